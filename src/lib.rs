@@ -1,0 +1,16 @@
+//! kpki: a private CA, key and trust stores, configuration, SCRAM users and ACLs for Apache Kafka,
+//! from one reviewed policy file.
+//!
+//! The rooms, and what each may touch, are kept apart by `tests/suite/rooms.rs`: `policy`, `acl`, `plan`,
+//! `scram`, `pki`, `keystore` and `config` are pure, only `state` touches the disk and only `cli` the terminal.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod acl;
+pub mod cli;
+pub mod config;
+pub mod keystore;
+pub mod pki;
+pub mod policy;
+pub mod scram;
+pub mod state;
