@@ -1,1 +1,9 @@
-//! (room: pki)
+//! Names, certificates and who Kafka takes their owners to be.
+//!
+//! Pure: bytes, clock and randomness are arguments.
+
+mod java_regex;
+pub mod principal;
+mod rfc2253;
+
+pub use rfc2253::{NameError, rfc2253};
