@@ -5,7 +5,8 @@
 //! the two differ: `.` and `$` know five line terminators, `\d`, `\s` and `\w` are ASCII, and so is `(?i)`.
 //!
 //! Refused, because Java's releases or the engines differ: `\b`, `\p{…}`, `\X` and the like, look-behind, nested and
-//! intersected classes, flags other than `i` and `s`, groups that repeat although they can match nothing.
+//! intersected classes, flags other than `i` and `s`, groups that repeat although they can match nothing or are repetitions
+//! themselves.
 
 mod parser;
 
@@ -33,8 +34,8 @@ pub enum PatternError {
         at: usize,
     },
     /// The engine cannot hold it.
-    #[error("the pattern is too large")]
-    TooLarge,
+    #[error("the pattern is too large or too contrived")]
+    Engine,
 }
 
 /// A search that was given up because the pattern needs too many attempts on this text.
@@ -61,7 +62,7 @@ impl JavaRegex {
         let parsed = parser::parse(pattern)?;
         let build = |text: &str| {
             let builder = RegexBuilder::new(text);
-            builder.build().map_err(|_| PatternError::TooLarge)
+            builder.build().map_err(|_| PatternError::Engine)
         };
         Ok(JavaRegex {
             whole: build(&format!(r"\A(?:{})\z", parsed.text))?,
@@ -152,7 +153,6 @@ mod tests {
             "[a",
             "*a",
             "a**",
-            "{2}",
             "a{",
             "a{2,1}",
             "[b-a]",
@@ -180,6 +180,10 @@ mod tests {
             "(?m)a",
             "(a*)*",
             "(a|)+",
+            "(a+?)*",
+            "((?:ab){2,})+",
+            "()",
+            "{2}",
             "^*",
             r"(a)(?i)\1",
             r"\1(a)",

@@ -6,4 +6,5 @@ mod java_regex;
 pub mod principal;
 mod rfc2253;
 
+pub use java_regex::PatternError;
 pub use rfc2253::{NameError, rfc2253};

@@ -35,15 +35,19 @@ struct Piece {
     empty: bool,
     /// Whether it can be repeated at all.
     repeatable: bool,
+    /// Whether it is nothing but a repetition, perhaps in parentheses.
+    repetition: bool,
 }
 
 const CHARACTER: Piece = Piece {
     empty: false,
     repeatable: true,
+    repetition: false,
 };
 const ASSERTION: Piece = Piece {
     empty: true,
     repeatable: false,
+    repetition: false,
 };
 
 struct Parser {
@@ -120,28 +124,36 @@ impl Parser {
         }
     }
 
-    /// `a|b|c`, up to a closing parenthesis or the end. Whether it can match nothing.
-    fn alternatives(&mut self, depth: usize) -> Result<bool, PatternError> {
+    /// `a|b|c`, up to a closing parenthesis or the end.
+    fn alternatives(&mut self, depth: usize) -> Result<Piece, PatternError> {
         if depth > DEEPEST {
             return Err(self.unsupported("so deep a nesting"));
         }
-        let mut empty = self.sequence(depth)?;
+        let mut body = self.sequence(depth)?;
         while self.take("|") {
             self.out.push('|');
-            empty |= self.sequence(depth)?;
+            body.empty |= self.sequence(depth)?.empty;
+            body.repetition = false;
         }
-        Ok(empty)
+        Ok(body)
     }
 
-    fn sequence(&mut self, depth: usize) -> Result<bool, PatternError> {
-        let mut empty = true;
+    fn sequence(&mut self, depth: usize) -> Result<Piece, PatternError> {
+        let mut whole = Piece {
+            empty: true,
+            ..CHARACTER
+        };
+        let mut pieces = 0;
         while self.peek().is_some_and(|c| c != '|' && c != ')') {
             let start = self.out.len();
             if let Some(piece) = self.atom(depth)? {
-                empty &= self.quantified(piece, start)?;
+                let piece = self.quantified(piece, start)?;
+                pieces += 1;
+                whole.empty &= piece.empty;
+                whole.repetition = piece.repetition && pieces == 1;
             }
         }
-        Ok(empty)
+        Ok(whole)
     }
 
     /// One thing that a quantifier can follow; None for a change of flags.
@@ -160,7 +172,7 @@ impl Parser {
             }
             '{' => {
                 self.at -= 1;
-                return Err(self.invalid("a repetition that follows nothing"));
+                return Err(self.unsupported("a repetition that follows nothing"));
             }
             c => self.character(c),
         };
@@ -220,7 +232,11 @@ impl Parser {
             self.out.push_str("(?:");
         }
         if piece.repeatable {
-            piece.empty = self.alternatives(depth + 1)?;
+            let start = self.out.len();
+            piece = self.alternatives(depth + 1)?;
+            if self.out.len() == start && self.peek() == Some(')') {
+                return Err(self.unsupported("an empty group"));
+            }
         }
         if !self.take(")") {
             return Err(self.invalid("a group that does not end"));
@@ -267,14 +283,14 @@ impl Parser {
         }
     }
 
-    /// What may follow the piece that was written from `start` on. Whether the whole can match nothing.
-    fn quantified(&mut self, piece: Piece, start: usize) -> Result<bool, PatternError> {
+    /// What may follow the piece that was written from `start` on.
+    fn quantified(&mut self, mut piece: Piece, start: usize) -> Result<Piece, PatternError> {
         let (least, most) = match self.peek() {
             Some('*') => (0, None),
             Some('+') => (1, None),
             Some('?') => (0, Some(1)),
             Some('{') => self.counts()?,
-            _ => return Ok(piece.empty),
+            _ => return Ok(piece),
         };
         self.at += 1;
         if !piece.repeatable {
@@ -282,6 +298,9 @@ impl Parser {
         }
         if piece.empty && most != Some(1) {
             return Err(self.unsupported("the repetition of a group that can match nothing"));
+        }
+        if piece.repetition && most != Some(1) {
+            return Err(self.unsupported("the repetition of a repetition"));
         }
         let quantifier = match most {
             Some(most) => format!("{{{least},{most}}}"),
@@ -301,7 +320,9 @@ impl Parser {
         if matches!(self.peek(), Some('{')) {
             return Err(self.unsupported("the repetition of a repetition"));
         }
-        Ok(piece.empty || least == 0)
+        piece.empty |= least == 0;
+        piece.repetition = true;
+        Ok(piece)
     }
 
     /// `{2}`, `{2,}` or `{2,4}`; leaves the closing brace.
@@ -369,7 +390,7 @@ impl Parser {
         // The group may have matched nothing, so the reference may.
         let piece = Piece {
             empty: true,
-            repeatable: true,
+            ..CHARACTER
         };
         Ok(self.write(&format!(r"(?:\{group})"), piece))
     }
