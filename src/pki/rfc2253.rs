@@ -1,6 +1,6 @@
 //! X.500 names as Java prints them, which is how Kafka first sees the owner of a certificate.
 
-use x509_parser::asn1_rs::{Any, FromDer, Oid};
+use x509_parser::asn1_rs::{Any, FromDer};
 
 /// A name that cannot be written down as Java would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,16 +71,11 @@ fn attribute(der: &[u8]) -> Result<String, NameError> {
     let [oid, value] = split(only(der, 0x30)?)?[..] else {
         return Err(NameError::Malformed);
     };
-    let (_, oid) = Oid::from_der(oid).map_err(|_| NameError::Malformed)?;
-    let arcs = oid.iter().ok_or(NameError::AttributeType)?;
-    let oid = arcs
-        .map(|arc| arc.to_string())
-        .collect::<Vec<_>>()
-        .join(".");
+    let oid = dotted(only(oid, 0x06)?)?;
     let keyword = KEYWORDS.iter().find(|(known, _)| *known == oid);
     match (keyword, value.first()) {
         (Some((_, keyword)), Some(&identifier)) if TEXTS.contains(&identifier) => {
-            let text = String::from_utf8_lossy(only(value, identifier)?);
+            let text = java_text(only(value, identifier)?);
             Ok(format!("{keyword}={}", escape(&text)))
         }
         _ => {
@@ -89,6 +84,58 @@ fn attribute(der: &[u8]) -> Result<String, NameError> {
             Ok(format!("{kind}=#{hex}"))
         }
     }
+}
+
+/// An object identifier's contents in dotted text. (asn1-rs reads the first two components of 2.999 and the like as one
+/// byte.)
+fn dotted(contents: &[u8]) -> Result<String, NameError> {
+    let mut components = Vec::new();
+    let mut value: u64 = 0;
+    let mut begun = false;
+    for &byte in contents {
+        // A component is written in as few bytes as it needs (X.690, 8.19.2).
+        if !begun && byte == 0x80 {
+            return Err(NameError::Malformed);
+        }
+        begun = byte & 0x80 != 0;
+        let shifted = value.checked_mul(128).ok_or(NameError::AttributeType)?;
+        value = shifted | u64::from(byte & 0x7f);
+        if !begun {
+            if components.is_empty() {
+                // The first two share a number (8.19.4).
+                let first = (value / 40).min(2);
+                components.push(first.to_string());
+                value -= first * 40;
+            }
+            components.push(value.to_string());
+            value = 0;
+        }
+    }
+    if begun || components.is_empty() {
+        return Err(NameError::Malformed);
+    }
+    Ok(components.join("."))
+}
+
+/// Reads UTF-8 as Java does. What is not UTF-8 becomes U+FFFD in the same way as in Rust, but half a surrogate pair is one
+/// of them instead of one for each byte.
+fn java_text(bytes: &[u8]) -> String {
+    let mut tidied = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        match (byte, after) {
+            (0xed, [0xa0..=0xbf, after @ ..]) => {
+                tidied.push(0xff);
+                rest = match after {
+                    [0x80..=0xbf, after @ ..] => after,
+                    _ => after,
+                };
+            }
+            _ => tidied.push(*byte),
+        }
+    }
+    String::from_utf8_lossy(&tidied).into_owned()
 }
 
 /// Puts a backslash before what RFC 2253, section 2.4, sets apart, and, as Java does, before `=`, `#` and leading and
@@ -146,6 +193,7 @@ mod tests {
         assert_eq!(cn(0x0c, b"a\0b"), r"CN=a\00b");
         assert_eq!(cn(0x1e, b"\0a\0b"), r"CN=\00a\00b");
         assert_eq!(cn(0x14, b"\xe9a"), "CN=\u{fffd}a");
+        assert_eq!(cn(0x0c, b"\xed\xa0\x80\xed\xa0a"), "CN=\u{fffd}\u{fffd}a");
         assert_eq!(cn(0x1c, b"\0a\0b"), "CN=#1c0400610062");
         assert_eq!(cn(0x12, b"12"), "CN=#12023132");
         assert_eq!(rfc2253(&[0x30, 0]).unwrap(), "");
