@@ -13,4 +13,5 @@ pub mod keystore;
 pub mod pki;
 pub mod policy;
 pub mod scram;
+pub mod secret;
 pub mod state;

@@ -1,1 +1,5 @@
-//! (room: scram)
+//! SCRAM credentials as Kafka derives and stores them.
+
+mod mechanism;
+
+pub use mechanism::{Mechanism, UnknownMechanism};
