@@ -1,0 +1,130 @@
+//! Files that are whole or not there, with their final mode from the first instant.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown},
+    path::Path,
+};
+
+use super::{StateError, failed};
+
+/// Mode of files with secrets.
+pub const SECRET: u32 = 0o600;
+/// Mode of files that anybody may read, inside directories that nobody else enters.
+pub const PUBLIC: u32 = 0o644;
+
+/// The user and group that files shall belong to, where that is not the caller.
+pub type Owner = (u32, u32);
+
+/// Creates a directory 0700 if it is not there, with its parents.
+pub fn create_private_dir(path: &Path, owner: Option<Owner>) -> Result<(), StateError> {
+    let mut builder = fs::DirBuilder::new();
+    builder
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed("create", path))?;
+    if let Some((uid, gid)) = owner {
+        std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(failed("give away", path))?;
+    }
+    Ok(())
+}
+
+/// Creates a new file with its final mode and owner and writes it; syncs it where asked to.
+pub fn create(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    owner: Option<Owner>,
+    sync: bool,
+) -> Result<(), StateError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .map_err(failed("create", path))?;
+    if let Some((uid, gid)) = owner {
+        fchown(&file, Some(uid), Some(gid)).map_err(failed("give away", path))?;
+    }
+    file.write_all(bytes).map_err(failed("write", path))?;
+    if sync {
+        file.sync_all().map_err(failed("sync", path))?;
+    }
+    Ok(())
+}
+
+/// Makes renames and new entries in a directory durable.
+pub fn sync_dir(path: &Path) -> Result<(), StateError> {
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(failed("sync", path))
+}
+
+/// Writes everything on the directory's file system to the disk: one call instead of one per file.
+#[cfg(target_os = "linux")]
+pub fn sync_file_system(path: &Path) -> Result<(), StateError> {
+    let dir = File::open(path).map_err(failed("open", path))?;
+    rustix::fs::syncfs(&dir).map_err(|e| failed("sync", path)(e.into()))
+}
+
+/// Replaces a file: temporary beside it, synced, renamed.
+///
+/// # Errors
+/// When any step fails; what was there before is then still there.
+pub fn write_atomic(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    owner: Option<Owner>,
+) -> Result<(), StateError> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".kpki-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
+        .tempfile_in(parent)
+        .map_err(failed("create a file in", parent))?;
+    if let Some((uid, gid)) = owner {
+        fchown(temporary.as_file(), Some(uid), Some(gid)).map_err(failed("give away", path))?;
+    }
+    temporary.write_all(bytes).map_err(failed("write", path))?;
+    temporary
+        .as_file()
+        .sync_all()
+        .map_err(failed("sync", path))?;
+    temporary
+        .persist(path)
+        .map_err(|e| failed("replace", path)(e.error))?;
+    sync_dir(parent)
+}
+
+/// Reads a file that may be missing.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(e) => Err(failed("read", path)(e)),
+    }
+}
+
+/// Reads a text file.
+///
+/// # Errors
+/// When it cannot be read, or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, StateError> {
+    fs::read_to_string(path).map_err(failed("read", path))
+}

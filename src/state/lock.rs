@@ -1,0 +1,50 @@
+//! One writer at a time.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    os::unix::fs::OpenOptionsExt,
+};
+
+use super::{OutDir, StateError, failed, files};
+
+/// The right to write in an output directory, held until dropped. The operating system gives it back when the
+/// process ends in whatever way, so no stale lock stays behind.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock; where another process has it, calls `waiting` once with that process's id as far as it
+    /// is known, and waits.
+    ///
+    /// # Errors
+    /// When the lock file cannot be created or locked.
+    pub fn acquire(out: &OutDir, waiting: impl FnOnce(&str)) -> Result<Self, StateError> {
+        let path = out.root().join(".lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(files::SECRET)
+            .open(&path)
+            .map_err(failed("create", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Only for the message: an unreadable holder is no reason to fail.
+                let _ = file.read_to_string(&mut holder);
+                waiting(holder.trim());
+                file.lock().map_err(failed("lock", &path))?;
+            }
+            Err(TryLockError::Error(e)) => return Err(failed("lock", &path)(e)),
+        }
+        // Best effort as well: a full disk must not keep anyone from the lock.
+        let _ = file.set_len(0).and_then(|()| file.rewind());
+        let _ = writeln!(file, "{}", std::process::id());
+        Ok(Self { _file: file })
+    }
+}

@@ -1,0 +1,280 @@
+//! Several files, and several directories of them, that appear together.
+//!
+//! A staging directory `.new-*` is filled and synced, then renamed to `.commit-*`: from that instant the change
+//! is promised, and each file is moved to its place. A killed command leaves either a `.new-*`, which the next
+//! writer removes, or a `.commit-*`, which it finishes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{Lock, OutDir, StateError, failed, files};
+
+const NEW: &str = ".new-";
+const COMMIT: &str = ".commit-";
+
+/// Up to so many files are synced one by one; beyond, the whole file system is.
+const SYNC_SINGLY: usize = 32;
+
+/// A file to be written: name, contents, mode.
+#[derive(Debug, Clone)]
+pub struct FileSpec {
+    /// Name inside its directory.
+    pub name: String,
+    /// Contents, wiped from memory afterwards.
+    pub bytes: zeroize::Zeroizing<Vec<u8>>,
+    /// Whether others may read it, once inside the directory.
+    pub secret: bool,
+}
+
+impl FileSpec {
+    /// A file with a key or password in it: 0600.
+    pub fn secret(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            name: name.into(),
+            bytes: bytes.into().into(),
+            secret: true,
+        }
+    }
+
+    /// A file without secrets: 0644.
+    pub fn public(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            name: name.into(),
+            bytes: bytes.into().into(),
+            secret: false,
+        }
+    }
+}
+
+/// Directories being filled, out of everyone's sight.
+#[derive(Debug)]
+pub struct Staging<'a> {
+    out: &'a OutDir,
+    path: PathBuf,
+    owner: Option<files::Owner>,
+    written: std::sync::atomic::AtomicUsize,
+}
+
+impl<'a> Staging<'a> {
+    /// Begins one, after finishing or removing what a killed command left.
+    ///
+    /// # Errors
+    /// When the output directory cannot be written.
+    pub fn begin(
+        out: &'a OutDir,
+        _lock: &Lock,
+        owner: Option<files::Owner>,
+    ) -> Result<Self, StateError> {
+        let path = tempfile::Builder::new()
+            .prefix(NEW)
+            .tempdir_in(out.root())
+            .map_err(failed("create a directory in", out.root()))?
+            .keep();
+        Ok(Self {
+            out,
+            path,
+            owner,
+            written: 0.into(),
+        })
+    }
+
+    /// Writes files that shall stand in the directory `name`, beside those already there. May be called from
+    /// several threads for different directories.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn add(&self, name: &str, specs: &[FileSpec]) -> Result<(), StateError> {
+        let dir = self.path.join(name);
+        files::create_private_dir(&dir, self.owner)?;
+        for spec in specs {
+            let mode = if spec.secret {
+                files::SECRET
+            } else {
+                files::PUBLIC
+            };
+            files::create(&dir.join(&spec.name), &spec.bytes, mode, self.owner, false)?;
+        }
+        self.written
+            .fetch_add(specs.len(), std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes all of it durable, and then visible.
+    ///
+    /// # Errors
+    /// When syncing or renaming fails. Before the rename nothing has changed; after it the next writer finishes.
+    pub fn commit(mut self) -> Result<(), StateError> {
+        self.sync()?;
+        let name = self
+            .path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or(NEW);
+        let commit = self.out.root().join(name.replacen(NEW, COMMIT, 1));
+        fs::rename(&self.path, &commit).map_err(failed("rename", &self.path))?;
+        self.path = commit;
+        files::sync_dir(self.out.root())?;
+        finish(self.out, &self.path)
+    }
+
+    fn sync(&self) -> Result<(), StateError> {
+        #[cfg(target_os = "linux")]
+        if self.written.load(std::sync::atomic::Ordering::Relaxed) > SYNC_SINGLY {
+            return files::sync_file_system(&self.path);
+        }
+        for dir in entries(&self.path)? {
+            for file in entries(&dir)? {
+                fs::File::open(&file)
+                    .and_then(|f| f.sync_all())
+                    .map_err(failed("sync", &file))?;
+            }
+            files::sync_dir(&dir)?;
+        }
+        files::sync_dir(&self.path)
+    }
+
+    /// Finishes what a killed command promised and removes what it did not. Returns true if there was anything.
+    ///
+    /// # Errors
+    /// When the output directory cannot be written.
+    pub fn recover(out: &OutDir, _lock: &Lock) -> Result<bool, StateError> {
+        let mut found = false;
+        for path in entries(out.root())? {
+            let name = path
+                .file_name()
+                .and_then(|n| n.to_str())
+                .unwrap_or_default();
+            if name.starts_with(COMMIT) {
+                finish(out, &path)?;
+                found = true;
+            } else if name.starts_with(NEW) {
+                fs::remove_dir_all(&path).map_err(failed("remove", &path))?;
+                found = true;
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Drop for Staging<'_> {
+    /// What was not committed is removed at once; if that fails, the next writer does it.
+    fn drop(&mut self) {
+        if self
+            .path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .is_some_and(|n| n.starts_with(NEW))
+        {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Moves everything out of a promised directory. Each step can be repeated, so it may be interrupted anywhere.
+fn finish(out: &OutDir, commit: &Path) -> Result<(), StateError> {
+    for dir in entries(commit)? {
+        let Some(name) = dir.file_name() else {
+            continue;
+        };
+        let target = out.root().join(name);
+        if !target.exists() {
+            fs::rename(&dir, &target).map_err(failed("rename", &dir))?;
+            continue;
+        }
+        for file in entries(&dir)? {
+            if let Some(name) = file.file_name() {
+                fs::rename(&file, target.join(name)).map_err(failed("rename", &file))?;
+            }
+        }
+        files::sync_dir(&target)?;
+        fs::remove_dir(&dir).map_err(failed("remove", &dir))?;
+    }
+    files::sync_dir(out.root())?;
+    fs::remove_dir(commit).map_err(failed("remove", commit))
+}
+
+fn entries(path: &Path) -> Result<Vec<PathBuf>, StateError> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed("list", path))? {
+        paths.push(entry.map_err(failed("list", path))?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn out() -> (tempfile::TempDir, OutDir, Lock) {
+        let dir = tempfile::tempdir().unwrap();
+        let out = OutDir::new(dir.path().join("out"));
+        out.create().unwrap();
+        let lock = Lock::acquire(&out, |_| ()).unwrap();
+        (dir, out, lock)
+    }
+
+    #[test]
+    fn files_appear_together_with_their_modes() {
+        let (_dir, out, lock) = out();
+        let staging = Staging::begin(&out, &lock, None).unwrap();
+        staging
+            .add(
+                "kafka1",
+                &[FileSpec::secret("a", "1"), FileSpec::public("b", "2")],
+            )
+            .unwrap();
+        assert!(!out.root().join("kafka1").exists());
+        staging.commit().unwrap();
+        let mode = |p: &str| {
+            fs::metadata(out.root().join(p))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777
+        };
+        assert_eq!(
+            (mode(""), mode("kafka1"), mode("kafka1/a")),
+            (0o700, 0o700, 0o600)
+        );
+        assert_eq!(
+            fs::read_dir(out.root()).unwrap().count(),
+            3,
+            "only .gitignore, .lock and kafka1"
+        );
+    }
+
+    #[test]
+    fn an_existing_directory_keeps_what_is_not_replaced() {
+        let (_dir, out, lock) = out();
+        for files in [vec![("a", "1"), ("b", "1")], vec![("b", "2")]] {
+            let staging = Staging::begin(&out, &lock, None).unwrap();
+            let files: Vec<_> = files
+                .into_iter()
+                .map(|(n, b)| FileSpec::secret(n, b))
+                .collect();
+            staging.add("x", &files).unwrap();
+            staging.commit().unwrap();
+        }
+        assert_eq!(fs::read(out.root().join("x/a")).unwrap(), b"1");
+        assert_eq!(fs::read(out.root().join("x/b")).unwrap(), b"2");
+    }
+
+    #[test]
+    fn a_promise_is_kept_and_a_torso_removed_by_the_next_writer() {
+        let (_dir, out, lock) = out();
+        let abandoned = Staging::begin(&out, &lock, None).unwrap();
+        abandoned.add("x", &[FileSpec::secret("a", "new")]).unwrap();
+        std::mem::forget(abandoned);
+        fs::create_dir_all(out.root().join(".commit-1/y")).unwrap();
+        fs::write(out.root().join(".commit-1/y/a"), "promised").unwrap();
+        assert!(Staging::recover(&out, &lock).unwrap());
+        assert!(!out.root().join("x").exists());
+        assert_eq!(fs::read(out.root().join("y/a")).unwrap(), b"promised");
+        assert!(!Staging::recover(&out, &lock).unwrap());
+    }
+}
