@@ -27,6 +27,14 @@ impl Mechanism {
             Self::Sha512 => "SCRAM-SHA-512",
         }
     }
+
+    /// Bytes of the hash, which is the length of the salted password and of both keys.
+    pub fn hash_len(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
 }
 
 impl fmt::Display for Mechanism {
