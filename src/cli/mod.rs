@@ -3,9 +3,12 @@
 mod ca;
 mod error;
 mod init_ca;
+mod issue;
 mod passphrase;
+mod policy;
 mod scram;
 mod ui;
+mod up;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -39,13 +42,7 @@ Exit codes: 0 done, 1 failed, 2 usage or invalid policy, 3 the answer is no, 4 p
 #[derive(Debug, Args)]
 struct Global {
     /// The output directory
-    #[arg(
-        long,
-        env = "KPKI_OUT",
-        default_value = "out",
-        value_name = "DIR",
-        global = true
-    )]
+    #[arg(long, env = "KPKI_OUT", default_value = "out", value_name = "DIR", global = true)]
     out: PathBuf,
     /// File with the CA passphrase [else: KPKI_CA_PASSPHRASE_FILE, KPKI_CA_PASSPHRASE, or asked]
     #[arg(long, value_name = "FILE", global = true)]
@@ -68,7 +65,10 @@ struct Global {
 enum Command {
     InitCa(init_ca::InitCa),
     Ca(ca::Ca),
+    Issue(issue::Issue),
+    Up(up::Up),
     Scram(scram::Scram),
+    Policy(policy::Policy),
 }
 
 /// Parses the command line, runs it and says what went wrong.
@@ -81,7 +81,10 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::InitCa(verb) => verb.run(&cli.global, &ui),
         Command::Ca(verb) => verb.run(&cli.global, &ui),
+        Command::Issue(verb) => verb.run(&cli.global, &ui),
+        Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
+        Command::Policy(verb) => verb.run(&cli.global, &ui),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
