@@ -137,3 +137,138 @@ impl<'a> ClientInput<'a> {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::fixture::fixture;
+
+    const SCRAM: Auth = Auth::Scram(Mechanism::Sha512);
+
+    #[test]
+    fn the_table_has_every_format_under_its_promised_name() {
+        let names = crate::config::layout("default").unwrap().files("alice");
+        let all: Vec<_> = [
+            ClientFormat::Java,
+            ClientFormat::Librdkafka,
+            ClientFormat::Spring,
+            ClientFormat::Quarkus,
+        ]
+        .map(|f| (Format::of(f).word, (Format::of(f).file_name)(&names)))
+        .to_vec();
+        assert_eq!(
+            all,
+            [
+                ("java", "client.properties"),
+                ("librdkafka", "librdkafka.conf"),
+                ("spring", "spring.yaml"),
+                ("quarkus", "quarkus.properties"),
+            ]
+        );
+        assert_eq!(FORMATS.len(), all.len());
+    }
+
+    #[test]
+    fn every_format_refuses_for_the_same_reasons() {
+        let client = "alice".to_owned();
+        for format in FORMATS.iter().map(|f| f.format) {
+            let mut fixture = fixture(1, "alice");
+            assert_eq!(
+                fixture.client(format, Auth::Scram(Mechanism::Sha256)),
+                Err(ConfigError::NoListener {
+                    client: client.clone(),
+                    auth: "scram-sha-256".into()
+                })
+            );
+            assert_eq!(
+                fixture.client(format, Auth::None),
+                Err(ConfigError::NoListener {
+                    client: client.clone(),
+                    auth: "none".into()
+                }),
+                "the SSL listener requires a certificate"
+            );
+            fixture.scram_password = None;
+            assert_eq!(
+                fixture.client(format, SCRAM),
+                Err(ConfigError::NoScramPassword(client.clone()))
+            );
+            fixture.keystore_password = None;
+            assert_eq!(
+                fixture.client(format, Auth::Tls),
+                Err(ConfigError::NoKeystore(client.clone()))
+            );
+            fixture.cluster.listeners[0].client_auth = ClientAuth::None;
+            assert!(fixture.client(format, Auth::None).is_ok());
+            assert!(fixture.client(format, Auth::Tls).is_err());
+        }
+    }
+
+    #[test]
+    fn bootstrap_servers_are_those_of_the_listener_that_serves_the_client() {
+        let mut fixture = fixture(2, "alice");
+        fixture.cluster.bootstrap_servers = vec!["lb.example.com:443".into()];
+        fixture.brokers[1].port_offset = 10;
+        let has = |text: &str, servers: &str| text.contains(servers);
+        for format in FORMATS.iter().map(|f| f.format) {
+            let tls = fixture.client(format, Auth::Tls).unwrap();
+            assert!(
+                has(&tls, "kafka1.example.com:9093,kafka2.example.com:9103"),
+                "{tls}"
+            );
+            let scram = fixture.client(format, SCRAM).unwrap();
+            assert!(
+                has(&scram, "kafka1.example.com:9094,kafka2.example.com:9104"),
+                "{scram}"
+            );
+        }
+        fixture.brokers.clear();
+        for format in FORMATS.iter().map(|f| f.format) {
+            assert!(has(
+                &fixture.client(format, SCRAM).unwrap(),
+                "lb.example.com:443"
+            ));
+        }
+        fixture.cluster.bootstrap_servers.clear();
+        for format in FORMATS.iter().map(|f| f.format) {
+            let text = fixture.client(format, SCRAM).unwrap();
+            assert!(
+                !has(&text, "bootstrap-servers:") && !has(&text, "bootstrap.servers="),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_scram_client_shows_a_certificate_only_where_it_must() {
+        let mut fixture = fixture(1, "alice");
+        for format in FORMATS.iter().map(|f| f.format) {
+            for (client_auth, shown) in [
+                (ClientAuth::None, false),
+                (ClientAuth::Requested, false),
+                (ClientAuth::Required, true),
+            ] {
+                fixture.cluster.listeners[1].client_auth = client_auth;
+                let text = fixture.client(format, SCRAM).unwrap();
+                let shows = text.contains("keystore")
+                    || text.contains("alice.key")
+                    || text.contains("key-store");
+                assert_eq!(shows, shown, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_tls_no_store_is_named() {
+        let mut fixture = fixture(1, "alice");
+        fixture.cluster.listeners[1].protocol = SecurityProtocol::SaslPlaintext;
+        for format in FORMATS.iter().map(|f| f.format) {
+            let text = fixture.client(format, SCRAM).unwrap();
+            assert!(!text.contains("ssl."), "{text}");
+            assert!(
+                text.to_ascii_lowercase().contains("sasl_plaintext"),
+                "{text}"
+            );
+        }
+    }
+}

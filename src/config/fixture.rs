@@ -1,9 +1,11 @@
 //! A cluster to make configuration for, shared by this room's tests.
 
-use super::{FileNames, ServerInput, Stores, layout, server_properties};
+use super::{ClientInput, FileNames, Format, ServerInput, Stores, layout, server_properties};
 use crate::{
     pki::KeyAlgorithm,
-    policy::{Broker, ClientAuth, Cluster, Listener, Mode, SecurityProtocol, Source},
+    policy::{
+        Auth, Broker, ClientAuth, ClientFormat, Cluster, Listener, Mode, SecurityProtocol, Source,
+    },
     scram::Mechanism,
     secret::Secret,
 };
@@ -111,5 +113,22 @@ impl Fixture {
             super_users: &super_users,
         })
         .map(|text| text.expose().to_owned())
+    }
+
+    /// The configuration of the client alice.
+    pub(super) fn client(
+        &self,
+        format: ClientFormat,
+        auth: Auth,
+    ) -> Result<String, super::ConfigError> {
+        let input = ClientInput {
+            cluster: &self.cluster,
+            brokers: &self.brokers,
+            name: &"alice".parse().unwrap(),
+            auth,
+            stores: self.stores(),
+            scram_password: self.scram_password.as_ref(),
+        };
+        (Format::of(format).write)(&input).map(|text| text.expose().to_owned())
     }
 }

@@ -58,3 +58,49 @@ pub(super) fn librdkafka_conf(input: &ClientInput<'_>) -> Result<Secret, ConfigE
     }
     Ok(Secret::new(std::mem::take(&mut *text)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        config::{ConfigError, fixture::fixture},
+        policy::{Auth, ClientFormat},
+        scram::Mechanism,
+        secret::Secret,
+    };
+
+    #[test]
+    fn the_whole_files() {
+        let fixture = fixture(1, "alice");
+        insta::assert_snapshot!(fixture.client(ClientFormat::Librdkafka, Auth::Tls).unwrap(), @"
+        # How alice connects to its Kafka cluster, written by kpki for clients built on librdkafka.
+        bootstrap.servers=kafka1.example.com:9093
+        security.protocol=ssl
+        ssl.ca.location=/opt/ssl/ca.crt
+        ssl.endpoint.identification.algorithm=https
+        ssl.certificate.location=/opt/ssl/alice.crt
+        ssl.key.location=/opt/ssl/alice.key
+        ");
+        insta::assert_snapshot!(fixture.client(ClientFormat::Librdkafka, Auth::Scram(Mechanism::Sha512)).unwrap(), @"
+        # How alice connects to its Kafka cluster, written by kpki for clients built on librdkafka.
+        bootstrap.servers=kafka1.example.com:9094
+        security.protocol=sasl_ssl
+        ssl.ca.location=/opt/ssl/ca.crt
+        ssl.endpoint.identification.algorithm=https
+        sasl.mechanism=SCRAM-SHA-512
+        sasl.username=alice
+        sasl.password=scram-secret
+        ");
+    }
+
+    #[test]
+    fn values_that_the_format_cannot_hold_are_refused() {
+        let mut fixture = fixture(1, "alice");
+        for password in [" a", "a ", "a\nb"] {
+            fixture.scram_password = Some(Secret::new(password.into()));
+            let error = fixture
+                .client(ClientFormat::Librdkafka, Auth::Scram(Mechanism::Sha512))
+                .unwrap_err();
+            assert!(matches!(error, ConfigError::Unwritable { key, .. } if key == "sasl.password"));
+        }
+    }
+}

@@ -28,3 +28,40 @@ pub(super) fn quarkus_properties(input: &ClientInput<'_>) -> Result<Secret, Conf
     }
     Ok(out.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        config::{ConfigError, Properties, fixture::fixture},
+        policy::{Auth, ClientFormat},
+        scram::Mechanism,
+        secret::Secret,
+    };
+
+    #[test]
+    fn it_is_client_properties_under_a_prefix() {
+        let fixture = fixture(1, "alice");
+        for auth in [Auth::Tls, Auth::Scram(Mechanism::Sha512)] {
+            let read = |format| {
+                Properties::parse(fixture.client(format, auth).unwrap().as_bytes()).unwrap()
+            };
+            let (java, quarkus) = (read(ClientFormat::Java), read(ClientFormat::Quarkus));
+            let stripped: Vec<_> = quarkus
+                .iter()
+                .map(|(k, v)| (k.strip_prefix("kafka.").unwrap(), v))
+                .collect();
+            assert_eq!(stripped, java.iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn values_that_quarkus_would_expand_are_refused() {
+        let mut fixture = fixture(1, "alice");
+        fixture.scram_password = Some(Secret::new("a${b}".into()));
+        let error = fixture
+            .client(ClientFormat::Quarkus, Auth::Scram(Mechanism::Sha512))
+            .unwrap_err();
+        assert!(matches!(&error, ConfigError::Unwritable { key, .. } if key == "sasl.jaas.config"));
+        assert!(!error.to_string().contains("a${b}"));
+    }
+}

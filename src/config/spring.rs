@@ -121,3 +121,88 @@ fn quote(text: &str, out: &mut String) {
     }
     out.push('"');
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use saphyr_parser::{Event, Parser};
+
+    use super::*;
+    use crate::{
+        config::fixture::fixture,
+        policy::{Auth, ClientFormat},
+        scram::Mechanism,
+    };
+
+    /// The scalars of a YAML text, in order.
+    fn scalars(text: &str) -> Vec<String> {
+        Parser::new_from_str(text)
+            .filter_map(|event| match event.unwrap().0 {
+                Event::Scalar(value, ..) => Some(value.into_owned()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_whole_files() {
+        let fixture = fixture(1, "alice");
+        insta::assert_snapshot!(fixture.client(ClientFormat::Spring, Auth::Tls).unwrap(), @r#"
+        # How alice connects to its Kafka cluster, written by kpki for Spring Boot.
+        spring:
+          kafka:
+            bootstrap-servers: "kafka1.example.com:9093"
+            security:
+              protocol: "SSL"
+            ssl:
+              trust-store-type: "PKCS12"
+              trust-store-location: "file:/opt/ssl/alice.truststore.p12"
+              trust-store-password: "truststore-secret"
+              key-store-type: "PKCS12"
+              key-store-location: "file:/opt/ssl/alice.keystore.p12"
+              key-store-password: "keystore-secret"
+              key-password: "keystore-secret"
+            properties:
+              ssl.enabled.protocols: "TLSv1.3,TLSv1.2"
+              ssl.endpoint.identification.algorithm: "https"
+        "#);
+        insta::assert_snapshot!(fixture.client(ClientFormat::Spring, Auth::Scram(Mechanism::Sha512)).unwrap(), @r#"
+        # How alice connects to its Kafka cluster, written by kpki for Spring Boot.
+        spring:
+          kafka:
+            bootstrap-servers: "kafka1.example.com:9094"
+            security:
+              protocol: "SASL_SSL"
+            ssl:
+              trust-store-type: "PKCS12"
+              trust-store-location: "file:/opt/ssl/alice.truststore.p12"
+              trust-store-password: "truststore-secret"
+            properties:
+              ssl.enabled.protocols: "TLSv1.3,TLSv1.2"
+              ssl.endpoint.identification.algorithm: "https"
+              sasl.mechanism: "SCRAM-SHA-512"
+              sasl.jaas.config: "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"alice\" password=\"scram-secret\";"
+        "#);
+    }
+
+    #[test]
+    fn odd_values_survive_yaml_and_placeholders_are_refused() {
+        let mut fixture = fixture(1, "alice");
+        fixture.dir = "/opt/\u{e9} \"#: \u{1f600}".into();
+        let text = fixture.client(ClientFormat::Spring, Auth::Tls).unwrap();
+        let location = "file:/opt/\u{e9} \"#: \u{1f600}/alice.truststore.p12".to_owned();
+        assert!(scalars(&text).contains(&location), "{text}");
+        fixture.dir = "/opt/${user.home}".into();
+        assert!(fixture.client(ClientFormat::Spring, Auth::Tls).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_quoted_text_reads_back(text in any::<String>()) {
+            let mut yaml = String::from("key: ");
+            quote(&text, &mut yaml);
+            prop_assert!(yaml.is_ascii());
+            prop_assert_eq!(scalars(&yaml), ["key".to_owned(), text]);
+        }
+    }
+}
