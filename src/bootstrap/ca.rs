@@ -283,6 +283,18 @@ impl Ca {
         pem::certificates(&ders)
     }
 
+    /// The truststore, where it was encoded before.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn kept_truststore(
+        &self,
+        out: &OutDir,
+        profile: StoreProfile,
+    ) -> Result<Option<Vec<u8>>, CaError> {
+        Ok(read_optional(&out.ca_file(truststore_name(profile)))?)
+    }
+
     /// The truststore, the same bytes for every identity: encoded once and kept.
     ///
     /// # Errors
@@ -294,7 +306,7 @@ impl Ca {
         profile: StoreProfile,
     ) -> Result<Vec<u8>, CaError> {
         let path = out.ca_file(truststore_name(profile));
-        if let Some(bytes) = read_optional(&path)? {
+        if let Some(bytes) = self.kept_truststore(out, profile)? {
             return Ok(bytes);
         }
         let bytes = encode_truststore(&self.trusted, &self.truststore_password, profile)?;

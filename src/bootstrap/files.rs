@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::{BootstrapError, member::{Member, ScramState}, random};
+use super::{
+    BootstrapError,
+    member::{Member, ScramState},
+    random,
+};
 use crate::{
     config::{
-        self, ClientInput, FileNames, STORAGE_ARGS, ServerInput, Stores, client_files, layout, server_properties,
-        storage_args,
+        self, ClientInput, FileNames, Format, LAYOUTS, Layout, STORAGE_ARGS, ServerInput, Stores,
+        layout, server_properties, storage_args,
     },
     pki::IdentityName,
     policy::{Mode, ValidatedPolicy},
@@ -41,9 +45,12 @@ pub struct Cluster<'a> {
 
 /// The names of a member's files under the policy's layout.
 pub fn names(policy: &ValidatedPolicy, name: &IdentityName) -> FileNames {
-    // Validation let only known layouts pass, of which the first is the default.
-    let known = layout(&policy.cluster.layout).or(config::LAYOUTS.first());
-    known.map(|l| l.files(name.as_str())).unwrap_or_default()
+    chosen_layout(policy).files(name.as_str())
+}
+
+/// The policy's layout. Validation let only known ones pass, of which the first is the default.
+pub fn chosen_layout(policy: &ValidatedPolicy) -> &'static Layout {
+    layout(&policy.cluster.layout).unwrap_or(&LAYOUTS[0])
 }
 
 /// Everything but the key store and its PEM companions: what follows from the policy, the CA and the passwords
@@ -67,7 +74,10 @@ pub fn texts(
     };
     let mut files: Vec<FileSpec> = scram.iter().flat_map(|s| s.files()).collect();
     if !matches!(member, Member::User(_)) {
-        files.push(FileSpec::secret(&names.truststore, cluster.truststore.clone()));
+        files.push(FileSpec::secret(
+            &names.truststore,
+            cluster.truststore.clone(),
+        ));
         files.push(FileSpec::public(&names.ca, cluster.ca_pem.as_bytes()));
         let line = |secret: &Secret| format!("{}\n", secret.expose());
         if let (Some(file), Some(password)) = (&names.key_password, keystore_password) {
@@ -91,7 +101,10 @@ pub fn texts(
                 super_users: &cluster.super_users,
             };
             let text = server_properties(&input)?;
-            files.push(FileSpec::secret(&names.server_properties, text.expose().as_bytes()));
+            files.push(FileSpec::secret(
+                &names.server_properties,
+                text.expose().as_bytes(),
+            ));
             if cluster.policy.cluster.mode == Mode::Kraft {
                 let config = stores.path(&names.server_properties);
                 let args = storage_args(cluster.cluster_id, &config, &cluster.credentials)?;
@@ -99,42 +112,62 @@ pub fn texts(
             }
         }
         Member::Client(client) => {
-            let input = ClientInput {
-                cluster: &cluster.policy.cluster,
-                brokers: &cluster.policy.brokers,
-                client,
-                stores,
-                scram_password: scram.map(|s| &s.password),
-            };
-            for (name, text) in client_files(&input)? {
-                files.push(FileSpec::secret(name, text.expose().as_bytes()));
+            // The first way to authenticate gets the plain file names, each further one its name in them.
+            for (at, auth) in client.auth.iter().enumerate() {
+                let input = ClientInput {
+                    cluster: &cluster.policy.cluster,
+                    brokers: &cluster.policy.brokers,
+                    name: &client.name,
+                    auth: *auth,
+                    stores,
+                    scram_password: scram.map(|s| &s.password),
+                };
+                for format in client.formats.iter().map(|f| Format::of(*f)) {
+                    let plain = (format.file_name)(&names);
+                    let name = match plain.rsplit_once('.') {
+                        Some((stem, extension)) if at > 0 => format!("{stem}-{auth}.{extension}"),
+                        _ => plain.to_owned(),
+                    };
+                    files.push(FileSpec::secret(
+                        name,
+                        (format.write)(&input)?.expose().as_bytes(),
+                    ));
+                }
             }
         }
     }
     Ok(files)
 }
 
+/// Where identities' directories are mounted, where that is not where they were written.
+pub fn install_dir(policy: &ValidatedPolicy) -> Option<&str> {
+    policy
+        .cluster
+        .install_dir
+        .as_deref()
+        .or(chosen_layout(policy).install_dir)
+}
+
 impl Cluster<'_> {
     /// An identity's directory, as its own machine sees it.
     fn machine_dir(&self, name: &IdentityName) -> String {
-        let by_layout = || layout(&self.policy.cluster.layout)?.install_dir.map(str::to_owned);
-        self.policy
-            .cluster
-            .install_dir
-            .clone()
-            .or_else(by_layout)
+        install_dir(self.policy)
+            .map(str::to_owned)
             .unwrap_or_else(|| self.root.join(name.as_str()).display().to_string())
     }
 
     /// Where a broker keeps its log: the usual place where the files are installed elsewhere, beside the output
     /// directory's identities where the broker runs right here.
     fn log_dir(&self, name: &IdentityName) -> String {
-        let here = self.root.join("data").join(name.as_str()).display().to_string();
-        let installed = self.machine_dir(name) != self.root.join(name.as_str()).display().to_string();
         match &self.policy.cluster.log_dir {
             Some(dir) => dir.clone(),
-            None if installed => "/var/lib/kafka/data".to_owned(),
-            None => here,
+            None if install_dir(self.policy).is_some() => "/var/lib/kafka/data".to_owned(),
+            None => self
+                .root
+                .join("data")
+                .join(name.as_str())
+                .display()
+                .to_string(),
         }
     }
 }
@@ -146,7 +179,11 @@ impl Cluster<'_> {
 pub fn cluster_id(out: &OutDir) -> Result<String, BootstrapError> {
     if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
         let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        if text.len() == 22 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        if text.len() == 22
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        {
             return Ok(text);
         }
         return Err(BootstrapError::Damaged {

@@ -1,6 +1,6 @@
 //! One way for every identity: key → certificate → stores.
 
-use rcgen::{KeyPair, SigningKey};
+use rcgen::{KeyPair, PublicKeyData, SigningKey};
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -8,9 +8,13 @@ use zeroize::Zeroizing;
 use super::{BootstrapError, ca::Ca, random};
 use crate::{
     config::FileNames,
-    keystore::{StoreProfile, pem, pkcs12::{self, KeyEntry}},
+    keystore::{
+        StoreProfile, pem,
+        pkcs12::{self, KeyEntry},
+    },
     pki::{
-        Authority, Certificate, Host, IdentityName, KeyAlgorithm, Kind, LeafRequest, PkiError, Serial, sign,
+        Authority, Certificate, Host, IdentityName, KeyAlgorithm, Kind, LeafRequest, PkiError,
+        Serial, sign,
     },
     secret::Secret,
     state::{FileSpec, OutDir, Record, read_optional},
@@ -62,7 +66,11 @@ impl OnDisk {
     ///
     /// # Errors
     /// When a file cannot be read, or is not what its name says.
-    pub fn read(out: &OutDir, name: &IdentityName, names: &FileNames) -> Result<Self, BootstrapError> {
+    pub fn read(
+        out: &OutDir,
+        name: &IdentityName,
+        names: &FileNames,
+    ) -> Result<Self, BootstrapError> {
         let dir = out.identity(name);
         let damaged = |file: &str, reason: String| BootstrapError::Damaged {
             file: dir.join(file).display().to_string(),
@@ -71,25 +79,39 @@ impl OnDisk {
         let mut found = Self::default();
         if let Some(text) = read_optional(&dir.join(&names.certificate))? {
             let file = &names.certificate;
-            found.chain = pem::parse_certificates(&text).map_err(|e| damaged(file, e.to_string()))?;
+            found.chain =
+                pem::parse_certificates(&text).map_err(|e| damaged(file, e.to_string()))?;
             if let Some(leaf) = found.chain.first() {
                 let leaf = Certificate::from_der(leaf).map_err(|e| damaged(file, e.to_string()))?;
                 found.certificate = Some(leaf);
             }
         }
         if let Some(text) = read_optional(&dir.join(&names.key))?.map(Zeroizing::new) {
-            found.key = Some(pem::parse_key(&text).map_err(|e| damaged(&names.key, e.to_string()))?);
+            found.key =
+                Some(pem::parse_key(&text).map_err(|e| damaged(&names.key, e.to_string()))?);
         }
         found.password = read_secret(out, name, &names.password)?;
         Ok(found)
     }
 
+    /// True where key and certificate are there and belong together.
+    pub fn belongs_together(&self) -> bool {
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else {
+            return false;
+        };
+        KeyPair::try_from(&PrivatePkcs8KeyDer::from(key.as_slice()))
+            .is_ok_and(|pair| pair.subject_public_key_info() == certificate.public_key_info)
+    }
+
     /// All three parts, where they are there and belong together.
-    pub fn complete(self) -> Option<Credentials> {
-        let (certificate, key, password) = (self.certificate?, self.key?, self.password?);
-        let pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(key.as_slice())).ok()?;
-        let belongs = rcgen::PublicKeyData::subject_public_key_info(&pair) == certificate.public_key_info;
-        belongs.then_some(Credentials { certificate, chain: self.chain, key, password })
+    pub fn credentials(&self) -> Option<Credentials> {
+        self.belongs_together().then_some(())?;
+        Some(Credentials {
+            certificate: self.certificate.clone()?,
+            chain: self.chain.clone(),
+            key: self.key.clone()?,
+            password: self.password.clone()?,
+        })
     }
 }
 
@@ -97,9 +119,15 @@ impl OnDisk {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn read_secret(out: &OutDir, name: &IdentityName, file: &str) -> Result<Option<Secret>, BootstrapError> {
+pub fn read_secret(
+    out: &OutDir,
+    name: &IdentityName,
+    file: &str,
+) -> Result<Option<Secret>, BootstrapError> {
     let path = out.identity(name).join(file);
-    let Some(bytes) = read_optional(&path)?.map(Zeroizing::new) else { return Ok(None) };
+    let Some(bytes) = read_optional(&path)?.map(Zeroizing::new) else {
+        return Ok(None);
+    };
     let text = std::str::from_utf8(&bytes).map_err(|_| BootstrapError::Damaged {
         file: path.display().to_string(),
         reason: "not a text".to_owned(),
@@ -123,7 +151,8 @@ pub fn enrol(
 ) -> Result<Credentials, BootstrapError> {
     let (key, pair) = match kept_key {
         Some(der) => {
-            let pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(der.as_slice())).map_err(PkiError::from)?;
+            let pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(der.as_slice()))
+                .map_err(PkiError::from)?;
             (der, pair)
         }
         None => {
@@ -144,7 +173,12 @@ pub fn enrol(
         Some(password) => password,
         None => random::password()?,
     };
-    Ok(Credentials { chain: ca.chain(&certificate), certificate, key, password })
+    Ok(Credentials {
+        chain: ca.chain(&certificate),
+        certificate,
+        key,
+        password,
+    })
 }
 
 impl Credentials {
@@ -163,13 +197,20 @@ impl Credentials {
         names: &FileNames,
         profile: StoreProfile,
     ) -> Result<Vec<FileSpec>, BootstrapError> {
-        let entry = KeyEntry { alias: name.as_str(), key_pkcs8: &self.key, chain: &self.chain };
+        let entry = KeyEntry {
+            alias: name.as_str(),
+            key_pkcs8: &self.key,
+            chain: &self.chain,
+        };
         let store = pkcs12::keystore(&entry, &self.password, profile)?;
         Ok(vec![
             FileSpec::secret(&names.keystore, store),
             FileSpec::secret(&names.key, pem::key(&self.key)?.expose().as_bytes()),
             FileSpec::public(&names.certificate, pem::certificates(&self.chain)),
-            FileSpec::secret(&names.pem, pem::keystore(&self.key, &self.chain)?.expose().as_bytes()),
+            FileSpec::secret(
+                &names.pem,
+                pem::keystore(&self.key, &self.chain)?.expose().as_bytes(),
+            ),
             FileSpec::secret(&names.password, format!("{}\n", self.password.expose())),
         ])
     }

@@ -34,7 +34,10 @@ impl<'a> Member<'a> {
     pub fn all(policy: &'a ValidatedPolicy) -> Vec<Self> {
         let clients = policy.clients.iter().map(Self::Client);
         let users = policy.users.iter().map(Self::User);
-        clients.chain(users).chain(policy.brokers.iter().map(Self::Broker)).collect()
+        clients
+            .chain(users)
+            .chain(policy.brokers.iter().map(Self::Broker))
+            .collect()
     }
 
     /// Its name.
@@ -59,11 +62,19 @@ impl<'a> Member<'a> {
     pub fn wanted(self, policy: &ValidatedPolicy) -> Option<Wanted> {
         let (name, kind, hosts, key) = match self {
             Self::Broker(b) => (&b.name, Kind::Broker, &b.hosts, b.key),
-            Self::Client(c) if c.auth.contains(&Auth::Tls) => (&c.name, Kind::Client, &c.hosts, c.key),
+            Self::Client(c) if c.auth.contains(&Auth::Tls) => {
+                (&c.name, Kind::Client, &c.hosts, c.key)
+            }
             Self::Client(_) | Self::User(_) => return None,
         };
         let days = policy.ca.leaf_valid_days;
-        Some(Wanted { name: name.clone(), kind, hosts: hosts.clone(), key, days })
+        Some(Wanted {
+            name: name.clone(),
+            kind,
+            hosts: hosts.clone(),
+            key,
+            days,
+        })
     }
 
     /// The SCRAM mechanisms that it logs in with, and their iterations. A broker logs in to the others where they
@@ -79,11 +90,9 @@ impl<'a> Member<'a> {
                 (mechanisms.collect(), client.iterations)
             }
             Self::Broker(_) => {
-                let between = policy
-                    .cluster
-                    .listeners
-                    .iter()
-                    .find(|l| l.name == policy.cluster.inter_broker_listener && l.protocol.is_sasl());
+                let between = policy.cluster.listeners.iter().find(|l| {
+                    l.name == policy.cluster.inter_broker_listener && l.protocol.is_sasl()
+                });
                 let mechanisms = between.map(|l| l.mechanisms.iter().copied().take(1).collect());
                 (mechanisms.unwrap_or_default(), DEFAULT_ITERATIONS)
             }
@@ -118,7 +127,10 @@ impl ScramState {
         let path = out.identity(name).join(CREDENTIALS);
         let kept = match read_optional(&path)?.map(zeroize::Zeroizing::new) {
             Some(bytes) => scram::parse_file(&String::from_utf8_lossy(&bytes)).map_err(|e| {
-                BootstrapError::Damaged { file: path.display().to_string(), reason: e.to_string() }
+                BootstrapError::Damaged {
+                    file: path.display().to_string(),
+                    reason: e.to_string(),
+                }
             })?,
             None => Vec::new(),
         };
@@ -141,14 +153,20 @@ impl ScramState {
                 }
             });
         }
-        Ok(Some(Self { password, credentials }))
+        Ok(Some(Self {
+            password,
+            credentials,
+        }))
     }
 
     /// The files that keep it.
     pub fn files(&self) -> [FileSpec; 2] {
         [
             FileSpec::secret(PASSWORD, format!("{}\n", self.password.expose())),
-            FileSpec::secret(CREDENTIALS, scram::write_file(&self.credentials).expose().as_bytes()),
+            FileSpec::secret(
+                CREDENTIALS,
+                scram::write_file(&self.credentials).expose().as_bytes(),
+            ),
         ]
     }
 }

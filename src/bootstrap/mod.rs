@@ -1,9 +1,16 @@
 //! The bootstrap itself: what the verbs do, without a terminal. Joins the pure rooms with the state on disk.
 
 pub mod ca;
+pub mod files;
+pub mod identity;
+pub mod member;
 pub mod random;
+pub mod renew;
+pub mod up;
 
-use crate::{keystore::StoreError, pki::PkiError, scram::ScramError, state::StateError};
+use crate::{
+    config::ConfigError, keystore::StoreError, pki::PkiError, scram::ScramError, state::StateError,
+};
 use ca::CaError;
 use random::NoRandomness;
 
@@ -44,6 +51,9 @@ pub enum BootstrapError {
     /// SCRAM.
     #[error(transparent)]
     Scram(#[from] ScramError),
+    /// Configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// Randomness.
     #[error(transparent)]
     Random(#[from] NoRandomness),

@@ -17,7 +17,7 @@ use crate::{
     pki::{Authority, Certificate, IdentityName},
     policy::ValidatedPolicy,
     scram::Credential,
-    state::{FileSpec, Inventory, Lock, OutDir, Record, Staging, read_optional, write_atomic},
+    state::{FileSpec, Inventory, Lock, OutDir, Record, Staging, read_optional},
 };
 
 /// So many identities are signed, written and synced together: enough that one sync costs little for each, few
@@ -81,6 +81,11 @@ impl Step<'_> {
     pub fn signs(&self) -> bool {
         self.wanted.is_some() && !matches!(self.action, Action::Update | Action::Keep)
     }
+
+    /// The names of the files that [`Action::Update`] writes.
+    pub fn updated(&self) -> impl Iterator<Item = &str> {
+        self.changed.iter().map(|file| file.name.as_str())
+    }
 }
 
 /// The whole plan: nothing has been written yet.
@@ -112,19 +117,29 @@ pub struct Setting<'a> {
 ///
 /// # Errors
 /// Everything on disk that cannot be read, and every host that the CA may not sign for.
-pub fn plan<'a>(setting: Setting<'a>, ca: Option<&Ca>, lock: Option<&Lock>) -> Result<Plan<'a>, Vec<BootstrapError>> {
+pub fn plan<'a>(
+    setting: Setting<'a>,
+    ca: Option<&Ca>,
+    lock: Option<&Lock>,
+) -> Result<Plan<'a>, Vec<BootstrapError>> {
     let Setting { policy, out, .. } = setting;
     let members = Member::all(policy);
     let cluster_id = files::cluster_id(out).map_err(|e| vec![e])?;
 
-    let scram: Vec<_> =
-        members.par_iter().map(|m| ScramState::load_or_derive(out, *m, policy)).collect();
+    let scram: Vec<_> = members
+        .par_iter()
+        .map(|m| ScramState::load_or_derive(out, *m, policy))
+        .collect();
     let (scram, mut errors) = partition(scram);
     if !errors.is_empty() {
         return Err(errors);
     }
-    let credentials: Vec<&Credential> = scram.iter().flatten().flat_map(|s| &s.credentials).collect();
-    let cluster = cluster(setting, ca, lock, &credentials, &cluster_id).map_err(|e| vec![e])?;
+    let credentials = scram
+        .iter()
+        .flatten()
+        .flat_map(|s| s.credentials.clone())
+        .collect();
+    let cluster = cluster(setting, ca, lock, credentials, &cluster_id).map_err(|e| vec![e])?;
     let steps: Vec<_> = members
         .into_par_iter()
         .zip(&scram)
@@ -135,8 +150,11 @@ pub fn plan<'a>(setting: Setting<'a>, ca: Option<&Ca>, lock: Option<&Lock>) -> R
     if !errors.is_empty() {
         return Err(errors);
     }
-    let steps: Vec<Step<'a>> =
-        surveyed.into_iter().zip(scram).map(|(step, scram)| Step { scram, ..step }).collect();
+    let steps: Vec<Step<'a>> = surveyed
+        .into_iter()
+        .zip(scram)
+        .map(|(step, scram)| Step { scram, ..step })
+        .collect();
     let undeclared = out
         .identities()
         .map_err(|e| vec![e.into()])?
@@ -147,7 +165,12 @@ pub fn plan<'a>(setting: Setting<'a>, ca: Option<&Ca>, lock: Option<&Lock>) -> R
         .and_then(Ca::signer)
         .map(|c| c.not_after)
         .filter(|end| *end < setting.now + Duration::days(policy.ca.leaf_valid_days.into()));
-    Ok(Plan { steps, undeclared, ca_ends, cluster_id })
+    Ok(Plan {
+        steps,
+        undeclared,
+        ca_ends,
+        cluster_id,
+    })
 }
 
 fn partition<T, E>(results: Vec<Result<T, E>>) -> (Vec<T>, Vec<E>) {
@@ -167,7 +190,7 @@ fn cluster<'a>(
     setting: Setting<'a>,
     ca: Option<&'a Ca>,
     lock: Option<&Lock>,
-    credentials: &'a [&'a Credential],
+    credentials: Vec<Credential>,
     cluster_id: &'a str,
 ) -> Result<Option<Cluster<'a>>, BootstrapError> {
     let Some(ca) = ca else { return Ok(None) };
@@ -183,7 +206,28 @@ fn cluster<'a>(
         truststore_password: &ca.truststore_password,
         credentials,
         cluster_id,
+        super_users: super_users(setting.policy),
     }))
+}
+
+/// Brokers (which are the controllers too), the admin, and those that the policy names.
+fn super_users(policy: &ValidatedPolicy) -> Vec<String> {
+    let names = policy
+        .brokers
+        .iter()
+        .map(|b| &b.name)
+        .chain(&policy.cluster.admin);
+    let mut users: Vec<String> = names.map(|n| format!("User:{n}")).collect();
+    users.extend(
+        policy
+            .cluster
+            .super_users
+            .iter()
+            .filter(|u| !users.contains(u))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
+    users
 }
 
 fn survey<'a>(
@@ -198,9 +242,19 @@ fn survey<'a>(
     let names = files::names(policy, member.name());
     let disk = OnDisk::read(out, member.name(), &names)?;
     if let (Some(wanted), Some(signer)) = (&wanted, ca.and_then(Ca::signer)) {
-        wanted.hosts.iter().try_for_each(|host| signer.check_permitted(host))?;
+        wanted
+            .hosts
+            .iter()
+            .try_for_each(|host| signer.check_permitted(host))?;
     }
-    let mut step = Step { member, action: Action::Keep, wanted, disk, scram: None, changed: Vec::new() };
+    let mut step = Step {
+        member,
+        action: Action::Keep,
+        wanted,
+        disk,
+        scram: None,
+        changed: Vec::new(),
+    };
     let (Some(ca), Some(cluster)) = (ca, cluster) else {
         step.action = Action::Create;
         return Ok(step);
@@ -223,8 +277,16 @@ fn survey<'a>(
 }
 
 /// What the policy and the time ask of a certificate that is there.
-fn judge(setting: Setting<'_>, ca: &Ca, wanted: &Wanted, leaf: &Certificate, disk: &OnDisk) -> Action {
-    let Some(signer) = ca.signer() else { return Action::Keep };
+fn judge(
+    setting: Setting<'_>,
+    ca: &Ca,
+    wanted: &Wanted,
+    leaf: &Certificate,
+    disk: &OnDisk,
+) -> Action {
+    let Some(signer) = ca.signer() else {
+        return Action::Keep;
+    };
     let sorted = |hosts: &[crate::pki::Host]| {
         let mut hosts = hosts.to_vec();
         hosts.sort();
@@ -244,12 +306,23 @@ fn judge(setting: Setting<'_>, ca: &Ca, wanted: &Wanted, leaf: &Certificate, dis
         return Action::Reissue(format!("the key shall be {}", wanted.key));
     }
     if sorted(&leaf.hosts) != sorted(&wanted.hosts) {
-        let list = |hosts: &[crate::pki::Host]| hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        return Action::Reissue(format!("hosts were {}, shall be {}", list(&leaf.hosts), list(&wanted.hosts)));
+        let list = |hosts: &[crate::pki::Host]| {
+            hosts
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        return Action::Reissue(format!(
+            "hosts were {}, shall be {}",
+            list(&leaf.hosts),
+            list(&wanted.hosts)
+        ));
     }
     let due = leaf.not_after - Duration::days(setting.policy.ca.renew_before_days.into());
     // Under a CA that ends soon a new certificate would end no later, and be due again at once.
-    let gained = (setting.now + Duration::days(wanted.days.into())).min(signer.not_after) - leaf.not_after;
+    let gained =
+        (setting.now + Duration::days(wanted.days.into())).min(signer.not_after) - leaf.not_after;
     if due <= setting.now && gained >= Duration::DAY {
         return Action::Renew(format!("it ends on {}", leaf.not_after.date()));
     }
@@ -299,18 +372,30 @@ pub fn execute(
 ) -> Result<(), BootstrapError> {
     let mut inventory = Inventory::read(setting.out)?;
     files::keep_cluster_id(setting.out, &plan.cluster_id)?;
-    let credentials: Vec<&Credential> =
-        plan.steps.iter().filter_map(|s| s.scram.as_ref()).flat_map(|s| &s.credentials).collect();
-    let Some(cluster) = cluster(setting, Some(ca), Some(lock), &credentials, &plan.cluster_id)? else {
+    let credentials = plan
+        .steps
+        .iter()
+        .filter_map(|s| s.scram.as_ref())
+        .flat_map(|s| s.credentials.clone())
+        .collect();
+    let Some(cluster) = cluster(setting, Some(ca), Some(lock), credentials, &plan.cluster_id)?
+    else {
         return Ok(());
     };
-    let work: Vec<&Step<'_>> = plan.steps.iter().filter(|s| s.action != Action::Keep).collect();
+    let work: Vec<&Step<'_>> = plan
+        .steps
+        .iter()
+        .filter(|s| s.action != Action::Keep)
+        .collect();
     for batch in work.chunks(BATCH) {
         let made: Vec<_> = batch
             .par_iter()
             .map(|step| make(setting, &cluster, ca, authority, &inventory, step))
             .collect::<Result<_, _>>()?;
-        let records = made.iter().filter_map(|(record, _)| record.clone()).collect();
+        let records = made
+            .iter()
+            .filter_map(|(record, _)| record.clone())
+            .collect();
         inventory.append(lock, records)?;
         let staging = Staging::begin(setting.out, lock, setting.policy.cluster.owner)?;
         batch
@@ -341,14 +426,24 @@ fn make(
     }
     if let (Some(wanted), Some(authority)) = (&step.wanted, authority) {
         // The key stays where it fits: who pinned it, or waits to be told of a new one, is not disturbed.
-        let fits = step.disk.belongs_together() && step.disk.certificate.as_ref().and_then(|c| c.key) == Some(wanted.key);
+        let fits = step.disk.belongs_together()
+            && step.disk.certificate.as_ref().and_then(|c| c.key) == Some(wanted.key);
         let kept = step.disk.key.clone().filter(|_| fits);
         let serial = random::serial(inventory)?;
         let credentials = enrol(wanted, kept, password, ca, authority, serial, setting.now)?;
-        files.extend(credentials.files(name, &files::names(setting.policy, name), setting.profile)?);
+        files.extend(credentials.files(
+            name,
+            &files::names(setting.policy, name),
+            setting.profile,
+        )?);
         record = Some(credentials.record(wanted));
         password = Some(credentials.password);
     }
-    files.extend(files::texts(cluster, step.member, password.as_ref(), step.scram.as_ref())?);
+    files.extend(files::texts(
+        cluster,
+        step.member,
+        password.as_ref(),
+        step.scram.as_ref(),
+    )?);
     Ok((record, files))
 }

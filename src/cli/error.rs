@@ -8,8 +8,10 @@ use serde_json::json;
 use super::ui::{BOLD, RED, Ui};
 use crate::{
     bootstrap::{BootstrapError, ca::CaError, random::NoRandomness},
+    config::ConfigError,
     keystore::StoreError,
     pki::PkiError,
+    policy::Diagnostic,
     scram::ScramError,
     state::{SealError, StateError},
 };
@@ -59,6 +61,13 @@ pub enum Failure {
     Error(Box<CliError>),
     /// Several errors of one kind, each on its own.
     Several(Vec<CliError>),
+    /// An invalid policy, with everything that is wrong with it.
+    Policy {
+        /// All of it, in the order of the text.
+        diagnostics: Vec<Diagnostic>,
+        /// File names and texts, to quote from.
+        sources: Vec<(String, String)>,
+    },
 }
 
 impl From<CliError> for Failure {
@@ -73,6 +82,32 @@ impl Failure {
         match self {
             Self::Error(error) => report(ui, &[*error]),
             Self::Several(errors) => report(ui, &errors),
+            Self::Policy {
+                diagnostics,
+                sources,
+            } => {
+                let count = diagnostics.len();
+                let message = format!(
+                    "the policy is invalid: {count} {}",
+                    if count == 1 { "error" } else { "errors" }
+                );
+                if ui.json {
+                    ui.document(&json!({"error": {
+                        "code": "invalid-policy",
+                        "message": message,
+                        "hint": "mend each of the diagnostics; nothing was changed",
+                        "diagnostics": diagnostics,
+                    }}));
+                } else {
+                    ui.complain(
+                        crate::policy::render(&diagnostics, &sources, ui.colours()).trim_end(),
+                    );
+                    ui.complain(format!(
+                        "\n{RED}error:{RED:#} {message}; nothing was changed"
+                    ));
+                }
+                ExitCode::from(USAGE)
+            }
         }
     }
 }
@@ -161,6 +196,7 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Store(error) => store(&error),
             BootstrapError::Scram(error) => scram(&error),
             BootstrapError::Random(error) => random(&error),
+            BootstrapError::Config(error) => config(&error),
             other => bootstrap(&other),
         }
     }
@@ -260,6 +296,14 @@ fn pki(error: PkiError) -> CliError {
 
 fn store(error: &StoreError) -> CliError {
     let mapped = CliError::new("store", error.to_string());
+    match error.hint() {
+        Some(hint) => mapped.hint(hint),
+        None => mapped,
+    }
+}
+
+fn config(error: &ConfigError) -> CliError {
+    let mapped = CliError::new("config", error.to_string());
     match error.hint() {
         Some(hint) => mapped.hint(hint),
         None => mapped,

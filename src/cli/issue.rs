@@ -63,10 +63,10 @@ pub struct Issue {
 fn format(text: &str) -> Result<ClientFormat, String> {
     crate::config::FORMATS
         .iter()
-        .find(|f| f.name == text)
+        .find(|f| f.word == text)
         .map(|f| f.format)
         .ok_or_else(|| {
-            let known: Vec<&str> = crate::config::FORMATS.iter().map(|f| f.name).collect();
+            let known: Vec<&str> = crate::config::FORMATS.iter().map(|f| f.word).collect();
             format!("known formats: {}", known.join(", "))
         })
 }
@@ -76,7 +76,9 @@ impl Issue {
         let out = OutDir::new(&global.out);
         let ca = Ca::open(&out)?;
         self.check(&out)?;
-        let signer = ca.signer().ok_or_else(|| CliError::new("ca-incomplete", "the CA has no certificate"))?;
+        let signer = ca
+            .signer()
+            .ok_or_else(|| CliError::new("ca-incomplete", "the CA has no certificate"))?;
         let (mut policy, in_cn_only) = self.policy(&out, signer)?;
         self.shape.apply(&mut policy);
         // The derivation takes long, so it comes before the lock.
@@ -90,10 +92,14 @@ impl Issue {
             profile: self.shape.profile(),
             now: OffsetDateTime::now_utc(),
         };
-        let several = |errors: Vec<BootstrapError>| Failure::Several(errors.into_iter().map(Into::into).collect());
+        let several = |errors: Vec<BootstrapError>| {
+            Failure::Several(errors.into_iter().map(Into::into).collect())
+        };
         let mut planned = plan(setting, Some(&ca), Some(&lock)).map_err(several)?;
         let bar = ui.progress(self.names.len() as u64, "identities");
-        execute(setting, &mut planned, &ca, Some(&authority), &lock, &|n| bar.inc(n as u64))?;
+        execute(setting, &mut planned, &ca, Some(&authority), &lock, &|n| {
+            bar.inc(n as u64)
+        })?;
         bar.finish_and_clear();
         self.report(&out, &in_cn_only, ui)
     }
@@ -105,42 +111,72 @@ impl Issue {
         for (at, name) in self.names.iter().enumerate() {
             let folded = name.folded();
             if self.names[..at].iter().any(|n| n.folded() == folded) {
-                errors.push(CliError::new("name-twice", format!("the name `{name}` is given twice")).usage());
+                errors.push(
+                    CliError::new("name-twice", format!("the name `{name}` is given twice"))
+                        .usage(),
+                );
             } else if out.identity(name).exists() {
                 errors.push(BootstrapError::Exists(name.to_string()).into());
             } else if let Some(other) = there.iter().find(|n| n.folded() == folded) {
                 errors.push(
-                    CliError::new("name-clash", format!("the name `{name}` differs from `{other}` only in case"))
-                        .hint("Java key stores and some file systems fold case; choose another name"),
+                    CliError::new(
+                        "name-clash",
+                        format!("the name `{name}` differs from `{other}` only in case"),
+                    )
+                    .hint("Java key stores and some file systems fold case; choose another name"),
                 );
             }
         }
         if self.names.len() > 1 && !self.hosts.is_empty() {
             errors.push(
-                CliError::new("hosts-shared", "--host goes with one NAME: brokers do not share a host name")
-                    .hint("issue them one by one, or write a policy")
-                    .usage(),
+                CliError::new(
+                    "hosts-shared",
+                    "--host goes with one NAME: brokers do not share a host name",
+                )
+                .hint("issue them one by one, or write a policy")
+                .usage(),
             );
         }
-        if errors.is_empty() { Ok(()) } else { Err(Failure::Several(errors)) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::Several(errors))
+        }
     }
 
     /// The policy that these arguments amount to, and the names that stand in the CN only.
-    fn policy(&self, out: &OutDir, signer: &Certificate) -> Result<(ValidatedPolicy, Vec<&IdentityName>), Failure> {
+    fn policy(
+        &self,
+        out: &OutDir,
+        signer: &Certificate,
+    ) -> Result<(ValidatedPolicy, Vec<&IdentityName>), Failure> {
         let none = |_: &str| Ok(Vec::new());
-        let mut policy = policy::parse("issue", "{}", &none)
-            .map_err(|diagnostics| Failure::Policy { diagnostics, sources: Vec::new() })?;
+        let mut policy =
+            policy::parse("issue", "{}", &none).map_err(|diagnostics| Failure::Policy {
+                diagnostics,
+                sources: Vec::new(),
+            })?;
         policy.ca.leaf_valid_days = self.days;
         policy.cluster.install_dir.clone_from(&self.install_dir);
         let mut in_cn_only = Vec::new();
-        let source = Source { file: "issue".into(), line: 1, column: 1 };
+        let source = Source {
+            file: "issue".into(),
+            line: 1,
+            column: 1,
+        };
         for (at, name) in self.names.iter().enumerate() {
             let mut hosts = Vec::new();
             match name.as_str().parse::<Host>() {
                 Ok(host) if signer.permits(&host) => hosts.push(host),
                 _ => in_cn_only.push(name),
             }
-            hosts.extend(self.hosts.iter().filter(|h| hosts.first() != Some(*h)).cloned().collect::<Vec<_>>());
+            hosts.extend(
+                self.hosts
+                    .iter()
+                    .filter(|h| hosts.first() != Some(*h))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
             if self.client {
                 policy.clients.push(Client {
                     name: name.clone(),
@@ -177,9 +213,16 @@ impl Issue {
         let inventory = Inventory::read(out)?;
         let mut documents = Vec::new();
         for name in &self.names {
-            let record = inventory.records().iter().rfind(|r| r.name == name.as_str());
+            let record = inventory
+                .records()
+                .iter()
+                .rfind(|r| r.name == name.as_str());
             let Some(record) = record else { continue };
-            let sans = if record.sans.is_empty() { "no host names".to_owned() } else { record.sans.join(" ") };
+            let sans = if record.sans.is_empty() {
+                "no host names".to_owned()
+            } else {
+                record.sans.join(" ")
+            };
             ui.say(format!(
                 "{GREEN}issued{GREEN:#}  {} {name} ({sans}), until {}",
                 record.kind.name(),
@@ -195,9 +238,13 @@ impl Issue {
         }
         let next = match self.names.first() {
             Some(name) if self.client => {
-                format!("every Kafka tool takes {}/client.properties (--command-config)", out.identity(name).display())
+                format!(
+                    "every Kafka tool takes {}/client.properties (--command-config)",
+                    out.identity(name).display()
+                )
             }
-            _ => "kpki issue --client NAME for each client, or kpki up POLICY for a whole cluster".to_owned(),
+            _ => "kpki issue --client NAME for each client, or kpki up POLICY for a whole cluster"
+                .to_owned(),
         };
         ui.say(format!("\n{BOLD}next:{BOLD:#} {next}"));
         ui.document(&json!(documents));
@@ -208,12 +255,23 @@ impl Issue {
 /// Where a client finds the brokers that this CA has certified: the first host of each, at the default listener.
 fn bootstrap_servers(inventory: &Inventory) -> Vec<String> {
     let mut servers: Vec<String> = Vec::new();
-    let brokers = inventory.records().iter().filter(|r: &&Record| r.kind == Kind::Broker);
+    let brokers = inventory
+        .records()
+        .iter()
+        .filter(|r: &&Record| r.kind == Kind::Broker);
     for host in brokers.filter_map(|r| r.sans.first()?.split_once(':')) {
-        let server = if host.1.contains(':') { format!("[{}]:9093", host.1) } else { format!("{}:9093", host.1) };
+        let server = if host.1.contains(':') {
+            format!("[{}]:9093", host.1)
+        } else {
+            format!("{}:9093", host.1)
+        };
         if !servers.contains(&server) {
             servers.push(server);
         }
     }
-    if servers.is_empty() { vec!["localhost:9093".to_owned()] } else { servers }
+    if servers.is_empty() {
+        vec!["localhost:9093".to_owned()]
+    } else {
+        servers
+    }
 }

@@ -6,6 +6,7 @@ mod init_ca;
 mod issue;
 mod passphrase;
 mod policy;
+mod renew;
 mod scram;
 mod ui;
 mod up;
@@ -40,9 +41,16 @@ Exit codes: 0 done, 1 failed, 2 usage or invalid policy, 3 the answer is no, 4 p
 
 /// What every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// The output directory
-    #[arg(long, env = "KPKI_OUT", default_value = "out", value_name = "DIR", global = true)]
+    #[arg(
+        long,
+        env = "KPKI_OUT",
+        default_value = "out",
+        value_name = "DIR",
+        global = true
+    )]
     out: PathBuf,
     /// File with the CA passphrase [else: KPKI_CA_PASSPHRASE_FILE, KPKI_CA_PASSPHRASE, or asked]
     #[arg(long, value_name = "FILE", global = true)]
@@ -67,6 +75,7 @@ enum Command {
     Ca(ca::Ca),
     Issue(issue::Issue),
     Up(up::Up),
+    Renew(renew::Renew),
     Scram(scram::Scram),
     Policy(policy::Policy),
 }
@@ -83,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Ca(verb) => verb.run(&cli.global, &ui),
         Command::Issue(verb) => verb.run(&cli.global, &ui),
         Command::Up(verb) => verb.run(&cli.global, &ui),
+        Command::Renew(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&cli.global, &ui),
     };

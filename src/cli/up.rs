@@ -79,7 +79,11 @@ impl Shape {
 
 fn known_layout(text: &str) -> Result<String, String> {
     let known: Vec<&str> = crate::config::LAYOUTS.iter().map(|l| l.name).collect();
-    if known.contains(&text) { Ok(text.to_owned()) } else { Err(format!("known layouts: {}", known.join(", "))) }
+    if known.contains(&text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("known layouts: {}", known.join(", ")))
+    }
 }
 
 fn owner(text: &str) -> Result<(u32, u32), String> {
@@ -100,7 +104,11 @@ impl Up {
             now: OffsetDateTime::now_utc(),
         };
         if self.dry_run {
-            let ca = if Ca::exists(&out) { Some(Ca::open(&out)?) } else { None };
+            let ca = if Ca::exists(&out) {
+                Some(Ca::open(&out)?)
+            } else {
+                None
+            };
             let planned = plan(setting, ca.as_ref(), None).map_err(several)?;
             report(setting, &planned, ca.is_none(), true, ui);
             return Ok(());
@@ -123,7 +131,10 @@ impl Up {
                     intermediate: false,
                     name_constraints: Vec::new(),
                 };
-                (Ca::create(&out, &lock, &spec, protection, setting.now)?, true)
+                (
+                    Ca::create(&out, &lock, &spec, protection, setting.now)?,
+                    true,
+                )
             }
             _ => (Ca::open(&out)?, false),
         };
@@ -133,9 +144,20 @@ impl Up {
         } else {
             None
         };
-        let work = planned.steps.iter().filter(|s| s.action != Action::Keep).count();
+        let work = planned
+            .steps
+            .iter()
+            .filter(|s| s.action != Action::Keep)
+            .count();
         let bar = ui.progress(work as u64, "identities");
-        execute(setting, &mut planned, &ca, authority.as_ref(), &lock, &|done| bar.inc(done as u64))?;
+        execute(
+            setting,
+            &mut planned,
+            &ca,
+            authority.as_ref(),
+            &lock,
+            &|done| bar.inc(done as u64),
+        )?;
         bar.finish_and_clear();
         report(setting, &planned, made_ca, false, ui);
         Ok(())
@@ -151,10 +173,17 @@ fn report(setting: Setting<'_>, plan: &Plan<'_>, made_ca: bool, dry_run: bool, u
     let Setting { policy, out, .. } = setting;
     let tense = if dry_run { "would be " } else { "" };
     if made_ca {
-        ui.say(format!("{GREEN}{tense}created{GREEN:#}  the CA, {}", out.ca().display()));
+        ui.say(format!(
+            "{GREEN}{tense}created{GREEN:#}  the CA, {}",
+            out.ca().display()
+        ));
     }
     for step in plan.steps.iter().filter(|s| s.action != Action::Keep) {
-        let reason = step.action.reason().map(|r| format!(": {r}")).unwrap_or_default();
+        let reason = step
+            .action
+            .reason()
+            .map(|r| format!(": {r}"))
+            .unwrap_or_default();
         let dir = out.identity(step.member.name());
         ui.say(format!(
             "{GREEN}{tense}{}{GREEN:#}  {} {}{reason}  {DIM}{}{DIM:#}",
@@ -163,10 +192,20 @@ fn report(setting: Setting<'_>, plan: &Plan<'_>, made_ca: bool, dry_run: bool, u
             step.member.name(),
             dir.display()
         ));
+        for file in step.updated() {
+            ui.detail(format!("  {}", dir.join(file).display()));
+        }
     }
-    let kept = plan.steps.iter().filter(|s| s.action == Action::Keep).count();
+    let kept = plan
+        .steps
+        .iter()
+        .filter(|s| s.action == Action::Keep)
+        .count();
     if kept > 0 {
-        ui.say(format!("unchanged  {kept} of {} identities", plan.steps.len()));
+        ui.say(format!(
+            "unchanged  {kept} of {} identities",
+            plan.steps.len()
+        ));
     }
     for name in &plan.undeclared {
         ui.say(format!(
@@ -175,7 +214,10 @@ fn report(setting: Setting<'_>, plan: &Plan<'_>, made_ca: bool, dry_run: bool, u
         ));
     }
     if let Some(end) = plan.ca_ends {
-        ui.warn(format!("the CA ends on {}: no certificate is valid for longer", end.date()));
+        ui.warn(format!(
+            "the CA ends on {}: no certificate is valid for longer",
+            end.date()
+        ));
     }
     let next = next_steps(setting, plan, dry_run);
     if !next.is_empty() {
@@ -215,11 +257,13 @@ fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, dry_run: bool) -> Vec<Strin
     if dry_run || !plan.steps.iter().any(|s| changed(&s)) {
         return lines;
     }
-    let brokers: Vec<_> =
-        plan.steps.iter().filter(changed).filter(|s| matches!(s.member, Member::Broker(_))).collect();
-    let install = policy.cluster.install_dir.as_deref().or_else(|| {
-        crate::config::layout(&policy.cluster.layout).and_then(|l| l.install_dir)
-    });
+    let brokers: Vec<_> = plan
+        .steps
+        .iter()
+        .filter(changed)
+        .filter(|s| matches!(s.member, Member::Broker(_)))
+        .collect();
+    let install = files::install_dir(policy);
     if let Some(dir) = install {
         lines.push(format!("copy each directory to its machine, as {dir}"));
     }
@@ -227,16 +271,32 @@ fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, dry_run: bool) -> Vec<Strin
         let name = step.member.name();
         let place = match install {
             Some(dir) => dir.to_owned(),
-            None => out.absolute().unwrap_or_default().join(name.as_str()).display().to_string(),
+            None => out
+                .absolute()
+                .unwrap_or_default()
+                .join(name.as_str())
+                .display()
+                .to_string(),
         };
         let properties = files::names(policy, name).server_properties;
-        let each = if brokers.len() > 1 { ", and so for each broker" } else { "" };
+        let each = if brokers.len() > 1 {
+            ", and so for each broker"
+        } else {
+            ""
+        };
         if policy.cluster.mode == Mode::Kraft {
-            lines.push(format!("once per broker, before its first start:  kafka-storage.sh @{place}/{STORAGE_ARGS}"));
+            lines.push(format!(
+                "once per broker, before its first start:  kafka-storage.sh @{place}/{STORAGE_ARGS}"
+            ));
         }
         lines.push(format!("kafka-server-start.sh {place}/{properties}{each}"));
     }
-    if let Some(step) = plan.steps.iter().filter(changed).find(|s| matches!(s.member, Member::Client(_))) {
+    if let Some(step) = plan
+        .steps
+        .iter()
+        .filter(changed)
+        .find(|s| matches!(s.member, Member::Client(_)))
+    {
         let name = step.member.name();
         let file = files::names(policy, name).client_properties;
         lines.push(format!(

@@ -1,4 +1,10 @@
 //! kpki's behaviour, through its command line and judged by implementations that are not ours.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod ca;
+mod cluster;
+mod crash;
+mod issue;
 mod rooms;
+mod support;
+mod up;
