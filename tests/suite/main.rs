@@ -4,6 +4,7 @@
 mod ca;
 mod cluster;
 mod crash;
+mod harness;
 mod issue;
 mod rooms;
 mod support;
