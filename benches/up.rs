@@ -30,7 +30,9 @@ type Failed = Box<dyn std::error::Error>;
 
 /// The whole of `kpki up`, from an empty directory: the CA, its key's derivation included, to the last sync.
 fn up(policy: &policy::ValidatedPolicy) -> Result<Duration, Failed> {
-    let dir = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let dir = tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let begin = Instant::now();
     let out = OutDir::new(dir.path().join("out"));
     out.create()?;
@@ -44,8 +46,19 @@ fn up(policy: &policy::ValidatedPolicy) -> Result<Duration, Failed> {
         name_constraints: Vec::new(),
     };
     let now = time::OffsetDateTime::now_utc();
-    let ca = Ca::create(&out, &lock, &spec, &KeyProtection::Passphrase(passphrase.clone()), now)?;
-    let setting = Setting { policy, out: &out, profile: StoreProfile::Jdk, now };
+    let ca = Ca::create(
+        &out,
+        &lock,
+        &spec,
+        &KeyProtection::Passphrase(passphrase.clone()),
+        now,
+    )?;
+    let setting = Setting {
+        policy,
+        out: &out,
+        profile: StoreProfile::Jdk,
+        now,
+    };
     let mut planned = plan(setting, Some(&ca), Some(&lock)).map_err(|e| format!("{e:?}"))?;
     let authority = ca.unseal(Some(&passphrase))?;
     execute(setting, &mut planned, &ca, Some(&authority), &lock, &|_| ())?;
@@ -58,7 +71,12 @@ fn floor() -> Duration {
     let begin = Instant::now();
     (0..2 * IDENTITIES).into_par_iter().for_each(|n| {
         let mut key = [0; 32];
-        pbkdf2::pbkdf2_hmac::<Sha256>(b"abcdefghijklmnopqrstuvwxyz012345", &n.to_le_bytes(), ITERATIONS, &mut key);
+        pbkdf2::pbkdf2_hmac::<Sha256>(
+            b"abcdefghijklmnopqrstuvwxyz012345",
+            &n.to_le_bytes(),
+            ITERATIONS,
+            &mut key,
+        );
         std::hint::black_box(key);
     });
     begin.elapsed()
@@ -80,19 +98,27 @@ fn main() -> Result<ExitCode, Failed> {
     for n in 0..IDENTITIES {
         text.push_str(&format!("  - {{name: client{n}, auth: tls}}\n"));
     }
-    let policy = policy::parse("bench", &text, &|_| Ok(Vec::new())).map_err(|e| format!("{e:?}"))?;
+    let policy =
+        policy::parse("bench", &text, &|_| Ok(Vec::new())).map_err(|e| format!("{e:?}"))?;
     // Taken in turns, so that a busy machine slows both alike; the best of each is the least disturbed.
     let mut best = [Duration::MAX; 2];
     for _ in 0..5 {
         best = [best[0].min(up(&policy)?), best[1].min(floor())];
     }
     let ratio = best[0].as_secs_f64() / best[1].as_secs_f64();
-    println!("{IDENTITIES} identities: {:.2?}, derivation alone: {:.2?}, ratio {ratio:.2} (bound {BOUND})", best[0], best[1]);
+    println!(
+        "{IDENTITIES} identities: {:.2?}, derivation alone: {:.2?}, ratio {ratio:.2} (bound {BOUND})",
+        best[0], best[1]
+    );
     let memory = peak_memory();
     match memory {
         Some(memory) => println!("peak memory: {memory} MB (bound {MEMORY})"),
         None => println!("peak memory: this system does not tell"),
     }
     let good = ratio <= BOUND && memory.is_none_or(|m| m <= MEMORY);
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

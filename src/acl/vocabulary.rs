@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::KafkaVersion;
+
 /// A word that is none of Kafka's, with the words that would have been understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownWord {
@@ -149,9 +151,86 @@ words! {
     }
 }
 
+/// The name of the only resource of type Cluster.
+pub const CLUSTER_NAME: &str = "kafka-cluster";
+
+impl ResourceType {
+    /// The operations that mean something on this type (`org.apache.kafka.security.authorizer.AclEntry`), besides
+    /// `All`, which goes everywhere. Brokers store the others too, but never ask for them.
+    pub fn operations(self, version: KafkaVersion) -> &'static [Operation] {
+        use Operation::*;
+        match self {
+            ResourceType::Topic => &[
+                Read,
+                Write,
+                Create,
+                Describe,
+                Delete,
+                Alter,
+                DescribeConfigs,
+                AlterConfigs,
+            ],
+            ResourceType::Group if version >= KafkaVersion::GROUP_CONFIGS => {
+                &[Read, Describe, Delete, DescribeConfigs, AlterConfigs]
+            }
+            ResourceType::Group => &[Read, Describe, Delete],
+            ResourceType::Cluster => &[
+                Create,
+                ClusterAction,
+                DescribeConfigs,
+                AlterConfigs,
+                IdempotentWrite,
+                Alter,
+                Describe,
+            ],
+            ResourceType::TransactionalId if version >= KafkaVersion::TWO_PHASE_COMMIT => {
+                &[Describe, Write, TwoPhaseCommit]
+            }
+            ResourceType::TransactionalId => &[Describe, Write],
+            ResourceType::DelegationToken => &[Describe],
+            ResourceType::User => &[CreateTokens, DescribeTokens],
+        }
+    }
+}
+
+impl Operation {
+    /// The operations whose ALLOW grants this one too (`StandardAuthorizerData`). A DENY implies nothing.
+    pub fn implied_by(self) -> &'static [Operation] {
+        match self {
+            Operation::Describe => &[
+                Operation::Read,
+                Operation::Write,
+                Operation::Delete,
+                Operation::Alter,
+            ],
+            Operation::DescribeConfigs => &[Operation::AlterConfigs],
+            _ => &[],
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn operations_that_newer_kafkas_brought_are_not_older_ones() {
+        let (old, new) = (KafkaVersion::new(3, 9), KafkaVersion::new(4, 1));
+        let has = |t: ResourceType, v, o| t.operations(v).contains(&o);
+        assert!(!has(ResourceType::Group, old, Operation::AlterConfigs));
+        assert!(has(ResourceType::Group, new, Operation::AlterConfigs));
+        assert!(!has(
+            ResourceType::TransactionalId,
+            old,
+            Operation::TwoPhaseCommit
+        ));
+        assert!(has(
+            ResourceType::TransactionalId,
+            new,
+            Operation::TwoPhaseCommit
+        ));
+        assert!(!has(ResourceType::Group, new, Operation::Write));
+    }
 
     #[test]
     fn both_of_kafkas_spellings_are_read_in_any_case() {

@@ -62,12 +62,7 @@ pub enum Failure {
     /// Several errors of one kind, each on its own.
     Several(Vec<CliError>),
     /// An invalid policy, with everything that is wrong with it.
-    Policy {
-        /// All of it, in the order of the text.
-        diagnostics: Vec<Diagnostic>,
-        /// File names and texts, to quote from.
-        sources: Vec<(String, String)>,
-    },
+    Policy(Vec<Diagnostic>),
 }
 
 impl From<CliError> for Failure {
@@ -82,10 +77,7 @@ impl Failure {
         match self {
             Self::Error(error) => report(ui, &[*error]),
             Self::Several(errors) => report(ui, &errors),
-            Self::Policy {
-                diagnostics,
-                sources,
-            } => {
+            Self::Policy(diagnostics) => {
                 let count = diagnostics.len();
                 let message = format!(
                     "the policy is invalid: {count} {}",
@@ -99,9 +91,7 @@ impl Failure {
                         "diagnostics": diagnostics,
                     }}));
                 } else {
-                    ui.complain(
-                        crate::policy::render(&diagnostics, &sources, ui.colours()).trim_end(),
-                    );
+                    ui.complain(crate::policy::render(&diagnostics, ui.colours()).trim_end());
                     ui.complain(format!(
                         "\n{RED}error:{RED:#} {message}; nothing was changed"
                     ));

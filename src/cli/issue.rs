@@ -150,12 +150,8 @@ impl Issue {
         out: &OutDir,
         signer: &Certificate,
     ) -> Result<(ValidatedPolicy, Vec<&IdentityName>), Failure> {
-        let none = |_: &str| Ok(Vec::new());
-        let mut policy =
-            policy::parse("issue", "{}", &none).map_err(|diagnostics| Failure::Policy {
-                diagnostics,
-                sources: Vec::new(),
-            })?;
+        let nothing = |_: &str| Ok(Vec::new());
+        let mut policy = policy::parse("issue", "{}", &nothing).map_err(Failure::Policy)?;
         policy.ca.leaf_valid_days = self.days;
         policy.cluster.install_dir.clone_from(&self.install_dir);
         let mut in_cn_only = Vec::new();

@@ -83,16 +83,7 @@ pub fn read_policy(path: &str) -> Result<ValidatedPolicy, Failure> {
         )
     };
     let text = utf8(name, text)?;
-    let sources = std::cell::RefCell::new(vec![(name.to_owned(), text.clone())]);
-    let include = |pattern: &str| {
-        let files = included(dir, pattern)?;
-        sources.borrow_mut().extend(files.iter().cloned());
-        Ok(files)
-    };
-    policy::parse(name, &text, &include).map_err(|diagnostics| Failure::Policy {
-        diagnostics,
-        sources: sources.take(),
-    })
+    policy::parse(name, &text, &|pattern| included(dir, pattern)).map_err(Failure::Policy)
 }
 
 /// The files that a pattern of `include` names, by name, relative to the policy's own directory.

@@ -1,7 +1,7 @@
 //! What a policy means once every check has passed. Only `policy` itself can build these values.
 
 use crate::{
-    acl::{Operation, PatternType, Permission, ResourceType},
+    acl::{Binding, Operation, PatternType, Permission, ResourceType},
     pki::{Dn, Host, IdentityName, KeyAlgorithm},
 };
 
@@ -41,7 +41,21 @@ pub struct ValidatedPolicy {
     pub manage: Option<Vec<PrincipalPattern>>,
     /// The `tests` section.
     pub tests: Vec<AclTest>,
+    /// What roles and acls mean, each binding once, with the first place that says it.
+    pub bindings: Vec<PolicyBinding>,
 }
+
+/// A binding that the policy means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyBinding {
+    /// The binding.
+    pub binding: Binding,
+    /// The role or the entry of `acls` that it comes from.
+    pub source: Source,
+}
+
+/// The values of `layout`, the default first.
+pub const LAYOUTS: &[&str] = &["default", "script-sh"];
 
 /// How the cluster keeps its metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

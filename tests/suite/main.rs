@@ -6,6 +6,7 @@ mod cluster;
 mod crash;
 mod harness;
 mod issue;
+mod policies;
 mod rooms;
 mod support;
 mod up;

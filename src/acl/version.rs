@@ -1,0 +1,87 @@
+//! Which Kafka a binding is meant for: what it accepts and matches differs between releases.
+
+use std::{fmt, str::FromStr};
+
+/// A Kafka release, without its patch number: what a broker accepts does not change within a minor release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KafkaVersion {
+    /// 4 of 4.3.
+    pub major: u16,
+    /// 3 of 4.3.
+    pub minor: u16,
+}
+
+impl KafkaVersion {
+    /// The release that is assumed where none is named. Deliberately not 4.4, which matches address ranges:
+    /// on a 4.3 broker a `DENY` from `10.0.0.0/8` is stored and refuses nobody.
+    pub const ASSUMED: KafkaVersion = KafkaVersion::new(4, 3);
+    /// The first release whose groups have a configuration to describe and alter.
+    pub const GROUP_CONFIGS: KafkaVersion = KafkaVersion::new(4, 0);
+    /// The first release that knows `TwoPhaseCommit` (KIP-939).
+    pub const TWO_PHASE_COMMIT: KafkaVersion = KafkaVersion::new(4, 1);
+    /// The first release that matches hosts written as ranges (KIP-1276), at metadata version 4.4-IV1.
+    pub const HOST_RANGES: KafkaVersion = KafkaVersion::new(4, 4);
+
+    /// The release `major.minor`.
+    pub const fn new(major: u16, minor: u16) -> KafkaVersion {
+        KafkaVersion { major, minor }
+    }
+}
+
+impl Default for KafkaVersion {
+    fn default() -> Self {
+        KafkaVersion::ASSUMED
+    }
+}
+
+impl fmt::Display for KafkaVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// A text that names no Kafka release.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a Kafka version; write it like `4.3`")]
+pub struct NotAVersion(pub String);
+
+impl FromStr for KafkaVersion {
+    type Err = NotAVersion;
+
+    /// Reads `4.3`; a patch number, as in `4.3.1`, is checked and left out.
+    fn from_str(text: &str) -> Result<Self, NotAVersion> {
+        let number = |part: Option<&str>| {
+            part.filter(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
+                .and_then(|p| p.parse::<u16>().ok())
+        };
+        let mut parts = text.split('.');
+        let version = (number(parts.next()), number(parts.next()));
+        let patch_reads = parts.next().is_none_or(|p| number(Some(p)).is_some());
+        match version {
+            (Some(major), Some(minor)) if patch_reads && parts.next().is_none() => {
+                Ok(KafkaVersion { major, minor })
+            }
+            _ => Err(NotAVersion(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_and_ordered_by_number_not_by_text() {
+        let read = |text: &str| text.parse::<KafkaVersion>();
+        assert_eq!(read("4.3"), Ok(KafkaVersion::new(4, 3)));
+        assert_eq!(read("4.3.1"), Ok(KafkaVersion::new(4, 3)));
+        assert!(read("3.10").unwrap() > read("3.9").unwrap());
+        assert!(read("4.0").unwrap() > read("3.10").unwrap());
+        for wrong in [
+            "", "4", "4.", ".3", "4.x", "4.3.x", "4.3.1.0", "+4.3", "4.3-IV0", " 4.3", "99999.1",
+        ] {
+            assert_eq!(read(wrong), Err(NotAVersion(wrong.to_owned())), "{wrong}");
+        }
+        assert_eq!(KafkaVersion::new(4, 3).to_string(), "4.3");
+    }
+}

@@ -1,0 +1,475 @@
+//! The `cluster` and `ca` sections.
+
+use super::{Declared, identities, listeners, words};
+use crate::{
+    acl::KafkaVersion,
+    pki::{Dn, DnError, Host},
+    policy::{
+        Auth, CaSettings, Cluster, LAYOUTS, Mode,
+        raw::{RawCa, RawCluster, RawMode},
+        report::Report,
+        spanned::Spanned,
+        suggest::nearest,
+        text::Span,
+    },
+};
+
+/// The first and the last Kafka with each way to keep metadata, and the first that kpki knows at all
+/// (prefixed ACLs are of 2.0).
+const OLDEST: KafkaVersion = KafkaVersion::new(2, 0);
+const FIRST_KRAFT: KafkaVersion = KafkaVersion::new(3, 3);
+const LAST_ZOOKEEPER: KafkaVersion = KafkaVersion::new(3, 9);
+const NEWEST_MAJOR: u16 = 4;
+
+/// The generations that a CA's subject must have room for.
+const GENERATIONS: u32 = 999;
+
+const DEFAULT_RULES: [&str; 2] = ["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"];
+
+/// How metadata is kept, and Kafka's version.
+pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, KafkaVersion) {
+    let mode = match raw.mode.as_ref().map(|m| m.value) {
+        None | Some(RawMode::Kraft) => Mode::Kraft,
+        Some(RawMode::Zookeeper) => Mode::Zookeeper,
+    };
+    let default = match mode {
+        Mode::Kraft => KafkaVersion::ASSUMED,
+        Mode::Zookeeper => LAST_ZOOKEEPER,
+    };
+    let Some(text) = &raw.kafka_version else {
+        return (mode, default);
+    };
+    let version: KafkaVersion = match text.parse() {
+        Ok(version) => version,
+        Err(_) => {
+            report
+                .error(
+                    "bad-version",
+                    text.span,
+                    format!("`{}` is no version of Kafka", text.value),
+                )
+                .hint("write it as \"4.3\"");
+            return (mode, default);
+        }
+    };
+    if version < OLDEST || version.major > NEWEST_MAJOR {
+        report
+            .error(
+                "bad-version",
+                text.span,
+                format!("Kafka {version} is not known to kpki"),
+            )
+            .hint(format!("known are {OLDEST} to {NEWEST_MAJOR}.x"));
+        return (mode, default);
+    }
+    match mode {
+        Mode::Kraft if version < FIRST_KRAFT => {
+            let message =
+                format!("Kafka {version} is not ready for KRaft, which is from {FIRST_KRAFT} on");
+            let draft = report.error("mode-and-version", text.span, message);
+            match &raw.mode {
+                Some(mode) => draft
+                    .note(mode.span, "the mode")
+                    .hint("write mode: zookeeper"),
+                None => draft.hint("write mode: zookeeper; the default is kraft"),
+            };
+        }
+        Mode::Zookeeper if version > LAST_ZOOKEEPER => {
+            let message =
+                format!("Kafka {version} has no ZooKeeper; the last that has is {LAST_ZOOKEEPER}");
+            let draft = report.error("mode-and-version", text.span, message);
+            let draft = match &raw.mode {
+                Some(mode) => draft.note(mode.span, "the mode"),
+                None => draft,
+            };
+            draft.hint("write mode: kraft, or an older kafka_version");
+        }
+        _ => {}
+    }
+    (mode, version)
+}
+
+/// The `cluster` section.
+pub(super) fn cluster(
+    report: &mut Report,
+    raw: &RawCluster,
+    mode: Mode,
+    version: KafkaVersion,
+    declared: &Declared<'_>,
+) -> Cluster {
+    let listeners = listeners::listeners(report, raw, mode, declared);
+    let super_users: Vec<&Spanned<String>> = raw.super_users.iter().flatten().collect();
+    words::no_repeats(
+        report,
+        super_users.iter().map(|u| (u.value.clone(), u.span)),
+    );
+    let super_users = super_users
+        .into_iter()
+        .filter_map(|user| super_user(report, version, user))
+        .collect();
+    Cluster {
+        name: name(report, raw),
+        bootstrap_servers: bootstrap_servers(report, raw),
+        admin: admin(report, raw, declared),
+        mode,
+        zookeeper_connect: zookeeper_connect(report, raw, mode, declared),
+        kafka_version: (version.major, version.minor),
+        install_dir: directory(report, raw.install_dir.as_ref()),
+        log_dir: directory(report, raw.log_dir.as_ref()),
+        bind_address: bind_address(report, raw.bind_address.as_ref()),
+        super_users,
+        allow_everyone_if_no_acl_found: raw.allow_everyone_if_no_acl_found.unwrap_or(false),
+        principal_mapping_rules: mapping_rules(report, raw),
+        listeners: listeners.all,
+        inter_broker_listener: listeners.inter_broker,
+        controller_port: listeners.controller_port,
+        layout: layout(report, raw.layout.as_ref()),
+        owner: raw
+            .owner
+            .as_ref()
+            .and_then(|owner| self::owner(report, owner)),
+    }
+}
+
+fn name(report: &mut Report, raw: &RawCluster) -> String {
+    let Some(name) = &raw.name else {
+        return "kafka".to_owned();
+    };
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        report
+            .error(
+                "bad-name",
+                name.span,
+                "the cluster's name is empty or has control characters",
+            )
+            .hint("give it a name that people recognise, or leave it out");
+    }
+    name.value.clone()
+}
+
+fn bootstrap_servers(report: &mut Report, raw: &RawCluster) -> Vec<String> {
+    let servers: Vec<&Spanned<String>> = raw.bootstrap_servers.iter().flatten().collect();
+    words::no_repeats(report, servers.iter().map(|s| (s.value.clone(), s.span)));
+    for server in &servers {
+        address(report, server, "bootstrap server", &server.value);
+    }
+    servers.into_iter().map(|s| s.value.clone()).collect()
+}
+
+/// `host:port`, an IPv6 host in brackets.
+fn address(report: &mut Report, whole: &Spanned<String>, kind: &str, text: &str) {
+    let fault = match text.rsplit_once(':') {
+        None => Some("it has no port".to_owned()),
+        Some((host, port)) => match (host.parse::<Host>(), port.parse::<u16>()) {
+            (Err(error), _) => Some(error.to_string()),
+            (Ok(host), _) if host.is_wildcard() => Some("it names no single host".to_owned()),
+            (Ok(Host::Ip(ip)), _) if ip.is_ipv6() && !host.starts_with('[') => {
+                Some("an IPv6 address stands in brackets".to_owned())
+            }
+            (_, Err(_) | Ok(0)) => Some(format!("`{port}` is no port from 1 to 65535")),
+            _ => None,
+        },
+    };
+    if let Some(fault) = fault {
+        report
+            .error(
+                "bad-address",
+                whole.span,
+                format!("`{}` is no {kind}: {fault}", whole.value),
+            )
+            .hint("write host:port");
+    }
+}
+
+fn admin(
+    report: &mut Report,
+    raw: &RawCluster,
+    declared: &Declared<'_>,
+) -> Option<crate::pki::IdentityName> {
+    let wanted = raw.admin.as_ref()?;
+    let Some(client) = declared
+        .clients
+        .iter()
+        .find(|c| c.name.as_str() == wanted.value)
+    else {
+        let names = declared.clients.iter().map(|c| c.name.as_str());
+        let hint = match nearest(wanted, names) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("add `- name: {}` under clients", wanted.value),
+        };
+        report
+            .error(
+                "unknown-client",
+                wanted.span,
+                format!("no client is named `{}`", wanted.value),
+            )
+            .hint(hint);
+        return None;
+    };
+    if client.auth.iter().all(|auth| *auth == Auth::None) {
+        report
+            .error(
+                "nobody",
+                wanted.span,
+                format!(
+                    "the admin `{}` does not authenticate: it would be User:ANONYMOUS",
+                    wanted.value
+                ),
+            )
+            .hint("give it `auth: tls` or `auth: scram-sha-512`");
+    }
+    Some(client.name.clone())
+}
+
+fn zookeeper_connect(
+    report: &mut Report,
+    raw: &RawCluster,
+    mode: Mode,
+    declared: &Declared<'_>,
+) -> Vec<String> {
+    match (&raw.zookeeper_connect, mode) {
+        (None, Mode::Zookeeper) => {
+            if let (Some(mode), false) = (&raw.mode, declared.brokers.is_empty()) {
+                report
+                    .error(
+                        "missing-key",
+                        mode.span,
+                        "brokers with ZooKeeper need `zookeeper_connect`",
+                    )
+                    .hint("zookeeper_connect: [localhost:2181]");
+            }
+            Vec::new()
+        }
+        (None, Mode::Kraft) => Vec::new(),
+        (Some(nodes), Mode::Kraft) => {
+            report
+                .error(
+                    "no-effect",
+                    nodes.span,
+                    "`zookeeper_connect` means nothing with KRaft",
+                )
+                .hint("remove it, or write mode: zookeeper");
+            Vec::new()
+        }
+        (Some(nodes), Mode::Zookeeper) => {
+            for (place, node) in (1..).zip(nodes.iter()) {
+                // The last one may end with the path ("chroot") under which Kafka keeps its data.
+                let host = match node.split_once('/') {
+                    Some((host, _)) if place == nodes.len() => host,
+                    _ => node.as_str(),
+                };
+                address(report, node, "ZooKeeper node", host);
+            }
+            nodes.iter().map(|node| node.value.clone()).collect()
+        }
+    }
+}
+
+fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
+    let directory = raw?;
+    if !directory.starts_with('/') || directory.chars().any(char::is_control) {
+        report
+            .error(
+                "bad-path",
+                directory.span,
+                format!("`{}` is no absolute path", directory.escape_debug()),
+            )
+            .hint("begin it with `/`");
+    }
+    Some(directory.value.clone())
+}
+
+fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
+    let text = raw?;
+    match text.parse::<Host>() {
+        Ok(host) if !host.is_wildcard() => {}
+        _ => {
+            report
+                .error(
+                    "bad-host",
+                    text.span,
+                    format!("`{}` is no address to listen on", text.value),
+                )
+                .hint(
+                    "write an IP address without a port; leave it out to listen on every interface",
+                );
+        }
+    }
+    Some(text.value.clone())
+}
+
+fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -> Option<String> {
+    if raw.contains(';') {
+        report
+            .error(
+                "bad-principal",
+                raw.span,
+                "Kafka splits super.users at every `;`",
+            )
+            .hint("make it one entry for each user");
+        return None;
+    }
+    words::one_principal(
+        report,
+        version,
+        raw,
+        "Kafka compares super users to the letter; name each one",
+    )
+}
+
+/// `DEFAULT` or `RULE:pattern/replacement/` with L or U behind it
+/// (`org.apache.kafka.common.security.ssl.SslPrincipalMapper`).
+fn mapping_rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
+    let Some(rules) = &raw.principal_mapping_rules else {
+        return DEFAULT_RULES.map(str::to_owned).to_vec();
+    };
+    let mut default: Option<Span> = None;
+    for rule in rules {
+        if let Some(default) = default {
+            report
+                .error(
+                    "unreachable-rule",
+                    rule.span,
+                    "no certificate reaches this rule",
+                )
+                .note(default, "DEFAULT takes every certificate")
+                .hint("put DEFAULT last");
+        }
+        if rule.value == "DEFAULT" {
+            default = default.or(Some(rule.span));
+        } else if !is_rule(rule) {
+            report
+                .error("bad-rule", rule.span, format!("`{}` is no mapping rule", rule.value))
+                .hint("write DEFAULT, or RULE:pattern/replacement/ with L or U behind it for lower or upper case");
+        }
+    }
+    rules.iter().map(|rule| rule.value.clone()).collect()
+}
+
+fn is_rule(rule: &str) -> bool {
+    let Some(body) = rule.strip_prefix("RULE:") else {
+        return false;
+    };
+    // A slash of the pattern itself has a backslash before it.
+    let mut parts = vec![String::new()];
+    let mut escaped = false;
+    for c in body.chars() {
+        match c {
+            '/' if !escaped => parts.push(String::new()),
+            c => {
+                if let Some(part) = parts.last_mut() {
+                    part.push(c);
+                }
+            }
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    matches!(parts.as_slice(), [pattern, _, case] if !pattern.is_empty() && matches!(case.as_str(), "" | "L" | "U"))
+}
+
+fn layout(report: &mut Report, raw: Option<&Spanned<String>>) -> String {
+    let Some(layout) = raw else {
+        return LAYOUTS[0].to_owned();
+    };
+    if !LAYOUTS.contains(&layout.as_str()) {
+        let hint = match nearest(layout, LAYOUTS.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the layouts are {}", LAYOUTS.join(", ")),
+        };
+        report
+            .error(
+                "unknown-layout",
+                layout.span,
+                format!("no layout is named `{}`", layout.value),
+            )
+            .hint(hint);
+    }
+    layout.value.clone()
+}
+
+fn owner(report: &mut Report, raw: &Spanned<String>) -> Option<(u32, u32)> {
+    let number = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| text.parse().ok()).flatten()
+    };
+    let owner = raw
+        .split_once(':')
+        .and_then(|(user, group)| Some((number(user)?, number(group)?)));
+    if owner.is_none() {
+        report
+            .error(
+                "bad-owner",
+                raw.span,
+                format!("`{}` is no owner", raw.value),
+            )
+            .hint("write the numbers of user and group: \"1000:1000\"");
+    }
+    owner
+}
+
+/// The `ca` section.
+pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<CaSettings> {
+    let valid_days = raw.valid_days.as_ref().map_or(3650, |d| d.value);
+    let leaf_valid_days = raw.leaf_valid_days.as_ref().map_or(397, |d| d.value);
+    let renew_before_days = raw.renew_before_days.as_ref().map_or(60, |d| d.value);
+    let said = |one: &Option<Spanned<u32>>, other: &Option<Spanned<u32>>| {
+        one.as_ref().or(other.as_ref()).map(|d| d.span)
+    };
+    if leaf_valid_days > valid_days
+        && let Some(span) = said(&raw.leaf_valid_days, &raw.valid_days)
+    {
+        let message = format!(
+            "certificates of {leaf_valid_days} days would outlive their CA of {valid_days} days"
+        );
+        report
+            .error("bad-days", span, message)
+            .hint("make leaf_valid_days at most valid_days");
+    }
+    if renew_before_days >= leaf_valid_days
+        && let Some(span) = said(&raw.renew_before_days, &raw.leaf_valid_days)
+    {
+        let message = format!(
+            "certificates of {leaf_valid_days} days that are due {renew_before_days} days before their end would always be due"
+        );
+        report
+            .error("bad-days", span, message)
+            .hint("make renew_before_days less than leaf_valid_days");
+    }
+    Some(CaSettings {
+        subject: subject(report, raw, cluster)?,
+        key: identities::key(raw.key),
+        valid_days,
+        leaf_valid_days,
+        renew_before_days,
+    })
+}
+
+fn subject(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<Dn> {
+    let (dn, span): (Result<Dn, DnError>, Option<Span>) = match (&raw.subject, &cluster.name) {
+        (Some(subject), _) => (subject.parse(), Some(subject.span)),
+        (None, Some(name)) => (
+            Dn::common_name(&format!("{} CA", name.value)),
+            Some(name.span),
+        ),
+        (None, None) => (Dn::common_name("Kafka CA"), None),
+    };
+    let fits = dn.and_then(|dn| dn.with_generation(GENERATIONS).map(|_| dn));
+    match (fits, span) {
+        (Ok(dn), _) => Some(dn),
+        (Err(_), None) => None,
+        (Err(error), Some(span)) => {
+            let hint = match &raw.subject {
+                Some(_) => {
+                    "write it as CN=Example CA,O=Example; a generation such as ` G2` is added to the CN"
+                }
+                None => {
+                    "the CA is named after the cluster; shorten its name, or say `subject` under `ca`"
+                }
+            };
+            report
+                .error("bad-subject", span, error.to_string())
+                .hint(hint);
+            None
+        }
+    }
+}
