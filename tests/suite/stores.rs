@@ -1,12 +1,13 @@
 //! The stores that kpki writes, judged by those who have to read them, and their stores, read by kpki.
 
+mod kafka;
 mod keytool;
 mod openssl;
 
 use std::{
     fs,
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
     sync::{Mutex, PoisonError},
 };
 
@@ -24,6 +25,8 @@ use rcgen::KeyPair;
 use rustls_pki_types::CertificateDer;
 use tempfile::TempDir;
 use time::OffsetDateTime;
+
+use crate::support::skip;
 
 const PASSWORD: &str = "Zyx98wvu76TSR54qpo32NML10kjiHGFe";
 const ALIAS: &str = "Kafka1.EXAMPLE.com";
@@ -119,6 +122,10 @@ impl Identity {
         pkcs12::truststore(&entries, &password(), profile).unwrap()
     }
 
+    fn ca_pem(&self) -> String {
+        pem::certificates(std::slice::from_ref(&self.root))
+    }
+
     fn pem_keystore(&self) -> Secret {
         pem::keystore(&self.key, &self.chain).unwrap()
     }
@@ -134,16 +141,27 @@ impl Folder {
         folder
     }
 
+    /// A folder for a test that needs these programs; `None`: one is missing, and the test is skipped.
+    fn with(programs: &[&str]) -> Option<Self> {
+        for program in programs {
+            if let Err(error) = Command::new(path_of(program)).output() {
+                skip(&format!("{program}: {error}"));
+                return None;
+            }
+        }
+        Some(Self::new())
+    }
+
     fn write(&self, file: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.path().join(file);
         fs::write(&path, bytes).unwrap();
         path
     }
 
-    /// What keytool or openssl prints, run in the folder.
+    /// What a program prints, run in the folder.
     fn run(&self, program: &str, args: &str) -> String {
-        let mut command = Command::new(program);
-        command.current_dir(self.0.path()).env("LC_ALL", "C");
+        let mut command = Command::new(path_of(program));
+        command.current_dir(self.0.path()).stdin(Stdio::null());
         let output = command.args(args.split_whitespace()).output().unwrap();
         let text =
             String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
@@ -151,15 +169,16 @@ impl Folder {
         text.into_owned()
     }
 
-    fn keytool(&self, args: &str) -> String {
-        self.run(
-            "keytool",
-            &format!("-J-Duser.language=en {args} -storepass:file password"),
-        )
-    }
-
     fn read(&self, file: &str) -> Result<StoreContents, StoreError> {
         pkcs12::open(&fs::read(self.0.path().join(file)).unwrap(), &password())
+    }
+}
+
+/// keytool is the one of `JAVA_HOME`, as the rest of Java is for the tests.
+fn path_of(program: &str) -> PathBuf {
+    match std::env::var_os("JAVA_HOME") {
+        Some(home) if program == "keytool" => PathBuf::from(home).join("bin").join(program),
+        _ => program.into(),
     }
 }
 

@@ -5,13 +5,20 @@ use super::*;
 /// The making of a key entry `app`.
 const GENERATE: &str = "-genkeypair -alias App -keyalg EC -groupname secp256r1 -dname CN=app";
 
+pub fn keytool(folder: &Folder, args: &str) -> String {
+    let args = format!("-J-Duser.language=en {args} -storepass:file password");
+    folder.run("keytool", &args)
+}
+
 #[test]
 fn keytool_lists_one_key_with_its_chain_in_order() {
-    let folder = Folder::new();
+    let Some(folder) = Folder::with(&["keytool"]) else {
+        return;
+    };
     for (key, profile, deep) in cases() {
         // PKCS#12 bytes under the names and with the type that existing configurations have.
         folder.write("k.keystore.jks", identity(key, deep).keystore(profile));
-        let text = folder.keytool("-list -v -keystore k.keystore.jks -storetype JKS");
+        let text = keytool(&folder, "-list -v -keystore k.keystore.jks -storetype JKS");
         let case = format!("{key} {profile}:\n{text}");
         assert!(text.contains("Your keystore contains 1 entry"), "{case}");
         assert_eq!(
@@ -33,12 +40,17 @@ fn keytool_lists_one_key_with_its_chain_in_order() {
 
 #[test]
 fn keytool_lists_every_certificate_of_a_truststore_as_trusted() {
-    let folder = Folder::new();
+    let Some(folder) = Folder::with(&["keytool"]) else {
+        return;
+    };
     for profile in [StoreProfile::Jdk, StoreProfile::Legacy] {
         let store = identity(KeyAlgorithm::EcdsaP256, false).truststore(profile);
         for (file, kind) in [("t.truststore.jks", "JKS"), ("t.p12", "PKCS12")] {
             folder.write(file, &store);
-            let text = folder.keytool(&format!("-list -v -keystore {file} -storetype {kind}"));
+            let text = keytool(
+                &folder,
+                &format!("-list -v -keystore {file} -storetype {kind}"),
+            );
             assert_eq!(values(&text, "Alias name:"), ["ca-old", "caroot"], "{text}");
             assert_eq!(
                 values(&text, "Entry type:"),
@@ -52,7 +64,9 @@ fn keytool_lists_every_certificate_of_a_truststore_as_trusted() {
 #[test]
 fn keytool_takes_the_key_out_with_the_store_password() {
     // Importing into another store decrypts the key, which listing does not.
-    let folder = Folder::new();
+    let Some(folder) = Folder::with(&["keytool"]) else {
+        return;
+    };
     let id = identity(KeyAlgorithm::Rsa2048, true);
     for profile in [StoreProfile::Jdk, StoreProfile::Legacy] {
         let (from, to) = (format!("{profile}.p12"), format!("{profile}-copy.p12"));
@@ -74,7 +88,9 @@ fn keytool_takes_the_key_out_with_the_store_password() {
 
 #[test]
 fn profiles_have_the_iteration_counts_that_the_jdk_writes() {
-    let folder = Folder::new();
+    let Some(folder) = Folder::with(&["keytool", "openssl"]) else {
+        return;
+    };
     let facts = |file: &str| {
         let info = format!("pkcs12 -in {file} -info -noout -legacy -passin file:password");
         let text = folder.run("openssl", &info);
@@ -89,7 +105,7 @@ fn profiles_have_the_iteration_counts_that_the_jdk_writes() {
         (StoreProfile::Legacy, "-J-Dkeystore.pkcs12.legacy"),
     ] {
         let java = format!("{profile}-java.p12");
-        folder.keytool(&format!("{option} {GENERATE} -keystore {java}"));
+        keytool(&folder, &format!("{option} {GENERATE} -keystore {java}"));
         folder.write(
             "kpki.p12",
             identity(KeyAlgorithm::EcdsaP256, false).keystore(profile),
@@ -100,13 +116,15 @@ fn profiles_have_the_iteration_counts_that_the_jdk_writes() {
 
 #[test]
 fn stores_made_by_keytool_are_read_as_keytool_shows_them() {
-    let folder = Folder::new();
-    let root = &identity(KeyAlgorithm::EcdsaP256, false).root;
-    folder.write("ca.pem", pem::certificates(&[root.clone()]));
+    let Some(folder) = Folder::with(&["keytool"]) else {
+        return;
+    };
+    let id = identity(KeyAlgorithm::EcdsaP256, false);
+    folder.write("ca.pem", id.ca_pem());
     for (file, option) in [("new.p12", ""), ("old.p12", "-J-Dkeystore.pkcs12.legacy")] {
-        folder.keytool(&format!("{option} {GENERATE} -keystore {file}"));
+        keytool(&folder, &format!("{option} {GENERATE} -keystore {file}"));
         let import = "-importcert -noprompt -alias CARoot -file ca.pem";
-        folder.keytool(&format!("{option} {import} -keystore {file}"));
+        keytool(&folder, &format!("{option} {import} -keystore {file}"));
         let contents = folder.read(file).unwrap();
         assert_eq!(contents.keys.len(), 1);
         assert_eq!(contents.keys[0].alias, "app");
@@ -116,17 +134,20 @@ fn stores_made_by_keytool_are_read_as_keytool_shows_them() {
         assert_eq!(Certificate::from_der(cert).unwrap().subject, "CN=app");
         assert_eq!(contents.trusted.len(), 1);
         assert_eq!(contents.trusted[0].alias, "caroot");
-        assert_eq!(contents.trusted[0].cert, *root);
+        assert_eq!(contents.trusted[0].cert, id.root);
         assert_eq!(contents.ignored, []);
     }
 }
 
 #[test]
 fn a_real_jks_store_is_named_as_one() {
-    let folder = Folder::new();
-    folder.keytool(&format!(
-        "{GENERATE} -keystore a.jks -storetype JKS -keypass:file password"
-    ));
+    let Some(folder) = Folder::with(&["keytool"]) else {
+        return;
+    };
+    keytool(
+        &folder,
+        &format!("{GENERATE} -keystore a.jks -storetype JKS -keypass:file password"),
+    );
     let error = folder.read("a.jks").unwrap_err();
     assert_eq!(error, StoreError::NotPkcs12("a JKS store"));
     assert!(error.hint().unwrap().contains("-importkeystore"));
