@@ -8,5 +8,6 @@ mod harness;
 mod issue;
 mod policies;
 mod rooms;
+mod stores;
 mod support;
 mod up;
