@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod acl;
+pub mod bootstrap;
 pub mod cli;
 pub mod config;
 pub mod keystore;

@@ -12,7 +12,8 @@ pub enum StoreProfile {
     #[default]
     Jdk,
     /// For a JDK 8 before 8u301, which knows no PBES2: 3DES and SHA-1 (RFC 7292 appendix C), 50,000 iterations,
-    /// and an HMAC-SHA-1 integrity check, 100,000 iterations, as that JDK's `PKCS12KeyStore` wrote.
+    /// and an HMAC-SHA-1 integrity check, 100,000 iterations, as that JDK's `PKCS12KeyStore` wrote its keys.
+    /// (Its certificates it wrote with 40-bit RC2, which OpenSSL 3 no longer reads by default.)
     Legacy,
 }
 

@@ -7,9 +7,11 @@ use time::OffsetDateTime;
 use x509_parser::{
     extensions::{GeneralName, ParsedExtension},
     prelude::{FromDer, X509Certificate},
+    public_key::PublicKey,
+    x509::SubjectPublicKeyInfo,
 };
 
-use super::{Host, NameConstraint, PkiError};
+use super::{Host, KeyAlgorithm, NameConstraint, PkiError};
 
 /// A certificate: its bytes, and what kpki asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Certificate {
     pub not_after: OffsetDateTime,
     /// The DER of its SubjectPublicKeyInfo.
     pub public_key_info: Vec<u8>,
+    /// The kind of its key, where kpki makes such keys.
+    pub key: Option<KeyAlgorithm>,
     /// What a CA may sign for; empty: everything.
     pub name_constraints: Vec<NameConstraint>,
 }
@@ -75,6 +79,7 @@ impl Certificate {
             not_before: time(x509.validity().not_before),
             not_after: time(x509.validity().not_after),
             public_key_info: x509.public_key().raw.to_vec(),
+            key: key_algorithm(x509.public_key()),
             name_constraints,
             der: der.clone().into_owned(),
         })
@@ -102,6 +107,24 @@ impl Certificate {
     /// True where no name constraint forbids the host.
     pub fn permits(&self, host: &Host) -> bool {
         self.name_constraints.is_empty() || self.name_constraints.iter().any(|c| c.permits(host))
+    }
+}
+
+fn key_algorithm(key: &SubjectPublicKeyInfo<'_>) -> Option<KeyAlgorithm> {
+    match key.parsed().ok()? {
+        PublicKey::RSA(rsa) => match rsa.key_size() {
+            2048 => Some(KeyAlgorithm::Rsa2048),
+            3072 => Some(KeyAlgorithm::Rsa3072),
+            4096 => Some(KeyAlgorithm::Rsa4096),
+            _ => None,
+        },
+        // An uncompressed point: one octet, then both coordinates.
+        PublicKey::EC(point) => match point.data().len() {
+            65 => Some(KeyAlgorithm::EcdsaP256),
+            97 => Some(KeyAlgorithm::EcdsaP384),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -154,7 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::{
-        Authority, AuthorityRequest, Dn, KeyAlgorithm, Kind, LeafRequest, Serial, self_signed, sign,
+        Authority, AuthorityRequest, Dn, Kind, LeafRequest, Serial, self_signed, sign,
     };
     use super::*;
 
@@ -212,6 +235,28 @@ mod tests {
             time::macros::datetime!(2026-11-21 11:00 UTC)
         );
         assert_eq!(leaf.serial, Serial::from_random([9; 20]).to_string());
+    }
+
+    #[test]
+    fn the_kind_of_key_is_read_from_the_certificate() {
+        for algorithm in KeyAlgorithm::ALL
+            .into_iter()
+            .filter(|a| *a != KeyAlgorithm::Rsa4096)
+        {
+            let key = algorithm.generate().unwrap();
+            let subject = "CN=a".parse().unwrap();
+            let serial = Serial::from_random([1; 20]);
+            let request = AuthorityRequest {
+                subject: &subject,
+                days: 1,
+                path_len: 0,
+                name_constraints: &[],
+                serial,
+                now: now(),
+            };
+            let der = self_signed(&request, &key).unwrap();
+            assert_eq!(Certificate::from_der(&der).unwrap().key, Some(algorithm));
+        }
     }
 
     #[test]

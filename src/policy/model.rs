@@ -204,6 +204,17 @@ pub enum Auth {
     None,
 }
 
+impl std::fmt::Display for Auth {
+    /// The word of the policy: `tls`, `scram-sha-512`, `none`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tls => f.write_str("tls"),
+            Self::Scram(mechanism) => f.write_str(&mechanism.name().to_ascii_lowercase()),
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
 /// A file that tells a client how to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClientFormat {

@@ -12,7 +12,7 @@ use super::{OutDir, StateError, failed, files};
 /// process ends in whatever way, so no stale lock stays behind.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -45,6 +45,13 @@ impl Lock {
         // Best effort as well: a full disk must not keep anyone from the lock.
         let _ = file.set_len(0).and_then(|()| file.rewind());
         let _ = writeln!(file, "{}", std::process::id());
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    /// Leaves the file as it was found, so that a command that had nothing to do has changed no byte.
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
     }
 }

@@ -1,0 +1,245 @@
+//! Nothing is lost: kpki killed at random instants, and what the next run makes of it.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::Stdio,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use kpki::{bootstrap::rfc3339, pki::Certificate};
+use serde_json::Value;
+
+use crate::support::kpki::Kpki;
+
+const POLICY: &str = "
+brokers: [{name: kafka1}, {name: kafka2}, {name: kafka3}]
+clients:
+  - {name: alice, auth: [tls, scram-sha-512]}
+  - {name: bob, auth: scram-sha-256}
+";
+
+/// How many files a whole identity has.
+fn expected_files(name: &str) -> usize {
+    match name {
+        "bob" => 5,
+        "alice" => 11,
+        _ => 9,
+    }
+}
+
+/// A small generator with a printed seed, so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 33) % limit
+    }
+}
+
+fn inventory(out: &Path) -> Vec<Value> {
+    let Ok(text) = fs::read_to_string(out.join("ca/inventory.jsonl")) else {
+        return Vec::new();
+    };
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
+}
+
+/// What must hold at every instant.
+fn check(out: &Path) {
+    let records = inventory(out);
+    let serials: BTreeSet<&str> = records
+        .iter()
+        .map(|r| r["serial"].as_str().unwrap())
+        .collect();
+    assert_eq!(serials.len(), records.len(), "a serial was used twice");
+    assert_eq!(
+        out.join("ca/ca.key").exists(),
+        out.join("ca/ca.crt").exists()
+    );
+    assert_eq!(out.join("ca/ca.key").exists(), !records.is_empty());
+    let Ok(entries) = fs::read_dir(out) else {
+        return;
+    };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if !path.is_dir() || name == "ca" || name.starts_with('.') {
+            continue;
+        }
+        for file in fs::read_dir(&path).unwrap() {
+            let file = file.unwrap().path();
+            assert_ne!(
+                fs::metadata(&file).unwrap().len(),
+                0,
+                "{} is empty",
+                file.display()
+            );
+        }
+        let certificate = path.join(format!("{name}.crt"));
+        if let Ok(pem) = fs::read(&certificate) {
+            let der = kpki::keystore::pem::parse_certificates(&pem).unwrap();
+            let serial = Certificate::from_der(&der[0]).unwrap().serial;
+            assert!(
+                serials.contains(serial.as_str()),
+                "{name} has a certificate without a record"
+            );
+            assert!(
+                path.join(format!("{name}.key")).exists(),
+                "{name} has a certificate without its key"
+            );
+        }
+    }
+    // A key that is still being put in its place has its record as well.
+    for hidden in fs::read_dir(out).unwrap().map(|e| e.unwrap().path()) {
+        let Ok(dirs) = fs::read_dir(&hidden) else {
+            continue;
+        };
+        if !hidden
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with(".commit")
+        {
+            continue;
+        }
+        for dir in dirs
+            .map(|d| d.unwrap().path())
+            .filter(|d| !d.ends_with("ca"))
+        {
+            let name = dir.file_name().unwrap().to_str().unwrap();
+            if dir.join(format!("{name}.key")).exists() {
+                assert!(
+                    records.iter().any(|r| r["name"] == name),
+                    "{name} has a key without a record"
+                );
+            }
+        }
+    }
+}
+
+/// Starts kpki and kills it after a while. Returns true if it was still at work.
+fn kill_after(kpki: &Kpki, arguments: &[&str], after: Duration) -> bool {
+    let mut child = kpki
+        .command(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    sleep(after);
+    child.kill().unwrap();
+    !child.wait().unwrap().success()
+}
+
+fn complete(kpki: &Kpki) {
+    kpki.ok(&["up", "policy.yaml"]);
+    let out = kpki.path("out");
+    check(&out);
+    for name in ["kafka1", "kafka2", "kafka3", "alice", "bob"] {
+        let count = fs::read_dir(out.join(name)).unwrap().count();
+        assert_eq!(count, expected_files(name), "{name}");
+    }
+    let hidden: Vec<_> = fs::read_dir(&out)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|n| n.starts_with(".new") || n.starts_with(".commit") || n.starts_with(".kpki"))
+        .collect();
+    assert!(hidden.is_empty(), "left behind: {hidden:?}");
+}
+
+/// Runs `up` and `issue` again and again, kills them at random instants, and lets the next run finish.
+#[test]
+fn two_hundred_kills_lose_nothing() {
+    let seed = std::process::id().into();
+    println!(
+        "seed {seed} at {}",
+        rfc3339(time::OffsetDateTime::now_utc())
+    );
+    let mut random = Random(seed);
+    let mut kpki = Kpki::new();
+    // How long a whole run takes here, so that the instants lie within it.
+    let begin = Instant::now();
+    kpki.write("policy.yaml", POLICY);
+    complete(&kpki);
+    let whole = u64::try_from(begin.elapsed().as_micros()).unwrap();
+    let begin = Instant::now();
+    kpki.ok(&["issue", "other"]);
+    let single = u64::try_from(begin.elapsed().as_micros()).unwrap();
+
+    let (mut killed, mut rounds) = (0, 0);
+    while killed < 200 {
+        rounds += 1;
+        assert!(
+            rounds < 1000,
+            "only {killed} of {rounds} runs were killed while at work"
+        );
+        match random.below(4) {
+            // From nothing.
+            0 => {
+                kpki = Kpki::new();
+                kpki.write("policy.yaml", POLICY);
+                killed += usize::from(kill_after(
+                    &kpki,
+                    &["up", "policy.yaml"],
+                    Duration::from_micros(random.below(whole)),
+                ));
+            }
+            // Every certificate anew, over what is there.
+            1 => {
+                complete(&kpki);
+                let hosts = format!("{{name: kafka1, hosts: [h{}]}}", random.below(1 << 30));
+                kpki.write("policy.yaml", &POLICY.replace("{name: kafka1}", &hosts));
+                killed += usize::from(kill_after(
+                    &kpki,
+                    &["up", "policy.yaml"],
+                    Duration::from_micros(random.below(whole)),
+                ));
+            }
+            // Identities that are missing.
+            2 => {
+                complete(&kpki);
+                for name in ["kafka2", "alice"] {
+                    fs::remove_dir_all(kpki.path("out").join(name)).unwrap();
+                }
+                killed += usize::from(kill_after(
+                    &kpki,
+                    &["up", "policy.yaml"],
+                    Duration::from_micros(random.below(whole)),
+                ));
+            }
+            _ => {
+                complete(&kpki);
+                let name = format!("x{}", random.below(1 << 30));
+                killed += usize::from(kill_after(
+                    &kpki,
+                    &["issue", &name],
+                    Duration::from_micros(random.below(single)),
+                ));
+                check(&kpki.path("out"));
+                if kpki.path("out").join(&name).exists() {
+                    assert_eq!(
+                        fs::read_dir(kpki.path("out").join(&name)).unwrap().count(),
+                        9
+                    );
+                } else {
+                    kpki.ok(&["issue", &name]);
+                }
+            }
+        }
+        if kpki.path("out").exists() {
+            check(&kpki.path("out"));
+        }
+    }
+    complete(&kpki);
+}

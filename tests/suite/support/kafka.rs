@@ -1,0 +1,154 @@
+//! A real Kafka broker (KRaft), started with a configuration as kpki wrote it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use super::java;
+
+/// A start takes about five seconds on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What a node is started from.
+pub struct Node {
+    /// The configuration. It is not changed: `overrides` go into a copy beside the log.
+    pub server_properties: PathBuf,
+    /// One argument of the storage tool per line, the first being `format`. A configuration that it names is the one above.
+    pub format_storage_args: PathBuf,
+    /// What a test has to change: `log.dirs`, ports.
+    pub overrides: Vec<(String, String)>,
+    /// A directory of this node's own: the log and the copy of the configuration. The node runs in it.
+    pub work: PathBuf,
+}
+
+/// A running node. It is ended when this is dropped, and by itself when this process ends in whatever way.
+pub struct Broker {
+    child: Child,
+    log: PathBuf,
+}
+
+/// Formats and starts the nodes of one cluster, and waits until all of them are up. `None`: there is no Java or Maven here,
+/// and the test is skipped.
+pub fn start(nodes: &[Node]) -> Option<Vec<Broker>> {
+    if let Err(why) = java::installed() {
+        super::skip(&why);
+        return None;
+    }
+    for node in nodes {
+        node.format();
+    }
+    // A node of a quorum is up only once the others are.
+    let mut brokers: Vec<Broker> = nodes.iter().map(Node::spawn).collect();
+    for broker in &mut brokers {
+        broker.wait_until_started();
+    }
+    Some(brokers)
+}
+
+impl Node {
+    fn configuration(&self) -> PathBuf {
+        self.work.join("server.properties")
+    }
+
+    /// Runs the storage tool, which has to succeed.
+    pub fn format(&self) {
+        std::fs::create_dir_all(&self.work).unwrap();
+        let mut configuration = std::fs::read_to_string(&self.server_properties).unwrap();
+        for (name, value) in &self.overrides {
+            // The last of several counts.
+            configuration.push_str(&format!("\n{name}={value}"));
+        }
+        std::fs::write(self.configuration(), configuration).unwrap();
+
+        let arguments = std::fs::read_to_string(&self.format_storage_args).unwrap();
+        let mut arguments: Vec<String> = arguments.lines().map(str::to_owned).collect();
+        if let Some(at) = arguments
+            .iter()
+            .position(|argument| argument == "-c" || argument == "--config")
+        {
+            arguments[at + 1] = self.configuration().display().to_string();
+        }
+        let output = java::java(java::installed().unwrap())
+            .args([
+                "-Xmx384m",
+                "-Dkpki.log.level=WARN",
+                "kafka.tools.StorageTool",
+            ])
+            .args(arguments)
+            .current_dir(&self.work)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "the storage tool refused:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// Starts the broker, formatted before, without waiting for it.
+    pub fn spawn(&self) -> Broker {
+        let log = self.work.join("kafka.log");
+        let file = File::create(&log).unwrap();
+        let child = java::java(java::installed().unwrap())
+            // WhileStdin ends the broker with the pipe, which ends with this process.
+            .args(["-Xmx384m", "-XX:+UseSerialGC", "WhileStdin", "kafka.Kafka"])
+            .arg(self.configuration())
+            .current_dir(&self.work)
+            .stdin(Stdio::piped())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Broker { child, log }
+    }
+}
+
+impl Broker {
+    /// Everything that the broker has logged so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned()
+    }
+
+    /// Waits until the broker says that it is up; fails, showing its log, when it ends or takes too long.
+    pub fn wait_until_started(&mut self) {
+        self.wait_for("Kafka Server started");
+    }
+
+    /// Waits until the log says `text`.
+    pub fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().contains(text) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "the broker did not say {text:?} (ended: {ended:?}); the end of its log:\n{}",
+                tail(&self.log())
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
+/// A file of one `name=value` per line.
+pub fn write_properties(path: &Path, properties: &[(&str, &str)]) {
+    let text: String = properties
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .collect();
+    std::fs::write(path, text).unwrap();
+}

@@ -1,0 +1,143 @@
+//! The built program, run as a user runs it, in a directory of its own.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A directory to work in and an environment that holds nothing of the caller's but `PATH`.
+pub struct Kpki {
+    dir: TempDir,
+    environment: BTreeMap<String, String>,
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Output {
+    /// The exit code; `None`: ended by a signal.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Kpki {
+    /// With `KPKI_CA_PASSPHRASE` set, as in a script.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let environment = BTreeMap::from([
+            ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
+            ("HOME".to_owned(), dir.path().display().to_string()),
+            ("NO_COLOR".to_owned(), "1".to_owned()),
+        ]);
+        let mut kpki = Self { dir, environment };
+        kpki.env("KPKI_CA_PASSPHRASE", "a passphrase of the tests");
+        kpki
+    }
+
+    /// The directory that commands run in; `out/` comes to lie here.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A path below [`Kpki::dir`].
+    pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.dir().join(relative)
+    }
+
+    /// Writes a file below [`Kpki::dir`], with the directories that it needs.
+    pub fn write(&self, relative: &str, content: &str) -> PathBuf {
+        let path = self.path(relative);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Sets an environment variable for the runs to come.
+    pub fn env(&mut self, name: &str, value: &str) -> &mut Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Removes one.
+    pub fn without_env(&mut self, name: &str) -> &mut Self {
+        self.environment.remove(name);
+        self
+    }
+
+    /// The command, ready to be changed or started by a test that needs more than [`Kpki::run`].
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kpki"));
+        command
+            .args(arguments)
+            .current_dir(self.dir())
+            .env_clear()
+            .envs(&self.environment);
+        command
+    }
+
+    /// Runs to the end, with nothing on standard input.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with_input(arguments, "")
+    }
+
+    /// Runs to the end with `input` on standard input, which is a pipe and not a terminal.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that does not read its input may be gone by now.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        Output {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs and expects exit code 0.
+    pub fn ok(&self, arguments: &[&str]) -> Output {
+        self.run(arguments).expect_code(0)
+    }
+
+    /// Runs with `--json` as given by the caller, expects exit code 0 and one JSON document.
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        self.ok(arguments).json()
+    }
+}
+
+impl Output {
+    /// Fails, showing what was printed, unless the program ended with this exit code.
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "exit code; standard output:\n{}\nstandard error:\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// Standard output as one JSON document.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}; standard output:\n{}", self.stdout))
+    }
+
+    /// Standard output as JSON lines.
+    pub fn json_lines(&self) -> Vec<serde_json::Value> {
+        self.stdout
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,42 @@
+//! What the tests stand on: the built program, and the implementations that judge its output.
+#![allow(dead_code, reason = "what later tests use")]
+
+pub mod java;
+pub mod kafka;
+pub mod kpki;
+pub mod openssl;
+pub mod ports;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A test that cannot run for want of a program is a failure in CI, and skipped in plain sight elsewhere.
+pub fn skip(why: &str) {
+    let test = std::thread::current().name().unwrap_or("?").to_owned();
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{test} cannot be judged: {why} (tests/run installs what is missing)"
+    );
+    // Not eprintln!, which the test runner shows of failed tests only.
+    let _ = writeln!(
+        std::io::stderr(),
+        "SKIPPED {test}: {why} (tests/run installs what is missing)"
+    );
+}
+
+/// Whether `program` can be started at all.
+fn exists(program: &str, version_argument: &str) -> bool {
+    Command::new(program)
+        .arg(version_argument)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
