@@ -3,11 +3,13 @@
 
 mod ca;
 mod cluster;
+mod configs;
 mod crash;
 mod harness;
 mod issue;
 mod policies;
 mod rooms;
+mod scram_vectors;
 mod stores;
 mod support;
 mod up;
