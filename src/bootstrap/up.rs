@@ -226,6 +226,11 @@ fn super_users(policy: &ValidatedPolicy) -> Vec<String> {
         .iter()
         .filter_map(|b| mapped(&b.name))
         .collect();
+    let by_scram = policy
+        .brokers
+        .iter()
+        .filter(|b| !Member::Broker(b).scram(policy).0.is_empty());
+    users.extend(by_scram.map(|b| format!("User:{}", b.name)));
     for client in policy
         .clients
         .iter()

@@ -129,6 +129,39 @@ fn three_brokers_from_one_policy_let_their_clients_in_and_keep_all_others_out() 
     keeps_out(&kpki, judge, first);
 }
 
+/// The unusual: brokers that log in to each other by SCRAM, and rules that make other principals of certificates.
+#[test]
+fn brokers_talk_over_scram_and_super_users_follow_the_mapping_rules() {
+    let Some(judge) = judge() else { return };
+    let kpki = Kpki::new();
+    let first = nine_ports();
+    let policy = policy(first)
+        .replace("  admin: admin\n", "  admin: admin\n  inter_broker_listener: SASL_SSL\n  principal_mapping_rules: ['RULE:^CN=([^,]+).*$/$1/U']\n")
+        .replace("  - {name: kafka2, hosts: [localhost, kafka2], port_offset: 3, key: rsa-2048}\n", "");
+    kpki.write("policy.yaml", &policy);
+    kpki.ok(&["up", "policy.yaml"]);
+    let server = std::fs::read_to_string(properties(&kpki, "kafka1/server.properties")).unwrap();
+    assert!(
+        server.contains("super.users=User:KAFKA1;User:KAFKA3;User:kafka1;User:kafka3;User:ADMIN\n"),
+        "{server}"
+    );
+    let nodes = ["kafka1", "kafka3"].map(|name| Node {
+        server_properties: properties(&kpki, &format!("{name}/server.properties")),
+        format_storage_args: properties(&kpki, &format!("{name}/format-storage.args")),
+        overrides: Vec::new(),
+        work: kpki.path("work").join(name),
+    });
+    let Some(_brokers) = start(&nodes) else {
+        return;
+    };
+    let admin = properties(&kpki, "admin/client.properties");
+    // Both copies are written only if the brokers reach each other.
+    judge
+        .create_topic(&Client::new(&admin), "orders", 1, 2)
+        .unwrap();
+    judge.produce(&Client::new(&admin), "orders", 3).unwrap();
+}
+
 /// Every way in: certificate and SCRAM, EC and RSA, PKCS12 and PEM, the legacy profile.
 fn lets_in(kpki: &Kpki, judge: &Judge) {
     kpki.ok(&["issue", "--client", "old", "--store-profile", "legacy"]);

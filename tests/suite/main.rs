@@ -4,6 +4,7 @@
 mod authorizer;
 mod ca;
 mod cluster;
+mod configs;
 mod crash;
 mod harness;
 mod issue;
@@ -11,6 +12,7 @@ mod policies;
 mod principal;
 mod readme;
 mod rooms;
+mod scram_vectors;
 mod stores;
 mod support;
 mod up;
