@@ -2,7 +2,6 @@
 //! are, and Java clients that get in or are kept out.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -24,20 +23,6 @@ use crate::support::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Nine free ports in a row: three listeners on each of three brokers.
-fn nine_ports() -> u16 {
-    for _ in 0..50 {
-        let [first] = ports::free::<1>();
-        let rest: Vec<_> = (1..9)
-            .map(|n| TcpListener::bind(("127.0.0.1", first + n)))
-            .collect();
-        if rest.iter().all(Result::is_ok) {
-            return first;
-        }
-    }
-    panic!("no nine free ports in a row");
-}
 
 fn policy(first: u16) -> String {
     format!(
@@ -88,7 +73,7 @@ fn refused(kpki: &Kpki, judge: &Judge, properties: &Path, overrides: &[(&str, &s
 fn three_brokers_from_one_policy_let_their_clients_in_and_keep_all_others_out() {
     let Some(judge) = judge() else { return };
     let kpki = Kpki::new();
-    let first = nine_ports();
+    let first = ports::range(&[0, 1, 2, 3, 4, 5, 6, 7, 8]);
     kpki.write("policy.yaml", &policy(first));
     kpki.ok(&["up", "policy.yaml"]);
     let nodes = ["kafka1", "kafka2", "kafka3"].map(|name| Node {
@@ -134,7 +119,7 @@ fn three_brokers_from_one_policy_let_their_clients_in_and_keep_all_others_out() 
 fn brokers_talk_over_scram_and_super_users_follow_the_mapping_rules() {
     let Some(judge) = judge() else { return };
     let kpki = Kpki::new();
-    let first = nine_ports();
+    let first = ports::range(&[0, 1, 2, 3, 4, 5, 6, 7, 8]);
     let policy = policy(first)
         .replace("  admin: admin\n", "  admin: admin\n  inter_broker_listener: SASL_SSL\n  principal_mapping_rules: ['RULE:^CN=([^,]+).*$/$1/U']\n")
         .replace("  - {name: kafka2, hosts: [localhost, kafka2], port_offset: 3, key: rsa-2048}\n", "");
