@@ -93,10 +93,24 @@ impl<'a> Shape<'a> {
                 _ => "a whole number".to_owned(),
             },
             _ => match self.keys().collect::<Vec<_>>().as_slice() {
+                [] => "`{}`".to_owned(),
                 [only] => format!("`{{{only}: …}}`"),
+                keys if self.schema["maxProperties"] == 1 => {
+                    format!("a mapping with one of {}", listed(keys))
+                }
                 _ => "a mapping of keys to values".to_owned(),
             },
         }
+    }
+}
+
+/// What to write where several shapes can stand.
+fn either(shapes: &[Shape<'_>]) -> String {
+    let possible = shapes.iter().filter(|s| s.kind() != "null");
+    let expected: Vec<String> = possible.map(Shape::expected).collect();
+    match expected.as_slice() {
+        [init @ .., last] if !init.is_empty() => format!("{}, or {last}", init.join(", ")),
+        other => other.concat(),
     }
 }
 
@@ -146,16 +160,6 @@ fn listed(words: &[&str]) -> String {
     shown.join(", ")
 }
 
-/// `a listener`, `an acl`.
-fn with_article(name: &str) -> String {
-    let article = if name.starts_with(['a', 'e', 'i', 'o']) {
-        "an"
-    } else {
-        "a"
-    };
-    format!("{article} {}", name.replace('_', " "))
-}
-
 impl<'a> Checker<'a> {
     /// The shapes that a schema allows, with references and nested choices resolved.
     fn shapes(&self, schema: &'a Json) -> Vec<Shape<'a>> {
@@ -170,6 +174,20 @@ impl<'a> Checker<'a> {
             Some(branches) => branches.iter().flat_map(|b| self.shapes(b)).collect(),
             None => vec![Shape { schema, name }],
         }
+    }
+
+    /// A shape in a sentence: by its key where it has one (`cluster`, `produce`), else "a listener", "an acl".
+    fn called(&self, name: &str) -> String {
+        let is_key_of = |schema: &Json| schema["properties"].get(name).is_some();
+        if is_key_of(self.schema) || is_key_of(&self.schema["$defs"]["role"]) {
+            return format!("`{name}`");
+        }
+        let article = if name.starts_with(['a', 'e', 'i', 'o']) {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {}", name.replace('_', " "))
     }
 
     /// `what` names the node for the message: "`port`".
@@ -212,22 +230,22 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn wrong_type(&mut self, shapes: &[Shape<'a>], node: &Node, what: &str) {
-        let expected: Vec<String> = shapes
-            .iter()
-            .filter(|s| s.kind() != "null")
-            .map(Shape::expected)
-            .collect();
-        let expected = match expected.as_slice() {
-            [init @ .., last] if !init.is_empty() => format!("{} or {last}", init.join(", ")),
-            other => other.concat(),
-        };
-        if matches!(node.value, Value::Scalar(_, Kind::Null)) {
-            self.report
-                .error("empty-value", node.span, format!("{what} has no value"))
-                .hint(format!("give it one ({expected}), or remove it"));
-            return;
+    /// The value of a key. An empty one is only taken where the schema says so, which it does for sections.
+    fn value(&mut self, schema: &'a Json, node: &Node, what: &str, required: bool) {
+        let empty = matches!(node.value, Value::Scalar(_, Kind::Null));
+        let shapes = self.shapes(schema);
+        if !empty || shapes.iter().any(|shape| shape.accepts(node)) {
+            return self.node(schema, node, what);
         }
+        let expected = either(&shapes);
+        let or = if required { "" } else { "; or remove the key" };
+        self.report
+            .error("empty-value", node.span, format!("{what} has no value"))
+            .hint(format!("write {expected}{or}"));
+    }
+
+    fn wrong_type(&mut self, shapes: &[Shape<'a>], node: &Node, what: &str) {
+        let expected = either(shapes);
         let message = format!("{what} must be {expected}, not {}", found(node));
         self.report
             .error("wrong-type", node.span, message)
@@ -248,16 +266,20 @@ impl<'a> Checker<'a> {
         if words.contains(&text) {
             return;
         }
-        let message = format!("{what} must be one of {}, not `{text}`", listed(&words));
         // A word that is the key of another shape: `- produce` for `- produce: {topic: orders}`.
-        let argued = shapes.iter().find(|s| s.keys().any(|key| key == text));
-        let hint = match argued {
-            Some(_) => Some(format!("`{text}` needs its arguments: `{text}: {{…}}`")),
-            None => nearest(text, words).map(|meant| format!("did you mean `{meant}`?")),
+        let argued = shapes.iter().any(|s| s.keys().any(|key| key == text));
+        let hint = match nearest(text, words.iter().copied()) {
+            _ if argued => format!("`{text}` needs its arguments: `{text}: {{…}}`"),
+            Some(meant) => format!("did you mean `{meant}`? It is one of {}", listed(&words)),
+            None => format!("it is {}", either(shapes)),
         };
         self.report
-            .error("unknown-word", node.span, message)
-            .maybe_hint(hint);
+            .error(
+                "unknown-word",
+                node.span,
+                format!("{what} cannot be `{text}`"),
+            )
+            .hint(hint);
     }
 
     fn map(&mut self, shape: Shape<'a>, node: &Node) {
@@ -265,28 +287,29 @@ impl<'a> Checker<'a> {
             return;
         };
         let mut known = Vec::new();
+        let mut misspelt = Vec::new();
         for entry in entries {
-            match shape.schema["properties"].get(&entry.key) {
-                Some(schema) => {
-                    known.push(entry);
-                    self.node(schema, &entry.value, &format!("`{}`", entry.key));
-                }
-                None => {
-                    let message = format!(
-                        "unknown key `{}` in {}",
-                        entry.key,
-                        with_article(shape.name)
-                    );
-                    let hint = self.instead(shape, &entry.key);
-                    self.report
-                        .error("unknown-key", entry.key_span, message)
-                        .hint(hint);
-                }
+            if let Some(schema) = shape.schema["properties"].get(&entry.key) {
+                known.push(entry);
+                let what = format!("`{}`", entry.key);
+                let required = shape.required().any(|key| key == entry.key);
+                self.value(schema, &entry.value, &what, required);
+                continue;
             }
+            let meant = nearest(&entry.key, shape.keys());
+            misspelt.extend(meant);
+            let hint = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => self.instead(shape, &entry.key),
+            };
+            let message = format!("unknown key `{}` in {}", entry.key, self.called(shape.name));
+            self.report
+                .error("unknown-key", entry.key_span, message)
+                .hint(hint);
         }
         for key in shape.required() {
-            if entries.iter().all(|e| e.key != key) {
-                let message = format!("{} needs `{key}`", with_article(shape.name));
+            if entries.iter().all(|e| e.key != key) && !misspelt.contains(&key) {
+                let message = format!("{} needs `{key}`", self.called(shape.name));
                 self.report.error("missing-key", node.span, message);
             }
         }
@@ -294,7 +317,10 @@ impl<'a> Checker<'a> {
             && let [first, second, ..] = known.as_slice()
         {
             let name = shape.name;
-            let message = format!("one {name} says `{}` and `{}`", first.key, second.key);
+            let message = format!(
+                "a {name} has one key, and this has `{}` and `{}`",
+                first.key, second.key
+            );
             self.report
                 .error("one-key", second.key_span, message)
                 .note(first.key_span, "the first")
@@ -308,24 +334,27 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What to write instead of an unknown key.
+    /// What to do about a key that is not even like a known one.
     fn instead(&self, shape: Shape<'a>, key: &str) -> String {
-        if let Some(meant) = nearest(key, shape.keys()) {
-            return format!("did you mean `{meant}`?");
+        let known = shape.keys().collect::<Vec<_>>();
+        let is_root = shape.name == title(self.schema);
+        if is_root && super::schema::POLICY["properties"].get(key).is_some() {
+            return format!("`{key}` stands in the policy itself, not in a file that it includes");
         }
-        let known = shape.keys().collect::<Vec<_>>().join(", ");
-        let defs = self.schema["$defs"].as_object();
-        let home = defs
+        if known.is_empty() {
+            return "remove it".to_owned();
+        }
+        let known = format!("known here: {}", known.join(", "));
+        let all = self.schema["$defs"].as_object();
+        let homes: Vec<&str> = all
             .into_iter()
             .flatten()
-            .find(|(_, schema)| schema["properties"].get(key).is_some());
-        match home {
-            _ if known.is_empty() => "remove it".to_owned(),
-            Some((name, _)) if name != shape.name => format!(
-                "`{key}` belongs to {}; known here: {known}",
-                with_article(name)
-            ),
-            _ => format!("known here: {known}"),
+            .filter(|(_, schema)| schema["properties"].get(key).is_some())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        match homes.as_slice() {
+            [home] => format!("`{key}` is a key of {}; {known}", self.called(home)),
+            _ => known,
         }
     }
 }
@@ -340,9 +369,10 @@ fn repair(shapes: &[Shape<'_>], node: &Node) -> Option<String> {
     match &node.value {
         Value::Scalar(text, Kind::Text) if wants("boolean") => {
             let yes_or_no = ["yes", "no", "on", "off"];
-            yes_or_no
-                .contains(&text.to_lowercase().as_str())
-                .then(|| "YAML 1.2 has only `true` and `false`".to_owned())
+            let at = yes_or_no
+                .iter()
+                .position(|w| w.eq_ignore_ascii_case(text))?;
+            Some(format!("write `{}`", at % 2 == 0))
         }
         Value::Scalar(text, Kind::Text) if wants("integer") && text.parse::<i64>().is_ok() => {
             Some(format!("remove the quotes: {text}"))
@@ -351,6 +381,14 @@ fn repair(shapes: &[Shape<'_>], node: &Node) -> Option<String> {
             Some(format!("put it into quotes: \"{text}\""))
         }
         Value::Scalar(text, Kind::Text) if wants("array") => Some(format!("write `[{text}]`")),
+        Value::Scalar(text, Kind::Text) => {
+            // `{prefix: x}`, for which `x` alone is too little.
+            let object = shapes.iter().find(|s| s.kind() == "object")?;
+            match object.keys().collect::<Vec<_>>().as_slice() {
+                [only] => Some(format!("write `{{{only}: {text}}}`")),
+                _ => None,
+            }
+        }
         Value::Map(_) if wants("array") => Some("begin each entry with `- `".to_owned()),
         Value::List(items) if items.len() == 1 && wants("object") => {
             Some("remove the `- `".to_owned())

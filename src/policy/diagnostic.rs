@@ -56,6 +56,19 @@ pub struct Diagnostic {
     pub notes: Vec<Label>,
 }
 
+impl Label {
+    /// True when the quote is the line itself and not a part of it.
+    fn is_whole(&self) -> bool {
+        self.quote[..self.range.start].chars().count() + 1 == self.source.column
+    }
+
+    fn shares_line(&self, other: &Self) -> bool {
+        self.source.file == other.source.file
+            && self.source.line == other.source.line
+            && self.quote == other.quote
+    }
+}
+
 impl Diagnostic {
     /// Where it is: `file:line:column`.
     pub fn source(&self) -> &Source {
@@ -86,7 +99,8 @@ pub fn render(diagnostics: &[Diagnostic], color: bool) -> String {
     } else {
         Renderer::plain()
     };
-    let renderer = renderer.decor_style(DecorStyle::Ascii);
+    // Quotes are short already; a second cut would take away their marks.
+    let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(400);
     let mut out = String::new();
     for diagnostic in diagnostics {
         out.push_str(&render_one(diagnostic, &renderer));
@@ -105,33 +119,47 @@ fn render_one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         .primary_title(clean(&diagnostic.message))
         .id(diagnostic.code);
     let mut group = title.elements(std::iter::empty::<Origin<'_>>());
-    let places = std::iter::once((&diagnostic.at, AnnotationKind::Primary)).chain(
-        diagnostic
-            .notes
-            .iter()
-            .map(|note| (note, AnnotationKind::Context)),
-    );
-    for (label, kind) in places {
-        let annotation = kind.span(label.range.clone());
-        let annotation = if label.text.is_empty() {
-            annotation
+    // Labels of one line share its excerpt.
+    let mut lines: Vec<Vec<(&Label, AnnotationKind)>> =
+        vec![vec![(&diagnostic.at, AnnotationKind::Primary)]];
+    for note in &diagnostic.notes {
+        let note = (note, AnnotationKind::Context);
+        match lines.iter_mut().find(|line| line[0].0.shares_line(note.0)) {
+            Some(line) => line.push(note),
+            None => lines.push(vec![note]),
+        }
+    }
+    for line in lines {
+        let first = line[0].0;
+        let mut snippet = Snippet::source(first.quote.as_str()).line_start(first.source.line);
+        if first.is_whole() {
+            snippet = snippet.path(clean(&first.source.file));
         } else {
-            annotation.label(clean(&label.text))
-        };
-        // The origin is given, not worked out by the snippet: the quoted line may be a part of the whole.
-        let origin = Origin::path(clean(&label.source.file))
-            .line(label.source.line)
-            .char_column(label.source.column);
-        group = group.element(origin).element(
-            Snippet::source(label.quote.as_str())
-                .line_start(label.source.line)
-                .annotation(annotation),
-        );
+            // The snippet would take the column from the part of the line that it has.
+            let origin = Origin::path(clean(&first.source.file)).line(first.source.line);
+            group = group.element(origin.char_column(first.source.column));
+        }
+        for (label, kind) in line {
+            let annotation = kind.span(label.range.clone());
+            snippet = snippet.annotation(if label.text.is_empty() {
+                annotation
+            } else {
+                annotation.label(clean(&label.text))
+            });
+        }
+        group = group.element(snippet);
     }
     if let Some(hint) = &diagnostic.hint {
         group = group.element(Level::HELP.with_name("hint").message(clean(hint)));
     }
-    renderer.render(&[group])
+    let text = renderer.render(&[group]);
+    // Between an origin and its excerpt, the renderer puts a line for the path that the excerpt does not have.
+    let has_content = |line: &&str| {
+        let plain = anstream::adapter::strip_str(line).to_string();
+        plain.trim() != ":::"
+    };
+    let lines: Vec<&str> = text.lines().filter(has_content).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

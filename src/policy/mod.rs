@@ -23,5 +23,5 @@ mod yaml_scalar;
 
 pub use diagnostic::{Diagnostic, Label, Severity, render};
 pub use model::*;
-pub use parse::parse;
+pub use parse::{IncludedFiles, parse};
 pub use schema::{included_json_schema, json_schema};

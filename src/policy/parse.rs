@@ -10,6 +10,9 @@ use super::{
     schema, spanned, validate, yaml,
 };
 
+/// What a pattern of `include` stands for: names and texts, in the order of the names; or why it stands for nothing.
+pub type IncludedFiles = Result<Vec<(String, String)>, String>;
+
 /// Reads a policy: YAML `text`, called `name` in diagnostics.
 ///
 /// `include` is asked for the files of each pattern under the policy's `include`, and returns their names and texts in
@@ -22,7 +25,7 @@ use super::{
 pub fn parse(
     name: &str,
     text: &str,
-    include: &dyn Fn(&str) -> Result<Vec<(String, String)>, String>,
+    include: &dyn Fn(&str) -> IncludedFiles,
 ) -> Result<ValidatedPolicy, Vec<Diagnostic>> {
     let mut report = Report::default();
     let policy = read(&mut report, name, text, include);
@@ -36,7 +39,7 @@ fn read(
     report: &mut Report,
     name: &str,
     text: &str,
-    include: &dyn Fn(&str) -> Result<Vec<(String, String)>, String>,
+    include: &dyn Fn(&str) -> IncludedFiles,
 ) -> Option<ValidatedPolicy> {
     let main: RawPolicy = file(report, &schema::POLICY, name, text)?;
     let included = included(report, &main, name, include);
@@ -78,7 +81,7 @@ fn included(
     report: &mut Report,
     main: &RawPolicy,
     name: &str,
-    include: &dyn Fn(&str) -> Result<Vec<(String, String)>, String>,
+    include: &dyn Fn(&str) -> IncludedFiles,
 ) -> Vec<RawIncluded> {
     let mut all = Vec::new();
     for pattern in main.include.iter().flatten() {

@@ -129,7 +129,7 @@ impl<'de> Deserialize<'de> for RawRole {
 /// No arguments.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "no_arguments")]
+#[schemars(rename = "role_without_arguments")]
 pub(super) struct RawNothing {}
 
 /// Write to topics.
@@ -206,7 +206,7 @@ pub(super) struct RawSink {
 /// MirrorMaker 2, on one side.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "mirror")]
+#[schemars(rename = "mirror_role")]
 pub(super) struct RawMirror {
     /// The topics that are mirrored; on the target, by the names that they have there.
     pub topics: Patterns,

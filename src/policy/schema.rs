@@ -109,11 +109,118 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    fn each(schema: &Value, visit: &mut dyn FnMut(&serde_json::Map<String, Value>)) {
+        match schema {
+            Value::Object(map) => {
+                visit(map);
+                for (key, value) in map {
+                    match key.as_str() {
+                        "properties" | "$defs" => {
+                            for inner in value.as_object().unwrap().values() {
+                                each(inner, visit);
+                            }
+                        }
+                        "enum" | "required" => {}
+                        _ => each(value, visit),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| each(item, visit)),
+            _ => {}
+        }
+    }
+
     #[test]
-    fn dump() {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&super::json_schema()).unwrap()
-        );
+    fn the_checker_knows_every_keyword() {
+        let known = BTreeSet::from([
+            "$defs",
+            "$ref",
+            "$schema",
+            "additionalProperties",
+            "anyOf",
+            "const",
+            "description",
+            "enum",
+            "items",
+            "maxProperties",
+            "maximum",
+            "minItems",
+            "minProperties",
+            "minimum",
+            "oneOf",
+            "properties",
+            "required",
+            "title",
+            "type",
+        ]);
+        for schema in [&*POLICY, &*INCLUDED] {
+            each(schema, &mut |map| {
+                for (key, value) in map {
+                    assert!(known.contains(key.as_str()), "{key}: {value}");
+                    match key.as_str() {
+                        "additionalProperties" => assert_eq!(value, false),
+                        "minItems" | "minProperties" | "maxProperties" => assert_eq!(value, 1),
+                        _ => {}
+                    }
+                }
+                if map.get("type").is_some_and(|t| t == "object") {
+                    assert_eq!(
+                        map.get("additionalProperties"),
+                        Some(&false.into()),
+                        "{map:?}"
+                    );
+                }
+            });
+        }
+    }
+
+    /// A value must show by its type alone which branch of a choice it was meant for.
+    #[test]
+    fn the_branches_of_a_choice_differ_in_type() {
+        fn types(root: &Value, schema: &Value, found: &mut BTreeMap<String, usize>) {
+            if let Some(name) = schema["$ref"].as_str() {
+                let name = name.trim_start_matches("#/$defs/");
+                assert!(
+                    !name.contains('%'),
+                    "{name} is written differently in a reference"
+                );
+                types(root, &root["$defs"][name], found);
+            } else if let Some(branches) = schema["anyOf"].as_array() {
+                branches.iter().for_each(|b| types(root, b, found));
+            } else {
+                let kind = schema["type"].as_str().unwrap_or("string");
+                *found.entry(kind.to_owned()).or_default() += 1;
+            }
+        }
+        for schema in [&*POLICY, &*INCLUDED] {
+            each(schema, &mut |map| {
+                if map.contains_key("anyOf") {
+                    let mut found = BTreeMap::new();
+                    types(schema, &Value::Object(map.clone()), &mut found);
+                    assert!(found.values().all(|n| *n == 1), "{map:?}");
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn every_key_has_a_hover_text() {
+        for schema in [&*POLICY, &*INCLUDED] {
+            each(schema, &mut |map| {
+                let Some(Value::Object(properties)) = map.get("properties") else {
+                    return;
+                };
+                for (key, property) in properties {
+                    assert!(
+                        property["description"].is_string(),
+                        "{key} has no description"
+                    );
+                }
+            });
+        }
     }
 }

@@ -12,10 +12,21 @@ pub(super) fn nearest<'a>(
     if wanted.is_empty() || wanted.len() > MAX_LEN {
         return None;
     }
+    // One thing under two names; Kafka's is the older.
+    let synonym: Option<Vec<char>> = match word.to_ascii_lowercase().as_str() {
+        "tls" => Some("ssl".chars().collect()),
+        "ssl" => Some("tls".chars().collect()),
+        _ => None,
+    };
     let slips = (wanted.len() / 3).clamp(1, 3);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&wanted, &fold(candidate)), candidate))
+        .map(|candidate| {
+            let folded = fold(candidate);
+            let same = synonym.as_ref() == Some(&folded);
+            let far = if same { 0 } else { distance(&wanted, &folded) };
+            (far, candidate)
+        })
         .filter(|(distance, _)| *distance <= slips)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -37,9 +48,7 @@ fn distance(a: &[char], b: &[char]) -> usize {
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;
     }
-    for j in 0..=b.len() {
-        rows[0][j] = j;
-    }
+    rows[0] = (0..=b.len()).collect();
     for i in 1..=a.len() {
         for j in 1..=b.len() {
             let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
@@ -59,7 +68,13 @@ mod tests {
 
     #[test]
     fn slips_case_and_separators_are_seen_through() {
-        let words = ["topic", "transactional_id", "client_auth", "SCRAM-SHA-512"];
+        let words = [
+            "topic",
+            "transactional_id",
+            "client_auth",
+            "SCRAM-SHA-512",
+            "SSL",
+        ];
         for (word, meant) in [
             ("topci", Some("topic")),
             ("topics", Some("topic")),
@@ -70,6 +85,7 @@ mod tests {
             ("x", None),
             ("", None),
             ("group", None),
+            ("TLS", Some("SSL")),
         ] {
             assert_eq!(nearest(word, words), meant, "{word}");
         }

@@ -171,10 +171,13 @@ impl Builder<'_> {
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
+                // A tag was an attempt to make it a text, mostly.
+                let plain = style == ScalarStyle::Plain && tag.is_none();
                 self.refuse_tag(tag, span);
-                let kind = match style {
-                    ScalarStyle::Plain => yaml_scalar::kind_of(&text),
-                    _ => Kind::Text,
+                let kind = if plain {
+                    yaml_scalar::kind_of(&text)
+                } else {
+                    Kind::Text
                 };
                 if self.wants_key() {
                     return self.key(text, style, span);

@@ -7,7 +7,7 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
         (
             "mapping values are not allowed",
             "a `:` where none can stand",
-            "put a text that contains `: ` into quotes, and see that the key begins where its neighbours do",
+            "put a text with `: ` in it into quotes; or look at the line above: keys of one mapping begin in one column, and a space follows each colon",
         ),
         ("tab", "a tab where YAML wants spaces", "indent with spaces"),
         (
@@ -22,13 +22,23 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
         ),
         (
             "did not find expected key",
-            "a `key: value` should stand here",
-            "see that it begins in the same column as the keys above",
+            "by its indentation, this line belongs to nothing above",
+            "let it begin in the same column as those that it belongs to",
         ),
         (
             "did not find expected '-' indicator",
-            "an entry of the list should begin with `- ` here",
-            "see that it begins in the same column as the entries above",
+            "an entry of the list above should begin with `- ` here",
+            "let it begin in the same column as those that it belongs to",
+        ),
+        (
+            "in quoted scalar",
+            "a quote is not closed",
+            "add the closing quote, or indent the next line of the text",
+        ),
+        (
+            "only valid inside a block",
+            "a `- ` inside of brackets",
+            "look further up for a `{` or `[` that is not closed",
         ),
         (
             "found unexpected end of stream",

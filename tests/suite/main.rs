@@ -1,6 +1,7 @@
 //! kpki's behaviour, through its command line and judged by implementations that are not ours.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod authorizer;
 mod ca;
 mod cluster;
 mod configs;
@@ -8,6 +9,8 @@ mod crash;
 mod harness;
 mod issue;
 mod policies;
+mod principal;
+mod readme;
 mod rooms;
 mod scram_vectors;
 mod stores;

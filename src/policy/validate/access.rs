@@ -162,8 +162,7 @@ pub(super) fn test(
     version: KafkaVersion,
     raw: &Spanned<RawTest>,
 ) -> Option<AclTest> {
-    let why = "it stands for everyone in acls; a test asks as somebody";
-    let principal = words::one_principal(report, version, &raw.principal, why);
+    let principal = somebody(report, version, &raw.principal);
     let host = match &raw.host {
         Some(host) => address(report, host),
         None => Some(Request::ELSEWHERE.to_owned()),
@@ -192,6 +191,20 @@ pub(super) fn test(
         names,
         source: report.source(raw.span),
     })
+}
+
+fn somebody(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -> Option<String> {
+    if raw.value == "User:*" {
+        report
+            .error(
+                "no-wildcard",
+                raw.span,
+                "a test asks as somebody, and `User:*` is nobody",
+            )
+            .hint("name one user");
+        return None;
+    }
+    words::principal(report, version, raw)
 }
 
 fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
@@ -255,6 +268,15 @@ pub(super) fn manage(
     let mut managed = Vec::new();
     for principal in &raw.principals {
         match &principal.value {
+            RawPattern::Name(name) if name != "User:*" && name.ends_with('*') => {
+                let message = format!("`{name}` would be one principal of that very name");
+                report
+                    .error("no-wildcard", principal.span, message)
+                    .hint(format!(
+                        "write {{prefix: \"{}\"}}",
+                        name.trim_end_matches('*')
+                    ));
+            }
             RawPattern::Name(name) => {
                 let whole = Spanned {
                     value: name.clone(),

@@ -65,7 +65,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
     match mode {
         Mode::Kraft if version < FIRST_KRAFT => {
             let message =
-                format!("Kafka {version} is not ready for KRaft, which is from {FIRST_KRAFT} on");
+                format!("KRaft is for Kafka {FIRST_KRAFT} and later, and this is {version}");
             let draft = report.error("mode-and-version", text.span, message);
             match &raw.mode {
                 Some(mode) => draft
@@ -75,8 +75,9 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
             };
         }
         Mode::Zookeeper if version > LAST_ZOOKEEPER => {
-            let message =
-                format!("Kafka {version} has no ZooKeeper; the last that has is {LAST_ZOOKEEPER}");
+            let message = format!(
+                "Kafka {version} cannot use ZooKeeper; {LAST_ZOOKEEPER} is the last that can"
+            );
             let draft = report.error("mode-and-version", text.span, message);
             let draft = match &raw.mode {
                 Some(mode) => draft.note(mode.span, "the mode"),
@@ -236,7 +237,7 @@ fn zookeeper_connect(
                         mode.span,
                         "brokers with ZooKeeper need `zookeeper_connect`",
                     )
-                    .hint("zookeeper_connect: [localhost:2181]");
+                    .hint("add `zookeeper_connect: [localhost:2181]`, with your nodes");
             }
             Vec::new()
         }
@@ -267,12 +268,17 @@ fn zookeeper_connect(
 
 fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
     let directory = raw?;
-    if !directory.starts_with('/') || directory.chars().any(char::is_control) {
+    if directory.chars().any(char::is_control) {
+        let message = format!("`{}` has a control character", directory.escape_debug());
+        report
+            .error("bad-path", directory.span, message)
+            .hint("no file of Kafka's can name such a path; remove the character");
+    } else if !directory.starts_with('/') {
         report
             .error(
                 "bad-path",
                 directory.span,
-                format!("`{}` is no absolute path", directory.escape_debug()),
+                format!("`{}` is no absolute path", directory.value),
             )
             .hint("begin it with `/`");
     }
@@ -309,12 +315,17 @@ fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>)
             .hint("make it one entry for each user");
         return None;
     }
-    words::one_principal(
-        report,
-        version,
-        raw,
-        "Kafka compares super users to the letter; name each one",
-    )
+    if raw.contains('*') {
+        report
+            .error(
+                "no-wildcard",
+                raw.span,
+                format!("`{}` would be one user of that very name", raw.value),
+            )
+            .hint("name each super user; Kafka has no patterns for them");
+        return None;
+    }
+    words::principal(report, version, raw)
 }
 
 /// `DEFAULT` or `RULE:pattern/replacement/` with L or U behind it
@@ -325,7 +336,11 @@ fn mapping_rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
     };
     let mut default: Option<Span> = None;
     for rule in rules {
-        if let Some(default) = default {
+        if rule.value != "DEFAULT" && !is_rule(rule) {
+            report
+                .error("bad-rule", rule.span, format!("`{}` is no mapping rule", rule.value))
+                .hint("write DEFAULT, or RULE:pattern/replacement/ with L or U behind it for lower or upper case");
+        } else if let Some(default) = default {
             report
                 .error(
                     "unreachable-rule",
@@ -337,10 +352,6 @@ fn mapping_rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
         }
         if rule.value == "DEFAULT" {
             default = default.or(Some(rule.span));
-        } else if !is_rule(rule) {
-            report
-                .error("bad-rule", rule.span, format!("`{}` is no mapping rule", rule.value))
-                .hint("write DEFAULT, or RULE:pattern/replacement/ with L or U behind it for lower or upper case");
         }
     }
     rules.iter().map(|rule| rule.value.clone()).collect()

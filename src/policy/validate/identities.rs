@@ -91,18 +91,25 @@ pub(super) fn brokers(
     names: &mut Names,
     raw: &[Spanned<RawBroker>],
 ) -> Vec<(Broker, Span)> {
-    let mut ids: HashMap<u32, Span> = HashMap::new();
+    let mut ids: HashMap<u32, (Span, &str)> = HashMap::new();
     let mut brokers = Vec::new();
     for (place, broker) in (1..).zip(raw) {
         let name = names.claim(report, &broker.name, "broker");
         let id = broker.id.as_ref().map_or(place, |id| id.value);
-        let id_span = broker.id.as_ref().map_or(broker.name.span, |id| id.span);
-        if let Some(first) = ids.insert(id, id_span) {
+        let (id_span, how) = match &broker.id {
+            Some(id) => (id.span, "here"),
+            None => (broker.name.span, "here by its place in the list"),
+        };
+        if let Some((first, first_how)) = ids.insert(id, (id_span, how)) {
             report
-                .error("duplicate-id", id_span, format!("two brokers have the id {id}"))
-                .label("again here")
-                .note(first, "first here")
-                .hint("give each broker its own `id`; without one it is the broker's place in the list");
+                .error(
+                    "duplicate-id",
+                    id_span,
+                    format!("two brokers have the id {id}"),
+                )
+                .label(how)
+                .note(first, first_how)
+                .hint("give every broker an `id` of its own");
         }
         let hosts = match &broker.hosts {
             Some(raw) => hosts(report, raw),

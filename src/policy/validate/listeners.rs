@@ -133,7 +133,7 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
                 raw.span,
                 "`CONTROLLER` is the listener of the KRaft controllers",
             )
-            .hint("choose another name; that listener is written without being asked for");
+            .hint("choose another name; kpki adds that listener itself");
     }
     if let Some(first) = names.insert(folded, raw.span) {
         report

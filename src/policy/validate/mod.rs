@@ -23,7 +23,7 @@ use super::{
     text::Span,
 };
 use crate::{
-    acl::{Binding, KafkaVersion, RawBinding, ResourceType},
+    acl::{Binding, KafkaVersion, PatternType, RawBinding, ResourceType},
     scram::Mechanism,
 };
 
@@ -101,7 +101,7 @@ pub(super) fn policy(
     let mut clients = Vec::new();
     for part in &parts {
         if let Some(scope) = part.scope {
-            words::prefix(report, version, scope);
+            words::scope(report, version, scope);
         }
         let scope = part.scope.map(|scope| scope.value.clone());
         for raw in part.clients {
@@ -225,11 +225,8 @@ impl Grant<'_, '_> {
         seen: &mut HashSet<RawBinding>,
         bindings: &mut Vec<PolicyBinding>,
     ) {
-        let mut reported = HashSet::new();
+        self.outside(&expanded);
         for raw in expanded {
-            if !self.inside(&raw) && reported.insert((raw.resource_type, raw.name.clone())) {
-                self.outside(&raw);
-            }
             if !seen.insert(raw.clone()) {
                 continue;
             }
@@ -259,17 +256,32 @@ impl Grant<'_, '_> {
         named && binding.name.starts_with(scope.as_str())
     }
 
-    fn outside(&mut self, binding: &RawBinding) {
+    /// Reports what of the bindings is outside of the file's scope.
+    fn outside(&mut self, bindings: &[RawBinding]) {
         let Some(scope) = self.scope else {
             return;
         };
-        let message = format!(
-            "this reaches {} `{}`, outside of the file's scope `{}`",
-            binding.resource_type, binding.name, scope.value
-        );
-        self.report
-            .error("outside-scope", self.span, message)
-            .note(scope.span, "the scope")
-            .hint("move it to the policy itself, or choose names inside of the scope");
+        let mut outside: Vec<String> = Vec::new();
+        for binding in bindings.iter().filter(|binding| !self.inside(binding)) {
+            let prefix = match binding.pattern_type {
+                PatternType::Literal => "",
+                PatternType::Prefixed => " prefix",
+            };
+            let what = format!("{}{prefix} `{}`", binding.resource_type, binding.name);
+            if !outside.contains(&what) {
+                outside.push(what);
+            }
+        }
+        if !outside.is_empty() {
+            let message = format!(
+                "this reaches {}, outside of the file's scope `{}`",
+                outside.join(", "),
+                scope.value
+            );
+            self.report
+                .error("outside-scope", self.span, message)
+                .note(scope.span, "the scope")
+                .hint("move it to the policy itself, or choose names inside of the scope");
+        }
     }
 }

@@ -110,7 +110,13 @@ pub(super) fn literal(
 }
 
 /// The prefix that an included file keeps to: one that topics can have.
-pub(super) fn prefix(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) {
+pub(super) fn scope(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) {
+    if raw.is_empty() {
+        report
+            .error("bad-scope", raw.span, "an empty scope is no limit")
+            .hint("write {prefix: team-a-}, or remove `scope`");
+        return;
+    }
     let prefix = Spanned {
         value: RawPattern::Prefix(RawPrefix {
             prefix: raw.value.clone(),
@@ -131,22 +137,6 @@ pub(super) fn principal(
         ..harmless(ResourceType::Topic)
     };
     passes(report, version, raw.span, binding).then(|| raw.value.clone())
-}
-
-/// A principal that is somebody: not `User:*`.
-pub(super) fn one_principal(
-    report: &mut Report,
-    version: KafkaVersion,
-    raw: &Spanned<String>,
-    why: &str,
-) -> Option<String> {
-    if raw.value == "User:*" {
-        report
-            .error("no-wildcard", raw.span, "`User:*` cannot stand here")
-            .hint(why);
-        return None;
-    }
-    principal(report, version, raw)
 }
 
 /// The host of an ACL, in the form that Kafka compares.
