@@ -17,7 +17,6 @@ import org.apache.kafka.common.metadata.UserScramCredentialRecord;
 import org.apache.kafka.common.security.JaasContext;
 import org.apache.kafka.common.security.scram.ScramCredential;
 import org.apache.kafka.common.security.scram.internals.ScramCredentialUtils;
-import org.apache.kafka.common.security.scram.internals.ScramFormatter;
 import org.apache.kafka.common.security.scram.internals.ScramMechanism;
 import org.apache.kafka.common.utils.Sanitizer;
 import org.apache.kafka.common.utils.Utils;
@@ -49,8 +48,7 @@ final class ConfigJudge {
     static JsonNode names(JsonNode question) {
         String user = Judge.text(question, "user");
         return Judge.JSON.createObjectNode()
-                .put("sanitized", Sanitizer.sanitize(user))
-                .put("wire", ScramFormatter.saslName(user));
+                .put("sanitized", Sanitizer.sanitize(user));
     }
 
     /** {@code arguments} of the storage tool, which formats {@code data}: its exit code, what it printed and the SCRAM users stored. */
