@@ -7,6 +7,7 @@ mod crash;
 mod harness;
 mod issue;
 mod policies;
+mod policy_texts;
 mod rooms;
 mod stores;
 mod support;
