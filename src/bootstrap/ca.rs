@@ -167,7 +167,8 @@ impl Ca {
             encode_truststore(std::slice::from_ref(&root), &password, StoreProfile::Jdk)?,
         ));
         let lines: String = records.iter().map(Record::to_line).collect();
-        files.push(FileSpec::secret("inventory.jsonl", lines));
+        // First, so that not even an abandoned directory holds a key without its record.
+        files.insert(0, FileSpec::secret("inventory.jsonl", lines));
         let staging = Staging::begin(out, lock, None)?;
         staging.add("ca", &files)?;
         staging.commit()?;

@@ -129,11 +129,7 @@ impl<'a> ClientInput<'a> {
             .find(serves)
             .ok_or_else(|| ConfigError::NoListener {
                 client: self.name.to_string(),
-                auth: match self.auth {
-                    Auth::Tls => "tls".to_owned(),
-                    Auth::None => "none".to_owned(),
-                    Auth::Scram(mechanism) => mechanism.name().to_ascii_lowercase(),
-                },
+                auth: self.auth.to_string(),
             })
     }
 }

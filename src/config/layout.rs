@@ -169,6 +169,12 @@ mod tests {
     }
 
     #[test]
+    fn the_policy_knows_the_same_layouts() {
+        let names: Vec<&str> = LAYOUTS.iter().map(|l| l.name).collect();
+        assert_eq!(names, crate::policy::LAYOUTS);
+    }
+
+    #[test]
     fn the_classic_recipes_names() {
         let layout = layout("script-sh").unwrap();
         let names = layout.files("kafka1");

@@ -50,7 +50,7 @@ pub fn server_properties(input: &ServerInput<'_>) -> Result<Secret, ConfigError>
     tls(input, &mut out)?;
     sasl(input, &mut out)?;
     authorization(input, &mut out);
-    storage(input, &mut out);
+    storage(input, &mut out)?;
     Ok(out.finish())
 }
 
@@ -273,8 +273,15 @@ fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     }
 }
 
-fn storage(input: &ServerInput<'_>, out: &mut Writer) {
+fn storage(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     let cluster = input.cluster;
+    if input.log_dir.contains(',') {
+        return Err(ConfigError::Unwritable {
+            file: "server.properties",
+            key: "log.dirs".to_owned(),
+            why: "contains a comma, at which Kafka splits it into several directories",
+        });
+    }
     let replicas = input.brokers.len().clamp(1, 3);
     // With three copies one broker may be away and what is written still be kept twice.
     let in_sync = if replicas == 3 { "2" } else { "1" };
@@ -296,6 +303,7 @@ fn storage(input: &ServerInput<'_>, out: &mut Writer) {
         );
         out.set("share.coordinator.state.topic.min.isr", in_sync);
     }
+    Ok(())
 }
 
 #[cfg(test)]

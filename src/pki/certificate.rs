@@ -8,10 +8,10 @@ use x509_parser::{
     extensions::{GeneralName, ParsedExtension},
     prelude::{FromDer, X509Certificate},
     public_key::PublicKey,
-    x509::SubjectPublicKeyInfo,
+    x509::{SubjectPublicKeyInfo, X509Name},
 };
 
-use super::{Host, KeyAlgorithm, NameConstraint, PkiError};
+use super::{Host, KeyAlgorithm, NameConstraint, PkiError, rfc2253};
 
 /// A certificate: its bytes, and what kpki asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +73,8 @@ impl Certificate {
                 .iter()
                 .map(|b| format!("{b:02x}"))
                 .collect(),
-            subject: name_text(x509.subject()),
-            issuer: name_text(x509.issuer()),
+            subject: name(x509.subject())?,
+            issuer: name(x509.issuer())?,
             hosts,
             not_before: time(x509.validity().not_before),
             not_after: time(x509.validity().not_after),
@@ -110,6 +110,10 @@ impl Certificate {
     }
 }
 
+fn name(name: &X509Name<'_>) -> Result<String, PkiError> {
+    rfc2253(name.as_raw()).map_err(|e| PkiError::NotACertificate(e.to_string()))
+}
+
 fn key_algorithm(key: &SubjectPublicKeyInfo<'_>) -> Option<KeyAlgorithm> {
     match key.parsed().ok()? {
         PublicKey::RSA(rsa) => match rsa.key_size() {
@@ -138,38 +142,6 @@ fn host(name: &GeneralName<'_>) -> Option<Host> {
             .ok(),
         _ => None,
     }
-}
-
-/// RFC 4514 text: the RDNs in reverse, joined by commas. Attributes without a keyword appear by their OID.
-fn name_text(name: &x509_parser::x509::X509Name<'_>) -> String {
-    let mut parts = Vec::new();
-    for attribute in name.iter_attributes() {
-        let oid = attribute.attr_type().to_id_string();
-        let keyword = match oid.as_str() {
-            "2.5.4.3" => "CN",
-            "2.5.4.11" => "OU",
-            "2.5.4.10" => "O",
-            "2.5.4.7" => "L",
-            "2.5.4.8" => "ST",
-            "2.5.4.9" => "STREET",
-            "2.5.4.6" => "C",
-            "0.9.2342.19200300.100.1.25" => "DC",
-            "0.9.2342.19200300.100.1.1" => "UID",
-            other => other,
-        };
-        let value = attribute.as_str().unwrap_or("?");
-        let mut escaped = String::new();
-        for (at, c) in value.char_indices() {
-            let edge = c == ' ' && (at == 0 || at + 1 == value.len()) || c == '#' && at == 0;
-            if edge || matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';') {
-                escaped.push('\\');
-            }
-            escaped.push(c);
-        }
-        parts.push(format!("{keyword}={escaped}"));
-    }
-    parts.reverse();
-    parts.join(",")
 }
 
 #[cfg(test)]

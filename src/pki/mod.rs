@@ -7,9 +7,12 @@ mod authority;
 mod certificate;
 mod dn;
 mod host;
+mod java_regex;
 mod key;
 mod leaf;
 mod name;
+pub mod principal;
+mod rfc2253;
 mod serial;
 
 pub use authority::{
@@ -18,9 +21,11 @@ pub use authority::{
 pub use certificate::Certificate;
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
+pub use java_regex::PatternError;
 pub use key::{KeyAlgorithm, UnknownKeyAlgorithm};
 pub use leaf::{Kind, LeafRequest, sign};
 pub use name::{IdentityName, NameError};
+pub use rfc2253::{NameError as DerNameError, rfc2253};
 pub use serial::Serial;
 
 use time::{Duration, OffsetDateTime};

@@ -1,4 +1,4 @@
-//! A credential as text: for Kafka's tools, for ZooKeeper, for JSON and on the wire.
+//! A credential as text: for Kafka's tools, for ZooKeeper and as JSON.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
@@ -129,11 +129,6 @@ pub fn zookeeper(credentials: &[Credential]) -> Vec<ZookeeperUser> {
         .collect()
 }
 
-/// A user name as it goes over the wire (RFC 5802 §5.1, saslname): `=` as `=3D`, `,` as `=2C`.
-pub fn wire_name(user: &str) -> String {
-    user.replace('=', "=3D").replace(',', "=2C")
-}
-
 /// `org.apache.kafka.common.utils.Sanitizer.sanitize`: Java's URL encoding, with `*` and the space percent-encoded too.
 fn sanitize(name: &str) -> String {
     let mut out = String::new();
@@ -262,11 +257,6 @@ mod tests {
         );
         assert_eq!(json["mechanism"], "SCRAM-SHA-512");
         assert_eq!(json["salt"], "a3BraS10ZXN0LXNhbHQtMQ==");
-    }
-
-    #[test]
-    fn wire_names_escape_what_separates() {
-        assert_eq!(wire_name("a=b,c=2C"), "a=3Db=2Cc=3D2C");
     }
 
     proptest! {

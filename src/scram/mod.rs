@@ -9,5 +9,5 @@ pub use credential::{
     Credential, DEFAULT_ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SALT_LEN, ScramError,
 };
 pub use file::{parse_file, write_file};
-pub use forms::{CredentialJson, ZookeeperUser, wire_name, zookeeper};
+pub use forms::{CredentialJson, ZookeeperUser, zookeeper};
 pub use mechanism::{Mechanism, UnknownMechanism};

@@ -1,6 +1,7 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import javax.security.auth.x500.X500Principal;
 import org.apache.kafka.common.security.scram.ScramCredential;
 import org.apache.kafka.common.security.scram.internals.ScramCredentialUtils;
 import org.apache.kafka.common.security.scram.internals.ScramFormatter;
@@ -27,6 +28,12 @@ final class NameJudge {
     static JsonNode principal(JsonNode question) throws Exception {
         SslPrincipalMapper mapper = SslPrincipalMapper.fromRules(Judge.text(question, "rules"));
         return Judge.JSON.getNodeFactory().textNode(mapper.getName(Judge.text(question, "dn")));
+    }
+
+    /** {@code der} (base64) of a Name, as RFC 2253 text. */
+    static JsonNode x500Name(JsonNode question) {
+        byte[] der = Base64.getDecoder().decode(Judge.text(question, "der"));
+        return Judge.JSON.getNodeFactory().textNode(new X500Principal(der).getName());
     }
 
     private NameJudge() {}

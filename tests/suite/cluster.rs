@@ -2,7 +2,6 @@
 //! are, and Java clients that get in or are kept out.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -24,20 +23,6 @@ use crate::support::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Nine free ports in a row: three listeners on each of three brokers.
-fn nine_ports() -> u16 {
-    for _ in 0..50 {
-        let [first] = ports::free::<1>();
-        let rest: Vec<_> = (1..9)
-            .map(|n| TcpListener::bind(("127.0.0.1", first + n)))
-            .collect();
-        if rest.iter().all(Result::is_ok) {
-            return first;
-        }
-    }
-    panic!("no nine free ports in a row");
-}
 
 fn policy(first: u16) -> String {
     format!(
@@ -88,7 +73,7 @@ fn refused(kpki: &Kpki, judge: &Judge, properties: &Path, overrides: &[(&str, &s
 fn three_brokers_from_one_policy_let_their_clients_in_and_keep_all_others_out() {
     let Some(judge) = judge() else { return };
     let kpki = Kpki::new();
-    let first = nine_ports();
+    let first = ports::range(&[0, 1, 2, 3, 4, 5, 6, 7, 8]);
     kpki.write("policy.yaml", &policy(first));
     kpki.ok(&["up", "policy.yaml"]);
     let nodes = ["kafka1", "kafka2", "kafka3"].map(|name| Node {
@@ -127,6 +112,39 @@ fn three_brokers_from_one_policy_let_their_clients_in_and_keep_all_others_out() 
 
     lets_in(&kpki, judge);
     keeps_out(&kpki, judge, first);
+}
+
+/// The unusual: brokers that log in to each other by SCRAM, and rules that make other principals of certificates.
+#[test]
+fn brokers_talk_over_scram_and_super_users_follow_the_mapping_rules() {
+    let Some(judge) = judge() else { return };
+    let kpki = Kpki::new();
+    let first = ports::range(&[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    let policy = policy(first)
+        .replace("  admin: admin\n", "  admin: admin\n  inter_broker_listener: SASL_SSL\n  principal_mapping_rules: ['RULE:^CN=([^,]+).*$/$1/U']\n")
+        .replace("  - {name: kafka2, hosts: [localhost, kafka2], port_offset: 3, key: rsa-2048}\n", "");
+    kpki.write("policy.yaml", &policy);
+    kpki.ok(&["up", "policy.yaml"]);
+    let server = std::fs::read_to_string(properties(&kpki, "kafka1/server.properties")).unwrap();
+    assert!(
+        server.contains("super.users=User:KAFKA1;User:KAFKA3;User:kafka1;User:kafka3;User:ADMIN\n"),
+        "{server}"
+    );
+    let nodes = ["kafka1", "kafka3"].map(|name| Node {
+        server_properties: properties(&kpki, &format!("{name}/server.properties")),
+        format_storage_args: properties(&kpki, &format!("{name}/format-storage.args")),
+        overrides: Vec::new(),
+        work: kpki.path("work").join(name),
+    });
+    let Some(_brokers) = start(&nodes) else {
+        return;
+    };
+    let admin = properties(&kpki, "admin/client.properties");
+    // Both copies are written only if the brokers reach each other.
+    judge
+        .create_topic(&Client::new(&admin), "orders", 1, 2)
+        .unwrap();
+    judge.produce(&Client::new(&admin), "orders", 3).unwrap();
 }
 
 /// Every way in: certificate and SCRAM, EC and RSA, PKCS12 and PEM, the legacy profile.

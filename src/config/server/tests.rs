@@ -234,3 +234,14 @@ fn open_listeners_need_no_sasl_and_no_client_auth() {
     assert!(read.iter().all(|(k, _)| !k.contains("sasl")));
     assert_eq!(read.get("allow.everyone.if.no.acl.found"), Some("true"));
 }
+
+#[test]
+fn a_log_directory_is_one_directory() {
+    let mut fixture = fixture(1, "kafka1");
+    fixture.log_dir = "/data/a,b".into();
+    let error = fixture.server(0).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "server.properties: the value of `log.dirs` contains a comma, at which Kafka splits it into several directories"
+    );
+}

@@ -6,6 +6,7 @@ pub mod kafka;
 pub mod kpki;
 pub mod openssl;
 pub mod ports;
+pub mod random;
 
 use std::io::Write;
 use std::path::PathBuf;
