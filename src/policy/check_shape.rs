@@ -165,7 +165,7 @@ impl<'a> Checker<'a> {
     fn shapes(&self, schema: &'a Json) -> Vec<Shape<'a>> {
         let (schema, name) = match schema["$ref"].as_str() {
             Some(path) => {
-                let name = path.trim_start_matches("#/$defs/");
+                let name = path.strip_prefix("#/$defs/").unwrap_or(path);
                 (&self.schema["$defs"][name], name)
             }
             None => (schema, schema["title"].as_str().unwrap_or_default()),
@@ -266,6 +266,10 @@ impl<'a> Checker<'a> {
         if words.contains(&text) {
             return;
         }
+        if self.report.is_full() {
+            self.report.error("unknown-word", node.span, "");
+            return;
+        }
         // A word that is the key of another shape: `- produce` for `- produce: {topic: orders}`.
         let argued = shapes.iter().any(|s| s.keys().any(|key| key == text));
         let hint = match nearest(text, words.iter().copied()) {
@@ -294,6 +298,10 @@ impl<'a> Checker<'a> {
                 let what = format!("`{}`", entry.key);
                 let required = shape.required().any(|key| key == entry.key);
                 self.value(schema, &entry.value, &what, required);
+                continue;
+            }
+            if self.report.is_full() {
+                self.report.error("unknown-key", entry.key_span, "");
                 continue;
             }
             let meant = nearest(&entry.key, shape.keys());

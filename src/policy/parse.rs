@@ -83,8 +83,13 @@ fn included(
     name: &str,
     include: &dyn Fn(&str) -> IncludedFiles,
 ) -> Vec<RawIncluded> {
+    let patterns = main.include.as_deref().unwrap_or_default();
+    let each = patterns.iter().map(|p| (p.value.clone(), p.span));
+    if !validate::no_repeats(report, each) {
+        return Vec::new();
+    }
     let mut all = Vec::new();
-    for pattern in main.include.iter().flatten() {
+    for pattern in patterns {
         let files = match include(pattern) {
             Ok(files) => files,
             Err(error) => {

@@ -49,6 +49,11 @@ impl Report {
         self.diagnostics.is_empty()
     }
 
+    /// True when there are as many diagnostics as are kept: no need to think about the hint of a further one.
+    pub(super) fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MAX_DIAGNOSTICS
+    }
+
     /// The number of diagnostics so far.
     pub(super) fn len(&self) -> usize {
         self.diagnostics.len() + self.suppressed
@@ -71,7 +76,7 @@ impl Report {
         span: Span,
         message: impl Into<String>,
     ) -> Draft<'_> {
-        let kept = self.diagnostics.len() < MAX_DIAGNOSTICS;
+        let kept = !self.is_full();
         if kept {
             let diagnostic = Diagnostic {
                 code,

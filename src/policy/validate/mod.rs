@@ -13,6 +13,7 @@ mod words;
 use std::collections::HashSet;
 
 use identities::Names;
+pub(super) use words::no_repeats;
 
 use super::{
     Auth, Broker, Client, PolicyBinding, ScramUser, ValidatedPolicy,

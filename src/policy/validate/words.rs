@@ -178,7 +178,12 @@ pub(super) fn operations(
 }
 
 /// Reports every entry of a list that is there twice. Harmless in itself, it is mostly a slip for something else.
-pub(super) fn no_repeats(report: &mut Report, entries: impl Iterator<Item = (String, Span)>) {
+/// True when there is none.
+pub(in crate::policy) fn no_repeats(
+    report: &mut Report,
+    entries: impl Iterator<Item = (String, Span)>,
+) -> bool {
+    let before = report.len();
     let mut seen: HashMap<String, Span> = HashMap::new();
     for (entry, span) in entries {
         if let Some(first) = seen.get(&entry) {
@@ -191,4 +196,5 @@ pub(super) fn no_repeats(report: &mut Report, entries: impl Iterator<Item = (Str
             seen.insert(entry, span);
         }
     }
+    report.len() == before
 }
