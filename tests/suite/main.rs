@@ -12,6 +12,7 @@ mod policies;
 mod policy_texts;
 mod principal;
 mod readme;
+mod robust;
 mod rooms;
 mod scram_vectors;
 mod stores;
