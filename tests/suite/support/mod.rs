@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "what later tests use")]
 
 pub mod java;
+pub mod jvm;
 pub mod kafka;
 pub mod kpki;
 pub mod openssl;
