@@ -350,7 +350,7 @@ pub struct AclEntry {
 }
 
 /// A principal, or all that begin with a prefix.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PrincipalPattern {
     /// `User:x`
     Exact(String),

@@ -9,6 +9,7 @@ mod crash;
 mod harness;
 mod issue;
 mod policies;
+mod policy_meaning;
 mod policy_texts;
 mod principal;
 mod readme;

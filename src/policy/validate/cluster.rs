@@ -1,16 +1,15 @@
-//! The `cluster` and `ca` sections.
+//! The `cluster` section, but for its listeners and mapping rules.
 
-use super::{Declared, identities, listeners, words};
+use super::{Declared, listeners, words};
 use crate::{
     acl::KafkaVersion,
-    pki::{Dn, DnError, Host},
+    pki::Host,
     policy::{
-        Auth, CaSettings, Cluster, LAYOUTS, Mode,
-        raw::{RawCa, RawCluster, RawMode},
+        Auth, Cluster, LAYOUTS, Mode,
+        raw::{RawCluster, RawMode},
         report::Report,
         spanned::Spanned,
         suggest::nearest,
-        text::Span,
     },
 };
 
@@ -20,11 +19,6 @@ const OLDEST: KafkaVersion = KafkaVersion::new(2, 0);
 const FIRST_KRAFT: KafkaVersion = KafkaVersion::new(3, 3);
 const LAST_ZOOKEEPER: KafkaVersion = KafkaVersion::new(3, 9);
 const NEWEST_MAJOR: u16 = 4;
-
-/// The generations that a CA's subject must have room for.
-const GENERATIONS: u32 = 999;
-
-const DEFAULT_RULES: [&str; 2] = ["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"];
 
 /// How metadata is kept, and Kafka's version.
 pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, KafkaVersion) {
@@ -96,6 +90,7 @@ pub(super) fn cluster(
     raw: &RawCluster,
     mode: Mode,
     version: KafkaVersion,
+    mapping: Vec<String>,
     declared: &Declared<'_>,
 ) -> Cluster {
     let listeners = listeners::listeners(report, raw, mode, declared);
@@ -120,7 +115,7 @@ pub(super) fn cluster(
         bind_address: bind_address(report, raw.bind_address.as_ref()),
         super_users,
         allow_everyone_if_no_acl_found: raw.allow_everyone_if_no_acl_found.unwrap_or(false),
-        principal_mapping_rules: mapping_rules(report, raw),
+        principal_mapping_rules: mapping,
         listeners: listeners.all,
         inter_broker_listener: listeners.inter_broker,
         controller_port: listeners.controller_port,
@@ -328,56 +323,6 @@ fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>)
     words::principal(report, version, raw)
 }
 
-/// `DEFAULT` or `RULE:pattern/replacement/` with L or U behind it
-/// (`org.apache.kafka.common.security.ssl.SslPrincipalMapper`).
-fn mapping_rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
-    let Some(rules) = &raw.principal_mapping_rules else {
-        return DEFAULT_RULES.map(str::to_owned).to_vec();
-    };
-    let mut default: Option<Span> = None;
-    for rule in rules {
-        if rule.value != "DEFAULT" && !is_rule(rule) {
-            report
-                .error("bad-rule", rule.span, format!("`{}` is no mapping rule", rule.value))
-                .hint("write DEFAULT, or RULE:pattern/replacement/ with L or U behind it for lower or upper case");
-        } else if let Some(default) = default {
-            report
-                .error(
-                    "unreachable-rule",
-                    rule.span,
-                    "no certificate reaches this rule",
-                )
-                .note(default, "DEFAULT takes every certificate")
-                .hint("put DEFAULT last");
-        }
-        if rule.value == "DEFAULT" {
-            default = default.or(Some(rule.span));
-        }
-    }
-    rules.iter().map(|rule| rule.value.clone()).collect()
-}
-
-fn is_rule(rule: &str) -> bool {
-    let Some(body) = rule.strip_prefix("RULE:") else {
-        return false;
-    };
-    // A slash of the pattern itself has a backslash before it.
-    let mut parts = vec![String::new()];
-    let mut escaped = false;
-    for c in body.chars() {
-        match c {
-            '/' if !escaped => parts.push(String::new()),
-            c => {
-                if let Some(part) = parts.last_mut() {
-                    part.push(c);
-                }
-            }
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    matches!(parts.as_slice(), [pattern, _, case] if !pattern.is_empty() && matches!(case.as_str(), "" | "L" | "U"))
-}
-
 fn layout(report: &mut Report, raw: Option<&Spanned<String>>) -> String {
     let Some(layout) = raw else {
         return LAYOUTS[0].to_owned();
@@ -416,71 +361,4 @@ fn owner(report: &mut Report, raw: &Spanned<String>) -> Option<(u32, u32)> {
             .hint("write the numbers of user and group: \"1000:1000\"");
     }
     owner
-}
-
-/// The `ca` section.
-pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<CaSettings> {
-    let valid_days = raw.valid_days.as_ref().map_or(3650, |d| d.value);
-    let leaf_valid_days = raw.leaf_valid_days.as_ref().map_or(397, |d| d.value);
-    let renew_before_days = raw.renew_before_days.as_ref().map_or(60, |d| d.value);
-    let said = |one: &Option<Spanned<u32>>, other: &Option<Spanned<u32>>| {
-        one.as_ref().or(other.as_ref()).map(|d| d.span)
-    };
-    if leaf_valid_days > valid_days
-        && let Some(span) = said(&raw.leaf_valid_days, &raw.valid_days)
-    {
-        let message = format!(
-            "certificates of {leaf_valid_days} days would outlive their CA of {valid_days} days"
-        );
-        report
-            .error("bad-days", span, message)
-            .hint("make leaf_valid_days at most valid_days");
-    }
-    if renew_before_days >= leaf_valid_days
-        && let Some(span) = said(&raw.renew_before_days, &raw.leaf_valid_days)
-    {
-        let message = format!(
-            "certificates of {leaf_valid_days} days that are due {renew_before_days} days before their end would always be due"
-        );
-        report
-            .error("bad-days", span, message)
-            .hint("make renew_before_days less than leaf_valid_days");
-    }
-    Some(CaSettings {
-        subject: subject(report, raw, cluster)?,
-        key: identities::key(raw.key),
-        valid_days,
-        leaf_valid_days,
-        renew_before_days,
-    })
-}
-
-fn subject(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<Dn> {
-    let (dn, span): (Result<Dn, DnError>, Option<Span>) = match (&raw.subject, &cluster.name) {
-        (Some(subject), _) => (subject.parse(), Some(subject.span)),
-        (None, Some(name)) => (
-            Dn::common_name(&format!("{} CA", name.value)),
-            Some(name.span),
-        ),
-        (None, None) => (Dn::common_name("Kafka CA"), None),
-    };
-    let fits = dn.and_then(|dn| dn.with_generation(GENERATIONS).map(|_| dn));
-    match (fits, span) {
-        (Ok(dn), _) => Some(dn),
-        (Err(_), None) => None,
-        (Err(error), Some(span)) => {
-            let hint = match &raw.subject {
-                Some(_) => {
-                    "write it as CN=Example CA,O=Example; a generation such as ` G2` is added to the CN"
-                }
-                None => {
-                    "the CA is named after the cluster; shorten its name, or say `subject` under `ca`"
-                }
-            };
-            report
-                .error("bad-subject", span, error.to_string())
-                .hint(hint);
-            None
-        }
-    }
 }
