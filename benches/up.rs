@@ -36,7 +36,7 @@ fn up(policy: &policy::ValidatedPolicy) -> Result<Duration, Failed> {
     let begin = Instant::now();
     let out = OutDir::new(dir.path().join("out"));
     out.create()?;
-    let lock = Lock::acquire(&out, |_| ())?;
+    let lock = Lock::acquire(&out, || ())?;
     let passphrase = Secret::new("bench".into());
     let spec = CaSpec {
         subject: policy.ca.subject.clone(),

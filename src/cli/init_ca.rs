@@ -71,8 +71,7 @@ impl InitCa {
         } else {
             passphrase::new(global)?
         };
-        create(&out, ui)?;
-        let lock = take_lock(&out, ui)?;
+        let lock = begin(&out, ui)?;
         let ca = Ca::create(&out, &lock, &spec, &protection, OffsetDateTime::now_utc())?;
         let (Some(root), Some(signer)) = (ca.trusted.first(), ca.signer()) else {
             return Err(CliError::new(
@@ -114,20 +113,22 @@ impl InitCa {
     }
 }
 
-/// Creates the output directory, and warns where nothing keeps its keys out of version control.
-pub fn create(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
-    if !out.create()? {
+/// Creates the output directory, takes the lock, and warns where nothing keeps keys out of version control.
+pub fn begin(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
+    out.create()?;
+    let lock = take_lock(out, ui)?;
+    if !out.ignore(&lock)? {
         ui.warn(format!(
             "{0} is no directory of kpki's own, and its .gitignore does not leave out everything: keep its keys out of version control",
             out.root().display()
         ));
     }
-    Ok(())
+    Ok(lock)
 }
 
 /// Finishes what a killed command left, before anything is said about what is there.
 pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
-    if out.has_leftovers() {
+    if !out.leftovers()?.is_empty() {
         take_lock(out, ui)?;
     }
     Ok(())
@@ -135,14 +136,9 @@ pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
 
 /// Takes the writers' lock, says so when that means waiting, and finishes what a killed command left.
 pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
-    let lock = Lock::acquire(out, |holder| {
-        let who = if holder.is_empty() {
-            String::new()
-        } else {
-            format!(" (process {holder})")
-        };
+    let lock = Lock::acquire(out, || {
         ui.note(format!(
-            "waiting for another kpki{who} that is writing to {}",
+            "waiting for another kpki that is writing to {}",
             out.root().display()
         ));
     })?;

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     Done, Failure, Global,
-    init_ca::{create, take_lock, tidy},
+    init_ca::{begin, tidy},
     passphrase,
     policy::read_policy,
     ui::{BOLD, DIM, GREEN, Ui, YELLOW},
@@ -130,8 +130,7 @@ impl Up {
             plan(setting, None, None).map_err(several)?;
             Some(passphrase::new(global)?)
         };
-        create(&out, ui)?;
-        let lock = take_lock(&out, ui)?;
+        let lock = begin(&out, ui)?;
         let (ca, made) = match new_ca {
             Some(protection) if !Ca::exists(&out)? => {
                 let ca = Ca::create(&out, &lock, &ca_spec(&policy), &protection, setting.now)?;

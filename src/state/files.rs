@@ -14,6 +14,9 @@ pub const SECRET: u32 = 0o600;
 /// Mode of files that anybody may read, inside directories that nobody else enters.
 pub const PUBLIC: u32 = 0o644;
 
+/// How the names of temporary files begin.
+pub const TEMPORARY: &str = ".kpki-";
+
 /// The user and group that files shall belong to, where that is not the caller.
 pub type Owner = (u32, u32);
 
@@ -84,7 +87,7 @@ pub fn write_atomic(
         _ => Path::new("."),
     };
     let mut temporary = tempfile::Builder::new()
-        .prefix(".kpki-")
+        .prefix(TEMPORARY)
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
         .tempfile_in(parent)
         .map_err(failed("create a file in", parent))?;

@@ -195,7 +195,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path());
         std::fs::create_dir(out.ca()).unwrap();
-        let lock = Lock::acquire(&out, |_| ()).unwrap();
+        let lock = Lock::acquire(&out, || ()).unwrap();
         let whole = record("a").to_line();
         std::fs::write(
             out.ca_file("inventory.jsonl"),
@@ -216,7 +216,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path());
         std::fs::create_dir(out.ca()).unwrap();
-        let lock = Lock::acquire(&out, |_| ()).unwrap();
+        let lock = Lock::acquire(&out, || ()).unwrap();
         std::fs::write(
             out.ca_file("inventory.jsonl"),
             record("a").to_line().trim_end(),

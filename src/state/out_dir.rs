@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{StateError, failed, files};
+use super::{Lock, StateError, failed, files, staging};
 use crate::pki::IdentityName;
 
 /// An output directory, by its path. See `interface.md`'s table for what is where.
@@ -24,12 +24,11 @@ impl OutDir {
         Self { root: root.into() }
     }
 
-    /// Creates the directory 0700 with its own `.gitignore`; one that exists keeps its mode. Returns false where the
-    /// directory holds other things, or another `.gitignore`, so that nothing keeps keys out of version control.
+    /// Creates the directory 0700; one that exists keeps its mode.
     ///
     /// # Errors
     /// When it cannot be created, or everybody may write in it.
-    pub fn create(&self) -> Result<bool, StateError> {
+    pub fn create(&self) -> Result<(), StateError> {
         files::create_private_dir(&self.root, None)?;
         let meta = fs::metadata(&self.root).map_err(failed("look at", &self.root))?;
         if meta.mode() & 0o002 != 0 {
@@ -39,6 +38,15 @@ impl OutDir {
                 why,
             });
         }
+        Ok(())
+    }
+
+    /// Gives the directory its own `.gitignore`. Returns false where it holds other things, or another `.gitignore`,
+    /// so that nothing keeps keys out of version control.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn ignore(&self, _lock: &Lock) -> Result<bool, StateError> {
         let ignore = self.root.join(".gitignore");
         if let Some(text) = files::read_optional(&ignore)? {
             return Ok(text
@@ -118,17 +126,39 @@ impl OutDir {
             .collect()
     }
 
-    /// True where something was left by a command that was interrupted.
-    pub fn has_leftovers(&self) -> bool {
-        let entries = fs::read_dir(&self.root)
-            .into_iter()
-            .flatten()
-            .filter_map(Result::ok);
-        entries.into_iter().any(|e| {
-            let name = e.file_name();
-            let name = name.as_encoded_bytes();
-            name.starts_with(b".new-") || name.starts_with(b".commit-")
-        })
+    /// What a command that was interrupted has left.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed.
+    pub fn leftovers(&self) -> Result<Vec<PathBuf>, StateError> {
+        let mut found = Vec::new();
+        for dir in [&self.root, &self.ca()] {
+            let entries = match fs::read_dir(dir) {
+                Ok(entries) => entries,
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                    ) =>
+                {
+                    continue;
+                }
+                Err(e) => return Err(failed("list", dir)(e)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(failed("list", dir))?;
+                let name = entry.file_name();
+                let name = name.as_encoded_bytes();
+                if [files::TEMPORARY, staging::NEW, staging::COMMIT]
+                    .iter()
+                    .any(|p| name.starts_with(p.as_bytes()))
+                {
+                    found.push(entry.path());
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 
     /// The directory itself.

@@ -13,8 +13,8 @@ use std::{
 use super::{Lock, OutDir, StateError, failed, files};
 use crate::secret::SecretBytes;
 
-const NEW: &str = ".new-";
-const COMMIT: &str = ".commit-";
+pub const NEW: &str = ".new-";
+pub const COMMIT: &str = ".commit-";
 
 /// Up to so many files are synced one by one; beyond, the whole file system is.
 const SYNC_SINGLY: usize = 32;
@@ -145,21 +145,21 @@ impl<'a> Staging<'a> {
     /// # Errors
     /// When the output directory cannot be written.
     pub fn recover(out: &OutDir, _lock: &Lock) -> Result<bool, StateError> {
-        let mut found = false;
-        for path in entries(out.root())? {
+        let leftovers = out.leftovers()?;
+        for path in &leftovers {
             let name = path
                 .file_name()
                 .and_then(|n| n.to_str())
                 .unwrap_or_default();
             if name.starts_with(COMMIT) {
-                finish(out, &path)?;
-                found = true;
+                finish(out, path)?;
             } else if name.starts_with(NEW) {
-                fs::remove_dir_all(&path).map_err(failed("remove", &path))?;
-                found = true;
+                fs::remove_dir_all(path).map_err(failed("remove", path))?;
+            } else {
+                fs::remove_file(path).map_err(failed("remove", path))?;
             }
         }
-        Ok(found)
+        Ok(!leftovers.is_empty())
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path().join("out"));
         out.create().unwrap();
-        let lock = Lock::acquire(&out, |_| ()).unwrap();
+        let lock = Lock::acquire(&out, || ()).unwrap();
         (dir, out, lock)
     }
 
@@ -276,11 +276,7 @@ mod tests {
             (mode(""), mode("kafka1"), mode("kafka1/a")),
             (0o700, 0o700, 0o600)
         );
-        assert_eq!(
-            fs::read_dir(out.root()).unwrap().count(),
-            3,
-            "only .gitignore, .lock and kafka1"
-        );
+        assert_eq!(fs::read_dir(out.root()).unwrap().count(), 1, "only kafka1");
     }
 
     #[test]
