@@ -1,7 +1,5 @@
 //! Everything that a policy asks for: what is missing is made, what is due is renewed, the rest stays as it is.
 
-use std::collections::BTreeSet;
-
 use rayon::prelude::*;
 use rcgen::KeyPair;
 use time::{Duration, OffsetDateTime};
@@ -16,8 +14,8 @@ use super::{
 };
 use crate::{
     keystore::StoreProfile,
-    pki::{Authority, Certificate, IdentityName, principal::MappingRules},
-    policy::{Auth, ValidatedPolicy},
+    pki::{Authority, Certificate, IdentityName},
+    policy::ValidatedPolicy,
     scram::Credential,
     state::{FileSpec, Inventory, Lock, OutDir, Record, Staging, read_optional},
 };
@@ -208,46 +206,8 @@ fn cluster<'a>(
         truststore_password: &ca.truststore_password,
         credentials,
         cluster_id,
-        super_users: super_users(setting.policy),
+        super_users: setting.policy.super_users(),
     }))
-}
-
-/// Brokers (which are the controllers too), the admin, and those that the policy names; by certificate as the mapping
-/// rules name them, by SCRAM as they are.
-fn super_users(policy: &ValidatedPolicy) -> Vec<String> {
-    let rules = MappingRules::parse(&policy.cluster.principal_mapping_rules).ok();
-    let mapped = |name: &IdentityName| {
-        // Without a rule that matches, the broker lets nobody in by certificate: there is no principal to add.
-        let mapped = rules.as_ref()?.apply(&format!("CN={name}")).ok()?;
-        Some(mapped.principal())
-    };
-    let mut users: Vec<String> = policy
-        .brokers
-        .iter()
-        .filter_map(|b| mapped(&b.name))
-        .collect();
-    let by_scram = policy
-        .brokers
-        .iter()
-        .filter(|b| !Member::Broker(b).scram(policy).0.is_empty());
-    users.extend(by_scram.map(|b| format!("User:{}", b.name)));
-    for client in policy
-        .clients
-        .iter()
-        .filter(|c| policy.cluster.admin.as_ref() == Some(&c.name))
-    {
-        for auth in &client.auth {
-            users.extend(match auth {
-                Auth::Tls => mapped(&client.name),
-                Auth::Scram(_) => Some(format!("User:{}", client.name)),
-                Auth::None => None,
-            });
-        }
-    }
-    users.extend(policy.cluster.super_users.iter().cloned());
-    let mut seen = BTreeSet::new();
-    users.retain(|user| seen.insert(user.clone()));
-    users
 }
 
 fn survey<'a>(
