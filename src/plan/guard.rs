@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{Inputs, Plan, Remark, default_max_deletes, plural};
+use super::{Inputs, Plan, Remark, default_max_deletes};
 use crate::acl::{
     Authorizer, CLUSTER_NAME, Operation, PatternType, Permission, RawBinding, Request,
     ResourceType, Settings,
@@ -71,9 +71,11 @@ fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
     if deleted.is_empty() && created.is_empty() {
         return;
     }
+    // Every address that some binding makes different from others.
     let hosts: BTreeSet<&str> = before
         .iter()
-        .filter(|b| is_the_right(b, operator))
+        .chain(&created)
+        .filter(|b| &*b.principal == operator || &*b.principal == "User:*")
         .map(|b| match &*b.host {
             "*" => Request::ELSEWHERE,
             host => host.split('/').next().unwrap_or(host),
@@ -135,7 +137,7 @@ fn denies(plan: &mut Plan) {
         let message = format!("what this refuses may be allowed once it is deleted: {binding}");
         Remark::new("deny-removed", message)
     });
-    let remarks = capped(remarks.collect(), "deny-removed", "such deletions");
+    let remarks = capped(remarks.collect(), "deny-removed", "of them");
     plan.warnings.extend(remarks);
 }
 
@@ -203,7 +205,7 @@ fn openness(inputs: &Inputs<'_>, plan: &mut Plan) {
             let who: Vec<&str> = who.into_iter().collect();
             let who = match who.as_slice() {
                 [] => "everyone".to_owned(),
-                [few @ ..] if few.len() <= 3 => format!("everyone but {}", few.join(", ")),
+                few if few.len() <= 3 => format!("everyone but {}", few.join(", ")),
                 many => format!("everyone but {} principals", many.len()),
             };
             let message = format!(
@@ -229,16 +231,8 @@ fn openness(inputs: &Inputs<'_>, plan: &mut Plan) {
             Remark::new("last-acl", message)
         })
         .collect();
-    let closing = capped(
-        closing,
-        "first-acl",
-        "resources that get their first binding",
-    );
-    let opening = capped(
-        opening,
-        "last-acl",
-        "resources that lose their last binding",
-    );
+    let closing = capped(closing, "first-acl", "resources get their first binding");
+    let opening = capped(opening, "last-acl", "resources lose their last binding");
     plan.warnings.extend(closing);
     plan.warnings.extend(opening);
 }
@@ -255,11 +249,7 @@ fn capped(mut remarks: Vec<Remark>, code: &'static str, what: &str) -> Vec<Remar
     let rest = remarks.len().saturating_sub(MOST_REMARKS);
     if rest > 0 {
         remarks.truncate(MOST_REMARKS);
-        let more = plural(rest, "1 more".into(), "more");
-        let message = match rest {
-            1 => format!("and {more} of the {what}"),
-            _ => format!("and {rest} {more} of the {what}"),
-        };
+        let message = format!("and {rest} more {what}");
         remarks.push(Remark::new(code, message));
     }
     remarks

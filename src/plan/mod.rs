@@ -54,7 +54,7 @@ pub struct Remark {
 }
 
 impl Remark {
-    pub(self) fn new(code: &'static str, message: String) -> Remark {
+    fn new(code: &'static str, message: String) -> Remark {
         Remark {
             code: code.into(),
             message,
@@ -137,7 +137,7 @@ pub fn default_max_deletes(managed: usize) -> usize {
 }
 
 /// One word or the other.
-pub(self) fn plural<'w>(count: usize, one: &'w str, many: &'w str) -> &'w str {
+fn plural<'w>(count: usize, one: &'w str, many: &'w str) -> &'w str {
     if count == 1 { one } else { many }
 }
 

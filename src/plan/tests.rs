@@ -153,6 +153,17 @@ fn a_deny_that_locks_the_operator_out_is_refused() {
     });
     assert_eq!(codes(&plan.refusals), ["locks-out"]);
 
+    // Also where it is for one address only.
+    let everyone = raw("User:*", "Allow", "All", "Cluster kafka-cluster");
+    let deny = RawBinding {
+        host: "10.0.0.1".into(),
+        ..raw("User:*", "Deny", "All", "Cluster kafka-cluster")
+    };
+    let plan = made(&[deny], &[everyone], &managing(&[]), |i, _| {
+        i.operator = Some("User:ops")
+    });
+    assert_eq!(codes(&plan.refusals), ["locks-out"]);
+
     // So is the first binding on a cluster that was open to everyone.
     let first = raw("User:a", "Allow", "Describe", "Cluster kafka-cluster");
     let plan = made(&[first], &[], &managing(&[]), |i, s| {
@@ -174,7 +185,7 @@ fn first_and_last_bindings_are_announced_where_everyone_is_let_in() {
         });
         plan.warnings
     };
-    let warnings = open(&[one.clone()], &[two.clone()]);
+    let warnings = open(std::slice::from_ref(&one), &[two]);
     assert_eq!(codes(&warnings), ["first-acl", "last-acl"]);
     assert!(
         warnings[0]

@@ -483,7 +483,7 @@ fn tests_of_a_policy_pass_or_say_what_decided() {
   - {principal: User:orders, cannot: Write, topic: orders}
   - {principal: User:orders, can: Read, topic: [clicks-a, orders]}
 ";
-    kpki.write("p.yaml", &format!("{POLICY}{more}"));
+    kpki.write("p.yaml", &format!("{POLICY}  {more}"));
     let failed = kpki.run(&["acl", "test", "p.yaml"]).expect_code(3);
     assert_eq!(
         failed.stdout,

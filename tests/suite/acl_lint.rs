@@ -52,7 +52,7 @@ const CLIENTS: &str =
     "cluster: {admin: admin}\nclients: [{name: admin}, {name: a}, {name: b}]\nacls:\n";
 
 fn acls(lines: &str) -> Vec<(String, String)> {
-    policy(&format!("{CLIENTS}{lines}"))
+    policy(&format!("{CLIENTS}  {}", lines.trim_start()))
 }
 
 #[test]
@@ -216,8 +216,8 @@ include: [x.yaml]
     assert_eq!(
         lint(&kpki, "p.yaml", &[]),
         found(&[
-            ("prefix-swallows-scope", "p.yaml:4:22"),
-            ("prefix-open-ended", "p.yaml:5:22")
+            ("prefix-swallows-scope", "p.yaml:4:23"),
+            ("prefix-open-ended", "p.yaml:5:23")
         ])
     );
 }
@@ -294,7 +294,7 @@ fn what_makes_a_policy_invalid_for_brokers_is_a_finding() {
     };
     assert_eq!(
         range("4.3"),
-        found_one("host-range-unsupported", "p.yaml:2:33")
+        found_one("host-range-unsupported", "p.yaml:2:34")
     );
     assert_eq!(range("4.4"), []);
 }
