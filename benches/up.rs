@@ -9,9 +9,9 @@ use std::{
 use kpki::{
     bootstrap::{
         ca::{Ca, CaSpec},
-        up::{Setting, execute, plan},
+        survey::{Setting, plan},
+        up::execute,
     },
-    keystore::StoreProfile,
     policy,
     secret::Secret,
     state::{KeyProtection, Lock, OutDir},
@@ -56,12 +56,12 @@ fn up(policy: &policy::ValidatedPolicy) -> Result<Duration, Failed> {
     let setting = Setting {
         policy,
         out: &out,
-        profile: StoreProfile::Jdk,
+        profile: None,
         now,
     };
-    let mut planned = plan(setting, Some(&ca), Some(&lock)).map_err(|e| format!("{e:?}"))?;
+    let planned = plan(setting, Some(&ca), Some(&lock)).map_err(|e| format!("{e:?}"))?;
     let authority = ca.unseal(Some(&passphrase))?;
-    execute(setting, &mut planned, &ca, Some(&authority), &lock, &|_| ())?;
+    execute(setting, &planned, &ca, Some(&authority), &lock, &|_| ())?;
     Ok(begin.elapsed())
 }
 

@@ -12,7 +12,7 @@ use crate::{
         Authority, AuthorityRequest, Certificate, Dn, DnError, KeyAlgorithm, Kind, NameConstraint,
         PkiError, Serial, self_signed, subordinate,
     },
-    secret::Secret,
+    secret::{Secret, SecretBytes},
     state::{
         FileSpec, KeyProtection, Lock, OutDir, Record, SealedKey, Staging, StateError,
         read_optional, write_atomic,
@@ -98,13 +98,16 @@ pub struct Ca {
     /// The password of the truststore.
     pub truststore_password: Secret,
     sealed: SealedKey,
-    sealed_text: Zeroizing<Vec<u8>>,
+    sealed_text: SecretBytes,
 }
 
 impl Ca {
-    /// True where there is a CA, or a part of one.
-    pub fn exists(out: &OutDir) -> bool {
-        out.ca_file(KEY).exists() || out.ca_file(CERTIFICATE).exists()
+    /// True where there is a CA, or any part of one: over such a part no new one is made.
+    ///
+    /// # Errors
+    /// When that cannot be seen, as with a link to a disk that is not there.
+    pub fn exists(out: &OutDir) -> Result<bool, CaError> {
+        Ok(!out.is_ca_empty()?)
     }
 
     /// Makes a CA. It appears whole, with its inventory, or not at all.
@@ -118,7 +121,7 @@ impl Ca {
         protection: &KeyProtection,
         now: OffsetDateTime,
     ) -> Result<Self, CaError> {
-        if Self::exists(out) {
+        if Self::exists(out)? {
             return Err(CaError::Exists(out.ca().display().to_string()));
         }
         let subject = spec.subject.with_generation(1)?;
@@ -181,7 +184,7 @@ impl Ca {
     /// When there is none, or a part of it is missing or damaged.
     pub fn open(out: &OutDir) -> Result<Self, CaError> {
         let dir = out.ca().display().to_string();
-        if !Self::exists(out) {
+        if !Self::exists(out)? {
             return Err(CaError::Missing(dir));
         }
         let need = |file: &'static str| {
@@ -197,11 +200,23 @@ impl Ca {
                 .collect()
         };
         let trusted = certificates(&need(CERTIFICATE)?)?;
+        if !out.ca_file("inventory.jsonl").exists() {
+            return Err(CaError::Incomplete {
+                dir,
+                file: "inventory.jsonl",
+            });
+        }
         let intermediate = match read_optional(&out.ca_file(INTERMEDIATE))? {
             Some(bytes) => certificates(&bytes)?.into_iter().next(),
+            None if out.ca_file(ROOT_KEY).exists() => {
+                return Err(CaError::Incomplete {
+                    dir,
+                    file: INTERMEDIATE,
+                });
+            }
             None => None,
         };
-        let sealed_text = Zeroizing::new(need(KEY)?);
+        let sealed_text = SecretBytes::from(need(KEY)?);
         let sealed = String::from_utf8_lossy(&sealed_text);
         let sealed = SealedKey::parse(&sealed).map_err(|source| StateError::Sealed {
             path: out.ca_file(KEY),
@@ -210,6 +225,12 @@ impl Ca {
         let password = Zeroizing::new(need(TRUSTSTORE_PASSWORD)?);
         let truststore_password =
             Secret::new(String::from_utf8_lossy(&password).trim_end().to_owned());
+        if truststore_password.expose().is_empty() {
+            return Err(CaError::Incomplete {
+                dir,
+                file: TRUSTSTORE_PASSWORD,
+            });
+        }
         Ok(Self {
             trusted,
             intermediate,
@@ -236,8 +257,8 @@ impl Ca {
     /// When the passphrase is wrong or missing, or key and certificate do not belong together.
     pub fn unseal(&self, passphrase: Option<&Secret>) -> Result<Authority<KeyPair>, CaError> {
         let key = self.key_pkcs8(passphrase)?;
-        let pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(key.as_slice()))
-            .map_err(|_| CaError::NotAKey)?;
+        let pair =
+            KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(|_| CaError::NotAKey)?;
         let signer = self.signer().ok_or(CaError::Incomplete {
             dir: self.dir.clone(),
             file: CERTIFICATE,
@@ -249,7 +270,7 @@ impl Ca {
     ///
     /// # Errors
     /// When the passphrase is wrong or missing.
-    pub fn key_pkcs8(&self, passphrase: Option<&Secret>) -> Result<Zeroizing<Vec<u8>>, CaError> {
+    pub fn key_pkcs8(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, CaError> {
         let path = std::path::Path::new(&self.dir).join(KEY);
         Ok(self
             .sealed
@@ -262,8 +283,8 @@ impl Ca {
     /// # Errors
     /// [`CaError::Changed`].
     pub fn check_unchanged(&self, out: &OutDir, _lock: &Lock) -> Result<(), CaError> {
-        let now = read_optional(&out.ca_file(KEY))?.map(Zeroizing::new);
-        if now.as_ref().map(|k| k.as_slice()) == Some(self.sealed_text.as_slice()) {
+        let now = read_optional(&out.ca_file(KEY))?.map(SecretBytes::from);
+        if now.as_ref() == Some(&self.sealed_text) {
             Ok(())
         } else {
             Err(CaError::Changed(self.dir.clone()))
@@ -284,7 +305,7 @@ impl Ca {
         pem::certificates(&ders)
     }
 
-    /// The truststore, where it was encoded before.
+    /// The truststore, where it was encoded before and still holds what is trusted.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -293,7 +314,40 @@ impl Ca {
         out: &OutDir,
         profile: StoreProfile,
     ) -> Result<Option<Vec<u8>>, CaError> {
-        Ok(read_optional(&out.ca_file(truststore_name(profile)))?)
+        let Some(bytes) = read_optional(&out.ca_file(truststore_name(profile)))? else {
+            return Ok(None);
+        };
+        let Ok(contents) = pkcs12::open(&bytes, &self.truststore_password) else {
+            return Ok(None);
+        };
+        let same = contents.trusted.len() == self.trusted.len()
+            && self
+                .trusted
+                .iter()
+                .all(|c| contents.trusted.iter().any(|t| t.cert == c.der));
+        Ok(same.then_some(bytes))
+    }
+
+    /// True where the legacy truststore was ever asked for.
+    pub fn has_legacy_truststore(out: &OutDir) -> bool {
+        out.ca_file(truststore_name(StoreProfile::Legacy)).exists()
+    }
+
+    /// The root's sealed key, which an intermediate makes needless from day to day.
+    ///
+    /// # Errors
+    /// When it is not there, or the passphrase is wrong.
+    pub fn root_key_pkcs8(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, CaError> {
+        let path = std::path::Path::new(&self.dir).join(ROOT_KEY);
+        let Some(text) = read_optional(&path)? else {
+            return Err(CaError::Incomplete {
+                dir: self.dir.clone(),
+                file: ROOT_KEY,
+            });
+        };
+        SealedKey::parse(&String::from_utf8_lossy(&text))
+            .and_then(|sealed| sealed.open(passphrase))
+            .map_err(|source| StateError::Sealed { path, source }.into())
     }
 
     /// The truststore, the same bytes for every identity: encoded once and kept.

@@ -1,20 +1,21 @@
 //! Every file of a member, as its directory shall hold it.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{
     BootstrapError,
-    member::{Member, ScramState},
+    member::{self, Member, ScramState},
     random,
 };
 use crate::{
     config::{
-        self, ClientInput, FileNames, Format, LAYOUTS, Layout, STORAGE_ARGS, ServerInput, Stores,
-        layout, server_properties, storage_args,
+        self, ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, STORAGE_ARGS, ServerInput,
+        Stores, layout, server_properties, storage_args,
     },
+    keystore::StoreProfile,
     pki::IdentityName,
-    policy::{Mode, ValidatedPolicy},
-    scram::Credential,
+    policy::{Auth, Mode, ValidatedPolicy},
+    scram::{Credential, Mechanism},
     secret::Secret,
     state::{FileSpec, OutDir, read_optional, write_atomic},
 };
@@ -33,6 +34,8 @@ pub struct Cluster<'a> {
     pub ca_pem: String,
     /// The same as PKCS#12.
     pub truststore: Vec<u8>,
+    /// The same for old versions of Java; empty as long as nobody asked for it.
+    pub legacy_truststore: Vec<u8>,
     /// The password of that.
     pub truststore_password: &'a Secret,
     /// The credentials of all SCRAM users.
@@ -61,6 +64,7 @@ pub fn chosen_layout(policy: &ValidatedPolicy) -> &'static Layout {
 pub fn texts(
     cluster: &Cluster<'_>,
     member: Member<'_>,
+    profile: StoreProfile,
     keystore_password: Option<&Secret>,
     scram: Option<&ScramState>,
 ) -> Result<Vec<FileSpec>, BootstrapError> {
@@ -74,10 +78,11 @@ pub fn texts(
     };
     let mut files: Vec<FileSpec> = scram.iter().flat_map(|s| s.files()).collect();
     if !matches!(member, Member::User(_)) {
-        files.push(FileSpec::secret(
-            &names.truststore,
-            cluster.truststore.clone(),
-        ));
+        let truststore = match profile {
+            StoreProfile::Jdk => &cluster.truststore,
+            StoreProfile::Legacy => &cluster.legacy_truststore,
+        };
+        files.push(FileSpec::secret(&names.truststore, truststore.clone()));
         files.push(FileSpec::public(&names.ca, cluster.ca_pem.as_bytes()));
         let line = |secret: &Secret| format!("{}\n", secret.expose());
         if let (Some(file), Some(password)) = (&names.key_password, keystore_password) {
@@ -112,7 +117,6 @@ pub fn texts(
             }
         }
         Member::Client(client) => {
-            // The first way to authenticate gets the plain file names, each further one its name in them.
             for (at, auth) in client.auth.iter().enumerate() {
                 let input = ClientInput {
                     cluster: &cluster.policy.cluster,
@@ -123,11 +127,7 @@ pub fn texts(
                     scram_password: scram.map(|s| &s.password),
                 };
                 for format in client.formats.iter().map(|f| Format::of(*f)) {
-                    let plain = (format.file_name)(&names);
-                    let name = match plain.rsplit_once('.') {
-                        Some((stem, extension)) if at > 0 => format!("{stem}-{auth}.{extension}"),
-                        _ => plain.to_owned(),
-                    };
+                    let name = client_file((format.file_name)(&names), at, *auth);
                     files.push(FileSpec::secret(
                         name,
                         (format.write)(&input)?.expose().as_bytes(),
@@ -137,6 +137,50 @@ pub fn texts(
         }
     }
     Ok(files)
+}
+
+/// Every name that a file of kpki's can have in an identity's directory, under any layout and policy.
+pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
+    let mut known = BTreeSet::from(member::FILES.map(str::to_owned));
+    known.insert(STORAGE_ARGS.to_owned());
+    let auths = Mechanism::ALL
+        .map(Auth::Scram)
+        .into_iter()
+        .chain([Auth::Tls, Auth::None]);
+    let auths: Vec<Auth> = auths.collect();
+    for names in LAYOUTS.iter().map(|l| l.files(name.as_str())) {
+        for format in FORMATS {
+            let plain = (format.file_name)(&names);
+            known.extend(
+                (0..2).flat_map(|at| auths.iter().map(move |auth| client_file(plain, at, *auth))),
+            );
+        }
+        known.extend(
+            names
+                .key_password
+                .into_iter()
+                .chain(names.truststore_password),
+        );
+        known.extend([
+            names.keystore,
+            names.truststore,
+            names.key,
+            names.certificate,
+            names.ca,
+            names.pem,
+            names.password,
+            names.server_properties,
+        ]);
+    }
+    known
+}
+
+/// The first way to authenticate gets the plain file name, each further one its own word in it.
+fn client_file(plain: &str, at: usize, auth: Auth) -> String {
+    match plain.rsplit_once('.') {
+        Some((stem, extension)) if at > 0 => format!("{stem}-{auth}.{extension}"),
+        _ => plain.to_owned(),
+    }
 }
 
 /// Where identities' directories are mounted, where that is not where they were written.

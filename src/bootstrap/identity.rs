@@ -16,8 +16,8 @@ use crate::{
         Authority, Certificate, Host, IdentityName, KeyAlgorithm, Kind, LeafRequest, PkiError,
         Serial, sign,
     },
-    secret::Secret,
-    state::{FileSpec, OutDir, Record, read_optional},
+    secret::{Secret, SecretBytes},
+    state::{FileSpec, OutDir, Record, read_plain},
 };
 
 /// What an identity's certificate shall be.
@@ -43,7 +43,7 @@ pub struct Credentials {
     /// The leaf and, where there is one, the intermediate.
     pub chain: Vec<CertificateDer<'static>>,
     /// PKCS#8 DER.
-    pub key: Zeroizing<Vec<u8>>,
+    pub key: SecretBytes,
     /// Of the key store, and of the key in it.
     pub password: Secret,
 }
@@ -56,7 +56,7 @@ pub struct OnDisk {
     /// The leaf, read.
     pub certificate: Option<Certificate>,
     /// PKCS#8 DER.
-    pub key: Option<Zeroizing<Vec<u8>>>,
+    pub key: Option<SecretBytes>,
     /// The password of its stores.
     pub password: Option<Secret>,
 }
@@ -77,7 +77,7 @@ impl OnDisk {
             reason,
         };
         let mut found = Self::default();
-        if let Some(text) = read_optional(&dir.join(&names.certificate))? {
+        if let Some(text) = read_plain(&dir.join(&names.certificate))? {
             let file = &names.certificate;
             found.chain =
                 pem::parse_certificates(&text).map_err(|e| damaged(file, e.to_string()))?;
@@ -86,9 +86,13 @@ impl OnDisk {
                 found.certificate = Some(leaf);
             }
         }
-        if let Some(text) = read_optional(&dir.join(&names.key))?.map(Zeroizing::new) {
-            found.key =
-                Some(pem::parse_key(&text).map_err(|e| damaged(&names.key, e.to_string()))?);
+        if let Some(text) = read_plain(&dir.join(&names.key))?.map(Zeroizing::new) {
+            found.key = Some(
+                pem::parse_key(&text)
+                    .map_err(|e| damaged(&names.key, e.to_string()))?
+                    .to_vec()
+                    .into(),
+            );
         }
         found.password = read_secret(out, name, &names.password)?;
         Ok(found)
@@ -99,7 +103,7 @@ impl OnDisk {
         let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else {
             return false;
         };
-        KeyPair::try_from(&PrivatePkcs8KeyDer::from(key.as_slice()))
+        KeyPair::try_from(&PrivatePkcs8KeyDer::from(&**key))
             .is_ok_and(|pair| pair.subject_public_key_info() == certificate.public_key_info)
     }
 
@@ -125,7 +129,7 @@ pub fn read_secret(
     file: &str,
 ) -> Result<Option<Secret>, BootstrapError> {
     let path = out.identity(name).join(file);
-    let Some(bytes) = read_optional(&path)?.map(Zeroizing::new) else {
+    let Some(bytes) = read_plain(&path)?.map(Zeroizing::new) else {
         return Ok(None);
     };
     let text = std::str::from_utf8(&bytes).map_err(|_| BootstrapError::Damaged {
@@ -142,7 +146,7 @@ pub fn read_secret(
 /// When the CA refuses, or the machine has no randomness.
 pub fn enrol(
     wanted: &Wanted,
-    kept_key: Option<Zeroizing<Vec<u8>>>,
+    kept_key: Option<SecretBytes>,
     password: Option<Secret>,
     ca: &Ca,
     authority: &Authority<impl SigningKey>,
@@ -151,13 +155,13 @@ pub fn enrol(
 ) -> Result<Credentials, BootstrapError> {
     let (key, pair) = match kept_key {
         Some(der) => {
-            let pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(der.as_slice()))
-                .map_err(PkiError::from)?;
+            let pair =
+                KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*der)).map_err(PkiError::from)?;
             (der, pair)
         }
         None => {
             let pair = wanted.key.generate().map_err(PkiError::from)?;
-            (Zeroizing::new(pair.serialized_der().to_vec()), pair)
+            (SecretBytes::from(pair.serialized_der()), pair)
         }
     };
     let request = LeafRequest {
@@ -187,24 +191,33 @@ impl Credentials {
         Record::of(wanted.name.as_str(), wanted.kind, &self.certificate)
     }
 
-    /// Key store, PEM files and password file.
+    /// The key store. Its bytes differ at each encoding.
     ///
     /// # Errors
-    /// When a store cannot be encoded.
-    pub fn files(
+    /// When it cannot be encoded.
+    pub fn keystore(
         &self,
         name: &IdentityName,
         names: &FileNames,
         profile: StoreProfile,
-    ) -> Result<Vec<FileSpec>, BootstrapError> {
+    ) -> Result<FileSpec, BootstrapError> {
         let entry = KeyEntry {
             alias: name.as_str(),
             key_pkcs8: &self.key,
             chain: &self.chain,
         };
-        let store = pkcs12::keystore(&entry, &self.password, profile)?;
-        Ok(vec![
-            FileSpec::secret(&names.keystore, store),
+        Ok(FileSpec::secret(
+            &names.keystore,
+            pkcs12::keystore(&entry, &self.password, profile)?,
+        ))
+    }
+
+    /// PEM files and password file, the same bytes every time.
+    ///
+    /// # Errors
+    /// When the key is none.
+    pub fn texts(&self, names: &FileNames) -> Result<[FileSpec; 4], BootstrapError> {
+        Ok([
             FileSpec::secret(&names.key, pem::key(&self.key)?.expose().as_bytes()),
             FileSpec::public(&names.certificate, pem::certificates(&self.chain)),
             FileSpec::secret(

@@ -10,13 +10,16 @@ use crate::{
     policy::{Auth, Broker, Client, ScramUser, ValidatedPolicy},
     scram::{self, Credential, DEFAULT_ITERATIONS, Mechanism, SALT_LEN},
     secret::Secret,
-    state::{FileSpec, OutDir, read_optional},
+    state::{FileSpec, OutDir, read_plain},
 };
 
 /// File with a SCRAM password.
 const PASSWORD: &str = "scram.password";
 /// File with what was derived from it.
 const CREDENTIALS: &str = "scram.json";
+
+/// Both.
+pub(super) const FILES: [&str; 2] = [PASSWORD, CREDENTIALS];
 
 /// One who gets a directory.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +110,10 @@ pub struct ScramState {
     pub password: Secret,
     /// One credential per mechanism.
     pub credentials: Vec<Credential>,
+    /// Some of them are new, so no cluster can know them yet.
+    pub derived: bool,
+    /// There were credentials, but the password was gone, so there is a new one.
+    pub lost: bool,
 }
 
 impl ScramState {
@@ -125,7 +132,7 @@ impl ScramState {
         }
         let name = member.name();
         let path = out.identity(name).join(CREDENTIALS);
-        let kept = match read_optional(&path)?.map(zeroize::Zeroizing::new) {
+        let kept = match read_plain(&path)?.map(zeroize::Zeroizing::new) {
             Some(bytes) => scram::parse_file(&String::from_utf8_lossy(&bytes)).map_err(|e| {
                 BootstrapError::Damaged {
                     file: path.display().to_string(),
@@ -135,12 +142,17 @@ impl ScramState {
             None => Vec::new(),
         };
         let password = read_secret(out, name, PASSWORD)?;
+        let mut lost = false;
         // Without its password, what was derived from it is of no use to the client.
         let (password, kept) = match password {
             Some(password) => (password, kept),
-            None => (random::password()?, Vec::new()),
+            None => {
+                lost = !kept.is_empty();
+                (random::password()?, Vec::new())
+            }
         };
         let mut credentials = Vec::new();
+        let mut derived = false;
         for mechanism in mechanisms {
             let same = |c: &&Credential| {
                 c.mechanism == mechanism && c.iterations == iterations && c.user == name.as_str()
@@ -148,6 +160,7 @@ impl ScramState {
             credentials.push(match kept.iter().find(same) {
                 Some(credential) => credential.clone(),
                 None => {
+                    derived = true;
                     let salt = random::octets::<SALT_LEN>()?;
                     Credential::derive(name.as_str(), &password, mechanism, iterations, &salt)?
                 }
@@ -156,6 +169,8 @@ impl ScramState {
         Ok(Some(Self {
             password,
             credentials,
+            derived,
+            lost,
         }))
     }
 

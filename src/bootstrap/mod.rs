@@ -6,6 +6,7 @@ pub mod identity;
 pub mod member;
 pub mod random;
 pub mod renew;
+pub mod survey;
 pub mod up;
 
 use crate::{
@@ -20,6 +21,14 @@ pub enum BootstrapError {
     /// An identity of that name is there already.
     #[error("the identity `{0}` exists already")]
     Exists(String),
+    /// Two names that are one where case is folded.
+    #[error("the name `{name}` differs from `{other}`, which is there, only in case")]
+    Clash {
+        /// The new one.
+        name: String,
+        /// The one on disk.
+        other: String,
+    },
     /// No identity of that name is there.
     #[error("there is no identity `{name}` in {out}")]
     Unknown {

@@ -13,7 +13,7 @@ use crate::{
     config::{FileNames, LAYOUTS},
     keystore::StoreProfile,
     pki::{Authority, IdentityName, Kind},
-    state::{Inventory, Lock, OutDir, Record, Staging},
+    state::{Inventory, Lock, OutDir, Record, Staging, read_plain},
 };
 
 /// How identities are renewed.
@@ -23,8 +23,8 @@ pub struct Renewal {
     pub new_key: bool,
     /// Days that the new certificates are valid; `None`: as many as the old ones.
     pub days: Option<u32>,
-    /// How stores are encoded.
-    pub profile: StoreProfile,
+    /// How stores are encoded; `None`: as they were.
+    pub profile: Option<StoreProfile>,
     /// The time.
     pub now: OffsetDateTime,
 }
@@ -33,7 +33,8 @@ pub struct Renewal {
 #[derive(Debug)]
 pub struct Candidate {
     wanted: Wanted,
-    names: FileNames,
+    /// The names under every layout that the identity has files of, with the profile of its store.
+    layouts: Vec<(FileNames, StoreProfile)>,
     disk: OnDisk,
 }
 
@@ -57,13 +58,32 @@ impl Candidate {
             .iter()
             .rfind(|r| r.name == name.as_str())
             .ok_or_else(unknown)?;
-        let names = LAYOUTS
-            .iter()
-            .map(|layout| layout.files(name.as_str()))
-            .find(|names| out.identity(name).join(&names.keystore).exists())
-            .ok_or_else(unknown)?;
-        let disk = OnDisk::read(out, name, &names)?;
-        let leaf = disk.certificate.as_ref().ok_or_else(unknown)?;
+        out.check_identity(name)?;
+        let damaged = |reason: &str| BootstrapError::Damaged {
+            file: out.identity(name).display().to_string(),
+            reason: reason.to_owned(),
+        };
+        let mut layouts = Vec::new();
+        for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {
+            if let Some(store) = read_plain(&out.identity(name).join(&names.keystore))? {
+                layouts.push((
+                    names,
+                    renewal.profile.unwrap_or_else(|| StoreProfile::of(&store)),
+                ));
+            }
+        }
+        let Some((names, _)) = layouts.first() else {
+            return Err(if out.identity(name).exists() {
+                damaged("it holds no key store")
+            } else {
+                unknown()
+            });
+        };
+        let disk = OnDisk::read(out, name, names)?;
+        let leaf = disk
+            .certificate
+            .as_ref()
+            .ok_or_else(|| damaged("it holds no certificate"))?;
         let life = (leaf.not_after - leaf.not_before).whole_days();
         let wanted = Wanted {
             name: name.clone(),
@@ -78,7 +98,7 @@ impl Candidate {
         };
         Ok(Self {
             wanted,
-            names,
+            layouts,
             disk,
         })
     }
@@ -107,7 +127,7 @@ pub fn renew(
     let mut directories = Vec::new();
     for Candidate {
         wanted,
-        names,
+        layouts,
         disk,
     } in candidates
     {
@@ -126,10 +146,15 @@ pub fn renew(
             serial,
             renewal.now,
         )?;
-        directories.push((
-            wanted.name.clone(),
-            made.files(&wanted.name, &names, renewal.profile)?,
-        ));
+        let mut files = Vec::new();
+        for (names, profile) in &layouts {
+            files.push(made.keystore(&wanted.name, names, *profile)?);
+            files.extend(made.texts(names)?);
+        }
+        // Layouts share some of their names.
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        files.dedup_by(|a, b| a.name == b.name);
+        directories.push((wanted.name.clone(), files));
         records.push(made.record(&wanted));
     }
     inventory.append(lock, records.clone())?;

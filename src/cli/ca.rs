@@ -37,8 +37,11 @@ Examples:
   openssl pkey -in ca-key.pem -noout -text")]
 struct ExportKey {
     /// The file to write, 0600; it must not exist yet
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
     out_file: PathBuf,
+    /// The root's key, where an intermediate signs
+    #[arg(long)]
+    root: bool,
     /// File with the password of the exported key [else: KPKI_EXPORT_PASSWORD, or asked]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
@@ -66,7 +69,12 @@ impl ExportKey {
             .into());
         }
         let ca = CaState::open(&OutDir::new(&global.out))?;
-        let key = ca.key_pkcs8(passphrase::existing(global, &ca)?.as_ref())?;
+        let passphrase = passphrase::existing(global, &ca)?;
+        let key = if self.root {
+            ca.root_key_pkcs8(passphrase.as_ref())?
+        } else {
+            ca.key_pkcs8(passphrase.as_ref())?
+        };
         let password = match (&self.password_file, std::env::var("KPKI_EXPORT_PASSWORD")) {
             (Some(path), _) => passphrase::from_file(path)?,
             (None, Ok(text)) if !text.is_empty() => crate::secret::Secret::new(text),
@@ -82,7 +90,7 @@ impl ExportKey {
         let params =
             pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(ROUNDS, &salt, random::octets()?)
                 .map_err(|e| failed(e.to_string()))?;
-        let pem = PrivateKeyInfoRef::try_from(key.as_slice())
+        let pem = PrivateKeyInfoRef::try_from(&*key)
             .map_err(|e| failed(e.to_string()))?
             .encrypt_with_params(params, password.expose())
             .and_then(|der| {

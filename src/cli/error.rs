@@ -210,6 +210,8 @@ fn bootstrap(error: &BootstrapError) -> CliError {
         BootstrapError::Exists(name) => CliError::new("identity-exists", text).hint(format!(
             "kpki renew {name} replaces its certificate; kpki up POLICY also changes its hosts"
         )),
+        BootstrapError::Clash { .. } => CliError::new("name-clash", text)
+            .hint("Java key stores and some file systems fold case; choose another name"),
         BootstrapError::Damaged { .. } => CliError::new("identity-damaged", text).hint(
             "move its directory away and run the command again: it gets a new key and certificate",
         ),
@@ -253,10 +255,17 @@ fn state(error: StateError) -> CliError {
                     error.hint("make room and run the command again; what was there before is unchanged")
                 }
                 io::ErrorKind::ReadOnlyFilesystem => error.hint("choose another --out; nothing was changed"),
+                io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                    error.hint("something else stands there; choose another --out, or move it away")
+                }
                 io::ErrorKind::NotFound => error.hint("check the path"),
                 _ => error.hint("nothing is lost: once the cause is mended, run the command again"),
             }
         }
+        StateError::Obstacle { path, .. } => CliError::new("obstacle", text).hint(format!(
+            "move {0} away, or mend it: kpki wants plain files in directories that only their owner may write (chmod go-w {0})",
+            path.display()
+        )),
         StateError::BadInventory { .. } => CliError::new("inventory-damaged", text)
             .hint("restore the inventory from a backup; kpki does not sign without a sound one"),
         StateError::Sealed { source, .. } => match source {

@@ -40,7 +40,7 @@ pub struct InitCa {
     /// Let an intermediate sign, and seal the root's key in a file of its own that can be taken away
     #[arg(long)]
     intermediate: bool,
-    /// Sign only for this DNS domain and what is below it (may be repeated)
+    /// Sign only for DNS names in this domain (may be repeated); addresses stay allowed
     #[arg(long = "name-constraint", value_name = "DNS")]
     name_constraints: Vec<NameConstraint>,
 }
@@ -48,8 +48,9 @@ pub struct InitCa {
 impl InitCa {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
+        tidy(&out, ui)?;
         // Before anybody types a passphrase for nothing.
-        if Ca::exists(&out) {
+        if Ca::exists(&out)? {
             return Err(CaError::Exists(out.ca().display().to_string()).into());
         }
         let spec = CaSpec {
@@ -59,17 +60,18 @@ impl InitCa {
             intermediate: self.intermediate,
             name_constraints: self.name_constraints,
         };
-        spec.subject
-            .with_generation(1)
-            .and_then(|s| s.with_suffix(" Intermediate"))
-            .map_err(CaError::Subject)?;
+        let root = spec.subject.with_generation(1).map_err(CaError::Subject)?;
+        if spec.intermediate {
+            root.with_suffix(" Intermediate")
+                .map_err(CaError::Subject)?;
+        }
         let protection = if self.no_passphrase {
             ui.warn("the CA key will be written without a passphrase: whoever reads the file can impersonate every broker and client");
             KeyProtection::None
         } else {
             passphrase::new(global)?
         };
-        out.create()?;
+        create(&out, ui)?;
         let lock = take_lock(&out, ui)?;
         let ca = Ca::create(&out, &lock, &spec, &protection, OffsetDateTime::now_utc())?;
         let (Some(root), Some(signer)) = (ca.trusted.first(), ca.signer()) else {
@@ -110,6 +112,25 @@ impl InitCa {
         }));
         Ok(())
     }
+}
+
+/// Creates the output directory, and warns where nothing keeps its keys out of version control.
+pub fn create(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
+    if !out.create()? {
+        ui.warn(format!(
+            "{0} is no directory of kpki's own, and its .gitignore does not leave out everything: keep its keys out of version control",
+            out.root().display()
+        ));
+    }
+    Ok(())
+}
+
+/// Finishes what a killed command left, before anything is said about what is there.
+pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
+    if out.has_leftovers() {
+        take_lock(out, ui)?;
+    }
+    Ok(())
 }
 
 /// Takes the writers' lock, says so when that means waiting, and finishes what a killed command left.

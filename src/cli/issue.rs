@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     CliError, Done, Failure, Global,
-    init_ca::take_lock,
+    init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui, YELLOW},
     up::Shape,
@@ -15,7 +15,8 @@ use crate::{
     bootstrap::{
         BootstrapError,
         ca::Ca,
-        up::{Setting, execute, plan},
+        survey::{Setting, clash, plan},
+        up::execute,
     },
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
     policy::{self, Auth, Broker, Client, ClientFormat, Source, ValidatedPolicy},
@@ -54,7 +55,7 @@ pub struct Issue {
     #[arg(long = "format", value_name = "F", default_value = "java", value_parser = format)]
     formats: Vec<ClientFormat>,
     /// Where the directory will be mounted on its machine [default: where it is written]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = absolute)]
     install_dir: Option<String>,
     #[command(flatten)]
     shape: Shape,
@@ -71,9 +72,19 @@ fn format(text: &str) -> Result<ClientFormat, String> {
         })
 }
 
+/// As the policy's `install_dir`: another machine's path, so nothing here can complete it.
+fn absolute(text: &str) -> Result<String, String> {
+    if text.starts_with('/') && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err("write the whole path, beginning with `/`".to_owned())
+    }
+}
+
 impl Issue {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
+        tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
         self.check(&out)?;
         let signer = ca
@@ -95,9 +106,9 @@ impl Issue {
         let several = |errors: Vec<BootstrapError>| {
             Failure::Several(errors.into_iter().map(Into::into).collect())
         };
-        let mut planned = plan(setting, Some(&ca), Some(&lock)).map_err(several)?;
+        let planned = plan(setting, Some(&ca), Some(&lock)).map_err(several)?;
         let bar = ui.progress(self.names.len() as u64, "identities");
-        execute(setting, &mut planned, &ca, Some(&authority), &lock, &|n| {
+        execute(setting, &planned, &ca, Some(&authority), &lock, &|n| {
             bar.inc(n as u64)
         })?;
         bar.finish_and_clear();
@@ -117,14 +128,8 @@ impl Issue {
                 );
             } else if out.identity(name).exists() {
                 errors.push(BootstrapError::Exists(name.to_string()).into());
-            } else if let Some(other) = there.iter().find(|n| n.folded() == folded) {
-                errors.push(
-                    CliError::new(
-                        "name-clash",
-                        format!("the name `{name}` differs from `{other}` only in case"),
-                    )
-                    .hint("Java key stores and some file systems fold case; choose another name"),
-                );
+            } else if let Some(clash) = clash(name, &there) {
+                errors.push(clash.into());
             }
         }
         if self.names.len() > 1 && !self.hosts.is_empty() {
@@ -154,6 +159,9 @@ impl Issue {
         let mut policy = policy::parse("issue", "{}", &nothing).map_err(Failure::Policy)?;
         policy.ca.leaf_valid_days = self.days;
         policy.cluster.install_dir.clone_from(&self.install_dir);
+        let mut formats = self.formats.clone();
+        formats.sort();
+        formats.dedup();
         let mut in_cn_only = Vec::new();
         let source = Source {
             file: "issue".into(),
@@ -178,7 +186,7 @@ impl Issue {
                     name: name.clone(),
                     hosts,
                     auth: vec![Auth::Tls],
-                    formats: self.formats.clone(),
+                    formats: formats.clone(),
                     key: self.key,
                     iterations: DEFAULT_ITERATIONS,
                     roles: Vec::new(),

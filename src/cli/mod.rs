@@ -51,7 +51,7 @@ struct Global {
         env = "KPKI_OUT",
         default_value = "out",
         value_name = "DIR",
-        global = true
+        value_parser = utf8_path, global = true
     )]
     out: PathBuf,
     /// File with the CA passphrase [else: KPKI_CA_PASSPHRASE_FILE, KPKI_CA_PASSPHRASE, or asked]
@@ -106,6 +106,14 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(&ui),
     }
+}
+
+/// A path that is text: configuration files and JSON name it.
+fn utf8_path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("a path is neither empty nor has control characters".to_owned());
+    }
+    Ok(text.into())
 }
 
 /// What a verb ends with.

@@ -56,7 +56,8 @@ fn given(global: &Global) -> Result<Option<Secret>, Failure> {
     if let Some(path) = &global.ca_passphrase_file {
         return from_file(path).map(Some);
     }
-    if let Some(path) = std::env::var_os(FILE_VARIABLE) {
+    // Compose files set variables that have no value to nothing.
+    if let Some(path) = std::env::var_os(FILE_VARIABLE).filter(|path| !path.is_empty()) {
         return from_file(Path::new(&path)).map(Some);
     }
     match std::env::var(VARIABLE) {

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     CliError, Done, Failure, Global,
-    init_ca::take_lock,
+    init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui},
 };
@@ -40,14 +40,15 @@ pub struct Renew {
     /// Days that the new certificates are valid, cut at the CA's end [default: as many as the old ones]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36500))]
     days: Option<u32>,
-    /// How PKCS12 stores are encrypted: default, or legacy for Java 8 before 8u301
-    #[arg(long, value_name = "PROFILE", default_value_t = StoreProfile::Jdk)]
-    store_profile: StoreProfile,
+    /// How PKCS12 stores are encrypted: default, or legacy for Java 8 before 8u301 [default: as they were]
+    #[arg(long, value_name = "PROFILE")]
+    store_profile: Option<StoreProfile>,
 }
 
 impl Renew {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
+        tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
         let renewal = Renewal {
             new_key: self.new_key,

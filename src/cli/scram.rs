@@ -29,8 +29,8 @@ enum Verb {
 
 /// Derive a SCRAM credential offline, as Kafka stores it
 ///
-/// The password comes from standard input, from KPKI_SCRAM_PASSWORD or from the terminal; never from an argument,
-/// which every user of the machine could read.
+/// The password comes from KPKI_SCRAM_PASSWORD, else from standard input, else from the terminal; never from an
+/// argument, which every user of the machine could read.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     Done, Failure, Global,
-    init_ca::take_lock,
+    init_ca::{create, take_lock, tidy},
     passphrase,
     policy::read_policy,
     ui::{BOLD, DIM, GREEN, Ui, YELLOW},
@@ -17,12 +17,13 @@ use crate::{
         files,
         member::Member,
         rfc3339,
-        up::{Action, Plan, Setting, execute, plan},
+        survey::{Action, Plan, Setting, Step, plan},
+        up::execute,
     },
     config::STORAGE_ARGS,
     keystore::StoreProfile,
     policy::{Mode, ValidatedPolicy},
-    state::OutDir,
+    state::{KeyProtection, OutDir},
 };
 
 /// Make everything that a policy asks for
@@ -55,9 +56,9 @@ pub struct Shape {
     /// Give the files to this user and group, for containers that read as another user; needs root
     #[arg(long, value_name = "UID:GID", value_parser = owner)]
     owner: Option<(u32, u32)>,
-    /// How PKCS12 stores are encrypted: default, or legacy for Java 8 before 8u301
-    #[arg(long, value_name = "PROFILE", default_value_t = StoreProfile::Jdk)]
-    store_profile: StoreProfile,
+    /// How PKCS12 stores are encrypted: default, or legacy for Java 8 before 8u301 [default: as they were]
+    #[arg(long, value_name = "PROFILE")]
+    store_profile: Option<StoreProfile>,
 }
 
 impl Shape {
@@ -72,7 +73,7 @@ impl Shape {
     }
 
     /// The profile of the stores.
-    pub fn profile(&self) -> StoreProfile {
+    pub fn profile(&self) -> Option<StoreProfile> {
         self.store_profile
     }
 }
@@ -89,6 +90,8 @@ fn known_layout(text: &str) -> Result<String, String> {
 fn owner(text: &str) -> Result<(u32, u32), String> {
     text.split_once(':')
         .and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)))
+        // Unix reads the highest number as "leave it as it is".
+        .filter(|(uid, gid)| *uid != u32::MAX && *gid != u32::MAX)
         .ok_or_else(|| "write numbers, as in 1000:1000".to_owned())
 }
 
@@ -104,43 +107,54 @@ impl Up {
             now: OffsetDateTime::now_utc(),
         };
         if self.dry_run {
-            let ca = if Ca::exists(&out) {
+            let ca = if Ca::exists(&out)? {
                 Some(Ca::open(&out)?)
             } else {
                 None
             };
             let planned = plan(setting, ca.as_ref(), None).map_err(several)?;
+            if ca.is_none() {
+                ui.say(format!(
+                    "{GREEN}would be created{GREEN:#}  the CA, {}",
+                    out.ca().display()
+                ));
+            }
             report(setting, &planned, ca.is_none(), true, ui);
             return Ok(());
         }
-        let new_ca = if Ca::exists(&out) {
+        tidy(&out, ui)?;
+        let new_ca = if Ca::exists(&out)? {
             None
         } else {
-            // Bad hosts and damaged files are said before anybody thinks of a passphrase.
+            // Whatever is wrong is said before anybody thinks of a passphrase, and before there is a CA.
             plan(setting, None, None).map_err(several)?;
             Some(passphrase::new(global)?)
         };
-        out.create()?;
+        create(&out, ui)?;
         let lock = take_lock(&out, ui)?;
-        let (ca, made_ca) = match &new_ca {
-            Some(protection) if !Ca::exists(&out) => {
-                let spec = CaSpec {
-                    subject: policy.ca.subject.clone(),
-                    key: policy.ca.key,
-                    days: policy.ca.valid_days,
-                    intermediate: false,
-                    name_constraints: Vec::new(),
-                };
-                (
-                    Ca::create(&out, &lock, &spec, protection, setting.now)?,
-                    true,
-                )
+        let (ca, made) = match new_ca {
+            Some(protection) if !Ca::exists(&out)? => {
+                let ca = Ca::create(&out, &lock, &ca_spec(&policy), &protection, setting.now)?;
+                ui.say(format!(
+                    "{GREEN}created{GREEN:#}  the CA, {}",
+                    out.ca().display()
+                ));
+                (ca, Some(protection))
             }
-            _ => (Ca::open(&out)?, false),
+            _ => (Ca::open(&out)?, None),
         };
-        let mut planned = plan(setting, Some(&ca), Some(&lock)).map_err(several)?;
-        let authority = if planned.steps.iter().any(|s| s.signs()) {
-            Some(ca.unseal(passphrase::existing(global, &ca)?.as_ref())?)
+        let made_ca = made.is_some();
+        if !made_ca {
+            compare_ca(&policy, &ca, ui);
+        }
+        let planned = plan(setting, Some(&ca), Some(&lock)).map_err(several)?;
+        let authority = if planned.steps.iter().any(Step::signs) {
+            let passphrase = match made {
+                Some(KeyProtection::Passphrase(passphrase)) => Some(passphrase),
+                Some(KeyProtection::None) => None,
+                None => passphrase::existing(global, &ca)?,
+            };
+            Some(ca.unseal(passphrase.as_ref())?)
         } else {
             None
         };
@@ -150,17 +164,47 @@ impl Up {
             .filter(|s| s.action != Action::Keep)
             .count();
         let bar = ui.progress(work as u64, "identities");
-        execute(
-            setting,
-            &mut planned,
-            &ca,
-            authority.as_ref(),
-            &lock,
-            &|done| bar.inc(done as u64),
-        )?;
+        execute(setting, &planned, &ca, authority.as_ref(), &lock, &|done| {
+            bar.inc(done as u64)
+        })?;
         bar.finish_and_clear();
         report(setting, &planned, made_ca, false, ui);
         Ok(())
+    }
+}
+
+fn ca_spec(policy: &ValidatedPolicy) -> CaSpec {
+    CaSpec {
+        subject: policy.ca.subject.clone(),
+        key: policy.ca.key,
+        days: policy.ca.valid_days,
+        intermediate: false,
+        name_constraints: Vec::new(),
+    }
+}
+
+/// Says where the CA that is there is not the one that the policy describes: `up` does not replace it.
+fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
+    let Some(root) = ca.trusted.first() else {
+        return;
+    };
+    let wanted = policy
+        .ca
+        .subject
+        .with_generation(1)
+        .map(|s| s.to_string())
+        .unwrap_or_default();
+    if root.subject != wanted {
+        ui.note(format!(
+            "note: the CA is {}, where the policy would make {wanted}; it stays as it is",
+            root.subject
+        ));
+    }
+    if root.key != Some(policy.ca.key) {
+        ui.note(format!(
+            "note: the CA's key is not {}, as the policy has it; it stays as it is",
+            policy.ca.key
+        ));
     }
 }
 
@@ -172,12 +216,6 @@ fn several(errors: Vec<crate::bootstrap::BootstrapError>) -> Failure {
 fn report(setting: Setting<'_>, plan: &Plan<'_>, made_ca: bool, dry_run: bool, ui: &Ui) {
     let Setting { policy, out, .. } = setting;
     let tense = if dry_run { "would be " } else { "" };
-    if made_ca {
-        ui.say(format!(
-            "{GREEN}{tense}created{GREEN:#}  the CA, {}",
-            out.ca().display()
-        ));
-    }
     for step in plan.steps.iter().filter(|s| s.action != Action::Keep) {
         let reason = step
             .action
@@ -194,6 +232,18 @@ fn report(setting: Setting<'_>, plan: &Plan<'_>, made_ca: bool, dry_run: bool, u
         ));
         for file in step.updated() {
             ui.detail(format!("  {}", dir.join(file).display()));
+        }
+    }
+    for step in &plan.steps {
+        let name = step.member.name();
+        if step.scram.as_ref().is_some_and(|s| s.lost) {
+            ui.warn(format!("the SCRAM password of {name} was lost, so there is a new one, which a running cluster does not know"));
+        }
+        if !step.superfluous.is_empty() {
+            ui.say(format!(
+                "{YELLOW}superfluous{YELLOW:#}  {name} still has {}; remove what you no longer need",
+                step.superfluous.join(", ")
+            ));
         }
     }
     let kept = plan
@@ -235,6 +285,7 @@ fn report(setting: Setting<'_>, plan: &Plan<'_>, made_ca: bool, dry_run: bool, u
                 "kind": step.member.word(),
                 "action": step.action.word(),
                 "reason": step.action.reason(),
+                "superfluous": step.superfluous,
                 "directory": out.identity(step.member.name()),
             })
         })
@@ -252,7 +303,7 @@ fn report(setting: Setting<'_>, plan: &Plan<'_>, made_ca: bool, dry_run: bool, u
 
 fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, dry_run: bool) -> Vec<String> {
     let Setting { policy, out, .. } = setting;
-    let changed = |step: &&crate::bootstrap::up::Step<'_>| step.action != Action::Keep;
+    let changed = |step: &&Step<'_>| step.action != Action::Keep;
     let mut lines = Vec::new();
     if dry_run || !plan.steps.iter().any(|s| changed(&s)) {
         return lines;
@@ -290,6 +341,22 @@ fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, dry_run: bool) -> Vec<Strin
             ));
         }
         lines.push(format!("kafka-server-start.sh {place}/{properties}{each}"));
+    }
+    let running = plan
+        .steps
+        .iter()
+        .any(|s| matches!(s.member, Member::Broker(_)) && s.action != Action::Create);
+    let derived: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter(|s| s.scram.as_ref().is_some_and(|s| s.derived))
+        .map(|s| s.member.name().as_str())
+        .collect();
+    if running && !derived.is_empty() {
+        lines.push(format!(
+            "a cluster that is formatted already learns the new SCRAM password of {} from kafka-configs.sh --alter --entity-type users (the password is in scram.password)",
+            derived.join(", ")
+        ));
     }
     if let Some(step) = plan
         .steps

@@ -34,6 +34,12 @@ pub struct Certificate {
     pub public_key_info: Vec<u8>,
     /// The kind of its key, where kpki makes such keys.
     pub key: Option<KeyAlgorithm>,
+    /// Whether it may be shown by a TLS server (RFC 5280 §4.2.1.12).
+    pub server_auth: bool,
+    /// The identifier of its key (RFC 5280 §4.2.1.2).
+    pub subject_key_id: Option<Vec<u8>>,
+    /// The identifier of its issuer's key (RFC 5280 §4.2.1.1).
+    pub authority_key_id: Option<Vec<u8>>,
     /// What a CA may sign for; empty: everything.
     pub name_constraints: Vec<NameConstraint>,
 }
@@ -52,6 +58,8 @@ impl Certificate {
         let time = |t: x509_parser::time::ASN1Time| t.to_datetime();
         let mut hosts = Vec::new();
         let mut name_constraints = Vec::new();
+        let mut server_auth = false;
+        let (mut subject_key_id, mut authority_key_id) = (None, None);
         for extension in x509.extensions() {
             match extension.parsed_extension() {
                 ParsedExtension::SubjectAlternativeName(san) => {
@@ -64,10 +72,18 @@ impl Certificate {
                         _ => None,
                     }));
                 }
+                ParsedExtension::ExtendedKeyUsage(usage) => server_auth = usage.server_auth,
+                ParsedExtension::SubjectKeyIdentifier(id) => subject_key_id = Some(id.0.to_vec()),
+                ParsedExtension::AuthorityKeyIdentifier(authority) => {
+                    authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
+                }
                 _ => {}
             }
         }
         Ok(Self {
+            server_auth,
+            subject_key_id,
+            authority_key_id,
             serial: x509
                 .raw_serial()
                 .iter()
@@ -83,6 +99,16 @@ impl Certificate {
             name_constraints,
             der: der.clone().into_owned(),
         })
+    }
+
+    /// True where this certificate's issuer is `ca`: by name, and by key where both tell it, as two CAs may well
+    /// have one name.
+    pub fn is_issued_by(&self, ca: &Self) -> bool {
+        let same_key = match (&self.authority_key_id, &ca.subject_key_id) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => true,
+        };
+        self.issuer == ca.subject && same_key
     }
 
     /// Refuses a host that this CA's name constraints do not permit.

@@ -72,6 +72,13 @@ pub fn sign(
     for host in request.hosts {
         ca.check_permitted(host)?;
     }
+    // Without a dNSName, OpenSSL holds a CN that looks like a host name against the constraints as well.
+    if !request.hosts.iter().any(|h| matches!(h, Host::Dns(_)))
+        && request.name.as_str().contains('.')
+        && let Ok(host) = request.name.as_str().parse::<Host>()
+    {
+        ca.check_permitted(&host)?;
+    }
     let mut params = CertificateParams::default();
     params.distinguished_name = Dn::common_name(request.name.as_str())
         .map_err(|e| PkiError::Library(e.to_string()))?

@@ -98,7 +98,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The value of a key or an entry of a list. An empty one is only taken where the schema says so, which it does for sections.
+    /// The value of a key or an entry of a list; an empty one is taken only where the schema says so, as for sections.
+    /// `or` is what else to do about it.
     fn value(&mut self, schema: &'a Json, node: &Node, what: &str, or: &str) {
         let empty = matches!(node.value, Value::Scalar(_, Kind::Null));
         let shapes = self.shapes(schema);

@@ -8,6 +8,9 @@ use super::{
 /// No more diagnostics than these are kept: they are for reading.
 const MAX_DIAGNOSTICS: usize = 1000;
 
+/// No message or hint is longer than this: they quote what the policy says, which can be anything.
+const MAX_LEN: usize = 1000;
+
 /// The files that were read, and what is wrong with them.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -20,6 +23,14 @@ pub(super) struct Report {
 pub(super) struct Draft<'a> {
     report: &'a mut Report,
     kept: bool,
+}
+
+fn short(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_LEN) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 impl Report {
@@ -81,7 +92,7 @@ impl Report {
             let diagnostic = Diagnostic {
                 code,
                 severity: Severity::Error,
-                message: message.into(),
+                message: short(message.into()),
                 hint: None,
                 at: self.label(span, String::new()),
                 notes: Vec::new(),
@@ -123,12 +134,12 @@ impl Draft<'_> {
 
     /// What to do about it.
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
-        self.edit(|d| d.hint = Some(hint.into()))
+        self.edit(|d| d.hint = Some(short(hint.into())))
     }
 
     /// What to do about it, where there is something.
     pub(super) fn maybe_hint(self, hint: Option<String>) -> Self {
-        self.edit(|d| d.hint = hint)
+        self.edit(|d| d.hint = hint.map(short))
     }
 
     /// A few words beside the carets.

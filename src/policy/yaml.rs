@@ -47,10 +47,11 @@ pub(super) struct Entry {
 }
 
 impl Node {
-    /// The number of nodes that it consists of. The depth is bounded, so recursion is.
+    /// The number of nodes that it consists of, long texts counted as several: what a copy of it costs.
+    /// The depth is bounded, so recursion is.
     fn weight(&self) -> usize {
         1 + match &self.value {
-            Value::Scalar(..) => 0,
+            Value::Scalar(text, _) => text.len() / 32,
             Value::List(items) => items.iter().map(Node::weight).sum(),
             Value::Map(entries) => entries.iter().map(|e| 1 + e.value.weight()).sum(),
         }
@@ -180,7 +181,7 @@ impl Builder<'_> {
                     Kind::Text
                 };
                 if self.wants_key() {
-                    return self.key(text, style, span);
+                    return self.key(text, style, anchor, span);
                 }
                 let value = Value::Scalar(text.into_owned(), kind);
                 self.complete(Node { span, value }, anchor)
@@ -245,7 +246,17 @@ impl Builder<'_> {
         self.stop("bad-key", span, "this is no key", hint)
     }
 
-    fn key(&mut self, text: Cow<'_, str>, style: ScalarStyle, span: Span) -> Result<(), Stop> {
+    fn key(
+        &mut self,
+        text: Cow<'_, str>,
+        style: ScalarStyle,
+        anchor: usize,
+        span: Span,
+    ) -> Result<(), Stop> {
+        if anchor > 0 {
+            let value = Value::Scalar(text.clone().into_owned(), Kind::Text);
+            self.anchors.insert(anchor, Rc::new(Node { span, value }));
+        }
         let Some(Open {
             what: Collection::Map { seen, key, .. },
             ..
@@ -370,5 +381,89 @@ impl Builder<'_> {
             .error("yaml-syntax", span, message)
             .maybe_hint(hint.map(str::to_owned));
         Err(Stop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tree(text: &str) -> (Report, Node) {
+        let mut report = Report::default();
+        let file = report.add_file("p", text);
+        let root = read(&mut report, file).unwrap();
+        (report, root)
+    }
+
+    /// What stands in the text where a node says that it is.
+    fn at<'a>(report: &'a Report, node: &Node) -> &'a str {
+        &report.file(0).body[node.span.start..node.span.end]
+    }
+
+    fn entry<'a>(node: &'a Node, key: &str) -> &'a Node {
+        let Value::Map(entries) = &node.value else {
+            panic!("no mapping");
+        };
+        &entries.iter().find(|e| e.key == key).unwrap().value
+    }
+
+    #[test]
+    fn nodes_know_their_places_behind_marks_tabs_and_foreign_letters() {
+        let text = "\u{feff}# ⚡ ü\r\na: grün # ⚡\r\nb:\t'é''s'\nc: [x, ⚡,\t\"\\u00e9\"]\rd: {é: z}\ne: |\n  ü\n  v\nf: last";
+        let (report, root) = tree(text);
+        for (key, there) in [
+            ("a", "grün"),
+            ("b", "'é''s'"),
+            ("c", "[x, ⚡,\t\"\\u00e9\"]"),
+            ("d", "{é: z}"),
+            ("f", "last"),
+        ] {
+            assert_eq!(at(&report, entry(&root, key)), there);
+        }
+        let Value::List(items) = &entry(&root, "c").value else {
+            panic!("no list");
+        };
+        let there: Vec<&str> = items.iter().map(|item| at(&report, item)).collect();
+        assert_eq!(there, ["x", "⚡", "\"\\u00e9\""]);
+        assert!(matches!(&items[2].value, Value::Scalar(text, Kind::Text) if text == "é"));
+        assert_eq!(report.source(entry(&root, "f").span).to_string(), "p:9:4");
+    }
+
+    #[test]
+    fn an_alias_is_a_copy_at_the_place_of_the_alias() {
+        let (report, root) = tree("a: &x [1]\n&k b: *x\nc: *k");
+        assert!(report.is_clean());
+        assert_eq!(at(&report, entry(&root, "b")), "*x");
+        assert!(matches!(&entry(&root, "b").value, Value::List(items) if items.len() == 1));
+        assert!(matches!(&entry(&root, "c").value, Value::Scalar(text, _) if text == "b"));
+    }
+
+    #[test]
+    fn aliases_of_long_texts_are_counted_by_their_length() {
+        let text = format!("a: &x {}\nb: [{}]", "y".repeat(1 << 20), "*x, ".repeat(100));
+        let mut report = Report::default();
+        let file = report.add_file("p", &text);
+        assert!(read(&mut report, file).is_none());
+        assert_eq!(report.finish()[0].code, "too-large");
+    }
+
+    proptest! {
+        #[test]
+        fn plain_words_stand_where_they_are_said_to(
+            words in prop::collection::vec("[a-zé⚡]{1,5}", 1..8),
+            gaps in prop::collection::vec("( |\t|\r\n |\n |é|⚡|# ü\n )", 8),
+        ) {
+            let mut text = String::from("[");
+            for (word, gap) in words.iter().zip(&gaps) {
+                text += &format!("{word}{},", if gap.starts_with(['é', '⚡', '#']) { " " } else { gap });
+            }
+            text += "]";
+            let (report, root) = tree(&text);
+            let Value::List(items) = &root.value else { panic!("no list") };
+            let there: Vec<&str> = items.iter().map(|item| at(&report, item)).collect();
+            prop_assert_eq!(there, words);
+        }
     }
 }

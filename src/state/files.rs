@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown},
     path::Path,
 };
@@ -121,10 +121,69 @@ pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     }
 }
 
-/// Reads a text file.
+/// The most that a file of an identity may hold, in bytes.
+const MAX_PLAIN: u64 = 16 * 1024 * 1024;
+
+/// Reads a file that may be missing from a directory that may belong to somebody else: only a plain file of sensible
+/// size, so that a link cannot make kpki hand out what its caller alone may read, and a pipe cannot hold it up.
 ///
 /// # Errors
-/// When it cannot be read, or is not UTF-8.
-pub fn read_text(path: &Path) -> Result<String, StateError> {
-    fs::read_to_string(path).map_err(failed("read", path))
+/// When it is there and is something else, or cannot be read.
+pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    let obstacle = |why| StateError::Obstacle {
+        path: path.to_owned(),
+        why,
+    };
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    // The flags fit: they are bits of a C int.
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(path);
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(obstacle(
+                "is a symbolic link, and kpki reads only plain files there",
+            ));
+        }
+        Err(e) => return Err(failed("read", path)(e)),
+    };
+    let meta = file.metadata().map_err(failed("read", path))?;
+    if !meta.is_file() {
+        return Err(obstacle("is no plain file"));
+    }
+    if meta.len() > MAX_PLAIN {
+        return Err(obstacle("is larger than any file that kpki writes"));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default());
+    file.read_to_end(&mut bytes).map_err(failed("read", path))?;
+    Ok(Some(bytes))
+}
+
+/// Refuses an owner that this process may not give files to.
+///
+/// # Errors
+/// When the owner is somebody else and this is not root.
+pub fn check_owner(out: &Path, owner: Option<Owner>) -> Result<(), StateError> {
+    let me = rustix::process::geteuid();
+    match owner {
+        Some((uid, gid))
+            if !me.is_root()
+                && (uid, gid) != (me.as_raw(), rustix::process::getegid().as_raw()) =>
+        {
+            Err(failed("give away", out)(
+                io::ErrorKind::PermissionDenied.into(),
+            ))
+        }
+        _ => Ok(()),
+    }
 }

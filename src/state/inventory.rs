@@ -71,6 +71,8 @@ pub struct Inventory {
     records: Vec<Record>,
     /// Where the next line goes: behind the last whole one.
     end: u64,
+    /// The last line is whole but for its line end, as some editors leave it.
+    open: bool,
 }
 
 impl Inventory {
@@ -82,8 +84,13 @@ impl Inventory {
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.ca_file("inventory.jsonl");
         let bytes = files::read_optional(&path)?.unwrap_or_default();
-        let (records, end) = parse(&path, &bytes)?;
-        Ok(Self { path, records, end })
+        let (records, end, open) = parse(&path, &bytes)?;
+        Ok(Self {
+            path,
+            records,
+            end,
+            open,
+        })
     }
 
     /// Every record.
@@ -101,7 +108,12 @@ impl Inventory {
     /// # Errors
     /// When they cannot be written; the file is then as it was.
     pub fn append(&mut self, _lock: &Lock, records: Vec<Record>) -> Result<(), StateError> {
-        let text: String = records.iter().map(Record::to_line).collect();
+        let mut text = if self.open {
+            "\n".to_owned()
+        } else {
+            String::new()
+        };
+        text.extend(records.iter().map(Record::to_line));
         let write = |file: &mut File| -> io::Result<()> {
             // Cuts off an unfinished last line.
             file.set_len(self.end)?;
@@ -122,17 +134,22 @@ impl Inventory {
             return Err(failed("append to", &self.path)(error));
         }
         self.end += text.len() as u64;
+        self.open = false;
         self.records.extend(records);
         Ok(())
     }
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, u64), StateError> {
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, u64, bool), StateError> {
     let mut records = Vec::new();
     let mut end = 0;
     for (at, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
         let Some(text) = line.strip_suffix(b"\n") else {
-            break;
+            let Ok(record) = serde_json::from_slice(line) else {
+                break;
+            };
+            records.push(record);
+            return Ok((records, end + line.len() as u64, true));
         };
         let record: Record =
             serde_json::from_slice(text).map_err(|e| StateError::BadInventory {
@@ -150,7 +167,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, u64), StateError> {
         records.push(record);
         end += line.len() as u64;
     }
-    Ok((records, end))
+    Ok((records, end, false))
 }
 
 #[cfg(test)]
@@ -187,6 +204,25 @@ mod tests {
         .unwrap();
         let mut inventory = Inventory::read(&out).unwrap();
         assert_eq!(inventory.records(), [record("a")]);
+        inventory.append(&lock, vec![record("b")]).unwrap();
+        assert_eq!(
+            Inventory::read(&out).unwrap().records(),
+            [record("a"), record("b")]
+        );
+    }
+
+    #[test]
+    fn a_last_line_that_only_lacks_its_end_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = OutDir::new(dir.path());
+        std::fs::create_dir(out.ca()).unwrap();
+        let lock = Lock::acquire(&out, |_| ()).unwrap();
+        std::fs::write(
+            out.ca_file("inventory.jsonl"),
+            record("a").to_line().trim_end(),
+        )
+        .unwrap();
+        let mut inventory = Inventory::read(&out).unwrap();
         inventory.append(&lock, vec![record("b")]).unwrap();
         assert_eq!(
             Inventory::read(&out).unwrap().records(),

@@ -1,9 +1,10 @@
 //! One writer at a time.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
 };
 
 use super::{OutDir, StateError, failed, files};
@@ -23,24 +24,43 @@ impl Lock {
     /// When the lock file cannot be created or locked.
     pub fn acquire(out: &OutDir, waiting: impl FnOnce(&str)) -> Result<Self, StateError> {
         let path = out.root().join(".lock");
+        let mut waiting = Some(waiting);
+        loop {
+            let lock = Self::try_file(&path, &mut waiting)?;
+            // Whoever removed the file as stale has made the way free for others: then this lock is of no use.
+            let same = match (lock.file.metadata(), fs::symlink_metadata(&path)) {
+                (Ok(mine), Ok(there)) => (mine.dev(), mine.ino()) == (there.dev(), there.ino()),
+                _ => false,
+            };
+            if same {
+                return Ok(lock);
+            }
+        }
+    }
+
+    fn try_file(path: &Path, waiting: &mut Option<impl FnOnce(&str)>) -> Result<Self, StateError> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(files::SECRET)
-            .open(&path)
-            .map_err(failed("create", &path))?;
+            // A link would have something else truncated.
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+            .open(path)
+            .map_err(failed("create", path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 // Only for the message: an unreadable holder is no reason to fail.
                 let _ = file.read_to_string(&mut holder);
-                waiting(holder.trim());
-                file.lock().map_err(failed("lock", &path))?;
+                if let Some(waiting) = waiting.take() {
+                    waiting(holder.trim());
+                }
+                file.lock().map_err(failed("lock", path))?;
             }
-            Err(TryLockError::Error(e)) => return Err(failed("lock", &path)(e)),
+            Err(TryLockError::Error(e)) => return Err(failed("lock", path)(e)),
         }
         // Best effort as well: a full disk must not keep anyone from the lock.
         let _ = file.set_len(0).and_then(|()| file.rewind());

@@ -11,7 +11,7 @@ mod out_dir;
 mod sealed_key;
 mod staging;
 
-pub use files::{Owner, read_optional, read_text, write_atomic};
+pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
 pub use inventory::{Inventory, Record};
 pub use lock::Lock;
 pub use out_dir::OutDir;
@@ -32,6 +32,14 @@ pub enum StateError {
         path: PathBuf,
         /// The reason.
         source: io::Error,
+    },
+    /// Something that stands where kpki would write.
+    #[error("{path} {why}")]
+    Obstacle {
+        /// What stands there.
+        path: PathBuf,
+        /// Why it is in the way.
+        why: &'static str,
     },
     /// A line of the inventory that is no record.
     #[error("{path}, line {line}: {reason}")]

@@ -1,7 +1,8 @@
 //! The places in the output directory.
 
 use std::{
-    fs,
+    fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -23,17 +24,111 @@ impl OutDir {
         Self { root: root.into() }
     }
 
-    /// Creates the directory 0700 with its own `.gitignore`; one that exists keeps its mode.
+    /// Creates the directory 0700 with its own `.gitignore`; one that exists keeps its mode. Returns false where the
+    /// directory holds other things, or another `.gitignore`, so that nothing keeps keys out of version control.
     ///
     /// # Errors
-    /// When it cannot be created.
-    pub fn create(&self) -> Result<(), StateError> {
+    /// When it cannot be created, or everybody may write in it.
+    pub fn create(&self) -> Result<bool, StateError> {
         files::create_private_dir(&self.root, None)?;
-        let ignore = self.root.join(".gitignore");
-        if !ignore.exists() {
-            files::write_atomic(&ignore, GITIGNORE, files::PUBLIC, None)?;
+        let meta = fs::metadata(&self.root).map_err(failed("look at", &self.root))?;
+        if meta.mode() & 0o002 != 0 {
+            let why = "may be written by everyone, so keys would not be safe in it";
+            return Err(StateError::Obstacle {
+                path: self.root.clone(),
+                why,
+            });
         }
-        Ok(())
+        let ignore = self.root.join(".gitignore");
+        if let Some(text) = files::read_optional(&ignore)? {
+            return Ok(text
+                .split(|b| *b == b'\n')
+                .any(|line| line.trim_ascii() == b"*"));
+        }
+        let entries = fs::read_dir(&self.root).map_err(failed("list", &self.root))?;
+        let foreign = entries
+            .filter_map(Result::ok)
+            .any(|e| e.file_name() != "ca" && !e.file_name().as_encoded_bytes().starts_with(b"."));
+        if foreign {
+            return Ok(false);
+        }
+        files::write_atomic(&ignore, GITIGNORE, files::PUBLIC, None)?;
+        Ok(true)
+    }
+
+    /// Refuses to go on where an identity's directory is something that files cannot safely be put into.
+    ///
+    /// # Errors
+    /// When it is a link or a file, on another file system, or writable for others.
+    pub fn check_identity(&self, name: &IdentityName) -> Result<(), StateError> {
+        let path = self.identity(name);
+        let meta = match fs::symlink_metadata(&path) {
+            Ok(meta) => meta,
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(());
+            }
+            Err(e) => return Err(failed("look at", &path)(e)),
+        };
+        let why = if !meta.is_dir() {
+            "stands where the directory of an identity has to be"
+        } else if fs::metadata(&self.root).is_ok_and(|root| root.dev() != meta.dev()) {
+            "is on another file system than the output directory, so files cannot be moved into it in one step"
+        } else if meta.mode() & 0o022 != 0 {
+            "may be written by others, so a key would not be safe in it"
+        } else {
+            return Ok(());
+        };
+        Err(StateError::Obstacle { path, why })
+    }
+
+    /// True where there is nothing in `ca/`, or no such directory.
+    ///
+    /// # Errors
+    /// When that cannot be seen.
+    pub fn is_ca_empty(&self) -> Result<bool, StateError> {
+        let path = self.ca();
+        match fs::symlink_metadata(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(e) => Err(failed("look at", &path)(e)),
+            Ok(_) => {
+                let mut entries = fs::read_dir(&path).map_err(failed("list", &path))?;
+                Ok(entries.next().is_none())
+            }
+        }
+    }
+
+    /// True where a file or directory belongs to this user and group.
+    pub fn is_owned(path: &Path, (uid, gid): files::Owner) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|meta| (meta.uid(), meta.gid()) == (uid, gid))
+    }
+
+    /// The names of the files in an identity's directory.
+    pub fn files(&self, name: &IdentityName) -> Vec<String> {
+        let entries = fs::read_dir(self.identity(name))
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok);
+        entries
+            .filter_map(|e| e.file_name().into_string().ok())
+            .collect()
+    }
+
+    /// True where something was left by a command that was interrupted.
+    pub fn has_leftovers(&self) -> bool {
+        let entries = fs::read_dir(&self.root)
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok);
+        entries.into_iter().any(|e| {
+            let name = e.file_name();
+            let name = name.as_encoded_bytes();
+            name.starts_with(b".new-") || name.starts_with(b".commit-")
+        })
     }
 
     /// The directory itself.

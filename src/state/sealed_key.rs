@@ -21,7 +21,7 @@ use chacha20poly1305::{
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 
 const MAGIC: &str = "kpki sealed key v1";
 
@@ -75,7 +75,7 @@ pub struct SealedKey {
     kdf: Option<Params>,
     salt: Vec<u8>,
     nonce: Vec<u8>,
-    sealed: Zeroizing<Vec<u8>>,
+    sealed: SecretBytes,
 }
 
 impl SealedKey {
@@ -156,7 +156,7 @@ impl SealedKey {
                 .and_then(|v| BASE64.decode(v).ok())
                 .ok_or(SealError::Damaged("a field is missing"))
         };
-        let sealed = Zeroizing::new(bytes("key")?);
+        let sealed = SecretBytes::from(bytes("key")?);
         let kdf = field("kdf").ok_or(SealError::Damaged("the kdf is missing"))?;
         if kdf == "none" {
             return Ok(Self {
@@ -203,7 +203,7 @@ impl SealedKey {
     ///
     /// # Errors
     /// When the passphrase is missing or wrong.
-    pub fn open(&self, passphrase: Option<&Secret>) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub fn open(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, SealError> {
         let Some(params) = &self.kdf else {
             return Ok(self.sealed.clone());
         };
@@ -214,12 +214,12 @@ impl SealedKey {
             .try_into()
             .map_err(|_| SealError::Damaged("the nonce has a wrong length"))?;
         let payload = Payload {
-            msg: self.sealed.as_slice(),
+            msg: &self.sealed,
             aad: self.header.as_bytes(),
         };
         cipher(params, passphrase, &self.salt)?
             .decrypt(&nonce.into(), payload)
-            .map(Zeroizing::new)
+            .map(SecretBytes::from)
             .map_err(|_| SealError::WrongPassphrase)
     }
 }
@@ -287,7 +287,7 @@ mod tests {
         let key = SealedKey::parse(&text).unwrap();
         assert_eq!(
             *key.open(Some(&secret("correct horse"))).unwrap(),
-            b"the key"
+            *b"the key"
         );
         assert_eq!(
             key.open(Some(&secret("correct hors"))),
@@ -300,7 +300,7 @@ mod tests {
     fn without_a_passphrase_it_opens_as_it_is() {
         let key = SealedKey::parse(&sealed(None)).unwrap();
         assert!(!key.needs_passphrase());
-        assert_eq!(*key.open(None).unwrap(), b"the key");
+        assert_eq!(*key.open(None).unwrap(), *b"the key");
     }
 
     #[test]

@@ -5,11 +5,13 @@
 //! writer removes, or a `.commit-*`, which it finishes.
 
 use std::{
-    fs,
+    fs, io,
+    os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
 };
 
 use super::{Lock, OutDir, StateError, failed, files};
+use crate::secret::SecretBytes;
 
 const NEW: &str = ".new-";
 const COMMIT: &str = ".commit-";
@@ -23,7 +25,7 @@ pub struct FileSpec {
     /// Name inside its directory.
     pub name: String,
     /// Contents, wiped from memory afterwards.
-    pub bytes: zeroize::Zeroizing<Vec<u8>>,
+    pub bytes: SecretBytes,
     /// Whether others may read it, once inside the directory.
     pub secret: bool,
 }
@@ -87,14 +89,17 @@ impl<'a> Staging<'a> {
     /// When a file cannot be written.
     pub fn add(&self, name: &str, specs: &[FileSpec]) -> Result<(), StateError> {
         let dir = self.path.join(name);
-        files::create_private_dir(&dir, self.owner)?;
+        let owner = self
+            .owner
+            .or_else(|| present_owner(&self.out.root().join(name)));
+        files::create_private_dir(&dir, owner)?;
         for spec in specs {
             let mode = if spec.secret {
                 files::SECRET
             } else {
                 files::PUBLIC
             };
-            files::create(&dir.join(&spec.name), &spec.bytes, mode, self.owner, false)?;
+            files::create(&dir.join(&spec.name), &spec.bytes, mode, owner, false)?;
         }
         self.written
             .fetch_add(specs.len(), std::sync::atomic::Ordering::Relaxed);
@@ -179,13 +184,37 @@ fn finish(out: &OutDir, commit: &Path) -> Result<(), StateError> {
             continue;
         };
         let target = out.root().join(name);
-        if !target.exists() {
-            fs::rename(&dir, &target).map_err(failed("rename", &dir))?;
-            continue;
+        let obstacle = |why| StateError::Obstacle {
+            path: target.clone(),
+            why,
+        };
+        match fs::symlink_metadata(&target) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                fs::rename(&dir, &target).map_err(failed("make", &target))?;
+                continue;
+            }
+            Err(e) => return Err(failed("look at", &target)(e)),
+            Ok(meta) if !meta.is_dir() => {
+                return Err(obstacle("stands where a directory has to be put"));
+            }
+            // A CA is staged only where there was none. Whatever came to stand there since is not overwritten.
+            Ok(_) if name == "ca" && !entries(&target)?.is_empty() => {
+                return Err(obstacle(
+                    "appeared while an interrupted command was making a CA, which waits beside it in a directory named .commit-*",
+                ));
+            }
+            Ok(meta) => {
+                let staged = fs::symlink_metadata(&dir).map_err(failed("look at", &dir))?;
+                if (meta.uid(), meta.gid()) != (staged.uid(), staged.gid()) {
+                    chown(&target, Some(staged.uid()), Some(staged.gid()))
+                        .map_err(failed("give away", &target))?;
+                }
+            }
         }
         for file in entries(&dir)? {
             if let Some(name) = file.file_name() {
-                fs::rename(&file, target.join(name)).map_err(failed("rename", &file))?;
+                let place = target.join(name);
+                fs::rename(&file, &place).map_err(failed("replace", &place))?;
             }
         }
         files::sync_dir(&target)?;
@@ -193,6 +222,12 @@ fn finish(out: &OutDir, commit: &Path) -> Result<(), StateError> {
     }
     files::sync_dir(out.root())?;
     fs::remove_dir(commit).map_err(failed("remove", commit))
+}
+
+/// Whose a directory is, where that is not the caller: files that are added to it shall be theirs as well.
+fn present_owner(dir: &Path) -> Option<files::Owner> {
+    let meta = fs::symlink_metadata(dir).ok().filter(|m| m.is_dir())?;
+    (meta.uid() != rustix::process::geteuid().as_raw()).then_some((meta.uid(), meta.gid()))
 }
 
 fn entries(path: &Path) -> Result<Vec<PathBuf>, StateError> {

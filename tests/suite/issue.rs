@@ -226,7 +226,9 @@ fn an_existing_name_is_an_error_that_names_renew_and_renew_keeps_key_and_passwor
     );
     let clash = kpki.run(&["issue", "Kafka1"]).expect_code(1);
     assert!(
-        clash.stderr.contains("differs from `kafka1` only in case"),
+        clash
+            .stderr
+            .contains("differs from `kafka1`, which is there, only in case"),
         "{}",
         clash.stderr
     );

@@ -17,6 +17,7 @@ mod policy_meaning;
 mod policy_texts;
 mod principal;
 mod readme;
+mod robust;
 mod rooms;
 mod scram_vectors;
 mod stores;

@@ -310,3 +310,13 @@ fn the_policy_knows_every_layout_that_there_is() {
     let written: Vec<&str> = kpki::config::LAYOUTS.iter().map(|l| l.name).collect();
     assert_eq!(LAYOUTS, written);
 }
+
+#[test]
+fn ranges_of_addresses_are_for_the_kafka_that_matches_them() {
+    let acl = "acls: [{principal: User:a, host: 10.1.2.3/8, deny: Read, topic: t}]";
+    let policy = valid("p", &format!("cluster: {{kafka_version: \"4.4\"}}\n{acl}"));
+    assert_eq!(policy.acls[0].host, "10.0.0.0/8");
+    let refused = parse("p", acl, &|_| Ok(Vec::new())).unwrap_err();
+    assert_eq!(refused[0].code, "host-range-unsupported");
+    assert_eq!(refused[0].source().to_string(), "p:1:34");
+}

@@ -182,7 +182,7 @@ fn deep_wide_and_self_referring_texts_end_soon() {
         .map(|n| format!("a{n}: &a{n} [{}]\n", format!("*a{}, ", n - 1).repeat(9)))
         .collect::<String>()
         .replace("*a-1", "x");
-    let thousands = 60_000;
+    let thousands = 20_000;
     for text in [
         bomb,
         "[".repeat(thousands),
@@ -213,6 +213,12 @@ fn deep_wide_and_self_referring_texts_end_soon() {
         ),
         format!("include: [{}]", "x, ".repeat(thousands)),
         "x".repeat(5 << 20),
+        format!(
+            "a: &a {}\nclients: [{}]",
+            "x".repeat(1 << 20),
+            "*a, ".repeat(1000)
+        ),
+        format!("clients: [{{name: {}}}]", "x".repeat(1 << 20)),
         "brokers:\n".to_owned() + &"  - name: kafka\n".repeat(30_000),
     ] {
         read(&text);

@@ -41,7 +41,10 @@ impl Lint {
     pub(super) fn run(self, ui: &Ui) -> Done {
         let mut all = true;
         let findings = match bindings::read(&self.bindings) {
-            Ok(Bindings::Policy(read)) => lint::policy(&read.policy),
+            Ok(Bindings::Policy(read)) => {
+                let settings = self.brokers.settings(Some(&read))?;
+                lint::policy(&read.policy, &settings)
+            }
             Ok(Bindings::Export(export)) => {
                 let settings = self.brokers.settings(None)?;
                 let sources: Vec<_> = (0..export.bindings.len())

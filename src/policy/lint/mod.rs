@@ -93,8 +93,8 @@ struct Subject<'a> {
     policy: Option<&'a ValidatedPolicy>,
 }
 
-/// Looks at a policy.
-pub fn policy(policy: &ValidatedPolicy) -> Vec<Finding> {
+/// Looks at a policy, for brokers with these settings: [`ValidatedPolicy::settings`], unless more is known.
+pub fn policy(policy: &ValidatedPolicy, settings: &Settings) -> Vec<Finding> {
     // Not the policy's own bindings, which are each said once: who says one again is what a lint wants to know.
     let principals = Principals::new(&policy.cluster.principal_mapping_rules);
     let mut expander = Expander::default();
@@ -121,7 +121,7 @@ pub fn policy(policy: &ValidatedPolicy) -> Vec<Finding> {
             scope: entry.scope.clone(),
         }));
     }
-    run(&statements, &policy.settings(), Some(policy))
+    run(&statements, settings, Some(policy))
 }
 
 /// Looks at bindings of a cluster, each with the place where it stands.
