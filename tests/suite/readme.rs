@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{java, kpki::Kpki, ports, root, skip};
+use crate::support::{jvm, kpki::Kpki, ports, root, skip};
 
 fn readme() -> String {
     fs::read_to_string(root().join("README.md")).unwrap()
@@ -47,7 +47,7 @@ const SCRIPTS: [(&str, &str); 6] = [
 
 #[test]
 fn the_walk_from_nothing_to_a_record_works_as_written() {
-    let installed = match java::installed() {
+    let installed = match jvm::installed() {
         Ok(installed) => installed,
         Err(why) => return skip(&why),
     };
