@@ -77,7 +77,7 @@ impl Principal {
             ));
             return Err(Failure::No);
         };
-        ui.say(format!(
+        ui.answer(format!(
             "{BOLD}{}{BOLD:#}\n  {DIM}subject{DIM:#} {subject}\n  {DIM}rule   {DIM:#} {}",
             mapped.principal(),
             mapped.rule

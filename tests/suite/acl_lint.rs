@@ -286,6 +286,16 @@ fn what_makes_a_policy_invalid_for_brokers_is_a_finding() {
         codes,
         ["principal-space", "host-never-matches", "literal-asterisk"]
     );
+    // What went wrong is said even with -q, and nothing but JSON with --json.
+    let quiet = kpki.run(&["acl", "lint", "p.yaml", "-q"]).expect_code(3);
+    assert_eq!(
+        quiet.stdout.matches("error[").count(),
+        3,
+        "{}",
+        quiet.stdout
+    );
+    let json = kpki.run(&["acl", "lint", "p.yaml", "--json"]);
+    assert!(!json.stderr.contains("error["), "{}", json.stderr);
     // The version decides.
     let range = |version: &str| {
         policy(&format!(

@@ -59,14 +59,14 @@ fn table(ui: &Ui, policy: &ValidatedPolicy) {
     let mut principals = 0;
     for group in all.chunk_by(|a, b| a.binding.principal == b.binding.principal) {
         principals += 1;
-        ui.say(format!("{BOLD}{}{BOLD:#}", group[0].binding.principal));
+        ui.answer(format!("{BOLD}{}{BOLD:#}", group[0].binding.principal));
         let rights: Vec<String> = group
             .iter()
             .map(|s| Right(&s.binding).to_string())
             .collect();
         let width = rights.iter().map(|r| r.chars().count()).max().unwrap_or(0);
         for (said, right) in group.iter().zip(rights) {
-            ui.say(format!("  {right:width$}  {DIM}{}{DIM:#}", said.source));
+            ui.answer(format!("  {right:width$}  {DIM}{}{DIM:#}", said.source));
         }
     }
     if all.is_empty() {

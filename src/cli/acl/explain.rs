@@ -220,13 +220,13 @@ fn one(judge: &Judge<'_>, request: &Request, ui: &Ui) -> Done {
         true => (GREEN, "ALLOWED"),
         false => (RED, "DENIED"),
     };
-    ui.say(format!(
+    ui.answer(format!(
         "{colour}{word}{colour:#}  {BOLD}{}{BOLD:#}",
         test::asked(request)
     ));
     match (answer.acl, &answer.source) {
-        (Some(acl), Some(source)) => ui.say(format!("  by {acl}\n  {DIM}{source}{DIM:#}")),
-        _ => ui.say(format!(
+        (Some(acl), Some(source)) => ui.answer(format!("  by {acl}\n  {DIM}{source}{DIM:#}")),
+        _ => ui.answer(format!(
             "  {}",
             test::reason(decision.reason, decision.allowed)
         )),

@@ -110,7 +110,7 @@ fn show(ui: &Ui, finding: &Finding) {
         Severity::Error => RED,
         Severity::Warning => YELLOW,
     };
-    ui.say(format!(
+    ui.answer(format!(
         "{colour}{}[{}]:{colour:#} {}\n  {DIM}-->{DIM:#} {}\n  {BOLD}hint:{BOLD:#} {}\n",
         finding.severity.name(),
         finding.code,

@@ -68,7 +68,10 @@ impl Plan {
         if let Some(path) = &self.save {
             save(path, &saved)?;
         }
-        show(ui, &plan);
+        // The document says it all.
+        if !ui.json {
+            show(ui, &plan);
+        }
         if let Some(path) = &self.save {
             ui.note(format!("saved to {}", path.display()));
         }

@@ -35,7 +35,7 @@ impl Test {
         let failed: Vec<_> = outcomes.iter().filter(|o| !o.passed()).collect();
         let passed = outcomes.len() - failed.len();
         for outcome in &failed {
-            ui.say(failure(outcome));
+            ui.answer(failure(outcome));
         }
         match (outcomes.len(), failed.len()) {
             (0, _) => ui.say(format!(
