@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod keystore;
 pub mod pki;
+pub mod plan;
 pub mod policy;
 pub mod scram;
 pub mod secret;

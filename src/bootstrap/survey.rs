@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     keystore::{StoreProfile, pkcs12},
-    pki::{Certificate, Host, IdentityName, Kind, principal::MappingRules},
-    policy::{Auth, ValidatedPolicy},
+    pki::{Certificate, Host, IdentityName, Kind},
+    policy::ValidatedPolicy,
     scram::Credential,
     secret::Secret,
     state::{FileSpec, Lock, OutDir, check_owner, read_plain},
@@ -243,46 +243,8 @@ pub(super) fn cluster<'a>(
         truststore_password: ca.map_or(nobody, |ca| &ca.truststore_password),
         credentials,
         cluster_id,
-        super_users: super_users(setting.policy),
+        super_users: setting.policy.super_users(),
     })
-}
-
-/// Brokers (which are the controllers too), the admin, and those that the policy names; by certificate as the mapping
-/// rules name them, by SCRAM as they are.
-fn super_users(policy: &ValidatedPolicy) -> Vec<String> {
-    let rules = MappingRules::parse(&policy.cluster.principal_mapping_rules).ok();
-    let mapped = |name: &IdentityName| {
-        // Without a rule that matches, the broker lets nobody in by certificate: there is no principal to add.
-        let mapped = rules.as_ref()?.apply(&format!("CN={name}")).ok()?;
-        Some(mapped.principal())
-    };
-    let mut users: Vec<String> = policy
-        .brokers
-        .iter()
-        .filter_map(|b| mapped(&b.name))
-        .collect();
-    let by_scram = policy
-        .brokers
-        .iter()
-        .filter(|b| !Member::Broker(b).scram(policy).0.is_empty());
-    users.extend(by_scram.map(|b| format!("User:{}", b.name)));
-    for client in policy
-        .clients
-        .iter()
-        .filter(|c| policy.cluster.admin.as_ref() == Some(&c.name))
-    {
-        for auth in &client.auth {
-            users.extend(match auth {
-                Auth::Tls => mapped(&client.name),
-                Auth::Scram(_) => Some(format!("User:{}", client.name)),
-                Auth::None => None,
-            });
-        }
-    }
-    users.extend(policy.cluster.super_users.iter().cloned());
-    let mut seen = BTreeSet::new();
-    users.retain(|user| seen.insert(user.clone()));
-    users
 }
 
 fn survey<'a>(

@@ -20,6 +20,8 @@ use crate::{
 const FAILED: u8 = 1;
 /// A usage error, or an invalid policy.
 const USAGE: u8 = 2;
+/// The answer is no.
+const NO: u8 = 3;
 
 /// One error: what happened, to which thing, and what to do next.
 #[derive(Debug)]
@@ -47,6 +49,11 @@ impl CliError {
         self
     }
 
+    /// The error as `--json` prints it, without the braces around.
+    pub fn as_json(&self) -> serde_json::Value {
+        json!({"code": self.code, "message": self.message, "hint": self.hint})
+    }
+
     /// An error in how the command was called.
     pub fn usage(mut self) -> Self {
         self.exit = USAGE;
@@ -63,6 +70,10 @@ pub enum Failure {
     Several(Vec<CliError>),
     /// An invalid policy, with everything that is wrong with it.
     Policy(Vec<Diagnostic>),
+    /// The answer is no, and was printed.
+    No,
+    /// What failed was printed where it happened.
+    Said,
 }
 
 impl From<CliError> for Failure {
@@ -77,6 +88,8 @@ impl Failure {
         match self {
             Self::Error(error) => report(ui, &[*error]),
             Self::Several(errors) => report(ui, &errors),
+            Self::No => ExitCode::from(NO),
+            Self::Said => ExitCode::from(FAILED),
             Self::Policy(diagnostics) => {
                 let count = diagnostics.len();
                 let message = format!(
@@ -111,12 +124,11 @@ fn report(ui: &Ui, errors: &[CliError]) -> ExitCode {
             ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
         }
     }
-    let as_json = |e: &CliError| json!({"code": e.code, "message": e.message, "hint": e.hint});
     match errors {
-        [only] => ui.document(&json!({"error": as_json(only)})),
+        [only] => ui.document(&json!({"error": only.as_json()})),
         [first, ..] => {
-            let mut error = as_json(first);
-            error["all"] = errors.iter().map(as_json).collect();
+            let mut error = first.as_json();
+            error["all"] = errors.iter().map(CliError::as_json).collect();
             ui.document(&json!({"error": error}));
         }
         [] => {}

@@ -1,11 +1,13 @@
 //! The command line: one file per verb, and the only place that talks to a person.
 
+mod acl;
 mod ca;
 mod error;
 mod init_ca;
 mod issue;
 mod passphrase;
 mod policy;
+mod principal;
 mod renew;
 mod scram;
 mod ui;
@@ -78,6 +80,8 @@ enum Command {
     Renew(renew::Renew),
     Scram(scram::Scram),
     Policy(policy::Policy),
+    Acl(acl::Acl),
+    Principal(principal::Principal),
 }
 
 /// Parses the command line, runs it and says what went wrong.
@@ -95,6 +99,8 @@ pub fn main() -> ExitCode {
         Command::Renew(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&cli.global, &ui),
+        Command::Acl(verb) => verb.run(&cli.global, &ui),
+        Command::Principal(verb) => verb.run(&cli.global, &ui),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,8 +1,9 @@
 //! `kpki policy`, and how every verb reads one.
 
-use std::{fs, io::Read, path::Path};
+use std::{cell::RefCell, fs, io::Read, path::Path};
 
 use clap::{Args, Subcommand};
+use sha2::{Digest, Sha256};
 
 use super::{
     CliError, Done, Failure, Global,
@@ -63,27 +64,82 @@ impl Policy {
     }
 }
 
+/// A policy that was read from a file.
+pub struct ReadPolicy {
+    /// What it means.
+    pub policy: ValidatedPolicy,
+    /// SHA-256 in hex of its text, followed by those of the files that it includes.
+    pub sha256: String,
+}
+
+/// A text file's name and text.
+pub struct Text {
+    /// The path, or `standard input`.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
 /// Reads and checks a policy with the files that it includes; `-` is standard input.
 ///
 /// # Errors
 /// An unreadable file, or every diagnostic of an invalid policy.
 pub fn read_policy(path: &str) -> Result<ValidatedPolicy, Failure> {
-    let (name, text, dir) = if path == "-" {
+    Ok(read_policy_file(path)?.policy)
+}
+
+/// The same, with the digest of what was read.
+///
+/// # Errors
+/// As [`read_policy`].
+pub fn read_policy_file(path: &str) -> Result<ReadPolicy, Failure> {
+    parse_policy(path, &read_text(path)?)
+}
+
+/// Reads a text file, or for `-` standard input.
+///
+/// # Errors
+/// A file that cannot be read, or is no UTF-8.
+pub fn read_text(path: &str) -> Result<Text, Failure> {
+    let (name, bytes) = if path == "-" {
         let mut bytes = Vec::new();
         std::io::stdin()
             .read_to_end(&mut bytes)
             .map_err(|e| unreadable("standard input", &e))?;
-        ("standard input", bytes, Path::new("."))
+        ("standard input", bytes)
     } else {
-        let bytes = fs::read(path).map_err(|e| unreadable(path, &e))?;
-        (
-            path,
-            bytes,
-            Path::new(path).parent().unwrap_or(Path::new(".")),
-        )
+        (path, fs::read(path).map_err(|e| unreadable(path, &e))?)
     };
-    let text = utf8(name, text)?;
-    policy::parse(name, &text, &|pattern| included(dir, pattern)).map_err(Failure::Policy)
+    Ok(Text {
+        name: name.to_owned(),
+        text: utf8(name, bytes)?,
+    })
+}
+
+/// Checks a policy that was read from `path`.
+///
+/// # Errors
+/// Every diagnostic of an invalid policy.
+pub fn parse_policy(path: &str, text: &Text) -> Result<ReadPolicy, Failure> {
+    let dir = match path {
+        "-" => Path::new("."),
+        path => Path::new(path).parent().unwrap_or(Path::new(".")),
+    };
+    // What `cat POLICY INCLUDED… | sha256sum` prints.
+    let digest = RefCell::new(Sha256::new_with_prefix(&text.text));
+    let include = |pattern: &str| {
+        let files = included(dir, pattern)?;
+        for (_, text) in &files {
+            digest.borrow_mut().update(text);
+        }
+        Ok(files)
+    };
+    let policy = policy::parse(&text.name, &text.text, &include).map_err(Failure::Policy)?;
+    let sha256 = digest.into_inner().finalize();
+    Ok(ReadPolicy {
+        policy,
+        sha256: sha256.iter().map(|b| format!("{b:02x}")).collect(),
+    })
 }
 
 /// The files that a pattern of `include` names, by name, relative to the policy's own directory.
@@ -110,11 +166,8 @@ fn included(dir: &Path, pattern: &str) -> Result<Vec<(String, String)>, String> 
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> CliError {
-    CliError::new(
-        "policy-unreadable",
-        format!("cannot read the policy {path}: {error}"),
-    )
-    .hint("the argument is the path of a policy file, or - for standard input")
+    CliError::new("policy-unreadable", format!("cannot read {path}: {error}"))
+        .hint("the argument is the path of a file, or - for standard input")
 }
 
 fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Failure> {

@@ -54,6 +54,13 @@ impl Ui {
         }
     }
 
+    /// What a person asked for: on standard output even with `-q`; beside JSON, which says it all, nowhere.
+    pub fn answer(&self, text: impl AsRef<str>) {
+        if !self.json {
+            let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+        }
+    }
+
     /// Something to know while it happens.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.quiet {

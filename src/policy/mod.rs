@@ -4,9 +4,11 @@
 //! `yaml` makes a tree with positions of the text, `check_shape` holds it against the schema that `raw`'s types
 //! generate (and `schema` shows to editors), `spanned` turns it into those types, `validate` checks what they mean.
 
+mod authorization;
 mod bindings;
 mod check_shape;
 mod diagnostic;
+pub mod lint;
 mod model;
 mod parse;
 mod principals;
@@ -23,6 +25,7 @@ mod yaml;
 mod yaml_error;
 mod yaml_scalar;
 
+pub use authorization::TestOutcome;
 pub use diagnostic::{Diagnostic, Label, Severity, render};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};

@@ -43,6 +43,23 @@ pub struct ValidatedPolicy {
     pub tests: Vec<AclTest>,
     /// What roles and acls mean, each binding once, with the first place that says it.
     pub bindings: Vec<PolicyBinding>,
+    /// Where the cluster's settings were said.
+    pub places: Places,
+}
+
+/// Where a policy says what belongs to the cluster and to no entry of a list.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The policy file's beginning, for what it leaves out.
+    pub file: Source,
+    /// `admin`.
+    pub admin: Option<Source>,
+    /// Each of `super_users`.
+    pub super_users: Vec<Source>,
+    /// `allow_everyone_if_no_acl_found`.
+    pub allow_everyone: Option<Source>,
+    /// The first of `principal_mapping_rules`.
+    pub mapping_rules: Option<Source>,
 }
 
 /// A binding that the policy means.
@@ -56,6 +73,9 @@ pub struct PolicyBinding {
 
 /// The values of `layout`, the default first.
 pub const LAYOUTS: &[&str] = &["default", "script-sh"];
+
+/// `principal_mapping_rules` of a policy that says none: a TLS client and a SCRAM user of one name are one principal.
+pub const DEFAULT_MAPPING_RULES: [&str; 2] = ["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"];
 
 /// How the cluster keeps its metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

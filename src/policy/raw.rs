@@ -87,7 +87,7 @@ pub(super) struct RawCluster {
     /// Principals that may do everything, beside the brokers and the admin: `User:name`.
     pub super_users: Option<Vec<Spanned<String>>>,
     /// Whether everyone may use a resource that no ACL names. Default: false.
-    pub allow_everyone_if_no_acl_found: Option<bool>,
+    pub allow_everyone_if_no_acl_found: Option<Spanned<bool>>,
     /// Rules that make a principal of a certificate's subject: `RULE:pattern/replacement/` or `DEFAULT`.
     /// Default: the CN is the name.
     #[schemars(length(min = 1))]

@@ -114,7 +114,10 @@ pub(super) fn cluster(
         log_dir: directory(report, raw.log_dir.as_ref()),
         bind_address: bind_address(report, raw.bind_address.as_ref()),
         super_users,
-        allow_everyone_if_no_acl_found: raw.allow_everyone_if_no_acl_found.unwrap_or(false),
+        allow_everyone_if_no_acl_found: raw
+            .allow_everyone_if_no_acl_found
+            .as_ref()
+            .is_some_and(|allow| allow.value),
         principal_mapping_rules: mapping,
         listeners: listeners.all,
         inter_broker_listener: listeners.inter_broker,

@@ -289,7 +289,10 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
     let Some(chosen) = chosen else {
         return String::new();
     };
-    let anonymous_may = raw.allow_everyone_if_no_acl_found.unwrap_or(false)
+    let anonymous_may = raw
+        .allow_everyone_if_no_acl_found
+        .as_ref()
+        .is_some_and(|allow| allow.value)
         || raw
             .super_users
             .iter()

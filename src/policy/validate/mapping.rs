@@ -5,16 +5,16 @@ use std::collections::{HashMap, HashSet};
 use super::Declared;
 use crate::{
     pki::{IdentityName, principal::MappingRules},
-    policy::{Auth, principals::Principals, raw::RawCluster, report::Report, text::Span},
+    policy::{
+        Auth, DEFAULT_MAPPING_RULES, principals::Principals, raw::RawCluster, report::Report,
+        text::Span,
+    },
 };
-
-/// A TLS client and a SCRAM user of one name are one principal.
-const DEFAULT_RULES: [&str; 2] = ["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"];
 
 /// The rules, each of which a broker can use.
 pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
     let Some(rules) = &raw.principal_mapping_rules else {
-        return DEFAULT_RULES.map(str::to_owned).to_vec();
+        return DEFAULT_MAPPING_RULES.map(str::to_owned).to_vec();
     };
     let mut default: Option<Span> = None;
     for rule in rules {
@@ -39,7 +39,8 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
     rules.iter().map(|rule| rule.value.clone()).collect()
 }
 
-/// Reports identities that no rule takes, and clients that the rules make the same principal as a super user.
+/// Reports identities that no rule takes, and clients that the rules make the same principal as a super user or as
+/// each other.
 pub(super) fn check(
     report: &mut Report,
     raw: &RawCluster,
@@ -68,6 +69,7 @@ pub(super) fn check(
     let clients = declared.clients.iter().map(|client| client.name.as_str());
     let users = declared.users.iter().map(|user| user.name.as_str());
     let accepted: HashSet<&str> = clients.chain(users).collect();
+    let mut taken: HashMap<String, (&str, Span)> = HashMap::new();
     // A name that is wrong in itself, or another's, was reported.
     let auths = declared
         .auths()
@@ -91,6 +93,17 @@ pub(super) fn check(
             report
                 .error("shared-principal", span, message)
                 .note(*first, "the super user")
+                .hint("write mapping rules that keep their names apart, as the default ones do");
+            continue;
+        }
+        let (other, first) = *taken.entry(principal.clone()).or_insert((name, span));
+        if other != name {
+            let message = format!(
+                "`{other}` and `{name}` would both be {principal}, and each may do what the other may"
+            );
+            report
+                .error("shared-principal", span, message)
+                .note(first, format!("`{other}`"))
                 .hint("write mapping rules that keep their names apart, as the default ones do");
         }
     }

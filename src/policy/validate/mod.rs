@@ -19,7 +19,7 @@ use identities::Names;
 pub(super) use words::no_repeats;
 
 use super::{
-    Auth, Broker, Client, ScramUser, ValidatedPolicy,
+    Auth, Broker, Client, Places, ScramUser, ValidatedPolicy,
     principals::Principals,
     raw::{RawAcl, RawCa, RawClient, RawCluster, RawIncluded, RawPolicy, RawTest, RawUser},
     report::Report,
@@ -126,7 +126,35 @@ pub(super) fn policy(
         manage,
         tests,
         bindings,
+        places: places(report, raw_cluster),
     })
+}
+
+fn places(report: &Report, raw: &super::raw::RawCluster) -> Places {
+    let place = |span: Span| report.source(span);
+    let beginning = Span {
+        file: 0,
+        start: 0,
+        end: 0,
+    };
+    Places {
+        file: place(beginning),
+        admin: raw.admin.as_ref().map(|admin| place(admin.span)),
+        super_users: raw
+            .super_users
+            .iter()
+            .flatten()
+            .map(|user| place(user.span))
+            .collect(),
+        allow_everyone: raw
+            .allow_everyone_if_no_acl_found
+            .as_ref()
+            .map(|allow| place(allow.span)),
+        mapping_rules: raw
+            .principal_mapping_rules
+            .as_ref()
+            .and_then(|rules| Some(place(rules.first()?.span))),
+    }
 }
 
 /// Everyone whom the policy declares; what the clients' roles grant goes to `grants`.
