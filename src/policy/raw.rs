@@ -31,9 +31,9 @@ pub(super) struct RawPolicy {
     pub acls: Option<Vec<Spanned<RawAcl>>>,
     /// Further files with clients, acls and tests, as paths or patterns (`teams/*.yaml`).
     pub include: Option<Vec<Spanned<String>>>,
-    /// What `acl apply --prune` may delete.
+    /// What `--prune` may delete.
     pub manage: Option<RawManage>,
-    /// Requests that must be allowed or denied; run by `acl test` and before every `acl apply`.
+    /// Requests that must be allowed or denied; run by `acl test`.
     pub tests: Option<Vec<Spanned<RawTest>>>,
 }
 
