@@ -7,10 +7,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod acl;
+pub mod bootstrap;
 pub mod cli;
 pub mod config;
 pub mod keystore;
 pub mod pki;
+pub mod plan;
 pub mod policy;
 pub mod scram;
+pub mod secret;
 pub mod state;

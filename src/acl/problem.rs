@@ -85,6 +85,27 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Every name that [`Problem::code`] gives.
+    pub const CODES: &[&str] = &[
+        "operation-foreign",
+        "cluster-name",
+        "name-empty",
+        "name-endless-search",
+        "control-character",
+        "literal-asterisk",
+        "prefixed-asterisk",
+        "topic-name-invalid",
+        "user-name-without-type",
+        "principal-without-type",
+        "principal-empty-name",
+        "principal-space",
+        "principal-type-case",
+        "principal-asterisk",
+        "host-never-matches",
+        "host-range-unsupported",
+        "host-not-java-form",
+    ];
+
     /// The problem's stable name.
     pub fn code(&self) -> &'static str {
         match self {
@@ -476,6 +497,7 @@ mod tests {
         ] {
             let refused = Binding::try_from(raw(fields)).unwrap_err();
             assert_eq!(refused.code(), code, "{fields:?}");
+            assert!(Problem::CODES.contains(&code));
             assert!(!refused.to_string().is_empty() && !refused.hint().is_empty());
         }
     }

@@ -1,6 +1,120 @@
-//! The command line.
+//! The command line: one file per verb, and the only place that talks to a person.
 
-/// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod acl;
+mod ca;
+mod error;
+mod init_ca;
+mod issue;
+mod passphrase;
+mod policy;
+mod principal;
+mod renew;
+mod scram;
+mod ui;
+mod up;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, ColorChoice, Parser, Subcommand};
+
+use error::{CliError, Failure};
+use ui::Ui;
+
+/// PKI and security bootstrap for Apache Kafka.
+///
+/// A private CA, certificates and stores per broker and client, their configuration, SCRAM users and ACLs:
+/// everything a self-managed cluster needs to be encrypted, authenticated and authorised, from one reviewed
+/// YAML policy.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true, after_help = FIRST_STEPS)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
 }
+
+const FIRST_STEPS: &str = "\
+First steps:
+  kpki up policies/quickstart.yaml     a whole cluster's security, from nothing
+  kpki init-ca && kpki issue kafka1    the same by hand: a CA, then one identity
+
+Exit codes: 0 done, 1 failed, 2 usage or invalid policy, 3 the answer is no, 4 partly applied.";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+struct Global {
+    /// The output directory
+    #[arg(
+        long,
+        env = "KPKI_OUT",
+        default_value = "out",
+        value_name = "DIR",
+        value_parser = utf8_path, global = true
+    )]
+    out: PathBuf,
+    /// File with the CA passphrase [else: KPKI_CA_PASSPHRASE_FILE, KPKI_CA_PASSPHRASE, or asked]
+    #[arg(long, value_name = "FILE", global = true)]
+    ca_passphrase_file: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Colour in what people read
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    color: ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    InitCa(init_ca::InitCa),
+    Ca(ca::Ca),
+    Issue(issue::Issue),
+    Up(up::Up),
+    Renew(renew::Renew),
+    Scram(scram::Scram),
+    Policy(policy::Policy),
+    Acl(acl::Acl),
+    Principal(principal::Principal),
+}
+
+/// Parses the command line, runs it and says what went wrong.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return error::usage(&error),
+    };
+    let ui = Ui::new(&cli.global);
+    let done = match cli.command {
+        Command::InitCa(verb) => verb.run(&cli.global, &ui),
+        Command::Ca(verb) => verb.run(&cli.global, &ui),
+        Command::Issue(verb) => verb.run(&cli.global, &ui),
+        Command::Up(verb) => verb.run(&cli.global, &ui),
+        Command::Renew(verb) => verb.run(&cli.global, &ui),
+        Command::Scram(verb) => verb.run(&cli.global, &ui),
+        Command::Policy(verb) => verb.run(&cli.global, &ui),
+        Command::Acl(verb) => verb.run(&cli.global, &ui),
+        Command::Principal(verb) => verb.run(&cli.global, &ui),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(&ui),
+    }
+}
+
+/// A path that is text: configuration files and JSON name it.
+fn utf8_path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("a path is neither empty nor has control characters".to_owned());
+    }
+    Ok(text.into())
+}
+
+/// What a verb ends with.
+type Done = Result<(), Failure>;

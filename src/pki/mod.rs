@@ -1,10 +1,79 @@
-//! Names, certificates and who Kafka takes their owners to be.
+//! Names, keys, certificates and the CA that signs them.
 //!
-//! Pure: bytes, clock and randomness are arguments.
+//! Pure: clock and serial numbers are arguments. Only key generation draws on the random source of the
+//! cryptographic library (aws-lc), which takes none from outside.
 
+mod authority;
+mod certificate;
+mod dn;
+mod host;
 mod java_regex;
+mod key;
+mod leaf;
+mod name;
 pub mod principal;
 mod rfc2253;
+mod serial;
 
+pub use authority::{
+    Authority, AuthorityRequest, MIN_CA_LIFE, NameConstraint, self_signed, subordinate,
+};
+pub use certificate::Certificate;
+pub use dn::{Attribute, Dn, DnError};
+pub use host::{Host, HostError};
 pub use java_regex::PatternError;
-pub use rfc2253::{NameError, rfc2253};
+pub use key::{KeyAlgorithm, UnknownKeyAlgorithm};
+pub use leaf::{Kind, LeafRequest, sign};
+pub use name::{IdentityName, NameError};
+pub use rfc2253::{NameError as DerNameError, rfc2253};
+pub use serial::Serial;
+
+use time::{Duration, OffsetDateTime};
+
+/// A certificate begins this long before it is made, for machines whose clocks are behind.
+const CLOCK_SKEW: Duration = Duration::HOUR;
+
+/// Why a certificate could not be made or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PkiError {
+    /// The CA's own time is over.
+    #[error("the CA certificate expired on {0}")]
+    AuthorityExpired(String),
+    /// The key that was given is not the certificate's.
+    #[error("the CA key does not belong to the CA certificate `{0}`")]
+    KeyMismatch(String),
+    /// A host outside what the CA may sign for.
+    #[error("`{host}` is outside the CA's name constraints ({permitted})")]
+    OutsideConstraints {
+        /// The host that was asked for.
+        host: String,
+        /// What the CA permits.
+        permitted: String,
+    },
+    /// A server that no host name would lead to.
+    #[error("the broker `{0}` has no host name or address to be reached at")]
+    NoHost(String),
+    /// Bytes that are no X.509 certificate.
+    #[error("not an X.509 certificate: {0}")]
+    NotACertificate(String),
+    /// A validity that no date can express.
+    #[error("a validity of {0} days ends beyond the year 9999")]
+    TooLong(u32),
+    /// The library's own refusal.
+    #[error("certificate could not be made: {0}")]
+    Library(String),
+}
+
+impl From<rcgen::Error> for PkiError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Library(error.to_string())
+    }
+}
+
+/// `now` plus `days`, less what a certificate cannot express (RFC 5280 §4.1.2.5: whole seconds, year 9999).
+fn end(now: OffsetDateTime, days: u32) -> Result<OffsetDateTime, PkiError> {
+    now.checked_add(Duration::days(days.into()))
+        .filter(|end| end.year() <= 9999)
+        .map(|end| end.truncate_to_second())
+        .ok_or(PkiError::TooLong(days))
+}

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::path::Path;
+use std::process::{ChildStdin, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -13,6 +13,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+use super::jvm;
 
 /// Longer than any answer takes: past it, the Judge itself is broken.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -118,7 +120,7 @@ type Waiting = Arc<Mutex<HashMap<u64, Sender<Value>>>>;
 /// The Judge, started on first use. `None`: there is no Java or Maven here, and the test is skipped.
 pub fn judge() -> Option<&'static Judge> {
     static JUDGE: OnceLock<Result<Judge, String>> = OnceLock::new();
-    match JUDGE.get_or_init(|| Ok(Judge::start(installed()?))) {
+    match JUDGE.get_or_init(|| Ok(Judge::start(jvm::installed()?))) {
         Ok(judge) => Some(judge),
         Err(why) => {
             super::skip(why);
@@ -127,65 +129,10 @@ pub fn judge() -> Option<&'static Judge> {
     }
 }
 
-/// `java`, with Kafka and the test's own classes on its class path.
-pub fn java(installed: &Path) -> Command {
-    let mut command = Command::new(tool("java"));
-    let (libs, classes) = (installed.join("libs"), installed.join("classes"));
-    command
-        .arg("-cp")
-        .arg(format!("{}/*:{}", libs.display(), classes.display()))
-        .arg("-Dlog4j2.configurationFile=log4j2.properties");
-    command
-}
-
-/// Where the jars and classes are, after building them if need be; or what is missing to do so.
-pub fn installed() -> Result<&'static Path, String> {
-    static INSTALLED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    INSTALLED
-        .get_or_init(build)
-        .as_deref()
-        .map_err(String::clone)
-}
-
-fn build() -> Result<PathBuf, String> {
-    for (name, version_argument) in [
-        ("java", "-version"),
-        ("javac", "-version"),
-        ("mvn", "-version"),
-    ] {
-        if !super::exists(&tool(name), version_argument) {
-            return Err(format!("there is no {name}"));
-        }
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let directory = target.join("kafka");
-    std::fs::create_dir_all(&directory).unwrap();
-    // Another test run may be at it.
-    let lock = File::create(directory.join("build.lock")).unwrap();
-    lock.lock().unwrap();
-    let output = Command::new(super::root().join("tests/java/build"))
-        .arg(&directory)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "tests/java/build failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(directory)
-}
-
-fn tool(name: &str) -> String {
-    match std::env::var("JAVA_HOME") {
-        Ok(home) if name != "mvn" => format!("{home}/bin/{name}"),
-        _ => name.to_owned(),
-    }
-}
-
 impl Judge {
     fn start(installed: &Path) -> Self {
         let log = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("judge.log")).unwrap();
-        let mut child = java(installed)
+        let mut child = jvm::java(installed)
             .args(["-Xmx512m", "-Dkpki.log.level=WARN", "Judge"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

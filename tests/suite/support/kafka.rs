@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::java;
+use super::jvm;
 
 /// A start takes about five seconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -31,7 +31,7 @@ pub struct Broker {
 /// Formats and starts the nodes of one cluster, and waits until all of them are up. `None`: there is no Java or Maven here,
 /// and the test is skipped.
 pub fn start(nodes: &[Node]) -> Option<Vec<Broker>> {
-    if let Err(why) = java::installed() {
+    if let Err(why) = jvm::installed() {
         super::skip(&why);
         return None;
     }
@@ -69,7 +69,7 @@ impl Node {
         {
             arguments[at + 1] = self.configuration().display().to_string();
         }
-        let output = java::java(java::installed().unwrap())
+        let output = jvm::java(jvm::installed().unwrap())
             .args([
                 "-Xmx384m",
                 "-Dkpki.log.level=WARN",
@@ -92,7 +92,7 @@ impl Node {
     pub fn spawn(&self) -> Broker {
         let log = self.work.join("kafka.log");
         let file = File::create(&log).unwrap();
-        let child = java::java(java::installed().unwrap())
+        let child = jvm::java(jvm::installed().unwrap())
             // WhileStdin ends the broker with the pipe, which ends with this process.
             .args(["-Xmx384m", "-XX:+UseSerialGC", "WhileStdin", "kafka.Kafka"])
             .arg(self.configuration())

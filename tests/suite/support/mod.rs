@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "what later tests use")]
 
 pub mod java;
+pub mod jvm;
 pub mod kafka;
 pub mod kpki;
 pub mod openssl;
@@ -24,11 +25,9 @@ pub fn skip(why: &str) {
         std::env::var_os("CI").is_none(),
         "{test} cannot be judged: {why} (tests/run installs what is missing)"
     );
-    // Not eprintln!, which the test runner shows of failed tests only.
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED {test}: {why} (tests/run installs what is missing)"
-    );
+    // Not eprintln!, which the test runner shows of failed tests only; and in one piece.
+    let line = format!("SKIPPED {test}: {why} (tests/run installs what is missing)\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Whether `program` can be started at all.

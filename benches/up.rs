@@ -1,0 +1,124 @@
+//! What `kpki up` costs with 1,000 identities, everything durable on the disk, against the key derivation that their
+//! stores demand on all cores of the machine; and the memory that it takes.
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use kpki::{
+    bootstrap::{
+        ca::{Ca, CaSpec},
+        survey::{Setting, plan},
+        up::execute,
+    },
+    policy,
+    secret::Secret,
+    state::{KeyProtection, Lock, OutDir},
+};
+use rayon::prelude::*;
+use sha2::Sha256;
+
+/// Wall time of the whole, as a multiple of the derivation.
+const BOUND: f64 = 2.0;
+/// Peak memory, MB.
+const MEMORY: u64 = 100;
+const IDENTITIES: usize = 1000;
+const ITERATIONS: u32 = 10_000;
+
+type Failed = Box<dyn std::error::Error>;
+
+/// The whole of `kpki up`, from an empty directory: the CA, its key's derivation included, to the last sync.
+fn up(policy: &policy::ValidatedPolicy) -> Result<Duration, Failed> {
+    let dir = tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let begin = Instant::now();
+    let out = OutDir::new(dir.path().join("out"));
+    out.create()?;
+    let lock = Lock::acquire(&out, || ())?;
+    let passphrase = Secret::new("bench".into());
+    let spec = CaSpec {
+        subject: policy.ca.subject.clone(),
+        key: policy.ca.key,
+        days: policy.ca.valid_days,
+        intermediate: false,
+        name_constraints: Vec::new(),
+    };
+    let now = time::OffsetDateTime::now_utc();
+    let ca = Ca::create(
+        &out,
+        &lock,
+        &spec,
+        &KeyProtection::Passphrase(passphrase.clone()),
+        now,
+    )?;
+    let setting = Setting {
+        policy,
+        out: &out,
+        profile: None,
+        now,
+    };
+    let planned = plan(setting, Some(&ca), Some(&lock)).map_err(|e| format!("{e:?}"))?;
+    let authority = ca.unseal(Some(&passphrase))?;
+    execute(setting, &planned, &ca, Some(&authority), &lock, &|_| ())?;
+    Ok(begin.elapsed())
+}
+
+/// Two PBKDF2 for each store, one after the other, on all cores. The derivation of its integrity check comes on
+/// top, so this is less than what has to be done.
+fn floor() -> Duration {
+    let begin = Instant::now();
+    (0..2 * IDENTITIES).into_par_iter().for_each(|n| {
+        let mut key = [0; 32];
+        pbkdf2::pbkdf2_hmac::<Sha256>(
+            b"abcdefghijklmnopqrstuvwxyz012345",
+            &n.to_le_bytes(),
+            ITERATIONS,
+            &mut key,
+        );
+        std::hint::black_box(key);
+    });
+    begin.elapsed()
+}
+
+/// The most memory that this process has had, in MB, as Linux counts it.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? / 1000)
+}
+
+fn main() -> Result<ExitCode, Failed> {
+    // `cargo test` runs benches once, unoptimised: nothing to measure there.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = "clients:\n".to_owned();
+    for n in 0..IDENTITIES {
+        text.push_str(&format!("  - {{name: client{n}, auth: tls}}\n"));
+    }
+    let policy =
+        policy::parse("bench", &text, &|_| Ok(Vec::new())).map_err(|e| format!("{e:?}"))?;
+    // Taken in turns, so that a busy machine slows both alike; the best of each is the least disturbed.
+    let mut best = [Duration::MAX; 2];
+    for _ in 0..5 {
+        best = [best[0].min(up(&policy)?), best[1].min(floor())];
+    }
+    let ratio = best[0].as_secs_f64() / best[1].as_secs_f64();
+    println!(
+        "{IDENTITIES} identities: {:.2?}, derivation alone: {:.2?}, ratio {ratio:.2} (bound {BOUND})",
+        best[0], best[1]
+    );
+    let memory = peak_memory();
+    match memory {
+        Some(memory) => println!("peak memory: {memory} MB (bound {MEMORY})"),
+        None => println!("peak memory: this system does not tell"),
+    }
+    let good = ratio <= BOUND && memory.is_none_or(|m| m <= MEMORY);
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

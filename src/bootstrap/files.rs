@@ -1,0 +1,251 @@
+//! Every file of a member, as its directory shall hold it.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use super::{
+    BootstrapError,
+    member::{self, Member, ScramState},
+    random,
+};
+use crate::{
+    config::{
+        self, ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, STORAGE_ARGS, ServerInput,
+        Stores, layout, server_properties, storage_args,
+    },
+    keystore::StoreProfile,
+    pki::IdentityName,
+    policy::{Auth, Mode, ValidatedPolicy},
+    scram::{Credential, Mechanism},
+    secret::Secret,
+    state::{FileSpec, OutDir, read_optional, write_atomic},
+};
+
+/// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
+const CLUSTER_ID: &str = "cluster.id";
+
+/// What the files of all members have in common.
+#[derive(Debug)]
+pub struct Cluster<'a> {
+    /// The policy.
+    pub policy: &'a ValidatedPolicy,
+    /// The output directory, as an absolute path.
+    pub root: PathBuf,
+    /// What clients trust, PEM.
+    pub ca_pem: String,
+    /// The same as PKCS#12.
+    pub truststore: Vec<u8>,
+    /// The same for old versions of Java; empty as long as nobody asked for it.
+    pub legacy_truststore: Vec<u8>,
+    /// The password of that.
+    pub truststore_password: &'a Secret,
+    /// The credentials of all SCRAM users.
+    pub credentials: Vec<Credential>,
+    /// The KRaft cluster's id.
+    pub cluster_id: &'a str,
+    /// Whole principals of the super users.
+    pub super_users: Vec<String>,
+}
+
+/// The names of a member's files under the policy's layout.
+pub fn names(policy: &ValidatedPolicy, name: &IdentityName) -> FileNames {
+    chosen_layout(policy).files(name.as_str())
+}
+
+/// The policy's layout. Validation let only known ones pass, of which the first is the default.
+pub fn chosen_layout(policy: &ValidatedPolicy) -> &'static Layout {
+    layout(&policy.cluster.layout).unwrap_or(&LAYOUTS[0])
+}
+
+/// Everything but the key store and its PEM companions: what follows from the policy, the CA and the passwords
+/// alone, and is the same bytes every time.
+///
+/// # Errors
+/// When a configuration cannot be written, which names the setting.
+pub fn texts(
+    cluster: &Cluster<'_>,
+    member: Member<'_>,
+    profile: StoreProfile,
+    keystore_password: Option<&Secret>,
+    scram: Option<&ScramState>,
+) -> Result<Vec<FileSpec>, BootstrapError> {
+    let names = names(cluster.policy, member.name());
+    let dir = cluster.machine_dir(member.name());
+    let stores = Stores {
+        dir: &dir,
+        names: &names,
+        keystore_password,
+        truststore_password: cluster.truststore_password,
+    };
+    let mut files: Vec<FileSpec> = scram.iter().flat_map(|s| s.files()).collect();
+    if !matches!(member, Member::User(_)) {
+        let truststore = match profile {
+            StoreProfile::Jdk => &cluster.truststore,
+            StoreProfile::Legacy => &cluster.legacy_truststore,
+        };
+        files.push(FileSpec::secret(&names.truststore, truststore.clone()));
+        files.push(FileSpec::public(&names.ca, cluster.ca_pem.as_bytes()));
+        let line = |secret: &Secret| format!("{}\n", secret.expose());
+        if let (Some(file), Some(password)) = (&names.key_password, keystore_password) {
+            files.push(FileSpec::secret(file, line(password)));
+        }
+        if let Some(file) = &names.truststore_password {
+            files.push(FileSpec::secret(file, line(cluster.truststore_password)));
+        }
+    }
+    match member {
+        Member::User(_) => {}
+        Member::Broker(broker) => {
+            let log_dir = cluster.log_dir(member.name());
+            let input = ServerInput {
+                cluster: &cluster.policy.cluster,
+                brokers: &cluster.policy.brokers,
+                broker,
+                stores,
+                log_dir: &log_dir,
+                scram_password: scram.map(|s| &s.password),
+                super_users: &cluster.super_users,
+            };
+            let text = server_properties(&input)?;
+            files.push(FileSpec::secret(
+                &names.server_properties,
+                text.expose().as_bytes(),
+            ));
+            if cluster.policy.cluster.mode == Mode::Kraft {
+                let config = stores.path(&names.server_properties);
+                let args = storage_args(cluster.cluster_id, &config, &cluster.credentials)?;
+                files.push(FileSpec::secret(STORAGE_ARGS, args.expose().as_bytes()));
+            }
+        }
+        Member::Client(client) => {
+            for (at, auth) in client.auth.iter().enumerate() {
+                let input = ClientInput {
+                    cluster: &cluster.policy.cluster,
+                    brokers: &cluster.policy.brokers,
+                    name: &client.name,
+                    auth: *auth,
+                    stores,
+                    scram_password: scram.map(|s| &s.password),
+                };
+                for format in client.formats.iter().map(|f| Format::of(*f)) {
+                    let name = client_file((format.file_name)(&names), at, *auth);
+                    files.push(FileSpec::secret(
+                        name,
+                        (format.write)(&input)?.expose().as_bytes(),
+                    ));
+                }
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Every name that a file of kpki's can have in an identity's directory, under any layout and policy.
+pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
+    let mut known = BTreeSet::from(member::FILES.map(str::to_owned));
+    known.insert(STORAGE_ARGS.to_owned());
+    let auths = Mechanism::ALL
+        .map(Auth::Scram)
+        .into_iter()
+        .chain([Auth::Tls, Auth::None]);
+    let auths: Vec<Auth> = auths.collect();
+    for names in LAYOUTS.iter().map(|l| l.files(name.as_str())) {
+        for format in FORMATS {
+            let plain = (format.file_name)(&names);
+            known.extend(
+                (0..2).flat_map(|at| auths.iter().map(move |auth| client_file(plain, at, *auth))),
+            );
+        }
+        known.extend(
+            names
+                .key_password
+                .into_iter()
+                .chain(names.truststore_password),
+        );
+        known.extend([
+            names.keystore,
+            names.truststore,
+            names.key,
+            names.certificate,
+            names.ca,
+            names.pem,
+            names.password,
+            names.server_properties,
+        ]);
+    }
+    known
+}
+
+/// The first way to authenticate gets the plain file name, each further one its own word in it.
+fn client_file(plain: &str, at: usize, auth: Auth) -> String {
+    match plain.rsplit_once('.') {
+        Some((stem, extension)) if at > 0 => format!("{stem}-{auth}.{extension}"),
+        _ => plain.to_owned(),
+    }
+}
+
+/// Where identities' directories are mounted, where that is not where they were written.
+pub fn install_dir(policy: &ValidatedPolicy) -> Option<&str> {
+    policy
+        .cluster
+        .install_dir
+        .as_deref()
+        .or(chosen_layout(policy).install_dir)
+}
+
+impl Cluster<'_> {
+    /// An identity's directory, as its own machine sees it.
+    fn machine_dir(&self, name: &IdentityName) -> String {
+        install_dir(self.policy)
+            .map(str::to_owned)
+            .unwrap_or_else(|| self.root.join(name.as_str()).display().to_string())
+    }
+
+    /// Where a broker keeps its log: the usual place where the files are installed elsewhere, beside the output
+    /// directory's identities where the broker runs right here.
+    fn log_dir(&self, name: &IdentityName) -> String {
+        match &self.policy.cluster.log_dir {
+            Some(dir) => dir.clone(),
+            None if install_dir(self.policy).is_some() => "/var/lib/kafka/data".to_owned(),
+            None => self
+                .root
+                .join("data")
+                .join(name.as_str())
+                .display()
+                .to_string(),
+        }
+    }
+}
+
+/// The cluster's id: the one on disk, else a new one.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn cluster_id(out: &OutDir) -> Result<String, BootstrapError> {
+    if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if text.len() == 22
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        {
+            return Ok(text);
+        }
+        return Err(BootstrapError::Damaged {
+            file: out.root().join(CLUSTER_ID).display().to_string(),
+            reason: "not a cluster id of 22 characters".to_owned(),
+        });
+    }
+    Ok(config::cluster_id(random::octets()?))
+}
+
+/// Writes the cluster's id down, where it is not.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn keep_cluster_id(out: &OutDir, id: &str) -> Result<(), BootstrapError> {
+    let path = out.root().join(CLUSTER_ID);
+    if !path.exists() {
+        write_atomic(&path, format!("{id}\n").as_bytes(), 0o644, None)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! One way for every identity: key → certificate → stores.
+
+use rcgen::{KeyPair, PublicKeyData, SigningKey};
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::{BootstrapError, ca::Ca, random};
+use crate::{
+    config::FileNames,
+    keystore::{
+        StoreProfile, pem,
+        pkcs12::{self, KeyEntry},
+    },
+    pki::{
+        Authority, Certificate, Host, IdentityName, KeyAlgorithm, Kind, LeafRequest, PkiError,
+        Serial, sign,
+    },
+    secret::{Secret, SecretBytes},
+    state::{FileSpec, OutDir, Record, read_plain},
+};
+
+/// What an identity's certificate shall be.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Its name.
+    pub name: IdentityName,
+    /// Broker or client.
+    pub kind: Kind,
+    /// Its SANs.
+    pub hosts: Vec<Host>,
+    /// The kind of its key.
+    pub key: KeyAlgorithm,
+    /// Days that it is valid.
+    pub days: u32,
+}
+
+/// A key with its certificate, and the password of the stores that hold them.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The leaf.
+    pub certificate: Certificate,
+    /// The leaf and, where there is one, the intermediate.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// PKCS#8 DER.
+    pub key: SecretBytes,
+    /// Of the key store, and of the key in it.
+    pub password: Secret,
+}
+
+/// What is on disk of an identity.
+#[derive(Debug, Default)]
+pub struct OnDisk {
+    /// Its leaf and the rest of its chain.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The leaf, read.
+    pub certificate: Option<Certificate>,
+    /// PKCS#8 DER.
+    pub key: Option<SecretBytes>,
+    /// The password of its stores.
+    pub password: Option<Secret>,
+}
+
+impl OnDisk {
+    /// Reads an identity's key, certificate and password, as far as they are there.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or is not what its name says.
+    pub fn read(
+        out: &OutDir,
+        name: &IdentityName,
+        names: &FileNames,
+    ) -> Result<Self, BootstrapError> {
+        let dir = out.identity(name);
+        let damaged = |file: &str, reason: String| BootstrapError::Damaged {
+            file: dir.join(file).display().to_string(),
+            reason,
+        };
+        let mut found = Self::default();
+        if let Some(text) = read_plain(&dir.join(&names.certificate))? {
+            let file = &names.certificate;
+            found.chain =
+                pem::parse_certificates(&text).map_err(|e| damaged(file, e.to_string()))?;
+            if let Some(leaf) = found.chain.first() {
+                let leaf = Certificate::from_der(leaf).map_err(|e| damaged(file, e.to_string()))?;
+                found.certificate = Some(leaf);
+            }
+        }
+        if let Some(text) = read_plain(&dir.join(&names.key))?.map(Zeroizing::new) {
+            found.key = Some(
+                pem::parse_key(&text)
+                    .map_err(|e| damaged(&names.key, e.to_string()))?
+                    .to_vec()
+                    .into(),
+            );
+        }
+        found.password = read_secret(out, name, &names.password)?;
+        Ok(found)
+    }
+
+    /// True where key and certificate are there and belong together.
+    pub fn belongs_together(&self) -> bool {
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else {
+            return false;
+        };
+        KeyPair::try_from(&PrivatePkcs8KeyDer::from(&**key))
+            .is_ok_and(|pair| pair.subject_public_key_info() == certificate.public_key_info)
+    }
+
+    /// All three parts, where they are there and belong together.
+    pub fn credentials(&self) -> Option<Credentials> {
+        self.belongs_together().then_some(())?;
+        Some(Credentials {
+            certificate: self.certificate.clone()?,
+            chain: self.chain.clone(),
+            key: self.key.clone()?,
+            password: self.password.clone()?,
+        })
+    }
+}
+
+/// Reads a one-line secret from an identity's directory.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn read_secret(
+    out: &OutDir,
+    name: &IdentityName,
+    file: &str,
+) -> Result<Option<Secret>, BootstrapError> {
+    let path = out.identity(name).join(file);
+    let Some(bytes) = read_plain(&path)?.map(Zeroizing::new) else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|_| BootstrapError::Damaged {
+        file: path.display().to_string(),
+        reason: "not a text".to_owned(),
+    })?;
+    let text = text.trim_end_matches(['\n', '\r']);
+    Ok((!text.is_empty()).then(|| Secret::new(text.to_owned())))
+}
+
+/// Makes or keeps the key, has its certificate signed, and chooses the password where there is none yet.
+///
+/// # Errors
+/// When the CA refuses, or the machine has no randomness.
+pub fn enrol(
+    wanted: &Wanted,
+    kept_key: Option<SecretBytes>,
+    password: Option<Secret>,
+    ca: &Ca,
+    authority: &Authority<impl SigningKey>,
+    serial: Serial,
+    now: OffsetDateTime,
+) -> Result<Credentials, BootstrapError> {
+    let (key, pair) = match kept_key {
+        Some(der) => {
+            let pair =
+                KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*der)).map_err(PkiError::from)?;
+            (der, pair)
+        }
+        None => {
+            let pair = wanted.key.generate().map_err(PkiError::from)?;
+            (SecretBytes::from(pair.serialized_der()), pair)
+        }
+    };
+    let request = LeafRequest {
+        name: &wanted.name,
+        kind: wanted.kind,
+        hosts: &wanted.hosts,
+        days: wanted.days,
+        serial,
+        now,
+    };
+    let certificate = sign(&request, &pair, wanted.key.is_rsa(), authority)?;
+    let password = match password {
+        Some(password) => password,
+        None => random::password()?,
+    };
+    Ok(Credentials {
+        chain: ca.chain(&certificate),
+        certificate,
+        key,
+        password,
+    })
+}
+
+impl Credentials {
+    /// The inventory's line for the certificate.
+    pub fn record(&self, wanted: &Wanted) -> Record {
+        Record::of(wanted.name.as_str(), wanted.kind, &self.certificate)
+    }
+
+    /// The key store. Its bytes differ at each encoding.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn keystore(
+        &self,
+        name: &IdentityName,
+        names: &FileNames,
+        profile: StoreProfile,
+    ) -> Result<FileSpec, BootstrapError> {
+        let entry = KeyEntry {
+            alias: name.as_str(),
+            key_pkcs8: &self.key,
+            chain: &self.chain,
+        };
+        Ok(FileSpec::secret(
+            &names.keystore,
+            pkcs12::keystore(&entry, &self.password, profile)?,
+        ))
+    }
+
+    /// PEM files and password file, the same bytes every time.
+    ///
+    /// # Errors
+    /// When the key is none.
+    pub fn texts(&self, names: &FileNames) -> Result<[FileSpec; 4], BootstrapError> {
+        Ok([
+            FileSpec::secret(&names.key, pem::key(&self.key)?.expose().as_bytes()),
+            FileSpec::public(&names.certificate, pem::certificates(&self.chain)),
+            FileSpec::secret(
+                &names.pem,
+                pem::keystore(&self.key, &self.chain)?.expose().as_bytes(),
+            ),
+            FileSpec::secret(&names.password, format!("{}\n", self.password.expose())),
+        ])
+    }
+}

@@ -1,0 +1,114 @@
+//! Doing what a plan says: what is missing is made, what is due is renewed, the rest stays as it is.
+
+use rayon::prelude::*;
+use rcgen::KeyPair;
+
+use super::{
+    BootstrapError,
+    ca::Ca,
+    files::{self, Cluster},
+    identity::enrol,
+    random,
+    survey::{Action, Plan, Setting, Step, cluster},
+};
+use crate::{
+    pki::Authority,
+    state::{FileSpec, Inventory, Lock, Record, Staging},
+};
+
+/// So many identities are signed, written and synced together: enough that one sync costs little for each, few
+/// enough that their keys and stores take little memory.
+const BATCH: usize = 128;
+
+/// Does what a plan says. `progress` is called with the number of members that are done.
+///
+/// # Errors
+/// When something cannot be signed or written. What was done before stays; a second run does the rest.
+pub fn execute(
+    setting: Setting<'_>,
+    plan: &Plan<'_>,
+    ca: &Ca,
+    authority: Option<&Authority<KeyPair>>,
+    lock: &Lock,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<(), BootstrapError> {
+    let mut inventory = Inventory::read(setting.out)?;
+    files::keep_cluster_id(setting.out, &plan.cluster_id)?;
+    let credentials = plan
+        .steps
+        .iter()
+        .filter_map(|s| s.scram.as_ref())
+        .flat_map(|s| s.credentials.clone())
+        .collect();
+    let cluster = cluster(
+        setting,
+        Some(ca),
+        Some(lock),
+        credentials,
+        &plan.cluster_id,
+        &ca.truststore_password,
+    )?;
+    let work: Vec<&Step<'_>> = plan
+        .steps
+        .iter()
+        .filter(|s| s.action != Action::Keep)
+        .collect();
+    for batch in work.chunks(BATCH) {
+        let made: Vec<_> = batch
+            .par_iter()
+            .map(|step| make(setting, &cluster, ca, authority, &inventory, step))
+            .collect::<Result<_, _>>()?;
+        let records = made
+            .iter()
+            .filter_map(|(record, _)| record.clone())
+            .collect();
+        inventory.append(lock, records)?;
+        let staging = Staging::begin(setting.out, lock, setting.policy.cluster.owner)?;
+        batch
+            .par_iter()
+            .zip(&made)
+            .try_for_each(|(step, (_, files))| staging.add(step.member.name().as_str(), files))?;
+        staging.commit()?;
+        progress(batch.len());
+    }
+    Ok(())
+}
+
+/// Signs for one member and encodes its files.
+fn make(
+    setting: Setting<'_>,
+    cluster: &Cluster<'_>,
+    ca: &Ca,
+    authority: Option<&Authority<KeyPair>>,
+    inventory: &Inventory,
+    step: &Step<'_>,
+) -> Result<(Option<Record>, Vec<FileSpec>), BootstrapError> {
+    if step.action == Action::Update {
+        return Ok((None, step.changed.clone()));
+    }
+    let name = step.member.name();
+    let mut files = Vec::new();
+    let mut record = None;
+    let mut password = step.disk.password.clone();
+    if let (Some(wanted), Some(authority)) = (&step.wanted, authority) {
+        // The key stays where it fits: who pinned it, or waits to be told of a new one, is not disturbed.
+        let fits = step.disk.belongs_together()
+            && step.disk.certificate.as_ref().and_then(|c| c.key) == Some(wanted.key);
+        let kept = step.disk.key.clone().filter(|_| fits);
+        let serial = random::serial(inventory)?;
+        let credentials = enrol(wanted, kept, password, ca, authority, serial, setting.now)?;
+        let names = files::names(setting.policy, name);
+        files.push(credentials.keystore(name, &names, step.profile)?);
+        files.extend(credentials.texts(&names)?);
+        record = Some(credentials.record(wanted));
+        password = Some(credentials.password);
+    }
+    files.extend(files::texts(
+        cluster,
+        step.member,
+        step.profile,
+        password.as_ref(),
+        step.scram.as_ref(),
+    )?);
+    Ok((record, files))
+}

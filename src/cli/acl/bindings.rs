@@ -1,0 +1,146 @@
+//! Bindings to look at: those of a policy, or of an export.
+
+use clap::Args;
+
+use super::{
+    super::policy::{self, Text},
+    CliError, Failure, ReadPolicy,
+};
+use crate::{
+    acl::{Interner, KafkaVersion, RawBinding, Settings, super_users},
+    policy::Source,
+};
+
+/// What a policy says about the brokers and an export does not.
+#[derive(Debug, Args)]
+pub struct Brokers {
+    /// The brokers' super.users, separated by `;` [a policy's own are known]
+    #[arg(long, value_name = "USERS")]
+    pub super_users: Option<String>,
+    /// The brokers have allow.everyone.if.no.acl.found=true
+    #[arg(long)]
+    pub allow_everyone: bool,
+    /// The brokers' Kafka, such as 4.3 [default: the policy's, else the newest release]
+    #[arg(long, value_name = "VERSION")]
+    pub kafka_version: Option<KafkaVersion>,
+}
+
+/// Bindings with the places that say them.
+pub enum Bindings {
+    /// A policy's.
+    Policy(Box<ReadPolicy>),
+    /// An export's.
+    Export(Export),
+}
+
+/// Bindings of a cluster, one to a line.
+pub struct Export {
+    /// The file's name.
+    pub name: std::sync::Arc<str>,
+    /// The bindings.
+    pub bindings: Vec<RawBinding>,
+    /// The line of each.
+    pub lines: Vec<u32>,
+}
+
+impl Export {
+    /// Where a binding stands.
+    pub fn source(&self, at: usize) -> Source {
+        Source {
+            file: self.name.clone(),
+            line: self.lines.get(at).map_or(0, |line| *line as usize),
+            column: 1,
+        }
+    }
+}
+
+/// Reads a policy or an export, told apart by extension, else by content; `-` is standard input.
+pub fn read(path: &str) -> Result<Bindings, Failure> {
+    let text = policy::read_text(path)?;
+    if is_export(path, &text.text) {
+        Ok(Bindings::Export(parse_export(&text)?))
+    } else {
+        let policy = policy::parse_policy(path, &text)?;
+        Ok(Bindings::Policy(Box::new(policy)))
+    }
+}
+
+/// Reads an export.
+pub fn read_export(path: &str) -> Result<Export, Failure> {
+    parse_export(&policy::read_text(path)?)
+}
+
+fn is_export(path: &str, text: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    if [".jsonl", ".ndjson", ".json"]
+        .iter()
+        .any(|e| lower.ends_with(e))
+    {
+        return true;
+    }
+    if [".yaml", ".yml"].iter().any(|e| lower.ends_with(e)) {
+        return false;
+    }
+    let first = text.lines().find(|line| !line.trim().is_empty());
+    first.is_some_and(|line| {
+        let value = serde_json::from_str::<serde_json::Value>(line);
+        value.is_ok_and(|value| value.get("resource_type").is_some())
+    })
+}
+
+fn parse_export(text: &Text) -> Result<Export, Failure> {
+    let mut interner = Interner::default();
+    let (mut bindings, mut lines) = (Vec::new(), Vec::new());
+    for (number, line) in (1..).zip(text.text.lines()) {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let mut binding: RawBinding = serde_json::from_str(line).map_err(|e| {
+            CliError::new(
+                "export-malformed",
+                format!("{}:{number}: not an ACL binding: {}", text.name, plain(&e)),
+            )
+            .hint(r#"each line is like {"resource_type":"TOPIC","pattern_type":"LITERAL","name":"orders","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}, as kpki acl expand POLICY --json prints them"#)
+            .usage()
+        })?;
+        interner.share_texts(&mut binding);
+        bindings.push(binding);
+        lines.push(number);
+    }
+    Ok(Export {
+        name: text.name.as_str().into(),
+        bindings,
+        lines,
+    })
+}
+
+/// What JSON says of an error, without the line, which is always the first.
+pub fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((what, _)) => what.to_owned(),
+        None => text,
+    }
+}
+
+impl Brokers {
+    /// The settings of the brokers, where a policy says them in addition to its own.
+    pub fn settings(&self, policy: Option<&ReadPolicy>) -> Result<Settings, Failure> {
+        let mut settings = policy
+            .map(|read| read.policy.settings())
+            .unwrap_or_default();
+        if let Some(text) = &self.super_users {
+            let given = super_users(text).map_err(|e| {
+                CliError::new("bad-super-users", format!("--super-users: {e}"))
+                    .hint(
+                        "write it as in server.properties: --super-users 'User:kafka1;User:admin'",
+                    )
+                    .usage()
+            })?;
+            settings.super_users.extend(given);
+        }
+        settings.allow_everyone_if_no_acl_found |= self.allow_everyone;
+        settings.version = self.kafka_version.unwrap_or(settings.version);
+        Ok(settings)
+    }
+}

@@ -1,0 +1,81 @@
+//! `kpki acl expand`
+
+use std::io::{BufWriter, Write};
+
+use clap::Args;
+
+use super::{
+    super::{Done, policy::read_policy},
+    count,
+    ui::{BOLD, DIM, Ui},
+};
+use crate::{
+    plan::Right,
+    policy::{PolicyBinding, ValidatedPolicy},
+};
+
+/// Print every ACL binding that a policy means, without a cluster
+///
+/// For people, by principal, each with the line of the policy that says it. With --json one binding to a line, in the
+/// form of `acl export --format jsonl`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki acl expand policies/quickstart.yaml
+  kpki acl expand policies/quickstart.yaml --json > acls.jsonl")]
+pub struct Expand {
+    /// The policy file; `-` is standard input
+    #[arg(value_name = "POLICY")]
+    policy: String,
+}
+
+impl Expand {
+    pub(super) fn run(self, ui: &Ui) -> Done {
+        let policy = read_policy(&self.policy)?;
+        if ui.json {
+            lines(&policy);
+        } else {
+            table(ui, &policy);
+        }
+        Ok(())
+    }
+}
+
+fn lines(policy: &ValidatedPolicy) {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for said in &policy.bindings {
+        // A reader that has gone away wants no more.
+        if serde_json::to_writer(&mut out, &said.binding).is_err() || writeln!(out).is_err() {
+            return;
+        }
+    }
+    let _ = out.flush();
+}
+
+fn table(ui: &Ui, policy: &ValidatedPolicy) {
+    let mut all: Vec<&PolicyBinding> = policy.bindings.iter().collect();
+    // Stable: for each principal the policy's order.
+    all.sort_by(|a, b| a.binding.principal.cmp(&b.binding.principal));
+    let mut principals = 0;
+    for group in all.chunk_by(|a, b| a.binding.principal == b.binding.principal) {
+        principals += 1;
+        ui.answer(format!("{BOLD}{}{BOLD:#}", group[0].binding.principal));
+        let rights: Vec<String> = group
+            .iter()
+            .map(|s| Right(&s.binding).to_string())
+            .collect();
+        let width = rights.iter().map(|r| r.chars().count()).max().unwrap_or(0);
+        for (said, right) in group.iter().zip(rights) {
+            ui.answer(format!("  {right:width$}  {DIM}{}{DIM:#}", said.source));
+        }
+    }
+    if all.is_empty() {
+        ui.note("the policy grants nothing: no client has `roles`, and there are no `acls`");
+    } else {
+        ui.note(format!(
+            "{} for {}",
+            count(all.len(), "binding"),
+            count(principals, "principal")
+        ));
+    }
+}

@@ -1,0 +1,318 @@
+//! `kpki acl explain`
+
+use std::io::{BufRead, BufReader, BufWriter, Write};
+
+use clap::Args;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::{
+    super::{CliError, Done, Failure},
+    bindings::{self, Bindings, Brokers},
+    count, suggest, test,
+    ui::{BOLD, DIM, GREEN, RED, Ui},
+};
+use crate::{
+    acl::{
+        Authorizer, CLUSTER_NAME, Decision, Operation, RawBinding, Reason, Request, ResourceType,
+        UnknownWord,
+    },
+    policy::{Source, ValidatedPolicy},
+};
+
+/// So many requests are decided at a time.
+const BATCH: usize = 16_384;
+
+/// Say whether a client may do something, and which ACL decides
+///
+/// Decides as Kafka's own authorizer does, without a cluster: from a policy, or from ACLs that were exported as JSON
+/// lines. What is denied comes with the lines of a policy that would allow it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki acl explain policies/quickstart.yaml --principal User:analytics --operation Read --topic orders
+  kpki acl explain acls.jsonl --principal User:a --operation Alter --cluster --super-users 'User:kafka1;User:admin'
+  kpki acl explain acls.jsonl --requests requests.jsonl > decisions.jsonl
+
+A line of requests.jsonl:
+  {\"principal\":\"User:a\",\"host\":\"10.0.0.1\",\"operation\":\"READ\",\"resource_type\":\"TOPIC\",\"name\":\"orders\"}")]
+pub struct Explain {
+    /// A policy file, or ACL bindings as JSON lines; `-` is standard input
+    #[arg(value_name = "POLICY|ACLS.jsonl")]
+    bindings: String,
+    /// Who: `User:alice`
+    #[arg(long, value_name = "PRINCIPAL", required_unless_present = "requests")]
+    principal: Option<String>,
+    /// What: Read, Write, Create, Delete, Alter, Describe, …
+    #[arg(long, required_unless_present = "requests", value_parser = operation)]
+    operation: Option<Operation>,
+    /// From which address [default: one that no ACL names]
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
+    #[command(flatten)]
+    resource: Resource,
+    /// Many requests at once, as JSON lines; `-` is standard input. One decision to a line, in their order
+    #[arg(long, value_name = "REQUESTS.jsonl",
+          conflicts_with_all = ["principal", "operation", "host", "topic", "group", "transactional_id", "delegation_token", "user", "cluster"])]
+    requests: Option<String>,
+    #[command(flatten)]
+    brokers: Brokers,
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct Resource {
+    /// To this topic
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
+    /// To this consumer group
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// To this transactional id
+    #[arg(long, value_name = "ID")]
+    transactional_id: Option<String>,
+    /// To this delegation token
+    #[arg(long, value_name = "ID")]
+    delegation_token: Option<String>,
+    /// To the delegation tokens of this user: `User:bob`
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// To the cluster itself
+    #[arg(long, value_name = "kafka-cluster", num_args = 0..=1, default_missing_value = CLUSTER_NAME,
+          value_parser = [CLUSTER_NAME], hide_possible_values = true)]
+    cluster: Option<String>,
+}
+
+/// An operation in either of Kafka's spellings.
+fn operation(text: &str) -> Result<Operation, String> {
+    text.parse()
+        .map_err(|e: UnknownWord| format!("{e}; there are {}", e.known.join(", ")))
+}
+
+/// A decision as JSON.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    decision: &'static str,
+    reason: Reason,
+    acl: Option<&'a RawBinding>,
+    source: Option<String>,
+}
+
+/// What decides: the authorizer, and where its bindings are said.
+struct Judge<'a> {
+    authorizer: Authorizer<'a>,
+    bindings: &'a Bindings,
+}
+
+impl Judge<'_> {
+    fn source(&self, at: usize) -> Option<Source> {
+        match self.bindings {
+            Bindings::Policy(read) => Some(read.policy.bindings.get(at)?.source.clone()),
+            Bindings::Export(export) => Some(export.source(at)),
+        }
+    }
+
+    fn answer(&self, decision: &Decision) -> Answer<'_> {
+        Answer {
+            decision: if decision.allowed {
+                "ALLOWED"
+            } else {
+                "DENIED"
+            },
+            reason: decision.reason,
+            acl: decision.binding.and_then(|at| self.authorizer.binding(at)),
+            source: decision
+                .binding
+                .and_then(|at| Some(self.source(at)?.to_string())),
+        }
+    }
+
+    fn policy(&self) -> Option<&ValidatedPolicy> {
+        match self.bindings {
+            Bindings::Policy(read) => Some(&read.policy),
+            Bindings::Export(_) => None,
+        }
+    }
+}
+
+impl Explain {
+    pub(super) fn run(self, ui: &Ui) -> Done {
+        if self.requests.as_deref() == Some("-") && self.bindings == "-" {
+            return Err(CliError::new(
+                "usage",
+                "bindings and requests cannot both be standard input",
+            )
+            .hint("write one of them to a file")
+            .usage()
+            .into());
+        }
+        let bindings = bindings::read(&self.bindings)?;
+        let (settings, raw): (_, Vec<&RawBinding>) = match &bindings {
+            Bindings::Policy(read) => (
+                self.brokers.settings(Some(read))?,
+                read.policy.raw_bindings().collect(),
+            ),
+            Bindings::Export(export) => (
+                self.brokers.settings(None)?,
+                export.bindings.iter().collect(),
+            ),
+        };
+        let judge = Judge {
+            authorizer: Authorizer::new(raw, settings),
+            bindings: &bindings,
+        };
+        match self.requests {
+            Some(path) => many(&judge, &path, ui),
+            None => one(&judge, &self.request()?, ui),
+        }
+    }
+
+    fn request(self) -> Result<Request, Failure> {
+        let Resource {
+            topic,
+            group,
+            transactional_id,
+            delegation_token,
+            user,
+            cluster,
+        } = self.resource;
+        let named = [
+            (ResourceType::Topic, topic),
+            (ResourceType::Group, group),
+            (ResourceType::TransactionalId, transactional_id),
+            (ResourceType::DelegationToken, delegation_token),
+            (ResourceType::User, user),
+            (ResourceType::Cluster, cluster),
+        ];
+        let resource = named
+            .into_iter()
+            .find_map(|(kind, name)| Some((kind, name?)));
+        let (Some(principal), Some(operation), Some((resource_type, name))) =
+            (self.principal, self.operation, resource)
+        else {
+            return Err(CliError::new("usage", "nothing says to which resource")
+                .hint("give one of --topic, --group, --transactional-id, --delegation-token, --user, --cluster")
+                .usage()
+                .into());
+        };
+        Ok(Request {
+            principal,
+            host: self.host.unwrap_or_else(|| Request::ELSEWHERE.to_owned()),
+            operation,
+            resource_type,
+            name,
+        })
+    }
+}
+
+fn one(judge: &Judge<'_>, request: &Request, ui: &Ui) -> Done {
+    let decision = judge
+        .authorizer
+        .decide(request)
+        .map_err(|e| test::impossible(&e))?;
+    let answer = judge.answer(&decision);
+    if ui.json {
+        let line = serde_json::to_string(&answer).unwrap_or_default();
+        ui.raw(&format!("{line}\n"));
+        return Ok(());
+    }
+    let (colour, word) = match decision.allowed {
+        true => (GREEN, "ALLOWED"),
+        false => (RED, "DENIED"),
+    };
+    ui.answer(format!(
+        "{colour}{word}{colour:#}  {BOLD}{}{BOLD:#}",
+        test::asked(request)
+    ));
+    match (answer.acl, &answer.source) {
+        (Some(acl), Some(source)) => ui.answer(format!("  by {acl}\n  {DIM}{source}{DIM:#}")),
+        _ => ui.answer(format!(
+            "  {}",
+            test::reason(decision.reason, decision.allowed)
+        )),
+    }
+    match decision.reason {
+        Reason::Deny => ui.note(format!(
+            "{BOLD}hint:{BOLD:#} no other ACL can outdo a denial: remove it, or deny less"
+        )),
+        Reason::NoAcl | Reason::NoMatch if !decision.allowed => ui.note(format!(
+            "{BOLD}hint:{BOLD:#} to allow it, write into the policy, {}",
+            suggest::policy_lines(request, judge.policy())
+        )),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Decides a stream of requests, a batch at a time on all cores, and writes the answers in their order.
+fn many(judge: &Judge<'_>, path: &str, ui: &Ui) -> Done {
+    let unreadable = |e: std::io::Error| {
+        CliError::new(
+            "requests-unreadable",
+            format!("cannot read the requests {path}: {e}"),
+        )
+        .hint("the argument is the path of a file of JSON lines, or - for standard input")
+    };
+    let mut input: Box<dyn BufRead> = match path {
+        "-" => Box::new(std::io::stdin().lock()),
+        path => Box::new(BufReader::with_capacity(
+            1 << 20,
+            std::fs::File::open(path).map_err(unreadable)?,
+        )),
+    };
+    let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
+    let (mut number, mut undecided) = (0, 0);
+    loop {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut line = Vec::new();
+        while batch.len() < BATCH && input.read_until(b'\n', &mut line).map_err(unreadable)? > 0 {
+            number += 1;
+            if !line.trim_ascii().is_empty() {
+                batch.push((number, std::mem::take(&mut line)));
+            }
+            line.clear();
+        }
+        if batch.is_empty() {
+            break;
+        }
+        let answers: Vec<(String, bool)> = batch
+            .par_iter()
+            .map(|(number, line)| answer_line(judge, path, *number, line))
+            .collect();
+        for (answer, decided) in answers {
+            undecided += usize::from(!decided);
+            // A reader that has gone away wants no more.
+            if writeln!(out, "{answer}").is_err() {
+                return Ok(());
+            }
+        }
+        if out.flush().is_err() {
+            return Ok(());
+        }
+    }
+    if undecided == 0 {
+        return Ok(());
+    }
+    ui.complain(format!(
+        "{RED}error:{RED:#} {} could not be decided; each has an error in the place of its decision",
+        count(undecided, "request")
+    ));
+    Err(Failure::Said)
+}
+
+/// The decision about a line, or in its place what is wrong with it; then false.
+fn answer_line(judge: &Judge<'_>, path: &str, number: usize, line: &[u8]) -> (String, bool) {
+    let answer = serde_json::from_slice::<Request>(line)
+        .map_err(|e| bindings::plain(&e))
+        .and_then(|request| judge.authorizer.decide(&request).map_err(|e| e.to_string()))
+        .map(|decision| serde_json::to_string(&judge.answer(&decision)).unwrap_or_default());
+    match answer {
+        Ok(line) => (line, true),
+        Err(what) => {
+            let error = CliError::new("request-malformed", format!("{path}:{number}: {what}"))
+                .hint(r#"a line is like {"principal":"User:a","host":"10.0.0.1","operation":"READ","resource_type":"TOPIC","name":"orders"}"#);
+            let error = serde_json::json!({"error": error.as_json()});
+            (error.to_string(), false)
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! `kpki acl lint`
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    super::{Done, Failure},
+    bindings::{self, Bindings, Brokers},
+    count,
+    ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
+};
+use crate::{
+    acl::Problem,
+    policy::{
+        Diagnostic, Severity,
+        lint::{self, Finding},
+    },
+};
+
+/// Find ACLs that do not do what they say, or hardly what was meant
+///
+/// Looks at a policy, or at ACLs that were exported as JSON lines: what a broker stores and never matches, denials that
+/// fail open, bindings without effect, rights without an end. Exit code 3 on an error, with --strict on a warning.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki acl lint policies/quickstart.yaml --strict
+  kpki acl lint acls.jsonl --kafka-version 3.9 --super-users 'User:kafka1;User:admin'")]
+pub struct Lint {
+    /// A policy file, or ACL bindings as JSON lines; `-` is standard input
+    #[arg(value_name = "POLICY|ACLS.jsonl")]
+    bindings: String,
+    /// Fail on warnings as well
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    brokers: Brokers,
+}
+
+impl Lint {
+    pub(super) fn run(self, ui: &Ui) -> Done {
+        let mut all = true;
+        let findings = match bindings::read(&self.bindings) {
+            Ok(Bindings::Policy(read)) => {
+                let settings = self.brokers.settings(Some(&read))?;
+                lint::policy(&read.policy, &settings)
+            }
+            Ok(Bindings::Export(export)) => {
+                let settings = self.brokers.settings(None)?;
+                let sources: Vec<_> = (0..export.bindings.len())
+                    .map(|at| export.source(at))
+                    .collect();
+                lint::export(
+                    export.bindings.into_iter().zip(sources).collect(),
+                    &settings,
+                )
+            }
+            // What is wrong with the ACLs themselves is what a lint is asked for, although other commands call such a
+            // policy invalid.
+            Err(Failure::Policy(diagnostics)) if diagnostics.iter().all(is_about_acls) => {
+                all = false;
+                diagnostics.into_iter().map(finding).collect()
+            }
+            Err(other) => return Err(other),
+        };
+        let errors = findings
+            .iter()
+            .filter(|f| f.severity == Severity::Error)
+            .count();
+        let warnings = findings.len() - errors;
+        for finding in &findings {
+            show(ui, finding);
+        }
+        match findings.is_empty() {
+            true => ui.say(format!("{GREEN}clean{GREEN:#}  {}", self.bindings)),
+            false => ui.say(format!(
+                "{}, {}",
+                count(errors, "error"),
+                count(warnings, "warning")
+            )),
+        }
+        if !all {
+            ui.note("the rest is looked at once these errors are mended");
+        }
+        ui.document(&json!({"findings": findings}));
+        match errors > 0 || (self.strict && warnings > 0) {
+            true => Err(Failure::No),
+            false => Ok(()),
+        }
+    }
+}
+
+fn is_about_acls(diagnostic: &Diagnostic) -> bool {
+    let own = ["shared-principal", "no-rule", "outside-scope"];
+    own.contains(&diagnostic.code) || Problem::CODES.contains(&diagnostic.code)
+}
+
+fn finding(diagnostic: Diagnostic) -> Finding {
+    Finding {
+        code: diagnostic.code,
+        severity: diagnostic.severity,
+        message: diagnostic.message,
+        hint: diagnostic.hint.unwrap_or_default(),
+        source: diagnostic.at.source,
+    }
+}
+
+fn show(ui: &Ui, finding: &Finding) {
+    let colour = match finding.severity {
+        Severity::Error => RED,
+        Severity::Warning => YELLOW,
+    };
+    ui.answer(format!(
+        "{colour}{}[{}]:{colour:#} {}\n  {DIM}-->{DIM:#} {}\n  {BOLD}hint:{BOLD:#} {}\n",
+        finding.severity.name(),
+        finding.code,
+        finding.message,
+        finding.source,
+        finding.hint
+    ));
+}

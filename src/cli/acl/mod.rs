@@ -1,0 +1,50 @@
+//! `kpki acl`: one file per verb.
+
+mod bindings;
+mod expand;
+mod explain;
+mod lint;
+mod observed;
+mod plan;
+mod suggest;
+mod test;
+
+use clap::{Args, Subcommand};
+
+use super::{CliError, Done, Failure, Global, policy::ReadPolicy, ui, ui::Ui};
+
+/// Check, try out and plan what the policy says about access
+#[derive(Debug, Args)]
+pub struct Acl {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Lint(lint::Lint),
+    Test(test::Test),
+    Expand(expand::Expand),
+    Plan(plan::Plan),
+    Explain(explain::Explain),
+}
+
+impl Acl {
+    pub(super) fn run(self, _global: &Global, ui: &Ui) -> Done {
+        match self.verb {
+            Verb::Lint(verb) => verb.run(ui),
+            Verb::Test(verb) => verb.run(ui),
+            Verb::Expand(verb) => verb.run(ui),
+            Verb::Plan(verb) => verb.run(ui),
+            Verb::Explain(verb) => verb.run(ui),
+        }
+    }
+}
+
+/// "1 binding", "2 bindings".
+fn count(number: usize, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {one}s"),
+    }
+}

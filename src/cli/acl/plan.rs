@@ -1,0 +1,172 @@
+//! `kpki acl plan`
+
+use clap::Args;
+
+use super::{
+    super::{CliError, Done, Failure, policy},
+    ReadPolicy, count, observed,
+    ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
+};
+use crate::{
+    acl::{Binding, RawBinding},
+    plan::{self, Change, Managed, Right, SavedPlan, observed_digest},
+    policy::PrincipalPattern,
+    state,
+};
+
+/// Plans hold no secrets.
+const PLAN_MODE: u32 = 0o644;
+
+/// Say what has to change so that the cluster has the policy's ACLs
+///
+/// Nothing is changed. Deletions are planned with --prune only, and only for principals that the policy manages:
+/// those under `manage`, else its clients and the principals under `acls`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki acl plan policies/quickstart.yaml --observed acls.jsonl
+  kpki acl plan policies/quickstart.yaml --observed acls.jsonl --prune --save monday.plan
+  kpki acl plan policies/quickstart.yaml --observed acls.jsonl --exit-code || echo 'something changed'")]
+pub struct Plan {
+    /// The policy file; `-` is standard input
+    #[arg(value_name = "POLICY")]
+    policy: String,
+    /// The ACLs that the cluster has, as JSON lines; `-` is standard input
+    #[arg(long, value_name = "ACLS.jsonl")]
+    observed: Option<String>,
+    /// Also delete what managed principals have beyond the policy
+    #[arg(long)]
+    prune: bool,
+    /// The most deletions [default: a fifth of the managed bindings, at least 10]
+    #[arg(long, value_name = "N")]
+    max_deletes: Option<usize>,
+    /// Write the plan to a file, to be reviewed and applied later
+    #[arg(long, value_name = "FILE")]
+    save: Option<std::path::PathBuf>,
+    /// Exit with 3 when there is something to change
+    #[arg(long)]
+    exit_code: bool,
+}
+
+impl Plan {
+    pub(super) fn run(self, ui: &Ui) -> Done {
+        if self.policy == "-" && self.observed.as_deref() == Some("-") {
+            return Err(
+                CliError::new("usage", "policy and ACLs cannot both be standard input")
+                    .hint("write one of them to a file")
+                    .usage()
+                    .into(),
+            );
+        }
+        let read = policy::read_policy_file(&self.policy)?;
+        let from = match &self.observed {
+            Some(path) => observed::From::Export(path),
+            None => observed::From::Nowhere,
+        };
+        let observed = observed::observed(from)?;
+        let (plan, saved) = self.make(&read, &observed);
+        if let Some(path) = &self.save {
+            save(path, &saved)?;
+        }
+        // The document says it all.
+        if !ui.json {
+            show(ui, &plan);
+        }
+        if let Some(path) = &self.save {
+            ui.note(format!("saved to {}", path.display()));
+        }
+        ui.document(&saved);
+        match self.exit_code && !plan.is_empty() {
+            true => Err(Failure::No),
+            false => Ok(()),
+        }
+    }
+
+    fn make(&self, read: &ReadPolicy, observed: &[RawBinding]) -> (plan::Plan, SavedPlan) {
+        let policy = &read.policy;
+        let desired: Vec<Binding> = policy.bindings.iter().map(|b| b.binding.clone()).collect();
+        let managed = managed(&policy.managed());
+        let operator = policy.cluster.admin.as_ref().and_then(|admin| {
+            let client = policy.clients.iter().find(|c| c.name == *admin)?;
+            policy.principals(client).into_iter().next()
+        });
+        let plan = plan::plan(&plan::Inputs {
+            desired: &desired,
+            observed,
+            managed: &managed,
+            prune: self.prune,
+            max_deletes: self.max_deletes,
+            operator: operator.as_deref(),
+            settings: &policy.settings(),
+        });
+        let saved = SavedPlan {
+            policy: self.policy.clone(),
+            policy_sha256: read.sha256.clone(),
+            observed_sha256: observed_digest(observed, &managed),
+            kafka_version: policy.version().to_string(),
+            prune: self.prune,
+            ..SavedPlan::of(&plan)
+        };
+        (plan, saved)
+    }
+}
+
+fn managed(patterns: &[PrincipalPattern]) -> Managed {
+    let mut managed = Managed::nobody();
+    for pattern in patterns {
+        match pattern {
+            PrincipalPattern::Exact(principal) => managed.add(principal),
+            PrincipalPattern::Prefix(prefix) => managed.add_prefix(prefix),
+        }
+    }
+    managed
+}
+
+/// Prints a plan for people.
+pub fn show(ui: &Ui, plan: &plan::Plan) {
+    for group in plan::groups(plan) {
+        ui.say(format!("{BOLD}{}{BOLD:#}", group.principal));
+        for (change, binding) in group.changes {
+            let colour = match change {
+                Change::Create => GREEN,
+                Change::Delete => RED,
+            };
+            let sign = change.sign();
+            ui.say(format!("  {colour}{sign} {}{colour:#}", Right(binding)));
+        }
+    }
+    let mut line = match plan.is_empty() {
+        true => format!("{GREEN}nothing to change{GREEN:#}"),
+        false => format!(
+            "{} to create, {} to delete",
+            plan.creates.len(),
+            plan.deletes.len()
+        ),
+    };
+    line.push_str(&format!(", {} unchanged", plan.unchanged));
+    if plan.left_alone > 0 {
+        line.push_str(&format!(
+            "{DIM}; {} that the policy does not mean left alone{DIM:#}",
+            count(plan.left_alone, "binding")
+        ));
+    }
+    ui.say(line);
+    for warning in &plan.warnings {
+        ui.complain(format!("{YELLOW}warning:{YELLOW:#} {}", warning.message));
+    }
+    for refusal in &plan.refusals {
+        ui.complain(format!(
+            "{RED}not to be applied as it is:{RED:#} {}",
+            refusal.message
+        ));
+    }
+}
+
+fn save(path: &std::path::Path, saved: &SavedPlan) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(saved).unwrap_or_default() + "\n";
+    state::write_atomic(path, text.as_bytes(), PLAN_MODE, None).map_err(|e| {
+        CliError::new("plan-unwritable", e.to_string())
+            .hint("choose another path for --save")
+            .into()
+    })
+}

@@ -1,0 +1,331 @@
+//! The one place that turns what went wrong into a text, a hint, an exit code and JSON.
+
+use std::{io, process::ExitCode};
+
+use clap::error::ErrorKind;
+use serde_json::json;
+
+use super::ui::{BOLD, RED, Ui};
+use crate::{
+    bootstrap::{BootstrapError, ca::CaError, random::NoRandomness},
+    config::ConfigError,
+    keystore::StoreError,
+    pki::PkiError,
+    policy::Diagnostic,
+    scram::ScramError,
+    state::{SealError, StateError},
+};
+
+/// Failed; nothing was changed, or what was is named.
+const FAILED: u8 = 1;
+/// A usage error, or an invalid policy.
+const USAGE: u8 = 2;
+/// The answer is no.
+const NO: u8 = 3;
+
+/// One error: what happened, to which thing, and what to do next.
+#[derive(Debug)]
+pub struct CliError {
+    code: &'static str,
+    message: String,
+    hint: Option<String>,
+    exit: u8,
+}
+
+impl CliError {
+    /// An error with its stable code.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            exit: FAILED,
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The error as `--json` prints it, without the braces around.
+    pub fn as_json(&self) -> serde_json::Value {
+        json!({"code": self.code, "message": self.message, "hint": self.hint})
+    }
+
+    /// An error in how the command was called.
+    pub fn usage(mut self) -> Self {
+        self.exit = USAGE;
+        self
+    }
+}
+
+/// How a verb fails.
+#[derive(Debug)]
+pub enum Failure {
+    /// One error.
+    Error(Box<CliError>),
+    /// Several errors of one kind, each on its own.
+    Several(Vec<CliError>),
+    /// An invalid policy, with everything that is wrong with it.
+    Policy(Vec<Diagnostic>),
+    /// The answer is no, and was printed.
+    No,
+    /// What failed was printed where it happened.
+    Said,
+}
+
+impl From<CliError> for Failure {
+    fn from(error: CliError) -> Self {
+        Self::Error(Box::new(error))
+    }
+}
+
+impl Failure {
+    /// Prints it and gives the exit code.
+    pub fn report(self, ui: &Ui) -> ExitCode {
+        match self {
+            Self::Error(error) => report(ui, &[*error]),
+            Self::Several(errors) => report(ui, &errors),
+            Self::No => ExitCode::from(NO),
+            Self::Said => ExitCode::from(FAILED),
+            Self::Policy(diagnostics) => {
+                let count = diagnostics.len();
+                let message = format!(
+                    "the policy is invalid: {count} {}",
+                    if count == 1 { "error" } else { "errors" }
+                );
+                if ui.json {
+                    ui.document(&json!({"error": {
+                        "code": "invalid-policy",
+                        "message": message,
+                        "hint": "mend each of the diagnostics; nothing was changed",
+                        "diagnostics": diagnostics,
+                    }}));
+                } else {
+                    ui.complain(crate::policy::render(&diagnostics, ui.colours()).trim_end());
+                    ui.complain(format!(
+                        "\n{RED}error:{RED:#} {message}; nothing was changed"
+                    ));
+                }
+                ExitCode::from(USAGE)
+            }
+        }
+    }
+}
+
+fn report(ui: &Ui, errors: &[CliError]) -> ExitCode {
+    let mut exit = FAILED;
+    for error in errors {
+        exit = error.exit;
+        ui.complain(format!("{RED}error:{RED:#} {}", error.message));
+        if let Some(hint) = &error.hint {
+            ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
+        }
+    }
+    match errors {
+        [only] => ui.document(&json!({"error": only.as_json()})),
+        [first, ..] => {
+            let mut error = first.as_json();
+            error["all"] = errors.iter().map(CliError::as_json).collect();
+            ui.document(&json!({"error": error}));
+        }
+        [] => {}
+    }
+    ExitCode::from(exit)
+}
+
+/// A command line that clap refused, or one that asks for help.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let asked = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if !asked && std::env::args_os().any(|a| a == "--json") {
+        let text = error.render().to_string();
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        println_json(
+            &json!({"error": {"code": "usage", "message": message, "hint": "see kpki --help"}}),
+        );
+    } else {
+        // Nothing can be done about an unwritable terminal.
+        let _ = error.print();
+    }
+    if asked {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(USAGE)
+    }
+}
+
+fn println_json(value: &serde_json::Value) {
+    use io::Write;
+    let _ = writeln!(io::stdout(), "{value:#}");
+}
+
+macro_rules! failures {
+    ($($error:ty),+) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                CliError::from(BootstrapError::from(error)).into()
+            }
+        }
+    )+};
+}
+
+failures!(
+    BootstrapError,
+    CaError,
+    StateError,
+    PkiError,
+    StoreError,
+    ScramError,
+    NoRandomness
+);
+
+impl From<BootstrapError> for CliError {
+    fn from(error: BootstrapError) -> Self {
+        match error {
+            BootstrapError::Ca(error) => ca(error),
+            BootstrapError::State(error) => state(error),
+            BootstrapError::Pki(error) => pki(error),
+            BootstrapError::Store(error) => store(&error),
+            BootstrapError::Scram(error) => scram(&error),
+            BootstrapError::Random(error) => random(&error),
+            BootstrapError::Config(error) => config(&error),
+            other => bootstrap(&other),
+        }
+    }
+}
+
+fn bootstrap(error: &BootstrapError) -> CliError {
+    let text = error.to_string();
+    match error {
+        BootstrapError::Exists(name) => CliError::new("identity-exists", text).hint(format!(
+            "kpki renew {name} replaces its certificate; kpki up POLICY also changes its hosts"
+        )),
+        BootstrapError::Clash { .. } => CliError::new("name-clash", text)
+            .hint("Java key stores and some file systems fold case; choose another name"),
+        BootstrapError::Damaged { .. } => CliError::new("identity-damaged", text).hint(
+            "move its directory away and run the command again: it gets a new key and certificate",
+        ),
+        BootstrapError::Unknown { .. } => {
+            CliError::new("identity-unknown", text).hint("kpki issue NAME makes a new one")
+        }
+        _ => CliError::new("failed", text),
+    }
+}
+
+fn ca(error: CaError) -> CliError {
+    let text = error.to_string();
+    match error {
+        CaError::Exists(_) => CliError::new("ca-exists", text)
+            .hint("kpki issue NAME uses it; to begin anew choose another --out, or move the directory away"),
+        CaError::Missing(_) => CliError::new("ca-missing", text)
+            .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) names another output directory"),
+        CaError::Incomplete { .. } => CliError::new("ca-incomplete", text)
+            .hint("restore the file from a backup; kpki never makes a new CA over an old one"),
+        CaError::Changed(_) => CliError::new("ca-changed", text).hint("run the command again"),
+        CaError::NotAKey => CliError::new("ca-damaged", text).hint("restore ca.key from a backup"),
+        CaError::Subject(_) => {
+            CliError::new("bad-subject", text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
+        }
+        CaError::State(error) => state(error),
+        CaError::Pki(error) => pki(error),
+        CaError::Store(error) => store(&error),
+        CaError::Random(error) => random(&error),
+    }
+}
+
+fn state(error: StateError) -> CliError {
+    let text = error.to_string();
+    match error {
+        StateError::Io { source, .. } => {
+            let error = CliError::new("io", text);
+            match source.kind() {
+                io::ErrorKind::PermissionDenied => error
+                    .hint("run kpki as the directory's owner, or choose another --out; files for another user need root and --owner"),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    error.hint("make room and run the command again; what was there before is unchanged")
+                }
+                io::ErrorKind::ReadOnlyFilesystem => error.hint("choose another --out; nothing was changed"),
+                io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                    error.hint("something else stands there; choose another --out, or move it away")
+                }
+                io::ErrorKind::NotFound => error.hint("check the path"),
+                _ => error.hint("nothing is lost: once the cause is mended, run the command again"),
+            }
+        }
+        StateError::Obstacle { path, .. } => CliError::new("obstacle", text).hint(format!(
+            "move {0} away, or mend it: kpki wants plain files in directories that only their owner may write (chmod go-w {0})",
+            path.display()
+        )),
+        StateError::BadInventory { .. } => CliError::new("inventory-damaged", text)
+            .hint("restore the inventory from a backup; kpki does not sign without a sound one"),
+        StateError::Sealed { source, .. } => match source {
+            SealError::WrongPassphrase => CliError::new("wrong-passphrase", text)
+                .hint("the key file is intact; give the passphrase that the CA was made with"),
+            SealError::PassphraseNeeded => CliError::new("passphrase-missing", text)
+                .hint("give it with --ca-passphrase-file FILE, KPKI_CA_PASSPHRASE_FILE or KPKI_CA_PASSPHRASE"),
+            SealError::Damaged(_) | SealError::NotASealedKey => CliError::new("ca-key-damaged", text)
+                .hint("restore it from a backup; kpki never rewrites it, so the backup of any day will do"),
+            SealError::LaterVersion(_) => CliError::new("ca-key-version", text).hint("use that kpki, or a later one"),
+            SealError::Derivation(_) => {
+                CliError::new("key-derivation", text).hint("the passphrase's derivation needs 64 MiB of memory")
+            }
+        },
+    }
+}
+
+fn pki(error: PkiError) -> CliError {
+    let text = error.to_string();
+    match error {
+        PkiError::AuthorityExpired(_) => CliError::new("ca-expired", text).hint(
+            "what it signed is no longer trusted either; begin with a new CA in another --out",
+        ),
+        PkiError::OutsideConstraints { .. } => CliError::new("outside-constraints", text)
+            .hint("choose a host inside, or make a CA with other --name-constraint"),
+        PkiError::NoHost(_) => CliError::new("no-host", text).hint("give one with --host"),
+        PkiError::TooLong(_) => CliError::new("bad-validity", text)
+            .hint("give fewer --days")
+            .usage(),
+        PkiError::KeyMismatch(_) => {
+            CliError::new("ca-damaged", text).hint("restore ca.key and ca.crt from one backup")
+        }
+        PkiError::NotACertificate(_) => {
+            CliError::new("bad-certificate", text).hint("restore the file from a backup")
+        }
+        PkiError::Library(_) => CliError::new("certificate", text),
+    }
+}
+
+fn store(error: &StoreError) -> CliError {
+    let mapped = CliError::new("store", error.to_string());
+    match error.hint() {
+        Some(hint) => mapped.hint(hint),
+        None => mapped,
+    }
+}
+
+fn config(error: &ConfigError) -> CliError {
+    let mapped = CliError::new("config", error.to_string());
+    match error.hint() {
+        Some(hint) => mapped.hint(hint),
+        None => mapped,
+    }
+}
+
+fn scram(error: &ScramError) -> CliError {
+    CliError::new("scram", error.to_string()).usage()
+}
+
+fn random(error: &NoRandomness) -> CliError {
+    CliError::new("no-randomness", error.to_string())
+        .hint("run the command again once the system is up")
+}

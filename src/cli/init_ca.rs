@@ -1,0 +1,149 @@
+//! `kpki init-ca`
+
+use clap::Args;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    CliError, Done, Global, passphrase,
+    ui::{BOLD, GREEN, Ui},
+};
+use crate::{
+    bootstrap::ca::{Ca, CaError, CaSpec},
+    pki::{Dn, KeyAlgorithm, MIN_CA_LIFE, NameConstraint},
+    state::{KeyProtection, Lock, OutDir, Staging},
+};
+
+/// Make the private CA
+///
+/// Its key is sealed under a passphrase (Argon2id, 64 MiB), its certificate is what every client and broker will
+/// trust. Done once; `kpki up` does it as well.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki init-ca
+  kpki init-ca --subject 'CN=Kafka CA,O=Example' --key ecdsa-p384 --days 3650
+  KPKI_CA_PASSPHRASE_FILE=/run/secrets/ca kpki init-ca --intermediate")]
+pub struct InitCa {
+    /// Subject as RFC 2253 text; a generation number is added behind its CN
+    #[arg(long, default_value = "CN=Kafka CA", value_name = "DN")]
+    subject: String,
+    /// Key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
+    #[arg(long, default_value_t, value_name = "ALG")]
+    key: KeyAlgorithm,
+    /// Days that the CA is valid
+    #[arg(long, default_value_t = 3650, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(MIN_CA_LIFE)..))]
+    days: u32,
+    /// Write the CA key without a passphrase: whoever reads the file can impersonate everyone
+    #[arg(long, conflicts_with = "ca_passphrase_file")]
+    no_passphrase: bool,
+    /// Let an intermediate sign, and seal the root's key in a file of its own that can be taken away
+    #[arg(long)]
+    intermediate: bool,
+    /// Sign only for DNS names in this domain (may be repeated); addresses stay allowed
+    #[arg(long = "name-constraint", value_name = "DNS")]
+    name_constraints: Vec<NameConstraint>,
+}
+
+impl InitCa {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let out = OutDir::new(&global.out);
+        tidy(&out, ui)?;
+        // Before anybody types a passphrase for nothing.
+        if Ca::exists(&out)? {
+            return Err(CaError::Exists(out.ca().display().to_string()).into());
+        }
+        let spec = CaSpec {
+            subject: self.subject.parse::<Dn>().map_err(CaError::Subject)?,
+            key: self.key,
+            days: self.days,
+            intermediate: self.intermediate,
+            name_constraints: self.name_constraints,
+        };
+        let root = spec.subject.with_generation(1).map_err(CaError::Subject)?;
+        if spec.intermediate {
+            root.with_suffix(" Intermediate")
+                .map_err(CaError::Subject)?;
+        }
+        let protection = if self.no_passphrase {
+            ui.warn("the CA key will be written without a passphrase: whoever reads the file can impersonate every broker and client");
+            KeyProtection::None
+        } else {
+            passphrase::new(global)?
+        };
+        let lock = begin(&out, ui)?;
+        let ca = Ca::create(&out, &lock, &spec, &protection, OffsetDateTime::now_utc())?;
+        let (Some(root), Some(signer)) = (ca.trusted.first(), ca.signer()) else {
+            return Err(CliError::new(
+                "ca-incomplete",
+                "the CA that was just written has no certificate",
+            )
+            .into());
+        };
+        let path = |file: &str| out.ca_file(file).display().to_string();
+        ui.say(format!(
+            "{GREEN}made{GREEN:#} {} (until {})",
+            root.subject,
+            root.not_after.date()
+        ));
+        ui.say(format!(
+            "  {}  the certificate that clients and brokers trust",
+            path("ca.crt")
+        ));
+        ui.say(format!(
+            "  {}  the key that signs: keep a backup, and the passphrase apart from it",
+            path("ca.key")
+        ));
+        if self.intermediate {
+            ui.say(format!(
+                "  {}  the root's key: nothing needs it every day, take it off this machine",
+                path("root.key")
+            ));
+        }
+        ui.say(format!("\n{BOLD}next:{BOLD:#} kpki issue kafka1"));
+        ui.document(&json!({
+            "subject": root.subject,
+            "issuer": signer.subject,
+            "serial": root.serial,
+            "not_after": crate::bootstrap::rfc3339(root.not_after),
+            "certificate": path("ca.crt"),
+            "key": path("ca.key"),
+        }));
+        Ok(())
+    }
+}
+
+/// Creates the output directory, takes the lock, and warns where nothing keeps keys out of version control.
+pub fn begin(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
+    out.create()?;
+    let lock = take_lock(out, ui)?;
+    if !out.ignore(&lock)? {
+        ui.warn(format!(
+            "{0} is no directory of kpki's own, and its .gitignore does not leave out everything: keep its keys out of version control",
+            out.root().display()
+        ));
+    }
+    Ok(lock)
+}
+
+/// Finishes what a killed command left, before anything is said about what is there.
+pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
+    if !out.leftovers()?.is_empty() {
+        take_lock(out, ui)?;
+    }
+    Ok(())
+}
+
+/// Takes the writers' lock, says so when that means waiting, and finishes what a killed command left.
+pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
+    let lock = Lock::acquire(out, || {
+        ui.note(format!(
+            "waiting for another kpki that is writing to {}",
+            out.root().display()
+        ));
+    })?;
+    if Staging::recover(out, &lock)? {
+        ui.note("a command that was interrupted has been tidied up");
+    }
+    Ok(lock)
+}

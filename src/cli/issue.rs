@@ -1,0 +1,281 @@
+//! `kpki issue`
+
+use clap::Args;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    CliError, Done, Failure, Global,
+    init_ca::{take_lock, tidy},
+    passphrase,
+    ui::{BOLD, GREEN, Ui, YELLOW},
+    up::Shape,
+};
+use crate::{
+    bootstrap::{
+        BootstrapError,
+        ca::Ca,
+        survey::{Setting, clash, plan},
+        up::execute,
+    },
+    pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
+    policy::{self, Auth, Broker, Client, ClientFormat, Source, ValidatedPolicy},
+    scram::DEFAULT_ITERATIONS,
+    state::{Inventory, OutDir, Record},
+};
+
+/// Issue certificates, stores and configuration for brokers or clients
+///
+/// Each NAME gets a directory with a PKCS12 key store and truststore, the same as PEM, and its configuration. Brokers
+/// named together form one cluster in their server.properties; for more than that, write a policy and use kpki up.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki issue kafka1
+  kpki issue kafka1 --host kafka1.example.com --host 10.0.0.11
+  kpki issue --client orders-service --format java --format librdkafka
+  kpki issue kafka1 kafka2 kafka3 --install-dir /opt/ssl --layout script-sh")]
+pub struct Issue {
+    /// Names: letters, digits, `.`, `_`, `-`
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<IdentityName>,
+    /// They are clients, not brokers
+    #[arg(long)]
+    client: bool,
+    /// A further DNS name or address that it is reached at (may be repeated)
+    #[arg(long = "host", value_name = "H")]
+    hosts: Vec<Host>,
+    /// Key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
+    #[arg(long, default_value_t, value_name = "ALG")]
+    key: KeyAlgorithm,
+    /// Days that the certificate is valid, cut at the CA's end
+    #[arg(long, default_value_t = 397, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    days: u32,
+    /// Configuration to write for clients: java, librdkafka, spring, quarkus (may be repeated)
+    #[arg(long = "format", value_name = "F", default_value = "java", value_parser = format)]
+    formats: Vec<ClientFormat>,
+    /// Where the directory will be mounted on its machine [default: where it is written]
+    #[arg(long, value_name = "DIR", value_parser = absolute)]
+    install_dir: Option<String>,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+fn format(text: &str) -> Result<ClientFormat, String> {
+    crate::config::FORMATS
+        .iter()
+        .find(|f| f.word == text)
+        .map(|f| f.format)
+        .ok_or_else(|| {
+            let known: Vec<&str> = crate::config::FORMATS.iter().map(|f| f.word).collect();
+            format!("known formats: {}", known.join(", "))
+        })
+}
+
+/// As the policy's `install_dir`: another machine's path, so nothing here can complete it.
+fn absolute(text: &str) -> Result<String, String> {
+    if text.starts_with('/') && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err("write the whole path, beginning with `/`".to_owned())
+    }
+}
+
+impl Issue {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let out = OutDir::new(&global.out);
+        tidy(&out, ui)?;
+        let ca = Ca::open(&out)?;
+        self.check(&out)?;
+        let signer = ca
+            .signer()
+            .ok_or_else(|| CliError::new("ca-incomplete", "the CA has no certificate"))?;
+        let (mut policy, in_cn_only) = self.policy(&out, signer)?;
+        self.shape.apply(&mut policy);
+        // The derivation takes long, so it comes before the lock.
+        let authority = ca.unseal(passphrase::existing(global, &ca)?.as_ref())?;
+        let lock = take_lock(&out, ui)?;
+        ca.check_unchanged(&out, &lock)?;
+        self.check(&out)?;
+        let setting = Setting {
+            policy: &policy,
+            out: &out,
+            profile: self.shape.profile(),
+            now: OffsetDateTime::now_utc(),
+        };
+        let several = |errors: Vec<BootstrapError>| {
+            Failure::Several(errors.into_iter().map(Into::into).collect())
+        };
+        let planned = plan(setting, Some(&ca), Some(&lock)).map_err(several)?;
+        let bar = ui.progress(self.names.len() as u64, "identities");
+        execute(setting, &planned, &ca, Some(&authority), &lock, &|n| {
+            bar.inc(n as u64)
+        })?;
+        bar.finish_and_clear();
+        self.report(&out, &in_cn_only, ui)
+    }
+
+    /// Refuses names that are taken, or taken but for case, and hosts that would be shared.
+    fn check(&self, out: &OutDir) -> Result<(), Failure> {
+        let mut errors = Vec::new();
+        let there = out.identities()?;
+        for (at, name) in self.names.iter().enumerate() {
+            let folded = name.folded();
+            if self.names[..at].iter().any(|n| n.folded() == folded) {
+                errors.push(
+                    CliError::new("name-twice", format!("the name `{name}` is given twice"))
+                        .usage(),
+                );
+            } else if out.identity(name).exists() {
+                errors.push(BootstrapError::Exists(name.to_string()).into());
+            } else if let Some(clash) = clash(name, &there) {
+                errors.push(clash.into());
+            }
+        }
+        if self.names.len() > 1 && !self.hosts.is_empty() {
+            errors.push(
+                CliError::new(
+                    "hosts-shared",
+                    "--host goes with one NAME: brokers do not share a host name",
+                )
+                .hint("issue them one by one, or write a policy")
+                .usage(),
+            );
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::Several(errors))
+        }
+    }
+
+    /// The policy that these arguments amount to, and the names that stand in the CN only.
+    fn policy(
+        &self,
+        out: &OutDir,
+        signer: &Certificate,
+    ) -> Result<(ValidatedPolicy, Vec<&IdentityName>), Failure> {
+        let nothing = |_: &str| Ok(Vec::new());
+        let mut policy = policy::parse("issue", "{}", &nothing).map_err(Failure::Policy)?;
+        policy.ca.leaf_valid_days = self.days;
+        policy.cluster.install_dir.clone_from(&self.install_dir);
+        let mut formats = self.formats.clone();
+        formats.sort();
+        formats.dedup();
+        let mut in_cn_only = Vec::new();
+        let source = Source {
+            file: "issue".into(),
+            line: 1,
+            column: 1,
+        };
+        for (at, name) in self.names.iter().enumerate() {
+            let mut hosts = Vec::new();
+            match name.as_str().parse::<Host>() {
+                Ok(host) if signer.permits(&host) => hosts.push(host),
+                _ => in_cn_only.push(name),
+            }
+            hosts.extend(
+                self.hosts
+                    .iter()
+                    .filter(|h| hosts.first() != Some(*h))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
+            if self.client {
+                policy.clients.push(Client {
+                    name: name.clone(),
+                    hosts,
+                    auth: vec![Auth::Tls],
+                    formats: formats.clone(),
+                    key: self.key,
+                    iterations: DEFAULT_ITERATIONS,
+                    roles: Vec::new(),
+                    scope: None,
+                    source: source.clone(),
+                });
+            } else {
+                if hosts.is_empty() {
+                    return Err(crate::pki::PkiError::NoHost(name.to_string()).into());
+                }
+                policy.brokers.push(Broker {
+                    name: name.clone(),
+                    id: u32::try_from(at + 1).unwrap_or(u32::MAX),
+                    hosts,
+                    port_offset: 0,
+                    key: self.key,
+                    source: source.clone(),
+                });
+            }
+        }
+        if self.client {
+            policy.cluster.bootstrap_servers = bootstrap_servers(&Inventory::read(out)?);
+        }
+        Ok((policy, in_cn_only))
+    }
+
+    fn report(&self, out: &OutDir, in_cn_only: &[&IdentityName], ui: &Ui) -> Done {
+        let inventory = Inventory::read(out)?;
+        let mut documents = Vec::new();
+        for name in &self.names {
+            let record = inventory
+                .records()
+                .iter()
+                .rfind(|r| r.name == name.as_str());
+            let Some(record) = record else { continue };
+            let sans = if record.sans.is_empty() {
+                "no host names".to_owned()
+            } else {
+                record.sans.join(" ")
+            };
+            ui.say(format!(
+                "{GREEN}issued{GREEN:#}  {} {name} ({sans}), until {}",
+                record.kind.name(),
+                record.not_after.date()
+            ));
+            ui.say(format!("  {}", out.identity(name).display()));
+            if in_cn_only.contains(&name) {
+                ui.say(format!(
+                    "  {YELLOW}note:{YELLOW:#} `{name}` is no host name that the CA may sign for, so it stands in the CN and not in the SAN"
+                ));
+            }
+            documents.push(json!({"certificate": record, "directory": out.identity(name)}));
+        }
+        let next = match self.names.first() {
+            Some(name) if self.client => {
+                format!(
+                    "every Kafka tool takes {}/client.properties (--command-config)",
+                    out.identity(name).display()
+                )
+            }
+            _ => "kpki issue --client NAME for each client, or kpki up POLICY for a whole cluster"
+                .to_owned(),
+        };
+        ui.say(format!("\n{BOLD}next:{BOLD:#} {next}"));
+        ui.document(&json!(documents));
+        Ok(())
+    }
+}
+
+/// Where a client finds the brokers that this CA has certified: the first host of each, at the default listener.
+fn bootstrap_servers(inventory: &Inventory) -> Vec<String> {
+    let mut servers: Vec<String> = Vec::new();
+    let brokers = inventory
+        .records()
+        .iter()
+        .filter(|r: &&Record| r.kind == Kind::Broker);
+    for host in brokers.filter_map(|r| r.sans.first()?.split_once(':')) {
+        let server = if host.1.contains(':') {
+            format!("[{}]:9093", host.1)
+        } else {
+            format!("{}:9093", host.1)
+        };
+        if !servers.contains(&server) {
+            servers.push(server);
+        }
+    }
+    if servers.is_empty() {
+        vec!["localhost:9093".to_owned()]
+    } else {
+        servers
+    }
+}

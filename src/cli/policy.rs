@@ -1,0 +1,185 @@
+//! `kpki policy`, and how every verb reads one.
+
+use std::{cell::RefCell, fs, io::Read, path::Path};
+
+use clap::{Args, Subcommand};
+use sha2::{Digest, Sha256};
+
+use super::{
+    CliError, Done, Failure, Global,
+    ui::{GREEN, Ui},
+};
+use crate::policy::{self, ValidatedPolicy};
+
+/// Check a policy file, or print its JSON Schema
+#[derive(Debug, Args)]
+pub struct Policy {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check a policy and change nothing
+    #[command(after_help = "Example:\n  kpki policy check policies/quickstart.yaml")]
+    Check {
+        /// The policy file; `-` is standard input
+        #[arg(value_name = "POLICY")]
+        policy: String,
+    },
+    /// Print the policy's JSON Schema, for editors
+    #[command(after_help = "Example:\n  kpki policy schema > policies/policy.schema.json")]
+    Schema,
+}
+
+impl Policy {
+    pub(super) fn run(self, _global: &Global, ui: &Ui) -> Done {
+        match self.verb {
+            Verb::Check { policy } => {
+                let valid = read_policy(&policy)?;
+                let counts = [
+                    (valid.brokers.len(), "brokers"),
+                    (valid.clients.len(), "clients"),
+                    (valid.users.len(), "users"),
+                    (valid.acls.len(), "acls"),
+                    (valid.tests.len(), "tests"),
+                ];
+                let text: Vec<String> = counts
+                    .iter()
+                    .map(|(n, what)| format!("{n} {what}"))
+                    .collect();
+                ui.say(format!(
+                    "{GREEN}valid{GREEN:#}  {policy}: {}",
+                    text.join(", ")
+                ));
+                let counts: serde_json::Map<_, _> = counts
+                    .iter()
+                    .map(|(n, w)| ((*w).to_owned(), (*n).into()))
+                    .collect();
+                ui.document(&serde_json::json!({"valid": true, "counts": counts}));
+            }
+            Verb::Schema => ui.raw(&format!("{:#}\n", policy::json_schema())),
+        }
+        Ok(())
+    }
+}
+
+/// A policy that was read from a file.
+pub struct ReadPolicy {
+    /// What it means.
+    pub policy: ValidatedPolicy,
+    /// SHA-256 in hex of its text, followed by those of the files that it includes.
+    pub sha256: String,
+}
+
+/// A text file's name and text.
+pub struct Text {
+    /// The path, or `standard input`.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// Reads and checks a policy with the files that it includes; `-` is standard input.
+///
+/// # Errors
+/// An unreadable file, or every diagnostic of an invalid policy.
+pub fn read_policy(path: &str) -> Result<ValidatedPolicy, Failure> {
+    Ok(read_policy_file(path)?.policy)
+}
+
+/// The same, with the digest of what was read.
+///
+/// # Errors
+/// As [`read_policy`].
+pub fn read_policy_file(path: &str) -> Result<ReadPolicy, Failure> {
+    parse_policy(path, &read_text(path)?)
+}
+
+/// Reads a text file, or for `-` standard input.
+///
+/// # Errors
+/// A file that cannot be read, or is no UTF-8.
+pub fn read_text(path: &str) -> Result<Text, Failure> {
+    let (name, bytes) = if path == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .map_err(|e| unreadable("standard input", &e))?;
+        ("standard input", bytes)
+    } else {
+        (path, fs::read(path).map_err(|e| unreadable(path, &e))?)
+    };
+    Ok(Text {
+        name: name.to_owned(),
+        text: utf8(name, bytes)?,
+    })
+}
+
+/// Checks a policy that was read from `path`.
+///
+/// # Errors
+/// Every diagnostic of an invalid policy.
+pub fn parse_policy(path: &str, text: &Text) -> Result<ReadPolicy, Failure> {
+    let dir = match path {
+        "-" => Path::new("."),
+        path => Path::new(path).parent().unwrap_or(Path::new(".")),
+    };
+    // What `cat POLICY INCLUDED… | sha256sum` prints.
+    let digest = RefCell::new(Sha256::new_with_prefix(&text.text));
+    let include = |pattern: &str| {
+        let files = included(dir, pattern)?;
+        for (_, text) in &files {
+            digest.borrow_mut().update(text);
+        }
+        Ok(files)
+    };
+    let policy = policy::parse(&text.name, &text.text, &include).map_err(Failure::Policy)?;
+    let sha256 = digest.into_inner().finalize();
+    Ok(ReadPolicy {
+        policy,
+        sha256: sha256.iter().map(|b| format!("{b:02x}")).collect(),
+    })
+}
+
+/// The files that a pattern of `include` names, by name, relative to the policy's own directory.
+fn included(dir: &Path, pattern: &str) -> Result<Vec<(String, String)>, String> {
+    // The directory is no pattern, whatever characters it has.
+    let full = format!(
+        "{}/{pattern}",
+        glob::Pattern::escape(&dir.display().to_string())
+    );
+    let full = if dir.as_os_str().is_empty() || Path::new(pattern).is_absolute() {
+        pattern.to_owned()
+    } else {
+        full
+    };
+    let mut files = Vec::new();
+    for path in glob::glob(&full).map_err(|e| format!("not a file pattern: {e}"))? {
+        let path = path.map_err(|e| e.to_string())?;
+        let text = fs::read_to_string(&path)
+            .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+        files.push((path.display().to_string(), text));
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> CliError {
+    CliError::new("policy-unreadable", format!("cannot read {path}: {error}"))
+        .hint("the argument is the path of a file, or - for standard input")
+}
+
+fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|e| {
+        let line = e.as_bytes()[..e.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1;
+        CliError::new("policy-not-utf8", format!("{name}, line {line}: not UTF-8"))
+            .hint("save the policy as UTF-8")
+            .usage()
+            .into()
+    })
+}

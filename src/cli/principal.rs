@@ -1,0 +1,145 @@
+//! `kpki principal`
+
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    CliError, Done, Failure, Global,
+    ui::{BOLD, DIM, RED, Ui},
+};
+use crate::{
+    config::LAYOUTS,
+    keystore::pem,
+    pki::{
+        Certificate, IdentityName,
+        principal::{MapError, MappingRules},
+    },
+    policy::DEFAULT_MAPPING_RULES,
+    state::OutDir,
+};
+
+/// Say who Kafka takes the owner of a certificate to be, and which rule says so
+///
+/// ACLs are for principals, and a certificate's principal is what ssl.principal.mapping.rules make of its name.
+/// Exit code 3 where no rule matches: brokers then refuse the certificate.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki principal orders-service
+  kpki principal client.pem --rules 'RULE:^CN=([^,]+),OU=apps.*$/$1/L,DEFAULT'
+  kpki principal 'CN=alice,OU=apps,O=Example'")]
+pub struct Principal {
+    /// An identity in the output directory, a PEM file, or a name in the form of RFC 2253
+    #[arg(value_name = "NAME|CERT.pem|DN")]
+    of: String,
+    /// The brokers' ssl.principal.mapping.rules [default: those of a policy that says none, which take the CN]
+    #[arg(long, value_name = "RULES")]
+    rules: Option<String>,
+}
+
+impl Principal {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let rules = match &self.rules {
+            Some(text) => MappingRules::from_property(text),
+            None => MappingRules::parse(&DEFAULT_MAPPING_RULES),
+        };
+        let rules = rules.map_err(|e| {
+            CliError::new("bad-rules", e.to_string())
+                .hint(e.hint())
+                .usage()
+        })?;
+        let subject = subject(&self.of, global)?;
+        let mapped = match rules.apply(&subject) {
+            Ok(mapped) => Some(mapped),
+            Err(MapError::NoRule { .. }) => None,
+            Err(unsure @ MapError::Unsure { .. }) => {
+                return Err(CliError::new("mapping-unsure", unsure.to_string())
+                    .hint("ask a broker, or write a simpler rule, anchored with ^ and $")
+                    .into());
+            }
+        };
+        ui.document(&json!({
+            "subject": subject,
+            "principal": mapped.as_ref().map(|m| m.principal()),
+            "rule": mapped.as_ref().map(|m| &m.rule),
+        }));
+        if ui.json {
+            return mapped.map_or(Err(Failure::No), |_| Ok(()));
+        }
+        let Some(mapped) = mapped else {
+            ui.complain(format!(
+                "{RED}nobody{RED:#}  no rule matches {subject}, and brokers refuse its owner"
+            ));
+            ui.complain(format!(
+                "{BOLD}hint:{BOLD:#} a rule has to match the whole name; DEFAULT as the last rule takes every name as it is"
+            ));
+            return Err(Failure::No);
+        };
+        ui.answer(format!(
+            "{BOLD}{}{BOLD:#}\n  {DIM}subject{DIM:#} {subject}\n  {DIM}rule   {DIM:#} {}",
+            mapped.principal(),
+            mapped.rule
+        ));
+        Ok(())
+    }
+}
+
+/// The certificate's name as Java prints it.
+fn subject(of: &str, global: &Global) -> Result<String, Failure> {
+    if Path::new(of).is_file() {
+        return of_file(Path::new(of));
+    }
+    if of.contains('=') {
+        return Ok(tight(of));
+    }
+    let unknown = || {
+        CliError::new(
+            "identity-unknown",
+            format!(
+                "`{of}` is no identity in {}, no file and no certificate's name",
+                global.out.display()
+            ),
+        )
+        .hint("kpki issue NAME makes an identity; a name is written as 'CN=alice,O=Example'")
+        .usage()
+    };
+    let name: IdentityName = of.parse().map_err(|_| unknown())?;
+    let dir = OutDir::new(&global.out).identity(&name);
+    let mut files = LAYOUTS
+        .iter()
+        .map(|layout| dir.join(layout.files(name.as_str()).certificate));
+    let file = files.find(|file| file.is_file()).ok_or_else(unknown)?;
+    of_file(&file)
+}
+
+fn of_file(path: &Path) -> Result<String, Failure> {
+    let fault = |what: String| {
+        CliError::new("bad-certificate", format!("{}: {what}", path.display()))
+            .hint("give a PEM file that begins with the certificate in question")
+    };
+    let text = std::fs::read(path).map_err(|e| fault(e.to_string()))?;
+    let certificates = pem::parse_certificates(&text).map_err(|e| fault(e.to_string()))?;
+    let leaf = certificates
+        .first()
+        .ok_or_else(|| fault("no certificate".to_owned()))?;
+    let certificate = Certificate::from_der(leaf).map_err(|e| fault(e.to_string()))?;
+    Ok(certificate.subject)
+}
+
+/// A name without the spaces after commas, which Java does not print.
+fn tight(name: &str) -> String {
+    let mut tight = String::with_capacity(name.len());
+    let mut escaped = false;
+    let mut after_comma = false;
+    for c in name.trim().chars() {
+        if after_comma && c == ' ' {
+            continue;
+        }
+        tight.push(c);
+        after_comma = c == ',' && !escaped;
+        escaped = c == '\\' && !escaped;
+    }
+    tight
+}

@@ -1,0 +1,118 @@
+//! `kpki renew`
+
+use clap::Args;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    CliError, Done, Failure, Global,
+    init_ca::{take_lock, tidy},
+    passphrase,
+    ui::{BOLD, GREEN, Ui},
+};
+use crate::{
+    bootstrap::{
+        ca::Ca,
+        renew::{Candidate, Renewal, renew},
+    },
+    keystore::StoreProfile,
+    pki::{IdentityName, Kind},
+    state::{Inventory, OutDir},
+};
+
+/// Replace the certificates of identities that are there
+///
+/// Hosts, paths and passwords stay, and so does the key unless --new-key is given. `kpki up` renews by itself what
+/// its policy calls due.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki renew kafka1
+  kpki renew kafka1 kafka2 --new-key
+  kpki renew orders-service --days 90")]
+pub struct Renew {
+    /// The identities
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<IdentityName>,
+    /// Make a new key as well
+    #[arg(long)]
+    new_key: bool,
+    /// Days that the new certificates are valid, cut at the CA's end [default: as many as the old ones]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    days: Option<u32>,
+    /// How PKCS12 stores are encrypted: default, or legacy for Java 8 before 8u301 [default: as they were]
+    #[arg(long, value_name = "PROFILE")]
+    store_profile: Option<StoreProfile>,
+}
+
+impl Renew {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let out = OutDir::new(&global.out);
+        tidy(&out, ui)?;
+        let ca = Ca::open(&out)?;
+        let renewal = Renewal {
+            new_key: self.new_key,
+            days: self.days,
+            profile: self.store_profile,
+            now: OffsetDateTime::now_utc(),
+        };
+        let mut names = self.names;
+        names.sort();
+        names.dedup();
+        // Unknown names are said before anybody is asked for a passphrase.
+        read(&out, &names, renewal)?;
+        let authority = ca.unseal(passphrase::existing(global, &ca)?.as_ref())?;
+        let lock = take_lock(&out, ui)?;
+        ca.check_unchanged(&out, &lock)?;
+        let (mut inventory, candidates) = read(&out, &names, renewal)?;
+        let brokers = candidates.iter().any(|c| c.kind() == Kind::Broker);
+        let records = renew(
+            &out,
+            &lock,
+            &mut inventory,
+            &ca,
+            &authority,
+            candidates,
+            renewal,
+        )?;
+        for record in &records {
+            ui.say(format!(
+                "{GREEN}renewed{GREEN:#}  {} {}, until {}",
+                record.kind.name(),
+                record.name,
+                record.not_after.date()
+            ));
+        }
+        let who = if brokers {
+            "restart the broker, one at a time"
+        } else {
+            "restart the client"
+        };
+        ui.say(format!(
+            "\n{BOLD}next:{BOLD:#} copy the directory to its machine and {who}"
+        ));
+        ui.document(&json!(records));
+        Ok(())
+    }
+}
+
+fn read(
+    out: &OutDir,
+    names: &[IdentityName],
+    renewal: Renewal,
+) -> Result<(Inventory, Vec<Candidate>), Failure> {
+    let inventory = Inventory::read(out)?;
+    let mut candidates = Vec::new();
+    let mut errors: Vec<CliError> = Vec::new();
+    for name in names {
+        match Candidate::read(out, &inventory, name, renewal) {
+            Ok(candidate) => candidates.push(candidate),
+            Err(error) => errors.push(error.into()),
+        }
+    }
+    if errors.is_empty() {
+        Ok((inventory, candidates))
+    } else {
+        Err(Failure::Several(errors))
+    }
+}

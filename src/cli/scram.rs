@@ -1,0 +1,150 @@
+//! `kpki scram derive`
+
+use std::io::{IsTerminal, Read};
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{CliError, Done, Failure, Global, passphrase, ui::Ui};
+use crate::{
+    bootstrap::random,
+    scram::{
+        Credential, DEFAULT_ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, Mechanism, SALT_LEN,
+        zookeeper,
+    },
+    secret::Secret,
+};
+
+/// Derive SCRAM credentials
+#[derive(Debug, Args)]
+pub struct Scram {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Derive(Derive),
+}
+
+/// Derive a SCRAM credential offline, as Kafka stores it
+///
+/// The password comes from KPKI_SCRAM_PASSWORD, else from standard input, else from the terminal; never from an
+/// argument, which every user of the machine could read.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki scram derive --user alice
+  kpki scram derive --user alice --form kraft < password.txt
+  kpki scram derive --user alice --mechanism SCRAM-SHA-256 --json < password.txt")]
+struct Derive {
+    /// The user
+    #[arg(long)]
+    user: String,
+    /// SCRAM-SHA-256 or SCRAM-SHA-512
+    #[arg(long, default_value_t = Mechanism::Sha512)]
+    mechanism: Mechanism,
+    /// PBKDF2 iterations, 4096 to 16384
+    #[arg(long, default_value_t = DEFAULT_ITERATIONS, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(i64::from(MIN_ITERATIONS)..=i64::from(MAX_ITERATIONS)))]
+    iterations: u32,
+    /// The salt in base64 [default: random]
+    #[arg(long, value_name = "B64")]
+    salt: Option<String>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Form::Kafka)]
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// What the broker stores: salt, stored_key, server_key, iterations
+    Kafka,
+    /// The value of `kafka-storage format --add-scram`; as secret as the password
+    Kraft,
+    /// The znode under /config/users
+    Zookeeper,
+    /// One JSON object
+    Json,
+}
+
+impl Scram {
+    pub(super) fn run(self, _global: &Global, ui: &Ui) -> Done {
+        match self.verb {
+            Verb::Derive(verb) => verb.run(ui),
+        }
+    }
+}
+
+impl Derive {
+    fn run(self, ui: &Ui) -> Done {
+        let salt = match &self.salt {
+            Some(text) => BASE64.decode(text).map_err(|e| {
+                CliError::new("bad-salt", format!("--salt is not base64: {e}"))
+                    .hint("for example --salt \"$(openssl rand -base64 24)\"")
+                    .usage()
+            })?,
+            None => random::octets::<SALT_LEN>()?.to_vec(),
+        };
+        let password = password()?;
+        let credential = Credential::derive(
+            &self.user,
+            &password,
+            self.mechanism,
+            self.iterations,
+            &salt,
+        )?;
+        if ui.json || self.form == Form::Json {
+            ui.raw(&format!(
+                "{}\n",
+                serde_json::to_string(&credential.json()).unwrap_or_default()
+            ));
+            return Ok(());
+        }
+        match self.form {
+            Form::Kafka | Form::Json => ui.raw(&format!("{}\n", credential.kafka())),
+            Form::Kraft => {
+                let argument = credential.kraft_argument()?;
+                ui.raw(&format!("{}\n", argument.expose()));
+            }
+            Form::Zookeeper => {
+                for user in zookeeper(std::slice::from_ref(&credential)) {
+                    ui.raw(&format!("{}\n", user.data));
+                    ui.note(format!("set it at {}", user.path));
+                    ui.note(format!(
+                        "then create {} with {}",
+                        user.change_path, user.change
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn password() -> Result<Secret, Failure> {
+    let mut text = zeroize::Zeroizing::new(String::new());
+    if let Ok(given) = std::env::var("KPKI_SCRAM_PASSWORD") {
+        text.push_str(&given);
+    } else if std::io::stdin().is_terminal() {
+        let none = CliError::new("password-missing", "no password was given")
+            .hint("give it on standard input or in KPKI_SCRAM_PASSWORD");
+        return passphrase::ask("Password: ", none);
+    } else {
+        std::io::stdin().read_to_string(&mut text).map_err(|e| {
+            CliError::new(
+                "password-unreadable",
+                format!("cannot read the password from standard input: {e}"),
+            )
+        })?;
+    }
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err(CliError::new("password-missing", "the password is empty")
+            .hint("give it on standard input or in KPKI_SCRAM_PASSWORD")
+            .usage()
+            .into());
+    }
+    Ok(Secret::new(line.to_owned()))
+}

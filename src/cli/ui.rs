@@ -1,0 +1,117 @@
+//! What people and machines read: results on standard output, everything else on standard error.
+
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use clap::ColorChoice;
+use serde::Serialize;
+
+use super::Global;
+
+/// How this run talks.
+pub struct Ui {
+    /// A JSON document is what standard output is for.
+    pub json: bool,
+    quiet: bool,
+    verbose: bool,
+}
+
+/// Bold.
+pub const BOLD: Style = Style::new().bold();
+/// What was made.
+pub const GREEN: Style = AnsiColor::Green.on_default();
+/// What needs a look.
+pub const YELLOW: Style = AnsiColor::Yellow.on_default();
+/// What failed.
+pub const RED: Style = AnsiColor::Red.on_default().bold();
+/// What can be skipped.
+pub const DIM: Style = Style::new().dimmed();
+
+impl Ui {
+    pub(super) fn new(global: &Global) -> Self {
+        // anstream honours NO_COLOR, CLICOLOR_FORCE and whether the stream is a terminal where this says "auto".
+        match global.color {
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+        }
+        .write_global();
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose,
+        }
+    }
+
+    /// A result for people: on standard output, on standard error beside JSON, nowhere with `-q`.
+    pub fn say(&self, text: impl AsRef<str>) {
+        if self.quiet {
+        } else if self.json {
+            self.complain(text);
+        } else {
+            // A reader that has gone away is no reason to stop a command half-way.
+            let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+        }
+    }
+
+    /// What a person asked for: on standard output even with `-q`; beside JSON, which says it all, nowhere.
+    pub fn answer(&self, text: impl AsRef<str>) {
+        if !self.json {
+            let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+        }
+    }
+
+    /// Something to know while it happens.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            self.complain(text);
+        }
+    }
+
+    /// Something that only `-v` shows.
+    pub fn detail(&self, text: impl AsRef<str>) {
+        if self.verbose {
+            self.complain(text);
+        }
+    }
+
+    /// A warning: shown even with `-q`.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        self.complain(format!("{YELLOW}warning:{YELLOW:#} {}", text.as_ref()));
+    }
+
+    /// A line on standard error, always.
+    pub fn complain(&self, text: impl AsRef<str>) {
+        let _ = writeln!(anstream::stderr(), "{}", text.as_ref());
+    }
+
+    /// The document of `--json`.
+    pub fn document(&self, value: &impl Serialize) {
+        if self.json {
+            let text = serde_json::to_string_pretty(value).unwrap_or_default();
+            let _ = writeln!(std::io::stdout(), "{text}");
+        }
+    }
+
+    /// A result that is the same for people and machines: text on standard output.
+    pub fn raw(&self, text: &str) {
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+
+    /// True where colour may be used on standard error.
+    pub fn colours(&self) -> bool {
+        anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+    }
+
+    /// A progress bar on a terminal; invisible elsewhere and with `-q`.
+    pub fn progress(&self, len: u64, what: &'static str) -> indicatif::ProgressBar {
+        if self.quiet || !std::io::stderr().is_terminal() || len < 2 {
+            return indicatif::ProgressBar::hidden();
+        }
+        let bar = indicatif::ProgressBar::new(len).with_message(what);
+        match indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! `client.properties`: what every Java client and every one of Kafka's command-line tools reads.
+
+use super::{
+    ClientInput, ConfigError,
+    jaas::scram_login,
+    properties::Writer,
+    stores::{Setting, setting, tls_protocols},
+};
+use crate::secret::Secret;
+
+/// Settings that belong together, under one line of comment.
+pub(super) struct Section {
+    pub(super) about: &'static str,
+    pub(super) settings: Vec<Setting>,
+}
+
+/// The text of `client.properties`.
+///
+/// # Errors
+/// When no listener serves the client, or a password or store that it needs is missing.
+pub(super) fn client_properties(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
+    let mut out = Writer::default();
+    out.comment(&format!(
+        "How {} connects to the Kafka cluster {}, written by kpki.",
+        input.name, input.cluster.name
+    ));
+    for section in sections(input)? {
+        out.comment(section.about);
+        for (key, value) in section.settings {
+            out.set(&key, &value);
+        }
+    }
+    Ok(out.finish())
+}
+
+/// The settings of a Java client.
+pub(super) fn sections(input: &ClientInput<'_>) -> Result<Vec<Section>, ConfigError> {
+    let connection = input.connection()?;
+    let mut sections = Vec::new();
+    let mut section = |about, settings| sections.push(Section { about, settings });
+
+    match connection.bootstrap {
+        Some(servers) => section(
+            "Where the brokers are.",
+            vec![setting("bootstrap.servers", servers)],
+        ),
+        None => section(
+            "Where the brokers are is not known here: set bootstrap.servers, or give --bootstrap-server.",
+            vec![],
+        ),
+    }
+    section(
+        "How the connection is protected.",
+        vec![setting(
+            "security.protocol",
+            connection.protocol.kafka_name(),
+        )],
+    );
+    if connection.protocol.is_tls() {
+        let mut trust = input.stores.trust();
+        trust.push(setting(
+            "ssl.enabled.protocols",
+            tls_protocols(input.cluster.kafka_version),
+        ));
+        trust.push(setting("ssl.endpoint.identification.algorithm", "https"));
+        section(
+            "Which CA to trust, and that a broker's certificate must name its host.",
+            trust,
+        );
+    }
+    if connection.certificate {
+        section(
+            "The certificate to show.",
+            input.stores.identity(input.name.as_str())?,
+        );
+    }
+    if let Some((mechanism, user, password)) = connection.sasl {
+        section(
+            "The SCRAM user to log in as.",
+            vec![
+                setting("sasl.mechanism", mechanism.name()),
+                ("sasl.jaas.config".to_owned(), scram_login(user, password)),
+            ],
+        );
+    }
+    Ok(sections)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        config::{Properties, fixture::fixture},
+        policy::{Auth, ClientFormat},
+        scram::Mechanism,
+        secret::Secret,
+    };
+
+    #[test]
+    fn the_whole_file_of_a_tls_client() {
+        let text = fixture(2, "alice")
+            .client(ClientFormat::Java, Auth::Tls)
+            .unwrap();
+        insta::assert_snapshot!(text, @"
+        # How alice connects to the Kafka cluster quickstart, written by kpki.
+
+        # Where the brokers are.
+        bootstrap.servers=kafka1.example.com:9093,kafka2.example.com:9093
+
+        # How the connection is protected.
+        security.protocol=SSL
+
+        # Which CA to trust, and that a broker's certificate must name its host.
+        ssl.truststore.type=PKCS12
+        ssl.truststore.location=/opt/ssl/alice.truststore.p12
+        ssl.truststore.password=truststore-secret
+        ssl.enabled.protocols=TLSv1.3,TLSv1.2
+        ssl.endpoint.identification.algorithm=https
+
+        # The certificate to show.
+        ssl.keystore.type=PKCS12
+        ssl.keystore.location=/opt/ssl/alice.keystore.p12
+        ssl.keystore.password=keystore-secret
+        ssl.key.password=keystore-secret
+        ");
+    }
+
+    #[test]
+    fn the_whole_file_of_a_scram_client() {
+        let text = fixture(1, "alice")
+            .client(ClientFormat::Java, Auth::Scram(Mechanism::Sha512))
+            .unwrap();
+        insta::assert_snapshot!(text, @r#"
+        # How alice connects to the Kafka cluster quickstart, written by kpki.
+
+        # Where the brokers are.
+        bootstrap.servers=kafka1.example.com:9094
+
+        # How the connection is protected.
+        security.protocol=SASL_SSL
+
+        # Which CA to trust, and that a broker's certificate must name its host.
+        ssl.truststore.type=PKCS12
+        ssl.truststore.location=/opt/ssl/alice.truststore.p12
+        ssl.truststore.password=truststore-secret
+        ssl.enabled.protocols=TLSv1.3,TLSv1.2
+        ssl.endpoint.identification.algorithm=https
+
+        # The SCRAM user to log in as.
+        sasl.mechanism=SCRAM-SHA-512
+        sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="alice" password="scram-secret";
+        "#);
+    }
+
+    #[test]
+    fn odd_passwords_and_paths_survive_both_kinds_of_escaping() {
+        let mut fixture = fixture(1, "alice");
+        fixture.dir = "/opt/k\u{e9}y #1=\\x".into();
+        fixture.scram_password = Some(Secret::new("a\\b\"c \u{1f600}".into()));
+        let text = fixture
+            .client(ClientFormat::Java, Auth::Scram(Mechanism::Sha512))
+            .unwrap();
+        assert!(text.is_ascii());
+        let read = Properties::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            read.get("ssl.truststore.location"),
+            Some("/opt/k\u{e9}y #1=\\x/alice.truststore.p12")
+        );
+        assert_eq!(
+            read.get("sasl.jaas.config"),
+            Some(
+                "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"alice\" password=\"a\\\\b\\\"c \u{1f600}\";"
+            )
+        );
+    }
+}

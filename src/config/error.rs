@@ -1,0 +1,69 @@
+//! Why there is no configuration.
+
+/// What is missing or cannot be written. No message contains a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No listener lets the client in the way it authenticates.
+    #[error("no listener serves the client `{client}` with `{auth}`")]
+    NoListener {
+        /// The client.
+        client: String,
+        /// How it authenticates, as the policy writes it.
+        auth: String,
+    },
+    /// The name of the inter-broker listener is none of the listeners'.
+    #[error("the inter-broker listener `{0}` is not among the listeners")]
+    NoInterBrokerListener(String),
+    /// A listener over SASL that lists no mechanism.
+    #[error("the listener `{0}` is over SASL but has no mechanism")]
+    NoMechanism(String),
+    /// Only wildcards, which nobody can connect to.
+    #[error("the broker `{0}` has no host that clients can connect to")]
+    NoAdvertisedHost(String),
+    /// Above 65535.
+    #[error("the broker `{0}` would listen on port {1}")]
+    Port(String, u32),
+    /// The listener asks for a certificate, and there is none.
+    #[error("`{0}` needs a key store for this listener and has none")]
+    NoKeystore(String),
+    /// The listener asks for a SCRAM password, and there is none.
+    #[error("`{0}` needs a SCRAM password for this listener and has none")]
+    NoScramPassword(String),
+    /// ZooKeeper mode without ZooKeeper.
+    #[error("the cluster `{0}` is in ZooKeeper mode but names no ZooKeeper node")]
+    NoZookeeper(String),
+    /// A value that the file's format or its reader would change.
+    #[error("{file}: the value of `{key}` {why}")]
+    Unwritable {
+        /// The file.
+        file: &'static str,
+        /// The setting.
+        key: String,
+        /// What is the matter with its value.
+        why: &'static str,
+    },
+    /// A credential that the storage tool cannot be given.
+    #[error(transparent)]
+    Scram(#[from] crate::scram::ScramError),
+}
+
+impl ConfigError {
+    /// What the user can do about it, where there is something to do.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoListener { .. } => {
+                "add a listener with that protocol and mechanism to `cluster.listeners`, or change the client's `auth`"
+            }
+            Self::NoInterBrokerListener(_) => {
+                "name one of `cluster.listeners` in `cluster.inter_broker_listener`"
+            }
+            Self::NoMechanism(_) => "add `mechanisms: [SCRAM-SHA-512]` to the listener",
+            Self::NoAdvertisedHost(_) => "put a full host name or an address first under `hosts`",
+            Self::Port(..) => "choose a lower port or `port_offset`",
+            Self::NoKeystore(_) => "add `tls` to its `auth`",
+            Self::NoZookeeper(_) => "list its nodes in `cluster.zookeeper_connect`",
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! A cluster to make configuration for, shared by this room's tests.
+
+use super::{ClientInput, FileNames, Format, ServerInput, Stores, layout, server_properties};
+use crate::{
+    pki::KeyAlgorithm,
+    policy::{
+        Auth, Broker, ClientAuth, ClientFormat, Cluster, Listener, Mode, SecurityProtocol, Source,
+    },
+    scram::Mechanism,
+    secret::Secret,
+};
+
+pub(super) struct Fixture {
+    pub(super) cluster: Cluster,
+    pub(super) brokers: Vec<Broker>,
+    pub(super) names: FileNames,
+    pub(super) dir: String,
+    pub(super) log_dir: String,
+    pub(super) keystore_password: Option<Secret>,
+    pub(super) truststore_password: Secret,
+    pub(super) scram_password: Option<Secret>,
+}
+
+/// The policy's defaults: SSL and SASL_SSL, ACLs, `brokers` brokers kafka1, kafka2, … and the identity `name`'s stores.
+pub(super) fn fixture(brokers: u32, name: &str) -> Fixture {
+    let listener = |name: &str, port, protocol, client_auth, mechanisms| Listener {
+        name: name.to_owned(),
+        port,
+        protocol,
+        client_auth,
+        mechanisms,
+    };
+    let source = Source {
+        file: "policy.yaml".into(),
+        line: 1,
+        column: 1,
+    };
+    Fixture {
+        cluster: Cluster {
+            name: "quickstart".into(),
+            bootstrap_servers: vec![],
+            admin: None,
+            mode: Mode::Kraft,
+            zookeeper_connect: vec![],
+            kafka_version: (4, 3),
+            install_dir: Some("/opt/ssl".into()),
+            log_dir: None,
+            bind_address: None,
+            super_users: vec![],
+            allow_everyone_if_no_acl_found: false,
+            principal_mapping_rules: vec!["RULE:^CN=([^,]+).*$/$1/".into(), "DEFAULT".into()],
+            listeners: vec![
+                listener(
+                    "SSL",
+                    9093,
+                    SecurityProtocol::Ssl,
+                    ClientAuth::Required,
+                    vec![],
+                ),
+                listener(
+                    "SASL_SSL",
+                    9094,
+                    SecurityProtocol::SaslSsl,
+                    ClientAuth::None,
+                    vec![Mechanism::Sha512],
+                ),
+            ],
+            inter_broker_listener: "SSL".into(),
+            controller_port: 9095,
+            layout: "default".into(),
+            owner: None,
+        },
+        brokers: (1..=brokers)
+            .map(|id| Broker {
+                name: format!("kafka{id}").parse().unwrap(),
+                id,
+                hosts: vec![
+                    "*.example.com".parse().unwrap(),
+                    format!("kafka{id}.example.com").parse().unwrap(),
+                ],
+                port_offset: 0,
+                key: KeyAlgorithm::EcdsaP256,
+                source: source.clone(),
+            })
+            .collect(),
+        names: layout("default").unwrap().files(name),
+        dir: "/opt/ssl/".into(),
+        log_dir: "/var/lib/kafka/data".into(),
+        keystore_password: Some(Secret::new("keystore-secret".into())),
+        truststore_password: Secret::new("truststore-secret".into()),
+        scram_password: Some(Secret::new("scram-secret".into())),
+    }
+}
+
+impl Fixture {
+    pub(super) fn stores(&self) -> Stores<'_> {
+        Stores {
+            dir: &self.dir,
+            names: &self.names,
+            keystore_password: self.keystore_password.as_ref(),
+            truststore_password: &self.truststore_password,
+        }
+    }
+
+    /// The configuration of the broker at that place.
+    pub(super) fn server(&self, at: usize) -> Result<String, super::ConfigError> {
+        let super_users = ["User:kafka1".to_owned(), "User:admin".to_owned()];
+        server_properties(&ServerInput {
+            cluster: &self.cluster,
+            brokers: &self.brokers,
+            broker: &self.brokers[at],
+            stores: self.stores(),
+            log_dir: &self.log_dir,
+            scram_password: self.scram_password.as_ref(),
+            super_users: &super_users,
+        })
+        .map(|text| text.expose().to_owned())
+    }
+
+    /// The configuration of the client alice.
+    pub(super) fn client(
+        &self,
+        format: ClientFormat,
+        auth: Auth,
+    ) -> Result<String, super::ConfigError> {
+        let input = ClientInput {
+            cluster: &self.cluster,
+            brokers: &self.brokers,
+            name: &"alice".parse().unwrap(),
+            auth,
+            stores: self.stores(),
+            scram_password: self.scram_password.as_ref(),
+        };
+        (Format::of(format).write)(&input).map(|text| text.expose().to_owned())
+    }
+}

@@ -1,0 +1,216 @@
+//! Layouts: what files are called, so that they drop into the image or recipe that reads them. One entry each.
+
+/// Stands for the identity's name in a layout's file names.
+const NAME: &str = "{name}";
+
+/// `ssl.keystore.type`, as it is written; the bytes are PKCS#12 either way, which Java reads under both names
+/// (`keystore.type.compat` in java.security, since Java 8u60).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreType {
+    /// `PKCS12`
+    Pkcs12,
+    /// `JKS`
+    Jks,
+}
+
+impl StoreType {
+    /// Java's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pkcs12 => "PKCS12",
+            Self::Jks => "JKS",
+        }
+    }
+}
+
+/// A layout; `{name}` in a file name stands for the identity's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// What the policy and `--layout` call it.
+    pub name: &'static str,
+    /// What it fits, for people.
+    pub about: &'static str,
+    /// Where the files are mounted when the policy says nothing; `None`: where they were written.
+    pub install_dir: Option<&'static str>,
+    /// The type to write beside the stores.
+    pub store_type: StoreType,
+    keystore: &'static str,
+    truststore: &'static str,
+    key: &'static str,
+    certificate: &'static str,
+    ca: &'static str,
+    pem: &'static str,
+    password: &'static str,
+    key_password: Option<&'static str>,
+    truststore_password: Option<&'static str>,
+    server_properties: &'static str,
+    client_properties: &'static str,
+}
+
+/// The files of one identity, as names without a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileNames {
+    /// The type to write beside the stores.
+    pub store_type: StoreType,
+    /// Key and chain, PKCS#12.
+    pub keystore: String,
+    /// The CA, PKCS#12.
+    pub truststore: String,
+    /// The key, PKCS#8 PEM.
+    pub key: String,
+    /// The chain, PEM.
+    pub certificate: String,
+    /// The CA, PEM.
+    pub ca: String,
+    /// Key and chain in one PEM file (KIP-651).
+    pub pem: String,
+    /// The password of the key store, where it is kept.
+    pub password: String,
+    /// The same once more, where an image wants the key's password by itself.
+    pub key_password: Option<String>,
+    /// The password of the truststore, where an image wants it in a file.
+    pub truststore_password: Option<String>,
+    /// The broker's configuration.
+    pub server_properties: String,
+    /// The Java client's configuration.
+    pub client_properties: String,
+}
+
+const DEFAULT: Layout = Layout {
+    name: "default",
+    about: "kpki's own names",
+    install_dir: None,
+    store_type: StoreType::Pkcs12,
+    keystore: "{name}.keystore.p12",
+    truststore: "{name}.truststore.p12",
+    key: "{name}.key",
+    certificate: "{name}.crt",
+    ca: "ca.crt",
+    pem: "{name}.pem",
+    password: "keystore_creds",
+    key_password: None,
+    truststore_password: None,
+    server_properties: "server.properties",
+    client_properties: "client.properties",
+};
+
+/// Every layout; the first is the default.
+pub const LAYOUTS: &[Layout] = &[
+    DEFAULT,
+    Layout {
+        name: "script-sh",
+        about: "the classic keytool script: JKS names, everything mounted at /opt/ssl",
+        install_dir: Some("/opt/ssl"),
+        store_type: StoreType::Jks,
+        keystore: "{name}.keystore.jks",
+        truststore: "{name}.truststore.jks",
+        client_properties: "kafka_client.properties",
+        ..DEFAULT
+    },
+];
+
+/// The layout of that name.
+pub fn layout(name: &str) -> Option<&'static Layout> {
+    LAYOUTS.iter().find(|l| l.name == name)
+}
+
+impl Layout {
+    /// The names of an identity's files.
+    pub fn files(&self, identity: &str) -> FileNames {
+        let fill = |template: &str| template.replace(NAME, identity);
+        FileNames {
+            store_type: self.store_type,
+            keystore: fill(self.keystore),
+            truststore: fill(self.truststore),
+            key: fill(self.key),
+            certificate: fill(self.certificate),
+            ca: fill(self.ca),
+            pem: fill(self.pem),
+            password: fill(self.password),
+            key_password: self.key_password.map(fill),
+            truststore_password: self.truststore_password.map(fill),
+            server_properties: fill(self.server_properties),
+            client_properties: fill(self.client_properties),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names that are promised to other programs.
+    #[test]
+    fn the_default_names() {
+        let names = layout("default").unwrap().files("kafka1");
+        assert_eq!(
+            [
+                names.keystore,
+                names.truststore,
+                names.key,
+                names.certificate,
+                names.ca,
+                names.pem,
+                names.server_properties,
+                names.client_properties,
+            ],
+            [
+                "kafka1.keystore.p12",
+                "kafka1.truststore.p12",
+                "kafka1.key",
+                "kafka1.crt",
+                "ca.crt",
+                "kafka1.pem",
+                "server.properties",
+                "client.properties",
+            ]
+        );
+        assert_eq!(LAYOUTS[0].name, "default");
+    }
+
+    #[test]
+    fn the_policy_knows_the_same_layouts() {
+        let names: Vec<&str> = LAYOUTS.iter().map(|l| l.name).collect();
+        assert_eq!(names, crate::policy::LAYOUTS);
+    }
+
+    #[test]
+    fn the_classic_recipes_names() {
+        let layout = layout("script-sh").unwrap();
+        let names = layout.files("kafka1");
+        assert_eq!(names.keystore, "kafka1.keystore.jks");
+        assert_eq!(names.truststore, "kafka1.truststore.jks");
+        assert_eq!(names.client_properties, "kafka_client.properties");
+        assert_eq!(names.store_type.name(), "JKS");
+        assert_eq!(layout.install_dir, Some("/opt/ssl"));
+    }
+
+    /// Two files of one identity must not overwrite each other, nor escape their directory, in any layout.
+    #[test]
+    fn the_names_of_a_layout_differ_and_are_plain() {
+        for layout in LAYOUTS {
+            let names = layout.files("x");
+            let all = [
+                Some(names.keystore),
+                Some(names.truststore),
+                Some(names.key),
+                Some(names.certificate),
+                Some(names.ca),
+                Some(names.pem),
+                Some(names.password),
+                names.key_password,
+                names.truststore_password,
+                Some(names.server_properties),
+                Some(names.client_properties),
+            ];
+            let all: Vec<String> = all.into_iter().flatten().collect();
+            let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+            assert_eq!(distinct.len(), all.len(), "{}", layout.name);
+            assert!(
+                all.iter().all(|n| !n.contains('/') && !n.contains('{')),
+                "{}",
+                layout.name
+            );
+        }
+    }
+}

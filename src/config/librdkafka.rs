@@ -1,0 +1,106 @@
+//! `librdkafka.conf`: for kcat and everything else built on librdkafka, with PEM files in place of stores.
+
+use zeroize::Zeroizing;
+
+use super::{ClientInput, ConfigError, stores::setting};
+use crate::secret::Secret;
+
+const FILE: &str = "librdkafka.conf";
+
+/// The text of `librdkafka.conf`, one `key=value` a line (`kcat -F`).
+///
+/// # Errors
+/// As for `client.properties`, and a value that the format cannot hold: it has no escapes.
+pub(super) fn librdkafka_conf(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
+    let connection = input.connection()?;
+    let (stores, names) = (input.stores, input.stores.names);
+    let mut settings = Vec::new();
+    if let Some(servers) = connection.bootstrap {
+        settings.push(setting("bootstrap.servers", servers));
+    }
+    settings.push(setting(
+        "security.protocol",
+        connection.protocol.kafka_name().to_ascii_lowercase(),
+    ));
+    if connection.protocol.is_tls() {
+        settings.push(setting("ssl.ca.location", stores.path(&names.ca)));
+        settings.push(setting("ssl.endpoint.identification.algorithm", "https"));
+    }
+    if connection.certificate {
+        if stores.keystore_password.is_none() {
+            return Err(ConfigError::NoKeystore(input.name.to_string()));
+        }
+        settings.push(setting(
+            "ssl.certificate.location",
+            stores.path(&names.certificate),
+        ));
+        settings.push(setting("ssl.key.location", stores.path(&names.key)));
+    }
+    if let Some((mechanism, user, password)) = connection.sasl {
+        settings.push(setting("sasl.mechanism", mechanism.name()));
+        settings.push(setting("sasl.username", user));
+        settings.push(setting("sasl.password", password.expose()));
+    }
+
+    let mut text = Zeroizing::new(format!(
+        "# How {} connects to its Kafka cluster, written by kpki for clients built on librdkafka.\n",
+        input.name
+    ));
+    for (key, value) in settings {
+        if value.trim() != value.as_str() || value.chars().any(char::is_control) {
+            return Err(ConfigError::Unwritable {
+                file: FILE,
+                key,
+                why: "begins or ends with white space or has a control character, which the file's format cannot hold",
+            });
+        }
+        text.push_str(&format!("{key}={}\n", *value));
+    }
+    Ok(Secret::new(std::mem::take(&mut *text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        config::{ConfigError, fixture::fixture},
+        policy::{Auth, ClientFormat},
+        scram::Mechanism,
+        secret::Secret,
+    };
+
+    #[test]
+    fn the_whole_files() {
+        let fixture = fixture(1, "alice");
+        insta::assert_snapshot!(fixture.client(ClientFormat::Librdkafka, Auth::Tls).unwrap(), @"
+        # How alice connects to its Kafka cluster, written by kpki for clients built on librdkafka.
+        bootstrap.servers=kafka1.example.com:9093
+        security.protocol=ssl
+        ssl.ca.location=/opt/ssl/ca.crt
+        ssl.endpoint.identification.algorithm=https
+        ssl.certificate.location=/opt/ssl/alice.crt
+        ssl.key.location=/opt/ssl/alice.key
+        ");
+        insta::assert_snapshot!(fixture.client(ClientFormat::Librdkafka, Auth::Scram(Mechanism::Sha512)).unwrap(), @"
+        # How alice connects to its Kafka cluster, written by kpki for clients built on librdkafka.
+        bootstrap.servers=kafka1.example.com:9094
+        security.protocol=sasl_ssl
+        ssl.ca.location=/opt/ssl/ca.crt
+        ssl.endpoint.identification.algorithm=https
+        sasl.mechanism=SCRAM-SHA-512
+        sasl.username=alice
+        sasl.password=scram-secret
+        ");
+    }
+
+    #[test]
+    fn values_that_the_format_cannot_hold_are_refused() {
+        let mut fixture = fixture(1, "alice");
+        for password in [" a", "a ", "a\nb"] {
+            fixture.scram_password = Some(Secret::new(password.into()));
+            let error = fixture
+                .client(ClientFormat::Librdkafka, Auth::Scram(Mechanism::Sha512))
+                .unwrap_err();
+            assert!(matches!(error, ConfigError::Unwritable { key, .. } if key == "sasl.password"));
+        }
+    }
+}

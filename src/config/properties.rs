@@ -1,0 +1,337 @@
+//! Java's `.properties` files, written and read as `java.util.Properties` does.
+
+use std::{collections::BTreeMap, fmt};
+
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+/// A file that is being written: comments, and settings in the order given.
+#[derive(Default)]
+pub(super) struct Writer(Zeroizing<String>);
+
+impl Writer {
+    /// A comment of one line, which begins a paragraph.
+    pub(super) fn comment(&mut self, text: &str) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        // A line break would end the comment and begin a setting.
+        let text: String = text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        self.0.push_str("# ");
+        self.0.push_str(&text);
+        self.0.push('\n');
+    }
+
+    /// A setting.
+    pub(super) fn set(&mut self, key: &str, value: &str) {
+        escape(key, true, &mut self.0);
+        self.0.push('=');
+        escape(value, false, &mut self.0);
+        self.0.push('\n');
+    }
+
+    /// The text, which usually has passwords in it.
+    pub(super) fn finish(mut self) -> Secret {
+        Secret::new(std::mem::take(&mut *self.0))
+    }
+}
+
+/// Kafka loads its files as bytes of ISO 8859-1 (`Utils.loadProps`), so everything outside of ASCII is written as UTF-16 escapes.
+fn escape(text: &str, key: bool, out: &mut String) {
+    for (at, c) in text.chars().enumerate() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{c}' => out.push_str("\\f"),
+            // Leading spaces would be skipped, and in a key any of these would end it or make it a comment.
+            ' ' if key || at == 0 => out.push_str("\\ "),
+            '=' | ':' if key => {
+                out.push('\\');
+                out.push(c);
+            }
+            '#' | '!' if key && at == 0 => {
+                out.push('\\');
+                out.push(c);
+            }
+            ' '..='~' => out.push(c),
+            other => {
+                for unit in other.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04X}"));
+                }
+            }
+        }
+    }
+}
+
+/// Why a file is not read. The number is the line on which the setting begins, from 1; its content is not shown, as it may be secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PropertiesError {
+    /// Java throws IllegalArgumentException.
+    #[error("line {0}: `\\u` must be followed by four hexadecimal digits")]
+    BadEscape(usize),
+    /// Half of a UTF-16 surrogate pair, which is no character.
+    #[error("line {0}: a `\\u` escape gives half of a character; the other half is missing")]
+    HalfCharacter(usize),
+}
+
+/// The settings of a `.properties` file; of a key given twice, the last value counts.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Properties(BTreeMap<String, Zeroizing<String>>);
+
+impl Properties {
+    /// Reads a file's bytes as `java.util.Properties.load(InputStream)`: ISO 8859-1, `=`, `:` or white space after the key,
+    /// lines continued by a final backslash, comments after `#` or `!`, and escapes.
+    ///
+    /// # Errors
+    /// A `\u` escape that is none, with its line.
+    pub fn parse(bytes: &[u8]) -> Result<Self, PropertiesError> {
+        let mut settings = BTreeMap::new();
+        for (number, line) in logical_lines(bytes) {
+            let (key, value) = split(&line);
+            settings.insert(unescape(key, number)?.to_string(), unescape(value, number)?);
+        }
+        Ok(Self(settings))
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(|v| v.as_str())
+    }
+
+    /// All settings, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()))
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | 0x0c)
+}
+
+/// Joins continued lines and drops comments and blank ones; each with the number of its first line.
+fn logical_lines(bytes: &[u8]) -> Vec<(usize, Zeroizing<Vec<u8>>)> {
+    let mut lines = Vec::new();
+    let mut current = Zeroizing::new(Vec::new());
+    let mut first = 0;
+    let mut continued = false;
+    for (number, natural) in natural_lines(bytes).enumerate() {
+        let start = natural
+            .iter()
+            .position(|b| !is_space(*b))
+            .unwrap_or(natural.len());
+        let text = &natural[start..];
+        // A comment is one only where a setting could begin; a continued line that is still empty counts as such.
+        if current.is_empty() && matches!(text.first(), None | Some(b'#' | b'!')) {
+            continued = false;
+            continue;
+        }
+        if !continued {
+            first = number + 1;
+        }
+        let backslashes = text.iter().rev().take_while(|b| **b == b'\\').count();
+        continued = backslashes % 2 == 1;
+        current.extend_from_slice(&text[..text.len() - usize::from(continued)]);
+        if !continued {
+            lines.push((first, std::mem::take(&mut current)));
+        }
+    }
+    // Where the file ends in the midst of a setting, that is the setting.
+    if continued {
+        lines.push((first, current));
+    }
+    lines
+}
+
+/// The lines of a text that end with LF, CR or both.
+fn natural_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(bytes);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(end) = text.iter().position(|b| matches!(b, b'\n' | b'\r')) else {
+            rest = None;
+            return (!text.is_empty()).then_some(text);
+        };
+        let skip = if text[end..].starts_with(b"\r\n") {
+            2
+        } else {
+            1
+        };
+        rest = Some(&text[end + skip..]);
+        Some(&text[..end])
+    })
+}
+
+/// Key and value, both still escaped.
+fn split(line: &[u8]) -> (&[u8], &[u8]) {
+    let mut escaped = false;
+    let end = line
+        .iter()
+        .position(|&b| {
+            let ends = !escaped && (is_space(b) || matches!(b, b'=' | b':'));
+            escaped = b == b'\\' && !escaped;
+            ends
+        })
+        .unwrap_or(line.len());
+    let (key, mut value) = line.split_at(end);
+    let skip_spaces = |text: &mut &[u8]| {
+        while let Some((first, rest)) = text.split_first()
+            && is_space(*first)
+        {
+            *text = rest;
+        }
+    };
+    skip_spaces(&mut value);
+    if let Some((b'=' | b':', rest)) = value.split_first() {
+        value = rest;
+        skip_spaces(&mut value);
+    }
+    (key, value)
+}
+
+fn unescape(text: &[u8], line: usize) -> Result<Zeroizing<String>, PropertiesError> {
+    let mut units: Zeroizing<Vec<u16>> = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut bytes = text.iter().copied();
+    while let Some(byte) = bytes.next() {
+        let unit = match byte {
+            b'\\' => match bytes.next() {
+                None => break,
+                Some(b'u') => {
+                    let mut value = 0;
+                    for _ in 0..4 {
+                        let digit = bytes
+                            .next()
+                            .and_then(|b| char::from(b).to_digit(16))
+                            .and_then(|d| u16::try_from(d).ok())
+                            .ok_or(PropertiesError::BadEscape(line))?;
+                        value = value << 4 | digit;
+                    }
+                    value
+                }
+                Some(b't') => u16::from(b'\t'),
+                Some(b'n') => u16::from(b'\n'),
+                Some(b'r') => u16::from(b'\r'),
+                Some(b'f') => 0x0c,
+                Some(other) => u16::from(other),
+            },
+            other => u16::from(other),
+        };
+        units.push(unit);
+    }
+    String::from_utf16(&units)
+        .map(Zeroizing::new)
+        .map_err(|_| PropertiesError::HalfCharacter(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Vec<(String, String)> {
+        Properties::parse(text.as_bytes())
+            .unwrap()
+            .iter()
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect()
+    }
+
+    fn one(text: &str) -> (String, String) {
+        let mut all = parse(text);
+        assert_eq!(all.len(), 1, "{text:?}");
+        all.remove(0)
+    }
+
+    fn pair(key: &str, value: &str) -> (String, String) {
+        (key.into(), value.into())
+    }
+
+    #[test]
+    fn separators_continuations_and_comments() {
+        for text in [
+            "a=b",
+            "a:b",
+            "a b",
+            " a \t= b",
+            "a\\\n  =\\\r\n  b",
+            "a=b\\",
+            "!x\n#y=z\\\na=b",
+            "a=x\ra=b",
+        ] {
+            assert_eq!(one(text), pair("a", "b"), "{text:?}");
+        }
+        assert_eq!(one("a = = b "), pair("a", "= b "));
+        assert_eq!(one("a\\ \\=\\:=x"), pair("a =:", "x"));
+        assert_eq!(one("a"), pair("a", ""));
+        assert_eq!(one("=b"), pair("", "b"));
+        assert_eq!(one("a=b\\\\"), pair("a", "b\\"));
+        assert_eq!(one("a=1,\\\n   #2"), pair("a", "1,#2"));
+        assert_eq!(parse("a=1\\\n\nb"), [pair("a", "1"), pair("b", "")]);
+        assert_eq!(one("\\\n"), pair("", ""));
+        assert_eq!(parse(" \n\t\n#c\n"), []);
+        assert_eq!(one("\\\n#c\na=b"), pair("a", "b"));
+    }
+
+    #[test]
+    fn escapes_and_latin_1() {
+        assert_eq!(one("a=\\u00e9\\t\\q\\\\"), pair("a", "\u{e9}\tq\\"));
+        assert_eq!(one("a=\\uD83D\\uDE00"), pair("a", "\u{1f600}"));
+        let latin1 = Properties::parse(b"a=\xe9").unwrap();
+        assert_eq!(latin1.get("a"), Some("\u{e9}"));
+        assert_eq!(
+            Properties::parse(b"x=y\na=\\u12"),
+            Err(PropertiesError::BadEscape(2))
+        );
+        assert_eq!(
+            Properties::parse(b"\n\na=\\\n\\uD800"),
+            Err(PropertiesError::HalfCharacter(3))
+        );
+    }
+
+    #[test]
+    fn comments_stay_comments() {
+        let mut writer = Writer::default();
+        writer.comment("one\na=b");
+        writer.set("c", "d");
+        writer.comment("two");
+        assert_eq!(writer.finish().expose(), "# one a=b\nc=d\n\n# two\n");
+    }
+
+    #[test]
+    fn debug_shows_keys_alone() {
+        let properties = Properties::parse(b"ssl.key.password=hunter2").unwrap();
+        assert_eq!(format!("{properties:?}"), "{\"ssl.key.password\"}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(settings in prop::collection::btree_map(any::<String>(), any::<String>(), 0..8)) {
+            let mut writer = Writer::default();
+            for (key, value) in &settings {
+                writer.comment(value);
+                writer.set(key, value);
+            }
+            let text = writer.finish();
+            prop_assert!(text.expose().lines().all(|l| l.starts_with('#') || l.is_ascii()));
+            let read: BTreeMap<String, String> = parse(text.expose()).into_iter().collect();
+            prop_assert_eq!(read, settings);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"\\\n\r #=u0d8".to_vec())], 0..60)) {
+            let _ = Properties::parse(&bytes);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `quarkus.properties`: the Java client's settings under `kafka.`, which Quarkus hands to every Kafka client it makes.
+
+use super::{ClientInput, ConfigError, client_java::sections, properties::Writer};
+use crate::secret::Secret;
+
+/// The text of `quarkus.properties`, to be put into `application.properties` or named in `quarkus.config.locations`.
+///
+/// # Errors
+/// As [`super::client_java::client_properties`], and a value with `$` in it, where Quarkus would look for an expression.
+pub(super) fn quarkus_properties(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
+    let mut out = Writer::default();
+    out.comment(&format!(
+        "How {} connects to the Kafka cluster {}, written by kpki; part of application.properties.",
+        input.name, input.cluster.name
+    ));
+    for section in sections(input)? {
+        out.comment(section.about);
+        for (key, value) in section.settings {
+            if value.contains('$') {
+                return Err(ConfigError::Unwritable {
+                    file: "quarkus.properties",
+                    key,
+                    why: "contains `$`, which Quarkus takes for an expression",
+                });
+            }
+            out.set(&format!("kafka.{key}"), &value);
+        }
+    }
+    Ok(out.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        config::{ConfigError, Properties, fixture::fixture},
+        policy::{Auth, ClientFormat},
+        scram::Mechanism,
+        secret::Secret,
+    };
+
+    #[test]
+    fn it_is_client_properties_under_a_prefix() {
+        let fixture = fixture(1, "alice");
+        for auth in [Auth::Tls, Auth::Scram(Mechanism::Sha512)] {
+            let read = |format| {
+                Properties::parse(fixture.client(format, auth).unwrap().as_bytes()).unwrap()
+            };
+            let (java, quarkus) = (read(ClientFormat::Java), read(ClientFormat::Quarkus));
+            let stripped: Vec<_> = quarkus
+                .iter()
+                .map(|(k, v)| (k.strip_prefix("kafka.").unwrap(), v))
+                .collect();
+            assert_eq!(stripped, java.iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn values_that_quarkus_would_expand_are_refused() {
+        let mut fixture = fixture(1, "alice");
+        fixture.scram_password = Some(Secret::new("a${b}".into()));
+        let error = fixture
+            .client(ClientFormat::Quarkus, Auth::Scram(Mechanism::Sha512))
+            .unwrap_err();
+        assert!(matches!(&error, ConfigError::Unwritable { key, .. } if key == "sasl.jaas.config"));
+        assert!(!error.to_string().contains("a${b}"));
+    }
+}

@@ -1,0 +1,310 @@
+//! `server.properties`: a complete file that a broker starts with, in KRaft combined mode or with ZooKeeper.
+
+use super::{
+    ConfigError, Stores,
+    jaas::{scram_login, scram_server},
+    properties::Writer,
+    stores::tls_protocols,
+};
+use crate::{
+    pki::Host,
+    policy::{Broker, ClientAuth, Cluster, Listener, Mode},
+    scram::Mechanism,
+    secret::Secret,
+};
+
+/// The listener of the KRaft controllers.
+const CONTROLLER: &str = "CONTROLLER";
+
+/// What a broker's configuration is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerInput<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// All of its brokers, which are its KRaft controllers too.
+    pub brokers: &'a [Broker],
+    /// The one among them that the file is for.
+    pub broker: &'a Broker,
+    /// Its stores.
+    pub stores: Stores<'a>,
+    /// `log.dirs`, as its machine sees it.
+    pub log_dir: &'a str,
+    /// The password of its own SCRAM user, which has its name; needed where the inter-broker listener is over SASL.
+    pub scram_password: Option<&'a Secret>,
+    /// Every super user as a whole principal: the brokers, the admin and those of the policy.
+    pub super_users: &'a [String],
+}
+
+/// The text of `server.properties`.
+///
+/// # Errors
+/// When a host, a port, a password or a listener is missing or cannot be written.
+pub fn server_properties(input: &ServerInput<'_>) -> Result<Secret, ConfigError> {
+    let mut out = Writer::default();
+    out.comment(&format!(
+        "Broker {} of the Kafka cluster {}, written by kpki from its policy; changes made here are lost when kpki writes it again.",
+        input.broker.name, input.cluster.name
+    ));
+    node(input, &mut out)?;
+    listeners(input, &mut out)?;
+    tls(input, &mut out)?;
+    sasl(input, &mut out)?;
+    authorization(input, &mut out);
+    storage(input, &mut out)?;
+    Ok(out.finish())
+}
+
+impl Broker {
+    /// The host that clients connect to: the first that is no wildcard.
+    pub(super) fn advertised_host(&self) -> Result<String, ConfigError> {
+        self.hosts
+            .iter()
+            .find(|h| !h.is_wildcard())
+            .map(Host::authority)
+            .ok_or_else(|| ConfigError::NoAdvertisedHost(self.name.to_string()))
+    }
+
+    /// A cluster-wide port, as this broker has it.
+    pub(super) fn port(&self, port: u16) -> Result<u16, ConfigError> {
+        let sum = u32::from(port) + u32::from(self.port_offset);
+        u16::try_from(sum).map_err(|_| ConfigError::Port(self.name.to_string(), sum))
+    }
+}
+
+fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
+    let id = input.broker.id.to_string();
+    match input.cluster.mode {
+        Mode::Kraft => {
+            out.comment(
+                "KRaft combined mode: every node is a broker and a controller of the metadata quorum.",
+            );
+            out.set("process.roles", "broker,controller");
+            out.set("node.id", &id);
+            let voters: Vec<String> = input
+                .brokers
+                .iter()
+                .map(|b| {
+                    let port = b.port(input.cluster.controller_port)?;
+                    Ok(format!("{}@{}:{port}", b.id, b.advertised_host()?))
+                })
+                .collect::<Result<_, ConfigError>>()?;
+            out.set("controller.quorum.voters", &voters.join(","));
+            out.set("controller.listener.names", CONTROLLER);
+        }
+        Mode::Zookeeper => {
+            if input.cluster.zookeeper_connect.is_empty() {
+                return Err(ConfigError::NoZookeeper(input.cluster.name.clone()));
+            }
+            out.comment("ZooKeeper keeps the metadata.");
+            out.set("broker.id", &id);
+            out.set(
+                "zookeeper.connect",
+                &input.cluster.zookeeper_connect.join(","),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
+    let (cluster, broker) = (input.cluster, input.broker);
+    // No address at all makes Kafka listen on every interface.
+    let bind = cluster.bind_address.as_deref().unwrap_or_default();
+    let bind = bind
+        .parse()
+        .map_or_else(|_| bind.to_owned(), |h: Host| h.authority());
+    let host = broker.advertised_host()?;
+    let mut bound = Vec::new();
+    let mut advertised = Vec::new();
+    let mut protocols = Vec::new();
+    for listener in &cluster.listeners {
+        let (name, port) = (&listener.name, broker.port(listener.port)?);
+        bound.push(format!("{name}://{bind}:{port}"));
+        advertised.push(format!("{name}://{host}:{port}"));
+        protocols.push(format!("{name}:{}", listener.protocol.kafka_name()));
+    }
+    if cluster.mode == Mode::Kraft {
+        let port = broker.port(cluster.controller_port)?;
+        bound.push(format!("{CONTROLLER}://{bind}:{port}"));
+        // Earlier versions refuse to advertise it; from 3.9 on it is what `--bootstrap-controller` clients are sent to.
+        if cluster.kafka_version >= (3, 9) {
+            advertised.push(format!("{CONTROLLER}://{host}:{port}"));
+        }
+        protocols.push(format!("{CONTROLLER}:SSL"));
+    }
+    out.comment("Where it listens, and where it tells others to connect to.");
+    out.set("listeners", &bound.join(","));
+    out.set("advertised.listeners", &advertised.join(","));
+    out.set("listener.security.protocol.map", &protocols.join(","));
+    out.set("inter.broker.listener.name", &cluster.inter_broker_listener);
+    Ok(())
+}
+
+fn tls(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
+    out.comment("TLS: this broker's key and certificate, and the CA that it trusts.");
+    let stores = input.stores;
+    for (key, value) in [stores.identity(input.broker.name.as_str())?, stores.trust()].concat() {
+        out.set(&key, &value);
+    }
+    out.comment("Only sound versions of TLS, and brokers check each other's host names.");
+    out.set(
+        "ssl.enabled.protocols",
+        tls_protocols(input.cluster.kafka_version),
+    );
+    out.set("ssl.endpoint.identification.algorithm", "https");
+    out.comment("Who must show a certificate.");
+    // Kafka heeds `ssl.client.auth` without a prefix on SSL listeners alone, not on SASL_SSL.
+    for listener in input
+        .cluster
+        .listeners
+        .iter()
+        .filter(|l| l.protocol.is_tls())
+    {
+        let word = match listener.client_auth {
+            ClientAuth::None => "none",
+            ClientAuth::Requested => "requested",
+            ClientAuth::Required => "required",
+        };
+        out.set(&format!("{}ssl.client.auth", prefix(&listener.name)), word);
+    }
+    if input.cluster.mode == Mode::Kraft {
+        out.set(
+            &format!("{}ssl.client.auth", prefix(CONTROLLER)),
+            "required",
+        );
+    }
+    Ok(())
+}
+
+/// What makes a setting one listener's.
+fn prefix(listener: &str) -> String {
+    format!("listener.name.{}.", listener.to_ascii_lowercase())
+}
+
+fn sasl(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
+    let cluster = input.cluster;
+    let inter_broker = cluster
+        .listeners
+        .iter()
+        .find(|l| l.name == cluster.inter_broker_listener)
+        .ok_or_else(|| ConfigError::NoInterBrokerListener(cluster.inter_broker_listener.clone()))?;
+    let listeners: Vec<&Listener> = cluster
+        .listeners
+        .iter()
+        .filter(|l| l.protocol.is_sasl())
+        .collect();
+    if listeners.is_empty() {
+        return Ok(());
+    }
+    out.comment("SASL: SCRAM users log in by name and password.");
+    let all: Vec<Mechanism> = Mechanism::ALL
+        .into_iter()
+        .filter(|m| listeners.iter().any(|l| l.mechanisms.contains(m)))
+        .collect();
+    out.set("sasl.enabled.mechanisms", &names(&all));
+    for listener in listeners {
+        let first = *listener
+            .mechanisms
+            .first()
+            .ok_or_else(|| ConfigError::NoMechanism(listener.name.clone()))?;
+        let prefix = prefix(&listener.name);
+        if !all.iter().all(|m| listener.mechanisms.contains(m)) {
+            out.set(
+                &format!("{prefix}sasl.enabled.mechanisms"),
+                &names(&listener.mechanisms),
+            );
+        }
+        let ours = listener.name == inter_broker.name;
+        for mechanism in &listener.mechanisms {
+            let key = format!(
+                "{prefix}{}.sasl.jaas.config",
+                mechanism.name().to_ascii_lowercase()
+            );
+            if ours && *mechanism == first {
+                let name = input.broker.name.as_str();
+                let password = input
+                    .scram_password
+                    .ok_or_else(|| ConfigError::NoScramPassword(name.to_owned()))?;
+                out.set(&key, &scram_login(name, password));
+            } else {
+                out.set(&key, &scram_server());
+            }
+        }
+        if ours {
+            out.set("sasl.mechanism.inter.broker.protocol", first.name());
+        }
+    }
+    Ok(())
+}
+
+fn names(mechanisms: &[Mechanism]) -> String {
+    let names: Vec<_> = mechanisms.iter().map(|m| m.name()).collect();
+    names.join(",")
+}
+
+fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
+    let cluster = input.cluster;
+    out.comment(
+        "Who may do what: ACLs, which super users pass over. Certificates become principals by these rules.",
+    );
+    let class = match cluster.mode {
+        Mode::Kraft => "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        // KIP-504 brought a new interface and class in 2.4; the old one went in 3.0.
+        Mode::Zookeeper if cluster.kafka_version >= (2, 4) => {
+            "kafka.security.authorizer.AclAuthorizer"
+        }
+        Mode::Zookeeper => "kafka.security.auth.SimpleAclAuthorizer",
+    };
+    out.set("authorizer.class.name", class);
+    out.set("super.users", &input.super_users.join(";"));
+    out.set(
+        "allow.everyone.if.no.acl.found",
+        if cluster.allow_everyone_if_no_acl_found {
+            "true"
+        } else {
+            "false"
+        },
+    );
+    if !cluster.principal_mapping_rules.is_empty() {
+        out.set(
+            "ssl.principal.mapping.rules",
+            &cluster.principal_mapping_rules.join(","),
+        );
+    }
+}
+
+fn storage(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
+    let cluster = input.cluster;
+    if input.log_dir.contains(',') {
+        return Err(ConfigError::Unwritable {
+            file: "server.properties",
+            key: "log.dirs".to_owned(),
+            why: "contains a comma, at which Kafka splits it into several directories",
+        });
+    }
+    let replicas = input.brokers.len().clamp(1, 3);
+    // With three copies one broker may be away and what is written still be kept twice.
+    let in_sync = if replicas == 3 { "2" } else { "1" };
+    let replicas = replicas.to_string();
+    out.comment(
+        "Where data is kept, and how many copies of it: what the number of brokers allows.",
+    );
+    out.set("log.dirs", input.log_dir);
+    out.set("default.replication.factor", &replicas);
+    out.set("min.insync.replicas", in_sync);
+    out.set("offsets.topic.replication.factor", &replicas);
+    out.set("transaction.state.log.replication.factor", &replicas);
+    out.set("transaction.state.log.min.isr", in_sync);
+    // Share groups (KIP-932) have a topic of their own from 4.0 on.
+    if cluster.kafka_version >= (4, 0) {
+        out.set(
+            "share.coordinator.state.topic.replication.factor",
+            &replicas,
+        );
+        out.set("share.coordinator.state.topic.min.isr", in_sync);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

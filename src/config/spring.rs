@@ -1,0 +1,208 @@
+//! `spring.yaml`: Spring Boot's `spring.kafka.*`.
+
+use zeroize::Zeroizing;
+
+use super::{
+    ClientInput, ConfigError,
+    jaas::scram_login,
+    stores::{Setting, setting, tls_protocols},
+};
+use crate::secret::Secret;
+
+const FILE: &str = "spring.yaml";
+
+/// The text of `spring.yaml`, to be imported by `spring.config.import` or to become part of `application.yaml`.
+///
+/// # Errors
+/// As for `client.properties`, and a value with `${` in it, where Spring would look for a placeholder.
+pub(super) fn spring_yaml(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
+    let connection = input.connection()?;
+    let (stores, names) = (input.stores, input.stores.names);
+    let mut ssl = Vec::new();
+    let mut properties = Vec::new();
+    if connection.protocol.is_tls() {
+        let password = stores.truststore_password.expose();
+        ssl.push(setting("trust-store-type", names.store_type.name()));
+        ssl.push(setting(
+            "trust-store-location",
+            file_url(&stores.path(&names.truststore)),
+        ));
+        ssl.push(setting("trust-store-password", password));
+        properties.push(setting(
+            "ssl.enabled.protocols",
+            tls_protocols(input.cluster.kafka_version),
+        ));
+        properties.push(setting("ssl.endpoint.identification.algorithm", "https"));
+    }
+    if connection.certificate {
+        let password = stores
+            .keystore_password
+            .ok_or_else(|| ConfigError::NoKeystore(input.name.to_string()))?
+            .expose();
+        ssl.push(setting("key-store-type", names.store_type.name()));
+        ssl.push(setting(
+            "key-store-location",
+            file_url(&stores.path(&names.keystore)),
+        ));
+        ssl.push(setting("key-store-password", password));
+        ssl.push(setting("key-password", password));
+    }
+    if let Some((mechanism, user, password)) = connection.sasl {
+        properties.push(setting("sasl.mechanism", mechanism.name()));
+        properties.push(("sasl.jaas.config".to_owned(), scram_login(user, password)));
+    }
+
+    let mut yaml = Yaml(Zeroizing::new(format!(
+        "# How {} connects to its Kafka cluster, written by kpki for Spring Boot.\nspring:\n  kafka:\n",
+        input.name
+    )));
+    if let Some(servers) = connection.bootstrap {
+        yaml.set(4, &setting("bootstrap-servers", servers))?;
+    }
+    yaml.map(
+        "security",
+        &[setting("protocol", connection.protocol.kafka_name())],
+    )?;
+    yaml.map("ssl", &ssl)?;
+    yaml.map("properties", &properties)?;
+    Ok(Secret::new(std::mem::take(&mut *yaml.0)))
+}
+
+/// A Spring resource location.
+fn file_url(path: &str) -> String {
+    format!("file:{path}")
+}
+
+struct Yaml(Zeroizing<String>);
+
+impl Yaml {
+    /// A map below `spring.kafka`, left out where it is empty.
+    fn map(&mut self, key: &str, settings: &[Setting]) -> Result<(), ConfigError> {
+        if !settings.is_empty() {
+            self.0.push_str(&format!("    {key}:\n"));
+        }
+        settings.iter().try_for_each(|setting| self.set(6, setting))
+    }
+
+    fn set(&mut self, indent: usize, (key, value): &Setting) -> Result<(), ConfigError> {
+        if value.contains("${") {
+            return Err(ConfigError::Unwritable {
+                file: FILE,
+                key: key.clone(),
+                why: "contains `${`, which Spring takes for a placeholder",
+            });
+        }
+        self.0.push_str(&format!("{:indent$}{key}: ", ""));
+        quote(value, &mut self.0);
+        self.0.push('\n');
+        Ok(())
+    }
+}
+
+/// A double-quoted scalar (YAML 1.2 §5.7, §7.3.1): never a number, a boolean or a comment, whatever is in it.
+fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            ' '..='~' => out.push(c),
+            other => {
+                let code = u32::from(other);
+                out.push_str(&if code > 0xffff {
+                    format!("\\U{code:08X}")
+                } else {
+                    format!("\\u{code:04X}")
+                });
+            }
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use saphyr_parser::{Event, Parser};
+
+    use super::*;
+    use crate::{
+        config::fixture::fixture,
+        policy::{Auth, ClientFormat},
+        scram::Mechanism,
+    };
+
+    /// The scalars of a YAML text, in order.
+    fn scalars(text: &str) -> Vec<String> {
+        Parser::new_from_str(text)
+            .filter_map(|event| match event.unwrap().0 {
+                Event::Scalar(value, ..) => Some(value.into_owned()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_whole_files() {
+        let fixture = fixture(1, "alice");
+        insta::assert_snapshot!(fixture.client(ClientFormat::Spring, Auth::Tls).unwrap(), @r#"
+        # How alice connects to its Kafka cluster, written by kpki for Spring Boot.
+        spring:
+          kafka:
+            bootstrap-servers: "kafka1.example.com:9093"
+            security:
+              protocol: "SSL"
+            ssl:
+              trust-store-type: "PKCS12"
+              trust-store-location: "file:/opt/ssl/alice.truststore.p12"
+              trust-store-password: "truststore-secret"
+              key-store-type: "PKCS12"
+              key-store-location: "file:/opt/ssl/alice.keystore.p12"
+              key-store-password: "keystore-secret"
+              key-password: "keystore-secret"
+            properties:
+              ssl.enabled.protocols: "TLSv1.3,TLSv1.2"
+              ssl.endpoint.identification.algorithm: "https"
+        "#);
+        insta::assert_snapshot!(fixture.client(ClientFormat::Spring, Auth::Scram(Mechanism::Sha512)).unwrap(), @r#"
+        # How alice connects to its Kafka cluster, written by kpki for Spring Boot.
+        spring:
+          kafka:
+            bootstrap-servers: "kafka1.example.com:9094"
+            security:
+              protocol: "SASL_SSL"
+            ssl:
+              trust-store-type: "PKCS12"
+              trust-store-location: "file:/opt/ssl/alice.truststore.p12"
+              trust-store-password: "truststore-secret"
+            properties:
+              ssl.enabled.protocols: "TLSv1.3,TLSv1.2"
+              ssl.endpoint.identification.algorithm: "https"
+              sasl.mechanism: "SCRAM-SHA-512"
+              sasl.jaas.config: "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"alice\" password=\"scram-secret\";"
+        "#);
+    }
+
+    #[test]
+    fn odd_values_survive_yaml_and_placeholders_are_refused() {
+        let mut fixture = fixture(1, "alice");
+        fixture.dir = "/opt/\u{e9} \"#: \u{1f600}".into();
+        let text = fixture.client(ClientFormat::Spring, Auth::Tls).unwrap();
+        let location = "file:/opt/\u{e9} \"#: \u{1f600}/alice.truststore.p12".to_owned();
+        assert!(scalars(&text).contains(&location), "{text}");
+        fixture.dir = "/opt/${user.home}".into();
+        assert!(fixture.client(ClientFormat::Spring, Auth::Tls).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_quoted_text_reads_back(text in any::<String>()) {
+            let mut yaml = String::from("key: ");
+            quote(&text, &mut yaml);
+            prop_assert!(yaml.is_ascii());
+            prop_assert_eq!(scalars(&yaml), ["key".to_owned(), text]);
+        }
+    }
+}

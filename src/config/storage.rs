@@ -1,0 +1,130 @@
+//! `format-storage.args`: how a KRaft node's disk is made ready, SCRAM users included.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use super::ConfigError;
+use crate::{scram::Credential, secret::Secret};
+
+/// What the file is called, in every layout.
+pub const STORAGE_ARGS: &str = "format-storage.args";
+
+/// The arguments of `kafka-storage`, one a line, `format` first. `config` is the path of `server.properties` as the
+/// broker's machine sees it. Every node of a cluster gets the same cluster id and credentials.
+///
+/// The tool reads such a file itself (argparse4j's `@`), which keeps the salted passwords off the command line:
+/// `bin/kafka-storage.sh @format-storage.args`. The tool prints the keys it stored, so its output is secret too.
+///
+/// # Errors
+/// A path with a line break, or a user name that the tool cannot be given.
+pub fn storage_args(
+    cluster_id: &str,
+    config: &str,
+    credentials: &[Credential],
+) -> Result<Secret, ConfigError> {
+    if config.contains(['\n', '\r']) {
+        return Err(ConfigError::Unwritable {
+            file: STORAGE_ARGS,
+            key: "--config".to_owned(),
+            why: "has a line break in it",
+        });
+    }
+    let mut text = Zeroizing::new(format!(
+        "format\n--cluster-id\n{cluster_id}\n--config\n{config}\n"
+    ));
+    for credential in credentials {
+        text.push_str("--add-scram\n");
+        text.push_str(credential.kraft_argument()?.expose());
+        text.push('\n');
+    }
+    Ok(Secret::new(std::mem::take(&mut *text)))
+}
+
+/// A new cluster id from random octets, in the form of `org.apache.kafka.common.Uuid`: 22 characters of URL-safe base64.
+/// Like Kafka's it is a random UUID (RFC 9562 §5.4), so never one that Kafka reserves, and does not begin with a dash,
+/// which command lines would take for an option.
+pub fn cluster_id(mut random: [u8; 16]) -> String {
+    random[6] = random[6] & 0x0f | 0x40;
+    random[8] = random[8] & 0x3f | 0x80;
+    if random[0] >> 2 == 0b11_1110 {
+        random[0] &= 0x7f;
+    }
+    URL_SAFE_NO_PAD.encode(random)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scram::Mechanism;
+
+    #[test]
+    fn one_argument_a_line() {
+        let credential = |user: &str| {
+            Credential::derive(
+                user,
+                &Secret::new("pencil".into()),
+                Mechanism::Sha256,
+                4096,
+                b"salt",
+            )
+            .unwrap()
+        };
+        let credentials = [credential("alice"), credential("kafka 1")];
+        let text = storage_args(
+            "WGk4T2nDQoW1xxxxxxxxxx",
+            "/opt/ssl/server.properties",
+            &credentials,
+        )
+        .unwrap();
+        let lines: Vec<&str> = text.expose().lines().collect();
+        assert_eq!(
+            lines[..5],
+            [
+                "format",
+                "--cluster-id",
+                "WGk4T2nDQoW1xxxxxxxxxx",
+                "--config",
+                "/opt/ssl/server.properties"
+            ]
+        );
+        assert_eq!(lines.len(), 9);
+        for (at, credential) in [(5, &credentials[0]), (7, &credentials[1])] {
+            assert_eq!(lines[at], "--add-scram");
+            assert_eq!(lines[at + 1], credential.kraft_argument().unwrap().expose());
+        }
+        assert!(text.expose().ends_with("]\n"));
+    }
+
+    #[test]
+    fn what_would_break_the_lines_is_refused() {
+        assert!(storage_args("x", "/a\nb", &[]).is_err());
+        let comma = Credential::derive(
+            "a,b",
+            &Secret::new("x".into()),
+            Mechanism::Sha256,
+            4096,
+            b"s",
+        )
+        .unwrap();
+        let error = storage_args("x", "/a", &[comma]).unwrap_err();
+        assert!(error.to_string().contains("comma"), "{error}");
+    }
+
+    #[test]
+    fn cluster_ids_are_random_uuids() {
+        assert_eq!(cluster_id([0; 16]), "AAAAAAAAQACAAAAAAAAAAA");
+        assert_eq!(cluster_id([0xf8; 16]), "ePj4-Pj4SPi4-Pj4-Pj4-A");
+    }
+
+    proptest! {
+        #[test]
+        fn cluster_ids_are_22_characters_and_no_option(random in any::<[u8; 16]>()) {
+            let id = cluster_id(random);
+            prop_assert_eq!(id.len(), 22);
+            prop_assert!(!id.starts_with('-'));
+            prop_assert_eq!(URL_SAFE_NO_PAD.decode(id).unwrap().len(), 16);
+        }
+    }
+}

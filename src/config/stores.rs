@@ -1,0 +1,66 @@
+//! Where an identity's machine finds its stores, and the words that open them.
+
+use zeroize::Zeroizing;
+
+use super::{ConfigError, FileNames};
+use crate::secret::Secret;
+
+/// An identity's directory as its own machine sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Stores<'a> {
+    /// The directory: absolute, with or without a final `/`.
+    pub dir: &'a str,
+    /// What the files in it are called.
+    pub names: &'a FileNames,
+    /// Of the key store and of the key in it; `None` where the identity has no certificate.
+    pub keystore_password: Option<&'a Secret>,
+    /// Of the truststore; the same for every identity of a CA.
+    pub truststore_password: &'a Secret,
+}
+
+/// Kafka's name of a setting, and its value.
+pub(super) type Setting = (String, Zeroizing<String>);
+
+pub(super) fn setting(key: &str, value: impl Into<String>) -> Setting {
+    (key.to_owned(), Zeroizing::new(value.into()))
+}
+
+impl Stores<'_> {
+    /// The path of a file in the directory.
+    pub fn path(&self, file: &str) -> String {
+        format!("{}/{file}", self.dir.trim_end_matches('/'))
+    }
+
+    /// What a Java process must know to trust others.
+    pub(super) fn trust(&self) -> Vec<Setting> {
+        vec![
+            setting("ssl.truststore.type", self.names.store_type.name()),
+            setting("ssl.truststore.location", self.path(&self.names.truststore)),
+            setting("ssl.truststore.password", self.truststore_password.expose()),
+        ]
+    }
+
+    /// What a Java process must know to show who it is.
+    pub(super) fn identity(&self, name: &str) -> Result<Vec<Setting>, ConfigError> {
+        let password = self
+            .keystore_password
+            .ok_or_else(|| ConfigError::NoKeystore(name.to_owned()))?;
+        Ok(vec![
+            setting("ssl.keystore.type", self.names.store_type.name()),
+            setting("ssl.keystore.location", self.path(&self.names.keystore)),
+            setting("ssl.keystore.password", password.expose()),
+            // PKCS#12 as Java has it knows one password for the store and the key in it.
+            setting("ssl.key.password", password.expose()),
+        ])
+    }
+}
+
+/// The TLS versions to offer and take. TLS 1.3 from 2.6 on (KIP-573): earlier versions of Kafka mishandle what it
+/// sends after the handshake.
+pub(super) fn tls_protocols(kafka_version: (u16, u16)) -> &'static str {
+    if kafka_version >= (2, 6) {
+        "TLSv1.3,TLSv1.2"
+    } else {
+        "TLSv1.2"
+    }
+}

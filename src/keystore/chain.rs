@@ -1,0 +1,62 @@
+//! What must hold between a key and its chain.
+//!
+//! Nothing after kpki checks it: Kafka's `DefaultSslEngineFactory` loads a PEM key beside somebody else's
+//! certificate without a word, and Java's `PKCS12KeyStore` rebuilds a chain by DN alone, ending it silently
+//! where the names do not link. Either is seen only when a handshake fails.
+
+use rcgen::KeyPair;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
+use zeroize::Zeroize;
+
+use super::StoreError;
+
+/// Checks that `chain` is a chain, leaf first, and that its leaf certifies `key_pkcs8`.
+pub(super) fn check(key_pkcs8: &[u8], chain: &[CertificateDer<'_>]) -> Result<(), StoreError> {
+    let certs = chain
+        .iter()
+        .enumerate()
+        .map(|(i, der)| parse(i + 1, der))
+        .collect::<Result<Vec<_>, _>>()?;
+    let leaf = certs.first().ok_or(StoreError::NoChain)?;
+
+    let mut pair =
+        KeyPair::try_from(&PrivatePkcs8KeyDer::from(key_pkcs8)).map_err(|_| StoreError::Key)?;
+    let belongs = pair.public_key_raw() == leaf.public_key().subject_public_key.data.as_ref();
+    pair.zeroize();
+    if !belongs {
+        return Err(StoreError::KeyMismatch(leaf.subject().to_string()));
+    }
+
+    for (i, cert) in certs.iter().enumerate() {
+        if let Some(next) = certs.get(i + 1)
+            && cert.issuer().as_raw() != next.subject().as_raw()
+        {
+            return Err(StoreError::BrokenChain {
+                subject: cert.subject().to_string(),
+                issuer: cert.issuer().to_string(),
+                next: next.subject().to_string(),
+            });
+        }
+        let subject = cert.subject();
+        if certs.iter().take(i).any(|c| c.subject() == subject) {
+            return Err(StoreError::SameSubject(subject.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Reads one certificate; `number` counts from 1 and is for the message.
+pub(super) fn parse<'a>(
+    number: usize,
+    der: &'a CertificateDer<'_>,
+) -> Result<X509Certificate<'a>, StoreError> {
+    match X509Certificate::from_der(der) {
+        Ok(([], cert)) => Ok(cert),
+        Ok(_) => Err(StoreError::Certificate(
+            number,
+            "bytes follow its end".into(),
+        )),
+        Err(e) => Err(StoreError::Certificate(number, e.to_string())),
+    }
+}

@@ -1,0 +1,135 @@
+//! PKCS#12 (RFC 7292) in the dialect of Java's `PKCS12KeyStore`, through the `p12-keystore` crate.
+//!
+//! The crate keeps its own copies of a key while it works and does not wipe them; kpki's are wiped.
+
+mod open;
+
+use std::collections::BTreeSet;
+
+use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
+use rustls_pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
+
+use super::{StoreError, StoreProfile, chain};
+use crate::secret::Secret;
+
+pub use open::{StoreContents, StoredKey, TrustedCert, open};
+
+/// A private key and what certifies it.
+pub struct KeyEntry<'a> {
+    /// The entry's name; written in lower case, as Java shows it.
+    pub alias: &'a str,
+    /// The key, DER of an unencrypted PKCS#8 `PrivateKeyInfo`.
+    pub key_pkcs8: &'a [u8],
+    /// The key's certificate, then each issuer in turn; with or without the root.
+    pub chain: &'a [CertificateDer<'a>],
+}
+
+/// A key store with one entry. The key is protected by the store's own password: Kafka has two settings, but
+/// Java's PKCS#12 cannot open a store whose passwords differ.
+///
+/// # Errors
+/// When the key does not belong to the first certificate, the chain is not in order, or alias or password are
+/// such that Java would not open the entry.
+pub fn keystore(
+    entry: &KeyEntry<'_>,
+    password: &Secret,
+    profile: StoreProfile,
+) -> Result<Vec<u8>, StoreError> {
+    let alias = java_alias(entry.alias)?;
+    chain::check(entry.key_pkcs8, entry.chain)?;
+    let leaf = entry.chain.first().ok_or(StoreError::NoChain)?;
+    // Ties key and certificate together (RFC 7292 §4.2); any value does that both have and no one else has.
+    let local_key_id = Sha256::digest(leaf).to_vec();
+
+    let key = PrivateKey::from_der(entry.key_pkcs8).map_err(|_| StoreError::Key)?;
+    let certs = entry
+        .chain
+        .iter()
+        .enumerate()
+        .map(|(i, der)| certificate(i + 1, der))
+        .collect::<Result<Vec<_>, _>>()?;
+    let entry = PrivateKeyChain::new(local_key_id, key, certs);
+    let mut store = KeyStore::new();
+    store.add_entry(&alias, KeyStoreEntry::PrivateKeyChain(entry));
+    write(&store, password, profile)
+}
+
+/// A trust store: each certificate an entry of its own, with the attribute without which Java shows none
+/// (Oracle's trusted key usage, 2.16.840.1.113894.746875.1.1), in the order of the aliases.
+///
+/// # Errors
+/// When there is no entry, two aliases are the same but for case, one is no X.509 certificate, or the password
+/// is such that Java would not open the store.
+pub fn truststore(
+    entries: &[(&str, CertificateDer<'_>)],
+    password: &Secret,
+    profile: StoreProfile,
+) -> Result<Vec<u8>, StoreError> {
+    let mut store = KeyStore::new();
+    let mut seen = BTreeSet::new();
+    for (i, (alias, der)) in entries.iter().enumerate() {
+        let alias = java_alias(alias)?;
+        if !seen.insert(alias.clone()) {
+            return Err(StoreError::SameAlias(alias));
+        }
+        let cert = certificate(i + 1, der)?;
+        store.add_entry(&alias, KeyStoreEntry::Certificate(cert));
+    }
+    if seen.is_empty() {
+        return Err(StoreError::NoEntries);
+    }
+    write(&store, password, profile)
+}
+
+fn write(
+    store: &KeyStore,
+    password: &Secret,
+    profile: StoreProfile,
+) -> Result<Vec<u8>, StoreError> {
+    check_password(password)?;
+    let parameters = profile.parameters();
+    store
+        .writer(password.expose())
+        .encryption_algorithm(parameters.encryption)
+        .encryption_iterations(parameters.encryption_iterations)
+        .mac_algorithm(parameters.mac)
+        .mac_iterations(parameters.mac_iterations)
+        .write()
+        .map_err(|e| StoreError::Encode(e.to_string()))
+}
+
+fn certificate(number: usize, der: &CertificateDer<'_>) -> Result<Certificate, StoreError> {
+    chain::parse(number, der)?;
+    Certificate::from_der(der).map_err(|e| StoreError::Certificate(number, e.to_string()))
+}
+
+/// The alias as Java folds it, refused where a BMPString (RFC 7292 §4.2, friendlyName) cannot hold it.
+fn java_alias(alias: &str) -> Result<String, StoreError> {
+    let bad = |why| Err(StoreError::Alias(alias.to_owned(), why));
+    if alias.trim().is_empty() {
+        return bad("is empty");
+    }
+    if alias.chars().any(|c| c.is_control() || c > '\u{ffff}') {
+        return bad("contains a control character or one beyond U+FFFF");
+    }
+    Ok(alias.to_lowercase())
+}
+
+/// keytool asks for 6 characters, Java's `PBEKey` refuses all but ASCII, and a line end would be lost on the way
+/// through a password file.
+fn check_password(password: &Secret) -> Result<(), StoreError> {
+    let password = password.expose();
+    if password.chars().count() < 6 {
+        return Err(StoreError::UnusablePassword("is shorter than 6 characters"));
+    }
+    if !password.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        return Err(StoreError::UnusablePassword(
+            "contains a character that is not printable ASCII",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

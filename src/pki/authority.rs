@@ -1,0 +1,171 @@
+//! The certificates of a CA, and what is needed to sign with it.
+
+use std::{fmt, str::FromStr};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, GeneralSubtree, IsCa, Issuer, KeyUsagePurpose,
+    NameConstraints, PublicKeyData, SerialNumber, SigningKey,
+};
+use rustls_pki_types::CertificateDer;
+use time::OffsetDateTime;
+
+use super::{CLOCK_SKEW, Certificate, Dn, Host, PkiError, Serial, end};
+
+/// A CA must live at least this many days: shorter ones leave no leaf time to be renewed.
+pub const MIN_CA_LIFE: u32 = 1;
+
+/// A DNS subtree that the CA may sign for (RFC 5280 §4.2.1.10): `example.com` covers itself and all below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameConstraint(String);
+
+impl NameConstraint {
+    /// True for a host that the CA may sign for under this constraint alone. Addresses are not constrained.
+    pub fn permits(&self, host: &Host) -> bool {
+        match host {
+            Host::Ip(_) => true,
+            Host::Dns(name) => {
+                let name = name.strip_prefix("*.").unwrap_or(name);
+                name.strip_suffix(self.0.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }
+        }
+    }
+
+    /// From the text in a certificate, which may begin with a dot.
+    pub(super) fn from_certificate(text: &str) -> Self {
+        Self(text.trim_start_matches('.').to_ascii_lowercase())
+    }
+}
+
+impl fmt::Display for NameConstraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for NameConstraint {
+    type Err = super::HostError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix('.').unwrap_or(text).parse::<Host>()? {
+            Host::Dns(name) if !name.starts_with("*.") => Ok(Self(name)),
+            _ => Err(super::HostError::Invalid(
+                text.to_owned(),
+                "a name constraint is a DNS domain such as `example.com`, which covers all below it",
+            )),
+        }
+    }
+}
+
+/// What a CA certificate is made from.
+#[derive(Debug)]
+pub struct AuthorityRequest<'a> {
+    /// The whole subject, generation included.
+    pub subject: &'a Dn,
+    /// Days from now until its end.
+    pub days: u32,
+    /// How many further CAs may stand below it in a chain.
+    pub path_len: u8,
+    /// What it may sign for; empty: everything.
+    pub name_constraints: &'a [NameConstraint],
+    /// Its serial number.
+    pub serial: Serial,
+    /// The time of signing.
+    pub now: OffsetDateTime,
+}
+
+impl AuthorityRequest<'_> {
+    /// RFC 5280 §4.2.1.9 (basicConstraints, critical), §4.2.1.3 (keyUsage, critical), §4.2.1.1 and §4.2.1.2 (key
+    /// identifiers, which `openssl verify -x509_strict` asks for), §4.2.1.10 (name constraints, critical).
+    fn params(&self) -> Result<CertificateParams, PkiError> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = self.subject.to_rcgen();
+        params.serial_number = Some(SerialNumber::from_slice(self.serial.as_bytes()));
+        params.not_before = (self.now - CLOCK_SKEW).truncate_to_second();
+        params.not_after = end(self.now, self.days)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(self.path_len));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.use_authority_key_identifier_extension = true;
+        if !self.name_constraints.is_empty() {
+            params.name_constraints = Some(NameConstraints {
+                permitted_subtrees: self
+                    .name_constraints
+                    .iter()
+                    .map(|c| GeneralSubtree::DnsName(c.0.clone()))
+                    .collect(),
+                excluded_subtrees: Vec::new(),
+            });
+        }
+        Ok(params)
+    }
+}
+
+/// A root: a CA certificate signed with its own key.
+///
+/// # Errors
+/// When the validity cannot be expressed or the library refuses.
+pub fn self_signed(
+    request: &AuthorityRequest<'_>,
+    key: &impl SigningKey,
+) -> Result<CertificateDer<'static>, PkiError> {
+    Ok(request.params()?.self_signed(key)?.der().clone())
+}
+
+/// An intermediate: a CA certificate for `key` signed by `issuer`.
+///
+/// # Errors
+/// As [`self_signed`], and when the issuer's own time is over.
+pub fn subordinate(
+    request: &AuthorityRequest<'_>,
+    key: &impl PublicKeyData,
+    issuer: &Authority<impl SigningKey>,
+) -> Result<CertificateDer<'static>, PkiError> {
+    let mut params = request.params()?;
+    params.not_after = params.not_after.min(issuer.certificate.not_after);
+    Ok(params.signed_by(key, &issuer.issuer)?.der().clone())
+}
+
+/// A CA that can sign: its certificate, the chain up to but without the root, and a key. The key is any
+/// [`SigningKey`], which is the seam for tokens and remote signers.
+pub struct Authority<S> {
+    pub(super) certificate: Certificate,
+    pub(super) issuer: Issuer<'static, S>,
+}
+
+impl<S: SigningKey> Authority<S> {
+    /// Joins a CA certificate and its key.
+    ///
+    /// # Errors
+    /// When the key is not the certificate's, or the certificate cannot be read.
+    pub fn new(certificate: Certificate, key: S) -> Result<Self, PkiError> {
+        if key.subject_public_key_info() != certificate.public_key_info {
+            return Err(PkiError::KeyMismatch(certificate.subject));
+        }
+        let issuer = Issuer::from_ca_cert_der(&certificate.der, key)?;
+        Ok(Self {
+            certificate,
+            issuer,
+        })
+    }
+
+    /// The CA's own certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constraint_covers_its_domain_and_what_is_below() {
+        let constraint: NameConstraint = ".Example.com".parse().unwrap();
+        let permits = |host: &str| constraint.permits(&host.parse().unwrap());
+        assert!(permits("example.com") && permits("a.b.example.com") && permits("*.example.com"));
+        assert!(permits("10.0.0.1"));
+        assert!(!permits("badexample.com") && !permits("example.org") && !permits("kafka1"));
+        assert!("*.example.com".parse::<NameConstraint>().is_err());
+        assert!("10.0.0.1".parse::<NameConstraint>().is_err());
+    }
+}

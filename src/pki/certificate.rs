@@ -1,0 +1,312 @@
+//! A certificate as it is read.
+
+use std::net::IpAddr;
+
+use rustls_pki_types::CertificateDer;
+use time::OffsetDateTime;
+use x509_parser::{
+    extensions::{GeneralName, ParsedExtension},
+    prelude::{FromDer, X509Certificate},
+    public_key::PublicKey,
+    x509::{SubjectPublicKeyInfo, X509Name},
+};
+
+use super::{Host, KeyAlgorithm, NameConstraint, PkiError, rfc2253};
+
+/// A certificate: its bytes, and what kpki asks of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The DER.
+    pub der: CertificateDer<'static>,
+    /// Lower-case hex.
+    pub serial: String,
+    /// The subject, as kpki writes names: most specific first.
+    pub subject: String,
+    /// The issuer's subject.
+    pub issuer: String,
+    /// The dNSNames and iPAddresses of its subjectAltName, in order.
+    pub hosts: Vec<Host>,
+    /// Its begin.
+    pub not_before: OffsetDateTime,
+    /// Its end.
+    pub not_after: OffsetDateTime,
+    /// The DER of its SubjectPublicKeyInfo.
+    pub public_key_info: Vec<u8>,
+    /// The kind of its key, where kpki makes such keys.
+    pub key: Option<KeyAlgorithm>,
+    /// Whether it may be shown by a TLS server (RFC 5280 §4.2.1.12).
+    pub server_auth: bool,
+    /// The identifier of its key (RFC 5280 §4.2.1.2).
+    pub subject_key_id: Option<Vec<u8>>,
+    /// The identifier of its issuer's key (RFC 5280 §4.2.1.1).
+    pub authority_key_id: Option<Vec<u8>>,
+    /// What a CA may sign for; empty: everything.
+    pub name_constraints: Vec<NameConstraint>,
+}
+
+impl Certificate {
+    /// Reads a certificate.
+    ///
+    /// # Errors
+    /// When the bytes are no certificate, or something follows it.
+    pub fn from_der(der: &CertificateDer<'_>) -> Result<Self, PkiError> {
+        let (rest, x509) =
+            X509Certificate::from_der(der).map_err(|e| PkiError::NotACertificate(e.to_string()))?;
+        if !rest.is_empty() {
+            return Err(PkiError::NotACertificate("something follows it".to_owned()));
+        }
+        let time = |t: x509_parser::time::ASN1Time| t.to_datetime();
+        let mut hosts = Vec::new();
+        let mut name_constraints = Vec::new();
+        let mut server_auth = false;
+        let (mut subject_key_id, mut authority_key_id) = (None, None);
+        for extension in x509.extensions() {
+            match extension.parsed_extension() {
+                ParsedExtension::SubjectAlternativeName(san) => {
+                    hosts.extend(san.general_names.iter().filter_map(host));
+                }
+                ParsedExtension::NameConstraints(constraints) => {
+                    let permitted = constraints.permitted_subtrees.iter().flatten();
+                    name_constraints.extend(permitted.filter_map(|tree| match &tree.base {
+                        GeneralName::DNSName(name) => Some(NameConstraint::from_certificate(name)),
+                        _ => None,
+                    }));
+                }
+                ParsedExtension::ExtendedKeyUsage(usage) => server_auth = usage.server_auth,
+                ParsedExtension::SubjectKeyIdentifier(id) => subject_key_id = Some(id.0.to_vec()),
+                ParsedExtension::AuthorityKeyIdentifier(authority) => {
+                    authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
+                }
+                _ => {}
+            }
+        }
+        Ok(Self {
+            server_auth,
+            subject_key_id,
+            authority_key_id,
+            serial: x509
+                .raw_serial()
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect(),
+            subject: name(x509.subject())?,
+            issuer: name(x509.issuer())?,
+            hosts,
+            not_before: time(x509.validity().not_before),
+            not_after: time(x509.validity().not_after),
+            public_key_info: x509.public_key().raw.to_vec(),
+            key: key_algorithm(x509.public_key()),
+            name_constraints,
+            der: der.clone().into_owned(),
+        })
+    }
+
+    /// True where this certificate's issuer is `ca`: by name, and by key where both tell it, as two CAs may well
+    /// have one name.
+    pub fn is_issued_by(&self, ca: &Self) -> bool {
+        let same_key = match (&self.authority_key_id, &ca.subject_key_id) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => true,
+        };
+        self.issuer == ca.subject && same_key
+    }
+
+    /// Refuses a host that this CA's name constraints do not permit.
+    ///
+    /// # Errors
+    /// [`PkiError::OutsideConstraints`].
+    pub fn check_permitted(&self, host: &Host) -> Result<(), PkiError> {
+        if self.permits(host) {
+            return Ok(());
+        }
+        let permitted: Vec<String> = self
+            .name_constraints
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        Err(PkiError::OutsideConstraints {
+            host: host.to_string(),
+            permitted: permitted.join(", "),
+        })
+    }
+
+    /// True where no name constraint forbids the host.
+    pub fn permits(&self, host: &Host) -> bool {
+        self.name_constraints.is_empty() || self.name_constraints.iter().any(|c| c.permits(host))
+    }
+}
+
+fn name(name: &X509Name<'_>) -> Result<String, PkiError> {
+    rfc2253(name.as_raw()).map_err(|e| PkiError::NotACertificate(e.to_string()))
+}
+
+fn key_algorithm(key: &SubjectPublicKeyInfo<'_>) -> Option<KeyAlgorithm> {
+    match key.parsed().ok()? {
+        PublicKey::RSA(rsa) => match rsa.key_size() {
+            2048 => Some(KeyAlgorithm::Rsa2048),
+            3072 => Some(KeyAlgorithm::Rsa3072),
+            4096 => Some(KeyAlgorithm::Rsa4096),
+            _ => None,
+        },
+        // An uncompressed point: one octet, then both coordinates.
+        PublicKey::EC(point) => match point.data().len() {
+            65 => Some(KeyAlgorithm::EcdsaP256),
+            97 => Some(KeyAlgorithm::EcdsaP384),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn host(name: &GeneralName<'_>) -> Option<Host> {
+    match name {
+        GeneralName::DNSName(name) => Some(Host::Dns((*name).to_owned())),
+        GeneralName::IPAddress(octets) => <[u8; 4]>::try_from(*octets)
+            .map(IpAddr::from)
+            .or_else(|_| <[u8; 16]>::try_from(*octets).map(IpAddr::from))
+            .map(Host::Ip)
+            .ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{
+        Authority, AuthorityRequest, Dn, Kind, LeafRequest, Serial, self_signed, sign,
+    };
+    use super::*;
+
+    fn now() -> OffsetDateTime {
+        time::macros::datetime!(2026-11-21 12:00:00.5 UTC)
+    }
+
+    fn root(days: u32, constraints: &[NameConstraint]) -> Authority<rcgen::KeyPair> {
+        let key = KeyAlgorithm::EcdsaP256.generate().unwrap();
+        let subject: Dn = "CN=Test CA G1,O=Example\\, Inc.,C=DE".parse().unwrap();
+        let request = AuthorityRequest {
+            subject: &subject,
+            days,
+            path_len: 0,
+            name_constraints: constraints,
+            serial: Serial::from_random([7; 20]),
+            now: now(),
+        };
+        let der = self_signed(&request, &key).unwrap();
+        Authority::new(Certificate::from_der(&der).unwrap(), key).unwrap()
+    }
+
+    fn leaf(
+        ca: &Authority<rcgen::KeyPair>,
+        kind: Kind,
+        hosts: &[&str],
+    ) -> Result<Certificate, PkiError> {
+        let key = KeyAlgorithm::EcdsaP256.generate().unwrap();
+        let hosts: Vec<Host> = hosts.iter().map(|h| h.parse().unwrap()).collect();
+        let request = LeafRequest {
+            name: &"kafka1".parse().unwrap(),
+            kind,
+            hosts: &hosts,
+            days: 397,
+            serial: Serial::from_random([9; 20]),
+            now: now(),
+        };
+        sign(&request, &key, false, ca)
+    }
+
+    #[test]
+    fn what_is_signed_reads_back() {
+        let ca = root(3650, &[]);
+        assert_eq!(
+            ca.certificate().subject,
+            "CN=Test CA G1,O=Example\\, Inc.,C=DE"
+        );
+        let leaf = leaf(&ca, Kind::Broker, &["kafka1", "10.0.0.1", "::1"]).unwrap();
+        assert_eq!(leaf.subject, "CN=kafka1");
+        assert_eq!(leaf.issuer, ca.certificate().subject);
+        let tagged: Vec<String> = leaf.hosts.iter().map(Host::tagged).collect();
+        assert_eq!(tagged, ["DNS:kafka1", "IP:10.0.0.1", "IP:::1"]);
+        assert_eq!(
+            leaf.not_before,
+            time::macros::datetime!(2026-11-21 11:00 UTC)
+        );
+        assert_eq!(leaf.serial, Serial::from_random([9; 20]).to_string());
+    }
+
+    #[test]
+    fn the_kind_of_key_is_read_from_the_certificate() {
+        for algorithm in KeyAlgorithm::ALL
+            .into_iter()
+            .filter(|a| *a != KeyAlgorithm::Rsa4096)
+        {
+            let key = algorithm.generate().unwrap();
+            let subject = "CN=a".parse().unwrap();
+            let serial = Serial::from_random([1; 20]);
+            let request = AuthorityRequest {
+                subject: &subject,
+                days: 1,
+                path_len: 0,
+                name_constraints: &[],
+                serial,
+                now: now(),
+            };
+            let der = self_signed(&request, &key).unwrap();
+            assert_eq!(Certificate::from_der(&der).unwrap().key, Some(algorithm));
+        }
+    }
+
+    #[test]
+    fn a_leaf_never_outlives_its_ca() {
+        let ca = root(30, &[]);
+        let leaf = leaf(&ca, Kind::Client, &[]).unwrap();
+        assert_eq!(leaf.not_after, ca.certificate().not_after);
+    }
+
+    #[test]
+    fn name_constraints_are_kept() {
+        let ca = root(3650, &["example.com".parse().unwrap()]);
+        assert!(leaf(&ca, Kind::Broker, &["kafka1.example.com", "10.0.0.1"]).is_ok());
+        let refused = leaf(&ca, Kind::Broker, &["kafka1"]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "`kafka1` is outside the CA's name constraints (example.com)"
+        );
+    }
+
+    #[test]
+    fn a_broker_without_hosts_and_an_expired_ca_are_refused() {
+        assert!(matches!(
+            leaf(&root(3650, &[]), Kind::Broker, &[]),
+            Err(PkiError::NoHost(_))
+        ));
+        assert!(matches!(
+            leaf(&root(0, &[]), Kind::Broker, &["a"]),
+            Err(PkiError::AuthorityExpired(_))
+        ));
+    }
+
+    #[test]
+    fn a_foreign_key_is_no_authority() {
+        let ca = root(10, &[]);
+        let other = KeyAlgorithm::EcdsaP256.generate().unwrap();
+        assert!(matches!(
+            Authority::new(ca.certificate().clone(), other),
+            Err(PkiError::KeyMismatch(_))
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), at in 0usize..400, to: u8) {
+            let _ = Certificate::from_der(&CertificateDer::from(bytes));
+            let ca = root(10, &[]);
+            let mut der = ca.certificate().der.to_vec();
+            if let Some(byte) = der.get_mut(at) {
+                *byte = to;
+            }
+            let _ = Certificate::from_der(&CertificateDer::from(der));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What a certificate is valid for: a DNS name or an address, as it stands in the subjectAltName.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
+
+/// A DNS name (as A-labels, lower case) or an IP address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host {
+    /// A dNSName (RFC 5280 §4.2.1.6); the leftmost label may be `*` (RFC 6125 §6.4.3).
+    Dns(String),
+    /// An iPAddress.
+    Ip(IpAddr),
+}
+
+/// Why a text is no host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// Neither a DNS name nor an address.
+    #[error("`{0}` is no host name: {1}")]
+    Invalid(String, &'static str),
+}
+
+impl Host {
+    /// True for a name with `*` as its first label.
+    pub fn is_wildcard(&self) -> bool {
+        matches!(self, Self::Dns(name) if name.starts_with("*."))
+    }
+
+    /// `DNS:kafka1` or `IP:10.0.0.1`, the form of OpenSSL and of kpki's JSON.
+    pub fn tagged(&self) -> String {
+        match self {
+            Self::Dns(name) => format!("DNS:{name}"),
+            Self::Ip(ip) => format!("IP:{ip}"),
+        }
+    }
+
+    /// The host as it stands before `:PORT`: an IPv6 address in brackets.
+    pub fn authority(&self) -> String {
+        match self {
+            Self::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(name) => f.write_str(name),
+            Self::Ip(ip) => ip.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Host {
+    type Err = HostError;
+
+    fn from_str(text: &str) -> Result<Self, HostError> {
+        let invalid = |why| HostError::Invalid(text.to_owned(), why);
+        let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+        if let Some(ip) = bare.map(str::parse::<Ipv6Addr>) {
+            return ip
+                .map(|ip| Self::Ip(ip.into()))
+                .map_err(|_| invalid("an address in brackets must be IPv6"));
+        }
+        if let Ok(ip) = text.parse() {
+            return Ok(Self::Ip(ip));
+        }
+        let (wildcard, rest) = match text.strip_prefix("*.") {
+            Some(rest) => ("*.", rest),
+            None => ("", text),
+        };
+        if rest.is_empty() {
+            return Err(invalid("it is empty"));
+        }
+        if let Some(c) = rest
+            .chars()
+            .find(|c| c.is_ascii() && !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.')))
+        {
+            return Err(invalid(match c {
+                '_' => "DNS host names have no underscore",
+                ' ' => "it contains a space",
+                ':' => "it contains `:`; give the port elsewhere, and an IPv6 address in full",
+                '*' => "`*` may only stand for the whole first label, as in `*.example.com`",
+                _ => "it contains a character that DNS host names do not have",
+            }));
+        }
+        // IDNA: international names go into certificates as A-labels (RFC 5280 §7.2).
+        let ascii = idna::domain_to_ascii_strict(rest).map_err(|_| {
+            invalid(
+                "each label needs 1 to 63 letters, digits or inner hyphens, and all together at most 253 characters",
+            )
+        })?;
+        let labels: Vec<&str> = ascii.split('.').collect();
+        if labels.last().is_some_and(|l| l.is_empty()) {
+            return Err(invalid(
+                "it ends with a dot; certificates name hosts without it",
+            ));
+        }
+        if labels
+            .iter()
+            .any(|l| l.is_empty() || l.len() > 63 || l.starts_with('-') || l.ends_with('-'))
+        {
+            return Err(invalid(
+                "each label needs 1 to 63 letters, digits or inner hyphens",
+            ));
+        }
+        if labels
+            .last()
+            .is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()))
+            && labels.len() > 1
+        {
+            return Err(invalid("it looks like an IPv4 address but is none"));
+        }
+        if !wildcard.is_empty() && labels.len() < 2 {
+            return Err(invalid("a wildcard needs at least two labels after `*.`"));
+        }
+        if ascii.len() + wildcard.len() > 253 {
+            return Err(invalid("it is longer than 253 characters"));
+        }
+        Ok(Self::Dns(format!("{wildcard}{ascii}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn host(text: &str) -> String {
+        text.parse::<Host>().unwrap().tagged()
+    }
+
+    #[test]
+    fn names_and_addresses() {
+        assert_eq!(host("Kafka1.Example.COM"), "DNS:kafka1.example.com");
+        assert_eq!(host("bücher.example"), "DNS:xn--bcher-kva.example");
+        assert_eq!(host("*.example.com"), "DNS:*.example.com");
+        assert_eq!(host("10.0.0.1"), "IP:10.0.0.1");
+        assert_eq!(host("2001:db8::1"), "IP:2001:db8::1");
+        assert_eq!(host("[::1]"), "IP:::1");
+        assert_eq!("::1".parse::<Host>().unwrap().authority(), "[::1]");
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for text in [
+            "",
+            "a_b",
+            "a b",
+            "-a",
+            "a-",
+            "a..b",
+            "a.",
+            ".a",
+            "10.0.0.300",
+            "1.2.3",
+            "*",
+            "*.com",
+            "a.*.b",
+            "a:9093",
+            "[10.0.0.1]",
+            "kafka1\n",
+            "a\0",
+            &"x".repeat(64),
+            &vec!["x".repeat(60); 5].join("."),
+        ] {
+            assert!(text.parse::<Host>().is_err(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_ascii_and_stays_itself(text in "\\PC{0,60}") {
+            if let Ok(host) = text.parse::<Host>() {
+                prop_assert!(host.to_string().is_ascii());
+                prop_assert_eq!(host.to_string().parse::<Host>().unwrap(), host);
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What a plan must not do, and what it should not do unsaid.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::{Inputs, Plan, Remark, default_max_deletes};
+use crate::acl::{
+    Authorizer, CLUSTER_NAME, Operation, PatternType, Permission, RawBinding, Request,
+    ResourceType, Settings,
+};
+
+/// No more remarks of one kind are made; a last one counts the rest.
+const MOST_REMARKS: usize = 20;
+
+/// Holds a plan against the guards: takes back what would lock the operator out, refuses what is too much, warns.
+pub(super) fn check(inputs: &Inputs<'_>, plan: &mut Plan) {
+    operator(inputs, plan);
+    deletions(inputs, plan);
+    denies(plan);
+    if inputs.settings.allow_everyone_if_no_acl_found {
+        openness(inputs, plan);
+    }
+}
+
+fn deletions(inputs: &Inputs<'_>, plan: &mut Plan) {
+    let managed = || {
+        let principals = inputs.observed.iter().map(|b| &*b.principal);
+        principals.filter(|p| inputs.managed.contains(p)).count()
+    };
+    let deletes = plan.deletes.len();
+    let (limit, reason) = match inputs.max_deletes {
+        Some(limit) => (limit, "--max-deletes".to_owned()),
+        None if deletes <= default_max_deletes(0) => return,
+        None => {
+            let managed = managed();
+            let share = format!("a fifth of the {managed} managed ones");
+            (default_max_deletes(managed), share)
+        }
+    };
+    if deletes > limit {
+        plan.refusals.push(Remark::new(
+            "too-many-deletes",
+            format!(
+                "{deletes} bindings would be deleted, more than {limit} ({reason}); if that is meant, say --max-deletes {deletes}"
+            ),
+        ));
+    }
+}
+
+/// The right to change ACLs, which is what it takes to undo a plan.
+fn is_the_right(binding: &RawBinding, operator: &str) -> bool {
+    binding.resource_type == ResourceType::Cluster
+        && matches!(binding.operation, Operation::Alter | Operation::All)
+        && (&*binding.principal == operator || &*binding.principal == "User:*")
+}
+
+/// Keeps the right by which the operator could undo the plan. That it is a super user is not counted on: a policy
+/// may say so before the brokers do.
+fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
+    let Some(operator) = inputs.operator else {
+        return;
+    };
+    let settings = Settings {
+        super_users: HashSet::new(),
+        ..inputs.settings.clone()
+    };
+    let cluster = |b: &&RawBinding| b.resource_type == ResourceType::Cluster;
+    let before: Vec<&RawBinding> = inputs.observed.iter().filter(cluster).collect();
+    let deleted: BTreeSet<&RawBinding> = plan.deletes.iter().filter(cluster).collect();
+    let created: Vec<&RawBinding> = plan.creates.iter().map(|b| b.as_raw()).collect();
+    let created: Vec<&RawBinding> = created.into_iter().filter(cluster).collect();
+    if deleted.is_empty() && created.is_empty() {
+        return;
+    }
+    // Every address that some binding makes different from others.
+    let hosts: BTreeSet<&str> = before
+        .iter()
+        .chain(&created)
+        .filter(|b| &*b.principal == operator || &*b.principal == "User:*")
+        .map(|b| match &*b.host {
+            "*" => Request::ELSEWHERE,
+            host => host.split('/').next().unwrap_or(host),
+        })
+        .chain([Request::ELSEWHERE])
+        .collect();
+    let lost = |after: Vec<&RawBinding>| -> Option<&str> {
+        let may = |bindings: &[&RawBinding], host: &str| {
+            let request = Request {
+                principal: operator.to_owned(),
+                host: host.to_owned(),
+                operation: Operation::Alter,
+                resource_type: ResourceType::Cluster,
+                name: CLUSTER_NAME.to_owned(),
+            };
+            let authorizer = Authorizer::new(bindings.iter().copied(), settings.clone());
+            // An operator or host that nobody can have has nothing to lose.
+            authorizer.decide(&request).is_ok_and(|d| d.allowed)
+        };
+        let mut hosts = hosts.iter().copied();
+        hosts.find(|host| may(&before, host) && !may(&after, host))
+    };
+    let after = |kept: &dyn Fn(&RawBinding) -> bool| -> Vec<&RawBinding> {
+        let remaining = before
+            .iter()
+            .filter(|b| !deleted.contains(**b) || kept(b))
+            .copied();
+        remaining.chain(created.iter().copied()).collect()
+    };
+    if lost(after(&|_| false)).is_none() {
+        return;
+    }
+    let keep = |b: &RawBinding| b.permission == Permission::Allow && is_the_right(b, operator);
+    if lost(after(&keep)).is_some() {
+        plan.refusals.push(Remark::new(
+            "locks-out",
+            format!(
+                "{operator}, who would execute this, could then no longer change ACLs, nor undo it; allow it Alter on the cluster, or remove what denies that"
+            ),
+        ));
+        return;
+    }
+    let kept: Vec<RawBinding> = plan.deletes.extract_if(.., |b| keep(b)).collect();
+    plan.left_alone += kept.len();
+    plan.warnings.extend(kept.iter().map(|binding| {
+        Remark::new(
+            "operator-right-kept",
+            format!("not deleted, because {operator} needs it to undo this: {binding}; write it into the policy to be rid of this"),
+        )
+    }));
+}
+
+fn denies(plan: &mut Plan) {
+    let denies = plan
+        .deletes
+        .iter()
+        .filter(|b| b.permission == Permission::Deny);
+    let remarks = denies.map(|binding| {
+        let message = format!("what this refuses may be allowed once it is deleted: {binding}");
+        Remark::new("deny-removed", message)
+    });
+    let remarks = capped(remarks.collect(), "deny-removed", "of them");
+    plan.warnings.extend(remarks);
+}
+
+/// A resource pattern.
+type Pattern<'a> = (ResourceType, PatternType, &'a str);
+
+fn pattern(binding: &RawBinding) -> Pattern<'_> {
+    (binding.resource_type, binding.pattern_type, &binding.name)
+}
+
+/// Patterns, to be asked which resources none of them reaches.
+struct Patterns<'a> {
+    all: HashSet<Pattern<'a>>,
+    /// The lengths of the prefixes of each type.
+    lengths: HashMap<ResourceType, BTreeSet<usize>>,
+}
+
+impl<'a> Patterns<'a> {
+    fn new(all: HashSet<Pattern<'a>>) -> Self {
+        let mut lengths: HashMap<_, BTreeSet<usize>> = HashMap::new();
+        for (kind, pattern_type, name) in &all {
+            if *pattern_type == PatternType::Prefixed {
+                lengths.entry(*kind).or_default().insert(name.len());
+            }
+        }
+        Self { all, lengths }
+    }
+
+    /// Whether every resource of `pattern` has a binding among these.
+    fn cover(&self, (kind, pattern_type, name): Pattern<'_>) -> bool {
+        let wildcard = (kind, PatternType::Literal, "*");
+        let mut lengths = self.lengths.get(&kind).into_iter().flatten();
+        self.all.contains(&(kind, pattern_type, name))
+            || self.all.contains(&wildcard)
+            || (name != "*"
+                && lengths.any(|len| {
+                    let begin = name.get(..*len);
+                    begin.is_some_and(|b| self.all.contains(&(kind, PatternType::Prefixed, b)))
+                }))
+    }
+}
+
+/// Where a resource without bindings is open to everyone, its first binding closes it and its last one opens it.
+fn openness(inputs: &Inputs<'_>, plan: &mut Plan) {
+    let deleted: HashSet<&RawBinding> = plan.deletes.iter().collect();
+    let before = Patterns::new(inputs.observed.iter().map(pattern).collect());
+    let kept = inputs.observed.iter().filter(|b| !deleted.contains(b));
+    let created = plan.creates.iter().map(|b| b.as_raw());
+    let after = Patterns::new(kept.chain(created).map(pattern).collect());
+
+    let mut closed: BTreeMap<Pattern<'_>, BTreeSet<&str>> = BTreeMap::new();
+    for binding in &plan.creates {
+        let at = pattern(binding);
+        if !before.cover(at) {
+            let who = closed.entry(at).or_default();
+            if binding.permission == Permission::Allow {
+                who.insert(&binding.principal);
+            }
+        }
+    }
+    let closing: Vec<Remark> = closed
+        .into_iter()
+        .filter(|(_, who)| !who.contains("User:*"))
+        .map(|(at, who)| {
+            let who: Vec<&str> = who.into_iter().collect();
+            let who = match who.as_slice() {
+                [] => "everyone".to_owned(),
+                few if few.len() <= 3 => format!("everyone but {}", few.join(", ")),
+                many => format!("everyone but {} principals", many.len()),
+            };
+            let message = format!(
+                "the first binding on {} shuts out {who}, who could use it as long as it had none (allow.everyone.if.no.acl.found)",
+                named(at)
+            );
+            Remark::new("first-acl", message)
+        })
+        .collect();
+    let opened: BTreeSet<Pattern<'_>> = plan
+        .deletes
+        .iter()
+        .map(pattern)
+        .filter(|at| !after.cover(*at))
+        .collect();
+    let opening: Vec<Remark> = opened
+        .into_iter()
+        .map(|at| {
+            let message = format!(
+                "deleting the last binding on {} opens it to everyone (allow.everyone.if.no.acl.found)",
+                named(at)
+            );
+            Remark::new("last-acl", message)
+        })
+        .collect();
+    let closing = capped(closing, "first-acl", "resources get their first binding");
+    let opening = capped(opening, "last-acl", "resources lose their last binding");
+    plan.warnings.extend(closing);
+    plan.warnings.extend(opening);
+}
+
+fn named((kind, pattern_type, name): Pattern<'_>) -> String {
+    match (pattern_type, name) {
+        (PatternType::Literal, "*") => format!("every {kind}"),
+        (PatternType::Literal, name) => format!("{kind} `{name}`"),
+        (PatternType::Prefixed, prefix) => format!("each {kind} that begins with `{prefix}`"),
+    }
+}
+
+fn capped(mut remarks: Vec<Remark>, code: &'static str, what: &str) -> Vec<Remark> {
+    let rest = remarks.len().saturating_sub(MOST_REMARKS);
+    if rest > 0 {
+        remarks.truncate(MOST_REMARKS);
+        let message = format!("and {rest} more {what}");
+        remarks.push(Remark::new(code, message));
+    }
+    remarks
+}

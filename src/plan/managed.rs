@@ -1,0 +1,34 @@
+//! Whose bindings a policy answers for.
+
+use std::collections::BTreeSet;
+
+/// Principals, whole or by prefix. Nothing outside is ever deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Managed {
+    whole: BTreeSet<String>,
+    prefixes: Vec<String>,
+}
+
+impl Managed {
+    /// Nobody.
+    pub fn nobody() -> Managed {
+        Managed::default()
+    }
+
+    /// Adds one principal: `User:alice`.
+    pub fn add(&mut self, principal: impl Into<String>) {
+        self.whole.insert(principal.into());
+    }
+
+    /// Adds all principals that begin with a text: `User:team-`.
+    pub fn add_prefix(&mut self, prefix: impl Into<String>) {
+        self.prefixes.push(prefix.into());
+    }
+
+    /// Whether this principal's bindings are managed. A prefix never means `User:*`, which is everyone.
+    pub fn contains(&self, principal: &str) -> bool {
+        let begins = |prefix: &String| principal.starts_with(prefix.as_str());
+        self.whole.contains(principal)
+            || (principal != "User:*" && self.prefixes.iter().any(begins))
+    }
+}

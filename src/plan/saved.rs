@@ -1,0 +1,122 @@
+//! A plan in a file: reviewed on one day, executed on another, if neither policy nor cluster has moved since.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Managed, Plan, Remark};
+use crate::acl::RawBinding;
+
+/// The version of the file that is written, and the latest that is read.
+pub const PLAN_VERSION: u32 = 1;
+
+/// A plan with what it was made from. Its JSON is also that of `acl plan --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedPlan {
+    /// [`PLAN_VERSION`].
+    pub version: u32,
+    /// The policy's path as it was given.
+    pub policy: String,
+    /// SHA-256 in hex of the policy's text; included files follow it, in the order of their names.
+    pub policy_sha256: String,
+    /// What the cluster held of managed principals: [`observed_digest`].
+    pub observed_sha256: String,
+    /// The Kafka that the bindings were checked for: `4.3`.
+    pub kafka_version: String,
+    /// Whether deletions were asked for.
+    pub prune: bool,
+    /// What is to be created.
+    pub creates: Vec<RawBinding>,
+    /// What is to be deleted.
+    pub deletes: Vec<RawBinding>,
+    /// How many of the policy's bindings the cluster has already.
+    pub unchanged: usize,
+    /// How many bindings the plan leaves alone although the policy does not mean them.
+    pub left_alone: usize,
+    /// What to know before it is executed.
+    pub warnings: Vec<Remark>,
+    /// Why it must not be executed as it stands.
+    pub refusals: Vec<Remark>,
+}
+
+/// A file that is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    /// Something else, or a part of one.
+    #[error("not a plan: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Written by a later kpki.
+    #[error("the plan has version {0}, and this kpki reads version {PLAN_VERSION}")]
+    LaterVersion(u32),
+}
+
+impl SavedPlan {
+    /// The plan's part of the file; what it was made from is the caller's to add.
+    pub fn of(plan: &Plan) -> SavedPlan {
+        SavedPlan {
+            version: PLAN_VERSION,
+            policy: String::new(),
+            policy_sha256: String::new(),
+            observed_sha256: String::new(),
+            kafka_version: String::new(),
+            prune: false,
+            creates: plan.creates.iter().map(|b| b.as_raw().clone()).collect(),
+            deletes: plan.deletes.clone(),
+            unchanged: plan.unchanged,
+            left_alone: plan.left_alone,
+            warnings: plan.warnings.clone(),
+            refusals: plan.refusals.clone(),
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Text that is no plan, or one of a later version.
+    pub fn parse(text: &str) -> Result<SavedPlan, PlanFileError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let Versioned { version } = serde_json::from_str(text)?;
+        if version != PLAN_VERSION {
+            return Err(PlanFileError::LaterVersion(version));
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+}
+
+/// A digest in hex of the managed bindings that a cluster holds, in whatever order it told them.
+/// A plan whose digest is no longer the cluster's was made for another state.
+pub fn observed_digest(observed: &[RawBinding], managed: &Managed) -> String {
+    let mut digests: Vec<[u8; 32]> = observed
+        .iter()
+        .filter(|b| managed.contains(&b.principal))
+        .map(|b| {
+            let mut hash = Sha256::new();
+            let words = [
+                b.resource_type.kafka_name(),
+                b.pattern_type.kafka_name(),
+                &b.name,
+                &b.principal,
+                &b.host,
+                b.operation.kafka_name(),
+                b.permission.kafka_name(),
+            ];
+            for word in words {
+                // A length before each, so that no two bindings make one text.
+                hash.update((word.len() as u64).to_be_bytes());
+                hash.update(word);
+            }
+            hash.finalize().into()
+        })
+        .collect();
+    digests.sort_unstable();
+    digests.dedup();
+    let mut whole = Sha256::new();
+    digests.iter().for_each(|digest| whole.update(digest));
+    whole
+        .finalize()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}

@@ -1,0 +1,118 @@
+//! Who the policy's identities are to a broker, who of them stands above the bindings, and what a broker with
+//! these bindings would decide.
+
+use std::collections::BTreeSet;
+
+use super::{AclTest, PolicyBinding, ValidatedPolicy, principals::Principals};
+use crate::acl::{
+    Authorizer, Decision, KafkaVersion, RawBinding, Request, RequestError, ResourceType, Settings,
+};
+
+/// One request of an entry of `tests`, and what a broker would answer.
+#[derive(Debug, Clone)]
+pub struct TestOutcome<'p> {
+    /// The entry.
+    pub test: &'p AclTest,
+    /// The request.
+    pub request: Request,
+    /// The answer.
+    pub decision: Decision,
+    /// The binding that decided.
+    pub by: Option<&'p PolicyBinding>,
+}
+
+impl TestOutcome<'_> {
+    /// True when the answer is the one that the test asks for.
+    pub fn passed(&self) -> bool {
+        self.decision.allowed == self.test.allowed
+    }
+}
+
+impl ValidatedPolicy {
+    /// The Kafka that the policy is for.
+    pub fn version(&self) -> KafkaVersion {
+        let (major, minor) = self.cluster.kafka_version;
+        KafkaVersion::new(major, minor)
+    }
+
+    /// `super.users`: the brokers (which are the controllers too), the admin, and those that the policy names; by
+    /// certificate as the mapping rules name them, by SCRAM as they are.
+    pub fn super_users(&self) -> Vec<String> {
+        let principals = Principals::new(&self.cluster.principal_mapping_rules);
+        let mut users: Vec<String> = self
+            .brokers
+            .iter()
+            .filter_map(|broker| principals.by_certificate(&broker.name))
+            .collect();
+        let between = &self.cluster.inter_broker_listener;
+        let listeners = &self.cluster.listeners;
+        if listeners
+            .iter()
+            .any(|l| l.name == *between && l.protocol.is_sasl())
+        {
+            users.extend(self.brokers.iter().map(|b| format!("User:{}", b.name)));
+        }
+        for client in &self.clients {
+            if self.cluster.admin.as_ref() == Some(&client.name) {
+                users.extend(principals.all(client));
+            }
+        }
+        users.extend(self.cluster.super_users.iter().cloned());
+        let mut seen = BTreeSet::new();
+        users.retain(|user| seen.insert(user.clone()));
+        users
+    }
+
+    /// What a broker is told about authorization.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            super_users: self.super_users().into_iter().collect(),
+            allow_everyone_if_no_acl_found: self.cluster.allow_everyone_if_no_acl_found,
+            version: self.version(),
+        }
+    }
+
+    /// The policy's bindings, ready for decisions: a [`Decision`] names them by their places in `bindings`.
+    pub fn authorizer(&self) -> Authorizer<'_> {
+        Authorizer::new(self.raw_bindings(), self.settings())
+    }
+
+    /// The policy's bindings as plain data, in their order.
+    pub fn raw_bindings(&self) -> impl Iterator<Item = &RawBinding> {
+        self.bindings.iter().map(|said| said.binding.as_raw())
+    }
+
+    /// Every request of the policy's tests, in their order, with the answer.
+    ///
+    /// # Errors
+    /// A request that no client can make; validation leaves none.
+    pub fn run_tests(&self) -> Result<Vec<TestOutcome<'_>>, RequestError> {
+        let authorizer = self.authorizer();
+        let mut outcomes = Vec::new();
+        for test in &self.tests {
+            for request in requests(test) {
+                let decision = authorizer.decide(&request)?;
+                outcomes.push(TestOutcome {
+                    test,
+                    request,
+                    decision,
+                    by: decision.binding.and_then(|at| self.bindings.get(at)),
+                });
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+fn requests(test: &AclTest) -> impl Iterator<Item = Request> {
+    let resource_type: ResourceType = test.resource_type;
+    test.names.iter().flat_map(move |name| {
+        test.operations.iter().map(move |operation| Request {
+            principal: test.principal.clone(),
+            host: test.host.clone(),
+            operation: *operation,
+            resource_type,
+            name: name.clone(),
+        })
+    })
+}

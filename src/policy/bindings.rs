@@ -1,0 +1,364 @@
+//! What roles and acls mean as ACL bindings. Least privilege: what a broker implies (Describe beside Read) is not
+//! written, and each role has what real clients of Kafka 4.3 were seen to need, and nothing else.
+
+use crate::{
+    acl::{CLUSTER_NAME, Interner, Operation, PatternType, Permission, RawBinding, ResourceType},
+    policy::{AclEntry, NamePattern, RoleKind},
+};
+
+/// An operation on a resource.
+type Right = (ResourceType, NamePattern, Operation);
+
+/// Every resource.
+fn all() -> NamePattern {
+    literal("*")
+}
+
+fn literal(name: &str) -> NamePattern {
+    NamePattern {
+        pattern_type: PatternType::Literal,
+        name: name.to_owned(),
+    }
+}
+
+fn prefix(prefix: String) -> NamePattern {
+    NamePattern {
+        pattern_type: PatternType::Prefixed,
+        name: prefix,
+    }
+}
+
+/// The rights in the making.
+#[derive(Default)]
+struct Rights(Vec<Right>);
+
+impl Rights {
+    fn on(&mut self, kind: ResourceType, name: &NamePattern, operations: &[Operation]) {
+        let each = operations.iter().map(|o| (kind, name.clone(), *o));
+        self.0.extend(each);
+    }
+
+    fn on_each(&mut self, kind: ResourceType, names: &[NamePattern], operations: &[Operation]) {
+        for name in names {
+            self.on(kind, name, operations);
+        }
+    }
+}
+
+/// What a role lets its client do, in the order of `policy.md`'s table.
+fn rights(role: &RoleKind) -> Vec<Right> {
+    use Operation::*;
+    use ResourceType::{Cluster, Group, Topic, TransactionalId};
+    let cluster = literal(CLUSTER_NAME);
+    let mut rights = Rights::default();
+    match role {
+        RoleKind::Produce {
+            topics,
+            transactional_ids,
+            create,
+        } => {
+            rights.on_each(Topic, topics, &[Write]);
+            if *create {
+                rights.on_each(Topic, topics, &[Create]);
+            }
+            rights.on_each(TransactionalId, transactional_ids, &[Write]);
+        }
+        RoleKind::Consume { topics, groups } => {
+            rights.on_each(Topic, topics, &[Read]);
+            rights.on_each(Group, groups, &[Read]);
+        }
+        RoleKind::Streams {
+            application_id,
+            read,
+            write,
+            exactly_once,
+        } => {
+            // Repartition and changelog topics; without Delete the former would grow for ever.
+            let internal = prefix(format!("{application_id}-"));
+            rights.on_each(Topic, read, &[Read]);
+            rights.on_each(Topic, write, &[Write]);
+            rights.on(Topic, &internal, &[Create, Read, Write, Delete]);
+            rights.on(Group, &literal(application_id), &[Read]);
+            if *exactly_once {
+                rights.on(TransactionalId, &internal, &[Write]);
+            }
+        }
+        RoleKind::Connect {
+            group_id,
+            config_topic,
+            offset_topic,
+            status_topic,
+            sinks,
+            sources,
+            exactly_once,
+        } => {
+            for topic in [config_topic, offset_topic, status_topic] {
+                rights.on(Topic, &literal(topic), &[Create, Read, Write]);
+            }
+            rights.on(Group, &literal(group_id), &[Read]);
+            for (name, topics) in sinks {
+                rights.on_each(Topic, topics, &[Read]);
+                rights.on(Group, &literal(&format!("connect-{name}")), &[Read]);
+            }
+            rights.on_each(Topic, sources, &[Write]);
+            if *exactly_once {
+                // The leader's own id, and `<group.id>-<connector>-<task>` (KIP-618).
+                let leader = literal(&format!("connect-cluster-{group_id}"));
+                rights.on(TransactionalId, &leader, &[Write]);
+                rights.on(TransactionalId, &prefix(format!("{group_id}-")), &[Write]);
+            }
+        }
+        RoleKind::MirrorSource { topics, groups } => {
+            rights.on_each(Topic, topics, &[Read, DescribeConfigs]);
+            rights.on_each(Group, groups, &[Describe]);
+            rights.on(Cluster, &cluster, &[Describe]);
+        }
+        RoleKind::MirrorTarget { topics, groups } => {
+            rights.on_each(Topic, topics, &[Write, Create, Alter, AlterConfigs]);
+            rights.on_each(Group, groups, &[Read]);
+        }
+        RoleKind::SchemaRegistry {
+            schemas_topic,
+            group,
+        } => {
+            let topic = literal(schemas_topic);
+            rights.on(Topic, &topic, &[Create, Read, Write, DescribeConfigs]);
+            rights.on(Group, &literal(group), &[Read]);
+        }
+        RoleKind::Monitor => {
+            rights.on(Cluster, &cluster, &[Describe, DescribeConfigs]);
+            rights.on(Topic, &all(), &[Describe, DescribeConfigs]);
+            rights.on(Group, &all(), &[Describe]);
+        }
+        RoleKind::Admin => {
+            // Alter implies Describe, AlterConfigs implies DescribeConfigs, Delete implies Describe.
+            rights.on(Cluster, &cluster, &[Create, Alter, AlterConfigs]);
+            rights.on(Topic, &all(), &[Create, Delete, Alter, AlterConfigs]);
+            rights.on(Group, &all(), &[Delete]);
+        }
+    }
+    rights.0
+}
+
+/// Makes bindings, sharing their texts.
+#[derive(Default)]
+pub(super) struct Expander(Interner);
+
+impl Expander {
+    /// The bindings of a role for one principal.
+    pub(super) fn role(&mut self, principal: &str, role: &RoleKind) -> Vec<RawBinding> {
+        let rights = rights(role);
+        rights
+            .into_iter()
+            .map(|right| self.binding(principal, "*", Permission::Allow, &right))
+            .collect()
+    }
+
+    /// The bindings of an entry of `acls`.
+    pub(super) fn acl(&mut self, entry: &AclEntry) -> Vec<RawBinding> {
+        let mut bindings = Vec::new();
+        for name in &entry.resources {
+            for operation in &entry.operations {
+                let right = (entry.resource_type, name.clone(), *operation);
+                bindings.push(self.binding(
+                    &entry.principal,
+                    &entry.host,
+                    entry.permission,
+                    &right,
+                ));
+            }
+        }
+        bindings
+    }
+
+    fn binding(
+        &mut self,
+        principal: &str,
+        host: &str,
+        permission: Permission,
+        (resource_type, name, operation): &Right,
+    ) -> RawBinding {
+        RawBinding {
+            resource_type: *resource_type,
+            pattern_type: name.pattern_type,
+            name: self.0.share(&name.name),
+            principal: self.0.share(principal),
+            host: self.0.share(host),
+            operation: *operation,
+            permission,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(role: &RoleKind) -> Vec<String> {
+        let bindings = Expander::default().role("User:x", role);
+        for binding in &bindings {
+            assert_eq!(binding.problems(crate::acl::KafkaVersion::ASSUMED), []);
+        }
+        let show = |b: &RawBinding| {
+            let prefixed = match b.pattern_type {
+                PatternType::Literal => "",
+                PatternType::Prefixed => "…",
+            };
+            format!("{} {} {}{prefixed}", b.operation, b.resource_type, b.name)
+        };
+        bindings.iter().map(show).collect()
+    }
+
+    #[test]
+    fn produce_and_consume() {
+        let produce = |create| RoleKind::Produce {
+            topics: vec![literal("t"), prefix("p-".to_owned())],
+            transactional_ids: vec![literal("id")],
+            create,
+        };
+        assert_eq!(
+            shown(&produce(false)),
+            [
+                "Write Topic t",
+                "Write Topic p-…",
+                "Write TransactionalId id"
+            ]
+        );
+        assert_eq!(
+            shown(&produce(true)),
+            [
+                "Write Topic t",
+                "Write Topic p-…",
+                "Create Topic t",
+                "Create Topic p-…",
+                "Write TransactionalId id"
+            ]
+        );
+        let consume = RoleKind::Consume {
+            topics: vec![all()],
+            groups: vec![prefix("g-".to_owned())],
+        };
+        assert_eq!(shown(&consume), ["Read Topic *", "Read Group g-…"]);
+    }
+
+    #[test]
+    fn streams() {
+        let streams = |exactly_once| RoleKind::Streams {
+            application_id: "app".to_owned(),
+            read: vec![literal("in")],
+            write: vec![literal("out")],
+            exactly_once,
+        };
+        let mut expected = vec![
+            "Read Topic in",
+            "Write Topic out",
+            "Create Topic app-…",
+            "Read Topic app-…",
+            "Write Topic app-…",
+            "Delete Topic app-…",
+            "Read Group app",
+        ];
+        assert_eq!(shown(&streams(false)), expected);
+        expected.push("Write TransactionalId app-…");
+        assert_eq!(shown(&streams(true)), expected);
+    }
+
+    #[test]
+    fn connect() {
+        let connect = |exactly_once| RoleKind::Connect {
+            group_id: "c".to_owned(),
+            config_topic: "config".to_owned(),
+            offset_topic: "offset".to_owned(),
+            status_topic: "status".to_owned(),
+            sinks: vec![("s3".to_owned(), vec![literal("orders")])],
+            sources: vec![literal("changes")],
+            exactly_once,
+        };
+        let mut expected = vec![
+            "Create Topic config",
+            "Read Topic config",
+            "Write Topic config",
+            "Create Topic offset",
+            "Read Topic offset",
+            "Write Topic offset",
+            "Create Topic status",
+            "Read Topic status",
+            "Write Topic status",
+            "Read Group c",
+            "Read Topic orders",
+            "Read Group connect-s3",
+            "Write Topic changes",
+        ];
+        assert_eq!(shown(&connect(false)), expected);
+        expected.extend([
+            "Write TransactionalId connect-cluster-c",
+            "Write TransactionalId c-…",
+        ]);
+        assert_eq!(shown(&connect(true)), expected);
+    }
+
+    #[test]
+    fn the_others() {
+        let (topics, groups) = (vec![literal("t")], vec![literal("g")]);
+        let source = RoleKind::MirrorSource {
+            topics: topics.clone(),
+            groups: groups.clone(),
+        };
+        assert_eq!(
+            shown(&source),
+            [
+                "Read Topic t",
+                "DescribeConfigs Topic t",
+                "Describe Group g",
+                "Describe Cluster kafka-cluster"
+            ]
+        );
+        assert_eq!(
+            shown(&RoleKind::MirrorTarget { topics, groups }),
+            [
+                "Write Topic t",
+                "Create Topic t",
+                "Alter Topic t",
+                "AlterConfigs Topic t",
+                "Read Group g"
+            ]
+        );
+        let registry = RoleKind::SchemaRegistry {
+            schemas_topic: "_schemas".to_owned(),
+            group: "schema-registry".to_owned(),
+        };
+        assert_eq!(
+            shown(&registry),
+            [
+                "Create Topic _schemas",
+                "Read Topic _schemas",
+                "Write Topic _schemas",
+                "DescribeConfigs Topic _schemas",
+                "Read Group schema-registry"
+            ]
+        );
+        assert_eq!(
+            shown(&RoleKind::Monitor),
+            [
+                "Describe Cluster kafka-cluster",
+                "DescribeConfigs Cluster kafka-cluster",
+                "Describe Topic *",
+                "DescribeConfigs Topic *",
+                "Describe Group *"
+            ]
+        );
+        assert_eq!(
+            shown(&RoleKind::Admin),
+            [
+                "Create Cluster kafka-cluster",
+                "Alter Cluster kafka-cluster",
+                "AlterConfigs Cluster kafka-cluster",
+                "Create Topic *",
+                "Delete Topic *",
+                "Alter Topic *",
+                "AlterConfigs Topic *",
+                "Delete Group *"
+            ]
+        );
+    }
+}

@@ -1,0 +1,239 @@
+//! Holds a tree against the JSON Schema that editors use, and reports everything that does not fit.
+//!
+//! Own code rather than a validator from a library, as those answer "no branch of anyOf matches" where a reader
+//! wants to hear what was expected. It knows the keywords that schemars writes for `raw`'s types; a test sees to it.
+
+use serde_json::Value as Json;
+
+use super::{
+    report::Report,
+    shape::{Shape, either, found, listed, range, repair, title},
+    suggest::nearest,
+    yaml::{Node, Value},
+    yaml_scalar::Kind,
+};
+
+/// Reports whatever in `root` does not have the shape that `schema` wants.
+pub(super) fn check(report: &mut Report, schema: &Json, root: &Node) {
+    // A file without anything in it says nothing, which every section allows.
+    if matches!(root.value, Value::Scalar(_, Kind::Null)) {
+        return;
+    }
+    let whole = format!("a {}", title(schema).replace('_', " "));
+    Checker { report, schema }.node(schema, root, &whole);
+}
+
+struct Checker<'a> {
+    report: &'a mut Report,
+    schema: &'a Json,
+}
+
+impl<'a> Checker<'a> {
+    /// The shapes that a schema allows, with references and nested choices resolved.
+    fn shapes(&self, schema: &'a Json) -> Vec<Shape<'a>> {
+        let (schema, name) = match schema["$ref"].as_str() {
+            Some(path) => {
+                let name = path.strip_prefix("#/$defs/").unwrap_or(path);
+                (&self.schema["$defs"][name], name)
+            }
+            None => (schema, schema["title"].as_str().unwrap_or_default()),
+        };
+        match schema["anyOf"].as_array() {
+            Some(branches) => branches.iter().flat_map(|b| self.shapes(b)).collect(),
+            None => vec![Shape { schema, name }],
+        }
+    }
+
+    /// A shape in a sentence: by its key where it has one (`cluster`, `produce`), else "a listener", "an acl".
+    fn called(&self, name: &str) -> String {
+        let is_key_of = |schema: &Json| schema["properties"].get(name).is_some();
+        if is_key_of(self.schema) || is_key_of(&self.schema["$defs"]["role"]) {
+            return format!("`{name}`");
+        }
+        let article = if name.starts_with(['a', 'e', 'i', 'o']) {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {}", name.replace('_', " "))
+    }
+
+    /// `what` names the node for the message: "`port`".
+    fn node(&mut self, schema: &'a Json, node: &Node, what: &str) {
+        let shapes = self.shapes(schema);
+        // A test sees to it that no two shapes of one choice accept the same type.
+        let Some(shape) = shapes.iter().find(|s| s.accepts(node)) else {
+            return self.wrong_type(&shapes, node, what);
+        };
+        match &node.value {
+            Value::Map(_) => self.map(*shape, node),
+            Value::List(items) => {
+                if items.is_empty() && shape.schema["minItems"].as_u64().unwrap_or(0) > 0 {
+                    self.report
+                        .error("empty-list", node.span, format!("{what} is an empty list"))
+                        .hint("add an entry");
+                }
+                let entry = if what.starts_with('`') {
+                    format!("an entry of {what}")
+                } else {
+                    what.to_owned()
+                };
+                for item in items {
+                    self.value(&shape.schema["items"], item, &entry, "; or remove the `-`");
+                }
+            }
+            Value::Scalar(text, Kind::Text) => self.word(*shape, &shapes, text, node, what),
+            Value::Scalar(text, Kind::Int(value)) => {
+                let (min, max) = range(shape.schema);
+                if min.is_some_and(|min| *value < min) || max.is_some_and(|max| *value > max) {
+                    let expected = shape.expected();
+                    self.report.error(
+                        "out-of-range",
+                        node.span,
+                        format!("{what} must be {expected}, not {text}"),
+                    );
+                }
+            }
+            Value::Scalar(..) => {}
+        }
+    }
+
+    /// The value of a key or an entry of a list; an empty one is taken only where the schema says so, as for sections.
+    /// `or` is what else to do about it.
+    fn value(&mut self, schema: &'a Json, node: &Node, what: &str, or: &str) {
+        let empty = matches!(node.value, Value::Scalar(_, Kind::Null));
+        let shapes = self.shapes(schema);
+        if !empty || shapes.iter().any(|shape| shape.accepts(node)) {
+            return self.node(schema, node, what);
+        }
+        let expected = either(&shapes);
+        self.report
+            .error("empty-value", node.span, format!("{what} has no value"))
+            .hint(format!("write {expected}{or}"));
+    }
+
+    fn wrong_type(&mut self, shapes: &[Shape<'a>], node: &Node, what: &str) {
+        let expected = either(shapes);
+        let message = format!("{what} must be {expected}, not {}", found(node));
+        self.report
+            .error("wrong-type", node.span, message)
+            .maybe_hint(repair(shapes, node));
+    }
+
+    fn word(
+        &mut self,
+        shape: Shape<'a>,
+        shapes: &[Shape<'a>],
+        text: &str,
+        node: &Node,
+        what: &str,
+    ) {
+        let Some(words) = shape.words() else {
+            return;
+        };
+        if words.contains(&text) {
+            return;
+        }
+        if self.report.is_full() {
+            self.report.error("unknown-word", node.span, "");
+            return;
+        }
+        // A word that is the key of another shape: `- produce` for `- produce: {topic: orders}`.
+        let argued = shapes.iter().any(|s| s.keys().any(|key| key == text));
+        let hint = match nearest(text, words.iter().copied()) {
+            _ if argued => format!("`{text}` needs its arguments: `{text}: {{…}}`"),
+            Some(meant) => format!("did you mean `{meant}`? It is one of {}", listed(&words)),
+            None => format!("it is {}", either(shapes)),
+        };
+        self.report
+            .error(
+                "unknown-word",
+                node.span,
+                format!("{what} cannot be `{text}`"),
+            )
+            .hint(hint);
+    }
+
+    fn map(&mut self, shape: Shape<'a>, node: &Node) {
+        let Value::Map(entries) = &node.value else {
+            return;
+        };
+        let mut known = Vec::new();
+        let mut misspelt = Vec::new();
+        for entry in entries {
+            if let Some(schema) = shape.schema["properties"].get(&entry.key) {
+                known.push(entry);
+                let what = format!("`{}`", entry.key);
+                let or = match shape.required().any(|key| key == entry.key) {
+                    true => "",
+                    false => "; or remove the key",
+                };
+                self.value(schema, &entry.value, &what, or);
+                continue;
+            }
+            if self.report.is_full() {
+                self.report.error("unknown-key", entry.key_span, "");
+                continue;
+            }
+            let meant = nearest(&entry.key, shape.keys());
+            misspelt.extend(meant);
+            let hint = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => self.instead(shape, &entry.key),
+            };
+            let message = format!("unknown key `{}` in {}", entry.key, self.called(shape.name));
+            self.report
+                .error("unknown-key", entry.key_span, message)
+                .hint(hint);
+        }
+        for key in shape.required() {
+            if entries.iter().all(|e| e.key != key) && !misspelt.contains(&key) {
+                let message = format!("{} needs `{key}`", self.called(shape.name));
+                self.report.error("missing-key", node.span, message);
+            }
+        }
+        if shape.schema["maxProperties"] == 1
+            && let [first, second, ..] = known.as_slice()
+        {
+            let name = shape.name;
+            let message = format!(
+                "a {name} has one key, and this has `{}` and `{}`",
+                first.key, second.key
+            );
+            self.report
+                .error("one-key", second.key_span, message)
+                .note(first.key_span, "the first")
+                .hint(format!("begin each {name} with `- `"));
+        }
+        if shape.schema["minProperties"] == 1 && entries.is_empty() {
+            let keys: Vec<&str> = shape.keys().collect();
+            self.report
+                .error("missing-key", node.span, format!("an empty {}", shape.name))
+                .hint(format!("give it one of {}", keys.join(", ")));
+        }
+    }
+
+    /// What to do about a key that is not even like a known one.
+    fn instead(&self, shape: Shape<'a>, key: &str) -> String {
+        let known = shape.keys().collect::<Vec<_>>();
+        let is_root = shape.name == title(self.schema);
+        if is_root && super::schema::POLICY["properties"].get(key).is_some() {
+            return format!("`{key}` stands in the policy itself, not in a file that it includes");
+        }
+        if known.is_empty() {
+            return "remove it".to_owned();
+        }
+        let known = format!("known here: {}", known.join(", "));
+        let all = self.schema["$defs"].as_object();
+        let homes: Vec<&str> = all
+            .into_iter()
+            .flatten()
+            .filter(|(_, schema)| schema["properties"].get(key).is_some())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        match homes.as_slice() {
+            [home] => format!("`{key}` is a key of {}; {known}", self.called(home)),
+            _ => known,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What is allowed to be written and is hardly meant: in a policy, or in the ACLs that a cluster holds.
+//!
+//! A lint is a file here and a line in [`LINTS`]. Its codes do not change.
+
+mod beaten;
+mod cover;
+mod custom_type;
+mod duplicate;
+mod everyone;
+mod everything;
+mod no_admin;
+mod outside_manage;
+mod shadowed;
+mod stored;
+mod super_user;
+mod swallowed;
+mod unknown_principal;
+
+use serde::Serialize;
+
+use super::{Severity, Source, ValidatedPolicy, bindings::Expander, principals::Principals};
+use crate::acl::{Binding, RawBinding, Settings};
+use cover::Cover;
+
+/// Every lint.
+const LINTS: &[fn(&Subject<'_>, &mut Vec<Finding>)] = &[
+    stored::lint,
+    duplicate::lint,
+    shadowed::lint,
+    beaten::lint,
+    everything::lint,
+    everyone::lint,
+    super_user::lint,
+    custom_type::lint,
+    swallowed::lint,
+    unknown_principal::lint,
+    outside_manage::lint,
+    no_admin::lint,
+];
+
+/// Something that is hardly meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Its stable name, for scripts.
+    pub code: &'static str,
+    /// An error keeps the ACLs from doing what they say; a warning may be meant.
+    #[serde(serialize_with = "severity")]
+    pub severity: Severity,
+    /// What is wrong, with which thing.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+    /// Where it is said.
+    #[serde(serialize_with = "source")]
+    pub source: Source,
+}
+
+fn severity<S: serde::Serializer>(severity: &Severity, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(severity.name())
+}
+
+fn source<S: serde::Serializer>(source: &Source, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(source)
+}
+
+/// What says a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A role of a client.
+    Role,
+    /// An entry of `acls`.
+    Acl,
+    /// A line of an export.
+    Export,
+}
+
+/// A binding, where it is said, and by what.
+#[derive(Debug, Clone)]
+struct Statement {
+    binding: RawBinding,
+    source: Source,
+    origin: Origin,
+    /// The prefix that its file keeps to.
+    scope: Option<String>,
+}
+
+/// What is looked at.
+struct Subject<'a> {
+    statements: &'a [Statement],
+    cover: Cover<'a>,
+    settings: &'a Settings,
+    /// Absent for an export.
+    policy: Option<&'a ValidatedPolicy>,
+}
+
+/// Looks at a policy, for brokers with these settings: [`ValidatedPolicy::settings`], unless more is known.
+pub fn policy(policy: &ValidatedPolicy, settings: &Settings) -> Vec<Finding> {
+    // Not the policy's own bindings, which are each said once: who says one again is what a lint wants to know.
+    let principals = Principals::new(&policy.cluster.principal_mapping_rules);
+    let mut expander = Expander::default();
+    let mut statements = Vec::new();
+    for client in &policy.clients {
+        for role in &client.roles {
+            for principal in principals.all(client) {
+                let bindings = expander.role(&principal, &role.kind).into_iter();
+                statements.extend(bindings.map(|binding| Statement {
+                    binding,
+                    source: role.source.clone(),
+                    origin: Origin::Role,
+                    scope: client.scope.clone(),
+                }));
+            }
+        }
+    }
+    for entry in &policy.acls {
+        let bindings = expander.acl(entry).into_iter();
+        statements.extend(bindings.map(|binding| Statement {
+            binding: binding.normalised(),
+            source: entry.source.clone(),
+            origin: Origin::Acl,
+            scope: entry.scope.clone(),
+        }));
+    }
+    run(&statements, settings, Some(policy))
+}
+
+/// Looks at bindings of a cluster, each with the place where it stands.
+pub fn export(bindings: Vec<(RawBinding, Source)>, settings: &Settings) -> Vec<Finding> {
+    let statements: Vec<Statement> = bindings
+        .into_iter()
+        .map(|(binding, source)| Statement {
+            binding,
+            source,
+            origin: Origin::Export,
+            scope: None,
+        })
+        .collect();
+    run(&statements, settings, None)
+}
+
+fn run(
+    statements: &[Statement],
+    settings: &Settings,
+    policy: Option<&ValidatedPolicy>,
+) -> Vec<Finding> {
+    let subject = Subject {
+        statements,
+        cover: Cover::new(statements),
+        settings,
+        policy,
+    };
+    let mut findings = Vec::new();
+    for lint in LINTS {
+        lint(&subject, &mut findings);
+    }
+    findings.sort_by(|a, b| (&a.source, a.code).cmp(&(&b.source, b.code)));
+    findings
+}
+
+impl Subject<'_> {
+    /// Whether a binding can match at all; one that cannot has its finding for that, and needs no other.
+    fn means_something(&self, binding: &RawBinding) -> bool {
+        Binding::new(binding.clone(), self.settings.version).is_ok()
+    }
+}

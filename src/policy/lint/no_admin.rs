@@ -1,0 +1,47 @@
+//! `no-admin`: a cluster whose ACLs nobody but its brokers could change.
+
+use std::collections::BTreeSet;
+
+use super::{Finding, Severity, Subject};
+use crate::{
+    acl::{Authorizer, CLUSTER_NAME, Operation, Request, ResourceType},
+    policy::principals::Principals,
+};
+
+pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(policy) = subject.policy else { return };
+    let named = policy.cluster.admin.is_some() || !policy.cluster.super_users.is_empty();
+    if named || policy.brokers.is_empty() {
+        return;
+    }
+    let principals = Principals::new(&policy.cluster.principal_mapping_rules);
+    let mut candidates: BTreeSet<String> = policy
+        .clients
+        .iter()
+        .flat_map(|c| principals.all(c))
+        .collect();
+    candidates.extend(policy.acls.iter().map(|a| a.principal.clone()));
+    // One more whom nothing names.
+    candidates.insert("User:".to_owned());
+    let bindings = subject.statements.iter().map(|s| &s.binding);
+    let authorizer = Authorizer::new(bindings, subject.settings.clone());
+    let may = |principal: &String| {
+        let request = Request {
+            principal: principal.clone(),
+            host: Request::ELSEWHERE.to_owned(),
+            operation: Operation::Alter,
+            resource_type: ResourceType::Cluster,
+            name: CLUSTER_NAME.to_owned(),
+        };
+        authorizer.decide(&request).is_ok_and(|d| d.allowed)
+    };
+    if !candidates.iter().any(may) {
+        findings.push(Finding {
+            code: "no-admin",
+            severity: Severity::Warning,
+            message: "nobody but the brokers could change ACLs, users or topics: the policy has no admin and no super user".to_owned(),
+            hint: "name a client under cluster.admin".to_owned(),
+            source: policy.places.file.clone(),
+        });
+    }
+}

@@ -1,0 +1,31 @@
+//! `outside-manage`: what the policy grants and `--prune` would never take back.
+
+use std::collections::HashSet;
+
+use super::{Finding, Severity, Subject};
+use crate::policy::PrincipalPattern;
+
+pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(managed) = subject.policy.and_then(|p| p.manage.as_ref()) else {
+        return;
+    };
+    let mut reported = HashSet::new();
+    for statement in subject.statements {
+        let principal = &*statement.binding.principal;
+        let is_managed = managed.iter().any(|pattern| match pattern {
+            PrincipalPattern::Exact(whole) => principal == whole,
+            PrincipalPattern::Prefix(prefix) => {
+                principal != "User:*" && principal.starts_with(prefix.as_str())
+            }
+        });
+        if !is_managed && reported.insert(principal) {
+            findings.push(Finding {
+                code: "outside-manage",
+                severity: Severity::Warning,
+                message: format!("{principal} is not under `manage`: once removed from the policy, its ACLs stay in the cluster"),
+                hint: format!("add \"{principal}\" to manage.principals"),
+                source: statement.source.clone(),
+            });
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `shadowed`: a binding that changes nothing, because another one with the same answer reaches further.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Finding, Origin, Severity, Statement, Subject};
+use crate::acl::{Operation, Permission, RawBinding};
+
+/// What is shadowed of one role or entry.
+#[derive(Default)]
+struct Group<'a> {
+    bindings: usize,
+    /// Each with the one that shadows it.
+    shadowed: Vec<(&'a Statement, &'a Statement)>,
+}
+
+pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
+    for statement in subject.statements {
+        let group = groups.entry(&statement.source).or_default();
+        group.bindings += 1;
+        if !subject.means_something(&statement.binding) {
+            continue;
+        }
+        let covering = subject.cover.covering(&statement.binding);
+        let others = covering.into_iter().map(|at| &subject.statements[at]);
+        let mut wider = others.filter(|other| shadows(other, statement));
+        if let Some(by) = wider.next() {
+            group.shadowed.push((statement, by));
+        }
+    }
+    for (source, group) in groups {
+        let Some((statement, by)) = group.shadowed.first() else {
+            continue;
+        };
+        // A role is removed as a whole or not at all.
+        if statement.origin == Origin::Role && group.shadowed.len() < group.bindings {
+            continue;
+        }
+        let distinct: HashSet<&RawBinding> =
+            group.shadowed.iter().map(|(s, _)| &s.binding).collect();
+        let more = match distinct.len() {
+            1 => String::new(),
+            n => format!(" (and {} more like it)", n - 1),
+        };
+        findings.push(Finding {
+            code: "shadowed",
+            severity: Severity::Warning,
+            message: format!(
+                "changes nothing: {}{more}, because of {} ({})",
+                statement.binding, by.binding, by.source
+            ),
+            hint: "remove it, or narrow the other one if this is all that was meant".to_owned(),
+            source: source.clone(),
+        });
+    }
+}
+
+/// Whether `other`, which reaches all that `one` does, gives the same answer to all that `one` does.
+fn shadows(other: &Statement, one: &Statement) -> bool {
+    let (wide, narrow) = (&other.binding, &one.binding);
+    if wide == narrow || wide.permission != narrow.permission {
+        return false;
+    }
+    if wide.operation == Operation::All || wide.operation == narrow.operation {
+        return other.source != one.source || wide.operation == Operation::All;
+    }
+    // Describe beside Read, on the same resource for the same client, is how Kafka's own tools write it.
+    let beside = wide.principal == narrow.principal
+        && wide.name == narrow.name
+        && wide.pattern_type == narrow.pattern_type
+        && wide.host == narrow.host;
+    !beside
+        && other.source != one.source
+        && wide.permission == Permission::Allow
+        && narrow.operation.implied_by().contains(&wide.operation)
+}

@@ -1,0 +1,69 @@
+//! `unknown-principal`: an entry of `acls`, or a test, for somebody whom the policy does not know.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{Finding, Severity, Subject};
+use crate::{
+    pki::principal::ANONYMOUS,
+    policy::{PrincipalPattern, Source, ValidatedPolicy, principals::Principals, suggest::nearest},
+};
+
+pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(policy) = subject.policy else { return };
+    // Without any, they are declared elsewhere.
+    if policy.clients.is_empty() && policy.users.is_empty() {
+        return;
+    }
+    let known = known(policy, subject);
+    let managed = policy.manage.as_deref().unwrap_or_default();
+    let is_managed = |principal: &str| {
+        managed.iter().any(|pattern| match pattern {
+            PrincipalPattern::Exact(whole) => principal == whole,
+            PrincipalPattern::Prefix(prefix) => principal.starts_with(prefix.as_str()),
+        })
+    };
+    let acls = policy
+        .acls
+        .iter()
+        .map(|a| (&a.principal, &a.source, "ACL is for"));
+    let tests = policy
+        .tests
+        .iter()
+        .map(|t| (&t.principal, &t.source, "test asks as"));
+    let mut reported: HashSet<(&String, &Source)> = HashSet::new();
+    for (principal, source, what) in acls.chain(tests) {
+        let fine = principal == "User:*"
+            || principal == ANONYMOUS
+            || !principal.starts_with("User:")
+            || known.contains(principal)
+            || is_managed(principal);
+        if fine || !reported.insert((principal, source)) {
+            continue;
+        }
+        let hint = match nearest(principal, known.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!(
+                "correct it, or, if it is known to the cluster alone, list \"{principal}\" under manage.principals"
+            ),
+        };
+        findings.push(Finding {
+            code: "unknown-principal",
+            severity: Severity::Warning,
+            message: format!(
+                "the {what} {principal}, which no client, user or broker of the policy is"
+            ),
+            hint,
+            source: source.clone(),
+        });
+    }
+}
+
+fn known(policy: &ValidatedPolicy, subject: &Subject<'_>) -> BTreeSet<String> {
+    let principals = Principals::new(&policy.cluster.principal_mapping_rules);
+    let clients = policy.clients.iter().flat_map(|c| principals.all(c));
+    let users = policy.users.iter().map(|u| format!("User:{}", u.name));
+    clients
+        .chain(users)
+        .chain(subject.settings.super_users.iter().cloned())
+        .collect()
+}

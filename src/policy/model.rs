@@ -1,0 +1,398 @@
+//! What a policy means once every check has passed. Only `policy` itself can build these values.
+
+use crate::{
+    acl::{Binding, Operation, PatternType, Permission, ResourceType},
+    pki::{Dn, Host, IdentityName, KeyAlgorithm},
+};
+
+/// Where in the policy's text something was said, for provenance and diagnostics.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source {
+    /// The file, as it was named on the command line or by `include`.
+    pub file: std::sync::Arc<str>,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// A policy that has passed every check.
+#[derive(Debug, Clone)]
+pub struct ValidatedPolicy {
+    /// The `cluster` section, with every default filled in.
+    pub cluster: Cluster,
+    /// The `ca` section, with every default filled in.
+    pub ca: CaSettings,
+    /// The brokers, in the policy's order.
+    pub brokers: Vec<Broker>,
+    /// The clients, in the policy's order, those of included files behind.
+    pub clients: Vec<Client>,
+    /// SCRAM users that are no clients of kpki's: credentials without certificates or configuration.
+    pub users: Vec<ScramUser>,
+    /// The `acls` section.
+    pub acls: Vec<AclEntry>,
+    /// What `--prune` may delete: `None` for the default.
+    pub manage: Option<Vec<PrincipalPattern>>,
+    /// The `tests` section.
+    pub tests: Vec<AclTest>,
+    /// What roles and acls mean, each binding once, with the first place that says it.
+    pub bindings: Vec<PolicyBinding>,
+    /// Where the cluster's settings were said.
+    pub places: Places,
+}
+
+/// Where a policy says what belongs to the cluster and to no entry of a list.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The policy file's beginning, for what it leaves out.
+    pub file: Source,
+    /// `admin`.
+    pub admin: Option<Source>,
+    /// Each of `super_users`.
+    pub super_users: Vec<Source>,
+    /// `allow_everyone_if_no_acl_found`.
+    pub allow_everyone: Option<Source>,
+    /// The first of `principal_mapping_rules`.
+    pub mapping_rules: Option<Source>,
+}
+
+/// A binding that the policy means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyBinding {
+    /// The binding.
+    pub binding: Binding,
+    /// The role or the entry of `acls` that it comes from.
+    pub source: Source,
+}
+
+/// The values of `layout`, the default first.
+pub const LAYOUTS: &[&str] = &["default", "script-sh"];
+
+/// `principal_mapping_rules` of a policy that says none: a TLS client and a SCRAM user of one name are one principal.
+pub const DEFAULT_MAPPING_RULES: [&str; 2] = ["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"];
+
+/// How the cluster keeps its metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A KRaft quorum of the brokers themselves.
+    Kraft,
+    /// ZooKeeper, up to Kafka 3.9.
+    Zookeeper,
+}
+
+/// The cluster's settings.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// A name for people.
+    pub name: String,
+    /// Where kpki itself connects; empty: the brokers' first TLS listener.
+    pub bootstrap_servers: Vec<String>,
+    /// The client that kpki connects as.
+    pub admin: Option<IdentityName>,
+    /// KRaft or ZooKeeper.
+    pub mode: Mode,
+    /// `host:port` of ZooKeeper's nodes, in ZooKeeper mode.
+    pub zookeeper_connect: Vec<String>,
+    /// Major and minor version of Kafka.
+    pub kafka_version: (u16, u16),
+    /// Where an identity's directory is mounted; `None`: where it was written.
+    pub install_dir: Option<String>,
+    /// `log.dirs` of the brokers; `None`: /var/lib/kafka/data where `install_dir` is set, else beside the output.
+    pub log_dir: Option<String>,
+    /// The address that brokers listen on; `None`: every interface.
+    pub bind_address: Option<String>,
+    /// Whole principals (`User:x`) beside the brokers and the admin.
+    pub super_users: Vec<String>,
+    /// `allow.everyone.if.no.acl.found`.
+    pub allow_everyone_if_no_acl_found: bool,
+    /// `ssl.principal.mapping.rules`, one rule each.
+    pub principal_mapping_rules: Vec<String>,
+    /// The listeners for clients and brokers; the KRaft controller listener is not among them.
+    pub listeners: Vec<Listener>,
+    /// The name of the listener that brokers use among themselves.
+    pub inter_broker_listener: String,
+    /// The port of the KRaft controller listener, named `CONTROLLER`.
+    pub controller_port: u16,
+    /// Names and password files for the image or recipe that reads them.
+    pub layout: String,
+    /// `UID:GID` that the files shall belong to.
+    pub owner: Option<(u32, u32)>,
+}
+
+/// `security.protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Kafka's SecurityProtocol")]
+pub enum SecurityProtocol {
+    Plaintext,
+    Ssl,
+    SaslPlaintext,
+    SaslSsl,
+}
+
+impl SecurityProtocol {
+    /// Kafka's name: `SASL_SSL`.
+    pub fn kafka_name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "PLAINTEXT",
+            Self::Ssl => "SSL",
+            Self::SaslPlaintext => "SASL_PLAINTEXT",
+            Self::SaslSsl => "SASL_SSL",
+        }
+    }
+
+    /// True for SSL and SASL_SSL.
+    pub fn is_tls(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
+    }
+
+    /// True for SASL_PLAINTEXT and SASL_SSL.
+    pub fn is_sasl(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslSsl)
+    }
+}
+
+/// `ssl.client.auth` of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Kafka's SslClientAuth")]
+pub enum ClientAuth {
+    None,
+    Requested,
+    Required,
+}
+
+/// A listener of every broker.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Letters and digits and `_`, upper case.
+    pub name: String,
+    /// The port, before a broker's `port_offset`.
+    pub port: u16,
+    /// Its protocol.
+    pub protocol: SecurityProtocol,
+    /// Whether clients show a certificate; `None` on listeners without TLS.
+    pub client_auth: ClientAuth,
+    /// SASL mechanisms; empty on listeners without SASL.
+    pub mechanisms: Vec<crate::scram::Mechanism>,
+}
+
+/// The `ca` section.
+#[derive(Debug, Clone)]
+pub struct CaSettings {
+    /// The subject, without its generation.
+    pub subject: Dn,
+    /// The CA's key.
+    pub key: KeyAlgorithm,
+    /// Days that the CA's certificate is valid.
+    pub valid_days: u32,
+    /// Days that a leaf certificate is valid.
+    pub leaf_valid_days: u32,
+    /// A leaf is due for renewal this many days before its end.
+    pub renew_before_days: u32,
+}
+
+/// A broker.
+#[derive(Debug, Clone)]
+pub struct Broker {
+    /// Its name.
+    pub name: IdentityName,
+    /// `node.id` or `broker.id`.
+    pub id: u32,
+    /// The SANs, never empty; the first is the advertised host.
+    pub hosts: Vec<Host>,
+    /// Added to every port, so that several brokers fit one machine.
+    pub port_offset: u16,
+    /// The leaf's key.
+    pub key: KeyAlgorithm,
+    /// Where it was said.
+    pub source: Source,
+}
+
+/// A way for a client to prove who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// A client certificate.
+    Tls,
+    /// A SCRAM password.
+    Scram(crate::scram::Mechanism),
+    /// Nothing: an encrypted connection as `User:ANONYMOUS`.
+    None,
+}
+
+impl std::fmt::Display for Auth {
+    /// The word of the policy: `tls`, `scram-sha-512`, `none`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tls => f.write_str("tls"),
+            Self::Scram(mechanism) => f.write_str(&mechanism.name().to_ascii_lowercase()),
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
+/// A file that tells a client how to connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClientFormat {
+    /// `client.properties`.
+    Java,
+    /// `librdkafka.conf`.
+    Librdkafka,
+    /// `spring.yaml`.
+    Spring,
+    /// `quarkus.properties`.
+    Quarkus,
+}
+
+/// A client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its name.
+    pub name: IdentityName,
+    /// Its SANs: what `hosts` says, else the name where that is a host name.
+    pub hosts: Vec<Host>,
+    /// How it authenticates; the first is what `client.properties` uses. Never empty.
+    pub auth: Vec<Auth>,
+    /// Which configuration files it gets.
+    pub formats: Vec<ClientFormat>,
+    /// The leaf's key.
+    pub key: KeyAlgorithm,
+    /// PBKDF2 iterations of its SCRAM credentials.
+    pub iterations: u32,
+    /// What it may do.
+    pub roles: Vec<Role>,
+    /// The prefix outside which its file may grant nothing.
+    pub scope: Option<String>,
+    /// Where it was said.
+    pub source: Source,
+}
+
+/// A SCRAM user beside the clients.
+#[derive(Debug, Clone)]
+pub struct ScramUser {
+    /// Its name.
+    pub name: IdentityName,
+    /// Its mechanisms, never empty.
+    pub mechanisms: Vec<crate::scram::Mechanism>,
+    /// PBKDF2 iterations.
+    pub iterations: u32,
+    /// Where it was said.
+    pub source: Source,
+}
+
+/// A resource name with its pattern type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamePattern {
+    /// LITERAL or PREFIXED.
+    pub pattern_type: PatternType,
+    /// The name, the prefix, or `*`.
+    pub name: String,
+}
+
+/// One role of a client, as policy.md lists them.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// What it is.
+    pub kind: RoleKind,
+    /// Where it was said.
+    pub source: Source,
+}
+
+/// The roles of policy.md.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the arguments are those of policy.md's table")]
+pub enum RoleKind {
+    Produce {
+        topics: Vec<NamePattern>,
+        transactional_ids: Vec<NamePattern>,
+        create: bool,
+    },
+    Consume {
+        topics: Vec<NamePattern>,
+        groups: Vec<NamePattern>,
+    },
+    Streams {
+        application_id: String,
+        read: Vec<NamePattern>,
+        write: Vec<NamePattern>,
+        exactly_once: bool,
+    },
+    Connect {
+        group_id: String,
+        config_topic: String,
+        offset_topic: String,
+        status_topic: String,
+        /// (connector, its topics)
+        sinks: Vec<(String, Vec<NamePattern>)>,
+        /// topics of the sources
+        sources: Vec<NamePattern>,
+        exactly_once: bool,
+    },
+    MirrorSource {
+        topics: Vec<NamePattern>,
+        groups: Vec<NamePattern>,
+    },
+    MirrorTarget {
+        topics: Vec<NamePattern>,
+        groups: Vec<NamePattern>,
+    },
+    SchemaRegistry {
+        schemas_topic: String,
+        group: String,
+    },
+    Monitor,
+    Admin,
+}
+
+/// One entry of `acls`: every operation on every resource.
+#[derive(Debug, Clone)]
+pub struct AclEntry {
+    /// Whole principal, `User:x`.
+    pub principal: String,
+    /// An address or `*`.
+    pub host: String,
+    /// ALLOW or DENY.
+    pub permission: Permission,
+    /// The operations.
+    pub operations: Vec<Operation>,
+    /// The resource type.
+    pub resource_type: ResourceType,
+    /// The resources.
+    pub resources: Vec<NamePattern>,
+    /// The prefix outside which its file may grant nothing.
+    pub scope: Option<String>,
+    /// Where it was said.
+    pub source: Source,
+}
+
+/// A principal, or all that begin with a prefix.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PrincipalPattern {
+    /// `User:x`
+    Exact(String),
+    /// `{prefix: "User:team-"}`
+    Prefix(String),
+}
+
+/// One entry of `tests`.
+#[derive(Debug, Clone)]
+pub struct AclTest {
+    /// Whole principal.
+    pub principal: String,
+    /// The client's address.
+    pub host: String,
+    /// True for `can`, false for `cannot`.
+    pub allowed: bool,
+    /// The operations that are asked for.
+    pub operations: Vec<Operation>,
+    /// The resource type.
+    pub resource_type: ResourceType,
+    /// The literal resource names.
+    pub names: Vec<String>,
+    /// Where it was said.
+    pub source: Source,
+}

@@ -1,0 +1,73 @@
+//! Who Kafka takes the policy's brokers and clients to be.
+
+use super::{Auth, Broker, Client, PrincipalPattern, ValidatedPolicy};
+use crate::pki::{IdentityName, principal::MappingRules};
+
+/// The cluster's mapping rules, applied to names of identities.
+pub(super) struct Principals(MappingRules);
+
+impl Principals {
+    /// Of a policy's rules. Those that cannot be read were reported; then names are taken as they are.
+    pub(super) fn new(rules: &[String]) -> Self {
+        Self(MappingRules::parse(rules).unwrap_or_default())
+    }
+
+    /// The principal of a certificate of this name; `None` where no rule takes it, and a broker refuses it.
+    pub(super) fn by_certificate(&self, name: &IdentityName) -> Option<String> {
+        // A leaf's subject is its CN alone, and no character of a name is escaped in one.
+        let mapped = self.0.apply(&format!("CN={name}")).ok()?;
+        Some(mapped.principal())
+    }
+
+    /// The principal of a client that authenticates in this way.
+    pub(super) fn of(&self, name: &IdentityName, auth: Auth) -> Option<String> {
+        match auth {
+            Auth::Tls => self.by_certificate(name),
+            Auth::Scram(_) => Some(format!("User:{name}")),
+            Auth::None => None,
+        }
+    }
+
+    /// Every principal that a client can be, each once.
+    pub(super) fn all(&self, client: &Client) -> Vec<String> {
+        let mut all = Vec::new();
+        for auth in &client.auth {
+            let principal = self.of(&client.name, *auth);
+            all.extend(principal.filter(|p| !all.contains(p)));
+        }
+        all
+    }
+}
+
+impl ValidatedPolicy {
+    fn mapping(&self) -> Principals {
+        Principals::new(&self.cluster.principal_mapping_rules)
+    }
+
+    /// The whole principals that a client can be, by certificate as the mapping rules name it, by SCRAM as it is named.
+    /// Mostly one; none where it does not authenticate.
+    pub fn principals(&self, client: &Client) -> Vec<String> {
+        self.mapping().all(client)
+    }
+
+    /// The whole principal of a broker by its certificate.
+    pub fn broker_principal(&self, broker: &Broker) -> Option<String> {
+        self.mapping().by_certificate(&broker.name)
+    }
+
+    /// The principals whose ACLs `--prune` may delete: those under `manage`, else the clients and the principals under
+    /// `acls`.
+    pub fn managed(&self) -> Vec<PrincipalPattern> {
+        if let Some(managed) = &self.manage {
+            return managed.clone();
+        }
+        let mapping = self.mapping();
+        let clients = self.clients.iter().flat_map(|client| mapping.all(client));
+        let acls = self.acls.iter().map(|acl| acl.principal.clone());
+        let mut managed: Vec<PrincipalPattern> =
+            clients.chain(acls).map(PrincipalPattern::Exact).collect();
+        managed.sort();
+        managed.dedup();
+        managed
+    }
+}

@@ -1,0 +1,319 @@
+//! The shape of a policy file. The doc comments are what editors show, by way of the JSON Schema; the limits
+//! here are checked against that schema, so that editors and kpki agree.
+//!
+//! `rename` gives each type the name that diagnostics use: "a listener has no key `prot`".
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub(super) use super::raw_access::{
+    RawAcl, RawConnect, RawManage, RawMirror, RawOperation, RawPattern, RawRole, RawSchemaRegistry,
+    RawStreams, RawTest,
+};
+use super::spanned::{OneOrMany, Spanned};
+
+/// What a Kafka cluster's security is: certificates, SCRAM users and ACLs. Read by kpki.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "policy")]
+pub(super) struct RawPolicy {
+    /// The cluster as a whole.
+    pub cluster: Option<RawCluster>,
+    /// The private CA that signs every certificate.
+    pub ca: Option<RawCa>,
+    /// The brokers; each gets a key, a certificate, stores and a server.properties.
+    pub brokers: Option<Vec<Spanned<RawBroker>>>,
+    /// The clients; each gets what it needs to connect, and the rights that its roles say.
+    pub clients: Option<Vec<Spanned<RawClient>>>,
+    /// SCRAM users that are no clients of kpki's: credentials alone.
+    pub users: Option<Vec<Spanned<RawUser>>>,
+    /// Rights that the roles do not say, in Kafka's own words.
+    pub acls: Option<Vec<Spanned<RawAcl>>>,
+    /// Further files with clients, acls and tests, as paths or patterns (`teams/*.yaml`).
+    pub include: Option<Vec<Spanned<String>>>,
+    /// What `--prune` may delete.
+    pub manage: Option<RawManage>,
+    /// Requests that must be allowed or denied; run by `acl test`.
+    pub tests: Option<Vec<Spanned<RawTest>>>,
+}
+
+/// A file that a policy includes: the clients, acls and tests of one team.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "included_file")]
+pub(super) struct RawIncluded {
+    /// The file grants and denies nothing outside of this prefix.
+    pub scope: Option<RawScope>,
+    /// Clients, beside those of the policy.
+    pub clients: Option<Vec<Spanned<RawClient>>>,
+    /// Rights that the roles do not say, in Kafka's own words.
+    pub acls: Option<Vec<Spanned<RawAcl>>>,
+    /// Requests that must be allowed or denied.
+    pub tests: Option<Vec<Spanned<RawTest>>>,
+}
+
+/// The limits of an included file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "scope")]
+pub(super) struct RawScope {
+    /// What the name of every topic, group and transactional id in the file begins with.
+    pub prefix: Spanned<String>,
+}
+
+/// The cluster as a whole.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "cluster")]
+pub(super) struct RawCluster {
+    /// A name for people. Default: kafka.
+    pub name: Option<Spanned<String>>,
+    /// `host:port` of brokers that kpki connects to. Default: the brokers' first TLS listener.
+    pub bootstrap_servers: Option<Vec<Spanned<String>>>,
+    /// The client that kpki connects as; a super user.
+    pub admin: Option<Spanned<String>>,
+    /// How the cluster keeps its metadata. Default: kraft.
+    pub mode: Option<Spanned<RawMode>>,
+    /// `host:port` of the ZooKeeper nodes, the last one with a path if there is one. With mode zookeeper only.
+    pub zookeeper_connect: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Kafka's version, in quotes: "4.3". Default: the newest that kpki knows.
+    pub kafka_version: Option<Spanned<String>>,
+    /// The absolute path at which an identity finds its files. Default: where they were written.
+    pub install_dir: Option<Spanned<String>>,
+    /// The absolute path of the brokers' data (log.dirs).
+    pub log_dir: Option<Spanned<String>>,
+    /// The address that brokers listen on. Default: every interface.
+    pub bind_address: Option<Spanned<String>>,
+    /// Principals that may do everything, beside the brokers and the admin: `User:name`.
+    pub super_users: Option<Vec<Spanned<String>>>,
+    /// Whether everyone may use a resource that no ACL names. Default: false.
+    pub allow_everyone_if_no_acl_found: Option<Spanned<bool>>,
+    /// Rules that make a principal of a certificate's subject: `RULE:pattern/replacement/` or `DEFAULT`.
+    /// Default: the CN is the name.
+    #[schemars(length(min = 1))]
+    pub principal_mapping_rules: Option<Vec<Spanned<String>>>,
+    /// The listeners of every broker. Default: SSL on 9093, and SASL_SSL on 9094 where SCRAM is used.
+    #[schemars(length(min = 1))]
+    pub listeners: Option<Vec<Spanned<RawListener>>>,
+    /// The listener that brokers use among themselves. Default: the first one with TLS.
+    pub inter_broker_listener: Option<Spanned<String>>,
+    /// The port of the KRaft controllers. Default: 9095, or the next that is free.
+    #[schemars(range(min = 1, max = 65535))]
+    pub controller_port: Option<Spanned<u16>>,
+    /// The names and files that an image or recipe expects. Default: default.
+    pub layout: Option<Spanned<String>>,
+    /// Who shall own the files, in quotes: "1000:1000".
+    pub owner: Option<Spanned<String>>,
+}
+
+/// How a cluster keeps its metadata.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "mode")]
+pub(super) enum RawMode {
+    /// A KRaft quorum of the brokers themselves; the only one from Kafka 4.0.
+    Kraft,
+    /// ZooKeeper, up to Kafka 3.9.
+    Zookeeper,
+}
+
+/// A listener of every broker.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "listener")]
+pub(super) struct RawListener {
+    /// Its name: letters, digits and `_`.
+    pub name: Spanned<String>,
+    /// Its port, to which a broker's port_offset is added.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Spanned<u16>,
+    /// Encryption and authentication.
+    pub protocol: Spanned<RawProtocol>,
+    /// Whether clients show a certificate. Default: required on SSL, none on SASL_SSL.
+    pub client_auth: Option<Spanned<RawClientAuth>>,
+    /// The SASL mechanisms, on SASL_SSL and SASL_PLAINTEXT.
+    #[schemars(length(min = 1))]
+    pub mechanisms: Option<Spanned<Vec<Spanned<RawMechanism>>>>,
+}
+
+/// A listener's protocol.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(rename = "protocol")]
+pub(super) enum RawProtocol {
+    /// No encryption and no authentication.
+    Plaintext,
+    /// TLS; clients are known by their certificates, if they show one.
+    Ssl,
+    /// Passwords without encryption.
+    SaslPlaintext,
+    /// Passwords over TLS.
+    SaslSsl,
+}
+
+/// Whether clients show a certificate.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "client_auth")]
+pub(super) enum RawClientAuth {
+    /// They do not.
+    None,
+    /// They may; without one they are User:ANONYMOUS.
+    Requested,
+    /// They must.
+    Required,
+}
+
+/// A SASL mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(rename = "mechanism")]
+pub(super) enum RawMechanism {
+    /// SCRAM with SHA-256.
+    #[serde(rename = "SCRAM-SHA-256")]
+    Sha256,
+    /// SCRAM with SHA-512.
+    #[serde(rename = "SCRAM-SHA-512")]
+    Sha512,
+}
+
+/// The private CA.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "ca")]
+pub(super) struct RawCa {
+    /// Its subject as RFC 2253 text, `CN=Example CA,O=Example`; a generation number is added to the CN.
+    pub subject: Option<Spanned<String>>,
+    /// Its key. Default: ecdsa-p256.
+    pub key: Option<RawKey>,
+    /// Days that its certificate is valid. Default: 3650.
+    #[schemars(range(min = 1, max = 36500))]
+    pub valid_days: Option<Spanned<u32>>,
+    /// Days that every other certificate is valid. Default: 397.
+    #[schemars(range(min = 1, max = 36500))]
+    pub leaf_valid_days: Option<Spanned<u32>>,
+    /// A certificate is due for renewal this many days before its end. Default: 60.
+    #[schemars(range(min = 1, max = 36500))]
+    pub renew_before_days: Option<Spanned<u32>>,
+}
+
+/// A key.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(rename = "key")]
+pub(super) enum RawKey {
+    /// ECDSA on P-256: small and fast.
+    #[serde(rename = "ecdsa-p256")]
+    EcdsaP256,
+    /// ECDSA on P-384.
+    #[serde(rename = "ecdsa-p384")]
+    EcdsaP384,
+    /// RSA with 2048 bits.
+    #[serde(rename = "rsa-2048")]
+    Rsa2048,
+    /// RSA with 3072 bits.
+    #[serde(rename = "rsa-3072")]
+    Rsa3072,
+    /// RSA with 4096 bits.
+    #[serde(rename = "rsa-4096")]
+    Rsa4096,
+}
+
+/// A broker.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "broker")]
+pub(super) struct RawBroker {
+    /// Its name: the certificate's CN and its directory.
+    pub name: Spanned<String>,
+    /// node.id or broker.id. Default: its place in the list.
+    #[schemars(range(min = 0, max = 2_147_483_647))]
+    pub id: Option<Spanned<u32>>,
+    /// The host names and addresses under which it is reached; the first is advertised. Default: its name.
+    #[schemars(length(min = 1))]
+    pub hosts: Option<Vec<Spanned<String>>>,
+    /// Added to every port, so that several brokers fit one machine. Default: 0.
+    #[schemars(range(min = 0, max = 65534))]
+    pub port_offset: Option<Spanned<u16>>,
+    /// Its key. Default: ecdsa-p256.
+    pub key: Option<RawKey>,
+}
+
+/// A client.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "client")]
+pub(super) struct RawClient {
+    /// Its name: the principal is `User:<name>`.
+    pub name: Spanned<String>,
+    /// How it proves who it is; the first one is what client.properties uses. Default: tls.
+    pub auth: Option<Spanned<OneOrMany<Spanned<RawAuth>>>>,
+    /// Host names and addresses in its certificate. Default: its name, where that is a host name.
+    pub hosts: Option<Vec<Spanned<String>>>,
+    /// Which configuration files it gets. Default: java.
+    pub formats: Option<OneOrMany<Spanned<RawFormat>>>,
+    /// Its key. Default: ecdsa-p256.
+    pub key: Option<RawKey>,
+    /// PBKDF2 iterations of its SCRAM credentials. Default: 8192.
+    #[schemars(range(min = 4096, max = 16384))]
+    pub iterations: Option<Spanned<u32>>,
+    /// What it may do.
+    pub roles: Option<Spanned<Vec<Spanned<RawRole>>>>,
+}
+
+/// How a client proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(rename = "auth")]
+pub(super) enum RawAuth {
+    /// By a certificate.
+    #[serde(rename = "tls")]
+    Tls,
+    /// By a password, over SCRAM with SHA-256.
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
+    /// By a password, over SCRAM with SHA-512.
+    #[serde(rename = "scram-sha-512")]
+    ScramSha512,
+    /// Not at all: encrypted, but User:ANONYMOUS.
+    #[serde(rename = "none")]
+    None,
+}
+
+/// A file that tells a client how to connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "format")]
+pub(super) enum RawFormat {
+    /// client.properties
+    Java,
+    /// librdkafka.conf
+    Librdkafka,
+    /// spring.yaml
+    Spring,
+    /// quarkus.properties
+    Quarkus,
+}
+
+/// A SCRAM user beside the clients.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "user")]
+pub(super) struct RawUser {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Its mechanism or mechanisms.
+    pub auth: OneOrMany<Spanned<RawUserAuth>>,
+    /// PBKDF2 iterations. Default: 8192.
+    #[schemars(range(min = 4096, max = 16384))]
+    pub iterations: Option<u32>,
+}
+
+/// How a user proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(rename = "user_auth")]
+pub(super) enum RawUserAuth {
+    /// SCRAM with SHA-256.
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
+    /// SCRAM with SHA-512.
+    #[serde(rename = "scram-sha-512")]
+    ScramSha512,
+}

@@ -1,0 +1,155 @@
+//! Collects what is wrong while a policy is read, so that everything is said at once.
+
+use super::{
+    Diagnostic, Label, Severity, Source,
+    text::{Span, Text},
+};
+
+/// No more diagnostics than these are kept: they are for reading.
+const MAX_DIAGNOSTICS: usize = 1000;
+
+/// No message or hint is longer than this: they quote what the policy says, which can be anything.
+const MAX_LEN: usize = 1000;
+
+/// The files that were read, and what is wrong with them.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    files: Vec<Text>,
+    diagnostics: Vec<(Span, Diagnostic)>,
+    suppressed: usize,
+}
+
+/// The diagnostic that was added last, to say more about it; nothing if it was one too many.
+pub(super) struct Draft<'a> {
+    report: &'a mut Report,
+    kept: bool,
+}
+
+fn short(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_LEN) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+impl Report {
+    /// Adds a file and returns its number.
+    pub(super) fn add_file(&mut self, name: &str, text: &str) -> usize {
+        self.files.push(Text::new(name, text));
+        self.files.len() - 1
+    }
+
+    /// A file that was added.
+    pub(super) fn file(&self, file: usize) -> &Text {
+        &self.files[file]
+    }
+
+    /// True when a file of this name was added.
+    pub(super) fn has_file(&self, name: &str) -> bool {
+        self.files.iter().any(|f| *f.name == *name)
+    }
+
+    /// Where a span begins.
+    pub(super) fn source(&self, span: Span) -> Source {
+        self.files[span.file].source(span.start)
+    }
+
+    /// True when nothing is wrong so far.
+    pub(super) fn is_clean(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// True when there are as many diagnostics as are kept: no need to think about the hint of a further one.
+    pub(super) fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MAX_DIAGNOSTICS
+    }
+
+    /// The number of diagnostics so far.
+    pub(super) fn len(&self) -> usize {
+        self.diagnostics.len() + self.suppressed
+    }
+
+    fn label(&self, span: Span, text: String) -> Label {
+        let quote = self.files[span.file].quote(span);
+        Label {
+            source: self.source(span),
+            quote: quote.text,
+            range: quote.range,
+            text,
+        }
+    }
+
+    /// Says that something is wrong at `span`.
+    pub(super) fn error(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Draft<'_> {
+        let kept = !self.is_full();
+        if kept {
+            let diagnostic = Diagnostic {
+                code,
+                severity: Severity::Error,
+                message: short(message.into()),
+                hint: None,
+                at: self.label(span, String::new()),
+                notes: Vec::new(),
+            };
+            self.diagnostics.push((span, diagnostic));
+        } else {
+            self.suppressed += 1;
+        }
+        Draft { report: self, kept }
+    }
+
+    /// Everything that is wrong, in the order of the files and the places in them.
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        self.diagnostics
+            .sort_by_key(|(span, diagnostic)| (span.file, span.start, diagnostic.code));
+        let mut all: Vec<Diagnostic> = self.diagnostics.into_iter().map(|(_, d)| d).collect();
+        if let Some(last) = all.last_mut()
+            && self.suppressed > 0
+        {
+            let more = format!("{} more are not shown", self.suppressed);
+            last.hint = Some(match last.hint.take() {
+                Some(hint) => format!("{hint}; {more}"),
+                None => more,
+            });
+        }
+        all
+    }
+}
+
+impl Draft<'_> {
+    fn edit(self, change: impl FnOnce(&mut Diagnostic)) -> Self {
+        if self.kept
+            && let Some((_, diagnostic)) = self.report.diagnostics.last_mut()
+        {
+            change(diagnostic);
+        }
+        self
+    }
+
+    /// What to do about it.
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        self.edit(|d| d.hint = Some(short(hint.into())))
+    }
+
+    /// What to do about it, where there is something.
+    pub(super) fn maybe_hint(self, hint: Option<String>) -> Self {
+        self.edit(|d| d.hint = hint.map(short))
+    }
+
+    /// A few words beside the carets.
+    pub(super) fn label(self, text: impl Into<String>) -> Self {
+        self.edit(|d| d.at.text = text.into())
+    }
+
+    /// Another place that matters.
+    pub(super) fn note(self, span: Span, text: impl Into<String>) -> Self {
+        let label = self.report.label(span, text.into());
+        self.edit(|d| d.notes.push(label))
+    }
+}

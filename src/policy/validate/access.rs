@@ -1,0 +1,305 @@
+//! The sections `acls`, `tests` and `manage`.
+
+use super::words;
+use crate::{
+    acl::{
+        CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, Request, ResourceType,
+        client_address,
+    },
+    policy::{
+        AclEntry, AclTest, NamePattern, PrincipalPattern,
+        raw::{RawAcl, RawManage, RawOperation, RawPattern, RawTest},
+        raw_access::Patterns,
+        report::Report,
+        spanned::{OneOrMany, Spanned},
+        text::Span,
+    },
+};
+
+/// The keys that name a resource, in the order in which messages list them.
+const RESOURCES: &str = "topic, group, transactional_id, delegation_token, user, cluster";
+
+/// What an entry is about.
+enum Resource<'a> {
+    Named(ResourceType, &'a Patterns),
+    Cluster,
+}
+
+/// The resource keys of an entry, in the order of [`RESOURCES`].
+type ResourceKeys<'a> = (
+    [(ResourceType, Option<&'a Patterns>); 5],
+    Option<&'a Spanned<bool>>,
+);
+
+/// The one resource that an entry names.
+fn resource<'a>(
+    report: &mut Report,
+    entry: Span,
+    (named, cluster): ResourceKeys<'a>,
+) -> Option<Resource<'a>> {
+    let mut found: Vec<(Span, Resource<'a>)> = Vec::new();
+    for (kind, patterns) in named {
+        if let Some(patterns) = patterns {
+            let span = patterns.0.first().map_or(entry, |first| first.span);
+            found.push((span, Resource::Named(kind, patterns)));
+        }
+    }
+    if let Some(cluster) = cluster {
+        if !cluster.value {
+            report
+                .error("no-effect", cluster.span, "`cluster: false` means nothing")
+                .hint("remove it, or write `cluster: true` for the cluster itself");
+            return None;
+        }
+        found.push((cluster.span, Resource::Cluster));
+    }
+    found.sort_by_key(|(span, _)| *span);
+    if let [(first, _), (second, _), ..] = found.as_slice() {
+        report
+            .error(
+                "two-resources",
+                *second,
+                "one entry names two kinds of resources",
+            )
+            .label("the second")
+            .note(*first, "the first")
+            .hint("make it two entries");
+        return None;
+    }
+    let one = found.pop().map(|(_, resource)| resource);
+    if one.is_none() {
+        report
+            .error("missing-key", entry, "this entry names no resource")
+            .hint(format!("add one of {RESOURCES}"));
+    }
+    one
+}
+
+/// One of two keys, such as `allow` and `deny`; true for the first.
+fn either<'a, T>(
+    report: &mut Report,
+    entry: Span,
+    (yes, yes_key): (&'a Option<Spanned<T>>, &str),
+    (no, no_key): (&'a Option<Spanned<T>>, &str),
+) -> Option<(bool, &'a Spanned<T>)> {
+    match (yes, no) {
+        (Some(yes), None) => Some((true, yes)),
+        (None, Some(no)) => Some((false, no)),
+        (None, None) => {
+            report.error(
+                "missing-key",
+                entry,
+                format!("this entry has neither `{yes_key}` nor `{no_key}`"),
+            );
+            None
+        }
+        (Some(yes), Some(no)) => {
+            report
+                .error(
+                    "two-keys",
+                    yes.span.max(no.span),
+                    format!("one entry has both `{yes_key}` and `{no_key}`"),
+                )
+                .note(yes.span.min(no.span), "the other")
+                .hint("make it two entries");
+            None
+        }
+    }
+}
+
+/// An entry of `acls`.
+pub(super) fn acl(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<RawAcl>,
+) -> Option<AclEntry> {
+    let principal = words::principal(report, version, &raw.principal);
+    let host = match &raw.host {
+        Some(host) => words::host(report, version, host),
+        None => Some("*".to_owned()),
+    };
+    let permission = either(report, raw.span, (&raw.allow, "allow"), (&raw.deny, "deny"));
+    let named = [
+        (ResourceType::Topic, raw.topic.as_ref()),
+        (ResourceType::Group, raw.group.as_ref()),
+        (ResourceType::TransactionalId, raw.transactional_id.as_ref()),
+        (ResourceType::DelegationToken, raw.delegation_token.as_ref()),
+        (ResourceType::User, raw.user.as_ref()),
+    ];
+    let (resource_type, resources) =
+        match resource(report, raw.span, (named, raw.cluster.as_ref()))? {
+            Resource::Named(kind, names) => (kind, words::patterns(report, version, kind, names)),
+            Resource::Cluster => (ResourceType::Cluster, vec![the_cluster()]),
+        };
+    let (allow, operations) = permission?;
+    let operations = words::operations(report, version, resource_type, operations);
+    Some(AclEntry {
+        principal: principal?,
+        host: host?,
+        permission: if allow {
+            Permission::Allow
+        } else {
+            Permission::Deny
+        },
+        operations,
+        resource_type,
+        resources,
+        scope: None,
+        source: report.source(raw.span),
+    })
+}
+
+fn the_cluster() -> NamePattern {
+    NamePattern {
+        pattern_type: PatternType::Literal,
+        name: CLUSTER_NAME.to_owned(),
+    }
+}
+
+/// An entry of `tests`.
+pub(super) fn test(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<RawTest>,
+) -> Option<AclTest> {
+    let principal = somebody(report, version, &raw.principal);
+    let host = match &raw.host {
+        Some(host) => address(report, host),
+        None => Some(Request::ELSEWHERE.to_owned()),
+    };
+    let answer = either(report, raw.span, (&raw.can, "can"), (&raw.cannot, "cannot"));
+    let named = [
+        (ResourceType::Topic, raw.topic.as_ref()),
+        (ResourceType::Group, raw.group.as_ref()),
+        (ResourceType::TransactionalId, raw.transactional_id.as_ref()),
+        (ResourceType::DelegationToken, raw.delegation_token.as_ref()),
+        (ResourceType::User, raw.user.as_ref()),
+    ];
+    let (resource_type, names) = match resource(report, raw.span, (named, raw.cluster.as_ref()))? {
+        Resource::Named(kind, names) => (kind, whole_names(report, version, kind, names)),
+        Resource::Cluster => (ResourceType::Cluster, vec![CLUSTER_NAME.to_owned()]),
+    };
+    let (allowed, operations) = answer?;
+    refuse_all(report, operations);
+    let operations = words::operations(report, version, resource_type, operations);
+    Some(AclTest {
+        principal: principal?,
+        host: host?,
+        allowed,
+        operations,
+        resource_type,
+        names,
+        source: report.source(raw.span),
+    })
+}
+
+fn somebody(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -> Option<String> {
+    if raw.value == "User:*" {
+        report
+            .error(
+                "no-wildcard",
+                raw.span,
+                "a test asks as somebody, and `User:*` is nobody",
+            )
+            .hint("name one user");
+        return None;
+    }
+    words::principal(report, version, raw)
+}
+
+fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
+    let address = client_address(raw);
+    if address.is_none() {
+        report
+            .error(
+                "bad-host",
+                raw.span,
+                format!("`{}` is no IP address", raw.value),
+            )
+            .hint("a test asks from one address, such as 10.0.0.7");
+    }
+    address.map(|address| address.into_owned())
+}
+
+fn refuse_all(report: &mut Report, operations: &OneOrMany<Spanned<RawOperation>>) {
+    for operation in operations.0.iter().filter(|o| o.0 == Operation::All) {
+        report
+            .error("no-wildcard", operation.span, "no client asks for `All`")
+            .hint("name the operations that the test is about");
+    }
+}
+
+fn whole_names(
+    report: &mut Report,
+    version: KafkaVersion,
+    kind: ResourceType,
+    raw: &Patterns,
+) -> Vec<String> {
+    let mut names = Vec::new();
+    for pattern in &raw.0 {
+        match &pattern.value {
+            RawPattern::Prefix(prefix) => {
+                report
+                    .error(
+                        "no-wildcard",
+                        pattern.span,
+                        "a test asks for one name, not for a prefix",
+                    )
+                    .hint(format!("write a name, such as {}x", prefix.prefix));
+            }
+            RawPattern::Name(name) => {
+                let whole = Spanned {
+                    value: name.clone(),
+                    span: pattern.span,
+                };
+                names.extend(words::literal(report, version, kind, &whole));
+            }
+        }
+    }
+    names
+}
+
+/// The `manage` section.
+pub(super) fn manage(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &RawManage,
+) -> Vec<PrincipalPattern> {
+    let mut managed = Vec::new();
+    for principal in &raw.principals {
+        match &principal.value {
+            RawPattern::Name(name) if name != "User:*" && name.ends_with('*') => {
+                let message = format!("`{name}` would be one principal of that very name");
+                report
+                    .error("no-wildcard", principal.span, message)
+                    .hint(format!(
+                        "write {{prefix: \"{}\"}}",
+                        name.trim_end_matches('*')
+                    ));
+            }
+            RawPattern::Name(name) => {
+                let whole = Spanned {
+                    value: name.clone(),
+                    span: principal.span,
+                };
+                managed
+                    .extend(words::principal(report, version, &whole).map(PrincipalPattern::Exact));
+            }
+            RawPattern::Prefix(prefix) => match prefix.prefix.split_once(':') {
+                Some((kind, _)) if !kind.trim().is_empty() && !prefix.prefix.contains('*') => {
+                    managed.push(PrincipalPattern::Prefix(prefix.prefix.clone()));
+                }
+                _ => {
+                    report
+                        .error(
+                            "bad-principal",
+                            principal.span,
+                            format!("no principal begins with `{}`", prefix.prefix),
+                        )
+                        .hint("write it as {prefix: \"User:team-\"}");
+                }
+            },
+        }
+    }
+    managed
+}

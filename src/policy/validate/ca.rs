@@ -1,0 +1,83 @@
+//! The `ca` section.
+
+use super::identities;
+use crate::{
+    pki::{Dn, DnError},
+    policy::{
+        CaSettings,
+        raw::{RawCa, RawCluster},
+        report::Report,
+        spanned::Spanned,
+        text::Span,
+    },
+};
+
+/// The generations that a CA's subject must have room for.
+const GENERATIONS: u32 = 999;
+
+/// The `ca` section.
+pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<CaSettings> {
+    let valid_days = raw.valid_days.as_ref().map_or(3650, |d| d.value);
+    let leaf_valid_days = raw.leaf_valid_days.as_ref().map_or(397, |d| d.value);
+    let renew_before_days = raw.renew_before_days.as_ref().map_or(60, |d| d.value);
+    let said = |one: &Option<Spanned<u32>>, other: &Option<Spanned<u32>>| {
+        one.as_ref().or(other.as_ref()).map(|d| d.span)
+    };
+    if leaf_valid_days > valid_days
+        && let Some(span) = said(&raw.leaf_valid_days, &raw.valid_days)
+    {
+        let message = format!(
+            "certificates of {leaf_valid_days} days would outlive their CA of {valid_days} days"
+        );
+        report
+            .error("bad-days", span, message)
+            .hint("make leaf_valid_days at most valid_days");
+    }
+    if renew_before_days >= leaf_valid_days
+        && let Some(span) = said(&raw.renew_before_days, &raw.leaf_valid_days)
+    {
+        let message = format!(
+            "certificates of {leaf_valid_days} days that are due {renew_before_days} days before their end would always be due"
+        );
+        report
+            .error("bad-days", span, message)
+            .hint("make renew_before_days less than leaf_valid_days");
+    }
+    Some(CaSettings {
+        subject: subject(report, raw, cluster)?,
+        key: identities::key(raw.key),
+        valid_days,
+        leaf_valid_days,
+        renew_before_days,
+    })
+}
+
+fn subject(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<Dn> {
+    let (dn, span): (Result<Dn, DnError>, Option<Span>) = match (&raw.subject, &cluster.name) {
+        (Some(subject), _) => (subject.parse(), Some(subject.span)),
+        (None, Some(name)) => (
+            Dn::common_name(&format!("{} CA", name.value)),
+            Some(name.span),
+        ),
+        (None, None) => (Dn::common_name("Kafka CA"), None),
+    };
+    let fits = dn.and_then(|dn| dn.with_generation(GENERATIONS).map(|_| dn));
+    match (fits, span) {
+        (Ok(dn), _) => Some(dn),
+        (Err(_), None) => None,
+        (Err(error), Some(span)) => {
+            let hint = match &raw.subject {
+                Some(_) => {
+                    "write it as CN=Example CA,O=Example; a generation such as ` G2` is added to the CN"
+                }
+                None => {
+                    "the CA is named after the cluster; shorten its name, or say `subject` under `ca`"
+                }
+            };
+            report
+                .error("bad-subject", span, error.to_string())
+                .hint(hint);
+            None
+        }
+    }
+}

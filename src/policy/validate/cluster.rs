@@ -1,0 +1,367 @@
+//! The `cluster` section, but for its listeners and mapping rules.
+
+use super::{Declared, listeners, words};
+use crate::{
+    acl::KafkaVersion,
+    pki::Host,
+    policy::{
+        Auth, Cluster, LAYOUTS, Mode,
+        raw::{RawCluster, RawMode},
+        report::Report,
+        spanned::Spanned,
+        suggest::nearest,
+    },
+};
+
+/// The first and the last Kafka with each way to keep metadata, and the first that kpki knows at all
+/// (prefixed ACLs are of 2.0).
+const OLDEST: KafkaVersion = KafkaVersion::new(2, 0);
+const FIRST_KRAFT: KafkaVersion = KafkaVersion::new(3, 3);
+const LAST_ZOOKEEPER: KafkaVersion = KafkaVersion::new(3, 9);
+const NEWEST_MAJOR: u16 = 4;
+
+/// How metadata is kept, and Kafka's version.
+pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, KafkaVersion) {
+    let mode = match raw.mode.as_ref().map(|m| m.value) {
+        None | Some(RawMode::Kraft) => Mode::Kraft,
+        Some(RawMode::Zookeeper) => Mode::Zookeeper,
+    };
+    let default = match mode {
+        Mode::Kraft => KafkaVersion::ASSUMED,
+        Mode::Zookeeper => LAST_ZOOKEEPER,
+    };
+    let Some(text) = &raw.kafka_version else {
+        return (mode, default);
+    };
+    let version: KafkaVersion = match text.parse() {
+        Ok(version) => version,
+        Err(_) => {
+            report
+                .error(
+                    "bad-version",
+                    text.span,
+                    format!("`{}` is no version of Kafka", text.value),
+                )
+                .hint("write it as \"4.3\"");
+            return (mode, default);
+        }
+    };
+    if version < OLDEST || version.major > NEWEST_MAJOR {
+        report
+            .error(
+                "bad-version",
+                text.span,
+                format!("Kafka {version} is not known to kpki"),
+            )
+            .hint(format!("known are {OLDEST} to {NEWEST_MAJOR}.x"));
+        return (mode, default);
+    }
+    match mode {
+        Mode::Kraft if version < FIRST_KRAFT => {
+            let message =
+                format!("KRaft is for Kafka {FIRST_KRAFT} and later, and this is {version}");
+            let draft = report.error("mode-and-version", text.span, message);
+            match &raw.mode {
+                Some(mode) => draft
+                    .note(mode.span, "the mode")
+                    .hint("write mode: zookeeper"),
+                None => draft.hint("write mode: zookeeper; the default is kraft"),
+            };
+        }
+        Mode::Zookeeper if version > LAST_ZOOKEEPER => {
+            let message = format!(
+                "Kafka {version} cannot use ZooKeeper; {LAST_ZOOKEEPER} is the last that can"
+            );
+            let draft = report.error("mode-and-version", text.span, message);
+            let draft = match &raw.mode {
+                Some(mode) => draft.note(mode.span, "the mode"),
+                None => draft,
+            };
+            draft.hint("write mode: kraft, or an older kafka_version");
+        }
+        _ => {}
+    }
+    (mode, version)
+}
+
+/// The `cluster` section.
+pub(super) fn cluster(
+    report: &mut Report,
+    raw: &RawCluster,
+    mode: Mode,
+    version: KafkaVersion,
+    mapping: Vec<String>,
+    declared: &Declared<'_>,
+) -> Cluster {
+    let listeners = listeners::listeners(report, raw, mode, declared);
+    let super_users: Vec<&Spanned<String>> = raw.super_users.iter().flatten().collect();
+    words::no_repeats(
+        report,
+        super_users.iter().map(|u| (u.value.clone(), u.span)),
+    );
+    let super_users = super_users
+        .into_iter()
+        .filter_map(|user| super_user(report, version, user))
+        .collect();
+    Cluster {
+        name: name(report, raw),
+        bootstrap_servers: bootstrap_servers(report, raw),
+        admin: admin(report, raw, declared),
+        mode,
+        zookeeper_connect: zookeeper_connect(report, raw, mode, declared),
+        kafka_version: (version.major, version.minor),
+        install_dir: directory(report, raw.install_dir.as_ref()),
+        log_dir: directory(report, raw.log_dir.as_ref()),
+        bind_address: bind_address(report, raw.bind_address.as_ref()),
+        super_users,
+        allow_everyone_if_no_acl_found: raw
+            .allow_everyone_if_no_acl_found
+            .as_ref()
+            .is_some_and(|allow| allow.value),
+        principal_mapping_rules: mapping,
+        listeners: listeners.all,
+        inter_broker_listener: listeners.inter_broker,
+        controller_port: listeners.controller_port,
+        layout: layout(report, raw.layout.as_ref()),
+        owner: raw
+            .owner
+            .as_ref()
+            .and_then(|owner| self::owner(report, owner)),
+    }
+}
+
+fn name(report: &mut Report, raw: &RawCluster) -> String {
+    let Some(name) = &raw.name else {
+        return "kafka".to_owned();
+    };
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        report
+            .error(
+                "bad-name",
+                name.span,
+                "the cluster's name is empty or has control characters",
+            )
+            .hint("give it a name that people recognise, or leave it out");
+    }
+    name.value.clone()
+}
+
+fn bootstrap_servers(report: &mut Report, raw: &RawCluster) -> Vec<String> {
+    let servers: Vec<&Spanned<String>> = raw.bootstrap_servers.iter().flatten().collect();
+    words::no_repeats(report, servers.iter().map(|s| (s.value.clone(), s.span)));
+    for server in &servers {
+        address(report, server, "bootstrap server", &server.value);
+    }
+    servers.into_iter().map(|s| s.value.clone()).collect()
+}
+
+/// `host:port`, an IPv6 host in brackets.
+fn address(report: &mut Report, whole: &Spanned<String>, kind: &str, text: &str) {
+    let fault = match text.rsplit_once(':') {
+        None => Some("it has no port".to_owned()),
+        Some((host, port)) => match (host.parse::<Host>(), port.parse::<u16>()) {
+            (Err(error), _) => Some(error.to_string()),
+            (Ok(host), _) if host.is_wildcard() => Some("it names no single host".to_owned()),
+            (Ok(Host::Ip(ip)), _) if ip.is_ipv6() && !host.starts_with('[') => {
+                Some("an IPv6 address stands in brackets".to_owned())
+            }
+            (_, Err(_) | Ok(0)) => Some(format!("`{port}` is no port from 1 to 65535")),
+            _ => None,
+        },
+    };
+    if let Some(fault) = fault {
+        report
+            .error(
+                "bad-address",
+                whole.span,
+                format!("`{}` is no {kind}: {fault}", whole.value),
+            )
+            .hint("write host:port");
+    }
+}
+
+fn admin(
+    report: &mut Report,
+    raw: &RawCluster,
+    declared: &Declared<'_>,
+) -> Option<crate::pki::IdentityName> {
+    let wanted = raw.admin.as_ref()?;
+    let Some(client) = declared
+        .clients
+        .iter()
+        .find(|c| c.name.as_str() == wanted.value)
+    else {
+        let names = declared.clients.iter().map(|c| c.name.as_str());
+        let hint = match nearest(wanted, names) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("add `- name: {}` under clients", wanted.value),
+        };
+        report
+            .error(
+                "unknown-client",
+                wanted.span,
+                format!("no client is named `{}`", wanted.value),
+            )
+            .hint(hint);
+        return None;
+    };
+    if client.auth.iter().all(|auth| *auth == Auth::None) {
+        report
+            .error(
+                "nobody",
+                wanted.span,
+                format!(
+                    "the admin `{}` does not authenticate: it would be User:ANONYMOUS",
+                    wanted.value
+                ),
+            )
+            .hint("give it `auth: tls` or `auth: scram-sha-512`");
+    }
+    Some(client.name.clone())
+}
+
+fn zookeeper_connect(
+    report: &mut Report,
+    raw: &RawCluster,
+    mode: Mode,
+    declared: &Declared<'_>,
+) -> Vec<String> {
+    match (&raw.zookeeper_connect, mode) {
+        (None, Mode::Zookeeper) => {
+            if let (Some(mode), false) = (&raw.mode, declared.brokers.is_empty()) {
+                report
+                    .error(
+                        "missing-key",
+                        mode.span,
+                        "brokers with ZooKeeper need `zookeeper_connect`",
+                    )
+                    .hint("add `zookeeper_connect: [localhost:2181]`, with your nodes");
+            }
+            Vec::new()
+        }
+        (None, Mode::Kraft) => Vec::new(),
+        (Some(nodes), Mode::Kraft) => {
+            report
+                .error(
+                    "no-effect",
+                    nodes.span,
+                    "`zookeeper_connect` means nothing with KRaft",
+                )
+                .hint("remove it, or write mode: zookeeper");
+            Vec::new()
+        }
+        (Some(nodes), Mode::Zookeeper) => {
+            for (place, node) in (1..).zip(nodes.iter()) {
+                // The last one may end with the path ("chroot") under which Kafka keeps its data.
+                let host = match node.split_once('/') {
+                    Some((host, _)) if place == nodes.len() => host,
+                    _ => node.as_str(),
+                };
+                address(report, node, "ZooKeeper node", host);
+            }
+            nodes.iter().map(|node| node.value.clone()).collect()
+        }
+    }
+}
+
+fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
+    let directory = raw?;
+    if directory.chars().any(char::is_control) {
+        let message = format!("`{}` has a control character", directory.escape_debug());
+        report
+            .error("bad-path", directory.span, message)
+            .hint("no file of Kafka's can name such a path; remove the character");
+    } else if !directory.starts_with('/') {
+        report
+            .error(
+                "bad-path",
+                directory.span,
+                format!("`{}` is no absolute path", directory.value),
+            )
+            .hint("begin it with `/`");
+    }
+    Some(directory.value.clone())
+}
+
+fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
+    let text = raw?;
+    match text.parse::<Host>() {
+        Ok(host) if !host.is_wildcard() => {}
+        _ => {
+            report
+                .error(
+                    "bad-host",
+                    text.span,
+                    format!("`{}` is no address to listen on", text.value),
+                )
+                .hint(
+                    "write an IP address without a port; leave it out to listen on every interface",
+                );
+        }
+    }
+    Some(text.value.clone())
+}
+
+fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -> Option<String> {
+    if raw.contains(';') {
+        report
+            .error(
+                "bad-principal",
+                raw.span,
+                "Kafka splits super.users at every `;`",
+            )
+            .hint("make it one entry for each user");
+        return None;
+    }
+    if raw.contains('*') {
+        report
+            .error(
+                "no-wildcard",
+                raw.span,
+                format!("`{}` would be one user of that very name", raw.value),
+            )
+            .hint("name each super user; Kafka has no patterns for them");
+        return None;
+    }
+    words::principal(report, version, raw)
+}
+
+fn layout(report: &mut Report, raw: Option<&Spanned<String>>) -> String {
+    let Some(layout) = raw else {
+        return LAYOUTS[0].to_owned();
+    };
+    if !LAYOUTS.contains(&layout.as_str()) {
+        let hint = match nearest(layout, LAYOUTS.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the layouts are {}", LAYOUTS.join(", ")),
+        };
+        report
+            .error(
+                "unknown-layout",
+                layout.span,
+                format!("no layout is named `{}`", layout.value),
+            )
+            .hint(hint);
+    }
+    layout.value.clone()
+}
+
+fn owner(report: &mut Report, raw: &Spanned<String>) -> Option<(u32, u32)> {
+    let number = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| text.parse().ok()).flatten()
+    };
+    let owner = raw
+        .split_once(':')
+        .and_then(|(user, group)| Some((number(user)?, number(group)?)));
+    if owner.is_none() {
+        report
+            .error(
+                "bad-owner",
+                raw.span,
+                format!("`{}` is no owner", raw.value),
+            )
+            .hint("write the numbers of user and group: \"1000:1000\"");
+    }
+    owner
+}

@@ -1,0 +1,120 @@
+//! The bindings that roles and acls come to, kept inside of the scope of the file that says them.
+
+use std::collections::HashSet;
+
+use crate::{
+    acl::{Binding, KafkaVersion, PatternType, RawBinding, ResourceType},
+    policy::{
+        AclEntry, Client, PolicyBinding, Role, bindings::Expander, principals::Principals,
+        report::Report, spanned::Spanned, text::Span,
+    },
+};
+
+/// The bindings so far.
+pub(super) struct Grants<'a> {
+    version: KafkaVersion,
+    principals: &'a Principals,
+    expander: Expander,
+    seen: HashSet<RawBinding>,
+    pub(super) bindings: Vec<PolicyBinding>,
+}
+
+/// Where a grant is said, and the prefix that its file must keep to.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub span: Span,
+    pub scope: Option<&'a Spanned<String>>,
+}
+
+impl<'a> Grants<'a> {
+    pub(super) fn new(version: KafkaVersion, principals: &'a Principals) -> Self {
+        Self {
+            version,
+            principals,
+            expander: Expander::default(),
+            seen: HashSet::new(),
+            bindings: Vec::new(),
+        }
+    }
+
+    /// Adds what a client's role grants, to every principal that the client can be.
+    pub(super) fn role(
+        &mut self,
+        report: &mut Report,
+        place: Place<'_>,
+        client: &Client,
+        role: &Role,
+    ) {
+        let principals = self.principals.all(client);
+        let expanded = principals
+            .iter()
+            .flat_map(|p| self.expander.role(p, &role.kind));
+        let expanded = expanded.collect();
+        self.add(report, place, expanded);
+    }
+
+    /// Adds what an entry of `acls` grants or denies.
+    pub(super) fn acl(&mut self, report: &mut Report, place: Place<'_>, entry: &AclEntry) {
+        let expanded = self.expander.acl(entry);
+        self.add(report, place, expanded);
+    }
+
+    /// Adds those bindings that are not there yet; a second origin of the same right adds nothing.
+    fn add(&mut self, report: &mut Report, place: Place<'_>, expanded: Vec<RawBinding>) {
+        outside(report, place, &expanded);
+        for raw in expanded {
+            if !self.seen.insert(raw.clone()) {
+                continue;
+            }
+            match Binding::new(raw, self.version) {
+                Ok(binding) => self.bindings.push(PolicyBinding {
+                    binding,
+                    source: report.source(place.span),
+                }),
+                // The names were checked; this is a name that the role makes of them.
+                Err(problem) => {
+                    report
+                        .error(problem.code(), place.span, problem.to_string())
+                        .hint(problem.hint());
+                }
+            }
+        }
+    }
+}
+
+fn is_inside(scope: &str, binding: &RawBinding) -> bool {
+    let named = matches!(
+        binding.resource_type,
+        ResourceType::Topic | ResourceType::Group | ResourceType::TransactionalId
+    );
+    named && binding.name.starts_with(scope)
+}
+
+/// Reports what of the bindings is outside of the file's scope.
+fn outside(report: &mut Report, place: Place<'_>, bindings: &[RawBinding]) {
+    let Some(scope) = place.scope else {
+        return;
+    };
+    let mut outside: Vec<String> = Vec::new();
+    for binding in bindings.iter().filter(|binding| !is_inside(scope, binding)) {
+        let prefix = match binding.pattern_type {
+            PatternType::Literal => "",
+            PatternType::Prefixed => " prefix",
+        };
+        let what = format!("{}{prefix} `{}`", binding.resource_type, binding.name);
+        if !outside.contains(&what) {
+            outside.push(what);
+        }
+    }
+    if !outside.is_empty() {
+        let message = format!(
+            "this reaches {}, outside of the file's scope `{}`",
+            outside.join(", "),
+            scope.value
+        );
+        report
+            .error("outside-scope", place.span, message)
+            .note(scope.span, "the scope")
+            .hint("move it to the policy itself, or choose names inside of the scope");
+    }
+}

@@ -1,0 +1,275 @@
+//! Brokers, clients and users: names that nobody shares, and how each can be reached and known.
+
+use std::collections::HashMap;
+
+use super::words::no_repeats;
+use crate::{
+    pki::{Host, IdentityName, KeyAlgorithm},
+    policy::{
+        Auth, Broker, Client, ClientFormat, ScramUser,
+        raw::{RawAuth, RawBroker, RawClient, RawFormat, RawKey, RawUser, RawUserAuth},
+        report::Report,
+        spanned::Spanned,
+        text::Span,
+    },
+    scram::{DEFAULT_ITERATIONS, Mechanism},
+};
+
+/// The names of all identities, folded as file systems and Java's key stores do.
+#[derive(Default)]
+pub(super) struct Names(HashMap<String, (Span, &'static str)>);
+
+impl Names {
+    /// A name that no other identity has.
+    fn claim(
+        &mut self,
+        report: &mut Report,
+        raw: &Spanned<String>,
+        kind: &'static str,
+    ) -> Option<IdentityName> {
+        let name: IdentityName = match raw.parse() {
+            Ok(name) => name,
+            Err(error) => {
+                report.error("bad-name", raw.span, format!("{error}"));
+                return None;
+            }
+        };
+        if let Some((first, whose)) = self.0.get(&name.folded()) {
+            let message = if *whose == kind {
+                format!("two {kind}s are named `{name}`")
+            } else {
+                format!("a {kind} is named `{name}` as a {whose} is")
+            };
+            report
+                .error("duplicate-name", raw.span, message)
+                .label("again here")
+                .note(*first, "first here")
+                .hint("names are unique over brokers, clients and users, in upper and lower case alike");
+            return None;
+        }
+        self.0.insert(name.folded(), (raw.span, kind));
+        Some(name)
+    }
+}
+
+/// A key's algorithm.
+pub(super) fn key(raw: Option<RawKey>) -> KeyAlgorithm {
+    match raw {
+        None | Some(RawKey::EcdsaP256) => KeyAlgorithm::EcdsaP256,
+        Some(RawKey::EcdsaP384) => KeyAlgorithm::EcdsaP384,
+        Some(RawKey::Rsa2048) => KeyAlgorithm::Rsa2048,
+        Some(RawKey::Rsa3072) => KeyAlgorithm::Rsa3072,
+        Some(RawKey::Rsa4096) => KeyAlgorithm::Rsa4096,
+    }
+}
+
+/// Hosts for a certificate.
+fn hosts(report: &mut Report, raw: &[Spanned<String>]) -> Vec<Host> {
+    let mut hosts = Vec::new();
+    for text in raw {
+        match text.parse::<Host>() {
+            Ok(Host::Ip(ip)) if ip.is_unspecified() || ip.is_multicast() => {
+                let message = format!("`{ip}` is no address that a client can connect to");
+                report.error("bad-host", text.span, message);
+            }
+            Ok(host) => hosts.push((host, text.span)),
+            Err(error) => {
+                report.error("bad-host", text.span, error.to_string());
+            }
+        }
+    }
+    no_repeats(
+        report,
+        hosts.iter().map(|(host, span)| (host.tagged(), *span)),
+    );
+    hosts.into_iter().map(|(host, _)| host).collect()
+}
+
+/// The brokers, each with the span of its name.
+pub(super) fn brokers(
+    report: &mut Report,
+    names: &mut Names,
+    raw: &[Spanned<RawBroker>],
+) -> Vec<(Broker, Span)> {
+    let mut ids: HashMap<u32, (Span, &str)> = HashMap::new();
+    let mut brokers = Vec::new();
+    for (place, broker) in (1..).zip(raw) {
+        let name = names.claim(report, &broker.name, "broker");
+        let id = broker.id.as_ref().map_or(place, |id| id.value);
+        let (id_span, how) = match &broker.id {
+            Some(id) => (id.span, "here"),
+            None => (broker.name.span, "here by its place in the list"),
+        };
+        if let Some((first, first_how)) = ids.insert(id, (id_span, how)) {
+            report
+                .error(
+                    "duplicate-id",
+                    id_span,
+                    format!("two brokers have the id {id}"),
+                )
+                .label(how)
+                .note(first, first_how)
+                .hint("give every broker an `id` of its own");
+        }
+        let hosts = match &broker.hosts {
+            Some(raw) => hosts(report, raw),
+            None => {
+                match broker.name.parse::<Host>() {
+                    Ok(host) => vec![host],
+                    // A name that is wrong in itself has been reported.
+                    Err(error) if name.is_some() => {
+                        report
+                        .error("bad-host", broker.name.span, error.to_string())
+                        .hint("say under `hosts` how the broker is reached: its name cannot be that");
+                        Vec::new()
+                    }
+                    Err(_) => Vec::new(),
+                }
+            }
+        };
+        if let (Some(first), Some(raw)) = (hosts.first(), &broker.hosts)
+            && first.is_wildcard()
+        {
+            report
+                .error(
+                    "bad-host",
+                    raw[0].span,
+                    format!("`{first}` is no host that a client can connect to"),
+                )
+                .hint("the first of `hosts` is advertised to clients; put a whole name there");
+        }
+        if let Some(name) = name {
+            let validated = Broker {
+                name,
+                id,
+                hosts,
+                port_offset: broker.port_offset.as_ref().map_or(0, |offset| offset.value),
+                key: key(broker.key),
+                source: report.source(broker.span),
+            };
+            brokers.push((validated, broker.name.span));
+        }
+    }
+    brokers
+}
+
+/// A way to authenticate.
+pub(super) fn auth(raw: RawAuth) -> Auth {
+    match raw {
+        RawAuth::Tls => Auth::Tls,
+        RawAuth::ScramSha256 => Auth::Scram(Mechanism::Sha256),
+        RawAuth::ScramSha512 => Auth::Scram(Mechanism::Sha512),
+        RawAuth::None => Auth::None,
+    }
+}
+
+/// A client, still without its roles.
+pub(super) fn client(
+    report: &mut Report,
+    names: &mut Names,
+    raw: &Spanned<RawClient>,
+) -> Option<Client> {
+    let name = names.claim(report, &raw.name, "client");
+    let auth: Vec<Auth> = match &raw.auth {
+        None => vec![Auth::Tls],
+        Some(list) => {
+            no_repeats(
+                report,
+                list.0.iter().map(|a| (format!("{:?}", a.value), a.span)),
+            );
+            list.0.iter().map(|a| auth(a.value)).collect()
+        }
+    };
+    if let Some(iterations) = &raw.iterations
+        && auth.iter().all(|a| !matches!(a, Auth::Scram(_)))
+    {
+        report
+            .error(
+                "no-effect",
+                iterations.span,
+                "`iterations` means nothing without SCRAM",
+            )
+            .hint("remove it, or add scram-sha-512 to `auth`");
+    }
+    let hosts = match &raw.hosts {
+        Some(raw) => hosts(report, raw),
+        None => raw.name.parse().into_iter().collect(),
+    };
+    let formats = match &raw.formats {
+        None => vec![ClientFormat::Java],
+        Some(list) => {
+            no_repeats(
+                report,
+                list.0.iter().map(|f| (format!("{:?}", f.value), f.span)),
+            );
+            list.0.iter().map(|f| format(f.value)).collect()
+        }
+    };
+    if let (Some(roles), true) = (&raw.roles, auth.iter().all(|a| *a == Auth::None))
+        && !roles.is_empty()
+    {
+        report
+            .error(
+                "nobody",
+                roles.span,
+                format!(
+                    "the roles of `{}` would grant nothing: with `auth: none` it is User:ANONYMOUS",
+                    raw.name.value
+                ),
+            )
+            .hint("let it authenticate, by tls or scram-sha-512, or write acls for User:ANONYMOUS");
+    }
+    Some(Client {
+        name: name?,
+        hosts,
+        auth,
+        formats,
+        key: key(raw.key),
+        iterations: raw
+            .iterations
+            .as_ref()
+            .map_or(DEFAULT_ITERATIONS, |i| i.value),
+        roles: Vec::new(),
+        scope: None,
+        source: report.source(raw.span),
+    })
+}
+
+fn format(raw: RawFormat) -> ClientFormat {
+    match raw {
+        RawFormat::Java => ClientFormat::Java,
+        RawFormat::Librdkafka => ClientFormat::Librdkafka,
+        RawFormat::Spring => ClientFormat::Spring,
+        RawFormat::Quarkus => ClientFormat::Quarkus,
+    }
+}
+
+/// A SCRAM user's mechanism.
+pub(super) fn user_mechanism(raw: RawUserAuth) -> Mechanism {
+    match raw {
+        RawUserAuth::ScramSha256 => Mechanism::Sha256,
+        RawUserAuth::ScramSha512 => Mechanism::Sha512,
+    }
+}
+
+/// A SCRAM user.
+pub(super) fn user(
+    report: &mut Report,
+    names: &mut Names,
+    raw: &Spanned<RawUser>,
+) -> Option<ScramUser> {
+    let name = names.claim(report, &raw.name, "user");
+    no_repeats(
+        report,
+        raw.auth
+            .0
+            .iter()
+            .map(|a| (format!("{:?}", a.value), a.span)),
+    );
+    Some(ScramUser {
+        name: name?,
+        mechanisms: raw.auth.0.iter().map(|a| user_mechanism(a.value)).collect(),
+        iterations: raw.iterations.unwrap_or(DEFAULT_ITERATIONS),
+        source: report.source(raw.span),
+    })
+}

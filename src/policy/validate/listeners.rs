@@ -1,0 +1,321 @@
+//! Listeners and ports: what each broker opens, and that every client finds a door that takes its key.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Declared, ports, words::no_repeats};
+use crate::{
+    policy::{
+        Auth, ClientAuth, Listener, Mode, SecurityProtocol,
+        raw::{RawClientAuth, RawCluster, RawListener, RawMechanism, RawProtocol},
+        report::Report,
+        spanned::Spanned,
+        text::Span,
+    },
+    scram::Mechanism,
+};
+
+/// The KRaft controllers' listener, which no other may be called.
+pub(super) const CONTROLLER: &str = "CONTROLLER";
+/// The listeners of every broker.
+pub(super) struct Listeners {
+    pub all: Vec<Listener>,
+    pub inter_broker: String,
+    pub controller_port: u16,
+}
+
+fn protocol(raw: RawProtocol) -> SecurityProtocol {
+    match raw {
+        RawProtocol::Plaintext => SecurityProtocol::Plaintext,
+        RawProtocol::Ssl => SecurityProtocol::Ssl,
+        RawProtocol::SaslPlaintext => SecurityProtocol::SaslPlaintext,
+        RawProtocol::SaslSsl => SecurityProtocol::SaslSsl,
+    }
+}
+
+fn client_auth(raw: RawClientAuth) -> ClientAuth {
+    match raw {
+        RawClientAuth::None => ClientAuth::None,
+        RawClientAuth::Requested => ClientAuth::Requested,
+        RawClientAuth::Required => ClientAuth::Required,
+    }
+}
+
+fn mechanism(raw: RawMechanism) -> Mechanism {
+    match raw {
+        RawMechanism::Sha256 => Mechanism::Sha256,
+        RawMechanism::Sha512 => Mechanism::Sha512,
+    }
+}
+
+/// Checks the listeners, fills in the defaults, and finds room for the controllers.
+pub(super) fn listeners(
+    report: &mut Report,
+    raw: &RawCluster,
+    mode: Mode,
+    declared: &Declared<'_>,
+) -> Listeners {
+    let all = match &raw.listeners {
+        Some(raw) => explicit(report, raw),
+        None => default_listeners(declared),
+    };
+    if let Some(raw) = &raw.listeners {
+        every_way_in(report, raw, &all, declared);
+    }
+    let inter_broker = inter_broker(report, raw, &all);
+    let controller_port = ports::ports(report, raw, mode, &all, declared);
+    Listeners {
+        all,
+        inter_broker,
+        controller_port,
+    }
+}
+
+fn default_listeners(declared: &Declared<'_>) -> Vec<Listener> {
+    let mut all = vec![Listener {
+        name: "SSL".to_owned(),
+        port: 9093,
+        protocol: SecurityProtocol::Ssl,
+        client_auth: ClientAuth::Required,
+        mechanisms: Vec::new(),
+    }];
+    let used: BTreeSet<Mechanism> = declared.mechanisms().collect();
+    if !used.is_empty() {
+        all.push(Listener {
+            name: "SASL_SSL".to_owned(),
+            port: 9094,
+            protocol: SecurityProtocol::SaslSsl,
+            client_auth: ClientAuth::None,
+            mechanisms: used.into_iter().collect(),
+        });
+    }
+    all
+}
+
+fn explicit(report: &mut Report, raw: &[Spanned<RawListener>]) -> Vec<Listener> {
+    let mut names: HashMap<String, Span> = HashMap::new();
+    let mut ports: HashMap<u16, Span> = HashMap::new();
+    let mut all = Vec::new();
+    for listener in raw {
+        name(report, &mut names, &listener.name);
+        if let Some(first) = ports.insert(listener.port.value, listener.port.span) {
+            let message = format!("two listeners have the port {}", listener.port.value);
+            report
+                .error("duplicate-port", listener.port.span, message)
+                .label("again here")
+                .note(first, "first here");
+        }
+        all.push(one(report, listener));
+    }
+    all
+}
+
+fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<String>) {
+    let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if raw.is_empty() || !raw.chars().all(letters) {
+        // The images turn listener names into environment variables and back, and lose all other characters.
+        report
+            .error(
+                "bad-listener-name",
+                raw.span,
+                format!("`{}` is no name for a listener", raw.value),
+            )
+            .hint("a listener's name consists of letters, digits and `_`");
+    }
+    // Kafka takes names in upper case and reads `listener.name.<lower case>.…`.
+    let folded = raw.to_ascii_uppercase();
+    if folded == CONTROLLER {
+        report
+            .error(
+                "reserved-name",
+                raw.span,
+                "`CONTROLLER` is the listener of the KRaft controllers",
+            )
+            .hint("choose another name; kpki adds that listener itself");
+    }
+    if let Some(first) = names.insert(folded, raw.span) {
+        report
+            .error(
+                "duplicate-name",
+                raw.span,
+                format!("two listeners are named `{}`", raw.value),
+            )
+            .label("again here")
+            .note(first, "first here");
+    }
+}
+
+fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
+    let protocol = protocol(raw.protocol.value);
+    let named = protocol.kafka_name();
+    match &raw.mechanisms {
+        Some(mechanisms) if !protocol.is_sasl() => {
+            report
+                .error(
+                    "no-effect",
+                    mechanisms.span,
+                    format!("`mechanisms` means nothing on {named}"),
+                )
+                .note(raw.protocol.span, "the protocol")
+                .hint("remove it, or make the protocol SASL_SSL");
+        }
+        None if protocol.is_sasl() => {
+            report
+                .error(
+                    "missing-key",
+                    raw.span,
+                    format!("a {named} listener needs `mechanisms`"),
+                )
+                .hint("mechanisms: [SCRAM-SHA-512]");
+        }
+        Some(mechanisms) => {
+            no_repeats(
+                report,
+                mechanisms
+                    .iter()
+                    .map(|m| (format!("{:?}", m.value), m.span)),
+            );
+        }
+        None => {}
+    }
+    if let Some(auth) = &raw.client_auth
+        && !protocol.is_tls()
+    {
+        report
+            .error(
+                "no-effect",
+                auth.span,
+                format!("`client_auth` means nothing on {named}"),
+            )
+            .note(raw.protocol.span, "the protocol")
+            .hint("remove it, or make the protocol SSL");
+    }
+    let auth_default = match protocol {
+        SecurityProtocol::Ssl => ClientAuth::Required,
+        _ => ClientAuth::None,
+    };
+    let mechanisms = raw.mechanisms.as_ref().map(|m| m.value.as_slice());
+    Listener {
+        name: raw.name.to_ascii_uppercase(),
+        port: raw.port.value,
+        protocol,
+        client_auth: raw
+            .client_auth
+            .as_ref()
+            .map_or(auth_default, |auth| client_auth(auth.value)),
+        mechanisms: mechanisms
+            .unwrap_or_default()
+            .iter()
+            .map(|m| mechanism(m.value))
+            .collect(),
+    }
+}
+
+/// True when a client that authenticates in this way can use the listener.
+fn serves(listener: &Listener, auth: Auth) -> bool {
+    match auth {
+        Auth::Tls => {
+            listener.protocol == SecurityProtocol::Ssl && listener.client_auth != ClientAuth::None
+        }
+        Auth::Scram(mechanism) => listener.mechanisms.contains(&mechanism),
+        Auth::None => {
+            listener.protocol == SecurityProtocol::Ssl
+                && listener.client_auth != ClientAuth::Required
+        }
+    }
+}
+
+/// Reports clients and users that no listener serves.
+fn every_way_in(
+    report: &mut Report,
+    raw: &[Spanned<RawListener>],
+    all: &[Listener],
+    declared: &Declared<'_>,
+) {
+    for (who, auth, span) in declared.auths() {
+        if all.iter().any(|listener| serves(listener, auth)) {
+            continue;
+        }
+        let (how, wanted) = match auth {
+            Auth::Tls => (
+                "by certificate".to_owned(),
+                "protocol: SSL, client_auth: required".to_owned(),
+            ),
+            Auth::Scram(mechanism) => (
+                format!("by {mechanism}"),
+                format!("protocol: SASL_SSL, mechanisms: [{mechanism}]"),
+            ),
+            Auth::None => (
+                "without authentication".to_owned(),
+                "protocol: SSL, client_auth: none".to_owned(),
+            ),
+        };
+        let draft = report.error(
+            "no-listener",
+            span,
+            format!("`{who}` cannot connect {how}: no listener takes that"),
+        );
+        let draft = match raw.first() {
+            Some(first) => draft.note(first.span, "the listeners begin here"),
+            None => draft,
+        };
+        draft.hint(format!("add a listener with {wanted}, or change `auth`"));
+    }
+}
+
+fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> String {
+    let by_certificate = |l: &&Listener| serves(l, Auth::Tls);
+    let default = all
+        .iter()
+        .find(by_certificate)
+        .or_else(|| all.iter().find(|l| l.protocol.is_tls()))
+        .or_else(|| all.first());
+    let chosen = match &raw.inter_broker_listener {
+        None => default,
+        Some(wanted) => {
+            let chosen = all.iter().find(|l| l.name.eq_ignore_ascii_case(wanted));
+            if chosen.is_none() {
+                let names: Vec<&str> = all.iter().map(|l| l.name.as_str()).collect();
+                report
+                    .error(
+                        "unknown-listener",
+                        wanted.span,
+                        format!("no listener is named `{}`", wanted.value),
+                    )
+                    .hint(format!("the listeners are {}", names.join(", ")));
+            }
+            chosen
+        }
+    };
+    let Some(chosen) = chosen else {
+        return String::new();
+    };
+    let anonymous_may = raw
+        .allow_everyone_if_no_acl_found
+        .as_ref()
+        .is_some_and(|allow| allow.value)
+        || raw
+            .super_users
+            .iter()
+            .flatten()
+            .any(|user| user.value == "User:ANONYMOUS");
+    let known = serves(chosen, Auth::Tls) || !chosen.mechanisms.is_empty();
+    // A default has no place of its own: the first listener stands for all of them.
+    let place = raw
+        .inter_broker_listener
+        .as_ref()
+        .map(|wanted| wanted.span)
+        .or_else(|| raw.listeners.as_ref()?.first().map(|l| l.span));
+    if let (false, false, Some(place)) = (known, anonymous_may, place) {
+        report
+            .error(
+                "anonymous-brokers",
+                place,
+                format!(
+                    "brokers would be User:ANONYMOUS to each other on `{}`, and refused",
+                    chosen.name
+                ),
+            )
+            .hint("let the brokers use a listener with protocol: SSL, client_auth: required");
+    }
+    chosen.name.clone()
+}

@@ -1,0 +1,228 @@
+//! What a policy means: every check that looks at more than a value's type.
+//!
+//! Each check reports what is wrong and goes on with the rest, so that one run finds everything. The policy exists
+//! only if nothing was reported.
+
+mod access;
+mod ca;
+mod cluster;
+mod grants;
+mod identities;
+mod listeners;
+mod mapping;
+mod ports;
+mod roles;
+mod words;
+
+use grants::{Grants, Place};
+use identities::Names;
+pub(super) use words::no_repeats;
+
+use super::{
+    Auth, Broker, Client, Places, ScramUser, ValidatedPolicy,
+    principals::Principals,
+    raw::{RawAcl, RawCa, RawClient, RawCluster, RawIncluded, RawPolicy, RawTest, RawUser},
+    report::Report,
+    spanned::Spanned,
+    text::Span,
+};
+use crate::{acl::KafkaVersion, scram::Mechanism};
+
+/// Everyone that the policy declares.
+struct Declared<'a> {
+    /// The brokers, with the spans of their names.
+    brokers: Vec<(Broker, Span)>,
+    clients: Vec<Client>,
+    users: Vec<ScramUser>,
+    raw_clients: Vec<&'a Spanned<RawClient>>,
+    raw_users: &'a [Spanned<RawUser>],
+}
+
+impl Declared<'_> {
+    /// Every way to authenticate that a client or user is said to have: its name, the way, and where it is said.
+    fn auths(&self) -> impl Iterator<Item = (&str, Auth, Span)> {
+        let clients = self.raw_clients.iter().flat_map(|client| {
+            let name = client.name.as_str();
+            match &client.auth {
+                None => vec![(name, Auth::Tls, client.name.span)],
+                Some(list) => {
+                    let each = list.0.iter();
+                    each.map(|a| (name, identities::auth(a.value), a.span))
+                        .collect()
+                }
+            }
+        });
+        let users = self.raw_users.iter().flat_map(|user| {
+            user.auth.0.iter().map(|a| {
+                let mechanism = identities::user_mechanism(a.value);
+                (user.name.as_str(), Auth::Scram(mechanism), a.span)
+            })
+        });
+        clients.chain(users)
+    }
+
+    /// The SCRAM mechanisms in use.
+    fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
+        self.auths().filter_map(|(_, auth, _)| match auth {
+            Auth::Scram(mechanism) => Some(mechanism),
+            _ => None,
+        })
+    }
+}
+
+/// The part of a policy that may stand in several files: the main one, and those that it includes.
+struct Part<'a> {
+    scope: Option<&'a Spanned<String>>,
+    clients: &'a [Spanned<RawClient>],
+    acls: &'a [Spanned<RawAcl>],
+    tests: &'a [Spanned<RawTest>],
+}
+
+/// Checks a policy with the files that it includes. `None` when something was reported.
+pub(super) fn policy(
+    report: &mut Report,
+    main: &RawPolicy,
+    included: &[RawIncluded],
+) -> Option<ValidatedPolicy> {
+    let parts = parts(main, included);
+    let default = RawCluster::default();
+    let raw_cluster = main.cluster.as_ref().unwrap_or(&default);
+    let (mode, version) = cluster::mode_and_version(report, raw_cluster);
+    let mapping = mapping::rules(report, raw_cluster);
+    let principals = Principals::new(&mapping);
+    let mut grants = Grants::new(version, &principals);
+
+    let declared = declared(report, version, main, &parts, &mut grants);
+    let mut acls = Vec::new();
+    let mut tests = Vec::new();
+    for part in &parts {
+        for raw in part.acls {
+            if let Some(mut entry) = access::acl(report, version, raw) {
+                entry.scope = part.scope.map(|scope| scope.value.clone());
+                grants.acl(report, part.place(raw.span), &entry);
+                acls.push(entry);
+            }
+        }
+        let checked = part.tests.iter();
+        tests.extend(checked.filter_map(|raw| access::test(report, version, raw)));
+    }
+    let manage = main.manage.as_ref();
+    let manage = manage.map(|raw| access::manage(report, version, raw));
+    mapping::check(report, raw_cluster, &principals, &declared);
+    let bindings = grants.bindings;
+    let cluster = cluster::cluster(report, raw_cluster, mode, version, mapping, &declared);
+    let default = RawCa::default();
+    let ca = ca::ca(report, main.ca.as_ref().unwrap_or(&default), raw_cluster);
+    if !report.is_clean() {
+        return None;
+    }
+    Some(ValidatedPolicy {
+        cluster,
+        ca: ca?,
+        brokers: declared.brokers.into_iter().map(|(b, _)| b).collect(),
+        clients: declared.clients,
+        users: declared.users,
+        acls,
+        manage,
+        tests,
+        bindings,
+        places: places(report, raw_cluster),
+    })
+}
+
+fn places(report: &Report, raw: &super::raw::RawCluster) -> Places {
+    let place = |span: Span| report.source(span);
+    let beginning = Span {
+        file: 0,
+        start: 0,
+        end: 0,
+    };
+    Places {
+        file: place(beginning),
+        admin: raw.admin.as_ref().map(|admin| place(admin.span)),
+        super_users: raw
+            .super_users
+            .iter()
+            .flatten()
+            .map(|user| place(user.span))
+            .collect(),
+        allow_everyone: raw
+            .allow_everyone_if_no_acl_found
+            .as_ref()
+            .map(|allow| place(allow.span)),
+        mapping_rules: raw
+            .principal_mapping_rules
+            .as_ref()
+            .and_then(|rules| Some(place(rules.first()?.span))),
+    }
+}
+
+/// Everyone whom the policy declares; what the clients' roles grant goes to `grants`.
+fn declared<'a>(
+    report: &mut Report,
+    version: KafkaVersion,
+    main: &'a RawPolicy,
+    parts: &[Part<'a>],
+    grants: &mut Grants<'_>,
+) -> Declared<'a> {
+    let mut names = Names::default();
+    let raw_brokers = main.brokers.as_deref().unwrap_or_default();
+    let brokers = identities::brokers(report, &mut names, raw_brokers);
+    let mut clients = Vec::new();
+    for part in parts {
+        if let Some(scope) = part.scope {
+            words::scope(report, version, scope);
+        }
+        for raw in part.clients {
+            let mut client = identities::client(report, &mut names, raw);
+            for raw_role in raw.roles.iter().flat_map(|roles| &roles.value) {
+                let role = roles::role(report, version, raw_role);
+                // A client whose name is wrong, which was reported, is nobody's principal.
+                if let (Some(client), Some(role)) = (&mut client, role) {
+                    grants.role(report, part.place(raw_role.span), client, &role);
+                    client.roles.push(role);
+                }
+            }
+            clients.extend(client.map(|client| Client {
+                scope: part.scope.map(|scope| scope.value.clone()),
+                ..client
+            }));
+        }
+    }
+    let raw_users = main.users.as_deref().unwrap_or_default();
+    let users = raw_users.iter();
+    Declared {
+        brokers,
+        clients,
+        users: users
+            .filter_map(|raw| identities::user(report, &mut names, raw))
+            .collect(),
+        raw_clients: parts.iter().flat_map(|part| part.clients).collect(),
+        raw_users,
+    }
+}
+
+impl<'a> Part<'a> {
+    fn place(&self, span: Span) -> Place<'a> {
+        Place {
+            span,
+            scope: self.scope,
+        }
+    }
+}
+
+fn parts<'a>(main: &'a RawPolicy, included: &'a [RawIncluded]) -> Vec<Part<'a>> {
+    let first = Part {
+        scope: None,
+        clients: main.clients.as_deref().unwrap_or_default(),
+        acls: main.acls.as_deref().unwrap_or_default(),
+        tests: main.tests.as_deref().unwrap_or_default(),
+    };
+    let others = included.iter().map(|file| Part {
+        scope: file.scope.as_ref().map(|scope| &scope.prefix),
+        clients: file.clients.as_deref().unwrap_or_default(),
+        acls: file.acls.as_deref().unwrap_or_default(),
+        tests: file.tests.as_deref().unwrap_or_default(),
+    });
+    std::iter::once(first).chain(others).collect()
+}

@@ -1,0 +1,119 @@
+//! Ports: that they fit, that no two brokers are told to be at one address, and where the controllers go.
+
+use std::collections::HashMap;
+
+use super::{Declared, listeners::CONTROLLER};
+use crate::policy::{Broker, Listener, Mode, raw::RawCluster, report::Report, text::Span};
+
+/// Where the controllers listen unless the policy says otherwise.
+const CONTROLLER_PORT: u16 = 9095;
+
+/// Checks that the ports fit, and finds the controllers'.
+pub(super) fn ports(
+    report: &mut Report,
+    raw: &RawCluster,
+    mode: Mode,
+    all: &[Listener],
+    declared: &Declared<'_>,
+) -> u16 {
+    let mut taken: HashMap<(String, u16), Span> = HashMap::new();
+    for (broker, span) in &declared.brokers {
+        for listener in all {
+            claim(
+                report,
+                &mut taken,
+                broker,
+                *span,
+                &listener.name,
+                listener.port,
+            );
+        }
+    }
+    let free = |port: u16| {
+        all.iter().all(|l| l.port != port)
+            && declared.brokers.iter().all(|(broker, _)| {
+                let at = port.checked_add(broker.port_offset);
+                at.is_some_and(|at| !taken.contains_key(&(address(broker), at)))
+            })
+    };
+    match &raw.controller_port {
+        None => {
+            let higher = CONTROLLER_PORT..=u16::MAX;
+            let lower = (1..CONTROLLER_PORT).rev();
+            let port = higher.chain(lower).find(|port| free(*port));
+            port.unwrap_or(CONTROLLER_PORT)
+        }
+        Some(port) => {
+            if mode == Mode::Zookeeper {
+                report
+                    .error(
+                        "no-effect",
+                        port.span,
+                        "`controller_port` means nothing with ZooKeeper",
+                    )
+                    .hint("remove it");
+                return port.value;
+            }
+            if let Some(listener) = all.iter().find(|l| l.port == port.value) {
+                let message = format!(
+                    "the controllers' port {} is that of the listener {}",
+                    port.value, listener.name
+                );
+                report
+                    .error("duplicate-port", port.span, message)
+                    .hint("choose another, or leave `controller_port` out");
+                return port.value;
+            }
+            for (broker, span) in &declared.brokers {
+                claim(report, &mut taken, broker, *span, CONTROLLER, port.value);
+            }
+            port.value
+        }
+    }
+}
+
+/// Where clients are told to find a broker.
+fn address(broker: &Broker) -> String {
+    broker
+        .hosts
+        .first()
+        .map_or_else(String::new, |host| host.tagged())
+}
+
+/// Notes that a broker listens on a port, and reports it when that is impossible.
+fn claim(
+    report: &mut Report,
+    taken: &mut HashMap<(String, u16), Span>,
+    broker: &Broker,
+    span: Span,
+    listener: &str,
+    port: u16,
+) {
+    let Some(at) = port.checked_add(broker.port_offset) else {
+        let message = format!(
+            "port {port} of {listener} and the port_offset {} of `{}` are more than 65535",
+            broker.port_offset, broker.name
+        );
+        report
+            .error("out-of-range", span, message)
+            .hint("make the offset smaller");
+        return;
+    };
+    let Some(host) = broker.hosts.first() else {
+        return;
+    };
+    if let Some(first) = taken.insert((address(broker), at), span)
+        && first != span
+    {
+        let message = format!(
+            "two brokers would be at {}:{at}; here it is {listener} of `{}`",
+            host.authority(),
+            broker.name
+        );
+        report
+            .error("same-address", span, message)
+            .label("again here")
+            .note(first, "first here")
+            .hint("give each broker its own first entry in `hosts`, or, on one machine, its own `port_offset`");
+    }
+}

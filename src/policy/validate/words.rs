@@ -1,0 +1,200 @@
+//! Names, principals, hosts and operations, each checked alone so that the diagnostic points at the word itself.
+//!
+//! What Kafka makes of them is the `acl` room's knowledge: a word is put into a binding that is otherwise harmless,
+//! and the binding's problems are the word's.
+
+use std::collections::HashMap;
+
+use crate::{
+    acl::{
+        CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, RawBinding, ResourceType,
+    },
+    policy::{
+        NamePattern,
+        raw::{RawOperation, RawPattern},
+        raw_access::RawPrefix,
+        report::Report,
+        spanned::{OneOrMany, Spanned},
+        text::Span,
+    },
+};
+
+/// A binding without problems.
+fn harmless(resource_type: ResourceType) -> RawBinding {
+    let name = match resource_type {
+        ResourceType::Cluster => CLUSTER_NAME,
+        ResourceType::User => "User:x",
+        _ => "x",
+    };
+    RawBinding {
+        resource_type,
+        pattern_type: PatternType::Literal,
+        name: name.into(),
+        principal: "User:x".into(),
+        host: "*".into(),
+        operation: Operation::All,
+        permission: Permission::Allow,
+    }
+}
+
+/// Reports what is wrong with a binding as a fault of the word at `span`; true when nothing is.
+fn passes(report: &mut Report, version: KafkaVersion, span: Span, binding: RawBinding) -> bool {
+    let problems = binding.normalised().problems(version);
+    for problem in &problems {
+        report
+            .error(problem.code(), span, problem.to_string())
+            .hint(problem.hint());
+    }
+    problems.is_empty()
+}
+
+/// A resource name as it stands in the policy.
+pub(super) fn pattern(
+    report: &mut Report,
+    version: KafkaVersion,
+    resource_type: ResourceType,
+    raw: &Spanned<RawPattern>,
+) -> Option<NamePattern> {
+    let (pattern_type, name) = match &raw.value {
+        RawPattern::Name(name) => (PatternType::Literal, name),
+        RawPattern::Prefix(prefix) => (PatternType::Prefixed, &prefix.prefix),
+    };
+    let binding = RawBinding {
+        pattern_type,
+        name: name.as_str().into(),
+        ..harmless(resource_type)
+    };
+    passes(report, version, raw.span, binding).then(|| NamePattern {
+        pattern_type,
+        name: name.clone(),
+    })
+}
+
+/// All of a list of resource names; those that are wrong are reported and left out.
+pub(super) fn patterns(
+    report: &mut Report,
+    version: KafkaVersion,
+    resource_type: ResourceType,
+    raw: &OneOrMany<Spanned<RawPattern>>,
+) -> Vec<NamePattern> {
+    let named: Vec<_> = raw
+        .0
+        .iter()
+        .filter_map(|one| Some((pattern(report, version, resource_type, one)?, one.span)))
+        .collect();
+    no_repeats(
+        report,
+        named.iter().map(|(p, span)| (format!("{p:?}"), *span)),
+    );
+    named.into_iter().map(|(pattern, _)| pattern).collect()
+}
+
+/// The name of one resource, where no pattern can stand.
+pub(super) fn literal(
+    report: &mut Report,
+    version: KafkaVersion,
+    resource_type: ResourceType,
+    raw: &Spanned<String>,
+) -> Option<String> {
+    if raw.value == "*" {
+        report
+            .error("no-wildcard", raw.span, "`*` cannot stand here")
+            .hint("write one whole name");
+        return None;
+    }
+    let name = Spanned {
+        value: RawPattern::Name(raw.value.clone()),
+        span: raw.span,
+    };
+    pattern(report, version, resource_type, &name).map(|pattern| pattern.name)
+}
+
+/// The prefix that an included file keeps to: one that topics can have.
+pub(super) fn scope(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) {
+    if raw.is_empty() {
+        report
+            .error("bad-scope", raw.span, "an empty scope is no limit")
+            .hint("write {prefix: team-a-}, or remove `scope`");
+        return;
+    }
+    let prefix = Spanned {
+        value: RawPattern::Prefix(RawPrefix {
+            prefix: raw.value.clone(),
+        }),
+        span: raw.span,
+    };
+    pattern(report, version, ResourceType::Topic, &prefix);
+}
+
+/// A principal, `Type:name`; `User:*` is one of them.
+pub(super) fn principal(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<String>,
+) -> Option<String> {
+    let binding = RawBinding {
+        principal: raw.as_str().into(),
+        ..harmless(ResourceType::Topic)
+    };
+    passes(report, version, raw.span, binding).then(|| raw.value.clone())
+}
+
+/// The host of an ACL, in the form that Kafka compares.
+pub(super) fn host(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<String>,
+) -> Option<String> {
+    let binding = RawBinding {
+        host: raw.as_str().into(),
+        ..harmless(ResourceType::Topic)
+    };
+    passes(report, version, raw.span, binding.clone())
+        .then(|| binding.normalised().host.to_string())
+}
+
+/// The operations of an ACL on resources of one type.
+pub(super) fn operations(
+    report: &mut Report,
+    version: KafkaVersion,
+    resource_type: ResourceType,
+    raw: &OneOrMany<Spanned<RawOperation>>,
+) -> Vec<Operation> {
+    no_repeats(
+        report,
+        raw.0.iter().map(|o| (o.0.title().to_owned(), o.span)),
+    );
+    let mut operations = Vec::new();
+    for operation in &raw.0 {
+        let binding = RawBinding {
+            operation: operation.0,
+            ..harmless(resource_type)
+        };
+        if passes(report, version, operation.span, binding) {
+            operations.push(operation.0);
+        }
+    }
+    operations
+}
+
+/// Reports every entry of a list that is there twice. Harmless in itself, it is mostly a slip for something else.
+/// True when there is none.
+pub(in crate::policy) fn no_repeats(
+    report: &mut Report,
+    entries: impl Iterator<Item = (String, Span)>,
+) -> bool {
+    let before = report.len();
+    let mut seen: HashMap<String, Span> = HashMap::new();
+    for (entry, span) in entries {
+        if let Some(first) = seen.get(&entry) {
+            report
+                .error("listed-twice", span, "this is in the list twice")
+                .label("again here")
+                .note(*first, "first here")
+                .hint("remove one of them");
+        } else {
+            seen.insert(entry, span);
+        }
+    }
+    report.len() == before
+}

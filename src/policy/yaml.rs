@@ -1,0 +1,469 @@
+//! YAML 1.2 text as a tree whose every node knows its place.
+//!
+//! Own tree, as those of the libraries lose the second of two equal keys and the positions. What a policy has no
+//! use for (tags, merge keys, several documents) is refused by name instead of being half understood, and
+//! depth and size are bounded, aliases counted with what they stand for.
+
+use std::{borrow::Cow, collections::HashMap, rc::Rc};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
+
+use super::{
+    report::Report,
+    text::Span,
+    yaml_error,
+    yaml_scalar::{self, Kind},
+};
+
+/// The longest text of one file, in bytes.
+pub(super) const MAX_BYTES: usize = 4 << 20;
+/// Mappings and lists within each other; a policy needs ten.
+const MAX_DEPTH: usize = 32;
+/// Nodes of one file, with every alias counted as a copy of what it stands for.
+const MAX_NODES: usize = 500_000;
+
+/// A value and its place.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub span: Span,
+    pub value: Value,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    /// One word or text, as it was written, and what YAML takes it for.
+    Scalar(String, Kind),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// A key, unique in its mapping, and its value.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub key: String,
+    pub key_span: Span,
+    pub value: Node,
+}
+
+impl Node {
+    /// The number of nodes that it consists of, long texts counted as several: what a copy of it costs.
+    /// The depth is bounded, so recursion is.
+    fn weight(&self) -> usize {
+        1 + match &self.value {
+            Value::Scalar(text, _) => text.len() / 32,
+            Value::List(items) => items.iter().map(Node::weight).sum(),
+            Value::Map(entries) => entries.iter().map(|e| 1 + e.value.weight()).sum(),
+        }
+    }
+}
+
+/// A diagnostic was made that ends the reading of this file.
+struct Stop;
+
+/// A list or mapping that is not complete yet.
+struct Open {
+    start: usize,
+    anchor: usize,
+    what: Collection,
+}
+
+enum Collection {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<Entry>,
+        seen: HashMap<String, Span>,
+        key: Option<Key>,
+    },
+}
+
+/// A key that waits for its value.
+struct Key {
+    name: String,
+    span: Span,
+    /// The value is read, as it may be wrong in itself, but then dropped.
+    dropped: bool,
+}
+
+struct Builder<'a> {
+    report: &'a mut Report,
+    file: usize,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Rc<Node>>,
+    nodes: usize,
+    documents: usize,
+    root: Option<Node>,
+}
+
+/// Reads a file of the report. `None` where it is no YAML at all; other faults are reported and left out.
+/// An empty file is an empty scalar.
+pub(super) fn read(report: &mut Report, file: usize) -> Option<Node> {
+    let start = Span {
+        file,
+        start: 0,
+        end: 0,
+    };
+    if report.file(file).body.len() > MAX_BYTES {
+        report
+            .error("too-large", start, "the file is larger than 4 MiB")
+            .hint("split it with `include`");
+        return None;
+    }
+    // The parser borrows the text while diagnostics are added to the report.
+    let body = report.file(file).body.clone();
+    let mut builder = Builder {
+        report,
+        file,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        documents: 0,
+        root: None,
+    };
+    for event in Parser::new_from_str(&body) {
+        let done = match event {
+            Ok((event, span)) => builder.event(event, span),
+            Err(error) => builder.syntax_error(&error),
+        };
+        done.ok()?;
+    }
+    Some(builder.root.unwrap_or(Node {
+        span: start,
+        value: Value::Scalar(String::new(), Kind::Null),
+    }))
+}
+
+impl Builder<'_> {
+    fn span(&self, span: saphyr_parser::Span) -> Span {
+        let text = self.report.file(self.file);
+        let start = text.byte_of(span.start.index());
+        Span {
+            file: self.file,
+            start,
+            end: text.byte_of(span.end.index()).max(start),
+        }
+    }
+
+    fn stop(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        hint: &str,
+    ) -> Result<(), Stop> {
+        self.report.error(code, span, message).hint(hint);
+        Err(Stop)
+    }
+
+    fn event(&mut self, event: Event<'_>, span: saphyr_parser::Span) -> Result<(), Stop> {
+        let span = self.span(span);
+        match event {
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    let hint = "make it a file of its own, and name that under `include`";
+                    return self.stop(
+                        "two-documents",
+                        span,
+                        "a second YAML document begins here",
+                        hint,
+                    );
+                }
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                // A tag was an attempt to make it a text, mostly.
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                self.refuse_tag(tag, span);
+                let kind = if plain {
+                    yaml_scalar::kind_of(&text)
+                } else {
+                    Kind::Text
+                };
+                if self.wants_key() {
+                    return self.key(text, style, anchor, span);
+                }
+                let value = Value::Scalar(text.into_owned(), kind);
+                self.complete(Node { span, value }, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuse_tag(tag, span);
+                self.open(span, anchor, Collection::List(Vec::new()))
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuse_tag(tag, span);
+                let what = Collection::Map {
+                    entries: Vec::new(),
+                    seen: HashMap::new(),
+                    key: None,
+                };
+                self.open(span, anchor, what)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::Alias(anchor) => self.alias(anchor, span),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn refuse_tag(&mut self, tag: Option<Cow<'_, saphyr_parser::Tag>>, span: Span) {
+        if tag.is_some() {
+            self.report
+                .error("yaml-tag", span, "a policy has no YAML tags")
+                .hint("remove the word that begins with `!`; put a text into quotes to keep it a text");
+        }
+    }
+
+    fn wants_key(&self) -> bool {
+        matches!(
+            self.open.last(),
+            Some(Open {
+                what: Collection::Map { key: None, .. },
+                ..
+            })
+        )
+    }
+
+    fn open(&mut self, span: Span, anchor: usize, what: Collection) -> Result<(), Stop> {
+        if self.wants_key() {
+            return self.bad_key(span);
+        }
+        if self.open.len() >= MAX_DEPTH {
+            let hint =
+                "a policy needs no more than ten levels; look for a bracket that is not closed";
+            let message = format!("more than {MAX_DEPTH} lists and mappings within each other");
+            return self.stop("too-deep", span, message, hint);
+        }
+        self.open.push(Open {
+            start: span.start,
+            anchor,
+            what,
+        });
+        Ok(())
+    }
+
+    fn bad_key(&mut self, span: Span) -> Result<(), Stop> {
+        let hint = "keys are plain words; put a text that begins with `{`, `[` or `*` into quotes";
+        self.stop("bad-key", span, "this is no key", hint)
+    }
+
+    fn key(
+        &mut self,
+        text: Cow<'_, str>,
+        style: ScalarStyle,
+        anchor: usize,
+        span: Span,
+    ) -> Result<(), Stop> {
+        if anchor > 0 {
+            let value = Value::Scalar(text.clone().into_owned(), Kind::Text);
+            self.anchors.insert(anchor, Rc::new(Node { span, value }));
+        }
+        let Some(Open {
+            what: Collection::Map { seen, key, .. },
+            ..
+        }) = self.open.last_mut()
+        else {
+            return Ok(());
+        };
+        let merge = text == "<<" && style == ScalarStyle::Plain;
+        let first = seen.get(&*text).copied();
+        if first.is_none() {
+            seen.insert(text.clone().into_owned(), span);
+        }
+        *key = Some(Key {
+            name: text.clone().into_owned(),
+            span,
+            dropped: merge || first.is_some(),
+        });
+        if merge {
+            self.report
+                .error("merge-key", span, "a policy has no merge keys")
+                .hint("write the keys out; an alias may stand for a whole value, as in `hosts: *hosts`");
+        } else if let Some(first) = first {
+            self.report
+                .error(
+                    "duplicate-key",
+                    span,
+                    format!("the key `{text}` is there twice"),
+                )
+                .label("again here")
+                .note(first, "first here")
+                .hint("keep one of them");
+        }
+        self.count(1, span)
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Stop> {
+        if self.wants_key() {
+            return self.bad_key(span);
+        }
+        let Some(node) = self.anchors.get(&anchor).map(Rc::clone) else {
+            let message = "this alias stands inside of the value that it stands for";
+            return self.stop("endless-alias", span, message, "write the value out");
+        };
+        // Before the copy is made: nine lines of aliases can stand for a billion nodes.
+        self.count(node.weight() - 1, span)?;
+        let value = node.value.clone();
+        self.complete(Node { span, value }, 0)
+    }
+
+    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {
+        self.nodes += nodes;
+        if self.nodes > MAX_NODES {
+            let message = format!(
+                "the file has more than {MAX_NODES} values, counting what aliases stand for"
+            );
+            return self.stop(
+                "too-large",
+                span,
+                message,
+                "split it with `include`, or use fewer aliases",
+            );
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, span: Span) -> Result<(), Stop> {
+        let Some(open) = self.open.pop() else {
+            return Ok(());
+        };
+        // The end of a block is where the next thing begins; of `[…]` and `{…}` it is the bracket.
+        let node = Node {
+            span: Span {
+                file: self.file,
+                start: open.start,
+                end: span.end.max(open.start),
+            },
+            value: match open.what {
+                Collection::List(items) => Value::List(items),
+                Collection::Map { entries, .. } => Value::Map(entries),
+            },
+        };
+        self.complete(node, open.anchor)
+    }
+
+    fn complete(&mut self, node: Node, anchor: usize) -> Result<(), Stop> {
+        self.count(1, node.span)?;
+        if anchor > 0 {
+            self.count(node.weight(), node.span)?;
+            self.anchors.insert(anchor, Rc::new(node.clone()));
+        }
+        match self.open.last_mut().map(|open| &mut open.what) {
+            None => self.root = Some(node),
+            Some(Collection::List(items)) => items.push(node),
+            Some(Collection::Map { entries, key, .. }) => {
+                if let Some(key) = key.take()
+                    && !key.dropped
+                {
+                    entries.push(Entry {
+                        key: key.name,
+                        key_span: key.span,
+                        value: node,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn syntax_error(&mut self, error: &ScanError) -> Result<(), Stop> {
+        let at = self.report.file(self.file).byte_of(error.marker().index());
+        let span = Span {
+            file: self.file,
+            start: at,
+            end: at
+                + self.report.file(self.file).body[at..]
+                    .chars()
+                    .next()
+                    .map_or(0, char::len_utf8),
+        };
+        let (message, hint) = yaml_error::explain(error.info());
+        self.report
+            .error("yaml-syntax", span, message)
+            .maybe_hint(hint.map(str::to_owned));
+        Err(Stop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tree(text: &str) -> (Report, Node) {
+        let mut report = Report::default();
+        let file = report.add_file("p", text);
+        let root = read(&mut report, file).unwrap();
+        (report, root)
+    }
+
+    /// What stands in the text where a node says that it is.
+    fn at<'a>(report: &'a Report, node: &Node) -> &'a str {
+        &report.file(0).body[node.span.start..node.span.end]
+    }
+
+    fn entry<'a>(node: &'a Node, key: &str) -> &'a Node {
+        let Value::Map(entries) = &node.value else {
+            panic!("no mapping");
+        };
+        &entries.iter().find(|e| e.key == key).unwrap().value
+    }
+
+    #[test]
+    fn nodes_know_their_places_behind_marks_tabs_and_foreign_letters() {
+        let text = "\u{feff}# ⚡ ü\r\na: grün # ⚡\r\nb:\t'é''s'\nc: [x, ⚡,\t\"\\u00e9\"]\rd: {é: z}\ne: |\n  ü\n  v\nf: last";
+        let (report, root) = tree(text);
+        for (key, there) in [
+            ("a", "grün"),
+            ("b", "'é''s'"),
+            ("c", "[x, ⚡,\t\"\\u00e9\"]"),
+            ("d", "{é: z}"),
+            ("f", "last"),
+        ] {
+            assert_eq!(at(&report, entry(&root, key)), there);
+        }
+        let Value::List(items) = &entry(&root, "c").value else {
+            panic!("no list");
+        };
+        let there: Vec<&str> = items.iter().map(|item| at(&report, item)).collect();
+        assert_eq!(there, ["x", "⚡", "\"\\u00e9\""]);
+        assert!(matches!(&items[2].value, Value::Scalar(text, Kind::Text) if text == "é"));
+        assert_eq!(report.source(entry(&root, "f").span).to_string(), "p:9:4");
+    }
+
+    #[test]
+    fn an_alias_is_a_copy_at_the_place_of_the_alias() {
+        let (report, root) = tree("a: &x [1]\n&k b: *x\nc: *k");
+        assert!(report.is_clean());
+        assert_eq!(at(&report, entry(&root, "b")), "*x");
+        assert!(matches!(&entry(&root, "b").value, Value::List(items) if items.len() == 1));
+        assert!(matches!(&entry(&root, "c").value, Value::Scalar(text, _) if text == "b"));
+    }
+
+    #[test]
+    fn aliases_of_long_texts_are_counted_by_their_length() {
+        let text = format!("a: &x {}\nb: [{}]", "y".repeat(1 << 20), "*x, ".repeat(100));
+        let mut report = Report::default();
+        let file = report.add_file("p", &text);
+        assert!(read(&mut report, file).is_none());
+        assert_eq!(report.finish()[0].code, "too-large");
+    }
+
+    proptest! {
+        #[test]
+        fn plain_words_stand_where_they_are_said_to(
+            words in prop::collection::vec("[a-zé⚡]{1,5}", 1..8),
+            gaps in prop::collection::vec("( |\t|\r\n |\n |é|⚡|# ü\n )", 8),
+        ) {
+            let mut text = String::from("[");
+            for (word, gap) in words.iter().zip(&gaps) {
+                text += &format!("{word}{},", if gap.starts_with(['é', '⚡', '#']) { " " } else { gap });
+            }
+            text += "]";
+            let (report, root) = tree(&text);
+            let Value::List(items) = &root.value else { panic!("no list") };
+            let there: Vec<&str> = items.iter().map(|item| at(&report, item)).collect();
+            prop_assert_eq!(there, words);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The YAML parser's errors in words that say what to change.
+
+/// What is wrong, and where it is known what to do about it.
+pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
+    // The parser has no error codes, only these texts; one that is not in the list is passed on as it is.
+    let known: &[(&str, &str, &str)] = &[
+        (
+            "mapping values are not allowed",
+            "a `:` where none can stand",
+            "put a text with `: ` in it into quotes; or look at the line above: keys of one mapping begin in one column, and a space follows each colon",
+        ),
+        ("tab", "a tab where YAML wants spaces", "indent with spaces"),
+        (
+            "did not find expected ',' or '}'",
+            "a `,` or `}` is missing here",
+            "close the `{`; put a text that contains `, ` or `: ` into quotes",
+        ),
+        (
+            "expected ',' or ']'",
+            "a `,` or `]` is missing here",
+            "close the `[`; put a text that contains `,` into quotes",
+        ),
+        (
+            "did not find expected key",
+            "by its indentation, this line belongs to nothing above",
+            "let it begin in the same column as those that it belongs to",
+        ),
+        (
+            "did not find expected '-' indicator",
+            "an entry of the list above should begin with `- ` here",
+            "let it begin in the same column as those that it belongs to",
+        ),
+        (
+            "in quoted scalar",
+            "a quote is not closed",
+            "add the closing quote, or indent the next line of the text",
+        ),
+        (
+            "only valid inside a block",
+            "a `- ` inside of brackets",
+            "look further up for a `{` or `[` that is not closed",
+        ),
+        (
+            "found unexpected end of stream",
+            "a quote is not closed",
+            "add the closing quote",
+        ),
+        (
+            "trailing content after double-quoted scalar",
+            "something stands behind the closing quote",
+            "write `\\\"` for a quote inside of double quotes",
+        ),
+        (
+            "unknown escape character",
+            "a backslash in double quotes that escapes nothing",
+            "use single quotes, where a backslash is itself",
+        ),
+        (
+            "unknown anchor",
+            "an alias without its anchor",
+            "put a text that begins with `*` into quotes; an alias `*name` needs `&name` before it",
+        ),
+        (
+            "did not find expected alphabetic or numeric character",
+            "a `*` or `&` without a name",
+            "put the asterisk into quotes: \"*\"",
+        ),
+        (
+            "simple key expect",
+            "a `:` is missing",
+            "write `key: value`, with a space behind the colon",
+        ),
+        (
+            "':' must be followed",
+            "a space is missing behind the `:`",
+            "write `key: value`",
+        ),
+        (
+            "block sequence entries are not allowed",
+            "a `- ` where no list can stand",
+            "begin the list on a line of its own, below its key",
+        ),
+        (
+            "unexpected character",
+            "a character that no plain text begins with",
+            "put the text into quotes",
+        ),
+        (
+            "did not find expected node content",
+            "a value is missing here",
+            "put a text that begins with a sign such as `,`, `]` or `}` into quotes",
+        ),
+        (
+            "recursion limit",
+            "too many brackets within each other",
+            "look for one that is not closed",
+        ),
+    ];
+    let found = known.iter().find(|(part, ..)| info.contains(part));
+    found.map_or_else(
+        || (format!("this is no YAML: {info}"), None),
+        |(_, message, hint)| ((*message).to_owned(), Some(*hint)),
+    )
+}

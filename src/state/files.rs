@@ -1,0 +1,192 @@
+//! Files that are whole or not there, with their final mode from the first instant.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown},
+    path::Path,
+};
+
+use super::{StateError, failed};
+
+/// Mode of files with secrets.
+pub const SECRET: u32 = 0o600;
+/// Mode of files that anybody may read, inside directories that nobody else enters.
+pub const PUBLIC: u32 = 0o644;
+
+/// How the names of temporary files begin.
+pub const TEMPORARY: &str = ".kpki-";
+
+/// The user and group that files shall belong to, where that is not the caller.
+pub type Owner = (u32, u32);
+
+/// Creates a directory 0700 if it is not there, with its parents.
+pub fn create_private_dir(path: &Path, owner: Option<Owner>) -> Result<(), StateError> {
+    let mut builder = fs::DirBuilder::new();
+    builder
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed("create", path))?;
+    if let Some((uid, gid)) = owner {
+        std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(failed("give away", path))?;
+    }
+    Ok(())
+}
+
+/// Creates a new file with its final mode and owner and writes it; syncs it where asked to.
+pub fn create(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    owner: Option<Owner>,
+    sync: bool,
+) -> Result<(), StateError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .map_err(failed("create", path))?;
+    if let Some((uid, gid)) = owner {
+        fchown(&file, Some(uid), Some(gid)).map_err(failed("give away", path))?;
+    }
+    file.write_all(bytes).map_err(failed("write", path))?;
+    if sync {
+        file.sync_all().map_err(failed("sync", path))?;
+    }
+    Ok(())
+}
+
+/// Makes renames and new entries in a directory durable.
+pub fn sync_dir(path: &Path) -> Result<(), StateError> {
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(failed("sync", path))
+}
+
+/// Writes everything on the directory's file system to the disk: one call instead of one per file.
+#[cfg(target_os = "linux")]
+pub fn sync_file_system(path: &Path) -> Result<(), StateError> {
+    let dir = File::open(path).map_err(failed("open", path))?;
+    rustix::fs::syncfs(&dir).map_err(|e| failed("sync", path)(e.into()))
+}
+
+/// Replaces a file: temporary beside it, synced, renamed.
+///
+/// # Errors
+/// When any step fails; what was there before is then still there.
+pub fn write_atomic(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    owner: Option<Owner>,
+) -> Result<(), StateError> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut temporary = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
+        .tempfile_in(parent)
+        .map_err(failed("create a file in", parent))?;
+    if let Some((uid, gid)) = owner {
+        fchown(temporary.as_file(), Some(uid), Some(gid)).map_err(failed("give away", path))?;
+    }
+    temporary.write_all(bytes).map_err(failed("write", path))?;
+    temporary
+        .as_file()
+        .sync_all()
+        .map_err(failed("sync", path))?;
+    temporary
+        .persist(path)
+        .map_err(|e| failed("replace", path)(e.error))?;
+    sync_dir(parent)
+}
+
+/// Reads a file that may be missing.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(e) => Err(failed("read", path)(e)),
+    }
+}
+
+/// The most that a file of an identity may hold, in bytes.
+const MAX_PLAIN: u64 = 16 * 1024 * 1024;
+
+/// Reads a file that may be missing from a directory that may belong to somebody else: only a plain file of sensible
+/// size, so that a link cannot make kpki hand out what its caller alone may read, and a pipe cannot hold it up.
+///
+/// # Errors
+/// When it is there and is something else, or cannot be read.
+pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    let obstacle = |why| StateError::Obstacle {
+        path: path.to_owned(),
+        why,
+    };
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    // The flags fit: they are bits of a C int.
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(path);
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(obstacle(
+                "is a symbolic link, and kpki reads only plain files there",
+            ));
+        }
+        Err(e) => return Err(failed("read", path)(e)),
+    };
+    let meta = file.metadata().map_err(failed("read", path))?;
+    if !meta.is_file() {
+        return Err(obstacle("is no plain file"));
+    }
+    if meta.len() > MAX_PLAIN {
+        return Err(obstacle("is larger than any file that kpki writes"));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default());
+    file.read_to_end(&mut bytes).map_err(failed("read", path))?;
+    Ok(Some(bytes))
+}
+
+/// Refuses an owner that this process may not give files to.
+///
+/// # Errors
+/// When the owner is somebody else and this is not root.
+pub fn check_owner(out: &Path, owner: Option<Owner>) -> Result<(), StateError> {
+    let me = rustix::process::geteuid();
+    match owner {
+        Some((uid, gid))
+            if !me.is_root()
+                && (uid, gid) != (me.as_raw(), rustix::process::getegid().as_raw()) =>
+        {
+            Err(failed("give away", out)(
+                io::ErrorKind::PermissionDenied.into(),
+            ))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,363 @@
+//! `ca/ca.key`: a private key sealed under a passphrase, as text with its parameters.
+//!
+//! ```text
+//! kpki sealed key v1
+//! kdf: argon2id m=65536 t=3 p=4        RFC 9106: memory in KiB, passes, lanes
+//! salt: …                              base64, 16 octets
+//! cipher: xchacha20-poly1305           the lines above, as they stand, are its associated data
+//! nonce: …                             base64, 24 octets
+//! key: …                               base64 of the sealed PKCS#8 DER
+//! sha256: …                            of everything above, hex: tells damage from a wrong passphrase
+//! ```
+//!
+//! Without a passphrase the kdf and the cipher are `none`, and `key` is the PKCS#8 itself.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305,
+    aead::{Aead, Payload},
+};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::secret::{Secret, SecretBytes};
+
+const MAGIC: &str = "kpki sealed key v1";
+
+/// RFC 9106 §4, the second recommended option: 64 MiB, 3 passes, 4 lanes.
+const MEMORY_KIB: u32 = 64 * 1024;
+const PASSES: u32 = 3;
+const LANES: u32 = 4;
+
+/// What a file may ask for at most: 1 GiB. A tampered file must not exhaust the machine.
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_PASSES: u32 = 64;
+const MAX_LANES: u32 = 64;
+
+/// How a key is protected on disk.
+#[derive(Debug, Clone)]
+pub enum KeyProtection {
+    /// Sealed under this passphrase.
+    Passphrase(Secret),
+    /// Not at all, by explicit wish.
+    None,
+}
+
+/// Why a sealed key cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The file is not of this kind at all.
+    #[error("not a sealed kpki key")]
+    NotASealedKey,
+    /// Written by a later version.
+    #[error("sealed by a later kpki (`{0}`)")]
+    LaterVersion(String),
+    /// Cut off, or changed after it was written.
+    #[error("the sealed key is truncated or was altered: {0}")]
+    Damaged(&'static str),
+    /// Intact, but the passphrase does not open it.
+    #[error("wrong passphrase")]
+    WrongPassphrase,
+    /// Intact, and needs a passphrase that was not given.
+    #[error("the key is sealed under a passphrase")]
+    PassphraseNeeded,
+    /// The machine cannot do the derivation.
+    #[error("the key could not be derived: {0}")]
+    Derivation(String),
+}
+
+/// A sealed key whose form and checksum are right.
+#[derive(Debug)]
+pub struct SealedKey {
+    /// The text up to the cipher line: what the seal covers besides the key.
+    header: String,
+    kdf: Option<Params>,
+    salt: Vec<u8>,
+    nonce: Vec<u8>,
+    sealed: SecretBytes,
+}
+
+impl SealedKey {
+    /// Seals a PKCS#8 key and returns the file's text. `salt` and `nonce` are fresh random octets.
+    ///
+    /// # Errors
+    /// When the machine has not the memory for the derivation.
+    pub fn seal(
+        pkcs8: &[u8],
+        protection: &KeyProtection,
+        salt: [u8; 16],
+        nonce: [u8; 24],
+    ) -> Result<Zeroizing<String>, SealError> {
+        let mut text = Zeroizing::new(format!("{MAGIC}\n"));
+        match protection {
+            KeyProtection::None => {
+                text.push_str("kdf: none\ncipher: none\n");
+                let key = Zeroizing::new(BASE64.encode(pkcs8));
+                text.push_str(&format!("key: {}\n", *key));
+            }
+            KeyProtection::Passphrase(passphrase) => {
+                text.push_str(&format!(
+                    "kdf: argon2id m={MEMORY_KIB} t={PASSES} p={LANES}\nsalt: {}\ncipher: xchacha20-poly1305\n",
+                    BASE64.encode(salt)
+                ));
+                let params = params(MEMORY_KIB, PASSES, LANES)?;
+                let cipher = cipher(&params, passphrase, &salt)?;
+                let payload = Payload {
+                    msg: pkcs8,
+                    aad: text.as_bytes(),
+                };
+                let sealed = cipher
+                    .encrypt(&nonce.into(), payload)
+                    .map_err(|_| SealError::Derivation("the cipher refused".to_owned()))?;
+                text.push_str(&format!(
+                    "nonce: {}\nkey: {}\n",
+                    BASE64.encode(nonce),
+                    BASE64.encode(sealed)
+                ));
+            }
+        }
+        let sum = checksum(&text);
+        text.push_str(&format!("sha256: {sum}\n"));
+        Ok(text)
+    }
+
+    /// Reads a sealed key and checks that it is whole.
+    ///
+    /// # Errors
+    /// When it is not a sealed key, of a later version, or damaged.
+    pub fn parse(text: &str) -> Result<Self, SealError> {
+        let first = text.lines().next().unwrap_or_default();
+        if first != MAGIC {
+            return Err(if MAGIC.starts_with(first) {
+                SealError::Damaged("its first line is incomplete")
+            } else if first.starts_with("kpki sealed key ") {
+                SealError::LaterVersion(first.chars().take(60).collect())
+            } else {
+                SealError::NotASealedKey
+            });
+        }
+        let (body, sum) = text
+            .strip_suffix('\n')
+            .and_then(|t| t.rsplit_once("\nsha256: "))
+            .ok_or(SealError::Damaged(
+                "its last line, the checksum, is missing",
+            ))?;
+        let body = format!("{body}\n");
+        if checksum(&body) != sum {
+            return Err(SealError::Damaged("its checksum does not match"));
+        }
+        let field = |name: &str| {
+            body.lines()
+                .find_map(|l| l.strip_prefix(name)?.strip_prefix(": "))
+        };
+        let bytes = |name: &str| {
+            field(name)
+                .and_then(|v| BASE64.decode(v).ok())
+                .ok_or(SealError::Damaged("a field is missing"))
+        };
+        let sealed = SecretBytes::from(bytes("key")?);
+        let kdf = field("kdf").ok_or(SealError::Damaged("the kdf is missing"))?;
+        if kdf == "none" {
+            return Ok(Self {
+                header: String::new(),
+                kdf: None,
+                salt: vec![],
+                nonce: vec![],
+                sealed,
+            });
+        }
+        let number = |key: &str, max: u32| {
+            kdf.split(' ')
+                .find_map(|part| part.strip_prefix(key)?.parse().ok())
+                .filter(|n: &u32| (1..=max).contains(n))
+                .ok_or(SealError::Damaged("its kdf parameters are out of range"))
+        };
+        if !kdf.starts_with("argon2id ") || field("cipher") != Some("xchacha20-poly1305") {
+            return Err(SealError::Damaged("its kdf or cipher is unknown"));
+        }
+        let params = params(
+            number("m=", MAX_MEMORY_KIB)?,
+            number("t=", MAX_PASSES)?,
+            number("p=", MAX_LANES)?,
+        )?;
+        let header = match body.find("nonce: ") {
+            Some(at) => body[..at].to_owned(),
+            None => return Err(SealError::Damaged("the nonce is missing")),
+        };
+        Ok(Self {
+            header,
+            kdf: Some(params),
+            salt: bytes("salt")?,
+            nonce: bytes("nonce")?,
+            sealed,
+        })
+    }
+
+    /// True where a passphrase is needed to open it.
+    pub fn needs_passphrase(&self) -> bool {
+        self.kdf.is_some()
+    }
+
+    /// Opens it and returns the PKCS#8 DER.
+    ///
+    /// # Errors
+    /// When the passphrase is missing or wrong.
+    pub fn open(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, SealError> {
+        let Some(params) = &self.kdf else {
+            return Ok(self.sealed.clone());
+        };
+        let passphrase = passphrase.ok_or(SealError::PassphraseNeeded)?;
+        let nonce: [u8; 24] = self
+            .nonce
+            .as_slice()
+            .try_into()
+            .map_err(|_| SealError::Damaged("the nonce has a wrong length"))?;
+        let payload = Payload {
+            msg: &self.sealed,
+            aad: self.header.as_bytes(),
+        };
+        cipher(params, passphrase, &self.salt)?
+            .decrypt(&nonce.into(), payload)
+            .map(SecretBytes::from)
+            .map_err(|_| SealError::WrongPassphrase)
+    }
+}
+
+fn params(memory: u32, passes: u32, lanes: u32) -> Result<Params, SealError> {
+    Params::new(memory, passes, lanes, Some(32))
+        .map_err(|_| SealError::Damaged("its kdf parameters are out of range"))
+}
+
+fn cipher(
+    params: &Params,
+    passphrase: &Secret,
+    salt: &[u8],
+) -> Result<XChaCha20Poly1305, SealError> {
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+    let mut key = Zeroizing::new([0; 32]);
+    // The blocks hold what the key is made of, so they are wiped like it.
+    let mut blocks = Zeroizing::new(Vec::new());
+    blocks
+        .try_reserve_exact(params.block_count())
+        .map_err(|_| SealError::Derivation("not enough memory".to_owned()))?;
+    blocks.resize(params.block_count(), argon2::Block::default());
+    argon2
+        .hash_password_into_with_memory(
+            passphrase.expose().as_bytes(),
+            salt,
+            &mut *key,
+            &mut *blocks,
+        )
+        .map_err(|e| SealError::Derivation(e.to_string()))?;
+    XChaCha20Poly1305::new_from_slice(key.as_slice())
+        .map_err(|e| SealError::Derivation(e.to_string()))
+}
+
+fn checksum(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.into())
+    }
+
+    fn sealed(passphrase: Option<&str>) -> String {
+        let protection = passphrase.map_or(KeyProtection::None, |p| {
+            KeyProtection::Passphrase(secret(p))
+        });
+        SealedKey::seal(b"the key", &protection, [1; 16], [2; 24])
+            .unwrap()
+            .to_string()
+    }
+
+    #[test]
+    fn only_the_passphrase_opens_it() {
+        let text = sealed(Some("correct horse"));
+        assert!(text.contains("argon2id m=65536 t=3 p=4"));
+        let key = SealedKey::parse(&text).unwrap();
+        assert_eq!(
+            *key.open(Some(&secret("correct horse"))).unwrap(),
+            *b"the key"
+        );
+        assert_eq!(
+            key.open(Some(&secret("correct hors"))),
+            Err(SealError::WrongPassphrase)
+        );
+        assert_eq!(key.open(None), Err(SealError::PassphraseNeeded));
+    }
+
+    #[test]
+    fn without_a_passphrase_it_opens_as_it_is() {
+        let key = SealedKey::parse(&sealed(None)).unwrap();
+        assert!(!key.needs_passphrase());
+        assert_eq!(*key.open(None).unwrap(), *b"the key");
+    }
+
+    #[test]
+    fn any_cut_is_seen_as_damage_never_as_a_wrong_passphrase() {
+        let text = sealed(Some("x"));
+        for length in 0..text.len() {
+            let error = SealedKey::parse(&text[..length]).unwrap_err();
+            assert!(
+                matches!(error, SealError::Damaged(_) | SealError::NotASealedKey),
+                "{length}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn weaker_parameters_with_a_repaired_checksum_do_not_open_it() {
+        let text = sealed(Some("x")).replace("t=3", "t=1");
+        let body = &text[..text.rfind("sha256").unwrap()];
+        let text = format!("{body}sha256: {}\n", checksum(body));
+        assert_eq!(
+            SealedKey::parse(&text).unwrap().open(Some(&secret("x"))),
+            Err(SealError::WrongPassphrase)
+        );
+    }
+
+    #[test]
+    fn a_file_cannot_ask_for_all_memory() {
+        let text = sealed(Some("x")).replace("m=65536", "m=4294967295");
+        let body = &text[..text.rfind("sha256").unwrap()];
+        let text = format!("{body}sha256: {}\n", checksum(body));
+        assert!(matches!(
+            SealedKey::parse(&text),
+            Err(SealError::Damaged(_))
+        ));
+    }
+
+    #[test]
+    fn a_later_version_is_named() {
+        let error = SealedKey::parse("kpki sealed key v2\n").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "sealed by a later kpki (`kpki sealed key v2`)"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_every_changed_byte_is_seen(text in "\\PC{0,200}", at in 0usize..400, to in 0u8..128) {
+            let _ = SealedKey::parse(&text);
+            let _ = SealedKey::parse(&format!("{MAGIC}\n{text}"));
+            let whole = sealed(None);
+            let mut bytes = whole.clone().into_bytes();
+            let at = at % bytes.len();
+            bytes[at] = to;
+            if let Ok(changed) = String::from_utf8(bytes) && changed != whole {
+                prop_assert!(SealedKey::parse(&changed).is_err());
+            }
+        }
+    }
+}

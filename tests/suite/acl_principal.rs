@@ -1,0 +1,115 @@
+//! `kpki principal`: who Kafka takes the owner of a certificate to be.
+
+use serde_json::json;
+
+use crate::support::kpki::Kpki;
+
+const CN: &str = "RULE:^CN=([^,]+).*$/$1/";
+
+#[test]
+fn identities_files_and_names_have_a_principal() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "alice", "--client"]);
+    let alice = json!({"subject": "CN=alice", "principal": "User:alice", "rule": CN});
+    for of in [
+        "alice",
+        "out/alice/alice.crt",
+        "out/alice/alice.pem",
+        "CN=alice",
+    ] {
+        assert_eq!(kpki.json(&["principal", of, "--json"]), alice, "{of}");
+    }
+    let out = kpki.ok(&["principal", "alice"]).stdout;
+    assert_eq!(
+        out,
+        format!("User:alice\n  subject CN=alice\n  rule    {CN}\n")
+    );
+    // Spaces after commas are not in what Java prints.
+    let spaced = kpki.json(&["principal", r"CN=a\, b, OU=x,O=y", "--json"]);
+    assert_eq!(spaced["subject"], r"CN=a\, b,OU=x,O=y");
+}
+
+#[test]
+fn rules_are_the_brokers() {
+    let kpki = Kpki::new();
+    let mapped = kpki.json(&[
+        "principal",
+        "CN=Alice,OU=Apps",
+        "--rules",
+        "RULE:^CN=(.*?),OU=Apps$/$1/L,DEFAULT",
+        "--json",
+    ]);
+    assert_eq!(mapped["principal"], "User:alice");
+    assert_eq!(mapped["rule"], "RULE:^CN=(.*?),OU=Apps$/$1/L");
+    let default = kpki.json(&[
+        "principal",
+        "CN=Alice,OU=Apps",
+        "--rules",
+        "DEFAULT",
+        "--json",
+    ]);
+    assert_eq!(default["principal"], "User:CN=Alice,OU=Apps");
+
+    let nobody = ["principal", "CN=alice", "--rules", "RULE:^CN=bob$/b/"];
+    let json = kpki
+        .run(&[&nobody[..], &["--json"]].concat())
+        .expect_code(3)
+        .json();
+    assert_eq!(
+        json,
+        json!({"subject": "CN=alice", "principal": null, "rule": null})
+    );
+    let text = kpki.run(&nobody).expect_code(3);
+    assert!(
+        text.stderr.contains("no rule matches CN=alice"),
+        "{}",
+        text.stderr
+    );
+
+    for (arguments, code, exit) in [
+        (["principal", "CN=a", "--rules", "RULE:CN"], "bad-rules", 2),
+        (
+            ["principal", "nobody", "--rules", "DEFAULT"],
+            "identity-unknown",
+            2,
+        ),
+    ] {
+        let error = kpki
+            .run(&[&arguments[..], &["--json"]].concat())
+            .expect_code(exit)
+            .json();
+        assert_eq!(error["error"]["code"], code);
+    }
+    kpki.write("x.pem", "no certificate");
+    let error = kpki
+        .run(&["principal", "x.pem", "--json"])
+        .expect_code(1)
+        .json();
+    assert_eq!(error["error"]["code"], "bad-certificate");
+}
+
+#[test]
+fn rules_that_make_two_clients_one_are_an_error_of_the_policy() {
+    let kpki = Kpki::new();
+    kpki.write(
+        "p.yaml",
+        "cluster: {principal_mapping_rules: ['RULE:^CN=([a-zA-Z0-9.]*).*$/$1/']}\nclients: [{name: app-1}, {name: app-2}]\n",
+    );
+    let error = kpki
+        .run(&["policy", "check", "p.yaml", "--json"])
+        .expect_code(2)
+        .json();
+    let diagnostic = &error["error"]["diagnostics"][0];
+    assert_eq!(diagnostic["code"], "shared-principal");
+    assert_eq!(
+        diagnostic["message"],
+        "`app-1` and `app-2` would both be User:app, and each may do what the other may"
+    );
+    // A lint finds it as well.
+    let found = kpki
+        .run(&["acl", "lint", "p.yaml", "--json"])
+        .expect_code(3)
+        .json();
+    assert_eq!(found["findings"][0]["code"], "shared-principal");
+}

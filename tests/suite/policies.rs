@@ -1,0 +1,99 @@
+//! Policies as people write them: examples, mistakes, and texts that are no policy at all.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use kpki::policy::{IncludedFiles, ValidatedPolicy, parse, render};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn nothing_included(pattern: &str) -> IncludedFiles {
+    Err(format!("nothing is called {pattern}"))
+}
+
+fn example(name: &str) -> String {
+    fs::read_to_string(root().join("policies").join(name)).unwrap()
+}
+
+fn valid(name: &str, text: &str) -> ValidatedPolicy {
+    parse(name, text, &nothing_included).unwrap_or_else(|d| panic!("{}", render(&d, false)))
+}
+
+/// The files of a pattern, beside the policy and named as the policy names them.
+fn beside(directory: &Path, pattern: &str) -> IncludedFiles {
+    let whole = directory.join(pattern);
+    let paths = glob::glob(whole.to_str().unwrap()).map_err(|e| e.msg.to_owned())?;
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(directory).unwrap().to_str().unwrap();
+        (name.to_owned(), fs::read_to_string(&path).unwrap())
+    };
+    Ok(paths.map(|path| read(path.unwrap())).collect())
+}
+
+#[test]
+fn the_example_policies_are_valid() {
+    for name in ["quickstart.yaml", "script-sh.yaml"] {
+        let policy = valid(name, &example(name));
+        assert_eq!(policy.brokers.len(), 3, "{name}");
+    }
+}
+
+/// Each file has the diagnostics that its snapshot shows.
+/// After a change of wording: `INSTA_UPDATE=always cargo test --test suite mistakes`, and read the difference.
+#[test]
+fn mistakes_are_explained() {
+    let directory = root().join("tests/policies/broken");
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(&directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "yaml") {
+            continue;
+        }
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let diagnostics = parse(name, &text, &|pattern| beside(&directory, pattern))
+            .expect_err(&format!("{name} should be wrong"));
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        insta::with_settings!({
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, {
+            insta::assert_snapshot!(stem, render(&diagnostics, false));
+        });
+        names.insert(format!("{stem}.snap"));
+    }
+    assert!(names.len() >= 60);
+    let snapshots: BTreeSet<String> = fs::read_dir(root().join("tests/suite/snapshots"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    assert_eq!(
+        names, snapshots,
+        "a snapshot without its policy, or the other way round"
+    );
+}
+
+#[test]
+fn the_schemas_for_editors_are_those_that_kpki_checks_against() {
+    for (name, schema) in [
+        ("policy.schema.json", kpki::policy::json_schema()),
+        ("included.schema.json", kpki::policy::included_json_schema()),
+    ] {
+        let path = root().join("policies").join(name);
+        let wanted = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("KPKI_UPDATE_SCHEMA").is_some() {
+            fs::write(&path, &wanted).unwrap();
+        }
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == wanted,
+            "policies/{name} is out of step; write it anew with\n    KPKI_UPDATE_SCHEMA=1 cargo test --test suite schemas_for_editors"
+        );
+    }
+}

@@ -1,0 +1,61 @@
+//! A JVM with the real Kafka and the tests' own Java classes, both made by `tests/java/build`.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// `java`, with Kafka and the test's own classes on its class path.
+pub fn java(installed: &Path) -> Command {
+    let mut command = Command::new(tool("java"));
+    let (libs, classes) = (installed.join("libs"), installed.join("classes"));
+    command
+        .arg("-cp")
+        .arg(format!("{}/*:{}", libs.display(), classes.display()))
+        .arg("-Dlog4j2.configurationFile=log4j2.properties");
+    command
+}
+
+/// Where the jars and classes are, after building them if need be; or what is missing to do so.
+pub fn installed() -> Result<&'static Path, String> {
+    static INSTALLED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    INSTALLED
+        .get_or_init(build)
+        .as_deref()
+        .map_err(String::clone)
+}
+
+fn build() -> Result<PathBuf, String> {
+    for (name, version_argument) in [
+        ("java", "-version"),
+        ("javac", "-version"),
+        ("mvn", "-version"),
+    ] {
+        if !super::exists(&tool(name), version_argument) {
+            return Err(format!("there is no {name}"));
+        }
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let directory = target.join("kafka");
+    std::fs::create_dir_all(&directory).unwrap();
+    // Another test run may be at it.
+    let lock = File::create(directory.join("build.lock")).unwrap();
+    lock.lock().unwrap();
+    let output = Command::new(super::root().join("tests/java/build"))
+        .arg(&directory)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "tests/java/build failed:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(directory)
+}
+
+fn tool(name: &str) -> String {
+    match std::env::var("JAVA_HOME") {
+        Ok(home) if name != "mvn" => format!("{home}/bin/{name}"),
+        _ => name.to_owned(),
+    }
+}
