@@ -46,11 +46,11 @@ fn up(policy: &policy::ValidatedPolicy) -> Result<Duration, Failed> {
         name_constraints: Vec::new(),
     };
     let now = time::OffsetDateTime::now_utc();
-    let ca = Ca::create(
+    let (ca, authority) = Ca::create(
         &out,
         &lock,
         &spec,
-        &KeyProtection::Passphrase(passphrase.clone()),
+        &KeyProtection::Passphrase(passphrase),
         now,
     )?;
     let setting = Setting {
@@ -60,7 +60,6 @@ fn up(policy: &policy::ValidatedPolicy) -> Result<Duration, Failed> {
         now,
     };
     let planned = plan(setting, Some(&ca), Some(&lock)).map_err(|e| format!("{e:?}"))?;
-    let authority = ca.unseal(Some(&passphrase))?;
     execute(setting, &planned, &ca, Some(&authority), &lock, &|_| ())?;
     Ok(begin.elapsed())
 }

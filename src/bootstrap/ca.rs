@@ -110,7 +110,8 @@ impl Ca {
         Ok(!out.is_ca_empty()?)
     }
 
-    /// Makes a CA. It appears whole, with its inventory, or not at all.
+    /// Makes a CA. It appears whole, with its inventory, or not at all. Its key comes back open, as deriving the key
+    /// to it once more takes longer than everything else.
     ///
     /// # Errors
     /// When there is one, or it cannot be made or written.
@@ -120,7 +121,7 @@ impl Ca {
         spec: &CaSpec,
         protection: &KeyProtection,
         now: OffsetDateTime,
-    ) -> Result<Self, CaError> {
+    ) -> Result<(Self, Authority<KeyPair>), CaError> {
         if Self::exists(out)? {
             return Err(CaError::Exists(out.ca().display().to_string()));
         }
@@ -141,7 +142,7 @@ impl Ca {
             CERTIFICATE,
             pem::certificates(std::slice::from_ref(&root.der)),
         )];
-        if spec.intermediate {
+        let signing_key = if spec.intermediate {
             let online = generate(spec.key)?;
             let name = subject.with_suffix(" Intermediate")?;
             let issuer = Authority::new(root.clone(), &key)?;
@@ -156,10 +157,14 @@ impl Ca {
                 ROOT_KEY,
                 seal(&key, protection)?.as_bytes(),
             ));
-            files.push(FileSpec::secret(KEY, seal(&online, protection)?.as_bytes()));
+            online
         } else {
-            files.push(FileSpec::secret(KEY, seal(&key, protection)?.as_bytes()));
-        }
+            key
+        };
+        files.push(FileSpec::secret(
+            KEY,
+            seal(&signing_key, protection)?.as_bytes(),
+        ));
         let password = random::password()?;
         files.push(FileSpec::secret(
             TRUSTSTORE_PASSWORD,
@@ -175,7 +180,9 @@ impl Ca {
         let staging = Staging::begin(out, lock, None)?;
         staging.add("ca", &files)?;
         staging.commit()?;
-        Self::open(out)
+        let ca = Self::open(out)?;
+        let authority = Authority::new(ca.signing_certificate()?.clone(), signing_key)?;
+        Ok((ca, authority))
     }
 
     /// Reads the CA; its key stays sealed.
@@ -251,6 +258,13 @@ impl Ca {
         self.intermediate.as_ref().or(self.trusted.first())
     }
 
+    fn signing_certificate(&self) -> Result<&Certificate, CaError> {
+        self.signer().ok_or_else(|| CaError::Incomplete {
+            dir: self.dir.clone(),
+            file: CERTIFICATE,
+        })
+    }
+
     /// Opens the key.
     ///
     /// # Errors
@@ -259,11 +273,7 @@ impl Ca {
         let key = self.key_pkcs8(passphrase)?;
         let pair =
             KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(|_| CaError::NotAKey)?;
-        let signer = self.signer().ok_or(CaError::Incomplete {
-            dir: self.dir.clone(),
-            file: CERTIFICATE,
-        })?;
-        Ok(Authority::new(signer.clone(), pair)?)
+        Ok(Authority::new(self.signing_certificate()?.clone(), pair)?)
     }
 
     /// The key itself, PKCS#8 DER.

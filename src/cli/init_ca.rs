@@ -72,7 +72,7 @@ impl InitCa {
             passphrase::new(global)?
         };
         let lock = begin(&out, ui)?;
-        let ca = Ca::create(&out, &lock, &spec, &protection, OffsetDateTime::now_utc())?;
+        let (ca, _) = Ca::create(&out, &lock, &spec, &protection, OffsetDateTime::now_utc())?;
         let (Some(root), Some(signer)) = (ca.trusted.first(), ca.signer()) else {
             return Err(CliError::new(
                 "ca-incomplete",

@@ -23,7 +23,7 @@ use crate::{
     config::STORAGE_ARGS,
     keystore::StoreProfile,
     policy::{Mode, ValidatedPolicy},
-    state::{KeyProtection, OutDir},
+    state::OutDir,
 };
 
 /// Make everything that a policy asks for
@@ -133,12 +133,13 @@ impl Up {
         let lock = begin(&out, ui)?;
         let (ca, made) = match new_ca {
             Some(protection) if !Ca::exists(&out)? => {
-                let ca = Ca::create(&out, &lock, &ca_spec(&policy), &protection, setting.now)?;
+                let (ca, authority) =
+                    Ca::create(&out, &lock, &ca_spec(&policy), &protection, setting.now)?;
                 ui.say(format!(
                     "{GREEN}created{GREEN:#}  the CA, {}",
                     out.ca().display()
                 ));
-                (ca, Some(protection))
+                (ca, Some(authority))
             }
             _ => (Ca::open(&out)?, None),
         };
@@ -147,15 +148,11 @@ impl Up {
             compare_ca(&policy, &ca, ui);
         }
         let planned = plan(setting, Some(&ca), Some(&lock)).map_err(several)?;
-        let authority = if planned.steps.iter().any(Step::signs) {
-            let passphrase = match made {
-                Some(KeyProtection::Passphrase(passphrase)) => Some(passphrase),
-                Some(KeyProtection::None) => None,
-                None => passphrase::existing(global, &ca)?,
-            };
-            Some(ca.unseal(passphrase.as_ref())?)
-        } else {
-            None
+        let authority = match made {
+            None if planned.steps.iter().any(Step::signs) => {
+                Some(ca.unseal(passphrase::existing(global, &ca)?.as_ref())?)
+            }
+            made => made,
         };
         let work = planned
             .steps
