@@ -240,6 +240,14 @@ impl Issue {
             }
             documents.push(json!({"certificate": record, "directory": out.identity(name)}));
         }
+        let others = inventory.records().iter().any(|r| {
+            r.kind == Kind::Broker && self.names.iter().all(|name| name.as_str() != r.name)
+        });
+        if others && !self.client {
+            ui.say(format!(
+                "{YELLOW}note:{YELLOW:#} the brokers named here form a cluster of their own in their server.properties; for one cluster with those issued before, use kpki up POLICY"
+            ));
+        }
         let next = match self.names.first() {
             Some(name) if self.client => {
                 format!(

@@ -460,6 +460,29 @@ fn names_that_differ_in_case_from_what_is_there_are_refused_by_up_as_well() {
 }
 
 #[test]
+fn brokers_issued_one_by_one_are_said_to_be_clusters_of_their_own() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    assert!(
+        !kpki
+            .ok(&["issue", "kafka1", "kafka2"])
+            .stdout
+            .contains("note:")
+    );
+    assert!(
+        !kpki
+            .ok(&["issue", "--client", "alice"])
+            .stdout
+            .contains("note:")
+    );
+    let third = kpki.ok(&["issue", "kafka3"]).stdout;
+    assert!(
+        third.contains("note: the brokers named here form a cluster of their own"),
+        "{third}"
+    );
+}
+
+#[test]
 fn a_damaged_identity_is_told_from_one_that_is_not_there() {
     let kpki = up(BROKER);
     fs::remove_file(kpki.path("out/kafka1/kafka1.keystore.p12")).unwrap();
