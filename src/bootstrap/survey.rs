@@ -257,7 +257,12 @@ fn survey<'a>(
     let Setting { policy, out, .. } = setting;
     let name = member.name();
     let wanted = member.wanted(policy);
-    let disk = OnDisk::read(out, name, &files::names(policy, name))?;
+    let there = out.identity(name).exists();
+    let disk = if there {
+        OnDisk::read(out, name, &files::names(policy, name))?
+    } else {
+        OnDisk::default()
+    };
     if let (Some(wanted), Some(signer)) = (&wanted, ca.and_then(Ca::signer)) {
         wanted
             .hosts
@@ -271,7 +276,7 @@ fn survey<'a>(
         scram,
         wanted,
         disk,
-        profile: profile(setting, name)?,
+        profile: profile(setting, name, there)?,
         changed: Vec::new(),
     };
     let any = Secret::new("any".to_owned());
@@ -281,7 +286,6 @@ fn survey<'a>(
         .as_ref()
         .or(step.wanted.as_ref().map(|_| &any));
     let texts = files::texts(cluster, member, step.profile, password, step.scram.as_ref())?;
-    let there = out.identity(name).exists();
     let Some(ca) = ca.filter(|_| there) else {
         return Ok(step);
     };
@@ -301,12 +305,19 @@ fn survey<'a>(
 }
 
 /// How a member's stores are encoded: as asked for, else as they were.
-fn profile(setting: Setting<'_>, name: &IdentityName) -> Result<StoreProfile, BootstrapError> {
+fn profile(
+    setting: Setting<'_>,
+    name: &IdentityName,
+    there: bool,
+) -> Result<StoreProfile, BootstrapError> {
     if let Some(profile) = setting.profile {
         return Ok(profile);
     }
     let names = files::names(setting.policy, name);
-    for file in [&names.keystore, &names.truststore] {
+    for file in [&names.keystore, &names.truststore]
+        .into_iter()
+        .filter(|_| there)
+    {
         if let Some(store) = read_plain(&setting.out.identity(name).join(file))? {
             return Ok(StoreProfile::of(&store));
         }
