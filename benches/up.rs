@@ -34,6 +34,7 @@ fn up(policy: &policy::ValidatedPolicy) -> Result<Duration, Failed> {
         .prefix("bench-")
         .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     // What others have left to be written is not part of it.
+    #[cfg(target_os = "linux")]
     rustix::fs::syncfs(std::fs::File::open(dir.path())?)?;
     let begin = Instant::now();
     let out = OutDir::new(dir.path().join("out"));
