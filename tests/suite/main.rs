@@ -5,6 +5,8 @@ mod acl_decisions;
 mod acl_lint;
 mod acl_plan;
 mod acl_principal;
+#[cfg(feature = "live")]
+mod admin;
 mod authorizer;
 mod ca;
 mod cluster;

@@ -1,0 +1,99 @@
+//! Kafka's codes for the words of its access control (`ResourceType`, `PatternType`, `AclOperation`,
+//! `AclPermissionType`), and which of them librdkafka has.
+
+use std::sync::Arc;
+
+use super::{acls::AclFilter, raw};
+use crate::acl::{Operation, PatternType, Permission, RawBinding, ResourceType};
+
+/// Matches everything, in each of the four enums.
+pub(super) const ANY: i32 = 1;
+
+/// librdkafka's codes end at TRANSACTIONAL_ID and IDEMPOTENT_WRITE: it reads everything beyond as UNKNOWN, and refuses to
+/// write it.
+pub(super) const RESOURCE_TYPES: [(ResourceType, i32); 4] = [
+    (ResourceType::Topic, 2),
+    (ResourceType::Group, 3),
+    (ResourceType::Cluster, 4),
+    (ResourceType::TransactionalId, 5),
+];
+pub(super) const PATTERN_TYPES: [(PatternType, i32); 2] =
+    [(PatternType::Literal, 3), (PatternType::Prefixed, 4)];
+pub(super) const OPERATIONS: [(Operation, i32); 11] = [
+    (Operation::All, 2),
+    (Operation::Read, 3),
+    (Operation::Write, 4),
+    (Operation::Create, 5),
+    (Operation::Delete, 6),
+    (Operation::Alter, 7),
+    (Operation::Describe, 8),
+    (Operation::ClusterAction, 9),
+    (Operation::DescribeConfigs, 10),
+    (Operation::AlterConfigs, 11),
+    (Operation::IdempotentWrite, 12),
+];
+pub(super) const PERMISSIONS: [(Permission, i32); 2] =
+    [(Permission::Deny, 2), (Permission::Allow, 3)];
+
+fn code<T: PartialEq + Copy>(table: &[(T, i32)], word: T) -> Option<i32> {
+    table.iter().find(|(w, _)| *w == word).map(|(_, c)| *c)
+}
+
+fn word<T: Copy>(table: &[(T, i32)], code: i32) -> Option<T> {
+    table.iter().find(|(_, c)| *c == code).map(|(w, _)| *w)
+}
+
+/// The binding in codes; the word that librdkafka does not have is the error.
+pub(super) fn pattern(binding: &RawBinding) -> Result<raw::Pattern<'_>, &'static str> {
+    let operation = binding.operation;
+    Ok(raw::Pattern {
+        resource_type: code(&RESOURCE_TYPES, binding.resource_type)
+            .ok_or_else(|| binding.resource_type.title())?,
+        pattern_type: code(&PATTERN_TYPES, binding.pattern_type)
+            .ok_or_else(|| binding.pattern_type.title())?,
+        name: Some(&binding.name),
+        principal: Some(&binding.principal),
+        host: Some(&binding.host),
+        operation: code(&OPERATIONS, operation).ok_or_else(|| operation.title())?,
+        permission: code(&PERMISSIONS, binding.permission)
+            .ok_or_else(|| binding.permission.title())?,
+    })
+}
+
+/// The filter in codes; the word that librdkafka does not have is the error.
+pub(super) fn filter(filter: &AclFilter) -> Result<raw::Pattern<'_>, &'static str> {
+    let any = Ok(ANY);
+    Ok(raw::Pattern {
+        resource_type: filter
+            .resource_type
+            .map_or(any, |t| code(&RESOURCE_TYPES, t).ok_or_else(|| t.title()))?,
+        pattern_type: filter
+            .pattern_type
+            .map_or(any, |t| code(&PATTERN_TYPES, t).ok_or_else(|| t.title()))?,
+        name: filter.name.as_deref(),
+        principal: filter.principal.as_deref(),
+        host: filter.host.as_deref(),
+        operation: filter
+            .operation
+            .map_or(any, |o| code(&OPERATIONS, o).ok_or_else(|| o.title()))?,
+        permission: filter
+            .permission
+            .map_or(any, |p| code(&PERMISSIONS, p).ok_or_else(|| p.title()))?,
+    })
+}
+
+/// The binding in words; `None` where librdkafka knows a code no better than as UNKNOWN.
+pub(super) fn binding(
+    from: &raw::AnyBinding,
+    share: &mut impl FnMut(&str) -> Arc<str>,
+) -> Option<RawBinding> {
+    Some(RawBinding {
+        resource_type: word(&RESOURCE_TYPES, from.resource_type)?,
+        pattern_type: word(&PATTERN_TYPES, from.pattern_type)?,
+        name: share(&from.name),
+        principal: share(&from.principal),
+        host: share(&from.host),
+        operation: word(&OPERATIONS, from.operation)?,
+        permission: word(&PERMISSIONS, from.permission)?,
+    })
+}

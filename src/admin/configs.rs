@@ -1,0 +1,81 @@
+//! The dynamic configuration of a broker (KIP-226).
+
+use std::time::Duration;
+
+use super::{Admin, AdminError};
+
+/// A broker that is down, or does not exist, is not waited for longer.
+const TIMEOUT: Duration = Duration::from_secs(15);
+const READ: &str = "reading the broker's configuration";
+const WRITE: &str = "changing the broker's configuration";
+
+/// Where a broker has a setting from (`DescribeConfigsResponse.ConfigSource`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// Set for this broker while it runs.
+    DynamicBroker,
+    /// Set for all brokers while they run.
+    DynamicDefault,
+    /// In the file that it started with.
+    Static,
+    /// Nowhere.
+    Default,
+    /// Elsewhere.
+    Other,
+}
+
+/// A broker's setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub name: String,
+    /// Its value; brokers do not show those of passwords.
+    pub value: Option<String>,
+    /// Where the broker has it from.
+    pub source: ConfigSource,
+    /// Whether it can only be changed with a restart.
+    pub read_only: bool,
+    /// Whether it is a password.
+    pub sensitive: bool,
+}
+
+impl Admin {
+    /// All settings of a broker, by its node id.
+    ///
+    /// # Errors
+    /// No such broker, or not allowed: DescribeConfigs on the cluster is needed.
+    pub fn describe_broker(&mut self, broker: i32) -> Result<Vec<Setting>, AdminError> {
+        let configs = self.ask(READ, |handle, timeout, watch| {
+            handle.describe_broker(broker, timeout.min(TIMEOUT), watch)
+        })?;
+        let setting = |config: super::raw::Config| Setting {
+            name: config.name,
+            value: config.value,
+            source: match config.source {
+                2 => ConfigSource::DynamicBroker,
+                3 => ConfigSource::DynamicDefault,
+                4 => ConfigSource::Static,
+                5 => ConfigSource::Default,
+                _ => ConfigSource::Other,
+            },
+            read_only: config.read_only,
+            sensitive: config.sensitive,
+        };
+        Ok(configs.into_iter().map(setting).collect())
+    }
+
+    /// Sets (`Some`) or removes (`None`) dynamic settings of one broker: all of them or, where it refuses one, none.
+    /// Setting a store's location to the value that it has makes the broker read the file again.
+    ///
+    /// # Errors
+    /// The broker's reason; AlterConfigs on the cluster is needed.
+    pub fn alter_broker(
+        &mut self,
+        broker: i32,
+        changes: &[(&str, Option<&str>)],
+    ) -> Result<(), AdminError> {
+        self.ask(WRITE, |handle, timeout, watch| {
+            handle.alter_broker(broker, changes, timeout.min(TIMEOUT), watch)
+        })
+    }
+}

@@ -1,0 +1,341 @@
+//! What can go wrong between kpki and a cluster, as a whole and entry by entry.
+
+use super::{
+    properties::ClientPropertiesError,
+    raw::{BrokerError, code},
+};
+
+/// Why a request, or the connection, failed as a whole. `text` is what the broker or librdkafka said.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// The client's properties cannot be used.
+    #[error(transparent)]
+    Properties(#[from] ClientPropertiesError),
+    /// librdkafka refuses a setting.
+    #[error("the connection cannot be set up: {0}")]
+    Settings(String),
+    /// No broker answers at the address.
+    #[error("no broker can be reached at {servers}: {text}")]
+    Unreachable {
+        /// The bootstrap servers.
+        servers: String,
+        /// What was said.
+        text: String,
+    },
+    /// The name has no address.
+    #[error("the host name of {servers} cannot be resolved: {text}")]
+    UnknownHost {
+        /// The bootstrap servers.
+        servers: String,
+        /// What was said.
+        text: String,
+    },
+    /// Something listens that speaks TLS where the client does not, the other way round, or not Kafka at all.
+    #[error("{servers} speaks another protocol than the client: {text}")]
+    WrongProtocol {
+        /// The bootstrap servers.
+        servers: String,
+        /// What was said.
+        text: String,
+    },
+    /// The broker's certificate is of another CA.
+    #[error("the certificate of {servers} is not signed by a trusted CA: {text}")]
+    Untrusted {
+        /// The bootstrap servers.
+        servers: String,
+        /// What was said.
+        text: String,
+    },
+    /// The broker's certificate, or its CA's, has ended.
+    #[error("the certificate of {servers} has expired")]
+    Expired {
+        /// The bootstrap servers.
+        servers: String,
+    },
+    /// The broker's certificate begins in the future.
+    #[error("the certificate of {servers} is not valid yet")]
+    NotYetValid {
+        /// The bootstrap servers.
+        servers: String,
+    },
+    /// The certificate does not name the host that was connected to.
+    #[error("the certificate of {servers} does not name that host")]
+    WrongHostName {
+        /// The bootstrap servers.
+        servers: String,
+    },
+    /// The broker does not accept the client's certificate, or wants one.
+    #[error("{servers} refuses the client's certificate: {text}")]
+    ClientCertificate {
+        /// The bootstrap servers.
+        servers: String,
+        /// What was said.
+        text: String,
+    },
+    /// TLS failed in another way.
+    #[error("the TLS handshake with {servers} failed: {text}")]
+    Tls {
+        /// The bootstrap servers.
+        servers: String,
+        /// What was said.
+        text: String,
+    },
+    /// Wrong user or password, or a mechanism that the listener does not have.
+    #[error("the login at {servers} failed: {text}")]
+    Authentication {
+        /// The bootstrap servers.
+        servers: String,
+        /// What was said.
+        text: String,
+    },
+    /// No answer in time.
+    #[error("{what}: no answer from {servers} in time: {text}")]
+    TimedOut {
+        /// What was being done.
+        what: &'static str,
+        /// The bootstrap servers.
+        servers: String,
+        /// What was said.
+        text: String,
+    },
+    /// The principal may not do it.
+    #[error("{what}: the cluster does not authorize it: {text}")]
+    NotAuthorized {
+        /// What was being done.
+        what: &'static str,
+        /// What was said.
+        text: String,
+    },
+    /// The brokers have no authorizer, so there are no ACLs.
+    #[error("{what}: the cluster has no authorizer, so it neither has nor keeps ACLs")]
+    SecurityDisabled {
+        /// What was being done.
+        what: &'static str,
+    },
+    /// More bindings match than can be received.
+    #[error(
+        "more ACL bindings match than one answer can hold, even when asked for in parts ({part})"
+    )]
+    TooManyBindings {
+        /// The part that is still too large.
+        part: String,
+    },
+    /// The broker did as asked, or not: its answer was too large to be received.
+    #[error("{what}: the answer is too large to be received, and what was done is not known")]
+    AnswerTooLarge {
+        /// What was being done.
+        what: &'static str,
+    },
+    /// The broker answered with an error that librdkafka does not pass on.
+    #[error("{what}: the broker answered with an error that librdkafka hides; nothing was read")]
+    Hidden {
+        /// What was being done.
+        what: &'static str,
+    },
+    /// Something that librdkafka's admin requests cannot express.
+    #[error("{what}: librdkafka cannot express it: {text}")]
+    Unsupported {
+        /// What was being done.
+        what: &'static str,
+        /// What was said.
+        text: String,
+    },
+    /// The broker refused, with Kafka's code.
+    #[error("{what}: {text} (Kafka error {code})")]
+    Refused {
+        /// What was being done.
+        what: &'static str,
+        /// `org.apache.kafka.common.protocol.Errors`; negative: librdkafka's own.
+        code: i32,
+        /// What was said.
+        text: String,
+    },
+    /// The caller set the flag that stops the work.
+    #[error("{what}: stopped")]
+    Stopped {
+        /// What was being done.
+        what: &'static str,
+    },
+}
+
+impl AdminError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Properties(error) => return error.hint(),
+            Self::Unreachable { .. } => {
+                "check that the broker runs and that the port is that of the right listener"
+            }
+            Self::UnknownHost { .. } => "check bootstrap.servers, DNS and /etc/hosts",
+            Self::WrongProtocol { .. } => {
+                "check that security.protocol is that of the listener behind this port"
+            }
+            Self::Untrusted { .. } => {
+                "check that ssl.truststore.location holds the CA that signed the broker's certificate; `kpki verify HOST:PORT` shows the chain"
+            }
+            Self::Expired { .. } => "renew it: kpki renew NAME, then kpki reload NAME",
+            Self::NotYetValid { .. } => "check the clocks of both machines",
+            Self::WrongHostName { .. } => {
+                "connect by a name in the certificate, or add this one to the broker's hosts and renew it"
+            }
+            Self::ClientCertificate { .. } => {
+                "check that ssl.keystore.location holds a certificate of a CA that the broker trusts, and that it has not expired"
+            }
+            Self::Authentication { .. } => {
+                "check user, password and sasl.mechanism; brokers do not say which of them is wrong"
+            }
+            Self::NotAuthorized { .. } => {
+                "connect as a super user, or grant Alter on the cluster (Describe is enough to read)"
+            }
+            Self::SecurityDisabled { .. } => {
+                "set authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer on every node"
+            }
+            Self::TooManyBindings { .. } => {
+                "ask for the bindings of named principals only (`manage` in the policy)"
+            }
+            Self::AnswerTooLarge { .. } => {
+                "run the command again: it reads the cluster's state first"
+            }
+            Self::TimedOut { .. } => "check the brokers' load and logs, then run the command again",
+            _ => return None,
+        })
+    }
+}
+
+/// Why one entry of a request was not done; the others are not affected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EntryError {
+    /// The broker refused it.
+    #[error("{text} (Kafka error {code})")]
+    Refused {
+        /// `org.apache.kafka.common.protocol.Errors`.
+        code: i32,
+        /// The broker's words.
+        text: String,
+    },
+    /// librdkafka has no such resource type or operation, so it was not sent.
+    #[error("librdkafka cannot express {0}")]
+    Unsupported(String),
+    /// The request that it was part of got no answer: it may have been done or not.
+    #[error("no answer, so it is not known whether it was done: {0}")]
+    Unanswered(String),
+    /// The work was stopped, or failed, before its turn.
+    #[error("not attempted")]
+    NotAttempted,
+}
+
+impl From<BrokerError> for EntryError {
+    fn from(error: BrokerError) -> Self {
+        match error.code {
+            code::UNSUPPORTED_FEATURE => Self::Unsupported(error.text),
+            _ => Self::Refused {
+                code: error.code,
+                text: error.text,
+            },
+        }
+    }
+}
+
+/// The request's error as a whole.
+pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> AdminError {
+    let BrokerError { code: kafka, text } = error;
+    match kafka {
+        code::CLUSTER_AUTHORIZATION_FAILED => AdminError::NotAuthorized { what, text },
+        code::SECURITY_DISABLED => AdminError::SecurityDisabled { what },
+        code::TIMED_OUT | code::TIMED_OUT_QUEUE | code::TRANSPORT => AdminError::TimedOut {
+            what,
+            servers: servers.to_owned(),
+            text,
+        },
+        code::UNSUPPORTED_FEATURE => AdminError::Unsupported { what, text },
+        code => AdminError::Refused { what, code, text },
+    }
+}
+
+/// Whether the broker ended the connection with a TLS alert. In TLS 1.3 one about the client's certificate comes after the
+/// handshake, as an error of the transport.
+pub(super) fn is_alert(error: &BrokerError) -> bool {
+    error.text.contains("SSL alert number")
+}
+
+/// Why no connection came about, from what happened meanwhile; the most telling cause wins.
+pub(super) fn connection(
+    servers: &str,
+    x509_error: i32,
+    happened: &[BrokerError],
+    timed_out: BrokerError,
+) -> AdminError {
+    let servers = servers.to_owned();
+    let last = |wanted: i32| {
+        happened
+            .iter()
+            .rev()
+            .find(|e| e.code == wanted)
+            .map(|e| e.text.clone())
+    };
+    if let Some(error) = certificate(&servers, x509_error) {
+        return error;
+    }
+    if let Some(text) = last(code::AUTHENTICATION) {
+        return AdminError::Authentication { servers, text };
+    }
+    let alert = happened.iter().rev().find(|e| is_alert(e));
+    if let Some(BrokerError { text, .. }) = alert {
+        let text = text.clone();
+        return match text.contains("certificate") || text.contains("unknown ca") {
+            true => AdminError::ClientCertificate { servers, text },
+            false => AdminError::Tls { servers, text },
+        };
+    }
+    if let Some(text) = last(code::SSL) {
+        return match text.contains("wrong version number") || text.contains("PLAINTEXT broker") {
+            true => AdminError::WrongProtocol { servers, text },
+            false => AdminError::Tls { servers, text },
+        };
+    }
+    if let Some(text) = last(code::RESOLVE) {
+        return AdminError::UnknownHost { servers, text };
+    }
+    // A TLS alert read as the length of a Kafka message.
+    if let Some(text) = last(code::BAD_MSG) {
+        return AdminError::WrongProtocol { servers, text };
+    }
+    match last(code::TRANSPORT) {
+        Some(text)
+            if ["handshake", "PLAINTEXT", "Disconnected"]
+                .iter()
+                .any(|w| text.contains(w)) =>
+        {
+            AdminError::WrongProtocol { servers, text }
+        }
+        Some(text) => AdminError::Unreachable { servers, text },
+        None => AdminError::TimedOut {
+            what: "connecting",
+            servers,
+            text: timed_out.text,
+        },
+    }
+}
+
+/// OpenSSL's `X509_V_ERR_*`.
+fn certificate(servers: &str, x509_error: i32) -> Option<AdminError> {
+    let servers = servers.to_owned();
+    let untrusted = |text: &str| AdminError::Untrusted {
+        servers: servers.clone(),
+        text: text.to_owned(),
+    };
+    Some(match x509_error {
+        0 => return None,
+        9 => AdminError::NotYetValid { servers },
+        10 => AdminError::Expired { servers },
+        62 | 64 => AdminError::WrongHostName { servers },
+        18 => untrusted("it is self-signed"),
+        19 => untrusted("its chain ends in another root"),
+        2 | 20 | 21 => untrusted("its issuer is not known"),
+        7 => untrusted("its signature is not its issuer's"),
+        23 => untrusted("it is revoked"),
+        other => untrusted(&format!("OpenSSL's verification error {other}")),
+    })
+}

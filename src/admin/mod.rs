@@ -1,0 +1,26 @@
+//! A Kafka admin client over librdkafka: ACLs, SCRAM credentials and brokers' dynamic configuration.
+//!
+//! `ffi` is the only unsafe code of the crate; `acls`, `scram` and `configs` are the three families of requests,
+//! `client` the connection, and `properties` reads a Java client's `client.properties`.
+
+mod acls;
+mod client;
+mod codes;
+mod configs;
+mod error;
+#[expect(
+    unsafe_code,
+    reason = "librdkafka is a C library, and its Rust wrapper has no ACL or SCRAM requests"
+)]
+mod ffi;
+mod jaas;
+pub mod properties;
+mod raw;
+mod scram;
+
+pub use acls::{AclFilter, Deleted, Described, Entries};
+pub use client::{Admin, Batch};
+pub use configs::{ConfigSource, Setting};
+pub use error::{AdminError, EntryError};
+pub use properties::{ClientProperties, ClientPropertiesError};
+pub use scram::{ScramChange, ScramInfo};

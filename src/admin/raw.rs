@@ -1,0 +1,121 @@
+//! What goes into librdkafka and comes out of it, as plain data: numbers are Kafka's codes, with nothing proved.
+
+use crate::{scram::Mechanism, secret::Secret};
+
+/// An error with Kafka's code (positive) or one of librdkafka's own (negative).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BrokerError {
+    pub(super) code: i32,
+    pub(super) text: String,
+}
+
+/// What became of one entry.
+pub(super) type Outcome = Result<(), BrokerError>;
+
+/// What one filter deleted.
+pub(super) type Matched = Vec<(AnyBinding, Outcome)>;
+
+/// librdkafka's own codes (`rdkafka.h`), as far as they are told apart.
+pub(super) mod code {
+    pub const BAD_MSG: i32 = -199;
+    pub const TRANSPORT: i32 = -195;
+    pub const RESOLVE: i32 = -193;
+    pub const ALL_BROKERS_DOWN: i32 = -187;
+    pub const TIMED_OUT: i32 = -185;
+    pub const SSL: i32 = -181;
+    pub const TIMED_OUT_QUEUE: i32 = -166;
+    pub const UNSUPPORTED_FEATURE: i32 = -165;
+    pub const AUTHENTICATION: i32 = -169;
+    /// kpki's own: the caller gave up waiting.
+    pub const GAVE_UP: i32 = -1000;
+    /// Kafka's codes (`Errors`).
+    pub const CLUSTER_AUTHORIZATION_FAILED: i32 = 31;
+    pub const SECURITY_DISABLED: i32 = 54;
+}
+
+impl BrokerError {
+    pub(super) fn new(code: i32, text: String) -> Self {
+        Self { code, text }
+    }
+
+    pub(super) fn gave_up() -> Self {
+        Self::new(code::GAVE_UP, String::new())
+    }
+
+    pub(super) fn out_of_memory() -> Self {
+        Self::new(code::UNSUPPORTED_FEATURE, "out of memory".into())
+    }
+
+    pub(super) fn empty_answer() -> Self {
+        Self::new(code::BAD_MSG, "the broker's answer is empty".into())
+    }
+
+    pub(super) fn unsupported(text: String) -> Self {
+        Self::new(code::UNSUPPORTED_FEATURE, text)
+    }
+}
+
+/// What happens while an answer is waited for.
+pub(super) enum Event {
+    /// A tenth of a second went by.
+    Nothing,
+    /// A connection failed, or all of them.
+    Error(BrokerError),
+    /// A line of librdkafka's log.
+    Log(String),
+}
+
+/// A binding, or a filter where `None` and the code ANY match everything.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pattern<'a> {
+    pub(super) resource_type: i32,
+    pub(super) pattern_type: i32,
+    pub(super) name: Option<&'a str>,
+    pub(super) principal: Option<&'a str>,
+    pub(super) host: Option<&'a str>,
+    pub(super) operation: i32,
+    pub(super) permission: i32,
+}
+
+/// A binding that a broker answered.
+#[derive(Debug, Clone)]
+pub(super) struct AnyBinding {
+    pub(super) resource_type: i32,
+    pub(super) pattern_type: i32,
+    pub(super) name: String,
+    pub(super) principal: String,
+    pub(super) host: String,
+    pub(super) operation: i32,
+    pub(super) permission: i32,
+}
+
+/// A user with SCRAM credentials: mechanism code and iterations of each.
+pub(super) struct ScramUser {
+    pub(super) user: String,
+    pub(super) error: Option<BrokerError>,
+    pub(super) credentials: Vec<(i32, i32)>,
+}
+
+/// A credential to write or to delete.
+pub(super) struct ScramChange<'a> {
+    pub(super) user: &'a str,
+    pub(super) mechanism: Mechanism,
+    /// `None` deletes it.
+    pub(super) upsert: Option<ScramUpsert<'a>>,
+}
+
+/// librdkafka derives the credential itself: it takes the clear password.
+pub(super) struct ScramUpsert<'a> {
+    pub(super) iterations: i32,
+    pub(super) password: &'a Secret,
+    pub(super) salt: &'a [u8],
+}
+
+/// A setting of a broker.
+pub(super) struct Config {
+    pub(super) name: String,
+    pub(super) value: Option<String>,
+    pub(super) source: i32,
+    pub(super) read_only: bool,
+    pub(super) sensitive: bool,
+}

@@ -1,0 +1,225 @@
+//! SCRAM credentials in a cluster.
+
+use std::collections::HashSet;
+
+use super::{
+    client::{Admin, Batch, DESCRIBE},
+    error::{AdminError, EntryError},
+    raw::{self, BrokerError},
+};
+use crate::{
+    scram::{MAX_ITERATIONS, Mechanism},
+    secret::Secret,
+};
+
+const READ: &str = "reading SCRAM users";
+const WRITE: &str = "writing SCRAM users";
+/// Kafka's RESOURCE_NOT_FOUND: a user without credentials.
+const NOT_FOUND: i32 = 91;
+
+/// A credential that a cluster holds; its keys cannot be read back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ScramInfo {
+    /// The user.
+    pub user: String,
+    /// The mechanism.
+    pub mechanism: Mechanism,
+    /// PBKDF2 iterations.
+    pub iterations: u32,
+}
+
+/// A credential to write or to delete.
+#[derive(Debug, Clone)]
+pub enum ScramChange {
+    /// Writes it, in place of the one that may be there.
+    Upsert {
+        /// The user.
+        user: String,
+        /// The mechanism.
+        mechanism: Mechanism,
+        /// PBKDF2 iterations, 4096 to 16384.
+        iterations: u32,
+        /// The password, which librdkafka wants in clear: it derives the credential itself, and the broker gets the
+        /// salted form.
+        password: Secret,
+        /// The salt.
+        salt: Vec<u8>,
+    },
+    /// Deletes it.
+    Delete {
+        /// The user.
+        user: String,
+        /// The mechanism.
+        mechanism: Mechanism,
+    },
+}
+
+impl ScramChange {
+    /// Whose credential it is.
+    pub fn user(&self) -> &str {
+        match self {
+            Self::Upsert { user, .. } | Self::Delete { user, .. } => user,
+        }
+    }
+
+    /// Of which mechanism.
+    pub fn mechanism(&self) -> Mechanism {
+        match self {
+            Self::Upsert { mechanism, .. } | Self::Delete { mechanism, .. } => *mechanism,
+        }
+    }
+
+    /// What a broker, or librdkafka with an assertion, would refuse.
+    fn problem(&self) -> Option<&'static str> {
+        let Self::Upsert {
+            user,
+            iterations,
+            password,
+            salt,
+            ..
+        } = self
+        else {
+            return self.user().is_empty().then_some("an empty user name");
+        };
+        Some(if user.is_empty() {
+            "an empty user name"
+        } else if password.expose().is_empty() {
+            "an empty password"
+        } else if salt.is_empty() {
+            "an empty salt"
+        } else if *iterations > MAX_ITERATIONS {
+            "more iterations than brokers take"
+        } else {
+            return None;
+        })
+    }
+
+    fn raw(&self) -> raw::ScramChange<'_> {
+        raw::ScramChange {
+            user: self.user(),
+            mechanism: self.mechanism(),
+            upsert: match self {
+                Self::Delete { .. } => None,
+                Self::Upsert {
+                    iterations,
+                    password,
+                    salt,
+                    ..
+                } => Some(raw::ScramUpsert {
+                    iterations: i32::try_from(*iterations).unwrap_or(i32::MAX),
+                    password,
+                    salt,
+                }),
+            },
+        }
+    }
+}
+
+impl Admin {
+    /// The credentials of these users, or of everyone where none is named. A user without any is not an error.
+    ///
+    /// # Errors
+    /// When the cluster does not let this principal see them, or the answer is not complete. librdkafka receives no
+    /// more than 10,000 users at once.
+    pub fn describe_scram(&mut self, users: &[&str]) -> Result<Vec<ScramInfo>, AdminError> {
+        // Not a courtesy: librdkafka frees a stack pointer when the broker refuses this request
+        // (rd_kafka_DescribeUserScramCredentialsResponse_parse), so it must not be refused.
+        if !self.cluster_operations(READ)?.contains(&DESCRIBE) {
+            let text = "it needs Describe on the cluster".to_owned();
+            return Err(AdminError::NotAuthorized { what: READ, text });
+        }
+        // Naming one twice is an error.
+        let mut seen = HashSet::new();
+        let users: Vec<&str> = users.iter().copied().filter(|u| seen.insert(*u)).collect();
+        let answer = self.ask(READ, |handle, timeout, watch| {
+            handle.describe_scram(&users, timeout, watch)
+        })?;
+        let mut found = Vec::new();
+        for user in answer {
+            match user.error {
+                Some(BrokerError {
+                    code: NOT_FOUND, ..
+                }) => continue,
+                Some(error) => return Err(self.failed(READ, error)),
+                None => {}
+            }
+            for (mechanism, iterations) in user.credentials {
+                // Kafka's codes (`ScramMechanism`); there are no others.
+                let mechanism = match mechanism {
+                    1 => Mechanism::Sha256,
+                    2 => Mechanism::Sha512,
+                    _ => continue,
+                };
+                found.push(ScramInfo {
+                    user: user.user.clone(),
+                    mechanism,
+                    iterations: u32::try_from(iterations).unwrap_or(0),
+                });
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Writes and deletes credentials; one result per change, in order. A user with two mechanisms takes two requests,
+    /// as Kafka refuses the same user twice in one.
+    ///
+    /// # Errors
+    /// When the first request fails as a whole.
+    pub fn alter_scram(
+        &mut self,
+        changes: &[ScramChange],
+        batch: &mut Batch<'_>,
+    ) -> Result<Vec<Result<(), EntryError>>, AdminError> {
+        let mut results: Vec<Result<(), EntryError>> = changes
+            .iter()
+            .map(|change| {
+                Err(change.problem().map_or(EntryError::NotAttempted, |p| {
+                    EntryError::Unsupported(p.to_owned())
+                }))
+            })
+            .collect();
+        let mut waiting: Vec<usize> = results
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| **r == Err(EntryError::NotAttempted))
+            .map(|(i, _)| i)
+            .collect();
+        let mut first = true;
+        while !waiting.is_empty() && !batch.stopped() {
+            let mut users = HashSet::new();
+            let chunk: Vec<usize> = waiting
+                .iter()
+                .copied()
+                .filter(|i| users.len() < batch.chunk() && users.insert(changes[*i].user()))
+                .collect();
+            waiting.retain(|i| !chunk.contains(i));
+            let sent: Vec<_> = chunk.iter().map(|i| changes[*i].raw()).collect();
+            let answer = self.ask(WRITE, |handle, timeout, watch| {
+                handle.alter_scram(&sent, timeout, watch)
+            });
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) if first => return Err(error),
+                Err(error) => {
+                    for i in chunk {
+                        results[i] = Err(EntryError::Unanswered(error.to_string()));
+                    }
+                    break;
+                }
+            };
+            first = false;
+            for i in chunk {
+                let result = answer.iter().find(|(user, _)| user == changes[i].user());
+                results[i] = match result {
+                    Some((_, result)) => result.clone().map_err(EntryError::from),
+                    None => Err(EntryError::Unanswered(
+                        "the broker's answer does not name the user".into(),
+                    )),
+                };
+            }
+            (batch.progress)(changes.len() - waiting.len(), changes.len());
+        }
+        Ok(results)
+    }
+}
