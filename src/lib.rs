@@ -7,7 +7,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod acl;
-#[cfg(feature = "live")]
 pub mod admin;
 pub mod bootstrap;
 pub mod cli;

@@ -205,6 +205,9 @@ impl Admin {
 }
 
 fn start(settings: &[(&'static str, Secret)]) -> Result<Handle, AdminError> {
+    if cfg!(not(feature = "live")) {
+        return Err(AdminError::NotBuilt);
+    }
     let settings: Vec<_> = settings
         .iter()
         .map(|(name, value)| (*name, value.expose()))

@@ -12,6 +12,9 @@ pub enum AdminError {
     /// The client's properties cannot be used.
     #[error(transparent)]
     Properties(#[from] ClientPropertiesError),
+    /// The feature `live` was left out.
+    #[error("this kpki was built without the part that talks to clusters")]
+    NotBuilt,
     /// librdkafka refuses a setting.
     #[error("the connection cannot be set up: {0}")]
     Settings(String),
@@ -160,10 +163,40 @@ pub enum AdminError {
 }
 
 impl AdminError {
+    /// A stable name for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Properties(_) => "client-properties",
+            Self::NotBuilt => "not-built",
+            Self::Settings(_) => "connection-settings",
+            Self::Unreachable { .. } => "unreachable",
+            Self::UnknownHost { .. } => "unknown-host",
+            Self::WrongProtocol { .. } => "wrong-protocol",
+            Self::Untrusted { .. } => "untrusted",
+            Self::Expired { .. } => "expired",
+            Self::NotYetValid { .. } => "not-yet-valid",
+            Self::WrongHostName { .. } => "wrong-host-name",
+            Self::ClientCertificate { .. } => "certificate-refused",
+            Self::Tls { .. } => "tls",
+            Self::Authentication { .. } => "login-failed",
+            Self::TimedOut { .. } => "timed-out",
+            Self::NotAuthorized { .. } => "not-authorized",
+            Self::SecurityDisabled { .. } => "no-authorizer",
+            Self::TooManyBindings { .. } => "too-many-bindings",
+            Self::AnswerTooLarge { .. } => "answer-too-large",
+            Self::Hidden { .. } | Self::Refused { .. } => "refused",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Stopped { .. } => "stopped",
+        }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Properties(error) => return error.hint(),
+            Self::NotBuilt => {
+                "build it whole: cargo build --release --locked (needs g++, make and perl besides a C compiler)"
+            }
             Self::Unreachable { .. } => {
                 "check that the broker runs and that the port is that of the right listener"
             }

@@ -8,10 +8,14 @@ mod client;
 mod codes;
 mod configs;
 mod error;
-#[expect(
-    unsafe_code,
-    reason = "librdkafka is a C library, and its Rust wrapper has no ACL or SCRAM requests"
+#[cfg_attr(
+    feature = "live",
+    expect(
+        unsafe_code,
+        reason = "librdkafka is a C library, and its Rust wrapper has no ACL or SCRAM requests"
+    )
 )]
+#[cfg_attr(not(feature = "live"), path = "ffi_absent.rs")]
 mod ffi;
 mod jaas;
 pub mod properties;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::ui::{BOLD, RED, Ui};
 use crate::{
+    admin::AdminError,
     bootstrap::{BootstrapError, ca::CaError, random::NoRandomness},
     config::ConfigError,
     keystore::StoreError,
@@ -22,6 +23,8 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// The answer is no.
 const NO: u8 = 3;
+/// Partly applied: running the command again finishes the work.
+const PARTLY: u8 = 4;
 
 /// One error: what happened, to which thing, and what to do next.
 #[derive(Debug)]
@@ -74,6 +77,8 @@ pub enum Failure {
     No,
     /// What failed was printed where it happened.
     Said,
+    /// Partly applied; what failed was printed where it happened.
+    Partly,
 }
 
 impl From<CliError> for Failure {
@@ -90,6 +95,7 @@ impl Failure {
             Self::Several(errors) => report(ui, &errors),
             Self::No => ExitCode::from(NO),
             Self::Said => ExitCode::from(FAILED),
+            Self::Partly => ExitCode::from(PARTLY),
             Self::Policy(diagnostics) => {
                 let count = diagnostics.len();
                 let message = format!(
@@ -188,6 +194,17 @@ failures!(
     ScramError,
     NoRandomness
 );
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        let mapped = CliError::new(error.code(), error.to_string());
+        match error.hint() {
+            Some(hint) => mapped.hint(hint),
+            None => mapped,
+        }
+        .into()
+    }
+}
 
 impl From<BootstrapError> for CliError {
     fn from(error: BootstrapError) -> Self {

@@ -2,6 +2,7 @@
 
 mod acl;
 mod ca;
+mod cluster;
 mod error;
 mod init_ca;
 mod issue;

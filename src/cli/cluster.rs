@@ -1,0 +1,81 @@
+//! What every command that talks to a cluster takes, and how it gets there.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{CliError, Failure, ui::Ui};
+use crate::{
+    admin::{Admin, AdminError, ClientProperties},
+    policy::ValidatedPolicy,
+};
+
+/// Which cluster, and as whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct Connection {
+    /// Brokers to connect to [default: bootstrap.servers of the properties]
+    #[arg(long, value_name = "HOST:PORT,…")]
+    pub bootstrap_server: Option<String>,
+    /// A Java client's properties [default: OUT/ADMIN/client.properties, ADMIN from the policy's cluster section]
+    #[arg(long, value_name = "FILE")]
+    pub command_config: Option<PathBuf>,
+}
+
+impl Connection {
+    /// Whether the command line names a cluster.
+    pub fn is_named(&self) -> bool {
+        self.bootstrap_server.is_some() || self.command_config.is_some()
+    }
+
+    /// How to connect: the properties that are named, else those that `kpki up` wrote for the policy's admin.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be used.
+    pub fn properties(
+        &self,
+        ui: &Ui,
+        policy: Option<&ValidatedPolicy>,
+        out: &Path,
+    ) -> Result<ClientProperties, Failure> {
+        let servers = self.bootstrap_server.as_deref();
+        let path = match (&self.command_config, admin_properties(policy, out)) {
+            (Some(path), _) => path.clone(),
+            (None, Some(path)) => path,
+            (None, None) => {
+                return Err(CliError::new(
+                    "no-cluster",
+                    "nothing says which cluster is meant, and as whom to connect",
+                )
+                .hint("give --command-config client.properties (and --bootstrap-server HOST:PORT), or name an admin in the policy's cluster section and run kpki up")
+                .usage()
+                .into());
+            }
+        };
+        let properties = ClientProperties::read(&path, servers).map_err(AdminError::from)?;
+        for note in &properties.notes {
+            ui.note(note);
+        }
+        Ok(properties)
+    }
+
+    /// A connection that has logged in.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn connect(
+        &self,
+        ui: &Ui,
+        policy: Option<&ValidatedPolicy>,
+        out: &Path,
+    ) -> Result<Admin, Failure> {
+        let properties = self.properties(ui, policy, out)?;
+        Ok(Admin::connect(&properties)?)
+    }
+}
+
+/// The file that `kpki up` writes for the policy's admin.
+fn admin_properties(policy: Option<&ValidatedPolicy>, out: &Path) -> Option<PathBuf> {
+    let admin = policy?.cluster.admin.as_ref()?;
+    Some(out.join(admin.as_str()).join("client.properties"))
+}
