@@ -3,6 +3,7 @@
 mod bindings;
 mod expand;
 mod explain;
+mod export;
 mod lint;
 mod observed;
 mod plan;
@@ -27,16 +28,18 @@ enum Verb {
     Expand(expand::Expand),
     Plan(plan::Plan),
     Explain(explain::Explain),
+    Export(export::Export),
 }
 
 impl Acl {
-    pub(super) fn run(self, _global: &Global, ui: &Ui) -> Done {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         match self.verb {
             Verb::Lint(verb) => verb.run(ui),
             Verb::Test(verb) => verb.run(ui),
             Verb::Expand(verb) => verb.run(ui),
             Verb::Plan(verb) => verb.run(ui),
             Verb::Explain(verb) => verb.run(ui),
+            Verb::Export(verb) => verb.run(global, ui),
         }
     }
 }
