@@ -8,6 +8,7 @@ mod cover;
 mod execute;
 mod expand;
 mod explain;
+mod export;
 mod lint;
 mod observed;
 mod plan;
@@ -34,6 +35,7 @@ enum Verb {
     Plan(plan::Plan),
     Apply(apply::Apply),
     Explain(explain::Explain),
+    Export(export::Export),
 }
 
 impl Acl {
@@ -45,6 +47,7 @@ impl Acl {
             Verb::Plan(verb) => verb.run(global, ui),
             Verb::Apply(verb) => verb.run(global, ui),
             Verb::Explain(verb) => verb.run(ui),
+            Verb::Export(verb) => verb.run(global, ui),
         }
     }
 }
