@@ -4,6 +4,7 @@
 
 mod authorizer;
 mod binding;
+mod grouped;
 mod host;
 mod index;
 mod problem;
@@ -12,6 +13,7 @@ mod vocabulary;
 
 pub use authorizer::{Authorizer, Decision, Reason, Request, RequestError, Settings, super_users};
 pub use binding::{Binding, Interner, RawBinding};
+pub use grouped::{Group, grouped};
 pub use host::client_address;
 pub use problem::Problem;
 pub use version::{KafkaVersion, NotAVersion};
