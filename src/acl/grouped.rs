@@ -21,6 +21,17 @@ pub struct Group<'a> {
     pub resources: Vec<(PatternType, &'a str)>,
 }
 
+/// A binding that a form of writing cannot say, or that its reader would refuse.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LeftOut<'a> {
+    /// The binding.
+    pub binding: &'a RawBinding,
+    /// A stable name of the reason: that of the lint, or `no-words` where the binding is sound.
+    pub code: &'static str,
+    /// The reason.
+    pub reason: String,
+}
+
 /// The statements that together mean exactly these bindings, sorted by principal, then by resource type and host.
 /// The bindings' order and what is there twice make no difference.
 pub fn grouped<'a>(bindings: impl IntoIterator<Item = &'a RawBinding>) -> Vec<Group<'a>> {

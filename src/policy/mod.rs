@@ -32,5 +32,5 @@ pub use diagnostic::{Diagnostic, Label, Severity, render};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};
 pub use schema::{included_json_schema, json_schema};
-pub use write::{LeftOut, WrittenPolicy, write_acls};
+pub use write::{WrittenPolicy, write_acls};
 pub use yaml_text::scalar;

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, fmt::Write};
 
 use super::yaml_text::{one_line, scalar};
 use crate::acl::{
-    Binding, Group, KafkaVersion, PatternType, Permission, RawBinding, ResourceType, grouped,
+    Binding, Group, KafkaVersion, LeftOut, PatternType, Permission, RawBinding, ResourceType,
+    grouped,
 };
 
 /// KRaft is the default of a policy and unknown before this release.
@@ -19,17 +20,6 @@ pub struct WrittenPolicy<'a> {
     pub text: String,
     /// What it does not say, sorted.
     pub left_out: Vec<LeftOut<'a>>,
-}
-
-/// A binding that no policy can say.
-#[derive(Debug, PartialEq, Eq)]
-pub struct LeftOut<'a> {
-    /// The binding.
-    pub binding: &'a RawBinding,
-    /// A stable name of the reason: that of the lint, or `no-words` where the binding is sound.
-    pub code: &'static str,
-    /// The reason.
-    pub reason: String,
 }
 
 /// Writes the policy that means these bindings for a cluster of this version, with `comments` above it.
