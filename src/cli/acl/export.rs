@@ -74,17 +74,19 @@ fn principal(text: &str) -> Result<String, String> {
     }
 }
 
-/// What there is to export.
-struct Found {
-    bindings: BTreeSet<RawBinding>,
-    /// Where it is from.
-    origin: String,
-    missing: Missing,
+/// What a cluster, or an export of one, holds.
+pub struct Found {
+    /// The bindings.
+    pub bindings: BTreeSet<RawBinding>,
+    /// Where they are from.
+    pub origin: String,
+    /// What is not among them.
+    pub missing: Missing,
 }
 
 /// What the cluster has, or may have, beyond the bindings: librdkafka cannot name them.
 #[derive(Default)]
-struct Missing {
+pub struct Missing {
     /// So many for sure.
     unreadable: usize,
     /// Others may be missing.
@@ -195,7 +197,7 @@ impl Export {
 }
 
 /// Reads the bindings of these principals, of all where there are none.
-fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failure> {
+pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failure> {
     let mut filters: BTreeSet<Option<&str>> = principals.iter().map(|p| Some(p.as_str())).collect();
     if filters.is_empty() {
         filters.insert(None);
@@ -216,7 +218,8 @@ fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failure> 
 }
 
 impl Missing {
-    fn text(&self) -> Option<String> {
+    /// What it is, if anything.
+    pub fn text(&self) -> Option<String> {
         const WHAT: &str = "on delegation tokens or users, or with the operations CreateTokens, DescribeTokens or TwoPhaseCommit, which librdkafka cannot name";
         match self.unreadable {
             0 => self.maybe.then(|| {

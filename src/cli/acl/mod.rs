@@ -4,6 +4,7 @@ mod bindings;
 mod expand;
 mod explain;
 mod export;
+mod judge;
 mod lint;
 mod observed;
 mod plan;
@@ -27,7 +28,7 @@ enum Verb {
     Test(test::Test),
     Expand(expand::Expand),
     Plan(plan::Plan),
-    Explain(explain::Explain),
+    Explain(Box<explain::Explain>),
     Export(export::Export),
 }
 
@@ -38,7 +39,7 @@ impl Acl {
             Verb::Test(verb) => verb.run(ui),
             Verb::Expand(verb) => verb.run(ui),
             Verb::Plan(verb) => verb.run(ui),
-            Verb::Explain(verb) => verb.run(ui),
+            Verb::Explain(verb) => verb.run(global, ui),
             Verb::Export(verb) => verb.run(global, ui),
         }
     }
