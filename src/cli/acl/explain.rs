@@ -14,7 +14,7 @@ use super::{
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
 use crate::acl::{
-    CLUSTER_NAME, Decision, Operation, Reason, Request, RequestError, ResourceType, UnknownWord,
+    CLUSTER_NAME, Operation, Reason, Request, RequestError, ResourceType, UnknownWord,
 };
 
 /// So many requests are decided at a time.
