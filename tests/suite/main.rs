@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod acl_decisions;
+mod acl_export;
 mod acl_lint;
 mod acl_plan;
 mod acl_principal;
