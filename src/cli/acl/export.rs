@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls},
-    admin::{AclFilter, Admin},
+    admin::{AclFilter, Admin, Described},
     policy::{ValidatedPolicy, write_acls},
 };
 
@@ -28,7 +28,8 @@ const MOST_TOLD: usize = 10;
 /// that grew to a file that is reviewed; or as a script of Kafka's own kafka-acls.sh.
 ///
 /// What cannot be read is an error and never an empty export. Exit code 4 when the cluster has bindings that cannot be read
-/// beside those that are printed.
+/// beside those that are printed. With --json, policy and script come as {"text": …, "left_out": [{"acl": …, "code": …,
+/// "message": …}]}.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -209,10 +210,15 @@ pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failu
     };
     for principal in filters {
         let filter = principal.map(AclFilter::principal).unwrap_or_default();
-        let described = admin.describe_acls(&filter)?;
-        found.bindings.extend(described.bindings);
-        found.missing.unreadable += described.unreadable;
-        found.missing.maybe |= described.may_miss_unreadable;
+        // By name, so that whatever else may come to be missing is not overlooked here.
+        let Described {
+            bindings,
+            unreadable,
+            may_miss_unreadable,
+        } = admin.describe_acls(&filter)?;
+        found.bindings.extend(bindings);
+        found.missing.unreadable += unreadable;
+        found.missing.maybe |= may_miss_unreadable;
     }
     Ok(found)
 }
