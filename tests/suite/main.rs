@@ -4,6 +4,7 @@
 #[cfg(feature = "live")]
 mod acl_apply;
 mod acl_decisions;
+mod acl_export;
 mod acl_lint;
 mod acl_plan;
 mod acl_principal;

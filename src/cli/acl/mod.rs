@@ -9,6 +9,7 @@ mod execute;
 mod expand;
 mod explain;
 mod export;
+mod judge;
 mod lint;
 mod observed;
 mod plan;
@@ -34,7 +35,7 @@ enum Verb {
     Expand(expand::Expand),
     Plan(plan::Plan),
     Apply(apply::Apply),
-    Explain(explain::Explain),
+    Explain(Box<explain::Explain>),
     Export(export::Export),
 }
 
@@ -46,7 +47,7 @@ impl Acl {
             Verb::Expand(verb) => verb.run(ui),
             Verb::Plan(verb) => verb.run(global, ui),
             Verb::Apply(verb) => verb.run(global, ui),
-            Verb::Explain(verb) => verb.run(ui),
+            Verb::Explain(verb) => verb.run(global, ui),
             Verb::Export(verb) => verb.run(global, ui),
         }
     }
