@@ -159,7 +159,7 @@ fn main() -> ExitCode {
     let two = std::fs::read_to_string(&nobody).unwrap() + manage + "acls:\n" + &acls(0);
     kpki.write("two.yaml", &(two.clone() + &acls(1)));
     kpki.write("one.yaml", &two);
-    let mut prune = |file: &str| {
+    let prune = |file: &str| {
         let arguments = [
             "--json",
             "acl",

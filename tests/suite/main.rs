@@ -5,6 +5,8 @@
 mod acl_apply;
 mod acl_decisions;
 mod acl_export;
+#[cfg(feature = "live")]
+mod acl_faults;
 mod acl_lint;
 mod acl_plan;
 mod acl_principal;

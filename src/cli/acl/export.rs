@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls},
-    admin::{AclFilter, Admin, Described},
+    admin::{AclFilter, Admin, AdminError, Described},
     policy::{ValidatedPolicy, write_acls},
 };
 
@@ -215,7 +215,11 @@ pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failu
             bindings,
             unreadable,
             may_miss_unreadable,
+            of_known_principals,
         } = admin.describe_acls(&filter)?;
+        if let Some(part) = of_known_principals.into_iter().next() {
+            return Err(AdminError::TooManyBindings { part }.into());
+        }
         found.bindings.extend(bindings);
         found.missing.unreadable += unreadable;
         found.missing.maybe |= may_miss_unreadable;
