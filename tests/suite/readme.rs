@@ -85,7 +85,9 @@ fn the_walk_from_nothing_to_a_record_works_as_written() {
     );
     kpki.write(
         "policies/quickstart.yaml",
-        &policy.replacen("cluster:\n", &listeners, 1),
+        &policy
+            .replacen("cluster:\n", &listeners, 1)
+            .replace("localhost:9093", &format!("localhost:{first}")),
     );
     let text = readme();
     let walk = text
