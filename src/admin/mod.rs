@@ -22,9 +22,10 @@ pub mod properties;
 mod raw;
 mod scram;
 
+pub use crate::scram::ScramInfo;
 pub use acls::{AclFilter, Deleted, Described, Entries};
 pub use client::{Admin, Batch};
 pub use configs::{ConfigSource, Setting};
 pub use error::{AdminError, EntryError};
 pub use properties::{ClientProperties, ClientPropertiesError};
-pub use scram::{ScramChange, ScramInfo};
+pub use scram::ScramChange;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// File with a SCRAM password.
-const PASSWORD: &str = "scram.password";
+pub(super) const PASSWORD: &str = "scram.password";
 /// File with what was derived from it.
 const CREDENTIALS: &str = "scram.json";
 
@@ -126,8 +126,7 @@ impl ScramState {
         member: Member<'_>,
         policy: &ValidatedPolicy,
     ) -> Result<Option<Self>, BootstrapError> {
-        let (mechanisms, iterations) = member.scram(policy);
-        if mechanisms.is_empty() {
+        if member.scram(policy).0.is_empty() {
             return Ok(None);
         }
         let name = member.name();
@@ -151,6 +150,23 @@ impl ScramState {
                 (random::password()?, Vec::new())
             }
         };
+        let mut state = Self::derive(member, policy, password, &kept)?;
+        state.lost = lost;
+        Ok(Some(state))
+    }
+
+    /// A member's credentials under a password: those that are kept where they fit, else new ones.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn derive(
+        member: Member<'_>,
+        policy: &ValidatedPolicy,
+        password: Secret,
+        kept: &[Credential],
+    ) -> Result<Self, BootstrapError> {
+        let name = member.name();
+        let (mechanisms, iterations) = member.scram(policy);
         let mut credentials = Vec::new();
         let mut derived = false;
         for mechanism in mechanisms {
@@ -166,12 +182,12 @@ impl ScramState {
                 }
             });
         }
-        Ok(Some(Self {
+        Ok(Self {
             password,
             credentials,
             derived,
-            lost,
-        }))
+            lost: false,
+        })
     }
 
     /// The files that keep it.
