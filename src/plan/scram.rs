@@ -150,7 +150,7 @@ fn guarded(inputs: &ScramInputs<'_>, info: &ScramInfo) -> Option<Remark> {
     let is_super = inputs.super_users.contains(&principal(info));
     is_super.then(|| {
         let message = format!(
-            "not deleted: {mechanism} of {user}, which is a super user of the policy; kafka-configs.sh deletes it, if that is meant"
+            "not deleted: {mechanism} of {user}, which is a super user or broker of the policy; if that is meant, kafka-configs.sh deletes it"
         );
         Remark::new("super-user-kept", message)
     })

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     io::{BufRead, IsTerminal, Write},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -125,9 +126,24 @@ impl Apply {
         passwords.begin(&rotations.users)?;
         let mut outcome = write(ui, &mut admin, &plan, &passwords)?;
         end_rotations(ui, &mut passwords, &plan, &outcome)?;
+        self.stale_config(ui, &outcome, operator.as_deref());
         delete(&mut admin, &plan, &mut outcome);
         await_brokers(&mut admin, &outcome);
         report(ui, &policy, &out, &plan, &outcome)
+    }
+}
+
+impl Apply {
+    /// Says so where the file that kpki itself logs in with has the old password now.
+    fn stale_config(&self, ui: &Ui, outcome: &Outcome, operator: Option<&str>) {
+        let (Some(path), Some(user)) = (&self.connection.command_config, operator) else {
+            return;
+        };
+        // One that lies in the user's own directory was written anew.
+        let own = path.parent().and_then(Path::file_name) == Some(user.as_ref());
+        if !own && outcome.rotated.iter().any(|i| i.user == user) {
+            ui.warn(format!("{} has the old password of {user}", path.display()));
+        }
     }
 }
 

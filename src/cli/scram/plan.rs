@@ -181,6 +181,8 @@ pub fn make(
             PrincipalPattern::Prefix(prefix) => managed.add_prefix(prefix),
         }
     }
+    let mut super_users = policy.super_users();
+    super_users.extend(policy.brokers.iter().map(|b| format!("User:{}", b.name)));
     let desired = passwords::desired(policy);
     let (observed, whole) = observe(admin, &desired, &patterns)?;
     let mut plan = scram_plan(&ScramInputs {
@@ -191,7 +193,7 @@ pub fn make(
         prune: wish.prune,
         max_deletes: wish.max_deletes,
         operator,
-        super_users: &policy.super_users(),
+        super_users: &super_users,
     });
     if !whole {
         plan.warnings.push(Remark {
