@@ -1,5 +1,7 @@
 //! Whoever gets a directory: brokers, clients and SCRAM users, seen alike.
 
+use zeroize::Zeroizing;
+
 use super::{
     BootstrapError,
     identity::{Wanted, read_secret},
@@ -18,7 +20,10 @@ pub(super) const PASSWORD: &str = "scram.password";
 /// File with what was derived from it.
 const CREDENTIALS: &str = "scram.json";
 
-/// Both.
+/// File with a password that the cluster has yet to be told: see [`super::passwords`].
+pub(super) const NEXT: &str = "scram.password.next";
+
+/// What a member who logs in by SCRAM always has.
 pub(super) const FILES: [&str; 2] = [PASSWORD, CREDENTIALS];
 
 /// One who gets a directory.
@@ -131,7 +136,7 @@ impl ScramState {
         }
         let name = member.name();
         let path = out.identity(name).join(CREDENTIALS);
-        let kept = match read_plain(&path)?.map(zeroize::Zeroizing::new) {
+        let kept = match read_plain(&path)?.map(Zeroizing::new) {
             Some(bytes) => scram::parse_file(&String::from_utf8_lossy(&bytes)).map_err(|e| {
                 BootstrapError::Damaged {
                     file: path.display().to_string(),
@@ -147,7 +152,11 @@ impl ScramState {
             Some(password) => (password, kept),
             None => {
                 lost = !kept.is_empty();
-                (random::password()?, Vec::new())
+                let password = match read_secret(out, name, NEXT)? {
+                    Some(next) => next,
+                    None => random::password()?,
+                };
+                (password, Vec::new())
             }
         };
         let mut state = Self::derive(member, policy, password, &kept)?;
@@ -190,14 +199,18 @@ impl ScramState {
         })
     }
 
-    /// The files that keep it.
-    pub fn files(&self) -> [FileSpec; 2] {
-        [
-            FileSpec::secret(PASSWORD, format!("{}\n", self.password.expose())),
-            FileSpec::secret(
-                CREDENTIALS,
-                scram::write_file(&self.credentials).expose().as_bytes(),
-            ),
-        ]
+    /// The files that keep it. A cluster that knows the lost password has to be told the new one.
+    pub fn files(&self) -> Vec<FileSpec> {
+        let password = |file: &str| {
+            let line = Zeroizing::new(format!("{}\n", self.password.expose()));
+            FileSpec::secret(file, line.as_bytes())
+        };
+        let credentials = scram::write_file(&self.credentials);
+        let mut files = vec![
+            password(PASSWORD),
+            FileSpec::secret(CREDENTIALS, credentials.expose().as_bytes()),
+        ];
+        files.extend(self.lost.then(|| password(NEXT)));
+        files
     }
 }

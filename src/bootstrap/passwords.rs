@@ -10,7 +10,7 @@
 //! A new password is first `scram.password.next`, beside the one that is in use. From then until that file is gone the
 //! cluster may have the one or the other, and both are on the disk. The rotation is promised: the next run sends it
 //! again, which is right whatever the cluster has, then puts it with all files that carry it in its place, in one step,
-//! and removes `scram.password.next`. `kpki up` leaves that file alone.
+//! and removes `scram.password.next`. `kpki up` leaves that file alone; it makes one itself where a password was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use super::{
     ca::Ca,
     files,
     identity::read_secret,
-    member::{Member, PASSWORD, ScramState},
+    member::{Member, NEXT, PASSWORD, ScramState},
     random,
     survey::{self, Setting},
 };
@@ -31,9 +31,6 @@ use crate::{
     secret::Secret,
     state::{FileSpec, Lock, OutDir, Staging, read_plain},
 };
-
-/// File with the password that a rotation is about to put in place.
-const NEXT: &str = "scram.password.next";
 
 /// The members of a policy that log in by SCRAM.
 fn members(policy: &ValidatedPolicy) -> impl Iterator<Item = Member<'_>> {
@@ -80,7 +77,8 @@ pub fn missing<'a>(
     Ok(missing)
 }
 
-/// The passwords of rotations that were begun and not finished, by user.
+/// The passwords that the cluster has yet to be told, by user: of rotations that were begun and not finished, and of
+/// users who lost theirs.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -90,10 +88,7 @@ pub fn begun(
 ) -> Result<BTreeMap<String, Secret>, BootstrapError> {
     let mut begun = BTreeMap::new();
     for name in members(policy).map(Member::name) {
-        // Where both are one, only the removal is left to do.
-        if let Some(next) = read_secret(out, name, NEXT)?
-            && read_secret(out, name, PASSWORD)?.as_ref() != Some(&next)
-        {
+        if let Some(next) = read_secret(out, name, NEXT)? {
             begun.insert(name.to_string(), next);
         }
     }
@@ -138,23 +133,25 @@ impl<'a> Passwords<'a> {
     /// Puts on the disk what the cluster is about to be told: credentials that the policy wants otherwise, and the
     /// new passwords of those who are rotated, which are new unless a rotation was begun before.
     ///
+    /// Returns whose directories have new files beside those passwords.
+    ///
     /// # Errors
     /// When something cannot be written; then nothing is.
-    pub fn begin(&mut self, rotate: &BTreeSet<String>) -> Result<(), BootstrapError> {
+    pub fn begin(
+        &mut self,
+        rotate: &BTreeSet<String>,
+    ) -> Result<Vec<IdentityName>, BootstrapError> {
         let derived = self.now.iter().filter(|(_, state)| state.derived);
         let derived: Vec<&str> = derived.map(|(name, _)| *name).collect();
         let mut written = match derived.is_empty() {
             true => Vec::new(),
             false => self.files(&derived)?,
         };
+        let changed = written.iter().map(|(name, _)| name.clone()).collect();
         let mut begun = begun(self.setting.out, self.setting.policy)?;
         for member in members(self.setting.policy) {
             let name = member.name();
             if !rotate.contains(name.as_str()) {
-                // A rotation that ended but for this.
-                if !begun.contains_key(name.as_str()) {
-                    self.remove_next(name)?;
-                }
                 continue;
             }
             let password = match begun.remove(name.as_str()) {
@@ -163,7 +160,6 @@ impl<'a> Passwords<'a> {
                     let password = random::password()?;
                     let line = zeroize::Zeroizing::new(format!("{}\n", password.expose()));
                     let file = FileSpec::secret(NEXT, line.as_bytes());
-                    // What lies there is of a rotation that ended, so it is replaced.
                     written.push((name.clone(), vec![file]));
                     self.fresh.insert(name.as_str());
                     password
@@ -172,7 +168,8 @@ impl<'a> Passwords<'a> {
             let state = ScramState::derive(member, self.setting.policy, password, &[])?;
             self.next.insert(name.as_str(), state);
         }
-        self.write(&written)
+        self.write(&written)?;
+        Ok(changed)
     }
 
     /// The password and the credential behind an entry of [`desired`], for the cluster.

@@ -233,7 +233,7 @@ fn report(setting: Setting<'_>, plan: &Plan<'_>, made_ca: bool, dry_run: bool, u
     for step in &plan.steps {
         let name = step.member.name();
         if step.scram.as_ref().is_some_and(|s| s.lost) {
-            ui.warn(format!("the SCRAM password of {name} was lost, so there is a new one; a running cluster gets it by kpki scram apply POLICY --rotate {name}"));
+            ui.warn(format!("the SCRAM password of {name} was lost, so there is a new one; a running cluster gets it by kpki scram apply POLICY"));
         }
         if !step.superfluous.is_empty() {
             ui.say(format!(

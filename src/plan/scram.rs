@@ -167,7 +167,8 @@ fn limit(inputs: &ScramInputs<'_>, managed: usize, plan: &mut ScramPlan) {
     };
     if deletes > limit {
         let message = format!(
-            "{deletes} credentials would be deleted, more than {limit} ({reason}); if that is meant, say --max-deletes {deletes}"
+            "{deletes} {} would be deleted, more than {limit} ({reason}); if that is meant, say --max-deletes {deletes}",
+            plural(deletes, "credential", "credentials"),
         );
         plan.refusals.push(Remark::new("too-many-deletes", message));
     }

@@ -194,6 +194,7 @@ fn the_policy_s_users_get_into_a_real_broker() {
     change(&cluster, judge);
     rotate(&cluster, judge);
     rotate_who_logs_in(&cluster, judge);
+    lost(&cluster, judge);
     kills(&cluster, judge);
     prune(&cluster, judge);
     without_rights(&cluster);
@@ -360,7 +361,7 @@ fn rotate(cluster: &Cluster, judge: &Judge) {
     for text in [&shown.stdout, &shown.stderr] {
         assert!(!text.contains(password.trim()), "{text}");
     }
-    assert!(shown.stdout.contains("copy out/carol"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("the one in out/carol/scram.password"), "{}", shown.stdout);
 }
 
 /// The user that kpki itself logs in as, also where the cluster has its new password and the disk not yet.
@@ -395,11 +396,24 @@ fn rotate_who_logs_in(cluster: &Cluster, judge: &Judge) {
     assert_eq!(cluster.text("ops/scram.password").trim(), next);
     login(judge, &config);
     cluster.settled();
-    // All was done but for the removal.
+    // All was done but for the removal: it is told again, which changes nothing.
     cluster
         .kpki
         .write("out/ops/scram.password.next", &format!("{next}\n"));
-    assert_eq!(cluster.apply(&as_ops)["rotated"], 0);
+    assert_eq!(cluster.apply(&as_ops)["rotated"], 1);
+    assert_eq!(cluster.text("ops/scram.password").trim(), next);
+    cluster.settled();
+}
+
+/// Who lost a password gets a new one from `up`, and the cluster is told without being asked to.
+fn lost(cluster: &Cluster, judge: &Judge) {
+    let old = copy(cluster, "alice/client.properties");
+    fs::remove_file(cluster.out("alice/scram.password")).unwrap();
+    assert_eq!(cluster.refused("apply", &[])["code"], "up-needed");
+    cluster.kpki.ok(&["up", "policy.yaml"]);
+    assert_eq!(cluster.apply(&[])["rotated"], 1);
+    no_login(judge, &Client::new(&old));
+    login(judge, &cluster.out("alice/client.properties"));
     cluster.settled();
 }
 

@@ -17,10 +17,10 @@ use super::{
         cluster::Connection,
         init_ca::{take_lock, tidy},
         policy::read_policy,
-        ui::{BOLD, GREEN, RED, Ui},
+        ui::{BOLD, DIM, GREEN, RED, Ui},
         up::Shape,
     },
-    plan::{Rotations, Wish, connect, make, no_password, show},
+    plan::{Rotations, Wish, connect, counted, make, no_password, show},
 };
 use crate::{
     admin::{Admin, Batch, EntryError, ScramChange},
@@ -57,9 +57,9 @@ pub struct Apply {
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
     shape: Shape,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 /// What became of the plan.
@@ -123,7 +123,13 @@ impl Apply {
             now: OffsetDateTime::now_utc(),
         };
         let mut passwords = Passwords::read(setting, &ca, &lock)?;
-        passwords.begin(&rotations.users)?;
+        for name in passwords.begin(&rotations.users)? {
+            let dir = out.identity(&name);
+            ui.say(format!(
+                "{GREEN}updated{GREEN:#}  {name}'s files  {DIM}{}{DIM:#}",
+                dir.display()
+            ));
+        }
         let mut outcome = write(ui, &mut admin, &plan, &passwords)?;
         end_rotations(ui, &mut passwords, &plan, &outcome)?;
         self.stale_config(ui, &outcome, operator.as_deref());
@@ -153,7 +159,7 @@ fn confirm(count: usize) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         let message = format!("{asked}, which nobody has confirmed; nothing was changed");
         return Err(CliError::new("confirmation-needed", message)
-            .hint("look at the list above, then say --yes")
+            .hint("kpki scram plan --prune lists them; --yes deletes them")
             .into());
     }
     let _ = write!(
@@ -241,6 +247,33 @@ fn unsure<'a>(users: impl IntoIterator<Item = &'a str>) -> String {
     )
 }
 
+/// What became of the rotations, by user.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Verdict<'a> {
+    /// The cluster has the new password.
+    done: Vec<&'a str>,
+    /// It has it for some mechanisms, or nobody knows.
+    open: Vec<&'a str>,
+    /// It has nothing of it.
+    refused: Vec<&'a str>,
+}
+
+fn verdict<'a>(plan: &'a ScramPlan, outcome: &Outcome) -> Verdict<'a> {
+    let mut verdict = Verdict::default();
+    let rotates: BTreeSet<&str> = plan.rotates.iter().map(|i| i.user.as_str()).collect();
+    for user in rotates {
+        let failed = || outcome.failed.iter().filter(|(i, _)| i.user == user);
+        let unknown = failed().any(|(_, e)| matches!(e, EntryError::Unanswered(_)));
+        let some = outcome.rotated.iter().any(|i| i.user == user);
+        match (failed().next().is_none(), unknown || some) {
+            (true, _) => verdict.done.push(user),
+            (false, true) => verdict.open.push(user),
+            (false, false) => verdict.refused.push(user),
+        }
+    }
+    verdict
+}
+
 /// Puts the new passwords that the cluster took in their place, and takes back those that it refused.
 fn end_rotations(
     ui: &Ui,
@@ -248,24 +281,11 @@ fn end_rotations(
     plan: &ScramPlan,
     outcome: &Outcome,
 ) -> Done {
-    let rotates: BTreeSet<&str> = plan.rotates.iter().map(|i| i.user.as_str()).collect();
-    let (mut done, mut refused, mut open) = (Vec::new(), Vec::new(), Vec::new());
-    for user in rotates {
-        let failed: Vec<_> = outcome
-            .failed
-            .iter()
-            .filter(|(i, _)| i.user == user)
-            .collect();
-        let unknown = failed
-            .iter()
-            .any(|(_, e)| matches!(e, EntryError::Unanswered(_)));
-        let some = outcome.rotated.iter().any(|i| i.user == user);
-        match (failed.is_empty(), unknown || some) {
-            (true, _) => done.push(user),
-            (false, true) => open.push(user),
-            (false, false) => refused.push(user),
-        }
-    }
+    let Verdict {
+        done,
+        open,
+        refused,
+    } = verdict(plan, outcome);
     if !open.is_empty() {
         ui.warn(unsure(open));
     }
@@ -356,14 +376,14 @@ fn report(
         ));
     }
     let done = created.len() + updated.len() + rotated.len() + deleted.len();
-    if !plan.is_empty() {
-        ui.say(format!(
-            "{GREEN}applied{GREEN:#}  {} created, {} updated, {} rotated, {} deleted",
-            created.len(),
-            updated.len(),
-            rotated.len(),
-            deleted.len()
-        ));
+    if done > 0 {
+        let counts = [
+            (created.len(), "created"),
+            (updated.len(), "updated"),
+            (rotated.len(), "rotated"),
+            (deleted.len(), "deleted"),
+        ];
+        ui.say(format!("{GREEN}applied{GREEN:#}  {}", counted(&counts)));
     }
     let users: BTreeSet<&str> = rotated
         .iter()
@@ -375,14 +395,14 @@ fn report(
     }
     for user in users {
         let dir = out.root().join(user);
-        let what = match policy.brokers.iter().any(|b| b.name.as_str() == user) {
-            true => "restart it now, as the other brokers refuse its old password",
-            false => "restart it: its old password is refused from now on",
-        };
-        ui.say(format!(
-            "  {user}: copy {} to its machine and {what}",
-            dir.display()
-        ));
+        let dir = dir.display();
+        ui.say(if policy.users.iter().any(|u| u.name.as_str() == user) {
+            format!("  {user}: its password is the one in {dir}/scram.password; its old one is refused from now on")
+        } else if policy.brokers.iter().any(|b| b.name.as_str() == user) {
+            format!("  {user}: copy {dir} to its machine and restart it at once, as the other brokers refuse its old password")
+        } else {
+            format!("  {user}: copy {dir} to its machine and restart it, as its old password is refused from now on")
+        });
     }
     let failures: Vec<_> = failed
         .iter()
@@ -397,12 +417,54 @@ fn report(
         "unchanged": plan.unchanged,
         "warnings": plan.warnings,
     }));
-    let unknown = failed
-        .iter()
-        .any(|(_, e)| matches!(e, EntryError::Unanswered(_)));
-    match (failed.is_empty(), done > 0 || unknown) {
+    let unknown = |(_, e): &(_, _)| matches!(e, EntryError::Unanswered(_));
+    match (failed.is_empty(), done > 0 || failed.iter().any(unknown)) {
         (true, _) => Ok(()),
         (false, true) => Err(Failure::Partly),
         (false, false) => Err(Failure::Said),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scram::Mechanism;
+
+    #[test]
+    fn a_rotation_is_taken_back_only_where_nothing_of_it_can_be_in_the_cluster() {
+        let info = |user: &str, mechanism| ScramInfo {
+            user: user.to_owned(),
+            mechanism,
+            iterations: 8192,
+        };
+        let both = |user: &str| Mechanism::ALL.map(|m| info(user, m));
+        let mut plan = ScramPlan::default();
+        let mut outcome = Outcome::default();
+        let refused = EntryError::Refused {
+            code: 93,
+            text: "no".to_owned(),
+        };
+        let unanswered = EntryError::Unanswered("gone".to_owned());
+        let cases = [
+            ("done", None, None),
+            ("half", None, Some(EntryError::NotAttempted)),
+            ("lost", Some(unanswered), Some(EntryError::NotAttempted)),
+            ("refused", Some(refused), Some(EntryError::NotAttempted)),
+        ];
+        for (user, first, second) in cases {
+            plan.rotates.extend(both(user));
+            for (info, error) in both(user).into_iter().zip([first, second]) {
+                match error {
+                    None => outcome.rotated.push(info),
+                    Some(error) => outcome.failed.push((info, error)),
+                }
+            }
+        }
+        let expected = Verdict {
+            done: vec!["done"],
+            open: vec!["half", "lost"],
+            refused: vec!["refused"],
+        };
+        assert_eq!(verdict(&plan, &outcome), expected);
     }
 }

@@ -78,8 +78,9 @@ impl Plan {
         let missing = passwords::missing(&out, &policy)?;
         if !missing.is_empty() {
             let message = format!(
-                "{}: kpki up makes them, before anything can be applied",
-                no_password(&missing, &out)
+                "{}; kpki up {} makes what is missing, before anything can be applied",
+                no_password(&missing, &out),
+                self.wish.policy
             );
             plan.warnings.push(Remark {
                 code: "up-needed".into(),
@@ -87,6 +88,12 @@ impl Plan {
             });
         }
         show(ui, &plan);
+        for refusal in &plan.refusals {
+            ui.complain(format!(
+                "{RED}not to be applied as it is:{RED:#} {}",
+                refusal.message
+            ));
+        }
         ui.document(&document(&plan));
         match self.exit_code && !plan.is_empty() {
             true => Err(Failure::No),
@@ -97,7 +104,7 @@ impl Plan {
 
 /// Who gets a new password.
 pub struct Rotations {
-    /// Asked for now, or begun by a run that was interrupted.
+    /// Asked for now, or waiting: begun by a run that was interrupted, or lost and made anew.
     pub users: BTreeSet<String>,
     /// The passwords of those that were begun.
     pub begun: BTreeMap<String, Secret>,
@@ -204,7 +211,9 @@ pub fn make(
     for user in rotations.begun.keys() {
         plan.warnings.push(Remark {
             code: "rotation-begun".into(),
-            message: format!("a run that was interrupted has begun to give {user} a new password; `kpki scram apply` finishes that"),
+            message: format!(
+                "the new password of {user} is on disk, and the cluster was perhaps not told: `kpki scram apply` tells it"
+            ),
         });
     }
     Ok(plan)
@@ -264,6 +273,15 @@ pub fn no_password(missing: &[&IdentityName], out: &OutDir) -> String {
     )
 }
 
+/// "3 to create, 1 to delete": what there is none of is not said.
+pub fn counted(counts: &[(usize, &str)]) -> String {
+    let some = counts.iter().filter(|(count, _)| *count > 0);
+    let some: Vec<String> = some
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    some.join(", ")
+}
+
 /// Prints a plan for people.
 pub fn show(ui: &Ui, plan: &ScramPlan) {
     // The document says it all.
@@ -298,13 +316,15 @@ pub fn show(ui: &Ui, plan: &ScramPlan) {
         }
         let mut line = match plan.is_empty() {
             true => format!("{GREEN}nothing to change{GREEN:#}"),
-            false => format!(
-                "{BOLD}{} to create, {} to update, {} to rotate, {} to delete{BOLD:#}",
-                plan.creates.len(),
-                plan.updates.len(),
-                plan.rotates.len(),
-                plan.deletes.len()
-            ),
+            false => {
+                let counts = [
+                    (plan.creates.len(), "to create"),
+                    (plan.updates.len(), "to update"),
+                    (plan.rotates.len(), "to rotate"),
+                    (plan.deletes.len(), "to delete"),
+                ];
+                format!("{BOLD}{}{BOLD:#}", counted(&counts))
+            }
         };
         line.push_str(&format!(", {} unchanged", plan.unchanged));
         if plan.left_alone > 0 {
@@ -321,12 +341,6 @@ pub fn show(ui: &Ui, plan: &ScramPlan) {
     }
     for warning in &plan.warnings {
         ui.warn(&warning.message);
-    }
-    for refusal in &plan.refusals {
-        ui.complain(format!(
-            "{RED}not to be applied as it is:{RED:#} {}",
-            refusal.message
-        ));
     }
 }
 
