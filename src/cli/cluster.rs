@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
-    /// Brokers to connect to [default: bootstrap.servers of the properties]
+    /// Brokers to connect to [default: bootstrap.servers of FILE, or bootstrap_servers of the policy]
     #[arg(long, value_name = "HOST:PORT,…")]
     pub bootstrap_server: Option<String>,
     /// A Java client's properties [default: OUT/ADMIN/client.properties, ADMIN from the policy's cluster section]
@@ -38,10 +38,27 @@ impl Connection {
         policy: Option<&ValidatedPolicy>,
         out: &Path,
     ) -> Result<ClientProperties, Failure> {
-        let servers = self.bootstrap_server.as_deref();
+        let servers = match (&self.bootstrap_server, &self.command_config, policy) {
+            (Some(servers), _, _) => Some(servers.clone()),
+            (None, None, Some(policy)) => Some(policy.cluster.bootstrap_servers.join(",")),
+            (None, _, _) => None,
+        };
+        let servers = servers.as_deref().filter(|servers| !servers.is_empty());
         let path = match (&self.command_config, admin_properties(policy, out)) {
             (Some(path), _) => path.clone(),
-            (None, Some(path)) => path,
+            (None, Some(path)) if path.exists() => path,
+            (None, Some(path)) => {
+                return Err(CliError::new(
+                    "no-cluster",
+                    format!(
+                        "the cluster's admin has no connection settings yet: {} is not there",
+                        path.display()
+                    ),
+                )
+                .hint("kpki up POLICY writes them (--out DIR says where they are); for another client give --command-config client.properties")
+                .usage()
+                .into());
+            }
             (None, None) => {
                 return Err(CliError::new(
                     "no-cluster",
@@ -54,7 +71,11 @@ impl Connection {
         };
         let properties = ClientProperties::read(&path, servers).map_err(AdminError::from)?;
         for note in &properties.notes {
-            ui.note(note);
+            // What kpki wrote itself is no news to its user.
+            match self.command_config {
+                Some(_) => ui.note(note),
+                None => ui.detail(note),
+            }
         }
         Ok(properties)
     }

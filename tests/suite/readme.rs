@@ -85,7 +85,9 @@ fn the_walk_from_nothing_to_a_record_works_as_written() {
     );
     kpki.write(
         "policies/quickstart.yaml",
-        &policy.replacen("cluster:\n", &listeners, 1),
+        &policy
+            .replace("9093", &first.to_string())
+            .replacen("cluster:\n", &listeners, 1),
     );
     let text = readme();
     let walk = text

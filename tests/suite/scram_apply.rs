@@ -361,7 +361,11 @@ fn rotate(cluster: &Cluster, judge: &Judge) {
     for text in [&shown.stdout, &shown.stderr] {
         assert!(!text.contains(password.trim()), "{text}");
     }
-    assert!(shown.stdout.contains("the one in out/carol/scram.password"), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("the one in out/carol/scram.password"),
+        "{}",
+        shown.stdout
+    );
 }
 
 /// The user that kpki itself logs in as, also where the cluster has its new password and the disk not yet.

@@ -1,11 +1,18 @@
 //! `kpki acl`: one file per verb.
 
+mod apply;
 mod bindings;
+mod by_hand;
+pub mod confirm;
+mod cover;
+mod execute;
 mod expand;
 mod explain;
+mod export;
 mod lint;
 mod observed;
 mod plan;
+mod saved;
 mod suggest;
 mod test;
 
@@ -13,7 +20,7 @@ use clap::{Args, Subcommand};
 
 use super::{CliError, Done, Failure, Global, policy::ReadPolicy, ui, ui::Ui};
 
-/// Check, try out and plan what the policy says about access
+/// Check, try out, plan and apply what the policy says about access
 #[derive(Debug, Args)]
 pub struct Acl {
     #[command(subcommand)]
@@ -26,17 +33,21 @@ enum Verb {
     Test(test::Test),
     Expand(expand::Expand),
     Plan(plan::Plan),
+    Apply(apply::Apply),
     Explain(explain::Explain),
+    Export(export::Export),
 }
 
 impl Acl {
-    pub(super) fn run(self, _global: &Global, ui: &Ui) -> Done {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         match self.verb {
             Verb::Lint(verb) => verb.run(ui),
             Verb::Test(verb) => verb.run(ui),
             Verb::Expand(verb) => verb.run(ui),
-            Verb::Plan(verb) => verb.run(ui),
+            Verb::Plan(verb) => verb.run(global, ui),
+            Verb::Apply(verb) => verb.run(global, ui),
             Verb::Explain(verb) => verb.run(ui),
+            Verb::Export(verb) => verb.run(global, ui),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    io::{BufRead, IsTerminal, Write},
     path::Path,
     time::{Duration, Instant},
 };
@@ -14,6 +13,7 @@ use time::OffsetDateTime;
 use super::{
     super::{
         CliError, Done, Failure, Global,
+        acl::confirm::confirm,
         cluster::Connection,
         init_ca::{take_lock, tidy},
         policy::read_policy,
@@ -113,8 +113,14 @@ impl Apply {
         if !plan.is_empty() {
             admin.check_scram_writer()?;
         }
-        if !plan.deletes.is_empty() && !self.yes {
-            confirm(plan.deletes.len())?;
+        if !plan.deletes.is_empty() {
+            let count = plan.deletes.len();
+            let noun = if count == 1 {
+                "credential"
+            } else {
+                "credentials"
+            };
+            confirm(ui, self.yes, &format!("deleting {count} {noun}"))?;
         }
         let setting = Setting {
             policy: &policy,
@@ -150,42 +156,6 @@ impl Apply {
         if !own && outcome.rotated.iter().any(|i| i.user == user) {
             ui.warn(format!("{} has the old password of {user}", path.display()));
         }
-    }
-}
-
-/// Asks on the terminal whether so many credentials may be deleted.
-fn confirm(count: usize) -> Result<(), Failure> {
-    let asked = format!("{count} {} would be deleted", credentials(count));
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        let message = format!("{asked}, which nobody has confirmed; nothing was changed");
-        return Err(CliError::new("confirmation-needed", message)
-            .hint("kpki scram plan --prune lists them; --yes deletes them")
-            .into());
-    }
-    let _ = write!(
-        anstream::stderr(),
-        "Delete {count} {}? [y/N] ",
-        credentials(count)
-    );
-    let mut answer = String::new();
-    // What cannot be read is no "yes".
-    let _ = std::io::stdin().lock().read_line(&mut answer);
-    if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
-        return Ok(());
-    }
-    Err(CliError::new(
-        "confirmation-needed",
-        "you did not say yes; nothing was changed",
-    )
-    .hint("without --prune nothing is deleted")
-    .into())
-}
-
-/// "credential" or "credentials".
-fn credentials(count: usize) -> &'static str {
-    match count {
-        1 => "credential",
-        _ => "credentials",
     }
 }
 
