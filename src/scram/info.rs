@@ -3,7 +3,7 @@
 use super::Mechanism;
 
 /// That a user has a credential, without its keys, which no cluster gives out again.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScramInfo {
     /// The user.
     pub user: String,

@@ -1,10 +1,6 @@
 //! `kpki scram apply`
 
-use std::{
-    collections::BTreeSet,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, path::Path};
 
 use clap::Args;
 use serde_json::json;
@@ -20,21 +16,17 @@ use super::{
         ui::{BOLD, DIM, GREEN, RED, Ui},
         up::Shape,
     },
-    plan::{Rotations, Wish, connect, counted, make, no_password, show},
+    execute::{Outcome, execute},
+    plan::{counted, no_password, show},
+    wish::{Rotations, Wish, connect, make},
 };
 use crate::{
-    admin::{Admin, Batch, EntryError, ScramChange},
+    admin::EntryError,
     bootstrap::{ca::Ca, passwords, passwords::Passwords, survey::Setting},
     plan::ScramPlan,
     policy::ValidatedPolicy,
-    scram::ScramInfo,
     state::OutDir,
 };
-
-/// Brokers learn of a change shortly after the controller that made it.
-const SETTLED: Duration = Duration::from_secs(10);
-/// Kafka's RESOURCE_NOT_FOUND.
-const NOT_THERE: i32 = 91;
 
 /// Give the cluster the policy's SCRAM users
 ///
@@ -60,18 +52,6 @@ pub struct Apply {
     shape: Shape,
     #[command(flatten)]
     connection: Connection,
-}
-
-/// What became of the plan.
-#[derive(Default)]
-struct Outcome {
-    /// Done, by what was planned.
-    created: Vec<ScramInfo>,
-    updated: Vec<ScramInfo>,
-    rotated: Vec<ScramInfo>,
-    deleted: Vec<ScramInfo>,
-    /// Not done, or not known to be.
-    failed: Vec<(ScramInfo, EntryError)>,
 }
 
 impl Apply {
@@ -136,11 +116,8 @@ impl Apply {
                 dir.display()
             ));
         }
-        let mut outcome = write(ui, &mut admin, &plan, &passwords)?;
-        end_rotations(ui, &mut passwords, &plan, &outcome)?;
+        let outcome = execute(ui, &mut admin, &plan, &mut passwords)?;
         self.stale_config(ui, &outcome, operator.as_deref());
-        delete(&mut admin, &plan, &mut outcome);
-        await_brokers(&mut admin, &outcome);
         report(ui, &policy, &out, &plan, &outcome)
     }
 }
@@ -156,172 +133,6 @@ impl Apply {
         if !own && outcome.rotated.iter().any(|i| i.user == user) {
             ui.warn(format!("{} has the old password of {user}", path.display()));
         }
-    }
-}
-
-/// Creates, updates and rotates.
-fn write(
-    ui: &Ui,
-    admin: &mut Admin,
-    plan: &ScramPlan,
-    passwords: &Passwords<'_>,
-) -> Result<Outcome, Failure> {
-    let mut outcome = Outcome::default();
-    let mut infos = Vec::new();
-    let mut changes = Vec::new();
-    for info in plan.writes() {
-        // Plan and passwords are of one policy, so each has its credential.
-        if let Some((password, credential)) = passwords.credential(info) {
-            infos.push(info);
-            changes.push(ScramChange::Upsert {
-                user: info.user.clone(),
-                mechanism: info.mechanism,
-                iterations: credential.iterations,
-                password: password.clone(),
-                salt: credential.salt.clone(),
-            });
-        }
-    }
-    if changes.is_empty() {
-        return Ok(outcome);
-    }
-    let bar = ui.progress(changes.len() as u64, "users");
-    let mut batch = Batch {
-        progress: &mut |done, _| bar.set_position(done as u64),
-        ..Batch::default()
-    };
-    let results = admin.alter_scram(&changes, &mut batch).inspect_err(|_| {
-        let users: BTreeSet<&str> = plan.rotates.iter().map(|i| i.user.as_str()).collect();
-        if !users.is_empty() {
-            ui.warn(unsure(users));
-        }
-    });
-    bar.finish_and_clear();
-    let (creates, updates) = (&plan.creates, &plan.updates);
-    for (info, result) in infos.into_iter().zip(results?) {
-        match result {
-            Err(error) => outcome.failed.push((info.clone(), error)),
-            Ok(()) if creates.contains(info) => outcome.created.push(info.clone()),
-            Ok(()) if updates.iter().any(|u| u.info == *info) => outcome.updated.push(info.clone()),
-            Ok(()) => outcome.rotated.push(info.clone()),
-        }
-    }
-    Ok(outcome)
-}
-
-fn unsure<'a>(users: impl IntoIterator<Item = &'a str>) -> String {
-    let users: Vec<&str> = users.into_iter().collect();
-    format!(
-        "whether the cluster has the old or the new password of {} is not known; both are kept, and the next `kpki scram apply` finishes the rotation",
-        users.join(", ")
-    )
-}
-
-/// What became of the rotations, by user.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Verdict<'a> {
-    /// The cluster has the new password.
-    done: Vec<&'a str>,
-    /// It has it for some mechanisms, or nobody knows.
-    open: Vec<&'a str>,
-    /// It has nothing of it.
-    refused: Vec<&'a str>,
-}
-
-fn verdict<'a>(plan: &'a ScramPlan, outcome: &Outcome) -> Verdict<'a> {
-    let mut verdict = Verdict::default();
-    let rotates: BTreeSet<&str> = plan.rotates.iter().map(|i| i.user.as_str()).collect();
-    for user in rotates {
-        let failed = || outcome.failed.iter().filter(|(i, _)| i.user == user);
-        let unknown = failed().any(|(_, e)| matches!(e, EntryError::Unanswered(_)));
-        let some = outcome.rotated.iter().any(|i| i.user == user);
-        match (failed().next().is_none(), unknown || some) {
-            (true, _) => verdict.done.push(user),
-            (false, true) => verdict.open.push(user),
-            (false, false) => verdict.refused.push(user),
-        }
-    }
-    verdict
-}
-
-/// Puts the new passwords that the cluster took in their place, and takes back those that it refused.
-fn end_rotations(
-    ui: &Ui,
-    passwords: &mut Passwords<'_>,
-    plan: &ScramPlan,
-    outcome: &Outcome,
-) -> Done {
-    let Verdict {
-        done,
-        open,
-        refused,
-    } = verdict(plan, outcome);
-    if !open.is_empty() {
-        ui.warn(unsure(open));
-    }
-    if !done.is_empty() {
-        passwords.finish(&done).inspect_err(|_| {
-            ui.warn(format!(
-                "the cluster has the new password of {}, and so has the disk, but not where it belongs; the next `kpki scram apply` puts it there",
-                done.join(", ")
-            ));
-        })?;
-    }
-    Ok(passwords.withdraw(&refused)?)
-}
-
-/// Deletes, last of all, and only where all that was to come first is there.
-fn delete(admin: &mut Admin, plan: &ScramPlan, outcome: &mut Outcome) {
-    let changes: Vec<ScramChange> = plan
-        .deletes
-        .iter()
-        .map(|i| ScramChange::Delete {
-            user: i.user.clone(),
-            mechanism: i.mechanism,
-        })
-        .collect();
-    let results = match (changes.is_empty(), outcome.failed.is_empty()) {
-        (true, _) => return,
-        (false, false) => vec![Err(EntryError::NotAttempted); changes.len()],
-        (false, true) => match admin.alter_scram(&changes, &mut Batch::default()) {
-            Ok(results) => results,
-            Err(error) => vec![Err(EntryError::Unanswered(error.to_string())); changes.len()],
-        },
-    };
-    for (info, result) in plan.deletes.iter().zip(results) {
-        match result {
-            // Somebody else was faster.
-            Ok(())
-            | Err(EntryError::Refused {
-                code: NOT_THERE, ..
-            }) => outcome.deleted.push(info.clone()),
-            Err(error) => outcome.failed.push((info.clone(), error)),
-        }
-    }
-}
-
-/// Waits until the broker that is asked shows what the controller has done, so that whoever comes next sees it too.
-fn await_brokers(admin: &mut Admin, outcome: &Outcome) {
-    let there: Vec<&ScramInfo> = outcome.created.iter().chain(&outcome.updated).collect();
-    let gone = &outcome.deleted;
-    let users: Vec<&str> = there
-        .iter()
-        .copied()
-        .chain(gone)
-        .map(|i| i.user.as_str())
-        .collect();
-    if users.is_empty() {
-        return;
-    }
-    let begun = Instant::now();
-    // It is done in any case: a broker that does not answer now is no failure.
-    while let Ok(found) = admin.describe_scram(&users) {
-        let shown =
-            there.iter().all(|i| found.contains(i)) && !gone.iter().any(|i| found.contains(i));
-        if shown || begun.elapsed() > SETTLED {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -392,49 +203,5 @@ fn report(
         (true, _) => Ok(()),
         (false, true) => Err(Failure::Partly),
         (false, false) => Err(Failure::Said),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scram::Mechanism;
-
-    #[test]
-    fn a_rotation_is_taken_back_only_where_nothing_of_it_can_be_in_the_cluster() {
-        let info = |user: &str, mechanism| ScramInfo {
-            user: user.to_owned(),
-            mechanism,
-            iterations: 8192,
-        };
-        let both = |user: &str| Mechanism::ALL.map(|m| info(user, m));
-        let mut plan = ScramPlan::default();
-        let mut outcome = Outcome::default();
-        let refused = EntryError::Refused {
-            code: 93,
-            text: "no".to_owned(),
-        };
-        let unanswered = EntryError::Unanswered("gone".to_owned());
-        let cases = [
-            ("done", None, None),
-            ("half", None, Some(EntryError::NotAttempted)),
-            ("lost", Some(unanswered), Some(EntryError::NotAttempted)),
-            ("refused", Some(refused), Some(EntryError::NotAttempted)),
-        ];
-        for (user, first, second) in cases {
-            plan.rotates.extend(both(user));
-            for (info, error) in both(user).into_iter().zip([first, second]) {
-                match error {
-                    None => outcome.rotated.push(info),
-                    Some(error) => outcome.failed.push((info, error)),
-                }
-            }
-        }
-        let expected = Verdict {
-            done: vec!["done"],
-            open: vec!["half", "lost"],
-            refused: vec!["refused"],
-        };
-        assert_eq!(verdict(&plan, &outcome), expected);
     }
 }

@@ -2,7 +2,9 @@
 
 mod apply;
 mod derive;
+mod execute;
 mod plan;
+mod wish;
 
 use clap::{Args, Subcommand};
 
