@@ -349,9 +349,19 @@ fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, dry_run: bool) -> Vec<Strin
         .map(|s| s.member.name().as_str())
         .collect();
     if running && !derived.is_empty() {
+        // A line, not a list of everyone.
+        let named = derived
+            .iter()
+            .take(5)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ");
+        let more = match derived.len().saturating_sub(5) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
         lines.push(format!(
-            "a cluster that runs already gets the new SCRAM credentials of {} by kpki scram apply POLICY",
-            derived.join(", ")
+            "a cluster that runs already gets the new SCRAM credentials of {named}{more} by kpki scram apply POLICY"
         ));
     }
     if let Some(step) = plan

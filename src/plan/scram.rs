@@ -200,7 +200,9 @@ mod tests {
         change: impl FnOnce(&mut ScramInputs<'_>),
     ) -> ScramPlan {
         let mut managed = Managed::nobody();
-        ["alice", "ops", "kafka1"].map(|user| managed.add(format!("User:{user}")));
+        for user in ["alice", "ops", "kafka1"] {
+            managed.add(format!("User:{user}"));
+        }
         managed.add_prefix("User:team-");
         let rotate = BTreeSet::from(["carol".to_owned()]);
         let super_users = ["User:kafka1".to_owned()];
