@@ -60,7 +60,7 @@ fn bindings(hundred: usize) -> Vec<RawBinding> {
 }
 
 fn topic(n: usize) -> String {
-    format!("orders-of-the-year-{n:04}")
+    format!("orders-{n:04}")
 }
 
 fn user(n: usize) -> String {
