@@ -477,7 +477,10 @@ fn kills(cluster: &Cluster, judge: &Judge) {
         std::thread::sleep(Duration::from_millis(after));
         child.kill().unwrap();
         child.wait().unwrap();
-        found += usize::from(next.exists());
+        if let Ok(meta) = fs::metadata(&next) {
+            found += 1;
+            assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+        }
         let done = cluster.apply(&[]);
         assert_eq!(done["failed"], json!([]));
         // Whatever the cluster had, it has now what the disk has, and nothing is left to do.
@@ -486,6 +489,7 @@ fn kills(cluster: &Cluster, judge: &Judge) {
         cluster.settled();
     }
     assert!(found > 0, "no run was killed in between");
+    println!("{found} runs were killed in between");
 }
 
 fn prune(cluster: &Cluster, judge: &Judge) {
