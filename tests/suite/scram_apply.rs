@@ -530,6 +530,7 @@ fn prune(cluster: &Cluster, judge: &Judge) {
         ])
     );
     assert_eq!(plan["warnings"][0]["code"], "operator-kept");
+    assert_eq!(plan["warnings"][1]["code"], "deletion-and-restart");
     assert_eq!(plan["left_alone"], 5);
     // As the admin, by certificate: ops is a super user.
     let plan = cluster.plan(&["--prune"]).expect_code(3).json();

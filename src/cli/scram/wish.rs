@@ -10,7 +10,7 @@ use crate::{
     bootstrap::passwords,
     pki::IdentityName,
     plan::{Managed, Remark, ScramInputs, ScramPlan, scram_plan},
-    policy::{PrincipalPattern, ValidatedPolicy},
+    policy::{Mode, PrincipalPattern, ValidatedPolicy},
     scram::{Mechanism, ScramInfo},
     secret::Secret,
     state::OutDir,
@@ -144,6 +144,15 @@ pub fn make(
         operator,
         super_users: &super_users,
     });
+    if !plan.deletes.is_empty() && policy.cluster.mode == Mode::Kraft {
+        // `ScramDelta.apply` of 4.3.1: a removal that a starting node replays into an image without users yet, before
+        // the first of those who stay, drops the mechanism with everyone who has it.
+        plan.warnings.push(Remark {
+            code: "deletion-and-restart".into(),
+            message: "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted by whatever tool, as long as no metadata snapshot was taken in between: have an admin with a certificate, who can run `kpki scram apply` again"
+                .to_owned(),
+        });
+    }
     if !whole {
         plan.warnings.push(Remark {
             code: "users-unseen".into(),
