@@ -24,6 +24,7 @@ pub mod properties;
 mod raw;
 mod scram;
 
+pub use crate::scram::ScramInfo;
 pub use acls::{AclFilter, Deleted, Entries};
 pub use client::{Admin, Batch, LARGEST_ANSWER};
 pub use codes::inexpressible;
@@ -31,4 +32,4 @@ pub use configs::{ConfigSource, Setting};
 pub use describe::Described;
 pub use error::{AdminError, EntryError};
 pub use properties::{ClientProperties, ClientPropertiesError};
-pub use scram::{ScramChange, ScramInfo};
+pub use scram::ScramChange;

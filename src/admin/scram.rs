@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use super::{
-    client::{Admin, Batch, DESCRIBE},
+    client::{ALTER, Admin, Batch, DESCRIBE},
     error::{AdminError, EntryError},
-    raw::{self, BrokerError},
+    raw::{self, BrokerError, code},
 };
 use crate::{
-    scram::{MAX_ITERATIONS, Mechanism},
+    scram::{MAX_ITERATIONS, Mechanism, ScramInfo},
     secret::Secret,
 };
 
@@ -16,17 +16,8 @@ const READ: &str = "reading SCRAM users";
 const WRITE: &str = "writing SCRAM users";
 /// Kafka's RESOURCE_NOT_FOUND: a user without credentials.
 const NOT_FOUND: i32 = 91;
-
-/// A credential that a cluster holds; its keys cannot be read back.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ScramInfo {
-    /// The user.
-    pub user: String,
-    /// The mechanism.
-    pub mechanism: Mechanism,
-    /// PBKDF2 iterations.
-    pub iterations: u32,
-}
+/// Users asked for by name in one request: far from the 10,000 that librdkafka receives.
+const DESCRIBED_AT_ONCE: usize = 1_000;
 
 /// A credential to write or to delete.
 #[derive(Debug, Clone)]
@@ -120,7 +111,7 @@ impl Admin {
     ///
     /// # Errors
     /// When the cluster does not let this principal see them, or the answer is not complete. librdkafka receives no
-    /// more than 10,000 users at once.
+    /// more than 10,000 users at once: see [`Admin::describe_every_scram`].
     pub fn describe_scram(&mut self, users: &[&str]) -> Result<Vec<ScramInfo>, AdminError> {
         // Not a courtesy: librdkafka frees a stack pointer when the broker refuses this request
         // (rd_kafka_DescribeUserScramCredentialsResponse_parse), so it must not be refused.
@@ -131,10 +122,44 @@ impl Admin {
         // Naming one twice is an error.
         let mut seen = HashSet::new();
         let users: Vec<&str> = users.iter().copied().filter(|u| seen.insert(*u)).collect();
-        let answer = self.ask(READ, |handle, timeout, watch| {
-            handle.describe_scram(&users, timeout, watch)
-        })?;
         let mut found = Vec::new();
+        if users.is_empty() {
+            self.describe_users(&users, &mut found)?;
+        }
+        for part in users.chunks(DESCRIBED_AT_ONCE) {
+            self.describe_users(part, &mut found)?;
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// The credentials of everyone; `None` where they are more than librdkafka receives, and have to be asked for by name.
+    ///
+    /// # Errors
+    /// As [`Admin::describe_scram`].
+    pub fn describe_every_scram(&mut self) -> Result<Option<Vec<ScramInfo>>, AdminError> {
+        match self.describe_scram(&[]) {
+            Ok(found) => Ok(Some(found)),
+            // rd_kafka_buf_read_arraycnt(…, 10000) makes a malformed message of a longer list.
+            Err(
+                AdminError::AnswerTooLarge { .. }
+                | AdminError::Refused {
+                    code: code::BAD_MSG,
+                    ..
+                },
+            ) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn describe_users(
+        &mut self,
+        users: &[&str],
+        found: &mut Vec<ScramInfo>,
+    ) -> Result<(), AdminError> {
+        let answer = self.ask(READ, |handle, timeout, watch| {
+            handle.describe_scram(users, timeout, watch)
+        })?;
         for user in answer {
             match user.error {
                 Some(BrokerError {
@@ -157,8 +182,19 @@ impl Admin {
                 });
             }
         }
-        found.sort();
-        Ok(found)
+        Ok(())
+    }
+
+    /// Asks whether this principal may write credentials, so that nothing is prepared that the cluster then refuses.
+    ///
+    /// # Errors
+    /// When it may not, or there is no answer.
+    pub fn check_scram_writer(&mut self) -> Result<(), AdminError> {
+        if self.cluster_operations(WRITE)?.contains(&ALTER) {
+            return Ok(());
+        }
+        let text = "it needs Alter on the cluster".to_owned();
+        Err(AdminError::NotAuthorized { what: WRITE, text })
     }
 
     /// Writes and deletes credentials; one result per change, in order. A user with two mechanisms takes two requests,

@@ -1,5 +1,7 @@
 //! Whoever gets a directory: brokers, clients and SCRAM users, seen alike.
 
+use zeroize::Zeroizing;
+
 use super::{
     BootstrapError,
     identity::{Wanted, read_secret},
@@ -14,11 +16,14 @@ use crate::{
 };
 
 /// File with a SCRAM password.
-const PASSWORD: &str = "scram.password";
+pub(super) const PASSWORD: &str = "scram.password";
 /// File with what was derived from it.
 const CREDENTIALS: &str = "scram.json";
 
-/// Both.
+/// File with a password that the cluster has yet to be told: see [`super::passwords`].
+pub(super) const NEXT: &str = "scram.password.next";
+
+/// What a member who logs in by SCRAM always has.
 pub(super) const FILES: [&str; 2] = [PASSWORD, CREDENTIALS];
 
 /// One who gets a directory.
@@ -126,13 +131,12 @@ impl ScramState {
         member: Member<'_>,
         policy: &ValidatedPolicy,
     ) -> Result<Option<Self>, BootstrapError> {
-        let (mechanisms, iterations) = member.scram(policy);
-        if mechanisms.is_empty() {
+        if member.scram(policy).0.is_empty() {
             return Ok(None);
         }
         let name = member.name();
         let path = out.identity(name).join(CREDENTIALS);
-        let kept = match read_plain(&path)?.map(zeroize::Zeroizing::new) {
+        let kept = match read_plain(&path)?.map(Zeroizing::new) {
             Some(bytes) => scram::parse_file(&String::from_utf8_lossy(&bytes)).map_err(|e| {
                 BootstrapError::Damaged {
                     file: path.display().to_string(),
@@ -148,9 +152,30 @@ impl ScramState {
             Some(password) => (password, kept),
             None => {
                 lost = !kept.is_empty();
-                (random::password()?, Vec::new())
+                let password = match read_secret(out, name, NEXT)? {
+                    Some(next) => next,
+                    None => random::password()?,
+                };
+                (password, Vec::new())
             }
         };
+        let mut state = Self::derive(member, policy, password, &kept)?;
+        state.lost = lost;
+        Ok(Some(state))
+    }
+
+    /// A member's credentials under a password: those that are kept where they fit, else new ones.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn derive(
+        member: Member<'_>,
+        policy: &ValidatedPolicy,
+        password: Secret,
+        kept: &[Credential],
+    ) -> Result<Self, BootstrapError> {
+        let name = member.name();
+        let (mechanisms, iterations) = member.scram(policy);
         let mut credentials = Vec::new();
         let mut derived = false;
         for mechanism in mechanisms {
@@ -166,22 +191,26 @@ impl ScramState {
                 }
             });
         }
-        Ok(Some(Self {
+        Ok(Self {
             password,
             credentials,
             derived,
-            lost,
-        }))
+            lost: false,
+        })
     }
 
-    /// The files that keep it.
-    pub fn files(&self) -> [FileSpec; 2] {
-        [
-            FileSpec::secret(PASSWORD, format!("{}\n", self.password.expose())),
-            FileSpec::secret(
-                CREDENTIALS,
-                scram::write_file(&self.credentials).expose().as_bytes(),
-            ),
-        ]
+    /// The files that keep it. A cluster that knows the lost password has to be told the new one.
+    pub fn files(&self) -> Vec<FileSpec> {
+        let password = |file: &str| {
+            let line = Zeroizing::new(format!("{}\n", self.password.expose()));
+            FileSpec::secret(file, line.as_bytes())
+        };
+        let credentials = scram::write_file(&self.credentials);
+        let mut files = vec![
+            password(PASSWORD),
+            FileSpec::secret(CREDENTIALS, credentials.expose().as_bytes()),
+        ];
+        files.extend(self.lost.then(|| password(NEXT)));
+        files
     }
 }

@@ -4,6 +4,7 @@ pub mod ca;
 pub mod files;
 pub mod identity;
 pub mod member;
+pub mod passwords;
 pub mod random;
 pub mod renew;
 pub mod survey;

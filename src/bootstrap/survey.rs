@@ -305,7 +305,7 @@ fn survey<'a>(
 }
 
 /// How a member's stores are encoded: as asked for, else as they were.
-fn profile(
+pub(super) fn profile(
     setting: Setting<'_>,
     name: &IdentityName,
     there: bool,

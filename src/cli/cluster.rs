@@ -38,7 +38,12 @@ impl Connection {
         policy: Option<&ValidatedPolicy>,
         out: &Path,
     ) -> Result<ClientProperties, Failure> {
-        let servers = self.bootstrap_server.as_deref();
+        let servers = match (&self.bootstrap_server, &self.command_config, policy) {
+            (Some(servers), _, _) => Some(servers.clone()),
+            (None, None, Some(policy)) => Some(policy.cluster.bootstrap_servers.join(",")),
+            (None, _, _) => None,
+        };
+        let servers = servers.as_deref().filter(|servers| !servers.is_empty());
         let path = match (&self.command_config, admin_properties(policy, out)) {
             (Some(path), _) => path.clone(),
             (None, Some(path)) if path.exists() => path,
@@ -79,7 +84,11 @@ impl Connection {
         };
         let properties = read.map_err(AdminError::from)?;
         for note in &properties.notes {
-            ui.note(note);
+            // What kpki wrote itself is no news to its user.
+            match self.command_config {
+                Some(_) => ui.note(note),
+                None => ui.detail(note),
+            }
         }
         Ok(properties)
     }

@@ -233,7 +233,7 @@ fn report(setting: Setting<'_>, plan: &Plan<'_>, made_ca: bool, dry_run: bool, u
     for step in &plan.steps {
         let name = step.member.name();
         if step.scram.as_ref().is_some_and(|s| s.lost) {
-            ui.warn(format!("the SCRAM password of {name} was lost, so there is a new one, which a running cluster does not know"));
+            ui.warn(format!("the SCRAM password of {name} was lost, so there is a new one; a running cluster gets it by kpki scram apply POLICY"));
         }
         if !step.superfluous.is_empty() {
             ui.say(format!(
@@ -349,9 +349,19 @@ fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, dry_run: bool) -> Vec<Strin
         .map(|s| s.member.name().as_str())
         .collect();
     if running && !derived.is_empty() {
+        // A line, not a list of everyone.
+        let named = derived
+            .iter()
+            .take(5)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ");
+        let more = match derived.len().saturating_sub(5) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
         lines.push(format!(
-            "a cluster that is formatted already learns the new SCRAM password of {} from kafka-configs.sh --alter --entity-type users (the password is in scram.password)",
-            derived.join(", ")
+            "a cluster that runs already gets the new SCRAM credentials of {named}{more} by kpki scram apply POLICY"
         ));
     }
     if let Some(step) = plan

@@ -3,6 +3,7 @@
 mod credential;
 mod file;
 mod forms;
+mod info;
 mod mechanism;
 
 pub use credential::{
@@ -10,4 +11,5 @@ pub use credential::{
 };
 pub use file::{parse_file, write_file};
 pub use forms::{CredentialJson, ZookeeperUser, zookeeper};
+pub use info::ScramInfo;
 pub use mechanism::{Mechanism, UnknownMechanism};

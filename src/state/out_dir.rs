@@ -161,6 +161,24 @@ impl OutDir {
         Ok(found)
     }
 
+    /// Removes a file from an identity's directory, for good. One that is not there is no error.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_file(
+        &self,
+        _lock: &Lock,
+        name: &IdentityName,
+        file: &str,
+    ) -> Result<(), StateError> {
+        let path = self.identity(name).join(file);
+        match fs::remove_file(&path) {
+            Ok(()) => files::sync_dir(&self.identity(name)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(failed("remove", &path)(e)),
+        }
+    }
+
     /// The directory itself.
     pub fn root(&self) -> &Path {
         &self.root

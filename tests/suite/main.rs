@@ -26,6 +26,8 @@ mod principal;
 mod readme;
 mod robust;
 mod rooms;
+#[cfg(feature = "live")]
+mod scram_apply;
 mod scram_vectors;
 mod stores;
 mod support;

@@ -172,7 +172,7 @@ fn the_first_command_makes_what_the_readme_says() {
 #[test]
 fn every_error_code_is_listed() {
     let mut sources = Vec::new();
-    for dir in ["src/cli", "src/cli/acl"] {
+    for dir in ["src/cli", "src/cli/acl", "src/cli/scram"] {
         let Ok(entries) = fs::read_dir(root().join(dir)) else {
             continue;
         };

@@ -412,7 +412,7 @@ fn a_lost_scram_password_is_said_and_superfluous_files_are_reported() {
     );
     assert!(
         said.stdout
-            .contains("learns the new SCRAM password of alice"),
+            .contains("gets the new SCRAM credentials of alice by kpki scram apply"),
         "{}",
         said.stdout
     );

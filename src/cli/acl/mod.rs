@@ -3,7 +3,7 @@
 mod apply;
 mod bindings;
 mod by_hand;
-mod confirm;
+pub mod confirm;
 mod cover;
 mod execute;
 mod expand;

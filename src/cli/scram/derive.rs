@@ -3,9 +3,9 @@
 use std::io::{IsTerminal, Read};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
-use super::{CliError, Done, Failure, Global, passphrase, ui::Ui};
+use super::super::{CliError, Done, Failure, passphrase, ui::Ui};
 use crate::{
     bootstrap::random,
     scram::{
@@ -14,18 +14,6 @@ use crate::{
     },
     secret::Secret,
 };
-
-/// Derive SCRAM credentials
-#[derive(Debug, Args)]
-pub struct Scram {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Derive(Derive),
-}
 
 /// Derive a SCRAM credential offline, as Kafka stores it
 ///
@@ -37,7 +25,7 @@ Examples:
   kpki scram derive --user alice
   kpki scram derive --user alice --form kraft < password.txt
   kpki scram derive --user alice --mechanism SCRAM-SHA-256 --json < password.txt")]
-struct Derive {
+pub struct Derive {
     /// The user
     #[arg(long)]
     user: String,
@@ -68,16 +56,8 @@ enum Form {
     Json,
 }
 
-impl Scram {
-    pub(super) fn run(self, _global: &Global, ui: &Ui) -> Done {
-        match self.verb {
-            Verb::Derive(verb) => verb.run(ui),
-        }
-    }
-}
-
 impl Derive {
-    fn run(self, ui: &Ui) -> Done {
+    pub(super) fn run(self, ui: &Ui) -> Done {
         let salt = match &self.salt {
             Some(text) => BASE64.decode(text).map_err(|e| {
                 CliError::new("bad-salt", format!("--salt is not base64: {e}"))

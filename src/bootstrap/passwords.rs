@@ -1,0 +1,288 @@
+//! SCRAM passwords between the disk and a cluster.
+//!
+//! The disk is the authority, as no cluster gives a password out again: whatever a cluster is told was written and
+//! synced here first. Two things follow.
+//!
+//! Credentials with other iterations or another mechanism, under the same password, are first in `scram.json` (and in
+//! what broker disks are formatted with), salt included, then in the cluster. Killed between, the next run sees the
+//! difference and sends the same again.
+//!
+//! A new password is first `scram.password.next`, beside the one that is in use. From then until that file is gone the
+//! cluster may have the one or the other, and both are on the disk. The rotation is promised: the next run sends it
+//! again, which is right whatever the cluster has, then puts it with all files that carry it in its place, in one step,
+//! and removes `scram.password.next`. `kpki up` leaves that file alone; it makes one itself where a password was lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    BootstrapError,
+    ca::Ca,
+    files,
+    identity::read_secret,
+    member::{Member, NEXT, PASSWORD, ScramState},
+    random,
+    survey::{self, Setting},
+};
+use crate::{
+    config::STORAGE_ARGS,
+    pki::IdentityName,
+    policy::ValidatedPolicy,
+    scram::{Credential, ScramInfo},
+    secret::Secret,
+    state::{FileSpec, Lock, OutDir, Staging, read_plain},
+};
+
+/// The members of a policy that log in by SCRAM.
+fn members(policy: &ValidatedPolicy) -> impl Iterator<Item = Member<'_>> {
+    let all = Member::all(policy).into_iter();
+    all.filter(|member| !member.scram(policy).0.is_empty())
+}
+
+/// The credentials that a policy means.
+pub fn desired(policy: &ValidatedPolicy) -> Vec<ScramInfo> {
+    members(policy)
+        .flat_map(|member| {
+            let (mechanisms, iterations) = member.scram(policy);
+            mechanisms.into_iter().map(move |mechanism| ScramInfo {
+                user: member.name().to_string(),
+                mechanism,
+                iterations,
+            })
+        })
+        .collect()
+}
+
+/// The users whose password, or whose key store's, is not on the disk: `kpki up` makes them.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn missing<'a>(
+    out: &OutDir,
+    policy: &'a ValidatedPolicy,
+) -> Result<Vec<&'a IdentityName>, BootstrapError> {
+    let mut missing = Vec::new();
+    for member in members(policy) {
+        let name = member.name();
+        let mut needed = vec![PASSWORD.to_owned()];
+        if member.wanted(policy).is_some() {
+            needed.push(files::names(policy, name).password);
+        }
+        for file in needed {
+            if read_secret(out, name, &file)?.is_none() {
+                missing.push(name);
+                break;
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// The passwords that the cluster has yet to be told, by user: of rotations that were begun and not finished, and of
+/// users who lost theirs.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn begun(
+    out: &OutDir,
+    policy: &ValidatedPolicy,
+) -> Result<BTreeMap<String, Secret>, BootstrapError> {
+    let mut begun = BTreeMap::new();
+    for name in members(policy).map(Member::name) {
+        if let Some(next) = read_secret(out, name, NEXT)? {
+            begun.insert(name.to_string(), next);
+        }
+    }
+    Ok(begun)
+}
+
+/// Every SCRAM user's password and credentials, as the disk has them or shall have them.
+pub struct Passwords<'a> {
+    setting: Setting<'a>,
+    ca: &'a Ca,
+    lock: &'a Lock,
+    cluster_id: String,
+    now: BTreeMap<&'a str, ScramState>,
+    next: BTreeMap<&'a str, ScramState>,
+    /// The rotations of this run: the cluster was never told of them before.
+    fresh: BTreeSet<&'a str>,
+}
+
+impl<'a> Passwords<'a> {
+    /// Reads them, none of which may be [`missing`].
+    ///
+    /// # Errors
+    /// When a file cannot be read or is damaged.
+    pub fn read(setting: Setting<'a>, ca: &'a Ca, lock: &'a Lock) -> Result<Self, BootstrapError> {
+        let mut now = BTreeMap::new();
+        for member in members(setting.policy) {
+            setting.out.check_identity(member.name())?;
+            let state = ScramState::load_or_derive(setting.out, member, setting.policy)?;
+            now.extend(state.map(|state| (member.name().as_str(), state)));
+        }
+        Ok(Self {
+            setting,
+            ca,
+            lock,
+            cluster_id: files::cluster_id(setting.out)?,
+            now,
+            next: BTreeMap::new(),
+            fresh: BTreeSet::new(),
+        })
+    }
+
+    /// Puts on the disk what the cluster is about to be told: credentials that the policy wants otherwise, and the
+    /// new passwords of those who are rotated, which are new unless a rotation was begun before.
+    ///
+    /// Returns whose directories have new files beside those passwords.
+    ///
+    /// # Errors
+    /// When something cannot be written; then nothing is.
+    pub fn begin(
+        &mut self,
+        rotate: &BTreeSet<String>,
+    ) -> Result<Vec<IdentityName>, BootstrapError> {
+        let derived = self.now.iter().filter(|(_, state)| state.derived);
+        let derived: Vec<&str> = derived.map(|(name, _)| *name).collect();
+        let mut written = match derived.is_empty() {
+            true => Vec::new(),
+            false => self.files(&derived)?,
+        };
+        let changed = written.iter().map(|(name, _)| name.clone()).collect();
+        let mut begun = begun(self.setting.out, self.setting.policy)?;
+        for member in members(self.setting.policy) {
+            let name = member.name();
+            if !rotate.contains(name.as_str()) {
+                continue;
+            }
+            let password = match begun.remove(name.as_str()) {
+                Some(password) => password,
+                None => {
+                    let password = random::password()?;
+                    let line = zeroize::Zeroizing::new(format!("{}\n", password.expose()));
+                    let file = FileSpec::secret(NEXT, line.as_bytes());
+                    written.push((name.clone(), vec![file]));
+                    self.fresh.insert(name.as_str());
+                    password
+                }
+            };
+            let state = ScramState::derive(member, self.setting.policy, password, &[])?;
+            self.next.insert(name.as_str(), state);
+        }
+        self.write(&written)?;
+        Ok(changed)
+    }
+
+    /// The password and the credential behind an entry of [`desired`], for the cluster.
+    pub fn credential(&self, info: &ScramInfo) -> Option<(&Secret, &Credential)> {
+        let user = info.user.as_str();
+        let state = self.next.get(user).or_else(|| self.now.get(user))?;
+        let mut all = state.credentials.iter();
+        let credential = all.find(|c| c.mechanism == info.mechanism)?;
+        Some((&state.password, credential))
+    }
+
+    /// Puts new passwords that the cluster has in their place, with everything that carries them.
+    ///
+    /// # Errors
+    /// When something cannot be written: then the next run does it.
+    pub fn finish(&mut self, rotated: &[&str]) -> Result<(), BootstrapError> {
+        let mut names = Vec::new();
+        for user in rotated {
+            if let Some((name, state)) = self.next.remove_entry(*user) {
+                self.now.insert(name, state);
+                names.push(name);
+            }
+        }
+        let written = self.files(&names)?;
+        self.write(&written)?;
+        self.forget(&names)
+    }
+
+    /// Takes rotations back of which the cluster has nothing for sure. One that was begun by an earlier run stays, as
+    /// nobody knows how far that got.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn withdraw(&mut self, refused: &[&str]) -> Result<(), BootstrapError> {
+        let fresh: Vec<&str> = refused
+            .iter()
+            .copied()
+            .filter(|user| self.fresh.contains(user))
+            .collect();
+        self.forget(&fresh)
+    }
+
+    fn forget(&self, users: &[&str]) -> Result<(), BootstrapError> {
+        members(self.setting.policy)
+            .map(Member::name)
+            .filter(|name| users.contains(&name.as_str()))
+            .try_for_each(|name| self.remove_next(name))
+    }
+
+    fn remove_next(&self, name: &IdentityName) -> Result<(), BootstrapError> {
+        Ok(self.setting.out.remove_file(self.lock, name, NEXT)?)
+    }
+
+    /// The files of these members that are not as they should be, and of every broker what its disk is formatted with.
+    fn files(&self, users: &[&str]) -> Result<Vec<(IdentityName, Vec<FileSpec>)>, BootstrapError> {
+        let Setting { policy, out, .. } = self.setting;
+        let state = |name: &IdentityName| self.now.get(name.as_str());
+        // In the order in which `kpki up` has them.
+        let credentials = Member::all(policy)
+            .into_iter()
+            .filter_map(|m| state(m.name()))
+            .flat_map(|s| s.credentials.clone())
+            .collect();
+        let cluster = survey::cluster(
+            self.setting,
+            Some(self.ca),
+            Some(self.lock),
+            credentials,
+            &self.cluster_id,
+            &self.ca.truststore_password,
+        )?;
+        let any = Secret::new("any".to_owned());
+        let mut written = Vec::new();
+        for member in Member::all(policy) {
+            let name = member.name();
+            let dir = out.identity(name);
+            let itself = users.contains(&name.as_str());
+            // A broker's directory may have been moved to its machine.
+            if !itself && !dir.join(STORAGE_ARGS).exists() {
+                continue;
+            }
+            let names = files::names(policy, name);
+            let mut password = read_secret(out, name, &names.password)?;
+            if !itself {
+                // The one file that is kept of these has no store's password in it.
+                password = password.or_else(|| Some(any.clone()));
+            }
+            let profile = survey::profile(self.setting, name, true)?;
+            let texts = files::texts(&cluster, member, profile, password.as_ref(), state(name))?;
+            let mut changed = Vec::new();
+            for file in texts {
+                let concerned = itself || file.name == STORAGE_ARGS;
+                if concerned && read_plain(&dir.join(&file.name))?.as_deref() != Some(&*file.bytes)
+                {
+                    changed.push(file);
+                }
+            }
+            if !changed.is_empty() {
+                written.push((name.clone(), changed));
+            }
+        }
+        Ok(written)
+    }
+
+    fn write(&self, written: &[(IdentityName, Vec<FileSpec>)]) -> Result<(), BootstrapError> {
+        if written.is_empty() {
+            return Ok(());
+        }
+        let owner = self.setting.policy.cluster.owner;
+        let staging = Staging::begin(self.setting.out, self.lock, owner)?;
+        for (name, files) in written {
+            staging.add(name.as_str(), files)?;
+        }
+        Ok(staging.commit()?)
+    }
+}

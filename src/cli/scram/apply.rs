@@ -1,0 +1,207 @@
+//! `kpki scram apply`
+
+use std::{collections::BTreeSet, path::Path};
+
+use clap::Args;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    super::{
+        CliError, Done, Failure, Global,
+        acl::confirm::confirm,
+        cluster::Connection,
+        init_ca::{take_lock, tidy},
+        policy::read_policy,
+        ui::{BOLD, DIM, GREEN, RED, Ui},
+        up::Shape,
+    },
+    execute::{Outcome, execute},
+    plan::{counted, no_password, show},
+    wish::{Rotations, Wish, connect, make},
+};
+use crate::{
+    admin::EntryError,
+    bootstrap::{ca::Ca, passwords, passwords::Passwords, survey::Setting},
+    plan::ScramPlan,
+    policy::ValidatedPolicy,
+    state::OutDir,
+};
+
+/// Give the cluster the policy's SCRAM users
+///
+/// What is missing is created and what has other iterations is updated, with the passwords that `kpki up` has put into
+/// the users' directories. A password changes with --rotate only; then the user's files have the new one as well.
+/// Credentials that the policy does not mean are deleted with --prune only, and only of users that it manages.
+///
+/// Killed at any instant, it loses no password: the next run finishes the work.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki scram apply policies/quickstart.yaml
+  kpki scram apply policies/quickstart.yaml --rotate analytics
+  kpki scram apply policies/quickstart.yaml --prune --yes
+  kpki scram apply policies/quickstart.yaml --bootstrap-server localhost:9093 --command-config admin.properties")]
+pub struct Apply {
+    #[command(flatten)]
+    wish: Wish,
+    /// Delete without asking
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    shape: Shape,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Apply {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let mut policy = read_policy(&self.wish.policy)?;
+        self.shape.apply(&mut policy);
+        let out = OutDir::new(&global.out);
+        // An interrupted `up` may have promised what is missing.
+        tidy(&out, ui)?;
+        let missing = passwords::missing(&out, &policy)?;
+        if !missing.is_empty() {
+            let message = no_password(&missing, &out) + "; nothing was changed";
+            let hint = format!(
+                "kpki up {} makes what is missing; then run this again",
+                self.wish.policy
+            );
+            return Err(CliError::new("up-needed", message).hint(hint).into());
+        }
+        let ca = Ca::open(&out)?;
+        let lock = take_lock(&out, ui)?;
+        let rotations = Rotations::of(&self.wish, &policy, &out)?;
+        let (mut admin, operator) = connect(&self.connection, ui, &policy, &out, &rotations.begun)?;
+        let plan = make(
+            &mut admin,
+            &policy,
+            &self.wish,
+            &rotations,
+            operator.as_deref(),
+        )?;
+        show(ui, &plan);
+        if !plan.refusals.is_empty() {
+            let why: Vec<&str> = plan.refusals.iter().map(|r| r.message.as_str()).collect();
+            return Err(CliError::new(
+                "plan-refused",
+                format!("nothing was changed: {}", why.join("; ")),
+            )
+            .into());
+        }
+        if !plan.is_empty() {
+            admin.check_scram_writer()?;
+        }
+        if !plan.deletes.is_empty() {
+            let count = plan.deletes.len();
+            let noun = if count == 1 {
+                "credential"
+            } else {
+                "credentials"
+            };
+            confirm(ui, self.yes, &format!("deleting {count} {noun}"))?;
+        }
+        let setting = Setting {
+            policy: &policy,
+            out: &out,
+            profile: self.shape.profile(),
+            now: OffsetDateTime::now_utc(),
+        };
+        let mut passwords = Passwords::read(setting, &ca, &lock)?;
+        for name in passwords.begin(&rotations.users)? {
+            let dir = out.identity(&name);
+            ui.say(format!(
+                "{GREEN}updated{GREEN:#}  {name}'s files  {DIM}{}{DIM:#}",
+                dir.display()
+            ));
+        }
+        let outcome = execute(ui, &mut admin, &plan, &mut passwords)?;
+        self.stale_config(ui, &outcome, operator.as_deref());
+        report(ui, &policy, &out, &plan, &outcome)
+    }
+}
+
+impl Apply {
+    /// Says so where the file that kpki itself logs in with has the old password now.
+    fn stale_config(&self, ui: &Ui, outcome: &Outcome, operator: Option<&str>) {
+        let (Some(path), Some(user)) = (&self.connection.command_config, operator) else {
+            return;
+        };
+        // One that lies in the user's own directory was written anew.
+        let own = path.parent().and_then(Path::file_name) == Some(user.as_ref());
+        if !own && outcome.rotated.iter().any(|i| i.user == user) {
+            ui.warn(format!("{} has the old password of {user}", path.display()));
+        }
+    }
+}
+
+fn report(
+    ui: &Ui,
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    plan: &ScramPlan,
+    outcome: &Outcome,
+) -> Done {
+    let Outcome {
+        created,
+        updated,
+        rotated,
+        deleted,
+        failed,
+    } = outcome;
+    for (info, error) in failed {
+        ui.complain(format!(
+            "{RED}failed:{RED:#} {} {}: {error}",
+            info.user, info.mechanism
+        ));
+    }
+    let done = created.len() + updated.len() + rotated.len() + deleted.len();
+    if done > 0 {
+        let counts = [
+            (created.len(), "created"),
+            (updated.len(), "updated"),
+            (rotated.len(), "rotated"),
+            (deleted.len(), "deleted"),
+        ];
+        ui.say(format!("{GREEN}applied{GREEN:#}  {}", counted(&counts)));
+    }
+    let users: BTreeSet<&str> = rotated
+        .iter()
+        .map(|i| i.user.as_str())
+        .filter(|user| !failed.iter().any(|(i, _)| i.user == *user))
+        .collect();
+    if !users.is_empty() {
+        ui.say(format!("\n{BOLD}next:{BOLD:#}"));
+    }
+    for user in users {
+        let dir = out.root().join(user);
+        let dir = dir.display();
+        ui.say(if policy.users.iter().any(|u| u.name.as_str() == user) {
+            format!("  {user}: its password is the one in {dir}/scram.password; its old one is refused from now on")
+        } else if policy.brokers.iter().any(|b| b.name.as_str() == user) {
+            format!("  {user}: copy {dir} to its machine and restart it at once, as the other brokers refuse its old password")
+        } else {
+            format!("  {user}: copy {dir} to its machine and restart it, as its old password is refused from now on")
+        });
+    }
+    let failures: Vec<_> = failed
+        .iter()
+        .map(|(i, error)| json!({"user": i.user, "mechanism": i.mechanism.name(), "error": error.to_string()}))
+        .collect();
+    ui.document(&json!({
+        "created": created.len(),
+        "updated": updated.len(),
+        "rotated": rotated.len(),
+        "deleted": deleted.len(),
+        "failed": failures,
+        "unchanged": plan.unchanged,
+        "warnings": plan.warnings,
+    }));
+    let unknown = |(_, e): &(_, _)| matches!(e, EntryError::Unanswered(_));
+    match (failed.is_empty(), done > 0 || failed.iter().any(unknown)) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Failure::Partly),
+        (false, false) => Err(Failure::Said),
+    }
+}

@@ -1,0 +1,194 @@
+//! `kpki scram plan`
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        Done, Failure, Global,
+        cluster::Connection,
+        policy::read_policy,
+        ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
+    },
+    wish::{Rotations, Wish, connect, make},
+};
+use crate::{
+    bootstrap::passwords,
+    pki::IdentityName,
+    plan::{Remark, SCRAM_PLAN_VERSION, ScramPlan},
+    scram::ScramInfo,
+    state::OutDir,
+};
+
+/// Say what has to change so that the cluster has the policy's SCRAM users
+///
+/// Nothing is changed. Kafka shows which mechanisms and iterations a user has, and no password: that a password on disk
+/// is the one in the cluster cannot be seen, but --rotate makes it so.
+///
+/// Deletions are planned with --prune only, and only for users `x` whose principal `User:x` the policy manages: those
+/// under `manage`, else its clients, its users and the principals under `acls`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki scram plan policies/quickstart.yaml
+  kpki scram plan policies/quickstart.yaml --prune
+  kpki scram plan policies/quickstart.yaml --exit-code || echo 'something changed'")]
+pub struct Plan {
+    #[command(flatten)]
+    wish: Wish,
+    /// Exit with 3 when there is something to change
+    #[arg(long)]
+    exit_code: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Plan {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let policy = read_policy(&self.wish.policy)?;
+        let out = OutDir::new(&global.out);
+        let rotations = Rotations::of(&self.wish, &policy, &out)?;
+        let (mut admin, operator) = connect(&self.connection, ui, &policy, &out, &rotations.begun)?;
+        let mut plan = make(
+            &mut admin,
+            &policy,
+            &self.wish,
+            &rotations,
+            operator.as_deref(),
+        )?;
+        let missing = passwords::missing(&out, &policy)?;
+        if !missing.is_empty() {
+            let message = format!(
+                "{}; kpki up {} makes what is missing, before anything can be applied",
+                no_password(&missing, &out),
+                self.wish.policy
+            );
+            plan.warnings.push(Remark {
+                code: "up-needed".into(),
+                message,
+            });
+        }
+        show(ui, &plan);
+        for refusal in &plan.refusals {
+            ui.complain(format!(
+                "{RED}not to be applied as it is:{RED:#} {}",
+                refusal.message
+            ));
+        }
+        ui.document(&document(&plan));
+        match self.exit_code && !plan.is_empty() {
+            true => Err(Failure::No),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Which users have no password here.
+pub fn no_password(missing: &[&IdentityName], out: &OutDir) -> String {
+    let names: Vec<&str> = missing.iter().map(|n| n.as_str()).collect();
+    let noun = match missing.len() {
+        1 => "the password",
+        _ => "the passwords",
+    };
+    let verb = match missing.len() {
+        1 => "is",
+        _ => "are",
+    };
+    format!(
+        "{noun} of {} {verb} not in {}",
+        names.join(", "),
+        out.root().display()
+    )
+}
+
+/// "3 to create, 1 to delete": what there is none of is not said.
+pub fn counted(counts: &[(usize, &str)]) -> String {
+    let some = counts.iter().filter(|(count, _)| *count > 0);
+    let some: Vec<String> = some
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    some.join(", ")
+}
+
+/// Prints a plan for people.
+pub fn show(ui: &Ui, plan: &ScramPlan) {
+    // The document says it all.
+    if !ui.json {
+        let width = plan
+            .writes()
+            .chain(&plan.deletes)
+            .map(|i| i.user.len())
+            .max()
+            .unwrap_or(0);
+        for i in &plan.creates {
+            ui.say(format!(
+                "{GREEN}+ {:width$}  {}, {} iterations{GREEN:#}",
+                i.user, i.mechanism, i.iterations
+            ));
+        }
+        for update in &plan.updates {
+            let i = &update.info;
+            ui.say(format!(
+                "{YELLOW}~ {:width$}  {}, {} iterations instead of {}{YELLOW:#}",
+                i.user, i.mechanism, i.iterations, update.was
+            ));
+        }
+        for i in &plan.rotates {
+            ui.say(format!(
+                "{YELLOW}~ {:width$}  {}, new password{YELLOW:#}",
+                i.user, i.mechanism
+            ));
+        }
+        for i in &plan.deletes {
+            ui.say(format!("{RED}- {:width$}  {}{RED:#}", i.user, i.mechanism));
+        }
+        let mut line = match plan.is_empty() {
+            true => format!("{GREEN}nothing to change{GREEN:#}"),
+            false => {
+                let counts = [
+                    (plan.creates.len(), "to create"),
+                    (plan.updates.len(), "to update"),
+                    (plan.rotates.len(), "to rotate"),
+                    (plan.deletes.len(), "to delete"),
+                ];
+                format!("{BOLD}{}{BOLD:#}", counted(&counts))
+            }
+        };
+        line.push_str(&format!(", {} unchanged", plan.unchanged));
+        if plan.left_alone > 0 {
+            let noun = match plan.left_alone {
+                1 => "credential",
+                _ => "credentials",
+            };
+            line.push_str(&format!(
+                "{DIM}; {} {noun} that the policy does not mean left alone{DIM:#}",
+                plan.left_alone
+            ));
+        }
+        ui.say(line);
+    }
+    for warning in &plan.warnings {
+        ui.warn(&warning.message);
+    }
+}
+
+fn document(plan: &ScramPlan) -> Value {
+    let full = |i: &ScramInfo| json!({"user": i.user, "mechanism": i.mechanism.name(), "iterations": i.iterations});
+    let updates = plan.updates.iter().map(|u| {
+        let mut value = full(&u.info);
+        value["was"] = u.was.into();
+        value
+    });
+    let deletes = plan.deletes.iter();
+    json!({
+        "version": SCRAM_PLAN_VERSION,
+        "creates": plan.creates.iter().map(full).collect::<Vec<_>>(),
+        "updates": updates.collect::<Vec<_>>(),
+        "rotates": plan.rotates.iter().map(full).collect::<Vec<_>>(),
+        "deletes": deletes.map(|i| json!({"user": i.user, "mechanism": i.mechanism.name()})).collect::<Vec<_>>(),
+        "unchanged": plan.unchanged,
+        "left_alone": plan.left_alone,
+        "warnings": plan.warnings,
+        "refusals": plan.refusals,
+    })
+}

@@ -1,0 +1,329 @@
+//! What has to change in a cluster so that it has a policy's SCRAM users.
+//!
+//! Managed is a user `x` whose principal `User:x` is: the same people answer for its ACLs and for its password.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Managed, Remark, default_max_deletes, plural};
+use crate::scram::{Mechanism, ScramInfo};
+
+/// The version of the plan's JSON.
+pub const SCRAM_PLAN_VERSION: u32 = 1;
+
+/// What a plan is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct ScramInputs<'a> {
+    /// What the policy means.
+    pub desired: &'a [ScramInfo],
+    /// What the cluster has.
+    pub observed: &'a [ScramInfo],
+    /// The users that get a new password.
+    pub rotate: &'a BTreeSet<String>,
+    /// Whose credentials may be deleted, as principals.
+    pub managed: &'a Managed,
+    /// Whether managed credentials that the policy does not mean are deleted.
+    pub prune: bool,
+    /// The most credentials to delete; None: a fifth of the managed ones, and at least ten.
+    pub max_deletes: Option<usize>,
+    /// The user that kpki is logged in as, where it is one by SCRAM.
+    pub operator: Option<&'a str>,
+    /// Whole principals of the policy's super users, its brokers among them.
+    pub super_users: &'a [String],
+}
+
+/// A credential that gets other iterations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScramUpdate {
+    /// As it shall be.
+    pub info: ScramInfo,
+    /// The iterations that it has.
+    pub was: u32,
+}
+
+/// The changes, each list sorted by user and mechanism.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScramPlan {
+    /// What the cluster lacks.
+    pub creates: Vec<ScramInfo>,
+    /// What has other iterations.
+    pub updates: Vec<ScramUpdate>,
+    /// What gets a new password, whether it is there or not.
+    pub rotates: Vec<ScramInfo>,
+    /// What the cluster has beyond the policy and is to lose.
+    pub deletes: Vec<ScramInfo>,
+    /// How many credentials are as they shall be.
+    pub unchanged: usize,
+    /// How many credentials the policy does not mean and the plan leaves alone.
+    pub left_alone: usize,
+    /// What to know before the plan is executed.
+    pub warnings: Vec<Remark>,
+    /// Why the plan must not be executed as it stands; empty for most.
+    pub refusals: Vec<Remark>,
+}
+
+impl ScramPlan {
+    /// True when there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.writes().next().is_none() && self.deletes.is_empty()
+    }
+
+    /// All that is to be written to the cluster: what it lacks, what changes, and what gets a new password.
+    pub fn writes(&self) -> impl Iterator<Item = &ScramInfo> {
+        let updates = self.updates.iter().map(|u| &u.info);
+        self.creates.iter().chain(updates).chain(&self.rotates)
+    }
+}
+
+/// Finds what has to change.
+pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
+    let key = |info: &ScramInfo| (info.user.clone(), info.mechanism);
+    let by_key = |infos: &[ScramInfo]| -> BTreeMap<(String, Mechanism), u32> {
+        infos.iter().map(|i| (key(i), i.iterations)).collect()
+    };
+    let (wanted, mut have) = (by_key(inputs.desired), by_key(inputs.observed));
+    let managed_now = inputs.observed.iter().filter(|i| is_managed(inputs, i));
+    let managed_now = managed_now.count();
+    let mut plan = ScramPlan::default();
+    for ((user, mechanism), iterations) in wanted {
+        let was = have.remove(&(user.clone(), mechanism));
+        let info = ScramInfo {
+            user,
+            mechanism,
+            iterations,
+        };
+        match was {
+            _ if inputs.rotate.contains(&info.user) => plan.rotates.push(info),
+            None => plan.creates.push(info),
+            Some(was) if was == iterations => plan.unchanged += 1,
+            Some(was) => plan.updates.push(ScramUpdate { info, was }),
+        }
+    }
+    for ((user, mechanism), iterations) in have {
+        let info = ScramInfo {
+            user,
+            mechanism,
+            iterations,
+        };
+        match (is_managed(inputs, &info), guarded(inputs, &info)) {
+            (true, None) => plan.deletes.push(info),
+            (true, Some(remark)) if inputs.prune => {
+                plan.left_alone += 1;
+                plan.warnings.push(remark);
+            }
+            _ => plan.left_alone += 1,
+        }
+    }
+    if inputs.prune {
+        limit(inputs, managed_now, &mut plan);
+    } else {
+        let surplus = std::mem::take(&mut plan.deletes).len();
+        plan.left_alone += surplus;
+        if surplus > 0 {
+            let message = format!(
+                "the cluster has {surplus} {} of managed users that the policy does not mean; --prune deletes {}",
+                plural(surplus, "credential", "credentials"),
+                plural(surplus, "it", "them"),
+            );
+            plan.warnings.push(Remark::new("surplus", message));
+        }
+    }
+    plan
+}
+
+fn principal(info: &ScramInfo) -> String {
+    format!("User:{}", info.user)
+}
+
+fn is_managed(inputs: &ScramInputs<'_>, info: &ScramInfo) -> bool {
+    inputs.managed.contains(&principal(info))
+}
+
+/// Why a credential is never deleted: with it goes the way in for whoever could undo that.
+fn guarded(inputs: &ScramInputs<'_>, info: &ScramInfo) -> Option<Remark> {
+    let ScramInfo {
+        user, mechanism, ..
+    } = info;
+    if inputs.operator == Some(user) {
+        let message = format!("not deleted: {mechanism} of {user}, as whom kpki is logged in");
+        return Some(Remark::new("operator-kept", message));
+    }
+    let is_super = inputs.super_users.contains(&principal(info));
+    is_super.then(|| {
+        let message = format!(
+            "not deleted: {mechanism} of {user}, which is a super user or broker of the policy; if that is meant, kafka-configs.sh deletes it"
+        );
+        Remark::new("super-user-kept", message)
+    })
+}
+
+fn limit(inputs: &ScramInputs<'_>, managed: usize, plan: &mut ScramPlan) {
+    let deletes = plan.deletes.len();
+    let (limit, reason) = match inputs.max_deletes {
+        Some(limit) => (limit, "--max-deletes".to_owned()),
+        None => {
+            let share = format!("a fifth of the {managed} managed ones, and at least 10");
+            (default_max_deletes(managed), share)
+        }
+    };
+    if deletes > limit {
+        let message = format!(
+            "{deletes} {} would be deleted, more than {limit} ({reason}); if that is meant, say --max-deletes {deletes}",
+            plural(deletes, "credential", "credentials"),
+        );
+        plan.refusals.push(Remark::new("too-many-deletes", message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use Mechanism::{Sha256, Sha512};
+
+    fn info(user: &str, mechanism: Mechanism, iterations: u32) -> ScramInfo {
+        ScramInfo {
+            user: user.to_owned(),
+            mechanism,
+            iterations,
+        }
+    }
+
+    fn codes(remarks: &[Remark]) -> Vec<&str> {
+        remarks.iter().map(|r| &*r.code).collect()
+    }
+
+    /// A plan in which alice, ops, kafka1 and all of team- are managed, ops is logged in and kafka1 a super user.
+    fn made(
+        desired: &[ScramInfo],
+        observed: &[ScramInfo],
+        change: impl FnOnce(&mut ScramInputs<'_>),
+    ) -> ScramPlan {
+        let mut managed = Managed::nobody();
+        for user in ["alice", "ops", "kafka1"] {
+            managed.add(format!("User:{user}"));
+        }
+        managed.add_prefix("User:team-");
+        let rotate = BTreeSet::from(["carol".to_owned()]);
+        let super_users = ["User:kafka1".to_owned()];
+        let mut inputs = ScramInputs {
+            desired,
+            observed,
+            rotate: &rotate,
+            managed: &managed,
+            prune: false,
+            max_deletes: None,
+            operator: Some("ops"),
+            super_users: &super_users,
+        };
+        change(&mut inputs);
+        scram_plan(&inputs)
+    }
+
+    #[test]
+    fn each_credential_is_in_one_list() {
+        let desired = [
+            info("new", Sha512, 8192),
+            info("alice", Sha512, 8192),
+            info("more", Sha256, 16384),
+            info("carol", Sha256, 8192),
+            info("carol", Sha512, 8192),
+            info("same", Sha256, 4096),
+        ];
+        let observed = [
+            info("alice", Sha256, 8192),
+            info("more", Sha256, 4096),
+            info("carol", Sha256, 8192),
+            info("same", Sha256, 4096),
+            info("foreign", Sha256, 4096),
+        ];
+        let plan = made(&desired, &observed, |_| ());
+        let update = ScramUpdate {
+            info: info("more", Sha256, 16384),
+            was: 4096,
+        };
+        assert_eq!(
+            plan.creates,
+            [info("alice", Sha512, 8192), info("new", Sha512, 8192)]
+        );
+        assert_eq!(plan.updates, [update]);
+        assert_eq!(
+            plan.rotates,
+            [info("carol", Sha256, 8192), info("carol", Sha512, 8192)]
+        );
+        assert_eq!((plan.unchanged, plan.left_alone), (1, 2));
+        assert_eq!(plan.deletes, []);
+        assert_eq!(codes(&plan.warnings), ["surplus"]);
+        // The mechanism that the policy no longer names for alice; foreign is nobody's.
+        let plan = made(&desired, &observed, |i| i.prune = true);
+        assert_eq!(plan.deletes, [info("alice", Sha256, 8192)]);
+        assert_eq!((plan.left_alone, plan.warnings.len()), (1, 0));
+    }
+
+    #[test]
+    fn who_could_undo_it_is_never_deleted() {
+        let observed = [
+            info("ops", Sha512, 8192),
+            info("kafka1", Sha256, 8192),
+            info("team-x", Sha256, 8192),
+        ];
+        let plan = made(&[], &observed, |i| i.prune = true);
+        assert_eq!(plan.deletes, [info("team-x", Sha256, 8192)]);
+        assert_eq!(codes(&plan.warnings), ["super-user-kept", "operator-kept"]);
+        assert_eq!(plan.left_alone, 2);
+    }
+
+    #[test]
+    fn many_deletions_need_a_word() {
+        let observed: Vec<_> = (0..100)
+            .map(|n| info(&format!("team-{n:03}"), Sha256, 8192))
+            .collect();
+        let refused = |keep: usize, most: Option<usize>| {
+            let plan = made(&observed[..keep], &observed, |i| {
+                i.prune = true;
+                i.max_deletes = most;
+            });
+            codes(&plan.refusals) == ["too-many-deletes"]
+        };
+        assert!(!refused(80, None));
+        assert!(refused(79, None));
+        assert!(!refused(79, Some(21)));
+        assert!(refused(79, Some(20)));
+        assert!(refused(99, Some(0)));
+        let ten: Vec<_> = observed[..11].to_vec();
+        let prune = |keep: usize| made(&ten[..keep], &ten, |i| i.prune = true).refusals.len();
+        assert_eq!((prune(1), prune(0)), (0, 1));
+    }
+
+    fn infos() -> impl Strategy<Value = Vec<ScramInfo>> {
+        let user = prop::sample::select(vec!["alice", "ops", "kafka1", "team-a", "carol", "x"]);
+        let one = (user, any::<bool>(), 0..3_u32).prop_map(|(user, strong, n)| {
+            info(user, if strong { Sha512 } else { Sha256 }, 4096 << n)
+        });
+        let key = |i: &ScramInfo| (i.user.clone(), i.mechanism);
+        prop::collection::vec(one, 0..12).prop_map(move |mut all| {
+            all.sort_by_key(key);
+            all.dedup_by_key(|i| key(i));
+            all
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn an_executed_plan_leaves_nothing_but_rotations(desired in infos(), observed in infos(), prune: bool) {
+            let plan = made(&desired, &observed, |i| i.prune = prune);
+            let key = |i: &ScramInfo| (i.user.clone(), i.mechanism);
+            let mut after: BTreeMap<_, _> = observed.iter().map(|i| (key(i), i.clone())).collect();
+            after.extend(plan.writes().map(|i| (key(i), i.clone())));
+            for gone in &plan.deletes {
+                prop_assert!(prune && after.remove(&key(gone)).is_some());
+                prop_assert!(!["ops", "kafka1", "x", "carol"].contains(&&*gone.user));
+            }
+            prop_assert!(desired.iter().all(|i| after.get(&key(i)) == Some(i)));
+            let after: Vec<_> = after.into_values().collect();
+            let second = made(&desired, &after, |i| i.prune = prune);
+            prop_assert!(second.creates.is_empty() && second.updates.is_empty() && second.deletes.is_empty());
+            prop_assert_eq!(second.rotates, plan.rotates);
+        }
+    }
+}
