@@ -41,7 +41,19 @@ impl Connection {
         let servers = self.bootstrap_server.as_deref();
         let path = match (&self.command_config, admin_properties(policy, out)) {
             (Some(path), _) => path.clone(),
-            (None, Some(path)) => path,
+            (None, Some(path)) if path.exists() => path,
+            (None, Some(path)) => {
+                return Err(CliError::new(
+                    "no-cluster",
+                    format!(
+                        "the cluster's admin has no connection settings yet: {} is not there",
+                        path.display()
+                    ),
+                )
+                .hint("kpki up POLICY writes them (--out DIR says where they are); for another client give --command-config client.properties")
+                .usage()
+                .into());
+            }
             (None, None) => {
                 return Err(CliError::new(
                     "no-cluster",

@@ -146,7 +146,7 @@ fn a_plan_is_saved_with_what_it_was_made_from() {
         .run(&["acl", "plan", "p.yaml", "--json"])
         .expect_code(2)
         .json();
-    assert_eq!(unsaid["error"]["code"], "observed-missing");
+    assert_eq!(unsaid["error"]["code"], "no-cluster");
 }
 
 #[test]

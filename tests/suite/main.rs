@@ -1,6 +1,8 @@
 //! kpki's behaviour, through its command line and judged by implementations that are not ours.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(feature = "live")]
+mod acl_apply;
 mod acl_decisions;
 mod acl_lint;
 mod acl_plan;

@@ -1,5 +1,6 @@
 //! `kpki acl`: one file per verb.
 
+mod apply;
 mod bindings;
 mod expand;
 mod explain;
@@ -13,7 +14,7 @@ use clap::{Args, Subcommand};
 
 use super::{CliError, Done, Failure, Global, policy::ReadPolicy, ui, ui::Ui};
 
-/// Check, try out and plan what the policy says about access
+/// Check, try out, plan and apply what the policy says about access
 #[derive(Debug, Args)]
 pub struct Acl {
     #[command(subcommand)]
@@ -26,16 +27,18 @@ enum Verb {
     Test(test::Test),
     Expand(expand::Expand),
     Plan(plan::Plan),
+    Apply(apply::Apply),
     Explain(explain::Explain),
 }
 
 impl Acl {
-    pub(super) fn run(self, _global: &Global, ui: &Ui) -> Done {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         match self.verb {
             Verb::Lint(verb) => verb.run(ui),
             Verb::Test(verb) => verb.run(ui),
             Verb::Expand(verb) => verb.run(ui),
-            Verb::Plan(verb) => verb.run(ui),
+            Verb::Plan(verb) => verb.run(global, ui),
+            Verb::Apply(verb) => verb.run(global, ui),
             Verb::Explain(verb) => verb.run(ui),
         }
     }

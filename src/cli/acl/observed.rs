@@ -1,26 +1,47 @@
-//! What the cluster holds: the one place where `acl plan` gets it from.
+//! What the cluster holds: the one place where `acl plan` and `acl apply` get it from.
 
-use super::{CliError, Failure, bindings};
-use crate::acl::RawBinding;
+use super::{Failure, ReadPolicy, bindings};
+use crate::{
+    acl::{RawBinding, Settings},
+    admin::{AclFilter, Admin},
+};
 
-/// Where to look.
-pub enum From<'a> {
-    /// An export of the cluster's bindings.
-    Export(&'a str),
-    /// Nowhere was said.
-    Nowhere,
+/// The bindings, and what else the guards go by.
+pub struct Observed {
+    /// The bindings that the cluster holds.
+    pub bindings: Vec<RawBinding>,
+    /// The brokers' own settings, as far as they are known.
+    pub settings: Settings,
+    /// The principal that executes a plan.
+    pub operator: Option<String>,
 }
 
-/// The bindings that the cluster holds.
-pub fn observed(from: From<'_>) -> Result<Vec<RawBinding>, Failure> {
-    match from {
-        From::Export(path) => Ok(bindings::read_export(path)?.bindings),
-        From::Nowhere => Err(CliError::new(
-            "observed-missing",
-            "nothing says which ACLs the cluster has",
-        )
-        .hint("give an export of them with --observed ACLS.jsonl; an empty file stands for a cluster without any")
-        .usage()
-        .into()),
-    }
+/// From an export of the cluster's bindings; what the brokers are told is what the policy says.
+///
+/// # Errors
+/// A file that cannot be read, or is no export.
+pub fn of_export(path: &str, read: &ReadPolicy) -> Result<Observed, Failure> {
+    let policy = &read.policy;
+    let operator = policy.cluster.admin.as_ref().and_then(|admin| {
+        let client = policy.clients.iter().find(|c| c.name == *admin)?;
+        policy.principals(client).into_iter().next()
+    });
+    Ok(Observed {
+        bindings: bindings::read_export(path)?.bindings,
+        settings: policy.settings(),
+        operator,
+    })
+}
+
+/// From the cluster itself.
+///
+/// # Errors
+/// Whatever keeps its bindings from being read.
+pub fn of_cluster(admin: &mut Admin, read: &ReadPolicy) -> Result<Observed, Failure> {
+    let described = admin.describe_acls(&AclFilter::default())?;
+    Ok(Observed {
+        bindings: described.bindings,
+        settings: read.policy.settings(),
+        operator: None,
+    })
 }

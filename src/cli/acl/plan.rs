@@ -3,12 +3,13 @@
 use clap::Args;
 
 use super::{
-    super::{CliError, Done, Failure, policy},
-    ReadPolicy, count, observed,
+    super::{CliError, Done, Failure, Global, cluster::Connection, policy},
+    ReadPolicy, count,
+    observed::{self, Observed},
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
-    acl::{Binding, RawBinding},
+    acl::Binding,
     plan::{self, Change, Managed, Right, SavedPlan, observed_digest},
     policy::PrincipalPattern,
     state,
@@ -24,32 +25,42 @@ const PLAN_MODE: u32 = 0o644;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  kpki acl plan policies/quickstart.yaml --observed acls.jsonl
-  kpki acl plan policies/quickstart.yaml --observed acls.jsonl --prune --save monday.plan
+  kpki acl plan policies/quickstart.yaml
+  kpki acl plan policies/quickstart.yaml --prune --save monday.plan
+  kpki acl plan policies/quickstart.yaml --bootstrap-server localhost:9093 --command-config admin.properties
   kpki acl plan policies/quickstart.yaml --observed acls.jsonl --exit-code || echo 'something changed'")]
 pub struct Plan {
     /// The policy file; `-` is standard input
     #[arg(value_name = "POLICY")]
     policy: String,
-    /// The ACLs that the cluster has, as JSON lines; `-` is standard input
-    #[arg(long, value_name = "ACLS.jsonl")]
+    /// An export of the ACLs to plan from instead of asking the cluster, as JSON lines; `-` is standard input
+    #[arg(long, value_name = "ACLS.jsonl", conflicts_with_all = ["bootstrap_server", "command_config"])]
     observed: Option<String>,
-    /// Also delete what managed principals have beyond the policy
-    #[arg(long)]
-    prune: bool,
-    /// The most deletions [default: a fifth of the managed bindings, at least 10]
-    #[arg(long, value_name = "N")]
-    max_deletes: Option<usize>,
+    #[command(flatten)]
+    deletion: Deletion,
     /// Write the plan to a file, to be reviewed and applied later
     #[arg(long, value_name = "FILE")]
     save: Option<std::path::PathBuf>,
     /// Exit with 3 when there is something to change
     #[arg(long)]
     exit_code: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What may be deleted.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Deletion {
+    /// Also delete what managed principals have beyond the policy
+    #[arg(long)]
+    pub prune: bool,
+    /// The most deletions [default: a fifth of the managed bindings, at least 10]
+    #[arg(long, value_name = "N")]
+    pub max_deletes: Option<usize>,
 }
 
 impl Plan {
-    pub(super) fn run(self, ui: &Ui) -> Done {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         if self.policy == "-" && self.observed.as_deref() == Some("-") {
             return Err(
                 CliError::new("usage", "policy and ACLs cannot both be standard input")
@@ -59,12 +70,16 @@ impl Plan {
             );
         }
         let read = policy::read_policy_file(&self.policy)?;
-        let from = match &self.observed {
-            Some(path) => observed::From::Export(path),
-            None => observed::From::Nowhere,
+        let observed = match &self.observed {
+            Some(path) => observed::of_export(path, &read)?,
+            None => {
+                let connection = &self.connection;
+                let mut admin = connection.connect(ui, Some(&read.policy), &global.out)?;
+                observed::of_cluster(&mut admin, &read)?
+            }
         };
-        let observed = observed::observed(from)?;
-        let (plan, saved) = self.make(&read, &observed);
+        let plan = make(&read, &observed, self.deletion);
+        let saved = saved(&self.policy, &read, &observed, &plan, self.deletion.prune);
         if let Some(path) = &self.save {
             save(path, &saved)?;
         }
@@ -81,37 +96,43 @@ impl Plan {
             false => Ok(()),
         }
     }
+}
 
-    fn make(&self, read: &ReadPolicy, observed: &[RawBinding]) -> (plan::Plan, SavedPlan) {
-        let policy = &read.policy;
-        let desired: Vec<Binding> = policy.bindings.iter().map(|b| b.binding.clone()).collect();
-        let managed = managed(&policy.managed());
-        let operator = policy.cluster.admin.as_ref().and_then(|admin| {
-            let client = policy.clients.iter().find(|c| c.name == *admin)?;
-            policy.principals(client).into_iter().next()
-        });
-        let plan = plan::plan(&plan::Inputs {
-            desired: &desired,
-            observed,
-            managed: &managed,
-            prune: self.prune,
-            max_deletes: self.max_deletes,
-            operator: operator.as_deref(),
-            settings: &policy.settings(),
-        });
-        let saved = SavedPlan {
-            policy: self.policy.clone(),
-            policy_sha256: read.sha256.clone(),
-            observed_sha256: observed_digest(observed, &managed),
-            kafka_version: policy.version().to_string(),
-            prune: self.prune,
-            ..SavedPlan::of(&plan)
-        };
-        (plan, saved)
+/// The plan that takes the cluster to the policy.
+pub fn make(read: &ReadPolicy, observed: &Observed, deletion: Deletion) -> plan::Plan {
+    let bindings = read.policy.bindings.iter();
+    let desired: Vec<Binding> = bindings.map(|b| b.binding.clone()).collect();
+    plan::plan(&plan::Inputs {
+        desired: &desired,
+        observed: &observed.bindings,
+        managed: &managed(&read.policy.managed()),
+        prune: deletion.prune,
+        max_deletes: deletion.max_deletes,
+        operator: observed.operator.as_deref(),
+        settings: &observed.settings,
+    })
+}
+
+/// The plan with what it was made from.
+fn saved(
+    path: &str,
+    read: &ReadPolicy,
+    observed: &Observed,
+    plan: &plan::Plan,
+    prune: bool,
+) -> SavedPlan {
+    SavedPlan {
+        policy: path.to_owned(),
+        policy_sha256: read.sha256.clone(),
+        observed_sha256: observed_digest(&observed.bindings, &managed(&read.policy.managed())),
+        kafka_version: read.policy.version().to_string(),
+        prune,
+        ..SavedPlan::of(plan)
     }
 }
 
-fn managed(patterns: &[PrincipalPattern]) -> Managed {
+/// Whose bindings the policy answers for.
+pub fn managed(patterns: &[PrincipalPattern]) -> Managed {
     let mut managed = Managed::nobody();
     for pattern in patterns {
         match pattern {
