@@ -1,12 +1,10 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
-import java.util.Set;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -202,14 +200,35 @@ final class RolesJudge {
         }
     }
 
-    /** {@code names}: whether all of these topics are there. */
-    static JsonNode haveTopics(JsonNode question) throws Exception {
-        List<String> wanted = new ArrayList<>();
-        question.get("names").forEach(name -> wanted.add(name.asText()));
+    /** {@code topic}, {@code partitions}: how many it shall have. */
+    static JsonNode addPartitions(JsonNode question) throws Exception {
+        NewPartitions partitions = NewPartitions.increaseTo(question.get("partitions").asInt());
         try (Admin admin = Admin.create(ClientJudge.properties(question))) {
-            Set<String> there = admin.listTopics().names().get();
-            return Judge.JSON.getNodeFactory().booleanNode(there.containsAll(wanted));
+            admin.createPartitions(Map.of(Judge.text(question, "topic"), partitions)).all().get();
+            return Judge.JSON.createObjectNode();
         }
+    }
+
+    /** {@code topic}, {@code partitions}, and perhaps a {@code group}: waits until the topic has as many and the group an offset in it. */
+    static JsonNode awaitTopic(JsonNode question) throws Exception {
+        String topic = Judge.text(question, "topic");
+        String group = Judge.text(question, "group");
+        int partitions = question.get("partitions").asInt();
+        Deadline deadline = new Deadline();
+        try (Admin admin = Admin.create(ClientJudge.properties(question))) {
+            while (!admin.listTopics().names().get().contains(topic)
+                    || admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().size() < partitions
+                    || (group != null && !hasOffset(admin, group, topic))) {
+                deadline.check(topic + " is not there, not so large, or unknown to the group " + group);
+                Thread.sleep(100);
+            }
+            return Judge.JSON.createObjectNode();
+        }
+    }
+
+    private static boolean hasOffset(Admin admin, String group, String topic) throws Exception {
+        return admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().keySet().stream()
+                .anyMatch(partition -> partition.topic().equals(topic));
     }
 
     private static void set(Admin admin, ConfigResource resource, String name, String value) throws Exception {

@@ -22,6 +22,8 @@ mod policy_texts;
 mod principal;
 mod readme;
 mod robust;
+#[cfg(feature = "live")]
+mod roles;
 mod rooms;
 mod scram_vectors;
 mod stores;
