@@ -1,22 +1,15 @@
-//! Creating, describing and deleting ACL bindings, in parts that broker and library can take.
-
-use std::collections::BTreeSet;
+//! Creating and deleting ACL bindings, in parts that broker and library can take.
 
 use super::{
-    client::{ALTER, Admin, Batch, DESCRIBE, Failure},
+    client::{Admin, Batch},
     codes,
     error::{AdminError, EntryError},
-    raw::{AnyBinding, BrokerError, Matched, code},
+    raw::{BrokerError, Matched, code},
 };
 use crate::acl::{Interner, Operation, PatternType, Permission, RawBinding, ResourceType};
 
 const CREATE: &str = "creating ACLs";
-const READ: &str = "reading ACLs";
 const DELETE: &str = "deleting ACLs";
-
-/// Bytes of an answer to DescribeAcls version 0 and 1 without a binding and without an error message: throttle time,
-/// error code, the length of no message, the length of no resources.
-const EMPTY_ANSWER: usize = 4 + 2 + 2 + 4;
 
 /// Which bindings are meant; `None` is all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,19 +55,6 @@ impl From<&RawBinding> for AclFilter {
     }
 }
 
-/// What a cluster holds.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Described {
-    /// The bindings, each once, in order.
-    pub bindings: Vec<RawBinding>,
-    /// Bindings that matched and that librdkafka cannot name: on delegation tokens and users, or with the operations
-    /// CreateTokens, DescribeTokens and TwoPhaseCommit. They exist and are not among `bindings`.
-    pub unreadable: usize,
-    /// Whether there may be more of the unreadable ones: to stay within what can be received, the question was asked by
-    /// operation or by resource type, and those cannot be asked for.
-    pub may_miss_unreadable: bool,
-}
-
 /// Bindings, each with what became of it.
 pub type Entries = Vec<(RawBinding, Result<(), EntryError>)>;
 
@@ -83,7 +63,7 @@ pub type Entries = Vec<(RawBinding, Result<(), EntryError>)>;
 pub struct Deleted {
     /// The bindings that matched, each deleted or not.
     pub bindings: Entries,
-    /// Deleted bindings that librdkafka cannot name; see [`Described::unreadable`].
+    /// Deleted bindings that librdkafka cannot name; see [`Described::unreadable`](super::Described::unreadable).
     pub unreadable: usize,
 }
 
@@ -119,7 +99,8 @@ impl Admin {
     ///
     /// The controller tests every filter against every binding that it holds, so give one broad filter rather than many
     /// exact ones where everything that it matches is to go, and else small chunks with pauses. A filter that matches
-    /// more than some 20,000 bindings deletes them and gives an answer that cannot be received.
+    /// more than some 20,000 bindings deletes them and gives an answer that cannot be received; KRaft refuses a request
+    /// whose filters match more than 10,000 together (`AclControlManager.MAX_RECORDS_PER_USER_OP`).
     ///
     /// # Errors
     /// As [`Admin::create_acls`].
@@ -192,107 +173,21 @@ impl Admin {
                     break;
                 }
             };
-            if let (0, Some(error)) = (number, all_refused(&answer)) {
-                return Err(self.failed(what, error));
+            let refused = all_refused(&answer);
+            if let (0, Some(error)) = (number, &refused) {
+                return Err(self.failed(what, error.clone()));
             }
             for (i, result) in chunk.iter().zip(answer) {
                 results[*i] = result.map_err(EntryError::from);
+            }
+            if refused.is_some() {
+                // The rest would be refused for the same reason.
+                break;
             }
             let done = (number * batch.chunk()) + chunk.len();
             (batch.progress)(done + entries.len() - to_send.len(), entries.len());
         }
         Ok(results)
-    }
-
-    /// The bindings that match. Where they are too many for one answer, it asks for each pattern type, permission,
-    /// operation and resource type apart.
-    ///
-    /// # Errors
-    /// Whatever keeps the answer from being complete, but for what [`Described`] says itself; never an empty list.
-    pub fn describe_acls(&mut self, filter: &AclFilter) -> Result<Described, AdminError> {
-        let mut interner = Interner::default();
-        let mut found = BTreeSet::new();
-        let mut described = Described::default();
-        let mut parts = vec![filter.clone()];
-        while let Some(part) = parts.pop() {
-            match self.describe_part(&part)? {
-                Some(bindings) => {
-                    for binding in &bindings {
-                        match codes::binding(binding, &mut |text| interner.share(text)) {
-                            Some(binding) => drop(found.insert(binding)),
-                            None => described.unreadable += 1,
-                        }
-                    }
-                }
-                None => {
-                    let (smaller, complete) =
-                        split(&part).ok_or_else(|| AdminError::TooManyBindings {
-                            part: describe_filter(&part),
-                        })?;
-                    described.may_miss_unreadable |= !complete;
-                    parts.extend(smaller);
-                }
-            }
-        }
-        described.bindings = found.into_iter().collect();
-        Ok(described)
-    }
-
-    /// One request; `None`: the answer is too large.
-    fn describe_part(&mut self, part: &AclFilter) -> Result<Option<Vec<AnyBinding>>, AdminError> {
-        let pattern = codes::filter(part).map_err(|word| AdminError::Unsupported {
-            what: READ,
-            text: word.to_owned(),
-        })?;
-        let answer =
-            self.run(|handle, timeout, watch| handle.describe_acls(&pattern, timeout, watch));
-        match answer {
-            Err(Failure::TooLarge) => Ok(None),
-            Err(Failure::Error(error)) => Err(self.failed(READ, error)),
-            // librdkafka drops the broker's error and gives an empty list (rd_kafka_DescribeAclsResponse_parse), but the
-            // error's message makes the answer longer than an empty one.
-            Ok(bindings)
-                if bindings.is_empty() && self.handle.describe_acls_bytes() != EMPTY_ANSWER =>
-            {
-                Err(self.hidden())
-            }
-            Ok(bindings) => Ok(Some(bindings)),
-        }
-    }
-
-    /// Why a broker refused to describe ACLs, found out by other requests.
-    fn hidden(&mut self) -> AdminError {
-        let may = match self.cluster_operations(READ) {
-            Ok(operations) => operations,
-            Err(error) => return error,
-        };
-        if !may.contains(&DESCRIBE) {
-            let text = "it needs Describe on the cluster".to_owned();
-            return AdminError::NotAuthorized { what: READ, text };
-        }
-        if may.contains(&ALTER) {
-            // An error comes through here, and this matches nothing: names of topics have no spaces.
-            let nothing = AclFilter {
-                resource_type: Some(ResourceType::Topic),
-                pattern_type: Some(PatternType::Literal),
-                name: Some("kpki asks whether there is an authorizer".into()),
-                principal: Some("User:kpki".into()),
-                host: Some("*".into()),
-                operation: Some(Operation::Read),
-                permission: Some(Permission::Deny),
-            };
-            if let Err(error @ AdminError::SecurityDisabled { .. }) =
-                self.delete_acls(&[nothing], &mut Batch::default())
-            {
-                return match error {
-                    AdminError::SecurityDisabled { .. } => {
-                        AdminError::SecurityDisabled { what: READ }
-                    }
-                    other => other,
-                };
-            }
-        }
-        AdminError::Hidden { what: READ }
     }
 }
 
@@ -320,70 +215,9 @@ fn deleted(matched: Matched, interner: &mut Interner) -> Deleted {
     deleted
 }
 
-/// Filters that together match what one matches, and whether they really match all of it: there are operations and
-/// resource types that librdkafka does not have. The splits without loss come first.
-fn split(filter: &AclFilter) -> Option<(Vec<AclFilter>, bool)> {
-    fn each<T: Copy>(
-        table: &[(T, i32)],
-        filter: &AclFilter,
-        set: impl Fn(&mut AclFilter, T),
-    ) -> Vec<AclFilter> {
-        let one = |(word, _): &(T, i32)| {
-            let mut part = filter.clone();
-            set(&mut part, *word);
-            part
-        };
-        table.iter().map(one).collect()
-    }
-    if filter.pattern_type.is_none() {
-        let set = |f: &mut AclFilter, t| f.pattern_type = Some(t);
-        return Some((each(&codes::PATTERN_TYPES, filter, set), true));
-    }
-    if filter.permission.is_none() {
-        let set = |f: &mut AclFilter, p| f.permission = Some(p);
-        return Some((each(&codes::PERMISSIONS, filter, set), true));
-    }
-    if filter.operation.is_none() {
-        let set = |f: &mut AclFilter, o| f.operation = Some(o);
-        return Some((each(&codes::OPERATIONS, filter, set), false));
-    }
-    if filter.resource_type.is_none() {
-        let set = |f: &mut AclFilter, t| f.resource_type = Some(t);
-        return Some((each(&codes::RESOURCE_TYPES, filter, set), false));
-    }
-    None
-}
-
-fn describe_filter(filter: &AclFilter) -> String {
-    let words = [
-        filter.permission.map(|p| p.title()),
-        filter.operation.map(|o| o.title()),
-        filter.resource_type.map(|t| t.title()),
-        filter.pattern_type.map(|t| t.title()),
-        filter.principal.as_deref(),
-        filter.name.as_deref(),
-    ];
-    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn splits_end_and_lose_nothing_that_can_be_asked_for() {
-        let mut parts = vec![AclFilter::default()];
-        let mut leaves = 0;
-        while let Some(part) = parts.pop() {
-            match split(&part) {
-                Some((smaller, _)) => parts.extend(smaller),
-                None => leaves += 1,
-            }
-        }
-        assert_eq!(leaves, 2 * 2 * 11 * 4);
-        let (_, complete) = split(&AclFilter::default()).unwrap();
-        assert!(complete);
-    }
 
     #[test]
     fn one_reason_for_all_is_the_requests_own_error() {

@@ -24,7 +24,7 @@ const REQUEST: Duration = Duration::from_secs(60);
 /// bytes for a name of one, and ends the process at more than 100,000 resources in an answer, or ACLs on a resource. A
 /// binding takes 15 bytes of an answer or more (`User:abc`, `*`), usually 50, so this many bytes hold fewer than 100,000
 /// and fit on the stack, which `ffi` makes large where it can.
-const LARGEST_ANSWER: usize = if cfg!(all(target_os = "linux", target_env = "gnu")) {
+pub const LARGEST_ANSWER: usize = if cfg!(all(target_os = "linux", target_env = "gnu")) {
     1_500_000
 } else if cfg!(target_os = "linux") {
     // musl: 128 KiB of stack.
@@ -109,9 +109,9 @@ impl Admin {
         Ok(admin)
     }
 
-    /// How long a request may take, 60 seconds unless set.
-    pub fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = timeout;
+    /// How long a request may take, 60 seconds unless set. Returns what it was before.
+    pub fn set_timeout(&mut self, timeout: Duration) -> Duration {
+        std::mem::replace(&mut self.timeout, timeout)
     }
 
     /// Where the client connected to.
@@ -122,7 +122,7 @@ impl Admin {
     /// Gets a first answer, or the reason why there is none.
     fn greet(&self) -> Result<(), AdminError> {
         let mut happened = Vec::new();
-        let answer = self.handle.cluster_operations(CONNECT, &mut |event| {
+        let answer = self.handle.describe_cluster(CONNECT, &mut |event| {
             let error = match event {
                 Event::Error(error) => error,
                 // Connections that are closed are in the log alone.
@@ -152,10 +152,14 @@ impl Admin {
     }
 
     /// What this principal may do with the cluster.
-    pub(super) fn cluster_operations(&self, what: &'static str) -> Result<Vec<i32>, AdminError> {
-        self.handle
-            .cluster_operations(self.timeout, &mut |_| true)
-            .map_err(|e| self.failed(what, e))
+    pub(super) fn cluster_operations(
+        &mut self,
+        what: &'static str,
+    ) -> Result<Vec<i32>, AdminError> {
+        let cluster = self.ask(what, |handle, timeout, watch| {
+            handle.describe_cluster(timeout, watch)
+        })?;
+        Ok(cluster.operations)
     }
 
     /// The error of a request that got no answer.

@@ -97,3 +97,20 @@ pub(super) fn binding(
         permission: word(&PERMISSIONS, from.permission)?,
     })
 }
+
+/// The word of a binding that librdkafka does not have; `None` where it has them all.
+pub fn inexpressible(binding: &RawBinding) -> Option<&'static str> {
+    pattern(binding).err()
+}
+
+/// Whether what a broker answered can be this binding, with every word that librdkafka does not have read as UNKNOWN.
+pub(super) fn looks_like(found: &raw::AnyBinding, binding: &RawBinding) -> bool {
+    const UNKNOWN: i32 = 0;
+    found.resource_type == code(&RESOURCE_TYPES, binding.resource_type).unwrap_or(UNKNOWN)
+        && found.operation == code(&OPERATIONS, binding.operation).unwrap_or(UNKNOWN)
+        && Some(found.pattern_type) == code(&PATTERN_TYPES, binding.pattern_type)
+        && Some(found.permission) == code(&PERMISSIONS, binding.permission)
+        && found.name == *binding.name
+        && found.principal == *binding.principal
+        && found.host == *binding.host
+}

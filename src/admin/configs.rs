@@ -40,6 +40,17 @@ pub struct Setting {
 }
 
 impl Admin {
+    /// The node ids of the brokers that are up.
+    ///
+    /// # Errors
+    /// No broker answers.
+    pub fn brokers(&mut self) -> Result<Vec<i32>, AdminError> {
+        let cluster = self.ask(READ, |handle, timeout, watch| {
+            handle.describe_cluster(timeout.min(TIMEOUT), watch)
+        })?;
+        Ok(cluster.brokers)
+    }
+
     /// All settings of a broker, by its node id.
     ///
     /// # Errors

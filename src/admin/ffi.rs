@@ -430,12 +430,12 @@ impl Handle {
         Ok(options)
     }
 
-    /// Connects, and asks what this principal may do with the cluster: Kafka's operation codes.
-    pub(super) fn cluster_operations(
+    /// Connects, and asks who the brokers are and what this principal may do with the cluster.
+    pub(super) fn describe_cluster(
         &self,
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Vec<i32>, BrokerError> {
+    ) -> Result<raw::Cluster, BrokerError> {
         let options = self.options(
             rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER,
             timeout,
@@ -449,12 +449,20 @@ impl Handle {
         }
         let answer = self.wait(rd::RD_KAFKA_EVENT_DESCRIBECLUSTER_RESULT, watch)?;
         let mut count = 0;
-        // SAFETY: the event is a DescribeCluster result, which lives until `answer` is dropped.
+        // SAFETY: the event is a DescribeCluster result, which lives until `answer` is dropped, and so do its parts.
         unsafe {
             let result = rd::rd_kafka_event_DescribeCluster_result(answer.as_ptr());
             let operations =
                 c::rd_kafka_DescribeCluster_result_authorized_operations(result, &raw mut count);
-            Ok(array(operations, count).to_vec())
+            let operations = array(operations, count).to_vec();
+            let mut count = 0;
+            let nodes = rd::rd_kafka_DescribeCluster_result_nodes(result, &raw mut count);
+            let nodes = array(nodes, count);
+            let brokers = nodes.iter().map(|node| rd::rd_kafka_Node_id(*node));
+            Ok(raw::Cluster {
+                operations,
+                brokers: brokers.collect(),
+            })
         }
     }
 

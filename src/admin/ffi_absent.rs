@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::raw::{
-    AnyBinding, BrokerError, Config, Event, Matched, Outcome, Pattern, ScramChange, ScramUser,
+    AnyBinding, BrokerError, Cluster, Config, Event, Matched, Outcome, Pattern, ScramChange,
+    ScramUser,
 };
 
 /// A client that cannot be.
@@ -26,7 +27,7 @@ impl Handle {
         match *self {}
     }
 
-    pub(super) fn cluster_operations(&self, _: Duration, _: Watch<'_>) -> Answer<Vec<i32>> {
+    pub(super) fn describe_cluster(&self, _: Duration, _: Watch<'_>) -> Answer<Cluster> {
         match *self {}
     }
 

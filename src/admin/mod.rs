@@ -1,12 +1,13 @@
 //! A Kafka admin client over librdkafka: ACLs, SCRAM credentials and brokers' dynamic configuration.
 //!
-//! `ffi` is the only unsafe code of the crate; `acls`, `scram` and `configs` are the three families of requests,
+//! `ffi` is the only unsafe code of the crate; `acls` and `describe`, `scram` and `configs` are the three families of requests,
 //! `client` the connection, and `properties` reads a Java client's `client.properties`.
 
 mod acls;
 mod client;
 mod codes;
 mod configs;
+mod describe;
 mod error;
 #[cfg_attr(
     feature = "live",
@@ -22,9 +23,11 @@ pub mod properties;
 mod raw;
 mod scram;
 
-pub use acls::{AclFilter, Deleted, Described, Entries};
-pub use client::{Admin, Batch};
+pub use acls::{AclFilter, Deleted, Entries};
+pub use client::{Admin, Batch, LARGEST_ANSWER};
+pub use codes::inexpressible;
 pub use configs::{ConfigSource, Setting};
+pub use describe::Described;
 pub use error::{AdminError, EntryError};
 pub use properties::{ClientProperties, ClientPropertiesError};
 pub use scram::{ScramChange, ScramInfo};

@@ -78,7 +78,7 @@ pub(super) struct Pattern<'a> {
 }
 
 /// A binding that a broker answered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct AnyBinding {
     pub(super) resource_type: i32,
     pub(super) pattern_type: i32,
@@ -87,6 +87,12 @@ pub(super) struct AnyBinding {
     pub(super) host: String,
     pub(super) operation: i32,
     pub(super) permission: i32,
+}
+
+/// The brokers that are up, and what this principal may do with the cluster: Kafka's operation codes.
+pub(super) struct Cluster {
+    pub(super) operations: Vec<i32>,
+    pub(super) brokers: Vec<i32>,
 }
 
 /// A user with SCRAM credentials: mechanism code and iterations of each.

@@ -80,6 +80,12 @@ impl Ui {
         self.complain(format!("{YELLOW}warning:{YELLOW:#} {}", text.as_ref()));
     }
 
+    /// A question, to be answered on the same line.
+    pub fn ask(&self, text: impl AsRef<str>) {
+        let mut stderr = anstream::stderr();
+        let _ = write!(stderr, "{}", text.as_ref()).and_then(|()| stderr.flush());
+    }
+
     /// A line on standard error, always.
     pub fn complain(&self, text: impl AsRef<str>) {
         let _ = writeln!(anstream::stderr(), "{}", text.as_ref());

@@ -1,32 +1,51 @@
 //! `kpki acl apply`
 
+use std::sync::{Arc, atomic::AtomicBool};
+
 use clap::Args;
 use serde_json::json;
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
 
 use super::{
     super::{CliError, Done, Failure, Global, cluster::Connection, policy},
-    observed,
-    plan::{self, Deletion},
-    ui::{GREEN, RED, Ui},
+    ReadPolicy,
+    confirm::confirm,
+    count,
+    execute::{Outcome, Work, execute},
+    observed, plan,
+    plan::Deletion,
+    saved, test,
+    ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
-    acl::RawBinding,
-    admin::{AclFilter, Batch},
+    admin::Admin,
+    plan::{Plan, SavedPlan},
 };
+
+/// More failures than these are counted.
+const FAILURES_SHOWN: usize = 20;
 
 /// Make the cluster's ACLs what the policy says
 ///
-/// What is missing is created, as the policy is the reviewed thing. Deletions happen with --prune only, and only of
-/// managed principals.
+/// What the cluster lacks is created without a question, as the policy is the reviewed thing. Deletions happen with
+/// --prune only, of principals that the policy manages, and are asked about. The policy's own tests have to pass. A
+/// plan that `kpki acl plan --save` wrote is applied as it was reviewed, or not at all if policy or cluster have moved.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kpki acl apply policies/quickstart.yaml
   kpki acl apply policies/quickstart.yaml --prune --yes
-  kpki acl apply policies/quickstart.yaml --bootstrap-server localhost:9093 --command-config admin.properties")]
+  kpki acl apply monday.plan
+  kpki acl apply policies/quickstart.yaml --bootstrap-server localhost:9093 --command-config admin.properties
+
+Ctrl-C stops between two requests and says what was done. Exit codes: 1 nothing was changed, 4 partly applied, and
+running it again finishes the work.")]
 pub struct Apply {
-    /// The policy file; `-` is standard input
-    #[arg(value_name = "POLICY")]
+    /// The policy file, or a saved plan; `-` is standard input
+    #[arg(value_name = "POLICY|PLAN")]
     policy: String,
     #[command(flatten)]
     deletion: Deletion,
@@ -39,63 +58,205 @@ pub struct Apply {
 
 impl Apply {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        let read = policy::read_policy_file(&self.policy)?;
-        let mut admin = self
+        let text = policy::read_text(&self.policy)?;
+        let (read, reviewed) = match saved::parse(&self.policy, &text)? {
+            Some(plan) => {
+                saved::check_options(&self.policy, &plan, self.deletion)?;
+                (policy::read_policy_file(&plan.policy)?, Some(plan))
+            }
+            None => (policy::parse_policy(&self.policy, &text)?, None),
+        };
+        if let Some(reviewed) = &reviewed {
+            saved::check_policy(&self.policy, reviewed, &read)?;
+        }
+        run_tests(&read)?;
+
+        let properties = self
             .connection
-            .connect(ui, Some(&read.policy), &global.out)?;
-        let observed = observed::of_cluster(&mut admin, &read)?;
-        let plan = plan::make(&read, &observed, self.deletion);
+            .properties(ui, Some(&read.policy), &global.out)?;
+        let mut admin = Admin::connect(&properties)?;
+        let observed = observed::of_cluster(ui, &mut admin, &properties, &read)?;
+        let plan = match &reviewed {
+            None => plan::make(&read, &observed, self.deletion),
+            Some(reviewed) => {
+                let deletion = saved::deletion(reviewed, self.deletion);
+                let plan = plan::make(&read, &observed, deletion);
+                saved::check_cluster(&self.policy, reviewed, &read, &observed, &plan)?;
+                plan
+            }
+        };
         plan::show(ui, &plan);
-        if !plan.refusals.is_empty() {
-            return Err(CliError::new(
-                "plan-refused",
-                "the plan must not be applied as it is; nothing was changed",
-            )
-            .into());
+        refuse(&self.policy, &plan, reviewed.as_ref())?;
+        if !plan.is_empty() {
+            self.confirm(ui, &plan)?;
         }
-        if !plan.deletes.is_empty() && !self.yes {
-            return Err(CliError::new(
-                "confirmation-needed",
-                "deletions have to be confirmed; nothing was changed",
-            )
-            .hint("say --yes")
-            .into());
-        }
-        let creates: Vec<RawBinding> = plan.creates.iter().map(|b| b.as_raw().clone()).collect();
-        let mut failed = Vec::new();
-        let mut created = 0;
-        for (binding, result) in admin.create_acls(&creates, &mut Batch::default())? {
-            match result {
-                Ok(()) => created += 1,
-                Err(error) => failed.push((binding, error.to_string())),
+        let outcome = carry_out(ui, &mut admin, &plan)?;
+        report(ui, outcome.0, &plan, outcome.1)
+    }
+
+    /// Deletions, and the first ACLs on something that was open to everyone, take rights away.
+    fn confirm(&self, ui: &Ui, plan: &Plan) -> Result<(), Failure> {
+        let closing = plan.warnings.iter().any(|w| w.code == "first-acl");
+        let deletes = plan.deletes.len();
+        match (deletes, closing) {
+            (0, false) => Ok(()),
+            (0, true) => confirm(
+                ui,
+                self.yes,
+                "giving resources that are open to everyone their first ACL",
+            ),
+            (_, false) => {
+                let question = format!("deleting {}", count(deletes, "binding"));
+                confirm(ui, self.yes, &question)
+            }
+            (_, true) => {
+                let question = format!(
+                    "deleting {}, and giving resources that are open to everyone their first ACL,",
+                    count(deletes, "binding")
+                );
+                confirm(ui, self.yes, &question)
             }
         }
-        let mut deleted = 0;
-        if failed.is_empty() {
-            let filters: Vec<AclFilter> = plan.deletes.iter().map(AclFilter::from).collect();
-            let results = admin.delete_acls(&filters, &mut Batch::default())?;
-            for (binding, result) in plan.deletes.iter().zip(results) {
-                match result {
-                    Ok(_) => deleted += 1,
-                    Err(error) => failed.push((binding.clone(), error.to_string())),
-                }
-            }
+    }
+}
+
+/// The policy's own tests, which say what it is meant to do.
+fn run_tests(read: &ReadPolicy) -> Result<(), Failure> {
+    let outcomes = test::outcomes(&read.policy)?;
+    let failed: Vec<_> = outcomes.iter().filter(|o| !o.passed()).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let each: Vec<String> = failed
+        .iter()
+        .take(5)
+        .map(|o| test::in_one_line(o))
+        .collect();
+    Err(CliError::new(
+        "tests-failed",
+        format!(
+            "{} of {} of the policy's own tests failed, and nothing was changed:\n  {}",
+            failed.len(),
+            outcomes.len(),
+            each.join("\n  ")
+        ),
+    )
+    .hint("kpki acl test POLICY says why; mend the policy or its tests")
+    .into())
+}
+
+fn refuse(path: &str, plan: &Plan, reviewed: Option<&SavedPlan>) -> Result<(), Failure> {
+    let refusals = match reviewed {
+        Some(reviewed) if !reviewed.refusals.is_empty() => &reviewed.refusals,
+        _ => &plan.refusals,
+    };
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let why: Vec<&str> = refusals.iter().map(|r| r.message.as_str()).collect();
+    Err(CliError::new(
+        "plan-refused",
+        format!(
+            "{path} must not be applied as it is, and nothing was changed: {}",
+            why.join("; ")
+        ),
+    )
+    .hint("kpki acl plan shows the same without changing anything")
+    .into())
+}
+
+/// Does it, with Ctrl-C listened to meanwhile. The flag says whether it was pressed.
+fn carry_out(ui: &Ui, admin: &mut Admin, plan: &Plan) -> Result<(Outcome, bool), Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // Once more ends the process at once; in this order, so that the first does not.
+        let registered = flag::register_conditional_shutdown(signal, 128 + signal, stop.clone())
+            .and_then(|_| flag::register(signal, stop.clone()));
+        registered
+            .map_err(|e| CliError::new("failed", format!("Ctrl-C cannot be listened to: {e}")))?;
+    }
+    let changes = plan.creates.len() + plan.deletes.len();
+    let work = Work {
+        creates: plan.creates.iter().map(|b| b.as_raw().clone()).collect(),
+        deletes: &plan.deletes,
+        stop: &stop,
+        bar: ui.progress(changes as u64, "applying"),
+    };
+    let outcome = execute(admin, &work);
+    Ok((outcome, stop.load(std::sync::atomic::Ordering::Relaxed)))
+}
+
+fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
+    let Outcome {
+        created,
+        deleted,
+        failed,
+        cause,
+        remarks,
+    } = outcome;
+    for remark in &remarks {
+        ui.warn(remark);
+    }
+    let done = created + deleted;
+    // The one cause says it all where nothing was done.
+    if let (0, Some(cause)) = (done, cause.as_ref())
+        && !matches!(cause.code(), "timed-out" | "answer-too-large")
+    {
+        let error = CliError::new(cause.code(), format!("{cause}; nothing was changed"));
+        return Err(match cause.hint() {
+            Some(hint) => error.hint(hint),
+            None => error,
         }
-        for (binding, error) in &failed {
-            ui.complain(format!("{RED}failed:{RED:#} {binding}: {error}"));
-        }
-        ui.say(format!(
-            "{GREEN}applied{GREEN:#}  {created} created, {deleted} deleted"
+        .into());
+    }
+    for (binding, error) in failed.iter().take(FAILURES_SHOWN) {
+        ui.complain(format!("{RED}failed:{RED:#} {binding}: {error}"));
+    }
+    if failed.len() > FAILURES_SHOWN {
+        let more = failed.len() - FAILURES_SHOWN;
+        ui.complain(format!(
+            "{DIM}and {more} more (--json lists them all){DIM:#}"
         ));
-        let failures: Vec<_> = failed
-            .iter()
-            .map(|(acl, error)| json!({"acl": acl, "error": error}))
-            .collect();
-        ui.document(&json!({"created": created, "deleted": deleted, "failed": failures}));
-        match (failed.is_empty(), created + deleted) {
-            (true, _) => Ok(()),
-            (false, 0) => Err(Failure::Said),
-            (false, _) => Err(Failure::Partly),
+    }
+    let word = match (failed.is_empty(), done) {
+        (true, _) => format!("{GREEN}applied{GREEN:#}"),
+        (false, 0) => format!("{RED}nothing was changed{RED:#}"),
+        (false, _) => format!("{YELLOW}partly applied{YELLOW:#}"),
+    };
+    let mut line = format!("{word}  {created} created, {deleted} deleted");
+    if !failed.is_empty() {
+        line.push_str(&format!(
+            "; not done: {} of {} changes",
+            failed.len(),
+            plan.creates.len() + plan.deletes.len()
+        ));
+    }
+    match failed.is_empty() {
+        true => ui.say(line),
+        false => ui.complain(line),
+    }
+    if stopped && !failed.is_empty() {
+        ui.complain("stopped, as told");
+    }
+    if let Some(cause) = &cause {
+        ui.complain(format!("{RED}cause:{RED:#} {cause}"));
+        if let Some(hint) = cause.hint() {
+            ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
         }
+    }
+    if !failed.is_empty() && done > 0 {
+        ui.complain(format!(
+            "{BOLD}hint:{BOLD:#} running it again finishes the work"
+        ));
+    }
+    let failures: Vec<_> = failed
+        .iter()
+        .map(|(acl, error)| json!({"acl": acl, "error": error}))
+        .collect();
+    ui.document(&json!({"created": created, "deleted": deleted, "failed": failures}));
+    match (failed.is_empty(), done) {
+        (true, _) => Ok(()),
+        (false, 0) => Err(Failure::Said),
+        (false, _) => Err(Failure::Partly),
     }
 }

@@ -2,11 +2,16 @@
 
 mod apply;
 mod bindings;
+mod by_hand;
+mod confirm;
+mod cover;
+mod execute;
 mod expand;
 mod explain;
 mod lint;
 mod observed;
 mod plan;
+mod saved;
 mod suggest;
 mod test;
 

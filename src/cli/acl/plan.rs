@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     acl::Binding,
-    plan::{self, Change, Managed, Right, SavedPlan, observed_digest},
+    admin::{Admin, inexpressible},
+    plan::{self, Change, Managed, Remark, Right, SavedPlan, observed_digest},
     policy::PrincipalPattern,
     state,
 };
@@ -74,8 +75,9 @@ impl Plan {
             Some(path) => observed::of_export(path, &read)?,
             None => {
                 let connection = &self.connection;
-                let mut admin = connection.connect(ui, Some(&read.policy), &global.out)?;
-                observed::of_cluster(&mut admin, &read)?
+                let properties = connection.properties(ui, Some(&read.policy), &global.out)?;
+                let mut admin = Admin::connect(&properties)?;
+                observed::of_cluster(ui, &mut admin, &properties, &read)?
             }
         };
         let plan = make(&read, &observed, self.deletion);
@@ -102,7 +104,7 @@ impl Plan {
 pub fn make(read: &ReadPolicy, observed: &Observed, deletion: Deletion) -> plan::Plan {
     let bindings = read.policy.bindings.iter();
     let desired: Vec<Binding> = bindings.map(|b| b.binding.clone()).collect();
-    plan::plan(&plan::Inputs {
+    let mut plan = plan::plan(&plan::Inputs {
         desired: &desired,
         observed: &observed.bindings,
         managed: &managed(&read.policy.managed()),
@@ -110,7 +112,22 @@ pub fn make(read: &ReadPolicy, observed: &Observed, deletion: Deletion) -> plan:
         max_deletes: deletion.max_deletes,
         operator: observed.operator.as_deref(),
         settings: &observed.settings,
-    })
+    });
+    let unnamed = plan.creates.iter().filter(|b| inexpressible(b).is_some());
+    let refusals: Vec<Remark> = unnamed.map(by_hand).collect();
+    plan.refusals.extend(refusals);
+    plan
+}
+
+/// What librdkafka has no words for has to be created by Kafka's own tool.
+fn by_hand(binding: &Binding) -> Remark {
+    Remark {
+        code: "inexpressible".into(),
+        message: format!(
+            "kpki's Kafka client cannot create {binding}; create it, then run this again: {}",
+            super::by_hand::command(binding)
+        ),
+    }
 }
 
 /// The plan with what it was made from.

@@ -105,6 +105,16 @@ pub fn asked(request: &Request) -> String {
     )
 }
 
+/// A failed test, for a list of them.
+pub fn in_one_line(outcome: &TestOutcome<'_>) -> String {
+    let should = match outcome.test.allowed {
+        true => "should be allowed",
+        false => "should be denied",
+    };
+    let TestOutcome { test, request, .. } = outcome;
+    format!("{}: {} {should}", test.source, asked(request))
+}
+
 fn why(outcome: &TestOutcome<'_>) -> String {
     match outcome.by {
         Some(said) => format!("by {} ({})", said.binding, said.source),

@@ -1,0 +1,372 @@
+//! Reading a cluster's ACL bindings, in parts that can be received.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    acls::AclFilter,
+    client::{ALTER, Admin, Batch, DESCRIBE, Failure},
+    codes,
+    error::AdminError,
+    raw::AnyBinding,
+};
+use crate::acl::{Interner, Operation, PatternType, Permission, RawBinding, ResourceType};
+
+const READ: &str = "reading ACLs";
+
+/// Bytes of an answer to DescribeAcls version 0 and 1 without a binding and without an error message: throttle time,
+/// error code, the length of no message, the length of no resources.
+const EMPTY_ANSWER: usize = 4 + 2 + 2 + 4;
+
+/// What a cluster holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Described {
+    /// The bindings, each once, in order.
+    pub bindings: Vec<RawBinding>,
+    /// Bindings that matched and that librdkafka cannot name: on delegation tokens and users, or with the operations
+    /// CreateTokens, DescribeTokens and TwoPhaseCommit. They exist and are not among `bindings`.
+    pub unreadable: usize,
+    /// Whether there may be more of the unreadable ones: to stay within what can be received, the question was asked by
+    /// operation or by resource type, and those cannot be asked for.
+    pub may_miss_unreadable: bool,
+    /// Kinds of bindings of which there are so many that they were read only of principals that are known, or seen with
+    /// other bindings: `Allow Read Topic Literal`. Kafka has no request that names principals. Empty for most clusters.
+    pub of_known_principals: Vec<String>,
+}
+
+/// What comes of one question; `None`: the answer is too large.
+type Answer = Result<Option<Vec<AnyBinding>>, AdminError>;
+
+impl Admin {
+    /// The bindings that match. Where they are too many for one answer, it asks for each pattern type, permission,
+    /// operation and resource type apart, and then for each principal that it has come to know.
+    ///
+    /// # Errors
+    /// Whatever keeps the answer from being complete, but for what [`Described`] says itself; never an empty list.
+    pub fn describe_acls(&mut self, filter: &AclFilter) -> Result<Described, AdminError> {
+        self.describe_acls_of(filter, &BTreeSet::new())
+    }
+
+    /// The same, where some of the principals that have bindings are known: those are always read whole.
+    ///
+    /// # Errors
+    /// As [`Admin::describe_acls`].
+    pub fn describe_acls_of(
+        &mut self,
+        filter: &AclFilter,
+        principals: &BTreeSet<String>,
+    ) -> Result<Described, AdminError> {
+        read(filter, principals, &mut |part| self.describe_part(part))
+    }
+
+    /// How many bindings a cluster holds that look like this one, which librdkafka cannot name: what it has no word for
+    /// is compared as unknown.
+    ///
+    /// # Errors
+    /// As [`Admin::describe_acls`].
+    pub fn count_alike(&mut self, binding: &RawBinding) -> Result<usize, AdminError> {
+        let filter = AclFilter {
+            resource_type: None,
+            operation: None,
+            ..AclFilter::from(binding)
+        };
+        let alike = |found: &&AnyBinding| codes::looks_like(found, binding);
+        match self.describe_part(&filter)? {
+            Some(found) => Ok(found.iter().filter(alike).count()),
+            None => Err(too_many(&filter)),
+        }
+    }
+
+    /// One request; `None`: the answer is too large.
+    fn describe_part(&mut self, part: &AclFilter) -> Answer {
+        let pattern = codes::filter(part).map_err(|word| AdminError::Unsupported {
+            what: READ,
+            text: word.to_owned(),
+        })?;
+        let answer =
+            self.run(|handle, timeout, watch| handle.describe_acls(&pattern, timeout, watch));
+        match answer {
+            Err(Failure::TooLarge) => Ok(None),
+            Err(Failure::Error(error)) => Err(self.failed(READ, error)),
+            // librdkafka drops the broker's error and gives an empty list (rd_kafka_DescribeAclsResponse_parse), but the
+            // error's message makes the answer longer than an empty one.
+            Ok(bindings)
+                if bindings.is_empty() && self.handle.describe_acls_bytes() != EMPTY_ANSWER =>
+            {
+                Err(self.hidden())
+            }
+            Ok(bindings) => Ok(Some(bindings)),
+        }
+    }
+
+    /// Why a broker refused to describe ACLs, found out by other requests.
+    fn hidden(&mut self) -> AdminError {
+        let may = match self.cluster_operations(READ) {
+            Ok(operations) => operations,
+            Err(error) => return error,
+        };
+        if !may.contains(&DESCRIBE) {
+            let text = "it needs Describe on the cluster".to_owned();
+            return AdminError::NotAuthorized { what: READ, text };
+        }
+        if may.contains(&ALTER) {
+            // An error comes through here, and this matches nothing: names of topics have no spaces.
+            let nothing = AclFilter {
+                resource_type: Some(ResourceType::Topic),
+                pattern_type: Some(PatternType::Literal),
+                name: Some("kpki asks whether there is an authorizer".into()),
+                principal: Some("User:kpki".into()),
+                host: Some("*".into()),
+                operation: Some(Operation::Read),
+                permission: Some(Permission::Deny),
+            };
+            if let Err(error @ AdminError::SecurityDisabled { .. }) =
+                self.delete_acls(&[nothing], &mut Batch::default())
+            {
+                return match error {
+                    AdminError::SecurityDisabled { .. } => {
+                        AdminError::SecurityDisabled { what: READ }
+                    }
+                    other => other,
+                };
+            }
+        }
+        AdminError::Hidden { what: READ }
+    }
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Reading {
+    interner: Interner,
+    found: BTreeSet<RawBinding>,
+    /// What has no name, and how often it was in one answer: parts may overlap.
+    unreadable: BTreeMap<AnyBinding, usize>,
+    may_miss_unreadable: bool,
+}
+
+impl Reading {
+    fn add(&mut self, answer: Vec<AnyBinding>) {
+        let mut unreadable: BTreeMap<AnyBinding, usize> = BTreeMap::new();
+        for binding in answer {
+            let interner = &mut self.interner;
+            match codes::binding(&binding, &mut |text| interner.share(text)) {
+                Some(binding) => drop(self.found.insert(binding)),
+                None => *unreadable.entry(binding).or_default() += 1,
+            }
+        }
+        for (binding, count) in unreadable {
+            let most = self.unreadable.entry(binding).or_default();
+            *most = count.max(*most);
+        }
+    }
+
+    /// Asks in ever smaller parts; those that no splitting makes small enough are returned.
+    fn ask(
+        &mut self,
+        filter: &AclFilter,
+        ask: &mut dyn FnMut(&AclFilter) -> Answer,
+    ) -> Result<Vec<AclFilter>, AdminError> {
+        let (mut parts, mut too_large) = (vec![filter.clone()], Vec::new());
+        while let Some(part) = parts.pop() {
+            match (ask(&part)?, split(&part)) {
+                (Some(bindings), _) => self.add(bindings),
+                (None, Some((smaller, complete))) => {
+                    self.may_miss_unreadable |= !complete;
+                    parts.extend(smaller);
+                }
+                (None, None) => too_large.push(part),
+            }
+        }
+        Ok(too_large)
+    }
+}
+
+fn read(
+    filter: &AclFilter,
+    principals: &BTreeSet<String>,
+    ask: &mut dyn FnMut(&AclFilter) -> Answer,
+) -> Result<Described, AdminError> {
+    let mut reading = Reading::default();
+    let mut too_large = reading.ask(filter, ask)?;
+    let mut of_known_principals = Vec::new();
+    if let (Some(part), None) = (too_large.first(), &filter.principal) {
+        let mut known = principals.clone();
+        known.extend(reading.found.iter().map(|b| b.principal.to_string()));
+        if known.is_empty() {
+            return Err(too_many(part));
+        }
+        known.insert("User:*".to_owned());
+        of_known_principals = too_large.iter().map(describe_filter).collect();
+        too_large.clear();
+        for principal in known {
+            let part = AclFilter {
+                principal: Some(principal),
+                ..filter.clone()
+            };
+            too_large.extend(reading.ask(&part, ask)?);
+        }
+    }
+    if let Some(part) = too_large.first() {
+        return Err(too_many(part));
+    }
+    Ok(Described {
+        bindings: reading.found.into_iter().collect(),
+        unreadable: reading.unreadable.values().sum(),
+        may_miss_unreadable: reading.may_miss_unreadable,
+        of_known_principals,
+    })
+}
+
+fn too_many(part: &AclFilter) -> AdminError {
+    AdminError::TooManyBindings {
+        part: describe_filter(part),
+    }
+}
+
+/// Filters that together match what one matches, and whether they really match all of it: there are operations and
+/// resource types that librdkafka does not have. The splits without loss come first.
+fn split(filter: &AclFilter) -> Option<(Vec<AclFilter>, bool)> {
+    fn each<T: Copy>(
+        table: &[(T, i32)],
+        filter: &AclFilter,
+        set: impl Fn(&mut AclFilter, T),
+    ) -> Vec<AclFilter> {
+        let one = |(word, _): &(T, i32)| {
+            let mut part = filter.clone();
+            set(&mut part, *word);
+            part
+        };
+        table.iter().map(one).collect()
+    }
+    if filter.pattern_type.is_none() {
+        let set = |f: &mut AclFilter, t| f.pattern_type = Some(t);
+        return Some((each(&codes::PATTERN_TYPES, filter, set), true));
+    }
+    if filter.permission.is_none() {
+        let set = |f: &mut AclFilter, p| f.permission = Some(p);
+        return Some((each(&codes::PERMISSIONS, filter, set), true));
+    }
+    if filter.operation.is_none() {
+        let set = |f: &mut AclFilter, o| f.operation = Some(o);
+        return Some((each(&codes::OPERATIONS, filter, set), false));
+    }
+    if filter.resource_type.is_none() {
+        let set = |f: &mut AclFilter, t| f.resource_type = Some(t);
+        return Some((each(&codes::RESOURCE_TYPES, filter, set), false));
+    }
+    None
+}
+
+fn describe_filter(filter: &AclFilter) -> String {
+    let words = [
+        filter.permission.map(|p| p.title()),
+        filter.operation.map(|o| o.title()),
+        filter.resource_type.map(|t| t.title()),
+        filter.pattern_type.map(|t| t.title()),
+        filter.principal.as_deref(),
+        filter.name.as_deref(),
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_end_and_lose_nothing_that_can_be_asked_for() {
+        let mut parts = vec![AclFilter::default()];
+        let mut leaves = 0;
+        while let Some(part) = parts.pop() {
+            match split(&part) {
+                Some((smaller, _)) => parts.extend(smaller),
+                None => leaves += 1,
+            }
+        }
+        assert_eq!(leaves, 2 * 2 * 11 * 4);
+        let (_, complete) = split(&AclFilter::default()).unwrap();
+        assert!(complete);
+    }
+
+    fn found(principal: &str, name: &str, operation: i32) -> AnyBinding {
+        AnyBinding {
+            resource_type: 2,
+            pattern_type: 3,
+            name: name.to_owned(),
+            principal: principal.to_owned(),
+            host: "*".to_owned(),
+            operation,
+            permission: 3,
+        }
+    }
+
+    /// A cluster that answers at most `most` bindings at once.
+    fn cluster(all: Vec<AnyBinding>, most: usize) -> impl FnMut(&AclFilter) -> Answer {
+        move |filter| {
+            let filter = codes::filter(filter).unwrap();
+            let is = |wanted: i32, is: i32| wanted == codes::ANY || wanted == is;
+            let matching: Vec<AnyBinding> = all
+                .iter()
+                .filter(|b| {
+                    is(filter.resource_type, b.resource_type)
+                        && is(filter.pattern_type, b.pattern_type)
+                        && is(filter.operation, b.operation)
+                        && is(filter.permission, b.permission)
+                        && filter.principal.is_none_or(|p| p == b.principal)
+                })
+                .cloned()
+                .collect();
+            Ok((matching.len() <= most).then_some(matching))
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_at_once_is_read_by_principal() {
+        let mut all = Vec::new();
+        for n in 0..100 {
+            let principal = format!("User:{}", n % 10);
+            all.push(found(&principal, &format!("t{n}"), 3));
+            if n < 10 {
+                all.push(found(&principal, "t", 4));
+            }
+        }
+        // An operation that librdkafka has no word for.
+        all.push(found("User:3", "t", 15));
+        let nobody = BTreeSet::new();
+        let whole = read(
+            &AclFilter::default(),
+            &nobody,
+            &mut cluster(all.clone(), 500),
+        )
+        .unwrap();
+        assert_eq!((whole.bindings.len(), whole.unreadable), (110, 1));
+        assert!(!whole.may_miss_unreadable && whole.of_known_principals.is_empty());
+
+        // Every principal is seen with its Write, so that all of Read can be asked for.
+        let parts = read(
+            &AclFilter::default(),
+            &nobody,
+            &mut cluster(all.clone(), 20),
+        )
+        .unwrap();
+        assert_eq!(parts.bindings, whole.bindings);
+        assert_eq!(parts.unreadable, 1);
+        assert!(parts.may_miss_unreadable);
+        assert_eq!(parts.of_known_principals, ["Allow Read Topic Literal"]);
+
+        // Nobody is known.
+        all.retain(|b| b.operation == 3);
+        let none = read(
+            &AclFilter::default(),
+            &nobody,
+            &mut cluster(all.clone(), 20),
+        );
+        assert!(matches!(none, Err(AdminError::TooManyBindings { .. })));
+        let known = BTreeSet::from(["User:3".to_owned()]);
+        let some = read(&AclFilter::default(), &known, &mut cluster(all.clone(), 20)).unwrap();
+        assert_eq!(some.bindings.len(), 10);
+        // One principal that has too many.
+        let none = read(&AclFilter::default(), &known, &mut cluster(all, 9));
+        assert!(matches!(none, Err(AdminError::TooManyBindings { .. })));
+    }
+}

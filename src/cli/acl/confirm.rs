@@ -1,0 +1,33 @@
+//! Asking before something is done that cannot simply be undone.
+
+use std::io::{BufRead, IsTerminal};
+
+use super::{
+    CliError, Failure,
+    ui::{BOLD, Ui},
+};
+
+/// Asks on a terminal; elsewhere `--yes` has to say it.
+///
+/// # Errors
+/// The answer is no, or nobody can be asked.
+pub fn confirm(ui: &Ui, yes: bool, question: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(CliError::new(
+            "confirmation-needed",
+            format!("{question} needs to be confirmed, and nobody can be asked here; nothing was changed"),
+        )
+        .hint("look at the plan above, then say --yes")
+        .into());
+    }
+    ui.ask(format!("{BOLD}{question}?{BOLD:#} [y/N] "));
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    match (read, answer.trim().to_ascii_lowercase().as_str()) {
+        (Ok(_), "y" | "yes") => Ok(()),
+        _ => Err(CliError::new("not-confirmed", "not confirmed; nothing was changed").into()),
+    }
+}

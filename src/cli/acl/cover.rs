@@ -1,0 +1,190 @@
+//! Which filters delete a set of bindings and nothing else.
+//!
+//! A controller tests every filter of a request against every binding that it holds, so a few broad filters are worth
+//! thousands of exact ones. A filter is broad only where everything that it matches is to go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    acl::RawBinding,
+    admin::{AclFilter, LARGEST_ANSWER},
+};
+
+/// KRaft refuses a request that deletes more than 10,000 (`AclControlManager.MAX_RECORDS_PER_USER_OP`); a few that come
+/// meanwhile shall not make it so many.
+const MOST: usize = 9_000;
+
+/// Whether one request can delete these and its answer, which names them all, be received.
+pub fn fits<'b>(bindings: impl Iterator<Item = &'b RawBinding>) -> bool {
+    let (mut count, mut bytes) = (0, 0);
+    for b in bindings {
+        count += 1;
+        bytes += 16 + b.name.len() + b.principal.len() + b.host.len();
+    }
+    count <= MOST && bytes <= LARGEST_ANSWER / 4 * 3
+}
+
+/// A filter with what it is meant to delete.
+pub struct Cut<'b> {
+    /// What is sent.
+    pub filter: AclFilter,
+    /// What it matches.
+    pub bindings: Vec<&'b RawBinding>,
+}
+
+/// The filters for one principal.
+///
+/// `all` is what it has, just read, and `going` which of that is to go. `whole` says that it has nothing beyond `all`,
+/// which a filter by principal alone would delete as well.
+pub fn cover<'b>(
+    principal: &str,
+    all: &'b BTreeSet<RawBinding>,
+    going: &BTreeSet<&RawBinding>,
+    whole: bool,
+) -> Vec<Cut<'b>> {
+    let mut left: BTreeSet<&RawBinding> = all.iter().filter(|b| going.contains(b)).collect();
+    if whole && left.len() == all.len() && left.len() > 1 && fits(all.iter()) {
+        return vec![Cut {
+            filter: AclFilter::principal(principal),
+            bindings: left.into_iter().collect(),
+        }];
+    }
+    let mut cuts = Vec::new();
+    // Everything of one kind, then everything on one resource; the two may overlap, which does no harm.
+    let mut kinds: BTreeMap<_, Vec<&RawBinding>> = BTreeMap::new();
+    let mut resources: BTreeMap<_, Vec<&RawBinding>> = BTreeMap::new();
+    for b in all {
+        let kind = (b.resource_type, b.pattern_type, b.operation, b.permission);
+        kinds.entry(kind).or_default().push(b);
+        let resource = (b.resource_type, b.pattern_type, &b.name);
+        resources.entry(resource).or_default().push(b);
+    }
+    let mut take = |bindings: &[&'b RawBinding], filter: &dyn Fn(&RawBinding) -> AclFilter| {
+        let all_go = bindings.iter().all(|b| going.contains(*b));
+        let still: Vec<&RawBinding> = bindings
+            .iter()
+            .filter(|b| left.contains(**b))
+            .copied()
+            .collect();
+        if all_go && still.len() > 1 && fits(bindings.iter().copied()) {
+            for b in &still {
+                left.remove(*b);
+            }
+            cuts.push(Cut {
+                filter: filter(bindings[0]),
+                bindings: bindings.to_vec(),
+            });
+        }
+    };
+    for kind in kinds.values() {
+        take(kind, &|b| AclFilter {
+            name: None,
+            host: None,
+            ..AclFilter::from(b)
+        });
+    }
+    // What librdkafka cannot name may sit on the resource as well, if there is anything of that sort.
+    for resource in resources.values().filter(|_| whole) {
+        take(resource, &|b| AclFilter {
+            host: None,
+            operation: None,
+            permission: None,
+            ..AclFilter::from(b)
+        });
+    }
+    cuts.extend(left.into_iter().map(|b| Cut {
+        filter: b.into(),
+        bindings: vec![b],
+    }));
+    cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::acl::{Operation, PatternType, Permission, ResourceType};
+
+    fn binding(kind: ResourceType, name: &str, operation: Operation) -> RawBinding {
+        RawBinding {
+            resource_type: kind,
+            pattern_type: PatternType::Literal,
+            name: name.into(),
+            principal: "User:a".into(),
+            host: "*".into(),
+            operation,
+            permission: Permission::Allow,
+        }
+    }
+
+    fn matches(filter: &AclFilter, b: &RawBinding) -> bool {
+        filter.resource_type.is_none_or(|t| t == b.resource_type)
+            && filter.pattern_type.is_none_or(|t| t == b.pattern_type)
+            && filter.operation.is_none_or(|o| o == b.operation)
+            && filter.permission.is_none_or(|p| p == b.permission)
+            && filter.name.as_deref().is_none_or(|n| n == &*b.name)
+            && filter
+                .principal
+                .as_deref()
+                .is_none_or(|p| p == &*b.principal)
+            && filter.host.as_deref().is_none_or(|h| h == &*b.host)
+    }
+
+    #[test]
+    fn what_goes_together_takes_one_filter() {
+        let all: BTreeSet<RawBinding> = (0..100)
+            .flat_map(|n| {
+                let topic = format!("t{n}");
+                [
+                    binding(ResourceType::Topic, &topic, Operation::Read),
+                    binding(ResourceType::Topic, &topic, Operation::Write),
+                    binding(ResourceType::Group, &topic, Operation::Read),
+                ]
+            })
+            .collect();
+        let cuts = |whole: bool, keep: &dyn Fn(&RawBinding) -> bool| {
+            let going = all.iter().filter(|b| !keep(b)).collect();
+            cover("User:a", &all, &going, whole).len()
+        };
+        assert_eq!(cuts(true, &|_| false), 1);
+        // Something that cannot be named must stay.
+        assert_eq!(cuts(false, &|_| false), 3);
+        assert_eq!(cuts(true, &|b| b.resource_type == ResourceType::Group), 2);
+        // 99 topics with two rights each, and 99 groups with one.
+        assert_eq!(cuts(true, &|b| &*b.name == "t7"), 198);
+        assert_eq!(cuts(true, &|_| true), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_what_is_to_go_is_matched(
+            picks in proptest::collection::vec((0..3usize, 0..4usize, 0..3usize, any::<bool>()), 0..40),
+            whole in any::<bool>(),
+        ) {
+            let kinds = [ResourceType::Topic, ResourceType::Group, ResourceType::TransactionalId];
+            let operations = [Operation::Read, Operation::Write, Operation::Describe];
+            let mut all = BTreeSet::new();
+            let mut stays = BTreeSet::new();
+            for (kind, name, operation, goes) in picks {
+                let b = binding(kinds[kind], &format!("n{name}"), operations[operation]);
+                if !goes {
+                    stays.insert(b.clone());
+                }
+                all.insert(b);
+            }
+            let going: BTreeSet<&RawBinding> = all.difference(&stays).collect();
+            let cuts = cover("User:a", &all, &going, whole);
+            for b in &all {
+                let matched = cuts.iter().any(|cut| matches(&cut.filter, b));
+                prop_assert_eq!(matched, going.contains(b), "{}", b);
+            }
+            for cut in &cuts {
+                let matched = all.iter().filter(|b| matches(&cut.filter, b));
+                let matched: BTreeSet<&RawBinding> = matched.collect();
+                prop_assert_eq!(&matched, &cut.bindings.iter().copied().collect());
+                prop_assert!(whole || cut.filter.resource_type.is_some() && cut.filter.operation.is_some());
+            }
+        }
+    }
+}
