@@ -64,10 +64,10 @@ const ROLES: &[Role] = &[
         workers::connect,
     ),
     Role {
-        other: &["mirror_target: {topics: A.mirrored, groups: mirrored-readers}"],
+        other: &["mirror_target: {topics: A.mirrored, groups: mirrored-readers, source: A}"],
         ..role(
             "mirror",
-            &["mirror_source: {topics: mirrored, groups: mirrored-readers}"],
+            &["mirror_source: {topics: mirrored, groups: mirrored-readers, target: B}"],
             workers::mirror,
         )
     },
@@ -119,6 +119,9 @@ fn every_role_lets_a_real_client_do_its_work_and_nothing_else_does() {
         }
     }
     for cluster in [&stage.here, &stage.there] {
+        let path = cluster.kpki.path("work/kafka1/kafka.log");
+        let name = cluster.kpki.dir().file_name().unwrap().to_str().unwrap();
+        std::fs::copy(&path, format!("/tmp/audit{name}.log")).unwrap();
         for finding in audit::findings(cluster, &cluster.log()) {
             eprintln!("FINDING {finding}");
         }
