@@ -200,35 +200,34 @@ final class RolesJudge {
         }
     }
 
-    /** {@code topic}, {@code partitions}: how many it shall have. */
-    static JsonNode addPartitions(JsonNode question) throws Exception {
-        NewPartitions partitions = NewPartitions.increaseTo(question.get("partitions").asInt());
+    /** Gives {@code topic} one more partition and answers with how many it has now. */
+    static JsonNode addPartition(JsonNode question) throws Exception {
+        String topic = Judge.text(question, "topic");
         try (Admin admin = Admin.create(ClientJudge.properties(question))) {
-            admin.createPartitions(Map.of(Judge.text(question, "topic"), partitions)).all().get();
-            return Judge.JSON.createObjectNode();
+            int partitions = partitions(admin, topic) + 1;
+            admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(partitions))).all().get();
+            return Judge.JSON.getNodeFactory().numberNode(partitions);
         }
     }
 
-    /** {@code topic}, {@code partitions}, and perhaps a {@code group}: waits until the topic has as many and the group an offset in it. */
-    static JsonNode awaitTopic(JsonNode question) throws Exception {
+    /** Of {@code topic} the {@code partitions}, none where there is no topic, and whether {@code group} has an {@code offset} in it. */
+    static JsonNode topic(JsonNode question) throws Exception {
         String topic = Judge.text(question, "topic");
         String group = Judge.text(question, "group");
-        int partitions = question.get("partitions").asInt();
-        Deadline deadline = new Deadline();
         try (Admin admin = Admin.create(ClientJudge.properties(question))) {
-            while (!admin.listTopics().names().get().contains(topic)
-                    || admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().size() < partitions
-                    || (group != null && !hasOffset(admin, group, topic))) {
-                deadline.check(topic + " is not there, not so large, or unknown to the group " + group);
-                Thread.sleep(100);
-            }
-            return Judge.JSON.createObjectNode();
+            int partitions = partitions(admin, topic);
+            boolean offset = partitions > 0
+                    && admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().keySet().stream()
+                            .anyMatch(partition -> partition.topic().equals(topic));
+            return Judge.JSON.createObjectNode().put("partitions", partitions).put("offset", offset);
         }
     }
 
-    private static boolean hasOffset(Admin admin, String group, String topic) throws Exception {
-        return admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().keySet().stream()
-                .anyMatch(partition -> partition.topic().equals(topic));
+    private static int partitions(Admin admin, String topic) throws Exception {
+        if (!admin.listTopics().names().get().contains(topic)) {
+            return 0;
+        }
+        return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().size();
     }
 
     private static void set(Admin admin, ConfigResource resource, String name, String value) throws Exception {

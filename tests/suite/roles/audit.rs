@@ -104,19 +104,28 @@ fn standard_acl(binding: &Value) -> String {
     )
 }
 
-/// `kpki acl explain` decides everything in the log as the broker did.
-pub fn explained(cluster: &Cluster, log: &str) {
+/// `kpki acl explain` and `kpki acl test` decide everything in the log as the broker did.
+pub fn agrees(cluster: &Cluster, log: &str) {
     let decisions = decisions(log);
-    let requests: String = decisions
-        .iter()
-        .map(|d| {
-            let request = json!({
-                "principal": d.principal, "host": d.host, "operation": d.operation, "resource_type": d.resource_type, "name": d.name,
-            });
-            format!("{request}\n")
-        })
-        .collect();
-    cluster.kpki.write("requests.jsonl", &requests);
+    assert!(!decisions.is_empty());
+    let mut requests = String::new();
+    let mut tests = cluster.policy();
+    for d in &decisions {
+        let request = json!({
+            "principal": d.principal, "host": d.host, "operation": d.operation, "resource_type": d.resource_type, "name": d.name,
+        });
+        requests.push_str(&format!("{request}\n"));
+        let verb = if d.allowed { "can" } else { "cannot" };
+        let (resource, name) = match d.resource_type.as_str() {
+            "CLUSTER" => ("cluster".to_owned(), json!(true)),
+            other => (other.to_lowercase(), json!(d.name)),
+        };
+        let test =
+            json!({"principal": d.principal, "host": d.host, verb: d.operation, resource: name});
+        tests.push_str(&format!("  - {test}\n"));
+    }
+    let kpki = &cluster.kpki;
+    kpki.write("requests.jsonl", &requests);
     let explain = [
         "acl",
         "explain",
@@ -125,7 +134,7 @@ pub fn explained(cluster: &Cluster, log: &str) {
         "requests.jsonl",
         "--json",
     ];
-    let explained = cluster.kpki.ok(&explain).json_lines();
+    let explained = kpki.ok(&explain).json_lines();
     assert_eq!(explained.len(), decisions.len());
     for (ours, theirs) in explained.iter().zip(&decisions) {
         let wanted = if theirs.allowed { "ALLOWED" } else { "DENIED" };
@@ -142,4 +151,6 @@ pub fn explained(cluster: &Cluster, log: &str) {
             "{principal} {operation} {resource_type} {name}: {rule}"
         );
     }
+    kpki.write("tests.yaml", &tests);
+    kpki.ok(&["acl", "test", "tests.yaml"]);
 }

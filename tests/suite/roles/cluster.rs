@@ -98,6 +98,11 @@ impl Cluster {
         self.kpki.path("out").join(client).join("client.properties")
     }
 
+    /// The text of its policy at present; it ends with the policy's tests.
+    pub fn policy(&self) -> String {
+        std::fs::read_to_string(self.kpki.path("policy.yaml")).unwrap()
+    }
+
     /// What the broker has logged.
     pub fn log(&self) -> String {
         self.broker.log()
