@@ -198,15 +198,12 @@ plugin.discovery=service_load
             (large && topic["offset"] == true).then_some(())
         })
     };
-    let t = Instant::now();
     mirrored(1, "mirrored-readers")?;
-    eprintln!("mirror: first {:?}", t.elapsed());
     let partitions = stage.ask("admin", "add-partition", json!({"topic": "mirrored"}))?;
     // A group that comes later makes it start anew with the checkpoints that it wrote.
     let latecomer = format!("mirrored-latecomer-{partitions}");
     stage.consume("admin", "mirrored", &latecomer)?;
     mirrored(partitions.as_u64().unwrap(), &latecomer)?;
-    eprintln!("mirror: all {:?}", t.elapsed());
     let read = there("read", json!({"topic": "A.mirrored", "count": 3}));
     assert_eq!(read, json!(["0", "1", "2"]));
     there("read", json!({"topic": "heartbeats", "count": 1}));
