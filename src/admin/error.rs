@@ -102,6 +102,16 @@ pub enum AdminError {
         /// What was said.
         text: String,
     },
+    /// The connection ended while an answer was waited for.
+    #[error("{what}: the connection to {servers} was lost: {text}")]
+    ConnectionLost {
+        /// What was being done.
+        what: &'static str,
+        /// The bootstrap servers.
+        servers: String,
+        /// What was said.
+        text: String,
+    },
     /// The principal may not do it.
     #[error("{what}: the cluster does not authorize it: {text}")]
     NotAuthorized {
@@ -180,6 +190,7 @@ impl AdminError {
             Self::Tls { .. } => "tls",
             Self::Authentication { .. } => "login-failed",
             Self::TimedOut { .. } => "timed-out",
+            Self::ConnectionLost { .. } => "connection-lost",
             Self::NotAuthorized { .. } => "not-authorized",
             Self::SecurityDisabled { .. } => "no-authorizer",
             Self::TooManyBindings { .. } => "too-many-bindings",
@@ -188,6 +199,14 @@ impl AdminError {
             Self::Unsupported { .. } => "unsupported",
             Self::Stopped { .. } => "stopped",
         }
+    }
+
+    /// Whether the request may have done its work all the same: no answer came.
+    pub fn leaves_open(&self) -> bool {
+        matches!(
+            self,
+            Self::TimedOut { .. } | Self::ConnectionLost { .. } | Self::AnswerTooLarge { .. }
+        )
     }
 
     /// What the user can do about it.
@@ -229,6 +248,9 @@ impl AdminError {
             }
             Self::AnswerTooLarge { .. } => {
                 "run the command again: it reads the cluster's state first"
+            }
+            Self::ConnectionLost { .. } => {
+                "check that the brokers run, then run the command again: it reads the cluster's state first"
             }
             Self::TimedOut { .. } => "check the brokers' load and logs, then run the command again",
             _ => return None,
@@ -277,7 +299,12 @@ pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> 
     match kafka {
         code::CLUSTER_AUTHORIZATION_FAILED => AdminError::NotAuthorized { what, text },
         code::SECURITY_DISABLED => AdminError::SecurityDisabled { what },
-        code::TIMED_OUT | code::TIMED_OUT_QUEUE | code::TRANSPORT => AdminError::TimedOut {
+        code::TIMED_OUT | code::TIMED_OUT_QUEUE => AdminError::TimedOut {
+            what,
+            servers: servers.to_owned(),
+            text,
+        },
+        code::TRANSPORT => AdminError::ConnectionLost {
             what,
             servers: servers.to_owned(),
             text,

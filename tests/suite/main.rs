@@ -4,6 +4,8 @@
 #[cfg(feature = "live")]
 mod acl_apply;
 mod acl_decisions;
+#[cfg(feature = "live")]
+mod acl_faults;
 mod acl_lint;
 mod acl_plan;
 mod acl_principal;

@@ -21,12 +21,15 @@ use super::{
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
+    acl::RawBinding,
     admin::Admin,
     plan::{Plan, SavedPlan},
 };
 
+/// More changes than these are counted for each principal.
+const CHANGES_SHOWN: usize = 1_000;
 /// More failures than these are counted.
-const FAILURES_SHOWN: usize = 20;
+const FAILURES_SHOWN: usize = 10;
 
 /// Make the cluster's ACLs what the policy says
 ///
@@ -85,7 +88,7 @@ impl Apply {
                 plan
             }
         };
-        plan::show(ui, &plan);
+        plan::show(ui, &plan, CHANGES_SHOWN);
         refuse(&self.policy, &plan, reviewed.as_ref())?;
         if !plan.is_empty() {
             self.confirm(ui, &plan)?;
@@ -186,6 +189,29 @@ fn carry_out(ui: &Ui, admin: &mut Admin, plan: &Plan) -> Result<(Outcome, bool),
     Ok((outcome, stop.load(std::sync::atomic::Ordering::Relaxed)))
 }
 
+/// The failures by their reasons: thousands of them have mostly one.
+fn show_failures(ui: &Ui, failed: &[(RawBinding, String)]) {
+    let mut reasons: Vec<(&str, Vec<&RawBinding>)> = Vec::new();
+    for (binding, error) in failed {
+        match reasons.iter_mut().find(|(reason, _)| reason == error) {
+            Some((_, bindings)) => bindings.push(binding),
+            None => reasons.push((error, vec![binding])),
+        }
+    }
+    for (reason, bindings) in reasons.iter().take(FAILURES_SHOWN) {
+        ui.complain(format!("{RED}failed:{RED:#} {reason}"));
+        for binding in bindings.iter().take(FAILURES_SHOWN) {
+            ui.complain(format!("  {binding}"));
+        }
+        if bindings.len() > FAILURES_SHOWN {
+            let more = bindings.len() - FAILURES_SHOWN;
+            ui.complain(format!(
+                "  {DIM}and {more} more (--json lists them all){DIM:#}"
+            ));
+        }
+    }
+}
+
 fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
     let Outcome {
         created,
@@ -200,7 +226,7 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
     let done = created + deleted;
     // The one cause says it all where nothing was done.
     if let (0, Some(cause)) = (done, cause.as_ref())
-        && !matches!(cause.code(), "timed-out" | "answer-too-large")
+        && !cause.leaves_open()
     {
         let error = CliError::new(cause.code(), format!("{cause}; nothing was changed"));
         return Err(match cause.hint() {
@@ -209,18 +235,10 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
         }
         .into());
     }
-    for (binding, error) in failed.iter().take(FAILURES_SHOWN) {
-        ui.complain(format!("{RED}failed:{RED:#} {binding}: {error}"));
-    }
-    if failed.len() > FAILURES_SHOWN {
-        let more = failed.len() - FAILURES_SHOWN;
-        ui.complain(format!(
-            "{DIM}and {more} more (--json lists them all){DIM:#}"
-        ));
-    }
+    show_failures(ui, &failed);
     let word = match (failed.is_empty(), done) {
         (true, _) => format!("{GREEN}applied{GREEN:#}"),
-        (false, 0) => format!("{RED}nothing was changed{RED:#}"),
+        (false, 0) => format!("{RED}failed{RED:#}"),
         (false, _) => format!("{YELLOW}partly applied{YELLOW:#}"),
     };
     let mut line = format!("{word}  {created} created, {deleted} deleted");

@@ -31,6 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for a cluster that has just failed to answer.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
+/// Why something was left undone.
+const STOPPED: &str = "not attempted: stopped before its turn";
+const NOT_ATTEMPTED: &str = "not attempted: the work ended before its turn";
+
 /// What is to be done.
 pub struct Work<'a> {
     /// What to create.
@@ -67,10 +71,10 @@ pub fn execute(admin: &mut Admin, work: &Work<'_>) -> Outcome {
     };
     run.create();
     let went_wrong = match () {
-        () if run.stopped() => Some("not attempted: stopped before its turn"),
-        () if run.outcome.cause.is_some() => Some("not attempted"),
+        () if run.stopped() => Some(STOPPED),
+        () if run.outcome.cause.is_some() => Some(NOT_ATTEMPTED),
         () if !run.outcome.failed.is_empty() => {
-            Some("not attempted, because not everything could be created")
+            Some("not attempted: nothing is deleted before all is created")
         }
         () => None,
     };
@@ -114,11 +118,7 @@ impl Run<'_> {
             Ok(results) => results,
             Err(error) => {
                 // Whether a request without an answer did something, only a look can say.
-                let unknown = matches!(
-                    error,
-                    AdminError::TimedOut { .. } | AdminError::AnswerTooLarge { .. }
-                );
-                let each = match unknown {
+                let each = match error.leaves_open() {
                     true => EntryError::Unanswered(error.to_string()),
                     false => EntryError::NotAttempted,
                 };
@@ -127,22 +127,29 @@ impl Run<'_> {
                 all.map(|b| (b, Err(each.clone()))).collect()
             }
         };
-        let (mut created, mut unknown) = (Vec::new(), Vec::new());
+        let (mut created, mut unknown, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
         for (binding, result) in results {
             match result {
                 Ok(()) => created.push(binding),
                 Err(EntryError::Unanswered(why)) => unknown.push((binding, why)),
-                Err(EntryError::NotAttempted) if self.stopped() => {
-                    self.give_up(
-                        [&binding].into_iter(),
-                        "not attempted: stopped before its turn",
-                    );
-                }
+                Err(EntryError::NotAttempted) => skipped.push(binding),
                 Err(error) => self.outcome.failed.push((binding, error.to_string())),
             }
         }
-        created.extend(self.look_again(unknown));
-        let missing = self.await_state(created.iter().collect(), true);
+        let silent = !unknown.is_empty();
+        let found = self.look_again(unknown);
+        // A cluster that answers nothing any more shows nothing either; what it said before is believed.
+        let shows = !silent || !found.is_empty();
+        created.extend(found);
+        let why = match self.stopped() {
+            true => STOPPED,
+            false => NOT_ATTEMPTED,
+        };
+        self.give_up(skipped.iter(), why);
+        let missing = match shows {
+            true => self.await_state(created.iter().collect(), true),
+            false => Vec::new(),
+        };
         self.outcome.created = created.len() - missing.len();
         let why = "written, but the broker that was asked does not show it";
         self.give_up(missing.into_iter(), why);
@@ -202,38 +209,38 @@ impl Run<'_> {
     /// Reads until all of these are there, or none; returns those that are not so after all. A broker learns what the
     /// controller did a moment later, and in the same order.
     fn await_state<'b>(&mut self, of: Vec<&'b RawBinding>, there: bool) -> Vec<&'b RawBinding> {
-        let deadline = Instant::now() + PATIENCE;
         let mut wrong = of;
+        match self.reads_back(&mut wrong, there) {
+            Ok(()) => wrong,
+            Err(error) => {
+                self.outcome.remarks.push(format!(
+                    "the cluster accepted the changes, but reading them back failed: {error}"
+                ));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes out of `wrong` what is as it should be, and waits until that is all.
+    fn reads_back(&mut self, wrong: &mut Vec<&RawBinding>, there: bool) -> Result<(), AdminError> {
+        let deadline = Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(20);
-        // The last one is cheap to ask for.
         while let Some(last) = wrong.last() {
-            let last = self.admin.describe_acls(&AclFilter::from(*last));
-            if last.is_ok_and(|d| d.bindings.is_empty() != there) || Instant::now() > deadline {
+            // The last one is cheap to ask for.
+            let read = self.admin.describe_acls(&AclFilter::from(*last))?;
+            let late = Instant::now() > deadline;
+            if late || read.bindings.is_empty() != there {
+                let principals = wrong.iter().map(|b| b.principal.to_string()).collect();
+                let found = self.read(&principals)?;
+                wrong.retain(|b| found.contains(*b) != there);
+            }
+            if late || wrong.is_empty() {
                 break;
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_secs(1));
         }
-        while !wrong.is_empty() {
-            let principals = wrong.iter().map(|b| b.principal.to_string()).collect();
-            match self.read(&principals) {
-                Ok(found) => wrong.retain(|b| found.contains(*b) != there),
-                Err(error) => {
-                    self.outcome.remarks.push(format!(
-                        "the cluster accepted the changes, and reading them back failed: {error}"
-                    ));
-                    return Vec::new();
-                }
-            }
-            if Instant::now() > deadline {
-                break;
-            }
-            if !wrong.is_empty() {
-                std::thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_secs(1));
-            }
-        }
-        wrong
+        Ok(())
     }
 
     fn delete(&mut self) {
@@ -383,7 +390,7 @@ impl Run<'_> {
                 }
                 (Some(_), _) => "not deleted",
                 (None, Some(_)) => "not known to be deleted: the cluster no longer answers",
-                (None, None) if self.stopped() => "not attempted: stopped before its turn",
+                (None, None) if self.stopped() => STOPPED,
                 // Somebody else was faster.
                 (None, None) => continue,
             };

@@ -87,7 +87,13 @@ impl Plan {
         }
         // The document says it all.
         if !ui.json {
-            show(ui, &plan);
+            show(ui, &plan, usize::MAX);
+            for refusal in &plan.refusals {
+                ui.complain(format!(
+                    "{RED}not to be applied as it is:{RED:#} {}",
+                    refusal.message
+                ));
+            }
         }
         if let Some(path) = &self.save {
             ui.note(format!("saved to {}", path.display()));
@@ -160,9 +166,20 @@ pub fn managed(patterns: &[PrincipalPattern]) -> Managed {
     managed
 }
 
-/// Prints a plan for people.
-pub fn show(ui: &Ui, plan: &plan::Plan) {
+/// Prints a plan for people: every change where they are at most so many, else their number for each principal.
+pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
+    let each = plan.creates.len() + plan.deletes.len() <= most;
     for group in plan::groups(plan) {
+        if !each {
+            let creates = group.changes.iter().filter(|c| c.0 == Change::Create);
+            let creates = creates.count();
+            let deletes = group.changes.len() - creates;
+            ui.say(format!(
+                "{BOLD}{}{BOLD:#}  {GREEN}+{creates}{GREEN:#} {RED}-{deletes}{RED:#}",
+                group.principal
+            ));
+            continue;
+        }
         ui.say(format!("{BOLD}{}{BOLD:#}", group.principal));
         for (change, binding) in group.changes {
             let colour = match change {
@@ -172,6 +189,9 @@ pub fn show(ui: &Ui, plan: &plan::Plan) {
             let sign = change.sign();
             ui.say(format!("  {colour}{sign} {}{colour:#}", Right(binding)));
         }
+    }
+    if !each {
+        ui.say(format!("{DIM}kpki acl plan shows each change{DIM:#}"));
     }
     let mut line = match plan.is_empty() {
         true => format!("{GREEN}nothing to change{GREEN:#}"),
@@ -191,12 +211,6 @@ pub fn show(ui: &Ui, plan: &plan::Plan) {
     ui.say(line);
     for warning in &plan.warnings {
         ui.complain(format!("{YELLOW}warning:{YELLOW:#} {}", warning.message));
-    }
-    for refusal in &plan.refusals {
-        ui.complain(format!(
-            "{RED}not to be applied as it is:{RED:#} {}",
-            refusal.message
-        ));
     }
 }
 

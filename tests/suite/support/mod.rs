@@ -5,6 +5,7 @@ pub mod java;
 pub mod jvm;
 pub mod kafka;
 pub mod kpki;
+pub mod one_broker;
 pub mod openssl;
 pub mod ports;
 pub mod random;
