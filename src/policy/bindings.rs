@@ -1,5 +1,6 @@
 //! What roles and acls mean as ACL bindings. Least privilege: what a broker implies (Describe beside Read) is not
-//! written, and each role has what real clients of Kafka 4.3 were seen to need, and nothing else.
+//! written, and each role has what real clients of Kafka 4.3 are seen to need (`tests/suite/roles`), and nothing else;
+//! only the Schema Registry's is taken from its documentation.
 
 use crate::{
     acl::{CLUSTER_NAME, Interner, Operation, PatternType, Permission, RawBinding, ResourceType},
