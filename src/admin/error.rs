@@ -314,6 +314,14 @@ pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> 
     }
 }
 
+/// What librdkafka says, without how long it took and how often it happened.
+fn plain(text: &str) -> String {
+    match text.split_once(" (after ") {
+        Some((what, _)) => what.to_owned(),
+        None => text.to_owned(),
+    }
+}
+
 /// Whether the broker ended the connection with a TLS alert. In TLS 1.3 one about the client's certificate comes after the
 /// handshake, as an error of the transport.
 pub(super) fn is_alert(error: &BrokerError) -> bool {
@@ -333,7 +341,7 @@ pub(super) fn connection(
             .iter()
             .rev()
             .find(|e| e.code == wanted)
-            .map(|e| e.text.clone())
+            .map(|e| plain(&e.text))
     };
     if let Some(error) = certificate(&servers, x509_error) {
         return error;
@@ -343,7 +351,7 @@ pub(super) fn connection(
     }
     let alert = happened.iter().rev().find(|e| is_alert(e));
     if let Some(BrokerError { text, .. }) = alert {
-        let text = text.clone();
+        let text = plain(text);
         return match text.contains("certificate") || text.contains("unknown ca") {
             true => AdminError::ClientCertificate { servers, text },
             false => AdminError::Tls { servers, text },

@@ -329,7 +329,13 @@ impl<'a> Settings<'a> {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for key in ["ssl.enabled.protocols", "ssl.protocol", "ssl.cipher.suites"] {
-            if self.get(key).is_some() {
+            // Those that kpki speaks are what it writes itself, and Java's default.
+            let same = |v: &str| {
+                let mut protocols: Vec<&str> = v.split(',').map(str::trim).collect();
+                protocols.sort_unstable();
+                protocols == ["TLSv1.2", "TLSv1.3"]
+            };
+            if self.get(key).is_some_and(|v| !same(v)) {
                 notes.push(format!(
                     "{key} has no effect on kpki, which connects by TLS 1.2 or 1.3 with OpenSSL's cipher suites"
                 ));

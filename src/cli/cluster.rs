@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliError, Failure, ui::Ui};
 use crate::{
-    admin::{Admin, AdminError, ClientProperties},
+    admin::{Admin, AdminError, ClientProperties, ClientPropertiesError},
     policy::ValidatedPolicy,
 };
 
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
-    /// Brokers to connect to [default: bootstrap.servers of the properties]
+    /// Brokers to connect to [default: bootstrap.servers of --command-config, else the policy's bootstrap_servers]
     #[arg(long, value_name = "HOST:PORT,…")]
     pub bootstrap_server: Option<String>,
     /// A Java client's properties [default: OUT/ADMIN/client.properties, ADMIN from the policy's cluster section]
@@ -64,7 +64,20 @@ impl Connection {
                 .into());
             }
         };
-        let properties = ClientProperties::read(&path, servers).map_err(AdminError::from)?;
+        let said = policy.map(|p| p.cluster.bootstrap_servers.join(","));
+        let said = said.as_deref().filter(|servers| !servers.is_empty());
+        let read = match (&self.command_config, servers, said) {
+            // What kpki up wrote names every broker by the address for clients; the policy says kpki's own.
+            (None, None, Some(said)) => ClientProperties::read(&path, Some(said)),
+            (Some(_), None, Some(said)) => match ClientProperties::read(&path, None) {
+                Err(ClientPropertiesError::Missing("bootstrap.servers")) => {
+                    ClientProperties::read(&path, Some(said))
+                }
+                other => other,
+            },
+            _ => ClientProperties::read(&path, servers),
+        };
+        let properties = read.map_err(AdminError::from)?;
         for note in &properties.notes {
             ui.note(note);
         }

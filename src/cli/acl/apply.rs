@@ -218,6 +218,7 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
         deleted,
         failed,
         cause,
+        open,
         remarks,
     } = outcome;
     for remark in &remarks {
@@ -225,9 +226,7 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
     }
     let done = created + deleted;
     // The one cause says it all where nothing was done.
-    if let (0, Some(cause)) = (done, cause.as_ref())
-        && !cause.leaves_open()
-    {
+    if let (0, false, Some(cause)) = (done, open, cause.as_ref()) {
         let error = CliError::new(cause.code(), format!("{cause}; nothing was changed"));
         return Err(match cause.hint() {
             Some(hint) => error.hint(hint),
@@ -236,10 +235,12 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
         .into());
     }
     show_failures(ui, &failed);
-    let word = match (failed.is_empty(), done) {
+    // What may have been done counts as done, where the next step has to be chosen.
+    let some = done > 0 || open;
+    let word = match (failed.is_empty(), some) {
         (true, _) => format!("{GREEN}applied{GREEN:#}"),
-        (false, 0) => format!("{RED}failed{RED:#}"),
-        (false, _) => format!("{YELLOW}partly applied{YELLOW:#}"),
+        (false, false) => format!("{RED}failed{RED:#}"),
+        (false, true) => format!("{YELLOW}partly applied{YELLOW:#}"),
     };
     let mut line = format!("{word}  {created} created, {deleted} deleted");
     if !failed.is_empty() {
@@ -262,7 +263,7 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
             ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
         }
     }
-    if !failed.is_empty() && done > 0 {
+    if !failed.is_empty() && some {
         ui.complain(format!(
             "{BOLD}hint:{BOLD:#} running it again finishes the work"
         ));
@@ -272,9 +273,9 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
         .map(|(acl, error)| json!({"acl": acl, "error": error}))
         .collect();
     ui.document(&json!({"created": created, "deleted": deleted, "failed": failures}));
-    match (failed.is_empty(), done) {
+    match (failed.is_empty(), some) {
         (true, _) => Ok(()),
-        (false, 0) => Err(Failure::Said),
-        (false, _) => Err(Failure::Partly),
+        (false, false) => Err(Failure::Said),
+        (false, true) => Err(Failure::Partly),
     }
 }

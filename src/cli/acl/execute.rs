@@ -58,6 +58,8 @@ pub struct Outcome {
     pub failed: Vec<(RawBinding, String)>,
     /// Why the work ended early, if one cause did it.
     pub cause: Option<AdminError>,
+    /// Some of what is listed as failed may have been done: there was no answer.
+    pub open: bool,
     /// What else to know.
     pub remarks: Vec<String>,
 }
@@ -170,6 +172,7 @@ impl Run<'_> {
                     .failed
                     .push((binding, "no answer, and it was not done".to_owned())),
                 None => {
+                    self.outcome.open = true;
                     let why = EntryError::Unanswered(why).to_string();
                     self.outcome.failed.push((binding, why));
                 }
@@ -372,16 +375,16 @@ impl Run<'_> {
 
     /// Holds what was to go against what went.
     fn finish_deletion(&mut self, deleted: BTreeSet<RawBinding>) {
-        let still = match self.outcome.cause.is_some() {
-            // The request that failed may have done its work all the same.
-            true => self.last_look(self.work.deletes.iter()),
-            false => None,
+        // A request without an answer may have done its work all the same.
+        let still = match &self.outcome.cause {
+            Some(cause) if cause.leaves_open() => self.last_look(self.work.deletes.iter()),
+            _ => None,
         };
         let refused: HashSet<RawBinding> =
             self.outcome.failed.iter().map(|(b, _)| b.clone()).collect();
         let left = self.work.deletes.iter();
         let left = left.filter(|b| !deleted.contains(*b) && !refused.contains(*b));
-        let mut gone_anyhow = 0;
+        let (mut gone_anyhow, mut open) = (0, false);
         for binding in left {
             let why = match (&still, &self.outcome.cause) {
                 (Some(still), _) if !still.contains(binding) => {
@@ -389,13 +392,18 @@ impl Run<'_> {
                     continue;
                 }
                 (Some(_), _) => "not deleted",
-                (None, Some(_)) => "not known to be deleted: the cluster no longer answers",
+                (None, Some(cause)) if cause.leaves_open() => {
+                    open = true;
+                    "not known to be deleted: the cluster no longer answers"
+                }
+                (None, Some(_)) => NOT_ATTEMPTED,
                 (None, None) if self.stopped() => STOPPED,
                 // Somebody else was faster.
                 (None, None) => continue,
             };
             self.outcome.failed.push((binding.clone(), why.to_owned()));
         }
+        self.outcome.open |= open;
         let wrong = match self.outcome.cause.is_some() {
             true => Vec::new(),
             false => self.await_state(deleted.iter().collect(), false),
