@@ -1,5 +1,6 @@
 //! What roles and acls mean as ACL bindings. Least privilege: what a broker implies (Describe beside Read) is not
-//! written, and each role has what real clients of Kafka 4.3 were seen to need, and nothing else.
+//! written, and each role has what real clients of Kafka 4.3 are seen to need (`tests/suite/roles`), and nothing else;
+//! only the Schema Registry's is taken from its documentation.
 
 use crate::{
     acl::{CLUSTER_NAME, Interner, Operation, PatternType, Permission, RawBinding, ResourceType},
@@ -108,14 +109,40 @@ fn rights(role: &RoleKind) -> Vec<Right> {
                 rights.on(TransactionalId, &prefix(format!("{group_id}-")), &[Write]);
             }
         }
-        RoleKind::MirrorSource { topics, groups } => {
+        // The names of MirrorMaker's own are those of MirrorMakerConfig.workerConfig and DefaultReplicationPolicy.
+        RoleKind::MirrorSource {
+            topics,
+            groups,
+            target,
+        } => {
             rights.on_each(Topic, topics, &[Read, DescribeConfigs]);
             rights.on_each(Group, groups, &[Describe]);
-            rights.on(Cluster, &cluster, &[Describe]);
+            if let Some(target) = target {
+                let syncs = literal(&format!("mm2-offset-syncs.{target}.internal"));
+                rights.on(Topic, &syncs, &[Create, Read, Write]);
+            }
         }
-        RoleKind::MirrorTarget { topics, groups } => {
-            rights.on_each(Topic, topics, &[Write, Create, Alter, AlterConfigs]);
-            rights.on_each(Group, groups, &[Read]);
+        RoleKind::MirrorTarget {
+            topics,
+            groups,
+            source,
+        } => {
+            rights.on_each(Topic, topics, &[Create, Write, Alter, AlterConfigs]);
+            if !groups.is_empty() {
+                // Whoever commits offsets has to be one who could have read.
+                rights.on_each(Topic, topics, &[Read]);
+                rights.on_each(Group, groups, &[Read]);
+            }
+            if let Some(source) = source {
+                for what in ["configs", "offsets", "status"] {
+                    let topic = literal(&format!("mm2-{what}.{source}.internal"));
+                    rights.on(Topic, &topic, &[Create, Read, Write]);
+                }
+                rights.on(Group, &literal(&format!("{source}-mm2")), &[Read]);
+                let checkpoints = literal(&format!("{source}.checkpoints.internal"));
+                rights.on(Topic, &checkpoints, &[Create, Read, Write]);
+                rights.on(Topic, &literal("heartbeats"), &[Create, Write]);
+            }
         }
         RoleKind::SchemaRegistry {
             schemas_topic,
@@ -131,9 +158,10 @@ fn rights(role: &RoleKind) -> Vec<Right> {
             rights.on(Group, &all(), &[Describe]);
         }
         RoleKind::Admin => {
-            // Alter implies Describe, AlterConfigs implies DescribeConfigs, Delete implies Describe.
+            // Alter implies Describe, AlterConfigs implies DescribeConfigs, Delete implies Describe; Create of the cluster is
+            // enough to create topics.
             rights.on(Cluster, &cluster, &[Create, Alter, AlterConfigs]);
-            rights.on(Topic, &all(), &[Create, Delete, Alter, AlterConfigs]);
+            rights.on(Topic, &all(), &[Delete, Alter, AlterConfigs]);
             rights.on(Group, &all(), &[Delete]);
         }
     }
@@ -298,31 +326,65 @@ mod tests {
     }
 
     #[test]
-    fn the_others() {
+    fn mirror() {
         let (topics, groups) = (vec![literal("t")], vec![literal("g")]);
-        let source = RoleKind::MirrorSource {
+        let source = |target| RoleKind::MirrorSource {
             topics: topics.clone(),
             groups: groups.clone(),
+            target,
         };
+        let mut expected = vec![
+            "Read Topic t",
+            "DescribeConfigs Topic t",
+            "Describe Group g",
+        ];
+        assert_eq!(shown(&source(None)), expected);
+        expected.extend([
+            "Create Topic mm2-offset-syncs.b.internal",
+            "Read Topic mm2-offset-syncs.b.internal",
+            "Write Topic mm2-offset-syncs.b.internal",
+        ]);
+        assert_eq!(shown(&source(Some("b".to_owned()))), expected);
+
+        let target = |groups, source| RoleKind::MirrorTarget {
+            topics: topics.clone(),
+            groups,
+            source,
+        };
+        let mut expected = vec![
+            "Create Topic t",
+            "Write Topic t",
+            "Alter Topic t",
+            "AlterConfigs Topic t",
+        ];
+        assert_eq!(shown(&target(vec![], None)), expected);
+        expected.extend(["Read Topic t", "Read Group g"]);
+        assert_eq!(shown(&target(groups.clone(), None)), expected);
+        expected.extend([
+            "Create Topic mm2-configs.a.internal",
+            "Read Topic mm2-configs.a.internal",
+            "Write Topic mm2-configs.a.internal",
+            "Create Topic mm2-offsets.a.internal",
+            "Read Topic mm2-offsets.a.internal",
+            "Write Topic mm2-offsets.a.internal",
+            "Create Topic mm2-status.a.internal",
+            "Read Topic mm2-status.a.internal",
+            "Write Topic mm2-status.a.internal",
+            "Read Group a-mm2",
+            "Create Topic a.checkpoints.internal",
+            "Read Topic a.checkpoints.internal",
+            "Write Topic a.checkpoints.internal",
+            "Create Topic heartbeats",
+            "Write Topic heartbeats",
+        ]);
         assert_eq!(
-            shown(&source),
-            [
-                "Read Topic t",
-                "DescribeConfigs Topic t",
-                "Describe Group g",
-                "Describe Cluster kafka-cluster"
-            ]
+            shown(&target(groups.clone(), Some("a".to_owned()))),
+            expected
         );
-        assert_eq!(
-            shown(&RoleKind::MirrorTarget { topics, groups }),
-            [
-                "Write Topic t",
-                "Create Topic t",
-                "Alter Topic t",
-                "AlterConfigs Topic t",
-                "Read Group g"
-            ]
-        );
+    }
+
+    #[test]
+    fn the_others() {
         let registry = RoleKind::SchemaRegistry {
             schemas_topic: "_schemas".to_owned(),
             group: "schema-registry".to_owned(),
@@ -353,7 +415,6 @@ mod tests {
                 "Create Cluster kafka-cluster",
                 "Alter Cluster kafka-cluster",
                 "AlterConfigs Cluster kafka-cluster",
-                "Create Topic *",
                 "Delete Topic *",
                 "Alter Topic *",
                 "AlterConfigs Topic *",

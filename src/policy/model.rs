@@ -335,10 +335,12 @@ pub enum RoleKind {
     MirrorSource {
         topics: Vec<NamePattern>,
         groups: Vec<NamePattern>,
+        target: Option<String>,
     },
     MirrorTarget {
         topics: Vec<NamePattern>,
         groups: Vec<NamePattern>,
+        source: Option<String>,
     },
     SchemaRegistry {
         schemas_topic: String,

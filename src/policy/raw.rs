@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(super) use super::raw_access::{
-    RawAcl, RawConnect, RawManage, RawMirror, RawOperation, RawPattern, RawRole, RawSchemaRegistry,
-    RawStreams, RawTest,
+    RawAcl, RawConnect, RawManage, RawMirrorSource, RawMirrorTarget, RawOperation, RawPattern,
+    RawRole, RawSchemaRegistry, RawStreams, RawTest,
 };
 use super::spanned::{OneOrMany, Spanned};
 

@@ -72,10 +72,10 @@ pub(super) struct RawRoleArguments {
     /// Run a Kafka Connect worker with its connectors.
     pub connect: Option<Spanned<RawConnect>>,
     /// MirrorMaker 2 on the cluster that it reads.
-    pub mirror_source: Option<Spanned<RawMirror>>,
+    pub mirror_source: Option<Spanned<RawMirrorSource>>,
     /// MirrorMaker 2 on the cluster that it writes to.
-    pub mirror_target: Option<Spanned<RawMirror>>,
-    /// Run Confluent's Schema Registry.
+    pub mirror_target: Option<Spanned<RawMirrorTarget>>,
+    /// Run Confluent's Schema Registry. By its documentation: kpki's tests run the clients of all other roles, and not it.
     pub schema_registry: Option<Spanned<RawSchemaRegistry>>,
     /// See the state and configuration of everything, and no data.
     pub monitor: Option<Spanned<RawNothing>>,
@@ -203,18 +203,36 @@ pub(super) struct RawSink {
     pub topic: Patterns,
 }
 
-/// MirrorMaker 2, on one side.
+/// MirrorMaker 2 on the cluster that it reads.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "mirror_role")]
-pub(super) struct RawMirror {
-    /// The topics that are mirrored; on the target, by the names that they have there.
+#[schemars(rename = "mirror_source")]
+pub(super) struct RawMirrorSource {
+    /// The topics that are mirrored.
     pub topics: Patterns,
     /// The groups whose offsets are mirrored. Default: none.
     pub groups: Option<Patterns>,
+    /// What MirrorMaker's configuration calls the other cluster: MirrorMaker keeps a topic of its own here,
+    /// `mm2-offset-syncs.<target>.internal`. Default: it has none, as `emit.offset-syncs.enabled=false` says.
+    pub target: Option<Spanned<String>>,
 }
 
-/// Confluent's Schema Registry.
+/// MirrorMaker 2 on the cluster that it writes to. It does not mirror ACLs: `sync.topic.acls.enabled=false`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "mirror_target")]
+pub(super) struct RawMirrorTarget {
+    /// The topics that are mirrored, by the names that they have here: `A.orders`.
+    pub topics: Patterns,
+    /// The groups whose offsets are mirrored. Default: none.
+    pub groups: Option<Patterns>,
+    /// What MirrorMaker's configuration calls the other cluster: MirrorMaker's group `<source>-mm2` is here, and its topics
+    /// `mm2-configs.<source>.internal`, `mm2-offsets.…`, `mm2-status.…`, `<source>.checkpoints.internal` and `heartbeats`.
+    /// Default: its connectors run in a Connect worker, which has a role of its own, without checkpoints and heartbeats.
+    pub source: Option<Spanned<String>>,
+}
+
+/// Confluent's Schema Registry. By its documentation: kpki's tests run the clients of all other roles, and not it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "schema_registry")]

@@ -48,7 +48,15 @@ public final class Judge {
             Map.entry("create-acls", AdminJudge::createAcls),
             Map.entry("acl-command", AclCommandJudge::run),
             Map.entry("list-acls", AdminJudge::listAcls),
-            Map.entry("list-scram", AdminJudge::listScram));
+            Map.entry("list-scram", AdminJudge::listScram),
+            Map.entry("alter-config", RolesJudge::alterConfig),
+            Map.entry("add-partition", RolesJudge::addPartition),
+            Map.entry("topic", RolesJudge::topic),
+            Map.entry("transfer", RolesJudge::transfer),
+            Map.entry("read", RolesJudge::read),
+            Map.entry("administer", RolesJudge::administer),
+            Map.entry("monitor", RolesJudge::monitor),
+            Map.entry("streams", StreamsJudge::count));
 
     public static void main(String[] args) throws Exception {
         PrintStream answers = new PrintStream(System.out, true, StandardCharsets.UTF_8);

@@ -25,6 +25,8 @@ mod policy_texts;
 mod principal;
 mod readme;
 mod robust;
+#[cfg(feature = "live")]
+mod roles;
 mod rooms;
 #[cfg(feature = "live")]
 mod scram_apply;

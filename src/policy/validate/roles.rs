@@ -5,7 +5,9 @@ use crate::{
     acl::{KafkaVersion, ResourceType},
     policy::{
         NamePattern, Role, RoleKind,
-        raw::{RawConnect, RawMirror, RawRole, RawSchemaRegistry, RawStreams},
+        raw::{
+            RawConnect, RawMirrorSource, RawMirrorTarget, RawRole, RawSchemaRegistry, RawStreams,
+        },
         raw_access::{Patterns, RawRoleArguments, RawRoleWord},
         report::Report,
         spanned::Spanned,
@@ -56,11 +58,9 @@ impl Checks<'_> {
         } else if let Some(connect) = &raw.connect {
             self.connect(connect)
         } else if let Some(mirror) = &raw.mirror_source {
-            let (topics, groups) = self.mirror(mirror);
-            Some(RoleKind::MirrorSource { topics, groups })
+            self.mirror_source(mirror)
         } else if let Some(mirror) = &raw.mirror_target {
-            let (topics, groups) = self.mirror(mirror);
-            Some(RoleKind::MirrorTarget { topics, groups })
+            self.mirror_target(mirror)
         } else if let Some(registry) = &raw.schema_registry {
             self.schema_registry(registry)
         } else if raw.monitor.is_some() {
@@ -107,10 +107,35 @@ impl Checks<'_> {
         })
     }
 
-    fn mirror(&mut self, raw: &RawMirror) -> (Vec<NamePattern>, Vec<NamePattern>) {
+    fn mirror_source(&mut self, raw: &RawMirrorSource) -> Option<RoleKind> {
         let topics = self.topics(&raw.topics);
         let groups = self.optional(ResourceType::Group, raw.groups.as_ref());
-        (topics, groups)
+        let target = self.alias(raw.target.as_ref())?;
+        Some(RoleKind::MirrorSource {
+            topics,
+            groups,
+            target,
+        })
+    }
+
+    fn mirror_target(&mut self, raw: &RawMirrorTarget) -> Option<RoleKind> {
+        let topics = self.topics(&raw.topics);
+        let groups = self.optional(ResourceType::Group, raw.groups.as_ref());
+        let source = self.alias(raw.source.as_ref())?;
+        Some(RoleKind::MirrorTarget {
+            topics,
+            groups,
+            source,
+        })
+    }
+
+    /// The name of a cluster, which is a part of topics' names. The inner `None`: there is none.
+    #[expect(clippy::option_option, reason = "absent is not wrong")]
+    fn alias(&mut self, raw: Option<&Spanned<String>>) -> Option<Option<String>> {
+        match raw {
+            Some(alias) => self.one(ResourceType::Topic, alias).map(Some),
+            None => Some(None),
+        }
     }
 
     fn schema_registry(&mut self, raw: &RawSchemaRegistry) -> Option<RoleKind> {
