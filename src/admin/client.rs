@@ -78,7 +78,7 @@ impl Batch<'_> {
 
 /// A client of one cluster.
 pub struct Admin {
-    settings: Vec<(&'static str, Secret)>,
+    pub(super) settings: Vec<(&'static str, Secret)>,
     servers: String,
     pub(super) handle: Handle,
     pub(super) timeout: Duration,
@@ -216,7 +216,7 @@ fn start(settings: &[(&'static str, Secret)]) -> Result<Handle, AdminError> {
         .iter()
         .map(|(name, value)| (*name, value.expose()))
         .collect();
-    Handle::new(&settings).map_err(AdminError::Settings)
+    Handle::new(&settings, LARGEST_ANSWER).map_err(AdminError::Settings)
 }
 
 /// librdkafka's settings: stores go in as PEM in memory, so that no file and no password goes anywhere else.

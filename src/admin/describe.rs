@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     acls::AclFilter,
+    apart,
     client::{ALTER, Admin, Batch, DESCRIBE, Failure},
     codes,
     error::AdminError,
@@ -37,8 +38,8 @@ pub struct Described {
 type Answer = Result<Option<Vec<AnyBinding>>, AdminError>;
 
 impl Admin {
-    /// The bindings that match. Where they are too many for one answer, it asks for each pattern type, permission,
-    /// operation and resource type apart, and then for each principal that it has come to know.
+    /// The bindings that match. Where they are too many for one answer, even in a process of its own, it asks for each
+    /// pattern type, permission, operation and resource type apart, and then for each principal that it has come to know.
     ///
     /// # Errors
     /// Whatever keeps the answer from being complete, but for what [`Described`] says itself; never an empty list.
@@ -85,7 +86,13 @@ impl Admin {
         let answer =
             self.run(|handle, timeout, watch| handle.describe_acls(&pattern, timeout, watch));
         match answer {
-            Err(Failure::TooLarge) => Ok(None),
+            Err(Failure::TooLarge) => {
+                match apart::describe_acls(&self.settings, &pattern, self.timeout) {
+                    Some(Ok(bindings)) => Ok(Some(bindings)),
+                    Some(Err(error)) => Err(self.failed(READ, error)),
+                    None => Ok(None),
+                }
+            }
             Err(Failure::Error(error)) => Err(self.failed(READ, error)),
             // librdkafka drops the broker's error and gives an empty list (rd_kafka_DescribeAclsResponse_parse), but the
             // error's message makes the answer longer than an empty one.

@@ -244,7 +244,7 @@ impl AdminError {
                 "set authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer on every node"
             }
             Self::TooManyBindings { .. } => {
-                "ask for the bindings of named principals only (`manage` in the policy)"
+                "ask for the bindings of named principals only: --principal, or `manage` in the policy"
             }
             Self::AnswerTooLarge { .. } => {
                 "run the command again: it reads the cluster's state first"

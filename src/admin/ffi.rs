@@ -126,7 +126,7 @@ mod stack {
         sync::{Mutex, PoisonError},
     };
 
-    /// Address space, of which only what is used becomes memory.
+    /// The least. It is address space, of which only what is used becomes memory.
     const BYTES: usize = 32 << 20;
 
     /// A `pthread_attr_t`, which is 64 bytes at most.
@@ -141,8 +141,10 @@ mod stack {
         fn pthread_attr_destroy(attributes: *mut Attributes) -> c_int;
     }
 
-    /// Runs `start` while threads get large stacks by default; others that start meanwhile get them too, at no harm.
-    pub fn enlarged<T>(start: impl FnOnce() -> T) -> T {
+    /// Runs `start` while threads get stacks by default that hold the names of an answer of so many bytes; others that
+    /// start meanwhile get them too, at no harm.
+    pub fn enlarged<T>(largest_answer: usize, start: impl FnOnce() -> T) -> T {
+        let bytes = BYTES.max(largest_answer.saturating_mul(5));
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = MaybeUninit::<Attributes>::uninit();
@@ -153,7 +155,7 @@ mod stack {
                 return start();
             }
             if pthread_getattr_default_np(large.as_mut_ptr()) == 0 {
-                pthread_attr_setstacksize(large.as_mut_ptr(), BYTES);
+                pthread_attr_setstacksize(large.as_mut_ptr(), bytes);
                 pthread_setattr_default_np(large.as_ptr());
                 pthread_attr_destroy(large.as_mut_ptr());
             }
@@ -167,7 +169,7 @@ mod stack {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 mod stack {
-    pub fn enlarged<T>(start: impl FnOnce() -> T) -> T {
+    pub fn enlarged<T>(_: usize, start: impl FnOnce() -> T) -> T {
         start()
     }
 }
@@ -288,8 +290,8 @@ impl<T> Drop for Owned<T> {
 type Answer = Owned<rd::rd_kafka_event_t>;
 
 impl Handle {
-    /// Starts a client. Nothing is connected yet.
-    pub(super) fn new(settings: &[(&str, &str)]) -> Result<Self, String> {
+    /// Starts a client that receives answers of `largest_answer` bytes, as the settings say. Nothing is connected yet.
+    pub(super) fn new(settings: &[(&str, &str)], largest_answer: usize) -> Result<Self, String> {
         let mut message = [0; 512];
         // SAFETY: always returns a configuration.
         let conf = unsafe { rd::rd_kafka_conf_new() };
@@ -323,7 +325,7 @@ impl Handle {
             rd::rd_kafka_conf_set_opaque(conf.as_ptr(), opaque);
             c::rd_kafka_conf_set_ssl_cert_verify_cb(conf.as_ptr(), on_verify);
             c::rd_kafka_conf_interceptor_add_on_new(conf.as_ptr(), NAME.as_ptr(), on_new, opaque);
-            stack::enlarged(|| {
+            stack::enlarged(largest_answer, || {
                 rd::rd_kafka_new(
                     rd::rd_kafka_type_t::RD_KAFKA_PRODUCER,
                     conf.as_ptr(),

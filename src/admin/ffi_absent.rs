@@ -15,7 +15,7 @@ type Watch<'a> = &'a mut dyn FnMut(Event) -> bool;
 type Answer<T> = Result<T, BrokerError>;
 
 impl Handle {
-    pub(super) fn new(_: &[(&str, &str)]) -> Result<Self, String> {
+    pub(super) fn new(_: &[(&str, &str)], _: usize) -> Result<Self, String> {
         Err("this kpki was built without librdkafka".to_owned())
     }
 

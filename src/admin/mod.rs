@@ -4,6 +4,7 @@
 //! `client` the connection, and `properties` reads a Java client's `client.properties`.
 
 mod acls;
+pub mod apart;
 mod client;
 mod codes;
 mod configs;

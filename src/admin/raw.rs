@@ -78,7 +78,7 @@ pub(super) struct Pattern<'a> {
 }
 
 /// A binding that a broker answered.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(super) struct AnyBinding {
     pub(super) resource_type: i32,
     pub(super) pattern_type: i32,

@@ -18,6 +18,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
+use crate::admin::apart;
 use error::{CliError, Failure};
 use ui::Ui;
 
@@ -83,6 +84,9 @@ enum Command {
     Policy(policy::Policy),
     Acl(acl::Acl),
     Principal(principal::Principal),
+    /// What kpki asks of itself
+    #[command(name = apart::COMMAND, hide = true)]
+    ReceiveAcls,
 }
 
 /// Parses the command line, runs it and says what went wrong.
@@ -92,6 +96,9 @@ pub fn main() -> ExitCode {
         Err(error) => return error::usage(&error),
     };
     let ui = Ui::new(&cli.global);
+    if let Ok(program) = std::env::current_exe() {
+        apart::receive_with(program);
+    }
     let done = match cli.command {
         Command::InitCa(verb) => verb.run(&cli.global, &ui),
         Command::Ca(verb) => verb.run(&cli.global, &ui),
@@ -102,6 +109,10 @@ pub fn main() -> ExitCode {
         Command::Policy(verb) => verb.run(&cli.global, &ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
         Command::Principal(verb) => verb.run(&cli.global, &ui),
+        Command::ReceiveAcls => match apart::serve() {
+            true => Ok(()),
+            false => Err(Failure::Said),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

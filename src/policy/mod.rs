@@ -21,12 +21,16 @@ mod spanned;
 mod suggest;
 mod text;
 mod validate;
+mod write;
 mod yaml;
 mod yaml_error;
 mod yaml_scalar;
+mod yaml_text;
 
 pub use authorization::TestOutcome;
 pub use diagnostic::{Diagnostic, Label, Severity, render};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};
 pub use schema::{included_json_schema, json_schema};
+pub use write::{WrittenPolicy, write_acls};
+pub use yaml_text::scalar;

@@ -46,6 +46,7 @@ public final class Judge {
             Map.entry("create-topic", AdminJudge::createTopic),
             Map.entry("describe-cluster", AdminJudge::describeCluster),
             Map.entry("create-acls", AdminJudge::createAcls),
+            Map.entry("acl-command", AclCommandJudge::run),
             Map.entry("list-acls", AdminJudge::listAcls),
             Map.entry("list-scram", AdminJudge::listScram));
 

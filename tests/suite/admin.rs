@@ -323,6 +323,18 @@ fn many_acls(cluster: &Cluster, judge: &Judge, admin: &mut Admin) {
     let read = admin.describe_acls(&AclFilter::default()).unwrap();
     assert!(read.bindings == wanted, "{} read", read.bindings.len());
     assert!(read.may_miss_unreadable);
+    // The program receives it in a process of its own, whole, with nothing that may be missing.
+    let properties = mine.to_str().unwrap();
+    let exported = cluster
+        .kpki
+        .ok(&["acl", "export", "--command-config", properties]);
+    let lines: Vec<RawBinding> = exported
+        .json_lines()
+        .into_iter()
+        .map(|line| serde_json::from_value(line).unwrap())
+        .collect();
+    assert!(lines == wanted, "{} exported", lines.len());
+    assert!(!exported.stderr.contains("complete"), "{}", exported.stderr);
 
     let principals: Vec<_> = (0..10)
         .map(|n| AclFilter::principal(&format!("User:application-{n}")))

@@ -4,6 +4,7 @@
 #[cfg(feature = "live")]
 mod acl_apply;
 mod acl_decisions;
+mod acl_export;
 #[cfg(feature = "live")]
 mod acl_faults;
 mod acl_lint;

@@ -22,8 +22,10 @@ use crate::{
 
 /// Bindings in a request that creates them.
 const CREATED_AT_ONCE: usize = 2_000;
-/// As many principals are read one by one; more of them by reading everything.
+/// As many principals are read one by one before their bindings are deleted; more of them by reading everything.
 const READ_ONE_BY_ONE: usize = 200;
+/// The same for looking at what was done. A broker looks through all of its bindings for each.
+const LOOKED_AT_ONE_BY_ONE: usize = 8;
 /// How long a request that deletes shall keep the controller busy.
 const BUSY: Duration = Duration::from_millis(400);
 /// How long to wait until the cluster shows what was done.
@@ -195,7 +197,7 @@ impl Run<'_> {
 
     /// What the cluster has of some principals.
     fn read(&mut self, principals: &BTreeSet<String>) -> Result<BTreeSet<RawBinding>, AdminError> {
-        if principals.len() > READ_ONE_BY_ONE {
+        if principals.len() > LOOKED_AT_ONE_BY_ONE {
             let all = self
                 .admin
                 .describe_acls_of(&AclFilter::default(), principals)?;

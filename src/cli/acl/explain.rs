@@ -4,20 +4,17 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 
 use clap::Args;
 use rayon::prelude::*;
-use serde::Serialize;
 
 use super::{
-    super::{CliError, Done, Failure},
+    super::{CliError, Done, Failure, Global, cluster::Connection},
     bindings::{self, Bindings, Brokers},
-    count, suggest, test,
+    count, export,
+    judge::{ANY_NAME, Judge, Question},
+    suggest, test,
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
-use crate::{
-    acl::{
-        Authorizer, CLUSTER_NAME, Decision, Operation, RawBinding, Reason, Request, ResourceType,
-        UnknownWord,
-    },
-    policy::{Source, ValidatedPolicy},
+use crate::acl::{
+    CLUSTER_NAME, Operation, Reason, Request, RequestError, ResourceType, UnknownWord,
 };
 
 /// So many requests are decided at a time.
@@ -25,12 +22,15 @@ const BATCH: usize = 16_384;
 
 /// Say whether a client may do something, and which ACL decides
 ///
-/// Decides as Kafka's own authorizer does, without a cluster: from a policy, or from ACLs that were exported as JSON
-/// lines. What is denied comes with the lines of a policy that would allow it.
+/// Decides as Kafka's own authorizer does: from a policy, or from ACLs that were exported as JSON lines, without a cluster;
+/// or, with --live or a connection, from the ACLs that a cluster has at this moment. What is denied comes with the lines of
+/// a policy that would allow it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kpki acl explain policies/quickstart.yaml --principal User:analytics --operation Read --topic orders
+  kpki acl explain policies/quickstart.yaml --live --principal User:analytics --operation Read --topic orders
+  kpki acl explain --command-config client.properties --principal User:a --operation Write --any topic
   kpki acl explain acls.jsonl --principal User:a --operation Alter --cluster --super-users 'User:kafka1;User:admin'
   kpki acl explain acls.jsonl --requests requests.jsonl > decisions.jsonl
 
@@ -38,8 +38,12 @@ A line of requests.jsonl:
   {\"principal\":\"User:a\",\"host\":\"10.0.0.1\",\"operation\":\"READ\",\"resource_type\":\"TOPIC\",\"name\":\"orders\"}")]
 pub struct Explain {
     /// A policy file, or ACL bindings as JSON lines; `-` is standard input
-    #[arg(value_name = "POLICY|ACLS.jsonl")]
-    bindings: String,
+    #[arg(value_name = "POLICY|ACLS.jsonl",
+          required_unless_present_any = ["live", "bootstrap_server", "command_config"])]
+    bindings: Option<String>,
+    /// Ask the cluster for the ACLs that it has now; a policy tells which cluster, and its super users
+    #[arg(long)]
+    live: bool,
     /// Who: `User:alice`
     #[arg(long, value_name = "PRINCIPAL", required_unless_present = "requests")]
     principal: Option<String>,
@@ -53,10 +57,12 @@ pub struct Explain {
     resource: Resource,
     /// Many requests at once, as JSON lines; `-` is standard input. One decision to a line, in their order
     #[arg(long, value_name = "REQUESTS.jsonl",
-          conflicts_with_all = ["principal", "operation", "host", "topic", "group", "transactional_id", "delegation_token", "user", "cluster"])]
+          conflicts_with_all = ["principal", "operation", "host", "topic", "group", "transactional_id", "delegation_token", "user", "cluster", "any"])]
     requests: Option<String>,
     #[command(flatten)]
     brokers: Brokers,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +87,16 @@ struct Resource {
     #[arg(long, value_name = "kafka-cluster", num_args = 0..=1, default_missing_value = CLUSTER_NAME,
           value_parser = [CLUSTER_NAME], hide_possible_values = true)]
     cluster: Option<String>,
+    /// To at least one resource of this type, which is what brokers ask of idempotent producers: topic, group, …
+    #[arg(long, value_name = "TYPE", value_parser = resource_type)]
+    any: Option<ResourceType>,
+}
+
+/// A resource type in the spelling of any of Kafka's tools.
+fn resource_type(text: &str) -> Result<ResourceType, String> {
+    text.replace('-', "_")
+        .parse()
+        .map_err(|e: UnknownWord| format!("{e}; there are {}", e.known.join(", ")))
 }
 
 /// An operation in either of Kafka's spellings.
@@ -89,55 +105,9 @@ fn operation(text: &str) -> Result<Operation, String> {
         .map_err(|e: UnknownWord| format!("{e}; there are {}", e.known.join(", ")))
 }
 
-/// A decision as JSON.
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
-    decision: &'static str,
-    reason: Reason,
-    acl: Option<&'a RawBinding>,
-    source: Option<String>,
-}
-
-/// What decides: the authorizer, and where its bindings are said.
-struct Judge<'a> {
-    authorizer: Authorizer<'a>,
-    bindings: &'a Bindings,
-}
-
-impl Judge<'_> {
-    fn source(&self, at: usize) -> Option<Source> {
-        match self.bindings {
-            Bindings::Policy(read) => Some(read.policy.bindings.get(at)?.source.clone()),
-            Bindings::Export(export) => Some(export.source(at)),
-        }
-    }
-
-    fn answer(&self, decision: &Decision) -> Answer<'_> {
-        Answer {
-            decision: if decision.allowed {
-                "ALLOWED"
-            } else {
-                "DENIED"
-            },
-            reason: decision.reason,
-            acl: decision.binding.and_then(|at| self.authorizer.binding(at)),
-            source: decision
-                .binding
-                .and_then(|at| Some(self.source(at)?.to_string())),
-        }
-    }
-
-    fn policy(&self) -> Option<&ValidatedPolicy> {
-        match self.bindings {
-            Bindings::Policy(read) => Some(&read.policy),
-            Bindings::Export(_) => None,
-        }
-    }
-}
-
 impl Explain {
-    pub(super) fn run(self, ui: &Ui) -> Done {
-        if self.requests.as_deref() == Some("-") && self.bindings == "-" {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        if self.requests.as_deref() == Some("-") && self.bindings.as_deref() == Some("-") {
             return Err(CliError::new(
                 "usage",
                 "bindings and requests cannot both be standard input",
@@ -146,28 +116,48 @@ impl Explain {
             .usage()
             .into());
         }
-        let bindings = bindings::read(&self.bindings)?;
-        let (settings, raw): (_, Vec<&RawBinding>) = match &bindings {
-            Bindings::Policy(read) => (
-                self.brokers.settings(Some(read))?,
-                read.policy.raw_bindings().collect(),
-            ),
-            Bindings::Export(export) => (
-                self.brokers.settings(None)?,
-                export.bindings.iter().collect(),
-            ),
+        let live = self.live || self.connection.is_named();
+        let written = self.bindings.as_deref().map(bindings::read).transpose()?;
+        if !live && let Some(bindings) = &written {
+            let judge = Judge::written(bindings, &self.brokers)?;
+            return self.answer(&judge, ui);
+        }
+        let policy = match &written {
+            None => None,
+            Some(Bindings::Policy(read)) => Some(&**read),
+            Some(Bindings::Export(export)) => {
+                let message = format!(
+                    "{} holds exported ACLs, and a cluster is to be asked for its own",
+                    export.name
+                );
+                return Err(CliError::new("usage", message)
+                    .hint("leave out one of the two: the export, or --live and the connection")
+                    .usage()
+                    .into());
+            }
         };
-        let judge = Judge {
-            authorizer: Authorizer::new(raw, settings),
-            bindings: &bindings,
-        };
+        let mut admin =
+            self.connection
+                .connect(ui, policy.map(|read| &read.policy), &global.out)?;
+        let found = export::describe(&mut admin, &[])?;
+        if let Some(text) = found.missing.text() {
+            ui.warn(format!("not everything is considered: {text}"));
+        }
+        if policy.is_none() && self.brokers.super_users.is_none() && !self.brokers.allow_everyone {
+            ui.note("brokers tell nobody their super.users and allow.everyone.if.no.acl.found; where they matter, give --super-users or --allow-everyone, or the policy");
+        }
+        let judge = Judge::live(&found, policy, &self.brokers)?;
+        self.answer(&judge, ui)
+    }
+
+    fn answer(self, judge: &Judge<'_>, ui: &Ui) -> Done {
         match self.requests {
-            Some(path) => many(&judge, &path, ui),
-            None => one(&judge, &self.request()?, ui),
+            Some(path) => many(judge, &path, ui),
+            None => one(judge, &self.question()?, ui),
         }
     }
 
-    fn request(self) -> Result<Request, Failure> {
+    fn question(self) -> Result<Question, Failure> {
         let Resource {
             topic,
             group,
@@ -175,6 +165,7 @@ impl Explain {
             delegation_token,
             user,
             cluster,
+            any,
         } = self.resource;
         let named = [
             (ResourceType::Topic, topic),
@@ -186,30 +177,32 @@ impl Explain {
         ];
         let resource = named
             .into_iter()
-            .find_map(|(kind, name)| Some((kind, name?)));
+            .find_map(|(kind, name)| Some((kind, name?)))
+            .or(any.map(|kind| (kind, ANY_NAME.to_owned())));
         let (Some(principal), Some(operation), Some((resource_type, name))) =
             (self.principal, self.operation, resource)
         else {
             return Err(CliError::new("usage", "nothing says to which resource")
-                .hint("give one of --topic, --group, --transactional-id, --delegation-token, --user, --cluster")
+                .hint("give one of --topic, --group, --transactional-id, --delegation-token, --user, --cluster, --any TYPE")
                 .usage()
                 .into());
         };
-        Ok(Request {
-            principal,
-            host: self.host.unwrap_or_else(|| Request::ELSEWHERE.to_owned()),
-            operation,
-            resource_type,
-            name,
+        Ok(Question {
+            request: Request {
+                principal,
+                host: self.host.unwrap_or_else(|| Request::ELSEWHERE.to_owned()),
+                operation,
+                resource_type,
+                name,
+            },
+            any: any.is_some(),
         })
     }
 }
 
-fn one(judge: &Judge<'_>, request: &Request, ui: &Ui) -> Done {
-    let decision = judge
-        .authorizer
-        .decide(request)
-        .map_err(|e| test::impossible(&e))?;
+fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
+    let impossible = |e: RequestError| test::impossible(&e);
+    let decision = question.ask(&judge.authorizer).map_err(impossible)?;
     let answer = judge.answer(&decision);
     if ui.json {
         let line = serde_json::to_string(&answer).unwrap_or_default();
@@ -222,23 +215,43 @@ fn one(judge: &Judge<'_>, request: &Request, ui: &Ui) -> Done {
     };
     ui.answer(format!(
         "{colour}{word}{colour:#}  {BOLD}{}{BOLD:#}",
-        test::asked(request)
+        question.text()
     ));
     match (answer.acl, &answer.source) {
         (Some(acl), Some(source)) => ui.answer(format!("  by {acl}\n  {DIM}{source}{DIM:#}")),
-        _ => ui.answer(format!(
-            "  {}",
-            test::reason(decision.reason, decision.allowed)
+        (Some(acl), None) => ui.answer(format!(
+            "  by {acl}\n  {DIM}in the cluster{}{DIM:#}",
+            match judge.policy {
+                Some(_) => ", and not in the policy",
+                None => "",
+            }
         )),
+        _ => ui.answer(format!("  {}", question.reason(&decision))),
     }
-    match decision.reason {
-        Reason::Deny => ui.note(format!(
+    // What the policy decides, where that is something else than what the cluster does.
+    let meant = judge.policy.filter(|_| judge.is_live());
+    let meant = meant.and_then(|policy| question.ask(&policy.authorizer()).ok());
+    match (decision.reason, meant) {
+        (_, Some(meant)) if meant.allowed != decision.allowed => ui.note(format!(
+            "{BOLD}hint:{BOLD:#} the policy {} it: kpki acl plan shows what the cluster lacks, and what it has beyond the policy",
+            match meant.allowed {
+                true => "allows",
+                false => "does not allow",
+            }
+        )),
+        (Reason::Deny, _) => ui.note(format!(
             "{BOLD}hint:{BOLD:#} no other ACL can outdo a denial: remove it, or deny less"
         )),
-        Reason::NoAcl | Reason::NoMatch if !decision.allowed => ui.note(format!(
-            "{BOLD}hint:{BOLD:#} to allow it, write into the policy, {}",
-            suggest::policy_lines(request, judge.policy())
-        )),
+        (Reason::NoAcl | Reason::NoMatch, _) if !decision.allowed => {
+            let mut wanted = question.request.clone();
+            if question.any {
+                wanted.name = "NAME".to_owned();
+            }
+            ui.note(format!(
+                "{BOLD}hint:{BOLD:#} to allow it, write into the policy, {}",
+                suggest::policy_lines(&wanted, judge.policy)
+            ));
+        }
         _ => {}
     }
     Ok(())

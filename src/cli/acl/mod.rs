@@ -8,6 +8,8 @@ mod cover;
 mod execute;
 mod expand;
 mod explain;
+mod export;
+mod judge;
 mod lint;
 mod observed;
 mod plan;
@@ -33,7 +35,8 @@ enum Verb {
     Expand(expand::Expand),
     Plan(plan::Plan),
     Apply(apply::Apply),
-    Explain(explain::Explain),
+    Explain(Box<explain::Explain>),
+    Export(export::Export),
 }
 
 impl Acl {
@@ -44,7 +47,8 @@ impl Acl {
             Verb::Expand(verb) => verb.run(ui),
             Verb::Plan(verb) => verb.run(global, ui),
             Verb::Apply(verb) => verb.run(global, ui),
-            Verb::Explain(verb) => verb.run(ui),
+            Verb::Explain(verb) => verb.run(global, ui),
+            Verb::Export(verb) => verb.run(global, ui),
         }
     }
 }

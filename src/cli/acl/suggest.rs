@@ -2,7 +2,7 @@
 
 use crate::{
     acl::{Operation, Request, ResourceType},
-    policy::ValidatedPolicy,
+    policy::{ValidatedPolicy, scalar},
 };
 
 /// What to write, and where.
@@ -11,7 +11,7 @@ pub fn policy_lines(request: &Request, policy: Option<&ValidatedPolicy>) -> Stri
         let is = |c: &&crate::policy::Client| policy.principals(c).contains(&request.principal);
         policy.clients.iter().find(is)
     });
-    let name = quoted(&request.name);
+    let name = scalar(&request.name);
     let role = match (request.resource_type, request.operation) {
         (ResourceType::Topic, Operation::Write) => Some(format!("- produce: {{topic: {name}}}")),
         (ResourceType::Topic, Operation::Read) => {
@@ -41,22 +41,7 @@ fn entry(request: &Request, name: &str) -> String {
     };
     format!(
         "- {{principal: {}, allow: [{}], {resource}}}",
-        quoted(&request.principal),
+        scalar(&request.principal),
         request.operation
     )
-}
-
-/// A text as YAML reads it back inside of braces.
-fn quoted(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-:".contains(&b);
-    let begins = text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
-    // What YAML would take for something else than text, it takes so in some case.
-    let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word));
-    if begins && !word && !text.ends_with(':') && text.bytes().all(plain) {
-        text.to_owned()
-    } else {
-        serde_json::Value::from(text).to_string()
-    }
 }

@@ -94,7 +94,7 @@ impl Node {
         let file = File::create(&log).unwrap();
         let child = jvm::java(jvm::installed().unwrap())
             // WhileStdin ends the broker with the pipe, which ends with this process.
-            .args(["-Xmx384m", "-XX:+UseSerialGC", "WhileStdin", "kafka.Kafka"])
+            .args(["-Xmx1g", "-XX:+UseSerialGC", "WhileStdin", "kafka.Kafka"])
             .arg(self.configuration())
             .current_dir(&self.work)
             .stdin(Stdio::piped())

@@ -1,0 +1,256 @@
+//! Bindings as a shell script of Kafka's own `kafka-acls.sh`, for those who restore them without kpki.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use super::{
+    CLUSTER_NAME, Group, KafkaVersion, LeftOut, PatternType, Permission, Problem, RawBinding,
+    ResourceType, grouped,
+};
+
+/// As many resources stand in one command: each start of the tool takes seconds, and command lines have an end.
+const MOST_RESOURCES: usize = 200;
+
+/// A script, and what it does not say.
+#[derive(Debug)]
+pub struct Script<'a> {
+    /// Lines for `sh`. What the script is called with goes to every command: how to connect.
+    pub text: String,
+    /// What the tool cannot create, in order.
+    pub left_out: Vec<LeftOut<'a>>,
+}
+
+/// Writes the commands that create these bindings in a cluster of this version, with `comments` above them.
+pub fn kafka_acls<'a>(
+    bindings: &'a BTreeSet<RawBinding>,
+    version: KafkaVersion,
+    comments: &[String],
+) -> Script<'a> {
+    let (mut said, mut left_out) = (Vec::new(), Vec::new());
+    for binding in bindings {
+        match refused(binding, version) {
+            None => said.push(binding),
+            Some((code, reason)) => left_out.push(LeftOut {
+                binding,
+                code,
+                reason,
+            }),
+        }
+    }
+    let mut text = "#!/bin/sh\n".to_owned();
+    for comment in comments {
+        line(&mut text, format_args!("# {}", one_line(comment)));
+    }
+    line(
+        &mut text,
+        format_args!(
+            "# Run it as: sh THIS --bootstrap-server HOST:PORT --command-config client.properties"
+        ),
+    );
+    for LeftOut {
+        binding, reason, ..
+    } in &left_out
+    {
+        let binding = one_line(&binding.to_string());
+        line(&mut text, format_args!("# left out: {binding}"));
+        line(&mut text, format_args!("#   {}", one_line(reason)));
+    }
+    line(&mut text, format_args!("set -e"));
+    if said
+        .iter()
+        .any(|b| !b.name.is_ascii() || !b.principal.is_ascii())
+    {
+        // Java reads its arguments in the locale's encoding.
+        line(&mut text, format_args!("export LC_ALL=C.UTF-8"));
+    }
+    // Denials first, so that at no time more is allowed than in the end.
+    let mut groups = grouped(said);
+    groups.sort_by_key(|group| group.permission);
+    for group in groups {
+        for pattern_type in PatternType::ALL {
+            let names: Vec<&str> = group
+                .resources
+                .iter()
+                .filter(|(of, _)| of == pattern_type)
+                .map(|(_, name)| *name)
+                .collect();
+            for names in names.chunks(MOST_RESOURCES) {
+                command(&mut text, &group, *pattern_type, names);
+            }
+        }
+    }
+    Script { text, left_out }
+}
+
+/// What `org.apache.kafka.tools.AclCommand` (4.3.1) would refuse or turn into something else.
+fn refused(binding: &RawBinding, version: KafkaVersion) -> Option<(&'static str, String)> {
+    let problems = binding.problems(version);
+    let mut refusals = problems.iter().filter(|problem| {
+        matches!(
+            problem,
+            Problem::OperationForeign { .. }
+                | Problem::NameEmpty { .. }
+                | Problem::ClusterName { .. }
+                // Never matched by any client, and not for terminals.
+                | Problem::ControlCharacter { .. }
+        ) || (matches!(problem, Problem::PrincipalWithoutType { .. })
+            && !binding.principal.contains(':'))
+    });
+    if let Some(problem) = refusals.next() {
+        return Some((problem.code(), problem.to_string()));
+    }
+    let no_words = |reason: &str| Some(("no-words", reason.to_owned()));
+    let texts = [&binding.name, &binding.principal, &binding.host];
+    if texts.iter().any(|text| text.contains(char::is_control)) {
+        return no_words("it holds a control character");
+    }
+    if binding.resource_type == ResourceType::Cluster
+        && (binding.pattern_type, &*binding.name) != (PatternType::Literal, CLUSTER_NAME)
+    {
+        return no_words("`--cluster` is the LITERAL name kafka-cluster");
+    }
+    let cut = |text: &str| text.trim_matches(' ') != text;
+    let name_is_cut = binding.resource_type != ResourceType::TransactionalId && cut(&binding.name);
+    if name_is_cut || cut(&binding.principal) || cut(&binding.host) {
+        return no_words("the tool cuts off the spaces at the ends of what it is given");
+    }
+    None
+}
+
+fn command(text: &mut String, group: &Group<'_>, pattern_type: PatternType, names: &[&str]) {
+    let word = match group.permission {
+        Permission::Allow => "allow",
+        Permission::Deny => "deny",
+    };
+    text.push_str("kafka-acls.sh \"$@\" --add");
+    option(text, &format!("{word}-principal"), group.principal);
+    if group.host != "*" {
+        option(text, &format!("{word}-host"), group.host);
+    }
+    for operation in &group.operations {
+        option(text, "operation", operation.title());
+    }
+    let resource = match group.resource_type {
+        ResourceType::Topic => "topic",
+        ResourceType::Group => "group",
+        ResourceType::TransactionalId => "transactional-id",
+        ResourceType::DelegationToken => "delegation-token",
+        ResourceType::User => "user-principal",
+        ResourceType::Cluster => {
+            text.push_str(" --cluster\n");
+            return;
+        }
+    };
+    for name in names {
+        option(text, resource, name);
+    }
+    if pattern_type == PatternType::Prefixed {
+        option(text, "resource-pattern-type", "prefixed");
+    }
+    text.push('\n');
+}
+
+fn option(text: &mut String, name: &str, value: &str) {
+    // Writing to a string cannot fail.
+    let _ = write!(text, " --{name} {}", quoted(value));
+}
+
+/// A word that the shell leaves as it is.
+fn quoted(text: &str) -> String {
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || b"._-:/=,%@+".contains(&b);
+    if !text.is_empty() && text.bytes().all(harmless) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{line}");
+}
+
+/// A text that stays inside of its comment.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| match c.is_control() {
+            true => c.escape_default().to_string(),
+            false => c.to_string(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::Operation;
+
+    fn topic(principal: &str, operation: Operation, name: &str) -> RawBinding {
+        RawBinding {
+            resource_type: ResourceType::Topic,
+            pattern_type: PatternType::Literal,
+            name: name.into(),
+            principal: principal.into(),
+            host: "*".into(),
+            operation,
+            permission: Permission::Allow,
+        }
+    }
+
+    #[test]
+    fn one_command_for_what_goes_together() {
+        let prefixed = RawBinding {
+            pattern_type: PatternType::Prefixed,
+            host: "10.0.0.7".into(),
+            permission: Permission::Deny,
+            ..topic("User:*", Operation::All, "it's $x")
+        };
+        let cluster = RawBinding {
+            resource_type: ResourceType::Cluster,
+            ..topic("User:ü", Operation::ClusterAction, CLUSTER_NAME)
+        };
+        let foreign = RawBinding {
+            resource_type: ResourceType::Group,
+            ..topic("User:a", Operation::Write, "g")
+        };
+        let bindings = BTreeSet::from([
+            topic("User:a", Operation::Read, "t"),
+            topic("User:a", Operation::Write, "t"),
+            topic("User:a", Operation::Read, "-u"),
+            topic("User:a", Operation::Write, "-u"),
+            topic("User:a", Operation::Read, " v"),
+            topic("User:a", Operation::Read, "a\nb"),
+            prefixed,
+            cluster,
+            foreign,
+        ]);
+        let script = kafka_acls(&bindings, KafkaVersion::ASSUMED, &["From\na test".into()]);
+        assert_eq!(
+            script.text,
+            r#"#!/bin/sh
+# From\na test
+# Run it as: sh THIS --bootstrap-server HOST:PORT --command-config client.properties
+# left out: Allow User:a Read on Topic ` v` from *
+#   the tool cuts off the spaces at the ends of what it is given
+# left out: Allow User:a Read on Topic `a\nb` from *
+#   the resource name `a\nb` holds a control character
+# left out: Allow User:a Write on Group `g` from *
+#   operation Write means nothing on a Group in Kafka 4.3
+set -e
+export LC_ALL=C.UTF-8
+kafka-acls.sh "$@" --add --deny-principal 'User:*' --deny-host 10.0.0.7 --operation All --topic 'it'\''s $x' --resource-pattern-type prefixed
+kafka-acls.sh "$@" --add --allow-principal User:a --operation Read --operation Write --topic -u --topic t
+kafka-acls.sh "$@" --add --allow-principal 'User:ü' --operation ClusterAction --cluster
+"#
+        );
+    }
+
+    #[test]
+    fn no_command_grows_without_end() {
+        let bindings: BTreeSet<_> = (0..1_000)
+            .map(|n| topic("User:a", Operation::Read, &format!("t{n}")))
+            .collect();
+        let script = kafka_acls(&bindings, KafkaVersion::ASSUMED, &[]);
+        let commands = script.text.lines().filter(|l| l.starts_with("kafka-acls"));
+        assert_eq!(commands.count(), 5);
+        assert_eq!(script.text.matches(" --topic ").count(), 1_000);
+    }
+}

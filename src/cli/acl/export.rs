@@ -1,0 +1,298 @@
+//! `kpki acl export`
+
+use std::{
+    collections::BTreeSet,
+    io::{BufWriter, ErrorKind, Write},
+};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::{
+    super::{CliError, Done, Failure, Global, cluster::Connection, policy::read_policy},
+    bindings, count,
+    ui::Ui,
+};
+use crate::{
+    acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls},
+    admin::{AclFilter, Admin, AdminError, Described},
+    policy::{ValidatedPolicy, write_acls},
+};
+
+/// Of what could not be written, as much is told on the terminal.
+const MOST_TOLD: usize = 10;
+
+/// Print the ACLs that a cluster has
+///
+/// As JSON lines, which the other `kpki acl` commands read; as a policy, which plans to no change and is the way from ACLs
+/// that grew to a file that is reviewed; or as a script of Kafka's own kafka-acls.sh.
+///
+/// What cannot be read is an error and never an empty export. Exit code 4 when the cluster has bindings that cannot be read
+/// beside those that are printed. With --json, policy and script come as {"text": …, "left_out": [{"acl": …, "code": …,
+/// "message": …}]}.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki acl export --bootstrap-server kafka1:9093 --command-config client.properties > acls.jsonl
+  kpki acl export policies/quickstart.yaml --principal User:analytics
+  kpki acl export --command-config client.properties --format policy > policies/cluster.yaml
+  kpki acl export --observed acls.jsonl --format kafka-acls > restore.sh")]
+pub struct Export {
+    /// A policy: its cluster is asked, as its admin
+    #[arg(value_name = "POLICY")]
+    policy: Option<String>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    format: Format,
+    /// Only what is about this principal, such as User:alice; may be given several times
+    #[arg(long, value_name = "PRINCIPAL", value_parser = principal)]
+    principal: Vec<String>,
+    /// Ask no cluster, but convert an earlier export of JSON lines; `-` is standard input
+    #[arg(long, value_name = "ACLS.jsonl", conflicts_with_all = ["bootstrap_server", "command_config"])]
+    observed: Option<String>,
+    /// The brokers' Kafka, such as 4.3 [default: the policy's, else the newest release]
+    #[arg(long, value_name = "VERSION")]
+    kafka_version: Option<KafkaVersion>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One binding to a line, as JSON
+    Jsonl,
+    /// A whole policy, with `acls` and `manage`
+    Policy,
+    /// A shell script of Kafka's own tool
+    KafkaAcls,
+}
+
+/// A whole principal.
+fn principal(text: &str) -> Result<String, String> {
+    match text.split_once(':') {
+        Some((kind, _)) if !kind.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("a principal has a type; write User:{text}")),
+    }
+}
+
+/// What a cluster, or an export of one, holds.
+pub struct Found {
+    /// The bindings.
+    pub bindings: BTreeSet<RawBinding>,
+    /// Where they are from.
+    pub origin: String,
+    /// What is not among them.
+    pub missing: Missing,
+}
+
+/// What the cluster has, or may have, beyond the bindings: librdkafka cannot name them.
+#[derive(Default)]
+pub struct Missing {
+    /// So many for sure.
+    unreadable: usize,
+    /// Others may be missing.
+    maybe: bool,
+}
+
+impl Export {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        if self.policy.as_deref() == Some("-") && self.observed.as_deref() == Some("-") {
+            return Err(
+                CliError::new("usage", "policy and ACLs cannot both be standard input")
+                    .hint("write one of them to a file")
+                    .usage()
+                    .into(),
+            );
+        }
+        let policy = self.policy.as_deref().map(read_policy).transpose()?;
+        let found = self.find(policy.as_ref(), global, ui)?;
+        let of_policy = policy.as_ref().map(ValidatedPolicy::version);
+        let version = self.kafka_version.or(of_policy).unwrap_or_default();
+        match self.format {
+            Format::Jsonl => jsonl(&found)?,
+            Format::Policy => {
+                let written = write_acls(&found.bindings, version, &self.comments(&found));
+                readable(&written.text)?;
+                self.text(ui, &written.text, &written.left_out)?;
+            }
+            Format::KafkaAcls => {
+                let script = kafka_acls(&found.bindings, version, &self.comments(&found));
+                self.text(ui, &script.text, &script.left_out)?;
+            }
+        }
+        let principals: BTreeSet<&str> = found.bindings.iter().map(|b| &*b.principal).collect();
+        ui.note(format!(
+            "{} of {} from {}",
+            count(found.bindings.len(), "binding"),
+            count(principals.len(), "principal"),
+            found.origin
+        ));
+        found.missing.say(ui)
+    }
+
+    fn find(
+        &self,
+        policy: Option<&ValidatedPolicy>,
+        global: &Global,
+        ui: &Ui,
+    ) -> Result<Found, Failure> {
+        if let Some(path) = &self.observed {
+            let wanted = |b: &RawBinding| {
+                self.principal.is_empty() || self.principal.iter().any(|p| **p == *b.principal)
+            };
+            let export = bindings::read_export(path)?;
+            return Ok(Found {
+                bindings: export.bindings.into_iter().filter(wanted).collect(),
+                origin: export.name.to_string(),
+                missing: Missing::default(),
+            });
+        }
+        let mut admin = self.connection.connect(ui, policy, &global.out)?;
+        describe(&mut admin, &self.principal)
+    }
+
+    /// What stands at the top of a text.
+    fn comments(&self, found: &Found) -> Vec<String> {
+        let whose = match self.principal.as_slice() {
+            [] => String::new(),
+            some => format!(" of {}", some.join(", ")),
+        };
+        let mut comments = vec![format!(
+            "ACLs{whose} from {}, written by kpki acl export",
+            found.origin
+        )];
+        comments.extend(
+            found
+                .missing
+                .text()
+                .map(|text| format!("NOT COMPLETE: {text}")),
+        );
+        comments
+    }
+
+    /// Prints a text, and tells what it does not say.
+    fn text(&self, ui: &Ui, text: &str, left_out: &[LeftOut<'_>]) -> Done {
+        if ui.json {
+            let left_out: Vec<_> = left_out
+                .iter()
+                .map(|l| json!({"acl": l.binding, "code": l.code, "message": l.reason}))
+                .collect();
+            ui.document(&json!({"text": text, "left_out": left_out}));
+        } else {
+            print(text.as_bytes())?;
+        }
+        for LeftOut {
+            binding, reason, ..
+        } in left_out.iter().take(MOST_TOLD)
+        {
+            ui.warn(format!("left out: {binding}: {reason}"));
+        }
+        if left_out.len() > MOST_TOLD {
+            ui.warn(format!(
+                "left out: {} more; each is a comment in the text",
+                left_out.len() - MOST_TOLD
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Reads the bindings of these principals, of all where there are none.
+pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failure> {
+    let mut filters: BTreeSet<Option<&str>> = principals.iter().map(|p| Some(p.as_str())).collect();
+    if filters.is_empty() {
+        filters.insert(None);
+    }
+    let mut found = Found {
+        bindings: BTreeSet::new(),
+        origin: admin.servers().to_owned(),
+        missing: Missing::default(),
+    };
+    for principal in filters {
+        let filter = principal.map(AclFilter::principal).unwrap_or_default();
+        // By name, so that whatever else may come to be missing is not overlooked here.
+        let Described {
+            bindings,
+            unreadable,
+            may_miss_unreadable,
+            of_known_principals,
+        } = admin.describe_acls(&filter)?;
+        if let Some(part) = of_known_principals.into_iter().next() {
+            return Err(AdminError::TooManyBindings { part }.into());
+        }
+        found.bindings.extend(bindings);
+        found.missing.unreadable += unreadable;
+        found.missing.maybe |= may_miss_unreadable;
+    }
+    Ok(found)
+}
+
+impl Missing {
+    /// What it is, if anything.
+    pub fn text(&self) -> Option<String> {
+        const WHAT: &str = "on delegation tokens or users, or with the operations CreateTokens, DescribeTokens or TwoPhaseCommit, which librdkafka cannot name";
+        match self.unreadable {
+            0 => self.maybe.then(|| {
+                format!("bindings {WHAT}, would be missing here; whether there are any is not known, as the ACLs are too many to be asked for at once")
+            }),
+            1 => Some(format!("the cluster has 1 more binding, {WHAT}")),
+            n => Some(format!("the cluster has {n} more bindings, {WHAT}")),
+        }
+    }
+
+    /// Warns, and fails where something is missing for sure.
+    fn say(&self, ui: &Ui) -> Done {
+        if let Some(text) = self.text() {
+            ui.warn(format!("the export is not complete: {text}"));
+        }
+        match self.unreadable {
+            0 => Ok(()),
+            _ => Err(Failure::Partly),
+        }
+    }
+}
+
+/// A policy is printed only if kpki itself reads it.
+fn readable(text: &str) -> Done {
+    let Err(diagnostics) = crate::policy::parse("export", text, &|_| Ok(Vec::new())) else {
+        return Ok(());
+    };
+    let first = diagnostics.into_iter().next();
+    let (why, hint) = first.map_or_else(Default::default, |d| match d.code {
+        "too-large" => (d.message, None),
+        _ => (d.message, d.hint),
+    });
+    Err(CliError::new(
+        "export-no-policy",
+        format!("these ACLs do not make a policy: {why}"),
+    )
+    .hint(hint.unwrap_or_else(|| "export fewer of them at a time, with --principal".to_owned()))
+    .into())
+}
+
+fn jsonl(found: &Found) -> Done {
+    let mut text = Vec::new();
+    for binding in &found.bindings {
+        serde_json::to_writer(&mut text, binding).map_err(|e| unwritable(&e.into()))?;
+        text.push(b'\n');
+    }
+    print(&text)
+}
+
+/// Writes to standard output; an export that is cut short must not pass for a whole one.
+fn print(text: &[u8]) -> Done {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    match out.write_all(text).and_then(|()| out.flush()) {
+        // A reader that has gone away wants no more.
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(unwritable(&e).into()),
+        _ => Ok(()),
+    }
+}
+
+fn unwritable(error: &std::io::Error) -> CliError {
+    CliError::new(
+        "export-unwritable",
+        format!("the export cannot be written: {error}"),
+    )
+    .hint("make room, or write it elsewhere; what was written is not complete")
+}

@@ -1,0 +1,170 @@
+//! Who decides in `kpki acl explain`, and what is asked.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::{
+    super::{Failure, policy},
+    bindings::{self, Bindings, Brokers},
+    export, test,
+};
+use crate::{
+    acl::{Authorizer, Decision, RawBinding, Reason, Request, RequestError},
+    policy::{Source, ValidatedPolicy},
+};
+
+/// A decision as JSON.
+#[derive(Debug, Serialize)]
+pub struct Answer<'a> {
+    decision: &'static str,
+    reason: Reason,
+    /// The binding that decided.
+    pub acl: Option<&'a RawBinding>,
+    /// Where it is said.
+    pub source: Option<String>,
+}
+
+/// Where the bindings are said.
+enum Sources<'a> {
+    Policy(&'a ValidatedPolicy),
+    Export(&'a bindings::Export),
+    /// In a cluster; here is what a policy says as well.
+    Live(HashMap<&'a RawBinding, &'a Source>),
+}
+
+/// What decides: the authorizer, and where its bindings are said.
+pub struct Judge<'a> {
+    /// The authorizer.
+    pub authorizer: Authorizer<'a>,
+    sources: Sources<'a>,
+    /// The policy that is to be mended, if any.
+    pub policy: Option<&'a ValidatedPolicy>,
+}
+
+impl<'a> Judge<'a> {
+    /// Decides by what is written.
+    pub fn written(bindings: &'a Bindings, brokers: &Brokers) -> Result<Judge<'a>, Failure> {
+        Ok(match bindings {
+            Bindings::Policy(read) => Judge {
+                authorizer: Authorizer::new(
+                    read.policy.raw_bindings(),
+                    brokers.settings(Some(read))?,
+                ),
+                sources: Sources::Policy(&read.policy),
+                policy: Some(&read.policy),
+            },
+            Bindings::Export(export) => Judge {
+                authorizer: Authorizer::new(&export.bindings, brokers.settings(None)?),
+                sources: Sources::Export(export),
+                policy: None,
+            },
+        })
+    }
+
+    /// Decides by what a cluster has.
+    pub fn live(
+        found: &'a export::Found,
+        read: Option<&'a policy::ReadPolicy>,
+        brokers: &Brokers,
+    ) -> Result<Judge<'a>, Failure> {
+        let said = read.iter().flat_map(|read| &read.policy.bindings);
+        Ok(Judge {
+            authorizer: Authorizer::new(&found.bindings, brokers.settings(read)?),
+            sources: Sources::Live(said.map(|s| (s.binding.as_raw(), &s.source)).collect()),
+            policy: read.map(|read| &read.policy),
+        })
+    }
+
+    /// Whether it decides by what a cluster has.
+    pub fn is_live(&self) -> bool {
+        matches!(self.sources, Sources::Live(_))
+    }
+
+    fn source(&self, at: usize) -> Option<Source> {
+        match &self.sources {
+            Sources::Policy(policy) => Some(policy.bindings.get(at)?.source.clone()),
+            Sources::Export(export) => Some(export.source(at)),
+            Sources::Live(said) => Some((*said.get(self.authorizer.binding(at)?)?).clone()),
+        }
+    }
+
+    /// A decision with the binding behind it.
+    pub fn answer(&self, decision: &Decision) -> Answer<'_> {
+        Answer {
+            decision: if decision.allowed {
+                "ALLOWED"
+            } else {
+                "DENIED"
+            },
+            reason: decision.reason,
+            acl: decision.binding.and_then(|at| self.authorizer.binding(at)),
+            source: decision
+                .binding
+                .and_then(|at| Some(self.source(at)?.to_string())),
+        }
+    }
+}
+
+/// A question about one resource, or about any of its type.
+pub struct Question {
+    /// The request; of any resource, for [`ANY_NAME`].
+    pub request: Request,
+    /// Whether any resource of the type would do.
+    pub any: bool,
+}
+
+/// The resource that Kafka itself asks for first when any would do (`Authorizer.authorizeByResourceType`).
+pub const ANY_NAME: &str = "hardcode";
+
+impl Question {
+    /// The answer.
+    pub fn ask(&self, authorizer: &Authorizer<'_>) -> Result<Decision, RequestError> {
+        let decision = authorizer.decide(&self.request)?;
+        if !self.any {
+            return Ok(decision);
+        }
+        let Request {
+            principal,
+            host,
+            operation,
+            resource_type,
+            ..
+        } = &self.request;
+        let allowed =
+            authorizer.decide_by_resource_type(principal, host, *operation, *resource_type)?;
+        Ok(match (allowed, decision.reason) {
+            // Decided by what holds for every resource.
+            (true, _) if decision.allowed => decision,
+            (false, Reason::Deny) => decision,
+            _ => Decision {
+                allowed,
+                reason: match allowed {
+                    true => Reason::Allow,
+                    false => Reason::NoMatch,
+                },
+                binding: None,
+            },
+        })
+    }
+
+    /// The question in words.
+    pub fn text(&self) -> String {
+        match self.any {
+            false => test::asked(&self.request),
+            true => format!(
+                "{} {} on at least one {}",
+                self.request.principal, self.request.operation, self.request.resource_type
+            ),
+        }
+    }
+
+    /// The reason in words, where no binding decided.
+    pub fn reason(&self, decision: &Decision) -> &'static str {
+        match (self.any, decision.reason) {
+            (true, Reason::Allow) => "ACLs allow it for some, and no ACL denies all of those",
+            (true, Reason::NoMatch) => "no ACL allows it for any, or others deny all of those",
+            _ => test::reason(decision.reason, decision.allowed),
+        }
+    }
+}

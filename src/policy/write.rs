@@ -1,0 +1,192 @@
+//! A policy made of the bindings that a cluster has: the way from ACLs that grew to a file that is reviewed.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use super::yaml_text::{one_line, scalar};
+use crate::acl::{
+    Binding, Group, KafkaVersion, LeftOut, PatternType, Permission, RawBinding, ResourceType,
+    grouped,
+};
+
+/// KRaft is the default of a policy and unknown before this release.
+const FIRST_KRAFT: KafkaVersion = KafkaVersion::new(3, 3);
+/// A longer list has a line for each entry.
+const LINE: usize = 100;
+
+/// A policy's text.
+#[derive(Debug)]
+pub struct WrittenPolicy<'a> {
+    /// The YAML.
+    pub text: String,
+    /// What it does not say, sorted.
+    pub left_out: Vec<LeftOut<'a>>,
+}
+
+/// Writes the policy that means these bindings for a cluster of this version, with `comments` above it.
+///
+/// A broker stores bindings that it never matches, and a policy refuses those. They become comments, and their principals
+/// are not managed, so that a plan of the policy, even one with `prune`, changes nothing in the cluster.
+pub fn write_acls<'a>(
+    bindings: &'a BTreeSet<RawBinding>,
+    version: KafkaVersion,
+    comments: &[String],
+) -> WrittenPolicy<'a> {
+    let (mut said, mut left_out) = (Vec::new(), Vec::new());
+    for binding in bindings {
+        match unsayable(binding, version) {
+            None => said.push(binding),
+            Some((code, reason)) => left_out.push(LeftOut {
+                binding,
+                code,
+                reason,
+            }),
+        }
+    }
+    let mut text = String::new();
+    for comment in comments {
+        line(&mut text, format_args!("# {}", one_line(comment)));
+    }
+    line(&mut text, format_args!("cluster:"));
+    if version < FIRST_KRAFT {
+        line(&mut text, format_args!("  mode: zookeeper"));
+    }
+    line(&mut text, format_args!("  kafka_version: \"{version}\""));
+    acls(&mut text, &said);
+    stray(&mut text, &left_out);
+    manage(&mut text, &said, &left_out);
+    WrittenPolicy { text, left_out }
+}
+
+/// Why no policy can say this binding.
+fn unsayable(binding: &RawBinding, version: KafkaVersion) -> Option<(&'static str, String)> {
+    if let Some(problem) = binding.problems(version).first() {
+        return Some((problem.code(), problem.to_string()));
+    }
+    let no_words = |reason| Some(("no-words", reason));
+    if binding.resource_type == ResourceType::Cluster
+        && binding.pattern_type != PatternType::Literal
+    {
+        return no_words("a policy's `cluster: true` is the LITERAL name".to_owned());
+    }
+    match Binding::new(binding.clone(), version) {
+        // The form of a range is the policy's own choice.
+        Ok(checked) if checked.as_raw() != binding => {
+            no_words(format!("a policy writes this host as {}", checked.host))
+        }
+        Ok(_) => None,
+        Err(problem) => Some((problem.code(), problem.to_string())),
+    }
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{line}");
+}
+
+fn acls(text: &mut String, said: &[&RawBinding]) {
+    if said.is_empty() {
+        return line(text, format_args!("acls: []"));
+    }
+    line(text, format_args!("acls:"));
+    let groups = grouped(said.iter().copied());
+    for (at, group) in groups.iter().enumerate() {
+        if at > 0 && groups[at - 1].principal != group.principal {
+            text.push('\n');
+        }
+        entry(text, group);
+    }
+}
+
+fn entry(text: &mut String, group: &Group<'_>) {
+    line(
+        text,
+        format_args!("  - principal: {}", scalar(group.principal)),
+    );
+    if group.host != "*" {
+        line(text, format_args!("    host: {}", scalar(group.host)));
+    }
+    let key = match group.permission {
+        Permission::Allow => "allow",
+        Permission::Deny => "deny",
+    };
+    let operations: Vec<_> = group.operations.iter().map(|o| o.title()).collect();
+    line(text, format_args!("    {key}: [{}]", operations.join(", ")));
+    let key = match group.resource_type {
+        ResourceType::Topic => "topic",
+        ResourceType::Group => "group",
+        ResourceType::TransactionalId => "transactional_id",
+        ResourceType::DelegationToken => "delegation_token",
+        ResourceType::User => "user",
+        ResourceType::Cluster => return line(text, format_args!("    cluster: true")),
+    };
+    let resources: Vec<String> = group.resources.iter().map(resource).collect();
+    let inline = match resources.as_slice() {
+        [one] => one.clone(),
+        all => format!("[{}]", all.join(", ")),
+    };
+    if resources.len() == 1 || key.len() + inline.len() + 6 <= LINE {
+        return line(text, format_args!("    {key}: {inline}"));
+    }
+    line(text, format_args!("    {key}:"));
+    for resource in resources {
+        line(text, format_args!("      - {resource}"));
+    }
+}
+
+fn resource((pattern_type, name): &(PatternType, &str)) -> String {
+    match pattern_type {
+        PatternType::Literal => scalar(name),
+        PatternType::Prefixed => format!("{{prefix: {}}}", scalar(name)),
+    }
+}
+
+fn stray(text: &mut String, left_out: &[LeftOut<'_>]) {
+    if left_out.is_empty() {
+        return;
+    }
+    line(
+        text,
+        format_args!(
+            "# The cluster also has these, which no policy can say, and which stay as they are:"
+        ),
+    );
+    for LeftOut {
+        binding, reason, ..
+    } in left_out
+    {
+        let binding = binding.to_string();
+        line(text, format_args!("#   {}", one_line(&binding)));
+        line(text, format_args!("#     {}", one_line(reason)));
+    }
+}
+
+fn manage(text: &mut String, said: &[&RawBinding], left_out: &[LeftOut<'_>]) {
+    let all: BTreeSet<&str> = said.iter().map(|b| &*b.principal).collect();
+    let stray: BTreeSet<&str> = left_out.iter().map(|l| &*l.binding.principal).collect();
+    line(text, format_args!("manage:"));
+    let managed: Vec<_> = all.difference(&stray).collect();
+    if managed.is_empty() {
+        line(text, format_args!("  principals: []"));
+    } else {
+        line(text, format_args!("  principals:"));
+    }
+    for principal in managed {
+        line(text, format_args!("    - {}", scalar(principal)));
+    }
+    // Only those that a policy can name.
+    let mut could = all.intersection(&stray).peekable();
+    if could.peek().is_some() {
+        line(
+            text,
+            format_args!(
+                "    # Once these are managed as well, --prune deletes what is left out above:"
+            ),
+        );
+    }
+    for principal in could {
+        line(text, format_args!("    # - {}", scalar(principal)));
+    }
+}
+
+#[cfg(test)]
+mod tests;
