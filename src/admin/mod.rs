@@ -21,6 +21,10 @@ mod error;
 mod ffi;
 mod jaas;
 pub mod properties;
+#[cfg_attr(
+    not(feature = "live"),
+    expect(dead_code, reason = "there is no client to use it")
+)]
 mod raw;
 mod scram;
 

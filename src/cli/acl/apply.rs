@@ -1,6 +1,12 @@
 //! `kpki acl apply`
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use clap::Args;
 use serde_json::json;
@@ -13,7 +19,7 @@ use super::{
     super::{CliError, Done, Failure, Global, cluster::Connection, policy},
     ReadPolicy,
     confirm::confirm,
-    count,
+    count, cover,
     execute::{Outcome, Work, execute},
     observed, plan,
     plan::Deletion,
@@ -26,6 +32,8 @@ use crate::{
     plan::{Plan, SavedPlan},
 };
 
+/// What it takes a controller to compare one filter with one binding.
+const COMPARING: Duration = Duration::from_nanos(150);
 /// More changes than these are counted for each principal.
 const CHANGES_SHOWN: usize = 1_000;
 /// More failures than these are counted.
@@ -91,6 +99,7 @@ impl Apply {
         plan::show(ui, &plan, CHANGES_SHOWN);
         refuse(&self.policy, &plan, reviewed.as_ref())?;
         if !plan.is_empty() {
+            foretell(ui, &observed.bindings, &plan);
             self.confirm(ui, &plan)?;
         }
         let outcome = carry_out(ui, &mut admin, &plan)?;
@@ -168,6 +177,20 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&SavedPlan>) -> Result<(), F
     .into())
 }
 
+/// Says so where deletions will take long.
+fn foretell(ui: &Ui, observed: &[RawBinding], plan: &Plan) {
+    let filters = cover::filters(observed, &plan.deletes);
+    let compared = filters as u128 * observed.len() as u128;
+    let minutes = compared * COMPARING.as_nanos() / Duration::from_secs(60).as_nanos();
+    if minutes > 0 {
+        ui.note(format!(
+            "the deletions take about {}: they need {filters} filters, because some bindings of the same kinds stay, and the controller compares each with all of its {} bindings; Ctrl-C stops in between, and running it again goes on",
+            count(minutes as usize, "minute"),
+            observed.len()
+        ));
+    }
+}
+
 /// Does it, with Ctrl-C listened to meanwhile. The flag says whether it was pressed.
 fn carry_out(ui: &Ui, admin: &mut Admin, plan: &Plan) -> Result<(Outcome, bool), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
@@ -186,7 +209,7 @@ fn carry_out(ui: &Ui, admin: &mut Admin, plan: &Plan) -> Result<(Outcome, bool),
         bar: ui.progress(changes as u64, "applying"),
     };
     let outcome = execute(admin, &work);
-    Ok((outcome, stop.load(std::sync::atomic::Ordering::Relaxed)))
+    Ok((outcome, stop.load(Ordering::Relaxed)))
 }
 
 /// The failures by their reasons: thousands of them have mostly one.

@@ -24,6 +24,25 @@ pub fn fits<'b>(bindings: impl Iterator<Item = &'b RawBinding>) -> bool {
     count <= MOST && bytes <= LARGEST_ANSWER / 4 * 3
 }
 
+/// How many filters delete these, by principal as [`cover`] would.
+pub fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
+    let mut going: BTreeMap<&str, BTreeSet<&RawBinding>> = BTreeMap::new();
+    for binding in deletes {
+        going.entry(&binding.principal).or_default().insert(binding);
+    }
+    let mut all: BTreeMap<&str, BTreeSet<RawBinding>> = BTreeMap::new();
+    for binding in observed {
+        if going.contains_key(&*binding.principal) {
+            let of = all.entry(&binding.principal).or_default();
+            of.insert(binding.clone());
+        }
+    }
+    let cuts = all
+        .iter()
+        .map(|(principal, all)| cover(principal, all, &going[principal], true).len());
+    cuts.sum()
+}
+
 /// A filter with what it is meant to delete.
 pub struct Cut<'b> {
     /// What is sent.

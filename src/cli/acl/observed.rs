@@ -61,7 +61,16 @@ pub fn of_cluster(
     }
     let mut principals = known(read);
     principals.extend(operator.clone());
-    let described = admin.describe_acls_of(&AclFilter::default(), &principals)?;
+    let mut described = admin.describe_acls_of(&AclFilter::default(), &principals)?;
+    if !described.of_known_principals.is_empty() {
+        // Kafka has no list of principals, but one of SCRAM users.
+        let known = principals.len();
+        let users = admin.describe_scram(&[]).unwrap_or_default();
+        principals.extend(users.into_iter().map(|user| format!("User:{}", user.user)));
+        if principals.len() > known {
+            described = admin.describe_acls_of(&AclFilter::default(), &principals)?;
+        }
+    }
     ui.detail(format!(
         "the cluster has {} ACL bindings",
         described.bindings.len()
@@ -78,7 +87,7 @@ pub fn of_cluster(
     }
     for kind in &described.of_known_principals {
         ui.complain(format!(
-            "{YELLOW}warning:{YELLOW:#} the cluster has more bindings `{kind}` than one answer can hold: they were read of principals that the policy names or that have other bindings; those of others are left alone"
+            "{YELLOW}warning:{YELLOW:#} the cluster has more bindings `{kind}` than one answer can hold: they were read of the principals that the policy names, of SCRAM users and of those that have other bindings too; those of others are left alone"
         ));
     }
     let mut bindings = described.bindings;
