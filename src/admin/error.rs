@@ -224,9 +224,9 @@ impl AdminError {
                 "check that security.protocol is that of the listener behind this port"
             }
             Self::Untrusted { .. } => {
-                "check that ssl.truststore.location holds the CA that signed the broker's certificate; `kpki verify HOST:PORT` shows the chain"
+                "check that ssl.truststore.location holds the CA that signed the broker's certificate"
             }
-            Self::Expired { .. } => "renew it: kpki renew NAME, then kpki reload NAME",
+            Self::Expired { .. } => "renew it with kpki renew NAME, then restart the broker",
             Self::NotYetValid { .. } => "check the clocks of both machines",
             Self::WrongHostName { .. } => {
                 "connect by a name in the certificate, or add this one to the broker's hosts and renew it"
