@@ -16,7 +16,7 @@ use super::{
         ui::{BOLD, DIM, GREEN, RED, Ui},
         up::Shape,
     },
-    execute::{Outcome, execute},
+    execute::{Outcome, execute, may_be_done},
     plan::{counted, no_password, show},
     wish::{Rotations, Wish, connect, make},
 };
@@ -198,7 +198,7 @@ fn report(
         "unchanged": plan.unchanged,
         "warnings": plan.warnings,
     }));
-    let unknown = |(_, e): &(_, _)| matches!(e, EntryError::Unanswered(_));
+    let unknown = |(_, e): &(_, EntryError)| may_be_done(e);
     match (failed.is_empty(), done > 0 || failed.iter().any(unknown)) {
         (true, _) => Ok(()),
         (false, true) => Err(Failure::Partly),
