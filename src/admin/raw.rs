@@ -29,6 +29,7 @@ pub(super) mod code {
     /// kpki's own: the caller gave up waiting.
     pub const GAVE_UP: i32 = -1000;
     /// Kafka's codes (`Errors`).
+    pub const REQUEST_TIMED_OUT: i32 = 7;
     pub const CLUSTER_AUTHORIZATION_FAILED: i32 = 31;
     pub const SECURITY_DISABLED: i32 = 54;
 }
