@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Inputs, Plan, Remark, default_max_deletes};
 use crate::acl::{
-    Authorizer, CLUSTER_NAME, Operation, PatternType, Permission, RawBinding, Request,
+    Authorizer, CLUSTER_NAME, Operation, PatternType, Permission, Printable, RawBinding, Request,
     ResourceType, Settings,
 };
 
@@ -205,7 +205,9 @@ fn openness(inputs: &Inputs<'_>, plan: &mut Plan) {
             let who: Vec<&str> = who.into_iter().collect();
             let who = match who.as_slice() {
                 [] => "everyone".to_owned(),
-                few if few.len() <= 3 => format!("everyone but {}", few.join(", ")),
+                few if few.len() <= 3 => {
+                    format!("everyone but {}", Printable(&few.join(", ")))
+                }
                 many => format!("everyone but {} principals", many.len()),
             };
             let message = format!(
@@ -240,8 +242,10 @@ fn openness(inputs: &Inputs<'_>, plan: &mut Plan) {
 fn named((kind, pattern_type, name): Pattern<'_>) -> String {
     match (pattern_type, name) {
         (PatternType::Literal, "*") => format!("every {kind}"),
-        (PatternType::Literal, name) => format!("{kind} `{name}`"),
-        (PatternType::Prefixed, prefix) => format!("each {kind} that begins with `{prefix}`"),
+        (PatternType::Literal, name) => format!("{kind} `{}`", Printable(name)),
+        (PatternType::Prefixed, prefix) => {
+            format!("each {kind} that begins with `{}`", Printable(prefix))
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use super::{
     wish::{Rotations, Wish, connect, make},
 };
 use crate::{
+    acl::Printable,
     admin::EntryError,
     bootstrap::{ca::Ca, passwords, passwords::Passwords, survey::Setting},
     plan::ScramPlan,
@@ -153,7 +154,8 @@ fn report(
     for (info, error) in failed {
         ui.complain(format!(
             "{RED}failed:{RED:#} {} {}: {error}",
-            info.user, info.mechanism
+            Printable(&info.user),
+            info.mechanism
         ));
     }
     let done = created.len() + updated.len() + rotated.len() + deleted.len();
