@@ -66,6 +66,19 @@ pub(super) enum Event {
     Log(String),
 }
 
+impl Event {
+    /// Whether it says that an answer is larger than `receive.message.max.bytes`. librdkafka then drops the connection
+    /// and would ask again until the timeout.
+    pub(super) fn is_too_large_an_answer(&self) -> bool {
+        let text = match self {
+            Event::Error(error) => &error.text,
+            Event::Log(line) => line,
+            Event::Nothing => return false,
+        };
+        text.contains("Invalid response size")
+    }
+}
+
 /// A binding, or a filter where `None` and the code ANY match everything.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pattern<'a> {
