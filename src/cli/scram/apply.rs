@@ -179,12 +179,17 @@ fn report(
     for user in users {
         let dir = out.root().join(user);
         let dir = dir.display();
+        let other = plan.keep_old.iter().find(|i| i.user == user);
+        let until = match other.map(|i| i.mechanism) {
+            None => "from now on".to_owned(),
+            Some(mechanism) => format!("from now on, but with {mechanism}"),
+        };
         ui.say(if policy.users.iter().any(|u| u.name.as_str() == user) {
-            format!("  {user}: its password is the one in {dir}/scram.password; its old one is refused from now on")
+            format!("  {user}: its password is the one in {dir}/scram.password; its old one is refused {until}")
         } else if policy.brokers.iter().any(|b| b.name.as_str() == user) {
             format!("  {user}: copy {dir} to its machine and restart it at once, as the other brokers refuse its old password")
         } else {
-            format!("  {user}: copy {dir} to its machine and restart it, as its old password is refused from now on")
+            format!("  {user}: copy {dir} to its machine and restart it, as its old password is refused {until}")
         });
     }
     let failures: Vec<_> = failed
