@@ -1,6 +1,9 @@
 //! What people and machines read: results on standard output, everything else on standard error.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{ErrorKind, IsTerminal, Write},
+    sync::OnceLock,
+};
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
@@ -15,6 +18,7 @@ pub struct Ui {
     pub json: bool,
     quiet: bool,
     verbose: bool,
+    cut_short: OnceLock<std::io::Error>,
 }
 
 /// Bold.
@@ -41,6 +45,7 @@ impl Ui {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
+            cut_short: OnceLock::new(),
         }
     }
 
@@ -96,13 +101,26 @@ impl Ui {
     pub fn document(&self, value: &impl Serialize) {
         if self.json {
             let text = serde_json::to_string_pretty(value).unwrap_or_default();
-            let _ = writeln!(std::io::stdout(), "{text}");
+            self.raw(&format!("{text}\n"));
         }
     }
 
     /// A result that is the same for people and machines: text on standard output.
     pub fn raw(&self, text: &str) {
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        let mut stdout = std::io::stdout().lock();
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
+            // A reader that has gone away wants no more.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(self.cut_short.set(error)),
+            _ => {}
+        }
+    }
+
+    /// Why a result on standard output is not complete, if it is not.
+    pub(super) fn cut_short(&self) -> Option<&std::io::Error> {
+        self.cut_short.get()
     }
 
     /// True where colour may be used on standard error.
