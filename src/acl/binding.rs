@@ -5,7 +5,8 @@ use std::{collections::HashSet, fmt, ops::Deref, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    KafkaVersion, Operation, PatternType, Permission, Problem, ResourceType, host, problem,
+    KafkaVersion, Operation, PatternType, Permission, Printable, Problem, ResourceType, host,
+    problem,
 };
 
 /// An ACL binding with nothing proved about it: what a live cluster or an export holds. Its JSON is the one of
@@ -62,11 +63,11 @@ impl fmt::Display for RawBinding {
             f,
             "{} {} {} on {}{prefixed} `{}` from {}",
             self.permission,
-            self.principal,
+            Printable(&self.principal),
             self.operation,
             self.resource_type,
-            self.name,
-            self.host
+            Printable(&self.name),
+            Printable(&self.host)
         )
     }
 }

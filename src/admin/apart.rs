@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, Write},
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -117,6 +118,8 @@ pub(super) fn describe_acls(
     let mut child = Ended(
         Command::new(PROGRAM.get()?)
             .arg(COMMAND)
+            // Ctrl-C is the parent's to hear, which stops between two requests: a child that it ends is no large answer.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Where librdkafka ends it, it says so there.
@@ -171,12 +174,20 @@ pub fn serve() -> bool {
             name => (name, value.as_str()),
         })
         .collect();
-    let answer = Handle::new(&settings, LARGEST)
-        .map_err(BrokerError::unsupported)
-        .and_then(|handle| {
-            let timeout = Duration::from_millis(question.timeout_ms);
-            handle.describe_acls(&question.filter.pattern(), timeout, &mut |_| true)
-        });
+    // The parent has a client with these settings: what is missing here is the room for such stacks, and smaller answers
+    // need none.
+    let Ok(handle) = Handle::new(&settings, LARGEST) else {
+        return false;
+    };
+    let timeout = Duration::from_millis(question.timeout_ms);
+    let mut too_large = false;
+    let answer = handle.describe_acls(&question.filter.pattern(), timeout, &mut |event| {
+        too_large |= event.is_too_large_an_answer();
+        !too_large
+    });
+    if too_large {
+        return false;
+    }
     let answer = match answer {
         Ok(bindings) => Answer::Bindings(bindings),
         Err(error) => Answer::Error(error.code, error.text),

@@ -167,20 +167,14 @@ impl Admin {
         error::request(what, &self.servers, error)
     }
 
-    /// Runs a request and recognises an answer that is larger than [`LARGEST_ANSWER`]. librdkafka then drops the
-    /// connection and would ask again until the timeout, so the client is made anew.
+    /// Runs a request and recognises an answer that is larger than [`LARGEST_ANSWER`]; the client is then made anew.
     pub(super) fn run<T>(
         &mut self,
         request: impl FnOnce(&Handle, Duration, &mut dyn FnMut(Event) -> bool) -> Result<T, BrokerError>,
     ) -> Result<T, Failure> {
         let mut too_large = false;
         let result = request(&self.handle, self.timeout, &mut |event| {
-            let text = match &event {
-                Event::Error(error) => &error.text,
-                Event::Log(line) => line,
-                Event::Nothing => return true,
-            };
-            too_large |= text.contains("Invalid response size");
+            too_large |= event.is_too_large_an_answer();
             !too_large
         });
         match result {

@@ -34,6 +34,14 @@ pub struct Described {
     pub of_known_principals: Vec<String>,
 }
 
+/// Whether an authorizer's class is one that Kafka comes with.
+pub fn is_kafkas_authorizer(class: &str) -> bool {
+    let name = class.rsplit('.').next();
+    ["StandardAuthorizer", "AclAuthorizer", "SimpleAclAuthorizer"]
+        .iter()
+        .any(|known| name == Some(known))
+}
+
 /// What comes of one question; `None`: the answer is too large.
 type Answer = Result<Option<Vec<AnyBinding>>, AdminError>;
 
@@ -56,7 +64,48 @@ impl Admin {
         filter: &AclFilter,
         principals: &BTreeSet<String>,
     ) -> Result<Described, AdminError> {
-        read(filter, principals, &mut |part| self.describe_part(part))
+        let described = read(filter, principals, &mut |part| self.describe_part(part))?;
+        let nothing = described.bindings.is_empty() && described.unreadable == 0;
+        if nothing && *filter == AclFilter::default() && self.has_another_authorizer() {
+            // An exception in an authorizer (Ranger's and OPA's list no ACLs) is an error without a message
+            // (`ApiError.fromThrowable`), whose answer is as long as an empty one.
+            match self.delete_nothing() {
+                Ok(()) => {}
+                Err(error) if error.leaves_open() => return Err(error),
+                Err(_) => return Err(AdminError::Hidden { what: READ }),
+            }
+        }
+        Ok(described)
+    }
+
+    /// Whether the brokers say that their authorizer is none of Kafka's own.
+    fn has_another_authorizer(&mut self) -> bool {
+        let settings = self.brokers().and_then(|brokers| {
+            let first = brokers.into_iter().min().unwrap_or_default();
+            self.describe_broker(first)
+        });
+        let settings = settings.unwrap_or_default();
+        let class = settings.iter().find(|s| s.name == "authorizer.class.name");
+        let class = class.and_then(|s| s.value.as_deref()).unwrap_or_default();
+        !class.is_empty() && !is_kafkas_authorizer(class)
+    }
+
+    /// Deletes what no cluster has, for the sake of the error: names of topics have no spaces.
+    fn delete_nothing(&mut self) -> Result<(), AdminError> {
+        let nothing = AclFilter {
+            resource_type: Some(ResourceType::Topic),
+            pattern_type: Some(PatternType::Literal),
+            name: Some("kpki asks whether there is an authorizer".into()),
+            principal: Some("User:kpki".into()),
+            host: Some("*".into()),
+            operation: Some(Operation::Read),
+            permission: Some(Permission::Deny),
+        };
+        let results = self.delete_acls(&[nothing], &mut Batch::default())?;
+        match results.iter().all(Result::is_ok) {
+            true => Ok(()),
+            false => Err(AdminError::Hidden { what: READ }),
+        }
     }
 
     /// How many bindings a cluster holds that look like this one, which librdkafka cannot name: what it has no word for
@@ -116,25 +165,9 @@ impl Admin {
             return AdminError::NotAuthorized { what: READ, text };
         }
         if may.contains(&ALTER) {
-            // An error comes through here, and this matches nothing: names of topics have no spaces.
-            let nothing = AclFilter {
-                resource_type: Some(ResourceType::Topic),
-                pattern_type: Some(PatternType::Literal),
-                name: Some("kpki asks whether there is an authorizer".into()),
-                principal: Some("User:kpki".into()),
-                host: Some("*".into()),
-                operation: Some(Operation::Read),
-                permission: Some(Permission::Deny),
-            };
-            if let Err(error @ AdminError::SecurityDisabled { .. }) =
-                self.delete_acls(&[nothing], &mut Batch::default())
-            {
-                return match error {
-                    AdminError::SecurityDisabled { .. } => {
-                        AdminError::SecurityDisabled { what: READ }
-                    }
-                    other => other,
-                };
+            // An error comes through there.
+            if let Err(AdminError::SecurityDisabled { .. }) = self.delete_nothing() {
+                return AdminError::SecurityDisabled { what: READ };
             }
         }
         AdminError::Hidden { what: READ }

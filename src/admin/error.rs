@@ -285,6 +285,8 @@ impl From<BrokerError> for EntryError {
     fn from(error: BrokerError) -> Self {
         match error.code {
             code::UNSUPPORTED_FEATURE => Self::Unsupported(error.text),
+            // The broker forwarded it and heard nothing from the controller.
+            code::REQUEST_TIMED_OUT => Self::Unanswered(error.text),
             _ => Self::Refused {
                 code: error.code,
                 text: error.text,
@@ -299,7 +301,7 @@ pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> 
     match kafka {
         code::CLUSTER_AUTHORIZATION_FAILED => AdminError::NotAuthorized { what, text },
         code::SECURITY_DISABLED => AdminError::SecurityDisabled { what },
-        code::TIMED_OUT | code::TIMED_OUT_QUEUE => AdminError::TimedOut {
+        code::TIMED_OUT | code::TIMED_OUT_QUEUE | code::REQUEST_TIMED_OUT => AdminError::TimedOut {
             what,
             servers: servers.to_owned(),
             text,
@@ -406,4 +408,16 @@ fn certificate(servers: &str, x509_error: i32) -> Option<AdminError> {
         23 => untrusted("it is revoked"),
         other => untrusted(&format!("OpenSSL's verification error {other}")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_that_is_not_heard_of_leaves_open_what_it_did() {
+        let silent = || BrokerError::new(code::REQUEST_TIMED_OUT, "x".into());
+        assert!(request("writing", "localhost:9093", silent()).leaves_open());
+        assert!(matches!(silent().into(), EntryError::Unanswered(_)));
+    }
 }

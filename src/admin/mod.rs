@@ -33,7 +33,7 @@ pub use acls::{AclFilter, Deleted, Entries};
 pub use client::{Admin, Batch, LARGEST_ANSWER};
 pub use codes::inexpressible;
 pub use configs::{ConfigSource, Setting};
-pub use describe::Described;
+pub use describe::{Described, is_kafkas_authorizer};
 pub use error::{AdminError, EntryError};
 pub use properties::{ClientProperties, ClientPropertiesError};
 pub use scram::ScramChange;

@@ -29,6 +29,7 @@ pub(super) mod code {
     /// kpki's own: the caller gave up waiting.
     pub const GAVE_UP: i32 = -1000;
     /// Kafka's codes (`Errors`).
+    pub const REQUEST_TIMED_OUT: i32 = 7;
     pub const CLUSTER_AUTHORIZATION_FAILED: i32 = 31;
     pub const SECURITY_DISABLED: i32 = 54;
 }
@@ -63,6 +64,19 @@ pub(super) enum Event {
     Error(BrokerError),
     /// A line of librdkafka's log.
     Log(String),
+}
+
+impl Event {
+    /// Whether it says that an answer is larger than `receive.message.max.bytes`. librdkafka then drops the connection
+    /// and would ask again until the timeout.
+    pub(super) fn is_too_large_an_answer(&self) -> bool {
+        let text = match self {
+            Event::Error(error) => &error.text,
+            Event::Log(line) => line,
+            Event::Nothing => return false,
+        };
+        text.contains("Invalid response size")
+    }
 }
 
 /// A binding, or a filter where `None` and the code ANY match everything.

@@ -1,12 +1,16 @@
 //! What people and machines read: results on standard output, everything else on standard error.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{ErrorKind, IsTerminal, Write},
+    sync::OnceLock,
+};
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
 use serde::Serialize;
 
 use super::Global;
+use crate::acl::is_printable;
 
 /// How this run talks.
 pub struct Ui {
@@ -14,6 +18,7 @@ pub struct Ui {
     pub json: bool,
     quiet: bool,
     verbose: bool,
+    cut_short: OnceLock<std::io::Error>,
 }
 
 /// Bold.
@@ -40,6 +45,7 @@ impl Ui {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
+            cut_short: OnceLock::new(),
         }
     }
 
@@ -50,14 +56,14 @@ impl Ui {
             self.complain(text);
         } else {
             // A reader that has gone away is no reason to stop a command half-way.
-            let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+            let _ = writeln!(anstream::stdout(), "{}", visible(text.as_ref()));
         }
     }
 
     /// What a person asked for: on standard output even with `-q`; beside JSON, which says it all, nowhere.
     pub fn answer(&self, text: impl AsRef<str>) {
         if !self.json {
-            let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+            let _ = writeln!(anstream::stdout(), "{}", visible(text.as_ref()));
         }
     }
 
@@ -83,25 +89,38 @@ impl Ui {
     /// A question, to be answered on the same line.
     pub fn ask(&self, text: impl AsRef<str>) {
         let mut stderr = anstream::stderr();
-        let _ = write!(stderr, "{}", text.as_ref()).and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{}", visible(text.as_ref())).and_then(|()| stderr.flush());
     }
 
     /// A line on standard error, always.
     pub fn complain(&self, text: impl AsRef<str>) {
-        let _ = writeln!(anstream::stderr(), "{}", text.as_ref());
+        let _ = writeln!(anstream::stderr(), "{}", visible(text.as_ref()));
     }
 
     /// The document of `--json`.
     pub fn document(&self, value: &impl Serialize) {
         if self.json {
             let text = serde_json::to_string_pretty(value).unwrap_or_default();
-            let _ = writeln!(std::io::stdout(), "{text}");
+            self.raw(&format!("{text}\n"));
         }
     }
 
     /// A result that is the same for people and machines: text on standard output.
     pub fn raw(&self, text: &str) {
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        let mut stdout = std::io::stdout().lock();
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
+            // A reader that has gone away wants no more.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(self.cut_short.set(error)),
+            _ => {}
+        }
+    }
+
+    /// Why a result on standard output is not complete, if it is not.
+    pub(super) fn cut_short(&self) -> Option<&std::io::Error> {
+        self.cut_short.get()
     }
 
     /// True where colour may be used on standard error.
@@ -119,5 +138,47 @@ impl Ui {
             Ok(style) => bar.with_style(style),
             Err(_) => bar,
         }
+    }
+}
+
+/// A text for people, who see the characters that would steer the terminal instead: brokers tell names and errors that
+/// somebody else wrote. Colours and the ends of lines are kpki's own.
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let len = colour(rest).unwrap_or(c.len_utf8());
+        let (this, next) = rest.split_at(len);
+        match len > c.len_utf8() || is_printable(c) || matches!(c, '\n' | '\t') {
+            true => shown.push_str(this),
+            false => shown.extend(c.escape_default()),
+        }
+        rest = next;
+    }
+    shown
+}
+
+/// The length of the escape sequence for a colour that the text begins with.
+fn colour(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\u{1b}[")?;
+    let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    parameters[end..].starts_with('m').then_some(end + 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_colour_steers_a_terminal() {
+        let ours = format!("{RED}failed:{RED:#} {BOLD}ü{BOLD:#}\n\tit");
+        assert_eq!(visible(&ours), ours);
+        let theirs = "\u{1b}]0;title\u{7} \u{1b}[2J\u{1b}[ \r\u{9b}1A\u{202e}\u{1b}";
+        let shown = visible(theirs);
+        assert!(
+            !shown.contains(|c: char| c.is_control() || c == '\u{202e}'),
+            "{shown:?}"
+        );
+        assert!(shown.starts_with("\\u{1b}]0;title\\u{7} "), "{shown}");
     }
 }

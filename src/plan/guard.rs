@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Inputs, Plan, Remark, default_max_deletes};
 use crate::acl::{
-    Authorizer, CLUSTER_NAME, Operation, PatternType, Permission, RawBinding, Request,
+    Authorizer, CLUSTER_NAME, Operation, PatternType, Permission, Printable, RawBinding, Request,
     ResourceType, Settings,
 };
 
@@ -14,6 +14,7 @@ const MOST_REMARKS: usize = 20;
 /// Holds a plan against the guards: takes back what would lock the operator out, refuses what is too much, warns.
 pub(super) fn check(inputs: &Inputs<'_>, plan: &mut Plan) {
     operator(inputs, plan);
+    brokers(inputs, plan);
     deletions(inputs, plan);
     denies(plan);
     if inputs.settings.allow_everyone_if_no_acl_found {
@@ -83,11 +84,11 @@ fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
         .chain([Request::ELSEWHERE])
         .collect();
     let lost = |after: Vec<&RawBinding>| -> Option<&str> {
-        let may = |bindings: &[&RawBinding], host: &str| {
+        let may = |bindings: &[&RawBinding], host: &str, operation: Operation| {
             let request = Request {
                 principal: operator.to_owned(),
                 host: host.to_owned(),
-                operation: Operation::Alter,
+                operation,
                 resource_type: ResourceType::Cluster,
                 name: CLUSTER_NAME.to_owned(),
             };
@@ -96,7 +97,13 @@ fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
             authorizer.decide(&request).is_ok_and(|d| d.allowed)
         };
         let mut hosts = hosts.iter().copied();
-        hosts.find(|host| may(&before, host) && !may(&after, host))
+        // Without Describe, which a denial takes even from who may Alter, no tool shows what there is to undo.
+        let loses =
+            |host: &str, operation| may(&before, host, operation) && !may(&after, host, operation);
+        hosts.find(|host| {
+            loses(host, Operation::Alter)
+                || may(&before, host, Operation::Alter) && loses(host, Operation::Describe)
+        })
     };
     let after = |kept: &dyn Fn(&RawBinding) -> bool| -> Vec<&RawBinding> {
         let remaining = before
@@ -113,7 +120,7 @@ fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
         plan.refusals.push(Remark::new(
             "locks-out",
             format!(
-                "{operator}, who would execute this, could then no longer change ACLs, nor undo it; allow it Alter on the cluster, or remove what denies that"
+                "{operator}, who would execute this, could then no longer see and change ACLs, nor undo it; allow it Alter on the cluster, or remove what denies that"
             ),
         ));
         return;
@@ -124,6 +131,25 @@ fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
         Remark::new(
             "operator-right-kept",
             format!("not deleted, because {operator} needs it to undo this: {binding}; write it into the policy to be rid of this"),
+        )
+    }));
+}
+
+/// Keeps the right by which brokers replicate and talk to controllers. That they are super users is not counted on
+/// either: without both, the cluster comes to a stand.
+fn brokers(inputs: &Inputs<'_>, plan: &mut Plan) {
+    let keep = |b: &mut RawBinding| {
+        b.resource_type == ResourceType::Cluster
+            && b.permission == Permission::Allow
+            && matches!(b.operation, Operation::ClusterAction | Operation::All)
+            && inputs.settings.super_users.contains(&*b.principal)
+    };
+    let kept: Vec<RawBinding> = plan.deletes.extract_if(.., keep).collect();
+    plan.left_alone += kept.len();
+    plan.warnings.extend(kept.iter().map(|binding| {
+        Remark::new(
+            "broker-right-kept",
+            format!("not deleted, because brokers work by such a right where their super.users does not say it yet: {binding}; if that is meant, kafka-acls.sh deletes it"),
         )
     }));
 }
@@ -205,7 +231,9 @@ fn openness(inputs: &Inputs<'_>, plan: &mut Plan) {
             let who: Vec<&str> = who.into_iter().collect();
             let who = match who.as_slice() {
                 [] => "everyone".to_owned(),
-                few if few.len() <= 3 => format!("everyone but {}", few.join(", ")),
+                few if few.len() <= 3 => {
+                    format!("everyone but {}", Printable(&few.join(", ")))
+                }
                 many => format!("everyone but {} principals", many.len()),
             };
             let message = format!(
@@ -240,8 +268,10 @@ fn openness(inputs: &Inputs<'_>, plan: &mut Plan) {
 fn named((kind, pattern_type, name): Pattern<'_>) -> String {
     match (pattern_type, name) {
         (PatternType::Literal, "*") => format!("every {kind}"),
-        (PatternType::Literal, name) => format!("{kind} `{name}`"),
-        (PatternType::Prefixed, prefix) => format!("each {kind} that begins with `{prefix}`"),
+        (PatternType::Literal, name) => format!("{kind} `{}`", Printable(name)),
+        (PatternType::Prefixed, prefix) => {
+            format!("each {kind} that begins with `{}`", Printable(prefix))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Plan, difference::order};
-use crate::acl::{PatternType, RawBinding};
+use crate::acl::{PatternType, Printable, RawBinding};
 
 /// What happens to a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,12 +56,16 @@ impl fmt::Display for Right<'_> {
         write!(f, "{} {} on ", b.permission, b.operation)?;
         match (b.pattern_type, &*b.name) {
             (PatternType::Literal, "*") => write!(f, "every {}", b.resource_type)?,
-            (PatternType::Literal, name) => write!(f, "{} `{name}`", b.resource_type)?,
-            (PatternType::Prefixed, name) => write!(f, "{} prefix `{name}`", b.resource_type)?,
+            (PatternType::Literal, name) => {
+                write!(f, "{} `{}`", b.resource_type, Printable(name))?;
+            }
+            (PatternType::Prefixed, name) => {
+                write!(f, "{} prefix `{}`", b.resource_type, Printable(name))?;
+            }
         }
         match &*b.host {
             "*" => Ok(()),
-            host => write!(f, " from {host}"),
+            host => write!(f, " from {}", Printable(host)),
         }
     }
 }

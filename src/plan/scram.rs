@@ -51,6 +51,8 @@ pub struct ScramPlan {
     pub rotates: Vec<ScramInfo>,
     /// What the cluster has beyond the policy and is to lose.
     pub deletes: Vec<ScramInfo>,
+    /// What stays although the policy does not mean it, of users who get a new password: it takes the old one.
+    pub keep_old: Vec<ScramInfo>,
     /// How many credentials are as they shall be.
     pub unchanged: usize,
     /// How many credentials the policy does not mean and the plan leaves alone.
@@ -104,18 +106,28 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
             mechanism,
             iterations,
         };
-        match (is_managed(inputs, &info), guarded(inputs, &info)) {
-            (true, None) => plan.deletes.push(info),
-            (true, Some(remark)) if inputs.prune => {
-                plan.left_alone += 1;
-                plan.warnings.push(remark);
+        let left = match (is_managed(inputs, &info), guarded(inputs, &info)) {
+            (true, None) => {
+                plan.deletes.push(info);
+                continue;
             }
-            _ => plan.left_alone += 1,
+            (true, Some(remark)) if inputs.prune => {
+                plan.warnings.push(remark);
+                info
+            }
+            _ => info,
+        };
+        plan.left_alone += 1;
+        if inputs.rotate.contains(&left.user) {
+            plan.keep_old.push(left);
         }
     }
     if inputs.prune {
         limit(inputs, managed_now, &mut plan);
     } else {
+        let old = plan.deletes.iter();
+        let old = old.filter(|i| inputs.rotate.contains(&i.user)).cloned();
+        plan.keep_old.extend(old);
         let surplus = std::mem::take(&mut plan.deletes).len();
         plan.left_alone += surplus;
         if surplus > 0 {
@@ -127,6 +139,13 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
             plan.warnings.push(Remark::new("surplus", message));
         }
     }
+    let old = plan.keep_old.iter().map(|ScramInfo { user, mechanism, .. }| {
+        let message = format!(
+            "the old password of {user} still works with {mechanism}, which the policy does not mean and the plan leaves alone"
+        );
+        Remark::new("old-password-stays", message)
+    });
+    plan.warnings.extend(old.collect::<Vec<_>>());
     plan
 }
 
@@ -258,6 +277,28 @@ mod tests {
         let plan = made(&desired, &observed, |i| i.prune = true);
         assert_eq!(plan.deletes, [info("alice", Sha256, 8192)]);
         assert_eq!((plan.left_alone, plan.warnings.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_mechanism_that_keeps_the_old_password_is_named() {
+        let desired = [info("carol", Sha512, 8192)];
+        let observed = [info("carol", Sha256, 4096), info("carol", Sha512, 8192)];
+        let of = |observed: &[ScramInfo], prune| {
+            let mut managed = Managed::nobody();
+            managed.add("User:carol");
+            made(&desired, observed, |i| {
+                i.prune = prune;
+                i.managed = Box::leak(Box::new(managed));
+            })
+        };
+        let plan = of(&observed, false);
+        assert_eq!(plan.keep_old, observed[..1]);
+        assert_eq!(codes(&plan.warnings), ["surplus", "old-password-stays"]);
+        assert_eq!(of(&observed, true).keep_old, []);
+        // Nobody manages her.
+        let plan = made(&desired, &observed, |i| i.prune = true);
+        assert_eq!((plan.keep_old.len(), plan.left_alone), (1, 1));
+        assert_eq!(codes(&plan.warnings), ["old-password-stays"]);
     }
 
     #[test]

@@ -175,6 +175,49 @@ fn a_deny_that_locks_the_operator_out_is_refused() {
 }
 
 #[test]
+fn a_deny_that_hides_the_acls_from_the_operator_is_refused() {
+    let right = raw("User:ops", "Allow", "Alter", "Cluster kafka-cluster");
+    let deny = raw("User:*", "Deny", "Describe", "Cluster kafka-cluster");
+    let desired = [right.clone(), deny.clone()];
+    let of = |operator| {
+        let observed = std::slice::from_ref(&right);
+        made(&desired, observed, &managing(&[]), |i, _| {
+            i.operator = Some(operator)
+        })
+    };
+    assert_eq!(codes(&of("User:ops").refusals), ["locks-out"]);
+    assert!(of("User:other").refusals.is_empty());
+}
+
+#[test]
+fn brokers_keep_the_right_that_they_work_by() {
+    let work = raw(
+        "User:kafka1",
+        "Allow",
+        "ClusterAction",
+        "Cluster kafka-cluster",
+    );
+    let other = raw("User:kafka1", "Allow", "Describe", "Cluster kafka-cluster");
+    let foreign = raw(
+        "User:old",
+        "Allow",
+        "ClusterAction",
+        "Cluster kafka-cluster",
+    );
+    let observed = [work.clone(), other.clone(), foreign.clone()];
+    let mut managed = Managed::nobody();
+    managed.add_prefix("User:");
+    let plan = made(&[], &observed, &managed, |_, s| {
+        s.super_users.insert("User:kafka1".into());
+    });
+    assert_eq!(plan.deletes, [other, foreign]);
+    assert_eq!(
+        (plan.left_alone, codes(&plan.warnings)),
+        (1, vec!["broker-right-kept"])
+    );
+}
+
+#[test]
 fn first_and_last_bindings_are_announced_where_everyone_is_let_in() {
     let one = raw("User:a", "Allow", "Read", "Topic t1");
     let two = raw("User:b", "Allow", "Read", "Topic t2");

@@ -530,3 +530,20 @@ fn an_invalid_policy_is_no_answer() {
         assert_eq!(error["error"]["code"], "invalid-policy", "{verb}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn decisions_that_are_cut_short_fail() {
+    let kpki = kpki();
+    let request = json!({"principal": "User:a", "host": "10.0.0.1", "operation": "READ", "resource_type": "TOPIC", "name": "t"});
+    kpki.write("requests.jsonl", &request.to_string());
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let output = kpki
+        .command(&["acl", "explain", "p.yaml", "--requests", "requests.jsonl"])
+        .stdout(full.unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the decisions cannot be written"), "{said}");
+}

@@ -344,3 +344,24 @@ proptest! {
         prop_assert_eq!(&created | &left_out, bindings);
     }
 }
+
+/// The child that receives very large answers is asked in vain where it cannot even start, for want of room for its
+/// stacks: then it gives no answer, and its parent asks for smaller ones. An error would end the reading.
+#[cfg(feature = "live")]
+#[test]
+fn a_child_that_cannot_start_answers_nothing() {
+    let question = serde_json::json!({
+        "settings": [["bootstrap.servers", "localhost:1"], ["no.such.setting", "x"]],
+        "filter": {"codes": [1, 1, 1, 1], "name": null, "principal": null, "host": null},
+        "timeout_ms": 1000,
+    });
+    let kpki = Kpki::new();
+    let out = kpki.run_with_input(&["receive-acls"], &question.to_string());
+    assert_eq!(out.expect_code(1).stdout, "");
+    let out = kpki.run_with_input(&["receive-acls"], "{");
+    assert_eq!(out.expect_code(1).stdout, "");
+    // A cluster that cannot be reached is an error.
+    let question = question.to_string().replace("no.such.setting", "client.id");
+    let out = kpki.run_with_input(&["receive-acls"], &question);
+    assert!(out.stdout.starts_with("{\"Error\":["), "{}", out.stdout);
+}

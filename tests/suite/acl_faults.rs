@@ -286,6 +286,11 @@ fn killed(cluster: &mut OneBroker, judge: &Judge) {
     // It comes back, first without an authorizer.
     cluster.restart("\nauthorizer.class.name=\n");
     assert_eq!(code(cluster.kpki.run(&arguments)), "no-authorizer");
+    // Then with one that lists none, which librdkafka takes for an empty cluster.
+    cluster.restart("\nauthorizer.class.name=MuteAuthorizer\n");
+    assert_eq!(code(cluster.kpki.run(&arguments)), "refused");
+    let export = ["acl", "export", "more.yaml"];
+    assert_eq!(cluster.kpki.run(&export).expect_code(1).stdout, "");
     cluster.restart("");
     let now = cluster.judged(judge).len() - before;
     assert!(

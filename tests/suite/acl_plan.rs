@@ -183,3 +183,39 @@ fn guards_speak_up() {
     assert_eq!(plan["warnings"].as_array().unwrap().len(), 3);
     assert_eq!(plan["warnings"][0]["code"], "first-acl");
 }
+
+/// Kafka takes any name; one must not hide what is deleted, nor make up a line of its own.
+#[test]
+fn names_that_steer_a_terminal_are_shown_escaped() {
+    let name = "x\u{1b}[2K\r\u{1b}[8m\nnothing to change";
+    let deny = binding("TOPIC", name, "User:a\nUser:b", "READ", "DENY");
+    let kpki = kpki(
+        &format!("{POLICY}manage: {{principals: [{{prefix: 'User:a'}}]}}\n"),
+        &[deny],
+    );
+    let text = kpki.ok(&[&PLAN[..], &["--prune", "--color", "always"]].concat());
+    let shown = r"Deny Read on Topic `x\u{1b}[2K\r\u{1b}[8m\nnothing to change`";
+    assert!(text.stdout.contains(shown), "{:?}", text.stdout);
+    assert!(text.stdout.contains(r"User:a\nUser:b"), "{:?}", text.stdout);
+    for line in text.stdout.lines().chain(text.stderr.lines()) {
+        assert!(!line.starts_with("nothing") && !line.contains("\u{1b}[8m"));
+        assert!(!line.contains("\u{1b}[2K"), "{line:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_document_that_cannot_be_written_is_no_success() {
+    let kpki = kpki(POLICY, &observed());
+    for arguments in [
+        &[&PLAN[..], &["--json"]].concat()[..],
+        &["acl", "expand", "p.yaml", "--json"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = kpki.command(arguments).stdout(full.unwrap()).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("could not be written"), "{said}");
+    }
+}

@@ -17,7 +17,7 @@ use indicatif::ProgressBar;
 use super::cover::{Cut, cover, fits};
 use crate::{
     acl::RawBinding,
-    admin::{AclFilter, Admin, AdminError, Batch, Described, EntryError},
+    admin::{AclFilter, Admin, AdminError, Batch, Described, Entries, EntryError},
 };
 
 /// Bindings in a request that creates them.
@@ -64,6 +64,30 @@ pub struct Outcome {
     pub open: bool,
     /// What else to know.
     pub remarks: Vec<String>,
+}
+
+impl Outcome {
+    /// Takes note of bindings that were deleted although nobody said so, and of the attempt to create them again. One
+    /// that is lost is a failure: whoever reads no more than the exit code has to learn of it.
+    fn put_back(&mut self, beyond: Vec<RawBinding>, back: Result<Entries, AdminError>) {
+        let entries = back.unwrap_or_else(|error| {
+            let why = EntryError::Unanswered(error.to_string());
+            let lost = beyond.into_iter().map(|b| (b, Err(why.clone())));
+            lost.collect()
+        });
+        for (binding, result) in entries {
+            match result {
+                Ok(()) => self.remarks.push(format!(
+                    "{binding}: came while kpki worked, was deleted with others, and was created again"
+                )),
+                Err(error) => {
+                    self.open = true;
+                    let why = format!("came while kpki worked, was deleted with others, and COULD NOT BE CREATED AGAIN: {error}");
+                    self.failed.push((binding, why));
+                }
+            }
+        }
+    }
 }
 
 /// Does it, as far as it goes.
@@ -337,6 +361,7 @@ impl Run<'_> {
             let matched = match result {
                 Ok(matched) => matched,
                 Err(error) => {
+                    self.outcome.open |= matches!(error, EntryError::Unanswered(_));
                     let all = sent.bindings.iter().cloned();
                     let failed = all.map(|b| (b, error.to_string()));
                     self.outcome.failed.extend(failed);
@@ -363,16 +388,7 @@ impl Run<'_> {
         }
         // They came between the reading and the deleting.
         let back = self.admin.create_acls(&beyond, &mut Batch::default());
-        let back = back.is_ok_and(|results| results.iter().all(|(_, r)| r.is_ok()));
-        for binding in &beyond {
-            let what = match back {
-                true => "came while kpki worked, was deleted with others, and was created again",
-                false => {
-                    "came while kpki worked, was deleted with others, and COULD NOT BE CREATED AGAIN"
-                }
-            };
-            self.outcome.remarks.push(format!("{binding}: {what}"));
-        }
+        self.outcome.put_back(beyond, back);
     }
 
     /// Holds what was to go against what went.
@@ -481,4 +497,27 @@ fn take(waiting: &mut Vec<Sent>, most: usize) -> Vec<Sent> {
         request.push(next);
     }
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_that_is_lost_is_a_failure_and_no_mere_remark() {
+        let binding: RawBinding = serde_json::from_str(
+            r#"{"resource_type":"TOPIC","pattern_type":"LITERAL","name":"t","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}"#,
+        )
+        .unwrap();
+        let lost = |back| {
+            let mut outcome = Outcome::default();
+            outcome.put_back(vec![binding.clone()], back);
+            (outcome.failed.len(), outcome.open, outcome.remarks.len())
+        };
+        assert_eq!(lost(Ok(vec![(binding.clone(), Ok(()))])), (0, false, 1));
+        let refused = Err(EntryError::NotAttempted);
+        assert_eq!(lost(Ok(vec![(binding.clone(), refused)])), (1, true, 0));
+        let gone = AdminError::SecurityDisabled { what: "x" };
+        assert_eq!(lost(Err(gone)), (1, true, 0));
+    }
 }

@@ -294,13 +294,12 @@ fn many(judge: &Judge<'_>, path: &str, ui: &Ui) -> Done {
             .collect();
         for (answer, decided) in answers {
             undecided += usize::from(!decided);
-            // A reader that has gone away wants no more.
-            if writeln!(out, "{answer}").is_err() {
-                return Ok(());
+            if let Err(error) = writeln!(out, "{answer}") {
+                return cut_short(&error);
             }
         }
-        if out.flush().is_err() {
-            return Ok(());
+        if let Err(error) = out.flush() {
+            return cut_short(&error);
         }
     }
     if undecided == 0 {
@@ -311,6 +310,18 @@ fn many(judge: &Judge<'_>, path: &str, ui: &Ui) -> Done {
         count(undecided, "request")
     ));
     Err(Failure::Said)
+}
+
+/// A reader that has gone away wants no more; anything else must not make decisions that are cut short pass for all.
+fn cut_short(error: &std::io::Error) -> Done {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return Ok(());
+    }
+    Err(
+        CliError::new("io", format!("the decisions cannot be written: {error}"))
+            .hint("make room, or write them elsewhere; what was written is not complete")
+            .into(),
+    )
 }
 
 /// The decision about a line, or in its place what is wrong with it; then false.

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     acl::{Operation, RawBinding, Settings, super_users},
-    admin::{AclFilter, Admin, AdminError, ClientProperties, Setting, inexpressible},
+    admin::{
+        AclFilter, Admin, AdminError, ClientProperties, Setting, inexpressible,
+        is_kafkas_authorizer,
+    },
     pki::{Certificate, principal::MappingRules},
     policy::PrincipalPattern,
 };
@@ -194,9 +197,7 @@ fn settings(ui: &Ui, admin: &mut Admin, read: &ReadPolicy) -> (Settings, Mapping
     }
     let authorizer = find("authorizer.class.name").and_then(|s| s.value.as_deref());
     if let Some(class) = authorizer
-        && !["StandardAuthorizer", "AclAuthorizer", "SimpleAclAuthorizer"]
-            .iter()
-            .any(|known| class.rsplit('.').next() == Some(known))
+        && !is_kafkas_authorizer(class)
         && !class.is_empty()
     {
         ui.note(format!("the brokers' authorizer is {class}: kpki's warnings are about what Kafka's own would do"));

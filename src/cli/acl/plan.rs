@@ -9,7 +9,7 @@ use super::{
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
-    acl::Binding,
+    acl::{Binding, Printable},
     admin::{Admin, inexpressible},
     plan::{self, Change, Managed, Remark, Right, SavedPlan, observed_digest},
     policy::PrincipalPattern,
@@ -176,11 +176,11 @@ pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
             let deletes = group.changes.len() - creates;
             ui.say(format!(
                 "{BOLD}{}{BOLD:#}  {GREEN}+{creates}{GREEN:#} {RED}-{deletes}{RED:#}",
-                group.principal
+                Printable(group.principal)
             ));
             continue;
         }
-        ui.say(format!("{BOLD}{}{BOLD:#}", group.principal));
+        ui.say(format!("{BOLD}{}{BOLD:#}", Printable(group.principal)));
         for (change, binding) in group.changes {
             let colour = match change {
                 Change::Create => GREEN,

@@ -16,11 +16,12 @@ use super::{
         ui::{BOLD, DIM, GREEN, RED, Ui},
         up::Shape,
     },
-    execute::{Outcome, execute},
+    execute::{Outcome, execute, may_be_done},
     plan::{counted, no_password, show},
     wish::{Rotations, Wish, connect, make},
 };
 use crate::{
+    acl::Printable,
     admin::EntryError,
     bootstrap::{ca::Ca, passwords, passwords::Passwords, survey::Setting},
     plan::ScramPlan,
@@ -153,7 +154,8 @@ fn report(
     for (info, error) in failed {
         ui.complain(format!(
             "{RED}failed:{RED:#} {} {}: {error}",
-            info.user, info.mechanism
+            Printable(&info.user),
+            info.mechanism
         ));
     }
     let done = created.len() + updated.len() + rotated.len() + deleted.len();
@@ -177,12 +179,17 @@ fn report(
     for user in users {
         let dir = out.root().join(user);
         let dir = dir.display();
+        let other = plan.keep_old.iter().find(|i| i.user == user);
+        let until = match other.map(|i| i.mechanism) {
+            None => "from now on".to_owned(),
+            Some(mechanism) => format!("from now on, but with {mechanism}"),
+        };
         ui.say(if policy.users.iter().any(|u| u.name.as_str() == user) {
-            format!("  {user}: its password is the one in {dir}/scram.password; its old one is refused from now on")
+            format!("  {user}: its password is the one in {dir}/scram.password; its old one is refused {until}")
         } else if policy.brokers.iter().any(|b| b.name.as_str() == user) {
             format!("  {user}: copy {dir} to its machine and restart it at once, as the other brokers refuse its old password")
         } else {
-            format!("  {user}: copy {dir} to its machine and restart it, as its old password is refused from now on")
+            format!("  {user}: copy {dir} to its machine and restart it, as its old password is refused {until}")
         });
     }
     let failures: Vec<_> = failed
@@ -198,7 +205,7 @@ fn report(
         "unchanged": plan.unchanged,
         "warnings": plan.warnings,
     }));
-    let unknown = |(_, e): &(_, _)| matches!(e, EntryError::Unanswered(_));
+    let unknown = |(_, e): &(_, EntryError)| may_be_done(e);
     match (failed.is_empty(), done > 0 || failed.iter().any(unknown)) {
         (true, _) => Ok(()),
         (false, true) => Err(Failure::Partly),

@@ -17,6 +17,9 @@ use crate::{
 const SETTLED: Duration = Duration::from_secs(10);
 /// Kafka's RESOURCE_NOT_FOUND.
 const NOT_THERE: i32 = 91;
+/// Kafka's codes (`Errors`) that say for sure that nothing was written: not authorized, mechanism, version, request,
+/// policy, user, user twice, credential. After any other the new password may be the one that counts.
+const REFUSALS: [i32; 8] = [31, 33, 35, 42, 44, 91, 92, 93];
 /// Credentials in a request: librdkafka derives them one after the other, some 10 ms each, within the request's time.
 const AT_ONCE: usize = 200;
 
@@ -121,10 +124,19 @@ fn write(
 
 /// Whether a request that failed may have been carried out.
 fn is_unsure(error: &AdminError) -> bool {
-    matches!(
-        error,
-        AdminError::TimedOut { .. } | AdminError::AnswerTooLarge { .. }
-    )
+    match error {
+        AdminError::Refused { code, .. } => !REFUSALS.contains(code),
+        error => error.leaves_open(),
+    }
+}
+
+/// The same of one credential: a controller that is changed, or a broker that waits too long for it, has error codes too.
+pub fn may_be_done(error: &EntryError) -> bool {
+    match error {
+        EntryError::Refused { code, .. } => !REFUSALS.contains(code),
+        EntryError::Unanswered(_) => true,
+        _ => false,
+    }
 }
 
 fn users(infos: &[ScramInfo]) -> Vec<&str> {
@@ -147,7 +159,7 @@ fn verdict<'a>(plan: &'a ScramPlan, outcome: &Outcome) -> Verdict<'a> {
     let mut verdict = Verdict::default();
     for user in users(&plan.rotates) {
         let failed = || outcome.failed.iter().filter(|(i, _)| i.user == user);
-        let unknown = failed().any(|(_, e)| matches!(e, EntryError::Unanswered(_)));
+        let unknown = failed().any(|(_, e)| may_be_done(e));
         let some = outcome.rotated.iter().any(|i| i.user == user);
         match (failed().next().is_none(), unknown || some) {
             (true, _) => verdict.done.push(user),
@@ -261,10 +273,16 @@ mod tests {
             text: "no".to_owned(),
         };
         let unanswered = EntryError::Unanswered("gone".to_owned());
+        // NOT_CONTROLLER: the one that was may have written it.
+        let moved = EntryError::Refused {
+            code: 41,
+            text: "moved".to_owned(),
+        };
         let cases = [
             ("done", None, None),
             ("half", None, Some(EntryError::NotAttempted)),
             ("lost", Some(unanswered), Some(EntryError::NotAttempted)),
+            ("moved", Some(moved), Some(EntryError::NotAttempted)),
             ("refused", Some(refused), Some(EntryError::NotAttempted)),
         ];
         for (user, first, second) in cases {
@@ -278,9 +296,39 @@ mod tests {
         }
         let expected = Verdict {
             done: vec!["done"],
-            open: vec!["half", "lost"],
+            open: vec!["half", "lost", "moved"],
             refused: vec!["refused"],
         };
         assert_eq!(verdict(&plan, &outcome), expected);
+    }
+
+    /// Else `scram.password.next` goes, and with it the only password that the cluster takes.
+    #[test]
+    fn a_connection_lost_during_a_rotation_keeps_both_passwords() {
+        let servers = || "localhost:9093".to_owned();
+        let (what, text) = ("writing SCRAM users", String::new());
+        let refused = |code| AdminError::Refused {
+            what,
+            code,
+            text: String::new(),
+        };
+        assert!(is_unsure(&AdminError::ConnectionLost {
+            what,
+            servers: servers(),
+            text: String::new(),
+        }));
+        assert!(is_unsure(&AdminError::TimedOut {
+            what,
+            servers: servers(),
+            text: String::new(),
+        }));
+        // UNKNOWN_SERVER_ERROR, REQUEST_TIMED_OUT, and librdkafka's for an answer that it cannot read.
+        assert!(
+            [-1, 7, -199]
+                .into_iter()
+                .all(|code| is_unsure(&refused(code)))
+        );
+        assert!(!is_unsure(&refused(42)));
+        assert!(!is_unsure(&AdminError::NotAuthorized { what, text }));
     }
 }

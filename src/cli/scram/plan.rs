@@ -13,6 +13,7 @@ use super::{
     wish::{Rotations, Wish, connect, make},
 };
 use crate::{
+    acl::Printable,
     bootstrap::passwords,
     pki::IdentityName,
     plan::{Remark, SCRAM_PLAN_VERSION, ScramPlan},
@@ -140,7 +141,9 @@ pub fn show(ui: &Ui, plan: &ScramPlan) {
             ));
         }
         for i in &plan.deletes {
-            ui.say(format!("{RED}- {:width$}  {}{RED:#}", i.user, i.mechanism));
+            // A name that the cluster told.
+            let user = Printable(&i.user).to_string();
+            ui.say(format!("{RED}- {user:width$}  {}{RED:#}", i.mechanism));
         }
         let mut line = match plan.is_empty() {
             true => format!("{GREEN}nothing to change{GREEN:#}"),

@@ -1,0 +1,34 @@
+//! Names that somebody gave a broker, on a terminal.
+
+use std::fmt::{self, Write};
+
+/// Displays a text with the characters escaped that steer a terminal or turn the direction of writing: Kafka takes any
+/// name for a principal or resource, and a name must neither hide nor forge a line of a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Printable<'a>(pub &'a str);
+
+/// Whether a character is shown as it is.
+pub fn is_printable(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match is_printable(c) {
+            true => f.write_char(c),
+            false => write!(f, "{}", c.escape_default()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_all_else_as_it_is() {
+        let shown = Printable("a\u{1b}[8m\n\u{9b}2J\u{202e}b ü\\'日").to_string();
+        assert_eq!(shown, "a\\u{1b}[8m\\n\\u{9b}2J\\u{202e}b ü\\'日");
+    }
+}
