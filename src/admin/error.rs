@@ -224,15 +224,17 @@ impl AdminError {
                 "check that security.protocol is that of the listener behind this port"
             }
             Self::Untrusted { .. } => {
-                "check that ssl.truststore.location holds the CA that signed the broker's certificate; `kpki verify HOST:PORT` shows the chain"
+                "check that ssl.truststore.location holds the CA that signed the broker's certificate; `openssl s_client -connect HOST:PORT` shows who that is"
             }
-            Self::Expired { .. } => "renew it: kpki renew NAME, then kpki reload NAME",
+            Self::Expired { .. } => {
+                "renew it: kpki renew NAME, or kpki up POLICY; then restart the broker"
+            }
             Self::NotYetValid { .. } => "check the clocks of both machines",
             Self::WrongHostName { .. } => {
                 "connect by a name in the certificate, or add this one to the broker's hosts and renew it"
             }
             Self::ClientCertificate { .. } => {
-                "check that ssl.keystore.location holds a certificate of a CA that the broker trusts, and that it has not expired"
+                "check that ssl.keystore.location is set and holds a certificate of a CA that the broker trusts, and that it has not expired"
             }
             Self::Authentication { .. } => {
                 "check user, password and sasl.mechanism; brokers do not say which of them is wrong"
@@ -252,7 +254,9 @@ impl AdminError {
             Self::ConnectionLost { .. } => {
                 "check that the brokers run, then run the command again: it reads the cluster's state first"
             }
-            Self::TimedOut { .. } => "check the brokers' load and logs, then run the command again",
+            Self::TimedOut { .. } => {
+                "check the brokers' load and logs, and that the port is a broker's and not a controller's; then run the command again"
+            }
             _ => return None,
         })
     }
