@@ -115,7 +115,10 @@ pub fn main() -> ExitCode {
         },
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => match ui.unwritten() {
+            None => ExitCode::SUCCESS,
+            Some(error) => error::unwritable(&error),
+        },
         Err(error) => error.report(&ui),
     }
 }

@@ -1,6 +1,9 @@
 //! What people and machines read: results on standard output, everything else on standard error.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{self, ErrorKind, IsTerminal, Write},
+    sync::OnceLock,
+};
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
@@ -14,6 +17,8 @@ pub struct Ui {
     pub json: bool,
     quiet: bool,
     verbose: bool,
+    /// The first that kept standard output from being written.
+    unwritten: OnceLock<io::Error>,
 }
 
 /// Bold.
@@ -40,6 +45,22 @@ impl Ui {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
+            unwritten: OnceLock::new(),
+        }
+    }
+
+    /// What kept standard output from being written, if anything did.
+    pub fn unwritten(self) -> Option<io::Error> {
+        self.written(io::stdout().flush());
+        self.unwritten.into_inner()
+    }
+
+    /// A reader that has gone away is no reason to stop a command half-way; a full disk is none either, but is told.
+    pub fn written(&self, result: io::Result<()>) {
+        if let Err(error) = result
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            let _ = self.unwritten.set(error);
         }
     }
 
@@ -49,15 +70,14 @@ impl Ui {
         } else if self.json {
             self.complain(text);
         } else {
-            // A reader that has gone away is no reason to stop a command half-way.
-            let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+            self.written(writeln!(anstream::stdout(), "{}", text.as_ref()));
         }
     }
 
     /// What a person asked for: on standard output even with `-q`; beside JSON, which says it all, nowhere.
     pub fn answer(&self, text: impl AsRef<str>) {
         if !self.json {
-            let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+            self.written(writeln!(anstream::stdout(), "{}", text.as_ref()));
         }
     }
 
@@ -95,23 +115,23 @@ impl Ui {
     pub fn document(&self, value: &impl Serialize) {
         if self.json {
             let text = serde_json::to_string_pretty(value).unwrap_or_default();
-            let _ = writeln!(std::io::stdout(), "{text}");
+            self.written(writeln!(io::stdout(), "{text}"));
         }
     }
 
     /// A result that is the same for people and machines: text on standard output.
     pub fn raw(&self, text: &str) {
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        self.written(io::stdout().write_all(text.as_bytes()));
     }
 
     /// True where colour may be used on standard error.
     pub fn colours(&self) -> bool {
-        anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+        anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
     }
 
     /// A progress bar on a terminal; invisible elsewhere and with `-q`.
     pub fn progress(&self, len: u64, what: &'static str) -> indicatif::ProgressBar {
-        if self.quiet || !std::io::stderr().is_terminal() || len < 2 {
+        if self.quiet || !io::stderr().is_terminal() || len < 2 {
             return indicatif::ProgressBar::hidden();
         }
         let bar = indicatif::ProgressBar::new(len).with_message(what);

@@ -1,7 +1,5 @@
 //! `kpki acl expand`
 
-use std::io::{BufWriter, Write};
-
 use clap::Args;
 
 use super::{
@@ -33,7 +31,7 @@ impl Expand {
     pub(super) fn run(self, ui: &Ui) -> Done {
         let policy = read_policy(&self.policy)?;
         if ui.json {
-            lines(&policy);
+            ui.raw(&lines(&policy));
         } else {
             table(ui, &policy);
         }
@@ -41,15 +39,10 @@ impl Expand {
     }
 }
 
-fn lines(policy: &ValidatedPolicy) {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    for said in &policy.bindings {
-        // A reader that has gone away wants no more.
-        if serde_json::to_writer(&mut out, &said.binding).is_err() || writeln!(out).is_err() {
-            return;
-        }
-    }
-    let _ = out.flush();
+fn lines(policy: &ValidatedPolicy) -> String {
+    let each = policy.bindings.iter();
+    each.map(|said| serde_json::to_string(&said.binding).unwrap_or_default() + "\n")
+        .collect()
 }
 
 fn table(ui: &Ui, policy: &ValidatedPolicy) {

@@ -28,10 +28,10 @@ const BATCH: usize = 16_384;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  kpki acl explain policies/quickstart.yaml --principal User:analytics --operation Read --topic orders
-  kpki acl explain policies/quickstart.yaml --live --principal User:analytics --operation Read --topic orders
-  kpki acl explain --command-config client.properties --principal User:a --operation Write --any topic
-  kpki acl explain acls.jsonl --principal User:a --operation Alter --cluster --super-users 'User:kafka1;User:admin'
+  kpki acl explain cluster.yaml --principal User:analytics --operation Read --topic orders
+  kpki acl explain cluster.yaml --live --principal User:analytics --operation Read --topic orders
+  kpki acl explain --command-config a.properties --principal User:a --operation Write --any topic
+  kpki acl explain acls.jsonl --principal User:a --operation Alter --cluster --allow-everyone
   kpki acl explain acls.jsonl --requests requests.jsonl > decisions.jsonl
 
 A line of requests.jsonl:
@@ -247,10 +247,13 @@ fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
             if question.any {
                 wanted.name = "NAME".to_owned();
             }
-            ui.note(format!(
-                "{BOLD}hint:{BOLD:#} to allow it, write into the policy, {}",
-                suggest::policy_lines(&wanted, judge.policy)
-            ));
+            ui.note(match suggest::senseless(&wanted, judge.version) {
+                Some(problem) => format!("{BOLD}hint:{BOLD:#} {problem}: {}", problem.hint()),
+                None => format!(
+                    "{BOLD}hint:{BOLD:#} to allow it, write into the policy, {}",
+                    suggest::policy_lines(&wanted, judge.policy)
+                ),
+            });
         }
         _ => {}
     }
@@ -294,12 +297,13 @@ fn many(judge: &Judge<'_>, path: &str, ui: &Ui) -> Done {
             .collect();
         for (answer, decided) in answers {
             undecided += usize::from(!decided);
-            // A reader that has gone away wants no more.
-            if writeln!(out, "{answer}").is_err() {
+            if let Err(error) = writeln!(out, "{answer}") {
+                ui.written(Err(error));
                 return Ok(());
             }
         }
-        if out.flush().is_err() {
+        if let Err(error) = out.flush() {
+            ui.written(Err(error));
             return Ok(());
         }
     }
