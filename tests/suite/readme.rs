@@ -241,6 +241,12 @@ fn every_command_is_listed_and_its_help_has_an_example() {
                 help.split("Example").nth(1).unwrap().contains(&command),
                 "{command}:\n{help}"
             );
+            // A line that clap has wrapped cannot be copied.
+            let examples = help.split("Example").nth(1).unwrap().lines().skip(1);
+            for line in examples.take_while(|line| !line.is_empty()) {
+                let known = ["kpki ", "openssl ", "KPKI_"];
+                assert!(known.iter().any(|word| line.contains(word)), "{help}");
+            }
             leaves.push(command);
         }
         for name in names {

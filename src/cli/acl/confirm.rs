@@ -20,10 +20,11 @@ pub fn confirm(ui: &Ui, yes: bool, question: &str) -> Result<(), Failure> {
             "confirmation-needed",
             format!("{question} needs to be confirmed, and nobody can be asked here; nothing was changed"),
         )
-        .hint("look at the plan above, then say --yes")
+        .hint("look at the plan, then say --yes")
         .into());
     }
-    ui.ask(format!("{BOLD}{question}?{BOLD:#} [y/N] "));
+    let question = question.trim_end_matches(',');
+    ui.ask(format!("{BOLD}{question}: go ahead?{BOLD:#} [y/N] "));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     match (read, answer.trim().to_ascii_lowercase().as_str()) {
