@@ -4,6 +4,7 @@ use super::{
     properties::ClientPropertiesError,
     raw::{BrokerError, code},
 };
+use crate::acl::Operation;
 
 /// Why a request, or the connection, failed as a whole. `text` is what the broker or librdkafka said.
 #[derive(Debug, thiserror::Error)]
@@ -291,9 +292,22 @@ impl From<BrokerError> for EntryError {
             code::UNSUPPORTED_FEATURE => Self::Unsupported(error.text),
             _ => Self::Refused {
                 code: error.code,
-                text: error.text,
+                text: needed(error.text),
             },
         }
+    }
+}
+
+/// What a broker says is missing, without the request's insides (`AuthHelper.authorizeClusterOperation`).
+fn needed(text: String) -> String {
+    let operation = text
+        .strip_prefix("Request Request(")
+        .and_then(|rest| rest.strip_suffix(" permission."))
+        .and_then(|rest| rest.rsplit_once(" needs "))
+        .and_then(|(_, word)| word.parse::<Operation>().ok());
+    match operation {
+        Some(operation) => format!("it needs {operation} on the cluster"),
+        None => text,
     }
 }
 
@@ -301,7 +315,10 @@ impl From<BrokerError> for EntryError {
 pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> AdminError {
     let BrokerError { code: kafka, text } = error;
     match kafka {
-        code::CLUSTER_AUTHORIZATION_FAILED => AdminError::NotAuthorized { what, text },
+        code::CLUSTER_AUTHORIZATION_FAILED => AdminError::NotAuthorized {
+            what,
+            text: needed(text),
+        },
         code::SECURITY_DISABLED => AdminError::SecurityDisabled { what },
         code::TIMED_OUT | code::TIMED_OUT_QUEUE => AdminError::TimedOut {
             what,
@@ -410,4 +427,20 @@ fn certificate(servers: &str, x509_error: i32) -> Option<AdminError> {
         23 => untrusted("it is revoked"),
         other => untrusted(&format!("OpenSSL's verification error {other}")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_right_is_told_without_the_brokers_objects() {
+        let said = |text: &str| needed(text.to_owned());
+        let long = "Request Request(processor=0, session=org.apache.kafka.network.Session@1, \
+                    envelope=Some(Request(processor=0, envelope=None))) needs ALTER permission.";
+        assert_eq!(said(long), "it needs Alter on the cluster");
+        for other in ["", "Request Request(", "no", "x needs ALTER permission."] {
+            assert_eq!(said(other), other);
+        }
+    }
 }
