@@ -117,13 +117,7 @@ fn main() -> ExitCode {
     let [ssl, controller] = ports::free();
     let nobody = kpki.write("nobody.yaml", &policy(ssl, controller));
     kpki.ok(&["up", "nobody.yaml"]);
-    let brokers = kafka::start(&[kafka::Node {
-        server_properties: kpki.path("out/kafka1/server.properties"),
-        format_storage_args: kpki.path("out/kafka1/format-storage.args"),
-        overrides: Vec::new(),
-        work: kpki.path("work"),
-    }])
-    .unwrap();
+    let brokers = kafka::start(&[kafka::Node::kafka1(&kpki)]).unwrap();
     let mine = kpki.path("out/admin/client.properties");
     let mut admin = Admin::connect(&ClientProperties::read(&mine, None).unwrap()).unwrap();
 

@@ -225,11 +225,9 @@ impl AdminError {
                 "check that security.protocol is that of the listener behind this port"
             }
             Self::Untrusted { .. } => {
-                "check that ssl.truststore.location holds the CA that signed the broker's certificate; `openssl s_client -connect HOST:PORT` shows who that is"
+                "check that ssl.truststore.location holds the CA that signed the broker's certificate"
             }
-            Self::Expired { .. } => {
-                "renew it: kpki renew NAME, or kpki up POLICY; then restart the broker"
-            }
+            Self::Expired { .. } => "renew it with kpki renew NAME, then restart the broker",
             Self::NotYetValid { .. } => "check the clocks of both machines",
             Self::WrongHostName { .. } => {
                 "connect by a name in the certificate, or add this one to the broker's hosts and renew it"

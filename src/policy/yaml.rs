@@ -16,11 +16,13 @@ use super::{
 };
 
 /// The longest text of one file, in bytes.
-pub(super) const MAX_BYTES: usize = 4 << 20;
+pub(super) const MAX_BYTES: usize = 64 << 20;
 /// Mappings and lists within each other; a policy needs ten.
 const MAX_DEPTH: usize = 32;
-/// Nodes of one file, with every alias counted as a copy of what it stands for.
-const MAX_NODES: usize = 500_000;
+/// Nodes of one file, which take some 200 bytes each: a million entries of `acls` are eight million.
+const MAX_NODES: usize = 10_000_000;
+/// Nodes that the aliases of one file stand for.
+const MAX_COPIES: usize = 500_000;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -91,6 +93,7 @@ struct Builder<'a> {
     open: Vec<Open>,
     anchors: HashMap<usize, Rc<Node>>,
     nodes: usize,
+    copies: usize,
     documents: usize,
     root: Option<Node>,
 }
@@ -105,7 +108,7 @@ pub(super) fn read(report: &mut Report, file: usize) -> Option<Node> {
     };
     if report.file(file).body.len() > MAX_BYTES {
         report
-            .error("too-large", start, "the file is larger than 4 MiB")
+            .error("too-large", start, "the file is larger than 64 MiB")
             .hint("split it with `include`");
         return None;
     }
@@ -117,6 +120,7 @@ pub(super) fn read(report: &mut Report, file: usize) -> Option<Node> {
         open: Vec::new(),
         anchors: HashMap::new(),
         nodes: 0,
+        copies: 0,
         documents: 0,
         root: None,
     };
@@ -289,7 +293,7 @@ impl Builder<'_> {
                 .note(first, "first here")
                 .hint("keep one of them");
         }
-        self.count(1, span)
+        self.count(span)
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Stop> {
@@ -301,23 +305,25 @@ impl Builder<'_> {
             return self.stop("endless-alias", span, message, "write the value out");
         };
         // Before the copy is made: nine lines of aliases can stand for a billion nodes.
-        self.count(node.weight() - 1, span)?;
+        self.copy(node.weight() - 1, span)?;
         let value = node.value.clone();
         self.complete(Node { span, value }, 0)
     }
 
-    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {
-        self.nodes += nodes;
+    fn count(&mut self, span: Span) -> Result<(), Stop> {
+        self.nodes += 1;
         if self.nodes > MAX_NODES {
-            let message = format!(
-                "the file has more than {MAX_NODES} values, counting what aliases stand for"
-            );
-            return self.stop(
-                "too-large",
-                span,
-                message,
-                "split it with `include`, or use fewer aliases",
-            );
+            let message = format!("the file has more than {MAX_NODES} values");
+            return self.stop("too-large", span, message, "split it with `include`");
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {
+        self.copies += nodes;
+        if self.copies > MAX_COPIES {
+            let message = format!("the aliases stand for more than {MAX_COPIES} values");
+            return self.stop("too-large", span, message, "use fewer aliases, or none");
         }
         Ok(())
     }
@@ -342,9 +348,9 @@ impl Builder<'_> {
     }
 
     fn complete(&mut self, node: Node, anchor: usize) -> Result<(), Stop> {
-        self.count(1, node.span)?;
+        self.count(node.span)?;
         if anchor > 0 {
-            self.count(node.weight(), node.span)?;
+            self.copy(node.weight(), node.span)?;
             self.anchors.insert(anchor, Rc::new(node.clone()));
         }
         match self.open.last_mut().map(|open| &mut open.what) {

@@ -6,17 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kpki::{
-    admin::{AclFilter, Admin, ClientProperties},
-    bootstrap::ca::Ca,
-    keystore::{StoreProfile, pkcs12},
-    pki::{KeyAlgorithm, Kind, LeafRequest, Serial, sign},
-    secret::Secret,
-    state::OutDir,
-};
+use kpki::admin::{AclFilter, Admin, ClientProperties};
 use serde_json::{Value, json};
 
 use crate::support::{
+    expired,
     java::{Client, Judge, judge},
     kpki::Output,
     one_broker::OneBroker,
@@ -99,7 +93,9 @@ fn kept_out(cluster: &OneBroker) {
     assert_eq!(code(out), "login-failed");
 
     let properties = std::fs::read_to_string(cluster.out("admin/client.properties")).unwrap();
-    let store = expired(cluster);
+    let store = expired::key_store(&cluster.kpki, "admin")
+        .display()
+        .to_string();
     let changed: String = properties
         .lines()
         .map(|line| match line.split_once('=') {
@@ -113,33 +109,6 @@ fn kept_out(cluster: &OneBroker) {
     kpki.write("expired.properties", &changed);
     let out = kpki.run(&apply("policy.yaml", "expired.properties"));
     assert_eq!(code(out), "certificate-refused");
-}
-
-/// A key store of the admin whose certificate ended yesterday.
-fn expired(cluster: &OneBroker) -> String {
-    let ca = Ca::open(&OutDir::new(cluster.kpki.path("out"))).unwrap();
-    let passphrase = Secret::new("a passphrase of the tests".into());
-    let authority = ca.unseal(Some(&passphrase)).unwrap();
-    let key = KeyAlgorithm::EcdsaP256.generate().unwrap();
-    let request = LeafRequest {
-        name: &"admin".parse().unwrap(),
-        kind: Kind::Client,
-        hosts: &[],
-        days: 1,
-        serial: Serial::from_random([5; 20]),
-        now: time::OffsetDateTime::now_utc() - time::Duration::days(2),
-    };
-    let leaf = sign(&request, &key, false, &authority).unwrap();
-    let entry = pkcs12::KeyEntry {
-        alias: "admin",
-        key_pkcs8: key.serialized_der(),
-        chain: &[leaf.der],
-    };
-    let password = Secret::new("expired".into());
-    let store = pkcs12::keystore(&entry, &password, StoreProfile::Jdk).unwrap();
-    let path = cluster.kpki.path("expired.p12");
-    std::fs::write(&path, store).unwrap();
-    path.display().to_string()
 }
 
 /// Who may read and not write, and who may do neither.

@@ -62,9 +62,7 @@ clients:
         .collect();
     let node = Node {
         server_properties: kpki.write("work/server.properties", &kept),
-        format_storage_args: kpki.path("out/kafka1/format-storage.args"),
-        overrides: Vec::new(),
-        work: kpki.path("work/kafka1"),
+        ..Node::kafka1(&kpki)
     };
     let brokers = start(&[node])?;
     Some(Cluster {

@@ -6,16 +6,10 @@ use std::{
     time::Duration,
 };
 
-use kpki::{
-    bootstrap::ca::Ca,
-    keystore::{StoreProfile, pkcs12},
-    pki::{KeyAlgorithm, Kind, LeafRequest, Serial, sign},
-    secret::Secret,
-    state::OutDir,
-};
 use serde_json::json;
 
 use crate::support::{
+    expired,
     java::{Client, JavaError, Judge, judge},
     kafka::{Node, start},
     kpki::Kpki,
@@ -274,7 +268,7 @@ fn keeps_out(kpki: &Kpki, judge: &Judge, first: u16) {
         "another CA: {error:?}"
     );
 
-    let store = expired(kpki);
+    let store = expired::key_store(kpki, "alice");
     let store = store.display().to_string();
     let expired = [
         ("ssl.keystore.location", store.as_str()),
@@ -317,31 +311,4 @@ fn keeps_out(kpki: &Kpki, judge: &Judge, first: u16) {
         error.class.contains("SslAuthenticationException"),
         "wrong host name: {error:?}"
     );
-}
-
-/// A key store whose certificate the right CA signed, and which ended yesterday.
-fn expired(kpki: &Kpki) -> PathBuf {
-    let ca = Ca::open(&OutDir::new(kpki.path("out"))).unwrap();
-    let passphrase = Secret::new("a passphrase of the tests".into());
-    let authority = ca.unseal(Some(&passphrase)).unwrap();
-    let key = KeyAlgorithm::EcdsaP256.generate().unwrap();
-    let request = LeafRequest {
-        name: &"alice".parse().unwrap(),
-        kind: Kind::Client,
-        hosts: &[],
-        days: 1,
-        serial: Serial::from_random([5; 20]),
-        now: time::OffsetDateTime::now_utc() - time::Duration::days(2),
-    };
-    let leaf = sign(&request, &key, false, &authority).unwrap();
-    let entry = pkcs12::KeyEntry {
-        alias: "alice",
-        key_pkcs8: key.serialized_der(),
-        chain: &[leaf.der],
-    };
-    let store =
-        pkcs12::keystore(&entry, &Secret::new("expired".into()), StoreProfile::Jdk).unwrap();
-    let path = kpki.path("expired.p12");
-    std::fs::write(&path, store).unwrap();
-    path
 }

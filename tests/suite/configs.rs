@@ -310,12 +310,7 @@ clients:
         ),
     );
     kpki.ok(&["up", "policy.yaml"]);
-    let node = Node {
-        server_properties: kpki.path("out/kafka1/server.properties"),
-        format_storage_args: kpki.path("out/kafka1/format-storage.args"),
-        overrides: Vec::new(),
-        work: kpki.path("work"),
-    };
+    let node = Node::kafka1(&kpki);
     let Some(brokers) = start(&[node]) else {
         return;
     };

@@ -60,12 +60,7 @@ clients:
     cluster.policy("");
     let kpki = &cluster.kpki;
     kpki.ok(&["up", "policy.yaml"]);
-    let node = Node {
-        server_properties: kpki.path("out/kafka1/server.properties"),
-        format_storage_args: kpki.path("out/kafka1/format-storage.args"),
-        overrides: Vec::new(),
-        work: kpki.path("work/kafka1"),
-    };
+    let node = Node::kafka1(kpki);
     cluster._brokers = start(&[node])?;
     Some(cluster)
 }

@@ -50,12 +50,7 @@ clients:
         ),
     );
     kpki.ok(&["up", "policy.yaml"]);
-    let brokers = start(&[Node {
-        server_properties: kpki.path("out/kafka1/server.properties"),
-        format_storage_args: kpki.path("out/kafka1/format-storage.args"),
-        overrides: Vec::new(),
-        work: kpki.path("work/kafka1"),
-    }])?;
+    let brokers = start(&[Node::kafka1(&kpki)])?;
     Some(Cluster {
         kpki,
         judge,

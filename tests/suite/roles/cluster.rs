@@ -33,12 +33,7 @@ pub fn clusters() -> Option<[Cluster; 2]> {
 }
 
 fn cluster(kpki: Kpki, head: String) -> Option<Cluster> {
-    let node = Node {
-        server_properties: kpki.path("out/kafka1/server.properties"),
-        format_storage_args: kpki.path("out/kafka1/format-storage.args"),
-        overrides: Vec::new(),
-        work: kpki.path("work/kafka1"),
-    };
+    let node = Node::kafka1(&kpki);
     let broker = start(&[node])?.pop()?;
     Some(Cluster { kpki, broker, head })
 }

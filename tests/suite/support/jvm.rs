@@ -13,6 +13,10 @@ pub fn java(installed: &Path) -> Command {
         .arg("-cp")
         .arg(format!("{}/*:{}", libs.display(), classes.display()))
         .arg("-Dlog4j2.configurationFile=log4j2.properties");
+    // Tests end before the second compiler has paid for itself; benches, which are optimised themselves, need it.
+    if cfg!(debug_assertions) {
+        command.arg("-XX:TieredStopAtLevel=1");
+    }
     command
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::jvm;
+use super::{jvm, kpki::Kpki};
 
 /// A start takes about five seconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -47,6 +47,16 @@ pub fn start(nodes: &[Node]) -> Option<Vec<Broker>> {
 }
 
 impl Node {
+    /// The broker kafka1 as `kpki up` wrote it.
+    pub fn kafka1(kpki: &Kpki) -> Self {
+        Self {
+            server_properties: kpki.path("out/kafka1/server.properties"),
+            format_storage_args: kpki.path("out/kafka1/format-storage.args"),
+            overrides: Vec::new(),
+            work: kpki.path("work/kafka1"),
+        }
+    }
+
     fn configuration(&self) -> PathBuf {
         self.work.join("server.properties")
     }

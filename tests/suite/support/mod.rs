@@ -1,6 +1,7 @@
 //! What the tests stand on: the built program, and the implementations that judge its output.
 #![allow(dead_code, reason = "what later tests use")]
 
+pub mod expired;
 pub mod java;
 pub mod jvm;
 pub mod kafka;

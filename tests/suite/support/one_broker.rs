@@ -41,12 +41,7 @@ brokers:
         );
         kpki.write("policy.yaml", &format!("{head}{clients}"));
         kpki.ok(&["up", "policy.yaml"]);
-        let node = Node {
-            server_properties: kpki.path("out/kafka1/server.properties"),
-            format_storage_args: kpki.path("out/kafka1/format-storage.args"),
-            overrides: Vec::new(),
-            work: kpki.path("work/kafka1"),
-        };
+        let node = Node::kafka1(&kpki);
         let broker = start(std::slice::from_ref(&node))?.pop();
         Some(OneBroker {
             kpki,

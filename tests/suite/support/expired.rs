@@ -1,0 +1,40 @@
+//! A certificate of the right CA that has ended.
+
+use std::path::PathBuf;
+
+use kpki::{
+    bootstrap::ca::Ca,
+    keystore::{StoreProfile, pkcs12},
+    pki::{KeyAlgorithm, Kind, LeafRequest, Serial, sign},
+    secret::Secret,
+    state::OutDir,
+};
+
+use super::kpki::Kpki;
+
+/// A client's key store with the password `expired`, whose certificate ended yesterday.
+pub fn key_store(kpki: &Kpki, client: &str) -> PathBuf {
+    let ca = Ca::open(&OutDir::new(kpki.path("out"))).unwrap();
+    let passphrase = Secret::new("a passphrase of the tests".into());
+    let authority = ca.unseal(Some(&passphrase)).unwrap();
+    let key = KeyAlgorithm::EcdsaP256.generate().unwrap();
+    let request = LeafRequest {
+        name: &client.parse().unwrap(),
+        kind: Kind::Client,
+        hosts: &[],
+        days: 1,
+        serial: Serial::from_random([5; 20]),
+        now: time::OffsetDateTime::now_utc() - time::Duration::days(2),
+    };
+    let leaf = sign(&request, &key, false, &authority).unwrap();
+    let entry = pkcs12::KeyEntry {
+        alias: client,
+        key_pkcs8: key.serialized_der(),
+        chain: &[leaf.der],
+    };
+    let password = Secret::new("expired".into());
+    let store = pkcs12::keystore(&entry, &password, StoreProfile::Jdk).unwrap();
+    let path = kpki.path("expired.p12");
+    std::fs::write(&path, store).unwrap();
+    path
+}
