@@ -133,3 +133,30 @@ fn output_that_a_full_disk_cuts_short_is_an_error() {
         assert!(said.contains("standard output cannot be written"), "{said}");
     }
 }
+
+#[test]
+fn up_says_what_comes_next_for_new_brokers_and_for_those_that_run() {
+    let kpki = Kpki::new();
+    let policy =
+        "brokers: [{name: kafka1}]\nclients:\n  - {name: a, roles: [{produce: {topic: t}}]}\n";
+    kpki.write("p.yaml", policy);
+    let first = kpki.ok(&["up", "p.yaml"]).stdout;
+    for step in [
+        "kafka-storage.sh @",
+        "kafka-server-start.sh",
+        "kpki acl apply",
+    ] {
+        assert!(first.contains(step), "{first}");
+    }
+    assert!(!first.contains("restart"), "{first}");
+    // Its storage arguments change, but its disk is formatted.
+    kpki.write(
+        "p.yaml",
+        &format!("{policy}  - {{name: b, auth: scram-sha-512}}\n"),
+    );
+    let second = kpki.ok(&["up", "p.yaml"]).stdout;
+    for step in ["restart the brokers that run", "kpki scram apply"] {
+        assert!(second.contains(step), "{second}");
+    }
+    assert!(!second.contains("kafka-storage.sh"), "{second}");
+}
