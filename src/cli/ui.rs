@@ -15,7 +15,8 @@ use super::Global;
 pub struct Ui {
     /// A JSON document is what standard output is for.
     pub json: bool,
-    quiet: bool,
+    /// Only what went wrong is told.
+    pub quiet: bool,
     verbose: bool,
     /// The first that kept standard output from being written.
     unwritten: OnceLock<io::Error>,
