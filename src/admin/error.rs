@@ -4,6 +4,7 @@ use super::{
     properties::ClientPropertiesError,
     raw::{BrokerError, code},
 };
+use crate::acl::Operation;
 
 /// Why a request, or the connection, failed as a whole. `text` is what the broker or librdkafka said.
 #[derive(Debug, thiserror::Error)]
@@ -232,7 +233,7 @@ impl AdminError {
                 "connect by a name in the certificate, or add this one to the broker's hosts and renew it"
             }
             Self::ClientCertificate { .. } => {
-                "check that ssl.keystore.location holds a certificate of a CA that the broker trusts, and that it has not expired"
+                "check that ssl.keystore.location is set and holds a certificate of a CA that the broker trusts, and that it has not expired"
             }
             Self::Authentication { .. } => {
                 "check user, password and sasl.mechanism; brokers do not say which of them is wrong"
@@ -252,7 +253,9 @@ impl AdminError {
             Self::ConnectionLost { .. } => {
                 "check that the brokers run, then run the command again: it reads the cluster's state first"
             }
-            Self::TimedOut { .. } => "check the brokers' load and logs, then run the command again",
+            Self::TimedOut { .. } => {
+                "check the brokers' load and logs, and that the port is a broker's and not a controller's; then run the command again"
+            }
             _ => return None,
         })
     }
@@ -289,9 +292,22 @@ impl From<BrokerError> for EntryError {
             code::REQUEST_TIMED_OUT => Self::Unanswered(error.text),
             _ => Self::Refused {
                 code: error.code,
-                text: error.text,
+                text: needed(error.text),
             },
         }
+    }
+}
+
+/// What a broker says is missing, without the request's insides (`AuthHelper.authorizeClusterOperation`).
+fn needed(text: String) -> String {
+    let operation = text
+        .strip_prefix("Request Request(")
+        .and_then(|rest| rest.strip_suffix(" permission."))
+        .and_then(|rest| rest.rsplit_once(" needs "))
+        .and_then(|(_, word)| word.parse::<Operation>().ok());
+    match operation {
+        Some(operation) => format!("it needs {operation} on the cluster"),
+        None => text,
     }
 }
 
@@ -299,7 +315,10 @@ impl From<BrokerError> for EntryError {
 pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> AdminError {
     let BrokerError { code: kafka, text } = error;
     match kafka {
-        code::CLUSTER_AUTHORIZATION_FAILED => AdminError::NotAuthorized { what, text },
+        code::CLUSTER_AUTHORIZATION_FAILED => AdminError::NotAuthorized {
+            what,
+            text: needed(text),
+        },
         code::SECURITY_DISABLED => AdminError::SecurityDisabled { what },
         code::TIMED_OUT | code::TIMED_OUT_QUEUE | code::REQUEST_TIMED_OUT => AdminError::TimedOut {
             what,
@@ -419,5 +438,16 @@ mod tests {
         let silent = || BrokerError::new(code::REQUEST_TIMED_OUT, "x".into());
         assert!(request("writing", "localhost:9093", silent()).leaves_open());
         assert!(matches!(silent().into(), EntryError::Unanswered(_)));
+    }
+
+    #[test]
+    fn a_missing_right_is_told_without_the_brokers_objects() {
+        let said = |text: &str| needed(text.to_owned());
+        let long = "Request Request(processor=0, session=org.apache.kafka.network.Session@1, \
+                    envelope=Some(Request(processor=0, envelope=None))) needs ALTER permission.";
+        assert_eq!(said(long), "it needs Alter on the cluster");
+        for other in ["", "Request Request(", "no", "x needs ALTER permission."] {
+            assert_eq!(said(other), other);
+        }
     }
 }

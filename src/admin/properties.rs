@@ -125,7 +125,7 @@ impl ClientPropertiesError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Read { .. } => Some(
-                "paths in the properties are relative to the directory that the command runs in, as with Kafka's own tools",
+                "check the path; those in the properties are relative to the directory that the command runs in, as with Kafka's own tools",
             ),
             Self::Missing("bootstrap.servers") => {
                 Some("give --bootstrap-server HOST:PORT, or set bootstrap.servers in the file")

@@ -15,7 +15,7 @@ use crate::{
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
     /// Brokers to connect to [default: bootstrap.servers of --command-config, else the policy's bootstrap_servers]
-    #[arg(long, value_name = "HOST:PORT,…")]
+    #[arg(long, value_name = "HOST:PORT,…", value_parser = servers)]
     pub bootstrap_server: Option<String>,
     /// A Java client's properties [default: OUT/ADMIN/client.properties, ADMIN from the policy's cluster section]
     #[arg(long, value_name = "FILE")]
@@ -83,6 +83,7 @@ impl Connection {
             _ => ClientProperties::read(&path, servers),
         };
         let properties = read.map_err(AdminError::from)?;
+        ui.detail(format!("connecting to {}", properties.bootstrap_servers));
         for note in &properties.notes {
             // What kpki wrote itself is no news to its user.
             match self.command_config {
@@ -105,6 +106,19 @@ impl Connection {
     ) -> Result<Admin, Failure> {
         let properties = self.properties(ui, policy, out)?;
         Ok(Admin::connect(&properties)?)
+    }
+}
+
+/// Servers with their ports. An empty list, as of a variable that is not set, must not mean another cluster.
+fn servers(text: &str) -> Result<String, String> {
+    let named = |server: &str| {
+        let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+        let parts = server.trim().rsplit_once(':');
+        parts.is_some_and(|(host, number)| !host.is_empty() && port(number))
+    };
+    match text.split(',').find(|server| !named(server)) {
+        Some(server) => Err(format!("`{server}` is not HOST:PORT")),
+        None => Ok(text.to_owned()),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The one place that turns what went wrong into a text, a hint, an exit code and JSON.
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::error::ErrorKind;
 use serde_json::json;
@@ -50,6 +53,16 @@ impl CliError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Its stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What happened.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// The error as `--json` prints it, without the braces around.
@@ -142,6 +155,15 @@ fn report(ui: &Ui, errors: &[CliError]) -> ExitCode {
     ExitCode::from(exit)
 }
 
+/// A command that did its work, but could not say so.
+pub fn unwritable(error: &io::Error) -> ExitCode {
+    let _ = writeln!(
+        anstream::stderr(),
+        "{RED}error:{RED:#} standard output cannot be written: {error}\n{BOLD}hint:{BOLD:#} make room, or write it elsewhere; the command did its work, but what it printed is not complete"
+    );
+    ExitCode::from(FAILED)
+}
+
 /// A command line that clap refused, or one that asks for help.
 pub fn usage(error: &clap::Error) -> ExitCode {
     let asked = matches!(
@@ -150,12 +172,11 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     );
     if !asked && std::env::args_os().any(|a| a == "--json") {
         let text = error.render().to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
+        // Up to the first empty line: what is missing stands below what says so.
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let first = lines.split(|line| line.is_empty()).next();
+        let message = first.unwrap_or_default().join(" ");
+        let message = message.trim_start_matches("error: ");
         println_json(
             &json!({"error": {"code": "usage", "message": message, "hint": "see kpki --help"}}),
         );
@@ -171,7 +192,6 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn println_json(value: &serde_json::Value) {
-    use io::Write;
     let _ = writeln!(io::stdout(), "{value:#}");
 }
 

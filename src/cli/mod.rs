@@ -114,18 +114,12 @@ pub fn main() -> ExitCode {
             false => Err(Failure::Said),
         },
     };
-    let exit = match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match done {
+        Ok(()) => match ui.unwritten() {
+            None => ExitCode::SUCCESS,
+            Some(error) => error::unwritable(&error),
+        },
         Err(error) => error.report(&ui),
-    };
-    // What is cut short must not pass for all; the work itself is done, and its exit code says no more.
-    let cut_short = ui.cut_short().filter(|_| exit == ExitCode::SUCCESS);
-    match cut_short {
-        None => exit,
-        Some(why) => {
-            ui.complain(format!("error: the output could not be written: {why}"));
-            ExitCode::FAILURE
-        }
     }
 }
 

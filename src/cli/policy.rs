@@ -46,7 +46,10 @@ impl Policy {
                 ];
                 let text: Vec<String> = counts
                     .iter()
-                    .map(|(n, what)| format!("{n} {what}"))
+                    .map(|(n, what)| match n {
+                        1 => format!("1 {}", what.trim_end_matches('s')),
+                        n => format!("{n} {what}"),
+                    })
                     .collect();
                 ui.say(format!(
                     "{GREEN}valid{GREEN:#}  {policy}: {}",
@@ -134,12 +137,29 @@ pub fn parse_policy(path: &str, text: &Text) -> Result<ReadPolicy, Failure> {
         }
         Ok(files)
     };
-    let policy = policy::parse(&text.name, &text.text, &include).map_err(Failure::Policy)?;
+    let policy = policy::parse(&text.name, &text.text, &include)
+        .map_err(|diagnostics| mistaken(text).unwrap_or(Failure::Policy(diagnostics)))?;
     let sha256 = digest.into_inner().finalize();
     Ok(ReadPolicy {
         policy,
         sha256: sha256.iter().map(|b| format!("{b:02x}")).collect(),
     })
+}
+
+/// Another of kpki's own files, in a policy's place.
+fn mistaken(text: &Text) -> Option<Failure> {
+    let name = &text.name;
+    let begins = |with: &str| text.text.trim_start().starts_with(with);
+    let (what, hint) = if begins("{") && text.text.contains("\"policy_sha256\"") {
+        ("a saved plan", format!("kpki acl apply {name} applies it"))
+    } else if begins("{\"resource_type\"") {
+        let hint = "kpki acl export --observed ACLS.jsonl --format policy makes a policy of them";
+        ("ACL bindings as JSON lines", hint.to_owned())
+    } else {
+        return None;
+    };
+    let message = format!("{name} holds {what}, where a policy is needed");
+    Some(CliError::new("usage", message).hint(hint).usage().into())
 }
 
 /// The files that a pattern of `include` names, by name, relative to the policy's own directory.

@@ -1,7 +1,7 @@
 //! What people and machines read: results on standard output, everything else on standard error.
 
 use std::{
-    io::{ErrorKind, IsTerminal, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
     sync::OnceLock,
 };
 
@@ -16,9 +16,11 @@ use crate::acl::is_printable;
 pub struct Ui {
     /// A JSON document is what standard output is for.
     pub json: bool,
-    quiet: bool,
+    /// Only what went wrong is told.
+    pub quiet: bool,
     verbose: bool,
-    cut_short: OnceLock<std::io::Error>,
+    /// The first that kept standard output from being written.
+    unwritten: OnceLock<io::Error>,
 }
 
 /// Bold.
@@ -45,7 +47,22 @@ impl Ui {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
-            cut_short: OnceLock::new(),
+            unwritten: OnceLock::new(),
+        }
+    }
+
+    /// What kept standard output from being written, if anything did.
+    pub fn unwritten(self) -> Option<io::Error> {
+        self.written(io::stdout().flush());
+        self.unwritten.into_inner()
+    }
+
+    /// A reader that has gone away is no reason to stop a command half-way; a full disk is none either, but is told.
+    pub fn written(&self, result: io::Result<()>) {
+        if let Err(error) = result
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            let _ = self.unwritten.set(error);
         }
     }
 
@@ -55,15 +72,14 @@ impl Ui {
         } else if self.json {
             self.complain(text);
         } else {
-            // A reader that has gone away is no reason to stop a command half-way.
-            let _ = writeln!(anstream::stdout(), "{}", visible(text.as_ref()));
+            self.written(writeln!(anstream::stdout(), "{}", visible(text.as_ref())));
         }
     }
 
     /// What a person asked for: on standard output even with `-q`; beside JSON, which says it all, nowhere.
     pub fn answer(&self, text: impl AsRef<str>) {
         if !self.json {
-            let _ = writeln!(anstream::stdout(), "{}", visible(text.as_ref()));
+            self.written(writeln!(anstream::stdout(), "{}", visible(text.as_ref())));
         }
     }
 
@@ -101,36 +117,23 @@ impl Ui {
     pub fn document(&self, value: &impl Serialize) {
         if self.json {
             let text = serde_json::to_string_pretty(value).unwrap_or_default();
-            self.raw(&format!("{text}\n"));
+            self.written(writeln!(io::stdout(), "{text}"));
         }
     }
 
     /// A result that is the same for people and machines: text on standard output.
     pub fn raw(&self, text: &str) {
-        let mut stdout = std::io::stdout().lock();
-        match stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush())
-        {
-            // A reader that has gone away wants no more.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(self.cut_short.set(error)),
-            _ => {}
-        }
-    }
-
-    /// Why a result on standard output is not complete, if it is not.
-    pub(super) fn cut_short(&self) -> Option<&std::io::Error> {
-        self.cut_short.get()
+        self.written(io::stdout().write_all(text.as_bytes()));
     }
 
     /// True where colour may be used on standard error.
     pub fn colours(&self) -> bool {
-        anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+        anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
     }
 
     /// A progress bar on a terminal; invisible elsewhere and with `-q`.
     pub fn progress(&self, len: u64, what: &'static str) -> indicatif::ProgressBar {
-        if self.quiet || !std::io::stderr().is_terminal() || len < 2 {
+        if self.quiet || !io::stderr().is_terminal() || len < 2 {
             return indicatif::ProgressBar::hidden();
         }
         let bar = indicatif::ProgressBar::new(len).with_message(what);

@@ -304,12 +304,12 @@ fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, dry_run: bool) -> Vec<Strin
     if dry_run || !plan.steps.iter().any(|s| changed(&s)) {
         return lines;
     }
-    let brokers: Vec<_> = plan
+    // What is new has never run; the rest may be running.
+    let (brokers, running): (Vec<_>, Vec<_>) = plan
         .steps
         .iter()
-        .filter(changed)
         .filter(|s| matches!(s.member, Member::Broker(_)))
-        .collect();
+        .partition(|s| s.action == Action::Create);
     let install = files::install_dir(policy);
     if let Some(dir) = install {
         lines.push(format!("copy each directory to its machine, as {dir}"));
@@ -338,17 +338,25 @@ fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, dry_run: bool) -> Vec<Strin
         }
         lines.push(format!("kafka-server-start.sh {place}/{properties}{each}"));
     }
-    let running = plan
-        .steps
-        .iter()
-        .any(|s| matches!(s.member, Member::Broker(_)) && s.action != Action::Create);
+    if running.iter().any(|s| s.action != Action::Keep) {
+        lines.push(
+            "restart the brokers that run, one after the other: they read their new files then"
+                .to_owned(),
+        );
+    }
+    let created = plan.steps.iter().any(|s| s.action == Action::Create);
+    if created && !policy.bindings.is_empty() {
+        lines.push(
+            "once the brokers run:  kpki acl apply POLICY  gives them the policy's ACLs".to_owned(),
+        );
+    }
     let derived: Vec<&str> = plan
         .steps
         .iter()
         .filter(|s| s.scram.as_ref().is_some_and(|s| s.derived))
         .map(|s| s.member.name().as_str())
         .collect();
-    if running && !derived.is_empty() {
+    if !running.is_empty() && !derived.is_empty() {
         // A line, not a list of everyone.
         let named = derived
             .iter()

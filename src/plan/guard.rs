@@ -130,7 +130,7 @@ fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
     plan.warnings.extend(kept.iter().map(|binding| {
         Remark::new(
             "operator-right-kept",
-            format!("not deleted, because {operator} needs it to undo this: {binding}; write it into the policy to be rid of this"),
+            format!("not deleted, because {operator} needs it to undo this: {binding}; write it into the policy, or prune as another admin"),
         )
     }));
 }

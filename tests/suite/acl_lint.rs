@@ -63,7 +63,7 @@ fn the_example_policy_is_clean() {
     kpki.write("p.yaml", &text);
     assert_eq!(lint(&kpki, "p.yaml", &[]), []);
     let clean = kpki.ok(&["acl", "lint", "p.yaml", "--strict"]);
-    assert_eq!(clean.stdout, "clean  p.yaml\n");
+    assert_eq!(clean.stdout, "clean  p.yaml: 7 bindings\n");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod ca;
 mod cluster;
 mod configs;
 mod crash;
+mod first_steps;
 mod harness;
 mod issue;
 mod policies;

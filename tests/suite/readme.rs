@@ -170,6 +170,30 @@ fn the_first_command_makes_what_the_readme_says() {
 }
 
 #[test]
+fn the_policy_in_the_readme_is_sound_and_its_roles_are_all_there_are() {
+    let kpki = Kpki::new();
+    let text = readme();
+    let policy = text.split("```yaml\n").nth(1).unwrap();
+    let policy = policy.split("```").next().unwrap();
+    kpki.write("p.yaml", policy);
+    kpki.ok(&["acl", "lint", "p.yaml", "--strict"]);
+    let tests = kpki.ok(&["acl", "test", "p.yaml"]).stdout;
+    assert!(tests.starts_with("passed  2 "), "{tests}");
+
+    kpki.write("p.yaml", "clients: [{name: a, roles: [{x: {}}]}]\n");
+    let known = kpki.run(&["policy", "check", "p.yaml"]).expect_code(2);
+    let known = known.stderr.split("known here: ").nth(1).unwrap();
+    let known: BTreeSet<&str> = known.lines().next().unwrap().split(", ").collect();
+    let table = text.split("<!-- roles -->").nth(1).unwrap();
+    let table = table.split("<!-- end").next().unwrap();
+    let names = table.lines().filter_map(|line| line.split('|').nth(1));
+    let listed: BTreeSet<&str> = names
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert_eq!(known, listed);
+}
+
+#[test]
 fn every_error_code_is_listed() {
     let mut sources = Vec::new();
     for dir in ["src/cli", "src/cli/acl", "src/cli/scram"] {
@@ -241,6 +265,12 @@ fn every_command_is_listed_and_its_help_has_an_example() {
                 help.split("Example").nth(1).unwrap().contains(&command),
                 "{command}:\n{help}"
             );
+            // A line that clap has wrapped cannot be copied.
+            let examples = help.split("Example").nth(1).unwrap().lines().skip(1);
+            for line in examples.take_while(|line| !line.is_empty()) {
+                let known = ["kpki ", "openssl ", "KPKI_"];
+                assert!(known.iter().any(|word| line.contains(word)), "{help}");
+            }
             leaves.push(command);
         }
         for name in names {

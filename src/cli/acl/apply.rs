@@ -50,10 +50,10 @@ Examples:
   kpki acl apply policies/quickstart.yaml
   kpki acl apply policies/quickstart.yaml --prune --yes
   kpki acl apply monday.plan
-  kpki acl apply policies/quickstart.yaml --bootstrap-server localhost:9093 --command-config admin.properties
+  kpki acl apply policies/quickstart.yaml --command-config admin.properties
 
-Ctrl-C stops between two requests and says what was done. Exit codes: 1 nothing was changed, 4 partly applied, and
-running it again finishes the work.")]
+Ctrl-C stops between two requests and says what was done.
+Exit codes: 1 nothing was changed, 4 partly applied, and running it again finishes the work.")]
 pub struct Apply {
     /// The policy file, or a saved plan; `-` is standard input
     #[arg(value_name = "POLICY|PLAN")]
@@ -73,7 +73,7 @@ impl Apply {
         let (read, reviewed) = match saved::parse(&self.policy, &text)? {
             Some(plan) => {
                 saved::check_options(&self.policy, &plan, self.deletion)?;
-                (policy::read_policy_file(&plan.policy)?, Some(plan))
+                (saved::policy(&self.policy, &plan)?, Some(plan))
             }
             None => (policy::parse_policy(&self.policy, &text)?, None),
         };
@@ -274,6 +274,8 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
         ));
     }
     match failed.is_empty() {
+        // That there was nothing to change is said by then.
+        true if plan.is_empty() => {}
         true => ui.say(line),
         false => ui.complain(line),
     }

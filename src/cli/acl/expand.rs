@@ -31,7 +31,7 @@ impl Expand {
     pub(super) fn run(self, ui: &Ui) -> Done {
         let policy = read_policy(&self.policy)?;
         if ui.json {
-            lines(ui, &policy);
+            ui.raw(&lines(&policy));
         } else {
             table(ui, &policy);
         }
@@ -39,10 +39,10 @@ impl Expand {
     }
 }
 
-fn lines(ui: &Ui, policy: &ValidatedPolicy) {
-    let line = |said: &PolicyBinding| serde_json::to_string(&said.binding).unwrap_or_default();
-    let lines = policy.bindings.iter().map(|said| line(said) + "\n");
-    ui.raw(&lines.collect::<String>());
+fn lines(policy: &ValidatedPolicy) -> String {
+    let each = policy.bindings.iter();
+    each.map(|said| serde_json::to_string(&said.binding).unwrap_or_default() + "\n")
+        .collect()
 }
 
 fn table(ui: &Ui, policy: &ValidatedPolicy) {

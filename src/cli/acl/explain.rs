@@ -28,10 +28,10 @@ const BATCH: usize = 16_384;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  kpki acl explain policies/quickstart.yaml --principal User:analytics --operation Read --topic orders
-  kpki acl explain policies/quickstart.yaml --live --principal User:analytics --operation Read --topic orders
-  kpki acl explain --command-config client.properties --principal User:a --operation Write --any topic
-  kpki acl explain acls.jsonl --principal User:a --operation Alter --cluster --super-users 'User:kafka1;User:admin'
+  kpki acl explain cluster.yaml --principal User:analytics --operation Read --topic orders
+  kpki acl explain cluster.yaml --live --principal User:analytics --operation Read --topic orders
+  kpki acl explain --command-config a.properties --principal User:a --operation Write --any topic
+  kpki acl explain acls.jsonl --principal User:a --operation Alter --cluster --allow-everyone
   kpki acl explain acls.jsonl --requests requests.jsonl > decisions.jsonl
 
 A line of requests.jsonl:
@@ -247,10 +247,13 @@ fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
             if question.any {
                 wanted.name = "NAME".to_owned();
             }
-            ui.note(format!(
-                "{BOLD}hint:{BOLD:#} to allow it, write into the policy, {}",
-                suggest::policy_lines(&wanted, judge.policy)
-            ));
+            ui.note(match suggest::senseless(&wanted, judge.version) {
+                Some(problem) => format!("{BOLD}hint:{BOLD:#} {problem}: {}", problem.hint()),
+                None => format!(
+                    "{BOLD}hint:{BOLD:#} to allow it, write into the policy, {}",
+                    suggest::policy_lines(&wanted, judge.policy)
+                ),
+            });
         }
         _ => {}
     }
@@ -295,11 +298,13 @@ fn many(judge: &Judge<'_>, path: &str, ui: &Ui) -> Done {
         for (answer, decided) in answers {
             undecided += usize::from(!decided);
             if let Err(error) = writeln!(out, "{answer}") {
-                return cut_short(&error);
+                ui.written(Err(error));
+                return Ok(());
             }
         }
         if let Err(error) = out.flush() {
-            return cut_short(&error);
+            ui.written(Err(error));
+            return Ok(());
         }
     }
     if undecided == 0 {
@@ -310,18 +315,6 @@ fn many(judge: &Judge<'_>, path: &str, ui: &Ui) -> Done {
         count(undecided, "request")
     ));
     Err(Failure::Said)
-}
-
-/// A reader that has gone away wants no more; anything else must not make decisions that are cut short pass for all.
-fn cut_short(error: &std::io::Error) -> Done {
-    if error.kind() == std::io::ErrorKind::BrokenPipe {
-        return Ok(());
-    }
-    Err(
-        CliError::new("io", format!("the decisions cannot be written: {error}"))
-            .hint("make room, or write them elsewhere; what was written is not complete")
-            .into(),
-    )
 }
 
 /// The decision about a line, or in its place what is wrong with it; then false.

@@ -10,7 +10,7 @@ use super::{
     export, test,
 };
 use crate::{
-    acl::{Authorizer, Decision, RawBinding, Reason, Request, RequestError},
+    acl::{Authorizer, Decision, KafkaVersion, RawBinding, Reason, Request, RequestError},
     policy::{Source, ValidatedPolicy},
 };
 
@@ -37,6 +37,8 @@ enum Sources<'a> {
 pub struct Judge<'a> {
     /// The authorizer.
     pub authorizer: Authorizer<'a>,
+    /// The brokers' Kafka.
+    pub version: KafkaVersion,
     sources: Sources<'a>,
     /// The policy that is to be mended, if any.
     pub policy: Option<&'a ValidatedPolicy>,
@@ -45,17 +47,21 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// Decides by what is written.
     pub fn written(bindings: &'a Bindings, brokers: &Brokers) -> Result<Judge<'a>, Failure> {
+        let settings = brokers.settings(match bindings {
+            Bindings::Policy(read) => Some(read),
+            Bindings::Export(_) => None,
+        })?;
+        let version = settings.version;
         Ok(match bindings {
             Bindings::Policy(read) => Judge {
-                authorizer: Authorizer::new(
-                    read.policy.raw_bindings(),
-                    brokers.settings(Some(read))?,
-                ),
+                authorizer: Authorizer::new(read.policy.raw_bindings(), settings),
+                version,
                 sources: Sources::Policy(&read.policy),
                 policy: Some(&read.policy),
             },
             Bindings::Export(export) => Judge {
-                authorizer: Authorizer::new(&export.bindings, brokers.settings(None)?),
+                authorizer: Authorizer::new(&export.bindings, settings),
+                version,
                 sources: Sources::Export(export),
                 policy: None,
             },
@@ -69,8 +75,10 @@ impl<'a> Judge<'a> {
         brokers: &Brokers,
     ) -> Result<Judge<'a>, Failure> {
         let said = read.iter().flat_map(|read| &read.policy.bindings);
+        let settings = brokers.settings(read)?;
         Ok(Judge {
-            authorizer: Authorizer::new(&found.bindings, brokers.settings(read)?),
+            version: settings.version,
+            authorizer: Authorizer::new(&found.bindings, settings),
             sources: Sources::Live(said.map(|s| (s.binding.as_raw(), &s.source)).collect()),
             policy: read.map(|read| &read.policy),
         })

@@ -40,13 +40,16 @@ pub struct Lint {
 impl Lint {
     pub(super) fn run(self, ui: &Ui) -> Done {
         let mut all = true;
+        let mut number = 0;
         let findings = match bindings::read(&self.bindings) {
             Ok(Bindings::Policy(read)) => {
                 let settings = self.brokers.settings(Some(&read))?;
+                number = read.policy.bindings.len();
                 lint::policy(&read.policy, &settings)
             }
             Ok(Bindings::Export(export)) => {
                 let settings = self.brokers.settings(None)?;
+                number = export.bindings.len();
                 let sources: Vec<_> = (0..export.bindings.len())
                     .map(|at| export.source(at))
                     .collect();
@@ -72,7 +75,11 @@ impl Lint {
             show(ui, finding);
         }
         match findings.is_empty() {
-            true => ui.say(format!("{GREEN}clean{GREEN:#}  {}", self.bindings)),
+            true => ui.say(format!(
+                "{GREEN}clean{GREEN:#}  {}: {}",
+                self.bindings,
+                count(number, "binding")
+            )),
             false => ui.say(format!(
                 "{}, {}",
                 count(errors, "error"),

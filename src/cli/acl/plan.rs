@@ -1,5 +1,7 @@
 //! `kpki acl plan`
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::{
@@ -28,8 +30,8 @@ const PLAN_MODE: u32 = 0o644;
 Examples:
   kpki acl plan policies/quickstart.yaml
   kpki acl plan policies/quickstart.yaml --prune --save monday.plan
-  kpki acl plan policies/quickstart.yaml --bootstrap-server localhost:9093 --command-config admin.properties
-  kpki acl plan policies/quickstart.yaml --observed acls.jsonl --exit-code || echo 'something changed'")]
+  kpki acl plan policies/quickstart.yaml --command-config admin.properties
+  kpki acl plan policies/quickstart.yaml --observed acls.jsonl --exit-code")]
 pub struct Plan {
     /// The policy file; `-` is standard input
     #[arg(value_name = "POLICY")]
@@ -70,6 +72,15 @@ impl Plan {
                     .into(),
             );
         }
+        if self.save.as_deref() == Some(Path::new("-")) {
+            return Err(CliError::new(
+                "usage",
+                "a plan is saved to a file, not to standard output",
+            )
+            .hint("give --save FILE; --json prints the plan")
+            .usage()
+            .into());
+        }
         let read = policy::read_policy_file(&self.policy)?;
         let observed = match &self.observed {
             Some(path) => observed::of_export(path, &read)?,
@@ -96,7 +107,8 @@ impl Plan {
             }
         }
         if let Some(path) = &self.save {
-            ui.note(format!("saved to {}", path.display()));
+            let path = path.display();
+            ui.note(format!("saved to {path}: kpki acl apply {path}"));
         }
         ui.document(&saved);
         match self.exit_code && !plan.is_empty() {
@@ -214,7 +226,7 @@ pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
     }
 }
 
-fn save(path: &std::path::Path, saved: &SavedPlan) -> Result<(), Failure> {
+fn save(path: &Path, saved: &SavedPlan) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(saved).unwrap_or_default() + "\n";
     state::write_atomic(path, text.as_bytes(), PLAN_MODE, None).map_err(|e| {
         CliError::new("plan-unwritable", e.to_string())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    super::policy::Text,
+    super::policy::{Text, read_policy_file},
     CliError, Failure, ReadPolicy,
     observed::Observed,
     plan::{Deletion, managed},
@@ -27,7 +27,7 @@ pub fn parse(path: &str, text: &Text) -> Result<Option<SavedPlan>, Failure> {
         Ok(plan) => Ok(Some(plan)),
         Err(error @ PlanFileError::LaterVersion(_)) => {
             Err(CliError::new("plan-version", format!("{path}: {error}"))
-                .hint("use that kpki, or plan anew")
+                .hint("plan again with this kpki: kpki acl plan POLICY --save FILE")
                 .usage()
                 .into())
         }
@@ -64,6 +64,25 @@ pub fn deletion(plan: &SavedPlan, options: Deletion) -> Deletion {
         prune: plan.prune,
         max_deletes: options.max_deletes.or(Some(plan.deletes.len())),
     }
+}
+
+/// The policy that the plan was made from.
+///
+/// # Errors
+/// It cannot be read, or is invalid.
+pub fn policy(path: &str, plan: &SavedPlan) -> Result<ReadPolicy, Failure> {
+    read_policy_file(&plan.policy).map_err(|failure| match failure {
+        Failure::Error(error) if error.code() == "policy-unreadable" => CliError::new(
+            "policy-unreadable",
+            format!(
+                "{path} is applied together with its policy: {}",
+                error.message()
+            ),
+        )
+        .hint("apply the plan in the directory where it was made, with the policy in its place")
+        .into(),
+        other => other,
+    })
 }
 
 /// Whether the policy is the one that the plan was made from.

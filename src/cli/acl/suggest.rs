@@ -1,9 +1,26 @@
 //! The lines of a policy that would allow what is denied, to paste.
 
 use crate::{
-    acl::{Operation, Request, ResourceType},
+    acl::{
+        KafkaVersion, Operation, PatternType, Permission, Problem, RawBinding, Request,
+        ResourceType,
+    },
     policy::{ValidatedPolicy, scalar},
 };
+
+/// Why no policy can allow it: it is asked for only by mistake.
+pub fn senseless(request: &Request, version: KafkaVersion) -> Option<Problem> {
+    let binding = RawBinding {
+        resource_type: request.resource_type,
+        pattern_type: PatternType::Literal,
+        name: request.name.as_str().into(),
+        principal: request.principal.as_str().into(),
+        host: "*".into(),
+        operation: request.operation,
+        permission: Permission::Allow,
+    };
+    binding.problems(version).into_iter().next()
+}
 
 /// What to write, and where.
 pub fn policy_lines(request: &Request, policy: Option<&ValidatedPolicy>) -> String {

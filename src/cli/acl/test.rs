@@ -39,7 +39,7 @@ impl Test {
         }
         match (outcomes.len(), failed.len()) {
             (0, _) => ui.say(format!(
-                "{} has no tests; see `tests` in the policy's documentation",
+                "{} has no tests: write some, such as `tests: [{{principal: User:a, can: Read, topic: orders}}]`",
                 self.policy
             )),
             (all, 0) => ui.say(format!(

@@ -42,7 +42,7 @@ Examples:
   kpki scram apply policies/quickstart.yaml
   kpki scram apply policies/quickstart.yaml --rotate analytics
   kpki scram apply policies/quickstart.yaml --prune --yes
-  kpki scram apply policies/quickstart.yaml --bootstrap-server localhost:9093 --command-config admin.properties")]
+  kpki scram apply policies/quickstart.yaml --command-config admin.properties")]
 pub struct Apply {
     #[command(flatten)]
     wish: Wish,

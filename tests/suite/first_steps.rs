@@ -1,0 +1,162 @@
+//! What a first user gets wrong, and is told.
+
+use serde_json::json;
+
+use crate::support::kpki::{Kpki, Output};
+
+const POLICY: &str = "\
+cluster: {admin: admin, bootstrap_servers: [kafka1:9093]}
+clients:
+  - {name: admin}
+  - {name: a, roles: [{produce: {topic: orders}}]}
+";
+
+fn kpki() -> Kpki {
+    let kpki = Kpki::new();
+    kpki.write("p.yaml", POLICY);
+    kpki.write("acls.jsonl", "");
+    kpki
+}
+
+fn usage(output: Output) -> String {
+    let error = output.expect_code(2).json();
+    assert_eq!(error["error"]["code"], "usage");
+    format!(
+        "{}; {}",
+        error["error"]["message"].as_str().unwrap(),
+        error["error"]["hint"].as_str().unwrap()
+    )
+}
+
+#[test]
+fn a_server_without_a_port_and_an_empty_list_are_refused() {
+    let kpki = kpki();
+    // The empty one is a variable that is not set: the policy's own cluster is not what it means.
+    for servers in [
+        "",
+        "kafka1",
+        "kafka1:x",
+        "kafka1:0",
+        ":9093",
+        "kafka1:9093,",
+    ] {
+        let plan = ["acl", "plan", "p.yaml", "--json", "--bootstrap-server"];
+        let said = usage(kpki.run(&[&plan[..], &[servers]].concat()));
+        assert!(said.contains("is not HOST:PORT"), "{servers}: {said}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_in_json_as_well() {
+    let said = usage(kpki().run(&["acl", "plan", "--json"]));
+    assert!(said.contains("not provided: <POLICY>"), "{said}");
+}
+
+#[test]
+fn a_plan_and_an_export_in_a_policys_place_are_recognised() {
+    let kpki = kpki();
+    let plan = [
+        "acl",
+        "plan",
+        "p.yaml",
+        "--observed",
+        "acls.jsonl",
+        "--save",
+    ];
+    kpki.ok(&[&plan[..], &["monday.plan"]].concat());
+    let said = usage(kpki.run(&["acl", "plan", "monday.plan", "--json"]));
+    assert!(said.contains("kpki acl apply monday.plan"), "{said}");
+    let binding = json!({"resource_type": "TOPIC"}).to_string();
+    kpki.write("two.jsonl", &format!("{binding}\n{binding}\n"));
+    let said = usage(kpki.run(&["acl", "test", "two.jsonl", "--json"]));
+    assert!(said.contains("ACL bindings as JSON lines"), "{said}");
+    // A plan goes to a file.
+    let said = usage(kpki.run(&[&plan[..], &["-", "--json"]].concat()));
+    assert!(said.contains("--save FILE"), "{said}");
+    assert!(!kpki.path("-").exists());
+}
+
+#[test]
+fn a_plan_without_its_policy_says_so() {
+    let kpki = kpki();
+    let plan = [
+        "acl",
+        "plan",
+        "p.yaml",
+        "--observed",
+        "acls.jsonl",
+        "--save",
+    ];
+    kpki.ok(&[&plan[..], &["monday.plan"]].concat());
+    std::fs::remove_file(kpki.path("p.yaml")).unwrap();
+    let said = kpki.run(&["acl", "apply", "monday.plan"]).expect_code(1);
+    let start = "error: monday.plan is applied together with its policy: cannot read p.yaml";
+    assert!(said.stderr.starts_with(start), "{}", said.stderr);
+}
+
+#[test]
+fn nothing_is_suggested_that_a_policy_cannot_say() {
+    let kpki = kpki();
+    let ask = |what: &str, resource: &[&str]| {
+        let start = ["acl", "explain", "p.yaml", "--principal", "User:a"];
+        kpki.ok(&[&start[..], &["--operation", what], resource].concat())
+            .stderr
+    };
+    let hint = ask("Write", &["--group", "g"]);
+    assert!(
+        hint.contains("operation Write means nothing on a Group"),
+        "{hint}"
+    );
+    assert!(!hint.contains("principal:"), "{hint}");
+    let hint = ask("Read", &["--topic", "logs-*"]);
+    assert!(hint.contains("write {prefix: logs-}"), "{hint}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_a_full_disk_cuts_short_is_an_error() {
+    let kpki = kpki();
+    let commands = [
+        "acl expand p.yaml",
+        "acl expand p.yaml --json",
+        "acl lint p.yaml --json",
+        "acl plan p.yaml --observed acls.jsonl",
+        "acl explain p.yaml --principal User:a --operation Read --topic t --json",
+    ];
+    for command in commands {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = kpki.command(&arguments).stdout(full.unwrap()).output();
+        let output = output.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command}: {said}");
+        assert!(said.contains("standard output cannot be written"), "{said}");
+    }
+}
+
+#[test]
+fn up_says_what_comes_next_for_new_brokers_and_for_those_that_run() {
+    let kpki = Kpki::new();
+    let policy =
+        "brokers: [{name: kafka1}]\nclients:\n  - {name: a, roles: [{produce: {topic: t}}]}\n";
+    kpki.write("p.yaml", policy);
+    let first = kpki.ok(&["up", "p.yaml"]).stdout;
+    for step in [
+        "kafka-storage.sh @",
+        "kafka-server-start.sh",
+        "kpki acl apply",
+    ] {
+        assert!(first.contains(step), "{first}");
+    }
+    assert!(!first.contains("restart"), "{first}");
+    // Its storage arguments change, but its disk is formatted.
+    kpki.write(
+        "p.yaml",
+        &format!("{policy}  - {{name: b, auth: scram-sha-512}}\n"),
+    );
+    let second = kpki.ok(&["up", "p.yaml"]).stdout;
+    for step in ["restart the brokers that run", "kpki scram apply"] {
+        assert!(second.contains(step), "{second}");
+    }
+    assert!(!second.contains("kafka-storage.sh"), "{second}");
+}
