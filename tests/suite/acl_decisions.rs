@@ -545,5 +545,5 @@ fn decisions_that_are_cut_short_fail() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("the decisions cannot be written"), "{said}");
+    assert!(said.contains("standard output cannot be written"), "{said}");
 }

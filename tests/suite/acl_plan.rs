@@ -202,20 +202,3 @@ fn names_that_steer_a_terminal_are_shown_escaped() {
         assert!(!line.contains("\u{1b}[2K"), "{line:?}");
     }
 }
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_document_that_cannot_be_written_is_no_success() {
-    let kpki = kpki(POLICY, &observed());
-    for arguments in [
-        &[&PLAN[..], &["--json"]].concat()[..],
-        &["acl", "expand", "p.yaml", "--json"],
-    ] {
-        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
-        let output = kpki.command(arguments).stdout(full.unwrap()).output();
-        let output = output.unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("could not be written"), "{said}");
-    }
-}
