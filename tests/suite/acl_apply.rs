@@ -127,6 +127,15 @@ fn deletions_are_confirmed(cluster: &OneBroker, judge: &Judge, create: &dyn Fn(&
     let (code, message) = refused(cluster, judge, &[&prune[..], &["--yes"]].concat());
     assert_eq!(code, "plan-refused");
     assert!(message.contains("--max-deletes 50"), "{message}");
+    // A plan that was saved as refused says how to come by another, whatever it is applied with.
+    kpki.ok(&["acl", "plan", "policy.yaml", "--prune", "--save", "r.plan"]);
+    let saved = kpki.run(&["acl", "apply", "r.plan", "--max-deletes", "50", "--json"]);
+    let saved = saved.expect_code(1).json();
+    let hint = saved["error"]["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("kpki acl plan policy.yaml --prune --save r.plan"),
+        "{hint}"
+    );
     let (code, _) = refused(
         cluster,
         judge,

@@ -173,7 +173,15 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&SavedPlan>) -> Result<(), F
             why.join("; ")
         ),
     )
-    .hint("kpki acl plan shows the same without changing anything")
+    .hint(match reviewed {
+        // Its options are part of what was reviewed.
+        Some(reviewed) => format!(
+            "plan again, with that option, and review it: kpki acl plan {}{} --save {path}",
+            reviewed.policy,
+            if reviewed.prune { " --prune" } else { "" }
+        ),
+        None => "kpki acl plan shows the same without changing anything".to_owned(),
+    })
     .into())
 }
 

@@ -69,7 +69,7 @@ pub fn cover<'b>(
         }];
     }
     let mut cuts = Vec::new();
-    // Everything of one kind, then everything on one resource; the two may overlap, which does no harm.
+    // Everything of one kind, then everything on one resource; the two may overlap, and then go into two requests.
     let mut kinds: BTreeMap<_, Vec<&RawBinding>> = BTreeMap::new();
     let mut resources: BTreeMap<_, Vec<&RawBinding>> = BTreeMap::new();
     for b in all {

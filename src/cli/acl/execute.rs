@@ -483,14 +483,19 @@ impl From<Cut<'_>> for Sent {
     }
 }
 
-/// The next request: at most so many filters, with an answer that can be received.
+/// The next request: at most so many filters, with an answer that can be received, and none that matches what another
+/// does: controllers of Kafka 3.2 do not survive that (KAFKA-13892).
 fn take(waiting: &mut Vec<Sent>, most: usize) -> Vec<Sent> {
     let mut request: Vec<Sent> = Vec::new();
     while request.len() < most
         && let Some(next) = waiting.pop()
     {
         let so_far = request.iter().flat_map(|s| &s.bindings);
-        if !request.is_empty() && !fits(so_far.chain(&next.bindings)) {
+        let alone = request
+            .iter()
+            .all(|sent| sent.bindings.is_disjoint(&next.bindings));
+        let joins = request.is_empty() || alone && fits(so_far.chain(&next.bindings));
+        if !joins {
             waiting.push(next);
             break;
         }
@@ -502,6 +507,28 @@ fn take(waiting: &mut Vec<Sent>, most: usize) -> Vec<Sent> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::acl::{Operation, PatternType, Permission, ResourceType};
+
+    #[test]
+    fn no_request_has_two_filters_for_one_binding() {
+        let binding = |name: &str| RawBinding {
+            resource_type: ResourceType::Topic,
+            pattern_type: PatternType::Literal,
+            name: name.into(),
+            principal: "User:a".into(),
+            host: "*".into(),
+            operation: Operation::Read,
+            permission: Permission::Allow,
+        };
+        let sent = |names: &[&str]| Sent {
+            filter: AclFilter::principal("User:a"),
+            bindings: names.iter().map(|name| binding(name)).collect(),
+        };
+        let mut waiting = vec![sent(&["a", "b", "c"]), sent(&["b", "d"]), sent(&["e"])];
+        assert_eq!(take(&mut waiting, 10).len(), 2);
+        assert_eq!(take(&mut waiting, 10).len(), 1);
+        assert!(waiting.is_empty());
+    }
 
     #[test]
     fn a_binding_that_is_lost_is_a_failure_and_no_mere_remark() {
