@@ -210,6 +210,15 @@ impl AdminError {
         )
     }
 
+    /// Whether something may have been written, unless the error's code rules that out: a controller that is changed, or
+    /// a broker that waits too long for it, has error codes too.
+    pub fn may_be_done(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => !code::NOTHING_WRITTEN.contains(code),
+            _ => self.leaves_open(),
+        }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
@@ -282,6 +291,28 @@ pub enum EntryError {
     /// The work was stopped, or failed, before its turn.
     #[error("not attempted")]
     NotAttempted,
+}
+
+impl EntryError {
+    /// As [`AdminError::may_be_done`].
+    pub fn may_be_done(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => !code::NOTHING_WRITTEN.contains(code),
+            Self::Unanswered(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether what was to be changed is not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                code: code::RESOURCE_NOT_FOUND,
+                ..
+            }
+        )
+    }
 }
 
 impl From<BrokerError> for EntryError {
@@ -449,5 +480,41 @@ mod tests {
         for other in ["", "Request Request(", "no", "x needs ALTER permission."] {
             assert_eq!(said(other), other);
         }
+    }
+
+    /// Else `scram.password.next` goes, and with it the only password that the cluster takes.
+    #[test]
+    fn a_connection_lost_during_a_rotation_keeps_both_passwords() {
+        let servers = || "localhost:9093".to_owned();
+        let (what, text) = ("writing SCRAM users", String::new());
+        let refused = |code| AdminError::Refused {
+            what,
+            code,
+            text: String::new(),
+        };
+        assert!(
+            AdminError::ConnectionLost {
+                what,
+                servers: servers(),
+                text: String::new(),
+            }
+            .may_be_done()
+        );
+        assert!(
+            AdminError::TimedOut {
+                what,
+                servers: servers(),
+                text: String::new(),
+            }
+            .may_be_done()
+        );
+        // UNKNOWN_SERVER_ERROR, REQUEST_TIMED_OUT, and librdkafka's for an answer that it cannot read.
+        assert!(
+            [-1, 7, -199]
+                .into_iter()
+                .all(|code| refused(code).may_be_done())
+        );
+        assert!(!refused(42).may_be_done());
+        assert!(!AdminError::NotAuthorized { what, text }.may_be_done());
     }
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use rdkafka_sys as rd;
+use rdkafka_sys::rd_kafka_admin_op_t as Op;
 use zeroize::Zeroize;
 
 use super::raw::{
@@ -289,6 +290,15 @@ impl<T> Drop for Owned<T> {
 
 type Answer = Owned<rd::rd_kafka_event_t>;
 
+/// A function of librdkafka that sends a list.
+type SendList<T> = unsafe extern "C" fn(
+    *mut rd::rd_kafka_t,
+    *mut *mut T,
+    usize,
+    *const rd::rd_kafka_AdminOptions_t,
+    *mut rd::rd_kafka_queue_t,
+);
+
 impl Handle {
     /// Starts a client that receives answers of `largest_answer` bytes, as the settings say. Nothing is connected yet.
     pub(super) fn new(settings: &[(&str, &str)], largest_answer: usize) -> Result<Self, String> {
@@ -404,7 +414,7 @@ impl Handle {
 
     fn options(
         &self,
-        operation: rd::rd_kafka_admin_op_t,
+        operation: Op,
         timeout: Duration,
     ) -> Result<Owned<rd::rd_kafka_AdminOptions_t>, BrokerError> {
         let timeout = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
@@ -432,16 +442,40 @@ impl Handle {
         Ok(options)
     }
 
+    /// Sends a list and waits for the answer.
+    ///
+    /// # Safety
+    /// `send` copies the list that it is given, is the one of `operation`, and is answered by an event `wanted`.
+    unsafe fn ask<T>(
+        &self,
+        send: SendList<T>,
+        (operation, wanted): (Op, c_int),
+        entries: &[Owned<T>],
+        timeout: Duration,
+        watch: &mut dyn FnMut(Event) -> bool,
+    ) -> Result<Answer, BrokerError> {
+        let options = self.options(operation, timeout)?;
+        let mut pointers: Vec<_> = entries.iter().map(Owned::as_ptr).collect();
+        // SAFETY: live handles, and as the caller promises.
+        unsafe {
+            send(
+                self.rk.as_ptr(),
+                pointers.as_mut_ptr(),
+                pointers.len(),
+                options.as_ptr(),
+                self.queue.as_ptr(),
+            );
+        }
+        self.wait(wanted, watch)
+    }
+
     /// Connects, and asks who the brokers are and what this principal may do with the cluster.
     pub(super) fn describe_cluster(
         &self,
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
     ) -> Result<raw::Cluster, BrokerError> {
-        let options = self.options(
-            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER,
-            timeout,
-        )?;
+        let options = self.options(Op::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER, timeout)?;
         // SAFETY: live client, options and queue; an error that is returned is freed by `Owned`.
         unsafe {
             let refused =
@@ -479,22 +513,12 @@ impl Handle {
             .iter()
             .map(|b| binding(b, c::rd_kafka_AclBinding_new))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut pointers: Vec<_> = owned.iter().map(Owned::as_ptr).collect();
-        let options = self.options(
-            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATEACLS,
-            timeout,
-        )?;
-        // SAFETY: live handles; the bindings are copied by the call.
-        unsafe {
-            rd::rd_kafka_CreateAcls(
-                self.rk.as_ptr(),
-                pointers.as_mut_ptr(),
-                pointers.len(),
-                options.as_ptr(),
-                self.queue.as_ptr(),
-            );
-        }
-        let answer = self.wait(rd::RD_KAFKA_EVENT_CREATEACLS_RESULT, watch)?;
+        let kinds = (
+            Op::RD_KAFKA_ADMIN_OP_CREATEACLS,
+            rd::RD_KAFKA_EVENT_CREATEACLS_RESULT,
+        );
+        // SAFETY: the bindings are copied by the call.
+        let answer = unsafe { self.ask(rd::rd_kafka_CreateAcls, kinds, &owned, timeout, watch)? };
         let mut count = 0;
         // SAFETY: the event is a CreateAcls result, which lives until `answer` is dropped.
         unsafe {
@@ -517,10 +541,7 @@ impl Handle {
     ) -> Result<Vec<AnyBinding>, BrokerError> {
         self.told.describe_acls_bytes.store(0, Ordering::Release);
         let filter = binding(filter, c::rd_kafka_AclBindingFilter_new)?;
-        let options = self.options(
-            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBEACLS,
-            timeout,
-        )?;
+        let options = self.options(Op::RD_KAFKA_ADMIN_OP_DESCRIBEACLS, timeout)?;
         // SAFETY: live handles; the filter is copied by the call.
         unsafe {
             rd::rd_kafka_DescribeAcls(
@@ -551,22 +572,12 @@ impl Handle {
             .iter()
             .map(|f| binding(f, c::rd_kafka_AclBindingFilter_new))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut pointers: Vec<_> = owned.iter().map(Owned::as_ptr).collect();
-        let options = self.options(
-            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETEACLS,
-            timeout,
-        )?;
-        // SAFETY: live handles; the filters are copied by the call.
-        unsafe {
-            rd::rd_kafka_DeleteAcls(
-                self.rk.as_ptr(),
-                pointers.as_mut_ptr(),
-                pointers.len(),
-                options.as_ptr(),
-                self.queue.as_ptr(),
-            );
-        }
-        let answer = self.wait(rd::RD_KAFKA_EVENT_DELETEACLS_RESULT, watch)?;
+        let kinds = (
+            Op::RD_KAFKA_ADMIN_OP_DELETEACLS,
+            rd::RD_KAFKA_EVENT_DELETEACLS_RESULT,
+        );
+        // SAFETY: the filters are copied by the call.
+        let answer = unsafe { self.ask(rd::rd_kafka_DeleteAcls, kinds, &owned, timeout, watch)? };
         let mut count = 0;
         // SAFETY: the event is a DeleteAcls result, which lives until `answer` is dropped, and so do its parts.
         unsafe {
@@ -603,10 +614,7 @@ impl Handle {
             .map(|u| c_string(u))
             .collect::<Result<Vec<_>, _>>()?;
         let mut pointers: Vec<_> = names.iter().map(|n| n.as_ptr()).collect();
-        let options = self.options(
-            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBEUSERSCRAMCREDENTIALS,
-            timeout,
-        )?;
+        let options = self.options(Op::RD_KAFKA_ADMIN_OP_DESCRIBEUSERSCRAMCREDENTIALS, timeout)?;
         // SAFETY: live handles; the names are copied by the call.
         unsafe {
             rd::rd_kafka_DescribeUserScramCredentials(
@@ -662,22 +670,20 @@ impl Handle {
             .iter()
             .map(scram_alteration)
             .collect::<Result<Vec<_>, _>>()?;
-        let mut pointers: Vec<_> = owned.iter().map(Owned::as_ptr).collect();
-        let options = self.options(
-            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_ALTERUSERSCRAMCREDENTIALS,
-            timeout,
-        )?;
-        // SAFETY: live handles; the alterations are copied by the call.
-        unsafe {
-            rd::rd_kafka_AlterUserScramCredentials(
-                self.rk.as_ptr(),
-                pointers.as_mut_ptr(),
-                pointers.len(),
-                options.as_ptr(),
-                self.queue.as_ptr(),
-            );
-        }
-        let answer = self.wait(rd::RD_KAFKA_EVENT_ALTERUSERSCRAMCREDENTIALS_RESULT, watch)?;
+        let kinds = (
+            Op::RD_KAFKA_ADMIN_OP_ALTERUSERSCRAMCREDENTIALS,
+            rd::RD_KAFKA_EVENT_ALTERUSERSCRAMCREDENTIALS_RESULT,
+        );
+        // SAFETY: the alterations are copied by the call.
+        let answer = unsafe {
+            self.ask(
+                rd::rd_kafka_AlterUserScramCredentials,
+                kinds,
+                &owned,
+                timeout,
+                watch,
+            )?
+        };
         let mut count = 0;
         // SAFETY: the event is such a result, which lives until `answer` is dropped, and so do its parts.
         unsafe {
@@ -704,22 +710,20 @@ impl Handle {
         watch: &mut dyn FnMut(Event) -> bool,
     ) -> Result<Vec<Config>, BrokerError> {
         let resource = broker_resource(broker)?;
-        let options = self.options(
-            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS,
-            timeout,
-        )?;
-        let mut pointers = [resource.as_ptr()];
-        // SAFETY: live handles; the resource is copied by the call.
-        unsafe {
-            rd::rd_kafka_DescribeConfigs(
-                self.rk.as_ptr(),
-                pointers.as_mut_ptr(),
-                pointers.len(),
-                options.as_ptr(),
-                self.queue.as_ptr(),
-            );
-        }
-        let answer = self.wait(rd::RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT, watch)?;
+        let kinds = (
+            Op::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS,
+            rd::RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT,
+        );
+        // SAFETY: the resource is copied by the call.
+        let answer = unsafe {
+            self.ask(
+                rd::rd_kafka_DescribeConfigs,
+                kinds,
+                std::slice::from_ref(&resource),
+                timeout,
+                watch,
+            )?
+        };
         let mut count = 0;
         // SAFETY: the event is a DescribeConfigs result, which lives until `answer` is dropped, and so do its parts.
         unsafe {
@@ -753,13 +757,13 @@ impl Handle {
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
     ) -> Result<(), BrokerError> {
-        use rd::rd_kafka_AlterConfigOpType_t as Op;
+        use rd::rd_kafka_AlterConfigOpType_t as Change;
         let resource = broker_resource(broker)?;
         for (name, value) in changes {
             let (name, value) = (c_string(name)?, value.map(c_string).transpose()?);
             let (operation, value) = match &value {
-                Some(value) => (Op::RD_KAFKA_ALTER_CONFIG_OP_TYPE_SET, value.as_ptr()),
-                None => (Op::RD_KAFKA_ALTER_CONFIG_OP_TYPE_DELETE, ptr::null()),
+                Some(value) => (Change::RD_KAFKA_ALTER_CONFIG_OP_TYPE_SET, value.as_ptr()),
+                None => (Change::RD_KAFKA_ALTER_CONFIG_OP_TYPE_DELETE, ptr::null()),
             };
             // SAFETY: a live resource and strings, which are copied; an error is freed by `Owned`.
             unsafe {
@@ -774,22 +778,20 @@ impl Handle {
                 }
             }
         }
-        let options = self.options(
-            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS,
-            timeout,
-        )?;
-        let mut pointers = [resource.as_ptr()];
-        // SAFETY: live handles; the resource is copied by the call.
-        unsafe {
-            rd::rd_kafka_IncrementalAlterConfigs(
-                self.rk.as_ptr(),
-                pointers.as_mut_ptr(),
-                pointers.len(),
-                options.as_ptr(),
-                self.queue.as_ptr(),
-            );
-        }
-        let answer = self.wait(rd::RD_KAFKA_EVENT_INCREMENTALALTERCONFIGS_RESULT, watch)?;
+        let kinds = (
+            Op::RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS,
+            rd::RD_KAFKA_EVENT_INCREMENTALALTERCONFIGS_RESULT,
+        );
+        // SAFETY: the resource is copied by the call.
+        let answer = unsafe {
+            self.ask(
+                rd::rd_kafka_IncrementalAlterConfigs,
+                kinds,
+                std::slice::from_ref(&resource),
+                timeout,
+                watch,
+            )?
+        };
         let mut count = 0;
         // SAFETY: the event is such a result, which lives until `answer` is dropped, and so do its parts.
         unsafe {

@@ -32,6 +32,11 @@ pub(super) mod code {
     pub const REQUEST_TIMED_OUT: i32 = 7;
     pub const CLUSTER_AUTHORIZATION_FAILED: i32 = 31;
     pub const SECURITY_DISABLED: i32 = 54;
+    /// A user without credentials.
+    pub const RESOURCE_NOT_FOUND: i32 = 91;
+    /// Those that say for sure that nothing was written: not authorized, mechanism, version, request, policy, user, user
+    /// twice, credential.
+    pub const NOTHING_WRITTEN: [i32; 8] = [31, 33, 35, 42, 44, RESOURCE_NOT_FOUND, 92, 93];
 }
 
 impl BrokerError {

@@ -14,8 +14,6 @@ use crate::{
 
 const READ: &str = "reading SCRAM users";
 const WRITE: &str = "writing SCRAM users";
-/// Kafka's RESOURCE_NOT_FOUND: a user without credentials.
-const NOT_FOUND: i32 = 91;
 /// Users asked for by name in one request: far from the 10,000 that librdkafka receives.
 const DESCRIBED_AT_ONCE: usize = 1_000;
 
@@ -163,7 +161,8 @@ impl Admin {
         for user in answer {
             match user.error {
                 Some(BrokerError {
-                    code: NOT_FOUND, ..
+                    code: code::RESOURCE_NOT_FOUND,
+                    ..
                 }) => continue,
                 Some(error) => return Err(self.failed(READ, error)),
                 None => {}

@@ -54,7 +54,7 @@ impl Acl {
 }
 
 /// "1 binding", "2 bindings".
-fn count(number: usize, one: &str) -> String {
+pub fn count(number: usize, one: &str) -> String {
     match number {
         1 => format!("1 {one}"),
         _ => format!("{number} {one}s"),

@@ -9,14 +9,14 @@ use time::OffsetDateTime;
 use super::{
     super::{
         CliError, Done, Failure, Global,
-        acl::confirm::confirm,
+        acl::{confirm::confirm, count},
         cluster::Connection,
         init_ca::{take_lock, tidy},
         policy::read_policy,
         ui::{BOLD, DIM, GREEN, RED, Ui},
         up::Shape,
     },
-    execute::{Outcome, execute, may_be_done},
+    execute::{Outcome, execute},
     plan::{counted, no_password, show},
     wish::{Rotations, Wish, connect, make},
 };
@@ -95,13 +95,8 @@ impl Apply {
             admin.check_scram_writer()?;
         }
         if !plan.deletes.is_empty() {
-            let count = plan.deletes.len();
-            let noun = if count == 1 {
-                "credential"
-            } else {
-                "credentials"
-            };
-            confirm(ui, self.yes, &format!("deleting {count} {noun}"))?;
+            let credentials = count(plan.deletes.len(), "credential");
+            confirm(ui, self.yes, &format!("deleting {credentials}"))?;
         }
         let setting = Setting {
             policy: &policy,
@@ -205,7 +200,7 @@ fn report(
         "unchanged": plan.unchanged,
         "warnings": plan.warnings,
     }));
-    let unknown = |(_, e): &(_, EntryError)| may_be_done(e);
+    let unknown = |(_, e): &(_, EntryError)| e.may_be_done();
     match (failed.is_empty(), done > 0 || failed.iter().any(unknown)) {
         (true, _) => Ok(()),
         (false, true) => Err(Failure::Partly),

@@ -7,7 +7,7 @@ use std::{
 
 use super::super::{Done, Failure, ui::Ui};
 use crate::{
-    admin::{Admin, AdminError, Batch, EntryError, ScramChange},
+    admin::{Admin, Batch, EntryError, ScramChange},
     bootstrap::passwords::Passwords,
     plan::ScramPlan,
     scram::ScramInfo,
@@ -15,11 +15,6 @@ use crate::{
 
 /// Brokers learn of a change shortly after the controller that made it.
 const SETTLED: Duration = Duration::from_secs(10);
-/// Kafka's RESOURCE_NOT_FOUND.
-const NOT_THERE: i32 = 91;
-/// Kafka's codes (`Errors`) that say for sure that nothing was written: not authorized, mechanism, version, request,
-/// policy, user, user twice, credential. After any other the new password may be the one that counts.
-const REFUSALS: [i32; 8] = [31, 33, 35, 42, 44, 91, 92, 93];
 /// Credentials in a request: librdkafka derives them one after the other, some 10 ms each, within the request's time.
 const AT_ONCE: usize = 200;
 
@@ -105,7 +100,7 @@ fn write(
     bar.finish_and_clear();
     let results = match results {
         Ok(results) => results,
-        Err(error) if is_unsure(&error) => {
+        Err(error) if error.may_be_done() => {
             vec![Err(EntryError::Unanswered(error.to_string())); changes.len()]
         }
         Err(error) => {
@@ -120,23 +115,6 @@ fn write(
         }
     }
     Ok(outcome)
-}
-
-/// Whether a request that failed may have been carried out.
-fn is_unsure(error: &AdminError) -> bool {
-    match error {
-        AdminError::Refused { code, .. } => !REFUSALS.contains(code),
-        error => error.leaves_open(),
-    }
-}
-
-/// The same of one credential: a controller that is changed, or a broker that waits too long for it, has error codes too.
-pub fn may_be_done(error: &EntryError) -> bool {
-    match error {
-        EntryError::Refused { code, .. } => !REFUSALS.contains(code),
-        EntryError::Unanswered(_) => true,
-        _ => false,
-    }
 }
 
 fn users(infos: &[ScramInfo]) -> Vec<&str> {
@@ -159,7 +137,7 @@ fn verdict<'a>(plan: &'a ScramPlan, outcome: &Outcome) -> Verdict<'a> {
     let mut verdict = Verdict::default();
     for user in users(&plan.rotates) {
         let failed = || outcome.failed.iter().filter(|(i, _)| i.user == user);
-        let unknown = failed().any(|(_, e)| may_be_done(e));
+        let unknown = failed().any(|(_, e)| e.may_be_done());
         let some = outcome.rotated.iter().any(|i| i.user == user);
         match (failed().next().is_none(), unknown || some) {
             (true, _) => verdict.done.push(user),
@@ -220,12 +198,8 @@ fn delete(admin: &mut Admin, plan: &ScramPlan, outcome: &mut Outcome) {
     for (info, result) in plan.deletes.iter().zip(results) {
         match result {
             // Somebody else was faster.
-            Ok(())
-            | Err(EntryError::Refused {
-                code: NOT_THERE, ..
-            }) => {
-                outcome.deleted.push(info.clone());
-            }
+            Ok(()) => outcome.deleted.push(info.clone()),
+            Err(error) if error.is_not_found() => outcome.deleted.push(info.clone()),
             Err(error) => outcome.failed.push((info.clone(), error)),
         }
     }
@@ -300,35 +274,5 @@ mod tests {
             refused: vec!["refused"],
         };
         assert_eq!(verdict(&plan, &outcome), expected);
-    }
-
-    /// Else `scram.password.next` goes, and with it the only password that the cluster takes.
-    #[test]
-    fn a_connection_lost_during_a_rotation_keeps_both_passwords() {
-        let servers = || "localhost:9093".to_owned();
-        let (what, text) = ("writing SCRAM users", String::new());
-        let refused = |code| AdminError::Refused {
-            what,
-            code,
-            text: String::new(),
-        };
-        assert!(is_unsure(&AdminError::ConnectionLost {
-            what,
-            servers: servers(),
-            text: String::new(),
-        }));
-        assert!(is_unsure(&AdminError::TimedOut {
-            what,
-            servers: servers(),
-            text: String::new(),
-        }));
-        // UNKNOWN_SERVER_ERROR, REQUEST_TIMED_OUT, and librdkafka's for an answer that it cannot read.
-        assert!(
-            [-1, 7, -199]
-                .into_iter()
-                .all(|code| is_unsure(&refused(code)))
-        );
-        assert!(!is_unsure(&refused(42)));
-        assert!(!is_unsure(&AdminError::NotAuthorized { what, text }));
     }
 }
