@@ -28,6 +28,16 @@ fn usage(output: Output) -> String {
     )
 }
 
+/// A plan from an export, saved to what follows.
+const SAVE: [&str; 6] = [
+    "acl",
+    "plan",
+    "p.yaml",
+    "--observed",
+    "acls.jsonl",
+    "--save",
+];
+
 #[test]
 fn a_server_without_a_port_and_an_empty_list_are_refused() {
     let kpki = kpki();
@@ -55,15 +65,7 @@ fn what_is_missing_is_named_in_json_as_well() {
 #[test]
 fn a_plan_and_an_export_in_a_policys_place_are_recognised() {
     let kpki = kpki();
-    let plan = [
-        "acl",
-        "plan",
-        "p.yaml",
-        "--observed",
-        "acls.jsonl",
-        "--save",
-    ];
-    kpki.ok(&[&plan[..], &["monday.plan"]].concat());
+    kpki.ok(&[&SAVE[..], &["monday.plan"]].concat());
     let said = usage(kpki.run(&["acl", "plan", "monday.plan", "--json"]));
     assert!(said.contains("kpki acl apply monday.plan"), "{said}");
     let binding = json!({"resource_type": "TOPIC"}).to_string();
@@ -71,7 +73,7 @@ fn a_plan_and_an_export_in_a_policys_place_are_recognised() {
     let said = usage(kpki.run(&["acl", "test", "two.jsonl", "--json"]));
     assert!(said.contains("ACL bindings as JSON lines"), "{said}");
     // A plan goes to a file.
-    let said = usage(kpki.run(&[&plan[..], &["-", "--json"]].concat()));
+    let said = usage(kpki.run(&[&SAVE[..], &["-", "--json"]].concat()));
     assert!(said.contains("--save FILE"), "{said}");
     assert!(!kpki.path("-").exists());
 }
@@ -79,15 +81,7 @@ fn a_plan_and_an_export_in_a_policys_place_are_recognised() {
 #[test]
 fn a_plan_without_its_policy_says_so() {
     let kpki = kpki();
-    let plan = [
-        "acl",
-        "plan",
-        "p.yaml",
-        "--observed",
-        "acls.jsonl",
-        "--save",
-    ];
-    kpki.ok(&[&plan[..], &["monday.plan"]].concat());
+    kpki.ok(&[&SAVE[..], &["monday.plan"]].concat());
     std::fs::remove_file(kpki.path("p.yaml")).unwrap();
     let said = kpki.run(&["acl", "apply", "monday.plan"]).expect_code(1);
     let start = "error: monday.plan is applied together with its policy: cannot read p.yaml";
