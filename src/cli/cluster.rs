@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Failure, ui::Ui};
+use super::{CliError, Failure, connect::connect, ui::Ui};
 use crate::{
     admin::{Admin, AdminError, ClientProperties, ClientPropertiesError},
     policy::ValidatedPolicy,
@@ -105,7 +105,7 @@ impl Connection {
         out: &Path,
     ) -> Result<Admin, Failure> {
         let properties = self.properties(ui, policy, out)?;
-        Ok(Admin::connect(&properties)?)
+        Ok(connect(ui, &properties)?)
     }
 }
 

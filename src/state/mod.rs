@@ -8,6 +8,7 @@ mod files;
 mod inventory;
 mod lock;
 mod out_dir;
+mod pruning;
 mod sealed_key;
 mod staging;
 
@@ -15,6 +16,7 @@ pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
 pub use inventory::{Inventory, Record};
 pub use lock::Lock;
 pub use out_dir::OutDir;
+pub use pruning::{Pruning, Reach, Unsettled};
 pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use staging::{FileSpec, Staging};
 

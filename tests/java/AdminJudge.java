@@ -42,6 +42,14 @@ final class AdminJudge {
         }
     }
 
+    /** Which node is the active controller. */
+    static JsonNode quorumLeader(JsonNode question) throws Exception {
+        try (Admin admin = admin(question)) {
+            int leader = admin.describeMetadataQuorum().quorumInfo().get().leaderId();
+            return Judge.JSON.getNodeFactory().numberNode(leader);
+        }
+    }
+
     /** {@code bindings}: an array; {@code per_request}, if set. Answers how many {@code seconds} the requests took. */
     static JsonNode createAcls(JsonNode question) throws Exception {
         int perRequest = question.path("per_request").asInt(BINDINGS_PER_REQUEST);

@@ -45,6 +45,7 @@ public final class Judge {
             Map.entry("consume", ClientJudge::consume),
             Map.entry("create-topic", AdminJudge::createTopic),
             Map.entry("describe-cluster", AdminJudge::describeCluster),
+            Map.entry("quorum-leader", AdminJudge::quorumLeader),
             Map.entry("create-acls", AdminJudge::createAcls),
             Map.entry("acl-command", AclCommandJudge::run),
             Map.entry("list-acls", AdminJudge::listAcls),

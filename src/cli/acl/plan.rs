@@ -5,17 +5,18 @@ use std::path::Path;
 use clap::Args;
 
 use super::{
-    super::{CliError, Done, Failure, Global, cluster::Connection, policy},
+    super::{CliError, Done, Failure, Global, cluster::Connection, connect::connect, policy},
     ReadPolicy, count,
     observed::{self, Observed},
+    pruned,
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
     acl::{Binding, Printable},
-    admin::{Admin, inexpressible},
+    admin::inexpressible,
     plan::{self, Change, Managed, Remark, Right, SavedPlan, observed_digest},
     policy::PrincipalPattern,
-    state,
+    state::{self, OutDir},
 };
 
 /// Plans hold no secrets.
@@ -82,12 +83,14 @@ impl Plan {
             .into());
         }
         let read = policy::read_policy_file(&self.policy)?;
+        let mut left = Vec::new();
         let observed = match &self.observed {
             Some(path) => observed::of_export(path, &read)?,
             None => {
                 let connection = &self.connection;
                 let properties = connection.properties(ui, Some(&read.policy), &global.out)?;
-                let mut admin = Admin::connect(&properties)?;
+                let mut admin = connect(ui, &properties)?;
+                left = pruned::left(ui, &OutDir::new(&global.out), admin.cluster_id());
                 observed::of_cluster(ui, &mut admin, &properties, &read)?
             }
         };
@@ -111,7 +114,9 @@ impl Plan {
             ui.note(format!("saved to {path}: kpki acl apply {path}"));
         }
         ui.document(&saved);
+        pruned::advise(ui, &left);
         match self.exit_code && !plan.is_empty() {
+            _ if !left.is_empty() => Err(Failure::Partly),
             true => Err(Failure::No),
             false => Ok(()),
         }

@@ -90,7 +90,7 @@ pub fn connect(
 ) -> Result<(Admin, Option<String>), Failure> {
     let mut properties = connection.properties(ui, Some(policy), out.root())?;
     let operator = properties.sasl.as_ref().map(|sasl| sasl.user.clone());
-    let refused = match Admin::connect(&properties) {
+    let refused = match super::super::connect::connect(ui, &properties) {
         Ok(admin) => return Ok((admin, operator)),
         Err(error) => error,
     };

@@ -293,6 +293,11 @@ impl Judge {
         self.ask("describe-cluster", client.question(json!({})))
     }
 
+    /// The node id of the active controller.
+    pub fn quorum_leader(&self, client: &Client) -> Answer<usize> {
+        self.ask("quorum-leader", client.question(json!({})))
+    }
+
     pub fn create_acls(&self, client: &Client, bindings: &[Value]) -> Answer<()> {
         let question = client.question(json!({"bindings": bindings}));
         self.ask::<Value>("create-acls", question).map(drop)
