@@ -33,10 +33,13 @@ manage: {principals: [{prefix: 'User:p'}]}
 /// So many filters with so many bindings each are more than exact filters can be afforded for, and so many principals
 /// are read at once, some time before their bindings are deleted.
 const PRINCIPALS: usize = 250;
-const EACH: usize = 80;
+const EACH: usize = 50;
+
+/// Bindings that somebody else creates in a round, at most.
+const IN_A_ROUND: usize = 500;
 
 /// An answer with all of them is larger than this, any other is not.
-const LARGE: usize = 200_000;
+const LARGE: usize = 120_000;
 /// A request with many filters is larger than this, other requests are not.
 const FILTERS: usize = 900;
 
@@ -92,7 +95,7 @@ impl Writer {
         let written = std::thread::spawn(move || {
             let mut written = BTreeSet::new();
             for n in 0_usize.. {
-                if stopped.load(Ordering::Relaxed) {
+                if stopped.load(Ordering::Relaxed) || written.len() >= IN_A_ROUND {
                     break;
                 }
                 if !begin.load(Ordering::Relaxed) {
@@ -302,20 +305,21 @@ fn of_a_thousand_bindings_that_come_while_kpki_prunes_none_is_lost_unsaid() {
         return;
     };
     let faults = [
-        Fault::None,
         Fault::Cut(1),
         Fault::KilledBeforePuttingBack,
         Fault::Killed(2),
-        Fault::Cut(3),
     ];
+    let faults = faults.into_iter().chain(std::iter::repeat(Fault::None));
     let mut written = 0;
-    for (number, fault) in faults.into_iter().enumerate() {
+    for (number, fault) in faults.enumerate() {
+        if number > 3 && written >= 1_000 {
+            break;
+        }
         written += round(&cluster, &proxy, fault, number);
         // What is left of the round.
         let out = cluster.kpki.json(&PRUNE);
         assert_eq!(out["failed"], json!([]));
     }
-    assert!(written >= 1_000, "{written}");
     exactly(&cluster, &proxy, judge);
     read_in_vain(&cluster, &proxy);
     unwritable(&cluster, &proxy);

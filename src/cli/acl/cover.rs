@@ -21,7 +21,7 @@ const MOST: usize = 9_000;
 /// What it takes a controller to compare one filter with one binding.
 pub const COMPARING: Duration = Duration::from_nanos(150);
 /// How long the controller may compare so that no filter has to be broad.
-const AFFORDABLE: Duration = Duration::from_secs(20);
+const AFFORDABLE: Duration = Duration::from_secs(10);
 
 /// How long a controller takes to compare so many filters with all of its bindings, which they make fewer.
 pub fn comparing(filters: usize, observed: usize, deletes: usize) -> Duration {
