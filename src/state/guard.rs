@@ -76,7 +76,7 @@ impl OutDir {
         if self.ca_to_mend()? {
             mended.extend(tighten(&self.ca(), PRIVATE, true)?);
         }
-        mended.extend(self.mend_files(&self.ca(), me(), |_| true)?);
+        mended.extend(self.mend_files(&self.ca(), |_| true)?);
         Ok(mended)
     }
 
@@ -194,25 +194,22 @@ impl OutDir {
         known: impl Fn(&str) -> bool,
     ) -> Result<Vec<Mended>, StateError> {
         let path = self.identity(name);
-        let Some(meta) = look(&path)?.filter(fs::Metadata::is_dir) else {
+        // What was given away is its owner's to open.
+        let ours = |meta: &fs::Metadata| meta.is_dir() && meta.uid() == me();
+        let Some(meta) = look(&path)?.filter(ours) else {
             return Ok(Vec::new());
         };
-        // Nobody but root changes modes of what is somebody else's.
-        if meta.uid() != me() && me() != 0 {
-            return Ok(Vec::new());
-        }
         let mut mended = Vec::new();
         if meta.mode() & OPEN != 0 {
             mended.extend(tighten(&path, PRIVATE, true)?);
         }
-        mended.extend(self.mend_files(&path, meta.uid(), known)?);
+        mended.extend(self.mend_files(&path, known)?);
         Ok(mended)
     }
 
     fn mend_files(
         &self,
         dir: &Path,
-        owner: u32,
         known: impl Fn(&str) -> bool,
     ) -> Result<Vec<Mended>, StateError> {
         let mut mended = Vec::new();
@@ -224,19 +221,17 @@ impl OutDir {
         for entry in entries {
             let entry = entry.map_err(failed("list", dir))?;
             let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|name| known(name)) else {
-                continue;
-            };
+            let Some(name) = name.to_str() else { continue };
             let public = [".crt", "crl.pem"].iter().any(|end| name.ends_with(end));
             let mode = if public { PUBLIC } else { SECRET };
             let Some(meta) = look(&entry.path())?.filter(fs::Metadata::is_file) else {
                 continue;
             };
-            if meta.uid() != owner {
+            if meta.uid() != me() {
                 if dir == self.ca() {
                     return Err(foreign(&entry.path(), meta.uid()));
                 }
-            } else if meta.mode() & 0o777 & !mode & OPEN != 0 {
+            } else if meta.mode() & !mode & OPEN != 0 && known(name) {
                 mended.extend(tighten(&entry.path(), mode, false)?);
             }
         }
