@@ -34,4 +34,5 @@ mod scram_apply;
 mod scram_vectors;
 mod stores;
 mod support;
+mod terminal;
 mod up;
