@@ -15,7 +15,8 @@ use crate::{
     bootstrap::{
         BootstrapError,
         ca::Ca,
-        survey::{Setting, clash, plan},
+        folded::Folded,
+        survey::{Setting, plan},
         up::execute,
     },
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
@@ -119,6 +120,7 @@ impl Issue {
     fn check(&self, out: &OutDir) -> Result<(), Failure> {
         let mut errors = Vec::new();
         let there = out.identities()?;
+        let taken = Folded::new(&there);
         for (at, name) in self.names.iter().enumerate() {
             let folded = name.folded();
             if self.names[..at].iter().any(|n| n.folded() == folded) {
@@ -128,7 +130,7 @@ impl Issue {
                 );
             } else if out.identity(name).exists() {
                 errors.push(BootstrapError::Exists(name.to_string()).into());
-            } else if let Some(clash) = clash(name, &there) {
+            } else if let Some(clash) = taken.clash(name) {
                 errors.push(clash.into());
             }
         }

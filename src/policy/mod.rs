@@ -32,5 +32,6 @@ pub use diagnostic::{Diagnostic, Label, Severity, render};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};
 pub use schema::{included_json_schema, json_schema};
+pub(crate) use suggest::nearest;
 pub use write::{WrittenPolicy, write_acls};
 pub use yaml_text::scalar;

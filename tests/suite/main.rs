@@ -13,6 +13,7 @@ mod acl_principal;
 #[cfg(feature = "live")]
 mod admin;
 mod authorizer;
+mod believed;
 mod ca;
 mod cluster;
 mod configs;
@@ -20,6 +21,7 @@ mod crash;
 mod first_steps;
 mod harness;
 mod issue;
+mod modes;
 mod policies;
 mod policy_meaning;
 mod policy_texts;
@@ -32,6 +34,7 @@ mod rooms;
 #[cfg(feature = "live")]
 mod scram_apply;
 mod scram_vectors;
+mod shared_directory;
 mod stores;
 mod support;
 mod terminal;
