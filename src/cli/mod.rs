@@ -11,6 +11,7 @@ mod policy;
 mod principal;
 mod renew;
 mod scram;
+mod shell;
 mod ui;
 mod up;
 

@@ -10,7 +10,7 @@ use clap::ColorChoice;
 use serde::Serialize;
 
 use super::Global;
-use crate::acl::is_printable;
+use crate::acl::{is_printable, printable_json};
 
 /// How this run talks.
 pub struct Ui {
@@ -116,7 +116,7 @@ impl Ui {
     /// The document of `--json`.
     pub fn document(&self, value: &impl Serialize) {
         if self.json {
-            let text = serde_json::to_string_pretty(value).unwrap_or_default();
+            let text = printable_json(serde_json::to_string_pretty(value).unwrap_or_default());
             self.written(writeln!(io::stdout(), "{text}"));
         }
     }

@@ -20,6 +20,7 @@ mod test;
 use clap::{Args, Subcommand};
 
 use super::{CliError, Done, Failure, Global, policy::ReadPolicy, ui, ui::Ui};
+pub use plan::managed;
 
 /// Check, try out, plan and apply what the policy says about access
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ impl Acl {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         match self.verb {
             Verb::Lint(verb) => verb.run(ui),
-            Verb::Test(verb) => verb.run(ui),
+            Verb::Test(verb) => verb.run(global, ui),
             Verb::Expand(verb) => verb.run(ui),
             Verb::Plan(verb) => verb.run(global, ui),
             Verb::Apply(verb) => verb.run(global, ui),

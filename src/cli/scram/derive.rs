@@ -17,8 +17,8 @@ use crate::{
 
 /// Derive a SCRAM credential offline, as Kafka stores it
 ///
-/// The password comes from KPKI_SCRAM_PASSWORD, else from standard input, else from the terminal; never from an
-/// argument, which every user of the machine could read.
+/// The password comes from KPKI_SCRAM_PASSWORD, else from standard input, else from the terminal, which is asked twice;
+/// never from an argument, which every user of the machine could read.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -109,7 +109,17 @@ fn password() -> Result<Secret, Failure> {
     } else if std::io::stdin().is_terminal() {
         let none = CliError::new("password-missing", "no password was given")
             .hint("give it on standard input or in KPKI_SCRAM_PASSWORD");
-        return passphrase::ask("Password: ", none);
+        let first = passphrase::ask("Password: ", none)?;
+        let again = CliError::new("password-missing", "no password was given");
+        if passphrase::ask("The same again: ", again)? != first {
+            return Err(CliError::new(
+                "password-mismatch",
+                "the two passwords are not the same; nothing was derived",
+            )
+            .hint("run the command again")
+            .into());
+        }
+        return Ok(first);
     } else {
         std::io::stdin().read_to_string(&mut text).map_err(|e| {
             CliError::new(
