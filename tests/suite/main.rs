@@ -15,6 +15,8 @@ mod admin;
 mod authorizer;
 mod ca;
 mod cluster;
+#[cfg(feature = "live")]
+mod cluster_identity;
 mod configs;
 mod crash;
 mod first_steps;

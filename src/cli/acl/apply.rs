@@ -177,7 +177,7 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), F
         "plan-refused",
         format!(
             "{path} must not be applied as it is, and nothing was changed: {}",
-            why.join("; ")
+            why.join("\n")
         ),
     )
     .hint(match reviewed {

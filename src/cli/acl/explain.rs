@@ -146,7 +146,7 @@ impl Explain {
             ui.warn(format!("not everything is considered: {text}"));
         }
         if policy.is_none() && self.brokers.super_users.is_none() && !self.brokers.allow_everyone {
-            ui.note("brokers tell nobody their super.users and allow.everyone.if.no.acl.found; where they matter, give --super-users or --allow-everyone, or the policy");
+            ui.note("brokers do not show their super.users and allow.everyone.if.no.acl.found: where these matter, name the policy, or give --super-users and --allow-everyone");
         }
         let judge = Judge::live(&found, policy, &self.brokers)?;
         self.answer(&judge, ui)
@@ -235,7 +235,7 @@ fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
     let meant = meant.and_then(|policy| question.ask(&policy.authorizer()).ok());
     match (decision.reason, meant) {
         (_, Some(meant)) if meant.allowed != decision.allowed => ui.note(format!(
-            "{BOLD}hint:{BOLD:#} the policy {} it: kpki acl plan shows what the cluster lacks, and what it has beyond the policy",
+            "{BOLD}hint:{BOLD:#} the policy {} it: kpki acl plan shows where the cluster differs from the policy",
             match meant.allowed {
                 true => "allows",
                 false => "does not allow",

@@ -61,3 +61,9 @@ pub fn count(number: usize, one: &str) -> String {
         _ => format!("{number} {one}s"),
     }
 }
+
+/// A number on the command line.
+pub fn number(text: &str) -> Result<usize, String> {
+    text.parse()
+        .map_err(|_| "a whole number is needed, such as 50".to_owned())
+}

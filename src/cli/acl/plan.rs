@@ -10,7 +10,7 @@ use super::{
         cluster::{Connection, compare_id},
         policy, shell, utf8_path,
     },
-    ReadPolicy, count,
+    ReadPolicy, count, number,
     observed::{self, Observed},
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
@@ -62,7 +62,7 @@ pub struct Deletion {
     #[arg(long)]
     pub prune: bool,
     /// The most deletions [default: a fifth of the managed bindings, at least 10]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub max_deletes: Option<usize>,
 }
 
@@ -162,7 +162,7 @@ fn by_hand(binding: &Binding) -> Remark {
     Remark {
         code: "inexpressible".into(),
         message: format!(
-            "kpki's Kafka client cannot create {binding}; create it with Kafka's own tool, then run this again:\n  {}\n",
+            "kpki's Kafka client cannot create {binding}; create it with Kafka's own tool, then run this again:\n  {}",
             super::by_hand::command(binding)
         ),
     }

@@ -96,7 +96,7 @@ impl Apply {
             let why: Vec<&str> = plan.refusals.iter().map(|r| r.message.as_str()).collect();
             return Err(CliError::new(
                 "plan-refused",
-                format!("nothing was changed: {}", why.join("; ")),
+                format!("nothing was changed: {}", why.join("\n")),
             )
             .hint("kpki scram plan, with the same options, shows this without changing anything")
             .into());
@@ -207,14 +207,14 @@ fn report(
         let other = plan.keep_old.iter().find(|i| i.user == user);
         let until = match other.map(|i| i.mechanism) {
             None => "from now on".to_owned(),
-            Some(mechanism) => format!("from now on, but with {mechanism}"),
+            Some(mechanism) => format!("from now on, except with {mechanism}"),
         };
         ui.say(if policy.users.iter().any(|u| u.name.as_str() == user) {
-            format!("  {user}: its password is the one in {dir}/scram.password; its old one is refused {until}")
+            format!("  {user}: its new password is in {dir}/scram.password; the old one is refused {until}")
         } else if policy.brokers.iter().any(|b| b.name.as_str() == user) {
-            format!("  {user}: copy {dir} to its machine and restart it at once, as the other brokers refuse its old password")
+            format!("  {user}: copy {dir} to its machine and restart it at once: the other brokers refuse its old password")
         } else {
-            format!("  {user}: copy {dir} to its machine and restart it, as its old password is refused {until}")
+            format!("  {user}: copy {dir} to its machine and restart it: its old password is refused {until}")
         });
     }
     let failures: Vec<_> = failed

@@ -33,8 +33,7 @@ pub struct Derive {
     #[arg(long, default_value_t = Mechanism::Sha512)]
     mechanism: Mechanism,
     /// PBKDF2 iterations, 4096 to 16384
-    #[arg(long, default_value_t = DEFAULT_ITERATIONS, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(i64::from(MIN_ITERATIONS)..=i64::from(MAX_ITERATIONS)))]
+    #[arg(long, default_value_t = DEFAULT_ITERATIONS, value_name = "N", value_parser = iterations)]
     iterations: u32,
     /// The salt in base64 [default: random]
     #[arg(long, value_name = "B64")]
@@ -59,8 +58,8 @@ enum Form {
 impl Derive {
     pub(super) fn run(self, ui: &Ui) -> Done {
         let salt = match &self.salt {
-            Some(text) => BASE64.decode(text).map_err(|e| {
-                CliError::new("bad-salt", format!("--salt is not base64: {e}"))
+            Some(text) => BASE64.decode(text).map_err(|_| {
+                CliError::new("bad-salt", "--salt is not base64")
                     .hint("for example --salt \"$(openssl rand -base64 24)\"")
                     .usage()
             })?,
@@ -100,6 +99,13 @@ impl Derive {
         }
         Ok(())
     }
+}
+
+fn iterations(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (MIN_ITERATIONS..=MAX_ITERATIONS).contains(number))
+        .ok_or_else(|| format!("Kafka takes {MIN_ITERATIONS} to {MAX_ITERATIONS}"))
 }
 
 fn password() -> Result<Secret, Failure> {

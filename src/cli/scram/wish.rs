@@ -30,7 +30,7 @@ pub struct Wish {
     #[arg(long)]
     pub prune: bool,
     /// The most deletions [default: a fifth of the managed credentials, at least 10]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = acl::number)]
     pub max_deletes: Option<usize>,
 }
 
@@ -160,21 +160,21 @@ pub fn make(
         // the first of those who stay, drops the mechanism with everyone who has it.
         plan.warnings.push(Remark {
             code: "deletion-and-restart".into(),
-            message: "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted by whatever tool, as long as no metadata snapshot was taken in between: have an admin with a certificate, who can run `kpki scram apply` again"
+            message: "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted, by any tool, and before the next metadata snapshot: have an admin with a certificate, who can run `kpki scram apply` again"
                 .to_owned(),
         });
     }
     if !whole {
         plan.warnings.push(Remark {
             code: "users-unseen".into(),
-            message: "the cluster has more SCRAM users than can be listed, so those that `manage` means by a prefix were not looked for".to_owned(),
+            message: "the cluster has more SCRAM users than can be listed, so users that `manage` names by a prefix were not looked for".to_owned(),
         });
     }
     for user in rotations.begun.keys() {
         plan.warnings.push(Remark {
             code: "rotation-begun".into(),
             message: format!(
-                "the new password of {user} is on disk, and the cluster was perhaps not told: `kpki scram apply` tells it"
+                "a new password of {user} is on the disk, and the cluster may not have it yet: `kpki scram apply` sends it again"
             ),
         });
     }
