@@ -221,6 +221,17 @@ impl Cluster<'_> {
 /// # Errors
 /// When the file cannot be read.
 pub fn cluster_id(out: &OutDir) -> Result<String, BootstrapError> {
+    match kept_cluster_id(out)? {
+        Some(id) => Ok(id),
+        None => Ok(config::cluster_id(random::octets()?)),
+    }
+}
+
+/// The id that the cluster's disks are formatted with, where it was written down.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
     if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
         let text = String::from_utf8_lossy(&bytes).trim().to_owned();
         if text.len() == 22
@@ -228,14 +239,14 @@ pub fn cluster_id(out: &OutDir) -> Result<String, BootstrapError> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         {
-            return Ok(text);
+            return Ok(Some(text));
         }
         return Err(BootstrapError::Damaged {
             file: out.root().join(CLUSTER_ID).display().to_string(),
             reason: "not a cluster id of 22 characters".to_owned(),
         });
     }
-    Ok(config::cluster_id(random::octets()?))
+    Ok(None)
 }
 
 /// Writes the cluster's id down, where it is not.

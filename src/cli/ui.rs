@@ -12,7 +12,7 @@ use terminal_size::{Height, Width, terminal_size_of};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::Global;
-use crate::acl::is_printable;
+use crate::acl::{is_printable, printable_json};
 
 /// How this run talks.
 pub struct Ui {
@@ -132,7 +132,7 @@ impl Ui {
     /// The document of `--json`.
     pub fn document(&self, value: &impl Serialize) {
         if self.json {
-            let text = serde_json::to_string_pretty(value).unwrap_or_default();
+            let text = printable_json(serde_json::to_string_pretty(value).unwrap_or_default());
             self.written(writeln!(io::stdout(), "{text}"));
         }
     }

@@ -16,6 +16,8 @@ mod authorizer;
 mod believed;
 mod ca;
 mod cluster;
+#[cfg(feature = "live")]
+mod cluster_identity;
 mod configs;
 mod crash;
 mod first_steps;
