@@ -20,6 +20,7 @@ mod crash;
 mod first_steps;
 mod harness;
 mod issue;
+mod nodes;
 mod policies;
 mod policy_meaning;
 mod policy_texts;
