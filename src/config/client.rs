@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     pki::IdentityName,
-    policy::{Auth, Broker, ClientAuth, ClientFormat, Cluster, Listener, SecurityProtocol},
+    policy::{
+        Auth, Broker, ClientAuth, ClientFormat, Cluster, KafkaProperties, Listener,
+        SecurityProtocol,
+    },
     scram::Mechanism,
     secret::Secret,
 };
@@ -16,7 +19,8 @@ use crate::{
 pub struct ClientInput<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// Its brokers; where there are none, `cluster.bootstrap_servers` is where to connect.
+    /// Its nodes, of which those that are controllers alone are not for clients; where there are none,
+    /// `cluster.bootstrap_servers` is where to connect.
     pub brokers: &'a [Broker],
     /// The client, which is also its SCRAM user.
     pub name: &'a IdentityName,
@@ -26,6 +30,8 @@ pub struct ClientInput<'a> {
     pub stores: Stores<'a>,
     /// Its SCRAM password, where `auth` is SCRAM.
     pub scram_password: Option<&'a Secret>,
+    /// What else the policy says of it.
+    pub properties: &'a KafkaProperties,
 }
 
 /// A format of client configuration.
@@ -148,11 +154,30 @@ pub(super) struct Connection<'a> {
 impl<'a> ClientInput<'a> {
     /// The client's way, and what it logs in with.
     pub(super) fn connection(&self) -> Result<Connection<'a>, ConfigError> {
+<<<<<<< HEAD
         let Route {
             bootstrap,
             protocol,
             certificate,
         } = route(self.cluster, self.brokers, self.name, self.auth)?;
+=======
+        let listener = self.listener()?;
+        let bootstrap = if self.brokers.is_empty() {
+            self.cluster.bootstrap_servers.clone()
+        } else {
+            self.brokers
+                .iter()
+                .filter(|b| b.role.is_broker())
+                .map(|b| {
+                    Ok(format!(
+                        "{}:{}",
+                        b.advertised_host()?,
+                        b.port(listener.port)?
+                    ))
+                })
+                .collect::<Result<_, ConfigError>>()?
+        };
+>>>>>>> nodes
         let sasl = match self.auth {
             Auth::Scram(mechanism) => {
                 let password = self
@@ -169,6 +194,18 @@ impl<'a> ClientInput<'a> {
             sasl,
         })
     }
+<<<<<<< HEAD
+=======
+
+    fn listener(&self) -> Result<&'a Listener, ConfigError> {
+        self.cluster
+            .listener_for(self.auth)
+            .ok_or_else(|| ConfigError::NoListener {
+                client: self.name.to_string(),
+                auth: self.auth.to_string(),
+            })
+    }
+>>>>>>> nodes
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod first_steps;
 mod harness;
 mod issue;
 mod modes;
+mod nodes;
 mod policies;
 mod policy_meaning;
 mod policy_texts;
