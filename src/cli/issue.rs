@@ -15,13 +15,9 @@ use crate::{
     bootstrap::{
         BootstrapError,
         ca::Ca,
-<<<<<<< HEAD
+        files::is_controller_alone,
         folded::Folded,
         survey::{Setting, plan},
-=======
-        files::is_controller_alone,
-        survey::{Setting, clash, plan},
->>>>>>> nodes
         up::execute,
     },
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},

@@ -95,6 +95,7 @@ pub fn route(
     } else {
         brokers
             .iter()
+            .filter(|b| b.role.is_broker())
             .map(|b| {
                 Ok(format!(
                     "{}:{}",
@@ -117,22 +118,8 @@ fn listener<'c>(
     client: &IdentityName,
     auth: Auth,
 ) -> Result<&'c Listener, ConfigError> {
-    let serves = |listener: &&Listener| match auth {
-        Auth::Tls => {
-            listener.protocol == SecurityProtocol::Ssl && listener.client_auth != ClientAuth::None
-        }
-        Auth::Scram(mechanism) => {
-            listener.protocol.is_sasl() && listener.mechanisms.contains(&mechanism)
-        }
-        Auth::None => {
-            listener.protocol == SecurityProtocol::Ssl
-                && listener.client_auth != ClientAuth::Required
-        }
-    };
     cluster
-        .listeners
-        .iter()
-        .find(serves)
+        .listener_for(auth)
         .ok_or_else(|| ConfigError::NoListener {
             client: client.to_string(),
             auth: auth.to_string(),
@@ -154,30 +141,11 @@ pub(super) struct Connection<'a> {
 impl<'a> ClientInput<'a> {
     /// The client's way, and what it logs in with.
     pub(super) fn connection(&self) -> Result<Connection<'a>, ConfigError> {
-<<<<<<< HEAD
         let Route {
             bootstrap,
             protocol,
             certificate,
         } = route(self.cluster, self.brokers, self.name, self.auth)?;
-=======
-        let listener = self.listener()?;
-        let bootstrap = if self.brokers.is_empty() {
-            self.cluster.bootstrap_servers.clone()
-        } else {
-            self.brokers
-                .iter()
-                .filter(|b| b.role.is_broker())
-                .map(|b| {
-                    Ok(format!(
-                        "{}:{}",
-                        b.advertised_host()?,
-                        b.port(listener.port)?
-                    ))
-                })
-                .collect::<Result<_, ConfigError>>()?
-        };
->>>>>>> nodes
         let sasl = match self.auth {
             Auth::Scram(mechanism) => {
                 let password = self
@@ -194,18 +162,6 @@ impl<'a> ClientInput<'a> {
             sasl,
         })
     }
-<<<<<<< HEAD
-=======
-
-    fn listener(&self) -> Result<&'a Listener, ConfigError> {
-        self.cluster
-            .listener_for(self.auth)
-            .ok_or_else(|| ConfigError::NoListener {
-                client: self.name.to_string(),
-                auth: self.auth.to_string(),
-            })
-    }
->>>>>>> nodes
 }
 
 #[cfg(test)]
