@@ -83,7 +83,7 @@ fn the_other(cluster: &OneBroker) -> (Node, String) {
             ),
             (
                 "advertised.listeners",
-                format!("SSL://localhost:{ssl},SASL_SSL://localhost:{sasl}"),
+                format!("SSL://localhost:{ssl},SASL_SSL://localhost:{sasl},CONTROLLER://localhost:{controller}"),
             ),
             (
                 "controller.quorum.voters",
@@ -241,6 +241,10 @@ fn of_earlier_versions(kpki: &Kpki) {
     );
     assert_eq!(code, "plan-stale");
     assert!(text.contains("which cluster"), "{text}");
+    assert!(
+        text.contains("kpki acl plan policy.yaml --save p.plan"),
+        "{text}"
+    );
 }
 
 /// What is written for the admin's own machine is not what kpki connects with on this one.
