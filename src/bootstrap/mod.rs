@@ -1,6 +1,7 @@
 //! The bootstrap itself: what the verbs do, without a terminal. Joins the pure rooms with the state on disk.
 
 pub mod ca;
+pub mod connection;
 pub mod files;
 pub mod folded;
 pub mod identity;

@@ -77,6 +77,21 @@ pub fn missing<'a>(
     Ok(missing)
 }
 
+/// The password that lies here for a SCRAM user of the policy, in use or to be.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn on_disk(
+    out: &OutDir,
+    policy: &ValidatedPolicy,
+    user: &str,
+) -> Result<Option<Secret>, BootstrapError> {
+    let name = members(policy)
+        .map(Member::name)
+        .find(|n| n.as_str() == user);
+    name.map_or(Ok(None), |name| read_secret(out, name, PASSWORD))
+}
+
 /// The passwords that the cluster has yet to be told, by user: of rotations that were begun and not finished, and of
 /// users who lost theirs.
 ///

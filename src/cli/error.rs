@@ -126,7 +126,7 @@ impl Failure {
                         "diagnostics": diagnostics,
                     }}));
                 } else {
-                    ui.complain(crate::policy::render(&diagnostics, ui.colours()).trim_end());
+                    ui.excerpt(crate::policy::render(&diagnostics, ui.colours()).trim_end());
                     ui.complain(format!(
                         "\n{RED}error:{RED:#} {message}; nothing was changed"
                     ));

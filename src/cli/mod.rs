@@ -12,6 +12,7 @@ mod policy;
 mod principal;
 mod renew;
 mod scram;
+mod shell;
 mod tip;
 mod ui;
 mod up;
@@ -116,12 +117,15 @@ pub fn main() -> ExitCode {
             false => Err(Failure::Said),
         },
     };
-    match done {
-        Ok(()) => match ui.unwritten() {
-            None => ExitCode::SUCCESS,
-            Some(error) => error::unwritable(&error),
-        },
-        Err(error) => error.report(&ui),
+    let exit = match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // An answer as well, which somebody has to get.
+        Err(Failure::No) => Failure::No.report(&ui),
+        Err(error) => return error.report(&ui),
+    };
+    match ui.unwritten() {
+        None => exit,
+        Some(error) => error::unwritable(&error),
     }
 }
 
