@@ -3,11 +3,13 @@
 pub mod ca;
 pub mod connection;
 pub mod files;
+pub mod folded;
 pub mod identity;
 pub mod member;
 pub mod passwords;
 pub mod random;
 pub mod renew;
+pub mod restore;
 pub mod survey;
 pub mod up;
 

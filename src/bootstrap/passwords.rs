@@ -29,7 +29,7 @@ use crate::{
     policy::ValidatedPolicy,
     scram::{Credential, ScramInfo},
     secret::Secret,
-    state::{FileSpec, Lock, OutDir, Staging, read_plain},
+    state::{FileSpec, Lock, OutDir, Owners, Staging, read_plain},
 };
 
 /// The members of a policy that log in by SCRAM.
@@ -129,8 +129,9 @@ impl<'a> Passwords<'a> {
     /// When a file cannot be read or is damaged.
     pub fn read(setting: Setting<'a>, ca: &'a Ca, lock: &'a Lock) -> Result<Self, BootstrapError> {
         let mut now = BTreeMap::new();
+        let owners = Owners::read(setting.out, setting.policy.cluster.owner)?;
         for member in members(setting.policy) {
-            setting.out.check_identity(member.name())?;
+            setting.out.check_identity(member.name(), &owners)?;
             let state = ScramState::load_or_derive(setting.out, member, setting.policy)?;
             now.extend(state.map(|state| (member.name().as_str(), state)));
         }
@@ -294,6 +295,8 @@ impl<'a> Passwords<'a> {
             return Ok(());
         }
         let owner = self.setting.policy.cluster.owner;
+        let names = written.iter().map(|(name, _)| name.as_str());
+        Owners::read(self.setting.out, owner)?.record(self.setting.out, self.lock, names)?;
         let staging = Staging::begin(self.setting.out, self.lock, owner)?;
         for (name, files) in written {
             staging.add(name.as_str(), files)?;

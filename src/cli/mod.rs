@@ -4,6 +4,7 @@ mod acl;
 mod ca;
 mod cluster;
 mod error;
+mod guard;
 mod init_ca;
 mod issue;
 mod passphrase;
@@ -12,12 +13,13 @@ mod principal;
 mod renew;
 mod scram;
 mod shell;
+mod tip;
 mod ui;
 mod up;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, ColorChoice, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
 use crate::admin::apart;
 use error::{CliError, Failure};
@@ -94,7 +96,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return error::usage(&error),
+        Err(error) => return error::usage(error, &Cli::command()),
     };
     let ui = Ui::new(&cli.global);
     if let Ok(program) = std::env::current_exe() {

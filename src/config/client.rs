@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     pki::IdentityName,
-    policy::{Auth, Broker, ClientAuth, ClientFormat, Cluster, Listener, SecurityProtocol},
+    policy::{
+        Auth, Broker, ClientAuth, ClientFormat, Cluster, KafkaProperties, Listener,
+        SecurityProtocol,
+    },
     scram::Mechanism,
     secret::Secret,
 };
@@ -16,7 +19,8 @@ use crate::{
 pub struct ClientInput<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// Its brokers; where there are none, `cluster.bootstrap_servers` is where to connect.
+    /// Its nodes, of which those that are controllers alone are not for clients; where there are none,
+    /// `cluster.bootstrap_servers` is where to connect.
     pub brokers: &'a [Broker],
     /// The client, which is also its SCRAM user.
     pub name: &'a IdentityName,
@@ -26,6 +30,8 @@ pub struct ClientInput<'a> {
     pub stores: Stores<'a>,
     /// Its SCRAM password, where `auth` is SCRAM.
     pub scram_password: Option<&'a Secret>,
+    /// What else the policy says of it.
+    pub properties: &'a KafkaProperties,
 }
 
 /// A format of client configuration.
@@ -89,6 +95,7 @@ pub fn route(
     } else {
         brokers
             .iter()
+            .filter(|b| b.role.is_broker())
             .map(|b| {
                 Ok(format!(
                     "{}:{}",
@@ -111,22 +118,8 @@ fn listener<'c>(
     client: &IdentityName,
     auth: Auth,
 ) -> Result<&'c Listener, ConfigError> {
-    let serves = |listener: &&Listener| match auth {
-        Auth::Tls => {
-            listener.protocol == SecurityProtocol::Ssl && listener.client_auth != ClientAuth::None
-        }
-        Auth::Scram(mechanism) => {
-            listener.protocol.is_sasl() && listener.mechanisms.contains(&mechanism)
-        }
-        Auth::None => {
-            listener.protocol == SecurityProtocol::Ssl
-                && listener.client_auth != ClientAuth::Required
-        }
-    };
     cluster
-        .listeners
-        .iter()
-        .find(serves)
+        .listener_for(auth)
         .ok_or_else(|| ConfigError::NoListener {
             client: client.to_string(),
             auth: auth.to_string(),

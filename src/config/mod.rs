@@ -2,6 +2,8 @@
 
 mod client;
 mod client_java;
+#[cfg(test)]
+mod decided;
 mod error;
 #[cfg(test)]
 mod fixture;

@@ -13,6 +13,7 @@ mod acl_principal;
 #[cfg(feature = "live")]
 mod admin;
 mod authorizer;
+mod believed;
 mod ca;
 mod cluster;
 #[cfg(feature = "live")]
@@ -22,6 +23,8 @@ mod crash;
 mod first_steps;
 mod harness;
 mod issue;
+mod modes;
+mod nodes;
 mod policies;
 mod policy_meaning;
 mod policy_texts;
@@ -34,6 +37,8 @@ mod rooms;
 #[cfg(feature = "live")]
 mod scram_apply;
 mod scram_vectors;
+mod shared_directory;
 mod stores;
 mod support;
+mod terminal;
 mod up;
