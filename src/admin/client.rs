@@ -94,7 +94,7 @@ impl Batch<'_> {
 pub struct Admin {
     pub(super) settings: Vec<(&'static str, Secret)>,
     servers: String,
-    cluster_id: String,
+    cluster_id: Option<String>,
     pub(super) handle: Handle,
     pub(super) timeout: Duration,
 }
@@ -153,16 +153,16 @@ impl Admin {
         &self.servers
     }
 
-    /// Which cluster it is; empty for one that has no id (before Kafka 0.10.1).
-    pub fn cluster_id(&self) -> &str {
-        &self.cluster_id
+    /// The cluster's id, as it told when it was connected to. Brokers since 0.10.1 have one.
+    pub fn cluster_id(&self) -> Option<&str> {
+        self.cluster_id.as_deref()
     }
 
-    /// What this principal may do with the cluster.
+    /// What this principal may do with the cluster; `None` where the brokers are too old to say.
     pub(super) fn cluster_operations(
         &mut self,
         what: &'static str,
-    ) -> Result<Vec<i32>, AdminError> {
+    ) -> Result<Option<Vec<i32>>, AdminError> {
         let cluster = self.ask(what, Repeat::Safe, |handle, timeout, watch| {
             handle.describe_cluster(timeout, watch)
         })?;

@@ -37,16 +37,9 @@ final class AdminJudge {
             cluster.nodes().get().forEach(node -> nodes.addObject()
                     .put("id", node.id())
                     .put("host", node.host())
-                    .put("port", node.port()));
+                    .put("port", node.port())
+                    .put("rack", node.rack()));
             return answer;
-        }
-    }
-
-    /** Which node is the active controller. */
-    static JsonNode quorumLeader(JsonNode question) throws Exception {
-        try (Admin admin = admin(question)) {
-            int leader = admin.describeMetadataQuorum().quorumInfo().get().leaderId();
-            return Judge.JSON.getNodeFactory().numberNode(leader);
         }
     }
 

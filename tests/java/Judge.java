@@ -45,7 +45,6 @@ public final class Judge {
             Map.entry("consume", ClientJudge::consume),
             Map.entry("create-topic", AdminJudge::createTopic),
             Map.entry("describe-cluster", AdminJudge::describeCluster),
-            Map.entry("quorum-leader", AdminJudge::quorumLeader),
             Map.entry("create-acls", AdminJudge::createAcls),
             Map.entry("acl-command", AclCommandJudge::run),
             Map.entry("list-acls", AdminJudge::listAcls),
@@ -57,6 +56,14 @@ public final class Judge {
             Map.entry("read", RolesJudge::read),
             Map.entry("administer", RolesJudge::administer),
             Map.entry("monitor", RolesJudge::monitor),
+            Map.entry("quorum", ClusterJudge::quorum),
+            Map.entry("node-settings", ClusterJudge::nodeSettings),
+            Map.entry("settled", ClusterJudge::settled),
+            Map.entry("move", ClusterJudge::move),
+            Map.entry("unregister", ClusterJudge::unregister),
+            Map.entry("load-start", LoadJudge::start),
+            Map.entry("load-progress", LoadJudge::progress),
+            Map.entry("load-stop", LoadJudge::stop),
             Map.entry("streams", StreamsJudge::count));
 
     public static void main(String[] args) throws Exception {

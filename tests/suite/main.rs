@@ -17,13 +17,18 @@ mod acl_prune;
 #[cfg(feature = "live")]
 mod admin;
 mod authorizer;
+mod believed;
 mod ca;
 mod cluster;
+#[cfg(feature = "live")]
+mod cluster_identity;
 mod configs;
 mod crash;
 mod first_steps;
 mod harness;
 mod issue;
+mod modes;
+mod nodes;
 mod policies;
 mod policy_meaning;
 mod policy_texts;
@@ -36,6 +41,8 @@ mod rooms;
 #[cfg(feature = "live")]
 mod scram_apply;
 mod scram_vectors;
+mod shared_directory;
 mod stores;
 mod support;
+mod terminal;
 mod up;

@@ -5,14 +5,19 @@ use std::path::Path;
 use clap::Args;
 
 use super::{
-    super::{CliError, Done, Failure, Global, cluster::Connection, connect::connect, policy},
-    ReadPolicy, count,
+    super::{
+        CliError, Done, Failure, Global,
+        cluster::{Connection, compare_id},
+        connect::connect,
+        policy, shell, utf8_path,
+    },
+    ReadPolicy, count, number,
     observed::{self, Observed},
     pruned,
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
-    acl::{Binding, Printable},
+    acl::{Binding, Printable, printable_json},
     admin::inexpressible,
     plan::{self, Change, Managed, Remark, Right, SavedPlan, observed_digest},
     policy::PrincipalPattern,
@@ -43,7 +48,7 @@ pub struct Plan {
     #[command(flatten)]
     deletion: Deletion,
     /// Write the plan to a file, to be reviewed and applied later
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     save: Option<std::path::PathBuf>,
     /// Exit with 3 when there is something to change
     #[arg(long)]
@@ -59,7 +64,7 @@ pub struct Deletion {
     #[arg(long)]
     pub prune: bool,
     /// The most deletions [default: a fifth of the managed bindings, at least 10]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub max_deletes: Option<usize>,
 }
 
@@ -84,18 +89,28 @@ impl Plan {
         }
         let read = policy::read_policy_file(&self.policy)?;
         let mut left = Vec::new();
-        let observed = match &self.observed {
-            Some(path) => observed::of_export(path, &read)?,
+        let (observed, cluster) = match &self.observed {
+            Some(path) => (observed::of_export(path, &read)?, None),
             None => {
                 let connection = &self.connection;
                 let properties = connection.properties(ui, Some(&read.policy), &global.out)?;
                 let mut admin = connect(ui, &properties)?;
+                compare_id(ui, &read.policy, &global.out, &admin)?;
                 left = pruned::left(ui, &OutDir::new(&global.out), admin.cluster_id());
-                observed::of_cluster(ui, &mut admin, &properties, &read)?
+                let observed = observed::of_cluster(ui, &mut admin, &properties, &read)?;
+                (observed, Some(connection.planned(&properties, &admin)))
             }
         };
         let plan = make(&read, &observed, self.deletion);
-        let saved = saved(&self.policy, &read, &observed, &plan, self.deletion.prune);
+        let saved = SavedPlan {
+            cluster,
+            policy: self.policy.clone(),
+            policy_sha256: read.sha256.clone(),
+            observed_sha256: observed_digest(&observed.bindings, &managed(&read.policy.managed())),
+            kafka_version: read.policy.version().to_string(),
+            prune: self.deletion.prune,
+            ..SavedPlan::of(&plan)
+        };
         if let Some(path) = &self.save {
             save(path, &saved)?;
         }
@@ -110,8 +125,13 @@ impl Plan {
             }
         }
         if let Some(path) = &self.save {
-            let path = path.display();
-            ui.note(format!("saved to {path}: kpki acl apply {path}"));
+            // The plan holds how to connect.
+            ui.note(format!(
+                "saved to {}; once it is reviewed:\n  {} acl apply {}",
+                path.display(),
+                shell::kpki(&global.out),
+                shell::quote(&path.display().to_string())
+            ));
         }
         ui.document(&saved);
         pruned::advise(ui, &left);
@@ -134,6 +154,7 @@ pub fn make(read: &ReadPolicy, observed: &Observed, deletion: Deletion) -> plan:
         prune: deletion.prune,
         max_deletes: deletion.max_deletes,
         operator: observed.operator.as_deref(),
+        operator_doubt: observed.operator_doubt.as_deref(),
         settings: &observed.settings,
     });
     let unnamed = plan.creates.iter().filter(|b| inexpressible(b).is_some());
@@ -147,27 +168,9 @@ fn by_hand(binding: &Binding) -> Remark {
     Remark {
         code: "inexpressible".into(),
         message: format!(
-            "kpki's Kafka client cannot create {binding}; create it, then run this again: {}",
+            "kpki's Kafka client cannot create {binding}; create it with Kafka's own tool, then run this again:\n  {}",
             super::by_hand::command(binding)
         ),
-    }
-}
-
-/// The plan with what it was made from.
-fn saved(
-    path: &str,
-    read: &ReadPolicy,
-    observed: &Observed,
-    plan: &plan::Plan,
-    prune: bool,
-) -> SavedPlan {
-    SavedPlan {
-        policy: path.to_owned(),
-        policy_sha256: read.sha256.clone(),
-        observed_sha256: observed_digest(&observed.bindings, &managed(&read.policy.managed())),
-        kafka_version: read.policy.version().to_string(),
-        prune,
-        ..SavedPlan::of(plan)
     }
 }
 
@@ -221,8 +224,9 @@ pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
     line.push_str(&format!(", {} unchanged", plan.unchanged));
     if plan.left_alone > 0 {
         line.push_str(&format!(
-            "{DIM}; {} that the policy does not mean left alone{DIM:#}",
-            count(plan.left_alone, "binding")
+            "{DIM}; {} in the cluster that {} not in the policy: left alone{DIM:#}",
+            count(plan.left_alone, "binding"),
+            if plan.left_alone == 1 { "is" } else { "are" }
         ));
     }
     ui.say(line);
@@ -232,7 +236,7 @@ pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
 }
 
 fn save(path: &Path, saved: &SavedPlan) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(saved).unwrap_or_default() + "\n";
+    let text = printable_json(serde_json::to_string_pretty(saved).unwrap_or_default()) + "\n";
     state::write_atomic(path, text.as_bytes(), PLAN_MODE, None).map_err(|e| {
         CliError::new("plan-unwritable", e.to_string())
             .hint("choose another path for --save")

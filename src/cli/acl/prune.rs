@@ -239,7 +239,11 @@ impl Run<'_> {
             true => None,
             false => {
                 let now = OffsetDateTime::now_utc();
-                let id = note.sent(self.admin.cluster_id(), reach.clone(), now);
+                let id = note.sent(
+                    self.admin.cluster_id().unwrap_or_default(),
+                    reach.clone(),
+                    now,
+                );
                 Some(id.map_err(|e| e.to_string())?)
             }
         };

@@ -21,7 +21,7 @@ use crate::{
 const SHOWN: usize = 20;
 
 /// What earlier commands left of this cluster, having said so.
-pub fn left(ui: &Ui, out: &OutDir, cluster: &str) -> Vec<Unsettled> {
+pub fn left(ui: &Ui, out: &OutDir, cluster: Option<&str>) -> Vec<Unsettled> {
     let left = match Pruning::read(out) {
         Ok(left) => left,
         Err(error) => {
@@ -33,7 +33,7 @@ pub fn left(ui: &Ui, out: &OutDir, cluster: &str) -> Vec<Unsettled> {
     };
     let ours = left
         .into_iter()
-        .filter(|u| u.cluster == cluster || u.cluster.is_empty());
+        .filter(|u| u.cluster.is_empty() || u.cluster == cluster.unwrap_or_default());
     let ours: Vec<Unsettled> = ours.collect();
     let lost = ours.iter().filter(|u| u.newer.is_none());
     let principals = principals(lost.clone().flat_map(|u| &u.filters));

@@ -11,6 +11,7 @@ pub mod openssl;
 pub mod ports;
 pub mod proxy;
 pub mod random;
+pub mod terminal;
 
 use std::io::Write;
 use std::path::PathBuf;
