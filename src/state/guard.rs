@@ -194,8 +194,10 @@ impl OutDir {
         known: impl Fn(&str) -> bool,
     ) -> Result<Vec<Mended>, StateError> {
         let path = self.identity(name);
-        // What was given away is its owner's to open.
-        let ours = |meta: &fs::Metadata| meta.is_dir() && meta.uid() == me();
+        // What was given away is its owner's to open; what others could have written to is refused elsewhere.
+        let ours = |meta: &fs::Metadata| {
+            meta.is_dir() && meta.uid() == me() && meta.mode() & WRITABLE == 0
+        };
         let Some(meta) = look(&path)?.filter(ours) else {
             return Ok(Vec::new());
         };
