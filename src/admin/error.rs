@@ -261,7 +261,7 @@ impl AdminError {
                 "connect as a super user, or grant Alter on the cluster (Describe is enough to read)"
             }
             Self::NoScramRequests { .. } => {
-                "such clusters keep SCRAM users in ZooKeeper: kpki scram derive --user USER --form zookeeper prints what to write there, with the password of out/USER/scram.password on standard input"
+                "such clusters keep SCRAM users in ZooKeeper; this prints what to write there, for each user:\n  kpki scram derive --user USER --form zookeeper < out/USER/scram.password"
             }
             Self::SecurityDisabled { .. } => {
                 "set authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer on every node"

@@ -190,7 +190,7 @@ fn no_admin(error: ConnectionError, policy: &ValidatedPolicy, out: &Path) -> Fai
     };
     error
         .hint(format!(
-            "{} up {} makes it (--out DIR says where it is); to connect as another client give --command-config client.properties",
+            "make it, or say with --out where it is; to connect as another client give --command-config client.properties\n  {} up {}",
             shell::kpki(out),
             shell::policy(policy)
         ))

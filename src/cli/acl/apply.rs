@@ -171,7 +171,7 @@ fn run_tests(read: &ReadPolicy) -> Result<(), Failure> {
         ),
     )
     .hint(format!(
-        "kpki acl test {} says why; correct the policy or its tests",
+        "correct the policy or its tests; why they failed is said by\n  kpki acl test {}",
         shell::policy(&read.policy)
     ))
     .into())
@@ -196,7 +196,7 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), F
     .hint(match reviewed {
         // Its options are part of what was reviewed.
         Some(reviewed) => format!(
-            "plan again, with that option, and review it: {}",
+            "plan again, with that option, and review it:\n  {}",
             reviewed.again(reviewed.plan.prune)
         ),
         None => {

@@ -72,7 +72,7 @@ impl Apply {
         if !missing.is_empty() {
             let message = no_password(&missing, &out) + "; nothing was changed";
             let hint = format!(
-                "{} up {} makes what is missing; then run this again",
+                "make what is missing, then run this again:\n  {} up {}",
                 shell::kpki(&global.out),
                 shell::path(&self.wish.policy)
             );

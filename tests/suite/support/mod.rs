@@ -34,6 +34,12 @@ pub fn skip(why: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
+/// What a test leaves out because of where it runs, which nothing could install: said in plain sight, no failure.
+pub fn leave_out(why: &str) {
+    let test = std::thread::current().name().unwrap_or("?").to_owned();
+    let _ = std::io::stderr().write_all(format!("LEFT OUT in {test}: {why}\n").as_bytes());
+}
+
 /// Whether `program` can be started at all.
 fn exists(program: &str, version_argument: &str) -> bool {
     Command::new(program)
