@@ -278,7 +278,8 @@ fn greet(
         };
         heard |= handle.was_answered();
         let next = match last.code {
-            _ if !last.is_silence() || !heard && begun.elapsed() >= silence => None,
+            // With less than a moment left, nobody can be connected to.
+            _ if !last.is_silence() || !heard && begun.elapsed() + QUIET >= silence => None,
             code::TRANSPORT if begun.elapsed() < silence => Some(patience),
             _ => {
                 attempts.next();

@@ -414,6 +414,11 @@ pub(super) fn connection(
             .rev()
             .find(|e| e.code == wanted)
             .map(|e| plain(&e.text))
+            // The message names them.
+            .map(|text| match text.strip_prefix(&format!("{servers}: ")) {
+                Some(rest) => rest.to_owned(),
+                None => text,
+            })
     };
     if let Some(error) = certificate(&servers, x509_error) {
         return error;
@@ -461,7 +466,10 @@ pub(super) fn connection(
         (None, _) => AdminError::TimedOut {
             what: "connecting",
             servers,
-            text: plain(&timed_out.text),
+            text: match timed_out.is_silence() {
+                true => "whatever is at that address does not answer".to_owned(),
+                false => plain(&timed_out.text),
+            },
         },
     }
 }

@@ -408,7 +408,7 @@ proptest! {
 fn a_child_that_cannot_start_answers_nothing() {
     let question = serde_json::json!({
         "settings": [["bootstrap.servers", "localhost:1"], ["no.such.setting", "x"]],
-        "filter": {"codes": [1, 1, 1, 1], "name": null, "principal": null, "host": null},
+        "about": {"Acls": {"codes": [1, 1, 1, 1], "name": null, "principal": null, "host": null}},
         "timeout_ms": 1000,
     });
     let kpki = Kpki::new();
@@ -419,5 +419,5 @@ fn a_child_that_cannot_start_answers_nothing() {
     // A cluster that cannot be reached is an error.
     let question = question.to_string().replace("no.such.setting", "client.id");
     let out = kpki.run_with_input(&["receive-acls"], &question);
-    assert!(out.stdout.starts_with("{\"Error\":["), "{}", out.stdout);
+    assert!(out.stdout.starts_with("{\"Error\":{"), "{}", out.stdout);
 }
