@@ -14,6 +14,7 @@ mod parse;
 mod principals;
 mod raw;
 mod raw_access;
+mod raw_include;
 mod report;
 mod schema;
 mod shape;

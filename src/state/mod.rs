@@ -5,6 +5,7 @@
 //! inventory is appended and synced before any key reaches the disk.
 
 mod files;
+mod input;
 mod inventory;
 mod lock;
 mod out_dir;
@@ -12,6 +13,7 @@ mod sealed_key;
 mod staging;
 
 pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
+pub use input::{matching, read_below, read_stdin, read_text};
 pub use inventory::{Inventory, Record};
 pub use lock::Lock;
 pub use out_dir::OutDir;

@@ -114,8 +114,11 @@ fn parse_export(text: &Text) -> Result<Export, Failure> {
     })
 }
 
-/// What JSON says of an error, without the line, which is always the first.
+/// What is wrong with a line, which is always the first that the parser sees.
 pub fn plain(error: &serde_json::Error) -> String {
+    if error.is_syntax() || error.is_eof() {
+        return format!("it is not JSON from column {} on", error.column().max(1));
+    }
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((what, _)) => what.to_owned(),

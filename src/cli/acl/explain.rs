@@ -182,7 +182,7 @@ impl Explain {
         let (Some(principal), Some(operation), Some((resource_type, name))) =
             (self.principal, self.operation, resource)
         else {
-            return Err(CliError::new("usage", "nothing says to which resource")
+            return Err(CliError::new("usage", "no resource is given")
                 .hint("give one of --topic, --group, --transactional-id, --delegation-token, --user, --cluster, --any TYPE")
                 .usage()
                 .into());

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use clap::{Args, ValueEnum};
 
-use super::super::{CliError, Done, Failure, passphrase, ui::Ui};
+use super::super::{CliError, Done, Failure, passphrase, ui::Ui, whole_number};
 use crate::{
     bootstrap::random,
     scram::{
@@ -34,7 +34,7 @@ pub struct Derive {
     mechanism: Mechanism,
     /// PBKDF2 iterations, 4096 to 16384
     #[arg(long, default_value_t = DEFAULT_ITERATIONS, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(i64::from(MIN_ITERATIONS)..=i64::from(MAX_ITERATIONS)))]
+          value_parser = whole_number::<MIN_ITERATIONS, MAX_ITERATIONS>)]
     iterations: u32,
     /// The salt in base64 [default: random]
     #[arg(long, value_name = "B64")]

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use super::{Declared, listeners::CONTROLLER};
-use crate::policy::{Broker, Listener, Mode, raw::RawCluster, report::Report, text::Span};
+use crate::{
+    pki::Host,
+    policy::{Broker, Listener, Mode, raw::RawCluster, report::Report, text::Span},
+};
 
 /// Where the controllers listen unless the policy says otherwise.
 const CONTROLLER_PORT: u16 = 9095;
@@ -49,7 +52,7 @@ pub(super) fn ports(
                     .error(
                         "no-effect",
                         port.span,
-                        "`controller_port` means nothing with ZooKeeper",
+                        "`controller_port` has no effect with ZooKeeper",
                     )
                     .hint("remove it");
                 return port.value;
@@ -69,6 +72,49 @@ pub(super) fn ports(
             }
             port.value
         }
+    }
+}
+
+/// Reports bootstrap servers that are brokers' own hosts, at a port where no broker of that host listens. Any other host
+/// may be a load balancer's, with ports of its own.
+pub(super) fn bootstrap(
+    report: &mut Report,
+    raw: &RawCluster,
+    all: &[Listener],
+    declared: &Declared<'_>,
+) {
+    for server in raw.bootstrap_servers.iter().flatten() {
+        let Some((host, port)) = server.rsplit_once(':') else {
+            continue;
+        };
+        // What is no address was reported.
+        let (Ok(host), Ok(port)) = (host.parse::<Host>(), port.parse::<u16>()) else {
+            continue;
+        };
+        let brokers = declared.brokers.iter().map(|(broker, _)| broker);
+        let mut open: Vec<u16> = brokers
+            .filter(|broker| broker.hosts.contains(&host))
+            .flat_map(|broker| {
+                let ports = all.iter().map(|l| l.port.checked_add(broker.port_offset));
+                ports.flatten().collect::<Vec<_>>()
+            })
+            .collect();
+        if open.is_empty() || open.contains(&port) {
+            continue;
+        }
+        open.sort_unstable();
+        open.dedup();
+        let open: Vec<String> = open.iter().map(u16::to_string).collect();
+        report
+            .error(
+                "no-such-port",
+                server.span,
+                format!("no listener of a broker at `{host}` has the port {port}"),
+            )
+            .hint(format!(
+                "its brokers listen on {}, each the port of a listener and the broker's port_offset",
+                open.join(", ")
+            ));
     }
 }
 
