@@ -58,7 +58,7 @@ fn up(policy: &policy::ValidatedPolicy) -> Result<Duration, Failed> {
     let begin = Instant::now();
     let out = OutDir::new(dir.join("out"));
     out.create()?;
-    let lock = Lock::acquire(&out, || ())?;
+    let lock = Lock::acquire(&out, std::time::Duration::ZERO, |_| ())?;
     let passphrase = Secret::new("bench".into());
     let spec = CaSpec {
         subject: policy.ca.subject.clone(),

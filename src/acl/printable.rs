@@ -15,6 +15,28 @@ pub fn is_printable(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// JSON with the same characters escaped as JSON does it, so that it decodes to the same texts. Ends of lines, which
+/// JSON itself escapes in a text, stay.
+pub fn printable_json(json: String) -> String {
+    let bare = |c: char| !is_printable(c) && c != '\n';
+    if !json.contains(bare) {
+        return json;
+    }
+    let mut printable = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match bare(c) {
+            false => printable.push(c),
+            true => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    // Writing to a string cannot fail.
+                    let _ = write!(printable, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    printable
+}
+
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|c| match is_printable(c) {
@@ -27,6 +49,20 @@ impl fmt::Display for Printable<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_escaped_and_decodes_to_the_same() {
+        let name = "a\u{7f}\u{9b}2J\u{202e}b\u{61c}\n\u{1b}\"ü日";
+        let json = printable_json(serde_json::to_string_pretty(&[name]).unwrap());
+        assert!(
+            json.contains(r"\u007f\u009b2J\u202eb\u061c\n\u001b"),
+            "{json}"
+        );
+        assert!(json.chars().all(|c| is_printable(c) || c == '\n'));
+        let [back]: [String; 1] = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, name);
+        assert_eq!(printable_json("[\"ü\"]\n".into()), "[\"ü\"]\n");
+    }
 
     #[test]
     fn what_steers_a_terminal_is_escaped_and_all_else_as_it_is() {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::{
     BootstrapError,
     member::{self, Member, ScramState},
@@ -9,15 +11,15 @@ use super::{
 };
 use crate::{
     config::{
-        self, ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, STORAGE_ARGS, ServerInput,
-        Stores, layout, server_properties, storage_args,
+        self, ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, Properties, STORAGE_ARGS,
+        ServerInput, Stores, layout, server_properties, storage_args,
     },
     keystore::StoreProfile,
     pki::IdentityName,
     policy::{Auth, Mode, ValidatedPolicy},
     scram::{Credential, Mechanism},
     secret::Secret,
-    state::{FileSpec, OutDir, read_optional, write_atomic},
+    state::{FileSpec, OutDir, read_optional, read_plain, write_atomic},
 };
 
 /// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
@@ -77,7 +79,7 @@ pub fn texts(
         truststore_password: cluster.truststore_password,
     };
     let mut files: Vec<FileSpec> = scram.iter().flat_map(|s| s.files()).collect();
-    if !matches!(member, Member::User(_)) {
+    if member.speaks_tls(cluster.policy) {
         let truststore = match profile {
             StoreProfile::Jdk => &cluster.truststore,
             StoreProfile::Legacy => &cluster.legacy_truststore,
@@ -112,7 +114,12 @@ pub fn texts(
             ));
             if cluster.policy.cluster.mode == Mode::Kraft {
                 let config = stores.path(&names.server_properties);
-                let args = storage_args(cluster.cluster_id, &config, &cluster.credentials)?;
+                // The controllers tell the others; a broker alone has no use for anybody's salted password.
+                let credentials = match broker.role.is_controller() {
+                    true => &cluster.credentials[..],
+                    false => &[],
+                };
+                let args = storage_args(cluster.cluster_id, &config, credentials)?;
                 files.push(FileSpec::secret(STORAGE_ARGS, args.expose().as_bytes()));
             }
         }
@@ -125,6 +132,7 @@ pub fn texts(
                     auth: *auth,
                     stores,
                     scram_password: scram.map(|s| &s.password),
+                    properties: &client.properties,
                 };
                 for format in client.formats.iter().map(|f| Format::of(*f)) {
                     let name = client_file((format.file_name)(&names), at, *auth);
@@ -216,11 +224,34 @@ impl Cluster<'_> {
     }
 }
 
+/// Whether what lies in a broker's directory makes it a controller alone, which takes no clients.
+///
+/// # Errors
+/// When its configuration cannot be read.
+pub fn is_controller_alone(out: &OutDir, name: &IdentityName) -> Result<bool, BootstrapError> {
+    // The name is the same in every layout.
+    let file = LAYOUTS[0].files(name.as_str()).server_properties;
+    let text = read_plain(&out.identity(name).join(file))?.map(Zeroizing::new);
+    let settings = text.and_then(|text| Properties::parse(&text).ok());
+    Ok(settings.is_some_and(|s| s.get("process.roles") == Some("controller")))
+}
+
 /// The cluster's id: the one on disk, else a new one.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn cluster_id(out: &OutDir) -> Result<String, BootstrapError> {
+    match kept_cluster_id(out)? {
+        Some(id) => Ok(id),
+        None => Ok(config::cluster_id(random::octets()?)),
+    }
+}
+
+/// The id that the cluster's disks are formatted with, where it was written down.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
     if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
         let text = String::from_utf8_lossy(&bytes).trim().to_owned();
         if text.len() == 22
@@ -228,14 +259,14 @@ pub fn cluster_id(out: &OutDir) -> Result<String, BootstrapError> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         {
-            return Ok(text);
+            return Ok(Some(text));
         }
         return Err(BootstrapError::Damaged {
             file: out.root().join(CLUSTER_ID).display().to_string(),
             reason: "not a cluster id of 22 characters".to_owned(),
         });
     }
-    Ok(config::cluster_id(random::octets()?))
+    Ok(None)
 }
 
 /// Writes the cluster's id down, where it is not.

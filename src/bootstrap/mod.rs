@@ -1,12 +1,15 @@
 //! The bootstrap itself: what the verbs do, without a terminal. Joins the pure rooms with the state on disk.
 
 pub mod ca;
+pub mod connection;
 pub mod files;
+pub mod folded;
 pub mod identity;
 pub mod member;
 pub mod passwords;
 pub mod random;
 pub mod renew;
+pub mod restore;
 pub mod survey;
 pub mod up;
 

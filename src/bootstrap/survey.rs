@@ -10,6 +10,7 @@ use super::{
     BootstrapError,
     ca::Ca,
     files::{self, Cluster},
+    folded::Folded,
     identity::{OnDisk, Wanted},
     member::{Member, ScramState},
 };
@@ -19,7 +20,7 @@ use crate::{
     policy::ValidatedPolicy,
     scram::Credential,
     secret::Secret,
-    state::{FileSpec, Lock, OutDir, check_owner, read_plain},
+    state::{FileSpec, Inventory, Lock, OutDir, Owners, Record, check_owner, read_plain},
 };
 
 /// What happens, or would happen, to an identity.
@@ -130,16 +131,23 @@ pub fn plan<'a>(
     let Setting { policy, out, .. } = setting;
     let one = |error: BootstrapError| vec![error];
     check_owner(out.root(), policy.cluster.owner).map_err(|e| one(e.into()))?;
+    out.check().map_err(|e| one(e.into()))?;
+    let owners = Owners::read(out, policy.cluster.owner).map_err(|e| one(e.into()))?;
+    let inventory = match ca {
+        Some(_) => Some(Inventory::read(out).map_err(|e| one(e.into()))?),
+        None => None,
+    };
     let there = out.identities().map_err(|e| one(e.into()))?;
     let members = Member::all(policy);
+    let folded = Folded::new(&there);
     let mut errors: Vec<BootstrapError> = members
         .iter()
-        .filter_map(|m| clash(m.name(), &there))
+        .filter_map(|m| folded.clash(m.name()))
         .collect();
     errors.extend(
         members
             .iter()
-            .filter_map(|m| out.check_identity(m.name()).err())
+            .filter_map(|m| out.check_identity(m.name(), &owners).err())
             .map(Into::into),
     );
     if !errors.is_empty() {
@@ -162,7 +170,7 @@ pub fn plan<'a>(
     let steps = members
         .into_par_iter()
         .zip(scram)
-        .map(|(member, scram)| survey(setting, ca, &cluster, member, scram))
+        .map(|(member, scram)| survey(setting, ca.zip(inventory.as_ref()), &cluster, member, scram))
         .collect();
     let steps: Vec<Step<'a>> = all(steps)?;
     let declared: BTreeSet<&IdentityName> = steps.iter().map(|s| s.member.name()).collect();
@@ -193,17 +201,6 @@ fn all<T>(results: Vec<Result<T, BootstrapError>>) -> Result<Vec<T>, Vec<Bootstr
         }
     }
     if bad.is_empty() { Ok(good) } else { Err(bad) }
-}
-
-/// A name that differs from an identity's on disk only in case: file systems and Java's key stores fold it.
-pub fn clash(name: &IdentityName, there: &[IdentityName]) -> Option<BootstrapError> {
-    let other = there
-        .iter()
-        .find(|other| *other != name && other.folded() == name.folded())?;
-    Some(BootstrapError::Clash {
-        name: name.to_string(),
-        other: other.to_string(),
-    })
 }
 
 /// What all identities' files have in common. `nobody` stands in for the truststore's password without a CA.
@@ -249,7 +246,7 @@ pub(super) fn cluster<'a>(
 
 fn survey<'a>(
     setting: Setting<'a>,
-    ca: Option<&Ca>,
+    ca: Option<(&Ca, &Inventory)>,
     cluster: &Cluster<'_>,
     member: Member<'a>,
     scram: Option<ScramState>,
@@ -263,11 +260,11 @@ fn survey<'a>(
     } else {
         OnDisk::default()
     };
-    if let (Some(wanted), Some(signer)) = (&wanted, ca.and_then(Ca::signer)) {
+    if let (Some(wanted), Some(signer)) = (&wanted, ca.and_then(|(ca, _)| ca.signer())) {
         wanted
             .hosts
             .iter()
-            .try_for_each(|host| signer.check_permitted(host))?;
+            .try_for_each(|host| signer.check_permitted(host, wanted.kind))?;
     }
     let mut step = Step {
         member,
@@ -286,14 +283,21 @@ fn survey<'a>(
         .as_ref()
         .or(step.wanted.as_ref().map(|_| &any));
     let texts = files::texts(cluster, member, step.profile, password, step.scram.as_ref())?;
-    let Some(ca) = ca.filter(|_| there) else {
+    let Some((ca, inventory)) = ca.filter(|_| there) else {
         return Ok(step);
     };
     step.action = match (&step.wanted, &step.disk.certificate) {
         (None, _) => Action::Keep,
         (Some(_), None) => Action::Create,
-        (Some(wanted), Some(leaf)) => judge(setting, ca, wanted, leaf, &step.disk),
+        (Some(wanted), Some(leaf)) => {
+            let record = inventory.latest(name.as_str());
+            judge(setting, ca, wanted, leaf, &step.disk, record)
+        }
     };
+    if let (Action::Keep, Some(leaf)) = (&step.action, &step.disk.certificate) {
+        // What lies behind the leaf is the CA's to say as well.
+        step.disk.chain = ca.chain(leaf);
+    }
     step.superfluous = superfluous(setting, &step, &texts);
     if step.action == Action::Keep {
         step.changed = outdated(setting, &step, texts)?;
@@ -332,12 +336,23 @@ fn judge(
     wanted: &Wanted,
     leaf: &Certificate,
     disk: &OnDisk,
+    record: Option<&Record>,
 ) -> Action {
     let Some(signer) = ca.signer() else {
         return Action::Keep;
     };
-    if !leaf.is_issued_by(signer) {
-        return Action::Reissue(format!("it was issued by another CA, {}", leaf.issuer));
+    if !record.is_some_and(|record| record.is_of(leaf, signer)) {
+        let why = if leaf.is_issued_by(signer) {
+            "its certificate is not the one that was signed last".to_owned()
+        } else {
+            format!("it was issued by another CA, {}", leaf.issuer)
+        };
+        let kept = record.and_then(|record| disk.kept_key(record, signer, wanted.key));
+        let key = match kept {
+            Some(_) => "",
+            None => "; it gets a new key",
+        };
+        return Action::Reissue(format!("{why}{key}"));
     }
     if disk.key.is_none() || disk.password.is_none() {
         return Action::Reissue("its key or password file is missing".to_owned());

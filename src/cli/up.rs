@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     Done, Failure, Global,
+    guard::secure_identities,
     init_ca::{begin, tidy},
     passphrase,
     policy::read_policy,
@@ -131,6 +132,8 @@ impl Up {
             Some(passphrase::new(global)?)
         };
         let lock = begin(&out, ui)?;
+        let names: Vec<_> = Member::all(&policy).into_iter().map(Member::name).collect();
+        secure_identities(&out, names, ui)?;
         let (ca, made) = match new_ca {
             Some(protection) if !Ca::exists(&out)? => {
                 let (ca, authority) =

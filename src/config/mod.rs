@@ -2,6 +2,8 @@
 
 mod client;
 mod client_java;
+#[cfg(test)]
+mod decided;
 mod error;
 #[cfg(test)]
 mod fixture;
@@ -15,7 +17,7 @@ mod spring;
 mod storage;
 mod stores;
 
-pub use client::{ClientInput, FORMATS, Format};
+pub use client::{ClientInput, FORMATS, Format, Route, route};
 pub use error::ConfigError;
 pub use layout::{FileNames, LAYOUTS, Layout, StoreType, layout};
 pub use properties::{Properties, PropertiesError};

@@ -50,9 +50,9 @@ pub fn read_stdin() -> Result<Vec<u8>, StateError> {
 /// When it is no plain file below the directory, is too large, or cannot be read.
 pub fn read_below(dir: &Path, relative: &Path) -> Result<Vec<u8>, StateError> {
     let shown = dir.join(relative);
-    let obstacle = |path: &Path, why| StateError::Obstacle {
+    let obstacle = |path: &Path, why: &str| StateError::Obstacle {
         path: path.to_owned(),
-        why,
+        why: why.to_owned(),
     };
     let mut names = Vec::new();
     for component in relative.components() {
@@ -100,7 +100,7 @@ fn step(at: &OwnedFd, name: &Path, flags: OFlags, path: &Path) -> Result<OwnedFd
         match is_link && matches!(error, Errno::LOOP | Errno::NOTDIR | Errno::MLINK) {
             true => StateError::Obstacle {
                 path: path.to_owned(),
-                why: "is a symbolic link, and included files are plain files",
+                why: "is a symbolic link, and included files are plain files".to_owned(),
             },
             false => failed("read", path)(error.into()),
         }
@@ -115,7 +115,7 @@ fn bounded(from: &mut impl Read, path: &Path, limit: u64) -> Result<Vec<u8>, Sta
     if u64::try_from(bytes.len()).is_ok_and(|len| len > limit) {
         return Err(StateError::Obstacle {
             path: path.to_owned(),
-            why: TOO_LARGE,
+            why: TOO_LARGE.to_owned(),
         });
     }
     Ok(bytes)

@@ -6,6 +6,7 @@ mod beaten;
 mod cover;
 mod custom_type;
 mod duplicate;
+mod even_controllers;
 mod everyone;
 mod everything;
 mod no_admin;
@@ -38,6 +39,7 @@ const LINTS: &[fn(&Subject<'_>, &mut Vec<Finding>)] = &[
     outside_manage::lint,
     no_admin::lint,
     plaintext::lint,
+    even_controllers::lint,
 ];
 
 /// Something that is hardly meant.

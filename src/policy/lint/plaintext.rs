@@ -38,7 +38,8 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             hint: "make its protocol SSL or SASL_SSL; for a listener that only this machine uses, set bind_address to 127.0.0.1".to_owned(),
             source: place.clone(),
         });
-        if *name == cluster.inter_broker_listener && policy.brokers.len() > 1 {
+        let brokers = policy.brokers.iter().filter(|b| b.role.is_broker());
+        if *name == cluster.inter_broker_listener && brokers.count() > 1 {
             let said = policy.places.inter_broker_listener.as_ref();
             findings.push(Finding {
                 code: "plaintext-between-brokers",

@@ -12,6 +12,8 @@ mod identities;
 mod listeners;
 mod mapping;
 mod ports;
+mod properties;
+mod quorum;
 mod roles;
 mod scope;
 mod words;
@@ -23,7 +25,7 @@ use scope::{Origin, Scope};
 pub(super) use words::no_repeats;
 
 use super::{
-    Auth, Broker, Client, Places, ScramUser, ValidatedPolicy,
+    Auth, Broker, Client, Mode, Places, ScramUser, ValidatedPolicy,
     parse::Included,
     principals::Principals,
     raw::{RawAcl, RawCa, RawClient, RawCluster, RawPolicy, RawTest, RawUser},
@@ -102,7 +104,7 @@ pub(super) fn policy(
     let principals = Principals::new(&mapping);
     let mut grants = Grants::new(version, &principals);
 
-    let declared = declared(report, version, main, &parts, &mut grants);
+    let declared = declared(report, mode, version, main, &parts, &mut grants);
     let mut acls = Vec::new();
     let mut grantees = Vec::new();
     let mut tests = Vec::new();
@@ -195,6 +197,7 @@ fn places(report: &Report, raw: &super::raw::RawCluster) -> Places {
 /// Everyone whom the policy declares; what the clients' roles grant goes to `grants`.
 fn declared<'a>(
     report: &mut Report,
+    mode: Mode,
     version: KafkaVersion,
     main: &'a RawPolicy,
     parts: &[Part<'a>],
@@ -202,7 +205,7 @@ fn declared<'a>(
 ) -> Declared<'a> {
     let mut names = Names::default();
     let raw_brokers = main.brokers.as_deref().unwrap_or_default();
-    let brokers = identities::brokers(report, &mut names, raw_brokers);
+    let brokers = identities::brokers(report, &mut names, mode, raw_brokers);
     let mut clients = Vec::new();
     let mut raw_clients = Vec::new();
     for part in parts {

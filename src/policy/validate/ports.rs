@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Declared, listeners::CONTROLLER};
 use crate::{
     pki::Host,
-    policy::{Broker, Listener, Mode, raw::RawCluster, report::Report, text::Span},
+    policy::{Broker, Listener, Mode, NodeRole, raw::RawCluster, report::Report, text::Span},
 };
 
 /// Where the controllers listen unless the policy says otherwise.
@@ -20,7 +20,11 @@ pub(super) fn ports(
     declared: &Declared<'_>,
 ) -> u16 {
     let mut taken: HashMap<(String, u16), Span> = HashMap::new();
-    for (broker, span) in &declared.brokers {
+    let with = |role: fn(NodeRole) -> bool| {
+        let nodes = declared.brokers.iter();
+        nodes.filter(move |(broker, _)| role(broker.role))
+    };
+    for (broker, span) in with(NodeRole::is_broker) {
         for listener in all {
             claim(
                 report,
@@ -34,7 +38,7 @@ pub(super) fn ports(
     }
     let free = |port: u16| {
         all.iter().all(|l| l.port != port)
-            && declared.brokers.iter().all(|(broker, _)| {
+            && with(NodeRole::is_controller).all(|(broker, _)| {
                 let at = port.checked_add(broker.port_offset);
                 at.is_some_and(|at| !taken.contains_key(&(address(broker), at)))
             })
@@ -57,7 +61,10 @@ pub(super) fn ports(
                     .hint("remove it");
                 return port.value;
             }
-            if let Some(listener) = all.iter().find(|l| l.port == port.value) {
+            // Where no node is both, it is the machines that decide.
+            let both = declared.brokers.is_empty()
+                || with(NodeRole::is_controller).any(|(node, _)| node.role.is_broker());
+            if let Some(listener) = all.iter().find(|l| both && l.port == port.value) {
                 let message = format!(
                     "the controllers' port {} is that of the listener {}",
                     port.value, listener.name
@@ -67,7 +74,7 @@ pub(super) fn ports(
                     .hint("choose another, or leave `controller_port` out");
                 return port.value;
             }
-            for (broker, span) in &declared.brokers {
+            for (broker, span) in with(NodeRole::is_controller) {
                 claim(report, &mut taken, broker, *span, CONTROLLER, port.value);
             }
             port.value
@@ -91,30 +98,38 @@ pub(super) fn bootstrap(
         let (Ok(host), Ok(port)) = (host.parse::<Host>(), port.parse::<u16>()) else {
             continue;
         };
-        let brokers = declared.brokers.iter().map(|(broker, _)| broker);
+        let nodes = declared.brokers.iter().map(|(broker, _)| broker);
+        let there: Vec<&Broker> = nodes.filter(|node| node.hosts.contains(&host)).collect();
+        if there.is_empty() {
+            continue;
+        }
+        let brokers = there.iter().filter(|node| node.role.is_broker());
         let mut open: Vec<u16> = brokers
-            .filter(|broker| broker.hosts.contains(&host))
             .flat_map(|broker| {
                 let ports = all.iter().map(|l| l.port.checked_add(broker.port_offset));
                 ports.flatten().collect::<Vec<_>>()
             })
             .collect();
-        if open.is_empty() || open.contains(&port) {
+        if open.contains(&port) {
             continue;
         }
         open.sort_unstable();
         open.dedup();
         let open: Vec<String> = open.iter().map(u16::to_string).collect();
+        let hint = match open.as_slice() {
+            [] => "the node there is a controller alone, to which no client connects".to_owned(),
+            open => format!(
+                "brokers there listen on {}: the port of each listener and the broker's port_offset",
+                open.join(", ")
+            ),
+        };
         report
             .error(
                 "no-such-port",
                 server.span,
                 format!("no listener of a broker at `{host}` has the port {port}"),
             )
-            .hint(format!(
-                "its brokers listen on {}, each the port of a listener and the broker's port_offset",
-                open.join(", ")
-            ));
+            .hint(hint);
     }
 }
 
