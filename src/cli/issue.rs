@@ -38,7 +38,7 @@ use crate::{
 Examples:
   kpki issue kafka1
   kpki issue kafka1 --host kafka1.example.com --host 10.0.0.11
-  kpki issue --client orders-service --format java --format librdkafka
+  kpki issue --client orders-service --format java,librdkafka
   kpki issue kafka1 kafka2 kafka3 --install-dir /opt/ssl --layout script-sh")]
 pub struct Issue {
     /// Names: letters, digits, `.`, `_`, `-`
@@ -54,10 +54,10 @@ pub struct Issue {
     #[arg(long, default_value_t, value_name = "ALG")]
     key: KeyAlgorithm,
     /// Days that the certificate is valid, cut at the CA's end
-    #[arg(long, default_value_t = 397, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
-    /// Configuration to write for clients: java, librdkafka, spring, quarkus (may be repeated)
-    #[arg(long = "format", value_name = "F", default_value = "java", value_parser = format)]
+    /// Configuration to write for clients: java, librdkafka, spring, quarkus (a list with commas, or repeated)
+    #[arg(long = "format", value_name = "F", default_value = "java", value_delimiter = ',', value_parser = format)]
     formats: Vec<ClientFormat>,
     /// Where the directory will be mounted on its machine [default: where it is written]
     #[arg(long, value_name = "DIR", value_parser = absolute)]

@@ -40,7 +40,7 @@ pub struct Renew {
     #[arg(long)]
     new_key: bool,
     /// Days that the new certificates are valid, cut at the CA's end [default: as many as the old ones]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    #[arg(long, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: Option<u32>,
     /// How PKCS12 stores are encrypted: default, or legacy for Java 8 before 8u301 [default: as they were]
     #[arg(long, value_name = "PROFILE")]

@@ -3,7 +3,10 @@
 //! only the Schema Registry's is taken from its documentation.
 
 use crate::{
-    acl::{CLUSTER_NAME, Interner, Operation, PatternType, Permission, RawBinding, ResourceType},
+    acl::{
+        CLUSTER_NAME, Interner, KafkaVersion, Operation, PatternType, Permission, RawBinding,
+        ResourceType,
+    },
     policy::{AclEntry, NamePattern, RoleKind},
 };
 
@@ -46,8 +49,14 @@ impl Rights {
     }
 }
 
+/// Whether a binding is the right to produce idempotently, which brokers before 2.8 want beside that to write.
+pub(super) fn is_idempotence(binding: &RawBinding) -> bool {
+    binding.resource_type == ResourceType::Cluster
+        && binding.operation == Operation::IdempotentWrite
+}
+
 /// What a role lets its client do, in the order of `policy.md`'s table.
-fn rights(role: &RoleKind) -> Vec<Right> {
+fn rights(role: &RoleKind, version: KafkaVersion) -> Vec<Right> {
     use Operation::*;
     use ResourceType::{Cluster, Group, Topic, TransactionalId};
     let cluster = literal(CLUSTER_NAME);
@@ -165,17 +174,31 @@ fn rights(role: &RoleKind) -> Vec<Right> {
             rights.on(Group, &all(), &[Delete]);
         }
     }
+    // Producers are idempotent by default since the clients of 3.0 (KIP-679).
+    let writes = |(kind, _, operation): &Right| (*kind, *operation) == (Topic, Write);
+    if version < KafkaVersion::WRITE_IS_IDEMPOTENT && rights.0.iter().any(writes) {
+        rights.on(Cluster, &cluster, &[IdempotentWrite]);
+    }
     rights.0
 }
 
-/// Makes bindings, sharing their texts.
-#[derive(Default)]
-pub(super) struct Expander(Interner);
+/// Makes bindings for one version of Kafka, sharing their texts.
+pub(super) struct Expander {
+    texts: Interner,
+    version: KafkaVersion,
+}
 
 impl Expander {
+    pub(super) fn new(version: KafkaVersion) -> Self {
+        Self {
+            texts: Interner::default(),
+            version,
+        }
+    }
+
     /// The bindings of a role for one principal.
     pub(super) fn role(&mut self, principal: &str, role: &RoleKind) -> Vec<RawBinding> {
-        let rights = rights(role);
+        let rights = rights(role, self.version);
         rights
             .into_iter()
             .map(|right| self.binding(principal, "*", Permission::Allow, &right))
@@ -209,9 +232,9 @@ impl Expander {
         RawBinding {
             resource_type: *resource_type,
             pattern_type: name.pattern_type,
-            name: self.0.share(&name.name),
-            principal: self.0.share(principal),
-            host: self.0.share(host),
+            name: self.texts.share(&name.name),
+            principal: self.texts.share(principal),
+            host: self.texts.share(host),
             operation: *operation,
             permission,
         }
@@ -223,9 +246,13 @@ mod tests {
     use super::*;
 
     fn shown(role: &RoleKind) -> Vec<String> {
-        let bindings = Expander::default().role("User:x", role);
+        shown_for(KafkaVersion::ASSUMED, role)
+    }
+
+    fn shown_for(version: KafkaVersion, role: &RoleKind) -> Vec<String> {
+        let bindings = Expander::new(version).role("User:x", role);
         for binding in &bindings {
-            assert_eq!(binding.problems(crate::acl::KafkaVersion::ASSUMED), []);
+            assert_eq!(binding.problems(version), []);
         }
         let show = |b: &RawBinding| {
             let prefixed = match b.pattern_type {
@@ -267,6 +294,34 @@ mod tests {
             groups: vec![prefix("g-".to_owned())],
         };
         assert_eq!(shown(&consume), ["Read Topic *", "Read Group g-…"]);
+    }
+
+    #[test]
+    fn whoever_produces_may_do_so_idempotently_where_brokers_ask_for_that_right() {
+        let produce = RoleKind::Produce {
+            topics: vec![literal("t")],
+            transactional_ids: vec![],
+            create: false,
+        };
+        let consume = RoleKind::Consume {
+            topics: vec![literal("t")],
+            groups: vec![literal("g")],
+        };
+        let registry = RoleKind::SchemaRegistry {
+            schemas_topic: "_schemas".to_owned(),
+            group: "schema-registry".to_owned(),
+        };
+        let right = "IdempotentWrite Cluster kafka-cluster".to_owned();
+        let old = KafkaVersion::new(2, 7);
+        assert_eq!(shown_for(old, &produce), ["Write Topic t", &right]);
+        assert_eq!(shown_for(old, &registry).last(), Some(&right));
+        for role in [&consume, &RoleKind::Monitor, &RoleKind::Admin] {
+            assert!(!shown_for(old, role).contains(&right));
+        }
+        assert_eq!(
+            shown_for(KafkaVersion::new(2, 8), &produce),
+            ["Write Topic t"]
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod files;
 mod guard;
+mod input;
 mod inventory;
 mod leftovers;
 mod lock;
@@ -18,6 +19,7 @@ mod staging;
 
 pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
 pub use guard::Mended;
+pub use input::{matching, read_below, read_stdin, read_text};
 pub use inventory::{Inventory, Record};
 pub use leftovers::Leftovers;
 pub use lock::Lock;

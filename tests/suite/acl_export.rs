@@ -189,7 +189,7 @@ fn what_a_policy_cannot_say_is_told_and_left_alone() {
     let export = convert(&kpki, "policy", &[]).expect_code(0);
     assert!(
         export.stderr.contains(
-            "warning: left out: Allow User:a Write on Group `g` from *: operation Write means nothing on a Group"
+            "warning: left out: Allow User:a Write on Group `g` from *: operation Write does not apply to a Group"
         ),
         "{}",
         export.stderr

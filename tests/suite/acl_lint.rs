@@ -154,7 +154,7 @@ fn an_allow_that_a_deny_beats_is_found() {
         "\
 warning[beaten]: allows nothing: Allow User:a Read on Topic `t` from *, because of Deny User:* Read on Topic `t` from * (p.yaml:5:5); only the Describe that it implies remains
   --> p.yaml:4:5
-  hint: remove it, or deny less: no ALLOW outdoes a DENY
+  hint: remove it, or deny less: a DENY always wins over an ALLOW
 
 0 errors, 1 warning
 "
@@ -209,10 +209,13 @@ clients:
   - {name: a, roles: [{produce: {topic: {prefix: team-}}}]}
   - {name: b, roles: [{produce: {topic: {prefix: app}}}]}
   - {name: c, roles: [{produce: {topic: [apple, app-1]}}]}
-include: [x.yaml]
+include: [{files: x.yaml, scope: {prefix: team-x-}}]
 ",
     );
-    kpki.write("x.yaml", "scope: {prefix: team-x-}\nclients: [{name: x, roles: [{produce: {topic: {prefix: team-x-}}}]}]\n");
+    kpki.write(
+        "x.yaml",
+        "clients: [{name: team-x-x, roles: [{produce: {topic: {prefix: team-x-}}}]}]\n",
+    );
     assert_eq!(
         lint(&kpki, "p.yaml", &[]),
         found(&[

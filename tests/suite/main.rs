@@ -38,6 +38,7 @@ mod robust;
 #[cfg(feature = "live")]
 mod roles;
 mod rooms;
+mod scopes;
 #[cfg(feature = "live")]
 mod scram_apply;
 mod scram_vectors;

@@ -59,7 +59,9 @@ acls:
     host: 10.0.0.7
     allow: [Read, Describe]
     topic: {prefix: etl-}
-include: [teams/*.yaml]
+include:
+  - files: teams/*.yaml
+    scope: {prefix: team-a-, principals: [User:team-b-app]}
 manage:
   principals: ["User:orders-service", {prefix: "User:team-"}]
 tests:
@@ -68,7 +70,7 @@ tests:
 "#;
 
 const TEAM_A: &str = r#"
-scope: {prefix: team-a-}
+# of team a
 clients:
   - name: team-a-app
     roles:

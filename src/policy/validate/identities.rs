@@ -8,7 +8,7 @@ use super::{
     words::no_repeats,
 };
 use crate::{
-    pki::{Host, IdentityName, KeyAlgorithm},
+    pki::{Host, IdentityName, KeyAlgorithm, NameError},
     policy::{
         Auth, Broker, Client, ClientFormat, Mode, ScramUser, decides_for_client, decides_for_node,
         raw::{RawAuth, RawBroker, RawClient, RawFormat, RawKey, RawUser, RawUserAuth},
@@ -34,7 +34,15 @@ impl Names {
         let name: IdentityName = match raw.parse() {
             Ok(name) => name,
             Err(error) => {
-                report.error("bad-name", raw.span, format!("{error}"));
+                let hint = match error {
+                    NameError::Reserved(_) => "choose another name",
+                    _ => {
+                        "a name begins with a letter, a digit or `_`, and has up to 64 letters, digits, `.`, `_` and `-`"
+                    }
+                };
+                report
+                    .error("bad-name", raw.span, error.to_string())
+                    .hint(hint);
                 return None;
             }
         };
@@ -73,7 +81,7 @@ fn hosts(report: &mut Report, raw: &[Spanned<String>]) -> Vec<Host> {
     for text in raw {
         match text.parse::<Host>() {
             Ok(Host::Ip(ip)) if ip.is_unspecified() || ip.is_multicast() => {
-                let message = format!("`{ip}` is no address that a client can connect to");
+                let message = format!("`{ip}` is not an address that a client can connect to");
                 report.error("bad-host", text.span, message);
             }
             Ok(host) => hosts.push((host, text.span)),
@@ -139,7 +147,7 @@ pub(super) fn brokers(
                 .error(
                     "bad-host",
                     raw[0].span,
-                    format!("`{first}` is no host that a client can connect to"),
+                    format!("`{first}` is not a host that a client can connect to"),
                 )
                 .hint("the first of `hosts` is advertised to clients; put a whole name there");
         }
@@ -198,7 +206,7 @@ pub(super) fn client(
             .error(
                 "no-effect",
                 iterations.span,
-                "`iterations` means nothing without SCRAM",
+                "`iterations` has no effect without SCRAM",
             )
             .hint("remove it, or add scram-sha-512 to `auth`");
     }
