@@ -29,6 +29,22 @@ final class AdminJudge {
         }
     }
 
+    /** {@code bindings}, each by an exact filter; {@code per_request}. Answers how many {@code seconds} the requests took. */
+    static JsonNode deleteAcls(JsonNode question) throws Exception {
+        int perRequest = question.get("per_request").asInt();
+        List<AclBindingFilter> filters = new ArrayList<>();
+        question.get("bindings").forEach(binding -> filters.add(Bindings.fromJson(binding).toFilter()));
+        try (Admin admin = admin(question)) {
+            admin.describeCluster().nodes().get();
+            long begun = System.nanoTime();
+            for (int from = 0; from < filters.size(); from += perRequest) {
+                int to = Math.min(from + perRequest, filters.size());
+                admin.deleteAcls(filters.subList(from, to)).all().get();
+            }
+            return Judge.JSON.createObjectNode().put("seconds", (System.nanoTime() - begun) / 1e9);
+        }
+    }
+
     static JsonNode describeCluster(JsonNode question) throws Exception {
         try (Admin admin = admin(question)) {
             DescribeClusterResult cluster = admin.describeCluster();

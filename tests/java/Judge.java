@@ -44,6 +44,7 @@ public final class Judge {
             Map.entry("produce", ClientJudge::produce),
             Map.entry("consume", ClientJudge::consume),
             Map.entry("create-topic", AdminJudge::createTopic),
+            Map.entry("delete-acls", AdminJudge::deleteAcls),
             Map.entry("describe-cluster", AdminJudge::describeCluster),
             Map.entry("create-acls", AdminJudge::createAcls),
             Map.entry("acl-command", AclCommandJudge::run),

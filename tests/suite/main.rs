@@ -15,6 +15,8 @@ mod acl_principal;
 #[cfg(feature = "live")]
 mod acl_prune;
 #[cfg(feature = "live")]
+mod acl_waiting;
+#[cfg(feature = "live")]
 mod admin;
 mod authorizer;
 mod believed;

@@ -9,6 +9,7 @@ mod execute;
 mod expand;
 mod explain;
 mod export;
+mod held;
 mod judge;
 mod lint;
 mod observed;

@@ -5,8 +5,7 @@
 //! noted in the output directory before it is sent, and where its answer is lost the next command says so.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet, HashSet},
     time::{Duration, Instant},
 };
 
@@ -14,12 +13,13 @@ use time::OffsetDateTime;
 
 use super::{
     count,
-    cover::{COMPARING, Cut, cover, exact, fits, is_affordable},
+    cover::{COMPARING, cover, exact, is_affordable},
     execute::{NOT_ATTEMPTED, Run, STOPPED},
+    held::{Held, HeldByAll, Sent, take},
 };
 use crate::{
     acl::RawBinding,
-    admin::{AclFilter, Admin, AdminError, Batch, Described},
+    admin::{AclFilter, AdminError, Batch},
     state::{Pruning, Reach},
 };
 
@@ -205,19 +205,8 @@ impl Run<'_> {
 
     /// What all of these have, where asking for one after the other would take too long.
     fn read_all(&mut self, principals: BTreeSet<String>) -> Option<HeldByAll> {
-        let read = self
-            .admin
-            .describe_acls_of(&AclFilter::default(), &principals);
-        match read {
-            Ok(read) => {
-                let (whole, cut) = (is_whole(&read), read.cut > 0);
-                let mut of: HashMap<Arc<str>, BTreeSet<RawBinding>> = HashMap::new();
-                for binding in read.bindings {
-                    let principal = Arc::clone(&binding.principal);
-                    of.entry(principal).or_default().insert(binding);
-                }
-                Some(HeldByAll { of, whole, cut })
-            }
+        match HeldByAll::read(self.admin, &principals) {
+            Ok(read) => Some(read),
             Err(error) => {
                 self.outcome.cause = Some(error);
                 None
@@ -394,125 +383,9 @@ impl Deleting {
     }
 }
 
-/// What a principal has.
-struct Held {
-    bindings: BTreeSet<RawBinding>,
-    /// There is nothing else, not even what librdkafka cannot name.
-    whole: bool,
-    /// Some names were cut: a broad filter may match what is not seen.
-    cut: bool,
-}
-
-impl Held {
-    fn read(admin: &mut Admin, principal: &str) -> Result<Held, AdminError> {
-        let read = admin.describe_acls(&AclFilter::principal(principal))?;
-        let (whole, cut) = (is_whole(&read), read.cut > 0);
-        let bindings = read.bindings.into_iter().collect();
-        Ok(Held {
-            bindings,
-            whole,
-            cut,
-        })
-    }
-}
-
-/// What every principal has.
-struct HeldByAll {
-    of: HashMap<Arc<str>, BTreeSet<RawBinding>>,
-    whole: bool,
-    cut: bool,
-}
-
-impl HeldByAll {
-    fn take(&mut self, principal: &str) -> Held {
-        Held {
-            bindings: self.of.remove(principal).unwrap_or_default(),
-            whole: self.whole,
-            cut: self.cut,
-        }
-    }
-}
-
-fn is_whole(read: &Described) -> bool {
-    read.unreadable == 0 && read.cut == 0 && !read.may_miss_unreadable
-}
-
-/// A filter to send, with what it is to match.
-struct Sent {
-    filter: AclFilter,
-    bindings: BTreeSet<RawBinding>,
-}
-
-impl Sent {
-    fn reach(&self) -> Reach {
-        Reach {
-            principal: self.filter.principal.clone().unwrap_or_default(),
-            filter: self.filter.to_string(),
-            read: self.bindings.len(),
-        }
-    }
-
-    /// Its reach, unless it is exact.
-    fn broad(&self) -> Option<Reach> {
-        (!self.filter.is_exact()).then(|| self.reach())
-    }
-}
-
-impl From<Cut<'_>> for Sent {
-    fn from(cut: Cut<'_>) -> Self {
-        Sent {
-            filter: cut.filter,
-            bindings: cut.bindings.into_iter().cloned().collect(),
-        }
-    }
-}
-
-/// The next request: at most so many filters, with an answer that can be received, and none that matches what another
-/// does: controllers of Kafka 3.2 do not survive that (KAFKA-13892).
-fn take(waiting: &mut Vec<Sent>, most: usize) -> Vec<Sent> {
-    let mut request: Vec<Sent> = Vec::new();
-    while request.len() < most
-        && let Some(next) = waiting.pop()
-    {
-        let so_far = request.iter().flat_map(|s| &s.bindings);
-        let alone = request
-            .iter()
-            .all(|sent| sent.bindings.is_disjoint(&next.bindings));
-        let joins = request.is_empty() || alone && fits(so_far.chain(&next.bindings));
-        if !joins {
-            waiting.push(next);
-            break;
-        }
-        request.push(next);
-    }
-    request
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acl::{Operation, PatternType, Permission, ResourceType};
-
-    #[test]
-    fn no_request_has_two_filters_for_one_binding() {
-        let binding = |name: &str| RawBinding {
-            resource_type: ResourceType::Topic,
-            pattern_type: PatternType::Literal,
-            name: name.into(),
-            principal: "User:a".into(),
-            host: "*".into(),
-            operation: Operation::Read,
-            permission: Permission::Allow,
-        };
-        let sent = |names: &[&str]| Sent {
-            filter: AclFilter::principal("User:a"),
-            bindings: names.iter().map(|name| binding(name)).collect(),
-        };
-        let mut waiting = vec![sent(&["a", "b", "c"]), sent(&["b", "d"]), sent(&["e"])];
-        assert_eq!(take(&mut waiting, 10).len(), 2);
-        assert_eq!(take(&mut waiting, 10).len(), 1);
-        assert!(waiting.is_empty());
-    }
 
     #[test]
     fn requests_are_short_from_the_first_one_on() {

@@ -1,0 +1,152 @@
+//! What principals have just before it is deleted, and the filters that make a request.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::cover::{Cut, fits};
+use crate::{
+    acl::RawBinding,
+    admin::{AclFilter, Admin, AdminError, Described},
+    state::Reach,
+};
+
+/// What a principal has.
+pub struct Held {
+    /// Its bindings.
+    pub bindings: BTreeSet<RawBinding>,
+    /// There is nothing else, not even what librdkafka cannot name.
+    pub whole: bool,
+    /// Some names were cut: a broad filter may match what is not seen.
+    pub cut: bool,
+}
+
+impl Held {
+    /// Reads everything of this principal.
+    pub fn read(admin: &mut Admin, principal: &str) -> Result<Held, AdminError> {
+        let read = admin.describe_acls(&AclFilter::principal(principal))?;
+        let (whole, cut) = (is_whole(&read), read.cut > 0);
+        let bindings = read.bindings.into_iter().collect();
+        Ok(Held {
+            bindings,
+            whole,
+            cut,
+        })
+    }
+}
+
+/// What every principal has.
+pub struct HeldByAll {
+    of: HashMap<Arc<str>, BTreeSet<RawBinding>>,
+    whole: bool,
+    cut: bool,
+}
+
+impl HeldByAll {
+    /// Reads everything of these principals.
+    pub fn read(admin: &mut Admin, principals: &BTreeSet<String>) -> Result<HeldByAll, AdminError> {
+        let read = admin.describe_acls_of(&AclFilter::default(), principals)?;
+        let (whole, cut) = (is_whole(&read), read.cut > 0);
+        let mut of: HashMap<Arc<str>, BTreeSet<RawBinding>> = HashMap::new();
+        for binding in read.bindings {
+            let principal = Arc::clone(&binding.principal);
+            of.entry(principal).or_default().insert(binding);
+        }
+        Ok(HeldByAll { of, whole, cut })
+    }
+
+    /// What this one has, once.
+    pub fn take(&mut self, principal: &str) -> Held {
+        Held {
+            bindings: self.of.remove(principal).unwrap_or_default(),
+            whole: self.whole,
+            cut: self.cut,
+        }
+    }
+}
+
+fn is_whole(read: &Described) -> bool {
+    read.unreadable == 0 && read.cut == 0 && !read.may_miss_unreadable
+}
+
+/// A filter to send, with what it is to match.
+pub struct Sent {
+    /// What is sent.
+    pub filter: AclFilter,
+    /// What it matched when they were read.
+    pub bindings: BTreeSet<RawBinding>,
+}
+
+impl Sent {
+    /// What is noted of it.
+    pub fn reach(&self) -> Reach {
+        Reach {
+            principal: self.filter.principal.clone().unwrap_or_default(),
+            filter: self.filter.to_string(),
+            read: self.bindings.len(),
+        }
+    }
+
+    /// Its reach, unless it is exact.
+    pub fn broad(&self) -> Option<Reach> {
+        (!self.filter.is_exact()).then(|| self.reach())
+    }
+}
+
+impl From<Cut<'_>> for Sent {
+    fn from(cut: Cut<'_>) -> Self {
+        Sent {
+            filter: cut.filter,
+            bindings: cut.bindings.into_iter().cloned().collect(),
+        }
+    }
+}
+
+/// The next request: at most so many filters, with an answer that can be received, and none that matches what another
+/// does: controllers of Kafka 3.2 do not survive that (KAFKA-13892).
+pub fn take(waiting: &mut Vec<Sent>, most: usize) -> Vec<Sent> {
+    let mut request: Vec<Sent> = Vec::new();
+    while request.len() < most
+        && let Some(next) = waiting.pop()
+    {
+        let so_far = request.iter().flat_map(|s| &s.bindings);
+        let alone = request
+            .iter()
+            .all(|sent| sent.bindings.is_disjoint(&next.bindings));
+        let joins = request.is_empty() || alone && fits(so_far.chain(&next.bindings));
+        if !joins {
+            waiting.push(next);
+            break;
+        }
+        request.push(next);
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::{Operation, PatternType, Permission, ResourceType};
+
+    #[test]
+    fn no_request_has_two_filters_for_one_binding() {
+        let binding = |name: &str| RawBinding {
+            resource_type: ResourceType::Topic,
+            pattern_type: PatternType::Literal,
+            name: name.into(),
+            principal: "User:a".into(),
+            host: "*".into(),
+            operation: Operation::Read,
+            permission: Permission::Allow,
+        };
+        let sent = |names: &[&str]| Sent {
+            filter: AclFilter::principal("User:a"),
+            bindings: names.iter().map(|name| binding(name)).collect(),
+        };
+        let mut waiting = vec![sent(&["a", "b", "c"]), sent(&["b", "d"]), sent(&["e"])];
+        assert_eq!(take(&mut waiting, 10).len(), 2);
+        assert_eq!(take(&mut waiting, 10).len(), 1);
+        assert!(waiting.is_empty());
+    }
+}
