@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, Failure, shell, ui::Ui, utf8_path};
+use super::{CliError, Done, Failure, connect::connect, shell, ui::Ui, utf8_path};
 use crate::{
     admin::{Admin, AdminError, ClientProperties, ClientPropertiesError},
     bootstrap::{
@@ -124,7 +124,7 @@ impl Connection {
         out: &Path,
     ) -> Result<Admin, Failure> {
         let properties = self.properties(ui, policy, out)?;
-        Ok(Admin::connect(&properties)?)
+        Ok(connect(ui, &properties)?)
     }
 }
 

@@ -83,7 +83,7 @@ impl Apply {
         let ca = Ca::open(&out)?;
         let lock = take_lock(&out, ui)?;
         let rotations = Rotations::of(&self.wish, &policy, &out)?;
-        let mut connected = connect(properties, &policy, &rotations.begun)?;
+        let mut connected = connect(ui, properties, &policy, &rotations.begun)?;
         check_id(&policy, out.root(), &connected.admin)?;
         let plan = make(&mut connected, &policy, &self.wish, &rotations, &out)?;
         let Connected {
