@@ -19,7 +19,9 @@ pub fn is_printable(c: char) -> bool {
 /// JSON itself escapes in a text, stay.
 pub fn printable_json(json: String) -> String {
     let bare = |c: char| !is_printable(c) && c != '\n';
-    if !json.contains(bare) {
+    // Of the characters below 128, JSON escapes all others itself; this is most exports, and fast.
+    let plain = json.is_ascii() && !json.contains('\u{7f}');
+    if plain || !json.contains(bare) {
         return json;
     }
     let mut printable = String::with_capacity(json.len() + 16);
