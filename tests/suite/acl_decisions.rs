@@ -235,7 +235,7 @@ fn a_denial_comes_with_what_to_write() {
         said.contains("by Deny User:etl Read on Topic `etl-secret` from *\n  p.yaml:12:5"),
         "{said}"
     );
-    assert!(hint.contains("remove it, or deny less"), "{hint}");
+    assert!(hint.contains("a Deny wins over every Allow"), "{hint}");
 }
 
 #[test]

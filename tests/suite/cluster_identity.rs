@@ -83,7 +83,7 @@ fn the_other(cluster: &OneBroker) -> (Node, String) {
             ),
             (
                 "advertised.listeners",
-                format!("SSL://localhost:{ssl},SASL_SSL://localhost:{sasl}"),
+                format!("SSL://localhost:{ssl},SASL_SSL://localhost:{sasl},CONTROLLER://localhost:{controller}"),
             ),
             (
                 "controller.quorum.voters",
@@ -223,7 +223,7 @@ fn connects_as_planned(cluster: &OneBroker, judge: &Judge, policy: &str, own: &s
     let stale = kpki
         .run(&["acl", "apply", "it's monday's.plan"])
         .expect_code(1);
-    let again = stale.stderr.split("review that: ").nth(1).unwrap();
+    let again = printed(&stale.stderr, "review that:");
     paste(kpki, again).expect_code(0);
     paste(kpki, line).expect_code(0);
 }
@@ -241,6 +241,10 @@ fn of_earlier_versions(kpki: &Kpki) {
     );
     assert_eq!(code, "plan-stale");
     assert!(text.contains("which cluster"), "{text}");
+    assert!(
+        text.contains("kpki acl plan policy.yaml --save p.plan"),
+        "{text}"
+    );
 }
 
 /// What is written for the admin's own machine is not what kpki connects with on this one.
@@ -343,6 +347,15 @@ fn missing_files(cluster: &OneBroker, clients: &str) {
     ] {
         refused(file);
     }
+    // Whoever may write there could say which CA to trust.
+    let admin = cluster.out("admin");
+    fs::set_permissions(&admin, fs::Permissions::from_mode(0o777)).unwrap();
+    let (code, text) = error(
+        kpki.run(&["scram", "apply", "policy.yaml", "--json"])
+            .expect_code(1),
+    );
+    assert_eq!(code, "obstacle", "{text}");
+    fs::set_permissions(&admin, fs::Permissions::from_mode(0o700)).unwrap();
     // Not needed.
     fs::remove_file(cluster.out("admin/client.properties")).unwrap();
     kpki.ok(&["acl", "plan", "policy.yaml"]);

@@ -45,20 +45,26 @@ impl<'a> Saved<'a> {
             Ok(plan) => return Ok(Some(Saved { path, out, plan })),
             Err(error) => error,
         };
-        let code = match &error {
-            PlanFileError::LaterVersion(_) => "plan-version",
-            PlanFileError::NoCluster => "plan-stale",
-            PlanFileError::Malformed { .. } => "plan-malformed",
-        };
-        let named = CliError::new(code, format!("{path}: {error}")).hint(format!(
-            "plan again with this kpki, and review that: {} acl plan POLICY --save {}",
+        // Plans of every version name it.
+        let policy = serde_json::from_str::<serde_json::Value>(&text.text).ok();
+        let policy = policy.as_ref().and_then(|plan| plan["policy"].as_str());
+        let hint = format!(
+            "plan again with this kpki, and review that:\n  {} acl plan {} --save {}",
             shell::kpki(out),
+            policy.map_or_else(|| "POLICY".to_owned(), shell::path),
             shell::quote(path)
-        ));
-        match error {
-            PlanFileError::NoCluster => Err(named.into()),
-            _ => Err(named.usage().into()),
+        );
+        let message = format!("{path}: {error}");
+        Err(match error {
+            PlanFileError::NoCluster => CliError::new("plan-stale", message).hint(hint),
+            PlanFileError::LaterVersion(_) => {
+                CliError::new("plan-version", message).hint(hint).usage()
+            }
+            PlanFileError::Malformed { .. } => {
+                CliError::new("plan-malformed", message).hint(hint).usage()
+            }
         }
+        .into())
     }
 
     /// Whether the options of the command agree with the plan.
@@ -72,7 +78,7 @@ impl<'a> Saved<'a> {
                 "usage",
                 format!("{path} was made without --prune, and is applied as it was reviewed"),
             )
-            .hint(format!("plan again: {}", self.again(true)))
+            .hint(format!("plan again:\n  {}", self.again(true)))
             .usage()
             .into());
         }
@@ -152,7 +158,7 @@ impl<'a> Saved<'a> {
             ),
         )
         .hint(format!(
-            "connect to the plan's cluster (--bootstrap-server HOST:PORT), or plan for this one and review that: {}",
+            "connect to the plan's cluster (--bootstrap-server HOST:PORT), or plan for this one and review that:\n  {}",
             self.again(self.plan.prune)
         ))
         .into())
@@ -197,7 +203,7 @@ impl<'a> Saved<'a> {
             ),
         )
         .hint(format!(
-            "plan again and review that: {}",
+            "plan again and review that:\n  {}",
             self.again(self.plan.prune)
         ))
         .into()
@@ -209,6 +215,9 @@ impl<'a> Saved<'a> {
             policy, cluster, ..
         } = &self.plan;
         let mut command = format!("{} acl plan {}", shell::kpki(self.out), shell::path(policy));
+        if prune {
+            command.push_str(" --prune");
+        }
         let mut option = |name: &str, value: &str| {
             command.push_str(&format!(" {name} {}", shell::quote(value)));
         };
@@ -221,9 +230,6 @@ impl<'a> Saved<'a> {
             }
         }
         option("--save", self.path);
-        if prune {
-            command.push_str(" --prune");
-        }
         command
     }
 }
