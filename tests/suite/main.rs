@@ -44,6 +44,7 @@ mod scopes;
 #[cfg(feature = "live")]
 mod scram_apply;
 mod scram_vectors;
+mod security;
 mod shared_directory;
 mod stores;
 mod support;
