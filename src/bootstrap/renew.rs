@@ -182,8 +182,11 @@ pub fn renew(
         directories.push((wanted.name.clone(), files));
         records.push(made.record(&wanted));
     }
-    inventory.append(lock, records.clone())?;
     let staging = Staging::begin(out, lock, None)?;
+    for (name, files) in &directories {
+        staging.check(name.as_str(), files)?;
+    }
+    inventory.append(lock, records.clone())?;
     for (name, files) in &directories {
         staging.add(name.as_str(), files)?;
     }

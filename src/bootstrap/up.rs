@@ -64,8 +64,11 @@ pub fn execute(
             .iter()
             .filter_map(|(record, _)| record.clone())
             .collect();
-        inventory.append(lock, records)?;
         let staging = Staging::begin(setting.out, lock, setting.policy.cluster.owner)?;
+        for (step, (_, files)) in batch.iter().zip(&made) {
+            staging.check(step.member.name().as_str(), files)?;
+        }
+        inventory.append(lock, records)?;
         batch
             .par_iter()
             .zip(&made)

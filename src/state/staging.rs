@@ -85,6 +85,17 @@ impl<'a> Staging<'a> {
         })
     }
 
+    /// Refuses where these files cannot be put into the directory `name`, so that nothing is signed for nothing.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn check(&self, name: &str, specs: &[FileSpec]) -> Result<(), StateError> {
+        let me = rustix::process::geteuid().as_raw();
+        let uid = self.owner(name)?.map_or(me, |(uid, _)| uid);
+        let files = specs.iter().map(|spec| spec.name.as_str());
+        place::fits(self.out, name, uid, files, &self.owners)
+    }
+
     /// Writes files that shall stand in the directory `name`, beside those already there. May be called from
     /// several threads for different directories.
     ///

@@ -241,13 +241,21 @@ fn nothing_in_a_promise_is_moved_that_kpki_does_not_make() {
     )
     .unwrap();
     kpki.write("out/.commit-Ab12cd/.ssh/authorized_keys", "");
+    fs::create_dir(kpki.path("out/.commit-Ab12cd/kafka4")).unwrap();
+    symlink(
+        kpki.path("home/secret"),
+        kpki.path("out/.commit-Ab12cd/kafka4/kafka4.key"),
+    )
+    .unwrap();
     fs::create_dir(kpki.path("out/kafka2")).unwrap();
     assert_eq!(code(&kpki, &["issue", "other"]), "unfinished");
     assert_eq!(
         fs::read_to_string(kpki.path("home/secret")).unwrap(),
         "mine"
     );
-    assert!(!kpki.path("out/kafka3").exists() && !kpki.path("out/.ssh").exists());
+    for name in ["kafka3", "kafka4", ".ssh"] {
+        assert!(!kpki.path("out").join(name).exists(), "{name}");
+    }
     assert_eq!(fs::read_dir(kpki.path("out/kafka2")).unwrap().count(), 0);
 }
 
@@ -274,6 +282,12 @@ fn no_promise_blocks_later_commands() {
         "{said}"
     );
     assert_eq!(promises(), 0);
+    let inventory = || fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap();
+    assert_eq!(
+        inventory().lines().count(),
+        2,
+        "nothing is signed for nothing"
+    );
     assert_eq!(fs::read(kpki.path("out/kafka1/kafka1.key")).unwrap(), key);
     kpki.ok(&["issue", "other"]);
     fs::remove_dir(kpki.path("out/kafka1/kafka1.pem")).unwrap();
