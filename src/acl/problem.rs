@@ -608,7 +608,7 @@ mod tests {
         );
         assert_eq!(
             hint(["Group", "Literal", "g", "User:a", "*", "Write"]),
-            "a Group knows All and Read, Describe, Delete, DescribeConfigs, AlterConfigs"
+            "the operations of a Group are All, Read, Describe, Delete, DescribeConfigs, AlterConfigs"
         );
         assert_eq!(
             hint(["Topic", "Literal", "t", "alice", "*", "Read"]),

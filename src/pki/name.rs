@@ -7,7 +7,7 @@ const MAX_LEN: usize = 64;
 
 /// Names in the output directory that are not an identity's: those that kpki gives to files and directories of its own
 /// there, and those that it may give in a later version. In upper and lower case alike; so is whatever begins with a dot.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 14] = [
     "ca",
     "data",
     "cluster.id",
@@ -15,7 +15,9 @@ const RESERVED: [&str; 12] = [
     "nodes.jsonl",
     "written.jsonl",
     "inventory.jsonl",
+    "owners.json",
     "audit.jsonl",
+    "pruning.jsonl",
     "rotation",
     "backup",
     "lock",

@@ -212,7 +212,7 @@ impl Builder<'_> {
     fn refuse_tag(&mut self, tag: Option<Cow<'_, saphyr_parser::Tag>>, span: Span) {
         if tag.is_some() {
             self.report
-                .error("yaml-tag", span, "a policy has no YAML tags")
+                .error("yaml-tag", span, "YAML tags are not allowed in a policy")
                 .hint("remove the word that begins with `!`; put a text into quotes to keep it a text");
         }
     }
@@ -280,7 +280,7 @@ impl Builder<'_> {
         });
         if merge {
             self.report
-                .error("merge-key", span, "a policy has no merge keys")
+                .error("merge-key", span, "merge keys are not allowed in a policy")
                 .hint("write the keys out; an alias may stand for a whole value, as in `hosts: *hosts`");
         } else if let Some(first) = first {
             self.report

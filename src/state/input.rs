@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{self, Read},
     os::fd::OwnedFd,
-    path::{Component, Path, PathBuf},
+    path::{Component, Path},
 };
 
 use rustix::{
@@ -119,64 +119,4 @@ fn bounded(from: &mut impl Read, path: &Path, limit: u64) -> Result<Vec<u8>, Sta
         });
     }
     Ok(bytes)
-}
-
-/// The files below a directory that a pattern fits, as paths from there.
-///
-/// # Errors
-/// A pattern that is none or leads out of the directory, or a directory that cannot be listed.
-pub fn matching(dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
-    let outside = || {
-        format!(
-            "it leads out of the policy's own directory, {}",
-            shown_dir(dir)
-        )
-    };
-    let pattern = Path::new(pattern);
-    let start = match dir.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => dir,
-    };
-    let pattern = match pattern.is_absolute() {
-        true => {
-            let whole = std::path::absolute(start).map_err(|e| e.to_string())?;
-            pattern.strip_prefix(whole).map_err(|_| outside())?
-        }
-        false => pattern,
-    };
-    if pattern.components().any(|c| c == Component::ParentDir) {
-        return Err(outside());
-    }
-    let pattern = pattern.display().to_string();
-    // The directory is no pattern, whatever characters it has.
-    let full = match dir.as_os_str().is_empty() {
-        true => pattern,
-        false => format!(
-            "{}/{pattern}",
-            glob::Pattern::escape(&dir.display().to_string())
-        ),
-    };
-    let mut found = Vec::new();
-    for path in glob::glob(&full).map_err(|e| format!("it is not a file pattern: {}", e.msg))? {
-        let path = path.map_err(|e| e.to_string())?;
-        // Without a `.` that either begins with: one name for one file.
-        let path = without_dot(&path);
-        let below = path.strip_prefix(without_dot(dir)).map_err(|_| outside())?;
-        found.push(below.to_owned());
-    }
-    found.sort();
-    found.dedup();
-    Ok(found)
-}
-
-fn without_dot(path: &Path) -> PathBuf {
-    let named = path.components().filter(|c| *c != Component::CurDir);
-    named.collect()
-}
-
-fn shown_dir(dir: &Path) -> std::path::Display<'_> {
-    match dir.as_os_str().is_empty() {
-        true => Path::new(".").display(),
-        false => dir.display(),
-    }
 }

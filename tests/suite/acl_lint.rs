@@ -302,6 +302,54 @@ acls:
 }
 
 #[test]
+fn what_crosses_the_network_for_all_to_read_is_found() {
+    let listeners = |more: &str| {
+        format!(
+            "\
+cluster:
+  admin: admin
+  listeners:
+    - {{name: SSL, port: 9093, protocol: SSL}}
+    - {{name: PLAIN, port: 9092, protocol: PLAINTEXT}}
+    - {{name: SASL, port: 9094, protocol: SASL_PLAINTEXT, mechanisms: [SCRAM-SHA-512]}}
+{more}
+clients: [{{name: admin}}]
+brokers: [{{name: k1, id: 1}}, {{name: k2, id: 2}}, {{name: k3, id: 3}}]
+"
+        )
+    };
+    let both = [
+        ("plaintext-listener", "p.yaml:5:7"),
+        ("sasl-plaintext-listener", "p.yaml:6:7"),
+    ];
+    assert_eq!(
+        policy(&listeners("  inter_broker_listener: SSL")),
+        found(&both)
+    );
+    let between = [&both[..], &[("plaintext-between-brokers", "p.yaml:7:26")]].concat();
+    let by_password = listeners("  inter_broker_listener: SASL");
+    assert_eq!(policy(&by_password), found(&between));
+
+    // An error, unless nobody else can listen in.
+    for (address, severity) in [
+        ("10.0.0.1", "error"),
+        ("127.0.0.1", "warning"),
+        ("::1", "warning"),
+        ("localhost", "warning"),
+    ] {
+        let kpki = Kpki::new();
+        kpki.write(
+            "p.yaml",
+            &listeners(&format!("  bind_address: '{address}'")),
+        );
+        let out = kpki.run(&["acl", "lint", "p.yaml", "--json"]).json();
+        for finding in out["findings"].as_array().unwrap() {
+            assert_eq!(finding["severity"], severity, "{address}: {finding}");
+        }
+    }
+}
+
+#[test]
 fn what_makes_a_policy_invalid_for_brokers_is_a_finding() {
     let kpki = Kpki::new();
     kpki.write("p.yaml", &format!("{CLIENTS}  - {{principal: 'User: a', host: localhost, allow: Read, topic: 'orders-*'}}\n"));

@@ -362,7 +362,9 @@ fn a_host_of_digits_alone_is_refused_in_a_policy() {
         .stderr;
     for host in ["123", "456"] {
         assert!(
-            said.contains(&format!("`{host}` is no host name: a name of digits alone")),
+            said.contains(&format!(
+                "`{host}` is not a host name: a name of digits alone"
+            )),
             "{said}"
         );
     }

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kpki::policy::{ValidatedPolicy, parse};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::support::kpki::{Kpki, Output};
@@ -469,6 +471,7 @@ fn an_include_follows_no_link() {
     kpki.write("out/admin/scram.password", &format!("{SECRET}\n"));
     kpki.write("elsewhere/a.yaml", "clients: [{name: a}]\n");
     kpki.write("teams/real.yaml", "clients: [{name: b}]\n");
+    kpki.write("deep/a.yaml", "clients: [{name: c}]\n");
     symlink("../out/admin/scram.password", kpki.path("teams/a.yaml")).unwrap();
     symlink("../elsewhere", kpki.path("teams/dir")).unwrap();
     symlink("nothing", kpki.path("teams/dangling.yaml")).unwrap();
@@ -481,6 +484,12 @@ fn an_include_follows_no_link() {
         let text = not_included(&kpki, pattern, "is a symbolic link");
         assert!(!text.contains(SECRET), "{text}");
     }
+    // Links that lead upwards, through which a walk would never end.
+    for link in ["again", "up", "upwards"] {
+        symlink("..", kpki.path("deep").join(link)).unwrap();
+    }
+    kpki.write("p.yaml", "include: ['deep/**/*.yaml']\n");
+    within_seconds(&kpki, &["policy", "check", "p.yaml"]).expect_code(0);
     // The policy itself may be a link, and includes what lies beside the link.
     kpki.write("real/p.yaml", "include: [teams/real.yaml]\n");
     std::fs::remove_file(kpki.path("p.yaml")).unwrap();
@@ -663,4 +672,77 @@ fn formats_are_a_list_with_commas() {
         "{}",
         out.stderr
     );
+}
+
+/// Nobody whom an included file declares is above the ACLs, and no two clients are one.
+fn nobody_is_somebody_else(policy: &ValidatedPolicy) {
+    let above = policy.super_users();
+    let mut seen = Vec::new();
+    for client in &policy.clients {
+        for principal in policy.principals(client) {
+            let included = &*client.source.file != "p.yaml";
+            let is_admin = policy.cluster.admin.as_ref() == Some(&client.name);
+            assert!(
+                !included || !above.contains(&principal),
+                "{principal} {above:?}"
+            );
+            assert!(is_admin || !seen.contains(&principal), "{principal}");
+            seen.push(principal);
+        }
+    }
+    for binding in policy
+        .bindings
+        .iter()
+        .filter(|b| &*b.source.file != "p.yaml")
+    {
+        let binding = binding.binding.as_raw();
+        assert!(binding.name.starts_with("a-") && &*binding.principal != "User:*");
+        assert!(!above.contains(&binding.principal.to_string()));
+    }
+}
+
+proptest! {
+    /// Whatever rules and names come together, a team's file is refused or harmless.
+    #[test]
+    fn no_team_is_ever_somebody_else(
+        rules in prop::collection::vec(prop::sample::select(vec![
+            "RULE:^CN=a-(.*)$/$1/", "RULE:^CN=(.*)-x$/$1/", "RULE:^CN=(..).*$/$1/", "RULE:^CN=(.*)$/$1/L", "RULE:^CN=.*x$/root/",
+            "RULE:^CN=a.*$/*/",
+        ]), 0..3),
+        names in prop::collection::hash_set("a-(root|k1|admin|b|legacy|x){1,2}(-x)?", 1..4),
+        grants in prop::collection::vec("User:(root|k1|admin|b|legacy|\\*|a-b|a-x|CN=a-b|CN=k1)", 0..3),
+        between in prop::sample::select(vec!["SSL", "SASL"]),
+        password in any::<bool>(),
+    ) {
+        let rules: String = rules.iter().map(|rule| format!("'{rule}', ")).collect();
+        let auth = if password { "[tls, scram-sha-512]" } else { "tls" };
+        let main = format!(
+            "\
+cluster:
+  admin: admin
+  super_users: [User:root, 'User:CN=a-root']
+  principal_mapping_rules: [{rules}DEFAULT]
+  listeners:
+    - {{name: SSL, port: 9093, protocol: SSL}}
+    - {{name: SASL, port: 9094, protocol: SASL_SSL, mechanisms: [SCRAM-SHA-512]}}
+  inter_broker_listener: {between}
+brokers: [{{name: k1}}]
+clients: [{{name: admin}}, {{name: b, auth: {auth}}}]
+acls: [{{principal: User:legacy, allow: Read, topic: t}}]
+include: [{{files: x, scope: {{prefix: a-}}}}]
+"
+        );
+        let mut team = String::from("clients:\n");
+        for name in &names {
+            team += &format!("  - {{name: {name}, auth: {auth}, roles: [{{produce: {{topic: a-t}}}}]}}\n");
+        }
+        team += "acls:\n";
+        for principal in &grants {
+            team += &format!("  - {{principal: '{principal}', allow: Read, topic: a-u}}\n");
+        }
+        let include = |_: &str| Ok(vec![("x".to_owned(), team.clone())]);
+        if let Ok(policy) = parse("p.yaml", &main, &include) {
+            nobody_is_somebody_else(&policy);
+        }
+    }
 }

@@ -292,7 +292,7 @@ fn grants(report: &mut Report, everyone: &Everyone<'_>, powers: &HashMap<String,
                 (
                     "not a client of the file's scope",
                     format!(
-                        "the scope's clients are {names}; whom else the file may grant to stands under `principals` of the scope"
+                        "the scope's clients are {names}; list others, to whom the file may grant, under `principals` of the scope"
                     ),
                 )
             }
