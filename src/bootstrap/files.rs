@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::{
     BootstrapError,
     member::{self, Member, ScramState},
-    random,
+    nodes::Nodes,
 };
 use crate::{
     config::{
-        self, ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, STORAGE_ARGS, ServerInput,
+        ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, STORAGE_ARGS, ServerInput,
         Stores, layout, server_properties, storage_args,
     },
     keystore::StoreProfile,
@@ -17,11 +17,8 @@ use crate::{
     policy::{Auth, Mode, ValidatedPolicy},
     scram::{Credential, Mechanism},
     secret::Secret,
-    state::{FileSpec, OutDir, read_optional, write_atomic},
+    state::FileSpec,
 };
-
-/// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
-const CLUSTER_ID: &str = "cluster.id";
 
 /// What the files of all members have in common.
 #[derive(Debug)]
@@ -40,8 +37,8 @@ pub struct Cluster<'a> {
     pub truststore_password: &'a Secret,
     /// The credentials of all SCRAM users.
     pub credentials: Vec<Credential>,
-    /// The KRaft cluster's id.
-    pub cluster_id: &'a str,
+    /// Its brokers with their ids, and its own id.
+    pub nodes: &'a Nodes,
     /// Whole principals of the super users.
     pub super_users: Vec<String>,
 }
@@ -95,24 +92,27 @@ pub fn texts(
     match member {
         Member::User(_) => {}
         Member::Broker(broker) => {
+            let brokers = &cluster.nodes.brokers;
+            let numbered = brokers.iter().find(|b| b.name == broker.name);
             let log_dir = cluster.log_dir(member.name());
             let input = ServerInput {
                 cluster: &cluster.policy.cluster,
-                brokers: &cluster.policy.brokers,
-                broker,
+                brokers,
+                broker: numbered.unwrap_or(broker),
                 stores,
                 log_dir: &log_dir,
                 scram_password: scram.map(|s| &s.password),
                 super_users: &cluster.super_users,
             };
             let text = server_properties(&input)?;
-            files.push(FileSpec::secret(
-                &names.server_properties,
-                text.expose().as_bytes(),
-            ));
+            let mut file = FileSpec::secret(&names.server_properties, text.expose().as_bytes());
+            file.node = cluster
+                .nodes
+                .facts(&file.bytes, cluster.policy.cluster.mode);
+            files.push(file);
             if cluster.policy.cluster.mode == Mode::Kraft {
                 let config = stores.path(&names.server_properties);
-                let args = storage_args(cluster.cluster_id, &config, &cluster.credentials)?;
+                let args = storage_args(&cluster.nodes.cluster_id, &config, &cluster.credentials)?;
                 files.push(FileSpec::secret(STORAGE_ARGS, args.expose().as_bytes()));
             }
         }
@@ -214,38 +214,4 @@ impl Cluster<'_> {
                 .to_string(),
         }
     }
-}
-
-/// The cluster's id: the one on disk, else a new one.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn cluster_id(out: &OutDir) -> Result<String, BootstrapError> {
-    if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
-        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        if text.len() == 22
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        {
-            return Ok(text);
-        }
-        return Err(BootstrapError::Damaged {
-            file: out.root().join(CLUSTER_ID).display().to_string(),
-            reason: "not a cluster id of 22 characters".to_owned(),
-        });
-    }
-    Ok(config::cluster_id(random::octets()?))
-}
-
-/// Writes the cluster's id down, where it is not.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn keep_cluster_id(out: &OutDir, id: &str) -> Result<(), BootstrapError> {
-    let path = out.root().join(CLUSTER_ID);
-    if !path.exists() {
-        write_atomic(&path, format!("{id}\n").as_bytes(), 0o644, None)?;
-    }
-    Ok(())
 }

@@ -13,6 +13,7 @@ mod renew;
 mod scram;
 mod ui;
 mod up;
+mod wrap;
 
 use std::{path::PathBuf, process::ExitCode};
 

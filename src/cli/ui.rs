@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},
+    os::fd::AsFd,
     sync::OnceLock,
 };
 
@@ -9,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
 use serde::Serialize;
 
-use super::Global;
+use super::{Global, wrap::wrap};
 use crate::acl::is_printable;
 
 /// How this run talks.
@@ -18,7 +19,8 @@ pub struct Ui {
     pub json: bool,
     /// Only what went wrong is told.
     pub quiet: bool,
-    verbose: bool,
+    /// More is told.
+    pub verbose: bool,
     /// The first that kept standard output from being written.
     unwritten: OnceLock<io::Error>,
 }
@@ -72,6 +74,17 @@ impl Ui {
         } else if self.json {
             self.complain(text);
         } else {
+            let text = wrapped(visible(text.as_ref()), &io::stdout());
+            self.written(writeln!(anstream::stdout(), "{text}"));
+        }
+    }
+
+    /// As [`Ui::say`], of lines that must stay whole: commands to be copied, and diffs.
+    pub fn show(&self, text: impl AsRef<str>) {
+        if self.quiet {
+        } else if self.json {
+            let _ = writeln!(anstream::stderr(), "{}", visible(text.as_ref()));
+        } else {
             self.written(writeln!(anstream::stdout(), "{}", visible(text.as_ref())));
         }
     }
@@ -110,7 +123,8 @@ impl Ui {
 
     /// A line on standard error, always.
     pub fn complain(&self, text: impl AsRef<str>) {
-        let _ = writeln!(anstream::stderr(), "{}", visible(text.as_ref()));
+        let text = wrapped(visible(text.as_ref()), &io::stderr());
+        let _ = writeln!(anstream::stderr(), "{text}");
     }
 
     /// The document of `--json`.
@@ -144,6 +158,16 @@ impl Ui {
     }
 }
 
+/// A text as wide as the terminal that it goes to; whole lines where it goes elsewhere.
+fn wrapped(text: String, stream: &(impl IsTerminal + AsFd)) -> String {
+    if !stream.is_terminal() {
+        return text;
+    }
+    let size = terminal_size::terminal_size_of(stream);
+    let columns = size.map_or(80, |(width, _)| usize::from(width.0));
+    wrap(&text, columns.clamp(40, 100))
+}
+
 /// A text for people, who see the characters that would steer the terminal instead: brokers tell names and errors that
 /// somebody else wrote. Colours and the ends of lines are kpki's own.
 fn visible(text: &str) -> String {
@@ -162,7 +186,7 @@ fn visible(text: &str) -> String {
 }
 
 /// The length of the escape sequence for a colour that the text begins with.
-fn colour(text: &str) -> Option<usize> {
+pub(super) fn colour(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
     parameters[end..].starts_with('m').then_some(end + 3)

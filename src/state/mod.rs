@@ -6,10 +6,12 @@
 
 mod files;
 mod inventory;
+mod jsonl;
 mod lock;
 mod out_dir;
 mod sealed_key;
 mod staging;
+mod written;
 
 pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
 pub use inventory::{Inventory, Record};
@@ -17,6 +19,7 @@ pub use lock::Lock;
 pub use out_dir::OutDir;
 pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use staging::{FileSpec, Staging};
+pub use written::{Entry, Writing, Written, digest_of};
 
 use std::{io, path::PathBuf};
 
@@ -45,6 +48,16 @@ pub enum StateError {
     #[error("{path}, line {line}: {reason}")]
     BadInventory {
         /// The inventory.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A line of the record of what was written that is none.
+    #[error("{path}, line {line}: {reason}")]
+    BadWritten {
+        /// The record.
         path: PathBuf,
         /// From 1.
         line: usize,

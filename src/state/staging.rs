@@ -10,8 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Lock, OutDir, StateError, failed, files};
-use crate::secret::SecretBytes;
+use super::{
+    Lock, OutDir, StateError, failed, files,
+    written::{self, Writing},
+};
+use crate::{config::NodeFacts, secret::SecretBytes};
 
 pub const NEW: &str = ".new-";
 pub const COMMIT: &str = ".commit-";
@@ -28,6 +31,10 @@ pub struct FileSpec {
     pub bytes: SecretBytes,
     /// Whether others may read it, once inside the directory.
     pub secret: bool,
+    /// The digest of what it was made from, where its bytes differ at each encoding.
+    pub made_from: Option<String>,
+    /// What it commits a broker to.
+    pub node: Option<NodeFacts>,
 }
 
 impl FileSpec {
@@ -37,6 +44,8 @@ impl FileSpec {
             name: name.into(),
             bytes: bytes.into().into(),
             secret: true,
+            made_from: None,
+            node: None,
         }
     }
 
@@ -46,6 +55,8 @@ impl FileSpec {
             name: name.into(),
             bytes: bytes.into().into(),
             secret: false,
+            made_from: None,
+            node: None,
         }
     }
 }
@@ -57,6 +68,8 @@ pub struct Staging<'a> {
     path: PathBuf,
     owner: Option<files::Owner>,
     written: std::sync::atomic::AtomicUsize,
+    /// What the record will say of it.
+    writings: std::sync::Mutex<Vec<Writing>>,
 }
 
 impl<'a> Staging<'a> {
@@ -79,6 +92,7 @@ impl<'a> Staging<'a> {
             path,
             owner,
             written: 0.into(),
+            writings: std::sync::Mutex::default(),
         })
     }
 
@@ -101,17 +115,28 @@ impl<'a> Staging<'a> {
             };
             files::create(&dir.join(&spec.name), &spec.bytes, mode, owner, false)?;
         }
+        if name != "ca" {
+            self.writings
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push(Writing::of(name, specs));
+        }
         self.written
             .fetch_add(specs.len(), std::sync::atomic::Ordering::Relaxed);
         Ok(())
     }
 
-    /// Makes all of it durable, and then visible.
+    /// Makes all of it durable, records it, and then makes it visible.
     ///
     /// # Errors
     /// When syncing or renaming fails. Before the rename nothing has changed; after it the next writer finishes.
     pub fn commit(mut self) -> Result<(), StateError> {
         self.sync()?;
+        let mut writings = std::mem::take(&mut self.writings)
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        writings.sort_by(|a, b| a.name().cmp(b.name()));
+        written::append(self.out, &writings)?;
         let name = self
             .path
             .file_name()
@@ -276,7 +301,11 @@ mod tests {
             (mode(""), mode("kafka1"), mode("kafka1/a")),
             (0o700, 0o700, 0o600)
         );
-        assert_eq!(fs::read_dir(out.root()).unwrap().count(), 1, "only kafka1");
+        let names = fs::read_dir(out.root()).unwrap();
+        let mut names: Vec<_> = names.map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["kafka1", "written.jsonl"]);
+        assert_eq!(mode("written.jsonl"), 0o600);
     }
 
     #[test]

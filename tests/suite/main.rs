@@ -35,3 +35,4 @@ mod scram_vectors;
 mod stores;
 mod support;
 mod up;
+mod up_living;

@@ -23,7 +23,12 @@ use super::{
 use crate::{
     acl::Printable,
     admin::EntryError,
-    bootstrap::{ca::Ca, passwords, passwords::Passwords, survey::Setting},
+    bootstrap::{
+        ca::Ca,
+        passwords,
+        passwords::Passwords,
+        survey::{Asked, Setting},
+    },
     plan::ScramPlan,
     policy::ValidatedPolicy,
     state::OutDir,
@@ -103,6 +108,7 @@ impl Apply {
             out: &out,
             profile: self.shape.profile(),
             now: OffsetDateTime::now_utc(),
+            asked: Asked::default(),
         };
         let mut passwords = Passwords::read(setting, &ca, &lock)?;
         for name in passwords.begin(&rotations.users)? {
