@@ -403,7 +403,11 @@ pub(super) fn profile(
         .filter(|_| there)
     {
         if let Some(store) = read_plain(&setting.out.identity(name).join(file))? {
-            return Ok(StoreProfile::of(&store));
+            let profile = StoreProfile::of(&store);
+            // What does not look like a new store may be a damaged one. An old one has a truststore to go with it.
+            if profile == StoreProfile::Jdk || Ca::has_legacy_truststore(setting.out) {
+                return Ok(profile);
+            }
         }
     }
     Ok(StoreProfile::Jdk)
