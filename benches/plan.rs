@@ -104,6 +104,7 @@ fn plans(desired: &[Binding], shared: f64, what: &str) -> bool {
         prune: true,
         max_deletes: Some(usize::MAX),
         operator: Some("User:admin"),
+        operator_doubt: None,
         settings: &settings,
     };
     let made = plan(&inputs);

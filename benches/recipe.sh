@@ -40,7 +40,7 @@ recipe=$((($(now) - begin) / recipe_count))
     done
 } >policy.yaml
 begin=$(now)
-KPKI_CA_PASSPHRASE=bench "$kpki" --quiet --out out up policy.yaml
+KPKI_CA_PASSPHRASE="bench passphrase" "$kpki" --quiet --out out up policy.yaml
 ours=$((($(now) - begin) / kpki_count))
 
 awk -v r="$recipe" -v k="$ours" -v n="$kpki_count" -v m="$recipe_count" 'BEGIN {

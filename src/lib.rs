@@ -17,4 +17,5 @@ pub mod plan;
 pub mod policy;
 pub mod scram;
 pub mod secret;
+pub mod shell;
 pub mod state;

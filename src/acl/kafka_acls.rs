@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, fmt::Write};
 
 use super::{
     CLUSTER_NAME, Group, KafkaVersion, LeftOut, PatternType, Permission, Problem, RawBinding,
-    ResourceType, grouped,
+    ResourceType, grouped, is_printable,
 };
+use crate::shell::quote;
 
 /// As many resources stand in one command: each start of the tool takes seconds, and command lines have an end.
 const MOST_RESOURCES: usize = 200;
@@ -151,16 +152,7 @@ fn command(text: &mut String, group: &Group<'_>, pattern_type: PatternType, name
 
 fn option(text: &mut String, name: &str, value: &str) {
     // Writing to a string cannot fail.
-    let _ = write!(text, " --{name} {}", quoted(value));
-}
-
-/// A word that the shell leaves as it is.
-fn quoted(text: &str) -> String {
-    let harmless = |b: u8| b.is_ascii_alphanumeric() || b"._-:/=,%@+".contains(&b);
-    if !text.is_empty() && text.bytes().all(harmless) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    let _ = write!(text, " --{name} {}", quote(value));
 }
 
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
@@ -171,9 +163,9 @@ fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
 /// A text that stays inside of its comment.
 fn one_line(text: &str) -> String {
     text.chars()
-        .map(|c| match c.is_control() {
-            true => c.escape_default().to_string(),
-            false => c.to_string(),
+        .map(|c| match is_printable(c) {
+            false => c.escape_default().to_string(),
+            true => c.to_string(),
         })
         .collect()
 }
@@ -241,6 +233,19 @@ kafka-acls.sh "$@" --add --allow-principal User:a --operation Read --operation W
 kafka-acls.sh "$@" --add --allow-principal 'User:ü' --operation ClusterAction --cluster
 "#
         );
+    }
+
+    #[test]
+    fn a_name_that_turns_the_direction_of_writing_is_no_such_name_in_the_script() {
+        let name = "pay-\u{202e}gpj.exe";
+        let bindings = BTreeSet::from([topic("User:a", Operation::Read, name)]);
+        let script = kafka_acls(&bindings, KafkaVersion::ASSUMED, &[name.to_owned()]);
+        assert!(
+            script.text.chars().all(|c| is_printable(c) || c == '\n'),
+            "{}",
+            script.text
+        );
+        assert!(script.text.contains(&*quote(name)), "{}", script.text);
     }
 
     #[test]

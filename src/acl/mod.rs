@@ -18,7 +18,7 @@ pub use binding::{Binding, Interner, RawBinding};
 pub use grouped::{Group, LeftOut, grouped};
 pub use host::client_address;
 pub use kafka_acls::{Script, kafka_acls};
-pub use printable::{Printable, is_printable};
+pub use printable::{Printable, is_printable, printable_json};
 pub use problem::Problem;
 pub use version::{KafkaVersion, NotAVersion};
 pub use vocabulary::{CLUSTER_NAME, Operation, PatternType, Permission, ResourceType, UnknownWord};

@@ -10,7 +10,25 @@ pub struct Printable<'a>(pub &'a str);
 /// Whether a character is shown as it is.
 pub fn is_printable(c: char) -> bool {
     !c.is_control()
-        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// JSON with the same characters escaped as JSON does it, so that it decodes to the same texts. Ends of lines, which
+/// JSON itself escapes in a text, stay.
+pub fn printable_json(json: String) -> String {
+    let bare = |c: char| !is_printable(c) && c != '\n';
+    if !json.contains(bare) {
+        return json;
+    }
+    let mut printable = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match bare(c) {
+            false => printable.push(c),
+            // All of them have one unit in UTF-16. Writing to a string cannot fail.
+            true => drop(write!(printable, "\\u{:04x}", u32::from(c))),
+        }
+    }
+    printable
 }
 
 impl fmt::Display for Printable<'_> {
@@ -25,6 +43,20 @@ impl fmt::Display for Printable<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_escaped_and_decodes_to_the_same() {
+        let name = "a\u{7f}\u{9b}2J\u{202e}b\u{61c}\n\u{1b}\"ü日";
+        let json = printable_json(serde_json::to_string_pretty(&[name]).unwrap());
+        assert!(
+            json.contains(r"\u007f\u009b2J\u202eb\u061c\n\u001b"),
+            "{json}"
+        );
+        assert!(json.chars().all(|c| is_printable(c) || c == '\n'));
+        let [back]: [String; 1] = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, name);
+        assert_eq!(printable_json("[\"ü\"]\n".into()), "[\"ü\"]\n");
+    }
 
     #[test]
     fn what_steers_a_terminal_is_escaped_and_all_else_as_it_is() {

@@ -9,7 +9,7 @@ use super::{
     error::{self, AdminError},
     ffi::Handle,
     properties::ClientProperties,
-    raw::{BrokerError, Event, code},
+    raw::{BrokerError, Cluster, Event, code},
 };
 use crate::{keystore::pem, secret::Secret};
 
@@ -80,6 +80,7 @@ impl Batch<'_> {
 pub struct Admin {
     pub(super) settings: Vec<(&'static str, Secret)>,
     servers: String,
+    cluster_id: Option<String>,
     pub(super) handle: Handle,
     pub(super) timeout: Duration,
 }
@@ -99,13 +100,14 @@ impl Admin {
         let settings = settings(properties)?;
         let servers = properties.bootstrap_servers.clone();
         let handle = start(&settings)?;
-        let admin = Self {
+        let mut admin = Self {
             settings,
             servers,
+            cluster_id: None,
             handle,
             timeout: REQUEST,
         };
-        admin.greet()?;
+        admin.cluster_id = admin.greet()?.id;
         Ok(admin)
     }
 
@@ -119,8 +121,13 @@ impl Admin {
         &self.servers
     }
 
+    /// The cluster's id, as it told when it was connected to. Brokers since 0.10.1 have one.
+    pub fn cluster_id(&self) -> Option<&str> {
+        self.cluster_id.as_deref()
+    }
+
     /// Gets a first answer, or the reason why there is none.
-    fn greet(&self) -> Result<(), AdminError> {
+    fn greet(&self) -> Result<Cluster, AdminError> {
         let mut happened = Vec::new();
         let answer = self.handle.describe_cluster(CONNECT, &mut |event| {
             let error = match event {
@@ -141,7 +148,7 @@ impl Admin {
             !(all_down && final_)
         });
         match answer {
-            Ok(_) => Ok(()),
+            Ok(cluster) => Ok(cluster),
             Err(last) => Err(error::connection(
                 &self.servers,
                 self.handle.x509_error(),
@@ -151,11 +158,11 @@ impl Admin {
         }
     }
 
-    /// What this principal may do with the cluster.
+    /// What this principal may do with the cluster; `None` where the brokers are too old to say.
     pub(super) fn cluster_operations(
         &mut self,
         what: &'static str,
-    ) -> Result<Vec<i32>, AdminError> {
+    ) -> Result<Option<Vec<i32>>, AdminError> {
         let cluster = self.ask(what, |handle, timeout, watch| {
             handle.describe_cluster(timeout, watch)
         })?;

@@ -121,6 +121,14 @@ pub enum AdminError {
         /// What was said.
         text: String,
     },
+    /// The brokers are older than the requests for SCRAM users.
+    #[error(
+        "{what}: the brokers have no requests for SCRAM users, which came with Kafka 2.7 (KIP-554)"
+    )]
+    NoScramRequests {
+        /// What was being done.
+        what: &'static str,
+    },
     /// The brokers have no authorizer, so there are no ACLs.
     #[error("{what}: the cluster has no authorizer, so it neither has nor keeps ACLs")]
     SecurityDisabled {
@@ -193,6 +201,7 @@ impl AdminError {
             Self::TimedOut { .. } => "timed-out",
             Self::ConnectionLost { .. } => "connection-lost",
             Self::NotAuthorized { .. } => "not-authorized",
+            Self::NoScramRequests { .. } => "no-scram-requests",
             Self::SecurityDisabled { .. } => "no-authorizer",
             Self::TooManyBindings { .. } => "too-many-bindings",
             Self::AnswerTooLarge { .. } => "answer-too-large",
@@ -249,6 +258,9 @@ impl AdminError {
             }
             Self::NotAuthorized { .. } => {
                 "connect as a super user, or grant Alter on the cluster (Describe is enough to read)"
+            }
+            Self::NoScramRequests { .. } => {
+                "such clusters keep SCRAM users in ZooKeeper: kpki scram derive --user USER --form zookeeper prints what to write there, with the password of out/USER/scram.password on standard input"
             }
             Self::SecurityDisabled { .. } => {
                 "set authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer on every node"

@@ -490,12 +490,17 @@ impl Handle {
             let result = rd::rd_kafka_event_DescribeCluster_result(answer.as_ptr());
             let operations =
                 c::rd_kafka_DescribeCluster_result_authorized_operations(result, &raw mut count);
-            let operations = array(operations, count).to_vec();
+            // As many as -1 beside a null pointer: the broker does not say.
+            let told = !operations.is_null();
+            let operations = told.then(|| array(operations, count).to_vec());
+            let id = rd::rd_kafka_DescribeCluster_result_cluster_id(result);
+            let id = (!id.is_null()).then(|| text(id));
             let mut count = 0;
             let nodes = rd::rd_kafka_DescribeCluster_result_nodes(result, &raw mut count);
             let nodes = array(nodes, count);
             let brokers = nodes.iter().map(|node| rd::rd_kafka_Node_id(*node));
             Ok(raw::Cluster {
+                id,
                 operations,
                 brokers: brokers.collect(),
             })

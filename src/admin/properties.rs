@@ -195,22 +195,28 @@ impl ClientProperties {
 struct Settings<'a>(&'a Properties);
 
 impl<'a> Settings<'a> {
-    /// A value that is set and not empty; Java trims none of these, but no path or name ends in a space by intent.
+    /// A value that is set and not empty.
     fn get(&self, key: &str) -> Option<&'a str> {
-        self.0.get(key).map(str::trim).filter(|v| !v.is_empty())
+        self.value(key).filter(|v| !v.is_empty())
     }
 
-    /// A password: exactly as written.
     fn password(&self, key: &str) -> Option<Secret> {
-        self.0.get(key).map(|v| Secret::new(v.to_owned()))
+        self.value(key).map(|v| Secret::new(v.to_owned()))
+    }
+
+    /// A value as Kafka takes it: Java's properties keep the blanks behind one, and Kafka's `ConfigDef.parseType` then
+    /// trims every text, passwords included, by `String.trim()`, to which all up to the space is blank.
+    fn value(&self, key: &str) -> Option<&'a str> {
+        let value = self.0.get(key)?;
+        Some(value.trim_matches(|c| c <= ' '))
     }
 
     fn tls(&self) -> Result<Tls> {
-        let check_host = match self.0.get("ssl.endpoint.identification.algorithm") {
+        let check_host = match self.value("ssl.endpoint.identification.algorithm") {
             None => true,
             // Java takes the empty string for "off"; anything else but https fails every handshake.
-            Some(value) if value.trim().is_empty() => false,
-            Some(value) if value.trim().eq_ignore_ascii_case("https") => true,
+            Some("") => false,
+            Some(value) if value.eq_ignore_ascii_case("https") => true,
             Some(value) => {
                 return Err(unsupported(
                     "ssl.endpoint.identification.algorithm",
@@ -414,6 +420,22 @@ mod tests {
         assert_eq!((&*sasl.mechanism, &*sasl.user), ("SCRAM-SHA-256", "al"));
         assert_eq!(sasl.password.expose(), "hunter2");
         assert!(!format!("{sasl:?}").contains("hunter2"));
+    }
+
+    /// `ConfigDef.parseType` of Kafka 4.3.1 does so for every type that comes as a text.
+    #[test]
+    fn blanks_around_a_value_are_no_part_of_it_as_in_kafka() {
+        let text = "x=hunter2 \t\ny=\\u0001a b\\u001f\nz=\\u00a0a\nn= \n";
+        let properties = Properties::parse(text.as_bytes()).unwrap();
+        let settings = Settings(&properties);
+        let password = |key| settings.password(key).map(|p| p.expose().to_owned());
+        assert_eq!(password("x").as_deref(), Some("hunter2"));
+        assert_eq!(password("y").as_deref(), Some("a b"));
+        assert_eq!(password("z").as_deref(), Some("\u{a0}a"));
+        assert_eq!(
+            (password("n").as_deref(), settings.get("n")),
+            (Some(""), None)
+        );
     }
 
     #[test]

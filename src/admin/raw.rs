@@ -108,9 +108,11 @@ pub(super) struct AnyBinding {
     pub(super) permission: i32,
 }
 
-/// The brokers that are up, and what this principal may do with the cluster: Kafka's operation codes.
+/// A cluster: its id, the brokers that are up, and what this principal may do with it.
 pub(super) struct Cluster {
-    pub(super) operations: Vec<i32>,
+    pub(super) id: Option<String>,
+    /// Kafka's operation codes; `None`: brokers before 2.3 do not say (KIP-430).
+    pub(super) operations: Option<Vec<i32>>,
     pub(super) brokers: Vec<i32>,
 }
 

@@ -113,10 +113,7 @@ impl Admin {
     pub fn describe_scram(&mut self, users: &[&str]) -> Result<Vec<ScramInfo>, AdminError> {
         // Not a courtesy: librdkafka frees a stack pointer when the broker refuses this request
         // (rd_kafka_DescribeUserScramCredentialsResponse_parse), so it must not be refused.
-        if !self.cluster_operations(READ)?.contains(&DESCRIBE) {
-            let text = "it needs Describe on the cluster".to_owned();
-            return Err(AdminError::NotAuthorized { what: READ, text });
-        }
+        self.check_scram_right(READ, DESCRIBE, "it needs Describe on the cluster")?;
         // Naming one twice is an error.
         let mut seen = HashSet::new();
         let users: Vec<&str> = users.iter().copied().filter(|u| seen.insert(*u)).collect();
@@ -155,9 +152,11 @@ impl Admin {
         users: &[&str],
         found: &mut Vec<ScramInfo>,
     ) -> Result<(), AdminError> {
-        let answer = self.ask(READ, |handle, timeout, watch| {
-            handle.describe_scram(users, timeout, watch)
-        })?;
+        let answer = self
+            .ask(READ, |handle, timeout, watch| {
+                handle.describe_scram(users, timeout, watch)
+            })
+            .map_err(too_old)?;
         for user in answer {
             match user.error {
                 Some(BrokerError {
@@ -189,11 +188,16 @@ impl Admin {
     /// # Errors
     /// When it may not, or there is no answer.
     pub fn check_scram_writer(&mut self) -> Result<(), AdminError> {
-        if self.cluster_operations(WRITE)?.contains(&ALTER) {
-            return Ok(());
-        }
-        let text = "it needs Alter on the cluster".to_owned();
-        Err(AdminError::NotAuthorized { what: WRITE, text })
+        self.check_scram_right(WRITE, ALTER, "it needs Alter on the cluster")
+    }
+
+    fn check_scram_right(
+        &mut self,
+        what: &'static str,
+        operation: i32,
+        missing: &str,
+    ) -> Result<(), AdminError> {
+        scram_right(what, self.cluster_operations(what)?, operation, missing)
     }
 
     /// Writes and deletes credentials; one result per change, in order. A user with two mechanisms takes two requests,
@@ -235,7 +239,7 @@ impl Admin {
             });
             let answer = match answer {
                 Ok(answer) => answer,
-                Err(error) if first => return Err(error),
+                Err(error) if first => return Err(too_old(error)),
                 Err(error) => {
                     for i in chunk {
                         results[i] = Err(EntryError::Unanswered(error.to_string()));
@@ -256,5 +260,54 @@ impl Admin {
             (batch.progress)(changes.len() - waiting.len(), changes.len());
         }
         Ok(results)
+    }
+}
+
+/// Whether what a broker tells of this principal's rights lets it do something with SCRAM users. A broker that tells
+/// nothing is one before 2.3, which has no requests for them either.
+fn scram_right(
+    what: &'static str,
+    operations: Option<Vec<i32>>,
+    operation: i32,
+    missing: &str,
+) -> Result<(), AdminError> {
+    match operations {
+        None => Err(AdminError::NoScramRequests { what }),
+        Some(operations) if operations.contains(&operation) => Ok(()),
+        Some(_) => Err(AdminError::NotAuthorized {
+            what,
+            text: missing.to_owned(),
+        }),
+    }
+}
+
+/// librdkafka has words for all that is asked here: what is not supported then is the request, by the broker.
+fn too_old(error: AdminError) -> AdminError {
+    match error {
+        AdminError::Unsupported { what, .. } => AdminError::NoScramRequests { what },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Kafka 2.2 tells no rights and has no such request; Kafka 2.3 to 2.6 tell rights and have none either.
+    #[test]
+    fn brokers_before_2_7_are_called_old_and_not_forbidding() {
+        let of = |operations| scram_right(READ, operations, DESCRIBE, "x").map_err(|e| e.code());
+        assert_eq!(of(None), Err("no-scram-requests"));
+        assert_eq!(of(Some(vec![])), Err("not-authorized"));
+        assert_eq!(of(Some(vec![DESCRIBE])), Ok(()));
+        let unsupported = AdminError::Unsupported {
+            what: READ,
+            text: "DescribeUserScramCredentials (KIP-554) not supported by broker".into(),
+        };
+        let told = too_old(unsupported);
+        assert!(told.to_string().contains("Kafka 2.7"), "{told}");
+        assert!(told.hint().unwrap().contains("--form zookeeper"));
+        let other = AdminError::SecurityDisabled { what: READ };
+        assert_eq!(too_old(other).code(), "no-authorizer");
     }
 }

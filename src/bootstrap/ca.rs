@@ -20,15 +20,15 @@ use crate::{
 };
 
 /// The CA certificates that clients trust.
-const CERTIFICATE: &str = "ca.crt";
+pub(super) const CERTIFICATE: &str = "ca.crt";
 /// The sealed key that signs.
-const KEY: &str = "ca.key";
+pub(super) const KEY: &str = "ca.key";
 /// The root's sealed key, where an intermediate signs; to be taken off this machine.
 const ROOT_KEY: &str = "root.key";
 /// The intermediate's certificate.
 const INTERMEDIATE: &str = "intermediate.crt";
 /// The password of the truststore, one for all identities as the store's bytes are.
-const TRUSTSTORE_PASSWORD: &str = "truststore.password";
+pub(super) const TRUSTSTORE_PASSWORD: &str = "truststore.password";
 /// The alias of the CA in truststores.
 const ALIAS: &str = "caroot";
 
@@ -49,6 +49,12 @@ pub enum CaError {
         /// What is not there.
         file: &'static str,
     },
+    /// The root's key is that of the CA itself.
+    #[error("the CA in {0} has no intermediate, so its root has no key of its own")]
+    NoRootKey(String),
+    /// The root's key was taken off this machine.
+    #[error("the root's key is not here: there is no {0}")]
+    RootKeyAway(String),
     /// Another process changed it between reading and writing.
     #[error("the CA in {0} was changed by another command meanwhile")]
     Changed(String),
@@ -191,6 +197,7 @@ impl Ca {
     /// When there is none, or a part of it is missing or damaged.
     pub fn open(out: &OutDir) -> Result<Self, CaError> {
         let dir = out.ca().display().to_string();
+        out.check()?;
         if !Self::exists(out)? {
             return Err(CaError::Missing(dir));
         }
@@ -258,7 +265,11 @@ impl Ca {
         self.intermediate.as_ref().or(self.trusted.first())
     }
 
-    fn signing_certificate(&self) -> Result<&Certificate, CaError> {
+    /// The same, of a CA that cannot do without.
+    ///
+    /// # Errors
+    /// When `ca.crt` holds no certificate.
+    pub fn signing_certificate(&self) -> Result<&Certificate, CaError> {
         self.signer().ok_or_else(|| CaError::Incomplete {
             dir: self.dir.clone(),
             file: CERTIFICATE,
@@ -350,9 +361,9 @@ impl Ca {
     pub fn root_key_pkcs8(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, CaError> {
         let path = std::path::Path::new(&self.dir).join(ROOT_KEY);
         let Some(text) = read_optional(&path)? else {
-            return Err(CaError::Incomplete {
-                dir: self.dir.clone(),
-                file: ROOT_KEY,
+            return Err(match self.intermediate {
+                None => CaError::NoRootKey(self.dir.clone()),
+                Some(_) => CaError::RootKeyAway(path.display().to_string()),
             });
         };
         SealedKey::parse(&String::from_utf8_lossy(&text))
@@ -380,7 +391,7 @@ impl Ca {
     }
 }
 
-fn truststore_name(profile: StoreProfile) -> &'static str {
+pub(super) fn truststore_name(profile: StoreProfile) -> &'static str {
     match profile {
         StoreProfile::Jdk => "truststore.p12",
         StoreProfile::Legacy => "truststore-legacy.p12",

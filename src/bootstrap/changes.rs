@@ -52,6 +52,8 @@ pub(super) enum Reader {
     Nobody,
     /// A broker.
     Broker,
+    /// A controller alone, which is not reached by what makes brokers reload.
+    Controller,
     /// A client.
     Client,
     /// Whoever has nothing but a password.
@@ -91,6 +93,7 @@ pub(super) fn change(
             }
             _ => Needs::Restart,
         },
+        Reader::Controller => Needs::Restart,
         Reader::Broker if is(&names.truststore) || is(&names.ca) => Needs::Reload,
         Reader::Broker if is_certificate(names, file) || is(&names.keystore) => certificate,
         Reader::Broker if is(&names.key) || is(&names.pem) => certificate,
@@ -184,6 +187,8 @@ mod tests {
         assert_eq!(broker("scram.json", "a", "b"), Nothing);
         assert_eq!(broker("ca.crt", "a", "b"), Reload);
         assert_eq!(broker("keystore_creds", "a", "b"), Restart);
+        let controller = needs(Reader::Controller, "ca.crt", Some("a"), Some("b"));
+        assert_eq!(controller, Restart);
         assert_eq!(needs(Reader::Broker, "x.crt", Some("a"), None), Reload);
         assert_eq!(
             needs(Reader::Broker, "server.properties", None, Some("a=1")),

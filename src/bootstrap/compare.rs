@@ -17,7 +17,8 @@ use crate::{
     config::FileNames,
     keystore::{StoreProfile, pkcs12},
     pki::{Certificate, Host, Kind},
-    state::{Entry, FileSpec, OutDir, Writing, read_plain},
+    policy::NodeRole,
+    state::{Entry, FileSpec, OutDir, Record, Writing, read_plain},
 };
 
 /// What a member is looked at with.
@@ -27,6 +28,8 @@ pub(super) struct Look<'a> {
     pub setting: Setting<'a>,
     /// The CA, where there is one.
     pub ca: Option<&'a Ca>,
+    /// The last certificate that was signed for the member.
+    pub record: Option<&'a Record>,
     /// What was recorded of the member's directory.
     pub entry: Option<&'a Entry>,
     /// What its files are called.
@@ -51,6 +54,10 @@ impl Look<'_> {
         texts: Vec<FileSpec>,
     ) -> Result<(), Vec<BootstrapError>> {
         let one = |error: BootstrapError| vec![error];
+        if let (Some(ca), Some(leaf)) = (self.ca, &step.disk.certificate) {
+            // What lies behind the leaf is the CA's to say.
+            step.disk.chain = ca.chain(leaf);
+        }
         let credentials = step.wanted.as_ref().and(step.disk.credentials());
         let store = match step.wanted {
             Some(_) => self.read(step, &self.names.keystore).map_err(one)?,
@@ -69,9 +76,15 @@ impl Look<'_> {
             step.action = match (&step.wanted, &step.disk.certificate) {
                 (None, _) => Action::Keep,
                 (Some(_), None) => Action::Create,
-                (Some(wanted), Some(leaf)) => {
-                    judge(self.setting, ca, wanted, leaf, &step.disk, together)
-                }
+                (Some(wanted), Some(leaf)) => judge(
+                    self.setting,
+                    ca,
+                    wanted,
+                    leaf,
+                    &step.disk,
+                    self.record,
+                    together,
+                ),
             };
         }
         let mut wishes: Vec<Wish> = texts
@@ -79,7 +92,7 @@ impl Look<'_> {
             .map(|f| (f.name.clone(), Some(f)))
             .collect();
         if step.signs() {
-            wishes.extend(self.signed(step, together));
+            wishes.extend(self.signed(step));
         } else if let Some(credentials) = &credentials {
             let good = proven
                 || store
@@ -130,15 +143,20 @@ impl Look<'_> {
     }
 
     /// What a new certificate brings with it. Password and key stay where they can, and with them their files.
-    fn signed(&self, step: &Step<'_>, together: bool) -> Vec<Wish> {
+    fn signed(&self, step: &Step<'_>) -> Vec<Wish> {
         let names = self.names;
         let mut files = vec![&names.keystore, &names.certificate, &names.pem];
         if step.disk.password.is_none() {
             files.push(&names.password);
         }
-        let leaf = step.disk.certificate.as_ref();
-        let key = step.wanted.as_ref().map(|wanted| wanted.key);
-        if !together || leaf.and_then(|leaf| leaf.key) != key {
+        let signer = self.ca.and_then(Ca::signer);
+        let kept = match (self.record, signer, &step.wanted) {
+            (Some(record), Some(signer), Some(wanted)) => {
+                step.disk.kept_key(record, signer, wanted.key)
+            }
+            _ => None,
+        };
+        if kept.is_none() {
             files.push(&names.key);
         }
         files.into_iter().map(|name| (name.clone(), None)).collect()
@@ -159,6 +177,7 @@ impl Look<'_> {
         let certificate = self.certificate_needs(step);
         let reader = match step.member {
             _ if !self.there => Reader::Nobody,
+            Member::Broker(broker) if broker.role == NodeRole::Controller => Reader::Controller,
             Member::Broker(_) => Reader::Broker,
             Member::Client(_) => Reader::Client,
             Member::User(_) => Reader::User,
@@ -258,13 +277,24 @@ fn judge(
     wanted: &Wanted,
     leaf: &Certificate,
     disk: &OnDisk,
+    record: Option<&Record>,
     together: bool,
 ) -> Action {
     let Some(signer) = ca.signer() else {
         return Action::Keep;
     };
-    if !leaf.is_issued_by(signer) {
-        return Action::Reissue(format!("it was issued by another CA, {}", leaf.issuer));
+    if !record.is_some_and(|record| record.is_of(leaf, signer)) {
+        let why = if leaf.is_issued_by(signer) {
+            "its certificate is not the one that was signed last".to_owned()
+        } else {
+            format!("it was issued by another CA, {}", leaf.issuer)
+        };
+        let kept = record.and_then(|record| disk.kept_key(record, signer, wanted.key));
+        let key = match kept {
+            Some(_) => "",
+            None => "; it gets a new key",
+        };
+        return Action::Reissue(format!("{why}{key}"));
     }
     if disk.key.is_none() || disk.password.is_none() {
         return Action::Reissue("its key or password file is missing".to_owned());

@@ -27,7 +27,10 @@ impl Edit {
     pub(super) fn message(&self) -> String {
         match self {
             Self::ByHand { diff, .. } if diff.is_empty() => "was edited by hand".to_owned(),
-            Self::ByHand { diff, .. } => format!("was edited by hand:\n{}", diff.trim_end()),
+            Self::ByHand { diff, .. } => {
+                let lines = diff.trim_end().lines().map(|line| format!("\n    {line}"));
+                format!("was edited by hand:{}", lines.collect::<String>())
+            }
             Self::ForeignCa(subjects) => format!("also trusts {}", subjects.join(" and ")),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::{
     BootstrapError,
     member::{self, Member, ScramState},
@@ -9,16 +11,19 @@ use super::{
 };
 use crate::{
     config::{
-        ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, STORAGE_ARGS, ServerInput,
-        Stores, layout, server_properties, storage_args,
+        ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, Properties, STORAGE_ARGS,
+        ServerInput, Stores, is_cluster_id, layout, server_properties, storage_args,
     },
     keystore::StoreProfile,
     pki::IdentityName,
     policy::{Auth, Mode, ValidatedPolicy},
     scram::{Credential, Mechanism},
     secret::Secret,
-    state::FileSpec,
+    state::{FileSpec, OutDir, read_optional, read_plain},
 };
+
+/// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
+pub(super) const CLUSTER_ID: &str = "cluster.id";
 
 /// What the files of all members have in common.
 #[derive(Debug)]
@@ -74,7 +79,7 @@ pub fn texts(
         truststore_password: cluster.truststore_password,
     };
     let mut files: Vec<FileSpec> = scram.iter().flat_map(|s| s.files()).collect();
-    if !matches!(member, Member::User(_)) {
+    if member.speaks_tls(cluster.policy) {
         let truststore = match profile {
             StoreProfile::Jdk => &cluster.truststore,
             StoreProfile::Legacy => &cluster.legacy_truststore,
@@ -112,7 +117,12 @@ pub fn texts(
             files.push(file);
             if cluster.policy.cluster.mode == Mode::Kraft {
                 let config = stores.path(&names.server_properties);
-                let args = storage_args(&cluster.nodes.cluster_id, &config, &cluster.credentials)?;
+                // The controllers tell the others; a broker alone has no use for anybody's salted password.
+                let credentials = match broker.role.is_controller() {
+                    true => &cluster.credentials[..],
+                    false => &[],
+                };
+                let args = storage_args(&cluster.nodes.cluster_id, &config, credentials)?;
                 files.push(FileSpec::secret(STORAGE_ARGS, args.expose().as_bytes()));
             }
         }
@@ -125,6 +135,7 @@ pub fn texts(
                     auth: *auth,
                     stores,
                     scram_password: scram.map(|s| &s.password),
+                    properties: &client.properties,
                 };
                 for format in client.formats.iter().map(|f| Format::of(*f)) {
                     let name = client_file((format.file_name)(&names), at, *auth);
@@ -214,4 +225,34 @@ impl Cluster<'_> {
                 .to_string(),
         }
     }
+}
+
+/// Whether what lies in a broker's directory makes it a controller alone, which takes no clients.
+///
+/// # Errors
+/// When its configuration cannot be read.
+pub fn is_controller_alone(out: &OutDir, name: &IdentityName) -> Result<bool, BootstrapError> {
+    // The name is the same in every layout.
+    let file = LAYOUTS[0].files(name.as_str()).server_properties;
+    let text = read_plain(&out.identity(name).join(file))?.map(Zeroizing::new);
+    let settings = text.and_then(|text| Properties::parse(&text).ok());
+    Ok(settings.is_some_and(|s| s.get("process.roles") == Some("controller")))
+}
+
+/// The id that the cluster's disks are formatted with, where it was written down.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
+    if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if is_cluster_id(&text) {
+            return Ok(Some(text));
+        }
+        return Err(BootstrapError::ClusterId(format!(
+            "{} holds no cluster id of 22 characters",
+            out.root().join(CLUSTER_ID).display()
+        )));
+    }
+    Ok(None)
 }

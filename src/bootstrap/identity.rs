@@ -13,8 +13,8 @@ use crate::{
         pkcs12::{self, KeyEntry},
     },
     pki::{
-        Authority, Certificate, Host, IdentityName, KeyAlgorithm, Kind, LeafRequest, PkiError,
-        Serial, sign,
+        self, Authority, Certificate, Host, IdentityName, KeyAlgorithm, Kind, LeafRequest,
+        PkiError, Serial, sign,
     },
     secret::{Secret, SecretBytes},
     state::{FileSpec, OutDir, Record, digest_of, read_plain},
@@ -98,13 +98,45 @@ impl OnDisk {
         Ok(found)
     }
 
+    /// The public half of the key that is there, as SubjectPublicKeyInfo.
+    fn public_key(&self) -> Option<Vec<u8>> {
+        let pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(&**self.key.as_ref()?)).ok()?;
+        Some(pair.subject_public_key_info())
+    }
+
     /// True where key and certificate are there and belong together.
     pub fn belongs_together(&self) -> bool {
-        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else {
-            return false;
+        let certificate = self.certificate.as_ref();
+        certificate.is_some_and(|c| self.public_key().as_ref() == Some(&c.public_key_info))
+    }
+
+    /// True where the certificate that is there is the recorded one, signed by `signer`.
+    pub fn is_recorded(&self, record: &Record, signer: &Certificate) -> bool {
+        let certificate = self.certificate.as_ref();
+        certificate.is_some_and(|c| record.is_of(c, signer))
+    }
+
+    /// The key that is there, where the recorded certificate was signed for it and it is of the wanted kind: whoever
+    /// can write to the directory could put another there, to have it signed.
+    pub fn kept_key(
+        &self,
+        record: &Record,
+        signer: &Certificate,
+        wanted: KeyAlgorithm,
+    ) -> Option<SecretBytes> {
+        let public = self.public_key()?;
+        let certificate = self.certificate.as_ref();
+        let recorded = match &record.key_sha256 {
+            Some(sha256) => *sha256 == pki::sha256(&public),
+            None => {
+                self.is_recorded(record, signer)
+                    && certificate.is_some_and(|c| c.public_key_info == public)
+            }
         };
-        KeyPair::try_from(&PrivatePkcs8KeyDer::from(&**key))
-            .is_ok_and(|pair| pair.subject_public_key_info() == certificate.public_key_info)
+        let kind = record.key.or(certificate.and_then(|c| c.key));
+        self.key
+            .clone()
+            .filter(|_| recorded && kind == Some(wanted))
     }
 
     /// All three parts, where they are there.

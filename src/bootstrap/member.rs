@@ -66,14 +66,23 @@ impl<'a> Member<'a> {
         }
     }
 
+    /// Whether it has to do with certificates at all.
+    pub fn speaks_tls(self, policy: &ValidatedPolicy) -> bool {
+        match self {
+            Self::Broker(_) => policy.cluster.speaks_tls(),
+            Self::Client(client) => policy.cluster.speaks_tls_with(client),
+            Self::User(_) => false,
+        }
+    }
+
     /// The certificate that it shall have; `None` for those that use none.
     pub fn wanted(self, policy: &ValidatedPolicy) -> Option<Wanted> {
         let (name, kind, hosts, key) = match self {
-            Self::Broker(b) => (&b.name, Kind::Broker, &b.hosts, b.key),
+            Self::Broker(b) if self.speaks_tls(policy) => (&b.name, Kind::Broker, &b.hosts, b.key),
             Self::Client(c) if c.auth.contains(&Auth::Tls) => {
                 (&c.name, Kind::Client, &c.hosts, c.key)
             }
-            Self::Client(_) | Self::User(_) => return None,
+            Self::Broker(_) | Self::Client(_) | Self::User(_) => return None,
         };
         let days = policy.ca.leaf_valid_days;
         Some(Wanted {
@@ -97,6 +106,8 @@ impl<'a> Member<'a> {
                 });
                 (mechanisms.collect(), client.iterations)
             }
+            // A controller alone is known by its certificate.
+            Self::Broker(node) if !node.role.is_broker() => (Vec::new(), DEFAULT_ITERATIONS),
             Self::Broker(_) => {
                 let between = policy.cluster.listeners.iter().find(|l| {
                     l.name == policy.cluster.inter_broker_listener && l.protocol.is_sasl()

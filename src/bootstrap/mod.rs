@@ -3,14 +3,17 @@
 pub mod ca;
 pub mod changes;
 mod compare;
+pub mod connection;
 pub mod edits;
 pub mod files;
+pub mod folded;
 pub mod identity;
 pub mod member;
 pub mod nodes;
 pub mod passwords;
 pub mod random;
 pub mod renew;
+pub mod restore;
 pub mod survey;
 pub mod up;
 

@@ -4,16 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BootstrapError, random, survey::Setting};
+use super::{
+    BootstrapError,
+    files::{self, CLUSTER_ID},
+    random,
+    survey::Setting,
+};
 use crate::{
     config::{self, LAYOUTS, NodeFacts, Properties, STORAGE_ARGS},
     pki::IdentityName,
     policy::{Broker, Mode, ValidatedPolicy},
-    state::{OutDir, Written, read_optional, read_plain, write_atomic},
+    state::{OutDir, Written, read_plain, write_atomic},
 };
-
-/// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
-const CLUSTER_ID: &str = "cluster.id";
 
 /// A change that a running cluster does not survive by being restarted, so that it has to be asked for by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,15 +267,8 @@ fn cluster_id(
 ) -> Result<(String, bool), BootstrapError> {
     let Setting { policy, out, .. } = setting;
     let path = out.root().join(CLUSTER_ID);
-    if let Some(bytes) = read_optional(&path)? {
-        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        if config::is_cluster_id(&text) {
-            return Ok((text, false));
-        }
-        return Err(BootstrapError::ClusterId(format!(
-            "{} holds no cluster id of 22 characters",
-            path.display()
-        )));
+    if let Some(id) = files::kept_cluster_id(out)? {
+        return Ok((id, false));
     }
     let known: BTreeSet<&String> = before.values().filter_map(|f| f.cluster.as_ref()).collect();
     let running = policy.cluster.mode == Mode::Kraft && !before.is_empty();

@@ -32,7 +32,7 @@ use crate::{
     policy::ValidatedPolicy,
     scram::{Credential, ScramInfo},
     secret::Secret,
-    state::{FileSpec, Lock, OutDir, Staging, Written, read_plain},
+    state::{FileSpec, Lock, OutDir, Owners, Staging, Written, read_plain},
 };
 
 /// The members of a policy that log in by SCRAM.
@@ -80,6 +80,21 @@ pub fn missing<'a>(
     Ok(missing)
 }
 
+/// The password that lies here for a SCRAM user of the policy, in use or to be.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn on_disk(
+    out: &OutDir,
+    policy: &ValidatedPolicy,
+    user: &str,
+) -> Result<Option<Secret>, BootstrapError> {
+    let name = members(policy)
+        .map(Member::name)
+        .find(|n| n.as_str() == user);
+    name.map_or(Ok(None), |name| read_secret(out, name, PASSWORD))
+}
+
 /// The passwords that the cluster has yet to be told, by user: of rotations that were begun and not finished, and of
 /// users who lost theirs.
 ///
@@ -118,8 +133,9 @@ impl<'a> Passwords<'a> {
     /// When a file cannot be read or is damaged.
     pub fn read(setting: Setting<'a>, ca: &'a Ca, lock: &'a Lock) -> Result<Self, BootstrapError> {
         let mut now = BTreeMap::new();
+        let owners = Owners::read(setting.out, setting.policy.cluster.owner)?;
         for member in members(setting.policy) {
-            setting.out.check_identity(member.name())?;
+            setting.out.check_identity(member.name(), &owners)?;
             let state = ScramState::load(setting.out, member, setting.policy, New::Derived)?;
             now.extend(state.map(|state| (member.name().as_str(), state)));
         }
@@ -323,6 +339,8 @@ impl<'a> Passwords<'a> {
             return Ok(());
         }
         let owner = self.setting.policy.cluster.owner;
+        let names = written.iter().map(|(name, _)| name.as_str());
+        Owners::read(self.setting.out, owner)?.record(self.setting.out, self.lock, names)?;
         let staging = Staging::begin(self.setting.out, self.lock, owner)?;
         for (name, files) in written {
             staging.add(name.as_str(), files)?;

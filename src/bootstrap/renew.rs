@@ -1,4 +1,7 @@
-//! A new certificate for an identity that is there, from what is there.
+//! A new certificate for an identity that is there, from what the inventory says of the last one.
+//!
+//! What lies in the identity's directory may have been put there by whoever owns it: nothing of it is signed but a key
+//! that was signed before.
 
 use rcgen::SigningKey;
 use time::OffsetDateTime;
@@ -6,14 +9,16 @@ use time::OffsetDateTime;
 use super::{
     BootstrapError,
     ca::Ca,
+    changes,
     identity::{OnDisk, Wanted, enrol},
     random,
 };
 use crate::{
     config::{FileNames, LAYOUTS},
     keystore::StoreProfile,
-    pki::{Authority, IdentityName, Kind},
-    state::{Inventory, Lock, OutDir, Record, Staging, read_plain},
+    pki::{Authority, Certificate, Host, IdentityName, Kind},
+    secret::{Secret, SecretBytes},
+    state::{Inventory, Lock, OutDir, Owners, Record, Staging, read_plain},
 };
 
 /// How identities are renewed.
@@ -35,17 +40,27 @@ pub struct Candidate {
     wanted: Wanted,
     /// The names under every layout that the identity has files of, with the profile of its store.
     layouts: Vec<(FileNames, StoreProfile)>,
-    disk: OnDisk,
+    /// The password of its stores.
+    password: Option<Secret>,
+    /// The key that it keeps.
+    key: Option<SecretBytes>,
+    /// Why it gets a new key although nobody asked for one.
+    distrust: Option<String>,
+    /// What the certificate that lies there names, of a broker, and the new one will not.
+    lost_hosts: Vec<Host>,
 }
 
 impl Candidate {
-    /// Reads an identity: its hosts and kind of key from its certificate, what it is from the inventory.
+    /// Reads an identity: what it is from the inventory; from its directory its password and, where it is the one that
+    /// was signed for, its key.
     ///
     /// # Errors
     /// When there is none of that name, or it cannot be read.
     pub fn read(
         out: &OutDir,
         inventory: &Inventory,
+        owners: &Owners,
+        signer: &Certificate,
         name: &IdentityName,
         renewal: Renewal,
     ) -> Result<Self, BootstrapError> {
@@ -53,15 +68,11 @@ impl Candidate {
             name: name.to_string(),
             out: out.root().display().to_string(),
         };
-        let record = inventory
-            .records()
-            .iter()
-            .rfind(|r| r.name == name.as_str())
-            .ok_or_else(unknown)?;
-        out.check_identity(name)?;
-        let damaged = |reason: &str| BootstrapError::Damaged {
+        let record = inventory.latest(name.as_str()).ok_or_else(unknown)?;
+        out.check_identity(name, owners)?;
+        let damaged = |reason: String| BootstrapError::Damaged {
             file: out.identity(name).display().to_string(),
-            reason: reason.to_owned(),
+            reason,
         };
         let mut layouts = Vec::new();
         for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {
@@ -74,38 +85,77 @@ impl Candidate {
         }
         let Some((names, _)) = layouts.first() else {
             return Err(if out.identity(name).exists() {
-                damaged("it holds no key store")
+                damaged("it holds no key store".to_owned())
             } else {
                 unknown()
             });
         };
         let disk = OnDisk::read(out, name, names)?;
-        let leaf = disk
-            .certificate
-            .as_ref()
-            .ok_or_else(|| damaged("it holds no certificate"))?;
-        let life = (leaf.not_after - leaf.not_before).whole_days();
+        let recorded = disk.is_recorded(record, signer);
+        let hosts = record.sans.iter().map(|san| {
+            Host::from_tagged(san)
+                .ok_or_else(|| damaged(format!("the inventory has `{san}` as a host of it")))
+        });
+        let life = (record.not_after - record.not_before).whole_days();
+        // Lines of the first kpki do not say what kind of key it was.
+        let theirs = disk.certificate.as_ref().filter(|_| recorded);
         let wanted = Wanted {
             name: name.clone(),
             kind: record.kind,
-            hosts: leaf.hosts.clone(),
-            key: leaf.key.unwrap_or_default(),
+            hosts: hosts.collect::<Result<_, _>>()?,
+            key: record
+                .key
+                .or(theirs.and_then(|c| c.key))
+                .unwrap_or_default(),
             days: renewal
                 .days
                 .or(u32::try_from(life).ok())
                 .unwrap_or(1)
                 .max(1),
         };
+        let key = disk
+            .kept_key(record, signer, wanted.key)
+            .filter(|_| !renewal.new_key);
+        let distrust = match (&key, recorded) {
+            _ if renewal.new_key => None,
+            (Some(_), true) => None,
+            (Some(_), false) => Some(format!(
+                "the certificate in {} is not the one that was signed last: hosts and lifetime are those of the inventory",
+                out.identity(name).display()
+            )),
+            (None, _) => Some(format!(
+                "the key in {} is not the one that was signed last: {name} gets a new key",
+                out.identity(name).display()
+            )),
+        };
+        let lost_hosts = match wanted.kind {
+            Kind::Broker => changes::lost_hosts(&disk, &wanted.hosts),
+            _ => Vec::new(),
+        };
         Ok(Self {
             wanted,
             layouts,
-            disk,
+            lost_hosts,
+            password: disk.password,
+            key,
+            distrust,
         })
     }
 
     /// What it is.
     pub fn kind(&self) -> Kind {
         self.wanted.kind
+    }
+
+    /// Its name, and the hosts that a broker's new certificate no longer names: one that runs refuses such a one.
+    pub fn lost_hosts(&self) -> Option<(&IdentityName, &[Host])> {
+        let lost = !self.lost_hosts.is_empty();
+        lost.then_some((&self.wanted.name, &self.lost_hosts[..]))
+    }
+
+    /// What was found in its directory that is not believed.
+    pub fn distrust(&self) -> Option<&str> {
+        self.distrust.as_deref()
     }
 }
 
@@ -128,24 +178,13 @@ pub fn renew(
     for Candidate {
         wanted,
         layouts,
-        disk,
+        password,
+        key,
+        ..
     } in candidates
     {
-        let kept = if renewal.new_key || !disk.belongs_together() {
-            None
-        } else {
-            disk.key
-        };
         let serial = random::serial(inventory)?;
-        let made = enrol(
-            &wanted,
-            kept,
-            disk.password,
-            ca,
-            authority,
-            serial,
-            renewal.now,
-        )?;
+        let made = enrol(&wanted, key, password, ca, authority, serial, renewal.now)?;
         let mut files = Vec::new();
         for (names, profile) in &layouts {
             files.push(made.keystore(&wanted.name, names, *profile)?);

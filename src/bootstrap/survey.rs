@@ -1,7 +1,7 @@
 //! What a policy asks for, held against what is on the disk. Nothing is written here but a truststore that was never
 //! encoded before.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use time::{Duration, OffsetDateTime};
@@ -12,6 +12,7 @@ use super::{
     changes::{FileChange, Needs},
     compare,
     files::{self, Cluster},
+    folded::Folded,
     identity::{OnDisk, Wanted},
     member::{Member, New, ScramState},
     nodes::{Danger, Nodes},
@@ -23,7 +24,7 @@ use crate::{
     policy::ValidatedPolicy,
     scram::Credential,
     secret::Secret,
-    state::{FileSpec, Lock, OutDir, Writing, Written, check_owner, read_plain},
+    state::{FileSpec, Inventory, Lock, OutDir, Owners, Writing, Written, check_owner, read_plain},
 };
 
 /// What happens, or would happen, to an identity.
@@ -182,22 +183,23 @@ pub fn plan<'a>(
     let Setting { policy, out, .. } = setting;
     let one = |error: BootstrapError| vec![error];
     check_owner(out.root(), policy.cluster.owner).map_err(|e| one(e.into()))?;
+    out.check().map_err(|e| one(e.into()))?;
+    let owners = Owners::read(out, policy.cluster.owner).map_err(|e| one(e.into()))?;
+    let inventory = match ca {
+        Some(_) => Some(Inventory::read(out).map_err(|e| one(e.into()))?),
+        None => None,
+    };
     let there = out.identities().map_err(|e| one(e.into()))?;
     let members = Member::all(policy);
-    let folded: HashMap<String, Vec<&IdentityName>> =
-        there.iter().fold(HashMap::new(), |mut all, name| {
-            all.entry(name.folded()).or_default().push(name);
-            all
-        });
-    let alike = |name: &IdentityName| folded.get(&name.folded()).map_or(&[][..], Vec::as_slice);
+    let folded = Folded::new(&there);
     let mut errors: Vec<BootstrapError> = members
         .iter()
-        .filter_map(|m| clash(m.name(), alike(m.name()).iter().copied()))
+        .filter_map(|m| folded.clash(m.name()))
         .collect();
     errors.extend(
         members
             .iter()
-            .filter_map(|m| out.check_identity(m.name()).err())
+            .filter_map(|m| out.check_identity(m.name(), &owners).err())
             .map(Into::into),
     );
     if !errors.is_empty() {
@@ -222,7 +224,10 @@ pub fn plan<'a>(
     let steps = members
         .into_par_iter()
         .zip(scram)
-        .map(|(member, scram)| survey(setting, purpose, ca, &cluster, &written, member, scram))
+        .map(|(member, scram)| {
+            let ca = ca.zip(inventory.as_ref());
+            survey(setting, purpose, ca, &cluster, &written, member, scram)
+        })
         .collect();
     let (steps, mut errors) = both::<(Step<'a>, Option<NodeFacts>)>(steps);
     let facts = steps
@@ -271,20 +276,6 @@ fn both<T>(results: Vec<Result<T, Vec<BootstrapError>>>) -> (Vec<T>, Vec<Bootstr
     (good, bad)
 }
 
-/// A name that differs from an identity's on disk only in case: file systems and Java's key stores fold it.
-pub fn clash<'n>(
-    name: &IdentityName,
-    there: impl IntoIterator<Item = &'n IdentityName>,
-) -> Option<BootstrapError> {
-    let other = there
-        .into_iter()
-        .find(|other| *other != name && other.folded() == name.folded())?;
-    Some(BootstrapError::Clash {
-        name: name.to_string(),
-        other: other.to_string(),
-    })
-}
-
 /// What all identities' files have in common. `nobody` stands in for the truststore's password without a CA.
 pub(super) fn cluster<'a>(
     setting: Setting<'a>,
@@ -330,7 +321,7 @@ pub(super) fn cluster<'a>(
 fn survey<'a>(
     setting: Setting<'a>,
     purpose: Purpose<'_>,
-    ca: Option<&Ca>,
+    ca: Option<(&Ca, &Inventory)>,
     cluster: &Cluster<'_>,
     written: &Written,
     member: Member<'a>,
@@ -346,9 +337,9 @@ fn survey<'a>(
         true => OnDisk::read(out, name, &names).map_err(one)?,
         false => OnDisk::default(),
     };
-    if let (Some(wanted), Some(signer)) = (&wanted, ca.and_then(Ca::signer)) {
+    if let (Some(wanted), Some(signer)) = (&wanted, ca.and_then(|(ca, _)| ca.signer())) {
         let mut hosts = wanted.hosts.iter();
-        let refused = hosts.try_for_each(|host| signer.check_permitted(host));
+        let refused = hosts.try_for_each(|host| signer.check_permitted(host, wanted.kind));
         refused.map_err(|e| one(e.into()))?;
     }
     let mut step = Step {
@@ -378,7 +369,8 @@ fn survey<'a>(
     }
     let look = compare::Look {
         setting,
-        ca,
+        ca: ca.map(|(ca, _)| ca),
+        record: ca.and_then(|(_, inventory)| inventory.latest(name.as_str())),
         entry: written.of(name.as_str()),
         names: &names,
         there,
@@ -430,9 +422,13 @@ fn superfluous(setting: Setting<'_>, step: &Step<'_>, texts: &[FileSpec]) -> Vec
             .map(String::as_str),
         );
     }
-    let known = files::known_names(name);
     let mut found = setting.out.files(name);
-    found.retain(|file| known.contains(file) && !wanted.contains(file.as_str()));
+    found.retain(|file| !wanted.contains(file.as_str()));
+    if found.is_empty() {
+        return found;
+    }
+    let known = files::known_names(name);
+    found.retain(|file| known.contains(file));
     found.sort();
     found
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     pki::Authority,
-    state::{FileSpec, Inventory, Lock, Record, Staging, Written},
+    state::{FileSpec, Inventory, Lock, Owners, Record, Staging, Written},
 };
 
 /// So many identities are signed, written and synced together: enough that one sync costs little for each, few
@@ -34,12 +34,11 @@ pub fn execute(
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<(), BootstrapError> {
     let mut inventory = Inventory::read(setting.out)?;
+    let names = plan.steps.iter().map(|s| s.member.name().as_str());
+    Owners::read(setting.out, setting.policy.cluster.owner)?.record(setting.out, lock, names)?;
     keep_cluster_id(setting.out, &plan.nodes.cluster_id)?;
-    let found: Vec<_> = plan
-        .steps
-        .iter()
-        .filter_map(|s| s.adopted.clone())
-        .collect();
+    let found = plan.steps.iter().filter_map(|s| s.adopted.clone());
+    let found: Vec<_> = found.collect();
     if !found.is_empty() {
         Written::read(setting.out)?.adopt(lock, found)?;
     }
@@ -103,10 +102,13 @@ fn make(
     let mut record = None;
     let mut password = step.disk.password.clone();
     if let (Some(wanted), Some(authority)) = (&step.wanted, authority) {
-        // The key stays where it fits: who pinned it, or waits to be told of a new one, is not disturbed.
-        let fits = step.disk.belongs_together()
-            && step.disk.certificate.as_ref().and_then(|c| c.key) == Some(wanted.key);
-        let kept = step.disk.key.clone().filter(|_| fits);
+        // The key stays where it is the recorded one and fits: who pinned it, or waits to be told of a new one, is not
+        // disturbed.
+        let last = inventory.latest(name.as_str());
+        let kept = last.and_then(|last| {
+            step.disk
+                .kept_key(last, authority.certificate(), wanted.key)
+        });
         let serial = random::serial(inventory)?;
         let credentials = enrol(wanted, kept, password, ca, authority, serial, setting.now)?;
         let names = files::names(setting.policy, name);

@@ -76,7 +76,7 @@ impl ExportKey {
             ca.key_pkcs8(passphrase.as_ref())?
         };
         let password = match (&self.password_file, std::env::var("KPKI_EXPORT_PASSWORD")) {
-            (Some(path), _) => passphrase::from_file(path)?,
+            (Some(path), _) => passphrase::from_file(path, ui)?,
             (None, Ok(text)) if !text.is_empty() => crate::secret::Secret::new(text),
             _ => passphrase::ask(
                 "Password for the exported key: ",

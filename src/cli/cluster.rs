@@ -4,21 +4,27 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Failure, ui::Ui};
+use super::{CliError, Done, Failure, shell, ui::Ui, utf8_path};
 use crate::{
     admin::{Admin, AdminError, ClientProperties, ClientPropertiesError},
-    policy::ValidatedPolicy,
+    bootstrap::{
+        connection::{self, ConnectionError},
+        files::kept_cluster_id,
+    },
+    plan::PlannedCluster,
+    policy::{Mode, ValidatedPolicy},
+    state::OutDir,
 };
 
 /// Which cluster, and as whom.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
     /// Brokers to connect to [default: bootstrap.servers of --command-config, else the policy's bootstrap_servers]
     #[arg(long, value_name = "HOST:PORT,…", value_parser = servers)]
     pub bootstrap_server: Option<String>,
-    /// A Java client's properties [default: OUT/ADMIN/client.properties, ADMIN from the policy's cluster section]
-    #[arg(long, value_name = "FILE")]
+    /// A Java client's properties [default: what lies in OUT/ADMIN, ADMIN from the policy's cluster section]
+    #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     pub command_config: Option<PathBuf>,
 }
 
@@ -28,7 +34,30 @@ impl Connection {
         self.bootstrap_server.is_some() || self.command_config.is_some()
     }
 
-    /// How to connect: the properties that are named, else those that `kpki up` wrote for the policy's admin.
+    /// Where a plan says to connect, but for what the command line names.
+    pub fn of_plan(&self, plan: &PlannedCluster) -> Connection {
+        let servers = || Some(plan.bootstrap_servers.clone());
+        let config = || plan.command_config.as_ref().map(PathBuf::from);
+        Connection {
+            bootstrap_server: self.bootstrap_server.clone().or_else(servers),
+            command_config: self.command_config.clone().or_else(config),
+        }
+    }
+
+    /// What a plan keeps of a connection.
+    pub fn planned(&self, properties: &ClientProperties, admin: &Admin) -> PlannedCluster {
+        PlannedCluster {
+            id: admin.cluster_id().map(str::to_owned),
+            bootstrap_servers: properties.bootstrap_servers.clone(),
+            servers_named: self.bootstrap_server.is_some(),
+            command_config: self
+                .command_config
+                .as_ref()
+                .map(|path| path.display().to_string()),
+        }
+    }
+
+    /// How to connect: by the properties that are named, else as the policy's admin, with what `kpki up` made for it.
     ///
     /// # Errors
     /// When there are none, or they cannot be used.
@@ -38,58 +67,48 @@ impl Connection {
         policy: Option<&ValidatedPolicy>,
         out: &Path,
     ) -> Result<ClientProperties, Failure> {
-        let servers = match (&self.bootstrap_server, &self.command_config, policy) {
-            (Some(servers), _, _) => Some(servers.clone()),
-            (None, None, Some(policy)) => Some(policy.cluster.bootstrap_servers.join(",")),
-            (None, _, _) => None,
-        };
-        let servers = servers.as_deref().filter(|servers| !servers.is_empty());
-        let path = match (&self.command_config, admin_properties(policy, out)) {
-            (Some(path), _) => path.clone(),
-            (None, Some(path)) if path.exists() => path,
-            (None, Some(path)) => {
-                return Err(CliError::new(
-                    "no-cluster",
-                    format!(
-                        "the cluster's admin has no connection settings yet: {} is not there",
-                        path.display()
-                    ),
-                )
-                .hint("kpki up POLICY writes them (--out DIR says where they are); for another client give --command-config client.properties")
-                .usage()
-                .into());
+        let properties = match (&self.command_config, policy) {
+            (Some(path), _) => self.named(ui, path, policy)?,
+            (None, Some(policy)) => {
+                let servers = self.bootstrap_server.as_deref();
+                connection::of_admin(policy, &OutDir::new(out), servers)
+                    .map_err(|e| no_admin(e, policy, out))?
             }
             (None, None) => {
-                return Err(CliError::new(
-                    "no-cluster",
+                return Err(unnamed(
                     "nothing says which cluster is meant, and as whom to connect",
-                )
-                .hint("give --command-config client.properties (and --bootstrap-server HOST:PORT), or name an admin in the policy's cluster section and run kpki up")
-                .usage()
-                .into());
+                ));
             }
         };
+        ui.detail(format!("connecting to {}", properties.bootstrap_servers));
+        Ok(properties)
+    }
+
+    /// A Java client's properties, with what kpki has to say about them.
+    fn named(
+        &self,
+        ui: &Ui,
+        path: &Path,
+        policy: Option<&ValidatedPolicy>,
+    ) -> Result<ClientProperties, Failure> {
+        let servers = self.bootstrap_server.as_deref();
         let said = policy.map(|p| p.cluster.bootstrap_servers.join(","));
-        let said = said.as_deref().filter(|servers| !servers.is_empty());
-        let read = match (&self.command_config, servers, said) {
-            // What kpki up wrote names every broker by the address for clients; the policy says kpki's own.
-            (None, None, Some(said)) => ClientProperties::read(&path, Some(said)),
-            (Some(_), None, Some(said)) => match ClientProperties::read(&path, None) {
-                Err(ClientPropertiesError::Missing("bootstrap.servers")) => {
-                    ClientProperties::read(&path, Some(said))
-                }
-                other => other,
-            },
-            _ => ClientProperties::read(&path, servers),
+        let said = said.as_deref().filter(|said| !said.is_empty());
+        let read = match (ClientProperties::read(path, servers), said) {
+            (Err(ClientPropertiesError::Missing("bootstrap.servers")), Some(said)) => {
+                ClientProperties::read(path, Some(said))
+            }
+            (read, _) => read,
         };
         let properties = read.map_err(AdminError::from)?;
-        ui.detail(format!("connecting to {}", properties.bootstrap_servers));
         for note in &properties.notes {
-            // What kpki wrote itself is no news to its user.
-            match self.command_config {
-                Some(_) => ui.note(note),
-                None => ui.detail(note),
-            }
+            ui.note(note);
+        }
+        if properties.tls.as_ref().is_some_and(|tls| !tls.check_host) {
+            ui.warn(format!(
+                "{}: ssl.endpoint.identification.algorithm is empty, so host names are not verified: whoever has any certificate of a trusted CA can pose as a broker; remove that line",
+                path.display()
+            ));
         }
         Ok(properties)
     }
@@ -109,6 +128,83 @@ impl Connection {
     }
 }
 
+/// Refuses to change a cluster other than the one whose disks this output directory formats.
+///
+/// # Errors
+/// It is another one, or the directory's own id cannot be read.
+pub fn check_id(policy: &ValidatedPolicy, out: &Path, admin: &Admin) -> Done {
+    let Some((ours, theirs)) = other_id(policy, out, admin)? else {
+        return Ok(());
+    };
+    let out = out.display();
+    Err(CliError::new(
+        "other-cluster",
+        format!(
+            "{} is the cluster {theirs}, and {out} belongs to the cluster {ours} ({out}/cluster.id); nothing was changed",
+            admin.servers()
+        ),
+    )
+    .hint(format!(
+        "connect to the right cluster (bootstrap_servers in the policy, --bootstrap-server), or say with --out which directory belongs to this one; if its disks were formatted with another id than that of format-storage.args, write {theirs} into {out}/cluster.id"
+    ))
+    .into())
+}
+
+/// The same for a command that changes nothing: a warning.
+///
+/// # Errors
+/// The directory's own id cannot be read.
+pub fn compare_id(ui: &Ui, policy: &ValidatedPolicy, out: &Path, admin: &Admin) -> Done {
+    if let Some((ours, theirs)) = other_id(policy, out, admin)? {
+        ui.warn(format!(
+            "{} is the cluster {theirs}, and {} belongs to the cluster {ours}: nothing can be applied there",
+            admin.servers(),
+            out.display()
+        ));
+    }
+    Ok(())
+}
+
+/// The id of this output directory's cluster, and the connected one's, where they differ.
+fn other_id(
+    policy: &ValidatedPolicy,
+    out: &Path,
+    admin: &Admin,
+) -> Result<Option<(String, String)>, Failure> {
+    // Only brokers of the policy are formatted with the id that lies there.
+    if policy.cluster.mode != Mode::Kraft || policy.brokers.is_empty() {
+        return Ok(None);
+    }
+    let ours = kept_cluster_id(&OutDir::new(out))?;
+    let theirs = admin.cluster_id().map(str::to_owned);
+    Ok(ours.zip(theirs).filter(|(ours, theirs)| ours != theirs))
+}
+
+fn no_admin(error: ConnectionError, policy: &ValidatedPolicy, out: &Path) -> Failure {
+    let error = match error {
+        ConnectionError::Bootstrap(error) => return error.into(),
+        ConnectionError::NoAdmin | ConnectionError::NoServers => {
+            return unnamed(&error.to_string());
+        }
+        ConnectionError::Missing(_) => CliError::new("no-cluster", error.to_string()),
+    };
+    error
+        .hint(format!(
+            "{} up {} makes it (--out DIR says where it is); to connect as another client give --command-config client.properties",
+            shell::kpki(out),
+            shell::policy(policy)
+        ))
+        .usage()
+        .into()
+}
+
+fn unnamed(message: &str) -> Failure {
+    CliError::new("no-cluster", message)
+        .hint("give --command-config client.properties (and --bootstrap-server HOST:PORT), or name admin and bootstrap_servers in the policy's cluster section and run kpki up")
+        .usage()
+        .into()
+}
+
 /// Servers with their ports. An empty list, as of a variable that is not set, must not mean another cluster.
 fn servers(text: &str) -> Result<String, String> {
     let named = |server: &str| {
@@ -120,10 +216,4 @@ fn servers(text: &str) -> Result<String, String> {
         Some(server) => Err(format!("`{server}` is not HOST:PORT")),
         None => Ok(text.to_owned()),
     }
-}
-
-/// The file that `kpki up` writes for the policy's admin.
-fn admin_properties(policy: Option<&ValidatedPolicy>, out: &Path) -> Option<PathBuf> {
-    let admin = policy?.cluster.admin.as_ref()?;
-    Some(out.join(admin.as_str()).join("client.properties"))
 }

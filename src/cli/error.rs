@@ -9,15 +9,16 @@ use clap::error::ErrorKind;
 use serde_json::json;
 
 use super::{
+    shell::quote,
+    tip,
     ui::{BOLD, RED, Ui},
-    wrap,
 };
 use crate::{
     admin::AdminError,
     bootstrap::{BootstrapError, ca::CaError, edits::Edit, nodes::Danger, random::NoRandomness},
     config::ConfigError,
     keystore::StoreError,
-    pki::PkiError,
+    pki::{Kind, PkiError},
     policy::Diagnostic,
     scram::ScramError,
     state::{SealError, StateError},
@@ -126,7 +127,7 @@ impl Failure {
                         "diagnostics": diagnostics,
                     }}));
                 } else {
-                    ui.complain(crate::policy::render(&diagnostics, ui.colours()).trim_end());
+                    ui.excerpt(crate::policy::render(&diagnostics, ui.colours()).trim_end());
                     ui.complain(format!(
                         "\n{RED}error:{RED:#} {message}; nothing was changed"
                     ));
@@ -168,7 +169,8 @@ pub fn unwritable(error: &io::Error) -> ExitCode {
 }
 
 /// A command line that clap refused, or one that asks for help.
-pub fn usage(error: &clap::Error) -> ExitCode {
+pub fn usage(error: clap::Error, command: &clap::Command) -> ExitCode {
+    let (error, tip) = tip::instead(error, command);
     let asked = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
@@ -181,7 +183,7 @@ pub fn usage(error: &clap::Error) -> ExitCode {
         let message = first.unwrap_or_default().join(" ");
         let message = message.trim_start_matches("error: ");
         println_json(
-            &json!({"error": {"code": "usage", "message": message, "hint": "see kpki --help"}}),
+            &json!({"error": {"code": "usage", "message": message, "hint": tip.as_deref().unwrap_or("see kpki --help")}}),
         );
     } else {
         // Nothing can be done about an unwritable terminal.
@@ -272,7 +274,7 @@ fn bootstrap(error: &BootstrapError) -> CliError {
 
 /// What to put into the policy, or how to drop it.
 fn edited(path: &str, edit: &Edit) -> String {
-    let drop = format!("--overwrite {} writes kpki's over it", wrap::quoted(path));
+    let drop = format!("--overwrite {} writes kpki's over it", quote(path));
     match edit {
         Edit::ForeignCa(_) => format!(
             "trusting further CAs is not supported yet: keep them in a store of their own; {drop}"
@@ -319,8 +321,15 @@ fn ca(error: CaError) -> CliError {
             .hint("kpki issue NAME uses it; to begin anew choose another --out, or move the directory away"),
         CaError::Missing(_) => CliError::new("ca-missing", text)
             .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) names another output directory"),
-        CaError::Incomplete { .. } => CliError::new("ca-incomplete", text)
-            .hint("restore the file from a backup; kpki never makes a new CA over an old one"),
+        CaError::Incomplete { dir, file } => CliError::new("ca-incomplete", text).hint(match file {
+            "ca.crt" => format!("restore it from a backup; every identity's directory has a copy, which goes to {dir}/ca.crt"),
+            "truststore.password" => format!("restore it from a backup; it also stands in every server.properties and client.properties as ssl.truststore.password, and goes alone in a line to {dir}/{file}"),
+            _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
+        }),
+        CaError::NoRootKey(_) => CliError::new("no-root-key", text)
+            .hint("without --root, kpki ca export-key exports the one key that it has"),
+        CaError::RootKeyAway(_) => CliError::new("no-root-key", text)
+            .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
         CaError::Changed(_) => CliError::new("ca-changed", text).hint("run the command again"),
         CaError::NotAKey => CliError::new("ca-damaged", text).hint("restore ca.key from a backup"),
         CaError::Subject(_) => {
@@ -352,6 +361,18 @@ fn state(error: StateError) -> CliError {
                 _ => error.hint("nothing is lost: once the cause is mended, run the command again"),
             }
         }
+        StateError::Foreign { path, uid } => CliError::new("foreign-owner", text).hint(format!(
+            "run kpki as that user; or, if nobody else could have put anything there, make it yours: chown -R {} {1}. An identity's directory is given to a user by `owner:` in the policy or --owner {uid}:GID",
+            rustix::process::geteuid().as_raw(),
+            path.display()
+        )),
+        StateError::Unfinished { path, waiting, .. } => CliError::new("unfinished", text).hint(format!(
+            "move {} away: the next command that writes does the rest. What is still promised waits in {}; commands that only read work meanwhile",
+            path.display(),
+            waiting.display()
+        )),
+        StateError::Locked { .. } => CliError::new("locked", text)
+            .hint("run the command again once that one is done, or end it; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),
         StateError::Obstacle { path, .. } => CliError::new("obstacle", text).hint(format!(
             "move {0} away, or mend it: kpki wants plain files in directories that only their owner may write (chmod go-w {0})",
             path.display()
@@ -364,7 +385,7 @@ fn state(error: StateError) -> CliError {
         )),
         StateError::Sealed { source, .. } => match source {
             SealError::WrongPassphrase => CliError::new("wrong-passphrase", text)
-                .hint("the key file is intact; give the passphrase that the CA was made with"),
+                .hint("give the passphrase that the CA was made with; if it is the right one, the file was altered: restore it from a backup"),
             SealError::PassphraseNeeded => CliError::new("passphrase-missing", text)
                 .hint("give it with --ca-passphrase-file FILE, KPKI_CA_PASSPHRASE_FILE or KPKI_CA_PASSPHRASE"),
             SealError::Damaged(_) | SealError::NotASealedKey => CliError::new("ca-key-damaged", text)
@@ -383,8 +404,11 @@ fn pki(error: PkiError) -> CliError {
         PkiError::AuthorityExpired(_) => CliError::new("ca-expired", text).hint(
             "what it signed is no longer trusted either; begin with a new CA in another --out",
         ),
-        PkiError::OutsideConstraints { .. } => CliError::new("outside-constraints", text)
-            .hint("choose a host inside, or make a CA with other --name-constraint"),
+        PkiError::OutsideConstraints { kind, .. } => CliError::new("outside-constraints", text)
+            .hint(match kind {
+                Kind::Client => "a client's name that could be a host's stands in its certificate as one: choose a name without dots and, in the policy, `hosts: []`; or give it a host that the CA permits",
+                _ => "choose a host inside, or make a CA with other --name-constraint",
+            }),
         PkiError::NoHost(_) => CliError::new("no-host", text).hint("give one with --host"),
         PkiError::TooLong(_) => CliError::new("bad-validity", text)
             .hint("give fewer --days")

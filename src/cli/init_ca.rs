@@ -5,11 +5,14 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    CliError, Done, Global, passphrase,
+    CliError, Done, Global, guard, passphrase,
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
-    bootstrap::ca::{Ca, CaError, CaSpec},
+    bootstrap::{
+        ca::{Ca, CaError, CaSpec},
+        restore,
+    },
     pki::{Dn, KeyAlgorithm, MIN_CA_LIFE, NameConstraint},
     state::{KeyProtection, Lock, OutDir, Staging},
 };
@@ -126,9 +129,18 @@ pub fn begin(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     Ok(lock)
 }
 
-/// Finishes what a killed command left, before anything is said about what is there.
+/// Refuses a directory that others could have written to, and finishes what a killed command left, before anything is
+/// said about what is there.
 pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
-    if !out.leftovers()?.is_empty() {
+    guard::secure(out, ui)?;
+    let leftovers = out.leftovers()?;
+    for (path, what) in &leftovers.foreign {
+        ui.warn(format!(
+            "{} {what}, so it is left alone; remove it",
+            path.display()
+        ));
+    }
+    if !leftovers.ours.is_empty() || restore::is_needed(out)? {
         take_lock(out, ui)?;
     }
     Ok(())
@@ -136,14 +148,24 @@ pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
 
 /// Takes the writers' lock, says so when that means waiting, and finishes what a killed command left.
 pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
-    let lock = Lock::acquire(out, || {
+    let limit = guard::lock_limit()?;
+    let lock = Lock::acquire(out, limit, |holder| {
         ui.note(format!(
-            "waiting for another kpki that is writing to {}",
-            out.root().display()
+            "waiting for {}, which is writing to {}, for at most {} seconds",
+            holder.unwrap_or("another kpki"),
+            out.root().display(),
+            limit.as_secs()
         ));
     })?;
     if Staging::recover(out, &lock)? {
         ui.note("a command that was interrupted has been tidied up");
+    }
+    for restore::Restored { file, from } in restore::restore(out, &lock)? {
+        ui.warn(format!(
+            "{} was lost; it has been written again from {}",
+            file.display(),
+            from.display()
+        ));
     }
     Ok(lock)
 }

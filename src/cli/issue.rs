@@ -15,12 +15,17 @@ use crate::{
     bootstrap::{
         BootstrapError,
         ca::Ca,
+        files::is_controller_alone,
+        folded::Folded,
         nodes::Danger,
-        survey::{Asked, Purpose, Setting, clash, plan},
+        survey::{Asked, Purpose, Setting, plan},
         up::execute,
     },
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
-    policy::{self, Auth, Broker, Client, ClientFormat, Source, ValidatedPolicy},
+    policy::{
+        self, Auth, Broker, Client, ClientFormat, KafkaProperties, NodeRole, Source,
+        ValidatedPolicy,
+    },
     scram::DEFAULT_ITERATIONS,
     state::{Inventory, OutDir, Record},
 };
@@ -125,6 +130,7 @@ impl Issue {
     fn check(&self, out: &OutDir) -> Result<(), Failure> {
         let mut errors = Vec::new();
         let there = out.identities()?;
+        let taken = Folded::new(&there);
         for (at, name) in self.names.iter().enumerate() {
             let folded = name.folded();
             if self.names[..at].iter().any(|n| n.folded() == folded) {
@@ -134,7 +140,7 @@ impl Issue {
                 );
             } else if out.identity(name).exists() {
                 errors.push(BootstrapError::Exists(name.to_string()).into());
-            } else if let Some(clash) = clash(name, &there) {
+            } else if let Some(clash) = taken.clash(name) {
                 errors.push(clash.into());
             }
         }
@@ -196,6 +202,7 @@ impl Issue {
                     key: self.key,
                     iterations: DEFAULT_ITERATIONS,
                     roles: Vec::new(),
+                    properties: KafkaProperties::default(),
                     scope: None,
                     source: source.clone(),
                 });
@@ -209,12 +216,15 @@ impl Issue {
                     hosts,
                     port_offset: 0,
                     key: self.key,
+                    role: NodeRole::Both,
+                    rack: None,
+                    properties: KafkaProperties::default(),
                     source: source.clone(),
                 });
             }
         }
         if self.client {
-            policy.cluster.bootstrap_servers = bootstrap_servers(&Inventory::read(out)?);
+            policy.cluster.bootstrap_servers = bootstrap_servers(out)?;
         }
         Ok((policy, in_cn_only))
     }
@@ -271,13 +281,23 @@ impl Issue {
 }
 
 /// Where a client finds the brokers that this CA has certified: the first host of each, at the default listener.
-fn bootstrap_servers(inventory: &Inventory) -> Vec<String> {
+fn bootstrap_servers(out: &OutDir) -> Result<Vec<String>, BootstrapError> {
+    let inventory = Inventory::read(out)?;
     let mut servers: Vec<String> = Vec::new();
     let brokers = inventory
         .records()
         .iter()
         .filter(|r: &&Record| r.kind == Kind::Broker);
-    for host in brokers.filter_map(|r| r.sans.first()?.split_once(':')) {
+    for record in brokers {
+        let Some(host) = record.sans.first().and_then(|san| san.split_once(':')) else {
+            continue;
+        };
+        let name: Option<IdentityName> = record.name.parse().ok();
+        if let Some(name) = name
+            && is_controller_alone(out, &name)?
+        {
+            continue;
+        }
         let server = if host.1.contains(':') {
             format!("[{}]:9093", host.1)
         } else {
@@ -288,8 +308,7 @@ fn bootstrap_servers(inventory: &Inventory) -> Vec<String> {
         }
     }
     if servers.is_empty() {
-        vec!["localhost:9093".to_owned()]
-    } else {
-        servers
+        servers.push("localhost:9093".to_owned());
     }
+    Ok(servers)
 }

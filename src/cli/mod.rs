@@ -4,6 +4,7 @@ mod acl;
 mod ca;
 mod cluster;
 mod error;
+mod guard;
 mod init_ca;
 mod issue;
 mod passphrase;
@@ -11,13 +12,14 @@ mod policy;
 mod principal;
 mod renew;
 mod scram;
+mod shell;
+mod tip;
 mod ui;
 mod up;
-mod wrap;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, ColorChoice, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
 use crate::admin::apart;
 use error::{CliError, Failure};
@@ -94,7 +96,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return error::usage(&error),
+        Err(error) => return error::usage(error, &Cli::command()),
     };
     let ui = Ui::new(&cli.global);
     if let Ok(program) = std::env::current_exe() {
@@ -115,12 +117,15 @@ pub fn main() -> ExitCode {
             false => Err(Failure::Said),
         },
     };
-    match done {
-        Ok(()) => match ui.unwritten() {
-            None => ExitCode::SUCCESS,
-            Some(error) => error::unwritable(&error),
-        },
-        Err(error) => error.report(&ui),
+    let exit = match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // An answer as well, which somebody has to get.
+        Err(Failure::No) => Failure::No.report(&ui),
+        Err(error) => return error.report(&ui),
+    };
+    match ui.unwritten() {
+        None => exit,
+        Some(error) => error::unwritable(&error),
     }
 }
 

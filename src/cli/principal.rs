@@ -17,7 +17,7 @@ use crate::{
         principal::{MapError, MappingRules},
     },
     policy::DEFAULT_MAPPING_RULES,
-    state::OutDir,
+    state::{OutDir, read_plain, reason},
 };
 
 /// Say who Kafka takes the owner of a certificate to be, and which rule says so
@@ -98,29 +98,41 @@ fn subject(of: &str, global: &Global) -> Result<String, Failure> {
         CliError::new(
             "identity-unknown",
             format!(
-                "`{of}` is no identity in {}, no file and no certificate's name",
+                "`{of}` is not known: there is no identity of that name in {}, and no such file",
                 global.out.display()
             ),
         )
-        .hint("kpki issue NAME makes an identity; a name is written as 'CN=alice,O=Example'")
+        .hint("give an identity, the file of a certificate, or a whole name as certificates have it: 'CN=alice,O=Example'")
         .usage()
     };
     let name: IdentityName = of.parse().map_err(|_| unknown())?;
-    let dir = OutDir::new(&global.out).identity(&name);
+    let out = OutDir::new(&global.out);
+    out.check()?;
+    let dir = out.identity(&name);
     let mut files = LAYOUTS
         .iter()
         .map(|layout| dir.join(layout.files(name.as_str()).certificate));
     let file = files.find(|file| file.is_file()).ok_or_else(unknown)?;
-    of_file(&file)
+    of_text(&file, &read_plain(&file)?.ok_or_else(unknown)?)
 }
 
 fn of_file(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read(path).map_err(|e| {
+        CliError::new(
+            "bad-certificate",
+            format!("cannot read {}: {}", path.display(), reason(&e)),
+        )
+        .hint("give a PEM file that begins with the certificate in question")
+    })?;
+    of_text(path, &text)
+}
+
+fn of_text(path: &Path, text: &[u8]) -> Result<String, Failure> {
     let fault = |what: String| {
         CliError::new("bad-certificate", format!("{}: {what}", path.display()))
             .hint("give a PEM file that begins with the certificate in question")
     };
-    let text = std::fs::read(path).map_err(|e| fault(e.to_string()))?;
-    let certificates = pem::parse_certificates(&text).map_err(|e| fault(e.to_string()))?;
+    let certificates = pem::parse_certificates(text).map_err(|e| fault(e.to_string()))?;
     let leaf = certificates
         .first()
         .ok_or_else(|| fault("no certificate".to_owned()))?;

@@ -6,9 +6,11 @@ use time::OffsetDateTime;
 
 use super::{
     CliError, Done, Failure, Global,
+    guard::secure_identities,
     init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui},
+    up::loses_hosts,
 };
 use crate::{
     bootstrap::{
@@ -17,12 +19,13 @@ use crate::{
     },
     keystore::StoreProfile,
     pki::{IdentityName, Kind},
-    state::{Inventory, OutDir},
+    state::{Inventory, OutDir, Owners},
 };
 
 /// Replace the certificates of identities that are there
 ///
-/// Hosts, paths and passwords stay, and so does the key unless --new-key is given. `kpki up` renews by itself what
+/// Hosts and lifetime are those of the inventory; paths and passwords stay, and so does the key unless --new-key is
+/// given, or the key that lies there is not the one that was signed. `kpki up` renews by itself what
 /// its policy calls due.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -60,11 +63,19 @@ impl Renew {
         names.sort();
         names.dedup();
         // Unknown names are said before anybody is asked for a passphrase.
-        read(&out, &names, renewal)?;
+        secure_identities(&out, &names, ui)?;
+        read(&out, &ca, &names, renewal)?;
         let authority = ca.unseal(passphrase::existing(global, &ca)?.as_ref())?;
         let lock = take_lock(&out, ui)?;
         ca.check_unchanged(&out, &lock)?;
-        let (mut inventory, candidates) = read(&out, &names, renewal)?;
+        let (mut inventory, candidates) = read(&out, &ca, &names, renewal)?;
+        for found in candidates.iter().filter_map(Candidate::distrust) {
+            ui.warn(found);
+        }
+        for (name, hosts) in candidates.iter().filter_map(Candidate::lost_hosts) {
+            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            ui.warn(loses_hosts(name.as_str(), &hosts));
+        }
         let brokers = candidates.iter().any(|c| c.kind() == Kind::Broker);
         let records = renew(
             &out,
@@ -98,14 +109,17 @@ impl Renew {
 
 fn read(
     out: &OutDir,
+    ca: &Ca,
     names: &[IdentityName],
     renewal: Renewal,
 ) -> Result<(Inventory, Vec<Candidate>), Failure> {
     let inventory = Inventory::read(out)?;
+    let owners = Owners::read(out, None)?;
+    let signer = ca.signing_certificate()?;
     let mut candidates = Vec::new();
     let mut errors: Vec<CliError> = Vec::new();
     for name in names {
-        match Candidate::read(out, &inventory, name, renewal) {
+        match Candidate::read(out, &inventory, &owners, signer, name, renewal) {
             Ok(candidate) => candidates.push(candidate),
             Err(error) => errors.push(error.into()),
         }

@@ -2,16 +2,17 @@
 
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},
-    os::fd::AsFd,
     sync::OnceLock,
 };
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
 use serde::Serialize;
+use terminal_size::{Height, Width, terminal_size_of};
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
-use super::{Global, wrap::wrap};
-use crate::acl::is_printable;
+use super::Global;
+use crate::acl::{is_printable, printable_json};
 
 /// How this run talks.
 pub struct Ui {
@@ -21,6 +22,8 @@ pub struct Ui {
     pub quiet: bool,
     /// More is told.
     pub verbose: bool,
+    /// Columns of the terminal that standard output and standard error are; `None` where they are none.
+    columns: [Option<usize>; 2],
     /// The first that kept standard output from being written.
     unwritten: OnceLock<io::Error>,
 }
@@ -49,6 +52,10 @@ impl Ui {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
+            columns: [
+                columns(terminal_size_of(io::stdout())),
+                columns(terminal_size_of(io::stderr())),
+            ],
             unwritten: OnceLock::new(),
         }
     }
@@ -74,25 +81,25 @@ impl Ui {
         } else if self.json {
             self.complain(text);
         } else {
-            let text = wrapped(visible(text.as_ref()), &io::stdout());
+            let text = wrapped(&visible(text.as_ref()), self.columns[0]);
             self.written(writeln!(anstream::stdout(), "{text}"));
         }
     }
 
-    /// As [`Ui::say`], of lines that must stay whole: commands to be copied, and diffs.
-    pub fn show(&self, text: impl AsRef<str>) {
-        if self.quiet {
-        } else if self.json {
-            let _ = writeln!(anstream::stderr(), "{}", visible(text.as_ref()));
-        } else {
-            self.written(writeln!(anstream::stdout(), "{}", visible(text.as_ref())));
-        }
+    /// As [`Ui::say`], of prose below what was said before, and so indented.
+    pub fn below(&self, text: impl AsRef<str>) {
+        let columns = self.columns[usize::from(self.json)];
+        let narrower = columns.map(|columns| columns.saturating_sub(2).max(1));
+        let text = wrapped(&visible(text.as_ref()), narrower);
+        let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
+        self.say(lines.join("\n"));
     }
 
     /// What a person asked for: on standard output even with `-q`; beside JSON, which says it all, nowhere.
     pub fn answer(&self, text: impl AsRef<str>) {
         if !self.json {
-            self.written(writeln!(anstream::stdout(), "{}", visible(text.as_ref())));
+            let text = wrapped(&visible(text.as_ref()), self.columns[0]);
+            self.written(writeln!(anstream::stdout(), "{text}"));
         }
     }
 
@@ -123,14 +130,19 @@ impl Ui {
 
     /// A line on standard error, always.
     pub fn complain(&self, text: impl AsRef<str>) {
-        let text = wrapped(visible(text.as_ref()), &io::stderr());
+        let text = wrapped(&visible(text.as_ref()), self.columns[1]);
         let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// Excerpts of files on standard error, always, whose lines stay as they are.
+    pub fn excerpt(&self, text: impl AsRef<str>) {
+        let _ = writeln!(anstream::stderr(), "{}", visible(text.as_ref()));
     }
 
     /// The document of `--json`.
     pub fn document(&self, value: &impl Serialize) {
         if self.json {
-            let text = serde_json::to_string_pretty(value).unwrap_or_default();
+            let text = printable_json(serde_json::to_string_pretty(value).unwrap_or_default());
             self.written(writeln!(io::stdout(), "{text}"));
         }
     }
@@ -158,14 +170,27 @@ impl Ui {
     }
 }
 
-/// A text as wide as the terminal that it goes to; whole lines where it goes elsewhere.
-fn wrapped(text: String, stream: &(impl IsTerminal + AsFd)) -> String {
-    if !stream.is_terminal() {
-        return text;
-    }
-    let size = terminal_size::terminal_size_of(stream);
-    let columns = size.map_or(80, |(width, _)| usize::from(width.0));
-    wrap(&text, columns.clamp(40, 100))
+fn columns(size: Option<(Width, Height)>) -> Option<usize> {
+    size.map(|(Width(columns), _)| usize::from(columns))
+        .filter(|columns| *columns > 0)
+}
+
+/// Breaks prose between words where the terminal would break it anywhere. Indented lines are commands, lists and
+/// tables: they stay whole, so that they can be copied.
+fn wrapped(text: &str, columns: Option<usize>) -> String {
+    let Some(columns) = columns else {
+        return text.to_owned();
+    };
+    let options = Options::new(columns)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    let lines = text.split('\n').map(|line| match line.starts_with(' ') {
+        true => line.to_owned(),
+        false => textwrap::fill(line, &options),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A text for people, who see the characters that would steer the terminal instead: brokers tell names and errors that
@@ -186,7 +211,7 @@ fn visible(text: &str) -> String {
 }
 
 /// The length of the escape sequence for a colour that the text begins with.
-pub(super) fn colour(text: &str) -> Option<usize> {
+fn colour(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
     parameters[end..].starts_with('m').then_some(end + 3)
@@ -195,6 +220,19 @@ pub(super) fn colour(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prose_is_broken_between_words_and_commands_are_not() {
+        let text = format!(
+            "{RED}error:{RED:#} one two three /a/path/that/is/longer/than/a/line four\n  kpki up 'a policy.yaml' again"
+        );
+        let plain = anstream::adapter::strip_str(&wrapped(&text, Some(20))).to_string();
+        assert_eq!(
+            plain,
+            "error: one two three\n/a/path/that/is/longer/than/a/line\nfour\n  kpki up 'a policy.yaml' again"
+        );
+        assert_eq!(wrapped(&text, None), text);
+    }
 
     #[test]
     fn nothing_but_colour_steers_a_terminal() {

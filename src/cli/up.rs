@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::{
     Done, Failure, Global,
+    guard::secure_identities,
     init_ca::{begin, tidy},
     passphrase,
     policy::read_policy,
@@ -18,6 +19,7 @@ use super::{
 use crate::{
     bootstrap::{
         ca::{Ca, CaSpec},
+        member::Member,
         nodes::Danger,
         survey::{Action, Asked, Purpose, Setting, Step, plan},
         up::execute,
@@ -27,6 +29,7 @@ use crate::{
     state::OutDir,
 };
 use report::Report;
+pub use report::loses_hosts;
 
 /// Make everything that a policy asks for
 ///
@@ -184,6 +187,8 @@ impl Up {
             Some(passphrase::new(global)?)
         };
         let lock = begin(&out, ui)?;
+        let names: Vec<_> = Member::all(&policy).into_iter().map(Member::name).collect();
+        secure_identities(&out, names, ui)?;
         let (ca, made) = match new_ca {
             Some(protection) if !Ca::exists(&out)? => {
                 let (ca, authority) =

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     pki::IdentityName,
-    policy::{Auth, Broker, ClientAuth, ClientFormat, Cluster, Listener, SecurityProtocol},
+    policy::{
+        Auth, Broker, ClientAuth, ClientFormat, Cluster, KafkaProperties, Listener,
+        SecurityProtocol,
+    },
     scram::Mechanism,
     secret::Secret,
 };
@@ -16,7 +19,8 @@ use crate::{
 pub struct ClientInput<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// Its brokers; where there are none, `cluster.bootstrap_servers` is where to connect.
+    /// Its nodes, of which those that are controllers alone are not for clients; where there are none,
+    /// `cluster.bootstrap_servers` is where to connect.
     pub brokers: &'a [Broker],
     /// The client, which is also its SCRAM user.
     pub name: &'a IdentityName,
@@ -26,6 +30,8 @@ pub struct ClientInput<'a> {
     pub stores: Stores<'a>,
     /// Its SCRAM password, where `auth` is SCRAM.
     pub scram_password: Option<&'a Secret>,
+    /// What else the policy says of it.
+    pub properties: &'a KafkaProperties,
 }
 
 /// A format of client configuration.
@@ -61,36 +67,85 @@ impl Format {
     }
 }
 
+/// The way to the first listener that serves a client, and what that asks for.
+#[derive(Debug)]
+pub struct Route {
+    /// `host:port` of each broker, joined by commas; `None` where nothing is known.
+    pub bootstrap: Option<String>,
+    /// The protocol of the listener.
+    pub protocol: SecurityProtocol,
+    /// Whether to show a certificate.
+    pub certificate: bool,
+}
+
+/// Finds the way of a client that authenticates so. Where there are no brokers, `cluster.bootstrap_servers` is where to
+/// connect.
+///
+/// # Errors
+/// No listener serves it, or a broker's address does not fit into a setting.
+pub fn route(
+    cluster: &Cluster,
+    brokers: &[Broker],
+    client: &IdentityName,
+    auth: Auth,
+) -> Result<Route, ConfigError> {
+    let listener = listener(cluster, client, auth)?;
+    let bootstrap = if brokers.is_empty() {
+        cluster.bootstrap_servers.clone()
+    } else {
+        brokers
+            .iter()
+            .filter(|b| b.role.is_broker())
+            .map(|b| {
+                Ok(format!(
+                    "{}:{}",
+                    b.advertised_host()?,
+                    b.port(listener.port)?
+                ))
+            })
+            .collect::<Result<_, ConfigError>>()?
+    };
+    Ok(Route {
+        bootstrap: (!bootstrap.is_empty()).then(|| bootstrap.join(",")),
+        protocol: listener.protocol,
+        certificate: auth == Auth::Tls
+            || listener.protocol.is_tls() && listener.client_auth == ClientAuth::Required,
+    })
+}
+
+fn listener<'c>(
+    cluster: &'c Cluster,
+    client: &IdentityName,
+    auth: Auth,
+) -> Result<&'c Listener, ConfigError> {
+    cluster
+        .listener_for(auth)
+        .ok_or_else(|| ConfigError::NoListener {
+            client: client.to_string(),
+            auth: auth.to_string(),
+        })
+}
+
 /// What every format says in its own words.
 pub(super) struct Connection<'a> {
-    /// `host:port` of each broker, joined by commas; `None` where nothing is known.
+    /// As in [`Route`].
     pub(super) bootstrap: Option<String>,
-    /// The protocol of the listener.
+    /// As in [`Route`].
     pub(super) protocol: SecurityProtocol,
-    /// Whether to show a certificate.
+    /// As in [`Route`].
     pub(super) certificate: bool,
     /// Mechanism, user and password.
     pub(super) sasl: Option<(Mechanism, &'a str, &'a Secret)>,
 }
 
 impl<'a> ClientInput<'a> {
-    /// Finds the first listener that serves the client, and what it asks for.
+    /// The client's way, and what it logs in with.
     pub(super) fn connection(&self) -> Result<Connection<'a>, ConfigError> {
-        let listener = self.listener()?;
-        let bootstrap = if self.brokers.is_empty() {
-            self.cluster.bootstrap_servers.clone()
-        } else {
-            self.brokers
-                .iter()
-                .map(|b| {
-                    Ok(format!(
-                        "{}:{}",
-                        b.advertised_host()?,
-                        b.port(listener.port)?
-                    ))
-                })
-                .collect::<Result<_, ConfigError>>()?
-        };
+        let Route {
+            bootstrap,
+            protocol,
+            certificate,
+        } = route(self.cluster, self.brokers, self.name, self.auth)?;
         let sasl = match self.auth {
             Auth::Scram(mechanism) => {
                 let password = self
@@ -101,36 +156,11 @@ impl<'a> ClientInput<'a> {
             Auth::Tls | Auth::None => None,
         };
         Ok(Connection {
-            bootstrap: (!bootstrap.is_empty()).then(|| bootstrap.join(",")),
-            protocol: listener.protocol,
-            certificate: self.auth == Auth::Tls
-                || listener.protocol.is_tls() && listener.client_auth == ClientAuth::Required,
+            bootstrap,
+            protocol,
+            certificate,
             sasl,
         })
-    }
-
-    fn listener(&self) -> Result<&'a Listener, ConfigError> {
-        let serves = |listener: &&Listener| match self.auth {
-            Auth::Tls => {
-                listener.protocol == SecurityProtocol::Ssl
-                    && listener.client_auth != ClientAuth::None
-            }
-            Auth::Scram(mechanism) => {
-                listener.protocol.is_sasl() && listener.mechanisms.contains(&mechanism)
-            }
-            Auth::None => {
-                listener.protocol == SecurityProtocol::Ssl
-                    && listener.client_auth != ClientAuth::Required
-            }
-        };
-        self.cluster
-            .listeners
-            .iter()
-            .find(serves)
-            .ok_or_else(|| ConfigError::NoListener {
-                client: self.name.to_string(),
-                auth: self.auth.to_string(),
-            })
     }
 }
 

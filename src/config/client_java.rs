@@ -30,6 +30,7 @@ pub(super) fn client_properties(input: &ClientInput<'_>) -> Result<Secret, Confi
             out.set(&key, &value);
         }
     }
+    out.properties("client.properties", input.properties.iter())?;
     Ok(out.finish())
 }
 

@@ -4,7 +4,8 @@ use super::{ClientInput, FileNames, Format, ServerInput, Stores, layout, server_
 use crate::{
     pki::KeyAlgorithm,
     policy::{
-        Auth, Broker, ClientAuth, ClientFormat, Cluster, Listener, Mode, SecurityProtocol, Source,
+        Auth, Broker, ClientAuth, ClientFormat, Cluster, KafkaProperties, Listener, Mode, NodeRole,
+        SecurityProtocol, Source,
     },
     scram::Mechanism,
     secret::Secret,
@@ -19,6 +20,8 @@ pub(super) struct Fixture {
     pub(super) keystore_password: Option<Secret>,
     pub(super) truststore_password: Secret,
     pub(super) scram_password: Option<Secret>,
+    /// Of the client.
+    pub(super) properties: KafkaProperties,
 }
 
 /// The policy's defaults: SSL and SASL_SSL, ACLs, `brokers` brokers kafka1, kafka2, … and the identity `name`'s stores.
@@ -69,6 +72,7 @@ pub(super) fn fixture(brokers: u32, name: &str) -> Fixture {
             controller_port: 9095,
             layout: "default".into(),
             owner: None,
+            properties: KafkaProperties::default(),
         },
         brokers: (1..=brokers)
             .map(|id| Broker {
@@ -80,6 +84,9 @@ pub(super) fn fixture(brokers: u32, name: &str) -> Fixture {
                 ],
                 port_offset: 0,
                 key: KeyAlgorithm::EcdsaP256,
+                role: NodeRole::Both,
+                rack: None,
+                properties: KafkaProperties::default(),
                 source: source.clone(),
             })
             .collect(),
@@ -89,6 +96,7 @@ pub(super) fn fixture(brokers: u32, name: &str) -> Fixture {
         keystore_password: Some(Secret::new("keystore-secret".into())),
         truststore_password: Secret::new("truststore-secret".into()),
         scram_password: Some(Secret::new("scram-secret".into())),
+        properties: KafkaProperties::default(),
     }
 }
 
@@ -130,6 +138,7 @@ impl Fixture {
             auth,
             stores: self.stores(),
             scram_password: self.scram_password.as_ref(),
+            properties: &self.properties,
         };
         (Format::of(format).write)(&input).map(|text| text.expose().to_owned())
     }

@@ -7,6 +7,12 @@ use crate::secret::Secret;
 
 const FILE: &str = "librdkafka.conf";
 
+/// Its pull request 4895: the client's nonce stood twice in its second message, which Kafka took until 4.0.
+const OLD_SCRAM: &str = "\
+# SCRAM with brokers of Kafka 4 needs librdkafka 2.6.1 or later. Earlier ones, that of kcat in Debian 12 among them,
+# repeat a part of a message, and these brokers answer that the credentials are invalid.
+";
+
 /// The text of `librdkafka.conf`, one `key=value` a line (`kcat -F`).
 ///
 /// # Errors
@@ -42,10 +48,16 @@ pub(super) fn librdkafka_conf(input: &ClientInput<'_>) -> Result<Secret, ConfigE
         settings.push(setting("sasl.password", password.expose()));
     }
 
+    // Its own settings come last, under librdkafka's names, as it refuses all others.
+    settings.extend(input.properties.iter().map(|(k, v)| setting(k, v)));
+
     let mut text = Zeroizing::new(format!(
         "# How {} connects to its Kafka cluster, written by kpki for clients built on librdkafka.\n",
         input.name
     ));
+    if connection.sasl.is_some() {
+        text.push_str(OLD_SCRAM);
+    }
     for (key, value) in settings {
         if value.trim() != value.as_str() || value.chars().any(char::is_control) {
             return Err(ConfigError::Unwritable {
@@ -82,6 +94,8 @@ mod tests {
         ");
         insta::assert_snapshot!(fixture.client(ClientFormat::Librdkafka, Auth::Scram(Mechanism::Sha512)).unwrap(), @"
         # How alice connects to its Kafka cluster, written by kpki for clients built on librdkafka.
+        # SCRAM with brokers of Kafka 4 needs librdkafka 2.6.1 or later. Earlier ones, that of kcat in Debian 12 among them,
+        # repeat a part of a message, and these brokers answer that the credentials are invalid.
         bootstrap.servers=kafka1.example.com:9094
         security.protocol=sasl_ssl
         ssl.ca.location=/opt/ssl/ca.crt

@@ -2,6 +2,8 @@
 
 mod client;
 mod client_java;
+#[cfg(test)]
+mod decided;
 mod diff;
 mod error;
 #[cfg(test)]
@@ -17,7 +19,7 @@ mod spring;
 mod storage;
 mod stores;
 
-pub use client::{ClientInput, FORMATS, Format};
+pub use client::{ClientInput, FORMATS, Format, Route, route};
 pub use diff::{added_settings, changed_settings, masked_diff};
 pub use error::ConfigError;
 pub use layout::{FileNames, LAYOUTS, Layout, StoreType, layout};

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use zeroize::Zeroizing;
 
+use super::ConfigError;
 use crate::secret::Secret;
 
 /// A file that is being written: comments, and settings in the order given.
@@ -32,6 +33,42 @@ impl Writer {
         self.0.push('=');
         escape(value, false, &mut self.0);
         self.0.push('\n');
+    }
+
+    /// What the policy says in Kafka's own words; what the file says already is not theirs to say.
+    ///
+    /// # Errors
+    /// A setting that is there.
+    pub(super) fn properties<'a>(
+        &mut self,
+        file: &'static str,
+        properties: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), ConfigError> {
+        for (at, (key, value)) in properties.enumerate() {
+            if at == 0 {
+                self.comment("What the policy says under `properties`.");
+            }
+            if self.holds(key) {
+                return Err(ConfigError::Unwritable {
+                    file,
+                    key: key.to_owned(),
+                    why: "is kpki's to set; remove it from `properties`",
+                });
+            }
+            self.set(key, value);
+        }
+        Ok(())
+    }
+
+    /// Whether a setting was written.
+    fn holds(&self, key: &str) -> bool {
+        let mut escaped = String::new();
+        escape(key, true, &mut escaped);
+        let mut lines = self.0.lines();
+        lines.any(|line| {
+            line.strip_prefix(&*escaped)
+                .is_some_and(|rest| rest.starts_with('='))
+        })
     }
 
     /// The text, which usually has passwords in it.

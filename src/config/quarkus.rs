@@ -3,6 +3,8 @@
 use super::{ClientInput, ConfigError, client_java::sections, properties::Writer};
 use crate::secret::Secret;
 
+const FILE: &str = "quarkus.properties";
+
 /// The text of `quarkus.properties`, to be put into `application.properties` or named in `quarkus.config.locations`.
 ///
 /// # Errors
@@ -16,17 +18,29 @@ pub(super) fn quarkus_properties(input: &ClientInput<'_>) -> Result<Secret, Conf
     for section in sections(input)? {
         out.comment(section.about);
         for (key, value) in section.settings {
-            if value.contains('$') {
-                return Err(ConfigError::Unwritable {
-                    file: "quarkus.properties",
-                    key,
-                    why: "contains `$`, which Quarkus takes for an expression",
-                });
-            }
-            out.set(&format!("kafka.{key}"), &value);
+            let key = prefixed(&key, &value)?;
+            out.set(&key, &value);
         }
     }
+    let properties: Vec<(String, &str)> = input
+        .properties
+        .iter()
+        .map(|(key, value)| Ok((prefixed(key, value)?, value)))
+        .collect::<Result<_, ConfigError>>()?;
+    out.properties(FILE, properties.iter().map(|(key, value)| (&**key, *value)))?;
     Ok(out.finish())
+}
+
+/// A setting's name under the prefix.
+fn prefixed(key: &str, value: &str) -> Result<String, ConfigError> {
+    if value.contains('$') {
+        return Err(ConfigError::Unwritable {
+            file: FILE,
+            key: key.to_owned(),
+            why: "contains `$`, which Quarkus takes for an expression",
+        });
+    }
+    Ok(format!("kafka.{key}"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `server.properties`: a complete file that a broker starts with, in KRaft combined mode or with ZooKeeper.
+//! `server.properties`: a complete file that a node starts with, as a KRaft broker, controller or both, or with ZooKeeper.
 
 use super::{
     ConfigError, Stores,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     pki::Host,
-    policy::{Broker, ClientAuth, Cluster, Listener, Mode},
+    policy::{Broker, ClientAuth, Cluster, KafkaProperties, Listener, Mode, NodeRole},
     scram::Mechanism,
     secret::Secret,
 };
@@ -21,7 +21,7 @@ const CONTROLLER: &str = "CONTROLLER";
 pub struct ServerInput<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// All of its brokers, which are its KRaft controllers too; each with its id.
+    /// All of its nodes, the KRaft controllers among them; each with its id.
     pub brokers: &'a [Broker],
     /// The one among them that the file is for.
     pub broker: &'a Broker,
@@ -41,16 +41,30 @@ pub struct ServerInput<'a> {
 /// When a host, a port, a password or a listener is missing or cannot be written.
 pub fn server_properties(input: &ServerInput<'_>) -> Result<Secret, ConfigError> {
     let mut out = Writer::default();
+    let what = match input.broker.role {
+        NodeRole::Controller => "Controller",
+        NodeRole::Both | NodeRole::Broker => "Broker",
+    };
     out.comment(&format!(
-        "Broker {} of the Kafka cluster {}, written by kpki from its policy: what is to stay belongs there. Where this file is edited, kpki stops and says so.",
+        "{what} {} of the Kafka cluster {}, written by kpki from its policy: what is to stay belongs there. Where this file is edited, kpki stops and says so.",
         input.broker.name, input.cluster.name
     ));
     node(input, &mut out)?;
     listeners(input, &mut out)?;
-    tls(input, &mut out)?;
-    sasl(input, &mut out)?;
+    if input.cluster.speaks_tls() {
+        tls(input, &mut out)?;
+    }
+    if input.broker.role.is_broker() {
+        sasl(input, &mut out)?;
+    }
     authorization(input, &mut out);
-    storage(input, &mut out)?;
+    let said = input.broker.properties.or(&input.cluster.properties);
+    storage(input, &said, &mut out)?;
+    if let Some(rack) = &input.broker.rack {
+        out.comment("Where it stands: copies are spread over the racks.");
+        out.set("broker.rack", rack);
+    }
+    out.properties("server.properties", said.iter())?;
     Ok(out.finish())
 }
 
@@ -81,14 +95,27 @@ fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     let id = input.broker.node_id()?.to_string();
     match input.cluster.mode {
         Mode::Kraft => {
-            out.comment(
-                "KRaft combined mode: every node is a broker and a controller of the metadata quorum.",
-            );
-            out.set("process.roles", "broker,controller");
+            let (about, roles) = match input.broker.role {
+                NodeRole::Both => (
+                    "KRaft combined mode: every node is a broker and a controller of the metadata quorum.",
+                    "broker,controller",
+                ),
+                NodeRole::Broker => (
+                    "A KRaft broker: the metadata is kept by the controllers that are listed here.",
+                    "broker",
+                ),
+                NodeRole::Controller => (
+                    "A KRaft controller: it keeps the cluster's metadata, with the others that are listed here.",
+                    "controller",
+                ),
+            };
+            out.comment(about);
+            out.set("process.roles", roles);
             out.set("node.id", &id);
             let voters: Vec<String> = input
                 .brokers
                 .iter()
+                .filter(|b| b.role.is_controller())
                 .map(|b| {
                     let port = b.port(input.cluster.controller_port)?;
                     Ok(format!("{}@{}:{port}", b.node_id()?, b.advertised_host()?))
@@ -123,26 +150,35 @@ fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigErro
     let mut bound = Vec::new();
     let mut advertised = Vec::new();
     let mut protocols = Vec::new();
-    for listener in &cluster.listeners {
+    // A controller alone must know of no other listener than its own.
+    let serving = broker.role.is_broker().then_some(&cluster.listeners);
+    for listener in serving.into_iter().flatten() {
         let (name, port) = (&listener.name, broker.port(listener.port)?);
         bound.push(format!("{name}://{bind}:{port}"));
         advertised.push(format!("{name}://{host}:{port}"));
         protocols.push(format!("{name}:{}", listener.protocol.kafka_name()));
     }
     if cluster.mode == Mode::Kraft {
-        let port = broker.port(cluster.controller_port)?;
-        bound.push(format!("{CONTROLLER}://{bind}:{port}"));
-        // Earlier versions refuse to advertise it; from 3.9 on it is what `--bootstrap-controller` clients are sent to.
-        if cluster.kafka_version >= (3, 9) {
-            advertised.push(format!("{CONTROLLER}://{host}:{port}"));
+        if broker.role.is_controller() {
+            let port = broker.port(cluster.controller_port)?;
+            bound.push(format!("{CONTROLLER}://{bind}:{port}"));
+            // Earlier versions refuse to advertise it; from 3.9 on it is what `--bootstrap-controller` clients are sent to.
+            if cluster.kafka_version >= (3, 9) {
+                advertised.push(format!("{CONTROLLER}://{host}:{port}"));
+            }
         }
+        // A broker alone talks to that listener, though it has none.
         protocols.push(format!("{CONTROLLER}:SSL"));
     }
     out.comment("Where it listens, and where it tells others to connect to.");
     out.set("listeners", &bound.join(","));
-    out.set("advertised.listeners", &advertised.join(","));
+    if !advertised.is_empty() {
+        out.set("advertised.listeners", &advertised.join(","));
+    }
     out.set("listener.security.protocol.map", &protocols.join(","));
-    out.set("inter.broker.listener.name", &cluster.inter_broker_listener);
+    if broker.role.is_broker() {
+        out.set("inter.broker.listener.name", &cluster.inter_broker_listener);
+    }
     Ok(())
 }
 
@@ -160,11 +196,12 @@ fn tls(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     out.set("ssl.endpoint.identification.algorithm", "https");
     out.comment("Who must show a certificate.");
     // Kafka heeds `ssl.client.auth` without a prefix on SSL listeners alone, not on SASL_SSL.
+    let role = input.broker.role;
     for listener in input
         .cluster
         .listeners
         .iter()
-        .filter(|l| l.protocol.is_tls())
+        .filter(|l| l.protocol.is_tls() && role.is_broker())
     {
         let word = match listener.client_auth {
             ClientAuth::None => "none",
@@ -173,7 +210,7 @@ fn tls(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
         };
         out.set(&format!("{}ssl.client.auth", prefix(&listener.name)), word);
     }
-    if input.cluster.mode == Mode::Kraft {
+    if input.cluster.mode == Mode::Kraft && role.is_controller() {
         out.set(
             &format!("{}ssl.client.auth", prefix(CONTROLLER)),
             "required",
@@ -250,9 +287,12 @@ fn names(mechanisms: &[Mechanism]) -> String {
 
 fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     let cluster = input.cluster;
-    out.comment(
-        "Who may do what: ACLs, which super users pass over. Certificates become principals by these rules.",
-    );
+    let certificates = cluster.speaks_tls() && !cluster.principal_mapping_rules.is_empty();
+    let about = "Who may do what: ACLs, which super users pass over.";
+    out.comment(&match certificates {
+        true => format!("{about} Certificates become principals by these rules."),
+        false => about.to_owned(),
+    });
     let class = match cluster.mode {
         Mode::Kraft => "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         // KIP-504 brought a new interface and class in 2.4; the old one went in 3.0.
@@ -271,7 +311,7 @@ fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
             "false"
         },
     );
-    if !cluster.principal_mapping_rules.is_empty() {
+    if certificates {
         out.set(
             "ssl.principal.mapping.rules",
             &cluster.principal_mapping_rules.join(","),
@@ -279,7 +319,12 @@ fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     }
 }
 
-fn storage(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
+/// The numbers of copies are defaults, for which the policy's properties may say something else.
+fn storage(
+    input: &ServerInput<'_>,
+    said: &KafkaProperties,
+    out: &mut Writer,
+) -> Result<(), ConfigError> {
     let cluster = input.cluster;
     if input.log_dir.contains(',') {
         return Err(ConfigError::Unwritable {
@@ -288,7 +333,8 @@ fn storage(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError>
             why: "contains a comma, at which Kafka splits it into several directories",
         });
     }
-    let replicas = input.brokers.len().clamp(1, 3);
+    let brokers = input.brokers.iter().filter(|b| b.role.is_broker());
+    let replicas = brokers.count().clamp(1, 3);
     // With three copies one broker may be away and what is written still be kept twice.
     let in_sync = if replicas == 3 { "2" } else { "1" };
     let replicas = replicas.to_string();
@@ -296,21 +342,32 @@ fn storage(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError>
         "Where data is kept, and how many copies of it: what the number of brokers allows.",
     );
     out.set("log.dirs", input.log_dir);
-    out.set("default.replication.factor", &replicas);
-    out.set("min.insync.replicas", in_sync);
-    out.set("offsets.topic.replication.factor", &replicas);
-    out.set("transaction.state.log.replication.factor", &replicas);
-    out.set("transaction.state.log.min.isr", in_sync);
+    let mut copies = vec![
+        ("default.replication.factor", replicas.as_str()),
+        ("min.insync.replicas", in_sync),
+        ("offsets.topic.replication.factor", &replicas),
+        ("transaction.state.log.replication.factor", &replicas),
+        ("transaction.state.log.min.isr", in_sync),
+    ];
     // Share groups (KIP-932) have a topic of their own from 4.0 on.
     if cluster.kafka_version >= (4, 0) {
-        out.set(
-            "share.coordinator.state.topic.replication.factor",
-            &replicas,
-        );
-        out.set("share.coordinator.state.topic.min.isr", in_sync);
+        copies.extend([
+            (
+                "share.coordinator.state.topic.replication.factor",
+                replicas.as_str(),
+            ),
+            ("share.coordinator.state.topic.min.isr", in_sync),
+        ]);
+    }
+    for (key, value) in copies {
+        if said.get(key).is_none() {
+            out.set(key, value);
+        }
     }
     Ok(())
 }
 
+#[cfg(test)]
+mod node_tests;
 #[cfg(test)]
 mod tests;

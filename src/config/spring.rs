@@ -52,6 +52,9 @@ pub(super) fn spring_yaml(input: &ClientInput<'_>) -> Result<Secret, ConfigError
         properties.push(("sasl.jaas.config".to_owned(), scram_login(user, password)));
     }
 
+    let own = input.properties.iter();
+    properties.extend(own.map(|(name, value)| setting(&binding_key(name), value)));
+
     let mut yaml = Yaml(Zeroizing::new(format!(
         "# How {} connects to its Kafka cluster, written by kpki for Spring Boot.\nspring:\n  kafka:\n",
         input.name
@@ -66,6 +69,18 @@ pub(super) fn spring_yaml(input: &ClientInput<'_>) -> Result<Secret, ConfigError
     yaml.map("ssl", &ssl)?;
     yaml.map("properties", &properties)?;
     Ok(Secret::new(std::mem::take(&mut *yaml.0)))
+}
+
+/// The key under which Spring keeps a setting's name as it is: what is not in lower case, or has other characters than
+/// `-` and `.`, stands in brackets, and these in quotes (Spring Boot, "Binding Maps").
+fn binding_key(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    // Without a letter to begin with it might be a number, or YAML's own sign.
+    if name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        name.to_owned()
+    } else {
+        format!("\"[{name}]\"")
+    }
 }
 
 /// A Spring resource location.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use rustls_pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use x509_parser::{
     extensions::{GeneralName, ParsedExtension},
@@ -11,7 +12,7 @@ use x509_parser::{
     x509::{SubjectPublicKeyInfo, X509Name},
 };
 
-use super::{Host, KeyAlgorithm, NameConstraint, PkiError, rfc2253};
+use super::{Host, KeyAlgorithm, Kind, NameConstraint, PkiError, rfc2253};
 
 /// A certificate: its bytes, and what kpki asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,11 +112,33 @@ impl Certificate {
         self.issuer == ca.subject && same_key
     }
 
+    /// True where the key of `ca` has signed this certificate, bit for bit.
+    pub fn is_signed_by(&self, ca: &Self) -> bool {
+        let parsed = (
+            X509Certificate::from_der(&self.der),
+            X509Certificate::from_der(&ca.der),
+        );
+        let (Ok((_, mine)), Ok((_, theirs))) = parsed else {
+            return false;
+        };
+        mine.verify_signature(Some(theirs.public_key())).is_ok()
+    }
+
+    /// SHA-256 of the whole certificate, lower-case hex: its fingerprint, as OpenSSL and browsers show it.
+    pub fn fingerprint(&self) -> String {
+        sha256(&self.der)
+    }
+
+    /// SHA-256 of its SubjectPublicKeyInfo, lower-case hex.
+    pub fn key_fingerprint(&self) -> String {
+        sha256(&self.public_key_info)
+    }
+
     /// Refuses a host that this CA's name constraints do not permit.
     ///
     /// # Errors
     /// [`PkiError::OutsideConstraints`].
-    pub fn check_permitted(&self, host: &Host) -> Result<(), PkiError> {
+    pub fn check_permitted(&self, host: &Host, kind: Kind) -> Result<(), PkiError> {
         if self.permits(host) {
             return Ok(());
         }
@@ -126,6 +149,7 @@ impl Certificate {
             .collect();
         Err(PkiError::OutsideConstraints {
             host: host.to_string(),
+            kind,
             permitted: permitted.join(", "),
         })
     }
@@ -134,6 +158,14 @@ impl Certificate {
     pub fn permits(&self, host: &Host) -> bool {
         self.name_constraints.is_empty() || self.name_constraints.iter().any(|c| c.permits(host))
     }
+}
+
+/// SHA-256 as lower-case hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 fn name(name: &X509Name<'_>) -> Result<String, PkiError> {
@@ -174,9 +206,7 @@ fn host(name: &GeneralName<'_>) -> Option<Host> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{
-        Authority, AuthorityRequest, Dn, Kind, LeafRequest, Serial, self_signed, sign,
-    };
+    use super::super::{Authority, AuthorityRequest, Dn, LeafRequest, Serial, self_signed, sign};
     use super::*;
 
     fn now() -> OffsetDateTime {
@@ -233,6 +263,23 @@ mod tests {
             time::macros::datetime!(2026-11-21 11:00 UTC)
         );
         assert_eq!(leaf.serial, Serial::from_random([9; 20]).to_string());
+    }
+
+    #[test]
+    fn only_the_key_of_a_ca_makes_its_signature() {
+        let (ca, other) = (root(10, &[]), root(10, &[]));
+        let leaf = leaf(&ca, Kind::Broker, &["kafka1"]).unwrap();
+        assert!(leaf.is_signed_by(ca.certificate()));
+        assert!(!leaf.is_signed_by(other.certificate()));
+        // The name of a CA and its key's identifier are copied easily.
+        assert!(other.certificate().subject == ca.certificate().subject);
+        let mut der = leaf.der.to_vec();
+        let name = der.windows(6).rposition(|w| w == b"kafka1").unwrap();
+        der[name + 5] = b'2';
+        let altered = Certificate::from_der(&CertificateDer::from(der)).unwrap();
+        assert!(altered.is_issued_by(ca.certificate()) && !altered.is_signed_by(ca.certificate()));
+        assert_ne!(altered.fingerprint(), leaf.fingerprint());
+        assert_eq!(altered.key_fingerprint(), leaf.key_fingerprint());
     }
 
     #[test]

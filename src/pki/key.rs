@@ -3,20 +3,26 @@
 use std::{fmt, str::FromStr};
 
 use rcgen::{KeyPair, RsaKeySize};
+use serde::{Deserialize, Serialize};
 
 /// A key algorithm and its size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum KeyAlgorithm {
     /// ECDSA on P-256, signing with SHA-256: small, fast, read by every client. The default.
     #[default]
+    #[serde(rename = "ecdsa-p256")]
     EcdsaP256,
     /// ECDSA on P-384, signing with SHA-384.
+    #[serde(rename = "ecdsa-p384")]
     EcdsaP384,
     /// RSA of 2048 bits, signing with SHA-256.
+    #[serde(rename = "rsa-2048")]
     Rsa2048,
     /// RSA of 3072 bits, signing with SHA-256.
+    #[serde(rename = "rsa-3072")]
     Rsa3072,
     /// RSA of 4096 bits, signing with SHA-256.
+    #[serde(rename = "rsa-4096")]
     Rsa4096,
 }
 
@@ -57,7 +63,7 @@ impl KeyAlgorithm {
         }
     }
 
-    /// True for RSA, whose certificates also carry the keyEncipherment usage (RFC 5246 §7.4.2).
+    /// True for RSA, with which servers' certificates also carry the keyEncipherment usage (RFC 5246 §7.4.2).
     pub fn is_rsa(self) -> bool {
         matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
     }

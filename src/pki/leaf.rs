@@ -70,14 +70,14 @@ pub fn sign(
         return Err(PkiError::NoHost(request.name.to_string()));
     }
     for host in request.hosts {
-        ca.check_permitted(host)?;
+        ca.check_permitted(host, request.kind)?;
     }
     // Without a dNSName, OpenSSL holds a CN that looks like a host name against the constraints as well.
     if !request.hosts.iter().any(|h| matches!(h, Host::Dns(_)))
         && request.name.as_str().contains('.')
         && let Ok(host) = request.name.as_str().parse::<Host>()
     {
-        ca.check_permitted(&host)?;
+        ca.check_permitted(&host, request.kind)?;
     }
     let mut params = CertificateParams::default();
     params.distinguished_name = Dn::common_name(request.name.as_str())
@@ -90,8 +90,9 @@ pub fn sign(
     params.is_ca = IsCa::ExplicitNoCa;
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    if is_rsa {
-        // TLS 1.2's RSA key exchange, RFC 5246 §7.4.2.
+    if is_rsa && request.kind == Kind::Broker {
+        // TLS 1.2's RSA key exchange (RFC 5246 §7.4.2) encrypts to the server's key; for a client's purpose the usage
+        // is inconsistent (RFC 5280 §4.2.1.12).
         params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
     }
     // A broker also connects to other brokers and controllers, with the same certificate.

@@ -18,7 +18,7 @@ mod serial;
 pub use authority::{
     Authority, AuthorityRequest, MIN_CA_LIFE, NameConstraint, self_signed, subordinate,
 };
-pub use certificate::Certificate;
+pub use certificate::{Certificate, sha256};
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
 pub use java_regex::PatternError;
@@ -47,6 +47,8 @@ pub enum PkiError {
     OutsideConstraints {
         /// The host that was asked for.
         host: String,
+        /// What the certificate is for.
+        kind: Kind,
         /// What the CA permits.
         permitted: String,
     },

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Inputs, Plan, Remark, default_max_deletes};
 use crate::acl::{
-    Authorizer, CLUSTER_NAME, Operation, PatternType, Permission, Printable, RawBinding, Request,
-    ResourceType, Settings,
+    Authorizer, Binding, CLUSTER_NAME, Operation, PatternType, Permission, Printable, RawBinding,
+    Request, ResourceType, Settings,
 };
 
 /// No more remarks of one kind are made; a last one counts the rest.
@@ -14,6 +14,7 @@ const MOST_REMARKS: usize = 20;
 /// Holds a plan against the guards: takes back what would lock the operator out, refuses what is too much, warns.
 pub(super) fn check(inputs: &Inputs<'_>, plan: &mut Plan) {
     operator(inputs, plan);
+    doubt(inputs, plan);
     brokers(inputs, plan);
     deletions(inputs, plan);
     denies(plan);
@@ -135,6 +136,35 @@ fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
     }));
 }
 
+/// Refuses what could take the right to change ACLs from an operator whom kpki does not know for sure. Where it does not
+/// know it at all, that is every deletion; where it has an assumption, what is about the cluster itself.
+fn doubt(inputs: &Inputs<'_>, plan: &mut Plan) {
+    let Some(doubt) = inputs.operator_doubt else {
+        return;
+    };
+    let about_acls = |b: &RawBinding| {
+        b.resource_type == ResourceType::Cluster
+            && matches!(
+                b.operation,
+                Operation::Alter | Operation::Describe | Operation::All
+            )
+    };
+    let deleted = |b: &RawBinding| b.permission == Permission::Allow && about_acls(b);
+    let denied = |b: &Binding| b.permission == Permission::Deny && about_acls(b);
+    let refused = match inputs.operator {
+        None => !plan.deletes.is_empty(),
+        Some(_) => plan.deletes.iter().any(deleted) || plan.creates.iter().any(denied),
+    };
+    if refused {
+        plan.refusals.push(Remark::new(
+            "operator-unknown",
+            format!(
+                "as whom kpki is connected is not known ({doubt}), so a deletion could take from it the right to change ACLs"
+            ),
+        ));
+    }
+}
+
 /// Keeps the right by which brokers replicate and talk to controllers. That they are super users is not counted on
 /// either: without both, the cluster comes to a stand.
 fn brokers(inputs: &Inputs<'_>, plan: &mut Plan) {
@@ -160,7 +190,7 @@ fn denies(plan: &mut Plan) {
         .iter()
         .filter(|b| b.permission == Permission::Deny);
     let remarks = denies.map(|binding| {
-        let message = format!("what this refuses may be allowed once it is deleted: {binding}");
+        let message = format!("deleting this Deny may allow what it refuses today: {binding}");
         Remark::new("deny-removed", message)
     });
     let remarks = capped(remarks.collect(), "deny-removed", "of them");

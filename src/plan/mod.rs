@@ -19,7 +19,7 @@ use crate::acl::{Binding, RawBinding, Settings};
 
 pub use managed::Managed;
 pub use render::{Change, Group, Right, groups};
-pub use saved::{PLAN_VERSION, PlanFileError, SavedPlan, observed_digest};
+pub use saved::{PLAN_VERSION, PlanFileError, PlannedCluster, SavedPlan, observed_digest};
 pub use scram::{SCRAM_PLAN_VERSION, ScramInputs, ScramPlan, ScramUpdate, scram_plan};
 
 /// No plan deletes more than this share of the managed bindings, unless it is told how many.
@@ -42,6 +42,8 @@ pub struct Inputs<'a> {
     pub max_deletes: Option<usize>,
     /// The principal that will execute the plan, and whose right to undo it the plan keeps.
     pub operator: Option<&'a str>,
+    /// Why that is not certain, where it is not: then nothing is deleted that could be its right.
+    pub operator_doubt: Option<&'a str>,
     /// The brokers' own settings, as far as they are known.
     pub settings: &'a Settings,
 }
@@ -107,7 +109,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
         warnings.push(Remark::new(
             "surplus",
             format!(
-                "the cluster has {kept} {} of managed principals that the policy does not mean; --prune deletes {}",
+                "the cluster has {kept} {} of managed principals that are not in the policy; --prune deletes {}",
                 plural(kept, "binding", "bindings"),
                 plural(kept, "it", "them"),
             ),

@@ -1,6 +1,6 @@
 //! A plan in a file: reviewed on one day, executed on another, if neither policy nor cluster has moved since.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Managed, Plan, Remark};
@@ -14,6 +14,9 @@ pub const PLAN_VERSION: u32 = 1;
 pub struct SavedPlan {
     /// [`PLAN_VERSION`].
     pub version: u32,
+    /// The cluster that it was made for; `None`: it was made from an export.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub cluster: Option<PlannedCluster>,
     /// The policy's path as it was given.
     pub policy: String,
     /// SHA-256 in hex of the policy's text; included files follow it, in the order of their names.
@@ -38,12 +41,33 @@ pub struct SavedPlan {
     pub refusals: Vec<Remark>,
 }
 
+/// The cluster that a plan was made for, and how it was connected to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedCluster {
+    /// The cluster's id, as it told it itself.
+    pub id: Option<String>,
+    /// `host:port`, separated by commas.
+    pub bootstrap_servers: String,
+    /// Whether they were named with `--bootstrap-server`.
+    pub servers_named: bool,
+    /// The client's properties as they were named with `--command-config`; `None`: the policy's admin.
+    pub command_config: Option<String>,
+}
+
 /// A file that is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
     /// Something else, or a part of one.
-    #[error("not a plan: {0}")]
-    Malformed(#[from] serde_json::Error),
+    #[error("not a whole plan: line {line}, column {column}")]
+    Malformed {
+        /// The line of the first mistake, from 1.
+        line: usize,
+        /// Its column, from 1.
+        column: usize,
+    },
+    /// Written by a kpki that did not note the cluster.
+    #[error("the plan does not say which cluster it is for: it was written by an earlier kpki")]
+    NoCluster,
     /// Written by a later kpki.
     #[error("the plan has version {0}, and this kpki reads version {PLAN_VERSION}")]
     LaterVersion(u32),
@@ -54,6 +78,7 @@ impl SavedPlan {
     pub fn of(plan: &Plan) -> SavedPlan {
         SavedPlan {
             version: PLAN_VERSION,
+            cluster: None,
             policy: String::new(),
             policy_sha256: String::new(),
             observed_sha256: String::new(),
@@ -74,14 +99,31 @@ impl SavedPlan {
     /// Text that is no plan, or one of a later version.
     pub fn parse(text: &str) -> Result<SavedPlan, PlanFileError> {
         #[derive(Deserialize)]
-        struct Versioned {
+        struct Begin {
             version: u32,
+            #[serde(default, deserialize_with = "is_there")]
+            cluster: bool,
         }
-        let Versioned { version } = serde_json::from_str(text)?;
+        let Begin { version, cluster } = serde_json::from_str(text).map_err(malformed)?;
         if version != PLAN_VERSION {
             return Err(PlanFileError::LaterVersion(version));
         }
-        Ok(serde_json::from_str(text)?)
+        if !cluster {
+            return Err(PlanFileError::NoCluster);
+        }
+        serde_json::from_str(text).map_err(malformed)
+    }
+}
+
+/// Whether a key is there, whatever its value.
+fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(value).map(|_| true)
+}
+
+fn malformed(error: serde_json::Error) -> PlanFileError {
+    PlanFileError::Malformed {
+        line: error.line(),
+        column: error.column(),
     }
 }
 

@@ -5,7 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Managed, Remark, default_max_deletes, plural};
-use crate::scram::{Mechanism, ScramInfo};
+use crate::{
+    acl::Printable,
+    scram::{Mechanism, ScramInfo},
+};
 
 /// The version of the plan's JSON.
 pub const SCRAM_PLAN_VERSION: u32 = 1;
@@ -29,6 +32,8 @@ pub struct ScramInputs<'a> {
     pub operator: Option<&'a str>,
     /// Whole principals of the policy's super users, its brokers among them.
     pub super_users: &'a [String],
+    /// Whose passwords the policy's reviewers said are kpki's: what stands under `manage`, and nobody by default.
+    pub entrusted: &'a Managed,
 }
 
 /// A credential that gets other iterations.
@@ -51,6 +56,9 @@ pub struct ScramPlan {
     pub rotates: Vec<ScramInfo>,
     /// What the cluster has beyond the policy and is to lose.
     pub deletes: Vec<ScramInfo>,
+    /// Of those to create or update, the users whom the cluster has already and whose password nobody said is kpki's: with
+    /// the credential they would get the one that lies on this disk.
+    pub overwrites: BTreeSet<String>,
     /// What stays although the policy does not mean it, of users who get a new password: it takes the old one.
     pub keep_old: Vec<ScramInfo>,
     /// How many credentials are as they shall be.
@@ -76,6 +84,20 @@ impl ScramPlan {
     }
 }
 
+impl ScramPlan {
+    /// Refuses the plan because of users whom the cluster has already, and not with the password that kpki has for them.
+    pub fn refuse_overwrites<'u>(&mut self, users: impl IntoIterator<Item = &'u str>) {
+        let refusals = users.into_iter().map(|user| {
+            let message = format!(
+                "the cluster has a user {0} already, as whom kpki cannot log in with the password that it has for {0}: somebody else gave it its password. If it is to get a new one, say --rotate {0}, or put User:{0} under `manage` in the main policy",
+                Printable(user)
+            );
+            Remark::new("user-exists", message)
+        });
+        self.refusals.extend(refusals);
+    }
+}
+
 /// Finds what has to change.
 pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
     let key = |info: &ScramInfo| (info.user.clone(), info.mechanism);
@@ -83,6 +105,7 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
         infos.iter().map(|i| (key(i), i.iterations)).collect()
     };
     let (wanted, mut have) = (by_key(inputs.desired), by_key(inputs.observed));
+    let existing: BTreeSet<&str> = inputs.observed.iter().map(|i| i.user.as_str()).collect();
     let managed_now = inputs.observed.iter().filter(|i| is_managed(inputs, i));
     let managed_now = managed_now.count();
     let mut plan = ScramPlan::default();
@@ -100,6 +123,15 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
             Some(was) => plan.updates.push(ScramUpdate { info, was }),
         }
     }
+    let written = plan
+        .creates
+        .iter()
+        .chain(plan.updates.iter().map(|u| &u.info));
+    plan.overwrites = written
+        .filter(|i| existing.contains(i.user.as_str()))
+        .filter(|i| !inputs.entrusted.contains(&principal(i)))
+        .map(|i| i.user.clone())
+        .collect();
     for ((user, mechanism), iterations) in have {
         let info = ScramInfo {
             user,
@@ -132,7 +164,7 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
         plan.left_alone += surplus;
         if surplus > 0 {
             let message = format!(
-                "the cluster has {surplus} {} of managed users that the policy does not mean; --prune deletes {}",
+                "the cluster has {surplus} {} of managed users that are not in the policy; --prune deletes {}",
                 plural(surplus, "credential", "credentials"),
                 plural(surplus, "it", "them"),
             );
@@ -141,7 +173,7 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
     }
     let old = plan.keep_old.iter().map(|ScramInfo { user, mechanism, .. }| {
         let message = format!(
-            "the old password of {user} still works with {mechanism}, which the policy does not mean and the plan leaves alone"
+            "the old password of {user} still works with {mechanism}, which is not in the policy and which this plan does not delete"
         );
         Remark::new("old-password-stays", message)
     });
@@ -225,6 +257,7 @@ mod tests {
         managed.add_prefix("User:team-");
         let rotate = BTreeSet::from(["carol".to_owned()]);
         let super_users = ["User:kafka1".to_owned()];
+        let nobody = Managed::nobody();
         let mut inputs = ScramInputs {
             desired,
             observed,
@@ -234,6 +267,7 @@ mod tests {
             max_deletes: None,
             operator: Some("ops"),
             super_users: &super_users,
+            entrusted: &nobody,
         };
         change(&mut inputs);
         scram_plan(&inputs)
@@ -277,6 +311,39 @@ mod tests {
         let plan = made(&desired, &observed, |i| i.prune = true);
         assert_eq!(plan.deletes, [info("alice", Sha256, 8192)]);
         assert_eq!((plan.left_alone, plan.warnings.len()), (1, 0));
+    }
+
+    /// Whoever claims a name in a file must not come by its account: not by other iterations, not by a second mechanism.
+    #[test]
+    fn who_exists_already_is_named_before_it_gets_a_password() {
+        let desired = [
+            info("alice", Sha512, 8192),
+            info("carol", Sha512, 8192),
+            info("legacy-app", Sha512, 8192),
+            info("new", Sha512, 8192),
+            info("other", Sha512, 8192),
+            info("same", Sha512, 8192),
+        ];
+        let observed = [
+            info("alice", Sha512, 4096),
+            info("carol", Sha512, 4096),
+            info("legacy-app", Sha512, 4096),
+            info("other", Sha256, 8192),
+            info("same", Sha512, 8192),
+        ];
+        let mut entrusted = Managed::nobody();
+        entrusted.add("User:alice");
+        // carol is rotated, which was asked for by name.
+        let plan = made(&desired, &observed, |i| {
+            i.entrusted = Box::leak(Box::new(entrusted));
+        });
+        let named: Vec<&str> = plan.overwrites.iter().map(String::as_str).collect();
+        assert_eq!(named, ["legacy-app", "other"]);
+        assert_eq!(plan.refusals, []);
+        let mut refused = plan.clone();
+        refused.refuse_overwrites(["legacy-app"]);
+        assert_eq!(codes(&refused.refusals), ["user-exists"]);
+        assert!(refused.refusals[0].message.contains("--rotate legacy-app"));
     }
 
     #[test]

@@ -49,6 +49,7 @@ fn made(
         prune: true,
         max_deletes: None,
         operator: None,
+        operator_doubt: None,
         settings: &none,
     };
     change(&mut inputs, &mut settings);
@@ -141,6 +142,27 @@ fn the_operator_keeps_the_right_to_undo_the_plan() {
         i.operator = Some("User:other")
     });
     assert_eq!(plan.deletes.len(), 2);
+}
+
+/// The brokers' mapping rules were not read, or not understood.
+#[test]
+fn where_the_operator_is_not_certain_nothing_is_deleted_that_could_be_its_right() {
+    let topic = raw("User:a", "Allow", "Read", "Topic t");
+    let right = raw("User:ops", "Allow", "Alter", "Cluster kafka-cluster");
+    let managed = managing(&["User:a", "User:ops"]);
+    let of = |observed: &RawBinding, operator| {
+        let plan = made(&[], std::slice::from_ref(observed), &managed, |i, _| {
+            i.operator = operator;
+            i.operator_doubt = Some("rules that kpki cannot read");
+        });
+        codes(&plan.refusals).concat()
+    };
+    assert_eq!(of(&topic, None), "operator-unknown");
+    assert_eq!(of(&right, None), "operator-unknown");
+    assert_eq!(of(&topic, Some("User:kpki")), "");
+    assert_eq!(of(&right, Some("User:kpki")), "operator-unknown");
+    // Kept as its own, whether or not it is.
+    assert_eq!(of(&right, Some("User:ops")), "");
 }
 
 #[test]
@@ -276,8 +298,19 @@ fn a_saved_plan_is_read_back_and_a_later_one_refused() {
     ));
     assert!(matches!(
         SavedPlan::parse("{}"),
-        Err(PlanFileError::Malformed(_))
+        Err(PlanFileError::Malformed { .. })
     ));
+    // What kpki wrote before it noted the cluster, and a plan that was made of an export.
+    let earlier = text.replacen("\"cluster\":null,", "", 1);
+    assert!(matches!(
+        SavedPlan::parse(&earlier),
+        Err(PlanFileError::NoCluster)
+    ));
+    let cut = SavedPlan::parse(&text[..text.len() / 2]).unwrap_err();
+    assert_eq!(
+        cut.to_string(),
+        format!("not a whole plan: line 1, column {}", text.len() / 2)
+    );
     // Even where a later version has another shape.
     assert!(matches!(
         SavedPlan::parse("{\"version\":3,\"creates\":{}}"),

@@ -1,9 +1,9 @@
 //! Who the policy's identities are to a broker, who of them stands above the bindings, and what a broker with
 //! these bindings would decide.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{AclTest, PolicyBinding, ValidatedPolicy, principals::Principals};
+use super::{AclTest, Source, ValidatedPolicy, principals::Principals};
 use crate::acl::{
     Authorizer, Decision, KafkaVersion, RawBinding, Request, RequestError, ResourceType, Settings,
 };
@@ -18,7 +18,9 @@ pub struct TestOutcome<'p> {
     /// The answer.
     pub decision: Decision,
     /// The binding that decided.
-    pub by: Option<&'p PolicyBinding>,
+    pub by: Option<&'p RawBinding>,
+    /// Where the policy says it, if it does.
+    pub source: Option<&'p Source>,
 }
 
 impl TestOutcome<'_> {
@@ -87,16 +89,48 @@ impl ValidatedPolicy {
     /// # Errors
     /// A request that no client can make; validation leaves none.
     pub fn run_tests(&self) -> Result<Vec<TestOutcome<'_>>, RequestError> {
-        let authorizer = self.authorizer();
+        self.run_tests_by(&self.authorizer(), |at| {
+            let said = self.bindings.get(at)?;
+            Some((said.binding.as_raw(), Some(&said.source)))
+        })
+    }
+
+    /// The same, decided by the bindings that a cluster has and by its brokers' settings.
+    ///
+    /// # Errors
+    /// As [`ValidatedPolicy::run_tests`].
+    pub fn run_tests_against<'p>(
+        &'p self,
+        bindings: &'p [RawBinding],
+        settings: Settings,
+    ) -> Result<Vec<TestOutcome<'p>>, RequestError> {
+        let said: HashMap<&RawBinding, &Source> = self
+            .bindings
+            .iter()
+            .map(|said| (said.binding.as_raw(), &said.source))
+            .collect();
+        self.run_tests_by(&Authorizer::new(bindings, settings), |at| {
+            let binding = bindings.get(at)?;
+            Some((binding, said.get(binding).copied()))
+        })
+    }
+
+    fn run_tests_by<'p>(
+        &'p self,
+        authorizer: &Authorizer<'_>,
+        binding: impl Fn(usize) -> Option<(&'p RawBinding, Option<&'p Source>)>,
+    ) -> Result<Vec<TestOutcome<'p>>, RequestError> {
         let mut outcomes = Vec::new();
         for test in &self.tests {
             for request in requests(test) {
                 let decision = authorizer.decide(&request)?;
+                let (by, source) = decision.binding.and_then(&binding).unzip();
                 outcomes.push(TestOutcome {
                     test,
                     request,
                     decision,
-                    by: decision.binding.and_then(|at| self.bindings.get(at)),
+                    by,
+                    source: source.flatten(),
                 });
             }
         }

@@ -171,6 +171,12 @@ impl<'a> Checker<'a> {
                 self.value(schema, &entry.value, &what, or);
                 continue;
             }
+            // Any name will do.
+            if let any @ Json::Object(_) = &shape.schema["additionalProperties"] {
+                let what = format!("`{}`", entry.key);
+                self.value(any, &entry.value, &what, "; or remove the key");
+                continue;
+            }
             if self.report.is_full() {
                 self.report.error("unknown-key", entry.key_span, "");
                 continue;

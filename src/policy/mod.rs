@@ -7,13 +7,16 @@
 mod authorization;
 mod bindings;
 mod check_shape;
+mod connect;
 mod diagnostic;
 pub mod lint;
 mod model;
 mod parse;
 mod principals;
+mod properties;
 mod raw;
 mod raw_access;
+mod raw_properties;
 mod report;
 mod schema;
 mod shape;
@@ -31,6 +34,10 @@ pub use authorization::TestOutcome;
 pub use diagnostic::{Diagnostic, Label, Severity, render};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};
+#[cfg(test)]
+pub(crate) use properties::decided;
+pub use properties::{KafkaProperties, decides_for_client, decides_for_node};
 pub use schema::{included_json_schema, json_schema};
+pub(crate) use suggest::nearest;
 pub use write::{WrittenPolicy, write_acls};
 pub use yaml_text::scalar;

@@ -5,6 +5,8 @@ use crate::{
     pki::{Dn, Host, IdentityName, KeyAlgorithm},
 };
 
+use super::KafkaProperties;
+
 /// Where in the policy's text something was said, for provenance and diagnostics.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
@@ -80,7 +82,7 @@ pub const DEFAULT_MAPPING_RULES: [&str; 2] = ["RULE:^CN=([^,]+).*$/$1/", "DEFAUL
 /// How the cluster keeps its metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// A KRaft quorum of the brokers themselves.
+    /// A KRaft quorum of the nodes that are controllers.
     Kraft,
     /// ZooKeeper, up to Kafka 3.9.
     Zookeeper,
@@ -123,6 +125,8 @@ pub struct Cluster {
     pub layout: String,
     /// `UID:GID` that the files shall belong to.
     pub owner: Option<(u32, u32)>,
+    /// Further settings of every node.
+    pub properties: KafkaProperties,
 }
 
 /// `security.protocol`.
@@ -196,7 +200,30 @@ pub struct CaSettings {
     pub renew_before_days: u32,
 }
 
-/// A broker.
+/// What a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeRole {
+    /// It is a broker and a KRaft controller.
+    Both,
+    /// It is a broker; in ZooKeeper mode every node is.
+    Broker,
+    /// It is a KRaft controller, to which no client connects.
+    Controller,
+}
+
+impl NodeRole {
+    /// Whether it keeps records, and has listeners for clients.
+    pub fn is_broker(self) -> bool {
+        self != Self::Controller
+    }
+
+    /// Whether it is of the KRaft quorum.
+    pub fn is_controller(self) -> bool {
+        self != Self::Broker
+    }
+}
+
+/// A broker, or a node that is a controller alone.
 #[derive(Debug, Clone)]
 pub struct Broker {
     /// Its name.
@@ -210,6 +237,12 @@ pub struct Broker {
     pub port_offset: u16,
     /// The leaf's key.
     pub key: KeyAlgorithm,
+    /// What it does.
+    pub role: NodeRole,
+    /// `broker.rack`.
+    pub rack: Option<String>,
+    /// Further settings, which go before those of the cluster.
+    pub properties: KafkaProperties,
     /// Where it was said.
     pub source: Source,
 }
@@ -266,6 +299,8 @@ pub struct Client {
     pub iterations: u32,
     /// What it may do.
     pub roles: Vec<Role>,
+    /// Further settings of its configuration files.
+    pub properties: KafkaProperties,
     /// The prefix outside which its file may grant nothing.
     pub scope: Option<String>,
     /// Where it was said.

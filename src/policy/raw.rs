@@ -10,6 +10,7 @@ pub(super) use super::raw_access::{
     RawAcl, RawConnect, RawManage, RawMirrorSource, RawMirrorTarget, RawOperation, RawPattern,
     RawRole, RawSchemaRegistry, RawStreams, RawTest,
 };
+pub(super) use super::raw_properties::RawProperties;
 use super::spanned::{OneOrMany, Spanned};
 
 /// What a Kafka cluster's security is: certificates, SCRAM users and ACLs. Read by kpki.
@@ -104,6 +105,8 @@ pub(super) struct RawCluster {
     pub layout: Option<Spanned<String>>,
     /// Who shall own the files, in quotes: "1000:1000".
     pub owner: Option<Spanned<String>>,
+    /// Further settings of every node's server.properties, under Kafka's own names.
+    pub properties: Option<RawProperties>,
 }
 
 /// How a cluster keeps its metadata.
@@ -111,7 +114,7 @@ pub(super) struct RawCluster {
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "mode")]
 pub(super) enum RawMode {
-    /// A KRaft quorum of the brokers themselves; the only one from Kafka 4.0.
+    /// A KRaft quorum of the nodes that are controllers; the only one from Kafka 4.0.
     Kraft,
     /// ZooKeeper, up to Kafka 3.9.
     Zookeeper,
@@ -217,7 +220,7 @@ pub(super) enum RawKey {
     Rsa4096,
 }
 
-/// A broker.
+/// A broker, or a node that is a controller alone.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "broker")]
@@ -235,6 +238,23 @@ pub(super) struct RawBroker {
     pub port_offset: Option<Spanned<u16>>,
     /// Its key. Default: ecdsa-p256.
     pub key: Option<RawKey>,
+    /// What it does in a KRaft cluster. Default: both.
+    pub roles: Option<Spanned<OneOrMany<Spanned<RawNodeRole>>>>,
+    /// The rack, data centre or availability zone that it stands in (broker.rack).
+    pub rack: Option<Spanned<String>>,
+    /// Further settings of its server.properties, under Kafka's own names; they go before those of the cluster.
+    pub properties: Option<RawProperties>,
+}
+
+/// What a node does in a KRaft cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "node_role")]
+pub(super) enum RawNodeRole {
+    /// It keeps records, and clients connect to it.
+    Broker,
+    /// It keeps the cluster's metadata, as one of the quorum.
+    Controller,
 }
 
 /// A client.
@@ -257,6 +277,8 @@ pub(super) struct RawClient {
     pub iterations: Option<Spanned<u32>>,
     /// What it may do.
     pub roles: Option<Spanned<Vec<Spanned<RawRole>>>>,
+    /// Further settings of its configuration files, under Kafka's own names; librdkafka.conf has them as they are.
+    pub properties: Option<RawProperties>,
 }
 
 /// How a client proves who it is.

@@ -57,7 +57,9 @@ impl<'a> Shape<'a> {
     }
 
     pub(super) fn accepts(&self, node: &Node) -> bool {
-        self.kind() == kind_of(node)
+        let (wanted, found) = (self.kind(), kind_of(node));
+        // A whole number is a number.
+        wanted == found || wanted == "number" && found == "integer"
     }
 
     /// What to write, in words.
@@ -68,12 +70,16 @@ impl<'a> Shape<'a> {
         match self.kind() {
             "string" => "a text".to_owned(),
             "boolean" => "true or false".to_owned(),
+            "number" => "a number".to_owned(),
             "array" => "a list".to_owned(),
             "null" => "empty".to_owned(),
             "integer" => match range(self.schema) {
                 (Some(min), Some(max)) => format!("a whole number from {min} to {max}"),
                 _ => "a whole number".to_owned(),
             },
+            _ if self.schema["additionalProperties"].is_object() => {
+                "a mapping of names to values".to_owned()
+            }
             _ => match self.keys().collect::<Vec<_>>().as_slice() {
                 [] => "`{}`".to_owned(),
                 [only] => format!("`{{{only}: …}}`"),

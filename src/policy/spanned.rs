@@ -2,8 +2,7 @@
 
 use serde::de::{
     self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
-    Visitor,
-    value::{Error, StringDeserializer},
+    Visitor, value::Error,
 };
 
 use super::{
@@ -12,9 +11,10 @@ use super::{
     yaml_scalar::Kind,
 };
 
-/// The names under which [`Spanned`] and [`OneOrMany`] ask for what serde's data model has no word for.
+/// The names under which the types below ask for what serde's data model has no word for.
 const SPANNED: &str = "$kpki::Spanned";
 const ONE_OR_MANY: &str = "$kpki::OneOrMany";
+const SCALAR: &str = "$kpki::Scalar";
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -34,6 +34,10 @@ impl<T> std::ops::Deref for Spanned<T> {
 /// A list, for which a single value may stand.
 #[derive(Debug, Clone)]
 pub(super) struct OneOrMany<T>(pub Vec<T>);
+
+/// A text, a number or a boolean, as the text that it is for Kafka.
+#[derive(Clone)]
+pub(super) struct Scalar(pub String);
 
 /// Reads a value of the file's shape from a tree that `check_shape` has passed.
 pub(super) fn from_node<T: for<'de> Deserialize<'de>>(node: &Node) -> Result<T, Error> {
@@ -87,7 +91,25 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
     }
 }
 
-impl<'de> Deserializer<'de> for &'de Node {
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Scalar;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text, a number, true or false")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_newtype_struct(SCALAR, Text)
+    }
+}
+
+impl<'de> Deserializer<'de> for &Node {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -96,7 +118,7 @@ impl<'de> Deserializer<'de> for &'de Node {
                 Kind::Null => visitor.visit_unit(),
                 Kind::Bool(value) => visitor.visit_bool(*value),
                 Kind::Int(value) => visitor.visit_i64(*value),
-                Kind::Float | Kind::Text => visitor.visit_borrowed_str(text),
+                Kind::Float | Kind::Text => visitor.visit_str(text),
             },
             Value::List(items) => visitor.visit_seq(Items(items.iter())),
             Value::Map(entries) => visitor.visit_map(Entries(entries.iter(), None)),
@@ -119,6 +141,14 @@ impl<'de> Deserializer<'de> for &'de Node {
             (SPANNED, _) => visitor.visit_seq(Parts(self, 0)),
             (ONE_OR_MANY, Value::List(items)) => visitor.visit_seq(Items(items.iter())),
             (ONE_OR_MANY, _) => visitor.visit_seq(Items(std::slice::from_ref(self).iter())),
+            (SCALAR, Value::Scalar(text, kind)) => match kind {
+                Kind::Bool(value) => visitor.visit_str(if *value { "true" } else { "false" }),
+                // YAML's other ways to write a number, such as 0x10, are none of Kafka's.
+                Kind::Int(value) if !matches!(*value, i64::MIN | i64::MAX) => {
+                    visitor.visit_str(&value.to_string())
+                }
+                _ => visitor.visit_str(text),
+            },
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -144,9 +174,9 @@ impl<'de> Deserializer<'de> for &'de Node {
 }
 
 /// The entries of a list.
-struct Items<'de>(std::slice::Iter<'de, Node>);
+struct Items<'a>(std::slice::Iter<'a, Node>);
 
-impl<'de> SeqAccess<'de> for Items<'de> {
+impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -158,9 +188,9 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 }
 
 /// The keys of a mapping, and the value that comes next.
-struct Entries<'de>(std::slice::Iter<'de, Entry>, Option<&'de Node>);
+struct Entries<'a>(std::slice::Iter<'a, Entry>, Option<&'a Node>);
 
-impl<'de> MapAccess<'de> for Entries<'de> {
+impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -171,8 +201,12 @@ impl<'de> MapAccess<'de> for Entries<'de> {
             return Ok(None);
         };
         self.1 = Some(&entry.value);
-        let key: StringDeserializer<Error> = entry.key.clone().into_deserializer();
-        seed.deserialize(key).map(Some)
+        // Like any text, so that a key may be asked for its place too.
+        let key = Node {
+            span: entry.key_span,
+            value: Value::Scalar(entry.key.clone(), Kind::Text),
+        };
+        seed.deserialize(&key).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
@@ -184,9 +218,9 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 }
 
 /// A node as the parts of [`Spanned`]: file, start, end and the value.
-struct Parts<'de>(&'de Node, u8);
+struct Parts<'a>(&'a Node, u8);
 
-impl<'de> SeqAccess<'de> for Parts<'de> {
+impl<'de> SeqAccess<'de> for Parts<'_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(

@@ -4,7 +4,7 @@
 const MAX_LEN: usize = 40;
 
 /// The candidate that was probably meant: the same but for case and separators, or a few slips of the finger away.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

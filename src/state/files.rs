@@ -90,7 +90,8 @@ pub fn write_atomic(
         .prefix(TEMPORARY)
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
         .tempfile_in(parent)
-        .map_err(failed("create a file in", parent))?;
+        // The library's own text has the temporary name in it.
+        .map_err(|e| failed("create a file in", parent)(e.kind().into()))?;
     if let Some((uid, gid)) = owner {
         fchown(temporary.as_file(), Some(uid), Some(gid)).map_err(failed("give away", path))?;
     }
@@ -103,6 +104,25 @@ pub fn write_atomic(
         .persist(path)
         .map_err(|e| failed("replace", path)(e.error))?;
     sync_dir(parent)
+}
+
+/// What stands at a path, no link followed; `None` where nothing does.
+///
+/// # Errors
+/// When that cannot be seen.
+pub fn look(path: &Path) -> Result<Option<fs::Metadata>, StateError> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) => Ok(Some(meta)),
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(e) => Err(failed("look at", path)(e)),
+    }
 }
 
 /// Reads a file that may be missing.
@@ -133,9 +153,9 @@ const MAX_PLAIN: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// When it is there and is something else, or cannot be read.
 pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
-    let obstacle = |why| StateError::Obstacle {
+    let obstacle = |why: &str| StateError::Obstacle {
         path: path.to_owned(),
-        why,
+        why: why.to_owned(),
     };
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     // The flags fit: they are bits of a C int.
@@ -143,7 +163,7 @@ pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
         .read(true)
         .custom_flags(flags.bits() as i32)
         .open(path);
-    let mut file = match opened {
+    let file = match opened {
         Ok(file) => file,
         Err(e)
             if matches!(
@@ -164,11 +184,18 @@ pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     if !meta.is_file() {
         return Err(obstacle("is no plain file"));
     }
+    let too_large = || obstacle("is larger than any file that kpki writes");
     if meta.len() > MAX_PLAIN {
-        return Err(obstacle("is larger than any file that kpki writes"));
+        return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default());
-    file.read_to_end(&mut bytes).map_err(failed("read", path))?;
+    // Its owner may go on writing it.
+    file.take(MAX_PLAIN + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed("read", path))?;
+    if bytes.len() as u64 > MAX_PLAIN {
+        return Err(too_large());
+    }
     Ok(Some(bytes))
 }
 

@@ -1,5 +1,7 @@
 //! `ca/inventory.jsonl`: one line for every certificate ever signed. Append-only.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -7,7 +9,7 @@ use super::{
     Lock, OutDir, StateError, files,
     jsonl::{self, Line, Tail},
 };
-use crate::pki::{Certificate, Host, Kind};
+use crate::pki::{Certificate, Host, KeyAlgorithm, Kind};
 
 /// One signed certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,15 @@ pub struct Record {
     pub not_after: OffsetDateTime,
     /// The issuer's subject.
     pub issuer: String,
+    /// The kind of its key. Not in lines of the first kpki, as the two below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyAlgorithm>,
+    /// SHA-256 of its public key (SubjectPublicKeyInfo, DER), lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_sha256: Option<String>,
+    /// SHA-256 of the certificate (DER), lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 impl Record {
@@ -47,7 +58,20 @@ impl Record {
             not_before: certificate.not_before,
             not_after: certificate.not_after,
             issuer: certificate.issuer.clone(),
+            key: certificate.key,
+            key_sha256: Some(certificate.key_fingerprint()),
+            sha256: Some(certificate.fingerprint()),
         }
+    }
+
+    /// True where this is the record of that very certificate. Without a fingerprint, the serial number and the
+    /// signature of `signer` have to say so.
+    pub fn is_of(&self, certificate: &Certificate, signer: &Certificate) -> bool {
+        self.serial == certificate.serial
+            && match &self.sha256 {
+                Some(sha256) => *sha256 == certificate.fingerprint(),
+                None => certificate.is_signed_by(signer),
+            }
     }
 
     /// The record as its line.
@@ -72,6 +96,9 @@ impl Line for Record {
 #[derive(Debug)]
 pub struct Inventory {
     records: Vec<Record>,
+    /// By name, the last certificate that a broker or client got.
+    latest: HashMap<String, usize>,
+    serials: HashSet<String>,
     tail: Tail,
 }
 
@@ -86,7 +113,29 @@ impl Inventory {
         let bytes = files::read_optional(&path)?.unwrap_or_default();
         let (records, tail) = jsonl::parse(&path, &bytes)
             .map_err(|(line, reason)| StateError::BadInventory { path, line, reason })?;
-        Ok(Self { records, tail })
+        let mut inventory = Self {
+            records: Vec::new(),
+            latest: HashMap::new(),
+            serials: HashSet::new(),
+            tail,
+        };
+        inventory.take(records);
+        Ok(inventory)
+    }
+
+    fn take(&mut self, records: Vec<Record>) {
+        for record in records {
+            self.serials.insert(record.serial.clone());
+            if matches!(record.kind, Kind::Broker | Kind::Client) {
+                self.latest.insert(record.name.clone(), self.records.len());
+            }
+            self.records.push(record);
+        }
+    }
+
+    /// The last certificate that was signed for a broker or client of this name.
+    pub fn latest(&self, name: &str) -> Option<&Record> {
+        self.records.get(*self.latest.get(name)?)
     }
 
     /// Every record.
@@ -96,7 +145,7 @@ impl Inventory {
 
     /// True where a certificate with this serial was ever signed.
     pub fn has_serial(&self, serial: &str) -> bool {
-        self.records.iter().any(|r| r.serial == serial)
+        self.serials.contains(serial)
     }
 
     /// Appends records and syncs them to the disk. Only afterwards may their certificates be written anywhere.
@@ -106,13 +155,15 @@ impl Inventory {
     pub fn append(&mut self, _lock: &Lock, records: Vec<Record>) -> Result<(), StateError> {
         let lines: String = records.iter().map(Record::to_line).collect();
         self.tail.append(&lines)?;
-        self.records.extend(records);
+        self.take(records);
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -128,6 +179,9 @@ mod tests {
             not_before: time::macros::datetime!(2026-11-21 11:00 UTC),
             not_after: time::macros::datetime!(2027-11-21 11:00 UTC),
             issuer: "CN=CA G1".into(),
+            key: None,
+            key_sha256: None,
+            sha256: None,
         }
     }
 
@@ -136,7 +190,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path());
         std::fs::create_dir(out.ca()).unwrap();
-        let lock = Lock::acquire(&out, || ()).unwrap();
+        let lock = Lock::acquire(&out, Duration::ZERO, |_| ()).unwrap();
         let whole = record("a").to_line();
         std::fs::write(
             out.ca_file("inventory.jsonl"),
@@ -157,7 +211,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path());
         std::fs::create_dir(out.ca()).unwrap();
-        let lock = Lock::acquire(&out, || ()).unwrap();
+        let lock = Lock::acquire(&out, Duration::ZERO, |_| ()).unwrap();
         std::fs::write(
             out.ca_file("inventory.jsonl"),
             record("a").to_line().trim_end(),
@@ -169,6 +223,15 @@ mod tests {
             Inventory::read(&out).unwrap().records(),
             [record("a"), record("b")]
         );
+    }
+
+    #[test]
+    fn lines_of_the_first_kpki_are_read_and_written_as_they_were() {
+        let line = record("a").to_line();
+        assert!(!line.contains("sha256"), "{line}");
+        let path = std::path::Path::new("x");
+        let (records, ..) = jsonl::parse::<Record>(path, line.as_bytes()).unwrap();
+        assert_eq!(records, [record("a")]);
     }
 
     #[test]

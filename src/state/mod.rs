@@ -5,18 +5,25 @@
 //! inventory is appended and synced before any key reaches the disk.
 
 mod files;
+mod guard;
 mod inventory;
 mod jsonl;
+mod leftovers;
 mod lock;
 mod out_dir;
+mod owners;
+mod place;
 mod sealed_key;
 mod staging;
 mod written;
 
 pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
+pub use guard::Mended;
 pub use inventory::{Inventory, Record};
+pub use leftovers::Leftovers;
 pub use lock::Lock;
 pub use out_dir::OutDir;
+pub use owners::Owners;
 pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use staging::{FileSpec, Staging};
 pub use written::{Entry, Writing, Written, digest_of};
@@ -27,7 +34,7 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The operating system's refusal.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}: {}", reason(source))]
     Io {
         /// What was tried: "read", "create", …
         action: &'static str,
@@ -42,7 +49,37 @@ pub enum StateError {
         /// What stands there.
         path: PathBuf,
         /// Why it is in the way.
-        why: &'static str,
+        why: String,
+    },
+    /// A file or directory of another user, who was never given it.
+    #[error(
+        "{path} belongs to another user (uid {uid}), who could change what it holds at any time"
+    )]
+    Foreign {
+        /// What belongs to them.
+        path: PathBuf,
+        /// Their number.
+        uid: u32,
+    },
+    /// A promise of a killed command that cannot be kept.
+    #[error("what an interrupted command has promised cannot be put in its place: {path} {why}")]
+    Unfinished {
+        /// What stands in the way.
+        path: PathBuf,
+        /// Why it does.
+        why: String,
+        /// Where the rest of the promise waits.
+        waiting: PathBuf,
+    },
+    /// Another process that holds the lock and does not give it back.
+    #[error("{path} is locked by {}, and still was after {seconds} seconds", holder.as_deref().unwrap_or("another process"))]
+    Locked {
+        /// The output directory.
+        path: PathBuf,
+        /// Who holds it, where that can be seen.
+        holder: Option<String>,
+        /// How long it was waited for.
+        seconds: u64,
     },
     /// A line of the inventory that is no record.
     #[error("{path}, line {line}: {reason}")]
@@ -72,6 +109,32 @@ pub enum StateError {
         /// Why.
         source: SealError,
     },
+}
+
+impl StateError {
+    /// The same error of a file that was written under a temporary name, with the name that it will have.
+    fn of_place(self, place: &std::path::Path) -> Self {
+        match self {
+            Self::Io { action, source, .. } => Self::Io {
+                action,
+                path: place.to_owned(),
+                source,
+            },
+            other => other,
+        }
+    }
+}
+
+/// An I/O error in words, without the operating system's number.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = match text.find(" (os error") {
+        Some(end) => &text[..end],
+        None => &text,
+    };
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
 }
 
 /// Gives an I/O error its thing: `.map_err(failed("read", path))`.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Lock, StateError, failed, files, staging};
+use super::{Lock, StateError, failed, files};
 use crate::pki::IdentityName;
 
 /// An output directory, by its path. See `interface.md`'s table for what is where.
@@ -18,27 +18,26 @@ pub struct OutDir {
 /// Keeps keys out of version control, whoever adds the directory.
 const GITIGNORE: &[u8] = b"*\n!.gitignore\n";
 
+/// Whether a `.gitignore` keeps everything out of version control.
+pub fn leaves_out_everything(gitignore: &[u8]) -> bool {
+    gitignore
+        .split(|b| *b == b'\n')
+        .any(|line| line.trim_ascii() == b"*")
+}
+
 impl OutDir {
     /// Names a directory, which need not exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// Creates the directory 0700; one that exists keeps its mode.
+    /// Creates the directory 0700, where it is not there.
     ///
     /// # Errors
-    /// When it cannot be created, or everybody may write in it.
+    /// When it cannot be created, or is there and is not safe: see [`OutDir::check`].
     pub fn create(&self) -> Result<(), StateError> {
         files::create_private_dir(&self.root, None)?;
-        let meta = fs::metadata(&self.root).map_err(failed("look at", &self.root))?;
-        if meta.mode() & 0o002 != 0 {
-            let why = "may be written by everyone, so keys would not be safe in it";
-            return Err(StateError::Obstacle {
-                path: self.root.clone(),
-                why,
-            });
-        }
-        Ok(())
+        self.check()
     }
 
     /// Gives the directory its own `.gitignore`. Returns false where it holds other things, or another `.gitignore`,
@@ -49,9 +48,7 @@ impl OutDir {
     pub fn ignore(&self, _lock: &Lock) -> Result<bool, StateError> {
         let ignore = self.root.join(".gitignore");
         if let Some(text) = files::read_optional(&ignore)? {
-            return Ok(text
-                .split(|b| *b == b'\n')
-                .any(|line| line.trim_ascii() == b"*"));
+            return Ok(leaves_out_everything(&text));
         }
         let entries = fs::read_dir(&self.root).map_err(failed("list", &self.root))?;
         let foreign = entries
@@ -62,36 +59,6 @@ impl OutDir {
         }
         files::write_atomic(&ignore, GITIGNORE, files::PUBLIC, None)?;
         Ok(true)
-    }
-
-    /// Refuses to go on where an identity's directory is something that files cannot safely be put into.
-    ///
-    /// # Errors
-    /// When it is a link or a file, on another file system, or writable for others.
-    pub fn check_identity(&self, name: &IdentityName) -> Result<(), StateError> {
-        let path = self.identity(name);
-        let meta = match fs::symlink_metadata(&path) {
-            Ok(meta) => meta,
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Ok(());
-            }
-            Err(e) => return Err(failed("look at", &path)(e)),
-        };
-        let why = if !meta.is_dir() {
-            "stands where the directory of an identity has to be"
-        } else if fs::metadata(&self.root).is_ok_and(|root| root.dev() != meta.dev()) {
-            "is on another file system than the output directory, so files cannot be moved into it in one step"
-        } else if meta.mode() & 0o022 != 0 {
-            "may be written by others, so a key would not be safe in it"
-        } else {
-            return Ok(());
-        };
-        Err(StateError::Obstacle { path, why })
     }
 
     /// True where there is nothing in `ca/`, or no such directory.
@@ -124,41 +91,6 @@ impl OutDir {
         entries
             .filter_map(|e| e.file_name().into_string().ok())
             .collect()
-    }
-
-    /// What a command that was interrupted has left.
-    ///
-    /// # Errors
-    /// When the directory cannot be listed.
-    pub fn leftovers(&self) -> Result<Vec<PathBuf>, StateError> {
-        let mut found = Vec::new();
-        for dir in [&self.root, &self.ca()] {
-            let entries = match fs::read_dir(dir) {
-                Ok(entries) => entries,
-                Err(e)
-                    if matches!(
-                        e.kind(),
-                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                    ) =>
-                {
-                    continue;
-                }
-                Err(e) => return Err(failed("list", dir)(e)),
-            };
-            for entry in entries {
-                let entry = entry.map_err(failed("list", dir))?;
-                let name = entry.file_name();
-                let name = name.as_encoded_bytes();
-                if [files::TEMPORARY, staging::NEW, staging::COMMIT]
-                    .iter()
-                    .any(|p| name.starts_with(p.as_bytes()))
-                {
-                    found.push(entry.path());
-                }
-            }
-        }
-        found.sort();
-        Ok(found)
     }
 
     /// Removes a file from an identity's directory, for good. One that is not there is no error.
@@ -222,7 +154,8 @@ impl OutDir {
         };
         for entry in entries {
             let entry = entry.map_err(failed("list", &self.root))?;
-            if entry.path().is_dir()
+            // A link is no identity: files are never put behind one.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir())
                 && let Some(name) = entry.file_name().to_str().and_then(|n| n.parse().ok())
             {
                 names.push(name);

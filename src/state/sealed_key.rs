@@ -7,7 +7,7 @@
 //! cipher: xchacha20-poly1305           the lines above, as they stand, are its associated data
 //! nonce: …                             base64, 24 octets
 //! key: …                               base64 of the sealed PKCS#8 DER
-//! sha256: …                            of everything above, hex: tells damage from a wrong passphrase
+//! sha256: …                            of everything above, hex: tells damage by accident from a wrong passphrase
 //! ```
 //!
 //! Without a passphrase the kdf and the cipher are `none`, and `key` is the PKCS#8 itself.
@@ -56,10 +56,11 @@ pub enum SealError {
     /// Cut off, or changed after it was written.
     #[error("the sealed key is truncated or was altered: {0}")]
     Damaged(&'static str),
-    /// Intact, but the passphrase does not open it.
-    #[error("wrong passphrase")]
+    /// The passphrase does not open it: it is the wrong one, or somebody altered the file and mended its checksum. The
+    /// seal cannot tell which.
+    #[error("wrong passphrase, or the file was altered")]
     WrongPassphrase,
-    /// Intact, and needs a passphrase that was not given.
+    /// Whole, and needs a passphrase that was not given.
     #[error("the key is sealed under a passphrase")]
     PassphraseNeeded,
     /// The machine cannot do the derivation.

@@ -2,16 +2,16 @@
 //!
 //! A staging directory `.new-*` is filled and synced, then renamed to `.commit-*`: from that instant the change
 //! is promised, and each file is moved to its place. A killed command leaves either a `.new-*`, which the next
-//! writer removes, or a `.commit-*`, which it finishes.
+//! writer removes, or a `.commit-*`, which it finishes. What cannot be put in its place is found before the promise.
 
 use std::{
-    fs, io,
-    os::unix::fs::{MetadataExt, chown},
+    fs::{self, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use super::{
-    Lock, OutDir, StateError, failed, files,
+    Lock, OutDir, Owners, StateError, failed, files, place,
     written::{self, Writing},
 };
 use crate::{config::NodeFacts, secret::SecretBytes};
@@ -66,14 +66,14 @@ impl FileSpec {
 pub struct Staging<'a> {
     out: &'a OutDir,
     path: PathBuf,
-    owner: Option<files::Owner>,
+    owners: Owners,
     written: std::sync::atomic::AtomicUsize,
     /// What the record will say of it.
     writings: std::sync::Mutex<Vec<Writing>>,
 }
 
 impl<'a> Staging<'a> {
-    /// Begins one, after finishing or removing what a killed command left.
+    /// Begins one. New directories belong to `owner`, those that are there to whom they were given.
     ///
     /// # Errors
     /// When the output directory cannot be written.
@@ -82,15 +82,18 @@ impl<'a> Staging<'a> {
         _lock: &Lock,
         owner: Option<files::Owner>,
     ) -> Result<Self, StateError> {
+        let owners = Owners::read(out, owner)?;
         let path = tempfile::Builder::new()
             .prefix(NEW)
+            .permissions(Permissions::from_mode(0o700))
             .tempdir_in(out.root())
-            .map_err(failed("create a directory in", out.root()))?
+            // The library's own text has the temporary name in it.
+            .map_err(|e| failed("create a directory in", out.root())(e.kind().into()))?
             .keep();
         Ok(Self {
             out,
             path,
-            owner,
+            owners,
             written: 0.into(),
             writings: std::sync::Mutex::default(),
         })
@@ -103,17 +106,17 @@ impl<'a> Staging<'a> {
     /// When a file cannot be written.
     pub fn add(&self, name: &str, specs: &[FileSpec]) -> Result<(), StateError> {
         let dir = self.path.join(name);
-        let owner = self
-            .owner
-            .or_else(|| present_owner(&self.out.root().join(name)));
-        files::create_private_dir(&dir, owner)?;
+        let place = self.out.root().join(name);
+        let owner = self.owner(name)?;
+        files::create_private_dir(&dir, owner).map_err(|e| e.of_place(&place))?;
         for spec in specs {
             let mode = if spec.secret {
                 files::SECRET
             } else {
                 files::PUBLIC
             };
-            files::create(&dir.join(&spec.name), &spec.bytes, mode, owner, false)?;
+            files::create(&dir.join(&spec.name), &spec.bytes, mode, owner, false)
+                .map_err(|e| e.of_place(&place.join(&spec.name)))?;
         }
         if name != "ca" {
             self.writings
@@ -126,11 +129,35 @@ impl<'a> Staging<'a> {
         Ok(())
     }
 
+    /// Whose the files of a directory shall be, where not the caller's: as is said now, else as was given before.
+    fn owner(&self, name: &str) -> Result<Option<files::Owner>, StateError> {
+        if let Some(owner) = self.owners.said() {
+            return Ok(Some(owner));
+        }
+        let place = self.out.root().join(name);
+        let there = files::look(&place)?.filter(|meta| meta.is_dir());
+        let Some((uid, gid)) = there.map(|meta| (meta.uid(), meta.gid())) else {
+            return Ok(None);
+        };
+        if uid == rustix::process::geteuid().as_raw() {
+            return Ok(None);
+        }
+        // Whoever made it first gets no file for that.
+        if !self.owners.may_own(name, uid) {
+            return Err(StateError::Foreign { path: place, uid });
+        }
+        Ok(Some((uid, gid)))
+    }
+
     /// Makes all of it durable, records it, and then makes it visible.
     ///
     /// # Errors
-    /// When syncing or renaming fails. Before the rename nothing has changed; after it the next writer finishes.
+    /// When something stands in the way, or syncing or renaming fails. Before the rename nothing has changed; after it
+    /// the next writer finishes.
     pub fn commit(mut self) -> Result<(), StateError> {
+        for dir in place::entries(&self.path)? {
+            place::check(self.out, &dir, &self.owners)?;
+        }
         self.sync()?;
         let mut writings = std::mem::take(&mut self.writings)
             .into_inner()
@@ -146,7 +173,7 @@ impl<'a> Staging<'a> {
         fs::rename(&self.path, &commit).map_err(failed("rename", &self.path))?;
         self.path = commit;
         files::sync_dir(self.out.root())?;
-        finish(self.out, &self.path)
+        finish(self.out, &self.path, &self.owners)
     }
 
     fn sync(&self) -> Result<(), StateError> {
@@ -154,8 +181,8 @@ impl<'a> Staging<'a> {
         if self.written.load(std::sync::atomic::Ordering::Relaxed) > SYNC_SINGLY {
             return files::sync_file_system(&self.path);
         }
-        for dir in entries(&self.path)? {
-            for file in entries(&dir)? {
+        for dir in place::entries(&self.path)? {
+            for file in place::entries(&dir)? {
                 fs::File::open(&file)
                     .and_then(|f| f.sync_all())
                     .map_err(failed("sync", &file))?;
@@ -168,23 +195,29 @@ impl<'a> Staging<'a> {
     /// Finishes what a killed command promised and removes what it did not. Returns true if there was anything.
     ///
     /// # Errors
-    /// When the output directory cannot be written.
+    /// When the output directory cannot be written, or something stands in the way of a promise.
     pub fn recover(out: &OutDir, _lock: &Lock) -> Result<bool, StateError> {
-        let leftovers = out.leftovers()?;
+        let leftovers = out.leftovers()?.ours;
+        let mut blocked = None;
         for path in &leftovers {
             let name = path
                 .file_name()
                 .and_then(|n| n.to_str())
                 .unwrap_or_default();
             if name.starts_with(COMMIT) {
-                finish(out, path)?;
+                if let Err(error) = finish(out, path, &Owners::read(out, None)?) {
+                    blocked.get_or_insert(error);
+                }
             } else if name.starts_with(NEW) {
                 fs::remove_dir_all(path).map_err(failed("remove", path))?;
             } else {
                 fs::remove_file(path).map_err(failed("remove", path))?;
             }
         }
-        Ok(!leftovers.is_empty())
+        match blocked {
+            Some(error) => Err(error),
+            None => Ok(!leftovers.is_empty()),
+        }
     }
 }
 
@@ -202,71 +235,30 @@ impl Drop for Staging<'_> {
     }
 }
 
-/// Moves everything out of a promised directory. Each step can be repeated, so it may be interrupted anywhere.
-fn finish(out: &OutDir, commit: &Path) -> Result<(), StateError> {
-    for dir in entries(commit)? {
-        let Some(name) = dir.file_name() else {
-            continue;
-        };
-        let target = out.root().join(name);
-        let obstacle = |why| StateError::Obstacle {
-            path: target.clone(),
-            why,
-        };
-        match fs::symlink_metadata(&target) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                fs::rename(&dir, &target).map_err(failed("make", &target))?;
-                continue;
-            }
-            Err(e) => return Err(failed("look at", &target)(e)),
-            Ok(meta) if !meta.is_dir() => {
-                return Err(obstacle("stands where a directory has to be put"));
-            }
-            // A CA is staged only where there was none. Whatever came to stand there since is not overwritten.
-            Ok(_) if name == "ca" && !entries(&target)?.is_empty() => {
-                return Err(obstacle(
-                    "appeared while an interrupted command was making a CA, which waits beside it in a directory named .commit-*",
-                ));
-            }
-            Ok(meta) => {
-                let staged = fs::symlink_metadata(&dir).map_err(failed("look at", &dir))?;
-                if (meta.uid(), meta.gid()) != (staged.uid(), staged.gid()) {
-                    chown(&target, Some(staged.uid()), Some(staged.gid()))
-                        .map_err(failed("give away", &target))?;
-                }
-            }
+/// Moves everything out of a promised directory. Each step can be repeated, so it may be interrupted anywhere. What
+/// one thing stands in the way of is left for the next writer; the rest is put in its place.
+fn finish(out: &OutDir, commit: &Path, owners: &Owners) -> Result<(), StateError> {
+    let mut blocked = None;
+    for dir in place::entries(commit)? {
+        if let Err(error) = place::put(out, &dir, owners) {
+            blocked.get_or_insert(error);
         }
-        for file in entries(&dir)? {
-            if let Some(name) = file.file_name() {
-                let place = target.join(name);
-                fs::rename(&file, &place).map_err(failed("replace", &place))?;
-            }
-        }
-        files::sync_dir(&target)?;
-        fs::remove_dir(&dir).map_err(failed("remove", &dir))?;
     }
     files::sync_dir(out.root())?;
-    fs::remove_dir(commit).map_err(failed("remove", commit))
-}
-
-/// Whose a directory is, where that is not the caller: files that are added to it shall be theirs as well.
-fn present_owner(dir: &Path) -> Option<files::Owner> {
-    let meta = fs::symlink_metadata(dir).ok().filter(|m| m.is_dir())?;
-    (meta.uid() != rustix::process::geteuid().as_raw()).then_some((meta.uid(), meta.gid()))
-}
-
-fn entries(path: &Path) -> Result<Vec<PathBuf>, StateError> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(path).map_err(failed("list", path))? {
-        paths.push(entry.map_err(failed("list", path))?.path());
+    match blocked {
+        None => fs::remove_dir(commit).map_err(failed("remove", commit)),
+        Some(StateError::Obstacle { path, why }) => Err(StateError::Unfinished {
+            path,
+            why,
+            waiting: commit.to_owned(),
+        }),
+        Some(error) => Err(error),
     }
-    paths.sort();
-    Ok(paths)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
 
     use super::*;
 
@@ -274,7 +266,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path().join("out"));
         out.create().unwrap();
-        let lock = Lock::acquire(&out, || ()).unwrap();
+        let lock = Lock::acquire(&out, Duration::ZERO, |_| ()).unwrap();
         (dir, out, lock)
     }
 

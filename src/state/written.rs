@@ -298,7 +298,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path().join("out"));
         out.create().unwrap();
-        let lock = Lock::acquire(&out, || ()).unwrap();
+        let lock = Lock::acquire(&out, std::time::Duration::ZERO, |_| ()).unwrap();
         (dir, out, lock)
     }
 

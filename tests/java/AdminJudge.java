@@ -37,7 +37,8 @@ final class AdminJudge {
             cluster.nodes().get().forEach(node -> nodes.addObject()
                     .put("id", node.id())
                     .put("host", node.host())
-                    .put("port", node.port()));
+                    .put("port", node.port())
+                    .put("rack", node.rack()));
             return answer;
         }
     }

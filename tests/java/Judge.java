@@ -56,6 +56,14 @@ public final class Judge {
             Map.entry("read", RolesJudge::read),
             Map.entry("administer", RolesJudge::administer),
             Map.entry("monitor", RolesJudge::monitor),
+            Map.entry("quorum", ClusterJudge::quorum),
+            Map.entry("node-settings", ClusterJudge::nodeSettings),
+            Map.entry("settled", ClusterJudge::settled),
+            Map.entry("move", ClusterJudge::move),
+            Map.entry("unregister", ClusterJudge::unregister),
+            Map.entry("load-start", LoadJudge::start),
+            Map.entry("load-progress", LoadJudge::progress),
+            Map.entry("load-stop", LoadJudge::stop),
             Map.entry("streams", StreamsJudge::count));
 
     public static void main(String[] args) throws Exception {

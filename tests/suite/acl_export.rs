@@ -233,6 +233,62 @@ fn what_a_policy_cannot_say_is_told_and_left_alone() {
     assert_eq!(left_out(&["new.yaml"]), 0);
 }
 
+/// Kafka takes any name; one that turns the direction of writing, or steers the terminal, must not do so in a file that is
+/// reviewed, and has to come back as it was.
+#[test]
+fn names_that_look_like_others_are_spelled_out_in_every_export() {
+    let kpki = Kpki::new();
+    let names = ["pay\u{202e}gpj", "x\u{9b}2Ky", "\u{61c}z"];
+    let all: Vec<Value> = names
+        .iter()
+        .map(|name| binding("TOPIC", name, "User:a\u{2066}b", "READ"))
+        .collect();
+    kpki.write("acls.jsonl", &lines(&all));
+    let steers = |text: &str| text.contains(|c| c != '\n' && !kpki::acl::is_printable(c));
+
+    let jsonl = convert(&kpki, "jsonl", &[]).expect_code(0);
+    assert!(!steers(&jsonl.stdout), "{}", jsonl.stdout);
+    let mut back = jsonl.json_lines();
+    back.sort_by_key(Value::to_string);
+    let mut sorted = all.clone();
+    sorted.sort_by_key(Value::to_string);
+    assert_eq!(back, sorted);
+
+    let script = convert(&kpki, "kafka-acls", &[]).expect_code(0);
+    assert!(!steers(&script.stdout), "{}", script.stdout);
+    let given = commands(&kpki, &script.stdout);
+    let meant: BTreeSet<String> = given
+        .iter()
+        .flat_map(|c| meant(c))
+        .map(|b| b.name.to_string())
+        .collect();
+    // A control character is none for the tool, and is told to be left out.
+    assert_eq!(
+        meant,
+        BTreeSet::from([names[0].to_owned(), names[2].to_owned()])
+    );
+    assert!(script.stdout.contains("# left out: "), "{}", script.stdout);
+
+    for format in ["policy", "kafka-acls"] {
+        let json = convert(&kpki, format, &["--json"]);
+        assert!(!steers(&json.stdout), "{}", json.stdout);
+    }
+    // So it is in what is saved for review.
+    kpki.write("p.yaml", "cluster: {admin: admin}\nclients: [{name: admin}]\nmanage: {principals: [{prefix: 'User:a'}]}\n");
+    kpki.ok(&[
+        "acl",
+        "plan",
+        "p.yaml",
+        "--observed",
+        "acls.jsonl",
+        "--prune",
+        "--save",
+        "p.plan",
+    ]);
+    let plan = std::fs::read_to_string(kpki.path("p.plan")).unwrap();
+    assert!(plan.contains("gpj") && !steers(&plan), "{plan}");
+}
+
 #[test]
 fn what_cannot_be_exported_is_an_error() {
     let kpki = Kpki::new();

@@ -243,6 +243,28 @@ fn rights_without_an_end_are_found() {
 }
 
 #[test]
+fn a_chosen_quorum_of_an_even_number_is_found() {
+    let nodes = |controllers: &[&str]| {
+        let each = controllers
+            .iter()
+            .map(|name| format!("  - {{name: {name}, roles: [controller]}}\n"));
+        policy(&format!(
+            "cluster: {{admin: a}}\nclients: [{{name: a}}]\nbrokers:\n  - {{name: kafka1, roles: [broker]}}\n{}",
+            each.collect::<String>()
+        ))
+    };
+    assert_eq!(
+        nodes(&["c1", "c2"]),
+        found(&[("even-controllers", "p.yaml:5:5")])
+    );
+    assert_eq!(nodes(&["c1"]), []);
+    assert_eq!(nodes(&["c1", "c2", "c3"]), []);
+    let unsaid =
+        "cluster: {admin: a}\nclients: [{name: a}]\nbrokers: [{name: kafka1}, {name: kafka2}]\n";
+    assert_eq!(policy(unsaid), []);
+}
+
+#[test]
 fn super_users_and_nobodies_are_found() {
     assert_eq!(
         policy(

@@ -66,7 +66,7 @@ User:a
   + Allow Read on Topic `clicks`
   - Allow Read on Topic `old`
   + Allow Read on Group `a`
-2 to create, 1 to delete, 1 unchanged; 1 binding that the policy does not mean left alone
+2 to create, 1 to delete, 1 unchanged; 1 binding in the cluster that is not in the policy: left alone
 "
     );
     // Who is managed can be said.

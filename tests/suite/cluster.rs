@@ -70,12 +70,7 @@ fn three_brokers_from_one_policy_let_their_clients_in_and_keep_all_others_out() 
     let first = ports::range(&[0, 1, 2, 3, 4, 5, 6, 7, 8]);
     kpki.write("policy.yaml", &policy(first));
     kpki.ok(&["up", "policy.yaml"]);
-    let nodes = ["kafka1", "kafka2", "kafka3"].map(|name| Node {
-        server_properties: properties(&kpki, &format!("{name}/server.properties")),
-        format_storage_args: properties(&kpki, &format!("{name}/format-storage.args")),
-        overrides: Vec::new(),
-        work: kpki.path("work").join(name),
-    });
+    let nodes = ["kafka1", "kafka2", "kafka3"].map(|name| Node::written(&kpki, name));
     let Some(_brokers) = start(&nodes) else {
         return;
     };
@@ -124,12 +119,7 @@ fn brokers_talk_over_scram_and_super_users_follow_the_mapping_rules() {
         server.contains("super.users=User:KAFKA1;User:KAFKA3;User:kafka1;User:kafka3;User:ADMIN\n"),
         "{server}"
     );
-    let nodes = ["kafka1", "kafka3"].map(|name| Node {
-        server_properties: properties(&kpki, &format!("{name}/server.properties")),
-        format_storage_args: properties(&kpki, &format!("{name}/format-storage.args")),
-        overrides: Vec::new(),
-        work: kpki.path("work").join(name),
-    });
+    let nodes = ["kafka1", "kafka3"].map(|name| Node::written(&kpki, name));
     let Some(_brokers) = start(&nodes) else {
         return;
     };

@@ -130,6 +130,7 @@ fn java_reads_a_clients_file_as_it_was_meant() {
                     truststore_password: &password,
                 },
                 scram_password: Some(&password),
+                properties: &policy.clients[0].properties,
             };
             for format in FORMATS
                 .iter()

@@ -93,7 +93,8 @@ fn nothing_is_suggested_that_a_policy_cannot_say() {
     let kpki = kpki();
     let ask = |what: &str, resource: &[&str]| {
         let start = ["acl", "explain", "p.yaml", "--principal", "User:a"];
-        kpki.ok(&[&start[..], &["--operation", what], resource].concat())
+        kpki.run(&[&start[..], &["--operation", what], resource].concat())
+            .expect_code(3)
             .stderr
     };
     let hint = ask("Write", &["--group", "g"]);

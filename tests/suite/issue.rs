@@ -66,6 +66,7 @@ fn certificates_say_who_and_what_for() {
         "bücher.example",
     ]);
     kpki.ok(&["issue", "--client", "alice", "--key", "rsa-2048"]);
+    kpki.ok(&["issue", "kafka2", "--key", "rsa-2048"]);
     let Some(broker) = certificate(&kpki, "kafka1") else {
         return;
     };
@@ -84,8 +85,11 @@ fn certificates_say_who_and_what_for() {
         client.contains("Extended Key Usage: \n                TLS Web Client Authentication\n"),
         "{client}"
     );
+    let rsa = certificate(&kpki, "kafka2").unwrap();
+    assert!(rsa.contains("Digital Signature, Key Encipherment"), "{rsa}");
+    // RFC 5280 §4.2.1.12: keyEncipherment is not consistent with clientAuth alone.
     assert!(
-        client.contains("Digital Signature, Key Encipherment"),
+        client.contains("Digital Signature\n") && !client.contains("Key Encipherment"),
         "{client}"
     );
 }
@@ -169,6 +173,10 @@ fn bad_names_and_hosts_are_refused_with_the_reason_before_anything_is_written() 
         (
             vec!["issue", "kafka1", "--host", "10.0.0.300"],
             "looks like an IPv4 address",
+        ),
+        (
+            vec!["issue", "kafka1", "--host", "123"],
+            "digits alone is none that TLS clients take",
         ),
         (
             vec!["issue", "kafka1", "--host", "kafka1:9093"],

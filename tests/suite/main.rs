@@ -13,13 +13,18 @@ mod acl_principal;
 #[cfg(feature = "live")]
 mod admin;
 mod authorizer;
+mod believed;
 mod ca;
 mod cluster;
+#[cfg(feature = "live")]
+mod cluster_identity;
 mod configs;
 mod crash;
 mod first_steps;
 mod harness;
 mod issue;
+mod modes;
+mod nodes;
 mod policies;
 mod policy_meaning;
 mod policy_texts;
@@ -32,7 +37,9 @@ mod rooms;
 #[cfg(feature = "live")]
 mod scram_apply;
 mod scram_vectors;
+mod shared_directory;
 mod stores;
 mod support;
+mod terminal;
 mod up;
 mod up_living;

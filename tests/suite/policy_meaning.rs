@@ -1,7 +1,9 @@
 //! What policies mean: defaults, positions, bindings, principals.
 
 use kpki::{
-    policy::{Auth, ClientAuth, LAYOUTS, Mode, PrincipalPattern, ValidatedPolicy, parse, render},
+    policy::{
+        Auth, ClientAuth, LAYOUTS, Mode, NodeRole, PrincipalPattern, ValidatedPolicy, parse, render,
+    },
     scram::Mechanism,
 };
 
@@ -224,6 +226,70 @@ fn what_is_left_out_has_its_documented_default() {
     );
     assert_eq!(policy.clients[0].hosts[0].tagged(), "DNS:a");
     assert!(policy.clients[1].hosts.is_empty(), "b_c is no host name");
+}
+
+#[test]
+fn a_node_is_what_its_roles_say_and_both_where_they_say_nothing() {
+    let roles = |text: &str| {
+        let policy = valid("p", text);
+        let roles = policy.brokers.iter().map(|b| b.role);
+        roles.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        roles(
+            "brokers: [{name: a}, {name: b, roles: [controller, broker]}, {name: c, roles: [broker]}, {name: d, roles: controller}]"
+        ),
+        [
+            NodeRole::Both,
+            NodeRole::Both,
+            NodeRole::Broker,
+            NodeRole::Controller
+        ]
+    );
+    let zookeeper =
+        "cluster: {mode: zookeeper, zookeeper_connect: [zk:2181]}\nbrokers: [{name: a}]";
+    assert_eq!(roles(zookeeper), [NodeRole::Broker]);
+}
+
+#[test]
+fn controllers_and_brokers_on_one_machine_need_ports_of_their_own_only() {
+    let port = |text: &str| valid("p", text).cluster.controller_port;
+    // The broker's SSL listener is at 9095; only the controller's place matters.
+    let apart = "brokers: [{name: a, hosts: [localhost], port_offset: 2, roles: [broker]}, {name: b, hosts: [localhost], roles: [controller]}]";
+    assert_eq!(port(apart), 9096);
+    let machines = "cluster: {controller_port: 9093}\nbrokers: [{name: a, roles: [broker]}, {name: b, roles: [controller]}]";
+    assert_eq!(port(machines), 9093);
+}
+
+#[test]
+fn properties_are_texts_as_kafka_takes_them() {
+    let policy = valid(
+        "p",
+        "cluster:
+  properties: {a: 1, b: 0x10, c: 007, d: True, e: 1e3, f: 0.75, g: text, h: '1', i: '', j: 99999999999999999999, k: -1}
+",
+    );
+    let all: Vec<_> = policy.cluster.properties.iter().collect();
+    assert_eq!(
+        all,
+        [
+            ("a", "1"),
+            ("b", "16"),
+            ("c", "7"),
+            ("d", "true"),
+            ("e", "1e3"),
+            ("f", "0.75"),
+            ("g", "text"),
+            ("h", "1"),
+            ("i", ""),
+            ("j", "99999999999999999999"),
+            ("k", "-1"),
+        ]
+    );
+    assert!(
+        !format!("{policy:?}").contains("0.75"),
+        "values may be secret"
+    );
 }
 
 #[test]

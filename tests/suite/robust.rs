@@ -354,11 +354,11 @@ fn the_passphrase_of_a_new_ca_is_read_once() {
     kpki.write("policy.yaml", BROKER);
     kpki.run_with_input(
         &["--ca-passphrase-file", "/dev/stdin", "up", "policy.yaml"],
-        "secret\n",
+        "a secret of the tests\n",
     )
     .expect_code(0);
     kpki.env("KPKI_CA_PASSPHRASE_FILE", "")
-        .env("KPKI_CA_PASSPHRASE", "secret");
+        .env("KPKI_CA_PASSPHRASE", "a secret of the tests");
     kpki.ok(&["issue", "a"]);
 }
 

@@ -192,8 +192,107 @@ fn the_policy_s_users_get_into_a_real_broker() {
     other_mechanism_of_who_logs_in(&cluster, judge);
     lost(&cluster, judge);
     kills(&cluster, judge);
+    claimed(&cluster, judge);
     prune(&cluster, judge);
     without_rights(&cluster);
+}
+
+/// A file claims the names of users whom the cluster has, by other means than kpki: with their mechanism and other
+/// iterations, with another mechanism. They keep their passwords until somebody says otherwise.
+fn claimed(cluster: &Cluster, judge: &Judge) {
+    let theirs = "TheirOwnPasswordThatNoFileHas123";
+    cluster.upsert("legacy-app", Mechanism::Sha512, theirs);
+    cluster.upsert("legacy-job", Mechanism::Sha256, theirs);
+    let policy = fs::read_to_string(cluster.kpki.path("policy.yaml")).unwrap();
+    cluster.kpki.write(
+        "teams/a.yaml",
+        "clients:
+  - {name: legacy-app, auth: scram-sha-512}
+  - {name: legacy-job, auth: scram-sha-512}
+  - {name: newcomer, auth: scram-sha-512}
+",
+    );
+    let included = format!("{policy}include: [teams/a.yaml]\n");
+    cluster.kpki.write("policy.yaml", &included);
+    cluster.kpki.ok(&["up", "policy.yaml"]);
+    let jaas = |user: &str, password: &str| {
+        format!(
+            "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"{user}\" password=\"{password}\";"
+        )
+    };
+    let any = cluster.out("alice/client.properties");
+    let (app, job) = (jaas("legacy-app", theirs), jaas("legacy-job", theirs));
+    let as_app = [("sasl.jaas.config", &*app)];
+    let as_job = [
+        ("sasl.jaas.config", &*job),
+        ("sasl.mechanism", "SCRAM-SHA-256"),
+    ];
+    let client = |overrides| Client {
+        properties: &any,
+        overrides,
+    };
+
+    let plan = cluster.plan(&[]).expect_code(3).json();
+    let codes: Vec<&Value> = plan["refusals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["code"])
+        .collect();
+    assert_eq!(codes, ["user-exists", "user-exists"]);
+    let before = tree(&cluster.out("legacy-app"));
+    let error = cluster.refused("apply", &[]);
+    assert_eq!(error["code"], "plan-refused");
+    let message = error["message"].as_str().unwrap();
+    for way_out in ["--rotate legacy-app", "--rotate legacy-job", "`manage`"] {
+        assert!(message.contains(way_out), "{message}");
+    }
+    // Nothing at all was done.
+    assert_eq!(tree(&cluster.out("legacy-app")), before);
+    judge.describe_cluster(&client(&as_app)).unwrap();
+    judge.describe_cluster(&client(&as_job)).unwrap();
+    no_login(
+        judge,
+        &Client::new(&cluster.out("legacy-app/client.properties")),
+    );
+    no_login(
+        judge,
+        &Client::new(&cluster.out("newcomer/client.properties")),
+    );
+
+    // By name, or by the main policy's own word.
+    let manage = format!("{included}manage: {{principals: ['User:legacy-job']}}\n");
+    cluster.kpki.write("policy.yaml", &manage);
+    let done = cluster.apply(&["--rotate", "legacy-app"]);
+    assert_eq!((&done["rotated"], &done["created"]), (&json!(1), &json!(2)));
+    no_login(judge, &client(&as_app));
+    for user in ["legacy-app", "legacy-job", "newcomer"] {
+        login(judge, &cluster.out(&format!("{user}/client.properties")));
+    }
+    // From now on the passwords are kpki's, and other iterations are no question.
+    let stronger = fs::read_to_string(cluster.kpki.path("teams/a.yaml")).unwrap();
+    let stronger = stronger.replace("512}", "512, iterations: 16384}");
+    cluster.kpki.write("teams/a.yaml", &stronger);
+    cluster.kpki.write("policy.yaml", &included);
+    cluster.kpki.ok(&["up", "policy.yaml"]);
+    assert_eq!(cluster.apply(&[])["updated"], 3);
+    login(judge, &cluster.out("legacy-app/client.properties"));
+
+    // For what follows they have never been.
+    let gone = ["legacy-app", "legacy-job", "newcomer"].map(|user| ScramChange::Delete {
+        user: user.into(),
+        mechanism: Mechanism::Sha512,
+    });
+    let rest = ScramChange::Delete {
+        user: "legacy-job".into(),
+        mechanism: Mechanism::Sha256,
+    };
+    let results = cluster.admin().alter_scram(&gone, &mut Batch::default());
+    assert!(results.unwrap().iter().all(Result::is_ok));
+    let results = cluster.admin().alter_scram(&[rest], &mut Batch::default());
+    assert!(results.unwrap().iter().all(Result::is_ok));
+    cluster.kpki.write("policy.yaml", &policy);
+    fs::remove_file(cluster.kpki.path("teams/a.yaml")).unwrap();
 }
 
 fn create(cluster: &Cluster, judge: &Judge) {

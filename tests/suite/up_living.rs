@@ -147,7 +147,7 @@ fn what_a_running_cluster_does_not_survive_is_refused_unless_it_is_asked_for_by_
         .replace("{name: kafka2}", "{name: kafka2, id: 7}")
         .replace(
             "bootstrap_servers: [kafka1:9093]",
-            "bootstrap_servers: [kafka1:9193], listeners: [{name: SSL, port: 9193, protocol: SSL}, {name: SASL_SSL, port: 9094, protocol: SASL_SSL}]",
+            "bootstrap_servers: [kafka1:9193], listeners: [{name: SSL, port: 9193, protocol: SSL}, {name: SASL_SSL, port: 9094, protocol: SASL_SSL, mechanisms: [SCRAM-SHA-512]}]",
         );
     kpki.write("policy.yaml", &dangerous);
     for run in [
@@ -203,7 +203,7 @@ fn what_a_running_cluster_does_not_survive_is_refused_unless_it_is_asked_for_by_
 
 #[test]
 fn another_listener_between_brokers_is_refused_only_where_some_would_not_have_it() {
-    let listeners = "listeners: [{name: SSL, port: 9093, protocol: SSL}, {name: SASL_SSL, port: 9094, protocol: SASL_SSL}]";
+    let listeners = "listeners: [{name: SSL, port: 9093, protocol: SSL}, {name: SASL_SSL, port: 9094, protocol: SASL_SSL, mechanisms: [SCRAM-SHA-512]}]";
     let both = POLICY.replace("name: test,", &format!("name: test, {listeners},"));
     let kpki = up(&both);
     let moved = both.replace(
@@ -306,8 +306,8 @@ fn what_a_person_edited_is_shown_and_not_overwritten() {
         let said = kpki.run(run).expect_code(1).stderr;
         for part in [
             "out/kafka1/server.properties was edited by hand:",
-            "\n+num.io.threads=16\n",
-            "\n+ssl.key.password=[secret ",
+            "\n    +num.io.threads=16\n",
+            "\n    +ssl.key.password=[secret ",
             "under kafka1: properties: {\"num.io.threads\": \"16\"}",
             "--overwrite kafka1/server.properties",
             "out/alice/client.properties was edited by hand:",

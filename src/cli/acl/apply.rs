@@ -16,21 +16,22 @@ use signal_hook::{
 };
 
 use super::{
-    super::{CliError, Done, Failure, Global, cluster::Connection, policy},
+    super::{
+        CliError, Done, Failure, Global,
+        cluster::{Connection, check_id},
+        policy, shell,
+    },
     ReadPolicy,
     confirm::confirm,
     count, cover,
     execute::{Outcome, Work, execute},
     observed, plan,
     plan::Deletion,
-    saved, test,
+    saved::Saved,
+    test,
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
-use crate::{
-    acl::RawBinding,
-    admin::Admin,
-    plan::{Plan, SavedPlan},
-};
+use crate::{acl::RawBinding, admin::Admin, plan::Plan};
 
 /// What it takes a controller to compare one filter with one binding.
 const COMPARING: Duration = Duration::from_nanos(150);
@@ -70,29 +71,32 @@ pub struct Apply {
 impl Apply {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let text = policy::read_text(&self.policy)?;
-        let (read, reviewed) = match saved::parse(&self.policy, &text)? {
+        let (read, reviewed) = match Saved::parse(&self.policy, &global.out, &text)? {
             Some(plan) => {
-                saved::check_options(&self.policy, &plan, self.deletion)?;
-                (saved::policy(&self.policy, &plan)?, Some(plan))
+                plan.check_options(self.deletion)?;
+                (plan.policy()?, Some(plan))
             }
             None => (policy::parse_policy(&self.policy, &text)?, None),
         };
-        if let Some(reviewed) = &reviewed {
-            saved::check_policy(&self.policy, reviewed, &read)?;
-        }
         run_tests(&read)?;
 
-        let properties = self
-            .connection
-            .properties(ui, Some(&read.policy), &global.out)?;
+        let connection = match &reviewed {
+            Some(reviewed) => reviewed.connection(&self.connection),
+            None => self.connection.clone(),
+        };
+        let properties = connection.properties(ui, Some(&read.policy), &global.out)?;
         let mut admin = Admin::connect(&properties)?;
+        if let Some(reviewed) = &reviewed {
+            reviewed.check_id(ui, &admin)?;
+        }
+        check_id(&read.policy, &global.out, &admin)?;
         let observed = observed::of_cluster(ui, &mut admin, &properties, &read)?;
         let plan = match &reviewed {
             None => plan::make(&read, &observed, self.deletion),
             Some(reviewed) => {
-                let deletion = saved::deletion(reviewed, self.deletion);
+                let deletion = reviewed.deletion(self.deletion);
                 let plan = plan::make(&read, &observed, deletion);
-                saved::check_cluster(&self.policy, reviewed, &read, &observed, &plan)?;
+                reviewed.check_cluster(&read, &observed, &plan)?;
                 plan
             }
         };
@@ -153,13 +157,16 @@ fn run_tests(read: &ReadPolicy) -> Result<(), Failure> {
             each.join("\n  ")
         ),
     )
-    .hint("kpki acl test POLICY says why; mend the policy or its tests")
+    .hint(format!(
+        "kpki acl test {} says why; correct the policy or its tests",
+        shell::policy(&read.policy)
+    ))
     .into())
 }
 
-fn refuse(path: &str, plan: &Plan, reviewed: Option<&SavedPlan>) -> Result<(), Failure> {
+fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), Failure> {
     let refusals = match reviewed {
-        Some(reviewed) if !reviewed.refusals.is_empty() => &reviewed.refusals,
+        Some(reviewed) if !reviewed.plan.refusals.is_empty() => &reviewed.plan.refusals,
         _ => &plan.refusals,
     };
     if refusals.is_empty() {
@@ -170,17 +177,18 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&SavedPlan>) -> Result<(), F
         "plan-refused",
         format!(
             "{path} must not be applied as it is, and nothing was changed: {}",
-            why.join("; ")
+            why.join("\n")
         ),
     )
     .hint(match reviewed {
         // Its options are part of what was reviewed.
         Some(reviewed) => format!(
-            "plan again, with that option, and review it: kpki acl plan {}{} --save {path}",
-            reviewed.policy,
-            if reviewed.prune { " --prune" } else { "" }
+            "plan again, with that option, and review it: {}",
+            reviewed.again(reviewed.plan.prune)
         ),
-        None => "kpki acl plan shows the same without changing anything".to_owned(),
+        None => {
+            "kpki acl plan, with the same options, shows this without changing anything".to_owned()
+        }
     })
     .into())
 }

@@ -114,13 +114,37 @@ fn parse_export(text: &Text) -> Result<Export, Failure> {
     })
 }
 
-/// What JSON says of an error, without the line, which is always the first.
+/// What is wrong with a line of JSON, in words for people; the line is always the first.
 pub fn plain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(" at line ") {
-        Some((what, _)) => what.to_owned(),
-        None => text,
+    if !error.is_data() {
+        return format!("it is not JSON from column {} on", error.column());
     }
+    let text = error.to_string();
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(what, _)| what);
+    let rest = |start: &str| text.strip_prefix(start);
+    if let Some(key) = rest("missing field ") {
+        return format!("{key} is missing");
+    }
+    if let Some(key) = rest("duplicate field ") {
+        return format!("{key} stands there twice");
+    }
+    if let Some((key, known)) = rest("unknown field ").and_then(|r| r.split_once(", expected ")) {
+        return format!(
+            "{key} is not known; known are {}",
+            known.trim_start_matches("one of ")
+        );
+    }
+    if let Some((found, wanted)) = rest("invalid type: ").and_then(|r| r.split_once(", expected "))
+    {
+        let wanted = match wanted.starts_with("struct ") {
+            true => "an object {…}",
+            false => wanted,
+        };
+        return format!("{found} stands where {wanted} is needed");
+    }
+    text.to_owned()
 }
 
 impl Brokers {
@@ -142,5 +166,27 @@ impl Brokers {
         settings.allow_everyone_if_no_acl_found |= self.allow_everyone;
         settings.version = self.kafka_version.unwrap_or(settings.version);
         Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::Request;
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_said_without_the_librarys_words() {
+        let said = |line: &str| plain(&serde_json::from_str::<Request>(line).unwrap_err());
+        assert_eq!(said("nonsense"), "it is not JSON from column 2 on");
+        assert_eq!(said("{\"principal\":"), "it is not JSON from column 13 on");
+        assert_eq!(said("{}"), "`principal` is missing");
+        assert_eq!(
+            said("{\"principal\":3}"),
+            "integer `3` stands where a string is needed"
+        );
+        assert_eq!(
+            said("3"),
+            "integer `3` stands where an object {…} is needed"
+        );
     }
 }

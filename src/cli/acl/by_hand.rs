@@ -1,6 +1,9 @@
 //! A binding as a call of Kafka's own tool.
 
-use crate::acl::{PatternType, Permission, RawBinding, ResourceType};
+use crate::{
+    acl::{PatternType, Permission, RawBinding, ResourceType},
+    shell::quote,
+};
 
 /// `kafka-acls.sh --add …`, to be pasted into a shell.
 pub fn command(binding: &RawBinding) -> String {
@@ -11,10 +14,10 @@ pub fn command(binding: &RawBinding) -> String {
     let mut words = vec![
         "kafka-acls.sh --bootstrap-server HOST:PORT --command-config client.properties --add"
             .to_owned(),
-        format!("{principal} {}", quoted(&binding.principal)),
+        format!("{principal} {}", quote(&binding.principal)),
     ];
     if &*binding.host != "*" {
-        words.push(format!("{host} {}", quoted(&binding.host)));
+        words.push(format!("{host} {}", quote(&binding.host)));
     }
     words.push(format!("--operation {}", binding.operation.title()));
     let resource = match binding.resource_type {
@@ -27,21 +30,12 @@ pub fn command(binding: &RawBinding) -> String {
     };
     match binding.resource_type {
         ResourceType::Cluster => words.push(resource.to_owned()),
-        _ => words.push(format!("{resource} {}", quoted(&binding.name))),
+        _ => words.push(format!("{resource} {}", quote(&binding.name))),
     }
     if binding.pattern_type == PatternType::Prefixed {
         words.push("--resource-pattern-type prefixed".to_owned());
     }
     words.join(" ")
-}
-
-/// One word of a POSIX shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/=,@+".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::{
     ui::{BOLD, DIM, Ui},
 };
 use crate::{
+    acl::printable_json,
     plan::Right,
     policy::{PolicyBinding, ValidatedPolicy},
 };
@@ -41,7 +42,7 @@ impl Expand {
 
 fn lines(policy: &ValidatedPolicy) -> String {
     let each = policy.bindings.iter();
-    each.map(|said| serde_json::to_string(&said.binding).unwrap_or_default() + "\n")
+    each.map(|said| printable_json(serde_json::to_string(&said.binding).unwrap_or_default()) + "\n")
         .collect()
 }
 

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::acl::{
     CLUSTER_NAME, Operation, Reason, Request, RequestError, ResourceType, UnknownWord,
+    printable_json,
 };
 
 /// So many requests are decided at a time.
@@ -24,7 +25,8 @@ const BATCH: usize = 16_384;
 ///
 /// Decides as Kafka's own authorizer does: from a policy, or from ACLs that were exported as JSON lines, without a cluster;
 /// or, with --live or a connection, from the ACLs that a cluster has at this moment. What is denied comes with the lines of
-/// a policy that would allow it.
+/// a policy that would allow it, and exit code 3; with --requests, which asks many things, the exit code says nothing of the
+/// decisions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -144,7 +146,7 @@ impl Explain {
             ui.warn(format!("not everything is considered: {text}"));
         }
         if policy.is_none() && self.brokers.super_users.is_none() && !self.brokers.allow_everyone {
-            ui.note("brokers tell nobody their super.users and allow.everyone.if.no.acl.found; where they matter, give --super-users or --allow-everyone, or the policy");
+            ui.note("brokers do not show their super.users and allow.everyone.if.no.acl.found: where these matter, name the policy, or give --super-users and --allow-everyone");
         }
         let judge = Judge::live(&found, policy, &self.brokers)?;
         self.answer(&judge, ui)
@@ -182,7 +184,7 @@ impl Explain {
         let (Some(principal), Some(operation), Some((resource_type, name))) =
             (self.principal, self.operation, resource)
         else {
-            return Err(CliError::new("usage", "nothing says to which resource")
+            return Err(CliError::new("usage", "it is not said which resource is asked about")
                 .hint("give one of --topic, --group, --transactional-id, --delegation-token, --user, --cluster, --any TYPE")
                 .usage()
                 .into());
@@ -205,9 +207,9 @@ fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
     let decision = question.ask(&judge.authorizer).map_err(impossible)?;
     let answer = judge.answer(&decision);
     if ui.json {
-        let line = serde_json::to_string(&answer).unwrap_or_default();
+        let line = printable_json(serde_json::to_string(&answer).unwrap_or_default());
         ui.raw(&format!("{line}\n"));
-        return Ok(());
+        return verdict(decision.allowed);
     }
     let (colour, word) = match decision.allowed {
         true => (GREEN, "ALLOWED"),
@@ -233,14 +235,14 @@ fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
     let meant = meant.and_then(|policy| question.ask(&policy.authorizer()).ok());
     match (decision.reason, meant) {
         (_, Some(meant)) if meant.allowed != decision.allowed => ui.note(format!(
-            "{BOLD}hint:{BOLD:#} the policy {} it: kpki acl plan shows what the cluster lacks, and what it has beyond the policy",
+            "{BOLD}hint:{BOLD:#} the policy {} it: kpki acl plan shows where the cluster differs from the policy",
             match meant.allowed {
                 true => "allows",
                 false => "does not allow",
             }
         )),
         (Reason::Deny, _) => ui.note(format!(
-            "{BOLD}hint:{BOLD:#} no other ACL can outdo a denial: remove it, or deny less"
+            "{BOLD}hint:{BOLD:#} a Deny wins over every Allow: remove it, or let it deny less"
         )),
         (Reason::NoAcl | Reason::NoMatch, _) if !decision.allowed => {
             let mut wanted = question.request.clone();
@@ -257,7 +259,15 @@ fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
         }
         _ => {}
     }
-    Ok(())
+    verdict(decision.allowed)
+}
+
+/// What the command ends with, for scripts that go on only where it is allowed.
+fn verdict(allowed: bool) -> Done {
+    match allowed {
+        true => Ok(()),
+        false => Err(Failure::No),
+    }
 }
 
 /// Decides a stream of requests, a batch at a time on all cores, and writes the answers in their order.
@@ -322,7 +332,9 @@ fn answer_line(judge: &Judge<'_>, path: &str, number: usize, line: &[u8]) -> (St
     let answer = serde_json::from_slice::<Request>(line)
         .map_err(|e| bindings::plain(&e))
         .and_then(|request| judge.authorizer.decide(&request).map_err(|e| e.to_string()))
-        .map(|decision| serde_json::to_string(&judge.answer(&decision)).unwrap_or_default());
+        .map(|decision| {
+            printable_json(serde_json::to_string(&judge.answer(&decision)).unwrap_or_default())
+        });
     match answer {
         Ok(line) => (line, true),
         Err(what) => {

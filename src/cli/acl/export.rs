@@ -14,7 +14,7 @@ use super::{
     ui::Ui,
 };
 use crate::{
-    acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls},
+    acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls, printable_json},
     admin::{AclFilter, Admin, AdminError, Described},
     policy::{ValidatedPolicy, write_acls},
 };
@@ -271,12 +271,13 @@ fn readable(text: &str) -> Done {
 }
 
 fn jsonl(found: &Found) -> Done {
-    let mut text = Vec::new();
+    let mut text = String::new();
     for binding in &found.bindings {
-        serde_json::to_writer(&mut text, binding).map_err(|e| unwritable(&e.into()))?;
-        text.push(b'\n');
+        let line = serde_json::to_string(binding).map_err(|e| unwritable(&e.into()))?;
+        text.push_str(&printable_json(line));
+        text.push('\n');
     }
-    print(&text)
+    print(text.as_bytes())
 }
 
 /// Writes to standard output; an export that is cut short must not pass for a whole one.

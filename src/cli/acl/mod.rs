@@ -20,6 +20,7 @@ mod test;
 use clap::{Args, Subcommand};
 
 use super::{CliError, Done, Failure, Global, policy::ReadPolicy, ui, ui::Ui};
+pub use plan::managed;
 
 /// Check, try out, plan and apply what the policy says about access
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ impl Acl {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         match self.verb {
             Verb::Lint(verb) => verb.run(ui),
-            Verb::Test(verb) => verb.run(ui),
+            Verb::Test(verb) => verb.run(global, ui),
             Verb::Expand(verb) => verb.run(ui),
             Verb::Plan(verb) => verb.run(global, ui),
             Verb::Apply(verb) => verb.run(global, ui),
@@ -59,4 +60,10 @@ pub fn count(number: usize, one: &str) -> String {
         1 => format!("1 {one}"),
         _ => format!("{number} {one}s"),
     }
+}
+
+/// A number on the command line.
+pub fn number(text: &str) -> Result<usize, String> {
+    text.parse()
+        .map_err(|_| "a whole number is needed, such as 50".to_owned())
 }

@@ -12,7 +12,10 @@ use crate::{
         AclFilter, Admin, AdminError, ClientProperties, Setting, inexpressible,
         is_kafkas_authorizer,
     },
-    pki::{Certificate, principal::MappingRules},
+    pki::{
+        Certificate,
+        principal::{MapError, MappingRules},
+    },
     policy::PrincipalPattern,
 };
 
@@ -27,6 +30,8 @@ pub struct Observed {
     pub settings: Settings,
     /// The principal that executes a plan.
     pub operator: Option<String>,
+    /// Why that is not certain, where it is not.
+    pub operator_doubt: Option<String>,
 }
 
 /// From an export of the cluster's bindings; what the brokers are told is what the policy says.
@@ -43,6 +48,7 @@ pub fn of_export(path: &str, read: &ReadPolicy) -> Result<Observed, Failure> {
         bindings: bindings::read_export(path)?.bindings,
         settings: policy.settings(),
         operator,
+        operator_doubt: None,
     })
 }
 
@@ -57,10 +63,14 @@ pub fn of_cluster(
     read: &ReadPolicy,
 ) -> Result<Observed, Failure> {
     let (settings, rules) = settings(ui, admin, read);
-    let operator = operator(properties, &rules);
-    match &operator {
-        Some(operator) => ui.detail(format!("connected as {operator}")),
-        None => ui.note("the brokers' mapping rules name nobody for this client's certificate, as far as kpki can tell: it does not know whose right to change ACLs has to be kept"),
+    let (operator, operator_doubt) = operator(properties, &rules);
+    if let Some(operator) = &operator {
+        ui.detail(format!("connected as {operator}"));
+    }
+    if let (None, Some(doubt)) = (&operator, &operator_doubt) {
+        ui.note(format!(
+            "as whom kpki is connected is not known ({doubt}): --prune is refused"
+        ));
     }
     let mut principals = known(read);
     principals.extend(operator.clone());
@@ -84,7 +94,7 @@ pub fn of_cluster(
             false => "",
         };
         ui.note(format!(
-            "{}{more} that librdkafka cannot name (on delegation tokens or users, or for CreateTokens, DescribeTokens, TwoPhaseCommit): they are left as they are",
+            "{}{more} that librdkafka cannot name (on delegation tokens or users, or for CreateTokens, DescribeTokens, TwoPhaseCommit): they are not touched",
             super::count(described.unreadable, "binding"),
         ));
     }
@@ -99,6 +109,7 @@ pub fn of_cluster(
         bindings,
         settings,
         operator,
+        operator_doubt,
     })
 }
 
@@ -115,7 +126,7 @@ fn known(read: &ReadPolicy) -> BTreeSet<String> {
 
 /// Those of the policy's bindings that librdkafka cannot name and that the cluster holds nevertheless, by all that can
 /// be seen of them.
-fn held_unnamed(admin: &mut Admin, read: &ReadPolicy) -> Result<Vec<RawBinding>, AdminError> {
+pub fn held_unnamed(admin: &mut Admin, read: &ReadPolicy) -> Result<Vec<RawBinding>, AdminError> {
     let mut alike: BTreeMap<_, Vec<&RawBinding>> = BTreeMap::new();
     for binding in read.policy.raw_bindings() {
         if inexpressible(binding).is_some() {
@@ -141,11 +152,19 @@ fn held_unnamed(admin: &mut Admin, read: &ReadPolicy) -> Result<Vec<RawBinding>,
     Ok(held)
 }
 
+/// What makes principals of certificates in a cluster.
+pub enum Rules {
+    /// What its brokers are told: the rules of each listener that has its own, and those of the others.
+    Told(Vec<String>),
+    /// What the policy says, as the brokers do not show it.
+    Assumed(MappingRules),
+}
+
 /// What the brokers are told about authorization, as far as they show it, else what the policy says.
-fn settings(ui: &Ui, admin: &mut Admin, read: &ReadPolicy) -> (Settings, MappingRules) {
+pub fn settings(ui: &Ui, admin: &mut Admin, read: &ReadPolicy) -> (Settings, Rules) {
     let mut settings = read.policy.settings();
     let rules = MappingRules::parse(&read.policy.cluster.principal_mapping_rules);
-    let mut rules = rules.unwrap_or_default();
+    let rules = Rules::Assumed(rules.unwrap_or_default());
     let shown = admin.brokers().and_then(|brokers| {
         let first = brokers.into_iter().min().unwrap_or_default();
         admin.describe_broker(first)
@@ -186,15 +205,7 @@ fn settings(ui: &Ui, admin: &mut Admin, read: &ReadPolicy) -> (Settings, Mapping
             hidden.join(" and ")
         ));
     }
-    let listeners = |s: &Setting| {
-        s.name.starts_with("listener.name.") && s.name.ends_with(".ssl.principal.mapping.rules")
-    };
-    if !shown.iter().any(listeners)
-        && let Some(text) = find("ssl.principal.mapping.rules").and_then(|s| s.value.as_ref())
-        && let Ok(theirs) = MappingRules::from_property(text)
-    {
-        rules = theirs;
-    }
+    let rules = Rules::Told(mapping_rules(|name| find(name)?.value.as_deref()));
     let authorizer = find("authorizer.class.name").and_then(|s| s.value.as_deref());
     if let Some(class) = authorizer
         && !is_kafkas_authorizer(class)
@@ -205,18 +216,132 @@ fn settings(ui: &Ui, admin: &mut Admin, read: &ReadPolicy) -> (Settings, Mapping
     (settings, rules)
 }
 
-/// Who the cluster takes this client to be.
-fn operator(properties: &ClientProperties, rules: &MappingRules) -> Option<String> {
+/// The mapping rules of each listener where a client shows who it is by a certificate.
+fn mapping_rules<'s>(value: impl Fn(&str) -> Option<&'s str>) -> Vec<String> {
+    const RULES: &str = "ssl.principal.mapping.rules";
+    let list = |name: &str| value(name).unwrap_or_default().split(',').map(str::trim);
+    let controllers: Vec<&str> = list("controller.listener.names").collect();
+    let mut rules = Vec::new();
+    for listener in list("listeners").filter_map(|l| Some(l.split_once("://")?.0)) {
+        let mut protocols =
+            list("listener.security.protocol.map").filter_map(|p| p.split_once(':'));
+        let protocol = protocols.find(|(name, _)| *name == listener);
+        if protocol.map_or(listener, |(_, protocol)| protocol) == "SSL"
+            && !controllers.contains(&listener)
+        {
+            let own = format!("listener.name.{}.{RULES}", listener.to_ascii_lowercase());
+            rules.extend(value(&own).or_else(|| value(RULES)).map(str::to_owned));
+        }
+    }
+    rules
+}
+
+/// Who the cluster takes this client to be, and why that is not certain.
+fn operator(properties: &ClientProperties, rules: &Rules) -> (Option<String>, Option<String>) {
     if let Some(sasl) = &properties.sasl {
-        return Some(format!("User:{}", sasl.user));
+        return (Some(format!("User:{}", sasl.user)), None);
     }
     let identity = properties
         .tls
         .as_ref()
         .and_then(|tls| tls.identity.as_ref());
     let Some(leaf) = identity.and_then(|identity| identity.chain.first()) else {
-        return Some(ANONYMOUS.to_owned());
+        return (Some(ANONYMOUS.to_owned()), None);
     };
-    let subject = Certificate::from_der(leaf).ok()?.subject;
-    Some(rules.apply(&subject).ok()?.principal())
+    let Ok(certificate) = Certificate::from_der(leaf) else {
+        let doubt = "its certificate has a subject that kpki cannot read";
+        return (None, Some(doubt.to_owned()));
+    };
+    match rules {
+        Rules::Assumed(rules) => {
+            let mapped = rules.apply(&certificate.subject).ok();
+            let doubt = "the brokers do not show their mapping rules to it";
+            (mapped.map(|m| m.principal()), Some(doubt.to_owned()))
+        }
+        Rules::Told(texts) => match told(texts, &certificate.subject) {
+            Ok(principal) => (Some(principal), None),
+            Err(doubt) => (None, Some(doubt)),
+        },
+    }
+}
+
+/// The one principal that a broker's rules make of a subject, whichever of its listeners it came by.
+fn told(texts: &[String], subject: &str) -> Result<String, String> {
+    // None at all is Kafka's default.
+    let default = ["DEFAULT".to_owned()];
+    let texts = if texts.is_empty() { &default } else { texts };
+    let mut principals = BTreeSet::new();
+    for text in texts {
+        let rules = MappingRules::from_property(text)
+            .map_err(|e| format!("ssl.principal.mapping.rules of the brokers: {e}"))?;
+        match rules.apply(subject) {
+            Ok(mapped) => drop(principals.insert(mapped.principal())),
+            // A broker that sees it there closes the connection, and this one is open.
+            Err(MapError::NoRule { .. }) => {}
+            Err(unsure) => return Err(unsure.to_string()),
+        }
+    }
+    let mut principals = principals.into_iter();
+    match (principals.next(), principals.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(format!(
+            "the brokers' mapping rules name nobody for {subject}"
+        )),
+        (Some(one), Some(other)) => Err(format!(
+            "the brokers' listeners have mapping rules of their own, by which {subject} is {one} or {other}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules_are_those_of_the_listeners_that_look_at_certificates() {
+        let of = |settings: &[(&str, &str)]| {
+            mapping_rules(|name| settings.iter().find(|s| s.0 == name).map(|s| s.1))
+        };
+        let listeners = (
+            "listeners",
+            "IN://:1, SASL_SSL://:2,SSL://:3,CONTROLLER://:4",
+        );
+        let map = (
+            "listener.security.protocol.map",
+            "IN:SSL,SASL_SSL:SASL_SSL,SSL:SSL,CONTROLLER:SSL",
+        );
+        let controllers = ("controller.listener.names", "CONTROLLER");
+        let general = ("ssl.principal.mapping.rules", "DEFAULT");
+        let own = ("listener.name.in.ssl.principal.mapping.rules", "RULE:x/y/");
+        assert_eq!(
+            of(&[listeners, map, controllers, general, own]),
+            ["RULE:x/y/", "DEFAULT"]
+        );
+        assert_eq!(of(&[("listeners", "SSL://:1"), general]), ["DEFAULT"]);
+        assert!(of(&[general]).is_empty());
+    }
+
+    fn by(rules: &[&str]) -> Result<String, String> {
+        let texts: Vec<String> = rules.iter().map(|r| (*r).to_owned()).collect();
+        told(&texts, "CN=admin,O=x")
+    }
+
+    #[test]
+    fn rules_that_cannot_be_read_name_nobody_and_not_who_the_policy_says() {
+        let cn = "RULE:^CN=([^,]+).*$/$1/";
+        assert_eq!(by(&[cn]).unwrap(), "User:admin");
+        assert_eq!(by(&[]).unwrap(), "User:CN=admin,O=x");
+        assert_eq!(by(&["DEFAULT"]).unwrap(), "User:CN=admin,O=x");
+        let unreadable = by(&["RULE:^CN=(.*?/$1/"]).unwrap_err();
+        assert!(
+            unreadable.contains("ssl.principal.mapping.rules"),
+            "{unreadable}"
+        );
+        assert!(by(&[cn, "RULE:(/x/"]).is_err());
+        // Of several listeners.
+        assert_eq!(by(&[cn, cn, "RULE:^CN=x$/y/"]).unwrap(), "User:admin");
+        let two = by(&[cn, "DEFAULT"]).unwrap_err();
+        assert!(two.contains("User:CN=admin,O=x or User:admin"), "{two}");
+        assert!(by(&["RULE:^CN=x$/y/"]).unwrap_err().contains("name nobody"));
+    }
 }

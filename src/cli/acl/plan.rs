@@ -5,13 +5,17 @@ use std::path::Path;
 use clap::Args;
 
 use super::{
-    super::{CliError, Done, Failure, Global, cluster::Connection, policy},
-    ReadPolicy, count,
+    super::{
+        CliError, Done, Failure, Global,
+        cluster::{Connection, compare_id},
+        policy, shell, utf8_path,
+    },
+    ReadPolicy, count, number,
     observed::{self, Observed},
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
-    acl::{Binding, Printable},
+    acl::{Binding, Printable, printable_json},
     admin::{Admin, inexpressible},
     plan::{self, Change, Managed, Remark, Right, SavedPlan, observed_digest},
     policy::PrincipalPattern,
@@ -42,7 +46,7 @@ pub struct Plan {
     #[command(flatten)]
     deletion: Deletion,
     /// Write the plan to a file, to be reviewed and applied later
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     save: Option<std::path::PathBuf>,
     /// Exit with 3 when there is something to change
     #[arg(long)]
@@ -58,7 +62,7 @@ pub struct Deletion {
     #[arg(long)]
     pub prune: bool,
     /// The most deletions [default: a fifth of the managed bindings, at least 10]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub max_deletes: Option<usize>,
 }
 
@@ -82,17 +86,27 @@ impl Plan {
             .into());
         }
         let read = policy::read_policy_file(&self.policy)?;
-        let observed = match &self.observed {
-            Some(path) => observed::of_export(path, &read)?,
+        let (observed, cluster) = match &self.observed {
+            Some(path) => (observed::of_export(path, &read)?, None),
             None => {
                 let connection = &self.connection;
                 let properties = connection.properties(ui, Some(&read.policy), &global.out)?;
                 let mut admin = Admin::connect(&properties)?;
-                observed::of_cluster(ui, &mut admin, &properties, &read)?
+                compare_id(ui, &read.policy, &global.out, &admin)?;
+                let observed = observed::of_cluster(ui, &mut admin, &properties, &read)?;
+                (observed, Some(connection.planned(&properties, &admin)))
             }
         };
         let plan = make(&read, &observed, self.deletion);
-        let saved = saved(&self.policy, &read, &observed, &plan, self.deletion.prune);
+        let saved = SavedPlan {
+            cluster,
+            policy: self.policy.clone(),
+            policy_sha256: read.sha256.clone(),
+            observed_sha256: observed_digest(&observed.bindings, &managed(&read.policy.managed())),
+            kafka_version: read.policy.version().to_string(),
+            prune: self.deletion.prune,
+            ..SavedPlan::of(&plan)
+        };
         if let Some(path) = &self.save {
             save(path, &saved)?;
         }
@@ -107,8 +121,13 @@ impl Plan {
             }
         }
         if let Some(path) = &self.save {
-            let path = path.display();
-            ui.note(format!("saved to {path}: kpki acl apply {path}"));
+            // The plan holds how to connect.
+            ui.note(format!(
+                "saved to {}; once it is reviewed:\n  {} acl apply {}",
+                path.display(),
+                shell::kpki(&global.out),
+                shell::quote(&path.display().to_string())
+            ));
         }
         ui.document(&saved);
         match self.exit_code && !plan.is_empty() {
@@ -129,6 +148,7 @@ pub fn make(read: &ReadPolicy, observed: &Observed, deletion: Deletion) -> plan:
         prune: deletion.prune,
         max_deletes: deletion.max_deletes,
         operator: observed.operator.as_deref(),
+        operator_doubt: observed.operator_doubt.as_deref(),
         settings: &observed.settings,
     });
     let unnamed = plan.creates.iter().filter(|b| inexpressible(b).is_some());
@@ -142,27 +162,9 @@ fn by_hand(binding: &Binding) -> Remark {
     Remark {
         code: "inexpressible".into(),
         message: format!(
-            "kpki's Kafka client cannot create {binding}; create it, then run this again: {}",
+            "kpki's Kafka client cannot create {binding}; create it with Kafka's own tool, then run this again:\n  {}",
             super::by_hand::command(binding)
         ),
-    }
-}
-
-/// The plan with what it was made from.
-fn saved(
-    path: &str,
-    read: &ReadPolicy,
-    observed: &Observed,
-    plan: &plan::Plan,
-    prune: bool,
-) -> SavedPlan {
-    SavedPlan {
-        policy: path.to_owned(),
-        policy_sha256: read.sha256.clone(),
-        observed_sha256: observed_digest(&observed.bindings, &managed(&read.policy.managed())),
-        kafka_version: read.policy.version().to_string(),
-        prune,
-        ..SavedPlan::of(plan)
     }
 }
 
@@ -216,8 +218,9 @@ pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
     line.push_str(&format!(", {} unchanged", plan.unchanged));
     if plan.left_alone > 0 {
         line.push_str(&format!(
-            "{DIM}; {} that the policy does not mean left alone{DIM:#}",
-            count(plan.left_alone, "binding")
+            "{DIM}; {} in the cluster that {} not in the policy: left alone{DIM:#}",
+            count(plan.left_alone, "binding"),
+            if plan.left_alone == 1 { "is" } else { "are" }
         ));
     }
     ui.say(line);
@@ -227,7 +230,7 @@ pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
 }
 
 fn save(path: &Path, saved: &SavedPlan) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(saved).unwrap_or_default() + "\n";
+    let text = printable_json(serde_json::to_string_pretty(saved).unwrap_or_default()) + "\n";
     state::write_atomic(path, text.as_bytes(), PLAN_MODE, None).map_err(|e| {
         CliError::new("plan-unwritable", e.to_string())
             .hint("choose another path for --save")

@@ -4,38 +4,64 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    super::{CliError, Done, Failure, policy::read_policy},
-    count,
+    super::{
+        CliError, Done, Failure, Global,
+        cluster::{Connection, compare_id},
+        policy::read_policy_file,
+    },
+    ReadPolicy, count, export, observed,
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
 use crate::{
-    acl::{Reason, Request, RequestError},
+    acl::{RawBinding, Reason, Request, RequestError, Settings},
     policy::{TestOutcome, ValidatedPolicy},
 };
 
 /// Ask the policy's own questions: may this client do that?
 ///
 /// Runs every entry under `tests` against the bindings that the policy means, by the rules of Kafka's authorizer and
-/// without a cluster. Exit code 3 when an answer is another than the one that is asked for.
+/// without a cluster. A cluster may hold more than the policy: --live, or a connection, asks the cluster for the ACLs that
+/// it has and runs the tests against those. Exit code 3 when an answer is another than the one that is asked for.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kpki acl test policies/quickstart.yaml
-  kpki acl test policies/quickstart.yaml --json")]
+  kpki acl test policies/quickstart.yaml --live
+  kpki acl test policies/quickstart.yaml --command-config admin.properties --json")]
 pub struct Test {
     /// The policy file; `-` is standard input
     #[arg(value_name = "POLICY")]
     policy: String,
+    /// Run the tests against the ACLs that the cluster has now
+    #[arg(long)]
+    live: bool,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 impl Test {
-    pub(super) fn run(self, ui: &Ui) -> Done {
-        let policy = read_policy(&self.policy)?;
-        let outcomes = outcomes(&policy)?;
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let read = read_policy_file(&self.policy)?;
+        let policy = &read.policy;
+        let live = self.live || self.connection.is_named();
+        let held = match live {
+            true => Some(self.held(&read, global, ui)?),
+            false => None,
+        };
+        let outcomes = match held {
+            None => outcomes(policy)?,
+            Some((ref bindings, settings)) => policy
+                .run_tests_against(bindings, settings)
+                .map_err(|e| impossible(&e))?,
+        };
+        let whose = match live {
+            true => "the policy's tests, by the cluster's ACLs",
+            false => "the policy's tests",
+        };
         let failed: Vec<_> = outcomes.iter().filter(|o| !o.passed()).collect();
         let passed = outcomes.len() - failed.len();
         for outcome in &failed {
-            ui.answer(failure(outcome));
+            ui.answer(failure(outcome, live));
         }
         match (outcomes.len(), failed.len()) {
             (0, _) => ui.say(format!(
@@ -43,23 +69,50 @@ impl Test {
                 self.policy
             )),
             (all, 0) => ui.say(format!(
-                "{GREEN}passed{GREEN:#}  {} of the policy's tests",
+                "{GREEN}passed{GREEN:#}  {} of {whose}",
                 count(all, "request")
             )),
             (all, failed) => ui.say(format!(
-                "\n{RED}failed{RED:#}  {failed} of {} of the policy's tests",
+                "\n{RED}failed{RED:#}  {failed} of {} of {whose}",
                 count(all, "request")
             )),
         }
-        ui.document(&json!({
+        let mut document = json!({
             "ok": failed.is_empty(),
             "passed": passed,
             "failed": failed.iter().map(|o| as_json(o)).collect::<Vec<_>>(),
-        }));
+        });
+        if live {
+            document["live"] = true.into();
+        }
+        ui.document(&document);
         match failed.is_empty() {
             true => Ok(()),
             false => Err(Failure::No),
         }
+    }
+}
+
+impl Test {
+    /// The bindings that the cluster has, and the settings by which its brokers decide.
+    fn held(
+        &self,
+        read: &ReadPolicy,
+        global: &Global,
+        ui: &Ui,
+    ) -> Result<(Vec<RawBinding>, Settings), Failure> {
+        let policy = Some(&read.policy);
+        let mut admin = self.connection.connect(ui, policy, &global.out)?;
+        compare_id(ui, &read.policy, &global.out, &admin)?;
+        let (settings, _) = observed::settings(ui, &mut admin, read);
+        // All of them, or an error: a binding that is not seen must not let a test pass.
+        let found = export::describe(&mut admin, &[])?;
+        if let Some(text) = found.missing.text() {
+            ui.warn(format!("not everything is considered: {text}"));
+        }
+        let mut bindings: Vec<RawBinding> = found.bindings.into_iter().collect();
+        bindings.extend(observed::held_unnamed(&mut admin, read)?);
+        Ok((bindings, settings))
     }
 }
 
@@ -79,7 +132,7 @@ pub fn impossible(error: &RequestError) -> CliError {
     }
 }
 
-fn failure(outcome: &TestOutcome<'_>) -> String {
+fn failure(outcome: &TestOutcome<'_>, live: bool) -> String {
     let TestOutcome { test, request, .. } = outcome;
     let (wanted, is) = match test.allowed {
         true => ("should be allowed", "is denied"),
@@ -89,7 +142,7 @@ fn failure(outcome: &TestOutcome<'_>) -> String {
         "{RED}failed{RED:#}  {DIM}{}{DIM:#}\n        {BOLD}{}{BOLD:#} {wanted} and {is}: {}",
         test.source,
         asked(request),
-        why(outcome),
+        why(outcome, live),
     )
 }
 
@@ -115,10 +168,14 @@ pub fn in_one_line(outcome: &TestOutcome<'_>) -> String {
     format!("{}: {} {should}", test.source, asked(request))
 }
 
-fn why(outcome: &TestOutcome<'_>) -> String {
-    match outcome.by {
-        Some(said) => format!("by {} ({})", said.binding, said.source),
-        None => reason(outcome.decision.reason, outcome.decision.allowed).to_owned(),
+fn why(outcome: &TestOutcome<'_>, live: bool) -> String {
+    match (outcome.by, outcome.source) {
+        (Some(by), Some(source)) => format!("by {by} ({source})"),
+        (Some(by), None) if live => {
+            format!("by {by}, which the cluster has and the policy has not")
+        }
+        (Some(by), None) => format!("by {by}"),
+        (None, _) => reason(outcome.decision.reason, outcome.decision.allowed).to_owned(),
     }
 }
 
@@ -144,7 +201,7 @@ fn as_json(outcome: &TestOutcome<'_>) -> serde_json::Value {
         "expected": word(outcome.test.allowed),
         "decision": word(outcome.decision.allowed),
         "reason": outcome.decision.reason,
-        "acl": outcome.by.map(|said| &said.binding),
-        "acl_source": outcome.by.map(|said| said.source.to_string()),
+        "acl": outcome.by,
+        "acl_source": outcome.source.map(ToString::to_string),
     })
 }

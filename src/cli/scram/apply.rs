@@ -10,19 +10,20 @@ use super::{
     super::{
         CliError, Done, Failure, Global,
         acl::{confirm::confirm, count},
-        cluster::Connection,
+        cluster::{Connection, check_id},
         init_ca::{take_lock, tidy},
         policy::read_policy,
+        shell,
         ui::{BOLD, DIM, GREEN, RED, Ui},
         up::Shape,
     },
     execute::{Outcome, execute},
     plan::{counted, no_password, show},
-    wish::{Rotations, Wish, connect, make},
+    wish::{Connected, Rotations, Wish, connect, make},
 };
 use crate::{
     acl::Printable,
-    admin::EntryError,
+    admin::{ClientProperties, EntryError},
     bootstrap::{
         ca::Ca,
         passwords,
@@ -38,7 +39,9 @@ use crate::{
 ///
 /// What is missing is created and what has other iterations is updated, with the passwords that `kpki up` has put into
 /// the users' directories. A password changes with --rotate only; then the user's files have the new one as well.
-/// Credentials that the policy does not mean are deleted with --prune only, and only of users that it manages.
+/// Credentials that are not in the policy are deleted with --prune only, and only of users that it manages.
+/// A user whom the cluster has already gets no other credential unless kpki can log in as it, --rotate names it, or it
+/// stands under `manage`.
 ///
 /// Killed at any instant, it loses no password: the next run finishes the work.
 #[derive(Debug, Args)]
@@ -54,6 +57,9 @@ pub struct Apply {
     /// Delete without asking
     #[arg(long, short)]
     yes: bool,
+    /// Send credentials over a connection without TLS, where everyone on the way can take them
+    #[arg(long)]
+    over_plaintext: bool,
     #[command(flatten)]
     shape: Shape,
     #[command(flatten)]
@@ -71,29 +77,33 @@ impl Apply {
         if !missing.is_empty() {
             let message = no_password(&missing, &out) + "; nothing was changed";
             let hint = format!(
-                "kpki up {} makes what is missing; then run this again",
-                self.wish.policy
+                "{} up {} makes what is missing; then run this again",
+                shell::kpki(&global.out),
+                shell::path(&self.wish.policy)
             );
             return Err(CliError::new("up-needed", message).hint(hint).into());
         }
+        let properties = self.connection.properties(ui, Some(&policy), out.root())?;
+        self.check_encrypted(&properties)?;
         let ca = Ca::open(&out)?;
         let lock = take_lock(&out, ui)?;
         let rotations = Rotations::of(&self.wish, &policy, &out)?;
-        let (mut admin, operator) = connect(&self.connection, ui, &policy, &out, &rotations.begun)?;
-        let plan = make(
-            &mut admin,
-            &policy,
-            &self.wish,
-            &rotations,
-            operator.as_deref(),
-        )?;
+        let mut connected = connect(properties, &policy, &rotations.begun)?;
+        check_id(&policy, out.root(), &connected.admin)?;
+        let plan = make(&mut connected, &policy, &self.wish, &rotations, &out)?;
+        let Connected {
+            mut admin,
+            operator,
+            ..
+        } = connected;
         show(ui, &plan);
         if !plan.refusals.is_empty() {
             let why: Vec<&str> = plan.refusals.iter().map(|r| r.message.as_str()).collect();
             return Err(CliError::new(
                 "plan-refused",
-                format!("nothing was changed: {}", why.join("; ")),
+                format!("nothing was changed: {}", why.join("\n")),
             )
+            .hint("kpki scram plan, with the same options, shows this without changing anything")
             .into());
         }
         if !plan.is_empty() {
@@ -125,6 +135,26 @@ impl Apply {
 }
 
 impl Apply {
+    /// What is sent is not the password, but lets whoever has it log in all the same.
+    fn check_encrypted(&self, properties: &ClientProperties) -> Done {
+        if self.over_plaintext || properties.tls.is_some() {
+            return Ok(());
+        }
+        let protocol = match properties.sasl {
+            Some(_) => "SASL_PLAINTEXT",
+            None => "PLAINTEXT",
+        };
+        Err(CliError::new(
+            "not-encrypted",
+            format!(
+                "the connection to {} is {protocol}: whoever listens on the way could log in as every user that is sent; nothing was changed",
+                properties.bootstrap_servers
+            ),
+        )
+        .hint("connect by a listener with TLS (SSL or SASL_SSL); if the way is safe, say --over-plaintext")
+        .into())
+    }
+
     /// Says so where the file that kpki itself logs in with has the old password now.
     fn stale_config(&self, ui: &Ui, outcome: &Outcome, operator: Option<&str>) {
         let (Some(path), Some(user)) = (&self.connection.command_config, operator) else {
@@ -183,14 +213,14 @@ fn report(
         let other = plan.keep_old.iter().find(|i| i.user == user);
         let until = match other.map(|i| i.mechanism) {
             None => "from now on".to_owned(),
-            Some(mechanism) => format!("from now on, but with {mechanism}"),
+            Some(mechanism) => format!("from now on, except with {mechanism}"),
         };
         ui.say(if policy.users.iter().any(|u| u.name.as_str() == user) {
-            format!("  {user}: its password is the one in {dir}/scram.password; its old one is refused {until}")
+            format!("  {user}: its new password is in {dir}/scram.password; the old one is refused {until}")
         } else if policy.brokers.iter().any(|b| b.name.as_str() == user) {
-            format!("  {user}: copy {dir} to its machine and restart it at once, as the other brokers refuse its old password")
+            format!("  {user}: copy {dir} to its machine and restart it at once: the other brokers refuse its old password")
         } else {
-            format!("  {user}: copy {dir} to its machine and restart it, as its old password is refused {until}")
+            format!("  {user}: copy {dir} to its machine and restart it: its old password is refused {until}")
         });
     }
     let failures: Vec<_> = failed

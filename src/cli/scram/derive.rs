@@ -17,8 +17,8 @@ use crate::{
 
 /// Derive a SCRAM credential offline, as Kafka stores it
 ///
-/// The password comes from KPKI_SCRAM_PASSWORD, else from standard input, else from the terminal; never from an
-/// argument, which every user of the machine could read.
+/// The password comes from KPKI_SCRAM_PASSWORD, else from standard input, else from the terminal, which is asked twice;
+/// never from an argument, which every user of the machine could read.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,8 +33,7 @@ pub struct Derive {
     #[arg(long, default_value_t = Mechanism::Sha512)]
     mechanism: Mechanism,
     /// PBKDF2 iterations, 4096 to 16384
-    #[arg(long, default_value_t = DEFAULT_ITERATIONS, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(i64::from(MIN_ITERATIONS)..=i64::from(MAX_ITERATIONS)))]
+    #[arg(long, default_value_t = DEFAULT_ITERATIONS, value_name = "N", value_parser = iterations)]
     iterations: u32,
     /// The salt in base64 [default: random]
     #[arg(long, value_name = "B64")]
@@ -59,8 +58,8 @@ enum Form {
 impl Derive {
     pub(super) fn run(self, ui: &Ui) -> Done {
         let salt = match &self.salt {
-            Some(text) => BASE64.decode(text).map_err(|e| {
-                CliError::new("bad-salt", format!("--salt is not base64: {e}"))
+            Some(text) => BASE64.decode(text).map_err(|_| {
+                CliError::new("bad-salt", "--salt is not base64")
                     .hint("for example --salt \"$(openssl rand -base64 24)\"")
                     .usage()
             })?,
@@ -102,6 +101,13 @@ impl Derive {
     }
 }
 
+fn iterations(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (MIN_ITERATIONS..=MAX_ITERATIONS).contains(number))
+        .ok_or_else(|| format!("Kafka takes {MIN_ITERATIONS} to {MAX_ITERATIONS}"))
+}
+
 fn password() -> Result<Secret, Failure> {
     let mut text = zeroize::Zeroizing::new(String::new());
     if let Ok(given) = std::env::var("KPKI_SCRAM_PASSWORD") {
@@ -109,7 +115,17 @@ fn password() -> Result<Secret, Failure> {
     } else if std::io::stdin().is_terminal() {
         let none = CliError::new("password-missing", "no password was given")
             .hint("give it on standard input or in KPKI_SCRAM_PASSWORD");
-        return passphrase::ask("Password: ", none);
+        let first = passphrase::ask("Password: ", none)?;
+        let again = CliError::new("password-missing", "no password was given");
+        if passphrase::ask("The same again: ", again)? != first {
+            return Err(CliError::new(
+                "password-mismatch",
+                "the two passwords are not the same; nothing was derived",
+            )
+            .hint("run the command again")
+            .into());
+        }
+        return Ok(first);
     } else {
         std::io::stdin().read_to_string(&mut text).map_err(|e| {
             CliError::new(

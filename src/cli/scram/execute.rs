@@ -162,14 +162,14 @@ fn end_rotations(
     } = verdict(plan, outcome);
     if !open.is_empty() {
         ui.warn(format!(
-            "whether the cluster has the old or the new password of {} is not known; both are kept, and the next `kpki scram apply` finishes the rotation",
+            "it is not known whether the cluster has the old or the new password of {}; both are kept on the disk, and the next `kpki scram apply` finishes the rotation",
             open.join(", ")
         ));
     }
     if !done.is_empty() {
         passwords.finish(&done).inspect_err(|_| {
             ui.warn(format!(
-                "the cluster has the new password of {}, and so has the disk, but not where it belongs; the next `kpki scram apply` puts it there",
+                "the cluster has the new password of {}, which is still in scram.password.next on the disk; the next `kpki scram apply` moves it to its place",
                 done.join(", ")
             ));
         })?;

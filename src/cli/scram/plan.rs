@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::{
     super::{
         Done, Failure, Global,
-        cluster::Connection,
+        cluster::{Connection, compare_id},
         policy::read_policy,
+        shell,
         ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
     },
     wish::{Rotations, Wish, connect, make},
@@ -24,7 +25,8 @@ use crate::{
 /// Say what has to change so that the cluster has the policy's SCRAM users
 ///
 /// Nothing is changed. Kafka shows which mechanisms and iterations a user has, and no password: that a password on disk
-/// is the one in the cluster cannot be seen, but --rotate makes it so.
+/// is the one in the cluster cannot be seen, but --rotate makes it so. A user whom the cluster has already gets no other
+/// credential unless kpki can log in as it, --rotate names it, or it stands under `manage`.
 ///
 /// Deletions are planned with --prune only, and only for users `x` whose principal `User:x` the policy manages: those
 /// under `manage`, else its clients, its users and the principals under `acls`.
@@ -49,20 +51,17 @@ impl Plan {
         let policy = read_policy(&self.wish.policy)?;
         let out = OutDir::new(&global.out);
         let rotations = Rotations::of(&self.wish, &policy, &out)?;
-        let (mut admin, operator) = connect(&self.connection, ui, &policy, &out, &rotations.begun)?;
-        let mut plan = make(
-            &mut admin,
-            &policy,
-            &self.wish,
-            &rotations,
-            operator.as_deref(),
-        )?;
+        let properties = self.connection.properties(ui, Some(&policy), out.root())?;
+        let mut connected = connect(properties, &policy, &rotations.begun)?;
+        compare_id(ui, &policy, out.root(), &connected.admin)?;
+        let mut plan = make(&mut connected, &policy, &self.wish, &rotations, &out)?;
         let missing = passwords::missing(&out, &policy)?;
         if !missing.is_empty() {
             let message = format!(
-                "{}; kpki up {} makes what is missing, before anything can be applied",
+                "{}; {} up {} makes what is missing, before anything can be applied",
                 no_password(&missing, &out),
-                self.wish.policy
+                shell::kpki(&global.out),
+                shell::path(&self.wish.policy)
             );
             plan.warnings.push(Remark {
                 code: "up-needed".into(),
@@ -159,12 +158,12 @@ pub fn show(ui: &Ui, plan: &ScramPlan) {
         };
         line.push_str(&format!(", {} unchanged", plan.unchanged));
         if plan.left_alone > 0 {
-            let noun = match plan.left_alone {
-                1 => "credential",
-                _ => "credentials",
+            let (noun, verb) = match plan.left_alone {
+                1 => ("credential", "is"),
+                _ => ("credentials", "are"),
             };
             line.push_str(&format!(
-                "{DIM}; {} {noun} that the policy does not mean left alone{DIM:#}",
+                "{DIM}; {} {noun} in the cluster that {verb} not in the policy: left alone{DIM:#}",
                 plan.left_alone
             ));
         }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
-use super::super::{CliError, Failure, cluster::Connection, ui::Ui};
+use super::super::{CliError, Failure, acl};
 use crate::{
-    admin::{Admin, AdminError},
+    admin::{Admin, AdminError, ClientProperties, properties::Sasl},
     bootstrap::passwords,
+    config::route,
     pki::IdentityName,
-    plan::{Managed, Remark, ScramInputs, ScramPlan, scram_plan},
-    policy::{Mode, PrincipalPattern, ValidatedPolicy},
+    plan::{Remark, ScramInputs, ScramPlan, scram_plan},
+    policy::{Auth, Mode, PrincipalPattern, ValidatedPolicy},
     scram::{Mechanism, ScramInfo},
     secret::Secret,
     state::OutDir,
@@ -29,7 +30,7 @@ pub struct Wish {
     #[arg(long)]
     pub prune: bool,
     /// The most deletions [default: a fifth of the managed credentials, at least 10]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = acl::number)]
     pub max_deletes: Option<usize>,
 }
 
@@ -76,22 +77,34 @@ impl Rotations {
     }
 }
 
+/// A connection that has logged in.
+pub struct Connected {
+    /// The client.
+    pub admin: Admin,
+    /// The user that it is logged in as by SASL.
+    pub operator: Option<String>,
+    /// What it was connected with.
+    properties: ClientProperties,
+}
+
 /// A connection, and the user that it is logged in as by SASL.
 ///
 /// Where the properties are refused that may be because they and the cluster are at odds about the very user that this
 /// command is about to change: the cluster may have the new password of a rotation that was interrupted already, and not
 /// yet the mechanism that `kpki up` has written into the properties. So those are tried as well.
 pub fn connect(
-    connection: &Connection,
-    ui: &Ui,
+    mut properties: ClientProperties,
     policy: &ValidatedPolicy,
-    out: &OutDir,
     begun: &BTreeMap<String, Secret>,
-) -> Result<(Admin, Option<String>), Failure> {
-    let mut properties = connection.properties(ui, Some(policy), out.root())?;
+) -> Result<Connected, Failure> {
     let operator = properties.sasl.as_ref().map(|sasl| sasl.user.clone());
+    let connected = |admin, properties: &ClientProperties| Connected {
+        admin,
+        operator: operator.clone(),
+        properties: properties.clone(),
+    };
     let refused = match Admin::connect(&properties) {
-        Ok(admin) => return Ok((admin, operator)),
+        Ok(admin) => return Ok(connected(admin, &properties)),
         Err(error) => error,
     };
     let desired = passwords::desired(policy);
@@ -106,7 +119,7 @@ pub fn connect(
                 other.password = password.clone();
                 properties.sasl = Some(other);
                 if let Ok(admin) = Admin::connect(&properties) {
-                    return Ok((admin, operator));
+                    return Ok(connected(admin, &properties));
                 }
             }
         }
@@ -116,24 +129,19 @@ pub fn connect(
 
 /// Reads the cluster and plans.
 pub fn make(
-    admin: &mut Admin,
+    connected: &mut Connected,
     policy: &ValidatedPolicy,
     wish: &Wish,
     rotations: &Rotations,
-    operator: Option<&str>,
+    out: &OutDir,
 ) -> Result<ScramPlan, Failure> {
     let patterns = managed(policy);
-    let mut managed = Managed::nobody();
-    for pattern in &patterns {
-        match pattern {
-            PrincipalPattern::Exact(principal) => managed.add(principal),
-            PrincipalPattern::Prefix(prefix) => managed.add_prefix(prefix),
-        }
-    }
+    let managed = acl::managed(&patterns);
+    let entrusted = acl::managed(policy.manage.as_deref().unwrap_or_default());
     let mut super_users = policy.super_users();
     super_users.extend(policy.brokers.iter().map(|b| format!("User:{}", b.name)));
     let desired = passwords::desired(policy);
-    let (observed, whole) = observe(admin, &desired, &patterns)?;
+    let (observed, whole) = observe(&mut connected.admin, &desired, &patterns)?;
     let mut plan = scram_plan(&ScramInputs {
         desired: &desired,
         observed: &observed,
@@ -141,33 +149,112 @@ pub fn make(
         managed: &managed,
         prune: wish.prune,
         max_deletes: wish.max_deletes,
-        operator,
+        operator: connected.operator.as_deref(),
         super_users: &super_users,
+        entrusted: &entrusted,
     });
+    let strangers = strangers(connected, policy, out, &plan.overwrites, &observed)?;
+    plan.refuse_overwrites(strangers.iter().map(String::as_str));
     if !plan.deletes.is_empty() && policy.cluster.mode == Mode::Kraft {
         // `ScramDelta.apply` of 4.3.1: a removal that a starting node replays into an image without users yet, before
         // the first of those who stay, drops the mechanism with everyone who has it.
         plan.warnings.push(Remark {
             code: "deletion-and-restart".into(),
-            message: "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted by whatever tool, as long as no metadata snapshot was taken in between: have an admin with a certificate, who can run `kpki scram apply` again"
+            message: "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted, by any tool, and before the next metadata snapshot: have an admin with a certificate, who can run `kpki scram apply` again"
                 .to_owned(),
         });
     }
     if !whole {
         plan.warnings.push(Remark {
             code: "users-unseen".into(),
-            message: "the cluster has more SCRAM users than can be listed, so those that `manage` means by a prefix were not looked for".to_owned(),
+            message: "the cluster has more SCRAM users than can be listed, so users that `manage` names by a prefix were not looked for".to_owned(),
         });
     }
     for user in rotations.begun.keys() {
         plan.warnings.push(Remark {
             code: "rotation-begun".into(),
             message: format!(
-                "the new password of {user} is on disk, and the cluster was perhaps not told: `kpki scram apply` tells it"
+                "a new password of {user} is on the disk, and the cluster may not have it yet: `kpki scram apply` sends it again"
             ),
         });
     }
     Ok(plan)
+}
+
+/// Of these users of the cluster, those that kpki cannot log in as with the password that lies on this disk: somebody else
+/// gave them theirs.
+fn strangers(
+    connected: &Connected,
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    users: &BTreeSet<String>,
+    observed: &[ScramInfo],
+) -> Result<Vec<String>, Failure> {
+    let mut strangers = Vec::new();
+    // A listener that does not answer is not waited for once for each user.
+    let mut silent = BTreeSet::new();
+    for user in users {
+        let password = passwords::on_disk(out, policy, user)?;
+        let mut mechanisms = observed.iter().filter(|i| i.user == *user);
+        let known = mechanisms.any(|info| {
+            password.as_ref().is_some_and(|password| {
+                let login = Sasl {
+                    mechanism: info.mechanism.name().to_owned(),
+                    user: user.clone(),
+                    password: password.clone(),
+                };
+                logs_in(connected, policy, login, info.mechanism, &mut silent)
+            })
+        });
+        if !known {
+            strangers.push(user.clone());
+        }
+    }
+    Ok(strangers)
+}
+
+/// Whether this cluster lets somebody in so.
+fn logs_in(
+    connected: &Connected,
+    policy: &ValidatedPolicy,
+    login: Sasl,
+    mechanism: Mechanism,
+    silent: &mut BTreeSet<String>,
+) -> bool {
+    // The way that kpki itself came, where that is one for passwords, and the way that the policy says.
+    let own = connected.properties.sasl.is_some();
+    let own = own.then(|| connected.properties.clone());
+    let said = login.user.parse().ok().and_then(|name| {
+        let auth = Auth::Scram(mechanism);
+        let route = route(&policy.cluster, &policy.brokers, &name, auth).ok()?;
+        let tls = connected.properties.tls.clone();
+        Some(ClientProperties {
+            bootstrap_servers: route.bootstrap?,
+            tls: match route.protocol.is_tls() {
+                true => Some(tls?),
+                false => None,
+            },
+            sasl: None,
+            notes: Vec::new(),
+        })
+    });
+    own.into_iter().chain(said).any(|mut properties| {
+        if silent.contains(&properties.bootstrap_servers) {
+            return false;
+        }
+        properties.sasl = Some(login.clone());
+        match Admin::connect(&properties) {
+            // A login elsewhere says nothing about this cluster.
+            Ok(admin) => {
+                admin.cluster_id().is_some() && admin.cluster_id() == connected.admin.cluster_id()
+            }
+            Err(AdminError::Authentication { .. }) => false,
+            Err(_) => {
+                silent.insert(properties.bootstrap_servers);
+                false
+            }
+        }
+    })
 }
 
 /// Whose credentials the policy answers for, as principals. What is said under `manage` is all; else a user that is no

@@ -1,7 +1,7 @@
 //! What to do next, so that what was written is used: each command on a line of its own, to be copied.
 
 use super::{
-    super::wrap::quoted,
+    super::shell::quote,
     report::{command, named},
 };
 use crate::{
@@ -87,7 +87,7 @@ pub fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
         ));
         lines.push(Line::Command(format!(
             "--command-config {}",
-            quoted(&file.display().to_string())
+            quote(&file.display().to_string())
         )));
     }
     lines
@@ -128,14 +128,14 @@ fn start(setting: Setting<'_>, new: &[&Step<'_>], lines: &mut Vec<Line>) {
         ));
         each(new, lines, |step| {
             let path = place(setting, step, STORAGE_ARGS);
-            format!("kafka-storage.sh {}", quoted(&format!("@{path}")))
+            format!("kafka-storage.sh {}", quote(&format!("@{path}")))
         });
     }
     lines.push(Line::Says("then start it:".to_owned()));
     each(new, lines, |step| {
         let names = files::names(setting.policy, step.member.name());
         let path = place(setting, step, &names.server_properties);
-        format!("kafka-server-start.sh {}", quoted(&path))
+        format!("kafka-server-start.sh {}", quote(&path))
     });
 }
 
@@ -217,8 +217,8 @@ fn reload_command(setting: Setting<'_>, plan: &Plan<'_>, step: &Step<'_>) -> Str
     };
     format!(
         "kafka-configs.sh --bootstrap-server {} --command-config {} --alter --entity-type brokers --entity-name {id} --add-config {}",
-        quoted(&servers),
-        quoted(&admin),
-        quoted(&settings.join(","))
+        quote(&servers),
+        quote(&admin),
+        quote(&settings.join(","))
     )
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        shell::quote,
         ui::{BOLD, DIM, GREEN, Ui, YELLOW},
-        wrap::quoted,
     },
     next::{Line, next_steps},
 };
@@ -99,8 +99,8 @@ impl Report<'_> {
         }
         for line in &next {
             match line {
-                Line::Says(text) => ui.say(format!("  {text}")),
-                Line::Command(command) => ui.show(format!("    {command}")),
+                Line::Says(text) => ui.below(text),
+                Line::Command(command) => ui.say(format!("    {command}")),
             }
         }
         ui.document(&self.document(plan, &next));
@@ -164,8 +164,8 @@ impl Report<'_> {
             let files = step.changes.iter().filter(|change| change.needs == needs);
             let files: Vec<String> = files.map(described).collect();
             if !files.is_empty() {
-                self.ui.say(format!(
-                    "  {}: {}",
+                self.ui.below(format!(
+                    "{}: {}",
                     instruction(needs, step),
                     files.join(", ")
                 ));
@@ -178,7 +178,7 @@ impl Report<'_> {
         match change.diff.as_deref() {
             Some(diff) if diff.starts_with("--- ") => {
                 let lines = diff.trim_end().lines().map(|line| format!("    {line}"));
-                self.ui.show(lines.collect::<Vec<_>>().join("\n"));
+                self.ui.say(lines.collect::<Vec<_>>().join("\n"));
             }
             Some(sentence) if !sentence.is_empty() => {
                 self.ui.say(format!("    {path}: {}", sentence.trim_end()));
@@ -336,11 +336,11 @@ pub fn command(setting: Setting<'_>, verb: &str, policy: &str) -> String {
     let root = setting.out.root().display().to_string();
     let out = match root.as_str() {
         "out" => String::new(),
-        _ => format!(" --out {}", quoted(&root)),
+        _ => format!(" --out {}", quote(&root)),
     };
     let policy = match policy {
-        "-" => "POLICY".to_owned(),
-        _ => quoted(policy),
+        "-" => "POLICY".into(),
+        _ => quote(policy),
     };
     format!("kpki{out} {verb} {policy}")
 }

@@ -6,6 +6,7 @@ mod beaten;
 mod cover;
 mod custom_type;
 mod duplicate;
+mod even_controllers;
 mod everyone;
 mod everything;
 mod no_admin;
@@ -36,6 +37,7 @@ const LINTS: &[fn(&Subject<'_>, &mut Vec<Finding>)] = &[
     unknown_principal::lint,
     outside_manage::lint,
     no_admin::lint,
+    even_controllers::lint,
 ];
 
 /// Something that is hardly meant.

@@ -1,11 +1,11 @@
 //! The `cluster` section, but for its listeners and mapping rules.
 
-use super::{Declared, listeners, words};
+use super::{Declared, listeners, properties::properties, quorum, words};
 use crate::{
     acl::KafkaVersion,
     pki::Host,
     policy::{
-        Auth, Cluster, LAYOUTS, Mode,
+        Auth, Cluster, LAYOUTS, Mode, decides_for_node,
         raw::{RawCluster, RawMode},
         report::Report,
         spanned::Spanned,
@@ -93,6 +93,9 @@ pub(super) fn cluster(
     mapping: Vec<String>,
     declared: &Declared<'_>,
 ) -> Cluster {
+    if mode == Mode::Kraft {
+        quorum::both_kinds(report, declared);
+    }
     let listeners = listeners::listeners(report, raw, mode, declared);
     let super_users: Vec<&Spanned<String>> = raw.super_users.iter().flatten().collect();
     words::no_repeats(
@@ -127,6 +130,7 @@ pub(super) fn cluster(
             .owner
             .as_ref()
             .and_then(|owner| self::owner(report, owner)),
+        properties: properties(report, raw.properties.as_ref(), decides_for_node),
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::words::no_repeats;
+use super::{
+    properties::{properties, rack},
+    quorum,
+    words::no_repeats,
+};
 use crate::{
     pki::{Host, IdentityName, KeyAlgorithm},
     policy::{
-        Auth, Broker, Client, ClientFormat, ScramUser,
+        Auth, Broker, Client, ClientFormat, Mode, ScramUser, decides_for_client, decides_for_node,
         raw::{RawAuth, RawBroker, RawClient, RawFormat, RawKey, RawUser, RawUserAuth},
         report::Report,
         spanned::Spanned,
@@ -89,6 +93,7 @@ fn hosts(report: &mut Report, raw: &[Spanned<String>]) -> Vec<Host> {
 pub(super) fn brokers(
     report: &mut Report,
     names: &mut Names,
+    mode: Mode,
     raw: &[Spanned<RawBroker>],
 ) -> Vec<(Broker, Span)> {
     let mut ids: HashMap<u32, Span> = HashMap::new();
@@ -135,6 +140,9 @@ pub(super) fn brokers(
                 )
                 .hint("the first of `hosts` is advertised to clients; put a whole name there");
         }
+        let role = quorum::role(report, mode, broker);
+        let rack = rack(report, broker.rack.as_ref());
+        let properties = properties(report, broker.properties.as_ref(), decides_for_node);
         if let Some(name) = name {
             let validated = Broker {
                 name,
@@ -142,6 +150,9 @@ pub(super) fn brokers(
                 hosts,
                 port_offset: broker.port_offset.as_ref().map_or(0, |offset| offset.value),
                 key: key(broker.key),
+                role,
+                rack,
+                properties,
                 source: report.source(broker.span),
             };
             brokers.push((validated, broker.name.span));
@@ -216,6 +227,7 @@ pub(super) fn client(
             )
             .hint("let it authenticate, by tls or scram-sha-512, or write acls for User:ANONYMOUS");
     }
+    let properties = properties(report, raw.properties.as_ref(), decides_for_client);
     Some(Client {
         name: name?,
         hosts,
@@ -227,6 +239,7 @@ pub(super) fn client(
             .as_ref()
             .map_or(DEFAULT_ITERATIONS, |i| i.value),
         roles: Vec::new(),
+        properties,
         scope: None,
         source: report.source(raw.span),
     })

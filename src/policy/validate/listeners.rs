@@ -210,20 +210,6 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
     }
 }
 
-/// True when a client that authenticates in this way can use the listener.
-fn serves(listener: &Listener, auth: Auth) -> bool {
-    match auth {
-        Auth::Tls => {
-            listener.protocol == SecurityProtocol::Ssl && listener.client_auth != ClientAuth::None
-        }
-        Auth::Scram(mechanism) => listener.mechanisms.contains(&mechanism),
-        Auth::None => {
-            listener.protocol == SecurityProtocol::Ssl
-                && listener.client_auth != ClientAuth::Required
-        }
-    }
-}
-
 /// Reports clients and users that no listener serves.
 fn every_way_in(
     report: &mut Report,
@@ -232,7 +218,7 @@ fn every_way_in(
     declared: &Declared<'_>,
 ) {
     for (who, auth, span) in declared.auths() {
-        if all.iter().any(|listener| serves(listener, auth)) {
+        if all.iter().any(|listener| listener.serves(auth)) {
             continue;
         }
         let (how, wanted) = match auth {
@@ -263,7 +249,7 @@ fn every_way_in(
 }
 
 fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> String {
-    let by_certificate = |l: &&Listener| serves(l, Auth::Tls);
+    let by_certificate = |l: &&Listener| l.serves(Auth::Tls);
     let default = all
         .iter()
         .find(by_certificate)
@@ -298,7 +284,7 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
             .iter()
             .flatten()
             .any(|user| user.value == "User:ANONYMOUS");
-    let known = serves(chosen, Auth::Tls) || !chosen.mechanisms.is_empty();
+    let known = chosen.serves(Auth::Tls) || !chosen.mechanisms.is_empty();
     // A default has no place of its own: the first listener stands for all of them.
     let place = raw
         .inter_broker_listener

@@ -11,6 +11,8 @@ mod identities;
 mod listeners;
 mod mapping;
 mod ports;
+mod properties;
+mod quorum;
 mod roles;
 mod words;
 
@@ -19,7 +21,7 @@ use identities::Names;
 pub(super) use words::no_repeats;
 
 use super::{
-    Auth, Broker, Client, Places, ScramUser, ValidatedPolicy,
+    Auth, Broker, Client, Mode, Places, ScramUser, ValidatedPolicy,
     principals::Principals,
     raw::{RawAcl, RawCa, RawClient, RawCluster, RawIncluded, RawPolicy, RawTest, RawUser},
     report::Report,
@@ -92,7 +94,7 @@ pub(super) fn policy(
     let principals = Principals::new(&mapping);
     let mut grants = Grants::new(version, &principals);
 
-    let declared = declared(report, version, main, &parts, &mut grants);
+    let declared = declared(report, mode, version, main, &parts, &mut grants);
     let mut acls = Vec::new();
     let mut tests = Vec::new();
     for part in &parts {
@@ -160,6 +162,7 @@ fn places(report: &Report, raw: &super::raw::RawCluster) -> Places {
 /// Everyone whom the policy declares; what the clients' roles grant goes to `grants`.
 fn declared<'a>(
     report: &mut Report,
+    mode: Mode,
     version: KafkaVersion,
     main: &'a RawPolicy,
     parts: &[Part<'a>],
@@ -167,7 +170,7 @@ fn declared<'a>(
 ) -> Declared<'a> {
     let mut names = Names::default();
     let raw_brokers = main.brokers.as_deref().unwrap_or_default();
-    let brokers = identities::brokers(report, &mut names, raw_brokers);
+    let brokers = identities::brokers(report, &mut names, mode, raw_brokers);
     let mut clients = Vec::new();
     for part in parts {
         if let Some(scope) = part.scope {

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::{Declared, listeners::CONTROLLER};
-use crate::policy::{Broker, Listener, Mode, raw::RawCluster, report::Report, text::Span};
+use crate::policy::{
+    Broker, Listener, Mode, NodeRole, raw::RawCluster, report::Report, text::Span,
+};
 
 /// Where the controllers listen unless the policy says otherwise.
 const CONTROLLER_PORT: u16 = 9095;
@@ -17,7 +19,11 @@ pub(super) fn ports(
     declared: &Declared<'_>,
 ) -> u16 {
     let mut taken: HashMap<(String, u16), Span> = HashMap::new();
-    for (broker, span) in &declared.brokers {
+    let with = |role: fn(NodeRole) -> bool| {
+        let nodes = declared.brokers.iter();
+        nodes.filter(move |(broker, _)| role(broker.role))
+    };
+    for (broker, span) in with(NodeRole::is_broker) {
         for listener in all {
             claim(
                 report,
@@ -31,7 +37,7 @@ pub(super) fn ports(
     }
     let free = |port: u16| {
         all.iter().all(|l| l.port != port)
-            && declared.brokers.iter().all(|(broker, _)| {
+            && with(NodeRole::is_controller).all(|(broker, _)| {
                 let at = port.checked_add(broker.port_offset);
                 at.is_some_and(|at| !taken.contains_key(&(address(broker), at)))
             })
@@ -54,7 +60,10 @@ pub(super) fn ports(
                     .hint("remove it");
                 return port.value;
             }
-            if let Some(listener) = all.iter().find(|l| l.port == port.value) {
+            // Where no node is both, it is the machines that decide.
+            let both = declared.brokers.is_empty()
+                || with(NodeRole::is_controller).any(|(node, _)| node.role.is_broker());
+            if let Some(listener) = all.iter().find(|l| both && l.port == port.value) {
                 let message = format!(
                     "the controllers' port {} is that of the listener {}",
                     port.value, listener.name
@@ -64,7 +73,7 @@ pub(super) fn ports(
                     .hint("choose another, or leave `controller_port` out");
                 return port.value;
             }
-            for (broker, span) in &declared.brokers {
+            for (broker, span) in with(NodeRole::is_controller) {
                 claim(report, &mut taken, broker, *span, CONTROLLER, port.value);
             }
             port.value

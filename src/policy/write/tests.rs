@@ -43,6 +43,7 @@ fn planned(text: &str, observed: &BTreeSet<RawBinding>) -> Plan {
         prune: true,
         max_deletes: None,
         operator: None,
+        operator_doubt: None,
         settings: &policy.settings(),
     })
 }

@@ -288,9 +288,19 @@ impl Judge {
             .map(drop)
     }
 
-    /// `{"cluster_id":…,"nodes":[{"id":…,"host":…,"port":…}]}`
+    /// `{"cluster_id":…,"nodes":[{"id":…,"host":…,"port":…,"rack":…}]}`
     pub fn describe_cluster(&self, client: &Client) -> Answer<Value> {
         self.ask("describe-cluster", client.question(json!({})))
+    }
+
+    /// `{"leader":…,"epoch":…,"voters":[…]}` of the KRaft quorum.
+    pub fn quorum(&self, client: &Client) -> Answer<Value> {
+        self.ask("quorum", client.question(json!({})))
+    }
+
+    /// Every setting of a broker, by name.
+    pub fn node_settings(&self, client: &Client, id: u32) -> Answer<Value> {
+        self.ask("node-settings", client.question(json!({"node": id})))
     }
 
     pub fn create_acls(&self, client: &Client, bindings: &[Value]) -> Answer<()> {

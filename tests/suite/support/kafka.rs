@@ -49,11 +49,17 @@ pub fn start(nodes: &[Node]) -> Option<Vec<Broker>> {
 impl Node {
     /// The broker kafka1 as `kpki up` wrote it.
     pub fn kafka1(kpki: &Kpki) -> Self {
+        Self::written(kpki, "kafka1")
+    }
+
+    /// A node as `kpki up` wrote it.
+    pub fn written(kpki: &Kpki, name: &str) -> Self {
+        let directory = kpki.path("out").join(name);
         Self {
-            server_properties: kpki.path("out/kafka1/server.properties"),
-            format_storage_args: kpki.path("out/kafka1/format-storage.args"),
+            server_properties: directory.join("server.properties"),
+            format_storage_args: directory.join("format-storage.args"),
             overrides: Vec::new(),
-            work: kpki.path("work/kafka1"),
+            work: kpki.path("work").join(name),
         }
     }
 

@@ -10,6 +10,7 @@ pub mod one_broker;
 pub mod openssl;
 pub mod ports;
 pub mod random;
+pub mod terminal;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,0 +1,130 @@
+//! How kpki itself connects to a policy's cluster: as the admin, with what lies in the admin's directory.
+//!
+//! The `client.properties` in there are for the admin's own machine: their paths are those of `install_dir`, and their
+//! name is the layout's. So the settings are made anew, from the policy and from the files beside them.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    BootstrapError, files,
+    identity::{OnDisk, read_secret},
+    member::PASSWORD,
+};
+use crate::{
+    admin::{
+        ClientProperties,
+        properties::{Identity, Sasl, Tls},
+    },
+    config::route,
+    keystore::pem,
+    policy::{Auth, Client, ValidatedPolicy},
+    state::{OutDir, read_plain},
+};
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// The policy names no admin.
+    #[error("the policy names no admin in its cluster section")]
+    NoAdmin,
+    /// A file that is needed: `kpki up` writes it.
+    #[error("{} is not there, with which kpki connects as the cluster's admin", .0.display())]
+    Missing(PathBuf),
+    /// The policy says no address.
+    #[error("the policy says neither bootstrap_servers nor a broker")]
+    NoServers,
+    /// Files that cannot be used, or a policy that no listener of the cluster serves.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+}
+
+/// The settings of the policy's admin. `servers` replaces where the policy says to connect.
+///
+/// # Errors
+/// What is missing, or cannot be used.
+pub fn of_admin(
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    servers: Option<&str>,
+) -> Result<ClientProperties, ConnectionError> {
+    let cluster = &policy.cluster;
+    let is_admin = |c: &&Client| cluster.admin.as_ref() == Some(&c.name);
+    let admin = policy.clients.iter().find(is_admin);
+    let admin = admin.ok_or(ConnectionError::NoAdmin)?;
+    // As in its client.properties.
+    let auth = admin.auth.first().copied().unwrap_or(Auth::None);
+    let route =
+        route(cluster, &policy.brokers, &admin.name, auth).map_err(BootstrapError::Config)?;
+    let said = Some(cluster.bootstrap_servers.join(",")).filter(|said| !said.is_empty());
+    let bootstrap_servers = servers
+        .map(str::to_owned)
+        .or(said)
+        .or(route.bootstrap)
+        .ok_or(ConnectionError::NoServers)?;
+
+    let dir = out.identity(&admin.name);
+    if !dir.exists() {
+        return Err(ConnectionError::Missing(dir));
+    }
+    let sasl = match auth {
+        Auth::Scram(mechanism) => {
+            let password = read_secret(out, &admin.name, PASSWORD)?;
+            Some(Sasl {
+                mechanism: mechanism.name().to_owned(),
+                user: admin.name.to_string(),
+                password: password.ok_or_else(|| ConnectionError::Missing(dir.join(PASSWORD)))?,
+            })
+        }
+        Auth::Tls | Auth::None => None,
+    };
+    let tls = match route.protocol.is_tls() {
+        true => Some(tls(policy, out, admin, &dir, route.certificate)?),
+        false => None,
+    };
+    Ok(ClientProperties {
+        bootstrap_servers,
+        tls,
+        sasl,
+        notes: Vec::new(),
+    })
+}
+
+fn tls(
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    admin: &Client,
+    dir: &Path,
+    shows_certificate: bool,
+) -> Result<Tls, ConnectionError> {
+    let names = files::names(policy, &admin.name);
+    let missing = |file: &str| ConnectionError::Missing(dir.join(file));
+    let damaged = |file: &str, reason: String| BootstrapError::Damaged {
+        file: dir.join(file).display().to_string(),
+        reason,
+    };
+    let ca = read_plain(&dir.join(&names.ca)).map_err(BootstrapError::State)?;
+    let ca = ca.ok_or_else(|| missing(&names.ca))?;
+    let trusted = pem::parse_certificates(&ca).map_err(|e| damaged(&names.ca, e.to_string()))?;
+    let mut identity = None;
+    if shows_certificate {
+        let found = OnDisk::read(out, &admin.name, &names)?;
+        let together = found.belongs_together();
+        let key = found.key.ok_or_else(|| missing(&names.key))?;
+        if found.chain.is_empty() {
+            return Err(missing(&names.certificate));
+        }
+        if !together {
+            let reason = "it is of another key than the certificate beside it".to_owned();
+            return Err(damaged(&names.key, reason).into());
+        }
+        identity = Some(Identity {
+            key_pkcs8: key.to_vec().into(),
+            chain: found.chain,
+        });
+    }
+    Ok(Tls {
+        trusted,
+        identity,
+        check_host: true,
+    })
+}

@@ -1,0 +1,31 @@
+//! Names that are one where case is folded.
+
+use std::collections::HashMap;
+
+use super::BootstrapError;
+use crate::pki::IdentityName;
+
+/// The names of the identities on disk by what is left of them without case: file systems and Java's key stores fold
+/// it.
+pub struct Folded<'a>(HashMap<String, Vec<&'a IdentityName>>);
+
+impl<'a> Folded<'a> {
+    /// Folds them once.
+    pub fn new(there: &'a [IdentityName]) -> Self {
+        let mut names: HashMap<String, Vec<&IdentityName>> = HashMap::with_capacity(there.len());
+        for name in there {
+            names.entry(name.folded()).or_default().push(name);
+        }
+        Self(names)
+    }
+
+    /// The identity on disk whose name differs from this one only in case.
+    pub fn clash(&self, name: &IdentityName) -> Option<BootstrapError> {
+        let same = self.0.get(&name.folded())?;
+        let other = same.iter().find(|other| **other != name)?;
+        Some(BootstrapError::Clash {
+            name: name.to_string(),
+            other: other.to_string(),
+        })
+    }
+}

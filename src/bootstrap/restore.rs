@@ -1,0 +1,182 @@
+//! Parts of a CA that were lost and stand elsewhere as well: its certificate, and the truststore's password.
+//!
+//! Identities' directories may belong to others, so nothing from there is believed for being there: the certificate
+//! has to be the one that the inventory records, and the password has to open the store.
+
+use std::path::PathBuf;
+
+use super::ca::{CERTIFICATE, CaError, KEY, TRUSTSTORE_PASSWORD, truststore_name};
+use crate::{
+    config::LAYOUTS,
+    keystore::{StoreProfile, pem, pkcs12},
+    pki::{Certificate, Kind},
+    secret::Secret,
+    state::{Inventory, Lock, OutDir, Record, read_optional, read_plain, write_atomic},
+};
+
+/// What was put back, and where it was found.
+#[derive(Debug)]
+pub struct Restored {
+    /// The file of the CA.
+    pub file: PathBuf,
+    /// Where the same stood.
+    pub from: PathBuf,
+}
+
+/// Longer than any password that kpki makes.
+const MAX_PASSWORD: usize = 128;
+
+/// True where a part is missing that may stand elsewhere. Without its key a CA is beyond help.
+///
+/// # Errors
+/// When that cannot be seen.
+pub fn is_needed(out: &OutDir) -> Result<bool, CaError> {
+    let there = |file| out.ca_file(file).exists();
+    Ok(there(KEY)
+        && there("inventory.jsonl")
+        && !(there(CERTIFICATE) && there(TRUSTSTORE_PASSWORD)))
+}
+
+/// Puts back what is missing and found.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, CaError> {
+    if !is_needed(out)? {
+        return Ok(Vec::new());
+    }
+    let inventory = Inventory::read(out)?;
+    let mut records = inventory.records().iter();
+    let Some(record) = records.rfind(|record| record.kind == Kind::Ca) else {
+        return Ok(Vec::new());
+    };
+    let mut restored = Vec::new();
+    let mut put = |file: &str, bytes: &[u8], mode, from| -> Result<(), CaError> {
+        let file = out.ca_file(file);
+        write_atomic(&file, bytes, mode, None)?;
+        restored.push(Restored { file, from });
+        Ok(())
+    };
+    let mut password = match read_optional(&out.ca_file(TRUSTSTORE_PASSWORD))? {
+        Some(line) => Some(Secret::new(
+            String::from_utf8_lossy(&line).trim_end().to_owned(),
+        )),
+        None => None,
+    };
+    if password.is_none()
+        && let Some((found, from)) = find_password(out, record)?
+    {
+        let line = format!("{}\n", found.expose());
+        put(TRUSTSTORE_PASSWORD, line.as_bytes(), 0o600, from)?;
+        password = Some(found);
+    }
+    if !out.ca_file(CERTIFICATE).exists()
+        && let Some((found, from)) = find_certificates(out, record, password.as_ref())?
+    {
+        let ders: Vec<_> = found.into_iter().map(|c| c.der).collect();
+        put(
+            CERTIFICATE,
+            pem::certificates(&ders).as_bytes(),
+            0o644,
+            from,
+        )?;
+    }
+    Ok(restored)
+}
+
+/// What a store trusts, where this password opens it and the recorded root is among it, the root first.
+fn trusted(store: &[u8], password: &Secret, record: &Record) -> Option<Vec<Certificate>> {
+    let contents = pkcs12::open(store, password).ok()?;
+    let entries = contents.trusted.iter();
+    let mut all: Vec<_> = entries
+        .filter_map(|entry| Certificate::from_der(&entry.cert).ok())
+        .collect();
+    let root = all.iter().position(|c| record.is_of(c, c))?;
+    all.swap(0, root);
+    Some(all)
+}
+
+/// The CA's own copy of the truststore.
+fn own_store(out: &OutDir) -> Result<Option<Vec<u8>>, CaError> {
+    Ok(read_optional(
+        &out.ca_file(truststore_name(StoreProfile::Jdk)),
+    )?)
+}
+
+fn find_password(out: &OutDir, record: &Record) -> Result<Option<(Secret, PathBuf)>, CaError> {
+    let own = own_store(out)?;
+    for name in out.identities()? {
+        let dir = out.identity(&name);
+        for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {
+            let store = match &own {
+                Some(own) => Some(own.clone()),
+                None => read_plain(&dir.join(&names.truststore)).ok().flatten(),
+            };
+            let Some(store) = store else { continue };
+            let files = [
+                names.truststore_password.as_ref(),
+                Some(&names.server_properties),
+                Some(&names.client_properties),
+            ];
+            for path in files.into_iter().flatten().map(|file| dir.join(file)) {
+                // What cannot be read there is of no use here.
+                let Ok(Some(text)) = read_plain(&path) else {
+                    continue;
+                };
+                let text = Secret::new(String::from_utf8_lossy(&text).into_owned());
+                for candidate in candidates(text.expose()) {
+                    let candidate = Secret::new(candidate.to_owned());
+                    if trusted(&store, &candidate, record).is_some() {
+                        return Ok(Some((candidate, path)));
+                    }
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The passwords that a file may mean: its only line, or the value of the property.
+fn candidates(text: &str) -> impl Iterator<Item = &str> {
+    let only = Some(text.trim_end()).filter(|line| !line.contains('\n'));
+    let values = text.lines().filter_map(|line| {
+        let value = line.trim().strip_prefix("ssl.truststore.password")?;
+        value.trim_start().strip_prefix('=').map(str::trim)
+    });
+    only.into_iter()
+        .chain(values)
+        .filter(|password| (1..=MAX_PASSWORD).contains(&password.len()))
+        .take(2)
+}
+
+fn find_certificates(
+    out: &OutDir,
+    record: &Record,
+    password: Option<&Secret>,
+) -> Result<Option<(Vec<Certificate>, PathBuf)>, CaError> {
+    if let (Some(store), Some(password)) = (own_store(out)?, password)
+        && let Some(all) = trusted(&store, password, record)
+    {
+        return Ok(Some((all, out.ca_file(truststore_name(StoreProfile::Jdk)))));
+    }
+    // A line without a fingerprint does not tell the root from another of its serial number.
+    if record.sha256.is_none() {
+        return Ok(None);
+    }
+    for name in out.identities()? {
+        for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {
+            let path = out.identity(&name).join(&names.ca);
+            let Ok(Some(text)) = read_plain(&path) else {
+                continue;
+            };
+            let ders = pem::parse_certificates(&text).unwrap_or_default();
+            let mut all = ders
+                .iter()
+                .filter_map(|der| Certificate::from_der(der).ok());
+            if let Some(root) = all.find(|c| record.is_of(c, c)) {
+                return Ok(Some((vec![root], path)));
+            }
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,48 @@
+//! What was probably meant by a command that there is none of.
+//!
+//! clap proposes whatever looks alike, `renew` for `revoke` among it: the one does the opposite of the other. Only
+//! slips of the finger are proposed here, and commands of that very name that stand elsewhere.
+
+use clap::{
+    Command,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use crate::policy::nearest;
+
+/// The error with a better tip, and that tip.
+pub fn instead(mut error: clap::Error, command: &Command) -> (clap::Error, Option<String>) {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return (error, None);
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return (error, None);
+    };
+    let word = word.clone();
+    let proposed = match error.remove(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::Strings(proposed)) => proposed,
+        Some(ContextValue::String(proposed)) => vec![proposed],
+        _ => Vec::new(),
+    };
+    let mut elsewhere = Vec::new();
+    find(command, &word, command.get_name(), &mut elsewhere);
+    let tip = match nearest(&word, proposed.iter().map(String::as_str)) {
+        _ if !elsewhere.is_empty() => format!("there is {}", elsewhere.join(", and ")),
+        Some(near) => format!("a similar subcommand exists: '{near}'"),
+        None => return (error, None),
+    };
+    let styled = ContextValue::StyledStrs(vec![tip.clone().into()]);
+    error.insert(ContextKind::Suggested, styled);
+    (error, Some(tip))
+}
+
+/// The commands of this name, wherever they stand.
+fn find(command: &Command, word: &str, path: &str, found: &mut Vec<String>) {
+    for below in command.get_subcommands().filter(|c| !c.is_hide_set()) {
+        let path = format!("{path} {}", below.get_name());
+        if below.get_name() == word {
+            found.push(format!("'{path}'"));
+        }
+        find(below, word, &path, found);
+    }
+}

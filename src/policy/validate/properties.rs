@@ -1,0 +1,83 @@
+//! `properties` and `rack`: what Kafka can be told in its own words.
+
+use crate::policy::{
+    KafkaProperties,
+    raw::RawProperties,
+    report::Report,
+    spanned::{Scalar, Spanned},
+};
+
+/// Checks settings, of which `decides` knows those that are not for `properties` to say.
+pub(super) fn properties(
+    report: &mut Report,
+    raw: Option<&RawProperties>,
+    decides: fn(&str) -> Option<&'static str>,
+) -> KafkaProperties {
+    let mut all = KafkaProperties::default();
+    for (name, value) in raw.iter().flat_map(|raw| &raw.0) {
+        let good = self::name(report, name, decides) & self::value(report, name, value);
+        if good {
+            all.0.insert(name.value.clone(), value.value.0.clone());
+        }
+    }
+    all
+}
+
+fn name(
+    report: &mut Report,
+    name: &Spanned<String>,
+    decides: fn(&str) -> Option<&'static str>,
+) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || !name.chars().all(letter) {
+        let message = format!("`{}` is no name of a Kafka setting", name.escape_debug());
+        report
+            .error("bad-property", name.span, message)
+            .hint("names consist of letters, digits, `.`, `_` and `-`");
+        return false;
+    }
+    if let Some(what) = decides(name) {
+        let message = format!("`{}` is set by kpki itself", name.value);
+        report
+            .error("set-by-kpki", name.span, message)
+            .hint(format!("remove it here: {what}"));
+        return false;
+    }
+    true
+}
+
+/// The value is not quoted, as it may be secret.
+fn value(report: &mut Report, name: &Spanned<String>, value: &Spanned<Scalar>) -> bool {
+    let text = &value.value.0;
+    let (fault, hint) = if text.chars().any(char::is_control) {
+        (
+            "has a line break or another control character in it",
+            "write it on one line",
+        )
+    } else if text.trim() != text {
+        (
+            "begins or ends with a blank, which Kafka takes away",
+            "remove the blank",
+        )
+    } else {
+        return true;
+    };
+    let message = format!("the value of `{}` {fault}", name.escape_debug());
+    report.error("bad-property", value.span, message).hint(hint);
+    false
+}
+
+/// The rack of a broker.
+pub(super) fn rack(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
+    let rack = raw?;
+    if rack.trim() != rack.value || rack.is_empty() || rack.chars().any(char::is_control) {
+        report
+            .error(
+                "bad-name",
+                rack.span,
+                "a rack's name is empty, begins or ends with a blank, or has a control character in it",
+            )
+            .hint("write what the racks are called, such as eu-west-1a, or leave the key out");
+    }
+    Some(rack.value.clone())
+}

@@ -1,0 +1,268 @@
+//! Whose directories and files are, and who else may read or change them.
+//!
+//! What others could have put there is not believed: it is refused, with what to do. What others could merely read is
+//! closed to them again, and said.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    OutDir, Owners, StateError, failed,
+    files::{self, PUBLIC, SECRET, look},
+    out_dir::leaves_out_everything,
+    place::pinned,
+};
+use crate::pki::IdentityName;
+
+/// Mode of directories.
+const PRIVATE: u32 = 0o700;
+/// Readable, writable or searchable for anybody but the owner.
+const OPEN: u32 = 0o077;
+/// Writable for anybody but the owner.
+const WRITABLE: u32 = 0o022;
+
+/// Something that others could read or change, and no longer can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mended {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// The mode that it had.
+    pub was: u32,
+    /// The mode that it has now.
+    pub is: u32,
+}
+
+fn me() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn obstacle(path: &Path, why: impl Into<String>) -> StateError {
+    StateError::Obstacle {
+        path: path.to_owned(),
+        why: why.into(),
+    }
+}
+
+fn foreign(path: &Path, uid: u32) -> StateError {
+    StateError::Foreign {
+        path: path.to_owned(),
+        uid,
+    }
+}
+
+impl OutDir {
+    /// Refuses an output directory, or a `ca/` in it, that another user owns or could have written to. One that is not
+    /// there is fine.
+    ///
+    /// # Errors
+    /// [`StateError::Foreign`], [`StateError::Obstacle`].
+    pub fn check(&self) -> Result<(), StateError> {
+        self.root_to_mend()?;
+        self.ca_to_mend().map(|_| ())
+    }
+
+    /// As [`OutDir::check`]; then takes from others what they may read of the directory itself and of the CA.
+    ///
+    /// # Errors
+    /// As [`OutDir::check`], and when a mode cannot be changed.
+    pub fn mend(&self) -> Result<Vec<Mended>, StateError> {
+        let mut mended = Vec::new();
+        if self.root_to_mend()? {
+            mended.extend(tighten(self.root(), PRIVATE, true)?);
+        }
+        if self.ca_to_mend()? {
+            mended.extend(tighten(&self.ca(), PRIVATE, true)?);
+        }
+        mended.extend(self.mend_files(&self.ca(), |_| true)?);
+        Ok(mended)
+    }
+
+    /// True where the root is ours and safe, but more open than kpki makes it.
+    fn root_to_mend(&self) -> Result<bool, StateError> {
+        let root = self.root();
+        let Some(meta) = self.real(root)? else {
+            return Ok(false);
+        };
+        if meta.mode() & 0o002 != 0 {
+            let why = "may be written by everyone, so keys would not be safe in it";
+            return Err(obstacle(root, why));
+        }
+        if meta.mode() & OPEN == 0 {
+            return Ok(false);
+        }
+        let mut empty = true;
+        let mut given_away = false;
+        for entry in fs::read_dir(root).map_err(failed("list", root))? {
+            let entry = entry.map_err(failed("list", root))?;
+            let theirs = look(&entry.path())?.is_some_and(|meta| meta.uid() != me());
+            empty &= entry.file_name() == ".gitignore" && !theirs;
+            given_away |= theirs;
+        }
+        if meta.mode() & WRITABLE != 0 && !empty {
+            let mode = meta.mode() & 0o777;
+            return Err(obstacle(
+                root,
+                format!(
+                    "may be written by its group ({mode:04o}), so what is in it cannot be trusted"
+                ),
+            ));
+        }
+        // Whom a directory was given to may have to pass through here, and a directory of the user's own, such as
+        // `--out .`, is theirs to open.
+        let own = match files::read_plain(&root.join(".gitignore")) {
+            Ok(Some(text)) => leaves_out_everything(&text),
+            _ => empty,
+        };
+        Ok(meta.mode() & WRITABLE != 0 || own && !given_away)
+    }
+
+    fn ca_to_mend(&self) -> Result<bool, StateError> {
+        let Some(meta) = self.real(&self.ca())? else {
+            return Ok(false);
+        };
+        if meta.mode() & WRITABLE != 0 {
+            let mode = meta.mode() & 0o777;
+            return Err(obstacle(
+                &self.ca(),
+                format!("may be written by others ({mode:04o}), so nothing in it can be trusted"),
+            ));
+        }
+        Ok(meta.mode() & OPEN != 0)
+    }
+
+    /// A directory of ours; `None` where there is nothing, or a link of ours to nothing. Our own links are followed.
+    fn real(&self, path: &Path) -> Result<Option<fs::Metadata>, StateError> {
+        let Some(mut meta) = look(path)? else {
+            return Ok(None);
+        };
+        if meta.is_symlink() {
+            if ![me(), 0].contains(&meta.uid()) {
+                return Err(foreign(path, meta.uid()));
+            }
+            meta = match fs::metadata(path) {
+                Ok(meta) => meta,
+                Err(_) => return Ok(None),
+            };
+        }
+        if !meta.is_dir() {
+            return Err(obstacle(path, "is no directory"));
+        }
+        if meta.uid() != me() {
+            return Err(foreign(path, meta.uid()));
+        }
+        Ok(Some(meta))
+    }
+
+    /// Refuses to go on where an identity's directory is something that files cannot safely be put into.
+    ///
+    /// # Errors
+    /// When it is a link or a file, on another file system, writable for others, or belongs to somebody who was not
+    /// given it.
+    pub fn check_identity(&self, name: &IdentityName, owners: &Owners) -> Result<(), StateError> {
+        let path = self.identity(name);
+        let Some(meta) = look(&path)? else {
+            return Ok(());
+        };
+        let why = if !meta.is_dir() {
+            "stands where the directory of an identity has to be"
+        } else if !owners.may_own(name.as_str(), meta.uid()) {
+            return Err(foreign(&path, meta.uid()));
+        } else if fs::metadata(self.root()).is_ok_and(|root| root.dev() != meta.dev()) {
+            "is on another file system than the output directory, so files cannot be moved into it in one step"
+        } else if meta.mode() & WRITABLE != 0 {
+            "may be written by others, so a key would not be safe in it"
+        } else {
+            return match pinned(&path) {
+                Some(why) => Err(obstacle(&path, why)),
+                None => Ok(()),
+            };
+        };
+        Err(obstacle(&path, why))
+    }
+
+    /// Takes from others what they may read or change of an identity's directory and of those files in it that kpki
+    /// knows.
+    ///
+    /// # Errors
+    /// When a mode cannot be changed.
+    pub fn mend_identity(
+        &self,
+        name: &IdentityName,
+        known: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Mended>, StateError> {
+        let path = self.identity(name);
+        // What was given away is its owner's to open.
+        let ours = |meta: &fs::Metadata| meta.is_dir() && meta.uid() == me();
+        let Some(meta) = look(&path)?.filter(ours) else {
+            return Ok(Vec::new());
+        };
+        let mut mended = Vec::new();
+        if meta.mode() & OPEN != 0 {
+            mended.extend(tighten(&path, PRIVATE, true)?);
+        }
+        mended.extend(self.mend_files(&path, known)?);
+        Ok(mended)
+    }
+
+    fn mend_files(
+        &self,
+        dir: &Path,
+        known: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Mended>, StateError> {
+        let mut mended = Vec::new();
+        let entries = match fs::read_dir(dir) {
+            Ok(entries) => entries,
+            // Said by whoever needs it.
+            Err(_) => return Ok(mended),
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed("list", dir))?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let public = [".crt", "crl.pem"].iter().any(|end| name.ends_with(end));
+            let mode = if public { PUBLIC } else { SECRET };
+            let Some(meta) = look(&entry.path())?.filter(fs::Metadata::is_file) else {
+                continue;
+            };
+            if meta.uid() != me() {
+                if dir == self.ca() {
+                    return Err(foreign(&entry.path(), meta.uid()));
+                }
+            } else if meta.mode() & !mode & OPEN != 0 && known(name) {
+                mended.extend(tighten(&entry.path(), mode, false)?);
+            }
+        }
+        mended.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(mended)
+    }
+}
+
+/// Gives a file or directory this mode, if it is still what it was taken for: no link, and no second name of a file
+/// that lies elsewhere.
+fn tighten(path: &Path, mode: u32, directory: bool) -> Result<Option<Mended>, StateError> {
+    let file = if directory {
+        File::open(path)
+    } else {
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        OpenOptions::new()
+            .read(true)
+            // The flags fit: they are bits of a C int.
+            .custom_flags(flags.bits() as i32)
+            .open(path)
+    };
+    let file = file.map_err(failed("open", path))?;
+    let meta = file.metadata().map_err(failed("look at", path))?;
+    if meta.is_dir() != directory || !directory && (!meta.is_file() || meta.nlink() != 1) {
+        return Ok(None);
+    }
+    file.set_permissions(Permissions::from_mode(mode))
+        .map_err(failed("change the mode of", path))?;
+    Ok(Some(Mended {
+        path: path.to_owned(),
+        was: meta.mode() & 0o777,
+        is: mode,
+    }))
+}

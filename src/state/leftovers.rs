@@ -1,0 +1,89 @@
+//! What a command that was interrupted has left, told from what somebody else has put there under such a name.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    OutDir, StateError, failed,
+    files::{self, look},
+    staging,
+};
+
+/// What lies about under names that kpki gives to unfinished work.
+#[derive(Debug, Default)]
+pub struct Leftovers {
+    /// Made by kpki, as this user.
+    pub ours: Vec<PathBuf>,
+    /// Something else, which is never touched: what it is, in words.
+    pub foreign: Vec<(PathBuf, &'static str)>,
+}
+
+impl OutDir {
+    /// What a command that was interrupted has left.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed.
+    pub fn leftovers(&self) -> Result<Leftovers, StateError> {
+        let mut found = Leftovers::default();
+        for dir in [self.root(), &self.ca()] {
+            let entries = match fs::read_dir(dir) {
+                Ok(entries) => entries,
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                    ) =>
+                {
+                    continue;
+                }
+                Err(e) => return Err(failed("list", dir)(e)),
+            };
+            for entry in entries {
+                let path = entry.map_err(failed("list", dir))?.path();
+                match judge(&path)? {
+                    None => {}
+                    Some(Ok(())) => found.ours.push(path),
+                    Some(Err(what)) => found.foreign.push((path, what)),
+                }
+            }
+        }
+        found.ours.sort();
+        found.foreign.sort();
+        Ok(found)
+    }
+}
+
+/// `None`: the name is none of those.
+fn judge(path: &Path) -> Result<Option<Result<(), &'static str>>, StateError> {
+    let name = path.file_name().and_then(|n| n.to_str());
+    let prefix = |prefix: &'static str| name.and_then(|n| n.strip_prefix(prefix));
+    let (suffix, directory) = match (
+        prefix(staging::NEW).or(prefix(staging::COMMIT)),
+        prefix(files::TEMPORARY),
+    ) {
+        (Some(suffix), _) => (suffix, true),
+        (None, Some(suffix)) => (suffix, false),
+        (None, None) => return Ok(None),
+    };
+    // Gone meanwhile: another kpki is at work.
+    let Some(meta) = look(path)? else {
+        return Ok(None);
+    };
+    let what = if suffix.is_empty() || !suffix.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        "has a name that kpki does not make"
+    } else if meta.is_symlink() {
+        "is a link, and kpki makes none"
+    } else if meta.uid() != rustix::process::geteuid().as_raw() {
+        "belongs to another user"
+    } else if directory != meta.is_dir() || !directory && !meta.is_file() {
+        "is not what its name says"
+    } else if directory && meta.mode() & 0o022 != 0 {
+        "may be written by others"
+    } else {
+        return Ok(Some(Ok(())));
+    };
+    Ok(Some(Err(what)))
+}

@@ -1,0 +1,160 @@
+//! Whether what is staged can be put in its place: asked before it is promised, and again when it is done.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    OutDir, Owners, StateError, failed,
+    files::{self, look},
+};
+use crate::pki::IdentityName;
+
+/// Refuses where the staged directory, or a file in it, cannot take its place.
+///
+/// # Errors
+/// [`StateError::Obstacle`] with what stands in the way.
+pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
+    let obstacle = |path: &Path, why: &str| {
+        Err(StateError::Obstacle {
+            path: path.to_owned(),
+            why: why.to_owned(),
+        })
+    };
+    let name = name_of(staged);
+    let meta = look(staged)?;
+    let Some(meta) = meta.filter(|meta| meta.is_dir() && is_place(name)) else {
+        return obstacle(staged, "is nothing that kpki has put there");
+    };
+    let target = out.root().join(name);
+    let Some(there) = look(&target)? else {
+        return Ok(());
+    };
+    if !there.is_dir() {
+        return obstacle(&target, "stands where a directory has to be put");
+    }
+    if name == "ca" {
+        // A CA is staged only where there was none. Whatever came to stand there since is not overwritten.
+        if !entries(&target)?.is_empty() {
+            return obstacle(
+                &target,
+                "appeared while an interrupted command was making a CA, which waits beside it in a directory named .commit-*",
+            );
+        }
+    } else if there.uid() != meta.uid() && !owners.may_own(name, there.uid()) {
+        return Err(StateError::Foreign {
+            path: target,
+            uid: there.uid(),
+        });
+    }
+    if there.dev() != meta.dev() {
+        return obstacle(
+            &target,
+            "is on another file system than the output directory, so files cannot be moved into it in one step",
+        );
+    }
+    if there.mode() & 0o022 != 0 {
+        return obstacle(
+            &target,
+            "may be written by others, so a key would not be safe in it",
+        );
+    }
+    if there.mode() & 0o300 != 0o300 && !rustix::process::geteuid().is_root() {
+        return obstacle(&target, "may not be written by its own owner");
+    }
+    if let Some(why) = pinned(&target) {
+        return obstacle(&target, why);
+    }
+    for file in entries(staged)? {
+        let place = target.join(name_of(&file));
+        if !look(&file)?.is_some_and(|meta| meta.is_file()) {
+            return obstacle(&file, "is nothing that kpki has put there");
+        }
+        match look(&place)? {
+            None => {}
+            Some(there) if there.is_dir() => {
+                return obstacle(&place, "is a directory, where a file has to be put");
+            }
+            Some(_) => {
+                if let Some(why) = pinned(&place) {
+                    return obstacle(&place, why);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Moves everything in a staged directory to its place, and removes it. Each step can be repeated, so it may be
+/// interrupted anywhere.
+///
+/// # Errors
+/// As [`check`], and when the operating system refuses.
+pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
+    check(out, staged, owners)?;
+    let target = out.root().join(name_of(staged));
+    let Some(there) = look(&target)? else {
+        return fs::rename(staged, &target).map_err(failed("make", &target));
+    };
+    let meta = fs::symlink_metadata(staged).map_err(failed("look at", staged))?;
+    if (there.uid(), there.gid()) != (meta.uid(), meta.gid()) {
+        std::os::unix::fs::lchown(&target, Some(meta.uid()), Some(meta.gid()))
+            .map_err(failed("give away", &target))?;
+    }
+    for file in entries(staged)? {
+        let place = target.join(name_of(&file));
+        fs::rename(&file, &place).map_err(failed("replace", &place))?;
+    }
+    files::sync_dir(&target)?;
+    fs::remove_dir(staged).map_err(failed("remove", staged))
+}
+
+/// Why nothing can be moved over this, whatever its mode; `None` where nothing of the kind is known.
+#[cfg(target_os = "linux")]
+pub fn pinned(path: &Path) -> Option<&'static str> {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    let attributes = statx(CWD, path, flags, StatxFlags::TYPE)
+        .ok()?
+        .stx_attributes;
+    if attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        Some("is mounted there, so files cannot be moved over it in one step")
+    } else if attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
+        Some("is marked as unchangeable (chattr)")
+    } else {
+        None
+    }
+}
+
+/// Elsewhere this is found out by trying.
+#[cfg(not(target_os = "linux"))]
+pub fn pinned(_path: &Path) -> Option<&'static str> {
+    None
+}
+
+/// The directories that kpki fills: `ca` and identities.
+fn is_place(name: &str) -> bool {
+    name == "ca" || name.parse::<IdentityName>().is_ok()
+}
+
+fn name_of(path: &Path) -> &str {
+    // What kpki stages has names of ASCII; anything else is no place and refused.
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
+}
+
+/// What a directory holds, sorted.
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StateError> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed("list", path))? {
+        paths.push(entry.map_err(failed("list", path))?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
