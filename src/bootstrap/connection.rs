@@ -18,7 +18,7 @@ use crate::{
     config::route,
     keystore::pem,
     policy::{Auth, Client, ValidatedPolicy},
-    state::{OutDir, read_plain},
+    state::{OutDir, Owners, read_plain},
 };
 
 /// Why there are no settings.
@@ -62,10 +62,20 @@ pub fn of_admin(
         .or(route.bootstrap)
         .ok_or(ConnectionError::NoServers)?;
 
+    // Whoever could have written there would choose whom kpki trusts and logs in as.
+    out.check().map_err(BootstrapError::State)?;
+    let owners = Owners::read(out, cluster.owner).map_err(BootstrapError::State)?;
+    out.check_identity(&admin.name, &owners)
+        .map_err(BootstrapError::State)?;
     let dir = out.identity(&admin.name);
     if !dir.exists() {
         return Err(ConnectionError::Missing(dir));
     }
+    // Whoever can write there says which CA to trust, and so who may pose as the cluster.
+    out.check().map_err(BootstrapError::State)?;
+    let owners = Owners::read(out, cluster.owner).map_err(BootstrapError::State)?;
+    out.check_identity(&admin.name, &owners)
+        .map_err(BootstrapError::State)?;
     let sasl = match auth {
         Auth::Scram(mechanism) => {
             let password = read_secret(out, &admin.name, PASSWORD)?;

@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use zeroize::Zeroizing;
+
 use super::ca::{CERTIFICATE, CaError, KEY, TRUSTSTORE_PASSWORD, truststore_name};
 use crate::{
     config::LAYOUTS,
@@ -57,16 +59,13 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, CaError> {
         restored.push(Restored { file, from });
         Ok(())
     };
-    let mut password = match read_optional(&out.ca_file(TRUSTSTORE_PASSWORD))? {
-        Some(line) => Some(Secret::new(
-            String::from_utf8_lossy(&line).trim_end().to_owned(),
-        )),
-        None => None,
-    };
+    let mut password = read_optional(&out.ca_file(TRUSTSTORE_PASSWORD))?
+        .map(Zeroizing::new)
+        .map(|line| Secret::new(String::from_utf8_lossy(&line).trim_end().to_owned()));
     if password.is_none()
         && let Some((found, from)) = find_password(out, record)?
     {
-        let line = format!("{}\n", found.expose());
+        let line = Zeroizing::new(format!("{}\n", found.expose()));
         put(TRUSTSTORE_PASSWORD, line.as_bytes(), 0o600, from)?;
         password = Some(found);
     }

@@ -366,15 +366,21 @@ fn state(error: StateError) -> CliError {
             rustix::process::geteuid().as_raw(),
             path.display()
         )),
-        StateError::Unfinished { path, waiting, .. } => CliError::new("unfinished", text).hint(format!(
-            "move {} away: the next command that writes does the rest. What is still promised waits in {}; commands that only read work meanwhile",
-            path.display(),
-            waiting.display()
+        StateError::Unfinished { cause, waiting } => {
+            let first = state(*cause).hint.unwrap_or_default();
+            CliError::new("unfinished", text).hint(format!(
+                "{first}. The next command that writes does the rest, which waits in {}; commands that only read work meanwhile",
+                waiting.display()
+            ))
+        }
+        StateError::Writable { path, .. } => CliError::new("obstacle", text).hint(format!(
+            "chmod go-w {} keeps them out; look first whether everything in it is yours",
+            path.display()
         )),
         StateError::Locked { .. } => CliError::new("locked", text)
             .hint("run the command again once that one is done, or end it; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),
         StateError::Obstacle { path, .. } => CliError::new("obstacle", text).hint(format!(
-            "move {0} away, or mend it: kpki wants plain files in directories that only their owner may write (chmod go-w {0})",
+            "move {} away, or undo what keeps it there: kpki wants plain files in directories of its own",
             path.display()
         )),
         StateError::BadInventory { .. } => CliError::new("inventory-damaged", text)

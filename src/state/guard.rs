@@ -53,12 +53,33 @@ fn foreign(path: &Path, uid: u32) -> StateError {
     }
 }
 
+/// Refuses a directory that anybody but its owner may write to.
+///
+/// # Errors
+/// [`StateError::Writable`].
+pub fn refuse_writable(
+    path: &Path,
+    meta: &fs::Metadata,
+    who: &'static str,
+    harm: &'static str,
+) -> Result<(), StateError> {
+    if meta.mode() & WRITABLE == 0 {
+        return Ok(());
+    }
+    Err(StateError::Writable {
+        path: path.to_owned(),
+        mode: meta.mode() & 0o777,
+        who,
+        harm,
+    })
+}
+
 impl OutDir {
     /// Refuses an output directory, or a `ca/` in it, that another user owns or could have written to. One that is not
     /// there is fine.
     ///
     /// # Errors
-    /// [`StateError::Foreign`], [`StateError::Obstacle`].
+    /// [`StateError::Foreign`], [`StateError::Writable`], [`StateError::Obstacle`].
     pub fn check(&self) -> Result<(), StateError> {
         self.root_to_mend()?;
         self.ca_to_mend().map(|_| ())
@@ -87,8 +108,7 @@ impl OutDir {
             return Ok(false);
         };
         if meta.mode() & 0o002 != 0 {
-            let why = "may be written by everyone, so keys would not be safe in it";
-            return Err(obstacle(root, why));
+            refuse_writable(root, &meta, "everyone", "keys would not be safe in it")?;
         }
         if meta.mode() & OPEN == 0 {
             return Ok(false);
@@ -101,14 +121,8 @@ impl OutDir {
             empty &= entry.file_name() == ".gitignore" && !theirs;
             given_away |= theirs;
         }
-        if meta.mode() & WRITABLE != 0 && !empty {
-            let mode = meta.mode() & 0o777;
-            return Err(obstacle(
-                root,
-                format!(
-                    "may be written by its group ({mode:04o}), so what is in it cannot be trusted"
-                ),
-            ));
+        if !empty {
+            refuse_writable(root, &meta, "its group", "what is in it cannot be trusted")?;
         }
         // Whom a directory was given to may have to pass through here, and a directory of the user's own, such as
         // `--out .`, is theirs to open.
@@ -123,13 +137,7 @@ impl OutDir {
         let Some(meta) = self.real(&self.ca())? else {
             return Ok(false);
         };
-        if meta.mode() & WRITABLE != 0 {
-            let mode = meta.mode() & 0o777;
-            return Err(obstacle(
-                &self.ca(),
-                format!("may be written by others ({mode:04o}), so nothing in it can be trusted"),
-            ));
-        }
+        refuse_writable(&self.ca(), &meta, "others", "nothing in it can be trusted")?;
         Ok(meta.mode() & OPEN != 0)
     }
 
@@ -172,9 +180,8 @@ impl OutDir {
             return Err(foreign(&path, meta.uid()));
         } else if fs::metadata(self.root()).is_ok_and(|root| root.dev() != meta.dev()) {
             "is on another file system than the output directory, so files cannot be moved into it in one step"
-        } else if meta.mode() & WRITABLE != 0 {
-            "may be written by others, so a key would not be safe in it"
         } else {
+            refuse_writable(&path, &meta, "others", "a key would not be safe in it")?;
             return match pinned(&path) {
                 Some(why) => Err(obstacle(&path, why)),
                 None => Ok(()),
@@ -194,8 +201,10 @@ impl OutDir {
         known: impl Fn(&str) -> bool,
     ) -> Result<Vec<Mended>, StateError> {
         let path = self.identity(name);
-        // What was given away is its owner's to open.
-        let ours = |meta: &fs::Metadata| meta.is_dir() && meta.uid() == me();
+        // What was given away is its owner's to open; what others could have written to is refused elsewhere.
+        let ours = |meta: &fs::Metadata| {
+            meta.is_dir() && meta.uid() == me() && meta.mode() & WRITABLE == 0
+        };
         let Some(meta) = look(&path)?.filter(ours) else {
             return Ok(Vec::new());
         };

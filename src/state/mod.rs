@@ -13,6 +13,7 @@ mod lock;
 mod out_dir;
 mod owners;
 mod place;
+mod pruning;
 mod sealed_key;
 mod staging;
 mod written;
@@ -24,6 +25,7 @@ pub use leftovers::Leftovers;
 pub use lock::Lock;
 pub use out_dir::OutDir;
 pub use owners::Owners;
+pub use pruning::{Pruning, Reach, Unsettled};
 pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use staging::{FileSpec, Staging};
 pub use written::{Entry, Writing, Written, digest_of};
@@ -51,6 +53,18 @@ pub enum StateError {
         /// Why it is in the way.
         why: String,
     },
+    /// A directory that others could have put things into.
+    #[error("{path} may be written by {who} ({mode:04o}), so {harm}")]
+    Writable {
+        /// The directory.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// By whom.
+        who: &'static str,
+        /// What that means.
+        harm: &'static str,
+    },
     /// A file or directory of another user, who was never given it.
     #[error(
         "{path} belongs to another user (uid {uid}), who could change what it holds at any time"
@@ -62,12 +76,10 @@ pub enum StateError {
         uid: u32,
     },
     /// A promise of a killed command that cannot be kept.
-    #[error("what an interrupted command has promised cannot be put in its place: {path} {why}")]
+    #[error("what an interrupted command has promised cannot be put in its place: {cause}")]
     Unfinished {
         /// What stands in the way.
-        path: PathBuf,
-        /// Why it does.
-        why: String,
+        cause: Box<StateError>,
         /// Where the rest of the promise waits.
         waiting: PathBuf,
     },

@@ -9,6 +9,7 @@ use std::{
 use super::{
     OutDir, Owners, StateError, failed,
     files::{self, look},
+    guard,
 };
 use crate::pki::IdentityName;
 
@@ -55,12 +56,7 @@ pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateEr
             "is on another file system than the output directory, so files cannot be moved into it in one step",
         );
     }
-    if there.mode() & 0o022 != 0 {
-        return obstacle(
-            &target,
-            "may be written by others, so a key would not be safe in it",
-        );
-    }
+    guard::refuse_writable(&target, &there, "others", "a key would not be safe in it")?;
     if there.mode() & 0o300 != 0o300 && !rustix::process::geteuid().is_root() {
         return obstacle(&target, "may not be written by its own owner");
     }

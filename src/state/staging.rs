@@ -247,12 +247,10 @@ fn finish(out: &OutDir, commit: &Path, owners: &Owners) -> Result<(), StateError
     files::sync_dir(out.root())?;
     match blocked {
         None => fs::remove_dir(commit).map_err(failed("remove", commit)),
-        Some(StateError::Obstacle { path, why }) => Err(StateError::Unfinished {
-            path,
-            why,
+        Some(error) => Err(StateError::Unfinished {
+            cause: Box::new(error),
             waiting: commit.to_owned(),
         }),
-        Some(error) => Err(error),
     }
 }
 

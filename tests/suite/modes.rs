@@ -373,22 +373,28 @@ fn a_host_of_digits_alone_is_refused_in_a_policy() {
 
 #[test]
 fn no_temporary_name_is_shown() {
-    let kpki = up();
-    let Ok(limited) = std::process::Command::new("sh")
-        // Files of at most one block: nothing whole can be written.
-        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" issue kafka2"])
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    let limited = std::process::Command::new("sh")
+        // Files of at most 2 KiB: the inventory's line is written, the key is not.
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 4; exec \"$0\" issue kafka2 --key rsa-4096",
+        ])
         .arg(kpki.command(&[]).get_program())
         .current_dir(kpki.dir())
         .env("KPKI_CA_PASSPHRASE", "a passphrase of the tests")
         .output()
-    else {
-        return;
-    };
+        .unwrap();
     let said = String::from_utf8_lossy(&limited.stderr);
     assert_eq!(limited.status.code(), Some(1), "{said}");
     assert!(
         !said.contains(".new-") && !said.contains("os error"),
         "{said}"
     );
-    assert!(said.contains("error: cannot write out/kafka2/"), "{said}");
+    assert!(
+        said.contains("error: cannot write out/kafka2/kafka2."),
+        "{said}"
+    );
+    assert!(!kpki.path("out/kafka2").exists());
 }

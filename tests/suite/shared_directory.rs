@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{kpki::Kpki, skip};
+use crate::support::{kpki::Kpki, leave_out};
 
 const POLICY: &str = "brokers: [{name: kafka1}]\n";
 
@@ -28,8 +28,7 @@ fn mode(kpki: &Kpki, path: &str) -> u32 {
 /// Gives a tree to another user, which root alone can.
 fn give(kpki: &Kpki, path: &str, uid: u32) -> bool {
     if fs::metadata(kpki.dir()).unwrap().uid() != 0 {
-        // Nothing that tests/run could install: without root there is no other user's directory to be had.
-        eprintln!("not root: what belongs to another user is not tried");
+        leave_out("not root, so nothing can be given to another user");
         return false;
     }
     for entry in fs::read_dir(kpki.path(path)).into_iter().flatten() {
@@ -334,11 +333,11 @@ fn a_mounted_directory_is_found_before_anything_is_promised() {
         )
         .output();
     let Ok(said) = tried else {
-        return skip("there is no unshare");
+        return leave_out("there is no unshare");
     };
     let stderr = String::from_utf8_lossy(&said.stderr);
     if said.status.code() != Some(1) || stderr.contains("unshare") {
-        eprintln!("no mount namespace to be had: {stderr}");
+        leave_out(&format!("no mount namespace to be had: {stderr}"));
         return;
     }
     assert!(stderr.contains("out/kafka1 is mounted there"), "{stderr}");

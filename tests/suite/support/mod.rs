@@ -9,6 +9,7 @@ pub mod kpki;
 pub mod one_broker;
 pub mod openssl;
 pub mod ports;
+pub mod proxy;
 pub mod random;
 pub mod terminal;
 
@@ -31,6 +32,12 @@ pub fn skip(why: &str) {
     // Not eprintln!, which the test runner shows of failed tests only; and in one piece.
     let line = format!("SKIPPED {test}: {why} (tests/run installs what is missing)\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// What a test leaves out because of where it runs, which nothing could install: said in plain sight, no failure.
+pub fn leave_out(why: &str) {
+    let test = std::thread::current().name().unwrap_or("?").to_owned();
+    let _ = std::io::stderr().write_all(format!("LEFT OUT in {test}: {why}\n").as_bytes());
 }
 
 /// Whether `program` can be started at all.
