@@ -50,3 +50,4 @@ mod stores;
 mod support;
 mod terminal;
 mod up;
+mod up_living;
