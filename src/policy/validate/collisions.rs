@@ -90,6 +90,10 @@ fn identities(
         .iter()
         .map(|(client, origin)| (client.name.as_str(), *origin))
         .collect();
+    let mut granted: HashMap<&str, Vec<&Grantee<'_>>> = HashMap::new();
+    for grantee in everyone.grantees {
+        granted.entry(&grantee.principal).or_default().push(grantee);
+    }
     let mut taken: HashMap<String, (&str, Span)> = HashMap::new();
     // A name that is wrong in itself, or another's, was reported.
     let auths = declared
@@ -136,7 +140,8 @@ fn identities(
             _ => {}
         }
         if let Some(scope) = scope {
-            one.named_elsewhere(report, scope, everyone.grantees);
+            let grantees = granted.get(principal.as_str());
+            one.named_elsewhere(report, scope, grantees.into_iter().flatten());
         }
         let (other, first) = *taken.entry(principal.clone()).or_insert((name, span));
         if other != name {
@@ -163,6 +168,15 @@ impl Everyone<'_> {
     fn is_admin(&self, name: &str) -> bool {
         let admin = self.raw.admin.as_ref();
         admin.is_some_and(|admin| admin.value == name)
+    }
+
+    /// The principals of the clients that a scope's files may declare, whoever declares them.
+    fn clients_of(&self, scope: &Scope) -> HashSet<String> {
+        let clients = self.declared.clients.iter();
+        clients
+            .filter(|client| scope.permits_client(client.name.as_str()))
+            .flat_map(|client| self.principals.all(client))
+            .collect()
     }
 }
 
@@ -233,16 +247,19 @@ impl One<'_> {
 
     /// Reports a principal that the mapping rules make of a scope's client, and that others have granted something to:
     /// it is somebody whom the cluster knows and the scope does not mean.
-    fn named_elsewhere(&self, report: &mut Report, scope: &Scope, grantees: &[Grantee<'_>]) {
+    fn named_elsewhere<'g>(
+        &self,
+        report: &mut Report,
+        scope: &Scope,
+        mut grantees: impl Iterator<Item = &'g &'g Grantee<'g>>,
+    ) {
         let own_name = self.principal.strip_prefix("User:");
         if own_name.is_some_and(|name| scope.permits_client(name)) || scope.lists(self.principal) {
             return;
         }
-        let other = grantees.iter().find(|grantee| {
-            let same = grantee
-                .scope
-                .is_some_and(|other| std::ptr::eq(other, scope));
-            !same && grantee.principal == self.principal
+        let other = grantees.find(|grantee| {
+            let other = grantee.scope;
+            !other.is_some_and(|other| std::ptr::eq(other, scope))
         });
         if let Some(other) = other {
             let (name, principal) = (self.name, self.principal);
@@ -260,7 +277,8 @@ impl One<'_> {
 
 /// Reports what files with a scope grant to others than the scope's clients and principals.
 fn grants(report: &mut Report, everyone: &Everyone<'_>, powers: &HashMap<String, (Span, Power)>) {
-    let declared = everyone.declared;
+    // A file may have as many entries as its team has clients.
+    let mut clients: HashMap<*const Scope, HashSet<String>> = HashMap::new();
     for grantee in everyone.grantees {
         let Some(scope) = grantee.scope else { continue };
         let principal = grantee.principal.as_str();
@@ -276,16 +294,10 @@ fn grants(report: &mut Report, everyone: &Everyone<'_>, powers: &HashMap<String,
             ),
             None if scope.lists(principal) => continue,
             None => {
-                let mut clients = declared.clients.iter();
-                let is_client = clients.any(|client| {
-                    scope.permits_client(client.name.as_str())
-                        && everyone
-                            .principals
-                            .all(client)
-                            .iter()
-                            .any(|p| p == principal)
-                });
-                if is_client {
+                let clients = clients
+                    .entry(std::ptr::from_ref(scope))
+                    .or_insert_with(|| everyone.clients_of(scope));
+                if clients.contains(principal) {
                     continue;
                 }
                 let names = scope.clients_in_words();
