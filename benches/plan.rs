@@ -21,7 +21,9 @@ use kpki::{
 };
 
 const BINDINGS: usize = 1_000_000;
-const PLAN_BOUND: Duration = Duration::from_secs(1);
+/// A plan, as a multiple of hashing and sorting as much on one core.
+const PLAN_BOUND: f64 = 3.0;
+/// GB.
 const MEMORY_BOUND: f64 = 1.5;
 
 /// The `n`th of many bindings: 20 on each topic, for a thousand principals.
@@ -114,15 +116,19 @@ fn plans(desired: &[Binding], shared: f64, what: &str) -> bool {
         return false;
     }
     drop(made);
-    let took = least(3, || drop(black_box(plan(&inputs))));
-    let floor = least(3, || floor(desired, &observed));
+    // In turns, so that a busy machine slows both alike.
+    let (mut took, mut floor) = (Duration::MAX, Duration::MAX);
+    for _ in 0..4 {
+        took = took.min(least(1, || drop(black_box(plan(&inputs)))));
+        floor = floor.min(least(1, || self::floor(desired, &observed)));
+    }
+    let ratio = took.as_secs_f64() / floor.as_secs_f64();
     println!(
-        "plan, {what}: {:.3} s; hashing and sorting as much on one core: {:.3} s; ratio {:.2}",
+        "plan, {what}: {:.3} s; hashing and sorting as much on one core: {:.3} s; ratio {ratio:.2} (bound {PLAN_BOUND})",
         took.as_secs_f64(),
         floor.as_secs_f64(),
-        took.as_secs_f64() / floor.as_secs_f64()
     );
-    took < PLAN_BOUND
+    ratio < PLAN_BOUND
 }
 
 fn explains(count: usize) {
@@ -197,7 +203,7 @@ fn main() -> ExitCode {
     match within {
         true => ExitCode::SUCCESS,
         false => {
-            println!("beyond the bounds: {PLAN_BOUND:?} and {MEMORY_BOUND} GB");
+            println!("beyond the bounds: {PLAN_BOUND} and {MEMORY_BOUND} GB");
             ExitCode::FAILURE
         }
     }

@@ -1,7 +1,9 @@
 //! Creating and deleting ACL bindings, in parts that broker and library can take.
 
+use std::fmt;
+
 use super::{
-    client::{Admin, Batch},
+    client::{Admin, Batch, Repeat},
     codes,
     error::{AdminError, EntryError},
     raw::{BrokerError, Matched, code},
@@ -38,6 +40,33 @@ impl AclFilter {
             ..Self::default()
         }
     }
+
+    /// Whether it matches one binding and no other.
+    pub fn is_exact(&self) -> bool {
+        self.resource_type.is_some()
+            && self.pattern_type.is_some()
+            && self.name.is_some()
+            && self.principal.is_some()
+            && self.host.is_some()
+            && self.operation.is_some()
+            && self.permission.is_some()
+    }
+}
+
+impl fmt::Display for AclFilter {
+    /// `Allow Read Topic Literal orders User:a`; what is not said is all of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            self.permission.map(|p| p.title()),
+            self.operation.map(|o| o.title()),
+            self.resource_type.map(|t| t.title()),
+            self.pattern_type.map(|t| t.title()),
+            self.principal.as_deref(),
+            self.name.as_deref(),
+        ];
+        let words: Vec<&str> = words.into_iter().flatten().collect();
+        f.write_str(&words.join(" "))
+    }
 }
 
 impl From<&RawBinding> for AclFilter {
@@ -70,7 +99,7 @@ pub struct Deleted {
 impl Admin {
     /// Writes bindings; one that exists already is a success. The result has every binding, in the order given.
     ///
-    /// Work that was begun is never an error as a whole: what got no answer and what was not attempted says so.
+    /// A request whose answer is lost is sent again. Work that was begun is never an error as a whole: what got no answer and what was not attempted says so.
     ///
     /// # Errors
     /// When nothing was written: the cluster has no authorizer, or does not let this principal write, or gave no answer
@@ -87,8 +116,8 @@ impl Admin {
             |binding| codes::pattern(binding).map(drop),
             |admin, chunk| {
                 let patterns: Vec<_> = chunk.iter().flat_map(|b| codes::pattern(b)).collect();
-                admin.ask(CREATE, |handle, timeout, watch| {
-                    handle.create_acls(&patterns, timeout, watch)
+                admin.ask(CREATE, Repeat::Safe, |handle, timeout, watch| {
+                    heard(handle.create_acls(&patterns, timeout, watch)?)
                 })
             },
         )?;
@@ -96,6 +125,8 @@ impl Admin {
     }
 
     /// Deletes what matches the filters; the results are in the filters' order. A binding that is not there is no error.
+    /// A request of exact filters whose answer is lost is sent again, so that its result may name fewer bindings than
+    /// were deleted; one with a broad filter is not.
     ///
     /// The controller tests every filter against every binding that it holds, so give one broad filter rather than many
     /// exact ones where everything that it matches is to go, and else small chunks with pauses. A filter that matches
@@ -117,8 +148,13 @@ impl Admin {
             |filter| codes::filter(filter).map(drop),
             |admin, chunk| {
                 let patterns: Vec<_> = chunk.iter().flat_map(|f| codes::filter(f)).collect();
-                let answer = admin.ask(DELETE, |handle, timeout, watch| {
-                    handle.delete_acls(&patterns, timeout, watch)
+                // What a broad filter deletes beside what is known, only its first answer names.
+                let repeat = match chunk.iter().all(|filter| filter.is_exact()) {
+                    true => Repeat::Safe,
+                    false => Repeat::Never,
+                };
+                let answer = admin.ask(DELETE, repeat, |handle, timeout, watch| {
+                    heard(handle.delete_acls(&patterns, timeout, watch)?)
                 })?;
                 Ok(answer
                     .into_iter()
@@ -188,6 +224,17 @@ impl Admin {
             (batch.progress)(done + entries.len() - to_send.len(), entries.len());
         }
         Ok(results)
+    }
+}
+
+/// An answer in which the broker says of everything that it heard nothing from the controller is none.
+fn heard<R>(
+    answer: Vec<Result<R, BrokerError>>,
+) -> Result<Vec<Result<R, BrokerError>>, BrokerError> {
+    let silent = |r: &Result<R, BrokerError>| matches!(r, Err(e) if e.is_silence());
+    match answer.first() {
+        Some(Err(error)) if answer.iter().all(silent) => Err(error.clone()),
+        _ => Ok(answer),
     }
 }
 

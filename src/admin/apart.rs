@@ -1,12 +1,13 @@
-//! Answers about ACLs that are too large for this process, received in one of their own.
+//! Answers that could end the process that receives them, received in one of their own.
 //!
-//! librdkafka ends the process where an answer has more than 100,000 resources, or ACLs on a resource, and keeps the
-//! names of all of them on a thread's stack. A child that does nothing else may end; nothing is lost with it.
+//! librdkafka ends the process where an answer about ACLs has more than 100,000 resources, or ACLs on a resource, and
+//! keeps the names of all of them on a thread's stack. Of an answer about SCRAM users that says no and breaks off it frees
+//! what was never allocated. A child that does nothing else may end; nothing is lost with it.
 
 use std::{
     io::{self, Write},
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
     time::Duration,
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{
     ffi::Handle,
-    raw::{AnyBinding, BrokerError, Pattern},
+    raw::{BrokerError, Event, Listed, Pattern, ScramUser},
 };
 use crate::secret::Secret;
 
@@ -39,15 +40,24 @@ pub fn receive_with(program: PathBuf) {
 #[derive(Deserialize)]
 struct Question {
     settings: Vec<(String, Zeroizing<String>)>,
-    filter: Filter,
+    about: About,
     timeout_ms: u64,
+}
+
+/// What is asked for.
+#[derive(Serialize, Deserialize)]
+enum About {
+    /// The bindings that match.
+    Acls(Filter),
+    /// These users' credentials, or everyone's.
+    Scram(Vec<String>),
 }
 
 /// The same, as it is written.
 #[derive(Serialize)]
 struct Asked<'a> {
     settings: &'a [(&'a str, &'a str)],
-    filter: Filter,
+    about: About,
     timeout_ms: u64,
 }
 
@@ -63,9 +73,11 @@ struct Filter {
 #[derive(Serialize, Deserialize)]
 enum Answer {
     /// The bindings.
-    Bindings(Vec<AnyBinding>),
-    /// Code and text.
-    Error(i32, String),
+    Bindings(Listed),
+    /// The users.
+    Users(Vec<ScramUser>),
+    /// Why there are none.
+    Error(BrokerError),
 }
 
 impl From<&Pattern<'_>> for Filter {
@@ -105,18 +117,53 @@ pub(super) fn describe_acls(
     settings: &[(&'static str, Secret)],
     filter: &Pattern<'_>,
     timeout: Duration,
-) -> Option<Result<Vec<AnyBinding>, BrokerError>> {
+) -> Option<Result<Listed, BrokerError>> {
+    match ask(
+        PROGRAM.get()?,
+        settings,
+        About::Acls(filter.into()),
+        timeout,
+    )? {
+        // An answer of this size is no refusal, which would be an empty list.
+        Answer::Bindings(listed) if listed.bindings.is_empty() => None,
+        Answer::Bindings(listed) => Some(Ok(listed)),
+        Answer::Error(error) => Some(Err(error)),
+        Answer::Users(_) => None,
+    }
+}
+
+/// Describes SCRAM users in a child. `None`: there is no program for it.
+pub(super) fn describe_scram(
+    settings: &[(&'static str, Secret)],
+    users: &[&str],
+    timeout: Duration,
+) -> Option<Result<Vec<ScramUser>, BrokerError>> {
+    let about = About::Scram(users.iter().map(|user| (*user).to_owned()).collect());
+    Some(match ask(PROGRAM.get()?, settings, about, timeout) {
+        Some(Answer::Users(users)) => Ok(users),
+        Some(Answer::Error(error)) => Err(error),
+        _ => Err(BrokerError::unreadable_answer()),
+    })
+}
+
+/// Asks a child. `None`: it ended without an answer.
+fn ask(
+    program: &Path,
+    settings: &[(&'static str, Secret)],
+    about: About,
+    timeout: Duration,
+) -> Option<Answer> {
     let settings: Vec<(&str, &str)> = settings
         .iter()
         .map(|(name, value)| (*name, value.expose()))
         .collect();
     let question = Asked {
         settings: &settings,
-        filter: filter.into(),
+        about,
         timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
     };
     let mut child = Ended(
-        Command::new(PROGRAM.get()?)
+        Command::new(program)
             .arg(COMMAND)
             // Ctrl-C is the parent's to hear, which stops between two requests: a child that it ends is no large answer.
             .process_group(0)
@@ -133,13 +180,7 @@ pub(super) fn describe_acls(
     serde_json::to_writer(&mut *text, &question).ok()?;
     stdin.write_all(&text).ok()?;
     drop(stdin);
-    let answer = serde_json::from_reader(io::BufReader::new(child.0.stdout.take()?)).ok()?;
-    Some(match answer {
-        // An answer of this size is no refusal, which would be an empty list.
-        Answer::Bindings(bindings) if bindings.is_empty() => return None,
-        Answer::Bindings(bindings) => Ok(bindings),
-        Answer::Error(code, text) => Err(BrokerError::new(code, text)),
-    })
+    serde_json::from_reader(io::BufReader::new(child.0.stdout.take()?)).ok()
 }
 
 /// A child that does not outlive the question.
@@ -181,17 +222,27 @@ pub fn serve() -> bool {
     };
     let timeout = Duration::from_millis(question.timeout_ms);
     let mut too_large = false;
-    let answer = handle.describe_acls(&question.filter.pattern(), timeout, &mut |event| {
+    let watch = &mut |event: Event| {
         too_large |= event.is_too_large_an_answer();
         !too_large
-    });
+    };
+    let answer = match &question.about {
+        About::Acls(filter) => handle
+            .describe_acls(&filter.pattern(), timeout, watch)
+            .map(Answer::Bindings),
+        About::Scram(users) => {
+            let users: Vec<&str> = users.iter().map(String::as_str).collect();
+            handle
+                .describe_scram(&users, timeout, watch)
+                .map(Answer::Users)
+        }
+    };
+    // The process ends now, and an answer that came too late must not be freed.
+    std::mem::forget(handle);
     if too_large {
         return false;
     }
-    let answer = match answer {
-        Ok(bindings) => Answer::Bindings(bindings),
-        Err(error) => Answer::Error(error.code, error.text),
-    };
+    let answer = answer.unwrap_or_else(Answer::Error);
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     serde_json::to_writer(&mut stdout, &answer).is_ok() && stdout.flush().is_ok()
 }

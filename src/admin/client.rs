@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -13,10 +13,24 @@ use super::{
 };
 use crate::{keystore::pem, secret::Secret};
 
-/// How long a connection may take. Failures that no retry heals are reported at once.
+/// How long no broker at all may say a word. Failures that no retry heals are reported at once.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long the first client waits for its first answer, the second, the third. librdkafka asks one broker that it calls
+/// the controller, in KRaft any, and waits for that one alone: of a frozen one it learns nothing, a new client is told
+/// another. A broker that takes a second for each answer has a login by SCRAM behind it in ten.
+const ATTEMPTS: [Duration; 3] = [
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+];
 /// How long a request may take.
 const REQUEST: Duration = Duration::from_secs(60);
+/// How long to wait for an answer that can be asked for again, before a new client does so.
+const FIRST_ANSWER: Duration = Duration::from_secs(15);
+/// How often a request is sent whose answer is lost with the connection.
+const SENT: usize = 5;
+/// When somebody who waits is told what for.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// The largest answer that is received, in bytes.
 ///
@@ -91,24 +105,42 @@ pub(super) enum Failure {
     Error(BrokerError),
 }
 
+/// Whether a request may be sent a second time where its answer did not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// A second time does other things than the first, or hides what the first one did.
+    Never,
+    /// It reads, or comes to the same however often it is done.
+    Safe,
+}
+
 impl Admin {
-    /// Connects and logs in, which takes 10 seconds at most.
+    /// Connects and logs in: within 10 seconds where no broker says a word, within 35 where one does.
     ///
     /// # Errors
     /// Why no broker could be talked to: see the variants of [`AdminError`].
     pub fn connect(properties: &ClientProperties) -> Result<Self, AdminError> {
+        Self::connect_telling(properties, &mut |_| ())
+    }
+
+    /// The same; `waiting` is told the servers once, when it takes longer than a second.
+    ///
+    /// # Errors
+    /// As [`Admin::connect`].
+    pub fn connect_telling(
+        properties: &ClientProperties,
+        waiting: &mut dyn FnMut(&str),
+    ) -> Result<Self, AdminError> {
         let settings = settings(properties)?;
         let servers = properties.bootstrap_servers.clone();
-        let handle = start(&settings)?;
-        let mut admin = Self {
+        let (handle, cluster) = greet(&settings, &servers, CONNECT, waiting)?;
+        Ok(Self {
             settings,
             servers,
-            cluster_id: None,
+            cluster_id: cluster.id,
             handle,
             timeout: REQUEST,
-        };
-        admin.cluster_id = admin.greet()?.id;
-        Ok(admin)
+        })
     }
 
     /// How long a request may take, 60 seconds unless set. Returns what it was before.
@@ -126,10 +158,103 @@ impl Admin {
         self.cluster_id.as_deref()
     }
 
-    /// Gets a first answer, or the reason why there is none.
-    fn greet(&self) -> Result<Cluster, AdminError> {
-        let mut happened = Vec::new();
-        let answer = self.handle.describe_cluster(CONNECT, &mut |event| {
+    /// What this principal may do with the cluster; `None` where the brokers are too old to say.
+    pub(super) fn cluster_operations(
+        &mut self,
+        what: &'static str,
+    ) -> Result<Option<Vec<i32>>, AdminError> {
+        let cluster = self.ask(what, Repeat::Safe, |handle, timeout, watch| {
+            handle.describe_cluster(timeout, watch)
+        })?;
+        Ok(cluster.operations)
+    }
+
+    /// The error of a request that got no answer.
+    pub(super) fn failed(&self, what: &'static str, error: BrokerError) -> AdminError {
+        error::request(what, &self.servers, error)
+    }
+
+    /// Runs a request and recognises an answer that is larger than [`LARGEST_ANSWER`]; the client is then made anew, and
+    /// also where a request that may be repeated got no answer.
+    pub(super) fn run<T>(
+        &mut self,
+        repeat: Repeat,
+        request: impl Fn(&Handle, Duration, &mut dyn FnMut(Event) -> bool) -> Result<T, BrokerError>,
+    ) -> Result<T, Failure> {
+        let mut left = self.timeout;
+        let mut patience = match repeat {
+            Repeat::Never => left,
+            Repeat::Safe => FIRST_ANSWER,
+        };
+        for sent in 1.. {
+            let begun = Instant::now();
+            let mut too_large = false;
+            let result = request(&self.handle, patience.min(left), &mut |event| {
+                too_large |= event.is_too_large_an_answer();
+                !too_large
+            });
+            let error = match result {
+                Ok(answer) => return Ok(answer),
+                Err(_) if too_large => {
+                    self.handle = start(&self.settings, ATTEMPTS[1])
+                        .map_err(|e| Failure::Error(BrokerError::unsupported(e.to_string())))?;
+                    return Err(Failure::TooLarge);
+                }
+                Err(error) => error,
+            };
+            left = left.saturating_sub(begun.elapsed());
+            if repeat == Repeat::Never || !error.is_silence() || left < QUIET || sent == SENT {
+                return Err(Failure::Error(error));
+            }
+            if error.code != code::TRANSPORT {
+                // It is slow, perhaps: the next one may take all the time that is left.
+                patience = self.timeout;
+            }
+            let within = CONNECT.min(left);
+            match greet(&self.settings, &self.servers, within, &mut |_| ()) {
+                // The address may lead to another cluster by now.
+                Ok((handle, cluster)) if cluster.id == self.cluster_id => self.handle = handle,
+                Ok(_) | Err(_) => return Err(Failure::Error(error)),
+            }
+        }
+        Err(Failure::Error(BrokerError::gave_up()))
+    }
+
+    /// [`Admin::run`] for requests whose answers are small.
+    pub(super) fn ask<T>(
+        &mut self,
+        what: &'static str,
+        repeat: Repeat,
+        request: impl Fn(&Handle, Duration, &mut dyn FnMut(Event) -> bool) -> Result<T, BrokerError>,
+    ) -> Result<T, AdminError> {
+        match self.run(repeat, request) {
+            Ok(answer) => Ok(answer),
+            Err(Failure::TooLarge) => Err(AdminError::AnswerTooLarge { what }),
+            Err(Failure::Error(error)) => Err(self.failed(what, error)),
+        }
+    }
+}
+
+/// Makes a client and gets a first answer, or the reason why there is none. `silence` is how long no broker may say a word.
+fn greet(
+    settings: &[(&'static str, Secret)],
+    servers: &str,
+    silence: Duration,
+    waiting: &mut dyn FnMut(&str),
+) -> Result<(Handle, Cluster), AdminError> {
+    let begun = Instant::now();
+    let (mut happened, mut told, mut heard) = (Vec::new(), false, false);
+    let mut attempts = ATTEMPTS.iter();
+    let mut patience = ATTEMPTS[0];
+    loop {
+        let handle = start(settings, patience)?;
+        let left = silence.saturating_sub(begun.elapsed());
+        let limit = if heard { patience } else { patience.min(left) };
+        let answer = handle.describe_cluster(limit, &mut |event| {
+            if !told && begun.elapsed() >= QUIET {
+                told = true;
+                waiting(servers);
+            }
             let error = match event {
                 Event::Error(error) => error,
                 // Connections that are closed are in the log alone.
@@ -147,76 +272,44 @@ impl Admin {
                 .any(|e| matches!(e.code, code::AUTHENTICATION | code::SSL) || error::is_alert(e));
             !(all_down && final_)
         });
-        match answer {
-            Ok(cluster) => Ok(cluster),
-            Err(last) => Err(error::connection(
-                &self.servers,
-                self.handle.x509_error(),
-                &happened,
-                last,
-            )),
-        }
-    }
-
-    /// What this principal may do with the cluster; `None` where the brokers are too old to say.
-    pub(super) fn cluster_operations(
-        &mut self,
-        what: &'static str,
-    ) -> Result<Option<Vec<i32>>, AdminError> {
-        let cluster = self.ask(what, |handle, timeout, watch| {
-            handle.describe_cluster(timeout, watch)
-        })?;
-        Ok(cluster.operations)
-    }
-
-    /// The error of a request that got no answer.
-    pub(super) fn failed(&self, what: &'static str, error: BrokerError) -> AdminError {
-        error::request(what, &self.servers, error)
-    }
-
-    /// Runs a request and recognises an answer that is larger than [`LARGEST_ANSWER`]; the client is then made anew.
-    pub(super) fn run<T>(
-        &mut self,
-        request: impl FnOnce(&Handle, Duration, &mut dyn FnMut(Event) -> bool) -> Result<T, BrokerError>,
-    ) -> Result<T, Failure> {
-        let mut too_large = false;
-        let result = request(&self.handle, self.timeout, &mut |event| {
-            too_large |= event.is_too_large_an_answer();
-            !too_large
-        });
-        match result {
-            Ok(answer) => Ok(answer),
-            Err(_) if too_large => {
-                self.handle = start(&self.settings)
-                    .map_err(|e| Failure::Error(BrokerError::unsupported(e.to_string())))?;
-                Err(Failure::TooLarge)
+        let last = match answer {
+            Ok(cluster) => return Ok((handle, cluster)),
+            Err(last) => last,
+        };
+        heard |= handle.was_answered();
+        let next = match last.code {
+            _ if !last.is_silence() || !heard && begun.elapsed() >= silence => None,
+            code::TRANSPORT if begun.elapsed() < silence => Some(patience),
+            _ => {
+                attempts.next();
+                attempts.as_slice().first().copied()
             }
-            Err(error) => Err(Failure::Error(error)),
+        };
+        match next {
+            Some(next) => patience = next,
+            None => {
+                let x509_error = handle.x509_error();
+                return Err(error::connection(servers, x509_error, &happened, last));
+            }
         }
-    }
-
-    /// [`Admin::run`] for requests whose answers are small.
-    pub(super) fn ask<T>(
-        &mut self,
-        what: &'static str,
-        request: impl FnOnce(&Handle, Duration, &mut dyn FnMut(Event) -> bool) -> Result<T, BrokerError>,
-    ) -> Result<T, AdminError> {
-        match self.run(request) {
-            Ok(answer) => Ok(answer),
-            Err(Failure::TooLarge) => Err(AdminError::AnswerTooLarge { what }),
-            Err(Failure::Error(error)) => Err(self.failed(what, error)),
+        if last.code == code::TRANSPORT {
+            std::thread::sleep(Duration::from_millis(200));
         }
     }
 }
 
-fn start(settings: &[(&'static str, Secret)]) -> Result<Handle, AdminError> {
+/// A client that is to have its answer within so long.
+fn start(settings: &[(&'static str, Secret)], patience: Duration) -> Result<Handle, AdminError> {
     if cfg!(not(feature = "live")) {
         return Err(AdminError::NotBuilt);
     }
-    let settings: Vec<_> = settings
+    let mut settings: Vec<_> = settings
         .iter()
         .map(|(name, value)| (*name, value.expose()))
         .collect();
+    // TCP, TLS and login together: below the whole, so that another broker has its turn.
+    let setup = (patience * 4 / 5).as_millis().to_string();
+    settings.push(("socket.connection.setup.timeout.ms", &setup));
     Handle::new(&settings, LARGEST_ANSWER).map_err(AdminError::Settings)
 }
 

@@ -98,6 +98,11 @@ pub(super) fn binding(
     })
 }
 
+/// Whether librdkafka knows some of it no better than as UNKNOWN.
+pub(super) fn is_unknown(from: &raw::AnyBinding) -> bool {
+    binding(from, &mut |_| Arc::default()).is_none()
+}
+
 /// The word of a binding that librdkafka does not have; `None` where it has them all.
 pub fn inexpressible(binding: &RawBinding) -> Option<&'static str> {
     pattern(binding).err()

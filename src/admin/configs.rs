@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Admin, AdminError};
+use super::{Admin, AdminError, client::Repeat};
 
 /// A broker that is down, or does not exist, is not waited for longer.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// The same, where others can be asked.
+const ONE_OF_SEVERAL: Duration = Duration::from_secs(5);
 const READ: &str = "reading the broker's configuration";
 const WRITE: &str = "changing the broker's configuration";
 
@@ -45,7 +47,7 @@ impl Admin {
     /// # Errors
     /// No broker answers.
     pub fn brokers(&mut self) -> Result<Vec<i32>, AdminError> {
-        let cluster = self.ask(READ, |handle, timeout, watch| {
+        let cluster = self.ask(READ, Repeat::Safe, |handle, timeout, watch| {
             handle.describe_cluster(timeout.min(TIMEOUT), watch)
         })?;
         Ok(cluster.brokers)
@@ -56,7 +58,8 @@ impl Admin {
     /// # Errors
     /// No such broker, or not allowed: DescribeConfigs on the cluster is needed.
     pub fn describe_broker(&mut self, broker: i32) -> Result<Vec<Setting>, AdminError> {
-        let configs = self.ask(READ, |handle, timeout, watch| {
+        // Only that broker can answer: asking again would come to the same.
+        let configs = self.ask(READ, Repeat::Never, |handle, timeout, watch| {
             handle.describe_broker(broker, timeout.min(TIMEOUT), watch)
         })?;
         let setting = |config: super::raw::Config| Setting {
@@ -75,6 +78,29 @@ impl Admin {
         Ok(configs.into_iter().map(setting).collect())
     }
 
+    /// All settings of the first broker that answers.
+    ///
+    /// # Errors
+    /// As [`Admin::describe_broker`].
+    pub fn describe_some_broker(&mut self) -> Result<Vec<Setting>, AdminError> {
+        let mut brokers = self.brokers()?;
+        brokers.sort_unstable();
+        let last = brokers.pop().unwrap_or_default();
+        let before = self.set_timeout(ONE_OF_SEVERAL);
+        let mut described = None;
+        for broker in brokers {
+            match self.describe_broker(broker) {
+                Err(error) if error.leaves_open() => {}
+                other => {
+                    described = Some(other);
+                    break;
+                }
+            }
+        }
+        self.set_timeout(before);
+        described.unwrap_or_else(|| self.describe_broker(last))
+    }
+
     /// Sets (`Some`) or removes (`None`) dynamic settings of one broker: all of them or, where it refuses one, none.
     /// Setting a store's location to the value that it has makes the broker read the file again.
     ///
@@ -85,7 +111,7 @@ impl Admin {
         broker: i32,
         changes: &[(&str, Option<&str>)],
     ) -> Result<(), AdminError> {
-        self.ask(WRITE, |handle, timeout, watch| {
+        self.ask(WRITE, Repeat::Never, |handle, timeout, watch| {
             handle.alter_broker(broker, changes, timeout.min(TIMEOUT), watch)
         })
     }

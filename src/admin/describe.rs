@@ -5,27 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     acls::AclFilter,
     apart,
-    client::{ALTER, Admin, Batch, DESCRIBE, Failure},
+    client::{ALTER, Admin, Batch, DESCRIBE, Failure, Repeat},
     codes,
     error::AdminError,
-    raw::AnyBinding,
+    raw::{AnyBinding, EMPTY_ANSWER, Listed},
 };
 use crate::acl::{Interner, Operation, PatternType, Permission, RawBinding, ResourceType};
 
 const READ: &str = "reading ACLs";
-
-/// Bytes of an answer to DescribeAcls version 0 and 1 without a binding and without an error message: throttle time,
-/// error code, the length of no message, the length of no resources.
-const EMPTY_ANSWER: usize = 4 + 2 + 2 + 4;
 
 /// What a cluster holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Described {
     /// The bindings, each once, in order.
     pub bindings: Vec<RawBinding>,
-    /// Bindings that matched and that librdkafka cannot name: on delegation tokens and users, or with the operations
-    /// CreateTokens, DescribeTokens and TwoPhaseCommit. They exist and are not among `bindings`.
+    /// Bindings that matched and that librdkafka cannot name: on delegation tokens and users, with the operations
+    /// CreateTokens, DescribeTokens and TwoPhaseCommit, or those of `cut`. They exist and are not among `bindings`.
     pub unreadable: usize,
+    /// Bindings with a NUL character in a name, principal or host, where librdkafka's texts end.
+    pub cut: usize,
     /// Whether there may be more of the unreadable ones: to stay within what can be received, the question was asked by
     /// operation or by resource type, and those cannot be asked for.
     pub may_miss_unreadable: bool,
@@ -43,7 +41,7 @@ pub fn is_kafkas_authorizer(class: &str) -> bool {
 }
 
 /// What comes of one question; `None`: the answer is too large.
-type Answer = Result<Option<Vec<AnyBinding>>, AdminError>;
+type Answer = Result<Option<Listed>, AdminError>;
 
 impl Admin {
     /// The bindings that match. Where they are too many for one answer, even in a process of its own, it asks for each
@@ -80,10 +78,7 @@ impl Admin {
 
     /// Whether the brokers say that their authorizer is none of Kafka's own.
     fn has_another_authorizer(&mut self) -> bool {
-        let settings = self.brokers().and_then(|brokers| {
-            let first = brokers.into_iter().min().unwrap_or_default();
-            self.describe_broker(first)
-        });
+        let settings = self.describe_some_broker();
         let settings = settings.unwrap_or_default();
         let class = settings.iter().find(|s| s.name == "authorizer.class.name");
         let class = class.and_then(|s| s.value.as_deref()).unwrap_or_default();
@@ -121,7 +116,7 @@ impl Admin {
         };
         let alike = |found: &&AnyBinding| codes::looks_like(found, binding);
         match self.describe_part(&filter)? {
-            Some(found) => Ok(found.iter().filter(alike).count()),
+            Some(found) => Ok(found.bindings.iter().filter(alike).count()),
             None => Err(too_many(&filter)),
         }
     }
@@ -132,12 +127,13 @@ impl Admin {
             what: READ,
             text: word.to_owned(),
         })?;
-        let answer =
-            self.run(|handle, timeout, watch| handle.describe_acls(&pattern, timeout, watch));
+        let answer = self.run(Repeat::Safe, |handle, timeout, watch| {
+            handle.describe_acls(&pattern, timeout, watch)
+        });
         match answer {
             Err(Failure::TooLarge) => {
                 match apart::describe_acls(&self.settings, &pattern, self.timeout) {
-                    Some(Ok(bindings)) => Ok(Some(bindings)),
+                    Some(Ok(listed)) => Ok(Some(listed)),
                     Some(Err(error)) => Err(self.failed(READ, error)),
                     None => Ok(None),
                 }
@@ -145,12 +141,10 @@ impl Admin {
             Err(Failure::Error(error)) => Err(self.failed(READ, error)),
             // librdkafka drops the broker's error and gives an empty list (rd_kafka_DescribeAclsResponse_parse), but the
             // error's message makes the answer longer than an empty one.
-            Ok(bindings)
-                if bindings.is_empty() && self.handle.describe_acls_bytes() != EMPTY_ANSWER =>
-            {
+            Ok(listed) if listed.bindings.is_empty() && listed.bytes != EMPTY_ANSWER => {
                 Err(self.hidden())
             }
-            Ok(bindings) => Ok(Some(bindings)),
+            Ok(listed) => Ok(Some(listed)),
         }
     }
 
@@ -186,6 +180,7 @@ struct Reading {
     /// What has no name, and how often it was in one answer: parts may overlap.
     unreadable: BTreeMap<AnyBinding, usize>,
     may_miss_unreadable: bool,
+    cut: usize,
 }
 
 impl Reading {
@@ -204,6 +199,55 @@ impl Reading {
         }
     }
 
+    /// Some names of an answer were cut, and a name that was cut looks like another: what is asked for by its whole name
+    /// and comes is what it seems to be.
+    fn sort_out(
+        &mut self,
+        part: &AclFilter,
+        listed: Listed,
+        ask: &mut dyn FnMut(&AclFilter) -> Answer,
+    ) -> Result<(), AdminError> {
+        let all = listed.bindings.len();
+        let mut sure = Vec::new();
+        let mut doubtful = Vec::new();
+        if part.principal.is_some() {
+            doubtful = listed.bindings;
+        } else {
+            let principals = listed.bindings.iter().map(|b| b.principal.as_str());
+            for principal in principals.collect::<BTreeSet<&str>>() {
+                let of = AclFilter {
+                    principal: Some(principal.to_owned()),
+                    ..part.clone()
+                };
+                match ask(&of)? {
+                    Some(listed) if listed.is_whole() => sure.extend(listed.bindings),
+                    Some(listed) => doubtful.extend(listed.bindings),
+                    None => return Err(too_many(&of)),
+                }
+            }
+        }
+        for binding in doubtful {
+            let known = codes::binding(&binding, &mut |text| self.interner.share(text));
+            let is_there = match known {
+                Some(known) => {
+                    ask(&AclFilter::from(&known))?.is_some_and(|l| !l.bindings.is_empty())
+                }
+                // It counts as unreadable in any case.
+                None => true,
+            };
+            if is_there {
+                sure.push(binding);
+            }
+        }
+        sure.sort();
+        // Two names that were cut may look like one that is whole.
+        let mut seen = BTreeSet::new();
+        sure.retain(|b| codes::is_unknown(b) || seen.insert(b.clone()));
+        self.cut += all.saturating_sub(sure.len());
+        self.add(sure);
+        Ok(())
+    }
+
     /// Asks in ever smaller parts; those that no splitting makes small enough are returned.
     fn ask(
         &mut self,
@@ -213,7 +257,8 @@ impl Reading {
         let (mut parts, mut too_large) = (vec![filter.clone()], Vec::new());
         while let Some(part) = parts.pop() {
             match (ask(&part)?, split(&part)) {
-                (Some(bindings), _) => self.add(bindings),
+                (Some(listed), _) if listed.is_whole() => self.add(listed.bindings),
+                (Some(listed), _) => self.sort_out(&part, listed, ask)?,
                 (None, Some((smaller, complete))) => {
                     self.may_miss_unreadable |= !complete;
                     parts.extend(smaller);
@@ -240,7 +285,7 @@ fn read(
             return Err(too_many(part));
         }
         known.insert("User:*".to_owned());
-        of_known_principals = too_large.iter().map(describe_filter).collect();
+        of_known_principals = too_large.iter().map(AclFilter::to_string).collect();
         too_large.clear();
         for principal in known {
             let part = AclFilter {
@@ -255,7 +300,8 @@ fn read(
     }
     Ok(Described {
         bindings: reading.found.into_iter().collect(),
-        unreadable: reading.unreadable.values().sum(),
+        unreadable: reading.unreadable.values().sum::<usize>() + reading.cut,
+        cut: reading.cut,
         may_miss_unreadable: reading.may_miss_unreadable,
         of_known_principals,
     })
@@ -263,7 +309,7 @@ fn read(
 
 fn too_many(part: &AclFilter) -> AdminError {
     AdminError::TooManyBindings {
-        part: describe_filter(part),
+        part: part.to_string(),
     }
 }
 
@@ -299,18 +345,6 @@ fn split(filter: &AclFilter) -> Option<(Vec<AclFilter>, bool)> {
         return Some((each(&codes::RESOURCE_TYPES, filter, set), false));
     }
     None
-}
-
-fn describe_filter(filter: &AclFilter) -> String {
-    let words = [
-        filter.permission.map(|p| p.title()),
-        filter.operation.map(|o| o.title()),
-        filter.resource_type.map(|t| t.title()),
-        filter.pattern_type.map(|t| t.title()),
-        filter.principal.as_deref(),
-        filter.name.as_deref(),
-    ];
-    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -360,7 +394,60 @@ mod tests {
                 })
                 .cloned()
                 .collect();
-            Ok((matching.len() <= most).then_some(matching))
+            Ok((matching.len() <= most).then(|| Listed {
+                bytes: Listed::bytes_of(&matching),
+                bindings: matching,
+            }))
+        }
+    }
+
+    /// What librdkafka makes of an answer with NUL characters in it.
+    fn cutting(all: Vec<AnyBinding>) -> impl FnMut(&AclFilter) -> Answer {
+        let mut whole = cluster(all, usize::MAX);
+        move |filter| {
+            let name = filter.name.clone();
+            let mut listed = whole(filter)?.unwrap();
+            if let Some(name) = name {
+                listed.bindings.retain(|b| b.name == name);
+                listed.bytes = Listed::bytes_of(&listed.bindings);
+            }
+            for binding in &mut listed.bindings {
+                for text in [&mut binding.name, &mut binding.principal] {
+                    *text = text.split('\0').next().unwrap().to_owned();
+                }
+            }
+            Ok(Some(listed))
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_cut_at_a_nul_is_taken_for_no_other() {
+        let nobody = BTreeSet::new();
+        let everything = AclFilter::default();
+        let clean: Vec<AnyBinding> = ["User:a", "User:b"]
+            .iter()
+            .flat_map(|p| [found(p, "t", 3), found(p, "u", 3), found(p, "u", 4)])
+            .collect();
+        let read =
+            |all: &[AnyBinding]| read(&everything, &nobody, &mut cutting(all.to_vec())).unwrap();
+        let expected = read(&clean);
+        assert_eq!((expected.bindings.len(), expected.cut), (6, 0));
+        for (at, hidden) in [
+            found("User:a", "t\0x", 3),
+            found("User:a", "v\0x", 3),
+            found("User:a\0x", "t", 3),
+            found("User:c\0x", "t", 3),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for place in [0, 3, 6] {
+                let mut all = clean.clone();
+                all.insert(place, hidden.clone());
+                let described = read(&all);
+                assert_eq!(described.bindings, expected.bindings, "{at} at {place}");
+                assert_eq!((described.cut, described.unreadable), (1, 1));
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{
     properties::ClientPropertiesError,
     raw::{BrokerError, code},
+    words::plain,
 };
 use crate::acl::Operation;
 
@@ -260,7 +261,7 @@ impl AdminError {
                 "connect as a super user, or grant Alter on the cluster (Describe is enough to read)"
             }
             Self::NoScramRequests { .. } => {
-                "such clusters keep SCRAM users in ZooKeeper: kpki scram derive --user USER --form zookeeper prints what to write there, with the password of out/USER/scram.password on standard input"
+                "such clusters keep SCRAM users in ZooKeeper; this prints what to write there, for each user:\n  kpki scram derive --user USER --form zookeeper < out/USER/scram.password"
             }
             Self::SecurityDisabled { .. } => {
                 "set authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer on every node"
@@ -277,7 +278,17 @@ impl AdminError {
             Self::TimedOut { .. } => {
                 "check the brokers' load and logs, and that the port is a broker's and not a controller's; then run the command again"
             }
-            _ => return None,
+            Self::Settings(_) => {
+                "the message names the setting; --command-config FILE says where it is from"
+            }
+            Self::Tls { .. } => {
+                "the broker's log says more; kpki talks TLS 1.2 and 1.3, with the protocols and ciphers that OpenSSL allows"
+            }
+            Self::Hidden { .. } | Self::Refused { .. } => {
+                "the log of the broker, and of the controller behind it, says more"
+            }
+            Self::Unsupported { .. } => "do this one with Kafka's own tool",
+            Self::Stopped { .. } => "run the command again: it reads the cluster's state first",
         })
     }
 }
@@ -357,6 +368,11 @@ fn needed(text: String) -> String {
 /// The request's error as a whole.
 pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> AdminError {
     let BrokerError { code: kafka, text } = error;
+    // Those below zero are librdkafka's own.
+    let text = match kafka < 0 {
+        true => plain(&text),
+        false => text,
+    };
     match kafka {
         code::CLUSTER_AUTHORIZATION_FAILED => AdminError::NotAuthorized {
             what,
@@ -375,14 +391,6 @@ pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> 
         },
         code::UNSUPPORTED_FEATURE => AdminError::Unsupported { what, text },
         code => AdminError::Refused { what, code, text },
-    }
-}
-
-/// What librdkafka says, without how long it took and how often it happened.
-fn plain(text: &str) -> String {
-    match text.split_once(" (after ") {
-        Some((what, _)) => what.to_owned(),
-        None => text.to_owned(),
     }
 }
 
@@ -410,19 +418,26 @@ pub(super) fn connection(
     if let Some(error) = certificate(&servers, x509_error) {
         return error;
     }
+    let raw = |wanted: i32| {
+        happened
+            .iter()
+            .rev()
+            .find(|e| e.code == wanted)
+            .map(|e| &*e.text)
+    };
     if let Some(text) = last(code::AUTHENTICATION) {
         return AdminError::Authentication { servers, text };
     }
     let alert = happened.iter().rev().find(|e| is_alert(e));
-    if let Some(BrokerError { text, .. }) = alert {
-        let text = plain(text);
-        return match text.contains("certificate") || text.contains("unknown ca") {
+    if let Some(BrokerError { text: said, .. }) = alert {
+        let text = plain(said);
+        return match said.contains("certificate") || said.contains("unknown ca") {
             true => AdminError::ClientCertificate { servers, text },
             false => AdminError::Tls { servers, text },
         };
     }
-    if let Some(text) = last(code::SSL) {
-        return match text.contains("wrong version number") || text.contains("PLAINTEXT broker") {
+    if let (Some(text), Some(said)) = (last(code::SSL), raw(code::SSL)) {
+        return match said.contains("wrong version number") || said.contains("PLAINTEXT broker") {
             true => AdminError::WrongProtocol { servers, text },
             false => AdminError::Tls { servers, text },
         };
@@ -434,19 +449,19 @@ pub(super) fn connection(
     if let Some(text) = last(code::BAD_MSG) {
         return AdminError::WrongProtocol { servers, text };
     }
-    match last(code::TRANSPORT) {
-        Some(text)
+    match (last(code::TRANSPORT), raw(code::TRANSPORT)) {
+        (Some(text), Some(said))
             if ["handshake", "PLAINTEXT", "Disconnected"]
                 .iter()
-                .any(|w| text.contains(w)) =>
+                .any(|w| said.contains(w)) =>
         {
             AdminError::WrongProtocol { servers, text }
         }
-        Some(text) => AdminError::Unreachable { servers, text },
-        None => AdminError::TimedOut {
+        (Some(text), _) => AdminError::Unreachable { servers, text },
+        (None, _) => AdminError::TimedOut {
             what: "connecting",
             servers,
-            text: timed_out.text,
+            text: plain(&timed_out.text),
         },
     }
 }

@@ -7,7 +7,7 @@
 use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
     ptr::{self, NonNull},
-    sync::atomic::{AtomicI32, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use rdkafka_sys::rd_kafka_admin_op_t as Op;
 use zeroize::Zeroize;
 
 use super::raw::{
-    self, AnyBinding, BrokerError, Config, Event, Matched, Outcome, Pattern, ScramUser,
+    self, AnyBinding, BrokerError, Config, Event, Listed, Matched, Outcome, Pattern, ScramUser,
 };
 
 /// Functions whose results are broker data, declared with integers where the bindings have enums.
@@ -58,6 +58,7 @@ mod c {
 
     // SAFETY: the signatures are those of rdkafka.h; C enums there are `int` in size, and are passed as such.
     unsafe extern "C" {
+        pub fn rd_kafka_err2str(code: c_int) -> *const c_char;
         pub fn rd_kafka_error_code(error: *const rd::rd_kafka_error_t) -> c_int;
         pub fn rd_kafka_event_error(event: *mut rd::rd_kafka_event_t) -> c_int;
         pub fn rd_kafka_AclBinding_restype(acl: *const rd::rd_kafka_AclBinding_t) -> c_int;
@@ -178,12 +179,15 @@ mod stack {
 /// Kafka's number of DescribeAcls (`ApiKeys.DESCRIBE_ACLS`).
 const DESCRIBE_ACLS: i16 = 29;
 const NAME: &CStr = c"kpki";
+const DESCRIBED_SCRAM: c_int = rd::RD_KAFKA_EVENT_DESCRIBEUSERSCRAMCREDENTIALS_RESULT;
 
 /// What librdkafka's threads tell: shared with them, so atomics alone.
 #[derive(Default)]
 struct Told {
     /// OpenSSL's verdict on the last certificate that it refused (`X509_V_ERR_*`), 0 for none.
     x509_error: AtomicI32,
+    /// Whether there was any answer.
+    answered: AtomicBool,
     /// Bytes of the last DescribeAcls answer, without its correlation id.
     describe_acls_bytes: AtomicUsize,
 }
@@ -235,9 +239,12 @@ unsafe extern "C" fn on_response(
     _: c_int,
     opaque: *mut c_void,
 ) -> c_int {
+    // SAFETY: the opaque value is the handle's `Told`, which outlives its threads.
+    let told = unsafe { &*opaque.cast::<Told>() };
+    if size > 0 {
+        told.answered.store(true, Ordering::Relaxed);
+    }
     if api_key == DESCRIBE_ACLS {
-        // SAFETY: the opaque value is the handle's `Told`, which outlives its threads.
-        let told = unsafe { &*opaque.cast::<Told>() };
         told.describe_acls_bytes.store(size, Ordering::Release);
     }
     0
@@ -368,9 +375,9 @@ impl Handle {
         self.told.x509_error.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the last answer to DescribeAcls, as counted before it is parsed.
-    pub(super) fn describe_acls_bytes(&self) -> usize {
-        self.told.describe_acls_bytes.load(Ordering::Acquire)
+    /// Whether any broker has answered anything.
+    pub(super) fn was_answered(&self) -> bool {
+        self.told.answered.load(Ordering::Relaxed)
     }
 
     /// Waits for the answer to the request that was sent last, which comes within its timeout. Everything else that
@@ -398,6 +405,14 @@ impl Handle {
                 )
             };
             let error = || BrokerError::new(code, text(message));
+            if kind == wanted && code != 0 && kind == DESCRIBED_SCRAM {
+                // Its text is a pointer into a stack frame that is gone, and destroying the event frees it
+                // (rd_kafka_DescribeUserScramCredentialsResponse_parse): neither is touched.
+                std::mem::forget(event);
+                // SAFETY: takes any number.
+                let said = unsafe { c::rd_kafka_err2str(code) };
+                return Err(BrokerError::new(code, text(said)));
+            }
             if kind == wanted {
                 return if code == 0 { Ok(event) } else { Err(error()) };
             }
@@ -536,14 +551,14 @@ impl Handle {
         }
     }
 
-    /// Every binding that matches. The broker's own error is lost in librdkafka: the caller has to look at
-    /// [`Handle::describe_acls_bytes`] before it believes in an empty list.
+    /// Every binding that matches. The broker's own error is lost in librdkafka: the caller has to look at the answer's
+    /// length before it believes in an empty list.
     pub(super) fn describe_acls(
         &self,
         filter: &Pattern<'_>,
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Vec<AnyBinding>, BrokerError> {
+    ) -> Result<Listed, BrokerError> {
         self.told.describe_acls_bytes.store(0, Ordering::Release);
         let filter = binding(filter, c::rd_kafka_AclBindingFilter_new)?;
         let options = self.options(Op::RD_KAFKA_ADMIN_OP_DESCRIBEACLS, timeout)?;
@@ -562,7 +577,10 @@ impl Handle {
         unsafe {
             let result = rd::rd_kafka_event_DescribeAcls_result(answer.as_ptr());
             let acls = rd::rd_kafka_DescribeAcls_result_acls(result, &raw mut count);
-            Ok(array(acls, count).iter().map(|acl| found(*acl)).collect())
+            Ok(Listed {
+                bindings: array(acls, count).iter().map(|acl| found(*acl)).collect(),
+                bytes: self.told.describe_acls_bytes.load(Ordering::Acquire),
+            })
         }
     }
 
@@ -606,8 +624,8 @@ impl Handle {
 
     /// The users that have SCRAM credentials: all of them, or those named.
     ///
-    /// Call it only when the principal may describe the cluster: librdkafka answers a refusal with a pointer into a
-    /// stack frame that is gone, and frees it.
+    /// Call it in a process of its own where there is one, and end that without dropping the handle: librdkafka frees a
+    /// pointer into its stack with an answer that says no and cannot be read to its end, or that nobody waits for.
     pub(super) fn describe_scram(
         &self,
         users: &[&str],
@@ -630,10 +648,7 @@ impl Handle {
                 self.queue.as_ptr(),
             );
         }
-        let answer = self.wait(
-            rd::RD_KAFKA_EVENT_DESCRIBEUSERSCRAMCREDENTIALS_RESULT,
-            watch,
-        )?;
+        let answer = self.wait(DESCRIBED_SCRAM, watch)?;
         let mut count = 0;
         // SAFETY: the event is such a result, which lives until `answer` is dropped, and so do its parts.
         unsafe {

@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use super::raw::{
-    AnyBinding, BrokerError, Cluster, Config, Event, Matched, Outcome, Pattern, ScramChange,
-    ScramUser,
+    BrokerError, Cluster, Config, Event, Listed, Matched, Outcome, Pattern, ScramChange, ScramUser,
 };
 
 /// A client that cannot be.
@@ -23,7 +22,7 @@ impl Handle {
         match *self {}
     }
 
-    pub(super) fn describe_acls_bytes(&self) -> usize {
+    pub(super) fn was_answered(&self) -> bool {
         match *self {}
     }
 
@@ -45,7 +44,7 @@ impl Handle {
         _: &Pattern<'_>,
         _: Duration,
         _: Watch<'_>,
-    ) -> Answer<Vec<AnyBinding>> {
+    ) -> Answer<Listed> {
         match *self {}
     }
 

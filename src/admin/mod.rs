@@ -27,6 +27,7 @@ pub mod properties;
 )]
 mod raw;
 mod scram;
+mod words;
 
 pub use crate::scram::ScramInfo;
 pub use acls::{AclFilter, Deleted, Entries};

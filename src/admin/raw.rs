@@ -3,7 +3,7 @@
 use crate::{scram::Mechanism, secret::Secret};
 
 /// An error with Kafka's code (positive) or one of librdkafka's own (negative).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct BrokerError {
     pub(super) code: i32,
     pub(super) text: String,
@@ -44,6 +44,14 @@ impl BrokerError {
         Self { code, text }
     }
 
+    /// Whether no answer came, or none of the controller's to the broker: what was asked may have been done.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(
+            self.code,
+            code::TRANSPORT | code::TIMED_OUT | code::TIMED_OUT_QUEUE | code::REQUEST_TIMED_OUT
+        )
+    }
+
     pub(super) fn gave_up() -> Self {
         Self::new(code::GAVE_UP, String::new())
     }
@@ -54,6 +62,10 @@ impl BrokerError {
 
     pub(super) fn empty_answer() -> Self {
         Self::new(code::BAD_MSG, "the broker's answer is empty".into())
+    }
+
+    pub(super) fn unreadable_answer() -> Self {
+        Self::new(code::BAD_MSG, "the broker's answer cannot be read".into())
     }
 
     pub(super) fn unsupported(text: String) -> Self {
@@ -108,6 +120,60 @@ pub(super) struct AnyBinding {
     pub(super) permission: i32,
 }
 
+/// An answer to DescribeAcls.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Listed {
+    pub(super) bindings: Vec<AnyBinding>,
+    /// Its length as it came, without the correlation id.
+    pub(super) bytes: usize,
+}
+
+/// Bytes of an answer to DescribeAcls version 0 and 1 without a binding and without an error message: throttle time,
+/// error code, the length of no message, the length of no resources.
+pub(super) const EMPTY_ANSWER: usize = 4 + 2 + 2 + 4;
+
+impl Listed {
+    /// Whether the texts have all the bytes that the answer had: C strings end at a NUL character, and brokers take any
+    /// in names.
+    pub(super) fn is_whole(&self) -> bool {
+        let (least, more, resources) = Self::sizes(&self.bindings);
+        // Version 0, of brokers before 2.0, has no pattern types.
+        (least..=least + more).contains(&self.bytes)
+            || (least..=least + more).contains(&(self.bytes + resources))
+    }
+
+    /// Of an answer of version 1 with these.
+    #[cfg(test)]
+    pub(super) fn bytes_of(bindings: &[AnyBinding]) -> usize {
+        Self::sizes(bindings).0
+    }
+
+    /// The bytes at least, how many there may be more, and the number of resources. A resource has its bindings in one
+    /// place, but resources of different types that librdkafka does not know look like one.
+    fn sizes(bindings: &[AnyBinding]) -> (usize, usize, usize) {
+        let (mut least, mut more, mut resources) = (EMPTY_ANSWER, 0, 0);
+        let mut last: Option<&AnyBinding> = None;
+        for b in bindings {
+            let head = 1 + 2 + b.name.len() + 1 + 4;
+            let same = last.is_some_and(|l| {
+                (l.resource_type, l.pattern_type, &l.name)
+                    == (b.resource_type, b.pattern_type, &b.name)
+            });
+            match same {
+                false => {
+                    least += head;
+                    resources += 1;
+                }
+                true if b.resource_type == 0 || b.pattern_type == 0 => more += head,
+                true => {}
+            }
+            least += 2 + b.principal.len() + 2 + b.host.len() + 1 + 1;
+            last = Some(b);
+        }
+        (least, more, resources)
+    }
+}
+
 /// A cluster: its id, the brokers that are up, and what this principal may do with it.
 pub(super) struct Cluster {
     pub(super) id: Option<String>,
@@ -117,6 +183,7 @@ pub(super) struct Cluster {
 }
 
 /// A user with SCRAM credentials: mechanism code and iterations of each.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(super) struct ScramUser {
     pub(super) user: String,
     pub(super) error: Option<BrokerError>,

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    client::{ALTER, Admin, Batch, DESCRIBE},
+    apart,
+    client::{ALTER, Admin, Batch, Repeat},
     error::{AdminError, EntryError},
     raw::{self, BrokerError, code},
 };
@@ -111,9 +112,6 @@ impl Admin {
     /// When the cluster does not let this principal see them, or the answer is not complete. librdkafka receives no
     /// more than 10,000 users at once: see [`Admin::describe_every_scram`].
     pub fn describe_scram(&mut self, users: &[&str]) -> Result<Vec<ScramInfo>, AdminError> {
-        // Not a courtesy: librdkafka frees a stack pointer when the broker refuses this request
-        // (rd_kafka_DescribeUserScramCredentialsResponse_parse), so it must not be refused.
-        self.check_scram_right(READ, DESCRIBE, "it needs Describe on the cluster")?;
         // Naming one twice is an error.
         let mut seen = HashSet::new();
         let users: Vec<&str> = users.iter().copied().filter(|u| seen.insert(*u)).collect();
@@ -152,10 +150,16 @@ impl Admin {
         users: &[&str],
         found: &mut Vec<ScramInfo>,
     ) -> Result<(), AdminError> {
+        let settings = self.settings.clone();
         let answer = self
-            .ask(READ, |handle, timeout, watch| {
-                handle.describe_scram(users, timeout, watch)
-            })
+            .ask(
+                READ,
+                Repeat::Safe,
+                |handle, timeout, watch| match apart::describe_scram(&settings, users, timeout) {
+                    Some(answer) => answer,
+                    None => handle.describe_scram(users, timeout, watch),
+                },
+            )
             .map_err(too_old)?;
         for user in answer {
             match user.error {
@@ -234,7 +238,7 @@ impl Admin {
                 .collect();
             waiting.retain(|i| !chunk.contains(i));
             let sent: Vec<_> = chunk.iter().map(|i| changes[*i].raw()).collect();
-            let answer = self.ask(WRITE, |handle, timeout, watch| {
+            let answer = self.ask(WRITE, Repeat::Never, |handle, timeout, watch| {
                 handle.alter_scram(&sent, timeout, watch)
             });
             let answer = match answer {
@@ -292,6 +296,7 @@ fn too_old(error: AdminError) -> AdminError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::client::DESCRIBE;
 
     /// Kafka 2.2 tells no rights and has no such request; Kafka 2.3 to 2.6 tell rights and have none either.
     #[test]

@@ -71,6 +71,11 @@ pub fn of_admin(
     if !dir.exists() {
         return Err(ConnectionError::Missing(dir));
     }
+    // Whoever can write there says which CA to trust, and so who may pose as the cluster.
+    out.check().map_err(BootstrapError::State)?;
+    let owners = Owners::read(out, cluster.owner).map_err(BootstrapError::State)?;
+    out.check_identity(&admin.name, &owners)
+        .map_err(BootstrapError::State)?;
     let sasl = match auth {
         Auth::Scram(mechanism) => {
             let password = read_secret(out, &admin.name, PASSWORD)?;

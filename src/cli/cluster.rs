@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, Failure, shell, ui::Ui, utf8_path};
+use super::{CliError, Done, Failure, connect::connect, shell, ui::Ui, utf8_path};
 use crate::{
     admin::{Admin, AdminError, ClientProperties, ClientPropertiesError},
     bootstrap::{
@@ -124,7 +124,7 @@ impl Connection {
         out: &Path,
     ) -> Result<Admin, Failure> {
         let properties = self.properties(ui, policy, out)?;
-        Ok(Admin::connect(&properties)?)
+        Ok(connect(ui, &properties)?)
     }
 }
 
@@ -190,7 +190,7 @@ fn no_admin(error: ConnectionError, policy: &ValidatedPolicy, out: &Path) -> Fai
     };
     error
         .hint(format!(
-            "{} up {} makes it (--out DIR says where it is); to connect as another client give --command-config client.properties",
+            "make it, or say with --out where it is; to connect as another client give --command-config client.properties\n  {} up {}",
             shell::kpki(out),
             shell::policy(policy)
         ))

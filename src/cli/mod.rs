@@ -3,6 +3,7 @@
 mod acl;
 mod ca;
 mod cluster;
+mod connect;
 mod error;
 mod guard;
 mod init_ca;

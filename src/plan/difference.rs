@@ -1,17 +1,19 @@
-//! Which bindings of two sets are in one only. Millions are compared by fingerprints first, so that the texts behind
-//! them are looked at once and not once for every comparison of a sort.
+//! Which bindings of two sets are in one only. Millions have few different texts, and shared ones: those are put in order
+//! first, and the bindings are then compared and sorted as numbers.
 
 use std::{
     cmp::Ordering,
-    hash::{DefaultHasher, Hash, Hasher},
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
 };
 
 use rayon::prelude::*;
 
 use crate::acl::{Binding, RawBinding};
 
-/// The work is split into this many parts by the top bits of the fingerprints.
-const PARTS: u64 = 64;
+/// As many bindings are looked through at once for their texts.
+const PART: usize = 1 << 15;
 
 /// What two sets do not share, by places, sorted by [`order`].
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,34 +26,55 @@ pub(super) struct Difference {
     pub common: usize,
 }
 
-/// A fingerprint and the place of the binding that it is of.
-type Print = (u64, u32);
+/// A binding as a number, which compares as [`order`] does, and its place.
+type Key = (u128, u32);
 
 /// Compares two lists; what one list holds twice counts once.
 pub(super) fn difference(desired: &[Binding], observed: &[RawBinding]) -> Difference {
+    let ranks = Ranks::of(desired, observed);
     let (wanted, have) = rayon::join(
-        || prints(desired, Binding::as_raw),
-        || prints(observed, |b| b),
+        || ranks.sorted(desired, Binding::as_raw),
+        || ranks.sorted(observed, |b| b),
     );
-    let parts: Vec<Difference> = (0..PARTS)
-        .into_par_iter()
-        .map(|part| {
-            let wanted = cut(&wanted, part);
-            let have = cut(&have, part);
-            compare(wanted, have, desired, observed)
-        })
-        .collect();
-    let mut all = Difference::default();
-    for part in parts {
-        all.missing.extend(part.missing);
-        all.surplus.extend(part.surplus);
-        all.common += part.common;
+    merge(&wanted, &have)
+}
+
+/// What is in one of two sorted lists only.
+fn merge(wanted: &[Key], have: &[Key]) -> Difference {
+    let mut found = Difference::default();
+    let mut wanted = first_of_each(wanted).peekable();
+    let mut have = first_of_each(have).peekable();
+    loop {
+        let which = match (wanted.peek(), have.peek()) {
+            (None, None) => return found,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(w), Some(h)) => w.0.cmp(&h.0),
+        };
+        if which == Ordering::Equal {
+            found.common += 1;
+        }
+        if which != Ordering::Greater
+            && let Some((_, at)) = wanted.next()
+            && which == Ordering::Less
+        {
+            found.missing.push(at);
+        }
+        if which != Ordering::Less
+            && let Some((_, at)) = have.next()
+            && which == Ordering::Greater
+        {
+            found.surplus.push(at);
+        }
     }
-    rayon::join(
-        || sort(&mut all.missing, |at| desired[at as usize].as_raw()),
-        || sort(&mut all.surplus, |at| &observed[at as usize]),
-    );
-    all
+}
+
+/// Each number once, with its first place.
+fn first_of_each(keys: &[Key]) -> impl Iterator<Item = Key> {
+    let mut last = None;
+    keys.iter()
+        .copied()
+        .filter(move |(key, _)| last.replace(*key) != Some(*key))
 }
 
 /// The order of a plan's lists: by principal, and for each the order in which people look for things.
@@ -66,102 +89,184 @@ pub(super) fn order(a: &RawBinding, b: &RawBinding) -> Ordering {
         .then_with(|| a.operation.cmp(&b.operation))
 }
 
-/// Sorts places. The beginning of the principal, where most comparisons end, is kept beside the place.
-fn sort<'a>(places: &mut Vec<u32>, binding: impl Fn(u32) -> &'a RawBinding + Sync) {
-    let mut keyed: Vec<(u128, u32)> = places
-        .par_iter()
-        .map(|at| (beginning(binding(*at)), *at))
-        .collect();
-    keyed.par_sort_unstable_by(|a, b| {
-        a.0.cmp(&b.0)
-            .then_with(|| order(binding(a.1), binding(b.1)))
+/// The address of a text, which is the same for all bindings that share it, as a hash of itself.
+#[derive(Default)]
+struct Address(u64);
+
+impl Hasher for Address {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // 2^64 divided by the golden ratio: neighbours end up far from each other.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
+type ByAddress<T> = HashMap<u64, T, BuildHasherDefault<Address>>;
+
+fn address(text: &Arc<str>) -> u64 {
+    text.as_ptr().addr() as u64
+}
+
+/// The place of each text among all texts of its kind, in order; the same text has the same place wherever it lies.
+struct Rank(ByAddress<u32>);
+
+impl Rank {
+    fn of(
+        desired: &[Binding],
+        observed: &[RawBinding],
+        text: fn(&RawBinding) -> &Arc<str>,
+    ) -> Rank {
+        let (mut known, more) = rayon::join(
+            || distinct(desired, |b| text(b)),
+            || distinct(observed, text),
+        );
+        known.extend(more);
+        let mut sorted: Vec<(&str, u64)> = known.into_iter().map(|(at, text)| (text, at)).collect();
+        sorted.par_sort_unstable();
+        let (mut ranks, mut rank) = (ByAddress::default(), 0);
+        let mut last = None;
+        for (text, at) in sorted {
+            if last.replace(text).is_some_and(|last| last != text) {
+                rank += 1;
+            }
+            ranks.insert(at, rank);
+        }
+        Rank(ranks)
+    }
+
+    fn get(&self, text: &Arc<str>) -> u128 {
+        // It was made of these very texts.
+        u128::from(self.0.get(&address(text)).copied().unwrap_or(u32::MAX))
+    }
+}
+
+/// The texts by their addresses.
+fn distinct<'t, T: Sync>(
+    bindings: &'t [T],
+    text: impl Fn(&'t T) -> &'t Arc<str> + Sync,
+) -> ByAddress<&'t str> {
+    let parts = bindings.par_chunks(PART).map(|part| {
+        let mut found = ByAddress::default();
+        let mut last = 0;
+        for text in part.iter().map(&text) {
+            let at = address(text);
+            if at != last {
+                found.insert(at, &**text);
+                last = at;
+            }
+        }
+        found
     });
-    *places = keyed.into_iter().map(|(_, at)| at).collect();
+    parts.reduce(ByAddress::default, |mut all, more| {
+        all.extend(more);
+        all
+    })
 }
 
-/// The first sixteen bytes of the principal's name, which compare as the principals do as far as they go. Principals
-/// of another type than User come before or behind all of those, as their type does.
-fn beginning(binding: &RawBinding) -> u128 {
-    const USER: &str = "User:";
-    match binding.principal.strip_prefix(USER) {
-        Some(name) => {
-            let mut bytes = [0; 16];
-            let len = name.len().min(15);
-            bytes[0] = 1;
-            bytes[1..=len].copy_from_slice(&name.as_bytes()[..len]);
-            u128::from_be_bytes(bytes)
+struct Ranks {
+    principal: Rank,
+    name: Rank,
+    host: Rank,
+}
+
+impl Ranks {
+    fn of(desired: &[Binding], observed: &[RawBinding]) -> Ranks {
+        let (principal, (name, host)) = rayon::join(
+            || Rank::of(desired, observed, |b| &b.principal),
+            || {
+                rayon::join(
+                    || Rank::of(desired, observed, |b| &b.name),
+                    || Rank::of(desired, observed, |b| &b.host),
+                )
+            },
+        );
+        Ranks {
+            principal,
+            name,
+            host,
         }
-        None if &*binding.principal < USER => 0,
-        None => u128::MAX,
+    }
+
+    fn sorted<T: Sync>(&self, bindings: &[T], raw: impl Fn(&T) -> &RawBinding + Sync) -> Vec<Key> {
+        let key = |(at, binding): (usize, &T)| (self.key(raw(binding)), at as u32);
+        let mut keys: Vec<Key> = bindings.par_iter().enumerate().map(key).collect();
+        keys.par_sort_unstable();
+        keys
+    }
+
+    /// In the order of [`order`].
+    fn key(&self, b: &RawBinding) -> u128 {
+        let kind = (b.resource_type as u128) << 4 | b.pattern_type as u128;
+        let what = (b.permission as u128) << 8 | b.operation as u128;
+        self.principal.get(&b.principal) << 96
+            | kind << 88
+            | self.name.get(&b.name) << 56
+            | self.host.get(&b.host) << 24
+            | what
     }
 }
 
-fn prints<T: Sync>(bindings: &[T], raw: impl Fn(&T) -> &RawBinding + Sync) -> Vec<Print> {
-    let mut prints: Vec<Print> = bindings
-        .par_iter()
-        .enumerate()
-        .map(|(at, binding)| {
-            // Its keys are fixed, so that a plan is made in the same way every time.
-            let mut hasher = DefaultHasher::new();
-            raw(binding).hash(&mut hasher);
-            (hasher.finish(), at as u32)
-        })
-        .collect();
-    prints.par_sort_unstable();
-    prints
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-/// The prints of one part.
-fn cut(prints: &[Print], part: u64) -> &[Print] {
-    let part_of = |print: &Print| print.0 / (u64::MAX / PARTS + 1);
-    let start = prints.partition_point(|print| part_of(print) < part);
-    let end = prints.partition_point(|print| part_of(print) <= part);
-    &prints[start..end]
-}
+    use super::*;
+    use crate::acl::{Operation, PatternType, Permission, ResourceType};
 
-fn compare(
-    mut wanted: &[Print],
-    mut have: &[Print],
-    desired: &[Binding],
-    observed: &[RawBinding],
-) -> Difference {
-    let mut found = Difference::default();
-    loop {
-        let lowest = match (wanted.first(), have.first()) {
-            (None, None) => return found,
-            (Some(one), None) | (None, Some(one)) => one.0,
-            (Some(a), Some(b)) => a.0.min(b.0),
-        };
-        let w = run(&mut wanted, lowest);
-        let h = run(&mut have, lowest);
-        // Bindings of one fingerprint are mostly one and the same, but nothing rests on it.
-        let is = |at: &Print| desired[at.1 as usize].as_raw();
-        let has = |at: &Print| &observed[at.1 as usize];
-        for (i, one) in w.iter().enumerate() {
-            if w[..i].iter().any(|earlier| is(earlier) == is(one)) {
-                continue;
-            }
-            match h.iter().any(|other| has(other) == is(one)) {
-                true => found.common += 1,
-                false => found.missing.push(one.1),
-            }
-        }
-        for (i, one) in h.iter().enumerate() {
-            let again = h[..i].iter().any(|earlier| has(earlier) == has(one));
-            if !again && !w.iter().any(|other| is(other) == has(one)) {
-                found.surplus.push(one.1);
+    fn binding() -> impl Strategy<Value = RawBinding> {
+        use proptest::sample::select;
+        let kinds = select(vec![
+            (ResourceType::Topic, PatternType::Literal),
+            (ResourceType::Topic, PatternType::Prefixed),
+            (ResourceType::Group, PatternType::Literal),
+            (ResourceType::TransactionalId, PatternType::Prefixed),
+        ]);
+        let texts = (
+            select(vec!["a", "b", "ab", "ä"]),
+            select(vec!["User:a", "User:aa", "X:b"]),
+        );
+        let what = (
+            select(vec![
+                Operation::All,
+                Operation::Read,
+                Operation::TwoPhaseCommit,
+            ]),
+            select(vec![Permission::Allow, Permission::Deny]),
+            select(vec!["*", "10.0.0.1"]),
+        );
+        (kinds, texts, what).prop_map(
+            |((resource_type, pattern_type), (name, principal), (operation, permission, host))| {
+                RawBinding {
+                    resource_type,
+                    pattern_type,
+                    name: name.into(),
+                    principal: principal.into(),
+                    host: host.into(),
+                    operation,
+                    permission,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_compare_as_bindings_do(all in proptest::collection::vec(binding(), 0..60)) {
+            let ranks = Ranks::of(&[], &all);
+            for a in &all {
+                for b in &all {
+                    prop_assert_eq!(ranks.key(a).cmp(&ranks.key(b)), order(a, b), "{} {}", a, b);
+                }
             }
         }
     }
-}
-
-/// Takes the prints of this value off the front.
-fn run<'p>(prints: &mut &'p [Print], value: u64) -> &'p [Print] {
-    let end = prints
-        .iter()
-        .position(|print| print.0 != value)
-        .unwrap_or(prints.len());
-    let (front, rest) = prints.split_at(end);
-    *prints = rest;
-    front
 }

@@ -96,10 +96,8 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
         desired, observed, ..
     } = *inputs;
     let found = difference::difference(desired, observed);
-    let (surplus, foreign): (Vec<u32>, Vec<u32>) = found
-        .surplus
-        .into_iter()
-        .partition(|at| inputs.managed.contains(&observed[*at as usize].principal));
+    let (surplus, foreign): (Vec<u32>, Vec<u32>) =
+        found.surplus.into_iter().partition(managed(inputs));
     let mut warnings = Vec::new();
     let (mut deletes, mut kept) = (Vec::new(), 0);
     if inputs.prune {
@@ -115,16 +113,24 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
             ),
         ));
     }
+    let (creates, deletes) = rayon::join(
+        || {
+            found
+                .missing
+                .iter()
+                .map(|at| desired[*at as usize].clone())
+                .collect()
+        },
+        || {
+            deletes
+                .iter()
+                .map(|at| observed[*at as usize].clone())
+                .collect()
+        },
+    );
     let mut plan = Plan {
-        creates: found
-            .missing
-            .iter()
-            .map(|at| desired[*at as usize].clone())
-            .collect(),
-        deletes: deletes
-            .iter()
-            .map(|at| observed[*at as usize].clone())
-            .collect(),
+        creates,
+        deletes,
         unchanged: found.common,
         left_alone: foreign.len() + kept,
         warnings,
@@ -132,6 +138,25 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
     };
     guard::check(inputs, &mut plan);
     plan
+}
+
+/// Whether an observed binding is managed. They come by principals, so that each of those is asked about once.
+fn managed<'i>(inputs: &Inputs<'i>) -> impl FnMut(&u32) -> bool + use<'i> {
+    let Inputs {
+        observed, managed, ..
+    } = *inputs;
+    let mut last: Option<(&'i str, bool)> = None;
+    move |at| {
+        let principal = &*observed[*at as usize].principal;
+        match last {
+            Some((before, is)) if std::ptr::eq(before, principal) => is,
+            _ => {
+                let is = managed.contains(principal);
+                last = Some((principal, is));
+                is
+            }
+        }
+    }
 }
 
 /// The number of deletions that need no permission of their own.

@@ -12,6 +12,7 @@ mod lock;
 mod out_dir;
 mod owners;
 mod place;
+mod pruning;
 mod sealed_key;
 mod staging;
 
@@ -22,6 +23,7 @@ pub use leftovers::Leftovers;
 pub use lock::Lock;
 pub use out_dir::OutDir;
 pub use owners::Owners;
+pub use pruning::{Pruning, Reach, Unsettled};
 pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use staging::{FileSpec, Staging};
 

@@ -223,7 +223,7 @@ fn connects_as_planned(cluster: &OneBroker, judge: &Judge, policy: &str, own: &s
     let stale = kpki
         .run(&["acl", "apply", "it's monday's.plan"])
         .expect_code(1);
-    let again = stale.stderr.split("review that: ").nth(1).unwrap();
+    let again = printed(&stale.stderr, "review that:");
     paste(kpki, again).expect_code(0);
     paste(kpki, line).expect_code(0);
 }
@@ -347,6 +347,15 @@ fn missing_files(cluster: &OneBroker, clients: &str) {
     ] {
         refused(file);
     }
+    // Whoever may write there could say which CA to trust.
+    let admin = cluster.out("admin");
+    fs::set_permissions(&admin, fs::Permissions::from_mode(0o777)).unwrap();
+    let (code, text) = error(
+        kpki.run(&["scram", "apply", "policy.yaml", "--json"])
+            .expect_code(1),
+    );
+    assert_eq!(code, "obstacle", "{text}");
+    fs::set_permissions(&admin, fs::Permissions::from_mode(0o700)).unwrap();
     // Not needed.
     fs::remove_file(cluster.out("admin/client.properties")).unwrap();
     kpki.ok(&["acl", "plan", "policy.yaml"]);

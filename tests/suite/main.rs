@@ -7,9 +7,13 @@ mod acl_decisions;
 mod acl_export;
 #[cfg(feature = "live")]
 mod acl_faults;
+#[cfg(feature = "live")]
+mod acl_frozen;
 mod acl_lint;
 mod acl_plan;
 mod acl_principal;
+#[cfg(feature = "live")]
+mod acl_prune;
 #[cfg(feature = "live")]
 mod admin;
 mod authorizer;

@@ -15,7 +15,7 @@ use kpki::{
     secret::Secret,
 };
 
-use crate::support::java::judge;
+use crate::support::{java::judge, kpki::Kpki, terminal};
 
 /// The same inputs in every run, so that a failure is there the next time too.
 fn samples<T: std::fmt::Debug>(count: usize, strategy: impl Strategy<Value = T>) -> Vec<T> {
@@ -188,46 +188,19 @@ fn the_storage_tool_stores_the_credentials_that_kpki_derived() {
 }
 
 /// A password that was mistyped, and that nobody has seen, locks its user out.
-#[cfg(target_os = "linux")]
 #[test]
 fn a_terminal_is_asked_twice_for_the_password() {
-    use std::{
-        io::Write,
-        process::{Command, Stdio},
-        time::Duration,
+    let kpki = Kpki::new();
+    let derive = ["scram", "derive", "--user", "alice", "--json"];
+    let Some(same) = terminal::run(&kpki, 80, &derive, "pencil\npencil\n") else {
+        return;
     };
-    let on_a_terminal = |lines: [&str; 2]| {
-        let program = env!("CARGO_BIN_EXE_kpki");
-        let mut child = Command::new("script")
-            .args([
-                "-qec",
-                &format!("'{program}' scram derive --user alice --json"),
-                "/dev/null",
-            ])
-            .env_remove("KPKI_SCRAM_PASSWORD")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut keys = child.stdin.take().unwrap();
-        for line in lines {
-            // A terminal throws away what is typed before it is asked for.
-            std::thread::sleep(Duration::from_millis(500));
-            writeln!(keys, "{line}").unwrap();
-        }
-        std::thread::sleep(Duration::from_millis(500));
-        drop(keys);
-        let out = child.wait_with_output().unwrap();
-        (out.status.code(), String::from_utf8(out.stdout).unwrap())
-    };
-    let (code, shown) = on_a_terminal(["pencil", "pencil"]);
-    assert_eq!(code, Some(0), "{shown}");
+    let same = same.expect_code(0).stdout;
     assert!(
-        shown.contains("The same again: ") && shown.contains("\"alice\""),
-        "{shown}"
+        same.contains("The same again: ") && same.contains("\"alice\""),
+        "{same}"
     );
-    assert!(!shown.contains("pencil"), "{shown}");
-    let (code, shown) = on_a_terminal(["pencil", "pensil"]);
-    assert_eq!(code, Some(1), "{shown}");
-    assert!(shown.contains("password-mismatch"), "{shown}");
+    let other = terminal::run(&kpki, 80, &derive, "pencil\npensil\n").unwrap();
+    let other = other.expect_code(1).stdout;
+    assert!(other.contains("password-mismatch"), "{other}");
 }

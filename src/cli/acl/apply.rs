@@ -1,11 +1,8 @@
 //! `kpki acl apply`
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use clap::Args;
@@ -19,6 +16,7 @@ use super::{
     super::{
         CliError, Done, Failure, Global,
         cluster::{Connection, check_id},
+        connect::connect,
         policy, shell,
     },
     ReadPolicy,
@@ -27,14 +25,18 @@ use super::{
     execute::{Outcome, Work, execute},
     observed, plan,
     plan::Deletion,
+    pruned,
     saved::Saved,
     test,
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
-use crate::{acl::RawBinding, admin::Admin, plan::Plan};
+use crate::{
+    acl::RawBinding,
+    admin::Admin,
+    plan::Plan,
+    state::{OutDir, Unsettled},
+};
 
-/// What it takes a controller to compare one filter with one binding.
-const COMPARING: Duration = Duration::from_nanos(150);
 /// More changes than these are counted for each principal.
 const CHANGES_SHOWN: usize = 1_000;
 /// More failures than these are counted.
@@ -54,6 +56,8 @@ Examples:
   kpki acl apply policies/quickstart.yaml --command-config admin.properties
 
 Ctrl-C stops between two requests and says what was done.
+Where so many bindings are deleted that a filter for each would take too long, what broader filters may hit is noted in
+OUT/pruning.jsonl before they are sent; after a lost answer the next command says whose newer bindings may be gone.
 Exit codes: 1 nothing was changed, 4 partly applied, and running it again finishes the work.")]
 pub struct Apply {
     /// The policy file, or a saved plan; `-` is standard input
@@ -85,11 +89,13 @@ impl Apply {
             None => self.connection.clone(),
         };
         let properties = connection.properties(ui, Some(&read.policy), &global.out)?;
-        let mut admin = Admin::connect(&properties)?;
+        let mut admin = connect(ui, &properties)?;
         if let Some(reviewed) = &reviewed {
             reviewed.check_id(ui, &admin)?;
         }
         check_id(&read.policy, &global.out, &admin)?;
+        let out = OutDir::new(&global.out);
+        let left = pruned::left(ui, &out, admin.cluster_id());
         let observed = observed::of_cluster(ui, &mut admin, &properties, &read)?;
         let plan = match &reviewed {
             None => plan::make(&read, &observed, self.deletion),
@@ -106,8 +112,15 @@ impl Apply {
             foretell(ui, &observed.bindings, &plan);
             self.confirm(ui, &plan)?;
         }
-        let outcome = carry_out(ui, &mut admin, &plan)?;
-        report(ui, outcome.0, &plan, outcome.1)
+        let (mut outcome, stopped) =
+            carry_out(ui, &mut admin, &plan, observed.bindings.len(), &out)?;
+        pruned::settle(&mut admin, &out, &left, &mut outcome);
+        let done = report(ui, outcome, &plan, stopped, &left);
+        // Whoever reads no more than the exit code has to learn of it.
+        match left.is_empty() {
+            true => done,
+            false => done.and(Err(Failure::Partly)),
+        }
     }
 
     /// Deletions, and the first ACLs on something that was open to everyone, take rights away.
@@ -158,7 +171,7 @@ fn run_tests(read: &ReadPolicy) -> Result<(), Failure> {
         ),
     )
     .hint(format!(
-        "kpki acl test {} says why; correct the policy or its tests",
+        "correct the policy or its tests; why they failed is said by\n  kpki acl test {}",
         shell::policy(&read.policy)
     ))
     .into())
@@ -183,7 +196,7 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), F
     .hint(match reviewed {
         // Its options are part of what was reviewed.
         Some(reviewed) => format!(
-            "plan again, with that option, and review it: {}",
+            "plan again, with that option, and review it:\n  {}",
             reviewed.again(reviewed.plan.prune)
         ),
         None => {
@@ -195,9 +208,13 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), F
 
 /// Says so where deletions will take long.
 fn foretell(ui: &Ui, observed: &[RawBinding], plan: &Plan) {
+    let deletes = plan.deletes.len();
+    if cover::is_affordable(deletes, observed.len()) {
+        return;
+    }
     let filters = cover::filters(observed, &plan.deletes);
-    let compared = filters as u128 * observed.len() as u128;
-    let minutes = compared * COMPARING.as_nanos() / Duration::from_secs(60).as_nanos();
+    let takes = cover::comparing(filters, observed.len(), deletes);
+    let minutes = takes.as_secs() / 60;
     if minutes > 0 {
         ui.note(format!(
             "the deletions take about {}: they need {filters} filters, because some bindings of the same kinds stay, and the controller compares each with all of its {} bindings; Ctrl-C stops in between, and running it again goes on",
@@ -208,7 +225,13 @@ fn foretell(ui: &Ui, observed: &[RawBinding], plan: &Plan) {
 }
 
 /// Does it, with Ctrl-C listened to meanwhile. The flag says whether it was pressed.
-fn carry_out(ui: &Ui, admin: &mut Admin, plan: &Plan) -> Result<(Outcome, bool), Failure> {
+fn carry_out(
+    ui: &Ui,
+    admin: &mut Admin,
+    plan: &Plan,
+    observed: usize,
+    out: &OutDir,
+) -> Result<(Outcome, bool), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // Once more ends the process at once; in this order, so that the first does not.
@@ -221,6 +244,8 @@ fn carry_out(ui: &Ui, admin: &mut Admin, plan: &Plan) -> Result<(Outcome, bool),
     let work = Work {
         creates: plan.creates.iter().map(|b| b.as_raw().clone()).collect(),
         deletes: &plan.deletes,
+        observed,
+        out,
         stop: &stop,
         bar: ui.progress(changes as u64, "applying"),
     };
@@ -251,18 +276,21 @@ fn show_failures(ui: &Ui, failed: &[(RawBinding, String)]) {
     }
 }
 
-fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
+fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool, left: &[Unsettled]) -> Done {
     let Outcome {
         created,
         deleted,
         failed,
         cause,
         open,
+        lost,
         remarks,
     } = outcome;
     for remark in &remarks {
         ui.warn(remark);
     }
+    pruned::report(ui, &lost);
+    let open = open || !lost.is_empty();
     let done = created + deleted;
     // The one cause says it all where nothing was done.
     if let (0, false, Some(cause)) = (done, open, cause.as_ref()) {
@@ -276,7 +304,7 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
     show_failures(ui, &failed);
     // What may have been done counts as done, where the next step has to be chosen.
     let some = done > 0 || open;
-    let word = match (failed.is_empty(), some) {
+    let word = match (failed.is_empty() && lost.is_empty(), some) {
         (true, _) => format!("{GREEN}applied{GREEN:#}"),
         (false, false) => format!("{RED}failed{RED:#}"),
         (false, true) => format!("{YELLOW}partly applied{YELLOW:#}"),
@@ -313,9 +341,15 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool) -> Done {
         .iter()
         .map(|(acl, error)| json!({"acl": acl, "error": error}))
         .collect();
-    ui.document(&json!({"created": created, "deleted": deleted, "failed": failures}));
+    let mut document = json!({"created": created, "deleted": deleted, "failed": failures});
+    if !lost.is_empty() || !left.is_empty() {
+        let before = left.iter().flat_map(|left| &left.filters);
+        document["may_be_gone_of"] = pruned::document(lost.iter().chain(before));
+    }
+    ui.document(&document);
     match (failed.is_empty(), some) {
-        (true, _) => Ok(()),
+        (true, _) if lost.is_empty() => Ok(()),
+        (true, _) => Err(Failure::Partly),
         (false, false) => Err(Failure::Said),
         (false, true) => Err(Failure::Partly),
     }

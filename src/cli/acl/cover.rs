@@ -1,9 +1,13 @@
 //! Which filters delete a set of bindings and nothing else.
 //!
 //! A controller tests every filter of a request against every binding that it holds, so a few broad filters are worth
-//! thousands of exact ones. A filter is broad only where everything that it matches is to go.
+//! thousands of exact ones. But a broad one also deletes what comes after the reading, so it is used only where exact
+//! ones would take too long, and only where everything that it matches is to go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::{
     acl::RawBinding,
@@ -13,6 +17,23 @@ use crate::{
 /// KRaft refuses a request that deletes more than 10,000 (`AclControlManager.MAX_RECORDS_PER_USER_OP`); a few that come
 /// meanwhile shall not make it so many.
 const MOST: usize = 9_000;
+
+/// What it takes a controller to compare one filter with one binding.
+pub const COMPARING: Duration = Duration::from_nanos(150);
+/// How long the controller may compare so that no filter has to be broad.
+const AFFORDABLE: Duration = Duration::from_secs(10);
+
+/// How long a controller takes to compare so many filters with all of its bindings, which they make fewer.
+pub fn comparing(filters: usize, observed: usize, deletes: usize) -> Duration {
+    let each = observed.saturating_sub(deletes / 2) as u128;
+    let nanos = COMPARING.as_nanos() * filters as u128 * each;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// Whether so many bindings can be deleted by a filter each.
+pub fn is_affordable(deletes: usize, observed: usize) -> bool {
+    comparing(deletes, observed, deletes) <= AFFORDABLE
+}
 
 /// Whether one request can delete these and its answer, which names them all, be received.
 pub fn fits<'b>(bindings: impl Iterator<Item = &'b RawBinding>) -> bool {
@@ -49,6 +70,17 @@ pub struct Cut<'b> {
     pub filter: AclFilter,
     /// What it matches.
     pub bindings: Vec<&'b RawBinding>,
+}
+
+/// A filter for each binding that is there.
+pub fn exact<'b>(all: &'b BTreeSet<RawBinding>, going: &BTreeSet<&RawBinding>) -> Vec<Cut<'b>> {
+    let there = all.iter().filter(|b| going.contains(b));
+    there
+        .map(|b| Cut {
+            filter: b.into(),
+            bindings: vec![b],
+        })
+        .collect()
 }
 
 /// The filters for one principal.

@@ -4,38 +4,33 @@
 //! the thread that changes ACLs.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use indicatif::ProgressBar;
 
-use super::cover::{Cut, cover, fits};
 use crate::{
     acl::RawBinding,
-    admin::{AclFilter, Admin, AdminError, Batch, Described, Entries, EntryError},
+    admin::{AclFilter, Admin, AdminError, Batch, Entries, EntryError},
+    state::{OutDir, Reach},
 };
 
 /// Bindings in a request that creates them.
 const CREATED_AT_ONCE: usize = 2_000;
-/// As many principals are read one by one before their bindings are deleted; more of them by reading everything.
-const READ_ONE_BY_ONE: usize = 200;
-/// The same for looking at what was done. A broker looks through all of its bindings for each.
+/// As many principals are looked at one by one, more of them by reading everything. A broker looks through all of its
+/// bindings for each.
 const LOOKED_AT_ONE_BY_ONE: usize = 8;
-/// How long a request that deletes shall keep the controller busy.
-const BUSY: Duration = Duration::from_millis(400);
 /// How long to wait until the cluster shows what was done.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for a cluster that has just failed to answer.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// Why something was left undone.
-const STOPPED: &str = "not attempted: stopped before its turn";
-const NOT_ATTEMPTED: &str = "not attempted: the work ended before its turn";
+pub const STOPPED: &str = "not attempted: stopped before its turn";
+/// The same.
+pub const NOT_ATTEMPTED: &str = "not attempted: the work ended before its turn";
 
 /// What is to be done.
 pub struct Work<'a> {
@@ -43,6 +38,10 @@ pub struct Work<'a> {
     pub creates: Vec<RawBinding>,
     /// What to delete.
     pub deletes: &'a [RawBinding],
+    /// How many bindings the cluster has: each filter that deletes is compared with all of them.
+    pub observed: usize,
+    /// Where it is noted what broad filters may delete.
+    pub out: &'a OutDir,
     /// Stops the work between two requests.
     pub stop: &'a AtomicBool,
     /// Shows how far it is.
@@ -62,14 +61,17 @@ pub struct Outcome {
     pub cause: Option<AdminError>,
     /// Some of what is listed as failed may have been done: there was no answer.
     pub open: bool,
+    /// Filters whose answer was lost, and with it what they deleted beyond what was known.
+    pub lost: Vec<Reach>,
     /// What else to know.
     pub remarks: Vec<String>,
 }
 
 impl Outcome {
     /// Takes note of bindings that were deleted although nobody said so, and of the attempt to create them again. One
-    /// that is lost is a failure: whoever reads no more than the exit code has to learn of it.
-    fn put_back(&mut self, beyond: Vec<RawBinding>, back: Result<Entries, AdminError>) {
+    /// that is lost is a failure: whoever reads no more than the exit code has to learn of it. True if all are there again.
+    pub fn put_back(&mut self, beyond: Vec<RawBinding>, back: Result<Entries, AdminError>) -> bool {
+        let failed = self.failed.len();
         let entries = back.unwrap_or_else(|error| {
             let why = EntryError::Unanswered(error.to_string());
             let lost = beyond.into_iter().map(|b| (b, Err(why.clone())));
@@ -87,6 +89,7 @@ impl Outcome {
                 }
             }
         }
+        self.failed.len() == failed
     }
 }
 
@@ -114,18 +117,24 @@ pub fn execute(admin: &mut Admin, work: &Work<'_>) -> Outcome {
     run.outcome
 }
 
-struct Run<'a> {
-    admin: &'a mut Admin,
-    work: &'a Work<'a>,
-    outcome: Outcome,
+/// The work while it is done.
+pub struct Run<'a> {
+    /// The cluster.
+    pub admin: &'a mut Admin,
+    /// What is to be done.
+    pub work: &'a Work<'a>,
+    /// What was done so far.
+    pub outcome: Outcome,
 }
 
 impl Run<'_> {
-    fn stopped(&self) -> bool {
+    /// Whether somebody pressed Ctrl-C.
+    pub fn stopped(&self) -> bool {
         self.work.stop.load(Ordering::Relaxed)
     }
 
-    fn give_up<'b>(&mut self, bindings: impl Iterator<Item = &'b RawBinding>, why: &str) {
+    /// These are not done.
+    pub fn give_up<'b>(&mut self, bindings: impl Iterator<Item = &'b RawBinding>, why: &str) {
         let failed = bindings.map(|b| (b.clone(), why.to_owned()));
         self.outcome.failed.extend(failed);
     }
@@ -208,7 +217,7 @@ impl Run<'_> {
     }
 
     /// What the cluster has of these principals, if it still answers.
-    fn last_look<'b>(
+    pub fn last_look<'b>(
         &mut self,
         bindings: impl Iterator<Item = &'b RawBinding>,
     ) -> Option<BTreeSet<RawBinding>> {
@@ -237,7 +246,7 @@ impl Run<'_> {
 
     /// Reads until all of these are there, or none; returns those that are not so after all. A broker learns what the
     /// controller did a moment later, and in the same order.
-    fn await_state<'b>(&mut self, of: Vec<&'b RawBinding>, there: bool) -> Vec<&'b RawBinding> {
+    pub fn await_state<'b>(&mut self, of: Vec<&'b RawBinding>, there: bool) -> Vec<&'b RawBinding> {
         let mut wrong = of;
         match self.reads_back(&mut wrong, there) {
             Ok(()) => wrong,
@@ -271,264 +280,11 @@ impl Run<'_> {
         }
         Ok(())
     }
-
-    fn delete(&mut self) {
-        let mut of: BTreeMap<&str, BTreeSet<&RawBinding>> = BTreeMap::new();
-        for binding in self.work.deletes {
-            of.entry(&binding.principal).or_default().insert(binding);
-        }
-        let mut deleted: BTreeSet<RawBinding> = BTreeSet::new();
-        let mut at_once = 4;
-        let mut principals = of.iter();
-        let mut waiting = Vec::new();
-        let mut all = match of.len() > READ_ONE_BY_ONE {
-            true => self.read_all(of.keys().map(|p| (*p).to_owned()).collect()),
-            false => None,
-        };
-        while !self.stopped() && self.outcome.cause.is_none() {
-            // Read just before it is deleted, so that a broad filter meets nothing else.
-            while waiting.len() < at_once
-                && let Some((principal, going)) = principals.next()
-            {
-                let held = match &mut all {
-                    Some(all) => Ok(all.take(principal)),
-                    None => Held::read(self.admin, principal),
-                };
-                match held {
-                    Ok(held) => {
-                        let cuts = cover(principal, &held.bindings, going, held.whole);
-                        waiting.extend(cuts.into_iter().map(Sent::from));
-                    }
-                    Err(error) => {
-                        self.outcome.cause = Some(error);
-                        break;
-                    }
-                }
-            }
-            if waiting.is_empty() || self.stopped() || self.outcome.cause.is_some() {
-                break;
-            }
-            let request = take(&mut waiting, at_once);
-            let begun = Instant::now();
-            self.request(&request, &mut deleted);
-            let done = self.work.creates.len() + deleted.len();
-            self.work.bar.set_position(done as u64);
-            let each = begun.elapsed() / request.len() as u32;
-            let fit = BUSY.as_micros() / each.as_micros().max(1);
-            at_once = (fit as usize).clamp(1, at_once * 4).min(1_000);
-        }
-        self.finish_deletion(deleted);
-    }
-
-    /// What all of these have, where asking for one after the other would take too long.
-    fn read_all(&mut self, principals: BTreeSet<String>) -> Option<HeldByAll> {
-        let read = self
-            .admin
-            .describe_acls_of(&AclFilter::default(), &principals);
-        match read {
-            Ok(read) => {
-                let whole = is_whole(&read);
-                let mut of: HashMap<Arc<str>, BTreeSet<RawBinding>> = HashMap::new();
-                for binding in read.bindings {
-                    let principal = Arc::clone(&binding.principal);
-                    of.entry(principal).or_default().insert(binding);
-                }
-                Some(HeldByAll { of, whole })
-            }
-            Err(error) => {
-                self.outcome.cause = Some(error);
-                None
-            }
-        }
-    }
-
-    /// Sends one request, and puts back what it should not have deleted.
-    fn request(&mut self, request: &[Sent], deleted: &mut BTreeSet<RawBinding>) {
-        let filters: Vec<AclFilter> = request.iter().map(|sent| sent.filter.clone()).collect();
-        let mut batch = Batch {
-            size: filters.len(),
-            ..Batch::default()
-        };
-        let results = match self.admin.delete_acls(&filters, &mut batch) {
-            Ok(results) => results,
-            Err(error) => {
-                self.outcome.cause = Some(error);
-                return;
-            }
-        };
-        let mut beyond = Vec::new();
-        for (sent, result) in request.iter().zip(results) {
-            let matched = match result {
-                Ok(matched) => matched,
-                Err(error) => {
-                    self.outcome.open |= matches!(error, EntryError::Unanswered(_));
-                    let all = sent.bindings.iter().cloned();
-                    let failed = all.map(|b| (b, error.to_string()));
-                    self.outcome.failed.extend(failed);
-                    continue;
-                }
-            };
-            for (binding, result) in matched.bindings {
-                match result {
-                    Ok(()) if sent.bindings.contains(&binding) => drop(deleted.insert(binding)),
-                    Ok(()) => beyond.push(binding),
-                    Err(error) => self.outcome.failed.push((binding, error.to_string())),
-                }
-            }
-            if matched.unreadable > 0 {
-                self.outcome.remarks.push(format!(
-                    "{} that came while kpki worked and that it cannot name went with those of {}",
-                    super::count(matched.unreadable, "binding"),
-                    sent.filter.principal.as_deref().unwrap_or_default()
-                ));
-            }
-        }
-        if beyond.is_empty() {
-            return;
-        }
-        // They came between the reading and the deleting.
-        let back = self.admin.create_acls(&beyond, &mut Batch::default());
-        self.outcome.put_back(beyond, back);
-    }
-
-    /// Holds what was to go against what went.
-    fn finish_deletion(&mut self, deleted: BTreeSet<RawBinding>) {
-        // A request without an answer may have done its work all the same.
-        let still = match &self.outcome.cause {
-            Some(cause) if cause.leaves_open() => self.last_look(self.work.deletes.iter()),
-            _ => None,
-        };
-        let refused: HashSet<RawBinding> =
-            self.outcome.failed.iter().map(|(b, _)| b.clone()).collect();
-        let left = self.work.deletes.iter();
-        let left = left.filter(|b| !deleted.contains(*b) && !refused.contains(*b));
-        let (mut gone_anyhow, mut open) = (0, false);
-        for binding in left {
-            let why = match (&still, &self.outcome.cause) {
-                (Some(still), _) if !still.contains(binding) => {
-                    gone_anyhow += 1;
-                    continue;
-                }
-                (Some(_), _) => "not deleted",
-                (None, Some(cause)) if cause.leaves_open() => {
-                    open = true;
-                    "not known to be deleted: the cluster no longer answers"
-                }
-                (None, Some(_)) => NOT_ATTEMPTED,
-                (None, None) if self.stopped() => STOPPED,
-                // Somebody else was faster.
-                (None, None) => continue,
-            };
-            self.outcome.failed.push((binding.clone(), why.to_owned()));
-        }
-        self.outcome.open |= open;
-        let wrong = match self.outcome.cause.is_some() {
-            true => Vec::new(),
-            false => self.await_state(deleted.iter().collect(), false),
-        };
-        self.outcome.deleted = deleted.len() + gone_anyhow - wrong.len();
-        let wrong: Vec<RawBinding> = wrong.into_iter().cloned().collect();
-        let why = "deleted, but the broker that was asked still shows it";
-        self.give_up(wrong.iter(), why);
-    }
-}
-
-/// What a principal has.
-struct Held {
-    bindings: BTreeSet<RawBinding>,
-    /// There is nothing else, not even what librdkafka cannot name.
-    whole: bool,
-}
-
-impl Held {
-    fn read(admin: &mut Admin, principal: &str) -> Result<Held, AdminError> {
-        let read = admin.describe_acls(&AclFilter::principal(principal))?;
-        let whole = is_whole(&read);
-        let bindings = read.bindings.into_iter().collect();
-        Ok(Held { bindings, whole })
-    }
-}
-
-/// What every principal has.
-struct HeldByAll {
-    of: HashMap<Arc<str>, BTreeSet<RawBinding>>,
-    whole: bool,
-}
-
-impl HeldByAll {
-    fn take(&mut self, principal: &str) -> Held {
-        Held {
-            bindings: self.of.remove(principal).unwrap_or_default(),
-            whole: self.whole,
-        }
-    }
-}
-
-fn is_whole(read: &Described) -> bool {
-    read.unreadable == 0 && !read.may_miss_unreadable
-}
-
-/// A filter to send, with what it is to match.
-struct Sent {
-    filter: AclFilter,
-    bindings: BTreeSet<RawBinding>,
-}
-
-impl From<Cut<'_>> for Sent {
-    fn from(cut: Cut<'_>) -> Self {
-        Sent {
-            filter: cut.filter,
-            bindings: cut.bindings.into_iter().cloned().collect(),
-        }
-    }
-}
-
-/// The next request: at most so many filters, with an answer that can be received, and none that matches what another
-/// does: controllers of Kafka 3.2 do not survive that (KAFKA-13892).
-fn take(waiting: &mut Vec<Sent>, most: usize) -> Vec<Sent> {
-    let mut request: Vec<Sent> = Vec::new();
-    while request.len() < most
-        && let Some(next) = waiting.pop()
-    {
-        let so_far = request.iter().flat_map(|s| &s.bindings);
-        let alone = request
-            .iter()
-            .all(|sent| sent.bindings.is_disjoint(&next.bindings));
-        let joins = request.is_empty() || alone && fits(so_far.chain(&next.bindings));
-        if !joins {
-            waiting.push(next);
-            break;
-        }
-        request.push(next);
-    }
-    request
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acl::{Operation, PatternType, Permission, ResourceType};
-
-    #[test]
-    fn no_request_has_two_filters_for_one_binding() {
-        let binding = |name: &str| RawBinding {
-            resource_type: ResourceType::Topic,
-            pattern_type: PatternType::Literal,
-            name: name.into(),
-            principal: "User:a".into(),
-            host: "*".into(),
-            operation: Operation::Read,
-            permission: Permission::Allow,
-        };
-        let sent = |names: &[&str]| Sent {
-            filter: AclFilter::principal("User:a"),
-            bindings: names.iter().map(|name| binding(name)).collect(),
-        };
-        let mut waiting = vec![sent(&["a", "b", "c"]), sent(&["b", "d"]), sent(&["e"])];
-        assert_eq!(take(&mut waiting, 10).len(), 2);
-        assert_eq!(take(&mut waiting, 10).len(), 1);
-        assert!(waiting.is_empty());
-    }
 
     #[test]
     fn a_binding_that_is_lost_is_a_failure_and_no_mere_remark() {

@@ -216,6 +216,8 @@ pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failu
             unreadable,
             may_miss_unreadable,
             of_known_principals,
+            // They count as unreadable.
+            cut: _,
         } = admin.describe_acls(&filter)?;
         if let Some(part) = of_known_principals.into_iter().next() {
             return Err(AdminError::TooManyBindings { part }.into());
@@ -230,7 +232,7 @@ pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failu
 impl Missing {
     /// What it is, if anything.
     pub fn text(&self) -> Option<String> {
-        const WHAT: &str = "on delegation tokens or users, or with the operations CreateTokens, DescribeTokens or TwoPhaseCommit, which librdkafka cannot name";
+        const WHAT: &str = "on delegation tokens or users, with the operations CreateTokens, DescribeTokens or TwoPhaseCommit, or with a NUL character in a name, which librdkafka cannot name";
         match self.unreadable {
             0 => self.maybe.then(|| {
                 format!("bindings {WHAT}, would be missing here; whether there are any is not known, as the ACLs are too many to be asked for at once")

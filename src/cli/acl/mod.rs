@@ -13,6 +13,8 @@ mod judge;
 mod lint;
 mod observed;
 mod plan;
+mod prune;
+mod pruned;
 mod saved;
 mod suggest;
 mod test;

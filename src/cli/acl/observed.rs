@@ -94,7 +94,7 @@ pub fn of_cluster(
             false => "",
         };
         ui.note(format!(
-            "{}{more} that librdkafka cannot name (on delegation tokens or users, or for CreateTokens, DescribeTokens, TwoPhaseCommit): they are not touched",
+            "{}{more} that librdkafka cannot name (on delegation tokens or users, for CreateTokens, DescribeTokens, TwoPhaseCommit, or with a NUL character in a name): they are not touched",
             super::count(described.unreadable, "binding"),
         ));
     }
@@ -165,11 +165,7 @@ pub fn settings(ui: &Ui, admin: &mut Admin, read: &ReadPolicy) -> (Settings, Rul
     let mut settings = read.policy.settings();
     let rules = MappingRules::parse(&read.policy.cluster.principal_mapping_rules);
     let rules = Rules::Assumed(rules.unwrap_or_default());
-    let shown = admin.brokers().and_then(|brokers| {
-        let first = brokers.into_iter().min().unwrap_or_default();
-        admin.describe_broker(first)
-    });
-    let shown = match shown {
+    let shown = match admin.describe_some_broker() {
         Ok(shown) => shown,
         Err(error) => {
             let why = match error {

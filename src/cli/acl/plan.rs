@@ -8,18 +8,20 @@ use super::{
     super::{
         CliError, Done, Failure, Global,
         cluster::{Connection, compare_id},
+        connect::connect,
         policy, shell, utf8_path,
     },
     ReadPolicy, count, number,
     observed::{self, Observed},
+    pruned,
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
     acl::{Binding, Printable, printable_json},
-    admin::{Admin, inexpressible},
+    admin::inexpressible,
     plan::{self, Change, Managed, Remark, Right, SavedPlan, observed_digest},
     policy::PrincipalPattern,
-    state,
+    state::{self, OutDir},
 };
 
 /// Plans hold no secrets.
@@ -86,13 +88,15 @@ impl Plan {
             .into());
         }
         let read = policy::read_policy_file(&self.policy)?;
+        let mut left = Vec::new();
         let (observed, cluster) = match &self.observed {
             Some(path) => (observed::of_export(path, &read)?, None),
             None => {
                 let connection = &self.connection;
                 let properties = connection.properties(ui, Some(&read.policy), &global.out)?;
-                let mut admin = Admin::connect(&properties)?;
+                let mut admin = connect(ui, &properties)?;
                 compare_id(ui, &read.policy, &global.out, &admin)?;
+                left = pruned::left(ui, &OutDir::new(&global.out), admin.cluster_id());
                 let observed = observed::of_cluster(ui, &mut admin, &properties, &read)?;
                 (observed, Some(connection.planned(&properties, &admin)))
             }
@@ -130,7 +134,9 @@ impl Plan {
             ));
         }
         ui.document(&saved);
+        pruned::advise(ui, &left);
         match self.exit_code && !plan.is_empty() {
+            _ if !left.is_empty() => Err(Failure::Partly),
             true => Err(Failure::No),
             false => Ok(()),
         }

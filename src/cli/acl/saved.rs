@@ -49,7 +49,7 @@ impl<'a> Saved<'a> {
         let policy = serde_json::from_str::<serde_json::Value>(&text.text).ok();
         let policy = policy.as_ref().and_then(|plan| plan["policy"].as_str());
         let hint = format!(
-            "plan again with this kpki, and review that: {} acl plan {} --save {}",
+            "plan again with this kpki, and review that:\n  {} acl plan {} --save {}",
             shell::kpki(out),
             policy.map_or_else(|| "POLICY".to_owned(), shell::path),
             shell::quote(path)
@@ -78,7 +78,7 @@ impl<'a> Saved<'a> {
                 "usage",
                 format!("{path} was made without --prune, and is applied as it was reviewed"),
             )
-            .hint(format!("plan again: {}", self.again(true)))
+            .hint(format!("plan again:\n  {}", self.again(true)))
             .usage()
             .into());
         }
@@ -158,7 +158,7 @@ impl<'a> Saved<'a> {
             ),
         )
         .hint(format!(
-            "connect to the plan's cluster (--bootstrap-server HOST:PORT), or plan for this one and review that: {}",
+            "connect to the plan's cluster (--bootstrap-server HOST:PORT), or plan for this one and review that:\n  {}",
             self.again(self.plan.prune)
         ))
         .into())
@@ -203,7 +203,7 @@ impl<'a> Saved<'a> {
             ),
         )
         .hint(format!(
-            "plan again and review that: {}",
+            "plan again and review that:\n  {}",
             self.again(self.plan.prune)
         ))
         .into()

@@ -72,7 +72,7 @@ impl Apply {
         if !missing.is_empty() {
             let message = no_password(&missing, &out) + "; nothing was changed";
             let hint = format!(
-                "{} up {} makes what is missing; then run this again",
+                "make what is missing, then run this again:\n  {} up {}",
                 shell::kpki(&global.out),
                 shell::path(&self.wish.policy)
             );
@@ -83,7 +83,7 @@ impl Apply {
         let ca = Ca::open(&out)?;
         let lock = take_lock(&out, ui)?;
         let rotations = Rotations::of(&self.wish, &policy, &out)?;
-        let mut connected = connect(properties, &policy, &rotations.begun)?;
+        let mut connected = connect(ui, properties, &policy, &rotations.begun)?;
         check_id(&policy, out.root(), &connected.admin)?;
         let plan = make(&mut connected, &policy, &self.wish, &rotations, &out)?;
         let Connected {

@@ -52,7 +52,7 @@ impl Plan {
         let out = OutDir::new(&global.out);
         let rotations = Rotations::of(&self.wish, &policy, &out)?;
         let properties = self.connection.properties(ui, Some(&policy), out.root())?;
-        let mut connected = connect(properties, &policy, &rotations.begun)?;
+        let mut connected = connect(ui, properties, &policy, &rotations.begun)?;
         compare_id(ui, &policy, out.root(), &connected.admin)?;
         let mut plan = make(&mut connected, &policy, &self.wish, &rotations, &out)?;
         let missing = passwords::missing(&out, &policy)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
-use super::super::{CliError, Failure, acl};
+use super::super::{CliError, Failure, acl, connect, ui::Ui};
 use crate::{
     admin::{Admin, AdminError, ClientProperties, properties::Sasl},
     bootstrap::passwords,
@@ -93,6 +93,7 @@ pub struct Connected {
 /// command is about to change: the cluster may have the new password of a rotation that was interrupted already, and not
 /// yet the mechanism that `kpki up` has written into the properties. So those are tried as well.
 pub fn connect(
+    ui: &Ui,
     mut properties: ClientProperties,
     policy: &ValidatedPolicy,
     begun: &BTreeMap<String, Secret>,
@@ -103,7 +104,7 @@ pub fn connect(
         operator: operator.clone(),
         properties: properties.clone(),
     };
-    let refused = match Admin::connect(&properties) {
+    let refused = match connect::connect(ui, &properties) {
         Ok(admin) => return Ok(connected(admin, &properties)),
         Err(error) => error,
     };

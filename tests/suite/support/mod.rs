@@ -9,6 +9,7 @@ pub mod kpki;
 pub mod one_broker;
 pub mod openssl;
 pub mod ports;
+pub mod proxy;
 pub mod random;
 pub mod terminal;
 

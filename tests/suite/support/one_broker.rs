@@ -9,6 +9,7 @@ use super::{
     kafka::{Broker, Node, start},
     kpki::Kpki,
     ports,
+    proxy::Proxy,
 };
 
 /// The cluster, with the policy in `policy.yaml`.
@@ -23,6 +24,27 @@ pub struct OneBroker {
 impl OneBroker {
     /// Starts it. `clients` is the policy after its cluster section. `None`: there is no Java or Maven here.
     pub fn start(clients: &str) -> Option<OneBroker> {
+        Self::start_with(clients, |_, _| Vec::new())
+    }
+
+    /// Starts it behind a proxy: what goes to its listener SSL passes there, what goes to SASL_SSL does not.
+    pub fn start_behind_proxy(clients: &str) -> Option<(OneBroker, Proxy)> {
+        let [hidden] = ports::free();
+        let mut proxy = None;
+        let cluster = Self::start_with(clients, |ssl, listeners| {
+            proxy = Some(Proxy::start(ssl, hidden));
+            let (shown, behind) = (format!(":{ssl}"), format!(":{hidden}"));
+            assert!(listeners.contains(&shown), "{listeners}");
+            vec![("listeners".to_owned(), listeners.replace(&shown, &behind))]
+        })?;
+        Some((cluster, proxy?))
+    }
+
+    /// `overrides` is told the port of the listener SSL and the value of `listeners`.
+    fn start_with(
+        clients: &str,
+        overrides: impl FnOnce(u16, &str) -> Vec<(String, String)>,
+    ) -> Option<OneBroker> {
         let kpki = Kpki::new();
         let [ssl, sasl, controller] = ports::free();
         let head = format!(
@@ -41,7 +63,11 @@ brokers:
         );
         kpki.write("policy.yaml", &format!("{head}{clients}"));
         kpki.ok(&["up", "policy.yaml"]);
-        let node = Node::kafka1(&kpki);
+        let mut node = Node::kafka1(&kpki);
+        let written = std::fs::read_to_string(&node.server_properties).unwrap();
+        let mut lines = written.lines();
+        let listeners = lines.find_map(|line| line.strip_prefix("listeners="));
+        node.overrides = overrides(ssl, listeners.unwrap());
         let broker = start(std::slice::from_ref(&node))?.pop();
         Some(OneBroker {
             kpki,

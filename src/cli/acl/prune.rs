@@ -1,0 +1,528 @@
+//! Deleting: one binding a filter where the controller can bear it, and what to do where it cannot.
+//!
+//! "Exactly as it was reviewed, or not at all" holds for an exact filter whatever happens meanwhile. A broad one deletes
+//! what somebody creates between the reading and the deleting as well, and only its answer names that. So a broad one is
+//! noted in the output directory before it is sent, and where its answer is lost the next command says so.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use time::OffsetDateTime;
+
+use super::{
+    count,
+    cover::{COMPARING, Cut, cover, exact, fits, is_affordable},
+    execute::{NOT_ATTEMPTED, Run, STOPPED},
+};
+use crate::{
+    acl::RawBinding,
+    admin::{AclFilter, Admin, AdminError, Batch, Described},
+    state::{Pruning, Reach},
+};
+
+/// As many principals are read one by one before their bindings are deleted; more of them by reading everything.
+const READ_ONE_BY_ONE: usize = 200;
+/// How long a request that deletes shall keep the controller busy.
+const BUSY: Duration = Duration::from_millis(400);
+/// Filters in a request, at most.
+const MOST_AT_ONCE: usize = 1_000;
+/// How often, and with what pauses, a broker is asked about what got no answer: it learns later than the controller.
+const LOOKS: usize = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// What became of the deletions.
+#[derive(Default)]
+struct Deleting {
+    /// The controller said that these are gone.
+    done: BTreeSet<RawBinding>,
+    /// Their request got no answer.
+    unanswered: BTreeSet<RawBinding>,
+}
+
+/// How many filters fit into a request.
+struct Pace {
+    at_once: usize,
+}
+
+impl Pace {
+    fn new(observed: usize) -> Self {
+        let each = COMPARING.as_nanos() * observed.max(1) as u128;
+        let fit = BUSY.as_nanos() / 2 / each;
+        Self {
+            at_once: (fit as usize).clamp(1, MOST_AT_ONCE),
+        }
+    }
+
+    fn took(&mut self, filters: usize, time: Duration) {
+        let each = time.as_micros() / filters.max(1) as u128;
+        let fit = (BUSY.as_micros() / each.max(1)) as usize;
+        self.at_once = fit.clamp(1, self.at_once * 4).min(MOST_AT_ONCE);
+    }
+}
+
+impl Run<'_> {
+    /// Deletes, as far as it goes.
+    pub fn delete(&mut self) {
+        let mut deleting = Deleting::default();
+        let affordable = is_affordable(self.work.deletes.len(), self.work.observed);
+        match if affordable { None } else { self.note() } {
+            Some(note) => self.broadly(note, &mut deleting),
+            None => self.one_by_one(self.work.deletes, &mut deleting),
+        }
+        self.finish(deleting);
+    }
+
+    /// The note without which no broad filter is sent.
+    fn note(&mut self) -> Option<Pruning> {
+        let why = match Pruning::take(self.work.out, OffsetDateTime::now_utc()) {
+            Ok(Some(note)) => return Some(note),
+            Ok(None) => "another kpki is pruning with this output directory".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.outcome.remarks.push(format!(
+            "bindings were deleted one by one, which takes long, because what broad filters may hit could not be noted: {why}"
+        ));
+        None
+    }
+
+    fn one_by_one(&mut self, bindings: &[RawBinding], deleting: &mut Deleting) {
+        let mut pace = Pace::new(self.work.observed);
+        let mut left = bindings;
+        while !left.is_empty() && !self.stopped() && self.outcome.cause.is_none() {
+            let (now, later) = left.split_at(pace.at_once.min(left.len()));
+            left = later;
+            let filters: Vec<AclFilter> = now.iter().map(AclFilter::from).collect();
+            let begun = Instant::now();
+            let mut batch = Batch {
+                size: filters.len(),
+                ..Batch::default()
+            };
+            match self.admin.delete_acls(&filters, &mut batch) {
+                Ok(results) => {
+                    for (binding, result) in now.iter().zip(results) {
+                        let refused = match result {
+                            Ok(matched) => matched.bindings.into_iter().find_map(|(_, r)| r.err()),
+                            Err(error) => Some(error),
+                        };
+                        match refused {
+                            // Gone, whether this answer names it or it is that of a repetition.
+                            None => drop(deleting.done.insert(binding.clone())),
+                            Some(error) if error.may_be_done() => {
+                                deleting.unanswered.insert(binding.clone());
+                            }
+                            Some(error) => {
+                                let failed = (binding.clone(), error.to_string());
+                                self.outcome.failed.push(failed);
+                            }
+                        }
+                    }
+                }
+                Err(error) => self.broken_off(error, now.iter(), deleting),
+            }
+            pace.took(now.len(), begun.elapsed());
+            self.show(deleting);
+        }
+    }
+
+    fn show(&self, deleting: &Deleting) {
+        let done = self.work.creates.len() + deleting.done.len();
+        self.work.bar.set_position(done as u64);
+    }
+
+    /// A request that failed as a whole ends the work.
+    fn broken_off<'b>(
+        &mut self,
+        error: AdminError,
+        bindings: impl Iterator<Item = &'b RawBinding>,
+        deleting: &mut Deleting,
+    ) {
+        if error.may_be_done() {
+            deleting.unanswered.extend(bindings.cloned());
+        }
+        self.outcome.cause = Some(error);
+    }
+
+    fn broadly(&mut self, mut note: Pruning, deleting: &mut Deleting) {
+        let mut of: BTreeMap<&str, BTreeSet<&RawBinding>> = BTreeMap::new();
+        for binding in self.work.deletes {
+            of.entry(&binding.principal).or_default().insert(binding);
+        }
+        let mut pace = Pace::new(self.work.observed);
+        let mut principals = of.iter();
+        let mut waiting = Vec::new();
+        let mut all = match of.len() > READ_ONE_BY_ONE {
+            true => self.read_all(of.keys().map(|p| (*p).to_owned()).collect()),
+            false => None,
+        };
+        while !self.stopped() && self.outcome.cause.is_none() {
+            // Read just before it is deleted, so that a broad filter meets little else.
+            while waiting.len() < pace.at_once
+                && let Some((principal, going)) = principals.next()
+            {
+                let held = match &mut all {
+                    Some(all) => Ok(all.take(principal)),
+                    None => Held::read(self.admin, principal),
+                };
+                match held {
+                    Ok(held) => {
+                        let cuts = match held.cut {
+                            true => exact(&held.bindings, going),
+                            false => cover(principal, &held.bindings, going, held.whole),
+                        };
+                        waiting.extend(cuts.into_iter().map(Sent::from));
+                    }
+                    Err(error) => {
+                        self.outcome.cause = Some(error);
+                        break;
+                    }
+                }
+            }
+            if waiting.is_empty() || self.stopped() || self.outcome.cause.is_some() {
+                break;
+            }
+            let request = take(&mut waiting, pace.at_once);
+            let begun = Instant::now();
+            if let Err(why) = self.request(&request, &mut note, deleting) {
+                self.outcome.remarks.push(format!(
+                    "the rest was deleted one by one, because what broad filters may hit could not be noted: {why}"
+                ));
+                let left = self.work.deletes.iter();
+                let left = left.filter(|b| !deleting.knows(b)).cloned();
+                let left: Vec<RawBinding> = left.collect();
+                self.one_by_one(&left, deleting);
+                break;
+            }
+            pace.took(request.len(), begun.elapsed());
+            self.show(deleting);
+        }
+        if let Err(error) = note.close() {
+            self.outcome.remarks.push(error.to_string());
+        }
+    }
+
+    /// What all of these have, where asking for one after the other would take too long.
+    fn read_all(&mut self, principals: BTreeSet<String>) -> Option<HeldByAll> {
+        let read = self
+            .admin
+            .describe_acls_of(&AclFilter::default(), &principals);
+        match read {
+            Ok(read) => {
+                let (whole, cut) = (is_whole(&read), read.cut > 0);
+                let mut of: HashMap<Arc<str>, BTreeSet<RawBinding>> = HashMap::new();
+                for binding in read.bindings {
+                    let principal = Arc::clone(&binding.principal);
+                    of.entry(principal).or_default().insert(binding);
+                }
+                Some(HeldByAll { of, whole, cut })
+            }
+            Err(error) => {
+                self.outcome.cause = Some(error);
+                None
+            }
+        }
+    }
+
+    /// Notes and sends one request, and puts back what it should not have deleted. An error says why it was not noted,
+    /// and not sent.
+    fn request(
+        &mut self,
+        request: &[Sent],
+        note: &mut Pruning,
+        deleting: &mut Deleting,
+    ) -> Result<(), String> {
+        let broad = request.iter().filter(|sent| !sent.filter.is_exact());
+        let reach: Vec<Reach> = broad.map(Sent::reach).collect();
+        let noted = match reach.is_empty() {
+            true => None,
+            false => {
+                let now = OffsetDateTime::now_utc();
+                let id = note.sent(
+                    self.admin.cluster_id().unwrap_or_default(),
+                    reach.clone(),
+                    now,
+                );
+                Some(id.map_err(|e| e.to_string())?)
+            }
+        };
+        let filters: Vec<AclFilter> = request.iter().map(|sent| sent.filter.clone()).collect();
+        let mut batch = Batch {
+            size: filters.len(),
+            ..Batch::default()
+        };
+        let results = match self.admin.delete_acls(&filters, &mut batch) {
+            Ok(results) => results,
+            Err(error) => {
+                match &noted {
+                    Some(_) if error.may_be_done() => self.outcome.lost.extend(reach),
+                    // A note that stays costs no more than a needless warning.
+                    Some(id) => drop(note.settled(id)),
+                    None => {}
+                }
+                let bindings = request.iter().flat_map(|sent| &sent.bindings);
+                self.broken_off(error, bindings, deleting);
+                return Ok(());
+            }
+        };
+        let (mut newer, mut lost) = (Vec::new(), Vec::new());
+        for (sent, result) in request.iter().zip(results) {
+            let matched = match result {
+                Ok(matched) => matched,
+                Err(error) if error.may_be_done() => {
+                    deleting.unanswered.extend(sent.bindings.iter().cloned());
+                    lost.extend(sent.broad());
+                    continue;
+                }
+                Err(error) => {
+                    let all = sent.bindings.iter().cloned();
+                    let failed = all.map(|b| (b, error.to_string()));
+                    self.outcome.failed.extend(failed);
+                    continue;
+                }
+            };
+            let mut named = 0;
+            let mut refused = HashSet::new();
+            for (binding, result) in matched.bindings {
+                let known = sent.bindings.contains(&binding);
+                named += usize::from(known);
+                match result {
+                    Ok(()) if known => {}
+                    Ok(()) => newer.push(binding),
+                    Err(error) => {
+                        refused.insert(binding.clone());
+                        self.outcome.failed.push((binding, error.to_string()));
+                    }
+                }
+            }
+            let gone = sent.bindings.iter().filter(|b| !refused.contains(*b));
+            deleting.done.extend(gone.cloned());
+            if named < sent.bindings.len() {
+                // The broker sends the request to the controller again where that connection breaks: what the first
+                // one deleted, this answer does not name.
+                lost.extend(sent.broad());
+            }
+            if matched.unreadable > 0 {
+                self.outcome.remarks.push(format!(
+                    "{} that came while kpki worked and that it cannot name went with those of {}",
+                    count(matched.unreadable, "binding"),
+                    sent.filter.principal.as_deref().unwrap_or_default()
+                ));
+            }
+        }
+        let mut settled = lost.is_empty();
+        self.outcome.lost.extend(lost);
+        if !newer.is_empty() {
+            // They came between the reading and the deleting.
+            if let (true, Some(id)) = (settled, &noted)
+                && let Err(error) = note.answered(id, newer.clone())
+            {
+                self.outcome.remarks.push(error.to_string());
+            }
+            let back = self.admin.create_acls(&newer, &mut Batch::default());
+            settled &= self.outcome.put_back(newer, back);
+        }
+        if let (true, Some(id)) = (settled, &noted) {
+            drop(note.settled(id));
+        }
+        Ok(())
+    }
+
+    /// Holds what was to go against what went.
+    fn finish(&mut self, deleting: Deleting) {
+        let Deleting {
+            mut done,
+            unanswered,
+        } = deleting;
+        let refused: HashSet<RawBinding> =
+            self.outcome.failed.iter().map(|(b, _)| b.clone()).collect();
+        let left =
+            self.work.deletes.iter().filter(|b| {
+                !done.contains(*b) && !unanswered.contains(*b) && !refused.contains(*b)
+            });
+        let left: Vec<RawBinding> = left.cloned().collect();
+        match &self.outcome.cause {
+            Some(_) => self.give_up(left.iter(), NOT_ATTEMPTED),
+            None if self.stopped() => self.give_up(left.iter(), STOPPED),
+            // Somebody else was faster.
+            None => {}
+        }
+        // A request without an answer may have done its work all the same.
+        let mut still = None;
+        for look in 0..LOOKS {
+            if unanswered.is_empty() {
+                break;
+            }
+            if look > 0 {
+                std::thread::sleep(BETWEEN_LOOKS);
+            }
+            still = self.last_look(unanswered.iter());
+            match &still {
+                Some(still) if unanswered.is_disjoint(still) => break,
+                Some(_) => {}
+                None => break,
+            }
+        }
+        for binding in unanswered {
+            let why = match &still {
+                Some(still) if !still.contains(&binding) => {
+                    done.insert(binding);
+                    continue;
+                }
+                Some(_) => "no answer, and it was not deleted",
+                None => {
+                    self.outcome.open = true;
+                    "not known to be deleted: the cluster no longer answers"
+                }
+            };
+            self.outcome.failed.push((binding, why.to_owned()));
+        }
+        let wrong = match self.outcome.cause.is_some() {
+            true => Vec::new(),
+            false => self.await_state(done.iter().collect(), false),
+        };
+        self.outcome.deleted = done.len() - wrong.len();
+        let why = "deleted, but the broker that was asked still shows it";
+        self.give_up(wrong.into_iter(), why);
+    }
+}
+
+impl Deleting {
+    fn knows(&self, binding: &RawBinding) -> bool {
+        self.done.contains(binding) || self.unanswered.contains(binding)
+    }
+}
+
+/// What a principal has.
+struct Held {
+    bindings: BTreeSet<RawBinding>,
+    /// There is nothing else, not even what librdkafka cannot name.
+    whole: bool,
+    /// Some names were cut: a broad filter may match what is not seen.
+    cut: bool,
+}
+
+impl Held {
+    fn read(admin: &mut Admin, principal: &str) -> Result<Held, AdminError> {
+        let read = admin.describe_acls(&AclFilter::principal(principal))?;
+        let (whole, cut) = (is_whole(&read), read.cut > 0);
+        let bindings = read.bindings.into_iter().collect();
+        Ok(Held {
+            bindings,
+            whole,
+            cut,
+        })
+    }
+}
+
+/// What every principal has.
+struct HeldByAll {
+    of: HashMap<Arc<str>, BTreeSet<RawBinding>>,
+    whole: bool,
+    cut: bool,
+}
+
+impl HeldByAll {
+    fn take(&mut self, principal: &str) -> Held {
+        Held {
+            bindings: self.of.remove(principal).unwrap_or_default(),
+            whole: self.whole,
+            cut: self.cut,
+        }
+    }
+}
+
+fn is_whole(read: &Described) -> bool {
+    read.unreadable == 0 && read.cut == 0 && !read.may_miss_unreadable
+}
+
+/// A filter to send, with what it is to match.
+struct Sent {
+    filter: AclFilter,
+    bindings: BTreeSet<RawBinding>,
+}
+
+impl Sent {
+    fn reach(&self) -> Reach {
+        Reach {
+            principal: self.filter.principal.clone().unwrap_or_default(),
+            filter: self.filter.to_string(),
+            read: self.bindings.len(),
+        }
+    }
+
+    /// Its reach, unless it is exact.
+    fn broad(&self) -> Option<Reach> {
+        (!self.filter.is_exact()).then(|| self.reach())
+    }
+}
+
+impl From<Cut<'_>> for Sent {
+    fn from(cut: Cut<'_>) -> Self {
+        Sent {
+            filter: cut.filter,
+            bindings: cut.bindings.into_iter().cloned().collect(),
+        }
+    }
+}
+
+/// The next request: at most so many filters, with an answer that can be received, and none that matches what another
+/// does: controllers of Kafka 3.2 do not survive that (KAFKA-13892).
+fn take(waiting: &mut Vec<Sent>, most: usize) -> Vec<Sent> {
+    let mut request: Vec<Sent> = Vec::new();
+    while request.len() < most
+        && let Some(next) = waiting.pop()
+    {
+        let so_far = request.iter().flat_map(|s| &s.bindings);
+        let alone = request
+            .iter()
+            .all(|sent| sent.bindings.is_disjoint(&next.bindings));
+        let joins = request.is_empty() || alone && fits(so_far.chain(&next.bindings));
+        if !joins {
+            waiting.push(next);
+            break;
+        }
+        request.push(next);
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::{Operation, PatternType, Permission, ResourceType};
+
+    #[test]
+    fn no_request_has_two_filters_for_one_binding() {
+        let binding = |name: &str| RawBinding {
+            resource_type: ResourceType::Topic,
+            pattern_type: PatternType::Literal,
+            name: name.into(),
+            principal: "User:a".into(),
+            host: "*".into(),
+            operation: Operation::Read,
+            permission: Permission::Allow,
+        };
+        let sent = |names: &[&str]| Sent {
+            filter: AclFilter::principal("User:a"),
+            bindings: names.iter().map(|name| binding(name)).collect(),
+        };
+        let mut waiting = vec![sent(&["a", "b", "c"]), sent(&["b", "d"]), sent(&["e"])];
+        assert_eq!(take(&mut waiting, 10).len(), 2);
+        assert_eq!(take(&mut waiting, 10).len(), 1);
+        assert!(waiting.is_empty());
+    }
+
+    #[test]
+    fn requests_are_short_from_the_first_one_on() {
+        assert_eq!(Pace::new(0).at_once, MOST_AT_ONCE);
+        assert_eq!(Pace::new(10_000).at_once, 133);
+        assert_eq!(Pace::new(10_000_000).at_once, 1);
+        let mut pace = Pace::new(10_000);
+        pace.took(133, Duration::from_millis(13));
+        assert_eq!(pace.at_once, 4 * 133);
+        pace.took(532, Duration::from_secs(4));
+        assert_eq!(pace.at_once, 53);
+    }
+}

@@ -1,0 +1,142 @@
+//! What earlier commands left unsettled: requests with broad filters whose answers were lost, or that were killed
+//! between the answer and putting back what they should not have deleted.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{
+    count,
+    execute::Outcome,
+    ui::{BOLD, Ui},
+};
+use crate::{
+    acl::{Printable, RawBinding},
+    admin::{Admin, Batch},
+    state::{OutDir, Pruning, Reach, Unsettled},
+};
+
+/// More principals are counted.
+const SHOWN: usize = 20;
+
+/// What earlier commands left of this cluster, having said so.
+pub fn left(ui: &Ui, out: &OutDir, cluster: Option<&str>) -> Vec<Unsettled> {
+    let left = match Pruning::read(out) {
+        Ok(left) => left,
+        Err(error) => {
+            ui.warn(format!(
+                "whether an earlier prune was cut short cannot be told: {error}"
+            ));
+            return Vec::new();
+        }
+    };
+    let ours = left
+        .into_iter()
+        .filter(|u| u.cluster.is_empty() || u.cluster == cluster.unwrap_or_default());
+    let ours: Vec<Unsettled> = ours.collect();
+    let lost = ours.iter().filter(|u| u.newer.is_none());
+    let principals = principals(lost.clone().flat_map(|u| &u.filters));
+    let since = lost.clone().filter_map(|u| u.at).min();
+    if !principals.is_empty() {
+        ui.warn(format!(
+            "an earlier prune was cut short{}: bindings that somebody created just then for these principals may be gone: {}",
+            at(since),
+            shown(&principals)
+        ));
+    }
+    if lost.clone().any(|u| u.filters.is_empty()) {
+        ui.warn(format!(
+            "an earlier prune was cut short, and its note in {} cannot be read: bindings that somebody created just then may be gone",
+            out.root().display()
+        ));
+    }
+    let again = ours.iter().filter_map(|u| u.newer.as_ref()).map(Vec::len);
+    let again: usize = again.sum();
+    if again > 0 {
+        ui.warn(format!(
+            "an earlier prune deleted {} that came while it worked, and did not create {} again",
+            count(again, "binding"),
+            if again == 1 { "it" } else { "them" }
+        ));
+    }
+    ours
+}
+
+/// What `acl plan` says about them besides: it changes nothing, and so does not put anything back either.
+pub fn advise(ui: &Ui, left: &[Unsettled]) {
+    if !left.is_empty() {
+        ui.complain(format!(
+            "{BOLD}hint:{BOLD:#} ask whoever creates ACLs for these principals; the next kpki acl apply creates again what is known to be gone, says this once more and then forgets it"
+        ));
+    }
+}
+
+/// Creates again what is known to be gone, and forgets the rest, which has been said.
+pub fn settle(admin: &mut Admin, out: &OutDir, left: &[Unsettled], outcome: &mut Outcome) {
+    if left.is_empty() {
+        return;
+    }
+    let mut note = match Pruning::take(out, OffsetDateTime::now_utc()) {
+        Ok(Some(note)) => note,
+        // It says so itself, the next time.
+        Ok(None) => return,
+        Err(error) => {
+            outcome.remarks.push(error.to_string());
+            return;
+        }
+    };
+    for left in left {
+        let newer: Vec<RawBinding> = left.newer.clone().unwrap_or_default();
+        let there = newer.is_empty() || {
+            let back = admin.create_acls(&newer, &mut Batch::default());
+            outcome.put_back(newer, back)
+        };
+        if there && let Err(error) = note.settled(&left.id) {
+            outcome.remarks.push(error.to_string());
+        }
+    }
+    if let Err(error) = note.close() {
+        outcome.remarks.push(error.to_string());
+    }
+}
+
+/// Says that answers were lost in this run.
+pub fn report(ui: &Ui, lost: &[Reach]) {
+    let principals = principals(lost.iter());
+    if !principals.is_empty() {
+        ui.warn(format!(
+            "the answer to a request that deletes by broad filters was lost: bindings that somebody created just now for these principals may be gone as well: {}",
+            shown(&principals)
+        ));
+    }
+}
+
+/// For machines: the principals, each once.
+pub fn document<'r>(reaches: impl Iterator<Item = &'r Reach>) -> Value {
+    json!(principals(reaches))
+}
+
+fn principals<'r>(reaches: impl Iterator<Item = &'r Reach>) -> BTreeSet<&'r str> {
+    reaches.map(|reach| &*reach.principal).collect()
+}
+
+fn shown(principals: &BTreeSet<&str>) -> String {
+    let named: Vec<String> = principals
+        .iter()
+        .take(SHOWN)
+        .map(|p| Printable(p).to_string())
+        .collect();
+    let named = named.join(", ");
+    match principals.len().saturating_sub(SHOWN) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+fn at(since: Option<OffsetDateTime>) -> String {
+    since
+        .and_then(|at| at.replace_nanosecond(0).ok()?.format(&Rfc3339).ok())
+        .map(|at| format!(" at {at}"))
+        .unwrap_or_default()
+}

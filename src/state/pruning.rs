@@ -1,0 +1,392 @@
+//! `pruning.jsonl`: what requests may have deleted beyond what was reviewed.
+//!
+//! A filter that matches everything of a principal also deletes what somebody creates between the reading and the
+//! deleting, and only the answer names it. So it is noted, durably, before such a request is sent; what the answer names
+//! beyond what was known is noted before it is created again; and whatever is not settled when the next command looks was
+//! cut short. The file is held by a lock of its own while a command prunes, and is gone when nothing is left to settle.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, ErrorKind, Read, Seek, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{OutDir, StateError, failed, files};
+use crate::acl::RawBinding;
+
+const NAME: &str = "pruning.jsonl";
+/// The format of the lines.
+const VERSION: u8 = 1;
+
+/// One filter of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Whose bindings it matches.
+    pub principal: String,
+    /// Which of them, in words.
+    pub filter: String,
+    /// How many bindings it matched when they were read, all of them meant to go.
+    pub read: usize,
+}
+
+/// A request that is not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsettled {
+    /// Its number in the file.
+    pub id: String,
+    /// The cluster's id; empty where the line cannot be read.
+    pub cluster: String,
+    /// When it was sent; none where the line cannot be read.
+    pub at: Option<OffsetDateTime>,
+    /// What it may have matched.
+    pub filters: Vec<Reach>,
+    /// What it deleted beyond what was known and has to be created again; none: there was no answer.
+    pub newer: Option<Vec<RawBinding>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    v: u8,
+    id: String,
+    #[serde(flatten)]
+    event: Event,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event {
+    /// The request is about to be sent.
+    Sent {
+        cluster: String,
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+        filters: Vec<Reach>,
+    },
+    /// Its answer names these as well.
+    Answered { newer: Vec<RawBinding> },
+    /// Nothing is left to do about it.
+    Settled,
+}
+
+/// The file, held by this command alone.
+#[derive(Debug)]
+pub struct Pruning {
+    path: PathBuf,
+    file: File,
+    /// Where the next line goes: behind the last whole one.
+    end: u64,
+    unsettled: Vec<Unsettled>,
+    /// Makes the numbers of this command's requests different from those of others.
+    run: i128,
+    sent: usize,
+}
+
+impl Pruning {
+    /// What earlier commands left unsettled. Nothing where a command is at it.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn read(out: &OutDir) -> Result<Vec<Unsettled>, StateError> {
+        let path = out.root().join(NAME);
+        let mut file = match open(&path, false) {
+            Ok(file) => file,
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
+            Err(e) => return Err(failed("read", &path)(e)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Vec::new()),
+            Err(TryLockError::Error(e)) => return Err(failed("lock", &path)(e)),
+        }
+        Ok(parse(&content(&path, &mut file)?).0)
+    }
+
+    /// Takes the file, and makes it and the output directory where there is none. `None`: another command has it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn take(out: &OutDir, now: OffsetDateTime) -> Result<Option<Self>, StateError> {
+        out.create()?;
+        let path = out.root().join(NAME);
+        loop {
+            let mut file = open(&path, true).map_err(failed("open", &path))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(e)) => return Err(failed("lock", &path)(e)),
+            }
+            // The command that had it may have removed it just now.
+            let mine = file.metadata().map_err(failed("look at", &path))?;
+            let there = fs::symlink_metadata(&path);
+            if there.is_ok_and(|there| (there.dev(), there.ino()) == (mine.dev(), mine.ino())) {
+                files::sync_dir(out.root())?;
+                let (unsettled, end) = parse(&content(&path, &mut file)?);
+                return Ok(Some(Self {
+                    path,
+                    file,
+                    end,
+                    unsettled,
+                    run: now.unix_timestamp_nanos(),
+                    sent: 0,
+                }));
+            }
+        }
+    }
+
+    /// Notes, durably, that a request is about to be sent. Returns its number.
+    ///
+    /// # Errors
+    /// When that cannot be written: the request must not be sent.
+    pub fn sent(
+        &mut self,
+        cluster: &str,
+        filters: Vec<Reach>,
+        at: OffsetDateTime,
+    ) -> Result<String, StateError> {
+        self.sent += 1;
+        let id = format!("{:x}-{:x}-{}", self.run, std::process::id(), self.sent);
+        let noted = Unsettled {
+            id: id.clone(),
+            cluster: cluster.to_owned(),
+            at: Some(at),
+            filters: filters.clone(),
+            newer: None,
+        };
+        let cluster = cluster.to_owned();
+        let event = Event::Sent {
+            cluster,
+            at,
+            filters,
+        };
+        self.append(&id, event, true)?;
+        self.unsettled.push(noted);
+        Ok(id)
+    }
+
+    /// Notes, durably, what an answer names beyond what was known.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn answered(&mut self, id: &str, newer: Vec<RawBinding>) -> Result<(), StateError> {
+        self.append(
+            id,
+            Event::Answered {
+                newer: newer.clone(),
+            },
+            true,
+        )?;
+        if let Some(noted) = self.unsettled.iter_mut().find(|u| u.id == id) {
+            noted.newer = Some(newer);
+        }
+        Ok(())
+    }
+
+    /// Nothing is left to do about a request. That this is lost with the power costs no more than a needless warning.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn settled(&mut self, id: &str) -> Result<(), StateError> {
+        self.append(id, Event::Settled, false)?;
+        self.unsettled.retain(|u| u.id != id);
+        Ok(())
+    }
+
+    /// What is not settled.
+    pub fn unsettled(&self) -> &[Unsettled] {
+        &self.unsettled
+    }
+
+    /// Removes the file where nothing is left to settle.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn close(self) -> Result<(), StateError> {
+        match self.unsettled.is_empty() {
+            true => fs::remove_file(&self.path).map_err(failed("remove", &self.path)),
+            false => self.file.sync_all().map_err(failed("sync", &self.path)),
+        }
+    }
+
+    fn append(&mut self, id: &str, event: Event, sync: bool) -> Result<(), StateError> {
+        let id = id.to_owned();
+        let line = Line {
+            v: VERSION,
+            id,
+            event,
+        };
+        let mut bytes = serde_json::to_vec(&line)
+            .map_err(|e| failed("write", &self.path)(io::Error::other(e)))?;
+        bytes.push(b'\n');
+        let file = &mut self.file;
+        let written = file
+            .set_len(self.end)
+            .and_then(|()| file.seek(io::SeekFrom::Start(self.end)))
+            .and_then(|_| file.write_all(&bytes))
+            .and_then(|()| if sync { file.sync_all() } else { Ok(()) });
+        if let Err(error) = written {
+            // On a full disk, cutting still works; if not, the next line does it.
+            let _ = file.set_len(self.end);
+            return Err(failed("append to", &self.path)(error));
+        }
+        self.end += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+/// Opens a plain file, and no link to one.
+fn open(path: &Path, write: bool) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(write)
+        .create(write)
+        .truncate(false)
+        .mode(files::SECRET)
+        // The flags fit: they are bits of a C int.
+        .custom_flags(flags.bits() as i32)
+        .open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no plain file")),
+    }
+}
+
+fn content(path: &Path, file: &mut File) -> Result<Vec<u8>, StateError> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(failed("read", path))?;
+    Ok(bytes)
+}
+
+/// What is not settled, and where the last whole line ends. A line that was being written when its command was killed
+/// belongs to a request that was never sent. A whole line that cannot be read is a request of which nothing is known.
+fn parse(bytes: &[u8]) -> (Vec<Unsettled>, u64) {
+    let (mut unsettled, mut end): (Vec<Unsettled>, u64) = (Vec::new(), 0);
+    for (at, text) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+        let Some(line) = text.strip_suffix(b"\n") else {
+            break;
+        };
+        end += text.len() as u64;
+        let line = serde_json::from_slice::<Line>(line).ok();
+        match line.filter(|line| line.v == VERSION) {
+            Some(Line { id, event, .. }) => match event {
+                Event::Sent {
+                    cluster,
+                    at,
+                    filters,
+                } => unsettled.push(Unsettled {
+                    id,
+                    cluster,
+                    at: Some(at),
+                    filters,
+                    newer: None,
+                }),
+                Event::Answered { newer } => {
+                    let noted = unsettled.iter_mut().find(|u| u.id == id);
+                    if let Some(noted) = noted {
+                        noted.newer = Some(newer);
+                    }
+                }
+                Event::Settled => unsettled.retain(|u| u.id != id),
+            },
+            None => unsettled.push(Unsettled {
+                id: format!("line {}", at + 1),
+                cluster: String::new(),
+                at: None,
+                filters: Vec::new(),
+                newer: None,
+            }),
+        }
+    }
+    (unsettled, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: OffsetDateTime = time::macros::datetime!(2026-11-21 11:00 UTC);
+
+    fn reach() -> Vec<Reach> {
+        vec![Reach {
+            principal: "User:a".into(),
+            filter: "everything".into(),
+            read: 2,
+        }]
+    }
+
+    fn binding() -> RawBinding {
+        serde_json::from_str(r#"{"resource_type":"TOPIC","pattern_type":"LITERAL","name":"t","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}"#).unwrap()
+    }
+
+    #[test]
+    fn a_command_that_is_killed_at_any_byte_leaves_what_the_next_one_needs() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = OutDir::new(dir.path().join("out"));
+        let mut note = Pruning::take(&out, NOW).unwrap().unwrap();
+        let one = note.sent("c", reach(), NOW).unwrap();
+        let sent = note.end as usize;
+        note.answered(&one, vec![binding()]).unwrap();
+        let answered = note.end as usize;
+        note.settled(&one).unwrap();
+        let path = out.root().join(NAME);
+        let bytes = fs::read(&path).unwrap();
+        for length in 0..=bytes.len() {
+            let (left, end) = parse(&bytes[..length]);
+            assert!(end as usize <= length);
+            let expected: Option<Option<Vec<RawBinding>>> = match length {
+                n if n < sent || n == bytes.len() => None,
+                n if n < answered => Some(None),
+                _ => Some(Some(vec![binding()])),
+            };
+            let found = left.into_iter().next().map(|u| u.newer);
+            assert_eq!(found, expected, "{length}");
+        }
+        note.close().unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_in_use_says_nothing_and_one_that_is_damaged_is_no_wedge() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = OutDir::new(dir.path().join("out"));
+        assert_eq!(Pruning::read(&out).unwrap(), []);
+        let mut note = Pruning::take(&out, NOW).unwrap().unwrap();
+        note.sent("c", reach(), NOW).unwrap();
+        assert_eq!(Pruning::read(&out).unwrap(), []);
+        assert!(Pruning::take(&out, NOW).unwrap().is_none());
+        note.close().unwrap();
+        assert_eq!(Pruning::read(&out).unwrap().len(), 1);
+
+        let path = out.root().join(NAME);
+        let mut text = fs::read_to_string(&path).unwrap();
+        text.push_str("what is this?\n{\"v\":9}\n{\"v\":1,\"id\":\"cut");
+        fs::write(&path, text).unwrap();
+        let left = Pruning::read(&out).unwrap();
+        let ids: Vec<&str> = left.iter().skip(1).map(|u| &*u.id).collect();
+        assert_eq!(ids, ["line 2", "line 3"]);
+        let mut note = Pruning::take(&out, NOW).unwrap().unwrap();
+        for left in left {
+            note.settled(&left.id).unwrap();
+        }
+        assert_eq!(note.unsettled(), []);
+        note.close().unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = OutDir::new(dir.path().join("out"));
+        out.create().unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, out.root().join(NAME)).unwrap();
+        assert!(Pruning::take(&out, NOW).is_err());
+        assert!(!elsewhere.exists());
+    }
+}

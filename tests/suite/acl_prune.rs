@@ -1,0 +1,407 @@
+//! `--prune` while somebody else creates bindings, answers are cut and kpki is killed: what is deleted is what was
+//! reviewed, or it is said whose bindings may be gone.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::{Child, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use kpki::{
+    acl::{Operation, PatternType, Permission, RawBinding, ResourceType},
+    admin::{AclFilter, Admin, Batch, ClientProperties},
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    java::{Client, Judge, judge},
+    kpki::Output,
+    one_broker::OneBroker,
+    proxy::{Act, Exchange, Proxy},
+};
+
+const CLIENTS: &str = "\
+clients:
+  - {name: admin, auth: [tls, scram-sha-512]}
+manage: {principals: [{prefix: 'User:p'}]}
+";
+
+/// So many filters with so many bindings each are more than exact filters can be afforded for, and so many principals
+/// are read at once, some time before their bindings are deleted.
+const PRINCIPALS: usize = 250;
+const EACH: usize = 50;
+
+/// Bindings that somebody else creates in a round, at most.
+const IN_A_ROUND: usize = 500;
+
+/// An answer with all of them is larger than this, any other is not.
+const LARGE: usize = 120_000;
+/// A request with many filters is larger than this, other requests are not.
+const FILTERS: usize = 900;
+
+fn binding(principal: usize, name: String) -> RawBinding {
+    RawBinding {
+        resource_type: ResourceType::Topic,
+        pattern_type: PatternType::Literal,
+        name: name.into(),
+        principal: format!("User:p{principal}").into(),
+        host: "*".into(),
+        operation: Operation::Read,
+        permission: Permission::Allow,
+    }
+}
+
+fn bindings(principals: usize, each: usize) -> Vec<RawBinding> {
+    let of = |p| (0..each).map(move |n| binding(p, format!("topic-{n}")));
+    (0..principals).flat_map(of).collect()
+}
+
+/// Past the proxy.
+fn direct(cluster: &OneBroker) -> Admin {
+    let properties = cluster.out("admin/client-scram-sha-512.properties");
+    Admin::connect(&ClientProperties::read(&properties, None).unwrap()).unwrap()
+}
+
+fn create(admin: &mut Admin, bindings: &[RawBinding]) {
+    let mut batch = Batch {
+        size: 2_000,
+        ..Batch::default()
+    };
+    let results = admin.create_acls(bindings, &mut batch).unwrap();
+    assert!(results.iter().all(|(_, result)| result.is_ok()));
+}
+
+fn held(admin: &mut Admin) -> BTreeSet<RawBinding> {
+    let all = admin.describe_acls(&AclFilter::default()).unwrap();
+    all.bindings.into_iter().collect()
+}
+
+/// Somebody who creates bindings of the managed principals until told to stop.
+struct Writer {
+    stop: Arc<AtomicBool>,
+    written: std::thread::JoinHandle<BTreeSet<RawBinding>>,
+}
+
+impl Writer {
+    /// Begins once `begin` is true.
+    fn start(cluster: &OneBroker, round: &str, begin: &Arc<AtomicBool>) -> Writer {
+        let mut admin = direct(cluster);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, begin, round) = (Arc::clone(&stop), Arc::clone(begin), round.to_owned());
+        let written = std::thread::spawn(move || {
+            let mut written = BTreeSet::new();
+            for n in 0_usize.. {
+                if stopped.load(Ordering::Relaxed) || written.len() >= IN_A_ROUND {
+                    break;
+                }
+                if !begin.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(2));
+                    continue;
+                }
+                let one = |i| binding((n * 5 + i) % PRINCIPALS, format!("new-{round}-{n}"));
+                let new: Vec<RawBinding> = (0..5).map(one).collect();
+                create(&mut admin, &new);
+                written.extend(new);
+            }
+            written
+        });
+        Writer { stop, written }
+    }
+
+    fn end(self) -> BTreeSet<RawBinding> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.written.join().unwrap()
+    }
+}
+
+const PRUNE: [&str; 8] = [
+    "acl",
+    "apply",
+    "policy.yaml",
+    "--prune",
+    "--yes",
+    "--json",
+    "--max-deletes",
+    "100000",
+];
+
+struct Running(Child);
+
+impl Running {
+    fn start(cluster: &OneBroker) -> Running {
+        let mut command = cluster.kpki.command(&PRUNE);
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped());
+        Running(piped.stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn end(self) -> Output {
+        let out = self.0.wait_with_output().unwrap();
+        Output {
+            code: out.status.code(),
+            stdout: String::from_utf8(out.stdout).unwrap(),
+            stderr: String::from_utf8(out.stderr).unwrap(),
+        }
+    }
+}
+
+/// Where a pruning is: how often everything was read, and how many requests with many filters were sent since.
+fn progress(exchanges: &[Exchange]) -> (usize, usize) {
+    let (mut reads, mut deletes) = (0, 0);
+    for exchange in exchanges {
+        if exchange.answered > LARGE {
+            reads += 1;
+            deletes = 0;
+        } else if exchange.asked > FILTERS && reads > 0 {
+            deletes += 1;
+        }
+    }
+    (reads, deletes)
+}
+
+/// How a round is disturbed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    None,
+    /// The answer to this request that deletes is cut.
+    Cut(usize),
+    /// kpki is killed while it waits for that answer.
+    Killed(usize),
+    /// kpki is killed once it knows what it has to put back.
+    KilledBeforePuttingBack,
+}
+
+/// One pruning, disturbed. Returns how many bindings were created meanwhile.
+fn round(cluster: &OneBroker, proxy: &Proxy, fault: Fault, number: usize) -> usize {
+    let kpki = &cluster.kpki;
+    let mut admin = direct(cluster);
+    create(&mut admin, &bindings(PRINCIPALS, EACH));
+    let note = cluster.out("pruning.jsonl");
+    assert!(!note.exists());
+
+    let (begin, reached) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (begun, reach) = (Arc::clone(&begin), Arc::clone(&reached));
+    proxy.decide(move |_, exchanges| {
+        let (reads, deletes) = progress(exchanges);
+        if reads >= 1 && exchanges.last().unwrap().answered < LARGE {
+            // The plan is made by now: what comes from here on nobody has reviewed.
+            begun.store(true, Ordering::Relaxed);
+        }
+        let hit = |n| reads == 2 && deletes == n && !reach.swap(true, Ordering::Relaxed);
+        match fault {
+            Fault::Cut(n) if hit(n) => Act::Cut,
+            Fault::Killed(n) if hit(n) => Act::Freeze,
+            _ if reads == 2 => Act::Delay(Duration::from_millis(150)),
+            _ => Act::Forward,
+        }
+    });
+    let writer = Writer::start(cluster, &number.to_string(), &begin);
+    let mut run = Running::start(cluster);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let kill = |run: &mut Running, now: &dyn Fn() -> bool| {
+        while !now() {
+            let ended = run.0.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < deadline, "{ended:?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        run.0.kill().unwrap();
+    };
+    match fault {
+        Fault::None | Fault::Cut(_) => {}
+        Fault::Killed(_) => kill(&mut run, &|| reached.load(Ordering::Relaxed)),
+        Fault::KilledBeforePuttingBack => kill(&mut run, &|| {
+            std::fs::read_to_string(&note).is_ok_and(|text| text.contains("\"answered\""))
+        }),
+    }
+    let out = run.end();
+    let written = writer.end();
+    proxy.decide(|_, _| Act::Forward);
+    // What the controller was still at.
+    std::thread::sleep(Duration::from_millis(500));
+
+    let there = held(&mut admin);
+    let mut gone: BTreeMap<String, usize> = BTreeMap::new();
+    for binding in written.difference(&there) {
+        *gone.entry(binding.principal.to_string()).or_default() += 1;
+    }
+    let names = |said: &Value| -> BTreeSet<String> {
+        let said = said["may_be_gone_of"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let names = said.iter().map(|name| name.as_str().unwrap().to_owned());
+        names.collect()
+    };
+    println!(
+        "{fault:?}: {} written, gone {gone:?}, exit {:?}",
+        written.len(),
+        out.code
+    );
+    let before: BTreeSet<RawBinding> = bindings(PRINCIPALS, EACH).into_iter().collect();
+    let left = there.intersection(&before).count();
+    match fault {
+        Fault::None => {
+            let told = out.expect_code(0).json();
+            assert_eq!(
+                told,
+                json!({"created": 0, "deleted": PRINCIPALS * EACH, "failed": []})
+            );
+            assert!(gone.is_empty(), "{gone:?}");
+            assert!(!note.exists());
+        }
+        Fault::Cut(_) => {
+            let out = out.expect_code(4);
+            assert!(out.stderr.contains("may be gone as well"), "{}", out.stderr);
+            let told = out.json();
+            let said = names(&told);
+            assert!(
+                gone.keys().all(|name| said.contains(name)),
+                "{gone:?} {said:?}"
+            );
+            // The numbers are those of the cluster.
+            assert_eq!(told["deleted"], PRINCIPALS * EACH - left, "{told}");
+            assert_eq!(told["failed"].as_array().unwrap().len(), left);
+        }
+        Fault::Killed(_) | Fault::KilledBeforePuttingBack => assert_eq!(out.code, None),
+    }
+    if fault == Fault::None {
+        return written.len();
+    }
+
+    // The next command says so, and one that only reads says it again.
+    for _ in 0..2 {
+        let plan = kpki.run(&["acl", "plan", "policy.yaml"]).expect_code(4);
+        assert!(plan.stderr.contains("an earlier prune"), "{}", plan.stderr);
+        assert!(plan.stderr.contains("hint:"), "{}", plan.stderr);
+    }
+    let next = kpki
+        .run(&["acl", "apply", "policy.yaml", "--json"])
+        .expect_code(4);
+    let said = names(&next.json());
+    let there = held(&mut admin);
+    for binding in written.difference(&there) {
+        assert!(
+            said.contains(&*binding.principal) && fault != Fault::KilledBeforePuttingBack,
+            "{binding} is gone, and nobody said so: {next:?}"
+        );
+    }
+    // And then it is no wedge.
+    assert!(!note.exists());
+    kpki.ok(&["acl", "plan", "policy.yaml"]);
+    kpki.ok(&["acl", "apply", "policy.yaml"]);
+    written.len()
+}
+
+#[test]
+fn of_a_thousand_bindings_that_come_while_kpki_prunes_none_is_lost_unsaid() {
+    let Some(judge) = judge() else { return };
+    let Some((cluster, proxy)) = OneBroker::start_behind_proxy(CLIENTS) else {
+        return;
+    };
+    let faults = [
+        Fault::Cut(1),
+        Fault::KilledBeforePuttingBack,
+        Fault::Killed(2),
+    ];
+    let faults = faults.into_iter().chain(std::iter::repeat(Fault::None));
+    let mut written = 0;
+    for (number, fault) in faults.enumerate() {
+        if number > 3 && written >= 1_000 {
+            break;
+        }
+        written += round(&cluster, &proxy, fault, number);
+        // What is left of the round.
+        let out = cluster.kpki.json(&PRUNE);
+        assert_eq!(out["failed"], json!([]));
+    }
+    exactly(&cluster, &proxy, judge);
+    read_in_vain(&cluster, &proxy);
+    unwritable(&cluster, &proxy);
+}
+
+/// Where exact filters can be afforded, nothing else is ever deleted, and a lost answer costs nothing.
+fn exactly(cluster: &OneBroker, proxy: &Proxy, judge: &Judge) {
+    let old = bindings(PRINCIPALS, 8);
+    let mut admin = direct(cluster);
+    create(&mut admin, &old);
+    let (begin, cuts) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let (begun, cut) = (Arc::clone(&begin), Arc::clone(&cuts));
+    proxy.decide(move |_, exchanges| {
+        // A new connection begins with little; the plan is made once everything was read.
+        let reads = exchanges.iter().filter(|e| e.answered > LARGE / 8).count();
+        if reads > 0 {
+            begun.store(true, Ordering::Relaxed);
+        }
+        let last = exchanges.last().unwrap();
+        let deletes = begun.load(Ordering::Relaxed) && last.asked > FILTERS * 4;
+        match deletes && cut.fetch_add(1, Ordering::Relaxed) % 3 == 1 {
+            true => Act::Cut,
+            false => Act::Forward,
+        }
+    });
+    let writer = Writer::start(cluster, "exact", &begin);
+    let out = cluster.kpki.run(&PRUNE).expect_code(0);
+    let written = writer.end();
+    proxy.decide(|_, _| Act::Forward);
+    assert!(cuts.load(Ordering::Relaxed) > 1, "nothing was cut");
+    assert_eq!(
+        out.json(),
+        json!({"created": 0, "deleted": old.len(), "failed": []}),
+        "{}",
+        out.stderr
+    );
+    let there = held(&mut admin);
+    assert_eq!(written.difference(&there).count(), 0);
+    assert!(old.iter().all(|binding| !there.contains(binding)));
+    assert!(!cluster.out("pruning.jsonl").exists());
+    let client = cluster.out("admin/client.properties");
+    assert_eq!(
+        judge.list_acls(&Client::new(&client)).unwrap().len(),
+        there.len()
+    );
+}
+
+/// What could not be read was not changed either: that is a failure, and no part of a success.
+fn read_in_vain(cluster: &OneBroker, proxy: &Proxy) {
+    cluster.kpki.json(&PRUNE);
+    create(&mut direct(cluster), &bindings(PRINCIPALS, EACH));
+    let reads = AtomicUsize::new(0);
+    proxy.decide(move |_, exchanges| {
+        let (seen, _) = progress(exchanges);
+        let last = exchanges.last().unwrap();
+        // The first reading comes through, the one before the deleting never does.
+        let large = last.answered > LARGE / 2;
+        match large && (seen > 1 || reads.load(Ordering::Relaxed) > 0) {
+            true => {
+                reads.store(1, Ordering::Relaxed);
+                Act::Cut
+            }
+            false => Act::Forward,
+        }
+    });
+    let out = cluster.kpki.run(&PRUNE).expect_code(1);
+    proxy.decide(|_, _| Act::Forward);
+    assert_eq!(out.json()["error"]["code"], "connection-lost", "{out:?}");
+    assert!(out.stderr.contains("nothing was changed"), "{}", out.stderr);
+    assert!(!cluster.out("pruning.jsonl").exists());
+}
+
+/// Without the note there are no broad filters, and it works all the same.
+fn unwritable(cluster: &OneBroker, proxy: &Proxy) {
+    proxy.decide(|_, _| Act::Forward);
+    let note = cluster.out("pruning.jsonl");
+    std::fs::create_dir(&note).unwrap();
+    let out = cluster.kpki.run(&PRUNE).expect_code(0);
+    assert_eq!(out.json()["deleted"], PRINCIPALS * EACH);
+    assert!(out.stderr.contains("one by one"), "{}", out.stderr);
+    std::fs::remove_dir(&note).unwrap();
+}
