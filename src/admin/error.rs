@@ -407,6 +407,14 @@ pub(super) fn connection(
     happened: &[BrokerError],
     timed_out: BrokerError,
 ) -> AdminError {
+    // Where only one is asked, it is named once.
+    let plain = |text: &str| {
+        let text = plain(text);
+        let alone = text
+            .strip_prefix(servers)
+            .and_then(|t| t.strip_prefix(": "));
+        alone.map_or(text.clone(), str::to_owned)
+    };
     let servers = servers.to_owned();
     let last = |wanted: i32| {
         happened

@@ -408,7 +408,7 @@ proptest! {
 fn a_child_that_cannot_start_answers_nothing() {
     let question = serde_json::json!({
         "settings": [["bootstrap.servers", "localhost:1"], ["no.such.setting", "x"]],
-        "filter": {"codes": [1, 1, 1, 1], "name": null, "principal": null, "host": null},
+        "about": {"Acls": {"codes": [1, 1, 1, 1], "name": null, "principal": null, "host": null}},
         "timeout_ms": 1000,
     });
     let kpki = Kpki::new();
