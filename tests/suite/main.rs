@@ -43,6 +43,8 @@ mod scram_apply;
 mod scram_vectors;
 mod shared_directory;
 mod stores;
+#[cfg(feature = "live")]
+mod story;
 mod support;
 mod terminal;
 mod up;
