@@ -17,7 +17,8 @@ use crate::{
         ca::Ca,
         files::is_controller_alone,
         folded::Folded,
-        survey::{Setting, plan},
+        nodes::Danger,
+        survey::{Asked, Purpose, Setting, plan},
         up::execute,
     },
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
@@ -107,11 +108,16 @@ impl Issue {
             out: &out,
             profile: self.shape.profile(),
             now: OffsetDateTime::now_utc(),
+            // Nobody of these names is there, and whoever once was is no part of what is made now.
+            asked: Asked {
+                dangers: &[Danger::NodeId, Danger::Voters, Danger::Listeners],
+                overwrite: &[],
+            },
         };
         let several = |errors: Vec<BootstrapError>| {
             Failure::Several(errors.into_iter().map(Into::into).collect())
         };
-        let planned = plan(setting, Some(&ca), Some(&lock)).map_err(several)?;
+        let planned = plan(setting, Some(&ca), Purpose::Do(&lock)).map_err(several)?;
         let bar = ui.progress(self.names.len() as u64, "identities");
         execute(setting, &planned, &ca, Some(&authority), &lock, &|n| {
             bar.inc(n as u64)
@@ -206,7 +212,7 @@ impl Issue {
                 }
                 policy.brokers.push(Broker {
                     name: name.clone(),
-                    id: u32::try_from(at + 1).unwrap_or(u32::MAX),
+                    id: u32::try_from(at + 1).ok(),
                     hosts,
                     port_offset: 0,
                     key: self.key,

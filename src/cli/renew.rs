@@ -10,6 +10,7 @@ use super::{
     init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui},
+    up::loses_hosts,
 };
 use crate::{
     bootstrap::{
@@ -70,6 +71,10 @@ impl Renew {
         let (mut inventory, candidates) = read(&out, &ca, &names, renewal)?;
         for found in candidates.iter().filter_map(Candidate::distrust) {
             ui.warn(found);
+        }
+        for (name, hosts) in candidates.iter().filter_map(Candidate::lost_hosts) {
+            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            ui.warn(loses_hosts(name.as_str(), &hosts));
         }
         let brokers = candidates.iter().any(|c| c.kind() == Kind::Broker);
         let records = renew(

@@ -228,8 +228,9 @@ impl NodeRole {
 pub struct Broker {
     /// Its name.
     pub name: IdentityName,
-    /// `node.id` or `broker.id`.
-    pub id: u32,
+    /// `node.id` or `broker.id`, where the policy says it. Else the broker keeps the one that it was once given, which
+    /// only the output directory knows, and a new one gets its place in the list, or the lowest that is free.
+    pub id: Option<u32>,
     /// The SANs, never empty; the first is the advertised host.
     pub hosts: Vec<Host>,
     /// Added to every port, so that several brokers fit one machine.

@@ -227,7 +227,7 @@ pub(super) enum RawKey {
 pub(super) struct RawBroker {
     /// Its name: the certificate's CN and its directory.
     pub name: Spanned<String>,
-    /// node.id or broker.id. Default: its place in the list.
+    /// node.id or broker.id. Default: what it was once given; for a new one its place in the list, or the lowest that is free.
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub id: Option<Spanned<u32>>,
     /// The host names and addresses under which it is reached; the first is advertised. Default: its name.

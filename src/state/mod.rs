@@ -7,6 +7,7 @@
 mod files;
 mod guard;
 mod inventory;
+mod jsonl;
 mod leftovers;
 mod lock;
 mod out_dir;
@@ -15,6 +16,7 @@ mod place;
 mod pruning;
 mod sealed_key;
 mod staging;
+mod written;
 
 pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
 pub use guard::Mended;
@@ -26,6 +28,7 @@ pub use owners::Owners;
 pub use pruning::{Pruning, Reach, Unsettled};
 pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use staging::{FileSpec, Staging};
+pub use written::{Entry, Writing, Written, digest_of};
 
 use std::{io, path::PathBuf};
 
@@ -94,6 +97,16 @@ pub enum StateError {
     #[error("{path}, line {line}: {reason}")]
     BadInventory {
         /// The inventory.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A line of the record of what was written that is none.
+    #[error("{path}, line {line}: {reason}")]
+    BadWritten {
+        /// The record.
         path: PathBuf,
         /// From 1.
         line: usize,

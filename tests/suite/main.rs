@@ -48,3 +48,4 @@ mod story;
 mod support;
 mod terminal;
 mod up;
+mod up_living;

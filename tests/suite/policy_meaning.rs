@@ -205,7 +205,8 @@ fn what_is_left_out_has_its_documented_default() {
     assert_eq!(policy.cluster.owner, Some((1000, 1001)));
     assert_eq!(
         policy.brokers.iter().map(|b| b.id).collect::<Vec<_>>(),
-        [1, 2]
+        [None, None],
+        "the output directory knows which they were given"
     );
     assert_eq!(policy.brokers[0].hosts[0].tagged(), "DNS:a");
 

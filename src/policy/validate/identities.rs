@@ -96,25 +96,22 @@ pub(super) fn brokers(
     mode: Mode,
     raw: &[Spanned<RawBroker>],
 ) -> Vec<(Broker, Span)> {
-    let mut ids: HashMap<u32, (Span, &str)> = HashMap::new();
+    let mut ids: HashMap<u32, Span> = HashMap::new();
     let mut brokers = Vec::new();
-    for (place, broker) in (1..).zip(raw) {
+    for broker in raw {
         let name = names.claim(report, &broker.name, "broker");
-        let id = broker.id.as_ref().map_or(place, |id| id.value);
-        let (id_span, how) = match &broker.id {
-            Some(id) => (id.span, "here"),
-            None => (broker.name.span, "here by its place in the list"),
-        };
-        if let Some((first, first_how)) = ids.insert(id, (id_span, how)) {
+        if let Some(id) = &broker.id
+            && let Some(first) = ids.insert(id.value, id.span)
+        {
             report
                 .error(
                     "duplicate-id",
-                    id_span,
-                    format!("two brokers have the id {id}"),
+                    id.span,
+                    format!("two brokers have the id {}", id.value),
                 )
-                .label(how)
-                .note(first, first_how)
-                .hint("give every broker an `id` of its own");
+                .label("again here")
+                .note(first, "first here")
+                .hint("give every broker an `id` of its own, or leave it out: kpki chooses one and keeps it");
         }
         let hosts = match &broker.hosts {
             Some(raw) => hosts(report, raw),
@@ -149,7 +146,7 @@ pub(super) fn brokers(
         if let Some(name) = name {
             let validated = Broker {
                 name,
-                id,
+                id: broker.id.as_ref().map(|id| id.value),
                 hosts,
                 port_offset: broker.port_offset.as_ref().map_or(0, |offset| offset.value),
                 key: key(broker.key),
