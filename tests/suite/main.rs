@@ -47,6 +47,8 @@ mod scram_vectors;
 mod security;
 mod shared_directory;
 mod stores;
+#[cfg(feature = "live")]
+mod story;
 mod support;
 mod terminal;
 mod up;
