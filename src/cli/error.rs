@@ -331,6 +331,8 @@ fn ca(error: CaError) -> CliError {
         CaError::RootKeyAway(_) => CliError::new("no-root-key", text)
             .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
         CaError::Changed(_) => CliError::new("ca-changed", text).hint("run the command again"),
+        CaError::Damaged { .. } => CliError::new("ca-damaged", text)
+            .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes that one again where the damaged one is moved away"),
         CaError::NotAKey => CliError::new("ca-damaged", text).hint("restore ca.key from a backup"),
         CaError::Subject(_) => {
             CliError::new("bad-subject", text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()

@@ -20,7 +20,7 @@ const MAX_TEXT: u64 = 256 * 1024 * 1024;
 const MAX_INCLUDED: u64 = 64 * 1024 * 1024;
 
 /// Why a file that is too large was not read.
-const TOO_LARGE: &str = "is larger than any policy or export that kpki reads";
+const TOO_LARGE: &str = "is larger than any file that kpki reads";
 
 /// Reads a file that somebody named on the command line: whatever can be read, a pipe or a link too, but not without end.
 ///

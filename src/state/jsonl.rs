@@ -50,8 +50,11 @@ pub(super) fn parse<T: Line>(path: &Path, bytes: &[u8]) -> Result<(Vec<T>, Tail)
             }
             break;
         };
-        let parsed: T = serde_json::from_slice(text)
-            .map_err(|e| (at + 1, format!("not a record of {}: {e}", T::WHAT)))?;
+        // What stands there may be anything, a secret too, and is not quoted.
+        let parsed: T = serde_json::from_slice(text).map_err(|e| {
+            let why = format!("not a record of {}, at column {}", T::WHAT, e.column());
+            (at + 1, why)
+        })?;
         if parsed.version() != 1 {
             let why = format!("written in format {} by a later kpki", parsed.version());
             return Err((at + 1, why));

@@ -57,7 +57,7 @@ pub enum StateError {
         /// Why it is in the way.
         why: String,
     },
-    /// A directory that others could have put things into.
+    /// A directory that others could have put things into, or a file that they could have changed.
     #[error("{path} may be written by {who} ({mode:04o}), so {harm}")]
     Writable {
         /// The directory.

@@ -273,6 +273,28 @@ fn a_planted_ca_certificate_or_password_does_not_become_the_cas() {
     verified.expect_code(0);
 }
 
+/// A file that was copied over another is damage like any other, and may be a secret.
+#[test]
+fn what_stands_in_the_place_of_a_record_is_not_shown() {
+    let kpki = up();
+    let secret = "pa55w0rdpa55w0rdpa55w0rd";
+    for (file, code) in [
+        ("ca/inventory.jsonl", "inventory-damaged"),
+        ("ca/ca.crt", "ca-damaged"),
+        ("written.jsonl", "record-damaged"),
+    ] {
+        let path = kpki.path("out").join(file);
+        let sound = fs::read(&path).unwrap();
+        fs::write(&path, format!("\"{secret}\"\n")).unwrap();
+        let out = kpki.run(&["up", "policy.yaml", "--json"]).expect_code(1);
+        assert_eq!(out.json()["error"]["code"], code);
+        let said = out.stdout + &out.stderr;
+        assert!(said.contains(&format!("out/{file}")), "{said}");
+        assert!(!said.contains(secret) && !said.contains("struct"), "{said}");
+        fs::write(&path, sound).unwrap();
+    }
+}
+
 #[test]
 fn the_root_key_of_a_ca_without_an_intermediate_is_said_to_be_its_only_one() {
     let kpki = Kpki::new();

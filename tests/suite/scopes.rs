@@ -203,6 +203,27 @@ fn a_team_cannot_become_somebody_else_through_a_mapping_rule() {
     refused_for(&kpki, "shared-principal", "User:*");
 }
 
+/// Somebody whose user and ACLs were made by hand: the policy says nothing of him, and `--prune` would delete what he has.
+#[test]
+fn a_team_cannot_become_whom_only_the_cluster_knows() {
+    let rules = |rule: &str| format!("  principal_mapping_rules: ['{rule}', DEFAULT]");
+    let stripped = rules("RULE:^CN=team-a-(.*)$/$1/");
+    let team = "clients: [{name: team-a-handmade}]\n";
+    let kpki = with_team(&stripped, SCOPE, team);
+    refused_for(&kpki, "outside-scope", "User:handmade, who may be");
+    // Unless the scope says so, or the principal is the client's own.
+    let said = "{prefix: team-a-, principals: [User:handmade]}";
+    with_team(&stripped, said, team).ok(&["policy", "check", "p.yaml"]);
+    for rule in [
+        "RULE:^CN=(.*)$/$1@example.com/",
+        "RULE:^CN=(.*)$/$1/U",
+        "RULE:^CN=(team-a-.*)made$/$1/",
+        "RULE:^CN=never$/x/",
+    ] {
+        with_team(&rules(rule), SCOPE, team).ok(&["policy", "check", "p.yaml"]);
+    }
+}
+
 #[test]
 fn a_team_cannot_become_a_broker_by_sasl() {
     // Brokers are known by the whole name of their certificates, and log in to each other by name and password.
@@ -564,6 +585,23 @@ fn a_device_is_not_read_without_end() {
         "{}",
         out.stderr
     );
+    within_seconds(&kpki, &["principal", "/dev/zero"]).expect_code(1);
+    // A saved plan names such a file as well.
+    kpki.write("p.yaml", "clients: [{name: a}]\n");
+    kpki.write(
+        "c.properties",
+        "bootstrap.servers=x:1\nsecurity.protocol=SSL\nssl.truststore.location=/dev/zero\n",
+    );
+    for config in ["/dev/zero", "c.properties"] {
+        let plan = ["acl", "plan", "p.yaml", "--command-config", config];
+        let out = within_seconds(&kpki, &plan).expect_code(1);
+        assert!(
+            out.stderr
+                .contains("/dev/zero cannot be read: it is larger"),
+            "{}",
+            out.stderr
+        );
+    }
 }
 
 #[test]

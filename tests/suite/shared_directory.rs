@@ -114,6 +114,44 @@ fn what_others_could_have_written_to_is_refused_with_the_command_that_helps() {
     }
 }
 
+/// `chmod 666` on a file and a directory that others may enter: that is all it takes to have `renew` sign other hosts.
+#[test]
+fn an_inventory_that_others_could_have_altered_is_not_believed() {
+    let kpki = up();
+    let inventory = kpki.path("out/ca/inventory.jsonl");
+    let text = fs::read_to_string(&inventory).unwrap();
+    fs::write(&inventory, text.replace("DNS:kafka1", "DNS:evil")).unwrap();
+    for dir in ["out", "out/ca"] {
+        set_mode(&kpki, dir, 0o755);
+    }
+    for path in [
+        "out/ca/inventory.jsonl",
+        "out/ca/ca.crt",
+        "out/written.jsonl",
+        "out/cluster.id",
+    ] {
+        let closed = mode(&kpki, path);
+        set_mode(&kpki, path, closed | 0o022);
+        for command in [&["renew", "kafka1"][..], &["up", "policy.yaml"]] {
+            let said = kpki.run(command).expect_code(1).stderr;
+            assert!(
+                said.contains(&format!("error: {path} may be written by others")),
+                "{said}"
+            );
+            assert!(said.contains(&format!("chmod go-w {path}")), "{said}");
+        }
+        assert_eq!(mode(&kpki, "out/ca"), 0o755, "nothing is mended");
+        assert_eq!(mode(&kpki, path), closed | 0o022);
+        set_mode(&kpki, path, closed);
+    }
+    fs::write(&inventory, text).unwrap();
+    kpki.ok(&["renew", "kafka1"]);
+    // Where nobody else can enter the directory, nobody else wrote the file.
+    set_mode(&kpki, "out/ca/inventory.jsonl", 0o666);
+    kpki.ok(&["renew", "kafka1"]);
+    assert_eq!(mode(&kpki, "out/ca/inventory.jsonl"), 0o600);
+}
+
 /// As git makes it for those whose files their group may write.
 #[test]
 fn a_clone_under_umask_002_works() {

@@ -150,7 +150,7 @@ fn identities(
     }
 }
 
-/// Whether a super user's principal was written for the identity of this name: it has the whole name in it as a word, in
+/// Whether a principal was meant for the identity of this name: it has the whole name in it as a word, in
 /// whatever case, as `User:CN=ops` has `ops`.
 fn says_whole(principal: &str, name: &str) -> bool {
     let (principal, name) = (principal.to_ascii_lowercase(), name.to_ascii_lowercase());
@@ -245,33 +245,37 @@ impl One<'_> {
             .hint("declare it in the policy itself");
     }
 
-    /// Reports a principal that the mapping rules make of a scope's client, and that others have granted something to:
-    /// it is somebody whom the cluster knows and the scope does not mean.
+    /// Reports a principal that the mapping rules make of a scope's client and that the scope does not mean: somebody to
+    /// whom others have granted something, or somebody of another name, whom the cluster may know and the policy not.
     fn named_elsewhere<'g>(
         &self,
         report: &mut Report,
         scope: &Scope,
         mut grantees: impl Iterator<Item = &'g &'g Grantee<'g>>,
     ) {
-        let own_name = self.principal.strip_prefix("User:");
-        if own_name.is_some_and(|name| scope.permits_client(name)) || scope.lists(self.principal) {
+        let (name, principal) = (self.name, self.principal);
+        let own_name = principal.strip_prefix("User:");
+        if own_name.is_some_and(|name| scope.permits_client(name)) || scope.lists(principal) {
             return;
         }
         let other = grantees.find(|grantee| {
             let other = grantee.scope;
             !other.is_some_and(|other| std::ptr::eq(other, scope))
         });
-        if let Some(other) = other {
-            let (name, principal) = (self.name, self.principal);
-            let message = format!("`{name}` would be {principal}, whose rights are said elsewhere");
-            report
-                .error("outside-scope", self.span, message)
-                .note(other.span, "here")
-                .note(scope.span, "the scope")
-                .hint(format!(
-                    "choose another name, or list \"{principal}\" under the scope's `principals`"
-                ));
-        }
+        let why = match other {
+            Some(_) => "whose rights are said elsewhere",
+            None if says_whole(principal, name) => return,
+            None => "who may be somebody else, as that is no name of the scope's",
+        };
+        let message = format!("`{name}` would be {principal}, {why}");
+        let draft = report.error("outside-scope", self.span, message);
+        let draft = match other {
+            Some(other) => draft.note(other.span, "here"),
+            None => draft,
+        };
+        draft.note(scope.span, "the scope").hint(format!(
+            "choose another name, or list \"{principal}\" under the scope's `principals`"
+        ));
     }
 }
 
