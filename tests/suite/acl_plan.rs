@@ -207,7 +207,9 @@ fn names_that_steer_a_terminal_are_shown_escaped() {
 fn a_plan_takes_the_place_of_a_plan_and_of_nothing_else() {
     let kpki = kpki(POLICY, &observed());
     let save = |path: &str| kpki.run(&[&PLAN[..], &["--json", "--save", path]].concat());
-    for path in ["p.yaml", "acls.jsonl", "/dev/null"] {
+    std::os::unix::fs::symlink("acls.jsonl", kpki.path("link")).unwrap();
+    std::fs::create_dir(kpki.path("dir.plan")).unwrap();
+    for path in ["p.yaml", "acls.jsonl", "link", "dir.plan"] {
         let refused = save(path).expect_code(1);
         assert_eq!(refused.json()["error"]["code"], "file-exists", "{path}");
     }
