@@ -272,6 +272,9 @@ fn bootstrap(error: &BootstrapError) -> CliError {
     }
 }
 
+/// More settings than these are not written out.
+const SUGGESTED: usize = 20;
+
 /// What to put into the policy, or how to drop it.
 fn edited(path: &str, edit: &Edit) -> String {
     let drop = format!("--overwrite {} writes kpki's over it", quote(path));
@@ -279,7 +282,7 @@ fn edited(path: &str, edit: &Edit) -> String {
         Edit::ForeignCa(_) => format!(
             "trusting further CAs is not supported yet: keep them in a store of their own; {drop}"
         ),
-        Edit::ByHand { added, .. } if added.is_empty() => {
+        Edit::ByHand { added, .. } if added.is_empty() || added.len() > SUGGESTED => {
             format!("put what is to stay into the policy, which this file is written from; {drop}")
         }
         Edit::ByHand { added, .. } => {
