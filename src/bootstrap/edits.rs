@@ -8,6 +8,9 @@ use crate::{
     state::Entry,
 };
 
+/// So many lines of what somebody changed are shown.
+const SHOWN: usize = 100;
+
 /// How a file is not what kpki wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
@@ -28,8 +31,14 @@ impl Edit {
         match self {
             Self::ByHand { diff, .. } if diff.is_empty() => "was edited by hand".to_owned(),
             Self::ByHand { diff, .. } => {
-                let lines = diff.trim_end().lines().map(|line| format!("\n    {line}"));
-                format!("was edited by hand:{}", lines.collect::<String>())
+                let all = diff.trim_end().lines();
+                let more = all.clone().count().saturating_sub(SHOWN);
+                let lines = all.take(SHOWN).map(|line| format!("\n    {line}"));
+                let rest = match more {
+                    0 => String::new(),
+                    more => format!("\n    … and {more} more lines"),
+                };
+                format!("was edited by hand:{}{rest}", lines.collect::<String>())
             }
             Self::ForeignCa(subjects) => format!("also trusts {}", subjects.join(" and ")),
         }

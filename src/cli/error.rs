@@ -272,6 +272,9 @@ fn bootstrap(error: &BootstrapError) -> CliError {
     }
 }
 
+/// More settings than these are not written out.
+const SUGGESTED: usize = 20;
+
 /// What to put into the policy, or how to drop it.
 fn edited(path: &str, edit: &Edit) -> String {
     let drop = format!("--overwrite {} writes kpki's over it", quote(path));
@@ -279,7 +282,7 @@ fn edited(path: &str, edit: &Edit) -> String {
         Edit::ForeignCa(_) => format!(
             "trusting further CAs is not supported yet: keep them in a store of their own; {drop}"
         ),
-        Edit::ByHand { added, .. } if added.is_empty() => {
+        Edit::ByHand { added, .. } if added.is_empty() || added.len() > SUGGESTED => {
             format!("put what is to stay into the policy, which this file is written from; {drop}")
         }
         Edit::ByHand { added, .. } => {
@@ -366,7 +369,7 @@ fn state(error: StateError) -> CliError {
         StateError::Foreign { path, uid } => CliError::new("foreign-owner", text).hint(format!(
             "run kpki as that user; or, if nobody else could have put anything there, make it yours: chown -R {} {1}. An identity's directory is given to a user by `owner:` in the policy or --owner {uid}:GID",
             rustix::process::geteuid().as_raw(),
-            path.display()
+            quote(&path.display().to_string())
         )),
         StateError::Unfinished { cause, waiting } => {
             let first = state(*cause).hint.unwrap_or_default();
@@ -377,7 +380,7 @@ fn state(error: StateError) -> CliError {
         }
         StateError::Writable { path, .. } => CliError::new("obstacle", text).hint(format!(
             "chmod go-w {} keeps them out; look first whether everything in it is yours",
-            path.display()
+            quote(&path.display().to_string())
         )),
         StateError::Locked { .. } => CliError::new("locked", text)
             .hint("run the command again once that one is done, or end it; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),

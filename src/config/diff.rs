@@ -1,6 +1,6 @@
 //! Two versions of a file side by side, for people: a unified diff without its secrets, and the settings that differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use zeroize::Zeroizing;
 
@@ -28,12 +28,20 @@ const RECOGNISABLE: usize = 8;
 /// More secrets than these are those of a cluster's users, which stand nowhere else in the file.
 const FEW: usize = 100;
 
+/// Two versions of ten thousand lines each of which none is in both are compared, which takes seconds; what would take
+/// longer is not, as the owner of a directory may have put anything there.
+const MOST_EFFORT: usize = 400_000_000;
+
 /// A unified diff. Each secret has become `[secret N]`, the same one the same number, so that it shows whether one
 /// changes and never what it is.
 pub fn masked_diff(path: &str, old: &str, new: &str) -> String {
     let mut mask = Mask::default();
     let (old, new) = (mask.text(old), mask.text(new));
     let (old, new) = (mask.everywhere(&old), mask.everywhere(&new));
+    let (were, are) = (old.lines().count(), new.lines().count());
+    if effort(&old, &new) > MOST_EFFORT {
+        return format!("too much to show: {were} lines against {are}\n");
+    }
     let diff = similar::TextDiff::from_lines(&*old, &*new);
     let mut unified = diff.unified_diff();
     unified
@@ -41,6 +49,20 @@ pub fn masked_diff(path: &str, old: &str, new: &str) -> String {
         .header(&format!("a/{path}"), &format!("b/{path}"))
         .missing_newline_hint(false)
         .to_string()
+}
+
+/// About how many steps it takes to compare two versions: as many as they have lines, for each line that only one has.
+fn effort(old: &str, new: &str) -> usize {
+    let mut balance: HashMap<&str, isize> = HashMap::new();
+    let mut lines = 0;
+    for (text, sign) in [(old, -1), (new, 1)] {
+        for line in text.lines() {
+            *balance.entry(line).or_default() += sign;
+            lines += 1;
+        }
+    }
+    let single: usize = balance.values().map(|n| n.unsigned_abs()).sum();
+    single.saturating_mul(lines)
 }
 
 /// What a person added to a file: lines `key=value` that the other version has not, secrets among them not.
@@ -221,6 +243,18 @@ mod tests {
             diff.contains("[name=a,iterations=8192,salt=[secret 1],"),
             "{diff}"
         );
+    }
+
+    #[test]
+    fn what_would_take_minutes_to_compare_is_not_compared() {
+        let many = |key: &str, n| -> String { (0..n).map(|i| format!("{key}{i}=1\n")).collect() };
+        assert_eq!(
+            masked_diff("f", &many("a", 50), &many("b", 100_000)),
+            "too much to show: 50 lines against 100000\n"
+        );
+        // As long as they have most in common.
+        let diff = masked_diff("f", &many("a", 100_000), &many("a", 100_002));
+        assert!(diff.ends_with("+a100001=1\n"), "{diff}");
     }
 
     #[test]

@@ -275,3 +275,30 @@ fn a_lost_certificate_is_renewed_from_the_inventory() {
     assert_eq!(read(kpki.path("out/kafka1/kafka1.key")), key);
     assert_eq!(leaf(kpki.path("out/kafka1/kafka1.crt")).hosts.len(), 1);
 }
+
+/// Comparing it line by line would take hours, and everybody would wait.
+#[test]
+fn a_huge_file_in_an_identitys_directory_does_not_hold_up_the_others() {
+    let kpki = Kpki::new();
+    kpki.write("p.yaml", POLICY);
+    kpki.ok(&["up", "p.yaml"]);
+    let huge: String = (0..200_000).map(|n| format!("setting.{n}=1\n")).collect();
+    kpki.write("out/kafka1/server.properties", &huge);
+    let said = kpki.run(&["up", "p.yaml"]).expect_code(1).stderr;
+    assert!(said.contains("was edited by hand"), "{said}");
+    assert!(said.contains("against 200000") && said.len() < 5_000);
+}
+
+#[test]
+fn what_somebody_edited_is_not_shown_without_end() {
+    let kpki = Kpki::new();
+    kpki.write("p.yaml", POLICY);
+    kpki.ok(&["up", "p.yaml"]);
+    let file = kpki.path("out/kafka1/server.properties");
+    let more: String = (0..500).map(|n| format!("setting.{n}=1\n")).collect();
+    fs::write(&file, read(file.clone()) + &more).unwrap();
+    let said = kpki.run(&["up", "p.yaml"]).expect_code(1).stderr;
+    assert!(said.contains("+setting.1=1"), "{said}");
+    assert!(said.contains(" more lines"), "{said}");
+    assert!(!said.contains("setting.499"), "{said}");
+}

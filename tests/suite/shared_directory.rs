@@ -112,6 +112,12 @@ fn what_others_could_have_written_to_is_refused_with_the_command_that_helps() {
         set_mode(&kpki, path, closed);
         kpki.ok(&["up", "policy.yaml"]);
     }
+    // The command is one as it stands.
+    let named = ["--out", "my $dir", "up", "policy.yaml"];
+    kpki.ok(&named);
+    set_mode(&kpki, "my $dir", 0o777);
+    let said = kpki.run(&named).expect_code(1).stderr;
+    assert!(said.contains("chmod go-w 'my $dir' keeps"), "{said}");
 }
 
 /// `chmod 666` on a file and a directory that others may enter: that is all it takes to have `renew` sign other hosts.
