@@ -372,16 +372,23 @@ impl Ca {
     /// # Errors
     /// When it is not there, or the passphrase is wrong.
     pub fn root_key_pkcs8(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, CaError> {
-        let path = std::path::Path::new(&self.dir).join(ROOT_KEY);
-        let Some(text) = read_optional(&path)? else {
-            return Err(match self.intermediate {
-                None => CaError::NoRootKey(self.dir.clone()),
-                Some(_) => CaError::RootKeyAway(path.display().to_string()),
-            });
-        };
+        let (path, text) = self.sealed_root_key()?;
         SealedKey::parse(&String::from_utf8_lossy(&text))
             .and_then(|sealed| sealed.open(passphrase))
             .map_err(|source| StateError::Sealed { path, source }.into())
+    }
+
+    /// The file with the root's sealed key, before anybody is asked for a passphrase.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn sealed_root_key(&self) -> Result<(std::path::PathBuf, SecretBytes), CaError> {
+        let path = std::path::Path::new(&self.dir).join(ROOT_KEY);
+        match read_optional(&path)? {
+            Some(text) => Ok((path, text.into())),
+            None if self.intermediate.is_none() => Err(CaError::NoRootKey(self.dir.clone())),
+            None => Err(CaError::RootKeyAway(path.display().to_string())),
+        }
     }
 
     /// The truststore, the same bytes for every identity: encoded once and kept.
