@@ -98,7 +98,7 @@ impl Look<'_> {
                 || store
                     .as_deref()
                     .is_some_and(|s| holds(s, credentials, step.profile));
-            let texts = credentials.texts(self.names).map_err(|e| one(e.into()))?;
+            let texts = credentials.texts(self.names).map_err(one)?;
             wishes.extend(texts.into_iter().map(|f| (f.name.clone(), Some(f))));
             let store = store.filter(|_| good).map(|bytes| FileSpec {
                 made_from: Some(credentials.made_from(step.profile)),

@@ -146,7 +146,7 @@ impl<'a> Purpose<'a> {
         }
     }
 
-    fn new(self) -> New {
+    fn made(self) -> New {
         match self {
             Self::Do(_) => New::Derived,
             Self::Check | Self::Show => New::ToCome,
@@ -210,7 +210,7 @@ pub fn plan<'a>(
     let nodes = Nodes::find(setting, &written, &there).map_err(one)?;
     let scram = members
         .par_iter()
-        .map(|m| ScramState::load(out, *m, policy, purpose.new()).map_err(one))
+        .map(|m| ScramState::load(out, *m, policy, purpose.made()).map_err(one))
         .collect();
     let scram: Vec<Option<ScramState>> = all(scram)?;
     let credentials = scram
