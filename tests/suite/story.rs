@@ -330,6 +330,6 @@ fn watch(kpki: &Kpki, judge: &Judge, ended: &AtomicBool, unanswered: &Mutex<Vec<
             }
         };
         unanswered.lock().unwrap().extend(fault);
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_secs(1));
     }
 }
