@@ -229,6 +229,8 @@ impl Reading {
         for binding in doubtful {
             let known = codes::binding(&binding, &mut |text| self.interner.share(text));
             let is_there = match known {
+                // There is none without, but there may be one that begins with a NUL.
+                Some(known) if known.name.is_empty() || known.principal.is_empty() => false,
                 Some(known) => {
                     ask(&AclFilter::from(&known))?.is_some_and(|l| !l.bindings.is_empty())
                 }

@@ -26,8 +26,20 @@ pub(super) struct Difference {
     pub common: usize,
 }
 
-/// A binding as a number, which compares as [`order`] does, and its place.
-type Key = (u128, u32);
+/// A binding as a number, which compares as [`order`] does, and its place below that.
+type Key = u128;
+
+/// Bits of the place.
+const PLACE: u32 = 32;
+/// Bits of the place of a text among all texts of its kind: so many different texts fit into no cluster's memory.
+const TEXT: u32 = 28;
+/// Bits of all that is no text.
+const KIND: u32 = 12;
+
+/// The place of the binding.
+fn place(key: Key) -> u32 {
+    key as u32
+}
 
 /// Compares two lists; what one list holds twice counts once.
 pub(super) fn difference(desired: &[Binding], observed: &[RawBinding]) -> Difference {
@@ -49,22 +61,22 @@ fn merge(wanted: &[Key], have: &[Key]) -> Difference {
             (None, None) => return found,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some(w), Some(h)) => w.0.cmp(&h.0),
+            (Some(w), Some(h)) => (w >> PLACE).cmp(&(h >> PLACE)),
         };
         if which == Ordering::Equal {
             found.common += 1;
         }
         if which != Ordering::Greater
-            && let Some((_, at)) = wanted.next()
+            && let Some(key) = wanted.next()
             && which == Ordering::Less
         {
-            found.missing.push(at);
+            found.missing.push(place(key));
         }
         if which != Ordering::Less
-            && let Some((_, at)) = have.next()
+            && let Some(key) = have.next()
             && which == Ordering::Greater
         {
-            found.surplus.push(at);
+            found.surplus.push(place(key));
         }
     }
 }
@@ -74,7 +86,7 @@ fn first_of_each(keys: &[Key]) -> impl Iterator<Item = Key> {
     let mut last = None;
     keys.iter()
         .copied()
-        .filter(move |(key, _)| last.replace(*key) != Some(*key))
+        .filter(move |key| last.replace(key >> PLACE) != Some(key >> PLACE))
 }
 
 /// The order of a plan's lists: by principal, and for each the order in which people look for things.
@@ -120,19 +132,11 @@ fn address(text: &Arc<str>) -> u64 {
 struct Rank(ByAddress<u32>);
 
 impl Rank {
-    fn of(
-        desired: &[Binding],
-        observed: &[RawBinding],
-        text: fn(&RawBinding) -> &Arc<str>,
-    ) -> Rank {
-        let (mut known, more) = rayon::join(
-            || distinct(desired, |b| text(b)),
-            || distinct(observed, text),
-        );
-        known.extend(more);
-        let mut sorted: Vec<(&str, u64)> = known.into_iter().map(|(at, text)| (text, at)).collect();
+    fn of(texts: ByAddress<&str>) -> Rank {
+        let mut sorted: Vec<(&str, u64)> = texts.into_iter().map(|(at, text)| (text, at)).collect();
         sorted.par_sort_unstable();
         let (mut ranks, mut rank) = (ByAddress::default(), 0);
+        ranks.reserve(sorted.len());
         let mut last = None;
         for (text, at) in sorted {
             if last.replace(text).is_some_and(|last| last != text) {
@@ -145,31 +149,51 @@ impl Rank {
 
     fn get(&self, text: &Arc<str>) -> u128 {
         // It was made of these very texts.
-        u128::from(self.0.get(&address(text)).copied().unwrap_or(u32::MAX))
+        u128::from(self.0.get(&address(text)).copied().unwrap_or_default())
     }
 }
 
-/// The texts by their addresses.
-fn distinct<'t, T: Sync>(
-    bindings: &'t [T],
-    text: impl Fn(&'t T) -> &'t Arc<str> + Sync,
-) -> ByAddress<&'t str> {
-    let parts = bindings.par_chunks(PART).map(|part| {
-        let mut found = ByAddress::default();
-        let mut last = 0;
-        for text in part.iter().map(&text) {
-            let at = address(text);
-            if at != last {
-                found.insert(at, &**text);
-                last = at;
-            }
+/// The texts of one kind that were met, by their addresses.
+#[derive(Default)]
+struct Met<'t> {
+    texts: ByAddress<&'t str>,
+    last: u64,
+}
+
+impl<'t> Met<'t> {
+    fn add(&mut self, text: &'t Arc<str>) {
+        let at = address(text);
+        if at != self.last {
+            self.texts.insert(at, text);
+            self.last = at;
         }
-        found
+    }
+}
+
+/// Principals, names and hosts.
+type Texts<'t> = [Met<'t>; 3];
+
+fn texts<'t, T: Sync>(
+    bindings: &'t [T],
+    raw: impl Fn(&'t T) -> &'t RawBinding + Sync,
+) -> Texts<'t> {
+    let parts = bindings.par_chunks(PART).map(|part| {
+        let mut met = Texts::default();
+        for b in part.iter().map(&raw) {
+            met[0].add(&b.principal);
+            met[1].add(&b.name);
+            met[2].add(&b.host);
+        }
+        met
     });
-    parts.reduce(ByAddress::default, |mut all, more| {
-        all.extend(more);
-        all
-    })
+    parts.reduce(Texts::default, together)
+}
+
+fn together<'t>(mut all: Texts<'t>, more: Texts<'t>) -> Texts<'t> {
+    for (all, more) in all.iter_mut().zip(more) {
+        all.texts.extend(more.texts);
+    }
+    all
 }
 
 struct Ranks {
@@ -180,15 +204,11 @@ struct Ranks {
 
 impl Ranks {
     fn of(desired: &[Binding], observed: &[RawBinding]) -> Ranks {
-        let (principal, (name, host)) = rayon::join(
-            || Rank::of(desired, observed, |b| &b.principal),
-            || {
-                rayon::join(
-                    || Rank::of(desired, observed, |b| &b.name),
-                    || Rank::of(desired, observed, |b| &b.host),
-                )
-            },
+        let (wanted, have) = rayon::join(
+            || texts(desired, Binding::as_raw),
+            || texts(observed, |b| b),
         );
+        let [principal, name, host] = together(wanted, have).map(|met| Rank::of(met.texts));
         Ranks {
             principal,
             name,
@@ -197,7 +217,7 @@ impl Ranks {
     }
 
     fn sorted<T: Sync>(&self, bindings: &[T], raw: impl Fn(&T) -> &RawBinding + Sync) -> Vec<Key> {
-        let key = |(at, binding): (usize, &T)| (self.key(raw(binding)), at as u32);
+        let key = |(at, binding): (usize, &T)| self.key(raw(binding)) << PLACE | at as u128;
         let mut keys: Vec<Key> = bindings.par_iter().enumerate().map(key).collect();
         keys.par_sort_unstable();
         keys
@@ -205,12 +225,11 @@ impl Ranks {
 
     /// In the order of [`order`].
     fn key(&self, b: &RawBinding) -> u128 {
-        let kind = (b.resource_type as u128) << 4 | b.pattern_type as u128;
-        let what = (b.permission as u128) << 8 | b.operation as u128;
-        self.principal.get(&b.principal) << 96
-            | kind << 88
-            | self.name.get(&b.name) << 56
-            | self.host.get(&b.host) << 24
+        let kind = (b.resource_type as u128) << 1 | b.pattern_type as u128;
+        let what = (b.permission as u128) << 5 | b.operation as u128;
+        let texts = self.name.get(&b.name) << TEXT | self.host.get(&b.host);
+        (self.principal.get(&b.principal) << (KIND - 6) | kind) << (2 * TEXT + 6)
+            | texts << 6
             | what
     }
 }

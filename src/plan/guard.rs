@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use rayon::prelude::*;
+
 use super::{Inputs, Plan, Remark, default_max_deletes};
 use crate::acl::{
     Authorizer, Binding, CLUSTER_NAME, Operation, PatternType, Permission, Printable, RawBinding,
@@ -66,10 +68,11 @@ fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
         ..inputs.settings.clone()
     };
     let cluster = |b: &&RawBinding| b.resource_type == ResourceType::Cluster;
-    let before: Vec<&RawBinding> = inputs.observed.iter().filter(cluster).collect();
-    let deleted: BTreeSet<&RawBinding> = plan.deletes.iter().filter(cluster).collect();
-    let created: Vec<&RawBinding> = plan.creates.iter().map(|b| b.as_raw()).collect();
-    let created: Vec<&RawBinding> = created.into_iter().filter(cluster).collect();
+    let before: Vec<&RawBinding> = inputs.observed.par_iter().filter(cluster).collect();
+    let deleted: Vec<&RawBinding> = plan.deletes.par_iter().filter(cluster).collect();
+    let deleted: BTreeSet<&RawBinding> = deleted.into_iter().collect();
+    let created = plan.creates.par_iter().map(|b| b.as_raw());
+    let created: Vec<&RawBinding> = created.filter(cluster).collect();
     if deleted.is_empty() && created.is_empty() {
         return;
     }
@@ -185,15 +188,16 @@ fn brokers(inputs: &Inputs<'_>, plan: &mut Plan) {
 }
 
 fn denies(plan: &mut Plan) {
-    let denies = plan
-        .deletes
-        .iter()
-        .filter(|b| b.permission == Permission::Deny);
-    let remarks = denies.map(|binding| {
-        let message = format!("deleting this Deny may allow what it refuses today: {binding}");
-        Remark::new("deny-removed", message)
-    });
-    let remarks = capped(remarks.collect(), "deny-removed", "of them");
+    let denies = plan.deletes.iter();
+    let mut denies = denies.filter(|b| b.permission == Permission::Deny);
+    let shown = denies.by_ref().take(MOST_REMARKS);
+    let mut remarks: Vec<Remark> = shown
+        .map(|binding| {
+            let message = format!("deleting this Deny may allow what it refuses today: {binding}");
+            Remark::new("deny-removed", message)
+        })
+        .collect();
+    count_rest(&mut remarks, denies.count(), "deny-removed", "of them");
     plan.warnings.extend(remarks);
 }
 
@@ -307,10 +311,14 @@ fn named((kind, pattern_type, name): Pattern<'_>) -> String {
 
 fn capped(mut remarks: Vec<Remark>, code: &'static str, what: &str) -> Vec<Remark> {
     let rest = remarks.len().saturating_sub(MOST_REMARKS);
+    remarks.truncate(MOST_REMARKS);
+    count_rest(&mut remarks, rest, code, what);
+    remarks
+}
+
+fn count_rest(remarks: &mut Vec<Remark>, rest: usize, code: &'static str, what: &str) {
     if rest > 0 {
-        remarks.truncate(MOST_REMARKS);
         let message = format!("and {rest} more {what}");
         remarks.push(Remark::new(code, message));
     }
-    remarks
 }

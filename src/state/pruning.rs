@@ -251,9 +251,16 @@ fn open(path: &Path, write: bool) -> io::Result<File> {
         // The flags fit: they are bits of a C int.
         .custom_flags(flags.bits() as i32)
         .open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no plain file")),
+    let meta = file.metadata()?;
+    // What it says is created again is created.
+    if !meta.is_file() {
+        Err(io::Error::other("it is no plain file"))
+    } else if meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
+        Err(io::Error::other(
+            "it belongs to somebody else, or may be written by others",
+        ))
+    } else {
+        Ok(file)
     }
 }
 
@@ -388,5 +395,18 @@ mod tests {
         std::os::unix::fs::symlink(&elsewhere, out.root().join(NAME)).unwrap();
         assert!(Pruning::take(&out, NOW).is_err());
         assert!(!elsewhere.exists());
+    }
+
+    /// Whoever writes it decides which bindings kpki creates.
+    #[test]
+    fn a_file_that_others_may_write_is_not_believed() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let out = OutDir::new(dir.path().join("out"));
+        out.create().unwrap();
+        let path = out.root().join(NAME);
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(Pruning::take(&out, NOW).is_err() && Pruning::read(&out).is_err());
     }
 }

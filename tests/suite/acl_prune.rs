@@ -333,6 +333,7 @@ fn of_a_thousand_bindings_that_come_while_kpki_prunes_none_is_lost_unsaid() {
     read_in_vain(&cluster, &proxy);
     unwritable(&cluster, &proxy);
     a_name_with_a_nul(&cluster, judge);
+    created_twice(&cluster, &proxy);
 }
 
 /// Where exact filters can be afforded, nothing else is ever deleted, and a lost answer costs nothing.
@@ -453,4 +454,35 @@ fn a_name_with_a_nul(cluster: &OneBroker, judge: &Judge) {
         export.stdout.is_empty() && export.stderr.contains("NUL"),
         "{export:?}"
     );
+}
+
+/// Creating is done again where the answer is lost.
+fn created_twice(cluster: &OneBroker, proxy: &Proxy) {
+    let topics: Vec<String> = (0..4_000).map(|n| format!("t{n}")).collect();
+    let topics = topics.join(", ");
+    let acls = format!("acls: [{{principal: 'User:q', allow: [Read], topic: [{topics}]}}]\n");
+    cluster.policy_file("many.yaml", &format!("{CLIENTS}{acls}"));
+    let cuts = Arc::new(AtomicUsize::new(0));
+    let cut = Arc::clone(&cuts);
+    proxy.decide(move |_, exchanges| {
+        // A request with 2,000 bindings; the first answer to it is cut.
+        let large = exchanges.last().unwrap().asked > 30_000;
+        match large && cut.fetch_add(1, Ordering::Relaxed) == 0 {
+            true => Act::Cut,
+            false => Act::Forward,
+        }
+    });
+    let out = cluster
+        .kpki
+        .run(&["acl", "apply", "many.yaml", "--json"])
+        .expect_code(0);
+    assert_eq!(
+        out.json(),
+        json!({"created": 4_000, "deleted": 0, "failed": []})
+    );
+    assert!(cuts.load(Ordering::Relaxed) > 1);
+    proxy.decide(|_, _| Act::Forward);
+    cluster
+        .kpki
+        .ok(&["acl", "plan", "many.yaml", "--exit-code"]);
 }

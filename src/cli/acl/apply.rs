@@ -115,7 +115,9 @@ impl Apply {
         pruned::confirm(ui, self.yes, &left)?;
         let (mut outcome, stopped) =
             carry_out(ui, &mut admin, &plan, observed.bindings.len(), &out)?;
-        pruned::settle(&mut admin, &out, &left, &mut outcome);
+        if outcome.cause.is_none() {
+            pruned::settle(&mut admin, &out, &left, &mut outcome);
+        }
         let done = report(ui, outcome, &plan, stopped, &left);
         // Whoever reads no more than the exit code has to learn of it.
         match left.is_empty() {
