@@ -152,7 +152,18 @@ fn a_planted_key_is_not_signed_again() {
             return;
         }
         let planted = read(kpki.path("out/kafka1/kafka1.key"));
-        let said = kpki.ok(&["up", "policy.yaml"]).stdout;
+        // What somebody put there is shown to whoever runs kpki before it is gone.
+        let refused = kpki.run(&["up", "policy.yaml"]).expect_code(1).stderr;
+        assert!(refused.contains("kafka1.crt was edited"), "{refused}");
+        let both = [
+            "--overwrite",
+            "kafka1/kafka1.crt",
+            "--overwrite",
+            "kafka1/kafka1.key",
+        ];
+        let said = kpki
+            .ok(&[&["up", "policy.yaml"][..], &both].concat())
+            .stdout;
         assert!(said.contains("reissued  broker kafka1"), "{said}");
         assert_eq!(said.contains("it gets a new key"), new_key, "{said}");
         let key = read(kpki.path("out/kafka1/kafka1.key"));
@@ -221,7 +232,8 @@ fn certificates_behind_the_leaf_are_the_cas_to_say() {
     let path = kpki.path("out/kafka1/kafka1.crt");
     let (good, other) = (read(path.clone()), read(kpki.path("out/alice/alice.crt")));
     fs::write(&path, format!("{good}{other}")).unwrap();
-    kpki.ok(&["up", "policy.yaml"]);
+    kpki.run(&["up", "policy.yaml"]).expect_code(1);
+    kpki.ok(&["up", "policy.yaml", "--overwrite", "kafka1/kafka1.crt"]);
     assert_eq!(read(path), good);
 }
 

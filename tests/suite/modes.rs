@@ -257,7 +257,17 @@ fn a_planted_ca_certificate_or_password_does_not_become_the_cas() {
     );
     fs::rename(kpki.path("store"), kpki.path("out/ca/truststore.p12")).unwrap();
     fs::remove_file(kpki.path("out/ca/truststore.password")).unwrap();
-    kpki.ok(&["up", "policy.yaml"]);
+    // What was planted is not overwritten unasked.
+    let mut up = vec!["up", "policy.yaml"];
+    let refused = kpki.run(&up).expect_code(1).stderr;
+    assert!(
+        refused.contains("out/alice/ca.crt also trusts"),
+        "{refused}"
+    );
+    for planted in ["alice/ca.crt", "kafka1/ca.crt", "alice/client.properties"] {
+        up.extend(["--overwrite", planted]);
+    }
+    kpki.ok(&up);
     assert_eq!(fs::read(kpki.path("out/ca/ca.crt")).unwrap(), mine);
     let Some(verified) = openssl(
         kpki.dir(),

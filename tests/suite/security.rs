@@ -62,6 +62,7 @@ fn every_sentence_of_the_security_document_names_the_test_that_holds_it() {
         let claim = claim.split("\n\n").next().unwrap();
         let held = claim
             .trim_end()
+            .trim_end_matches('.')
             .strip_suffix(')')
             .and_then(|c| c.rsplit_once('('))
             .unwrap_or_else(|| panic!("no test is named: {claim}"))

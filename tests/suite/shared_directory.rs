@@ -351,7 +351,8 @@ fn no_promise_blocks_later_commands() {
         assert_eq!(text, "promised", "{done}");
     }
     kpki.write("password", "export password\n");
-    kpki.ok(&["up", "--dry-run", "policy.yaml"]);
+    let overwrite = ["--overwrite", "kafka1/kafka1.pem"];
+    kpki.ok(&[&["up", "--dry-run", "policy.yaml"][..], &overwrite].concat());
     kpki.ok(&["principal", "kafka1"]);
     kpki.ok(&[
         "ca",

@@ -139,13 +139,12 @@ fn identities(
             }
             _ => {}
         }
-        if let Some(scope) = scope {
-            let grantees = granted.get(principal.as_str());
-            one.named_elsewhere(report, scope, grantees.into_iter().flatten());
-        }
         let (other, first) = *taken.entry(principal.clone()).or_insert((name, span));
         if other != name {
             one.shared(report, other, first);
+        } else if let Some(scope) = scope {
+            let grantees = granted.get(principal.as_str());
+            one.named_elsewhere(report, scope, grantees.into_iter().flatten());
         }
     }
 }
