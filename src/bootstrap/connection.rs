@@ -28,7 +28,7 @@ pub enum ConnectionError {
     #[error("the policy names no admin in its cluster section")]
     NoAdmin,
     /// A file that is needed: `kpki up` writes it.
-    #[error("{} is not there, with which kpki connects as the cluster's admin", .0.display())]
+    #[error("{} is missing, and kpki needs it to connect as the cluster's admin", .0.display())]
     Missing(PathBuf),
     /// The policy says no address.
     #[error("the policy says neither bootstrap_servers nor a broker")]

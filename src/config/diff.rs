@@ -1,6 +1,6 @@
 //! Two versions of a file side by side, for people: a unified diff without its secrets, and the settings that differ.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use zeroize::Zeroizing;
 
@@ -81,13 +81,24 @@ pub fn changed_settings(old: &[u8], new: &[u8]) -> Option<Vec<String>> {
     let (old, new) = (Properties::parse(old).ok()?, Properties::parse(new).ok()?);
     let mut changed: Vec<String> = new
         .iter()
-        .filter(|(key, value)| old.get(key) != Some(value))
+        .filter(|(key, value)| !old.get(key).is_some_and(|old| is_same(key, old, value)))
         .map(|(key, _)| key.to_owned())
         .collect();
     let gone = old.iter().filter(|(key, _)| new.get(key).is_none());
     changed.extend(gone.map(|(key, _)| key.to_owned()));
     changed.sort();
     Some(changed)
+}
+
+/// True where two values mean the same: the lists of all nodes are in the order of the policy, which means nothing.
+fn is_same(key: &str, old: &str, new: &str) -> bool {
+    let between = match key {
+        "super.users" => ';',
+        "controller.quorum.voters" => ',',
+        _ => return old == new,
+    };
+    let all = |list: &str| -> BTreeSet<String> { list.split(between).map(str::to_owned).collect() };
+    all(old) == all(new)
 }
 
 /// The secrets that were met, with their numbers.
@@ -266,6 +277,10 @@ mod tests {
     fn settings_are_told_from_comments() {
         let old = b"# one\na=1\nb=2\n";
         assert_eq!(changed_settings(old, b"#two\nb = 2\na=1\n"), Some(vec![]));
+        assert_eq!(
+            changed_settings(b"super.users=User:a;User:b", b"super.users=User:b;User:a"),
+            Some(vec![])
+        );
         assert_eq!(
             changed_settings(old, b"a=1\nc=3\n"),
             Some(vec!["b".into(), "c".into()])
