@@ -419,5 +419,9 @@ fn a_child_that_cannot_start_answers_nothing() {
     // A cluster that cannot be reached is an error.
     let question = question.to_string().replace("no.such.setting", "client.id");
     let out = kpki.run_with_input(&["receive-acls"], &question);
-    assert!(out.stdout.starts_with("{\"Error\":{\"code\":"), "{}", out.stdout);
+    assert!(
+        out.stdout.starts_with("{\"Error\":{\"code\":"),
+        "{}",
+        out.stdout
+    );
 }

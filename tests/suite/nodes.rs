@@ -3,10 +3,11 @@
 
 use serde_json::json;
 
+use crate::support::kpki::Kpki;
+#[cfg(feature = "live")]
 use crate::support::{
     java::{Client, judge},
     kafka::{Node, start},
-    kpki::Kpki,
     ports,
 };
 
