@@ -66,7 +66,7 @@ pub enum RequestError {
     #[error("principal `{0}` is not of the form Type:name")]
     PrincipalWithoutType(String),
     /// The wildcard is for bindings; the broker throws when a client has that name.
-    #[error("`User:*` stands for everyone in bindings and is no client's principal")]
+    #[error("`User:*` stands for everyone in bindings and is not the principal of a client")]
     WildcardPrincipal,
     /// Clients connect from addresses.
     #[error("host `{0}` is not an IP address")]

@@ -225,7 +225,7 @@ mod tests {
 # left out: Allow User:a Read on Topic `a\nb` from *
 #   the resource name `a\nb` holds a control character
 # left out: Allow User:a Write on Group `g` from *
-#   operation Write means nothing on a Group in Kafka 4.3
+#   operation Write does not apply to a Group in Kafka 4.3
 set -e
 export LC_ALL=C.UTF-8
 kafka-acls.sh "$@" --add --deny-principal 'User:*' --deny-host 10.0.0.7 --operation All --topic 'it'\''s $x' --resource-pattern-type prefixed

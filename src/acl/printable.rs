@@ -7,25 +7,33 @@ use std::fmt::{self, Write};
 #[derive(Debug, Clone, Copy)]
 pub struct Printable<'a>(pub &'a str);
 
-/// Whether a character is shown as it is.
+/// Whether a character is shown as it is: it does not steer a terminal, does not turn the direction of writing, and can be
+/// seen.
 pub fn is_printable(c: char) -> bool {
     !c.is_control()
-        && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        && !matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// JSON with the same characters escaped as JSON does it, so that it decodes to the same texts. Ends of lines, which
 /// JSON itself escapes in a text, stay.
 pub fn printable_json(json: String) -> String {
     let bare = |c: char| !is_printable(c) && c != '\n';
-    if !json.contains(bare) {
+    // Of the characters below 128, JSON escapes all others itself; this is most exports, and fast.
+    let plain = json.is_ascii() && !json.contains('\u{7f}');
+    if plain || !json.contains(bare) {
         return json;
     }
     let mut printable = String::with_capacity(json.len() + 16);
     for c in json.chars() {
         match bare(c) {
             false => printable.push(c),
-            // All of them have one unit in UTF-16. Writing to a string cannot fail.
-            true => drop(write!(printable, "\\u{:04x}", u32::from(c))),
+            true => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    // Writing to a string cannot fail.
+                    let _ = write!(printable, "\\u{unit:04x}");
+                }
+            }
         }
     }
     printable
@@ -62,5 +70,7 @@ mod tests {
     fn what_steers_a_terminal_is_escaped_and_all_else_as_it_is() {
         let shown = Printable("a\u{1b}[8m\n\u{9b}2J\u{202e}b ü\\'日").to_string();
         assert_eq!(shown, "a\\u{1b}[8m\\n\\u{9b}2J\\u{202e}b ü\\'日");
+        let shown = Printable("a\u{61c}\u{200b}\u{feff}b").to_string();
+        assert_eq!(shown, "a\\u{61c}\\u{200b}\\u{feff}b");
     }
 }

@@ -10,7 +10,7 @@ const TOPIC_NAME_MAX: usize = 249;
 #[expect(missing_docs, reason = "the fields are what the messages quote")]
 pub enum Problem {
     /// The operation is never asked for on this type, or not by this Kafka.
-    #[error("operation {operation} means nothing on a {resource_type} in Kafka {version}")]
+    #[error("operation {operation} does not apply to a {resource_type} in Kafka {version}")]
     OperationForeign {
         operation: Operation,
         resource_type: ResourceType,
@@ -71,10 +71,10 @@ pub enum Problem {
     #[error("the type of principal `{principal}` is not `User`, as Kafka compares case")]
     PrincipalTypeCase { principal: String },
     /// Only `User:*` is a wildcard, and there are no prefixes.
-    #[error("the asterisk in principal `{principal}` stands for itself")]
+    #[error("principal `{principal}` ends with an asterisk, which is no wildcard there")]
     PrincipalAsterisk { principal: String },
     /// Only addresses and `*` are compared, and no client has this one.
-    #[error("host `{host}` is no client's address")]
+    #[error("host `{host}` is not the address of a client")]
     HostNeverMatches { host: String },
     /// Ranges are matched from Kafka 4.4 on; before, a DENY from a range refuses nobody.
     #[error("Kafka {version} stores the host range `{host}` but matches no client to it")]
@@ -143,7 +143,7 @@ impl Problem {
                     .map(|o| o.title())
                     .collect();
                 format!(
-                    "a {resource_type} knows All and {}",
+                    "the operations of a {resource_type} are All, {}",
                     known.join(", ")
                 )
             }
@@ -608,7 +608,7 @@ mod tests {
         );
         assert_eq!(
             hint(["Group", "Literal", "g", "User:a", "*", "Write"]),
-            "a Group knows All and Read, Describe, Delete, DescribeConfigs, AlterConfigs"
+            "the operations of a Group are All, Read, Describe, Delete, DescribeConfigs, AlterConfigs"
         );
         assert_eq!(
             hint(["Topic", "Literal", "t", "alice", "*", "Read"]),

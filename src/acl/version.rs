@@ -15,6 +15,9 @@ impl KafkaVersion {
     /// The release that is assumed where none is named. Deliberately not 4.4, which matches address ranges:
     /// on a 4.3 broker a `DENY` from `10.0.0.0/8` is stored and refuses nobody.
     pub const ASSUMED: KafkaVersion = KafkaVersion::new(4, 3);
+    /// The first release in which whoever may write to some topic may do so idempotently; before, that was a right of its
+    /// own, IdempotentWrite on the cluster (KIP-679).
+    pub const WRITE_IS_IDEMPOTENT: KafkaVersion = KafkaVersion::new(2, 8);
     /// The first release whose groups have a configuration to describe and alter.
     pub const GROUP_CONFIGS: KafkaVersion = KafkaVersion::new(4, 0);
     /// The first release that knows `TwoPhaseCommit` (KIP-939).

@@ -238,7 +238,7 @@ pub fn serve() -> bool {
         }
     };
     // The process ends now, and an answer that came too late must not be freed.
-    std::mem::forget(handle);
+    let _kept = std::mem::ManuallyDrop::new(handle);
     if too_large {
         return false;
     }

@@ -407,6 +407,14 @@ pub(super) fn connection(
     happened: &[BrokerError],
     timed_out: BrokerError,
 ) -> AdminError {
+    // Where only one is asked, it is named once.
+    let plain = |text: &str| {
+        let text = plain(text);
+        let alone = text
+            .strip_prefix(servers)
+            .and_then(|t| t.strip_prefix(": "));
+        alone.map_or(text.clone(), str::to_owned)
+    };
     let servers = servers.to_owned();
     let last = |wanted: i32| {
         happened
@@ -414,11 +422,6 @@ pub(super) fn connection(
             .rev()
             .find(|e| e.code == wanted)
             .map(|e| plain(&e.text))
-            // The message names them.
-            .map(|text| match text.strip_prefix(&format!("{servers}: ")) {
-                Some(rest) => rest.to_owned(),
-                None => text,
-            })
     };
     if let Some(error) = certificate(&servers, x509_error) {
         return error;

@@ -3,7 +3,8 @@
 //! Kafka's own file is the one that every other tool of the user already has, so kpki asks for no second one.
 
 use std::{
-    io,
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -361,11 +362,24 @@ enum Kind {
     Pem,
 }
 
+/// The most that properties or a store of them may hold, in bytes.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// Reads whatever can be read, a pipe too, but not without end.
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| ClientPropertiesError::Read {
+    let fault = |source| ClientPropertiesError::Read {
         path: path.to_owned(),
         source,
-    })
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(fault)?;
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
+    if read.map_err(fault)? as u64 > MAX_FILE {
+        return Err(fault(io::Error::other(
+            "it is larger than any client's properties or store",
+        )));
+    }
+    Ok(bytes)
 }
 
 fn store(setting: &'static str, path: &str, source: StoreError) -> ClientPropertiesError {

@@ -160,7 +160,7 @@ impl Admin {
                     None => handle.describe_scram(users, timeout, watch),
                 },
             )
-            .map_err(too_old)?;
+            .map_err(|error| describe_needed(too_old(error)))?;
         for user in answer {
             match user.error {
                 Some(BrokerError {
@@ -282,6 +282,17 @@ fn scram_right(
             what,
             text: missing.to_owned(),
         }),
+    }
+}
+
+/// The broker says no more than no.
+fn describe_needed(error: AdminError) -> AdminError {
+    match error {
+        AdminError::NotAuthorized { what, .. } => AdminError::NotAuthorized {
+            what,
+            text: "it needs Describe on the cluster".to_owned(),
+        },
+        other => other,
     }
 }
 

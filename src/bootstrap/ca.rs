@@ -49,6 +49,14 @@ pub enum CaError {
         /// What is not there.
         file: &'static str,
     },
+    /// A certificate of it that cannot be read.
+    #[error("{file} is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The root's key is that of the CA itself.
     #[error("the CA in {0} has no intermediate, so its root has no key of its own")]
     NoRootKey(String),
@@ -207,13 +215,18 @@ impl Ca {
                 file,
             })
         };
-        let certificates = |bytes: &[u8]| -> Result<Vec<Certificate>, CaError> {
-            pem::parse_certificates(bytes)?
+        let certificates = |file: &str, bytes: &[u8]| -> Result<Vec<Certificate>, CaError> {
+            let damaged = |reason: String| CaError::Damaged {
+                file: out.ca_file(file).display().to_string(),
+                reason,
+            };
+            pem::parse_certificates(bytes)
+                .map_err(|e| damaged(e.to_string()))?
                 .iter()
-                .map(|der| Ok(Certificate::from_der(der)?))
+                .map(|der| Certificate::from_der(der).map_err(|e| damaged(e.to_string())))
                 .collect()
         };
-        let trusted = certificates(&need(CERTIFICATE)?)?;
+        let trusted = certificates(CERTIFICATE, &need(CERTIFICATE)?)?;
         if !out.ca_file("inventory.jsonl").exists() {
             return Err(CaError::Incomplete {
                 dir,
@@ -221,7 +234,7 @@ impl Ca {
             });
         }
         let intermediate = match read_optional(&out.ca_file(INTERMEDIATE))? {
-            Some(bytes) => certificates(&bytes)?.into_iter().next(),
+            Some(bytes) => certificates(INTERMEDIATE, &bytes)?.into_iter().next(),
             None if out.ca_file(ROOT_KEY).exists() => {
                 return Err(CaError::Incomplete {
                     dir,
@@ -359,16 +372,23 @@ impl Ca {
     /// # Errors
     /// When it is not there, or the passphrase is wrong.
     pub fn root_key_pkcs8(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, CaError> {
-        let path = std::path::Path::new(&self.dir).join(ROOT_KEY);
-        let Some(text) = read_optional(&path)? else {
-            return Err(match self.intermediate {
-                None => CaError::NoRootKey(self.dir.clone()),
-                Some(_) => CaError::RootKeyAway(path.display().to_string()),
-            });
-        };
+        let (path, text) = self.sealed_root_key()?;
         SealedKey::parse(&String::from_utf8_lossy(&text))
             .and_then(|sealed| sealed.open(passphrase))
             .map_err(|source| StateError::Sealed { path, source }.into())
+    }
+
+    /// The file with the root's sealed key, before anybody is asked for a passphrase.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn sealed_root_key(&self) -> Result<(std::path::PathBuf, SecretBytes), CaError> {
+        let path = std::path::Path::new(&self.dir).join(ROOT_KEY);
+        match read_optional(&path)? {
+            Some(text) => Ok((path, text.into())),
+            None if self.intermediate.is_none() => Err(CaError::NoRootKey(self.dir.clone())),
+            None => Err(CaError::RootKeyAway(path.display().to_string())),
+        }
     }
 
     /// The truststore, the same bytes for every identity: encoded once and kept.

@@ -7,23 +7,23 @@ use zeroize::Zeroizing;
 use super::{
     BootstrapError,
     member::{self, Member, ScramState},
-    random,
+    nodes::Nodes,
 };
 use crate::{
     config::{
-        self, ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, Properties, STORAGE_ARGS,
-        ServerInput, Stores, layout, server_properties, storage_args,
+        ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, Properties, STORAGE_ARGS,
+        ServerInput, Stores, is_cluster_id, layout, server_properties, storage_args,
     },
     keystore::StoreProfile,
     pki::IdentityName,
     policy::{Auth, Mode, ValidatedPolicy},
     scram::{Credential, Mechanism},
     secret::Secret,
-    state::{FileSpec, OutDir, read_optional, read_plain, write_atomic},
+    state::{FileSpec, OutDir, read_optional, read_plain},
 };
 
 /// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
-const CLUSTER_ID: &str = "cluster.id";
+pub(super) const CLUSTER_ID: &str = "cluster.id";
 
 /// What the files of all members have in common.
 #[derive(Debug)]
@@ -42,8 +42,8 @@ pub struct Cluster<'a> {
     pub truststore_password: &'a Secret,
     /// The credentials of all SCRAM users.
     pub credentials: Vec<Credential>,
-    /// The KRaft cluster's id.
-    pub cluster_id: &'a str,
+    /// Its brokers with their ids, and its own id.
+    pub nodes: &'a Nodes,
     /// Whole principals of the super users.
     pub super_users: Vec<String>,
 }
@@ -97,21 +97,24 @@ pub fn texts(
     match member {
         Member::User(_) => {}
         Member::Broker(broker) => {
+            let brokers = &cluster.nodes.brokers;
+            let numbered = brokers.iter().find(|b| b.name == broker.name);
             let log_dir = cluster.log_dir(member.name());
             let input = ServerInput {
                 cluster: &cluster.policy.cluster,
-                brokers: &cluster.policy.brokers,
-                broker,
+                brokers,
+                broker: numbered.unwrap_or(broker),
                 stores,
                 log_dir: &log_dir,
                 scram_password: scram.map(|s| &s.password),
                 super_users: &cluster.super_users,
             };
             let text = server_properties(&input)?;
-            files.push(FileSpec::secret(
-                &names.server_properties,
-                text.expose().as_bytes(),
-            ));
+            let mut file = FileSpec::secret(&names.server_properties, text.expose().as_bytes());
+            file.node = cluster
+                .nodes
+                .facts(&file.bytes, cluster.policy.cluster.mode);
+            files.push(file);
             if cluster.policy.cluster.mode == Mode::Kraft {
                 let config = stores.path(&names.server_properties);
                 // The controllers tell the others; a broker alone has no use for anybody's salted password.
@@ -119,7 +122,7 @@ pub fn texts(
                     true => &cluster.credentials[..],
                     false => &[],
                 };
-                let args = storage_args(cluster.cluster_id, &config, credentials)?;
+                let args = storage_args(&cluster.nodes.cluster_id, &config, credentials)?;
                 files.push(FileSpec::secret(STORAGE_ARGS, args.expose().as_bytes()));
             }
         }
@@ -236,17 +239,6 @@ pub fn is_controller_alone(out: &OutDir, name: &IdentityName) -> Result<bool, Bo
     Ok(settings.is_some_and(|s| s.get("process.roles") == Some("controller")))
 }
 
-/// The cluster's id: the one on disk, else a new one.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn cluster_id(out: &OutDir) -> Result<String, BootstrapError> {
-    match kept_cluster_id(out)? {
-        Some(id) => Ok(id),
-        None => Ok(config::cluster_id(random::octets()?)),
-    }
-}
-
 /// The id that the cluster's disks are formatted with, where it was written down.
 ///
 /// # Errors
@@ -254,29 +246,13 @@ pub fn cluster_id(out: &OutDir) -> Result<String, BootstrapError> {
 pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
     if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
         let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        if text.len() == 22
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        {
+        if is_cluster_id(&text) {
             return Ok(Some(text));
         }
-        return Err(BootstrapError::Damaged {
-            file: out.root().join(CLUSTER_ID).display().to_string(),
-            reason: "not a cluster id of 22 characters".to_owned(),
-        });
+        return Err(BootstrapError::ClusterId(format!(
+            "{} holds no cluster id of 22 characters",
+            out.root().join(CLUSTER_ID).display()
+        )));
     }
     Ok(None)
-}
-
-/// Writes the cluster's id down, where it is not.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn keep_cluster_id(out: &OutDir, id: &str) -> Result<(), BootstrapError> {
-    let path = out.root().join(CLUSTER_ID);
-    if !path.exists() {
-        write_atomic(&path, format!("{id}\n").as_bytes(), 0o644, None)?;
-    }
-    Ok(())
 }

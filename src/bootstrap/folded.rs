@@ -29,3 +29,26 @@ impl<'a> Folded<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_clash_is_a_name_that_differs_only_in_case(
+            there in proptest::collection::vec("[aAbB]{1,3}", 0..8),
+            name in "[aAbB]{1,3}",
+        ) {
+            let there: Vec<IdentityName> = there.iter().map(|n| n.parse().unwrap()).collect();
+            let name: IdentityName = name.parse().unwrap();
+            let clashes = |other: &IdentityName| {
+                *other != name && other.as_str().eq_ignore_ascii_case(name.as_str())
+            };
+            let found = Folded::new(&there).clash(&name);
+            prop_assert_eq!(found.is_some(), there.iter().any(clashes));
+        }
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
         PkiError, Serial, sign,
     },
     secret::{Secret, SecretBytes},
-    state::{FileSpec, OutDir, Record, read_plain},
+    state::{FileSpec, OutDir, Record, digest_of, read_plain},
 };
 
 /// What an identity's certificate shall be.
@@ -139,9 +139,8 @@ impl OnDisk {
             .filter(|_| recorded && kind == Some(wanted))
     }
 
-    /// All three parts, where they are there and belong together.
+    /// All three parts, where they are there.
     pub fn credentials(&self) -> Option<Credentials> {
-        self.belongs_together().then_some(())?;
         Some(Credentials {
             certificate: self.certificate.clone()?,
             chain: self.chain.clone(),
@@ -238,10 +237,22 @@ impl Credentials {
             key_pkcs8: &self.key,
             chain: &self.chain,
         };
-        Ok(FileSpec::secret(
-            &names.keystore,
-            pkcs12::keystore(&entry, &self.password, profile)?,
-        ))
+        let bytes = pkcs12::keystore(&entry, &self.password, profile)?;
+        Ok(FileSpec {
+            made_from: Some(self.made_from(profile)),
+            ..FileSpec::secret(&names.keystore, bytes)
+        })
+    }
+
+    /// The digest of all that a key store of them is made from: where two agree, so do the stores, whatever their bytes.
+    pub fn made_from(&self, profile: StoreProfile) -> String {
+        let profile: &[u8] = match profile {
+            StoreProfile::Jdk => b"jdk",
+            StoreProfile::Legacy => b"legacy",
+        };
+        let mut parts = vec![profile, &self.key, self.password.expose().as_bytes()];
+        parts.extend(self.chain.iter().map(|der| der.as_ref()));
+        digest_of(&parts)
     }
 
     /// PEM files and password file, the same bytes every time.

@@ -119,6 +119,15 @@ impl<'a> Member<'a> {
     }
 }
 
+/// What becomes of a credential that is not there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum New {
+    /// It is derived, to be written.
+    Derived,
+    /// Nothing is written, so it is only said that there will be one: derivation takes long.
+    ToCome,
+}
+
 /// The SCRAM password of a member and what was derived from it.
 #[derive(Debug)]
 pub struct ScramState {
@@ -133,14 +142,16 @@ pub struct ScramState {
 }
 
 impl ScramState {
-    /// Reads what is on disk; derives what is missing or has other iterations. `None` for members without SCRAM.
+    /// Reads what is on disk; derives what is missing or has other iterations, unless it is only to be shown. `None`
+    /// for members without SCRAM.
     ///
     /// # Errors
     /// When a file cannot be read or is damaged.
-    pub fn load_or_derive(
+    pub fn load(
         out: &OutDir,
         member: Member<'_>,
         policy: &ValidatedPolicy,
+        new: New,
     ) -> Result<Option<Self>, BootstrapError> {
         if member.scram(policy).0.is_empty() {
             return Ok(None);
@@ -165,12 +176,13 @@ impl ScramState {
                 lost = !kept.is_empty();
                 let password = match read_secret(out, name, NEXT)? {
                     Some(next) => next,
+                    None if new == New::ToCome => Secret::new("to come".to_owned()),
                     None => random::password()?,
                 };
                 (password, Vec::new())
             }
         };
-        let mut state = Self::derive(member, policy, password, &kept)?;
+        let mut state = Self::derive(member, policy, password, &kept, new)?;
         state.lost = lost;
         Ok(Some(state))
     }
@@ -184,6 +196,7 @@ impl ScramState {
         policy: &ValidatedPolicy,
         password: Secret,
         kept: &[Credential],
+        new: New,
     ) -> Result<Self, BootstrapError> {
         let name = member.name();
         let (mechanisms, iterations) = member.scram(policy);
@@ -195,6 +208,10 @@ impl ScramState {
             };
             credentials.push(match kept.iter().find(same) {
                 Some(credential) => credential.clone(),
+                None if new == New::ToCome => {
+                    derived = true;
+                    Credential::to_come(name.as_str(), mechanism, iterations)
+                }
                 None => {
                     derived = true;
                     let salt = random::octets::<SALT_LEN>()?;

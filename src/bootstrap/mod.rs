@@ -1,11 +1,15 @@
 //! The bootstrap itself: what the verbs do, without a terminal. Joins the pure rooms with the state on disk.
 
 pub mod ca;
+pub mod changes;
+mod compare;
 pub mod connection;
+pub mod edits;
 pub mod files;
 pub mod folded;
 pub mod identity;
 pub mod member;
+pub mod nodes;
 pub mod passwords;
 pub mod random;
 pub mod renew;
@@ -17,6 +21,8 @@ use crate::{
     config::ConfigError, keystore::StoreError, pki::PkiError, scram::ScramError, state::StateError,
 };
 use ca::CaError;
+use edits::Edit;
+use nodes::Danger;
 use random::NoRandomness;
 
 /// Why an identity could not be made.
@@ -49,6 +55,29 @@ pub enum BootstrapError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that somebody else changed.
+    #[error("{shown} {}", .edit.message())]
+    Edited {
+        /// What `--overwrite` calls it.
+        path: String,
+        /// Its path.
+        shown: String,
+        /// How it is not what kpki wrote.
+        edit: Edit,
+    },
+    /// A change that a running cluster does not survive by being restarted.
+    #[error("{} would change {change}", brokers(.names))]
+    Dangerous {
+        /// What kind of change.
+        danger: Danger,
+        /// From what to what.
+        change: String,
+        /// Whose configuration it concerns.
+        names: Vec<String>,
+    },
+    /// The id of a cluster whose disks are formatted, which is lost.
+    #[error("{0}")]
+    ClusterId(String),
     /// The CA.
     #[error(transparent)]
     Ca(#[from] CaError),
@@ -70,6 +99,16 @@ pub enum BootstrapError {
     /// Randomness.
     #[error(transparent)]
     Random(#[from] NoRandomness),
+}
+
+fn brokers(names: &[String]) -> String {
+    match names {
+        [only] => format!("the broker {only}"),
+        [first, .., last] if names.len() > 5 => {
+            format!("{} brokers, {first} to {last},", names.len())
+        }
+        _ => format!("the brokers {}", names.join(", ")),
+    }
 }
 
 /// A time as RFC 3339 text in UTC, to the second.

@@ -17,9 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     BootstrapError,
     ca::Ca,
+    changes::is_scram,
+    edits::Edit,
     files,
     identity::read_secret,
-    member::{Member, NEXT, PASSWORD, ScramState},
+    member::{Member, NEXT, New, PASSWORD, ScramState},
+    nodes::Nodes,
     random,
     survey::{self, Setting},
 };
@@ -29,7 +32,7 @@ use crate::{
     policy::ValidatedPolicy,
     scram::{Credential, ScramInfo},
     secret::Secret,
-    state::{FileSpec, Lock, OutDir, Owners, Staging, read_plain},
+    state::{FileSpec, Lock, OutDir, Owners, Staging, Written, read_plain},
 };
 
 /// The members of a policy that log in by SCRAM.
@@ -115,7 +118,8 @@ pub struct Passwords<'a> {
     setting: Setting<'a>,
     ca: &'a Ca,
     lock: &'a Lock,
-    cluster_id: String,
+    nodes: Nodes,
+    written: Written,
     now: BTreeMap<&'a str, ScramState>,
     next: BTreeMap<&'a str, ScramState>,
     /// The rotations of this run: the cluster was never told of them before.
@@ -132,14 +136,16 @@ impl<'a> Passwords<'a> {
         let owners = Owners::read(setting.out, setting.policy.cluster.owner)?;
         for member in members(setting.policy) {
             setting.out.check_identity(member.name(), &owners)?;
-            let state = ScramState::load_or_derive(setting.out, member, setting.policy)?;
+            let state = ScramState::load(setting.out, member, setting.policy, New::Derived)?;
             now.extend(state.map(|state| (member.name().as_str(), state)));
         }
+        let written = Written::read(setting.out)?;
         Ok(Self {
             setting,
             ca,
             lock,
-            cluster_id: files::cluster_id(setting.out)?,
+            nodes: Nodes::find(setting, &written, &setting.out.identities()?)?,
+            written,
             now,
             next: BTreeMap::new(),
             fresh: BTreeSet::new(),
@@ -159,6 +165,8 @@ impl<'a> Passwords<'a> {
     ) -> Result<Vec<IdentityName>, BootstrapError> {
         let derived = self.now.iter().filter(|(_, state)| state.derived);
         let derived: Vec<&str> = derived.map(|(name, _)| *name).collect();
+        let rotated = rotate.iter().map(String::as_str);
+        self.check_edits(&rotated.chain(derived.iter().copied()).collect())?;
         let mut written = match derived.is_empty() {
             true => Vec::new(),
             false => self.files(&derived)?,
@@ -181,7 +189,8 @@ impl<'a> Passwords<'a> {
                     password
                 }
             };
-            let state = ScramState::derive(member, self.setting.policy, password, &[])?;
+            let state =
+                ScramState::derive(member, self.setting.policy, password, &[], New::Derived)?;
             self.next.insert(name.as_str(), state);
         }
         self.write(&written)?;
@@ -254,7 +263,7 @@ impl<'a> Passwords<'a> {
             Some(self.ca),
             Some(self.lock),
             credentials,
-            &self.cluster_id,
+            &self.nodes,
             &self.ca.truststore_password,
         )?;
         let any = Secret::new("any".to_owned());
@@ -288,6 +297,41 @@ impl<'a> Passwords<'a> {
             }
         }
         Ok(written)
+    }
+
+    /// Refuses to write over what somebody edited, before the cluster is told anything that these files must say.
+    fn check_edits(&self, users: &BTreeSet<&str>) -> Result<(), BootstrapError> {
+        if users.is_empty() {
+            return Ok(());
+        }
+        let Setting { policy, out, .. } = self.setting;
+        for name in Member::all(policy).into_iter().map(Member::name) {
+            let Some(entry) = self.written.of(name.as_str()) else {
+                continue;
+            };
+            let names = files::names(policy, name);
+            let itself = users.contains(name.as_str());
+            for file in out.files(name) {
+                let concerned =
+                    file == STORAGE_ARGS || (itself && !is_scram(&file) && file != names.password);
+                let path = out.identity(name).join(&file);
+                if concerned
+                    && entry.is_recorded(&file)
+                    && read_plain(&path)?.is_some_and(|bytes| entry.is_foreign(&file, &bytes))
+                {
+                    let edit = Edit::ByHand {
+                        diff: String::new(),
+                        added: Vec::new(),
+                    };
+                    return Err(BootstrapError::Edited {
+                        path: format!("{name}/{file}"),
+                        shown: path.display().to_string(),
+                        edit,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, written: &[(IdentityName, Vec<FileSpec>)]) -> Result<(), BootstrapError> {

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::{
     BootstrapError,
     ca::Ca,
+    changes,
     identity::{OnDisk, Wanted, enrol},
     random,
 };
@@ -45,6 +46,8 @@ pub struct Candidate {
     key: Option<SecretBytes>,
     /// Why it gets a new key although nobody asked for one.
     distrust: Option<String>,
+    /// What the certificate that lies there names, of a broker, and the new one will not.
+    lost_hosts: Vec<Host>,
 }
 
 impl Candidate {
@@ -125,9 +128,14 @@ impl Candidate {
                 out.identity(name).display()
             )),
         };
+        let lost_hosts = match wanted.kind {
+            Kind::Broker => changes::lost_hosts(&disk, &wanted.hosts),
+            _ => Vec::new(),
+        };
         Ok(Self {
             wanted,
             layouts,
+            lost_hosts,
             password: disk.password,
             key,
             distrust,
@@ -137,6 +145,12 @@ impl Candidate {
     /// What it is.
     pub fn kind(&self) -> Kind {
         self.wanted.kind
+    }
+
+    /// Its name, and the hosts that a broker's new certificate no longer names: one that runs refuses such a one.
+    pub fn lost_hosts(&self) -> Option<(&IdentityName, &[Host])> {
+        let lost = !self.lost_hosts.is_empty();
+        lost.then_some((&self.wanted.name, &self.lost_hosts[..]))
     }
 
     /// What was found in its directory that is not believed.
@@ -182,8 +196,11 @@ pub fn renew(
         directories.push((wanted.name.clone(), files));
         records.push(made.record(&wanted));
     }
-    inventory.append(lock, records.clone())?;
     let staging = Staging::begin(out, lock, None)?;
+    for (name, files) in &directories {
+        staging.check(name.as_str(), files)?;
+    }
+    inventory.append(lock, records.clone())?;
     for (name, files) in &directories {
         staging.add(name.as_str(), files)?;
     }

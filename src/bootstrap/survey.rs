@@ -9,18 +9,22 @@ use time::{Duration, OffsetDateTime};
 use super::{
     BootstrapError,
     ca::Ca,
+    changes::{FileChange, Needs},
+    compare,
     files::{self, Cluster},
     folded::Folded,
     identity::{OnDisk, Wanted},
-    member::{Member, ScramState},
+    member::{Member, New, ScramState},
+    nodes::{Danger, Nodes},
 };
 use crate::{
-    keystore::{StoreProfile, pkcs12},
-    pki::{Certificate, Host, IdentityName, Kind},
+    config::NodeFacts,
+    keystore::StoreProfile,
+    pki::{Host, IdentityName},
     policy::ValidatedPolicy,
     scram::Credential,
     secret::Secret,
-    state::{FileSpec, Inventory, Lock, OutDir, Owners, Record, check_owner, read_plain},
+    state::{FileSpec, Inventory, Lock, OutDir, Owners, Writing, Written, check_owner, read_plain},
 };
 
 /// What happens, or would happen, to an identity.
@@ -78,6 +82,12 @@ pub struct Step<'a> {
     pub(super) profile: StoreProfile,
     /// The files that differ from what is on disk, for [`Action::Update`].
     pub(super) changed: Vec<FileSpec>,
+    /// Every file that is written, and what its reader has to do for it.
+    pub changes: Vec<FileChange>,
+    /// The hosts that its new certificate no longer names.
+    pub lost_hosts: Vec<Host>,
+    /// Files that are right and not on record, as an older kpki wrote them.
+    pub(super) adopted: Option<Writing>,
 }
 
 impl Step<'_> {
@@ -86,9 +96,10 @@ impl Step<'_> {
         self.wanted.is_some() && !matches!(self.action, Action::Update | Action::Keep)
     }
 
-    /// The names of the files that [`Action::Update`] writes.
-    pub fn updated(&self) -> impl Iterator<Item = &str> {
-        self.changed.iter().map(|file| file.name.as_str())
+    /// What has to be done for all of it.
+    pub fn needs(&self) -> Needs {
+        let each = self.changes.iter().map(|change| change.needs);
+        each.max().unwrap_or(Needs::Nothing)
     }
 }
 
@@ -101,7 +112,46 @@ pub struct Plan<'a> {
     pub undeclared: Vec<IdentityName>,
     /// The CA ends before a leaf's usual time.
     pub ca_ends: Option<OffsetDateTime>,
-    pub(super) cluster_id: String,
+    /// The brokers' ids, and the cluster's.
+    pub nodes: Nodes,
+    /// The record of what was written is mostly about states long gone.
+    pub(super) wasteful: bool,
+}
+
+/// What was asked for by name, as it is not done otherwise.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// Changes that a running cluster does not survive by itself.
+    pub dangers: &'a [Danger],
+    /// Edited files to be overwritten: `kafka1/server.properties`.
+    pub overwrite: &'a [String],
+}
+
+/// What a plan is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'a> {
+    /// Only to find what is wrong.
+    Check,
+    /// To be shown.
+    Show,
+    /// To be carried out, under the writers' lock.
+    Do(&'a Lock),
+}
+
+impl<'a> Purpose<'a> {
+    fn lock(self) -> Option<&'a Lock> {
+        match self {
+            Self::Do(lock) => Some(lock),
+            Self::Check | Self::Show => None,
+        }
+    }
+
+    fn made(self) -> New {
+        match self {
+            Self::Do(_) => New::Derived,
+            Self::Check | Self::Show => New::ToCome,
+        }
+    }
 }
 
 /// What a run works on.
@@ -115,18 +165,20 @@ pub struct Setting<'a> {
     pub profile: Option<StoreProfile>,
     /// The time.
     pub now: OffsetDateTime,
+    /// What was asked for by name.
+    pub asked: Asked<'a>,
 }
 
 /// Compares the policy with the disk. Without a CA everything is to be made; all that can be said without one is
 /// checked all the same.
 ///
 /// # Errors
-/// Everything on disk that cannot be read or written over, every host that the CA may not sign for, every
-/// configuration that cannot be written.
+/// Everything on disk that cannot be read or written over, every file that somebody edited, every change that the
+/// cluster would not survive, every host that the CA may not sign for, every configuration that cannot be written.
 pub fn plan<'a>(
     setting: Setting<'a>,
     ca: Option<&Ca>,
-    lock: Option<&Lock>,
+    purpose: Purpose<'_>,
 ) -> Result<Plan<'a>, Vec<BootstrapError>> {
     let Setting { policy, out, .. } = setting;
     let one = |error: BootstrapError| vec![error];
@@ -154,10 +206,11 @@ pub fn plan<'a>(
         return Err(errors);
     }
 
-    let cluster_id = files::cluster_id(out).map_err(one)?;
+    let written = Written::read(out).map_err(|e| one(e.into()))?;
+    let nodes = Nodes::find(setting, &written, &there).map_err(one)?;
     let scram = members
         .par_iter()
-        .map(|m| ScramState::load_or_derive(out, *m, policy))
+        .map(|m| ScramState::load(out, *m, policy, purpose.made()).map_err(one))
         .collect();
     let scram: Vec<Option<ScramState>> = all(scram)?;
     let credentials = scram
@@ -166,13 +219,25 @@ pub fn plan<'a>(
         .flat_map(|s| s.credentials.clone())
         .collect();
     let nobody = Secret::new("a password that is never written".to_owned());
-    let cluster = cluster(setting, ca, lock, credentials, &cluster_id, &nobody).map_err(one)?;
+    let lock = purpose.lock();
+    let cluster = cluster(setting, ca, lock, credentials, &nodes, &nobody).map_err(one)?;
     let steps = members
         .into_par_iter()
         .zip(scram)
-        .map(|(member, scram)| survey(setting, ca.zip(inventory.as_ref()), &cluster, member, scram))
+        .map(|(member, scram)| {
+            let ca = ca.zip(inventory.as_ref());
+            survey(setting, purpose, ca, &cluster, &written, member, scram)
+        })
         .collect();
-    let steps: Vec<Step<'a>> = all(steps)?;
+    let (steps, mut errors) = both::<(Step<'a>, Option<NodeFacts>)>(steps);
+    let facts = steps
+        .iter()
+        .filter_map(|(step, facts)| Some((step.member.name().as_str(), facts.as_ref()?)));
+    errors.extend(nodes.dangers(setting, &facts.collect::<Vec<_>>()));
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let steps: Vec<Step<'a>> = steps.into_iter().map(|(step, _)| step).collect();
     let declared: BTreeSet<&IdentityName> = steps.iter().map(|s| s.member.name()).collect();
     let undeclared = there
         .into_iter()
@@ -182,25 +247,33 @@ pub fn plan<'a>(
         .and_then(Ca::signer)
         .map(|c| c.not_after)
         .filter(|end| *end < setting.now + Duration::days(policy.ca.leaf_valid_days.into()));
+    drop(cluster);
     Ok(Plan {
         steps,
         undeclared,
         ca_ends,
-        cluster_id,
+        nodes,
+        wasteful: written.is_wasteful(),
     })
 }
 
 /// All values, or all errors.
-fn all<T>(results: Vec<Result<T, BootstrapError>>) -> Result<Vec<T>, Vec<BootstrapError>> {
+fn all<T>(results: Vec<Result<T, Vec<BootstrapError>>>) -> Result<Vec<T>, Vec<BootstrapError>> {
+    let (good, bad) = both(results);
+    if bad.is_empty() { Ok(good) } else { Err(bad) }
+}
+
+/// The values, and the errors.
+fn both<T>(results: Vec<Result<T, Vec<BootstrapError>>>) -> (Vec<T>, Vec<BootstrapError>) {
     let mut good = Vec::with_capacity(results.len());
     let mut bad = Vec::new();
     for result in results {
         match result {
             Ok(value) => good.push(value),
-            Err(error) => bad.push(error),
+            Err(errors) => bad.extend(errors),
         }
     }
-    if bad.is_empty() { Ok(good) } else { Err(bad) }
+    (good, bad)
 }
 
 /// What all identities' files have in common. `nobody` stands in for the truststore's password without a CA.
@@ -209,7 +282,7 @@ pub(super) fn cluster<'a>(
     ca: Option<&'a Ca>,
     lock: Option<&Lock>,
     credentials: Vec<Credential>,
-    cluster_id: &'a str,
+    nodes: &'a Nodes,
     nobody: &'a Secret,
 ) -> Result<Cluster<'a>, BootstrapError> {
     let mut stores = [Vec::new(), Vec::new()];
@@ -239,32 +312,35 @@ pub(super) fn cluster<'a>(
         legacy_truststore,
         truststore_password: ca.map_or(nobody, |ca| &ca.truststore_password),
         credentials,
-        cluster_id,
+        nodes,
         super_users: setting.policy.super_users(),
     })
 }
 
+/// One member's step, and what its configuration commits it to, if it is a broker.
 fn survey<'a>(
     setting: Setting<'a>,
+    purpose: Purpose<'_>,
     ca: Option<(&Ca, &Inventory)>,
     cluster: &Cluster<'_>,
+    written: &Written,
     member: Member<'a>,
     scram: Option<ScramState>,
-) -> Result<Step<'a>, BootstrapError> {
+) -> Result<(Step<'a>, Option<NodeFacts>), Vec<BootstrapError>> {
     let Setting { policy, out, .. } = setting;
+    let one = |error: BootstrapError| vec![error];
     let name = member.name();
+    let names = files::names(policy, name);
     let wanted = member.wanted(policy);
     let there = out.identity(name).exists();
-    let disk = if there {
-        OnDisk::read(out, name, &files::names(policy, name))?
-    } else {
-        OnDisk::default()
+    let disk = match there {
+        true => OnDisk::read(out, name, &names).map_err(one)?,
+        false => OnDisk::default(),
     };
     if let (Some(wanted), Some(signer)) = (&wanted, ca.and_then(|(ca, _)| ca.signer())) {
-        wanted
-            .hosts
-            .iter()
-            .try_for_each(|host| signer.check_permitted(host, wanted.kind))?;
+        let mut hosts = wanted.hosts.iter();
+        let refused = hosts.try_for_each(|host| signer.check_permitted(host, wanted.kind));
+        refused.map_err(|e| one(e.into()))?;
     }
     let mut step = Step {
         member,
@@ -273,8 +349,11 @@ fn survey<'a>(
         scram,
         wanted,
         disk,
-        profile: profile(setting, name, there)?,
+        profile: profile(setting, name, there).map_err(one)?,
         changed: Vec::new(),
+        changes: Vec::new(),
+        lost_hosts: Vec::new(),
+        adopted: None,
     };
     let any = Secret::new("any".to_owned());
     let password = step
@@ -282,30 +361,23 @@ fn survey<'a>(
         .password
         .as_ref()
         .or(step.wanted.as_ref().map(|_| &any));
-    let texts = files::texts(cluster, member, step.profile, password, step.scram.as_ref())?;
-    let Some((ca, inventory)) = ca.filter(|_| there) else {
-        return Ok(step);
-    };
-    step.action = match (&step.wanted, &step.disk.certificate) {
-        (None, _) => Action::Keep,
-        (Some(_), None) => Action::Create,
-        (Some(wanted), Some(leaf)) => {
-            let record = inventory.latest(name.as_str());
-            judge(setting, ca, wanted, leaf, &step.disk, record)
-        }
-    };
-    if let (Action::Keep, Some(leaf)) = (&step.action, &step.disk.certificate) {
-        // What lies behind the leaf is the CA's to say as well.
-        step.disk.chain = ca.chain(leaf);
+    let texts = files::texts(cluster, member, step.profile, password, step.scram.as_ref());
+    let texts = texts.map_err(one)?;
+    let facts = texts.iter().find_map(|file| file.node.clone());
+    if there && ca.is_some() {
+        step.superfluous = superfluous(setting, &step, &texts);
     }
-    step.superfluous = superfluous(setting, &step, &texts);
-    if step.action == Action::Keep {
-        step.changed = outdated(setting, &step, texts)?;
-        if !step.changed.is_empty() {
-            step.action = Action::Update;
-        }
-    }
-    Ok(step)
+    let look = compare::Look {
+        setting,
+        ca: ca.map(|(ca, _)| ca),
+        record: ca.and_then(|(_, inventory)| inventory.latest(name.as_str())),
+        entry: written.of(name.as_str()),
+        names: &names,
+        there,
+        shown: matches!(purpose, Purpose::Show),
+    };
+    look.compare(&mut step, texts)?;
+    Ok((step, facts))
 }
 
 /// How a member's stores are encoded: as asked for, else as they were.
@@ -323,115 +395,14 @@ pub(super) fn profile(
         .filter(|_| there)
     {
         if let Some(store) = read_plain(&setting.out.identity(name).join(file))? {
-            return Ok(StoreProfile::of(&store));
+            let profile = StoreProfile::of(&store);
+            // What does not look like a new store may be a damaged one. An old one has a truststore to go with it.
+            if profile == StoreProfile::Jdk || Ca::has_legacy_truststore(setting.out) {
+                return Ok(profile);
+            }
         }
     }
     Ok(StoreProfile::Jdk)
-}
-
-/// What the policy and the time ask of a certificate that is there.
-fn judge(
-    setting: Setting<'_>,
-    ca: &Ca,
-    wanted: &Wanted,
-    leaf: &Certificate,
-    disk: &OnDisk,
-    record: Option<&Record>,
-) -> Action {
-    let Some(signer) = ca.signer() else {
-        return Action::Keep;
-    };
-    if !record.is_some_and(|record| record.is_of(leaf, signer)) {
-        let why = if leaf.is_issued_by(signer) {
-            "its certificate is not the one that was signed last".to_owned()
-        } else {
-            format!("it was issued by another CA, {}", leaf.issuer)
-        };
-        let kept = record.and_then(|record| disk.kept_key(record, signer, wanted.key));
-        let key = match kept {
-            Some(_) => "",
-            None => "; it gets a new key",
-        };
-        return Action::Reissue(format!("{why}{key}"));
-    }
-    if disk.key.is_none() || disk.password.is_none() {
-        return Action::Reissue("its key or password file is missing".to_owned());
-    }
-    if !disk.belongs_together() {
-        return Action::Reissue("its key and certificate do not belong together".to_owned());
-    }
-    if leaf.server_auth != (wanted.kind == Kind::Broker) {
-        return Action::Reissue(format!("it is now a {}", wanted.kind.name()));
-    }
-    if leaf.key != Some(wanted.key) {
-        return Action::Reissue(format!("the key shall be {}", wanted.key));
-    }
-    let (were, shall_be): (BTreeSet<&Host>, BTreeSet<&Host>) =
-        (leaf.hosts.iter().collect(), wanted.hosts.iter().collect());
-    if were != shall_be {
-        let list = |hosts: &[Host]| {
-            hosts
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
-        return Action::Reissue(format!(
-            "hosts were {}, shall be {}",
-            list(&leaf.hosts),
-            list(&wanted.hosts)
-        ));
-    }
-    let due = leaf.not_after - Duration::days(setting.policy.ca.renew_before_days.into());
-    // Under a CA that ends soon a new certificate would end no later, and be due again at once.
-    let gained =
-        (setting.now + Duration::days(wanted.days.into())).min(signer.not_after) - leaf.not_after;
-    if due <= setting.now && gained >= Duration::DAY {
-        return Action::Renew(format!("it ends on {}", leaf.not_after.date()));
-    }
-    Action::Keep
-}
-
-/// The files of a member that are not as they should be.
-fn outdated(
-    setting: Setting<'_>,
-    step: &Step<'_>,
-    texts: Vec<FileSpec>,
-) -> Result<Vec<FileSpec>, BootstrapError> {
-    let name = step.member.name();
-    let dir = setting.out.identity(name);
-    let names = files::names(setting.policy, name);
-    let credentials = step.wanted.as_ref().and(step.disk.credentials());
-    let mut wanted = texts;
-    let mut changed = Vec::new();
-    if let Some(credentials) = &credentials {
-        wanted.extend(credentials.texts(&names)?);
-        let store = read_plain(&dir.join(&names.keystore))?;
-        // A store's bytes differ at each encoding, so it is judged by what is in it.
-        let good = store.is_some_and(|bytes| {
-            StoreProfile::of(&bytes) == step.profile
-                && pkcs12::open(&bytes, &credentials.password).is_ok_and(|contents| {
-                    matches!(&contents.keys[..], [key] if key.chain == credentials.chain && **key.key_pkcs8 == *credentials.key)
-                })
-        });
-        if !good {
-            changed.push(credentials.keystore(name, &names, step.profile)?);
-        }
-    }
-    let owner = setting.policy.cluster.owner;
-    let foreign = |file: &str| owner.is_some_and(|owner| !OutDir::is_owned(&dir.join(file), owner));
-    if let (Some(credentials), true) =
-        (&credentials, changed.is_empty() && foreign(&names.keystore))
-    {
-        changed.push(credentials.keystore(name, &names, step.profile)?);
-    }
-    for file in wanted {
-        let differs = read_plain(&dir.join(&file.name))?.as_deref() != Some(&*file.bytes);
-        if differs || foreign(&file.name) || foreign("") {
-            changed.push(file);
-        }
-    }
-    Ok(changed)
 }
 
 /// Files that kpki wrote into a member's directory when the policy said something else.
@@ -451,9 +422,13 @@ fn superfluous(setting: Setting<'_>, step: &Step<'_>, texts: &[FileSpec]) -> Vec
             .map(String::as_str),
         );
     }
-    let known = files::known_names(name);
     let mut found = setting.out.files(name);
-    found.retain(|file| known.contains(file) && !wanted.contains(file.as_str()));
+    found.retain(|file| !wanted.contains(file.as_str()));
+    if found.is_empty() {
+        return found;
+    }
+    let known = files::known_names(name);
+    found.retain(|file| known.contains(file));
     found.sort();
     found
 }

@@ -8,12 +8,13 @@ use super::{
     ca::Ca,
     files::{self, Cluster},
     identity::enrol,
+    nodes::keep_cluster_id,
     random,
     survey::{Action, Plan, Setting, Step, cluster},
 };
 use crate::{
     pki::Authority,
-    state::{FileSpec, Inventory, Lock, Owners, Record, Staging},
+    state::{FileSpec, Inventory, Lock, Owners, Record, Staging, Written},
 };
 
 /// So many identities are signed, written and synced together: enough that one sync costs little for each, few
@@ -35,7 +36,12 @@ pub fn execute(
     let mut inventory = Inventory::read(setting.out)?;
     let names = plan.steps.iter().map(|s| s.member.name().as_str());
     Owners::read(setting.out, setting.policy.cluster.owner)?.record(setting.out, lock, names)?;
-    files::keep_cluster_id(setting.out, &plan.cluster_id)?;
+    keep_cluster_id(setting.out, &plan.nodes.cluster_id)?;
+    let found = plan.steps.iter().filter_map(|s| s.adopted.clone());
+    let found: Vec<_> = found.collect();
+    if !found.is_empty() {
+        Written::read(setting.out)?.adopt(lock, found)?;
+    }
     let credentials = plan
         .steps
         .iter()
@@ -47,7 +53,7 @@ pub fn execute(
         Some(ca),
         Some(lock),
         credentials,
-        &plan.cluster_id,
+        &plan.nodes,
         &ca.truststore_password,
     )?;
     let work: Vec<&Step<'_>> = plan
@@ -64,14 +70,20 @@ pub fn execute(
             .iter()
             .filter_map(|(record, _)| record.clone())
             .collect();
-        inventory.append(lock, records)?;
         let staging = Staging::begin(setting.out, lock, setting.policy.cluster.owner)?;
+        for (step, (_, files)) in batch.iter().zip(&made) {
+            staging.check(step.member.name().as_str(), files)?;
+        }
+        inventory.append(lock, records)?;
         batch
             .par_iter()
             .zip(&made)
             .try_for_each(|(step, (_, files))| staging.add(step.member.name().as_str(), files))?;
         staging.commit()?;
         progress(batch.len());
+    }
+    if plan.wasteful {
+        Written::compact(setting.out, lock)?;
     }
     Ok(())
 }

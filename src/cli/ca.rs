@@ -69,6 +69,9 @@ impl ExportKey {
             .into());
         }
         let ca = CaState::open(&OutDir::new(&global.out))?;
+        if self.root {
+            ca.sealed_root_key()?;
+        }
         let passphrase = passphrase::existing(global, &ca)?;
         let key = if self.root {
             ca.root_key_pkcs8(passphrase.as_ref())?

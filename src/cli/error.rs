@@ -9,12 +9,13 @@ use clap::error::ErrorKind;
 use serde_json::json;
 
 use super::{
+    shell::quote,
     tip,
     ui::{BOLD, RED, Ui},
 };
 use crate::{
     admin::AdminError,
-    bootstrap::{BootstrapError, ca::CaError, random::NoRandomness},
+    bootstrap::{BootstrapError, ca::CaError, edits::Edit, nodes::Danger, random::NoRandomness},
     config::ConfigError,
     keystore::StoreError,
     pki::{Kind, PkiError},
@@ -256,10 +257,63 @@ fn bootstrap(error: &BootstrapError) -> CliError {
         BootstrapError::Damaged { .. } => CliError::new("identity-damaged", text).hint(
             "move its directory away and run the command again: it gets a new key and certificate",
         ),
+        BootstrapError::Edited { path, edit, .. } => {
+            CliError::new("edited", text).hint(edited(path, edit))
+        }
+        BootstrapError::Dangerous { danger, .. } => CliError::new("dangerous-change", text)
+            .hint(format!("{}; --allow {} goes on", dangerous(*danger), danger.word())),
+        BootstrapError::ClusterId(_) => CliError::new("cluster-id-lost", text).hint(
+            "write the id into that file: it is the cluster.id in meta.properties, in any broker's log.dirs; --allow cluster-id makes a new one, for which every disk has to be formatted anew",
+        ),
         BootstrapError::Unknown { .. } => {
             CliError::new("identity-unknown", text).hint("kpki issue NAME makes a new one")
         }
         _ => CliError::new("failed", text),
+    }
+}
+
+/// More settings than these are not written out.
+const SUGGESTED: usize = 20;
+
+/// What to put into the policy, or how to drop it.
+fn edited(path: &str, edit: &Edit) -> String {
+    let drop = format!("--overwrite {} writes kpki's over it", quote(path));
+    match edit {
+        Edit::ForeignCa(_) => format!(
+            "trusting further CAs is not supported yet: keep them in a store of their own; {drop}"
+        ),
+        Edit::ByHand { added, .. } if added.is_empty() || added.len() > SUGGESTED => {
+            format!("put what is to stay into the policy, which this file is written from; {drop}")
+        }
+        Edit::ByHand { added, .. } => {
+            let name = path.split('/').next().unwrap_or_default();
+            let yaml: Vec<String> = added
+                .iter()
+                .map(|(key, value)| format!("{}: {}", json!(key), json!(value)))
+                .collect();
+            format!(
+                "what was added belongs into the policy, under {name}: properties: {{{}}}; {drop}",
+                yaml.join(", ")
+            )
+        }
+    }
+}
+
+/// Why a cluster that runs does not survive it, and what it takes.
+fn dangerous(danger: Danger) -> &'static str {
+    match danger {
+        Danger::NodeId => {
+            "a formatted disk starts under no other id: leave `id` out, or write the one that it had; another one takes a disk formatted anew"
+        }
+        Danger::Voters => {
+            "the static voters have to be the same on all nodes at once: it takes an outage, in which every node is stopped and started with its new file, and a new controller's disk is formatted before"
+        }
+        Danger::ClusterId => {
+            "formatted disks start under no other id: put the old one back into cluster.id; another one takes disks formatted anew, on every node"
+        }
+        Danger::Listeners => {
+            "brokers or clients that were not restarted yet would find nobody there: add the new listener beside the old one, restart, move everyone to it, and take the old one away in a later step; where an outage is fine"
+        }
     }
 }
 
@@ -280,6 +334,8 @@ fn ca(error: CaError) -> CliError {
         CaError::RootKeyAway(_) => CliError::new("no-root-key", text)
             .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
         CaError::Changed(_) => CliError::new("ca-changed", text).hint("run the command again"),
+        CaError::Damaged { .. } => CliError::new("ca-damaged", text)
+            .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes that one again where the damaged one is moved away"),
         CaError::NotAKey => CliError::new("ca-damaged", text).hint("restore ca.key from a backup"),
         CaError::Subject(_) => {
             CliError::new("bad-subject", text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
@@ -313,7 +369,7 @@ fn state(error: StateError) -> CliError {
         StateError::Foreign { path, uid } => CliError::new("foreign-owner", text).hint(format!(
             "run kpki as that user; or, if nobody else could have put anything there, make it yours: chown -R {} {1}. An identity's directory is given to a user by `owner:` in the policy or --owner {uid}:GID",
             rustix::process::geteuid().as_raw(),
-            path.display()
+            quote(&path.display().to_string())
         )),
         StateError::Unfinished { cause, waiting } => {
             let first = state(*cause).hint.unwrap_or_default();
@@ -324,7 +380,7 @@ fn state(error: StateError) -> CliError {
         }
         StateError::Writable { path, .. } => CliError::new("obstacle", text).hint(format!(
             "chmod go-w {} keeps them out; look first whether everything in it is yours",
-            path.display()
+            quote(&path.display().to_string())
         )),
         StateError::Locked { .. } => CliError::new("locked", text)
             .hint("run the command again once that one is done, or end it; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),
@@ -334,6 +390,10 @@ fn state(error: StateError) -> CliError {
         )),
         StateError::BadInventory { .. } => CliError::new("inventory-damaged", text)
             .hint("restore the inventory from a backup; kpki does not sign without a sound one"),
+        StateError::BadWritten { path, .. } => CliError::new("record-damaged", text).hint(format!(
+            "restore it from a backup, or move {} away: then the files that are there are taken for kpki's own, and the brokers' ids from them",
+            path.display()
+        )),
         StateError::Sealed { source, .. } => match source {
             SealError::WrongPassphrase => CliError::new("wrong-passphrase", text)
                 .hint("give the passphrase that the CA was made with; if it is the right one, the file was altered: restore it from a backup"),

@@ -35,7 +35,7 @@ pub struct InitCa {
     #[arg(long, default_value_t, value_name = "ALG")]
     key: KeyAlgorithm,
     /// Days that the CA is valid
-    #[arg(long, default_value_t = 3650, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(MIN_CA_LIFE)..))]
+    #[arg(long, default_value_t = 3650, value_name = "N", value_parser = super::whole_number::<MIN_CA_LIFE, { u32::MAX }>)]
     days: u32,
     /// Write the CA key without a passphrase: whoever reads the file can impersonate everyone
     #[arg(long, conflicts_with = "ca_passphrase_file")]

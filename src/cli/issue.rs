@@ -17,7 +17,8 @@ use crate::{
         ca::Ca,
         files::is_controller_alone,
         folded::Folded,
-        survey::{Setting, plan},
+        nodes::Danger,
+        survey::{Asked, Purpose, Setting, plan},
         up::execute,
     },
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
@@ -38,7 +39,7 @@ use crate::{
 Examples:
   kpki issue kafka1
   kpki issue kafka1 --host kafka1.example.com --host 10.0.0.11
-  kpki issue --client orders-service --format java --format librdkafka
+  kpki issue --client orders-service --format java,librdkafka
   kpki issue kafka1 kafka2 kafka3 --install-dir /opt/ssl --layout script-sh")]
 pub struct Issue {
     /// Names: letters, digits, `.`, `_`, `-`
@@ -54,10 +55,10 @@ pub struct Issue {
     #[arg(long, default_value_t, value_name = "ALG")]
     key: KeyAlgorithm,
     /// Days that the certificate is valid, cut at the CA's end
-    #[arg(long, default_value_t = 397, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
-    /// Configuration to write for clients: java, librdkafka, spring, quarkus (may be repeated)
-    #[arg(long = "format", value_name = "F", default_value = "java", value_parser = format)]
+    /// Configuration to write for clients: java, librdkafka, spring, quarkus (a list with commas, or repeated)
+    #[arg(long = "format", value_name = "F", default_value = "java", value_delimiter = ',', value_parser = format)]
     formats: Vec<ClientFormat>,
     /// Where the directory will be mounted on its machine [default: where it is written]
     #[arg(long, value_name = "DIR", value_parser = absolute)]
@@ -107,11 +108,16 @@ impl Issue {
             out: &out,
             profile: self.shape.profile(),
             now: OffsetDateTime::now_utc(),
+            // Nobody of these names is there, and whoever once was is no part of what is made now.
+            asked: Asked {
+                dangers: &[Danger::NodeId, Danger::Voters, Danger::Listeners],
+                overwrite: &[],
+            },
         };
         let several = |errors: Vec<BootstrapError>| {
             Failure::Several(errors.into_iter().map(Into::into).collect())
         };
-        let planned = plan(setting, Some(&ca), Some(&lock)).map_err(several)?;
+        let planned = plan(setting, Some(&ca), Purpose::Do(&lock)).map_err(several)?;
         let bar = ui.progress(self.names.len() as u64, "identities");
         execute(setting, &planned, &ca, Some(&authority), &lock, &|n| {
             bar.inc(n as u64)
@@ -206,7 +212,7 @@ impl Issue {
                 }
                 policy.brokers.push(Broker {
                     name: name.clone(),
-                    id: u32::try_from(at + 1).unwrap_or(u32::MAX),
+                    id: u32::try_from(at + 1).ok(),
                     hosts,
                     port_offset: 0,
                     key: self.key,

@@ -138,5 +138,14 @@ fn utf8_path(text: &str) -> Result<PathBuf, String> {
     Ok(text.into())
 }
 
+/// A whole number within bounds, refused in the words in which a policy is.
+fn whole_number<const MIN: u32, const MAX: u32>(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|n| (MIN..=MAX).contains(n));
+    number.ok_or_else(|| match MAX {
+        u32::MAX => format!("it must be a whole number of at least {MIN}"),
+        _ => format!("it must be a whole number from {MIN} to {MAX}"),
+    })
+}
+
 /// What a verb ends with.
 type Done = Result<(), Failure>;

@@ -11,6 +11,7 @@ use super::{CliError, Failure, Global, ui::Ui};
 use crate::{
     bootstrap::ca::Ca,
     secret::Secret,
+    shell::quote,
     state::{KeyProtection, reason},
 };
 
@@ -108,7 +109,7 @@ fn from_own_file(path: &Path) -> Result<Secret, Failure> {
         )
         .hint(format!(
             "chmod 600 {0}, and take another passphrase if others use this machine; a container's secret can be mounted read-only, or with mode 0400",
-            path.display()
+            quote(&path.display().to_string())
         ))
         .into());
     }
@@ -120,9 +121,10 @@ pub fn from_file(path: &Path, ui: &Ui) -> Result<Secret, Failure> {
     let (secret, meta) = read(path)?;
     if is_open(&meta) && !is_read_only(path) {
         ui.warn(format!(
-            "{0} may be read by others ({1:04o}): chmod 600 {0}",
+            "{} may be read by others ({:04o}): chmod 600 {}",
             path.display(),
-            meta.mode() & 0o777
+            meta.mode() & 0o777,
+            quote(&path.display().to_string())
         ));
     }
     Ok(secret)

@@ -1,6 +1,6 @@
 //! `kpki policy`, and how every verb reads one.
 
-use std::{cell::RefCell, fs, io::Read, path::Path};
+use std::{cell::RefCell, collections::BTreeMap, path::Path};
 
 use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
@@ -9,7 +9,10 @@ use super::{
     CliError, Done, Failure, Global,
     ui::{GREEN, Ui},
 };
-use crate::policy::{self, ValidatedPolicy};
+use crate::{
+    policy::{self, ValidatedPolicy},
+    state::{self, StateError},
+};
 
 /// Check a policy file, or print its JSON Schema
 #[derive(Debug, Args)]
@@ -104,15 +107,11 @@ pub fn read_policy_file(path: &str) -> Result<ReadPolicy, Failure> {
 /// # Errors
 /// A file that cannot be read, or is no UTF-8.
 pub fn read_text(path: &str) -> Result<Text, Failure> {
-    let (name, bytes) = if path == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .read_to_end(&mut bytes)
-            .map_err(|e| unreadable("standard input", &e))?;
-        ("standard input", bytes)
-    } else {
-        (path, fs::read(path).map_err(|e| unreadable(path, &e))?)
+    let (name, bytes) = match path {
+        "-" => ("standard input", state::read_stdin()),
+        path => (path, state::read_text(Path::new(path))),
     };
+    let bytes = bytes.map_err(|e| unreadable(&e))?;
     Ok(Text {
         name: name.to_owned(),
         text: utf8(name, bytes)?,
@@ -125,15 +124,26 @@ pub fn read_text(path: &str) -> Result<Text, Failure> {
 /// Every diagnostic of an invalid policy.
 pub fn parse_policy(path: &str, text: &Text) -> Result<ReadPolicy, Failure> {
     let dir = match path {
-        "-" => Path::new("."),
-        path => Path::new(path).parent().unwrap_or(Path::new(".")),
+        "-" => Path::new(""),
+        path => Path::new(path).parent().unwrap_or(Path::new("")),
     };
-    // What `cat POLICY INCLUDED… | sha256sum` prints.
+    // What `cat POLICY INCLUDED… | sha256sum` prints: each file is read once, and what is hashed is what is parsed.
     let digest = RefCell::new(Sha256::new_with_prefix(&text.text));
+    let read = RefCell::new(BTreeMap::new());
     let include = |pattern: &str| {
-        let files = included(dir, pattern)?;
-        for (_, text) in &files {
-            digest.borrow_mut().update(text);
+        let mut files = Vec::new();
+        for path in state::matching(dir, pattern)? {
+            let mut read = read.borrow_mut();
+            let text = match read.get(&path) {
+                Some(text) => String::clone(text),
+                None => {
+                    let text = included(dir, &path)?;
+                    digest.borrow_mut().update(&text);
+                    read.insert(path.clone(), text.clone());
+                    text
+                }
+            };
+            files.push((dir.join(&path).display().to_string(), text));
         }
         Ok(files)
     };
@@ -162,31 +172,14 @@ fn mistaken(text: &Text) -> Option<Failure> {
     Some(CliError::new("usage", message).hint(hint).usage().into())
 }
 
-/// The files that a pattern of `include` names, by name, relative to the policy's own directory.
-fn included(dir: &Path, pattern: &str) -> Result<Vec<(String, String)>, String> {
-    // The directory is no pattern, whatever characters it has.
-    let full = format!(
-        "{}/{pattern}",
-        glob::Pattern::escape(&dir.display().to_string())
-    );
-    let full = if dir.as_os_str().is_empty() || Path::new(pattern).is_absolute() {
-        pattern.to_owned()
-    } else {
-        full
-    };
-    let mut files = Vec::new();
-    for path in glob::glob(&full).map_err(|e| format!("not a file pattern: {e}"))? {
-        let path = path.map_err(|e| e.to_string())?;
-        let text = fs::read_to_string(&path)
-            .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-        files.push((path.display().to_string(), text));
-    }
-    files.sort();
-    Ok(files)
+/// What a file below the policy's own directory says.
+fn included(dir: &Path, path: &Path) -> Result<String, String> {
+    let bytes = state::read_below(dir, path).map_err(|e| e.to_string())?;
+    String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", dir.join(path).display()))
 }
 
-fn unreadable(path: &str, error: &std::io::Error) -> CliError {
-    CliError::new("policy-unreadable", format!("cannot read {path}: {error}"))
+fn unreadable(error: &StateError) -> CliError {
+    CliError::new("policy-unreadable", error.to_string())
         .hint("the argument is the path of a file, or - for standard input")
 }
 

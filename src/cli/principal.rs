@@ -17,7 +17,7 @@ use crate::{
         principal::{MapError, MappingRules},
     },
     policy::DEFAULT_MAPPING_RULES,
-    state::{OutDir, read_plain, reason},
+    state::{OutDir, read_plain, read_text},
 };
 
 /// Say who Kafka takes the owner of a certificate to be, and which rule says so
@@ -117,12 +117,9 @@ fn subject(of: &str, global: &Global) -> Result<String, Failure> {
 }
 
 fn of_file(path: &Path) -> Result<String, Failure> {
-    let text = std::fs::read(path).map_err(|e| {
-        CliError::new(
-            "bad-certificate",
-            format!("cannot read {}: {}", path.display(), reason(&e)),
-        )
-        .hint("give a PEM file that begins with the certificate in question")
+    let text = read_text(path).map_err(|e| {
+        CliError::new("bad-certificate", e.to_string())
+            .hint("give a PEM file that begins with the certificate in question")
     })?;
     of_text(path, &text)
 }

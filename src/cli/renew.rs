@@ -10,6 +10,7 @@ use super::{
     init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui},
+    up::loses_hosts,
 };
 use crate::{
     bootstrap::{
@@ -40,7 +41,7 @@ pub struct Renew {
     #[arg(long)]
     new_key: bool,
     /// Days that the new certificates are valid, cut at the CA's end [default: as many as the old ones]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    #[arg(long, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: Option<u32>,
     /// How PKCS12 stores are encrypted: default, or legacy for Java 8 before 8u301 [default: as they were]
     #[arg(long, value_name = "PROFILE")]
@@ -70,6 +71,10 @@ impl Renew {
         let (mut inventory, candidates) = read(&out, &ca, &names, renewal)?;
         for found in candidates.iter().filter_map(Candidate::distrust) {
             ui.warn(found);
+        }
+        for (name, hosts) in candidates.iter().filter_map(Candidate::lost_hosts) {
+            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            ui.warn(loses_hosts(name.as_str(), &hosts));
         }
         let brokers = candidates.iter().any(|c| c.kind() == Kind::Broker);
         let records = renew(

@@ -20,7 +20,8 @@ pub struct Ui {
     pub json: bool,
     /// Only what went wrong is told.
     pub quiet: bool,
-    verbose: bool,
+    /// More is told.
+    pub verbose: bool,
     /// Columns of the terminal that standard output and standard error are; `None` where they are none.
     columns: [Option<usize>; 2],
     /// The first that kept standard output from being written.
@@ -83,6 +84,15 @@ impl Ui {
             let text = wrapped(&visible(text.as_ref()), self.columns[0]);
             self.written(writeln!(anstream::stdout(), "{text}"));
         }
+    }
+
+    /// As [`Ui::say`], of prose below what was said before, and so indented.
+    pub fn below(&self, text: impl AsRef<str>) {
+        let columns = self.columns[usize::from(self.json)];
+        let narrower = columns.map(|columns| columns.saturating_sub(2).max(1));
+        let text = wrapped(&visible(text.as_ref()), narrower);
+        let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
+        self.say(lines.join("\n"));
     }
 
     /// What a person asked for: on standard output even with `-q`; beside JSON, which says it all, nowhere.

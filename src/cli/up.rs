@@ -1,7 +1,11 @@
 //! `kpki up`
 
+mod next;
+mod report;
+
+use std::path::Path;
+
 use clap::Args;
-use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
@@ -10,40 +14,52 @@ use super::{
     init_ca::{begin, tidy},
     passphrase,
     policy::read_policy,
-    ui::{BOLD, DIM, GREEN, Ui, YELLOW},
+    ui::{GREEN, Ui},
 };
 use crate::{
     bootstrap::{
         ca::{Ca, CaSpec},
-        files,
         member::Member,
-        rfc3339,
-        survey::{Action, Plan, Setting, Step, plan},
+        nodes::Danger,
+        survey::{Action, Asked, Purpose, Setting, Step, plan},
         up::execute,
     },
-    config::STORAGE_ARGS,
     keystore::StoreProfile,
-    policy::{Mode, ValidatedPolicy},
+    policy::ValidatedPolicy,
     state::OutDir,
 };
+use report::Report;
+pub use report::loses_hosts;
 
 /// Make everything that a policy asks for
 ///
 /// The CA if it is missing, a certificate and stores for every broker and client, SCRAM credentials, server.properties
-/// and client.properties. What is there stays byte for byte; what is due is renewed; nothing is ever deleted.
+/// and client.properties. What is there stays byte for byte; what is due is renewed; nothing is ever deleted. Brokers
+/// keep the ids that they were once given, wherever they stand in the policy.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kpki up policies/quickstart.yaml
   kpki up --dry-run policies/quickstart.yaml
+  kpki up --dry-run --exit-code cluster.yaml || echo 'there is something to do'
   KPKI_CA_PASSPHRASE_FILE=/run/secrets/ca kpki --out /srv/kpki up cluster.yaml")]
 pub struct Up {
     /// The policy file; `-` is standard input
     #[arg(value_name = "POLICY")]
     policy: String,
-    /// Only say what would be done
+    /// Only say what would be done, with a diff of every file; secrets are not shown
     #[arg(long)]
     dry_run: bool,
+    /// End with exit code 3 where something would be done
+    #[arg(long, requires = "dry_run")]
+    exit_code: bool,
+    /// Go on with a change that a running cluster does not survive by a restart (may be repeated): node-id, voters,
+    /// cluster-id or listeners
+    #[arg(long = "allow", value_name = "CHANGE", value_parser = danger)]
+    dangers: Vec<Danger>,
+    /// Write over a file that was edited by hand (may be repeated), as in --overwrite kafka1/server.properties
+    #[arg(long, value_name = "FILE")]
+    overwrite: Vec<String>,
     #[command(flatten)]
     shape: Shape,
 }
@@ -79,6 +95,24 @@ impl Shape {
     }
 }
 
+fn danger(text: &str) -> Result<Danger, String> {
+    let mut all = Danger::ALL.into_iter();
+    let known = Danger::ALL.map(Danger::word).join(", ");
+    all.find(|danger| danger.word() == text)
+        .ok_or_else(|| format!("known changes: {known}"))
+}
+
+/// The file of an identity as the record calls it, however its path was written.
+fn in_out(file: &str, out: &Path) -> String {
+    let path = Path::new(file);
+    let inside = path.strip_prefix(out).unwrap_or(path);
+    let parts: Vec<_> = inside
+        .components()
+        .map(|c| c.as_os_str().to_string_lossy())
+        .collect();
+    parts.join("/").trim_start_matches("./").to_owned()
+}
+
 fn known_layout(text: &str) -> Result<String, String> {
     let known: Vec<&str> = crate::config::LAYOUTS.iter().map(|l| l.name).collect();
     if known.contains(&text) {
@@ -101,11 +135,27 @@ impl Up {
         let mut policy = read_policy(&self.policy)?;
         self.shape.apply(&mut policy);
         let out = OutDir::new(&global.out);
+        let overwrite: Vec<String> = self
+            .overwrite
+            .iter()
+            .map(|f| in_out(f, out.root()))
+            .collect();
         let setting = Setting {
             policy: &policy,
             out: &out,
             profile: self.shape.profile(),
             now: OffsetDateTime::now_utc(),
+            asked: Asked {
+                dangers: &self.dangers,
+                overwrite: &overwrite,
+            },
+        };
+        let mut report = Report {
+            setting,
+            file: &self.policy,
+            made_ca: false,
+            dry_run: self.dry_run,
+            ui,
         };
         if self.dry_run {
             let ca = if Ca::exists(&out)? {
@@ -113,22 +163,27 @@ impl Up {
             } else {
                 None
             };
-            let planned = plan(setting, ca.as_ref(), None).map_err(several)?;
+            let planned = plan(setting, ca.as_ref(), Purpose::Show).map_err(several)?;
             if ca.is_none() {
                 ui.say(format!(
                     "{GREEN}would be created{GREEN:#}  the CA, {}",
                     out.ca().display()
                 ));
             }
-            report(setting, &planned, ca.is_none(), true, ui);
-            return Ok(());
+            report.made_ca = ca.is_none();
+            report.warn(&planned);
+            let something = report.print(&planned);
+            return match something && self.exit_code {
+                true => Err(Failure::No),
+                false => Ok(()),
+            };
         }
         tidy(&out, ui)?;
         let new_ca = if Ca::exists(&out)? {
             None
         } else {
             // Whatever is wrong is said before anybody thinks of a passphrase, and before there is a CA.
-            plan(setting, None, None).map_err(several)?;
+            plan(setting, None, Purpose::Check).map_err(several)?;
             Some(passphrase::new(global)?)
         };
         let lock = begin(&out, ui)?;
@@ -146,11 +201,12 @@ impl Up {
             }
             _ => (Ca::open(&out)?, None),
         };
-        let made_ca = made.is_some();
-        if !made_ca {
+        report.made_ca = made.is_some();
+        if !report.made_ca {
             compare_ca(&policy, &ca, ui);
         }
-        let planned = plan(setting, Some(&ca), Some(&lock)).map_err(several)?;
+        let planned = plan(setting, Some(&ca), Purpose::Do(&lock)).map_err(several)?;
+        report.warn(&planned);
         let authority = match made {
             None if planned.steps.iter().any(Step::signs) => {
                 Some(ca.unseal(passphrase::existing(global, &ca)?.as_ref())?)
@@ -167,7 +223,7 @@ impl Up {
             bar.inc(done as u64)
         })?;
         bar.finish_and_clear();
-        report(setting, &planned, made_ca, false, ui);
+        report.print(&planned);
         Ok(())
     }
 }
@@ -209,184 +265,4 @@ fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
 
 fn several(errors: Vec<crate::bootstrap::BootstrapError>) -> Failure {
     Failure::Several(errors.into_iter().map(Into::into).collect())
-}
-
-/// Says what was done, or would be, and what to do next.
-fn report(setting: Setting<'_>, plan: &Plan<'_>, made_ca: bool, dry_run: bool, ui: &Ui) {
-    let Setting { policy, out, .. } = setting;
-    let tense = if dry_run { "would be " } else { "" };
-    for step in plan.steps.iter().filter(|s| s.action != Action::Keep) {
-        let reason = step
-            .action
-            .reason()
-            .map(|r| format!(": {r}"))
-            .unwrap_or_default();
-        let dir = out.identity(step.member.name());
-        ui.say(format!(
-            "{GREEN}{tense}{}{GREEN:#}  {} {}{reason}  {DIM}{}{DIM:#}",
-            step.action.word(),
-            step.member.word(),
-            step.member.name(),
-            dir.display()
-        ));
-        for file in step.updated() {
-            ui.detail(format!("  {}", dir.join(file).display()));
-        }
-    }
-    for step in &plan.steps {
-        let name = step.member.name();
-        if step.scram.as_ref().is_some_and(|s| s.lost) {
-            ui.warn(format!("the SCRAM password of {name} was lost, so there is a new one; a running cluster gets it by kpki scram apply POLICY"));
-        }
-        if !step.superfluous.is_empty() {
-            ui.say(format!(
-                "{YELLOW}superfluous{YELLOW:#}  {name} still has {}; remove what you no longer need",
-                step.superfluous.join(", ")
-            ));
-        }
-    }
-    let kept = plan
-        .steps
-        .iter()
-        .filter(|s| s.action == Action::Keep)
-        .count();
-    if kept > 0 {
-        ui.say(format!(
-            "unchanged  {kept} of {} identities",
-            plan.steps.len()
-        ));
-    }
-    for name in &plan.undeclared {
-        ui.say(format!(
-            "{YELLOW}undeclared{YELLOW:#}  {name} is in {} but not in the policy; it was left as it is",
-            out.root().display()
-        ));
-    }
-    if let Some(end) = plan.ca_ends {
-        ui.warn(format!(
-            "the CA ends on {}: no certificate is valid for longer",
-            end.date()
-        ));
-    }
-    let next = next_steps(setting, plan, dry_run);
-    if !next.is_empty() {
-        ui.say(format!("\n{BOLD}next:{BOLD:#}"));
-        for line in &next {
-            ui.say(format!("  {line}"));
-        }
-    }
-    let identities: Vec<_> = plan
-        .steps
-        .iter()
-        .map(|step| {
-            json!({
-                "name": step.member.name().as_str(),
-                "kind": step.member.word(),
-                "action": step.action.word(),
-                "reason": step.action.reason(),
-                "superfluous": step.superfluous,
-                "directory": out.identity(step.member.name()),
-            })
-        })
-        .collect();
-    ui.document(&json!({
-        "dry_run": dry_run,
-        "ca": if made_ca { "created" } else { "unchanged" },
-        "identities": identities,
-        "undeclared": plan.undeclared.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
-        "ca_ends": plan.ca_ends.map(rfc3339),
-        "cluster": policy.cluster.name,
-        "next": next,
-    }));
-}
-
-fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, dry_run: bool) -> Vec<String> {
-    let Setting { policy, out, .. } = setting;
-    let changed = |step: &&Step<'_>| step.action != Action::Keep;
-    let mut lines = Vec::new();
-    if dry_run || !plan.steps.iter().any(|s| changed(&s)) {
-        return lines;
-    }
-    // What is new has never run; the rest may be running.
-    let (brokers, running): (Vec<_>, Vec<_>) = plan
-        .steps
-        .iter()
-        .filter(|s| matches!(s.member, Member::Broker(_)))
-        .partition(|s| s.action == Action::Create);
-    let install = files::install_dir(policy);
-    if let Some(dir) = install {
-        lines.push(format!("copy each directory to its machine, as {dir}"));
-    }
-    if let Some(step) = brokers.first() {
-        let name = step.member.name();
-        let place = match install {
-            Some(dir) => dir.to_owned(),
-            None => out
-                .absolute()
-                .unwrap_or_default()
-                .join(name.as_str())
-                .display()
-                .to_string(),
-        };
-        let properties = files::names(policy, name).server_properties;
-        let each = if brokers.len() > 1 {
-            ", and so for each broker"
-        } else {
-            ""
-        };
-        if policy.cluster.mode == Mode::Kraft {
-            lines.push(format!(
-                "once per broker, before its first start:  kafka-storage.sh @{place}/{STORAGE_ARGS}"
-            ));
-        }
-        lines.push(format!("kafka-server-start.sh {place}/{properties}{each}"));
-    }
-    if running.iter().any(|s| s.action != Action::Keep) {
-        lines.push(
-            "restart the brokers that run, one after the other: they read their new files then"
-                .to_owned(),
-        );
-    }
-    let created = plan.steps.iter().any(|s| s.action == Action::Create);
-    if created && !policy.bindings.is_empty() {
-        lines.push(
-            "once the brokers run:  kpki acl apply POLICY  gives them the policy's ACLs".to_owned(),
-        );
-    }
-    let derived: Vec<&str> = plan
-        .steps
-        .iter()
-        .filter(|s| s.scram.as_ref().is_some_and(|s| s.derived))
-        .map(|s| s.member.name().as_str())
-        .collect();
-    if !running.is_empty() && !derived.is_empty() {
-        // A line, not a list of everyone.
-        let named = derived
-            .iter()
-            .take(5)
-            .copied()
-            .collect::<Vec<_>>()
-            .join(", ");
-        let more = match derived.len().saturating_sub(5) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        lines.push(format!(
-            "a cluster that runs already gets the new SCRAM credentials of {named}{more} by kpki scram apply POLICY"
-        ));
-    }
-    if let Some(step) = plan
-        .steps
-        .iter()
-        .filter(changed)
-        .find(|s| matches!(s.member, Member::Client(_)))
-    {
-        let name = step.member.name();
-        let file = files::names(policy, name).client_properties;
-        lines.push(format!(
-            "clients: {}/{name}/{file} works with every Kafka tool (--command-config)",
-            out.root().display()
-        ));
-    }
-    lines
 }

@@ -30,6 +30,9 @@ pub enum ConfigError {
     /// The listener asks for a SCRAM password, and there is none.
     #[error("`{0}` needs a SCRAM password for this listener and has none")]
     NoScramPassword(String),
+    /// A broker whose `id` the policy leaves to kpki, before one was chosen.
+    #[error("the broker `{0}` has no id yet")]
+    NoId(String),
     /// ZooKeeper mode without ZooKeeper.
     #[error("the cluster `{0}` is in ZooKeeper mode but names no ZooKeeper node")]
     NoZookeeper(String),

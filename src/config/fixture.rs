@@ -77,7 +77,7 @@ pub(super) fn fixture(brokers: u32, name: &str) -> Fixture {
         brokers: (1..=brokers)
             .map(|id| Broker {
                 name: format!("kafka{id}").parse().unwrap(),
-                id,
+                id: Some(id),
                 hosts: vec![
                     "*.example.com".parse().unwrap(),
                     format!("kafka{id}.example.com").parse().unwrap(),

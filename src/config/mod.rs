@@ -4,12 +4,14 @@ mod client;
 mod client_java;
 #[cfg(test)]
 mod decided;
+mod diff;
 mod error;
 #[cfg(test)]
 mod fixture;
 mod jaas;
 mod layout;
 mod librdkafka;
+mod node;
 mod properties;
 mod quarkus;
 mod server;
@@ -18,9 +20,11 @@ mod storage;
 mod stores;
 
 pub use client::{ClientInput, FORMATS, Format, Route, route};
+pub use diff::{added_settings, changed_settings, masked_diff};
 pub use error::ConfigError;
 pub use layout::{FileNames, LAYOUTS, Layout, StoreType, layout};
+pub use node::NodeFacts;
 pub use properties::{Properties, PropertiesError};
 pub use server::{ServerInput, server_properties};
-pub use storage::{STORAGE_ARGS, cluster_id, storage_args};
+pub use storage::{STORAGE_ARGS, cluster_id, formatted_for, is_cluster_id, storage_args};
 pub use stores::Stores;

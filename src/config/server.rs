@@ -21,7 +21,7 @@ const CONTROLLER: &str = "CONTROLLER";
 pub struct ServerInput<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// All of its nodes, the KRaft controllers among them.
+    /// All of its nodes, the KRaft controllers among them; each with its id.
     pub brokers: &'a [Broker],
     /// The one among them that the file is for.
     pub broker: &'a Broker,
@@ -46,7 +46,7 @@ pub fn server_properties(input: &ServerInput<'_>) -> Result<Secret, ConfigError>
         NodeRole::Both | NodeRole::Broker => "Broker",
     };
     out.comment(&format!(
-        "{what} {} of the Kafka cluster {}, written by kpki from its policy; changes made here are lost when kpki writes it again.",
+        "{what} {} of the Kafka cluster {}, written by kpki from its policy: what is to stay belongs there. Where this file is edited, kpki stops and says so.",
         input.broker.name, input.cluster.name
     ));
     node(input, &mut out)?;
@@ -78,6 +78,12 @@ impl Broker {
             .ok_or_else(|| ConfigError::NoAdvertisedHost(self.name.to_string()))
     }
 
+    /// Its id, which is chosen before anything is written.
+    fn node_id(&self) -> Result<u32, ConfigError> {
+        self.id
+            .ok_or_else(|| ConfigError::NoId(self.name.to_string()))
+    }
+
     /// A cluster-wide port, as this broker has it.
     pub(super) fn port(&self, port: u16) -> Result<u16, ConfigError> {
         let sum = u32::from(port) + u32::from(self.port_offset);
@@ -86,7 +92,7 @@ impl Broker {
 }
 
 fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
-    let id = input.broker.id.to_string();
+    let id = input.broker.node_id()?.to_string();
     match input.cluster.mode {
         Mode::Kraft => {
             let (about, roles) = match input.broker.role {
@@ -112,7 +118,7 @@ fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
                 .filter(|b| b.role.is_controller())
                 .map(|b| {
                     let port = b.port(input.cluster.controller_port)?;
-                    Ok(format!("{}@{}:{port}", b.id, b.advertised_host()?))
+                    Ok(format!("{}@{}:{port}", b.node_id()?, b.advertised_host()?))
                 })
                 .collect::<Result<_, ConfigError>>()?;
             out.set("controller.quorum.voters", &voters.join(","));

@@ -40,6 +40,20 @@ pub fn storage_args(
     Ok(Secret::new(std::mem::take(&mut *text)))
 }
 
+/// The cluster id in such a text.
+pub fn formatted_for(args: &str) -> Option<String> {
+    let mut lines = args.lines();
+    lines.find(|line| *line == "--cluster-id")?;
+    let id = lines.next()?.trim();
+    is_cluster_id(id).then(|| id.to_owned())
+}
+
+/// True for 22 characters of URL-safe base64.
+pub fn is_cluster_id(text: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    text.len() == 22 && text.bytes().all(letter)
+}
+
 /// A new cluster id from random octets, in the form of `org.apache.kafka.common.Uuid`: 22 characters of URL-safe base64.
 /// Like Kafka's it is a random UUID (RFC 9562 §5.4), so never one that Kafka reserves, and does not begin with a dash,
 /// which command lines would take for an option.
@@ -90,6 +104,8 @@ mod tests {
             ]
         );
         assert_eq!(lines.len(), 9);
+        let id = formatted_for(text.expose());
+        assert_eq!(id.as_deref(), Some("WGk4T2nDQoW1xxxxxxxxxx"));
         for (at, credential) in [(5, &credentials[0]), (7, &credentials[1])] {
             assert_eq!(lines[at], "--add-scram");
             assert_eq!(lines[at + 1], credential.kraft_argument().unwrap().expose());

@@ -58,7 +58,7 @@ pub struct Dn(Vec<(Attribute, String)>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DnError {
     /// A component without `=`.
-    #[error("`{0}` is no KEY=value component of a subject")]
+    #[error("`{0}` is not a KEY=value component of a subject")]
     NoEquals(String),
     /// An attribute that is not in the list.
     #[error("unknown subject attribute `{0}`; known: CN, OU, O, L, ST, STREET, C, DC, UID")]

@@ -19,7 +19,7 @@ pub enum Host {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// Neither a DNS name nor an address.
-    #[error("`{0}` is no host name: {1}")]
+    #[error("`{0}` is not a host name: {1}")]
     Invalid(String, &'static str),
 }
 

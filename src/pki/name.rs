@@ -5,8 +5,24 @@ use std::{fmt, str::FromStr};
 /// The longest name: X.520's ub-common-name, as the name becomes the certificate's CN.
 const MAX_LEN: usize = 64;
 
-/// Directories of the output directory that are no identity's.
-const RESERVED: [&str; 2] = ["ca", "data"];
+/// Names in the output directory that are not an identity's: those that kpki gives to files and directories of its own
+/// there, and those that it may give in a later version. In upper and lower case alike; so is whatever begins with a dot.
+const RESERVED: [&str; 14] = [
+    "ca",
+    "data",
+    "cluster.id",
+    "cluster.json",
+    "nodes.jsonl",
+    "written.jsonl",
+    "inventory.jsonl",
+    "owners.json",
+    "audit.jsonl",
+    "pruning.jsonl",
+    "rotation",
+    "backup",
+    "lock",
+    "tmp",
+];
 
 /// A checked identity name: 1 to 64 of `A-Z a-z 0-9 . _ -`, safe as a directory name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,8 +43,8 @@ pub enum NameError {
     /// It begins with a character that makes it a hidden file, a parent directory or an option.
     #[error("the name `{0}` must begin with a letter, a digit or `_`")]
     BadStart(String),
-    /// It would clash with a directory of kpki's own.
-    #[error("the name `{0}` is reserved for kpki's own directory")]
+    /// It would clash with a file or directory of kpki's own.
+    #[error("the name `{0}` is reserved: in the output directory, kpki itself uses it")]
     Reserved(String),
 }
 
@@ -101,8 +117,26 @@ mod tests {
     #[test]
     fn names_that_escape_or_clash_are_refused() {
         for name in [
-            "", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-rf", "ca", "CA", "data", "a b",
-            "a,b", "a=b", "é", "a\0b", "a\nb",
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "a\\b",
+            ".hidden",
+            "-rf",
+            "ca",
+            "CA",
+            "data",
+            "cluster.id",
+            "Cluster.ID",
+            "written.jsonl",
+            "a b",
+            "a,b",
+            "a=b",
+            "é",
+            "a\0b",
+            "a\nb",
         ] {
             assert!(name.parse::<IdentityName>().is_err(), "{name:?}");
         }

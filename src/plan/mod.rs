@@ -20,7 +20,7 @@ use crate::acl::{Binding, RawBinding, Settings};
 pub use managed::Managed;
 pub use render::{Change, Group, Right, groups};
 pub use saved::{PLAN_VERSION, PlanFileError, PlannedCluster, SavedPlan, observed_digest};
-pub use scram::{SCRAM_PLAN_VERSION, ScramInputs, ScramPlan, ScramUpdate, scram_plan};
+pub use scram::{SCRAM_PLAN_VERSION, ScramInputs, ScramPlan, ScramUpdate, Stranger, scram_plan};
 
 /// No plan deletes more than this share of the managed bindings, unless it is told how many.
 const DEFAULT_DELETED_SHARE: f64 = 0.2;

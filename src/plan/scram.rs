@@ -85,17 +85,33 @@ impl ScramPlan {
 }
 
 impl ScramPlan {
-    /// Refuses the plan because of users whom the cluster has already, and not with the password that kpki has for them.
-    pub fn refuse_overwrites<'u>(&mut self, users: impl IntoIterator<Item = &'u str>) {
-        let refusals = users.into_iter().map(|user| {
-            let message = format!(
-                "the cluster has a user {0} already, as whom kpki cannot log in with the password that it has for {0}: somebody else gave it its password. If it is to get a new one, say --rotate {0}, or put User:{0} under `manage` in the main policy",
-                Printable(user)
-            );
-            Remark::new("user-exists", message)
-        });
-        self.refusals.extend(refusals);
+    /// Refuses the plan because of a user whom the cluster has already, not with the password that kpki has for it.
+    pub fn refuse_overwrite(&mut self, user: &str, stranger: Stranger) {
+        let user = Printable(user);
+        let why = match stranger {
+            Stranger::Refused => format!(
+                "and refuses the password that kpki has for {user}: somebody else gave it another"
+            ),
+            Stranger::Untried => format!(
+                "and kpki reaches no listener where {user} could log in, so it cannot tell whether it gave it its password"
+            ),
+        };
+        self.refusals.push(Remark::new(
+            "user-exists",
+            format!(
+                "the cluster has a user {user} already, {why}. If it is to get a new password, say --rotate {user}, or put User:{user} under `manage` in the main policy"
+            ),
+        ));
     }
+}
+
+/// Why a user's password is taken to be somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stranger {
+    /// The cluster refuses the one that lies on this disk.
+    Refused,
+    /// It could not be tried.
+    Untried,
 }
 
 /// Finds what has to change.
@@ -341,9 +357,13 @@ mod tests {
         assert_eq!(named, ["legacy-app", "other"]);
         assert_eq!(plan.refusals, []);
         let mut refused = plan.clone();
-        refused.refuse_overwrites(["legacy-app"]);
-        assert_eq!(codes(&refused.refusals), ["user-exists"]);
-        assert!(refused.refusals[0].message.contains("--rotate legacy-app"));
+        for stranger in [Stranger::Refused, Stranger::Untried] {
+            refused.refuse_overwrite("legacy-app", stranger);
+        }
+        assert_eq!(codes(&refused.refusals), ["user-exists", "user-exists"]);
+        for refusal in &refused.refusals {
+            assert!(refusal.message.contains("--rotate legacy-app"));
+        }
     }
 
     #[test]

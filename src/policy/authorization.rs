@@ -1,9 +1,8 @@
-//! Who the policy's identities are to a broker, who of them stands above the bindings, and what a broker with
-//! these bindings would decide.
+//! What a broker with the policy's bindings would decide.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use super::{AclTest, Source, ValidatedPolicy, principals::Principals};
+use super::{AclTest, Source, ValidatedPolicy};
 use crate::acl::{
     Authorizer, Decision, KafkaVersion, RawBinding, Request, RequestError, ResourceType, Settings,
 };
@@ -35,34 +34,6 @@ impl ValidatedPolicy {
     pub fn version(&self) -> KafkaVersion {
         let (major, minor) = self.cluster.kafka_version;
         KafkaVersion::new(major, minor)
-    }
-
-    /// `super.users`: the brokers (which are the controllers too), the admin, and those that the policy names; by
-    /// certificate as the mapping rules name them, by SCRAM as they are.
-    pub fn super_users(&self) -> Vec<String> {
-        let principals = Principals::new(&self.cluster.principal_mapping_rules);
-        let mut users: Vec<String> = self
-            .brokers
-            .iter()
-            .filter_map(|broker| principals.by_certificate(&broker.name))
-            .collect();
-        let between = &self.cluster.inter_broker_listener;
-        let listeners = &self.cluster.listeners;
-        if listeners
-            .iter()
-            .any(|l| l.name == *between && l.protocol.is_sasl())
-        {
-            users.extend(self.brokers.iter().map(|b| format!("User:{}", b.name)));
-        }
-        for client in &self.clients {
-            if self.cluster.admin.as_ref() == Some(&client.name) {
-                users.extend(principals.all(client));
-            }
-        }
-        users.extend(self.cluster.super_users.iter().cloned());
-        let mut seen = BTreeSet::new();
-        users.retain(|user| seen.insert(user.clone()));
-        users
     }
 
     /// What a broker is told about authorization.

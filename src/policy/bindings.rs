@@ -3,7 +3,10 @@
 //! only the Schema Registry's is taken from its documentation.
 
 use crate::{
-    acl::{CLUSTER_NAME, Interner, Operation, PatternType, Permission, RawBinding, ResourceType},
+    acl::{
+        CLUSTER_NAME, Interner, KafkaVersion, Operation, PatternType, Permission, RawBinding,
+        ResourceType,
+    },
     policy::{AclEntry, NamePattern, RoleKind},
 };
 
@@ -46,8 +49,14 @@ impl Rights {
     }
 }
 
+/// Whether a binding is the right to produce idempotently, which brokers before 2.8 want beside that to write.
+pub(super) fn is_idempotence(binding: &RawBinding) -> bool {
+    binding.resource_type == ResourceType::Cluster
+        && binding.operation == Operation::IdempotentWrite
+}
+
 /// What a role lets its client do, in the order of `policy.md`'s table.
-fn rights(role: &RoleKind) -> Vec<Right> {
+fn rights(role: &RoleKind, version: KafkaVersion) -> Vec<Right> {
     use Operation::*;
     use ResourceType::{Cluster, Group, Topic, TransactionalId};
     let cluster = literal(CLUSTER_NAME);
@@ -165,17 +174,31 @@ fn rights(role: &RoleKind) -> Vec<Right> {
             rights.on(Group, &all(), &[Delete]);
         }
     }
+    // Producers are idempotent by default since the clients of 3.0 (KIP-679).
+    let writes = |(kind, _, operation): &Right| (*kind, *operation) == (Topic, Write);
+    if version < KafkaVersion::WRITE_IS_IDEMPOTENT && rights.0.iter().any(writes) {
+        rights.on(Cluster, &cluster, &[IdempotentWrite]);
+    }
     rights.0
 }
 
-/// Makes bindings, sharing their texts.
-#[derive(Default)]
-pub(super) struct Expander(Interner);
+/// Makes bindings for one version of Kafka, sharing their texts.
+pub(super) struct Expander {
+    texts: Interner,
+    version: KafkaVersion,
+}
 
 impl Expander {
+    pub(super) fn new(version: KafkaVersion) -> Self {
+        Self {
+            texts: Interner::default(),
+            version,
+        }
+    }
+
     /// The bindings of a role for one principal.
     pub(super) fn role(&mut self, principal: &str, role: &RoleKind) -> Vec<RawBinding> {
-        let rights = rights(role);
+        let rights = rights(role, self.version);
         rights
             .into_iter()
             .map(|right| self.binding(principal, "*", Permission::Allow, &right))
@@ -209,9 +232,9 @@ impl Expander {
         RawBinding {
             resource_type: *resource_type,
             pattern_type: name.pattern_type,
-            name: self.0.share(&name.name),
-            principal: self.0.share(principal),
-            host: self.0.share(host),
+            name: self.texts.share(&name.name),
+            principal: self.texts.share(principal),
+            host: self.texts.share(host),
             operation: *operation,
             permission,
         }
@@ -219,207 +242,4 @@ impl Expander {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(role: &RoleKind) -> Vec<String> {
-        let bindings = Expander::default().role("User:x", role);
-        for binding in &bindings {
-            assert_eq!(binding.problems(crate::acl::KafkaVersion::ASSUMED), []);
-        }
-        let show = |b: &RawBinding| {
-            let prefixed = match b.pattern_type {
-                PatternType::Literal => "",
-                PatternType::Prefixed => "…",
-            };
-            format!("{} {} {}{prefixed}", b.operation, b.resource_type, b.name)
-        };
-        bindings.iter().map(show).collect()
-    }
-
-    #[test]
-    fn produce_and_consume() {
-        let produce = |create| RoleKind::Produce {
-            topics: vec![literal("t"), prefix("p-".to_owned())],
-            transactional_ids: vec![literal("id")],
-            create,
-        };
-        assert_eq!(
-            shown(&produce(false)),
-            [
-                "Write Topic t",
-                "Write Topic p-…",
-                "Write TransactionalId id"
-            ]
-        );
-        assert_eq!(
-            shown(&produce(true)),
-            [
-                "Write Topic t",
-                "Write Topic p-…",
-                "Create Topic t",
-                "Create Topic p-…",
-                "Write TransactionalId id"
-            ]
-        );
-        let consume = RoleKind::Consume {
-            topics: vec![all()],
-            groups: vec![prefix("g-".to_owned())],
-        };
-        assert_eq!(shown(&consume), ["Read Topic *", "Read Group g-…"]);
-    }
-
-    #[test]
-    fn streams() {
-        let streams = |exactly_once| RoleKind::Streams {
-            application_id: "app".to_owned(),
-            read: vec![literal("in")],
-            write: vec![literal("out")],
-            exactly_once,
-        };
-        let mut expected = vec![
-            "Read Topic in",
-            "Write Topic out",
-            "Create Topic app-…",
-            "Read Topic app-…",
-            "Write Topic app-…",
-            "Delete Topic app-…",
-            "Read Group app",
-        ];
-        assert_eq!(shown(&streams(false)), expected);
-        expected.push("Write TransactionalId app-…");
-        assert_eq!(shown(&streams(true)), expected);
-    }
-
-    #[test]
-    fn connect() {
-        let connect = |exactly_once| RoleKind::Connect {
-            group_id: "c".to_owned(),
-            config_topic: "config".to_owned(),
-            offset_topic: "offset".to_owned(),
-            status_topic: "status".to_owned(),
-            sinks: vec![("s3".to_owned(), vec![literal("orders")])],
-            sources: vec![literal("changes")],
-            exactly_once,
-        };
-        let mut expected = vec![
-            "Create Topic config",
-            "Read Topic config",
-            "Write Topic config",
-            "Create Topic offset",
-            "Read Topic offset",
-            "Write Topic offset",
-            "Create Topic status",
-            "Read Topic status",
-            "Write Topic status",
-            "Read Group c",
-            "Read Topic orders",
-            "Read Group connect-s3",
-            "Write Topic changes",
-        ];
-        assert_eq!(shown(&connect(false)), expected);
-        expected.extend([
-            "Write TransactionalId connect-cluster-c",
-            "Write TransactionalId c-…",
-        ]);
-        assert_eq!(shown(&connect(true)), expected);
-    }
-
-    #[test]
-    fn mirror() {
-        let (topics, groups) = (vec![literal("t")], vec![literal("g")]);
-        let source = |target| RoleKind::MirrorSource {
-            topics: topics.clone(),
-            groups: groups.clone(),
-            target,
-        };
-        let mut expected = vec![
-            "Read Topic t",
-            "DescribeConfigs Topic t",
-            "Describe Group g",
-        ];
-        assert_eq!(shown(&source(None)), expected);
-        expected.extend([
-            "Create Topic mm2-offset-syncs.b.internal",
-            "Read Topic mm2-offset-syncs.b.internal",
-            "Write Topic mm2-offset-syncs.b.internal",
-        ]);
-        assert_eq!(shown(&source(Some("b".to_owned()))), expected);
-
-        let target = |groups, source| RoleKind::MirrorTarget {
-            topics: topics.clone(),
-            groups,
-            source,
-        };
-        let mut expected = vec![
-            "Create Topic t",
-            "Write Topic t",
-            "Alter Topic t",
-            "AlterConfigs Topic t",
-        ];
-        assert_eq!(shown(&target(vec![], None)), expected);
-        expected.extend(["Read Topic t", "Read Group g"]);
-        assert_eq!(shown(&target(groups.clone(), None)), expected);
-        expected.extend([
-            "Create Topic mm2-configs.a.internal",
-            "Read Topic mm2-configs.a.internal",
-            "Write Topic mm2-configs.a.internal",
-            "Create Topic mm2-offsets.a.internal",
-            "Read Topic mm2-offsets.a.internal",
-            "Write Topic mm2-offsets.a.internal",
-            "Create Topic mm2-status.a.internal",
-            "Read Topic mm2-status.a.internal",
-            "Write Topic mm2-status.a.internal",
-            "Read Group a-mm2",
-            "Create Topic a.checkpoints.internal",
-            "Read Topic a.checkpoints.internal",
-            "Write Topic a.checkpoints.internal",
-            "Create Topic heartbeats",
-            "Write Topic heartbeats",
-        ]);
-        assert_eq!(
-            shown(&target(groups.clone(), Some("a".to_owned()))),
-            expected
-        );
-    }
-
-    #[test]
-    fn the_others() {
-        let registry = RoleKind::SchemaRegistry {
-            schemas_topic: "_schemas".to_owned(),
-            group: "schema-registry".to_owned(),
-        };
-        assert_eq!(
-            shown(&registry),
-            [
-                "Create Topic _schemas",
-                "Read Topic _schemas",
-                "Write Topic _schemas",
-                "DescribeConfigs Topic _schemas",
-                "Read Group schema-registry"
-            ]
-        );
-        assert_eq!(
-            shown(&RoleKind::Monitor),
-            [
-                "Describe Cluster kafka-cluster",
-                "DescribeConfigs Cluster kafka-cluster",
-                "Describe Topic *",
-                "DescribeConfigs Topic *",
-                "Describe Group *"
-            ]
-        );
-        assert_eq!(
-            shown(&RoleKind::Admin),
-            [
-                "Create Cluster kafka-cluster",
-                "Alter Cluster kafka-cluster",
-                "AlterConfigs Cluster kafka-cluster",
-                "Delete Topic *",
-                "Alter Topic *",
-                "AlterConfigs Topic *",
-                "Delete Group *"
-            ]
-        );
-    }
-}
+mod tests;

@@ -19,8 +19,18 @@ pub(super) fn check(report: &mut Report, schema: &Json, root: &Node) {
     if matches!(root.value, Value::Scalar(_, Kind::Null)) {
         return;
     }
-    let whole = format!("a {}", title(schema).replace('_', " "));
+    let whole = with_article(title(schema));
     Checker { report, schema }.node(schema, root, &whole);
+}
+
+/// The name of a shape in a sentence: "an included file".
+fn with_article(name: &str) -> String {
+    let article = if name.starts_with(['a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {}", name.replace('_', " "))
 }
 
 struct Checker<'a> {
@@ -50,12 +60,7 @@ impl<'a> Checker<'a> {
         if is_key_of(self.schema) || is_key_of(&self.schema["$defs"]["role"]) {
             return format!("`{name}`");
         }
-        let article = if name.starts_with(['a', 'e', 'i', 'o']) {
-            "an"
-        } else {
-            "a"
-        };
-        format!("{article} {}", name.replace('_', " "))
+        with_article(name)
     }
 
     /// `what` names the node for the message: "`port`".
@@ -223,8 +228,12 @@ impl<'a> Checker<'a> {
     fn instead(&self, shape: Shape<'a>, key: &str) -> String {
         let known = shape.keys().collect::<Vec<_>>();
         let is_root = shape.name == title(self.schema);
+        if key == "scope" {
+            return "the policy that includes the file says its scope: `include: - {files: …, scope: {prefix: …}}`"
+                .to_owned();
+        }
         if is_root && super::schema::POLICY["properties"].get(key).is_some() {
-            return format!("`{key}` stands in the policy itself, not in a file that it includes");
+            return format!("`{key}` belongs in the policy itself, not in a file that it includes");
         }
         if known.is_empty() {
             return "remove it".to_owned();

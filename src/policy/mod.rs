@@ -16,6 +16,7 @@ mod principals;
 mod properties;
 mod raw;
 mod raw_access;
+mod raw_include;
 mod raw_properties;
 mod report;
 mod schema;

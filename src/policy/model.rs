@@ -62,6 +62,10 @@ pub struct Places {
     pub allow_everyone: Option<Source>,
     /// The first of `principal_mapping_rules`.
     pub mapping_rules: Option<Source>,
+    /// Each of `listeners`, where the policy says them.
+    pub listeners: Vec<Source>,
+    /// `inter_broker_listener`.
+    pub inter_broker_listener: Option<Source>,
 }
 
 /// A binding that the policy means.
@@ -127,6 +131,15 @@ pub struct Cluster {
     pub owner: Option<(u32, u32)>,
     /// Further settings of every node.
     pub properties: KafkaProperties,
+}
+
+impl Cluster {
+    /// Whether brokers log in to each other by SASL, under their names.
+    pub fn brokers_log_in(&self) -> bool {
+        let between = &self.inter_broker_listener;
+        let mut listeners = self.listeners.iter();
+        listeners.any(|l| l.name == *between && l.protocol.is_sasl())
+    }
 }
 
 /// `security.protocol`.
@@ -228,8 +241,9 @@ impl NodeRole {
 pub struct Broker {
     /// Its name.
     pub name: IdentityName,
-    /// `node.id` or `broker.id`.
-    pub id: u32,
+    /// `node.id` or `broker.id`, where the policy says it. Else the broker keeps the one that it was once given, which
+    /// only the output directory knows, and a new one gets its place in the list, or the lowest that is free.
+    pub id: Option<u32>,
     /// The SANs, never empty; the first is the advertised host.
     pub hosts: Vec<Host>,
     /// Added to every port, so that several brokers fit one machine.
@@ -402,9 +416,14 @@ pub struct AclEntry {
     pub resources: Vec<NamePattern>,
     /// The prefix outside which its file may grant nothing.
     pub scope: Option<String>,
+    /// Whether it stands in the policy itself, and not in a file that it includes.
+    pub own: bool,
     /// Where it was said.
     pub source: Source,
 }
+
+/// Every principal, as ACLs name it. As a principal of somebody it would be nobody's.
+pub const EVERYONE: &str = "User:*";
 
 /// A principal, or all that begin with a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -413,6 +432,16 @@ pub enum PrincipalPattern {
     Exact(String),
     /// `{prefix: "User:team-"}`
     Prefix(String),
+}
+
+impl PrincipalPattern {
+    /// Whether a principal is meant. A prefix never means `User:*`, which is everyone.
+    pub fn matches(&self, principal: &str) -> bool {
+        match self {
+            Self::Exact(whole) => principal == whole,
+            Self::Prefix(prefix) => principal != EVERYONE && principal.starts_with(prefix.as_str()),
+        }
+    }
 }
 
 /// One entry of `tests`.

@@ -1,17 +1,30 @@
 //! The way from text to a validated policy.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{
     Diagnostic, ValidatedPolicy, check_shape,
-    raw::{RawIncluded, RawPolicy},
+    raw::{RawInclude, RawIncluded, RawPolicy},
     report::Report,
-    schema, spanned, validate, yaml,
+    schema, spanned,
+    suggest::nearest,
+    text::Span,
+    validate, yaml,
 };
 
 /// What a pattern of `include` stands for: names and texts, in the order of the names; or why it stands for nothing.
 pub type IncludedFiles = Result<Vec<(String, String)>, String>;
+
+/// A file that the policy includes.
+pub(super) struct Included {
+    /// The place in the policy's `include` of the entry that names it.
+    pub entry: usize,
+    /// What it says.
+    pub raw: RawIncluded,
+}
 
 /// Reads a policy: YAML `text`, called `name` in diagnostics.
 ///
@@ -59,11 +72,18 @@ fn file<T: Default + for<'de> Deserialize<'de>>(
 ) -> Option<T> {
     let number = report.add_file(name, text);
     let before = report.len();
-    let root = yaml::read(report, number)?;
-    check_shape::check(report, schema, &root);
+    let root = yaml::read(report, number);
+    if let Some(root) = &root {
+        check_shape::check(report, schema, root);
+    }
     if report.len() > before {
+        if !resembles(schema, text) {
+            report.forget_since(before);
+            not_a_policy(report, schema, number);
+        }
         return None;
     }
+    let root = root?;
     if matches!(&root.value, yaml::Value::Scalar(..)) {
         return Some(T::default());
     }
@@ -77,30 +97,84 @@ fn file<T: Default + for<'de> Deserialize<'de>>(
     }
 }
 
+/// The sections that a file of this schema can have.
+fn sections(schema: &Json) -> Vec<&str> {
+    let properties = schema["properties"].as_object();
+    properties
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key.as_str())
+        .collect()
+}
+
+/// Whether a text that is wrong was meant as a policy: some line begins with a section. Any other may be anything, a file
+/// of passwords for instance that was included by mistake, and is not quoted.
+fn resembles(schema: &Json, text: &str) -> bool {
+    let whole = sections(&schema::POLICY);
+    // Only the policy itself was surely named by the one who reads what is wrong with it.
+    let is_policy = sections(schema) == whole;
+    text.lines().any(|line| {
+        let word =
+            line.trim_start_matches(|c: char| c.is_whitespace() || "\u{feff}{-\"'".contains(c));
+        let end = word.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let (word, rest) = word.split_at(end.unwrap_or(word.len()));
+        let is_key = rest.trim_start_matches(['"', '\'', ' ']).starts_with(':');
+        let known = whole.contains(&word) || word == "scope";
+        known || is_key && is_policy && nearest(word, whole.iter().copied()).is_some()
+    })
+}
+
+fn not_a_policy(report: &mut Report, schema: &Json, file: usize) {
+    report.hide(file);
+    let beginning = Span {
+        file,
+        start: 0,
+        end: 0,
+    };
+    let sections = sections(schema).join(", ");
+    report
+        .error(
+            "not-a-policy",
+            beginning,
+            "this file is not a policy; what it says is not shown here",
+        )
+        .hint(format!(
+            "a policy is YAML and has one of these sections at least: {sections}"
+        ));
+}
+
 fn included(
     report: &mut Report,
     main: &RawPolicy,
     name: &str,
     include: &dyn Fn(&str) -> IncludedFiles,
-) -> Vec<RawIncluded> {
-    let patterns = main.include.as_deref().unwrap_or_default();
-    let each = patterns.iter().map(|p| (p.value.clone(), p.span));
+) -> Vec<Included> {
+    let entries = main.include.as_deref().unwrap_or_default();
+    let each = entries.iter().map(|entry| {
+        let (files, span) = RawInclude::files(entry);
+        (files.to_owned(), span)
+    });
     if !validate::no_repeats(report, each) {
         return Vec::new();
     }
     let mut all = Vec::new();
-    for pattern in patterns {
+    // By which entry each file was included.
+    let mut by: HashMap<String, usize> = HashMap::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let (pattern, span) = RawInclude::files(entry);
         let files = match include(pattern) {
             Ok(files) => files,
             Err(error) => {
-                let message = format!("`{}` cannot be included: {error}", pattern.value);
-                report.error("include-failed", pattern.span, message);
+                let message = format!("`{pattern}` cannot be included: {error}");
+                report
+                    .error("include-failed", span, message)
+                    .hint("included files are plain files in the policy's own directory or below it; the path begins there");
                 continue;
             }
         };
         if files.is_empty() {
             report
-                .error("include-empty", pattern.span, format!("no file fits `{}`", pattern.value))
+                .error("include-empty", span, format!("no file matches `{pattern}`"))
                 .hint("correct the path, which begins at the policy's own directory, or remove the entry");
         }
         for (file_name, text) in files {
@@ -108,17 +182,25 @@ fn included(
                 report
                     .error(
                         "include-itself",
-                        pattern.span,
-                        format!("`{}` includes the policy itself", pattern.value),
+                        span,
+                        format!("`{pattern}` includes the policy itself"),
                     )
                     .hint("put the included files into a directory of their own");
-            } else if !report.has_file(&file_name) {
-                all.extend(file::<RawIncluded>(
-                    report,
-                    &schema::INCLUDED,
-                    &file_name,
-                    &text,
-                ));
+            } else if let Some(first) = by.get(&file_name) {
+                // The wider of two scopes would be the one that counts.
+                if entry.scope().is_some() || entries[*first].scope().is_some() {
+                    let message =
+                        format!("`{file_name}` is included twice, and under different scopes");
+                    report
+                        .error("include-twice", span, message)
+                        .label("again here")
+                        .note(RawInclude::files(&entries[*first]).1, "first here")
+                        .hint("let one entry alone name the file");
+                }
+            } else {
+                let raw = file::<RawIncluded>(report, &schema::INCLUDED, &file_name, &text);
+                by.insert(file_name, at);
+                all.extend(raw.map(|raw| Included { entry: at, raw }));
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Who Kafka takes the policy's brokers and clients to be.
 
-use super::{Auth, Broker, Client, PrincipalPattern, ValidatedPolicy};
+use std::collections::BTreeSet;
+
+use super::{Auth, Broker, Client, EVERYONE, PrincipalPattern, ValidatedPolicy};
 use crate::pki::{IdentityName, principal::MappingRules};
 
 /// The cluster's mapping rules, applied to names of identities.
@@ -37,6 +39,14 @@ impl Principals {
         }
         all
     }
+
+    /// Every principal that a broker can be: by its certificate, and by its name where brokers log in to each other.
+    pub(super) fn broker(&self, name: &IdentityName, logs_in: bool) -> Vec<String> {
+        let by_name = logs_in.then(|| format!("User:{name}"));
+        let mut all: Vec<String> = self.by_certificate(name).into_iter().collect();
+        all.extend(by_name.filter(|p| !all.contains(p)));
+        all
+    }
 }
 
 impl ValidatedPolicy {
@@ -55,17 +65,45 @@ impl ValidatedPolicy {
         self.mapping().by_certificate(&broker.name)
     }
 
-    /// The principals whose ACLs `--prune` may delete: those under `manage`, else the clients and the principals under
-    /// `acls`.
+    /// `super.users`: the brokers (which are the controllers too), the admin, and those that the policy names; by
+    /// certificate as the mapping rules name them, by SCRAM as they are.
+    pub fn super_users(&self) -> Vec<String> {
+        let principals = self.mapping();
+        let logs_in = self.cluster.brokers_log_in();
+        // Those by certificate first, as files that were written have them.
+        let mut users: Vec<String> = self
+            .brokers
+            .iter()
+            .filter_map(|broker| principals.by_certificate(&broker.name))
+            .collect();
+        let brokers = self.brokers.iter();
+        users.extend(brokers.flat_map(|broker| principals.broker(&broker.name, logs_in)));
+        for client in &self.clients {
+            if self.cluster.admin.as_ref() == Some(&client.name) {
+                users.extend(principals.all(client));
+            }
+        }
+        users.extend(self.cluster.super_users.iter().cloned());
+        let mut seen = BTreeSet::new();
+        users.retain(|user| seen.insert(user.clone()));
+        users
+    }
+
+    /// The principals whose ACLs `--prune` may delete: those under `manage`, else the clients, which the policy declares
+    /// or lets its scopes declare, and the principals under its own `acls`. Everyone is meant only where `manage` says so,
+    /// and nobody because an included file grants him something.
     pub fn managed(&self) -> Vec<PrincipalPattern> {
         if let Some(managed) = &self.manage {
             return managed.clone();
         }
         let mapping = self.mapping();
         let clients = self.clients.iter().flat_map(|client| mapping.all(client));
-        let acls = self.acls.iter().map(|acl| acl.principal.clone());
-        let mut managed: Vec<PrincipalPattern> =
-            clients.chain(acls).map(PrincipalPattern::Exact).collect();
+        let own = self.acls.iter().filter(|acl| acl.own);
+        let named = own.map(|acl| acl.principal.clone());
+        let mut managed: Vec<PrincipalPattern> = clients
+            .chain(named.filter(|principal| principal != EVERYONE))
+            .map(PrincipalPattern::Exact)
+            .collect();
         managed.sort();
         managed.dedup();
         managed

@@ -10,6 +10,7 @@ pub(super) use super::raw_access::{
     RawAcl, RawConnect, RawManage, RawMirrorSource, RawMirrorTarget, RawOperation, RawPattern,
     RawRole, RawSchemaRegistry, RawStreams, RawTest,
 };
+pub(super) use super::raw_include::{RawInclude, RawScope};
 pub(super) use super::raw_properties::RawProperties;
 use super::spanned::{OneOrMany, Spanned};
 
@@ -30,8 +31,9 @@ pub(super) struct RawPolicy {
     pub users: Option<Vec<Spanned<RawUser>>>,
     /// Rights that the roles do not say, in Kafka's own words.
     pub acls: Option<Vec<Spanned<RawAcl>>>,
-    /// Further files with clients, acls and tests, as paths or patterns (`teams/*.yaml`).
-    pub include: Option<Vec<Spanned<String>>>,
+    /// Further files with clients, acls and tests, as paths or patterns (`teams/*.yaml`); with `scope` where a team may
+    /// write only about its own.
+    pub include: Option<Vec<Spanned<RawInclude>>>,
     /// What `--prune` may delete.
     pub manage: Option<RawManage>,
     /// Requests that must be allowed or denied; run by `acl test`.
@@ -43,23 +45,12 @@ pub(super) struct RawPolicy {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "included_file")]
 pub(super) struct RawIncluded {
-    /// The file grants and denies nothing outside of this prefix.
-    pub scope: Option<RawScope>,
     /// Clients, beside those of the policy.
     pub clients: Option<Vec<Spanned<RawClient>>>,
     /// Rights that the roles do not say, in Kafka's own words.
     pub acls: Option<Vec<Spanned<RawAcl>>>,
     /// Requests that must be allowed or denied.
     pub tests: Option<Vec<Spanned<RawTest>>>,
-}
-
-/// The limits of an included file.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "scope")]
-pub(super) struct RawScope {
-    /// What the name of every topic, group and transactional id in the file begins with.
-    pub prefix: Spanned<String>,
 }
 
 /// The cluster as a whole.
@@ -227,7 +218,7 @@ pub(super) enum RawKey {
 pub(super) struct RawBroker {
     /// Its name: the certificate's CN and its directory.
     pub name: Spanned<String>,
-    /// node.id or broker.id. Default: its place in the list.
+    /// node.id or broker.id. Default: what it was once given; for a new one its place in the list, or the lowest that is free.
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub id: Option<Spanned<u32>>,
     /// The host names and addresses under which it is reached; the first is advertised. Default: its name.

@@ -4,12 +4,13 @@ use super::{
     Diagnostic, Label, Severity, Source,
     text::{Span, Text},
 };
+use crate::acl::{Printable, is_printable};
 
 /// No more diagnostics than these are kept: they are for reading.
 const MAX_DIAGNOSTICS: usize = 1000;
 
 /// No message or hint is longer than this: they quote what the policy says, which can be anything.
-const MAX_LEN: usize = 1000;
+const MAX_LEN: usize = 500;
 
 /// The files that were read, and what is wrong with them.
 #[derive(Debug, Default)]
@@ -25,18 +26,23 @@ pub(super) struct Draft<'a> {
     kept: bool,
 }
 
+/// A text of sensible length that neither steers a terminal nor turns the direction of writing, in JSON as little as
+/// elsewhere.
 fn short(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(MAX_LEN) {
         text.truncate(end);
         text.push('…');
     }
-    text
+    if text.chars().all(is_printable) {
+        return text;
+    }
+    Printable(&text).to_string()
 }
 
 impl Report {
     /// Adds a file and returns its number.
     pub(super) fn add_file(&mut self, name: &str, text: &str) -> usize {
-        self.files.push(Text::new(name, text));
+        self.files.push(Text::new(&short(name.to_owned()), text));
         self.files.len() - 1
     }
 
@@ -45,9 +51,16 @@ impl Report {
         &self.files[file]
     }
 
-    /// True when a file of this name was added.
-    pub(super) fn has_file(&self, name: &str) -> bool {
-        self.files.iter().any(|f| *f.name == *name)
+    /// Quotes nothing of a file from now on.
+    pub(super) fn hide(&mut self, file: usize) {
+        self.files[file].hidden = true;
+    }
+
+    /// Takes back what was reported since there were `len` diagnostics.
+    pub(super) fn forget_since(&mut self, len: usize) {
+        let kept = self.diagnostics.len().min(len);
+        self.suppressed = len - kept;
+        self.diagnostics.truncate(kept);
     }
 
     /// Where a span begins.
@@ -144,12 +157,12 @@ impl Draft<'_> {
 
     /// A few words beside the carets.
     pub(super) fn label(self, text: impl Into<String>) -> Self {
-        self.edit(|d| d.at.text = text.into())
+        self.edit(|d| d.at.text = short(text.into()))
     }
 
     /// Another place that matters.
     pub(super) fn note(self, span: Span, text: impl Into<String>) -> Self {
-        let label = self.report.label(span, text.into());
+        let label = self.report.label(span, short(text.into()));
         self.edit(|d| d.notes.push(label))
     }
 }

@@ -1,5 +1,7 @@
 //! What a value may be, as the JSON Schema says it, and in words.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 
 use super::{
@@ -7,6 +9,9 @@ use super::{
     yaml::{Node, Value},
     yaml_scalar::Kind,
 };
+
+/// A text within a message is cut to so many characters.
+const MAX_QUOTED: usize = 40;
 
 /// One of the shapes that a value may have: its schema and the name under `$defs`, if it has one.
 #[derive(Clone, Copy)]
@@ -129,8 +134,16 @@ pub(super) fn found(node: &Node) -> String {
             Kind::Null => "empty".to_owned(),
             Kind::Bool(_) => format!("`{text}`"),
             Kind::Int(_) | Kind::Float => format!("the number {text}"),
-            Kind::Text => format!("the text `{text}`"),
+            Kind::Text => format!("the text `{}`", shortened(text)),
         },
+    }
+}
+
+/// The beginning of a text: it may be anything, and is quoted below as well.
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_QUOTED) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
     }
 }
 
@@ -156,6 +169,8 @@ pub(super) fn repair(shapes: &[Shape<'_>], node: &Node) -> Option<String> {
             .any(|s| s.kind() == kind && s.words().is_none())
     };
     match &node.value {
+        // Whatever it was meant to be, it is not shown at length.
+        Value::Scalar(text, _) if text.chars().nth(MAX_QUOTED).is_some() => None,
         Value::Scalar(text, Kind::Text) if wants("boolean") => {
             let yes_or_no = ["yes", "no", "on", "off"];
             let at = yes_or_no
@@ -173,7 +188,7 @@ pub(super) fn repair(shapes: &[Shape<'_>], node: &Node) -> Option<String> {
         Value::Scalar(text, Kind::Text) => {
             // `{prefix: x}`, for which `x` alone is too little.
             let object = shapes.iter().find(|s| s.kind() == "object")?;
-            match object.keys().collect::<Vec<_>>().as_slice() {
+            match object.required().collect::<Vec<_>>().as_slice() {
                 [only] => Some(format!("write `{{{only}: {text}}}`")),
                 _ => None,
             }

@@ -25,6 +25,8 @@ pub(super) struct Text {
     pub name: Arc<str>,
     /// Its text, without a byte order mark: editors do not count that as a column.
     pub body: String,
+    /// Nothing of it is quoted.
+    pub hidden: bool,
     /// Where each line begins, in bytes.
     lines: Vec<usize>,
     /// Where each character begins, in bytes; empty for ASCII, where that is the character's number.
@@ -61,6 +63,7 @@ impl Text {
         Self {
             name: name.into(),
             body,
+            hidden: false,
             lines,
             characters,
         }
@@ -101,6 +104,12 @@ impl Text {
 
     /// The line on which a span begins, and the span as far as it lies on that line.
     pub(super) fn quote(&self, span: Span) -> Quote {
+        if self.hidden {
+            return Quote {
+                text: String::new(),
+                range: 0..0,
+            };
+        }
         let line = self.line_of(span.start);
         let start = self.lines[line];
         let end = self.lines.get(line + 1).copied();

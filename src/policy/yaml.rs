@@ -212,7 +212,7 @@ impl Builder<'_> {
     fn refuse_tag(&mut self, tag: Option<Cow<'_, saphyr_parser::Tag>>, span: Span) {
         if tag.is_some() {
             self.report
-                .error("yaml-tag", span, "a policy has no YAML tags")
+                .error("yaml-tag", span, "YAML tags are not allowed in a policy")
                 .hint("remove the word that begins with `!`; put a text into quotes to keep it a text");
         }
     }
@@ -234,7 +234,7 @@ impl Builder<'_> {
         if self.open.len() >= MAX_DEPTH {
             let hint =
                 "a policy needs no more than ten levels; look for a bracket that is not closed";
-            let message = format!("more than {MAX_DEPTH} lists and mappings within each other");
+            let message = format!("more than {MAX_DEPTH} nested lists and mappings");
             return self.stop("too-deep", span, message, hint);
         }
         self.open.push(Open {
@@ -247,7 +247,7 @@ impl Builder<'_> {
 
     fn bad_key(&mut self, span: Span) -> Result<(), Stop> {
         let hint = "keys are plain words; put a text that begins with `{`, `[` or `*` into quotes";
-        self.stop("bad-key", span, "this is no key", hint)
+        self.stop("bad-key", span, "this cannot be a key", hint)
     }
 
     fn key(
@@ -280,7 +280,7 @@ impl Builder<'_> {
         });
         if merge {
             self.report
-                .error("merge-key", span, "a policy has no merge keys")
+                .error("merge-key", span, "merge keys are not allowed in a policy")
                 .hint("write the keys out; an alias may stand for a whole value, as in `hosts: *hosts`");
         } else if let Some(first) = first {
             self.report
@@ -301,7 +301,7 @@ impl Builder<'_> {
             return self.bad_key(span);
         }
         let Some(node) = self.anchors.get(&anchor).map(Rc::clone) else {
-            let message = "this alias stands inside of the value that it stands for";
+            let message = "this alias is inside the value that it refers to";
             return self.stop("endless-alias", span, message, "write the value out");
         };
         // Before the copy is made: nine lines of aliases can stand for a billion nodes.

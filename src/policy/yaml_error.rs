@@ -6,10 +6,10 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
     let known: &[(&str, &str, &str)] = &[
         (
             "mapping values are not allowed",
-            "a `:` where none can stand",
+            "a `:` is not allowed here",
             "put a text with `: ` in it into quotes; or look at the line above: keys of one mapping begin in one column, and a space follows each colon",
         ),
-        ("tab", "a tab where YAML wants spaces", "indent with spaces"),
+        ("tab", "a tab where YAML needs spaces", "indent with spaces"),
         (
             "did not find expected ',' or '}'",
             "a `,` or `}` is missing here",
@@ -37,7 +37,7 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
         ),
         (
             "only valid inside a block",
-            "a `- ` inside of brackets",
+            "a `- ` inside brackets",
             "look further up for a `{` or `[` that is not closed",
         ),
         (
@@ -47,12 +47,12 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
         ),
         (
             "trailing content after double-quoted scalar",
-            "something stands behind the closing quote",
-            "write `\\\"` for a quote inside of double quotes",
+            "there is more text after the closing quote",
+            "write `\\\"` for a quote inside double quotes",
         ),
         (
             "unknown escape character",
-            "a backslash in double quotes that escapes nothing",
+            "in double quotes, a backslash must begin an escape such as `\\n`",
             "use single quotes, where a backslash is itself",
         ),
         (
@@ -68,21 +68,21 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
         (
             "simple key expect",
             "a `:` is missing",
-            "write `key: value`, with a space behind the colon",
+            "write `key: value`, with a space after the colon",
         ),
         (
             "':' must be followed",
-            "a space is missing behind the `:`",
+            "a space is missing after the `:`",
             "write `key: value`",
         ),
         (
             "block sequence entries are not allowed",
-            "a `- ` where no list can stand",
+            "a list is not allowed here",
             "begin the list on a line of its own, below its key",
         ),
         (
             "unexpected character",
-            "a character that no plain text begins with",
+            "a plain text cannot begin with this character",
             "put the text into quotes",
         ),
         (
@@ -92,13 +92,13 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
         ),
         (
             "recursion limit",
-            "too many brackets within each other",
+            "too many nested brackets",
             "look for one that is not closed",
         ),
     ];
     let found = known.iter().find(|(part, ..)| info.contains(part));
     found.map_or_else(
-        || (format!("this is no YAML: {info}"), None),
+        || (format!("this is not valid YAML: {info}"), None),
         |(_, message, hint)| ((*message).to_owned(), Some(*hint)),
     )
 }

@@ -13,7 +13,7 @@ use super::{
     OutDir, Owners, StateError, failed,
     files::{self, PUBLIC, SECRET, look},
     out_dir::leaves_out_everything,
-    place::pinned,
+    place::{self, pinned},
 };
 use crate::pki::IdentityName;
 
@@ -23,6 +23,10 @@ const PRIVATE: u32 = 0o700;
 const OPEN: u32 = 0o077;
 /// Writable for anybody but the owner.
 const WRITABLE: u32 = 0o022;
+/// Searchable for anybody but the owner.
+const ENTERABLE: u32 = 0o011;
+/// The files beside the identities that say what was done and what is to be done.
+const RECORDS: [&str; 3] = ["cluster.id", "pruning.jsonl", "written.jsonl"];
 
 /// Something that others could read or change, and no longer can.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +57,7 @@ fn foreign(path: &Path, uid: u32) -> StateError {
     }
 }
 
-/// Refuses a directory that anybody but its owner may write to.
+/// Refuses a directory or file that anybody but its owner may write to.
 ///
 /// # Errors
 /// [`StateError::Writable`].
@@ -82,7 +86,8 @@ impl OutDir {
     /// [`StateError::Foreign`], [`StateError::Writable`], [`StateError::Obstacle`].
     pub fn check(&self) -> Result<(), StateError> {
         self.root_to_mend()?;
-        self.ca_to_mend().map(|_| ())
+        self.ca_to_mend()?;
+        self.check_records()
     }
 
     /// As [`OutDir::check`]; then takes from others what they may read of the directory itself and of the CA.
@@ -91,10 +96,13 @@ impl OutDir {
     /// As [`OutDir::check`], and when a mode cannot be changed.
     pub fn mend(&self) -> Result<Vec<Mended>, StateError> {
         let mut mended = Vec::new();
-        if self.root_to_mend()? {
+        let (root, ca) = (self.root_to_mend()?, self.ca_to_mend()?);
+        // As long as it shows who came to them.
+        self.check_records()?;
+        if root {
             mended.extend(tighten(self.root(), PRIVATE, true)?);
         }
-        if self.ca_to_mend()? {
+        if ca {
             mended.extend(tighten(&self.ca(), PRIVATE, true)?);
         }
         mended.extend(self.mend_files(&self.ca(), |_| true)?);
@@ -139,6 +147,25 @@ impl OutDir {
         };
         refuse_writable(&self.ca(), &meta, "others", "nothing in it can be trusted")?;
         Ok(meta.mode() & OPEN != 0)
+    }
+
+    /// Refuses what kpki goes by, the inventory above all, where others could have written it: who may write a file and
+    /// enter its directory needs no right to the directory itself.
+    fn check_records(&self) -> Result<(), StateError> {
+        let open = |dir: &Path| fs::metadata(dir).is_ok_and(|meta| meta.mode() & ENTERABLE != 0);
+        if !open(self.root()) {
+            return Ok(());
+        }
+        let mut files: Vec<PathBuf> = RECORDS.map(|name| self.root().join(name)).into();
+        if open(&self.ca()) {
+            files.extend(place::entries(&self.ca())?);
+        }
+        for path in files {
+            if let Some(meta) = look(&path)?.filter(fs::Metadata::is_file) {
+                refuse_writable(&path, &meta, "others", "nothing in it can be trusted")?;
+            }
+        }
+        Ok(())
     }
 
     /// A directory of ours; `None` where there is nothing, or a link of ours to nothing. Our own links are followed.

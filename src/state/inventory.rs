@@ -1,17 +1,14 @@
 //! `ca/inventory.jsonl`: one line for every certificate ever signed. Append-only.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fs::{File, OpenOptions},
-    io::{self, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{Lock, OutDir, StateError, failed, files};
+use super::{
+    Lock, OutDir, StateError, files,
+    jsonl::{self, Line, Tail},
+};
 use crate::pki::{Certificate, Host, KeyAlgorithm, Kind};
 
 /// One signed certificate.
@@ -87,18 +84,22 @@ impl Record {
     }
 }
 
+impl Line for Record {
+    const WHAT: &'static str = "a certificate";
+
+    fn version(&self) -> u8 {
+        self.v
+    }
+}
+
 /// The records, in the order in which they were signed.
 #[derive(Debug)]
 pub struct Inventory {
-    path: PathBuf,
     records: Vec<Record>,
     /// By name, the last certificate that a broker or client got.
     latest: HashMap<String, usize>,
     serials: HashSet<String>,
-    /// Where the next line goes: behind the last whole one.
-    end: u64,
-    /// The last line is whole but for its line end, as some editors leave it.
-    open: bool,
+    tail: Tail,
 }
 
 impl Inventory {
@@ -110,14 +111,13 @@ impl Inventory {
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.ca_file("inventory.jsonl");
         let bytes = files::read_optional(&path)?.unwrap_or_default();
-        let (records, end, open) = parse(&path, &bytes)?;
+        let (records, tail) = jsonl::parse(&path, &bytes)
+            .map_err(|(line, reason)| StateError::BadInventory { path, line, reason })?;
         let mut inventory = Self {
-            path,
             records: Vec::new(),
             latest: HashMap::new(),
             serials: HashSet::new(),
-            end,
-            open,
+            tail,
         };
         inventory.take(records);
         Ok(inventory)
@@ -153,66 +153,11 @@ impl Inventory {
     /// # Errors
     /// When they cannot be written; the file is then as it was.
     pub fn append(&mut self, _lock: &Lock, records: Vec<Record>) -> Result<(), StateError> {
-        let mut text = if self.open {
-            "\n".to_owned()
-        } else {
-            String::new()
-        };
-        text.extend(records.iter().map(Record::to_line));
-        let write = |file: &mut File| -> io::Result<()> {
-            // Cuts off an unfinished last line.
-            file.set_len(self.end)?;
-            file.seek(io::SeekFrom::Start(self.end))?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(files::SECRET)
-            .open(&self.path)
-            .map_err(failed("open", &self.path))?;
-        if let Err(error) = write(&mut file) {
-            // On a full disk, cutting still works; if not, the next writer cuts.
-            let _ = file.set_len(self.end);
-            return Err(failed("append to", &self.path)(error));
-        }
-        self.end += text.len() as u64;
-        self.open = false;
+        let lines: String = records.iter().map(Record::to_line).collect();
+        self.tail.append(&lines)?;
         self.take(records);
         Ok(())
     }
-}
-
-fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, u64, bool), StateError> {
-    let mut records = Vec::new();
-    let mut end = 0;
-    for (at, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
-        let Some(text) = line.strip_suffix(b"\n") else {
-            let Ok(record) = serde_json::from_slice(line) else {
-                break;
-            };
-            records.push(record);
-            return Ok((records, end + line.len() as u64, true));
-        };
-        let record: Record =
-            serde_json::from_slice(text).map_err(|e| StateError::BadInventory {
-                path: path.to_owned(),
-                line: at + 1,
-                reason: format!("not a record of a certificate: {e}"),
-            })?;
-        if record.v != 1 {
-            return Err(StateError::BadInventory {
-                path: path.to_owned(),
-                line: at + 1,
-                reason: format!("written in format {} by a later kpki", record.v),
-            });
-        }
-        records.push(record);
-        end += line.len() as u64;
-    }
-    Ok((records, end, false))
 }
 
 #[cfg(test)]
@@ -284,7 +229,8 @@ mod tests {
     fn lines_of_the_first_kpki_are_read_and_written_as_they_were() {
         let line = record("a").to_line();
         assert!(!line.contains("sha256"), "{line}");
-        let (records, ..) = parse(Path::new("x"), line.as_bytes()).unwrap();
+        let path = std::path::Path::new("x");
+        let (records, ..) = jsonl::parse::<Record>(path, line.as_bytes()).unwrap();
         assert_eq!(records, [record("a")]);
     }
 
@@ -295,11 +241,13 @@ mod tests {
             record("a").to_line(),
             record("b").to_line()
         );
-        let error = parse(Path::new("inventory.jsonl"), text.as_bytes()).unwrap_err();
+        let dir = tempfile::tempdir().unwrap();
+        let out = OutDir::new(dir.path());
+        std::fs::create_dir(out.ca()).unwrap();
+        std::fs::write(out.ca_file("inventory.jsonl"), text).unwrap();
+        let error = Inventory::read(&out).unwrap_err().to_string();
         assert!(
-            error
-                .to_string()
-                .starts_with("inventory.jsonl, line 2: not a record"),
+            error.contains("inventory.jsonl, line 2: not a record of a certificate"),
             "{error}"
         );
     }
@@ -307,12 +255,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), cut in 0usize..300) {
-            let _ = parse(Path::new("x"), &bytes);
+            let _ = jsonl::parse::<Record>(std::path::Path::new("x"), &bytes);
             let line = record("a").to_line();
             let mut damaged = line.into_bytes();
             damaged.truncate(cut);
             damaged.extend(bytes);
-            let _ = parse(Path::new("x"), &damaged);
+            let _ = jsonl::parse::<Record>(std::path::Path::new("x"), &damaged);
         }
     }
 }

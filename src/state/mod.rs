@@ -6,26 +6,33 @@
 
 mod files;
 mod guard;
+mod input;
 mod inventory;
+mod jsonl;
 mod leftovers;
 mod lock;
+mod matching;
 mod out_dir;
 mod owners;
 mod place;
 mod pruning;
 mod sealed_key;
 mod staging;
+mod written;
 
 pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
 pub use guard::Mended;
+pub use input::{read_below, read_stdin, read_text};
 pub use inventory::{Inventory, Record};
 pub use leftovers::Leftovers;
 pub use lock::Lock;
+pub use matching::matching;
 pub use out_dir::OutDir;
 pub use owners::Owners;
 pub use pruning::{Pruning, Reach, Unsettled};
 pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use staging::{FileSpec, Staging};
+pub use written::{Entry, Writing, Written, digest_of};
 
 use std::{io, path::PathBuf};
 
@@ -50,7 +57,7 @@ pub enum StateError {
         /// Why it is in the way.
         why: String,
     },
-    /// A directory that others could have put things into.
+    /// A directory that others could have put things into, or a file that they could have changed.
     #[error("{path} may be written by {who} ({mode:04o}), so {harm}")]
     Writable {
         /// The directory.
@@ -94,6 +101,16 @@ pub enum StateError {
     #[error("{path}, line {line}: {reason}")]
     BadInventory {
         /// The inventory.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A line of the record of what was written that is none.
+    #[error("{path}, line {line}: {reason}")]
+    BadWritten {
+        /// The record.
         path: PathBuf,
         /// From 1.
         line: usize,

@@ -13,22 +13,38 @@ use super::{
 };
 use crate::pki::IdentityName;
 
-/// Refuses where the staged directory, or a file in it, cannot take its place.
+/// Refuses where the staged directory holds what kpki does not make, or cannot take its place.
 ///
 /// # Errors
-/// [`StateError::Obstacle`] with what stands in the way.
+/// What stands in the way.
 pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
-    let obstacle = |path: &Path, why: &str| {
-        Err(StateError::Obstacle {
-            path: path.to_owned(),
-            why: why.to_owned(),
-        })
-    };
+    let strange = |path: &Path| obstacle(path, "is nothing that kpki has put there");
     let name = name_of(staged);
     let meta = look(staged)?;
     let Some(meta) = meta.filter(|meta| meta.is_dir() && is_place(name)) else {
-        return obstacle(staged, "is nothing that kpki has put there");
+        return strange(staged);
     };
+    let files = entries(staged)?;
+    for file in &files {
+        if !look(file)?.is_some_and(|meta| meta.is_file()) {
+            return strange(file);
+        }
+    }
+    let files = files.iter().map(|file| name_of(file));
+    fits(out, name, meta.uid(), files, owners)
+}
+
+/// Refuses where these files, which shall be this user's, cannot be put into the directory `name`.
+///
+/// # Errors
+/// What stands in the way.
+pub fn fits<'a>(
+    out: &OutDir,
+    name: &str,
+    uid: u32,
+    files: impl Iterator<Item = &'a str>,
+    owners: &Owners,
+) -> Result<(), StateError> {
     let target = out.root().join(name);
     let Some(there) = look(&target)? else {
         return Ok(());
@@ -44,13 +60,14 @@ pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateEr
                 "appeared while an interrupted command was making a CA, which waits beside it in a directory named .commit-*",
             );
         }
-    } else if there.uid() != meta.uid() && !owners.may_own(name, there.uid()) {
+    } else if there.uid() != uid && !owners.may_own(name, there.uid()) {
         return Err(StateError::Foreign {
             path: target,
             uid: there.uid(),
         });
     }
-    if there.dev() != meta.dev() {
+    let root = fs::metadata(out.root()).map_err(failed("look at", out.root()))?;
+    if there.dev() != root.dev() {
         return obstacle(
             &target,
             "is on another file system than the output directory, so files cannot be moved into it in one step",
@@ -63,11 +80,7 @@ pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateEr
     if let Some(why) = pinned(&target) {
         return obstacle(&target, why);
     }
-    for file in entries(staged)? {
-        let place = target.join(name_of(&file));
-        if !look(&file)?.is_some_and(|meta| meta.is_file()) {
-            return obstacle(&file, "is nothing that kpki has put there");
-        }
+    for place in files.map(|file| target.join(file)) {
         match look(&place)? {
             None => {}
             Some(there) if there.is_dir() => {
@@ -81,6 +94,13 @@ pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateEr
         }
     }
     Ok(())
+}
+
+fn obstacle(path: &Path, why: &str) -> Result<(), StateError> {
+    Err(StateError::Obstacle {
+        path: path.to_owned(),
+        why: why.to_owned(),
+    })
 }
 
 /// Moves everything in a staged directory to its place, and removes it. Each step can be repeated, so it may be

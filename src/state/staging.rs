@@ -10,8 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Lock, OutDir, Owners, StateError, failed, files, place};
-use crate::secret::SecretBytes;
+use super::{
+    Lock, OutDir, Owners, StateError, failed, files, place,
+    written::{self, Writing},
+};
+use crate::{config::NodeFacts, secret::SecretBytes};
 
 pub const NEW: &str = ".new-";
 pub const COMMIT: &str = ".commit-";
@@ -28,6 +31,10 @@ pub struct FileSpec {
     pub bytes: SecretBytes,
     /// Whether others may read it, once inside the directory.
     pub secret: bool,
+    /// The digest of what it was made from, where its bytes differ at each encoding.
+    pub made_from: Option<String>,
+    /// What it commits a broker to.
+    pub node: Option<NodeFacts>,
 }
 
 impl FileSpec {
@@ -37,6 +44,8 @@ impl FileSpec {
             name: name.into(),
             bytes: bytes.into().into(),
             secret: true,
+            made_from: None,
+            node: None,
         }
     }
 
@@ -46,6 +55,8 @@ impl FileSpec {
             name: name.into(),
             bytes: bytes.into().into(),
             secret: false,
+            made_from: None,
+            node: None,
         }
     }
 }
@@ -57,6 +68,8 @@ pub struct Staging<'a> {
     path: PathBuf,
     owners: Owners,
     written: std::sync::atomic::AtomicUsize,
+    /// What the record will say of it.
+    writings: std::sync::Mutex<Vec<Writing>>,
 }
 
 impl<'a> Staging<'a> {
@@ -82,7 +95,19 @@ impl<'a> Staging<'a> {
             path,
             owners,
             written: 0.into(),
+            writings: std::sync::Mutex::default(),
         })
+    }
+
+    /// Refuses where these files cannot be put into the directory `name`, so that nothing is signed for nothing.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn check(&self, name: &str, specs: &[FileSpec]) -> Result<(), StateError> {
+        let me = rustix::process::geteuid().as_raw();
+        let uid = self.owner(name)?.map_or(me, |(uid, _)| uid);
+        let files = specs.iter().map(|spec| spec.name.as_str());
+        place::fits(self.out, name, uid, files, &self.owners)
     }
 
     /// Writes files that shall stand in the directory `name`, beside those already there. May be called from
@@ -103,6 +128,12 @@ impl<'a> Staging<'a> {
             };
             files::create(&dir.join(&spec.name), &spec.bytes, mode, owner, false)
                 .map_err(|e| e.of_place(&place.join(&spec.name)))?;
+        }
+        if name != "ca" {
+            self.writings
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push(Writing::of(name, specs));
         }
         self.written
             .fetch_add(specs.len(), std::sync::atomic::Ordering::Relaxed);
@@ -129,7 +160,7 @@ impl<'a> Staging<'a> {
         Ok(Some((uid, gid)))
     }
 
-    /// Makes all of it durable, and then visible.
+    /// Makes all of it durable, records it, and then makes it visible.
     ///
     /// # Errors
     /// When something stands in the way, or syncing or renaming fails. Before the rename nothing has changed; after it
@@ -139,6 +170,11 @@ impl<'a> Staging<'a> {
             place::check(self.out, &dir, &self.owners)?;
         }
         self.sync()?;
+        let mut writings = std::mem::take(&mut self.writings)
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        writings.sort_by(|a, b| a.name().cmp(b.name()));
+        written::append(self.out, &writings)?;
         let name = self
             .path
             .file_name()
@@ -266,7 +302,11 @@ mod tests {
             (mode(""), mode("kafka1"), mode("kafka1/a")),
             (0o700, 0o700, 0o600)
         );
-        assert_eq!(fs::read_dir(out.root()).unwrap().count(), 1, "only kafka1");
+        let names = fs::read_dir(out.root()).unwrap();
+        let mut names: Vec<_> = names.map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["kafka1", "written.jsonl"]);
+        assert_eq!(mode("written.jsonl"), 0o600);
     }
 
     #[test]

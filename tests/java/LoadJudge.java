@@ -37,24 +37,22 @@ final class LoadJudge {
     private volatile boolean reading = true;
     private int next;
 
-    private LoadJudge(Properties properties, String topic, String group) {
+    private LoadJudge(Properties properties, String topic) {
         this.topic = topic;
         // A client of production waits out the restart of a broker.
         properties.put("delivery.timeout.ms", "120000");
         properties.put("acks", "all");
         properties.put("enable.idempotence", "true");
-        properties.put("group.id", group);
-        properties.put("auto.offset.reset", "earliest");
         IntegerSerializer serializer = new IntegerSerializer();
         IntegerDeserializer deserializer = new IntegerDeserializer();
         producer = new KafkaProducer<>(properties, serializer, serializer);
         consumer = new KafkaConsumer<>(properties, deserializer, deserializer);
     }
 
-    /** {@code properties}, {@code topic}, {@code group}: writes 0, 1, … with acks=all, and reads them, until {@link #stop}. */
+    /** {@code properties}, {@code topic}: writes 0, 1, … with acks=all, and reads them, until {@link #stop}. */
     static JsonNode start(JsonNode question) throws Exception {
         String topic = Judge.text(question, "topic");
-        LoadJudge load = new LoadJudge(ClientJudge.properties(question), topic, Judge.text(question, "group"));
+        LoadJudge load = new LoadJudge(ClientJudge.properties(question), topic);
         RUNNING.put(topic, load);
         load.writer.start();
         load.reader.start();
@@ -108,7 +106,7 @@ final class LoadJudge {
         }
     }
 
-    /** Offsets are kept here and not committed, so that nothing is read twice by a new start of the group. */
+    /** Of no group: nothing is committed, and nothing read twice because a commit was lost. */
     private void read() {
         try (consumer) {
             consumer.assign(consumer.partitionsFor(topic).stream()

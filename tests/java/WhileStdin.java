@@ -3,14 +3,17 @@ import java.util.Arrays;
 
 /**
  * Runs another class's main and ends with its own standard input: a broker started by a test dies with the test, however that
- * ends. Usage: {@code java WhileStdin MAIN-CLASS ARGUMENT...}
+ * ends. A {@code q} there has it leave in good order. Usage: {@code java WhileStdin MAIN-CLASS ARGUMENT...}
  */
 public final class WhileStdin {
     public static void main(String[] args) throws Exception {
         Thread watchdog = new Thread(() -> {
             try {
-                while (System.in.read() >= 0) {
-                    // Only the end matters.
+                for (int read = System.in.read(); read >= 0; read = System.in.read()) {
+                    if (read == 'q') {
+                        // Not here: an end of the test must end this at once, even now.
+                        new Thread(() -> System.exit(0)).start();
+                    }
                 }
             } catch (IOException closed) {
                 // The end, too.

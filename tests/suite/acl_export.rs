@@ -189,7 +189,7 @@ fn what_a_policy_cannot_say_is_told_and_left_alone() {
     let export = convert(&kpki, "policy", &[]).expect_code(0);
     assert!(
         export.stderr.contains(
-            "warning: left out: Allow User:a Write on Group `g` from *: operation Write means nothing on a Group"
+            "warning: left out: Allow User:a Write on Group `g` from *: operation Write does not apply to a Group"
         ),
         "{}",
         export.stderr
@@ -419,5 +419,9 @@ fn a_child_that_cannot_start_answers_nothing() {
     // A cluster that cannot be reached is an error.
     let question = question.to_string().replace("no.such.setting", "client.id");
     let out = kpki.run_with_input(&["receive-acls"], &question);
-    assert!(out.stdout.starts_with("{\"Error\":{"), "{}", out.stdout);
+    assert!(
+        out.stdout.starts_with("{\"Error\":{\"code\":"),
+        "{}",
+        out.stdout
+    );
 }

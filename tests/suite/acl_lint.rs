@@ -154,7 +154,7 @@ fn an_allow_that_a_deny_beats_is_found() {
         "\
 warning[beaten]: allows nothing: Allow User:a Read on Topic `t` from *, because of Deny User:* Read on Topic `t` from * (p.yaml:5:5); only the Describe that it implies remains
   --> p.yaml:4:5
-  hint: remove it, or deny less: no ALLOW outdoes a DENY
+  hint: remove it, or deny less: a DENY always wins over an ALLOW
 
 0 errors, 1 warning
 "
@@ -209,10 +209,13 @@ clients:
   - {name: a, roles: [{produce: {topic: {prefix: team-}}}]}
   - {name: b, roles: [{produce: {topic: {prefix: app}}}]}
   - {name: c, roles: [{produce: {topic: [apple, app-1]}}]}
-include: [x.yaml]
+include: [{files: x.yaml, scope: {prefix: team-x-}}]
 ",
     );
-    kpki.write("x.yaml", "scope: {prefix: team-x-}\nclients: [{name: x, roles: [{produce: {topic: {prefix: team-x-}}}]}]\n");
+    kpki.write(
+        "x.yaml",
+        "clients: [{name: team-x-x, roles: [{produce: {topic: {prefix: team-x-}}}]}]\n",
+    );
     assert_eq!(
         lint(&kpki, "p.yaml", &[]),
         found(&[
@@ -296,6 +299,54 @@ acls:
     assert_eq!(policy(brokers), found(&[("no-admin", "p.yaml:1:1")]));
     let admin = "brokers: [{name: k1}]\nclients: [{name: a, roles: [admin]}]\n";
     assert_eq!(policy(admin), []);
+}
+
+#[test]
+fn what_crosses_the_network_for_all_to_read_is_found() {
+    let listeners = |more: &str| {
+        format!(
+            "\
+cluster:
+  admin: admin
+  listeners:
+    - {{name: SSL, port: 9093, protocol: SSL}}
+    - {{name: PLAIN, port: 9092, protocol: PLAINTEXT}}
+    - {{name: SASL, port: 9094, protocol: SASL_PLAINTEXT, mechanisms: [SCRAM-SHA-512]}}
+{more}
+clients: [{{name: admin}}]
+brokers: [{{name: k1, id: 1}}, {{name: k2, id: 2}}, {{name: k3, id: 3}}]
+"
+        )
+    };
+    let both = [
+        ("plaintext-listener", "p.yaml:5:7"),
+        ("sasl-plaintext-listener", "p.yaml:6:7"),
+    ];
+    assert_eq!(
+        policy(&listeners("  inter_broker_listener: SSL")),
+        found(&both)
+    );
+    let between = [&both[..], &[("plaintext-between-brokers", "p.yaml:7:26")]].concat();
+    let by_password = listeners("  inter_broker_listener: SASL");
+    assert_eq!(policy(&by_password), found(&between));
+
+    // An error, unless nobody else can listen in.
+    for (address, severity) in [
+        ("10.0.0.1", "error"),
+        ("127.0.0.1", "warning"),
+        ("::1", "warning"),
+        ("localhost", "warning"),
+    ] {
+        let kpki = Kpki::new();
+        kpki.write(
+            "p.yaml",
+            &listeners(&format!("  bind_address: '{address}'")),
+        );
+        let out = kpki.run(&["acl", "lint", "p.yaml", "--json"]).json();
+        for finding in out["findings"].as_array().unwrap() {
+            assert_eq!(finding["severity"], severity, "{address}: {finding}");
+        }
+    }
 }
 
 #[test]

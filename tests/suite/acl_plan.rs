@@ -202,3 +202,24 @@ fn names_that_steer_a_terminal_are_shown_escaped() {
         assert!(!line.contains("\u{1b}[2K"), "{line:?}");
     }
 }
+
+#[test]
+fn a_plan_takes_the_place_of_a_plan_and_of_nothing_else() {
+    let kpki = kpki(POLICY, &observed());
+    let save = |path: &str| kpki.run(&[&PLAN[..], &["--json", "--save", path]].concat());
+    std::os::unix::fs::symlink("acls.jsonl", kpki.path("link")).unwrap();
+    std::fs::create_dir(kpki.path("dir.plan")).unwrap();
+    for path in ["p.yaml", "acls.jsonl", "link", "dir.plan"] {
+        let refused = save(path).expect_code(1);
+        assert_eq!(refused.json()["error"]["code"], "file-exists", "{path}");
+    }
+    assert_eq!(
+        std::fs::read_to_string(kpki.path("p.yaml")).unwrap(),
+        POLICY
+    );
+    kpki.write("empty", "");
+    kpki.write("damaged.plan", "{");
+    for path in ["new", "new", "empty", "damaged.plan"] {
+        save(path).expect_code(0);
+    }
+}

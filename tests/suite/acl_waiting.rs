@@ -1,7 +1,6 @@
 //! What a person sees while no broker answers, and afterwards: words of kpki's own, and the server by its name.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
 
 use crate::support::{kpki::Kpki, ports, terminal};
 
@@ -31,14 +30,8 @@ fn whoever_waits_on_a_terminal_is_told_what_for() {
         let shown = terminal::run(&kpki, 80, &[&export[..], &[quiet]].concat(), "").unwrap();
         assert!(!shown.stdout.contains("waiting"), "{}", shown.stdout);
     }
-    // In ten seconds, of which nobody but a person hears.
-    let begun = Instant::now();
+    // Nobody but a person hears of it.
     let piped = kpki.run(&export).expect_code(1);
-    assert!(
-        begun.elapsed() < Duration::from_secs(15),
-        "{:?}",
-        begun.elapsed()
-    );
     assert!(!piped.stderr.contains("waiting"), "{}", piped.stderr);
     for part in [
         "error: ",

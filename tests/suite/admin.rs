@@ -471,13 +471,13 @@ fn kept_out(cluster: &Cluster) {
         "admin/client-scram-sha-512.properties",
     );
     let error = cluster.refused(scram, |p| {
-        p.sasl.as_mut().unwrap().password = Secret::new("wrong".into());
+        p.sasl.as_mut().unwrap().password = Secret::new("not-the-password".into());
     });
     assert!(
         matches!(error, AdminError::Authentication { .. }),
         "{error:?}"
     );
-    assert!(!error.to_string().contains("wrong"), "{error}");
+    assert!(!error.to_string().contains("not-the-password"), "{error}");
 
     let foreign = Kpki::new();
     foreign.ok(&["init-ca"]);

@@ -152,7 +152,18 @@ fn a_planted_key_is_not_signed_again() {
             return;
         }
         let planted = read(kpki.path("out/kafka1/kafka1.key"));
-        let said = kpki.ok(&["up", "policy.yaml"]).stdout;
+        // What somebody put there is shown to whoever runs kpki before it is gone.
+        let refused = kpki.run(&["up", "policy.yaml"]).expect_code(1).stderr;
+        assert!(refused.contains("kafka1.crt was edited"), "{refused}");
+        let both = [
+            "--overwrite",
+            "kafka1/kafka1.crt",
+            "--overwrite",
+            "kafka1/kafka1.key",
+        ];
+        let said = kpki
+            .ok(&[&["up", "policy.yaml"][..], &both].concat())
+            .stdout;
         assert!(said.contains("reissued  broker kafka1"), "{said}");
         assert_eq!(said.contains("it gets a new key"), new_key, "{said}");
         let key = read(kpki.path("out/kafka1/kafka1.key"));
@@ -221,7 +232,8 @@ fn certificates_behind_the_leaf_are_the_cas_to_say() {
     let path = kpki.path("out/kafka1/kafka1.crt");
     let (good, other) = (read(path.clone()), read(kpki.path("out/alice/alice.crt")));
     fs::write(&path, format!("{good}{other}")).unwrap();
-    kpki.ok(&["up", "policy.yaml"]);
+    kpki.run(&["up", "policy.yaml"]).expect_code(1);
+    kpki.ok(&["up", "policy.yaml", "--overwrite", "kafka1/kafka1.crt"]);
     assert_eq!(read(path), good);
 }
 
@@ -274,4 +286,31 @@ fn a_lost_certificate_is_renewed_from_the_inventory() {
     kpki.ok(&["renew", "kafka1"]);
     assert_eq!(read(kpki.path("out/kafka1/kafka1.key")), key);
     assert_eq!(leaf(kpki.path("out/kafka1/kafka1.crt")).hosts.len(), 1);
+}
+
+/// Comparing it line by line would take hours, and everybody would wait.
+#[test]
+fn a_huge_file_in_an_identitys_directory_does_not_hold_up_the_others() {
+    let kpki = Kpki::new();
+    kpki.write("p.yaml", POLICY);
+    kpki.ok(&["up", "p.yaml"]);
+    let huge: String = (0..200_000).map(|n| format!("setting.{n}=1\n")).collect();
+    kpki.write("out/kafka1/server.properties", &huge);
+    let said = kpki.run(&["up", "p.yaml"]).expect_code(1).stderr;
+    assert!(said.contains("was edited by hand"), "{said}");
+    assert!(said.contains("against 200000") && said.len() < 5_000);
+}
+
+#[test]
+fn what_somebody_edited_is_not_shown_without_end() {
+    let kpki = Kpki::new();
+    kpki.write("p.yaml", POLICY);
+    kpki.ok(&["up", "p.yaml"]);
+    let file = kpki.path("out/kafka1/server.properties");
+    let more: String = (0..500).map(|n| format!("setting.{n}=1\n")).collect();
+    fs::write(&file, read(file.clone()) + &more).unwrap();
+    let said = kpki.run(&["up", "p.yaml"]).expect_code(1).stderr;
+    assert!(said.contains("+setting.1=1"), "{said}");
+    assert!(said.contains(" more lines"), "{said}");
+    assert!(!said.contains("setting.499"), "{said}");
 }

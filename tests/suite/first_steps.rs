@@ -99,7 +99,7 @@ fn nothing_is_suggested_that_a_policy_cannot_say() {
     };
     let hint = ask("Write", &["--group", "g"]);
     assert!(
-        hint.contains("operation Write means nothing on a Group"),
+        hint.contains("operation Write does not apply to a Group"),
         "{hint}"
     );
     assert!(!hint.contains("principal:"), "{hint}");

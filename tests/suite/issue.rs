@@ -190,7 +190,10 @@ fn bad_names_and_hosts_are_refused_with_the_reason_before_anything_is_written() 
             vec!["issue", "kafka1", "--key", "dsa"],
             "unknown key algorithm `dsa`",
         ),
-        (vec!["issue", "kafka1", "--days", "0"], "0 is not in"),
+        (
+            vec!["issue", "kafka1", "--days", "0"],
+            "must be a whole number from 1 to 36500",
+        ),
         (
             vec!["issue", "--client", "a", "--format", "xml"],
             "known formats: java, librdkafka, spring, quarkus",

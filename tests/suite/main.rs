@@ -40,11 +40,16 @@ mod robust;
 #[cfg(feature = "live")]
 mod roles;
 mod rooms;
+mod scopes;
 #[cfg(feature = "live")]
 mod scram_apply;
 mod scram_vectors;
+mod security;
 mod shared_directory;
 mod stores;
+#[cfg(feature = "live")]
+mod story;
 mod support;
 mod terminal;
 mod up;
+mod up_living;

@@ -257,7 +257,17 @@ fn a_planted_ca_certificate_or_password_does_not_become_the_cas() {
     );
     fs::rename(kpki.path("store"), kpki.path("out/ca/truststore.p12")).unwrap();
     fs::remove_file(kpki.path("out/ca/truststore.password")).unwrap();
-    kpki.ok(&["up", "policy.yaml"]);
+    // What was planted is not overwritten unasked.
+    let mut up = vec!["up", "policy.yaml"];
+    let refused = kpki.run(&up).expect_code(1).stderr;
+    assert!(
+        refused.contains("out/alice/ca.crt also trusts"),
+        "{refused}"
+    );
+    for planted in ["alice/ca.crt", "kafka1/ca.crt", "alice/client.properties"] {
+        up.extend(["--overwrite", planted]);
+    }
+    kpki.ok(&up);
     assert_eq!(fs::read(kpki.path("out/ca/ca.crt")).unwrap(), mine);
     let Some(verified) = openssl(
         kpki.dir(),
@@ -271,6 +281,28 @@ fn a_planted_ca_certificate_or_password_does_not_become_the_cas() {
         return;
     };
     verified.expect_code(0);
+}
+
+/// A file that was copied over another is damage like any other, and may be a secret.
+#[test]
+fn what_stands_in_the_place_of_a_record_is_not_shown() {
+    let kpki = up();
+    let secret = "pa55w0rdpa55w0rdpa55w0rd";
+    for (file, code) in [
+        ("ca/inventory.jsonl", "inventory-damaged"),
+        ("ca/ca.crt", "ca-damaged"),
+        ("written.jsonl", "record-damaged"),
+    ] {
+        let path = kpki.path("out").join(file);
+        let sound = fs::read(&path).unwrap();
+        fs::write(&path, format!("\"{secret}\"\n")).unwrap();
+        let out = kpki.run(&["up", "policy.yaml", "--json"]).expect_code(1);
+        assert_eq!(out.json()["error"]["code"], code);
+        let said = out.stdout + &out.stderr;
+        assert!(said.contains(&format!("out/{file}")), "{said}");
+        assert!(!said.contains(secret) && !said.contains("struct"), "{said}");
+        fs::write(&path, sound).unwrap();
+    }
 }
 
 #[test]
@@ -362,7 +394,9 @@ fn a_host_of_digits_alone_is_refused_in_a_policy() {
         .stderr;
     for host in ["123", "456"] {
         assert!(
-            said.contains(&format!("`{host}` is no host name: a name of digits alone")),
+            said.contains(&format!(
+                "`{host}` is not a host name: a name of digits alone"
+            )),
             "{said}"
         );
     }

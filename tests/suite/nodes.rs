@@ -3,10 +3,11 @@
 
 use serde_json::json;
 
+use crate::support::kpki::Kpki;
+#[cfg(feature = "live")]
 use crate::support::{
     java::{Client, judge},
     kafka::{Node, start},
-    kpki::Kpki,
     ports,
 };
 
@@ -14,6 +15,7 @@ fn read(kpki: &Kpki, file: &str) -> String {
     std::fs::read_to_string(kpki.path("out").join(file)).unwrap()
 }
 
+#[cfg(feature = "live")]
 #[test]
 fn a_controller_and_two_brokers_from_one_policy_serve_clients_by_certificate_and_scram() {
     let Some(judge) = judge() else { return };

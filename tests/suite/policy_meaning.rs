@@ -59,7 +59,9 @@ acls:
     host: 10.0.0.7
     allow: [Read, Describe]
     topic: {prefix: etl-}
-include: [teams/*.yaml]
+include:
+  - files: teams/*.yaml
+    scope: {prefix: team-a-, principals: [User:team-b-app]}
 manage:
   principals: ["User:orders-service", {prefix: "User:team-"}]
 tests:
@@ -68,7 +70,7 @@ tests:
 "#;
 
 const TEAM_A: &str = r#"
-scope: {prefix: team-a-}
+# of team a
 clients:
   - name: team-a-app
     roles:
@@ -205,7 +207,8 @@ fn what_is_left_out_has_its_documented_default() {
     assert_eq!(policy.cluster.owner, Some((1000, 1001)));
     assert_eq!(
         policy.brokers.iter().map(|b| b.id).collect::<Vec<_>>(),
-        [1, 2]
+        [None, None],
+        "the output directory knows which they were given"
     );
     assert_eq!(policy.brokers[0].hosts[0].tagged(), "DNS:a");
 

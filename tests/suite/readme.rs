@@ -176,6 +176,9 @@ fn the_policy_in_the_readme_is_sound_and_its_roles_are_all_there_are() {
     let policy = text.split("```yaml\n").nth(1).unwrap();
     let policy = policy.split("```").next().unwrap();
     kpki.write("p.yaml", policy);
+    for included in ["platform/x.yaml", "teams/a/x.yaml"] {
+        kpki.write(included, "tests: []\n");
+    }
     kpki.ok(&["acl", "lint", "p.yaml", "--strict"]);
     let tests = kpki.ok(&["acl", "test", "p.yaml"]).stdout;
     assert!(tests.starts_with("passed  2 "), "{tests}");

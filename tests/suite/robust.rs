@@ -411,8 +411,9 @@ fn a_lost_scram_password_is_said_and_superfluous_files_are_reported() {
         said.stderr
     );
     assert!(
-        said.stdout
-            .contains("gets the new SCRAM credentials of alice by kpki scram apply"),
+        said.stdout.contains(
+            "gets the new SCRAM credentials of alice by:\n    kpki scram apply policy.yaml\n"
+        ),
         "{}",
         said.stdout
     );

@@ -457,7 +457,9 @@ fn rotate(cluster: &Cluster, judge: &Judge) {
         assert!(!text.contains(password.trim()), "{text}");
     }
     assert!(
-        shown.stdout.contains("the one in out/carol/scram.password"),
+        shown
+            .stdout
+            .contains("its new password is in out/carol/scram.password"),
         "{}",
         shown.stdout
     );

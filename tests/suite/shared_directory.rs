@@ -112,6 +112,50 @@ fn what_others_could_have_written_to_is_refused_with_the_command_that_helps() {
         set_mode(&kpki, path, closed);
         kpki.ok(&["up", "policy.yaml"]);
     }
+    // The command is one as it stands.
+    let named = ["--out", "my $dir", "up", "policy.yaml"];
+    kpki.ok(&named);
+    set_mode(&kpki, "my $dir", 0o777);
+    let said = kpki.run(&named).expect_code(1).stderr;
+    assert!(said.contains("chmod go-w 'my $dir' keeps"), "{said}");
+}
+
+/// `chmod 666` on a file and a directory that others may enter: that is all it takes to have `renew` sign other hosts.
+#[test]
+fn an_inventory_that_others_could_have_altered_is_not_believed() {
+    let kpki = up();
+    let inventory = kpki.path("out/ca/inventory.jsonl");
+    let text = fs::read_to_string(&inventory).unwrap();
+    fs::write(&inventory, text.replace("DNS:kafka1", "DNS:evil")).unwrap();
+    for dir in ["out", "out/ca"] {
+        set_mode(&kpki, dir, 0o755);
+    }
+    for path in [
+        "out/ca/inventory.jsonl",
+        "out/ca/ca.crt",
+        "out/written.jsonl",
+        "out/cluster.id",
+    ] {
+        let closed = mode(&kpki, path);
+        set_mode(&kpki, path, closed | 0o022);
+        for command in [&["renew", "kafka1"][..], &["up", "policy.yaml"]] {
+            let said = kpki.run(command).expect_code(1).stderr;
+            assert!(
+                said.contains(&format!("error: {path} may be written by others")),
+                "{said}"
+            );
+            assert!(said.contains(&format!("chmod go-w {path}")), "{said}");
+        }
+        assert_eq!(mode(&kpki, "out/ca"), 0o755, "nothing is mended");
+        assert_eq!(mode(&kpki, path), closed | 0o022);
+        set_mode(&kpki, path, closed);
+    }
+    fs::write(&inventory, text).unwrap();
+    kpki.ok(&["renew", "kafka1"]);
+    // Where nobody else can enter the directory, nobody else wrote the file.
+    set_mode(&kpki, "out/ca/inventory.jsonl", 0o666);
+    kpki.ok(&["renew", "kafka1"]);
+    assert_eq!(mode(&kpki, "out/ca/inventory.jsonl"), 0o600);
 }
 
 /// As git makes it for those whose files their group may write.
@@ -241,13 +285,21 @@ fn nothing_in_a_promise_is_moved_that_kpki_does_not_make() {
     )
     .unwrap();
     kpki.write("out/.commit-Ab12cd/.ssh/authorized_keys", "");
+    fs::create_dir(kpki.path("out/.commit-Ab12cd/kafka4")).unwrap();
+    symlink(
+        kpki.path("home/secret"),
+        kpki.path("out/.commit-Ab12cd/kafka4/kafka4.key"),
+    )
+    .unwrap();
     fs::create_dir(kpki.path("out/kafka2")).unwrap();
     assert_eq!(code(&kpki, &["issue", "other"]), "unfinished");
     assert_eq!(
         fs::read_to_string(kpki.path("home/secret")).unwrap(),
         "mine"
     );
-    assert!(!kpki.path("out/kafka3").exists() && !kpki.path("out/.ssh").exists());
+    for name in ["kafka3", "kafka4", ".ssh"] {
+        assert!(!kpki.path("out").join(name).exists(), "{name}");
+    }
     assert_eq!(fs::read_dir(kpki.path("out/kafka2")).unwrap().count(), 0);
 }
 
@@ -274,6 +326,12 @@ fn no_promise_blocks_later_commands() {
         "{said}"
     );
     assert_eq!(promises(), 0);
+    let inventory = || fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap();
+    assert_eq!(
+        inventory().lines().count(),
+        2,
+        "nothing is signed for nothing"
+    );
     assert_eq!(fs::read(kpki.path("out/kafka1/kafka1.key")).unwrap(), key);
     kpki.ok(&["issue", "other"]);
     fs::remove_dir(kpki.path("out/kafka1/kafka1.pem")).unwrap();
@@ -293,7 +351,8 @@ fn no_promise_blocks_later_commands() {
         assert_eq!(text, "promised", "{done}");
     }
     kpki.write("password", "export password\n");
-    kpki.ok(&["up", "--dry-run", "policy.yaml"]);
+    let overwrite = ["--overwrite", "kafka1/kafka1.pem"];
+    kpki.ok(&[&["up", "--dry-run", "policy.yaml"][..], &overwrite].concat());
     kpki.ok(&["principal", "kafka1"]);
     kpki.ok(&[
         "ca",

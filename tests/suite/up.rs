@@ -79,7 +79,11 @@ fn a_new_client_adds_one_directory() {
     kpki.ok(&["up", "policy.yaml"]);
     let changed = changed(&before, &tree(&kpki.path("out")));
     let elsewhere: Vec<_> = changed.iter().filter(|f| !f.starts_with("dave/")).collect();
-    assert_eq!(elsewhere, ["ca/inventory.jsonl"], "{changed:?}");
+    assert_eq!(
+        elsewhere,
+        ["ca/inventory.jsonl", "written.jsonl"],
+        "{changed:?}"
+    );
 }
 
 #[test]
@@ -104,7 +108,8 @@ fn a_changed_host_reissues_that_one_and_keeps_its_key() {
             "ca/inventory.jsonl",
             "kafka1/kafka1.crt",
             "kafka1/kafka1.keystore.p12",
-            "kafka1/kafka1.pem"
+            "kafka1/kafka1.pem",
+            "written.jsonl"
         ]
     );
 }
@@ -428,9 +433,10 @@ fn a_full_disk_gives_an_error_and_leaves_what_was_there() {
             code == 1 && said.contains("hint: make room and run the command again"),
             "{code}: {said}"
         );
+        let grows = ["ca/inventory.jsonl", "written.jsonl"];
         for (name, bytes) in before
             .iter()
-            .filter(|(name, _)| *name != "ca/inventory.jsonl")
+            .filter(|(name, _)| !grows.contains(&name.as_str()))
         {
             assert_eq!(
                 after.get(name),
@@ -438,7 +444,9 @@ fn a_full_disk_gives_an_error_and_leaves_what_was_there() {
                 "{name} with room for {room} pages"
             );
         }
-        assert!(after["ca/inventory.jsonl"].starts_with(&before["ca/inventory.jsonl"]));
+        for name in grows {
+            assert!(after[name].starts_with(&before[name]), "{name}");
+        }
         assert!(
             !after.keys().any(|k| k.starts_with("dave/")),
             "{:?}",

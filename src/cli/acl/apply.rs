@@ -112,6 +112,7 @@ impl Apply {
             foretell(ui, &observed.bindings, &plan);
             self.confirm(ui, &plan)?;
         }
+        pruned::confirm(ui, self.yes, &left)?;
         let (mut outcome, stopped) =
             carry_out(ui, &mut admin, &plan, observed.bindings.len(), &out)?;
         if outcome.cause.is_none() {

@@ -98,7 +98,12 @@ impl Lint {
 }
 
 fn is_about_acls(diagnostic: &Diagnostic) -> bool {
-    let own = ["shared-principal", "no-rule", "outside-scope"];
+    let own = [
+        "shared-principal",
+        "unsaid-super-user",
+        "no-rule",
+        "outside-scope",
+    ];
     own.contains(&diagnostic.code) || Problem::CODES.contains(&diagnostic.code)
 }
 

@@ -158,6 +158,8 @@ pub enum Rules {
     Told(Vec<String>),
     /// What the policy says, as the brokers do not show it.
     Assumed(MappingRules),
+    /// A class that is not Kafka's own, whatever the rules say.
+    Builder(String),
 }
 
 /// What the brokers are told about authorization, as far as they show it, else what the policy says.
@@ -201,7 +203,13 @@ pub fn settings(ui: &Ui, admin: &mut Admin, read: &ReadPolicy) -> (Settings, Rul
             hidden.join(" and ")
         ));
     }
-    let rules = Rules::Told(mapping_rules(|name| find(name)?.value.as_deref()));
+    let all = shown
+        .iter()
+        .filter_map(|s| Some((s.name.as_str(), s.value.as_deref()?)));
+    let rules = match builder(all) {
+        Some(class) => Rules::Builder(class),
+        None => Rules::Told(mapping_rules(|name| find(name)?.value.as_deref())),
+    };
     let authorizer = find("authorizer.class.name").and_then(|s| s.value.as_deref());
     if let Some(class) = authorizer
         && !is_kafkas_authorizer(class)
@@ -232,8 +240,27 @@ fn mapping_rules<'s>(value: impl Fn(&str) -> Option<&'s str>) -> Vec<String> {
     rules
 }
 
+/// The class that makes principals on some listener, where it is not Kafka's own.
+fn builder<'s>(mut shown: impl Iterator<Item = (&'s str, &'s str)>) -> Option<String> {
+    const SETTING: &str = "principal.builder.class";
+    const KAFKAS: &str =
+        "org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder";
+    let own = shown.find(|(name, class)| {
+        let of_listener = name
+            .strip_prefix("listener.name.")
+            .and_then(|rest| rest.split_once('.'))
+            .map_or(*name, |(_, setting)| setting);
+        of_listener == SETTING && ![KAFKAS, ""].contains(class)
+    });
+    own.map(|(_, class)| class.to_owned())
+}
+
 /// Who the cluster takes this client to be, and why that is not certain.
 fn operator(properties: &ClientProperties, rules: &Rules) -> (Option<String>, Option<String>) {
+    if let Rules::Builder(class) = rules {
+        let doubt = format!("the brokers' principal.builder.class is {class}");
+        return (None, Some(doubt));
+    }
     if let Some(sasl) = &properties.sasl {
         return (Some(format!("User:{}", sasl.user)), None);
     }
@@ -258,6 +285,8 @@ fn operator(properties: &ClientProperties, rules: &Rules) -> (Option<String>, Op
             Ok(principal) => (Some(principal), None),
             Err(doubt) => (None, Some(doubt)),
         },
+        // Said above.
+        Rules::Builder(_) => (None, None),
     }
 }
 
@@ -315,6 +344,34 @@ mod tests {
         );
         assert_eq!(of(&[("listeners", "SSL://:1"), general]), ["DEFAULT"]);
         assert!(of(&[general]).is_empty());
+    }
+
+    #[test]
+    fn a_principal_builder_that_is_not_kafkas_makes_the_operator_unknown() {
+        let kafkas = "org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder";
+        let of = |settings: &[(&'static str, &'static str)]| builder(settings.iter().copied());
+        let general = "principal.builder.class";
+        assert_eq!(of(&[("listeners", "x"), (general, kafkas)]), None);
+        assert_eq!(of(&[(general, "")]), None);
+        assert_eq!(of(&[(general, "com.x.Own")]).unwrap(), "com.x.Own");
+        let listener = ("listener.name.ssl.principal.builder.class", "com.x.Own");
+        assert!(of(&[(general, kafkas), listener]).is_some());
+
+        let by_password = ClientProperties {
+            bootstrap_servers: "x:1".into(),
+            tls: None,
+            sasl: Some(crate::admin::properties::Sasl {
+                mechanism: "SCRAM-SHA-512".into(),
+                user: "admin".into(),
+                password: crate::secret::Secret::new("x".into()),
+            }),
+            notes: Vec::new(),
+        };
+        let (known, doubt) = operator(&by_password, &Rules::Builder("com.x.Own".into()));
+        assert_eq!(known, None);
+        assert!(doubt.unwrap().contains("com.x.Own"));
+        let (known, doubt) = operator(&by_password, &Rules::Told(Vec::new()));
+        assert_eq!((known.as_deref(), doubt), (Some("User:admin"), None));
     }
 
     fn by(rules: &[&str]) -> Result<String, String> {

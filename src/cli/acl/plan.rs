@@ -14,6 +14,7 @@ use super::{
     ReadPolicy, count, number,
     observed::{self, Observed},
     pruned,
+    saved::Saved,
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
@@ -86,6 +87,9 @@ impl Plan {
             .hint("give --save FILE; --json prints the plan")
             .usage()
             .into());
+        }
+        if let Some(path) = &self.save {
+            check_place(path)?;
         }
         let read = policy::read_policy_file(&self.policy)?;
         let mut left = Vec::new();
@@ -233,6 +237,28 @@ pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
     for warning in &plan.warnings {
         ui.complain(format!("{YELLOW}warning:{YELLOW:#} {}", warning.message));
     }
+}
+
+/// Refuses to put a plan in the place of something else, such as the policy or a device; an earlier plan is replaced.
+fn check_place(path: &Path) -> Done {
+    let Ok(meta) = std::fs::metadata(path) else {
+        return Ok(());
+    };
+    // One that is damaged is replaced by the very command that its error names.
+    let is_plan = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text);
+        text.trim().is_empty() || Saved::is_meant(&text)
+    };
+    let named = path.extension().is_some_and(|end| end == "plan");
+    if meta.is_file() && (named || state::read_text(path).is_ok_and(|text| is_plan(&text))) {
+        return Ok(());
+    }
+    Err(CliError::new(
+        "file-exists",
+        format!("{} is there already, and no saved plan", path.display()),
+    )
+    .hint("choose another path for --save, or move it away")
+    .into())
 }
 
 fn save(path: &Path, saved: &SavedPlan) -> Result<(), Failure> {

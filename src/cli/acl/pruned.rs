@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    count,
+    Failure, count,
     execute::Outcome,
     ui::{BOLD, Ui},
 };
@@ -70,6 +70,26 @@ pub fn advise(ui: &Ui, left: &[Unsettled]) {
             "{BOLD}hint:{BOLD:#} ask whoever creates ACLs for these principals; the next kpki acl apply creates again what is known to be gone, says this once more and then forgets it"
         ));
     }
+}
+
+/// Asks before anything is created again: no policy says it, and no plan showed it.
+///
+/// # Errors
+/// The answer is no, or nobody can be asked.
+pub fn confirm(ui: &Ui, yes: bool, left: &[Unsettled]) -> Result<(), Failure> {
+    let again: Vec<&RawBinding> = left.iter().flat_map(|u| u.newer.iter().flatten()).collect();
+    if again.is_empty() {
+        return Ok(());
+    }
+    for binding in again.iter().take(SHOWN) {
+        ui.complain(format!("  {binding}"));
+    }
+    if again.len() > SHOWN {
+        ui.complain(format!("  and {} more", again.len() - SHOWN));
+    }
+    let bindings = count(again.len(), "binding");
+    let question = format!("creating again {bindings} that an earlier prune deleted,");
+    super::confirm::confirm(ui, yes, &question)
 }
 
 /// Creates again what is known to be gone, and forgets the rest, which has been said.

@@ -35,10 +35,7 @@ impl<'a> Saved<'a> {
     /// # Errors
     /// A plan that is damaged, or written by another kpki.
     pub fn parse(path: &'a str, out: &'a Path, text: &Text) -> Result<Option<Self>, Failure> {
-        // A policy in YAML's JSON form begins like that as well, but says nothing of this.
-        let begins =
-            text.text.trim_start().starts_with('{') && text.text.contains("\"policy_sha256\"");
-        if !begins && !path.ends_with(".plan") {
+        if !Self::is_meant(&text.text) && !path.ends_with(".plan") {
             return Ok(None);
         }
         let error = match SavedPlan::parse(&text.text) {
@@ -65,6 +62,12 @@ impl<'a> Saved<'a> {
             }
         }
         .into())
+    }
+
+    /// Whether a text was meant as a plan, whole or not. A policy in YAML's JSON form begins like one as well, but says
+    /// nothing of this.
+    pub fn is_meant(text: &str) -> bool {
+        text.trim_start().starts_with('{') && text.contains("\"policy_sha256\"")
     }
 
     /// Whether the options of the command agree with the plan.

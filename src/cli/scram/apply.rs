@@ -24,7 +24,12 @@ use super::{
 use crate::{
     acl::Printable,
     admin::{ClientProperties, EntryError},
-    bootstrap::{ca::Ca, passwords, passwords::Passwords, survey::Setting},
+    bootstrap::{
+        ca::Ca,
+        passwords,
+        passwords::Passwords,
+        survey::{Asked, Setting},
+    },
     plan::ScramPlan,
     policy::ValidatedPolicy,
     state::OutDir,
@@ -113,6 +118,7 @@ impl Apply {
             out: &out,
             profile: self.shape.profile(),
             now: OffsetDateTime::now_utc(),
+            asked: Asked::default(),
         };
         let mut passwords = Passwords::read(setting, &ca, &lock)?;
         for name in passwords.begin(&rotations.users)? {

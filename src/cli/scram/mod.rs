@@ -4,6 +4,7 @@ mod apply;
 mod derive;
 mod execute;
 mod plan;
+mod strangers;
 mod wish;
 
 use clap::{Args, Subcommand};

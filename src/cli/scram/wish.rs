@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
-use super::super::{CliError, Failure, acl, connect, ui::Ui};
+use super::{
+    super::{CliError, Failure, acl, connect, ui::Ui},
+    strangers::strangers,
+};
 use crate::{
-    admin::{Admin, AdminError, ClientProperties, properties::Sasl},
+    admin::{Admin, AdminError, ClientProperties},
     bootstrap::passwords,
-    config::route,
     pki::IdentityName,
     plan::{Remark, ScramInputs, ScramPlan, scram_plan},
-    policy::{Auth, Mode, PrincipalPattern, ValidatedPolicy},
+    policy::{Mode, PrincipalPattern, ValidatedPolicy},
     scram::{Mechanism, ScramInfo},
     secret::Secret,
     state::OutDir,
@@ -84,7 +86,7 @@ pub struct Connected {
     /// The user that it is logged in as by SASL.
     pub operator: Option<String>,
     /// What it was connected with.
-    properties: ClientProperties,
+    pub properties: ClientProperties,
 }
 
 /// A connection, and the user that it is logged in as by SASL.
@@ -154,8 +156,9 @@ pub fn make(
         super_users: &super_users,
         entrusted: &entrusted,
     });
-    let strangers = strangers(connected, policy, out, &plan.overwrites, &observed)?;
-    plan.refuse_overwrites(strangers.iter().map(String::as_str));
+    for (user, stranger) in strangers(connected, policy, out, &plan.overwrites, &observed)? {
+        plan.refuse_overwrite(&user, stranger);
+    }
     if !plan.deletes.is_empty() && policy.cluster.mode == Mode::Kraft {
         // `ScramDelta.apply` of 4.3.1: a removal that a starting node replays into an image without users yet, before
         // the first of those who stay, drops the mechanism with everyone who has it.
@@ -180,82 +183,6 @@ pub fn make(
         });
     }
     Ok(plan)
-}
-
-/// Of these users of the cluster, those that kpki cannot log in as with the password that lies on this disk: somebody else
-/// gave them theirs.
-fn strangers(
-    connected: &Connected,
-    policy: &ValidatedPolicy,
-    out: &OutDir,
-    users: &BTreeSet<String>,
-    observed: &[ScramInfo],
-) -> Result<Vec<String>, Failure> {
-    let mut strangers = Vec::new();
-    // A listener that does not answer is not waited for once for each user.
-    let mut silent = BTreeSet::new();
-    for user in users {
-        let password = passwords::on_disk(out, policy, user)?;
-        let mut mechanisms = observed.iter().filter(|i| i.user == *user);
-        let known = mechanisms.any(|info| {
-            password.as_ref().is_some_and(|password| {
-                let login = Sasl {
-                    mechanism: info.mechanism.name().to_owned(),
-                    user: user.clone(),
-                    password: password.clone(),
-                };
-                logs_in(connected, policy, login, info.mechanism, &mut silent)
-            })
-        });
-        if !known {
-            strangers.push(user.clone());
-        }
-    }
-    Ok(strangers)
-}
-
-/// Whether this cluster lets somebody in so.
-fn logs_in(
-    connected: &Connected,
-    policy: &ValidatedPolicy,
-    login: Sasl,
-    mechanism: Mechanism,
-    silent: &mut BTreeSet<String>,
-) -> bool {
-    // The way that kpki itself came, where that is one for passwords, and the way that the policy says.
-    let own = connected.properties.sasl.is_some();
-    let own = own.then(|| connected.properties.clone());
-    let said = login.user.parse().ok().and_then(|name| {
-        let auth = Auth::Scram(mechanism);
-        let route = route(&policy.cluster, &policy.brokers, &name, auth).ok()?;
-        let tls = connected.properties.tls.clone();
-        Some(ClientProperties {
-            bootstrap_servers: route.bootstrap?,
-            tls: match route.protocol.is_tls() {
-                true => Some(tls?),
-                false => None,
-            },
-            sasl: None,
-            notes: Vec::new(),
-        })
-    });
-    own.into_iter().chain(said).any(|mut properties| {
-        if silent.contains(&properties.bootstrap_servers) {
-            return false;
-        }
-        properties.sasl = Some(login.clone());
-        match Admin::connect(&properties) {
-            // A login elsewhere says nothing about this cluster.
-            Ok(admin) => {
-                admin.cluster_id().is_some() && admin.cluster_id() == connected.admin.cluster_id()
-            }
-            Err(AdminError::Authentication { .. }) => false,
-            Err(_) => {
-                silent.insert(properties.bootstrap_servers);
-                false
-            }
-        }
-    })
 }
 
 /// Whose credentials the policy answers for, as principals. What is said under `manage` is all; else a user that is no

@@ -25,7 +25,7 @@ fn apart() -> Fixture {
 #[test]
 fn the_whole_file_of_a_controller() {
     insta::assert_snapshot!(apart().server(0).unwrap(), @"
-    # Controller kafka1 of the Kafka cluster quickstart, written by kpki from its policy; changes made here are lost when kpki writes it again.
+    # Controller kafka1 of the Kafka cluster quickstart, written by kpki from its policy: what is to stay belongs there. Where this file is edited, kpki stops and says so.
 
     # A KRaft controller: it keeps the cluster's metadata, with the others that are listed here.
     process.roles=controller

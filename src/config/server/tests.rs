@@ -16,7 +16,7 @@ fn properties(fixture: &Fixture, at: usize) -> Properties {
 #[test]
 fn the_whole_file_of_one_kraft_node() {
     insta::assert_snapshot!(fixture(1, "kafka1").server(0).unwrap(), @"
-    # Broker kafka1 of the Kafka cluster quickstart, written by kpki from its policy; changes made here are lost when kpki writes it again.
+    # Broker kafka1 of the Kafka cluster quickstart, written by kpki from its policy: what is to stay belongs there. Where this file is edited, kpki stops and says so.
 
     # KRaft combined mode: every node is a broker and a controller of the metadata quorum.
     process.roles=broker,controller

@@ -39,7 +39,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 "allows nothing: {allow}, because of {} ({}){rest}",
                 deny.binding, deny.source
             ),
-            hint: "remove it, or deny less: no ALLOW outdoes a DENY".to_owned(),
+            hint: "remove it, or deny less: a DENY always wins over an ALLOW".to_owned(),
             source: statement.source.clone(),
         });
     }

@@ -17,7 +17,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             findings.push(Finding {
                 code: "custom-principal-type",
                 severity: Severity::Warning,
-                message: format!("`{principal}` is nobody, unless the brokers have a principal.builder.class that makes principals of type {kind}"),
+                message: format!("no client is `{principal}`, unless the brokers have a principal.builder.class that makes principals of type {kind}"),
                 hint: "write `User:name`; Kafka itself has no groups or roles".to_owned(),
                 source: statement.source.clone(),
             });

@@ -11,6 +11,7 @@ mod everyone;
 mod everything;
 mod no_admin;
 mod outside_manage;
+mod plaintext;
 mod shadowed;
 mod stored;
 mod super_user;
@@ -37,6 +38,7 @@ const LINTS: &[fn(&Subject<'_>, &mut Vec<Finding>)] = &[
     unknown_principal::lint,
     outside_manage::lint,
     no_admin::lint,
+    plaintext::lint,
     even_controllers::lint,
 ];
 
@@ -99,7 +101,7 @@ struct Subject<'a> {
 pub fn policy(policy: &ValidatedPolicy, settings: &Settings) -> Vec<Finding> {
     // Not the policy's own bindings, which are each said once: who says one again is what a lint wants to know.
     let principals = Principals::new(&policy.cluster.principal_mapping_rules);
-    let mut expander = Expander::default();
+    let mut expander = Expander::new(policy.version());
     let mut statements = Vec::new();
     for client in &policy.clients {
         for role in &client.roles {

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use super::{Finding, Severity, Subject};
-use crate::policy::PrincipalPattern;
 
 pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(managed) = subject.policy.and_then(|p| p.manage.as_ref()) else {
@@ -12,12 +11,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut reported = HashSet::new();
     for statement in subject.statements {
         let principal = &*statement.binding.principal;
-        let is_managed = managed.iter().any(|pattern| match pattern {
-            PrincipalPattern::Exact(whole) => principal == whole,
-            PrincipalPattern::Prefix(prefix) => {
-                principal != "User:*" && principal.starts_with(prefix.as_str())
-            }
-        });
+        let is_managed = managed.iter().any(|pattern| pattern.matches(principal));
         if !is_managed && reported.insert(principal) {
             findings.push(Finding {
                 code: "outside-manage",

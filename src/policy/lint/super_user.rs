@@ -46,7 +46,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                         "{} is a super user, and may do everything without this: {b}",
                         b.principal
                     ),
-                    "remove it, or let it be no super user",
+                    "remove it, or take the principal out of the super users",
                 ),
                 Permission::Deny => (
                     Severity::Error,

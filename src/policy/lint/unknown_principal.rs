@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::{Finding, Severity, Subject};
 use crate::{
     pki::principal::ANONYMOUS,
-    policy::{PrincipalPattern, Source, ValidatedPolicy, principals::Principals, suggest::nearest},
+    policy::{Source, ValidatedPolicy, principals::Principals, suggest::nearest},
 };
 
 pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -16,12 +16,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     let known = known(policy, subject);
     let managed = policy.manage.as_deref().unwrap_or_default();
-    let is_managed = |principal: &str| {
-        managed.iter().any(|pattern| match pattern {
-            PrincipalPattern::Exact(whole) => principal == whole,
-            PrincipalPattern::Prefix(prefix) => principal.starts_with(prefix.as_str()),
-        })
-    };
+    let is_managed = |principal: &str| managed.iter().any(|pattern| pattern.matches(principal));
     let acls = policy
         .acls
         .iter()

@@ -47,7 +47,7 @@ fn resource<'a>(
     if let Some(cluster) = cluster {
         if !cluster.value {
             report
-                .error("no-effect", cluster.span, "`cluster: false` means nothing")
+                .error("no-effect", cluster.span, "`cluster: false` has no effect")
                 .hint("remove it, or write `cluster: true` for the cluster itself");
             return None;
         }
@@ -145,6 +145,7 @@ pub(super) fn acl(
         resource_type,
         resources,
         scope: None,
+        own: true,
         source: report.source(raw.span),
     })
 }
@@ -199,7 +200,7 @@ fn somebody(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -
             .error(
                 "no-wildcard",
                 raw.span,
-                "a test asks as somebody, and `User:*` is nobody",
+                "a test asks as one principal, and `User:*` stands for all",
             )
             .hint("name one user");
         return None;
@@ -214,7 +215,7 @@ fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
             .error(
                 "bad-host",
                 raw.span,
-                format!("`{}` is no IP address", raw.value),
+                format!("`{}` is not an IP address", raw.value),
             )
             .hint("a test asks from one address, such as 10.0.0.7");
     }
@@ -224,7 +225,11 @@ fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
 fn refuse_all(report: &mut Report, operations: &OneOrMany<Spanned<RawOperation>>) {
     for operation in operations.0.iter().filter(|o| o.0 == Operation::All) {
         report
-            .error("no-wildcard", operation.span, "no client asks for `All`")
+            .error(
+                "no-wildcard",
+                operation.span,
+                "a test asks for single operations, not for `All`",
+            )
             .hint("name the operations that the test is about");
     }
 }
@@ -267,39 +272,28 @@ pub(super) fn manage(
 ) -> Vec<PrincipalPattern> {
     let mut managed = Vec::new();
     for principal in &raw.principals {
-        match &principal.value {
-            RawPattern::Name(name) if name != "User:*" && name.ends_with('*') => {
-                let message = format!("`{name}` would be one principal of that very name");
-                report
-                    .error("no-wildcard", principal.span, message)
-                    .hint(format!(
-                        "write {{prefix: \"{}\"}}",
-                        name.trim_end_matches('*')
-                    ));
+        // In a cluster that stores whatever it is given, `user:alice` is somebody whose bindings may have to go.
+        if let Some(as_user) = in_another_case(principal) {
+            let sound = words::principal_pattern(report, version, &as_user).is_some();
+            if let (true, RawPattern::Name(name)) = (sound, &principal.value) {
+                managed.push(PrincipalPattern::Exact(name.clone()));
             }
-            RawPattern::Name(name) => {
-                let whole = Spanned {
-                    value: name.clone(),
-                    span: principal.span,
-                };
-                managed
-                    .extend(words::principal(report, version, &whole).map(PrincipalPattern::Exact));
-            }
-            RawPattern::Prefix(prefix) => match prefix.prefix.split_once(':') {
-                Some((kind, _)) if !kind.trim().is_empty() && !prefix.prefix.contains('*') => {
-                    managed.push(PrincipalPattern::Prefix(prefix.prefix.clone()));
-                }
-                _ => {
-                    report
-                        .error(
-                            "bad-principal",
-                            principal.span,
-                            format!("no principal begins with `{}`", prefix.prefix),
-                        )
-                        .hint("write it as {prefix: \"User:team-\"}");
-                }
-            },
+            continue;
         }
+        managed.extend(words::principal_pattern(report, version, principal));
     }
     managed
+}
+
+/// The principal of type `User` that a principal of type `user` should have been.
+fn in_another_case(raw: &Spanned<RawPattern>) -> Option<Spanned<RawPattern>> {
+    let RawPattern::Name(name) = &raw.value else {
+        return None;
+    };
+    let (kind, name) = name.split_once(':')?;
+    let other = kind != "User" && kind.eq_ignore_ascii_case("User");
+    other.then(|| Spanned {
+        value: RawPattern::Name(format!("User:{name}")),
+        span: raw.span,
+    })
 }

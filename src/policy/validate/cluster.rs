@@ -40,7 +40,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
                 .error(
                     "bad-version",
                     text.span,
-                    format!("`{}` is no version of Kafka", text.value),
+                    format!("`{}` is not a version of Kafka", text.value),
                 )
                 .hint("write it as \"4.3\"");
             return (mode, default);
@@ -51,9 +51,9 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
             .error(
                 "bad-version",
                 text.span,
-                format!("Kafka {version} is not known to kpki"),
+                format!("kpki does not know Kafka {version}"),
             )
-            .hint(format!("known are {OLDEST} to {NEWEST_MAJOR}.x"));
+            .hint(format!("kpki knows {OLDEST} to {NEWEST_MAJOR}.x"));
         return (mode, default);
     }
     match mode {
@@ -165,11 +165,13 @@ fn address(report: &mut Report, whole: &Spanned<String>, kind: &str, text: &str)
         None => Some("it has no port".to_owned()),
         Some((host, port)) => match (host.parse::<Host>(), port.parse::<u16>()) {
             (Err(error), _) => Some(error.to_string()),
-            (Ok(host), _) if host.is_wildcard() => Some("it names no single host".to_owned()),
+            (Ok(host), _) if host.is_wildcard() => Some("it must name one host".to_owned()),
             (Ok(Host::Ip(ip)), _) if ip.is_ipv6() && !host.starts_with('[') => {
-                Some("an IPv6 address stands in brackets".to_owned())
+                Some("an IPv6 address must be in brackets".to_owned())
             }
-            (_, Err(_) | Ok(0)) => Some(format!("`{port}` is no port from 1 to 65535")),
+            (_, Err(_) | Ok(0)) => Some(format!(
+                "the port must be a number from 1 to 65535, not `{port}`"
+            )),
             _ => None,
         },
     };
@@ -178,7 +180,7 @@ fn address(report: &mut Report, whole: &Spanned<String>, kind: &str, text: &str)
             .error(
                 "bad-address",
                 whole.span,
-                format!("`{}` is no {kind}: {fault}", whole.value),
+                format!("`{}` is not a {kind}: {fault}", whole.value),
             )
             .hint("write host:port");
     }
@@ -249,7 +251,7 @@ fn zookeeper_connect(
                 .error(
                     "no-effect",
                     nodes.span,
-                    "`zookeeper_connect` means nothing with KRaft",
+                    "`zookeeper_connect` has no effect with KRaft",
                 )
                 .hint("remove it, or write mode: zookeeper");
             Vec::new()
@@ -280,7 +282,7 @@ fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Strin
             .error(
                 "bad-path",
                 directory.span,
-                format!("`{}` is no absolute path", directory.value),
+                format!("`{}` is not an absolute path", directory.value),
             )
             .hint("begin it with `/`");
     }
@@ -296,7 +298,10 @@ fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<St
                 .error(
                     "bad-host",
                     text.span,
-                    format!("`{}` is no address to listen on", text.value),
+                    format!(
+                        "`{}` is not an address that a broker can listen on",
+                        text.value
+                    ),
                 )
                 .hint(
                     "write an IP address without a port; leave it out to listen on every interface",
@@ -322,7 +327,10 @@ fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>)
             .error(
                 "no-wildcard",
                 raw.span,
-                format!("`{}` would be one user of that very name", raw.value),
+                format!(
+                    "`{}` would be one user with an asterisk in the name",
+                    raw.value
+                ),
             )
             .hint("name each super user; Kafka has no patterns for them");
         return None;
@@ -363,7 +371,7 @@ fn owner(report: &mut Report, raw: &Spanned<String>) -> Option<(u32, u32)> {
             .error(
                 "bad-owner",
                 raw.span,
-                format!("`{}` is no owner", raw.value),
+                format!("`{}` is not an owner", raw.value),
             )
             .hint("write the numbers of user and group: \"1000:1000\"");
     }

@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 
+use super::scope::Scope;
 use crate::{
-    acl::{Binding, KafkaVersion, PatternType, RawBinding, ResourceType},
+    acl::{Binding, KafkaVersion, PatternType, RawBinding},
     policy::{
-        AclEntry, Client, PolicyBinding, Role, bindings::Expander, principals::Principals,
-        report::Report, spanned::Spanned, text::Span,
+        AclEntry, Client, PolicyBinding, Role,
+        bindings::{Expander, is_idempotence},
+        principals::Principals,
+        report::Report,
+        text::Span,
     },
 };
 
@@ -19,11 +23,11 @@ pub(super) struct Grants<'a> {
     pub(super) bindings: Vec<PolicyBinding>,
 }
 
-/// Where a grant is said, and the prefix that its file must keep to.
+/// Where a grant is said, and what its file is limited to.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub span: Span,
-    pub scope: Option<&'a Spanned<String>>,
+    pub scope: Option<&'a Scope>,
 }
 
 impl<'a> Grants<'a> {
@@ -31,7 +35,7 @@ impl<'a> Grants<'a> {
         Self {
             version,
             principals,
-            expander: Expander::default(),
+            expander: Expander::new(version),
             seen: HashSet::new(),
             bindings: Vec::new(),
         }
@@ -49,19 +53,25 @@ impl<'a> Grants<'a> {
         let expanded = principals
             .iter()
             .flat_map(|p| self.expander.role(p, &role.kind));
-        let expanded = expanded.collect();
+        let expanded: Vec<RawBinding> = expanded.collect();
+        // What an old broker wants of every producer is no reach of the file's.
+        outside(
+            report,
+            place,
+            expanded.iter().filter(|b| !is_idempotence(b)),
+        );
         self.add(report, place, expanded);
     }
 
     /// Adds what an entry of `acls` grants or denies.
     pub(super) fn acl(&mut self, report: &mut Report, place: Place<'_>, entry: &AclEntry) {
         let expanded = self.expander.acl(entry);
+        outside(report, place, expanded.iter());
         self.add(report, place, expanded);
     }
 
     /// Adds those bindings that are not there yet; a second origin of the same right adds nothing.
     fn add(&mut self, report: &mut Report, place: Place<'_>, expanded: Vec<RawBinding>) {
-        outside(report, place, &expanded);
         for raw in expanded {
             if !self.seen.insert(raw.clone()) {
                 continue;
@@ -82,21 +92,17 @@ impl<'a> Grants<'a> {
     }
 }
 
-fn is_inside(scope: &str, binding: &RawBinding) -> bool {
-    let named = matches!(
-        binding.resource_type,
-        ResourceType::Topic | ResourceType::Group | ResourceType::TransactionalId
-    );
-    named && binding.name.starts_with(scope)
-}
-
 /// Reports what of the bindings is outside of the file's scope.
-fn outside(report: &mut Report, place: Place<'_>, bindings: &[RawBinding]) {
+fn outside<'b>(
+    report: &mut Report,
+    place: Place<'_>,
+    bindings: impl Iterator<Item = &'b RawBinding>,
+) {
     let Some(scope) = place.scope else {
         return;
     };
     let mut outside: Vec<String> = Vec::new();
-    for binding in bindings.iter().filter(|binding| !is_inside(scope, binding)) {
+    for binding in bindings.filter(|binding| !scope.reaches(binding)) {
         let prefix = match binding.pattern_type {
             PatternType::Literal => "",
             PatternType::Prefixed => " prefix",
@@ -110,7 +116,7 @@ fn outside(report: &mut Report, place: Place<'_>, bindings: &[RawBinding]) {
         let message = format!(
             "this reaches {}, outside of the file's scope `{}`",
             outside.join(", "),
-            scope.value
+            scope.prefix
         );
         report
             .error("outside-scope", place.span, message)

@@ -8,7 +8,7 @@ use super::{
     words::no_repeats,
 };
 use crate::{
-    pki::{Host, IdentityName, KeyAlgorithm},
+    pki::{Host, IdentityName, KeyAlgorithm, NameError},
     policy::{
         Auth, Broker, Client, ClientFormat, Mode, ScramUser, decides_for_client, decides_for_node,
         raw::{RawAuth, RawBroker, RawClient, RawFormat, RawKey, RawUser, RawUserAuth},
@@ -34,7 +34,15 @@ impl Names {
         let name: IdentityName = match raw.parse() {
             Ok(name) => name,
             Err(error) => {
-                report.error("bad-name", raw.span, format!("{error}"));
+                let hint = match error {
+                    NameError::Reserved(_) => "choose another name",
+                    _ => {
+                        "a name begins with a letter, a digit or `_`, and has up to 64 letters, digits, `.`, `_` and `-`"
+                    }
+                };
+                report
+                    .error("bad-name", raw.span, error.to_string())
+                    .hint(hint);
                 return None;
             }
         };
@@ -73,7 +81,7 @@ fn hosts(report: &mut Report, raw: &[Spanned<String>]) -> Vec<Host> {
     for text in raw {
         match text.parse::<Host>() {
             Ok(Host::Ip(ip)) if ip.is_unspecified() || ip.is_multicast() => {
-                let message = format!("`{ip}` is no address that a client can connect to");
+                let message = format!("`{ip}` is not an address that a client can connect to");
                 report.error("bad-host", text.span, message);
             }
             Ok(host) => hosts.push((host, text.span)),
@@ -96,25 +104,22 @@ pub(super) fn brokers(
     mode: Mode,
     raw: &[Spanned<RawBroker>],
 ) -> Vec<(Broker, Span)> {
-    let mut ids: HashMap<u32, (Span, &str)> = HashMap::new();
+    let mut ids: HashMap<u32, Span> = HashMap::new();
     let mut brokers = Vec::new();
-    for (place, broker) in (1..).zip(raw) {
+    for broker in raw {
         let name = names.claim(report, &broker.name, "broker");
-        let id = broker.id.as_ref().map_or(place, |id| id.value);
-        let (id_span, how) = match &broker.id {
-            Some(id) => (id.span, "here"),
-            None => (broker.name.span, "here by its place in the list"),
-        };
-        if let Some((first, first_how)) = ids.insert(id, (id_span, how)) {
+        if let Some(id) = &broker.id
+            && let Some(first) = ids.insert(id.value, id.span)
+        {
             report
                 .error(
                     "duplicate-id",
-                    id_span,
-                    format!("two brokers have the id {id}"),
+                    id.span,
+                    format!("two brokers have the id {}", id.value),
                 )
-                .label(how)
-                .note(first, first_how)
-                .hint("give every broker an `id` of its own");
+                .label("again here")
+                .note(first, "first here")
+                .hint("give every broker an `id` of its own, or leave it out: kpki chooses one and keeps it");
         }
         let hosts = match &broker.hosts {
             Some(raw) => hosts(report, raw),
@@ -139,7 +144,7 @@ pub(super) fn brokers(
                 .error(
                     "bad-host",
                     raw[0].span,
-                    format!("`{first}` is no host that a client can connect to"),
+                    format!("`{first}` is not a host that a client can connect to"),
                 )
                 .hint("the first of `hosts` is advertised to clients; put a whole name there");
         }
@@ -149,7 +154,7 @@ pub(super) fn brokers(
         if let Some(name) = name {
             let validated = Broker {
                 name,
-                id,
+                id: broker.id.as_ref().map(|id| id.value),
                 hosts,
                 port_offset: broker.port_offset.as_ref().map_or(0, |offset| offset.value),
                 key: key(broker.key),
@@ -198,7 +203,7 @@ pub(super) fn client(
             .error(
                 "no-effect",
                 iterations.span,
-                "`iterations` means nothing without SCRAM",
+                "`iterations` has no effect without SCRAM",
             )
             .hint("remove it, or add scram-sha-512 to `auth`");
     }

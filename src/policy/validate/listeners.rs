@@ -63,6 +63,7 @@ pub(super) fn listeners(
     }
     let inter_broker = inter_broker(report, raw, &all);
     let controller_port = ports::ports(report, raw, mode, &all, declared);
+    ports::bootstrap(report, raw, &all, declared);
     Listeners {
         all,
         inter_broker,
@@ -117,7 +118,7 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
             .error(
                 "bad-listener-name",
                 raw.span,
-                format!("`{}` is no name for a listener", raw.value),
+                format!("`{}` is not a valid name of a listener", raw.value),
             )
             .hint("a listener's name consists of letters, digits and `_`");
     }
@@ -153,7 +154,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
                 .error(
                     "no-effect",
                     mechanisms.span,
-                    format!("`mechanisms` means nothing on {named}"),
+                    format!("`mechanisms` has no effect on {named}"),
                 )
                 .note(raw.protocol.span, "the protocol")
                 .hint("remove it, or make the protocol SASL_SSL");
@@ -184,7 +185,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
             .error(
                 "no-effect",
                 auth.span,
-                format!("`client_auth` means nothing on {named}"),
+                format!("`client_auth` has no effect on {named}"),
             )
             .note(raw.protocol.span, "the protocol")
             .hint("remove it, or make the protocol SSL");
@@ -238,7 +239,7 @@ fn every_way_in(
         let draft = report.error(
             "no-listener",
             span,
-            format!("`{who}` cannot connect {how}: no listener takes that"),
+            format!("`{who}` cannot connect {how}: no listener accepts that"),
         );
         let draft = match raw.first() {
             Some(first) => draft.note(first.span, "the listeners begin here"),

@@ -6,6 +6,7 @@
 mod access;
 mod ca;
 mod cluster;
+mod collisions;
 mod grants;
 mod identities;
 mod listeners;
@@ -14,16 +15,20 @@ mod ports;
 mod properties;
 mod quorum;
 mod roles;
+mod scope;
 mod words;
 
+use collisions::{Everyone, Grantee};
 use grants::{Grants, Place};
 use identities::Names;
+use scope::{Origin, Scope};
 pub(super) use words::no_repeats;
 
 use super::{
     Auth, Broker, Client, Mode, Places, ScramUser, ValidatedPolicy,
+    parse::Included,
     principals::Principals,
-    raw::{RawAcl, RawCa, RawClient, RawCluster, RawIncluded, RawPolicy, RawTest, RawUser},
+    raw::{RawAcl, RawCa, RawClient, RawCluster, RawPolicy, RawTest, RawUser},
     report::Report,
     spanned::Spanned,
     text::Span,
@@ -36,14 +41,15 @@ struct Declared<'a> {
     brokers: Vec<(Broker, Span)>,
     clients: Vec<Client>,
     users: Vec<ScramUser>,
-    raw_clients: Vec<&'a Spanned<RawClient>>,
+    /// Those of the clients, in their order, and where they were said.
+    raw_clients: Vec<(&'a Spanned<RawClient>, Origin<'a>)>,
     raw_users: &'a [Spanned<RawUser>],
 }
 
 impl Declared<'_> {
     /// Every way to authenticate that a client or user is said to have: its name, the way, and where it is said.
     fn auths(&self) -> impl Iterator<Item = (&str, Auth, Span)> {
-        let clients = self.raw_clients.iter().flat_map(|client| {
+        let clients = self.raw_clients.iter().flat_map(|(client, _)| {
             let name = client.name.as_str();
             match &client.auth {
                 None => vec![(name, Auth::Tls, client.name.span)],
@@ -74,7 +80,7 @@ impl Declared<'_> {
 
 /// The part of a policy that may stand in several files: the main one, and those that it includes.
 struct Part<'a> {
-    scope: Option<&'a Spanned<String>>,
+    origin: Origin<'a>,
     clients: &'a [Spanned<RawClient>],
     acls: &'a [Spanned<RawAcl>],
     tests: &'a [Spanned<RawTest>],
@@ -84,24 +90,36 @@ struct Part<'a> {
 pub(super) fn policy(
     report: &mut Report,
     main: &RawPolicy,
-    included: &[RawIncluded],
+    included: &[Included],
 ) -> Option<ValidatedPolicy> {
-    let parts = parts(main, included);
     let default = RawCluster::default();
     let raw_cluster = main.cluster.as_ref().unwrap_or(&default);
     let (mode, version) = cluster::mode_and_version(report, raw_cluster);
+    let entries = main.include.iter().flatten();
+    let scopes: Vec<Option<Scope>> = entries
+        .map(|entry| scope::scope(report, version, entry))
+        .collect();
+    let parts = parts(main, included, &scopes);
     let mapping = mapping::rules(report, raw_cluster);
     let principals = Principals::new(&mapping);
     let mut grants = Grants::new(version, &principals);
 
     let declared = declared(report, mode, version, main, &parts, &mut grants);
     let mut acls = Vec::new();
+    let mut grantees = Vec::new();
     let mut tests = Vec::new();
     for part in &parts {
+        let scope = part.origin.scope();
         for raw in part.acls {
             if let Some(mut entry) = access::acl(report, version, raw) {
-                entry.scope = part.scope.map(|scope| scope.value.clone());
+                entry.scope = scope.map(|scope| scope.prefix.clone());
+                entry.own = !part.origin.is_included();
                 grants.acl(report, part.place(raw.span), &entry);
+                grantees.push(Grantee {
+                    principal: entry.principal.clone(),
+                    span: raw.principal.span,
+                    scope,
+                });
                 acls.push(entry);
             }
         }
@@ -110,9 +128,16 @@ pub(super) fn policy(
     }
     let manage = main.manage.as_ref();
     let manage = manage.map(|raw| access::manage(report, version, raw));
-    mapping::check(report, raw_cluster, &principals, &declared);
     let bindings = grants.bindings;
     let cluster = cluster::cluster(report, raw_cluster, mode, version, mapping, &declared);
+    let everyone = Everyone {
+        raw: raw_cluster,
+        cluster: &cluster,
+        principals: &principals,
+        declared: &declared,
+        grantees: &grantees,
+    };
+    collisions::check(report, &everyone);
     let default = RawCa::default();
     let ca = ca::ca(report, main.ca.as_ref().unwrap_or(&default), raw_cluster);
     if !report.is_clean() {
@@ -156,6 +181,16 @@ fn places(report: &Report, raw: &super::raw::RawCluster) -> Places {
             .principal_mapping_rules
             .as_ref()
             .and_then(|rules| Some(place(rules.first()?.span))),
+        listeners: raw
+            .listeners
+            .iter()
+            .flatten()
+            .map(|listener| place(listener.span))
+            .collect(),
+        inter_broker_listener: raw
+            .inter_broker_listener
+            .as_ref()
+            .map(|listener| place(listener.span)),
     }
 }
 
@@ -172,12 +207,14 @@ fn declared<'a>(
     let raw_brokers = main.brokers.as_deref().unwrap_or_default();
     let brokers = identities::brokers(report, &mut names, mode, raw_brokers);
     let mut clients = Vec::new();
+    let mut raw_clients = Vec::new();
     for part in parts {
-        if let Some(scope) = part.scope {
-            words::scope(report, version, scope);
-        }
+        let scope = part.origin.scope();
         for raw in part.clients {
             let mut client = identities::client(report, &mut names, raw);
+            if let (Some(client), Some(scope)) = (&client, scope) {
+                scope::client(report, scope, &client.name, raw.name.span);
+            }
             for raw_role in raw.roles.iter().flat_map(|roles| &roles.value) {
                 let role = roles::role(report, version, raw_role);
                 // A client whose name is wrong, which was reported, is nobody's principal.
@@ -186,8 +223,12 @@ fn declared<'a>(
                     client.roles.push(role);
                 }
             }
+            // Of a name that is wrong in itself, or another's, that was reported.
+            if client.is_some() {
+                raw_clients.push((raw, part.origin));
+            }
             clients.extend(client.map(|client| Client {
-                scope: part.scope.map(|scope| scope.value.clone()),
+                scope: scope.map(|scope| scope.prefix.clone()),
                 ..client
             }));
         }
@@ -200,7 +241,7 @@ fn declared<'a>(
         users: users
             .filter_map(|raw| identities::user(report, &mut names, raw))
             .collect(),
-        raw_clients: parts.iter().flat_map(|part| part.clients).collect(),
+        raw_clients,
         raw_users,
     }
 }
@@ -209,23 +250,27 @@ impl<'a> Part<'a> {
     fn place(&self, span: Span) -> Place<'a> {
         Place {
             span,
-            scope: self.scope,
+            scope: self.origin.scope(),
         }
     }
 }
 
-fn parts<'a>(main: &'a RawPolicy, included: &'a [RawIncluded]) -> Vec<Part<'a>> {
+fn parts<'a>(
+    main: &'a RawPolicy,
+    included: &'a [Included],
+    scopes: &'a [Option<Scope>],
+) -> Vec<Part<'a>> {
     let first = Part {
-        scope: None,
+        origin: Origin::Policy,
         clients: main.clients.as_deref().unwrap_or_default(),
         acls: main.acls.as_deref().unwrap_or_default(),
         tests: main.tests.as_deref().unwrap_or_default(),
     };
     let others = included.iter().map(|file| Part {
-        scope: file.scope.as_ref().map(|scope| &scope.prefix),
-        clients: file.clients.as_deref().unwrap_or_default(),
-        acls: file.acls.as_deref().unwrap_or_default(),
-        tests: file.tests.as_deref().unwrap_or_default(),
+        origin: Origin::Included(scopes.get(file.entry).and_then(Option::as_ref)),
+        clients: file.raw.clients.as_deref().unwrap_or_default(),
+        acls: file.raw.acls.as_deref().unwrap_or_default(),
+        tests: file.raw.tests.as_deref().unwrap_or_default(),
     });
     std::iter::once(first).chain(others).collect()
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::{Declared, listeners::CONTROLLER};
-use crate::policy::{
-    Broker, Listener, Mode, NodeRole, raw::RawCluster, report::Report, text::Span,
+use crate::{
+    pki::Host,
+    policy::{Broker, Listener, Mode, NodeRole, raw::RawCluster, report::Report, text::Span},
 };
 
 /// Where the controllers listen unless the policy says otherwise.
@@ -55,7 +56,7 @@ pub(super) fn ports(
                     .error(
                         "no-effect",
                         port.span,
-                        "`controller_port` means nothing with ZooKeeper",
+                        "`controller_port` has no effect with ZooKeeper",
                     )
                     .hint("remove it");
                 return port.value;
@@ -78,6 +79,57 @@ pub(super) fn ports(
             }
             port.value
         }
+    }
+}
+
+/// Reports bootstrap servers that are brokers' own hosts, at a port where no broker of that host listens. Any other host
+/// may be a load balancer's, with ports of its own.
+pub(super) fn bootstrap(
+    report: &mut Report,
+    raw: &RawCluster,
+    all: &[Listener],
+    declared: &Declared<'_>,
+) {
+    for server in raw.bootstrap_servers.iter().flatten() {
+        let Some((host, port)) = server.rsplit_once(':') else {
+            continue;
+        };
+        // What is no address was reported.
+        let (Ok(host), Ok(port)) = (host.parse::<Host>(), port.parse::<u16>()) else {
+            continue;
+        };
+        let nodes = declared.brokers.iter().map(|(broker, _)| broker);
+        let there: Vec<&Broker> = nodes.filter(|node| node.hosts.contains(&host)).collect();
+        if there.is_empty() {
+            continue;
+        }
+        let brokers = there.iter().filter(|node| node.role.is_broker());
+        let mut open: Vec<u16> = brokers
+            .flat_map(|broker| {
+                let ports = all.iter().map(|l| l.port.checked_add(broker.port_offset));
+                ports.flatten().collect::<Vec<_>>()
+            })
+            .collect();
+        if open.contains(&port) {
+            continue;
+        }
+        open.sort_unstable();
+        open.dedup();
+        let open: Vec<String> = open.iter().map(u16::to_string).collect();
+        let hint = match open.as_slice() {
+            [] => "the node there is a controller alone, to which no client connects".to_owned(),
+            open => format!(
+                "brokers there listen on {}: the port of each listener and the broker's port_offset",
+                open.join(", ")
+            ),
+        };
+        report
+            .error(
+                "no-such-port",
+                server.span,
+                format!("no listener of a broker at `{host}` has the port {port}"),
+            )
+            .hint(hint);
     }
 }
 

@@ -30,7 +30,10 @@ fn name(
 ) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || !name.chars().all(letter) {
-        let message = format!("`{}` is no name of a Kafka setting", name.escape_debug());
+        let message = format!(
+            "`{}` is not the name of a Kafka setting",
+            name.escape_debug()
+        );
         report
             .error("bad-property", name.span, message)
             .hint("names consist of letters, digits, `.`, `_` and `-`");

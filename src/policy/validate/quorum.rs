@@ -20,7 +20,7 @@ pub(super) fn role(report: &mut Report, mode: Mode, raw: &RawBroker) -> NodeRole
             .error(
                 "no-effect",
                 roles.span,
-                "`roles` means nothing with ZooKeeper",
+                "`roles` has no effect with ZooKeeper",
             )
             .hint("remove it: every node is a broker");
         return NodeRole::Broker;

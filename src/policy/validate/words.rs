@@ -10,9 +10,8 @@ use crate::{
         CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, RawBinding, ResourceType,
     },
     policy::{
-        NamePattern,
+        EVERYONE, NamePattern, PrincipalPattern,
         raw::{RawOperation, RawPattern},
-        raw_access::RawPrefix,
         report::Report,
         spanned::{OneOrMany, Spanned},
         text::Span,
@@ -109,23 +108,6 @@ pub(super) fn literal(
     pattern(report, version, resource_type, &name).map(|pattern| pattern.name)
 }
 
-/// The prefix that an included file keeps to: one that topics can have.
-pub(super) fn scope(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) {
-    if raw.is_empty() {
-        report
-            .error("bad-scope", raw.span, "an empty scope is no limit")
-            .hint("write {prefix: team-a-}, or remove `scope`");
-        return;
-    }
-    let prefix = Spanned {
-        value: RawPattern::Prefix(RawPrefix {
-            prefix: raw.value.clone(),
-        }),
-        span: raw.span,
-    };
-    pattern(report, version, ResourceType::Topic, &prefix);
-}
-
 /// A principal, `Type:name`; `User:*` is one of them.
 pub(super) fn principal(
     report: &mut Report,
@@ -137,6 +119,47 @@ pub(super) fn principal(
         ..harmless(ResourceType::Topic)
     };
     passes(report, version, raw.span, binding).then(|| raw.value.clone())
+}
+
+/// A principal, or all that begin with a prefix.
+pub(super) fn principal_pattern(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<RawPattern>,
+) -> Option<PrincipalPattern> {
+    match &raw.value {
+        RawPattern::Name(name) if name != EVERYONE && name.ends_with('*') => {
+            let message =
+                format!("`{name}` would be one principal whose name ends with an asterisk");
+            report.error("no-wildcard", raw.span, message).hint(format!(
+                "write {{prefix: \"{}\"}}",
+                name.trim_end_matches('*')
+            ));
+            None
+        }
+        RawPattern::Name(name) => {
+            let whole = Spanned {
+                value: name.clone(),
+                span: raw.span,
+            };
+            principal(report, version, &whole).map(PrincipalPattern::Exact)
+        }
+        RawPattern::Prefix(prefix) => match prefix.prefix.split_once(':') {
+            Some((kind, _)) if !kind.trim().is_empty() && !prefix.prefix.contains('*') => {
+                Some(PrincipalPattern::Prefix(prefix.prefix.clone()))
+            }
+            _ => {
+                report
+                    .error(
+                        "bad-principal",
+                        raw.span,
+                        format!("no principal begins with `{}`", prefix.prefix),
+                    )
+                    .hint("write it as {prefix: \"User:team-\"}");
+                None
+            }
+        },
+    }
 }
 
 /// The host of an ACL, in the form that Kafka compares.

@@ -94,7 +94,7 @@ acls:
     topic: {prefix: b-}
 # The cluster also has these, which no policy can say, and which stay as they are:
 #   Allow User:b Write on Group `g` from *
-#     operation Write means nothing on a Group in Kafka 4.3
+#     operation Write does not apply to a Group in Kafka 4.3
 manage:
   principals:
     - "User:*"

@@ -1,6 +1,7 @@
 //! A real Kafka broker (KRaft), started with a configuration as kpki wrote it.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -69,6 +70,13 @@ impl Node {
 
     /// Runs the storage tool, which has to succeed.
     pub fn format(&self) {
+        self.configure();
+        let arguments = std::fs::read_to_string(&self.format_storage_args).unwrap();
+        self.run_storage_tool(&arguments);
+    }
+
+    /// Takes up the configuration as it is now.
+    fn configure(&self) {
         std::fs::create_dir_all(&self.work).unwrap();
         let mut configuration = std::fs::read_to_string(&self.server_properties).unwrap();
         for (name, value) in &self.overrides {
@@ -76,8 +84,9 @@ impl Node {
             configuration.push_str(&format!("\n{name}={value}"));
         }
         std::fs::write(self.configuration(), configuration).unwrap();
+    }
 
-        let arguments = std::fs::read_to_string(&self.format_storage_args).unwrap();
+    fn run_storage_tool(&self, arguments: &str) {
         let mut arguments: Vec<String> = arguments.lines().map(str::to_owned).collect();
         if let Some(at) = arguments
             .iter()
@@ -102,6 +111,14 @@ impl Node {
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
+    }
+
+    /// Starts the broker, formatted before, with its configuration as it is now, and waits for it.
+    pub fn start_again(&self) -> Broker {
+        self.configure();
+        let mut broker = self.spawn();
+        broker.wait_until_started();
+        broker
     }
 
     /// Starts the broker, formatted before, without waiting for it.
@@ -131,6 +148,20 @@ impl Broker {
     /// Everything that the broker has logged so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned()
+    }
+
+    /// Has the broker leave its cluster in good order, as an operator does, and waits for its end.
+    pub fn stop(mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"q").unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(
+                Instant::now() < deadline,
+                "the broker does not end:\n{}",
+                tail(&self.log())
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Waits until the broker says that it is up; fails, showing its log, when it ends or takes too long.

@@ -1,0 +1,152 @@
+//! What somebody else put in the place of kpki's own files, which is not overwritten in silence.
+
+use super::{ca::Ca, changes, identity::OnDisk};
+use crate::{
+    config::{FileNames, added_settings, masked_diff},
+    keystore::{pem, pkcs12},
+    pki::Certificate,
+    state::Entry,
+};
+
+/// So many lines of what somebody changed are shown.
+const SHOWN: usize = 100;
+
+/// How a file is not what kpki wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// Somebody changed it.
+    ByHand {
+        /// What they changed, without secrets: a unified diff from what kpki writes; empty of what is not shown.
+        diff: String,
+        /// Settings that they added and that no other line of kpki's concerns.
+        added: Vec<(String, String)>,
+    },
+    /// It trusts others as well, by their subjects.
+    ForeignCa(Vec<String>),
+}
+
+impl Edit {
+    /// What is the matter with the file, behind its name.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::ByHand { diff, .. } if diff.is_empty() => "was edited by hand".to_owned(),
+            Self::ByHand { diff, .. } => {
+                let all = diff.trim_end().lines();
+                let more = all.clone().count().saturating_sub(SHOWN);
+                let lines = all.take(SHOWN).map(|line| format!("\n    {line}"));
+                let rest = match more {
+                    0 => String::new(),
+                    more => format!("\n    … and {more} more lines"),
+                };
+                format!("was edited by hand:{}{rest}", lines.collect::<String>())
+            }
+            Self::ForeignCa(subjects) => format!("also trusts {}", subjects.join(" and ")),
+        }
+    }
+}
+
+/// What an edit is found with.
+#[derive(Clone, Copy)]
+pub(super) struct Evidence<'a> {
+    /// What kpki recorded of the directory.
+    pub entry: Option<&'a Entry>,
+    /// The CA, where there is one.
+    pub ca: Option<&'a Ca>,
+    /// The identity's key and passwords.
+    pub disk: &'a OnDisk,
+    /// What its files are called.
+    pub names: &'a FileNames,
+}
+
+impl Evidence<'_> {
+    /// Judges a file that is about to be overwritten. `None` for kpki's own earlier work, for what is damaged, and for
+    /// what was written before there was a record.
+    pub(super) fn edit(
+        &self,
+        path: &str,
+        file: &str,
+        old: &[u8],
+        new: Option<&[u8]>,
+    ) -> Option<Edit> {
+        // kpki takes passwords from there, whoever chose them.
+        if changes::is_scram(file) || file == self.names.password {
+            return None;
+        }
+        let foreign = self.entry.is_some_and(|entry| entry.is_foreign(file, old));
+        let unrecorded = self.entry.is_none_or(|entry| !entry.is_recorded(file));
+        if file == self.names.truststore || file == self.names.ca {
+            if !foreign && !unrecorded {
+                return None;
+            }
+            let found = self.trusted(file, old);
+            let ours = |found: &Certificate| {
+                let trusted = self.ca.map_or(&[][..], |ca| &ca.trusted);
+                trusted.iter().any(|c| c.der == found.der)
+            };
+            let others = found.iter().filter(|c| !ours(c)).map(|c| c.subject.clone());
+            let others: Vec<String> = others.collect();
+            // Without a record, one that trusts others only may be of this cluster's CA of yesterday.
+            if !others.is_empty() && (foreign || found.iter().any(ours)) {
+                return Some(Edit::ForeignCa(others));
+            }
+            if file == self.names.truststore {
+                return None;
+            }
+        }
+        if !foreign {
+            return None;
+        }
+        let by_hand = |diff, added| Some(Edit::ByHand { diff, added });
+        if file == self.names.keystore {
+            return self
+                .holds_more(old)
+                .then(|| by_hand(String::new(), Vec::new()))?;
+        }
+        let Some(new) = new.filter(|_| !changes::is_hidden(self.names, file)) else {
+            return by_hand(String::new(), Vec::new());
+        };
+        let diff = masked_diff(
+            path,
+            &String::from_utf8_lossy(new),
+            &String::from_utf8_lossy(old),
+        );
+        let added = match file.ends_with(".properties") {
+            true => added_settings(new, old),
+            false => Vec::new(),
+        };
+        by_hand(diff, added)
+    }
+
+    /// Whom a truststore or a file of CA certificates trusts; nobody, where it cannot be read.
+    fn trusted(&self, file: &str, bytes: &[u8]) -> Vec<Certificate> {
+        let ders = if file == self.names.ca {
+            pem::parse_certificates(bytes).unwrap_or_default()
+        } else {
+            let opened = self
+                .ca
+                .map(|ca| pkcs12::open(bytes, &ca.truststore_password));
+            let Some(Ok(contents)) = opened else {
+                return Vec::new();
+            };
+            let trusted = contents.trusted.into_iter().map(|t| t.cert);
+            trusted.chain(contents.ignored).collect()
+        };
+        let certificates = ders.iter().map(Certificate::from_der);
+        certificates.filter_map(Result::ok).collect()
+    }
+
+    /// True of a key store that opens and holds something else than the one key: one that does not open is damaged.
+    fn holds_more(&self, bytes: &[u8]) -> bool {
+        let password = self.disk.password.as_ref();
+        let Some(Ok(contents)) = password.map(|password| pkcs12::open(bytes, password)) else {
+            return false;
+        };
+        let key = self.disk.key.as_deref();
+        !contents.trusted.is_empty()
+            || contents.keys.len() > 1
+            || contents
+                .keys
+                .iter()
+                .any(|k| Some(k.key_pkcs8.as_slice()) != key)
+    }
+}

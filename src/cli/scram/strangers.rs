@@ -1,0 +1,111 @@
+//! Whether users whom a cluster has already got their passwords from kpki.
+//!
+//! No cluster shows a password, and what lies on the disk says nothing of one: a file that claims a name has a password
+//! made for it there. But whoever has the password can log in.
+
+use std::collections::BTreeSet;
+
+use super::{super::Failure, wish::Connected};
+use crate::{
+    admin::{Admin, AdminError, ClientProperties, properties::Sasl},
+    bootstrap::passwords,
+    config::route,
+    plan::Stranger,
+    policy::{Auth, ValidatedPolicy},
+    scram::{Mechanism, ScramInfo},
+    state::OutDir,
+};
+
+/// Of these users of the cluster, those that kpki does not log in as with the password that lies on this disk.
+///
+/// # Errors
+/// A password that cannot be read.
+pub fn strangers(
+    connected: &Connected,
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    users: &BTreeSet<String>,
+    observed: &[ScramInfo],
+) -> Result<Vec<(String, Stranger)>, Failure> {
+    let mut strangers = Vec::new();
+    // A listener that does not answer is not waited for once for each user.
+    let mut silent = BTreeSet::new();
+    for user in users {
+        let mut stranger = Some(Stranger::Untried);
+        if let Some(password) = passwords::on_disk(out, policy, user)? {
+            for info in observed.iter().filter(|i| i.user == *user) {
+                let login = Sasl {
+                    mechanism: info.mechanism.name().to_owned(),
+                    user: user.clone(),
+                    password: password.clone(),
+                };
+                match log_in(connected, policy, &login, info.mechanism, &mut silent) {
+                    None => stranger = None,
+                    Some(Stranger::Refused) if stranger.is_some() => {
+                        stranger = Some(Stranger::Refused);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        strangers.extend(stranger.map(|stranger| (user.clone(), stranger)));
+    }
+    Ok(strangers)
+}
+
+/// Tries to log in to this cluster, by each way there is. `None` where that succeeds.
+fn log_in(
+    connected: &Connected,
+    policy: &ValidatedPolicy,
+    login: &Sasl,
+    mechanism: Mechanism,
+    silent: &mut BTreeSet<String>,
+) -> Option<Stranger> {
+    // The way that kpki itself came, where that is one for passwords, and the way that the policy says.
+    let own = connected.properties.sasl.is_some();
+    let own = own.then(|| connected.properties.clone());
+    let mut outcome = Stranger::Untried;
+    for mut properties in own
+        .into_iter()
+        .chain(said(connected, policy, login, mechanism))
+    {
+        if silent.contains(&properties.bootstrap_servers) {
+            continue;
+        }
+        properties.sasl = Some(login.clone());
+        match Admin::connect(&properties) {
+            // A login elsewhere says nothing about this cluster.
+            Ok(admin) => {
+                let id = admin.cluster_id();
+                if id.is_some() && id == connected.admin.cluster_id() {
+                    return None;
+                }
+            }
+            Err(AdminError::Authentication { .. }) => outcome = Stranger::Refused,
+            Err(_) => drop(silent.insert(properties.bootstrap_servers)),
+        }
+    }
+    Some(outcome)
+}
+
+/// The way of the policy's users of this mechanism.
+fn said(
+    connected: &Connected,
+    policy: &ValidatedPolicy,
+    login: &Sasl,
+    mechanism: Mechanism,
+) -> Option<ClientProperties> {
+    let name = login.user.parse().ok()?;
+    let auth = Auth::Scram(mechanism);
+    let route = route(&policy.cluster, &policy.brokers, &name, auth).ok()?;
+    let tls = match route.protocol.is_tls() {
+        true => Some(connected.properties.tls.clone()?),
+        false => None,
+    };
+    Some(ClientProperties {
+        bootstrap_servers: route.bootstrap?,
+        tls,
+        sasl: None,
+        notes: Vec::new(),
+    })
+}

@@ -1,0 +1,346 @@
+//! What `kpki up` did or would do, for people and as JSON.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        shell::quote,
+        ui::{BOLD, DIM, GREEN, Ui, YELLOW},
+    },
+    next::{Line, next_steps},
+};
+use crate::bootstrap::{
+    changes::{FileChange, Needs},
+    member::Member,
+    rfc3339,
+    survey::{Action, Plan, Setting, Step},
+};
+
+/// Of so many of a kind each is told; of more, how many there are.
+const LISTED: usize = 20;
+/// So many names stand for all of them.
+const NAMED: usize = 5;
+
+/// What a report is made from, beside the plan.
+pub struct Report<'a> {
+    /// What the run works on.
+    pub setting: Setting<'a>,
+    /// The policy, as it was named.
+    pub file: &'a str,
+    /// Whether the CA is new.
+    pub made_ca: bool,
+    /// Whether nothing is done.
+    pub dry_run: bool,
+    /// Where it is told.
+    pub ui: &'a Ui,
+}
+
+impl Report<'_> {
+    /// What has to be known before anything is done.
+    pub fn warn(&self, plan: &Plan<'_>) {
+        if plan.nodes.recovered {
+            self.ui.note(format!(
+                "note: cluster.id was lost; the brokers' files say that it is {}",
+                plan.nodes.cluster_id
+            ));
+        }
+        for step in &plan.steps {
+            let name = step.member.name();
+            if !step.lost_hosts.is_empty() {
+                let hosts: Vec<String> = step.lost_hosts.iter().map(ToString::to_string).collect();
+                self.ui.warn(loses_hosts(name.as_str(), &hosts));
+            }
+        }
+        let lost = plan
+            .steps
+            .iter()
+            .filter(|s| s.scram.as_ref().is_some_and(|s| s.lost));
+        let lost: Vec<&str> = lost.map(|s| s.member.name().as_str()).collect();
+        if !lost.is_empty() {
+            self.ui.warn(format!(
+                "the SCRAM password of {} was lost, so there is a new one; a running cluster gets it by kpki scram apply",
+                named(&lost)
+            ));
+        }
+    }
+
+    /// Says everything. Returns whether there was anything to do.
+    pub fn print(&self, plan: &Plan<'_>) -> bool {
+        let Self { ui, .. } = self;
+        let mut groups: Vec<Vec<&Step<'_>>> = Vec::new();
+        for step in plan.steps.iter().filter(|s| s.action != Action::Keep) {
+            let kind = |s: &Step<'_>| (s.action.word(), s.member.word());
+            match groups.iter_mut().find(|group| kind(group[0]) == kind(step)) {
+                Some(group) => group.push(step),
+                None => groups.push(vec![step]),
+            }
+        }
+        for group in &groups {
+            match group.len() > LISTED && !ui.verbose {
+                true => self.summary(group),
+                false => group.iter().for_each(|step| self.step(step)),
+            }
+        }
+        self.leftovers(plan);
+        if let Some(end) = plan.ca_ends {
+            ui.warn(format!(
+                "the CA ends on {}: no certificate is valid for longer",
+                end.date()
+            ));
+        }
+        let next = match self.dry_run {
+            true => Vec::new(),
+            false => next_steps(self.setting, plan, self.file),
+        };
+        if !next.is_empty() {
+            ui.say(format!("\n{BOLD}next:{BOLD:#}"));
+        }
+        for line in &next {
+            match line {
+                Line::Says(text) => ui.below(text),
+                Line::Command(command) => ui.say(format!("    {command}")),
+            }
+        }
+        ui.document(&self.document(plan, &next));
+        self.made_ca || !groups.is_empty()
+    }
+
+    fn tense(&self) -> &'static str {
+        if self.dry_run { "would be " } else { "" }
+    }
+
+    /// Many of a kind, in a line or two.
+    fn summary(&self, group: &[&Step<'_>]) {
+        let first = group[0];
+        let names: Vec<&str> = group.iter().map(|s| s.member.name().as_str()).collect();
+        self.ui.say(format!(
+            "{GREEN}{}{}{GREEN:#}  {} {}s: {}  {DIM}(-v lists them){DIM:#}",
+            self.tense(),
+            first.action.word(),
+            group.len(),
+            first.member.word(),
+            named(&names)
+        ));
+        for needs in [Needs::Restart, Needs::Reload] {
+            let those = group.iter().filter(|s| s.needs() == needs).count();
+            if those > 0 {
+                self.ui
+                    .say(format!("  {}: {those} of them", instruction(needs, first)));
+            }
+        }
+    }
+
+    fn step(&self, step: &Step<'_>) {
+        let name = step.member.name();
+        let reason = step.action.reason();
+        let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
+        let dir = self.setting.out.identity(name);
+        self.ui.say(format!(
+            "{GREEN}{}{}{GREEN:#}  {} {name}{reason}  {DIM}{}{DIM:#}",
+            self.tense(),
+            step.action.word(),
+            step.member.word(),
+            dir.display()
+        ));
+        if step.action == Action::Create && step.changes.iter().all(|c| c.create) {
+            for change in &step.changes {
+                self.ui
+                    .detail(format!("  {}", dir.join(&change.file).display()));
+            }
+        } else {
+            self.needs(step);
+        }
+        let whole = step.action == Action::Create && !self.ui.verbose;
+        for change in step.changes.iter().filter(|_| self.dry_run && !whole) {
+            self.diff(name.as_str(), change);
+        }
+    }
+
+    /// What has to be done, and for which files.
+    fn needs(&self, step: &Step<'_>) {
+        for needs in [Needs::Restart, Needs::Reload, Needs::Nothing] {
+            let files = step.changes.iter().filter(|change| change.needs == needs);
+            let files: Vec<String> = files.map(described).collect();
+            if !files.is_empty() {
+                self.ui.below(format!(
+                    "{}: {}",
+                    instruction(needs, step),
+                    files.join(", ")
+                ));
+            }
+        }
+    }
+
+    fn diff(&self, name: &str, change: &FileChange) {
+        let path = format!("{name}/{}", change.file);
+        match change.diff.as_deref() {
+            Some(diff) if diff.starts_with("--- ") => {
+                let lines = diff.trim_end().lines().map(|line| format!("    {line}"));
+                self.ui.say(lines.collect::<Vec<_>>().join("\n"));
+            }
+            Some(sentence) if !sentence.is_empty() => {
+                self.ui.say(format!("    {path}: {}", sentence.trim_end()));
+            }
+            _ => {}
+        }
+    }
+
+    /// What is there and not of this policy.
+    fn leftovers(&self, plan: &Plan<'_>) {
+        let Self { ui, setting, .. } = self;
+        let superfluous: Vec<_> = plan
+            .steps
+            .iter()
+            .filter(|s| !s.superfluous.is_empty())
+            .collect();
+        if superfluous.len() > LISTED && !ui.verbose {
+            let names: Vec<&str> = superfluous
+                .iter()
+                .map(|s| s.member.name().as_str())
+                .collect();
+            ui.say(format!(
+                "{YELLOW}superfluous{YELLOW:#}  {} identities still have files that the policy no longer asks for: {}; -v lists them",
+                names.len(),
+                named(&names)
+            ));
+        } else {
+            for step in superfluous {
+                ui.say(format!(
+                    "{YELLOW}superfluous{YELLOW:#}  {} still has {}; remove what you no longer need",
+                    step.member.name(),
+                    step.superfluous.join(", ")
+                ));
+            }
+        }
+        let kept = plan
+            .steps
+            .iter()
+            .filter(|s| s.action == Action::Keep)
+            .count();
+        if kept > 0 {
+            ui.say(format!(
+                "unchanged  {kept} of {} identities",
+                plan.steps.len()
+            ));
+        }
+        let root = setting.out.root().display();
+        let undeclared: Vec<&str> = plan.undeclared.iter().map(|n| n.as_str()).collect();
+        if undeclared.len() > LISTED && !ui.verbose {
+            ui.say(format!(
+                "{YELLOW}undeclared{YELLOW:#}  {} are in {root} but not in the policy; they were left as they are",
+                named(&undeclared)
+            ));
+        } else {
+            for name in undeclared {
+                ui.say(format!(
+                    "{YELLOW}undeclared{YELLOW:#}  {name} is in {root} but not in the policy; it was left as it is"
+                ));
+            }
+        }
+    }
+
+    fn document(&self, plan: &Plan<'_>, next: &[Line]) -> Value {
+        let Setting { policy, out, .. } = self.setting;
+        let identities = plan.steps.iter().map(|step| {
+            json!({
+                "name": step.member.name().as_str(),
+                "kind": step.member.word(),
+                "action": step.action.word(),
+                "reason": step.action.reason(),
+                "needs": step.needs().word(),
+                "superfluous": step.superfluous,
+                "directory": out.identity(step.member.name()),
+            })
+        });
+        let mut changes: Vec<Value> = Vec::new();
+        if self.made_ca {
+            changes.extend(["ca/ca.crt", "ca/ca.key"].map(
+                |path| json!({"path": path, "action": "create", "needs": "nothing", "diff": ""}),
+            ));
+        }
+        for step in &plan.steps {
+            changes.extend(step.changes.iter().map(|change| {
+                json!({
+                    "path": format!("{}/{}", step.member.name(), change.file),
+                    "action": if change.create { "create" } else { "update" },
+                    "needs": change.needs.word(),
+                    "diff": change.diff,
+                })
+            }));
+        }
+        let ids: BTreeMap<&str, Option<u32>> = plan
+            .nodes
+            .brokers
+            .iter()
+            .map(|b| (b.name.as_str(), b.id))
+            .collect();
+        json!({
+            "dry_run": self.dry_run,
+            "ca": if self.made_ca { "created" } else { "unchanged" },
+            "identities": identities.collect::<Vec<_>>(),
+            "changes": changes,
+            "ids": ids,
+            "undeclared": plan.undeclared.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
+            "ca_ends": plan.ca_ends.map(rfc3339),
+            "cluster": policy.cluster.name,
+            "next": next.iter().map(Line::text).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// What is said of a broker whose certificate names fewer hosts than the one that it runs with.
+pub fn loses_hosts(name: &str, hosts: &[String]) -> String {
+    let hosts = hosts.join(" and ");
+    format!(
+        "the certificate of the broker {name} will no longer name {hosts}: a running broker refuses such a one, and from then on, without a word to whoever makes it, every change of its dynamic configuration, until it is restarted. So restart it"
+    )
+}
+
+fn instruction(needs: Needs, step: &Step<'_>) -> &'static str {
+    match (needs, step.member) {
+        (Needs::Restart, Member::Broker(_)) => "needs a restart",
+        (Needs::Restart, _) => "the client has to be restarted",
+        (Needs::Reload, _) => "needs a reload, or a restart",
+        (Needs::Nothing, Member::Broker(_)) => "needs nothing while it runs",
+        (Needs::Nothing, _) => "nothing has to be done for",
+    }
+}
+
+/// A file, and what is other in it.
+fn described(change: &FileChange) -> String {
+    let settings: Vec<&str> = change.settings.iter().map(String::as_str).collect();
+    match settings.is_empty() {
+        true => change.file.clone(),
+        false => format!("{} ({})", change.file, named(&settings)),
+    }
+}
+
+/// Names, or the first few of them.
+pub fn named(names: &[&str]) -> String {
+    let shown = names
+        .iter()
+        .take(NAMED)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// The words of a command that names the output directory and the policy.
+pub fn command(setting: Setting<'_>, verb: &str, policy: &str) -> String {
+    let root = setting.out.root().display().to_string();
+    let out = match root.as_str() {
+        "out" => String::new(),
+        _ => format!(" --out {}", quote(&root)),
+    };
+    let policy = match policy {
+        "-" => "POLICY".into(),
+        _ => quote(policy),
+    };
+    format!("kpki{out} {verb} {policy}")
+}

@@ -1,0 +1,63 @@
+//! `plaintext-listener`, `sasl-plaintext-listener`, `plaintext-between-brokers`: what crosses the network for all to read.
+
+use std::net::IpAddr;
+
+use super::{Finding, Severity, Subject};
+use crate::policy::{Cluster, SecurityProtocol};
+
+pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(policy) = subject.policy else { return };
+    let cluster = &policy.cluster;
+    // On a loopback address nobody else listens in.
+    let severity = match is_loopback(cluster) {
+        true => Severity::Warning,
+        false => Severity::Error,
+    };
+    let places = policy.places.listeners.iter();
+    for (listener, place) in cluster.listeners.iter().zip(places) {
+        let name = &listener.name;
+        let (code, message) = match listener.protocol {
+            SecurityProtocol::Plaintext => (
+                "plaintext-listener",
+                format!(
+                    "{name} has neither encryption nor authentication: whoever reaches it is User:ANONYMOUS, and whoever sees the network reads every record"
+                ),
+            ),
+            SecurityProtocol::SaslPlaintext => (
+                "sasl-plaintext-listener",
+                format!(
+                    "{name} has no encryption: whoever sees the network reads every record, can guess passwords from a login at leisure, and can take over a connection"
+                ),
+            ),
+            SecurityProtocol::Ssl | SecurityProtocol::SaslSsl => continue,
+        };
+        findings.push(Finding {
+            code,
+            severity,
+            message,
+            hint: "make its protocol SSL or SASL_SSL; for a listener that only this machine uses, set bind_address to 127.0.0.1".to_owned(),
+            source: place.clone(),
+        });
+        let brokers = policy.brokers.iter().filter(|b| b.role.is_broker());
+        if *name == cluster.inter_broker_listener && brokers.count() > 1 {
+            let said = policy.places.inter_broker_listener.as_ref();
+            findings.push(Finding {
+                code: "plaintext-between-brokers",
+                severity,
+                message: format!("brokers copy every partition to each other over {name}, which has no encryption"),
+                hint: "set inter_broker_listener to a listener with protocol SSL".to_owned(),
+                source: said.unwrap_or(place).clone(),
+            });
+        }
+    }
+}
+
+/// Whether the brokers listen where only their own machine can connect.
+fn is_loopback(cluster: &Cluster) -> bool {
+    let address = cluster.bind_address.as_deref();
+    address.is_some_and(|address| {
+        let bare = address.trim_start_matches('[').trim_end_matches(']');
+        let ip = bare.parse::<IpAddr>();
+        ip.map_or(address == "localhost", |ip| ip.is_loopback())
+    })
+}

@@ -1,0 +1,324 @@
+//! That nobody is somebody else: who brokers take each identity to be, by certificate and by password, and who of them
+//! would be a super user, a broker, the admin or another one without the policy saying so.
+//!
+//! What a file says that the policy includes counts for nothing here: its author is perhaps not one who may decide that.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Declared, mapping::no_rule, scope::Scope};
+use crate::{
+    pki::{IdentityName, principal::ANONYMOUS},
+    policy::{
+        Auth, Cluster, EVERYONE, principals::Principals, raw::RawCluster, report::Report,
+        text::Span,
+    },
+};
+
+/// An entry of `acls`: to whom it grants, and where it stands.
+pub(super) struct Grantee<'a> {
+    pub principal: String,
+    pub span: Span,
+    pub scope: Option<&'a Scope>,
+}
+
+/// Everything that is looked at.
+pub(super) struct Everyone<'a> {
+    pub raw: &'a RawCluster,
+    pub cluster: &'a Cluster,
+    pub principals: &'a Principals,
+    pub declared: &'a Declared<'a>,
+    pub grantees: &'a [Grantee<'a>],
+}
+
+/// What stands above the ACLs.
+enum Power {
+    /// A broker, or the admin.
+    Identity(String),
+    /// One of `super_users`.
+    Listed,
+}
+
+/// Reports identities that would be somebody else, and grants of included files to others than their scope allows.
+pub(super) fn check(report: &mut Report, everyone: &Everyone<'_>) {
+    let powers = powers(report, everyone);
+    identities(report, everyone, &powers);
+    grants(report, everyone, &powers);
+}
+
+/// Each principal that stands above the ACLs, with the place that says so.
+fn powers(report: &mut Report, everyone: &Everyone<'_>) -> HashMap<String, (Span, Power)> {
+    let mut powers: HashMap<String, (Span, Power)> = HashMap::new();
+    let logs_in = everyone.cluster.brokers_log_in();
+    for (broker, span) in &everyone.declared.brokers {
+        let all = everyone.principals.broker(&broker.name, logs_in);
+        if everyone.principals.by_certificate(&broker.name).is_none() {
+            no_rule(report, &broker.name, *span);
+        }
+        for principal in all {
+            let who = Power::Identity(format!("the broker `{}`", broker.name));
+            powers.entry(principal).or_insert((*span, who));
+        }
+    }
+    for (name, auth, span) in everyone.declared.auths() {
+        if !everyone.is_admin(name) {
+            continue;
+        }
+        let identity = name.parse::<IdentityName>().ok();
+        if let Some(principal) = identity.and_then(|name| everyone.principals.of(&name, auth)) {
+            let who = Power::Identity(format!("the admin `{name}`"));
+            powers.entry(principal).or_insert((span, who));
+        }
+    }
+    for user in everyone.raw.super_users.iter().flatten() {
+        let listed = (user.span, Power::Listed);
+        powers.entry(user.value.clone()).or_insert(listed);
+    }
+    powers
+}
+
+fn identities(
+    report: &mut Report,
+    everyone: &Everyone<'_>,
+    powers: &HashMap<String, (Span, Power)>,
+) {
+    let declared = everyone.declared;
+    let clients = declared.clients.iter().map(|client| client.name.as_str());
+    let users = declared.users.iter().map(|user| user.name.as_str());
+    let accepted: HashSet<&str> = clients.chain(users).collect();
+    let origins: HashMap<&str, _> = declared
+        .raw_clients
+        .iter()
+        .map(|(client, origin)| (client.name.as_str(), *origin))
+        .collect();
+    let mut granted: HashMap<&str, Vec<&Grantee<'_>>> = HashMap::new();
+    for grantee in everyone.grantees {
+        granted.entry(&grantee.principal).or_default().push(grantee);
+    }
+    let mut taken: HashMap<String, (&str, Span)> = HashMap::new();
+    // A name that is wrong in itself, or another's, was reported.
+    let auths = declared
+        .auths()
+        .filter(|(name, ..)| accepted.contains(name));
+    for (name, auth, span) in auths {
+        let Ok(identity) = name.parse::<IdentityName>() else {
+            continue;
+        };
+        let Some(principal) = everyone.principals.of(&identity, auth) else {
+            if auth == Auth::Tls {
+                no_rule(report, &identity, span);
+            }
+            continue;
+        };
+        let origin = origins.get(name).copied();
+        let included = origin.is_some_and(|origin| origin.is_included());
+        let scope = origin.and_then(|origin| origin.scope());
+        let one = One {
+            name,
+            principal: &principal,
+            span,
+        };
+        if principal == EVERYONE || included && principal == ANONYMOUS {
+            one.nobody(report);
+            continue;
+        }
+        if everyone.is_admin(name) {
+            // The policy says so itself; but a team is not asked to be the admin.
+            if let Some(scope) = scope {
+                one.outside(report, scope, "the admin");
+            }
+            continue;
+        }
+        match powers.get(&principal) {
+            Some((first, Power::Identity(whose))) => {
+                one.shared_with_power(report, *first, whose);
+                continue;
+            }
+            Some((first, Power::Listed)) if included || !says_whole(&principal, name) => {
+                one.unsaid_super_user(report, *first, included);
+                continue;
+            }
+            _ => {}
+        }
+        let (other, first) = *taken.entry(principal.clone()).or_insert((name, span));
+        if other != name {
+            one.shared(report, other, first);
+        } else if let Some(scope) = scope {
+            let grantees = granted.get(principal.as_str());
+            one.named_elsewhere(report, scope, grantees.into_iter().flatten());
+        }
+    }
+}
+
+/// Whether a principal was meant for the identity of this name: it has the whole name in it as a word, in
+/// whatever case, as `User:CN=ops` has `ops`.
+fn says_whole(principal: &str, name: &str) -> bool {
+    let (principal, name) = (principal.to_ascii_lowercase(), name.to_ascii_lowercase());
+    principal.match_indices(&name).any(|(at, _)| {
+        let before = principal[..at].chars().next_back();
+        let after = principal[at + name.len()..].chars().next();
+        ![before, after]
+            .into_iter()
+            .flatten()
+            .any(char::is_alphanumeric)
+    })
+}
+
+impl Everyone<'_> {
+    fn is_admin(&self, name: &str) -> bool {
+        let admin = self.raw.admin.as_ref();
+        admin.is_some_and(|admin| admin.value == name)
+    }
+
+    /// The principals of the clients that a scope's files may declare, whoever declares them.
+    fn clients_of(&self, scope: &Scope) -> HashSet<String> {
+        let clients = self.declared.clients.iter();
+        clients
+            .filter(|client| scope.permits_client(client.name.as_str()))
+            .flat_map(|client| self.principals.all(client))
+            .collect()
+    }
+}
+
+/// One way in which brokers know an identity.
+struct One<'a> {
+    name: &'a str,
+    principal: &'a str,
+    span: Span,
+}
+
+/// How two identities are kept apart.
+const APART: &str = "write mapping rules that keep their names apart, as the default ones do";
+
+impl One<'_> {
+    fn nobody(&self, report: &mut Report) {
+        let (name, principal) = (self.name, self.principal);
+        let message = format!("`{name}` would be {principal}, which is not one client's principal");
+        report.error("shared-principal", self.span, message).hint(
+            "choose another name, or write mapping rules that give it a principal of its own",
+        );
+    }
+
+    fn shared_with_power(&self, report: &mut Report, first: Span, whose: &str) {
+        let (name, principal) = (self.name, self.principal);
+        let message = format!("`{name}` would be {principal} as {whose} is, and so a super user");
+        report
+            .error("shared-principal", self.span, message)
+            .note(first, "the super user")
+            .hint(APART);
+    }
+
+    fn unsaid_super_user(&self, report: &mut Report, listed: Span, included: bool) {
+        let (name, principal) = (self.name, self.principal);
+        let message = format!("`{name}` would be {principal}, and so a super user");
+        let hint = match included {
+            true => {
+                "a file that is included cannot make a super user: choose another name, or declare the client in the policy itself"
+            }
+            false => APART,
+        };
+        report
+            .error("unsaid-super-user", self.span, message)
+            .note(listed, "the super user")
+            .hint(hint);
+    }
+
+    fn shared(&self, report: &mut Report, other: &str, first: Span) {
+        let (name, principal) = (self.name, self.principal);
+        let message = format!(
+            "`{other}` and `{name}` would both be {principal}, and each may do what the other may"
+        );
+        report
+            .error("shared-principal", self.span, message)
+            .note(first, format!("`{other}`"))
+            .hint(APART);
+    }
+
+    fn outside(&self, report: &mut Report, scope: &Scope, what: &str) {
+        let message = format!(
+            "`{}` is {what}, which no file with a scope can declare",
+            self.name
+        );
+        report
+            .error("outside-scope", self.span, message)
+            .note(scope.span, "the scope")
+            .hint("declare it in the policy itself");
+    }
+
+    /// Reports a principal that the mapping rules make of a scope's client and that the scope does not mean: somebody to
+    /// whom others have granted something, or somebody of another name, whom the cluster may know and the policy not.
+    fn named_elsewhere<'g>(
+        &self,
+        report: &mut Report,
+        scope: &Scope,
+        mut grantees: impl Iterator<Item = &'g &'g Grantee<'g>>,
+    ) {
+        let (name, principal) = (self.name, self.principal);
+        let own_name = principal.strip_prefix("User:");
+        if own_name.is_some_and(|name| scope.permits_client(name)) || scope.lists(principal) {
+            return;
+        }
+        let other = grantees.find(|grantee| {
+            let other = grantee.scope;
+            !other.is_some_and(|other| std::ptr::eq(other, scope))
+        });
+        let why = match other {
+            Some(_) => "whose rights are said elsewhere",
+            None if says_whole(principal, name) => return,
+            None => "who may be somebody else, as that is no name of the scope's",
+        };
+        let message = format!("`{name}` would be {principal}, {why}");
+        let draft = report.error("outside-scope", self.span, message);
+        let draft = match other {
+            Some(other) => draft.note(other.span, "here"),
+            None => draft,
+        };
+        draft.note(scope.span, "the scope").hint(format!(
+            "choose another name, or list \"{principal}\" under the scope's `principals`"
+        ));
+    }
+}
+
+/// Reports what files with a scope grant to others than the scope's clients and principals.
+fn grants(report: &mut Report, everyone: &Everyone<'_>, powers: &HashMap<String, (Span, Power)>) {
+    // A file may have as many entries as its team has clients.
+    let mut clients: HashMap<*const Scope, HashSet<String>> = HashMap::new();
+    for grantee in everyone.grantees {
+        let Some(scope) = grantee.scope else { continue };
+        let principal = grantee.principal.as_str();
+        let in_the_policy = "say it in the policy itself";
+        let (fault, hint) = match powers.get(principal) {
+            Some(_) => (
+                "a super user, to whom a file with a scope grants nothing",
+                in_the_policy.to_owned(),
+            ),
+            None if principal == EVERYONE => (
+                "everyone, to whom a file with a scope grants nothing",
+                in_the_policy.to_owned(),
+            ),
+            None if scope.lists(principal) => continue,
+            None => {
+                let clients = clients
+                    .entry(std::ptr::from_ref(scope))
+                    .or_insert_with(|| everyone.clients_of(scope));
+                if clients.contains(principal) {
+                    continue;
+                }
+                let names = scope.clients_in_words();
+                (
+                    "not a client of the file's scope",
+                    format!(
+                        "the scope's clients are {names}; list others, to whom the file may grant, under `principals` of the scope"
+                    ),
+                )
+            }
+        };
+        report
+            .error(
+                "outside-scope",
+                grantee.span,
+                format!("{principal} is {fault}"),
+            )
+            .note(scope.span, "the scope")
+            .hint(hint);
+    }
+}

@@ -1,0 +1,189 @@
+//! What a file may be about that the policy includes under a scope.
+
+use super::words;
+use crate::{
+    acl::{KafkaVersion, RawBinding, ResourceType},
+    pki::IdentityName,
+    policy::{
+        EVERYONE, PrincipalPattern,
+        raw::{RawInclude, RawPattern, RawScope},
+        raw_access::RawPrefix,
+        report::Report,
+        spanned::Spanned,
+        text::Span,
+    },
+};
+
+/// A checked scope.
+#[derive(Debug)]
+pub(super) struct Scope {
+    /// What the names of resources begin with.
+    pub prefix: String,
+    clients: Vec<Names>,
+    principals: Vec<PrincipalPattern>,
+    /// Where it is said.
+    pub span: Span,
+}
+
+/// Names of clients.
+#[derive(Debug)]
+enum Names {
+    One(String),
+    Prefix(String),
+}
+
+/// Where something is said: in the policy itself, or in a file that it includes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origin<'a> {
+    Policy,
+    Included(Option<&'a Scope>),
+}
+
+impl<'a> Origin<'a> {
+    pub(super) fn scope(self) -> Option<&'a Scope> {
+        match self {
+            Self::Policy => None,
+            Self::Included(scope) => scope,
+        }
+    }
+
+    pub(super) fn is_included(self) -> bool {
+        matches!(self, Self::Included(_))
+    }
+}
+
+impl Scope {
+    /// Whether the files may declare a client of this name.
+    pub(super) fn permits_client(&self, name: &str) -> bool {
+        self.clients.iter().any(|names| match names {
+            Names::One(one) => name == one,
+            Names::Prefix(prefix) => name.starts_with(prefix.as_str()),
+        })
+    }
+
+    /// Whether the scope lists a principal that is no client's.
+    pub(super) fn lists(&self, principal: &str) -> bool {
+        self.principals.iter().any(|p| p.matches(principal))
+    }
+
+    /// Whether all of what a binding is about has a name of the scope's.
+    pub(super) fn reaches(&self, binding: &RawBinding) -> bool {
+        let named = matches!(
+            binding.resource_type,
+            ResourceType::Topic | ResourceType::Group | ResourceType::TransactionalId
+        );
+        named && binding.name.starts_with(&self.prefix)
+    }
+
+    /// The names of its clients, for messages.
+    pub(super) fn clients_in_words(&self) -> String {
+        let each = self.clients.iter().map(|names| match names {
+            Names::One(one) => format!("`{one}`"),
+            Names::Prefix(prefix) => format!("those whose names begin with `{prefix}`"),
+        });
+        match each.collect::<Vec<_>>().as_slice() {
+            [] => "none".to_owned(),
+            words => words.join(", "),
+        }
+    }
+}
+
+/// The scope of an entry of `include`. One that is wrong was reported; what it limits is then limited no further.
+pub(super) fn scope(
+    report: &mut Report,
+    version: KafkaVersion,
+    entry: &RawInclude,
+) -> Option<Scope> {
+    let raw = entry.scope()?;
+    let before = report.len();
+    prefix(report, version, &raw.prefix);
+    let scope = Scope {
+        prefix: raw.prefix.value.clone(),
+        clients: clients(report, raw),
+        principals: principals(report, version, raw),
+        span: raw.prefix.span,
+    };
+    (report.len() == before).then_some(scope)
+}
+
+/// What names begin with: something that topics can have.
+fn prefix(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) {
+    if raw.is_empty() {
+        unlimited(report, raw.span);
+        return;
+    }
+    let prefix = Spanned {
+        value: RawPattern::Prefix(RawPrefix {
+            prefix: raw.value.clone(),
+        }),
+        span: raw.span,
+    };
+    words::pattern(report, version, ResourceType::Topic, &prefix);
+}
+
+fn unlimited(report: &mut Report, span: Span) {
+    report
+        .error("bad-scope", span, "an empty prefix limits nothing")
+        .hint("write {prefix: team-a-}, or include the files without a scope");
+}
+
+fn clients(report: &mut Report, raw: &RawScope) -> Vec<Names> {
+    let Some(all) = &raw.clients else {
+        return vec![Names::Prefix(raw.prefix.value.clone())];
+    };
+    let mut names = Vec::new();
+    for client in all {
+        match &client.value {
+            RawPattern::Prefix(prefix) if prefix.prefix.is_empty() => {
+                unlimited(report, client.span)
+            }
+            RawPattern::Prefix(prefix) => names.push(Names::Prefix(prefix.prefix.clone())),
+            RawPattern::Name(name) => match name.parse::<IdentityName>() {
+                Ok(name) => names.push(Names::One(name.to_string())),
+                Err(error) => {
+                    let draft = report.error("bad-name", client.span, error.to_string());
+                    if let Some(stem) = name.strip_suffix('*') {
+                        draft.hint(format!("write {{prefix: {stem}}}"));
+                    }
+                }
+            },
+        }
+    }
+    names
+}
+
+fn principals(report: &mut Report, version: KafkaVersion, raw: &RawScope) -> Vec<PrincipalPattern> {
+    let all = raw.principals.iter().flatten();
+    let mut patterns = Vec::new();
+    for principal in all {
+        if let RawPattern::Name(name) = &principal.value
+            && name == EVERYONE
+        {
+            report
+                .error(
+                    "bad-scope",
+                    principal.span,
+                    "a scope cannot let files grant to everyone",
+                )
+                .hint("name the principals; what everyone may do is said in the policy itself");
+            continue;
+        }
+        patterns.extend(words::principal_pattern(report, version, principal));
+    }
+    patterns
+}
+
+/// Reports a client that a file with this scope cannot declare.
+pub(super) fn client(report: &mut Report, scope: &Scope, name: &IdentityName, span: Span) {
+    if !scope.permits_client(name.as_str()) {
+        let names = scope.clients_in_words();
+        report
+            .error(
+                "outside-scope",
+                span,
+                format!("the file's scope does not let it declare a client `{name}`"),
+            )
+            .note(scope.span, "the scope")
+            .hint(format!("its clients are {names}; any other is declared in the policy itself, or let in by `clients` of the scope"));
+    }
+}

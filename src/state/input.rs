@@ -1,0 +1,122 @@
+//! Files that kpki reads and never writes: policies, plans and exports.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::fd::OwnedFd,
+    path::{Component, Path},
+};
+
+use rustix::{
+    fs::{Mode, OFlags, openat},
+    io::Errno,
+};
+
+use super::{StateError, failed};
+
+/// The most that one such file may hold, in bytes: a million ACL bindings as JSON lines.
+const MAX_TEXT: u64 = 256 * 1024 * 1024;
+/// The most that a file may hold that a policy includes, in bytes.
+const MAX_INCLUDED: u64 = 64 * 1024 * 1024;
+
+/// Why a file that is too large was not read.
+const TOO_LARGE: &str = "is larger than any file that kpki reads";
+
+/// Reads a file that somebody named on the command line: whatever can be read, a pipe or a link too, but not without end.
+///
+/// # Errors
+/// When it cannot be read, or is too large.
+pub fn read_text(path: &Path) -> Result<Vec<u8>, StateError> {
+    let mut file = File::open(path).map_err(failed("read", path))?;
+    bounded(&mut file, path, MAX_TEXT)
+}
+
+/// The same of standard input.
+///
+/// # Errors
+/// As [`read_text`].
+pub fn read_stdin() -> Result<Vec<u8>, StateError> {
+    bounded(
+        &mut io::stdin().lock(),
+        Path::new("standard input"),
+        MAX_TEXT,
+    )
+}
+
+/// Reads a plain file below a directory, whatever its path says: nothing on the way from there is a link, so that whoever
+/// may write below the directory cannot have another file read, and a pipe or device is refused at once.
+///
+/// # Errors
+/// When it is no plain file below the directory, is too large, or cannot be read.
+pub fn read_below(dir: &Path, relative: &Path) -> Result<Vec<u8>, StateError> {
+    let shown = dir.join(relative);
+    let obstacle = |path: &Path, why: &str| StateError::Obstacle {
+        path: path.to_owned(),
+        why: why.to_owned(),
+    };
+    let mut names = Vec::new();
+    for component in relative.components() {
+        match component {
+            Component::Normal(name) => names.push(name),
+            Component::CurDir => {}
+            _ => return Err(obstacle(&shown, "is not below the policy's own directory")),
+        }
+    }
+    let Some(last) = names.pop() else {
+        return Err(obstacle(&shown, "is a directory"));
+    };
+    let start = match dir.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => dir,
+    };
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let mut at = rustix::fs::open(start, flags | OFlags::DIRECTORY, Mode::empty())
+        .map_err(|e| failed("open", start)(e.into()))?;
+    let mut path = dir.to_owned();
+    for name in names {
+        path.push(name);
+        at = step(&at, Path::new(name), flags | OFlags::DIRECTORY, &path)?;
+    }
+    // A pipe without a writer would be waited for.
+    let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = step(&at, Path::new(last), flags, &shown)?;
+    let mut file = File::from(file);
+    let meta = file.metadata().map_err(failed("read", &shown))?;
+    if !meta.is_file() {
+        let why = match meta.is_dir() {
+            true => "is a directory, where a plain file is needed",
+            false => "is not a plain file",
+        };
+        return Err(obstacle(&shown, why));
+    }
+    bounded(&mut file, &shown, MAX_INCLUDED)
+}
+
+/// Opens what a directory holds under a name, unless it is a link.
+fn step(at: &OwnedFd, name: &Path, flags: OFlags, path: &Path) -> Result<OwnedFd, StateError> {
+    let opened = openat(at, name, flags | OFlags::NOFOLLOW, Mode::empty());
+    opened.map_err(|error| {
+        let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        match is_link && matches!(error, Errno::LOOP | Errno::NOTDIR | Errno::MLINK) {
+            true => StateError::Obstacle {
+                path: path.to_owned(),
+                why: "is a symbolic link, and included files are plain files".to_owned(),
+            },
+            false => failed("read", path)(error.into()),
+        }
+    })
+}
+
+fn bounded(from: &mut impl Read, path: &Path, limit: u64) -> Result<Vec<u8>, StateError> {
+    let mut bytes = Vec::new();
+    from.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed("read", path))?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > limit) {
+        return Err(StateError::Obstacle {
+            path: path.to_owned(),
+            why: TOO_LARGE.to_owned(),
+        });
+    }
+    Ok(bytes)
+}

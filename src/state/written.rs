@@ -1,0 +1,388 @@
+//! `written.jsonl`: what kpki has put into which directory, so that an edit is told from kpki's own earlier work, and
+//! what a broker was once given stays with it. Append-only; it lies beside the identities' directories and in none of
+//! them, as their owners could write it there.
+//!
+//! A line is on the disk before the files that it describes are visible. A command that is killed in between leaves
+//! files that match an earlier line, so every digest counts that was ever recorded, not the last alone.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    FileSpec, Lock, OutDir, StateError, files,
+    jsonl::{self, Tail},
+};
+use crate::config::NodeFacts;
+
+/// The file's name, in the output directory.
+const FILE: &str = "written.jsonl";
+/// So many states of a file are kept when the record is made smaller, beside the one that is on the disk.
+const KEPT: usize = 2;
+/// A record is made smaller when it has this many times the digests that would be left.
+const WASTE: usize = 4;
+/// Below so many digests no record is too large.
+const SMALL: usize = 1000;
+
+/// What was written into one directory at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writing {
+    v: u8,
+    name: String,
+    /// SHA-256 of each file, in hex.
+    files: BTreeMap<String, String>,
+    /// What each file was made from whose bytes differ at every encoding.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    made: BTreeMap<String, String>,
+    /// What the configuration of a broker commits it to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node: Option<NodeFacts>,
+}
+
+impl Writing {
+    /// The line for files of a directory.
+    pub fn of(name: &str, files: &[FileSpec]) -> Self {
+        let digests = files.iter().map(|f| (f.name.clone(), digest(&f.bytes)));
+        let made = files
+            .iter()
+            .filter_map(|f| Some((f.name.clone(), f.made_from.clone()?)));
+        Self {
+            v: 1,
+            name: name.to_owned(),
+            files: digests.collect(),
+            made: made.collect(),
+            node: files.iter().find_map(|f| f.node.clone()),
+        }
+    }
+
+    /// The directory's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn to_line(&self) -> String {
+        // Texts and numbers always serialize.
+        let mut line = serde_json::to_string(self).unwrap_or_default();
+        line.push('\n');
+        line
+    }
+}
+
+impl jsonl::Line for Writing {
+    const WHAT: &'static str = "what kpki wrote";
+
+    fn version(&self) -> u8 {
+        self.v
+    }
+}
+
+/// What is known of one directory.
+#[derive(Debug, Default)]
+pub struct Entry {
+    files: BTreeMap<String, Vec<String>>,
+    made: BTreeMap<String, String>,
+    node: Option<NodeFacts>,
+}
+
+impl Entry {
+    /// True where kpki recorded a file of that name, and never with these bytes.
+    pub fn is_foreign(&self, file: &str, bytes: &[u8]) -> bool {
+        let known = self.files.get(file);
+        known.is_some_and(|known| !known.contains(&digest(bytes)))
+    }
+
+    /// True where a file of that name was ever recorded.
+    pub fn is_recorded(&self, file: &str) -> bool {
+        self.files.contains_key(file)
+    }
+
+    /// True where this very state of the file was recorded last, with what it was made from.
+    pub fn is_current(&self, file: &FileSpec) -> bool {
+        self.is_last(&file.name, &file.bytes)
+            && file.made_from.as_ref() == self.made.get(&file.name)
+            && (file.node.is_none() || file.node == self.node)
+    }
+
+    /// True where the file was recorded last with these bytes.
+    pub fn is_last(&self, file: &str, bytes: &[u8]) -> bool {
+        let last = self.files.get(file).and_then(|known| known.last());
+        last.is_some_and(|last| *last == digest(bytes))
+    }
+
+    /// What a file with these bytes was made from, where it is the one that was recorded last.
+    pub fn made_from(&self, file: &str, bytes: &[u8]) -> Option<&str> {
+        let made = self.made.get(file)?;
+        self.is_last(file, bytes).then_some(made)
+    }
+
+    fn add(&mut self, writing: Writing) {
+        for (file, digest) in writing.files {
+            match writing.made.get(&file) {
+                Some(made) => self.made.insert(file.clone(), made.clone()),
+                None => self.made.remove(&file),
+            };
+            let known = self.files.entry(file).or_default();
+            known.retain(|d| *d != digest);
+            known.push(digest);
+        }
+        if writing.node.is_some() {
+            self.node = writing.node;
+        }
+    }
+}
+
+/// What is known of all directories.
+#[derive(Debug)]
+pub struct Written {
+    path: PathBuf,
+    entries: BTreeMap<String, Entry>,
+    tail: Tail,
+    /// The digests in the file, repetitions counted.
+    digests: usize,
+}
+
+impl Written {
+    /// Reads the record; where there is none, as after an older kpki, nothing is known.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a finished line is no record.
+    pub fn read(out: &OutDir) -> Result<Self, StateError> {
+        let path = out.root().join(FILE);
+        let bytes = files::read_optional(&path)?.unwrap_or_default();
+        let parsed = jsonl::parse::<Writing>(&path, &bytes);
+        let (lines, tail) = parsed.map_err(|(line, reason)| StateError::BadWritten {
+            path: path.clone(),
+            line,
+            reason,
+        })?;
+        let mut written = Self {
+            path,
+            entries: BTreeMap::new(),
+            tail,
+            digests: 0,
+        };
+        for line in lines {
+            written.take(line);
+        }
+        Ok(written)
+    }
+
+    fn take(&mut self, line: Writing) {
+        self.digests += line.files.len();
+        let entry = self.entries.entry(line.name.clone()).or_default();
+        entry.add(line);
+    }
+
+    /// What is known of a directory.
+    pub fn of(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
+    }
+
+    /// Every broker that was ever written, also those whose directory is gone.
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, &NodeFacts)> {
+        let entries = self.entries.iter();
+        entries.filter_map(|(name, entry)| Some((name.as_str(), entry.node.as_ref()?)))
+    }
+
+    /// Records files that are there already as kpki would write them.
+    ///
+    /// # Errors
+    /// When the record cannot be written; it is then as it was.
+    pub fn adopt(&mut self, _lock: &Lock, found: Vec<Writing>) -> Result<(), StateError> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        let lines: String = found.iter().map(Writing::to_line).collect();
+        self.tail.append(&lines)?;
+        found.into_iter().for_each(|line| self.take(line));
+        Ok(())
+    }
+
+    /// True where most of the record is about states long gone.
+    pub fn is_wasteful(&self) -> bool {
+        let states = self.entries.values().flat_map(|e| e.files.values());
+        let left: usize = states.map(|known| known.len().min(KEPT)).sum();
+        self.digests >= SMALL && self.digests >= WASTE * left
+    }
+
+    /// Writes the record anew without the states long gone. The states that are on the disk stay in it,
+    /// however old they are.
+    ///
+    /// # Errors
+    /// When it cannot be written; it is then as it was.
+    pub fn compact(out: &OutDir, _lock: &Lock) -> Result<(), StateError> {
+        let written = Self::read(out)?;
+        let mut text = String::new();
+        for (name, entry) in written.entries {
+            let dir = out.root().join(&name);
+            // Line by line from the oldest state to the newest, as they were written.
+            let mut lines: Vec<Writing> = Vec::new();
+            for (file, known) in entry.files {
+                let there = match known.len() > KEPT {
+                    true => files::read_plain(&dir.join(&file)).ok().flatten(),
+                    false => None,
+                };
+                let there = there.map(|bytes| digest(&bytes));
+                let old = known.len().saturating_sub(KEPT);
+                let kept = known
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(at, d)| *at >= old || Some(d) == there.as_ref());
+                let kept: Vec<String> = kept.map(|(_, d)| d).collect();
+                // Each file's newest state is in the last line.
+                let missing = kept.len().saturating_sub(lines.len());
+                for _ in 0..missing {
+                    lines.insert(0, Writing::of(&name, &[]));
+                }
+                let first = lines.len() - kept.len();
+                for (line, digest) in lines[first..].iter_mut().zip(kept) {
+                    line.files.insert(file.clone(), digest);
+                }
+            }
+            if lines.is_empty() {
+                lines.push(Writing::of(&name, &[]));
+            }
+            if let Some(last) = lines.last_mut() {
+                last.made = entry.made;
+                last.node = entry.node;
+            }
+            text.extend(lines.iter().map(Writing::to_line));
+        }
+        files::write_atomic(&written.path, text.as_bytes(), files::SECRET, None)
+    }
+}
+
+/// Appends lines to the record. Only afterwards may the files be put where they are seen.
+///
+/// # Errors
+/// When they cannot be written; the record is then as it was.
+pub(super) fn append(out: &OutDir, writings: &[Writing]) -> Result<(), StateError> {
+    if writings.is_empty() {
+        return Ok(());
+    }
+    let lines: String = writings.iter().map(Writing::to_line).collect();
+    Tail::find::<Writing>(&out.root().join(FILE))?.append(&lines)
+}
+
+fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// The digest of several parts, which no other division into parts has.
+pub fn digest_of(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |n: u8| char::from(DIGITS[usize::from(n & 15)]);
+    bytes
+        .iter()
+        .flat_map(|b| [digit(b >> 4), digit(*b)])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn out() -> (tempfile::TempDir, OutDir, Lock) {
+        let dir = tempfile::tempdir().unwrap();
+        let out = OutDir::new(dir.path().join("out"));
+        out.create().unwrap();
+        let lock = Lock::acquire(&out, std::time::Duration::ZERO, |_| ()).unwrap();
+        (dir, out, lock)
+    }
+
+    fn writing(name: &str, text: &str) -> Writing {
+        let mut file = FileSpec::secret("a", text);
+        file.made_from = Some(format!("from {text}"));
+        Writing::of(name, &[file, FileSpec::public("b", "same")])
+    }
+
+    #[test]
+    fn every_recorded_state_is_kpkis_own_and_the_last_is_current() {
+        let (_dir, out, lock) = out();
+        let mut written = Written::read(&out).unwrap();
+        assert!(written.of("x").is_none());
+        written.adopt(&lock, vec![writing("x", "1")]).unwrap();
+        append(&out, &[writing("x", "2"), writing("y", "3")]).unwrap();
+        let written = Written::read(&out).unwrap();
+        let x = written.of("x").unwrap();
+        assert!(!x.is_foreign("a", b"1") && !x.is_foreign("a", b"2") && x.is_foreign("a", b"3"));
+        assert!(!x.is_foreign("c", b"never recorded"));
+        assert_eq!(x.made_from("a", b"2"), Some("from 2"));
+        assert_eq!(
+            x.made_from("a", b"1"),
+            None,
+            "an earlier store is looked into"
+        );
+    }
+
+    #[test]
+    fn an_unfinished_line_is_passed_over_and_replaced() {
+        let (_dir, out, _lock) = out();
+        let path = out.root().join(FILE);
+        append(&out, &[writing("x", "1")]).unwrap();
+        let whole = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{whole}{}", &whole[..20])).unwrap();
+        append(&out, &[writing("x", "2")]).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text, format!("{whole}{}", writing("x", "2").to_line()));
+        // Whole but for its end.
+        fs::write(&path, whole.trim_end()).unwrap();
+        append(&out, &[writing("x", "2")]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn a_smaller_record_knows_the_last_states_and_what_is_on_the_disk() {
+        let (_dir, out, lock) = out();
+        fs::create_dir(out.root().join("x")).unwrap();
+        // As after many commands that were killed before their files became visible.
+        fs::write(out.root().join("x/a"), "7").unwrap();
+        let mut lines: Vec<Writing> = (0..SMALL).map(|n| writing("x", &n.to_string())).collect();
+        lines[0].node = Some(NodeFacts {
+            id: 4,
+            ..NodeFacts::default()
+        });
+        append(&out, &lines).unwrap();
+        Written::compact(&out, &lock).unwrap();
+        let text = fs::read_to_string(out.root().join(FILE)).unwrap();
+        assert_eq!(text.lines().count(), 3, "{text}");
+        let written = Written::read(&out).unwrap();
+        let x = written.of("x").unwrap();
+        for (state, foreign) in [("7", false), ("998", false), ("999", false), ("997", true)] {
+            assert_eq!(x.is_foreign("a", state.as_bytes()), foreign, "{state}");
+        }
+        assert_eq!(x.made_from("a", b"999"), Some("from 999"));
+        assert!(x.is_last("b", b"same"));
+        assert_eq!(written.nodes().next().unwrap().1.id, 4);
+        Written::compact(&out, &lock).unwrap();
+        assert_eq!(fs::read_to_string(out.root().join(FILE)).unwrap(), text);
+    }
+
+    #[test]
+    fn a_damaged_line_is_an_error_with_its_number() {
+        let (_dir, out, _lock) = out();
+        fs::write(out.root().join(FILE), "garbage\n").unwrap();
+        let error = Written::read(&out).unwrap_err().to_string();
+        assert!(
+            error.contains("written.jsonl, line 1: not a record"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn parts_are_told_apart() {
+        assert_ne!(digest_of(&[b"ab", b"c"]), digest_of(&[b"a", b"bc"]));
+    }
+}
