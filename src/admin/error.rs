@@ -466,6 +466,12 @@ pub(super) fn connection(
             AdminError::WrongProtocol { servers, text }
         }
         (Some(text), _) => AdminError::Unreachable { servers, text },
+        // librdkafka's own word for it is of a controller, of which nobody has spoken yet.
+        (None, _) if timed_out.is_silence() => AdminError::TimedOut {
+            what: "connecting",
+            servers,
+            text: "it takes connections and does not answer".to_owned(),
+        },
         (None, _) => AdminError::TimedOut {
             what: "connecting",
             servers,

@@ -66,7 +66,7 @@ fn java_reads_a_brokers_file_as_it_was_meant() {
     let Some(judge) = judge() else { return };
     let policy = policy(
         "cluster: {name: \"odd: \u{e9} #\", inter_broker_listener: SASL_SSL, super_users: [\"User:CN=a b,O=\u{e9}\"]}\n\
-         brokers: [{name: kafka1, hosts: [kafka1.example.com]}]\nclients: [{name: alice, auth: scram-sha-512}]\n",
+         brokers: [{name: kafka1, id: 1, hosts: [kafka1.example.com]}]\nclients: [{name: alice, auth: scram-sha-512}]\n",
     );
     let names = layout("script-sh").unwrap().files("kafka1");
     for password in ODD_PASSWORDS {
@@ -111,7 +111,7 @@ fn java_reads_a_brokers_file_as_it_was_meant() {
 fn java_reads_a_clients_file_as_it_was_meant() {
     let Some(judge) = judge() else { return };
     let policy = policy(
-        "cluster: {name: x}\nbrokers: [{name: kafka1}, {name: kafka2, port_offset: 10}]\n\
+        "cluster: {name: x}\nbrokers: [{name: kafka1, id: 1}, {name: kafka2, id: 2, port_offset: 10}]\n\
          clients: [{name: alice, auth: [tls, scram-sha-512]}]\n",
     );
     let names = layout("default").unwrap().files("alice");
@@ -270,7 +270,7 @@ fn the_storage_tool_takes_every_nodes_files() {
         ),
     ] {
         let brokers: String = (1..=nodes)
-            .map(|n| format!("  - {{name: kafka{n}}}\n"))
+            .map(|n| format!("  - {{name: kafka{n}, id: {n}}}\n"))
             .collect();
         let policy = policy(&format!(
             "cluster:\n  name: x\n{extra}brokers:\n{brokers}clients:\n  - {{name: alice, auth: [tls, scram-sha-256]}}\n"
