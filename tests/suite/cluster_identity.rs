@@ -146,8 +146,9 @@ fn a_plan_and_an_output_directory_change_no_other_cluster_than_their_own() {
     // The output directory of the one, with a policy whose address is the other's.
     let policy = fs::read_to_string(kpki.path("policy.yaml")).unwrap();
     let own = policy.split("'localhost:").nth(1).unwrap();
-    let own = format!("localhost:{}", own.split('\'').next().unwrap());
-    let swapped = policy.replace(&own, &other);
+    let own = own.split('\'').next().unwrap().to_owned();
+    // A policy whose address no listener of its own brokers has would be refused: the listener moves with it.
+    let swapped = policy.replace(&own, other.rsplit(':').next().unwrap());
     kpki.write("policy.yaml", &swapped);
     for verb in ["acl", "scram"] {
         let (code, text) = error(
@@ -186,10 +187,7 @@ fn a_plan_and_an_output_directory_change_no_other_cluster_than_their_own() {
 fn connects_as_planned(cluster: &OneBroker, judge: &Judge, policy: &str, own: &str) {
     let kpki = &cluster.kpki;
     let [nobody] = ports::free();
-    kpki.write(
-        "policy.yaml",
-        &policy.replace(own, &format!("localhost:{nobody}")),
-    );
+    kpki.write("policy.yaml", &policy.replace(own, &nobody.to_string()));
     let config = fs::read_to_string(cluster.out("admin/client-scram-sha-512.properties")).unwrap();
     // The port of SASL_SSL is in it, and the addresses of the command line go before it.
     let sasl = config.split("bootstrap.servers=").nth(1).unwrap();
@@ -332,7 +330,7 @@ fn missing_files(cluster: &OneBroker, clients: &str) {
             let (code, text) = error(out.expect_code(2));
             assert_eq!(code, "no-cluster", "{file}: {text}");
             assert!(
-                text.starts_with(&format!("out/{file} is not there")),
+                text.starts_with(&format!("out/{file} is missing")),
                 "{text}"
             );
             assert!(text.contains("kpki up policy.yaml"), "{text}");
