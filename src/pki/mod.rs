@@ -18,7 +18,7 @@ mod serial;
 pub use authority::{
     Authority, AuthorityRequest, MIN_CA_LIFE, NameConstraint, self_signed, subordinate,
 };
-pub use certificate::{Certificate, sha256};
+pub use certificate::{Certificate, hex, sha256};
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
 pub use java_regex::PatternError;

@@ -106,6 +106,14 @@ pub fn write_atomic(
     sync_dir(parent)
 }
 
+/// True where an error says that nothing stands at a path.
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
 /// What stands at a path, no link followed; `None` where nothing does.
 ///
 /// # Errors
@@ -113,14 +121,7 @@ pub fn write_atomic(
 pub fn look(path: &Path) -> Result<Option<fs::Metadata>, StateError> {
     match fs::symlink_metadata(path) {
         Ok(meta) => Ok(Some(meta)),
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(None)
-        }
+        Err(e) if is_absent(&e) => Ok(None),
         Err(e) => Err(failed("look at", path)(e)),
     }
 }
@@ -132,14 +133,7 @@ pub fn look(path: &Path) -> Result<Option<fs::Metadata>, StateError> {
 pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(None)
-        }
+        Err(e) if is_absent(&e) => Ok(None),
         Err(e) => Err(failed("read", path)(e)),
     }
 }
@@ -165,12 +159,7 @@ pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
         .open(path);
     let file = match opened {
         Ok(file) => file,
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
+        Err(e) if is_absent(&e) => {
             return Ok(None);
         }
         Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {

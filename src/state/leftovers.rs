@@ -1,14 +1,14 @@
 //! What a command that was interrupted has left, told from what somebody else has put there under such a name.
 
 use std::{
-    fs, io,
+    fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use super::{
     OutDir, StateError, failed,
-    files::{self, look},
+    files::{self, is_absent, look},
     staging,
 };
 
@@ -31,12 +31,7 @@ impl OutDir {
         for dir in [self.root(), &self.ca()] {
             let entries = match fs::read_dir(dir) {
                 Ok(entries) => entries,
-                Err(e)
-                    if matches!(
-                        e.kind(),
-                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                    ) =>
-                {
+                Err(e) if is_absent(&e) => {
                     continue;
                 }
                 Err(e) => return Err(failed("list", dir)(e)),

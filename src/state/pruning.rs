@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, ErrorKind, Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -15,7 +15,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{OutDir, StateError, failed, files};
+use super::{
+    OutDir, StateError, failed,
+    files::{self, is_absent},
+};
 use crate::acl::RawBinding;
 
 const NAME: &str = "pruning.jsonl";
@@ -94,7 +97,7 @@ impl Pruning {
         let path = out.root().join(NAME);
         let mut file = match open(&path, false) {
             Ok(file) => file,
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(e) if is_absent(&e) => {
                 return Ok(Vec::new());
             }
             Err(e) => return Err(failed("read", &path)(e)),

@@ -14,7 +14,10 @@ use super::{
     FileSpec, Lock, OutDir, StateError, files,
     jsonl::{self, Tail},
 };
-use crate::config::NodeFacts;
+use crate::{
+    config::NodeFacts,
+    pki::{hex, sha256},
+};
 
 /// The file's name, in the output directory.
 const FILE: &str = "written.jsonl";
@@ -43,7 +46,7 @@ pub struct Writing {
 impl Writing {
     /// The line for files of a directory.
     pub fn of(name: &str, files: &[FileSpec]) -> Self {
-        let digests = files.iter().map(|f| (f.name.clone(), digest(&f.bytes)));
+        let digests = files.iter().map(|f| (f.name.clone(), sha256(&f.bytes)));
         let made = files
             .iter()
             .filter_map(|f| Some((f.name.clone(), f.made_from.clone()?)));
@@ -89,7 +92,7 @@ impl Entry {
     /// True where kpki recorded a file of that name, and never with these bytes.
     pub fn is_foreign(&self, file: &str, bytes: &[u8]) -> bool {
         let known = self.files.get(file);
-        known.is_some_and(|known| !known.contains(&digest(bytes)))
+        known.is_some_and(|known| !known.contains(&sha256(bytes)))
     }
 
     /// True where a file of that name was ever recorded.
@@ -107,7 +110,7 @@ impl Entry {
     /// True where the file was recorded last with these bytes.
     pub fn is_last(&self, file: &str, bytes: &[u8]) -> bool {
         let last = self.files.get(file).and_then(|known| known.last());
-        last.is_some_and(|last| *last == digest(bytes))
+        last.is_some_and(|last| *last == sha256(bytes))
     }
 
     /// What a file with these bytes was made from, where it is the one that was recorded last.
@@ -223,7 +226,7 @@ impl Written {
                     true => files::read_plain(&dir.join(&file)).ok().flatten(),
                     false => None,
                 };
-                let there = there.map(|bytes| digest(&bytes));
+                let there = there.map(|bytes| sha256(&bytes));
                 let old = known.len().saturating_sub(KEPT);
                 let kept = known
                     .into_iter()
@@ -265,10 +268,6 @@ pub(super) fn append(out: &OutDir, writings: &[Writing]) -> Result<(), StateErro
     Tail::find::<Writing>(&out.root().join(FILE))?.append(&lines)
 }
 
-fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
 /// The digest of several parts, which no other division into parts has.
 pub fn digest_of(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
@@ -277,15 +276,6 @@ pub fn digest_of(parts: &[&[u8]]) -> String {
         hash.update(part);
     }
     hex(&hash.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |n: u8| char::from(DIGITS[usize::from(n & 15)]);
-    bytes
-        .iter()
-        .flat_map(|b| [digit(b >> 4), digit(*b)])
-        .collect()
 }
 
 #[cfg(test)]

@@ -20,19 +20,11 @@ fn up() -> Kpki {
     kpki
 }
 
-fn set_mode(kpki: &Kpki, path: &str, mode: u32) {
-    fs::set_permissions(kpki.path(path), fs::Permissions::from_mode(mode)).unwrap();
-}
-
-fn mode(kpki: &Kpki, path: &str) -> u32 {
-    fs::metadata(kpki.path(path)).unwrap().permissions().mode() & 0o777
-}
-
 #[test]
 fn loosened_modes_are_mended_and_said() {
     let kpki = up();
     let notes = kpki.write("out/kafka1/notes.txt", "the user's own");
-    set_mode(&kpki, "out/kafka1/notes.txt", 0o664);
+    kpki.set_mode("out/kafka1/notes.txt", 0o664);
     for (path, loose, tight, said) in [
         (
             "out/ca/ca.key",
@@ -68,13 +60,13 @@ fn loosened_modes_are_mended_and_said() {
         ("out", 0o755, 0o700, "could be entered by others (0755)"),
     ] {
         for command in [&["up", "policy.yaml"][..], &["renew", "kafka1"]] {
-            set_mode(&kpki, path, loose);
+            kpki.set_mode(path, loose);
             let stderr = kpki.ok(command).stderr;
             assert!(
                 stderr.contains(&format!("warning: {path} {said}")),
                 "{stderr}"
             );
-            assert_eq!(mode(&kpki, path), tight, "{path}");
+            assert_eq!(kpki.mode(path), tight, "{path}");
         }
     }
     assert_eq!(kpki.ok(&["up", "policy.yaml"]).stderr, "");
@@ -89,10 +81,10 @@ fn loosened_modes_are_mended_and_said() {
 fn a_directory_that_is_not_kpkis_own_keeps_its_mode() {
     let kpki = Kpki::new();
     kpki.write("src/main.rs", "");
-    set_mode(&kpki, ".", 0o755);
+    kpki.set_mode(".", 0o755);
     kpki.ok(&["--out", ".", "init-ca"]);
     kpki.ok(&["--out", ".", "issue", "kafka1"]);
-    assert_eq!((mode(&kpki, "."), mode(&kpki, "ca")), (0o755, 0o700));
+    assert_eq!((kpki.mode("."), kpki.mode("ca")), (0o755, 0o700));
 }
 
 /// A second name of a file that lies elsewhere, put into a directory by whoever owns that.
@@ -100,10 +92,10 @@ fn a_directory_that_is_not_kpkis_own_keeps_its_mode() {
 fn a_hard_link_does_not_change_the_mode_of_what_lies_elsewhere() {
     let kpki = up();
     kpki.write("elsewhere", "of the same user");
-    set_mode(&kpki, "elsewhere", 0o644);
+    kpki.set_mode("elsewhere", 0o644);
     fs::hard_link(kpki.path("elsewhere"), kpki.path("out/alice/spring.yaml")).unwrap();
     kpki.ok(&["up", "policy.yaml"]);
-    assert_eq!(mode(&kpki, "elsewhere"), 0o644);
+    assert_eq!(kpki.mode("elsewhere"), 0o644);
 }
 
 #[test]
@@ -112,7 +104,7 @@ fn a_passphrase_file_that_others_can_read_is_refused() {
     kpki.without_env("KPKI_CA_PASSPHRASE");
     kpki.write("pass", "a secret of the tests\n");
     for open in [0o644, 0o640, 0o604, 0o622] {
-        set_mode(&kpki, "pass", open);
+        kpki.set_mode("pass", open);
         let said = kpki
             .run(&["--ca-passphrase-file", "pass", "init-ca"])
             .expect_code(1)
@@ -127,7 +119,7 @@ fn a_passphrase_file_that_others_can_read_is_refused() {
     let said = kpki.run(&["--json", "init-ca"]).expect_code(1).json();
     assert_eq!(said["error"]["code"], "passphrase-exposed");
     assert!(!kpki.path("out/ca").exists());
-    set_mode(&kpki, "pass", 0o600);
+    kpki.set_mode("pass", 0o600);
     kpki.ok(&["init-ca"]);
     // Neither a pipe, nor a link to a file that nobody else reads.
     std::os::unix::fs::symlink("pass", kpki.path("link")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
+    os::unix::fs::{MetadataExt, chown, symlink},
     process::{Command, Stdio},
 };
 
@@ -15,14 +15,6 @@ fn up() -> Kpki {
     kpki.write("policy.yaml", POLICY);
     kpki.ok(&["up", "policy.yaml"]);
     kpki
-}
-
-fn set_mode(kpki: &Kpki, path: &str, mode: u32) {
-    fs::set_permissions(kpki.path(path), fs::Permissions::from_mode(mode)).unwrap();
-}
-
-fn mode(kpki: &Kpki, path: &str) -> u32 {
-    fs::metadata(kpki.path(path)).unwrap().mode() & 0o777
 }
 
 /// Gives a tree to another user, which root alone can.
@@ -101,21 +93,21 @@ fn what_others_could_have_written_to_is_refused_with_the_command_that_helps() {
         ("out/ca", 0o720, 0o700),
         ("out/kafka1", 0o730, 0o700),
     ] {
-        set_mode(&kpki, path, open);
+        kpki.set_mode(path, open);
         let said = kpki.run(&["up", "policy.yaml"]).expect_code(1).stderr;
         assert!(
             said.contains(&format!("error: {path} may be written by")),
             "{said}"
         );
         assert!(said.contains(&format!("chmod go-w {path}")), "{said}");
-        assert_eq!(mode(&kpki, path), open, "nothing is changed by a refusal");
-        set_mode(&kpki, path, closed);
+        assert_eq!(kpki.mode(path), open, "nothing is changed by a refusal");
+        kpki.set_mode(path, closed);
         kpki.ok(&["up", "policy.yaml"]);
     }
     // The command is one as it stands.
     let named = ["--out", "my $dir", "up", "policy.yaml"];
     kpki.ok(&named);
-    set_mode(&kpki, "my $dir", 0o777);
+    kpki.set_mode("my $dir", 0o777);
     let said = kpki.run(&named).expect_code(1).stderr;
     assert!(said.contains("chmod go-w 'my $dir' keeps"), "{said}");
 }
@@ -128,7 +120,7 @@ fn an_inventory_that_others_could_have_altered_is_not_believed() {
     let text = fs::read_to_string(&inventory).unwrap();
     fs::write(&inventory, text.replace("DNS:kafka1", "DNS:evil")).unwrap();
     for dir in ["out", "out/ca"] {
-        set_mode(&kpki, dir, 0o755);
+        kpki.set_mode(dir, 0o755);
     }
     for path in [
         "out/ca/inventory.jsonl",
@@ -136,8 +128,8 @@ fn an_inventory_that_others_could_have_altered_is_not_believed() {
         "out/written.jsonl",
         "out/cluster.id",
     ] {
-        let closed = mode(&kpki, path);
-        set_mode(&kpki, path, closed | 0o022);
+        let closed = kpki.mode(path);
+        kpki.set_mode(path, closed | 0o022);
         for command in [&["renew", "kafka1"][..], &["up", "policy.yaml"]] {
             let said = kpki.run(command).expect_code(1).stderr;
             assert!(
@@ -146,16 +138,16 @@ fn an_inventory_that_others_could_have_altered_is_not_believed() {
             );
             assert!(said.contains(&format!("chmod go-w {path}")), "{said}");
         }
-        assert_eq!(mode(&kpki, "out/ca"), 0o755, "nothing is mended");
-        assert_eq!(mode(&kpki, path), closed | 0o022);
-        set_mode(&kpki, path, closed);
+        assert_eq!(kpki.mode("out/ca"), 0o755, "nothing is mended");
+        assert_eq!(kpki.mode(path), closed | 0o022);
+        kpki.set_mode(path, closed);
     }
     fs::write(&inventory, text).unwrap();
     kpki.ok(&["renew", "kafka1"]);
     // Where nobody else can enter the directory, nobody else wrote the file.
-    set_mode(&kpki, "out/ca/inventory.jsonl", 0o666);
+    kpki.set_mode("out/ca/inventory.jsonl", 0o666);
     kpki.ok(&["renew", "kafka1"]);
-    assert_eq!(mode(&kpki, "out/ca/inventory.jsonl"), 0o600);
+    assert_eq!(kpki.mode("out/ca/inventory.jsonl"), 0o600);
 }
 
 /// As git makes it for those whose files their group may write.
@@ -164,10 +156,10 @@ fn a_clone_under_umask_002_works() {
     let kpki = Kpki::new();
     kpki.write("policy.yaml", POLICY);
     kpki.write("out/.gitignore", "*\n!.gitignore\n");
-    set_mode(&kpki, "out", 0o775);
-    set_mode(&kpki, "out/.gitignore", 0o664);
+    kpki.set_mode("out", 0o775);
+    kpki.set_mode("out/.gitignore", 0o664);
     kpki.ok(&["up", "--dry-run", "policy.yaml"]);
-    assert_eq!(mode(&kpki, "out"), 0o775, "--dry-run changes nothing");
+    assert_eq!(kpki.mode("out"), 0o775, "--dry-run changes nothing");
     let mut command = Command::new("sh");
     let built = kpki.command(&["up", "policy.yaml"]);
     command
@@ -188,7 +180,7 @@ fn a_clone_under_umask_002_works() {
         "{stderr}"
     );
     for path in ["out", "out/ca", "out/kafka1"] {
-        assert_eq!(mode(&kpki, path), 0o700, "{path}");
+        assert_eq!(kpki.mode(path), 0o700, "{path}");
     }
     assert_eq!(kpki.ok(&["up", "policy.yaml"]).stderr, "");
 }
@@ -198,7 +190,7 @@ fn whoever_makes_a_directory_first_gets_no_key_for_it() {
     let kpki = up();
     kpki.write("two.yaml", "brokers: [{name: kafka1}, {name: kafka2}]\n");
     fs::create_dir(kpki.path("out/kafka2")).unwrap();
-    set_mode(&kpki, "out/kafka2", 0o700);
+    kpki.set_mode("out/kafka2", 0o700);
     if !give(&kpki, "out/kafka2", 1000) {
         return;
     }
@@ -241,7 +233,7 @@ fn a_link_named_commit_moves_nobodys_home() {
     kpki.write("out/.new-file", "");
     fs::create_dir(kpki.path("out/.kpki-dir")).unwrap();
     kpki.write("out/.commit-open/kafka2/x", "");
-    set_mode(&kpki, "out/.commit-open", 0o777);
+    kpki.set_mode("out/.commit-open", 0o777);
     let said = kpki.ok(&["issue", "other"]).stderr;
     for name in [
         ".commit-1",
@@ -376,7 +368,7 @@ fn no_promise_blocks_later_commands() {
 fn a_mounted_directory_is_found_before_anything_is_promised() {
     let kpki = up();
     fs::create_dir(kpki.path("volume")).unwrap();
-    set_mode(&kpki, "volume", 0o700);
+    kpki.set_mode("volume", 0o700);
     // In a mount namespace of its own, so that nothing stays mounted.
     let built = kpki.command(&[]);
     let tried = Command::new("unshare")

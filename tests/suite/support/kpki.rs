@@ -1,7 +1,9 @@
 //! The built program, run as a user runs it, in a directory of its own.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,6 +54,17 @@ impl Kpki {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
         path
+    }
+
+    /// Changes the mode of what lies at a path below [`Kpki::dir`].
+    pub fn set_mode(&self, relative: &str, mode: u32) {
+        std::fs::set_permissions(self.path(relative), Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// The mode of what lies there.
+    pub fn mode(&self, relative: &str) -> u32 {
+        let meta = std::fs::metadata(self.path(relative)).unwrap();
+        meta.permissions().mode() & 0o777
     }
 
     /// Sets an environment variable for the runs to come.
