@@ -11,7 +11,7 @@ use std::{
 use kpki::{
     bootstrap::{
         ca::{Ca, CaSpec},
-        survey::{Asked, Purpose, Setting, plan},
+        plan::{Asked, Context, Purpose, plan},
         up::execute,
     },
     policy,
@@ -85,15 +85,15 @@ fn up(policy: &policy::ValidatedPolicy, out: &Path) -> Result<Duration, Failed> 
         let (ca, authority) = Ca::create(&out, &lock, &spec, &protection, now)?;
         (ca, Some(authority))
     };
-    let setting = Setting {
+    let context = Context {
         policy,
         out: &out,
         profile: None,
         now,
         asked: Asked::default(),
     };
-    let planned = plan(setting, Some(&ca), Purpose::Do(&lock)).map_err(|e| format!("{e:?}"))?;
-    execute(setting, &planned, &ca, authority.as_ref(), &lock, &|_| ())?;
+    let planned = plan(context, Some(&ca), Purpose::Do(&lock)).map_err(|e| format!("{e:?}"))?;
+    execute(context, &planned, &ca, authority.as_ref(), &lock, &|_| ())?;
     Ok(begin.elapsed())
 }
 

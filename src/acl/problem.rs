@@ -27,7 +27,7 @@ pub enum Problem {
         "the {resource_type} name `{}` begins with a character that Kafka's authorizer cannot search past",
         name.escape_debug()
     )]
-    NameEndlessSearch {
+    NameBreaksAuthorizer {
         resource_type: ResourceType,
         name: String,
     },
@@ -90,7 +90,7 @@ impl Problem {
         "operation-foreign",
         "cluster-name",
         "name-empty",
-        "name-endless-search",
+        "name-breaks-authorizer",
         "control-character",
         "literal-asterisk",
         "prefixed-asterisk",
@@ -112,7 +112,7 @@ impl Problem {
             Problem::OperationForeign { .. } => "operation-foreign",
             Problem::ClusterName { .. } => "cluster-name",
             Problem::NameEmpty { .. } => "name-empty",
-            Problem::NameEndlessSearch { .. } => "name-endless-search",
+            Problem::NameBreaksAuthorizer { .. } => "name-breaks-authorizer",
             Problem::ControlCharacter { .. } => "control-character",
             Problem::LiteralAsterisk { .. } => "literal-asterisk",
             Problem::PrefixedAsterisk { .. } => "prefixed-asterisk",
@@ -149,7 +149,7 @@ impl Problem {
             }
             Problem::ClusterName { .. } => format!("the cluster's name is `{CLUSTER_NAME}`"),
             Problem::NameEmpty { .. } => "name the resource, or write `*` for all of them".to_owned(),
-            Problem::NameEndlessSearch { .. } => {
+            Problem::NameBreaksAuthorizer { .. } => {
                 "rename the resource: a request for a name like it can hang the broker's request thread".to_owned()
             }
             Problem::ControlCharacter { .. } => "remove the character".to_owned(),
@@ -222,7 +222,7 @@ fn name(binding: &RawBinding) -> Option<Problem> {
     let literal = binding.pattern_type == PatternType::Literal;
     // Everything that sorts before the asterisk, where the authorizer's second search starts.
     if text.starts_with(|first| first < '*') {
-        return Some(Problem::NameEndlessSearch {
+        return Some(Problem::NameBreaksAuthorizer {
             resource_type,
             name: name(),
         });
@@ -380,15 +380,15 @@ mod tests {
             ),
             (
                 ["Group", "Literal", " g", "User:a", "*", "Read"],
-                "name-endless-search",
+                "name-breaks-authorizer",
             ),
             (
                 ["Group", "Literal", "#g", "User:a", "*", "Read"],
-                "name-endless-search",
+                "name-breaks-authorizer",
             ),
             (
                 ["Group", "Prefixed", ")", "User:a", "*", "Read"],
-                "name-endless-search",
+                "name-breaks-authorizer",
             ),
             (
                 ["Group", "Literal", "a\0b", "User:a", "*", "Read"],
@@ -592,7 +592,7 @@ mod tests {
             codes,
             [
                 "operation-foreign",
-                "name-endless-search",
+                "name-breaks-authorizer",
                 "principal-type-case",
                 "host-not-java-form"
             ]

@@ -15,7 +15,7 @@ const DELETE: &str = "deleting ACLs";
 
 /// Which bindings are meant; `None` is all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AclFilter {
+pub struct AclBindingFilter {
     /// On what kind of thing.
     pub resource_type: Option<ResourceType>,
     /// LITERAL or PREFIXED.
@@ -32,7 +32,7 @@ pub struct AclFilter {
     pub permission: Option<Permission>,
 }
 
-impl AclFilter {
+impl AclBindingFilter {
     /// Everything about one principal.
     pub fn principal(principal: &str) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl AclFilter {
     }
 }
 
-impl fmt::Display for AclFilter {
+impl fmt::Display for AclBindingFilter {
     /// `Allow Read Topic Literal orders User:a`; what is not said is all of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = [
@@ -69,7 +69,7 @@ impl fmt::Display for AclFilter {
     }
 }
 
-impl From<&RawBinding> for AclFilter {
+impl From<&RawBinding> for AclBindingFilter {
     /// This binding and no other.
     fn from(binding: &RawBinding) -> Self {
         Self {
@@ -137,7 +137,7 @@ impl Admin {
     /// As [`Admin::create_acls`].
     pub fn delete_acls(
         &mut self,
-        filters: &[AclFilter],
+        filters: &[AclBindingFilter],
         batch: &mut Batch<'_>,
     ) -> Result<Vec<Result<Deleted, EntryError>>, AdminError> {
         let mut interner = Interner::default();

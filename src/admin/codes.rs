@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{acls::AclFilter, raw};
+use super::{acls::AclBindingFilter, raw};
 use crate::acl::{Operation, PatternType, Permission, RawBinding, ResourceType};
 
 /// Matches everything, in each of the four enums.
@@ -61,7 +61,7 @@ pub(super) fn pattern(binding: &RawBinding) -> Result<raw::Pattern<'_>, &'static
 }
 
 /// The filter in codes; the word that librdkafka does not have is the error.
-pub(super) fn filter(filter: &AclFilter) -> Result<raw::Pattern<'_>, &'static str> {
+pub(super) fn filter(filter: &AclBindingFilter) -> Result<raw::Pattern<'_>, &'static str> {
     let any = Ok(ANY);
     Ok(raw::Pattern {
         resource_type: filter

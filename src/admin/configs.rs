@@ -28,7 +28,7 @@ pub enum ConfigSource {
 
 /// A broker's setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
+pub struct ConfigEntry {
     /// Its name.
     pub name: String,
     /// Its value; brokers do not show those of passwords.
@@ -57,12 +57,12 @@ impl Admin {
     ///
     /// # Errors
     /// No such broker, or not allowed: DescribeConfigs on the cluster is needed.
-    pub fn describe_broker(&mut self, broker: i32) -> Result<Vec<Setting>, AdminError> {
+    pub fn describe_broker(&mut self, broker: i32) -> Result<Vec<ConfigEntry>, AdminError> {
         // Only that broker can answer: asking again would come to the same.
         let configs = self.ask(READ, Repeat::Never, |handle, timeout, watch| {
             handle.describe_broker(broker, timeout.min(TIMEOUT), watch)
         })?;
-        let setting = |config: super::raw::Config| Setting {
+        let setting = |config: super::raw::Config| ConfigEntry {
             name: config.name,
             value: config.value,
             source: match config.source {
@@ -82,7 +82,7 @@ impl Admin {
     ///
     /// # Errors
     /// As [`Admin::describe_broker`].
-    pub fn describe_some_broker(&mut self) -> Result<Vec<Setting>, AdminError> {
+    pub fn describe_some_broker(&mut self) -> Result<Vec<ConfigEntry>, AdminError> {
         let mut brokers = self.brokers()?;
         brokers.sort_unstable();
         let last = brokers.pop().unwrap_or_default();
@@ -102,7 +102,7 @@ impl Admin {
     }
 
     /// Sets (`Some`) or removes (`None`) dynamic settings of one broker: all of them or, where it refuses one, none.
-    /// Setting a store's location to the value that it has makes the broker read the file again.
+    /// ConfigEntry a store's location to the value that it has makes the broker read the file again.
     ///
     /// # Errors
     /// The broker's reason; AlterConfigs on the cluster is needed.

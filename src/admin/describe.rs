@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    acls::AclFilter,
-    apart,
+    acls::AclBindingFilter,
     client::{ALTER, Admin, Batch, DESCRIBE, Failure, Repeat},
     codes,
     error::AdminError,
     raw::{AnyBinding, EMPTY_ANSWER, Listed},
+    subprocess,
 };
 use crate::acl::{Interner, Operation, PatternType, Permission, RawBinding, ResourceType};
 
@@ -49,7 +49,7 @@ impl Admin {
     ///
     /// # Errors
     /// Whatever keeps the answer from being complete, but for what [`Described`] says itself; never an empty list.
-    pub fn describe_acls(&mut self, filter: &AclFilter) -> Result<Described, AdminError> {
+    pub fn describe_acls(&mut self, filter: &AclBindingFilter) -> Result<Described, AdminError> {
         self.describe_acls_of(filter, &BTreeSet::new())
     }
 
@@ -59,12 +59,12 @@ impl Admin {
     /// As [`Admin::describe_acls`].
     pub fn describe_acls_of(
         &mut self,
-        filter: &AclFilter,
+        filter: &AclBindingFilter,
         principals: &BTreeSet<String>,
     ) -> Result<Described, AdminError> {
         let described = read(filter, principals, &mut |part| self.describe_part(part))?;
         let nothing = described.bindings.is_empty() && described.unreadable == 0;
-        if nothing && *filter == AclFilter::default() && self.has_another_authorizer() {
+        if nothing && *filter == AclBindingFilter::default() && self.has_another_authorizer() {
             // An exception in an authorizer (Ranger's and OPA's list no ACLs) is an error without a message
             // (`ApiError.fromThrowable`), whose answer is as long as an empty one.
             match self.delete_nothing() {
@@ -87,7 +87,7 @@ impl Admin {
 
     /// Deletes what no cluster has, for the sake of the error: names of topics have no spaces.
     fn delete_nothing(&mut self) -> Result<(), AdminError> {
-        let nothing = AclFilter {
+        let nothing = AclBindingFilter {
             resource_type: Some(ResourceType::Topic),
             pattern_type: Some(PatternType::Literal),
             name: Some("kpki asks whether there is an authorizer".into()),
@@ -109,10 +109,10 @@ impl Admin {
     /// # Errors
     /// As [`Admin::describe_acls`].
     pub fn count_alike(&mut self, binding: &RawBinding) -> Result<usize, AdminError> {
-        let filter = AclFilter {
+        let filter = AclBindingFilter {
             resource_type: None,
             operation: None,
-            ..AclFilter::from(binding)
+            ..AclBindingFilter::from(binding)
         };
         let alike = |found: &&AnyBinding| codes::looks_like(found, binding);
         match self.describe_part(&filter)? {
@@ -122,7 +122,7 @@ impl Admin {
     }
 
     /// One request; `None`: the answer is too large.
-    fn describe_part(&mut self, part: &AclFilter) -> Answer {
+    fn describe_part(&mut self, part: &AclBindingFilter) -> Answer {
         let pattern = codes::filter(part).map_err(|word| AdminError::Unsupported {
             what: READ,
             text: word.to_owned(),
@@ -132,7 +132,7 @@ impl Admin {
         });
         match answer {
             Err(Failure::TooLarge) => {
-                match apart::describe_acls(&self.settings, &pattern, self.timeout) {
+                match subprocess::describe_acls(&self.settings, &pattern, self.timeout) {
                     Some(Ok(listed)) => Ok(Some(listed)),
                     Some(Err(error)) => Err(self.failed(READ, error)),
                     None => Ok(None),
@@ -203,9 +203,9 @@ impl Reading {
     /// and comes is what it seems to be.
     fn sort_out(
         &mut self,
-        part: &AclFilter,
+        part: &AclBindingFilter,
         listed: Listed,
-        ask: &mut dyn FnMut(&AclFilter) -> Answer,
+        ask: &mut dyn FnMut(&AclBindingFilter) -> Answer,
     ) -> Result<(), AdminError> {
         let all = listed.bindings.len();
         let mut sure = Vec::new();
@@ -215,7 +215,7 @@ impl Reading {
         } else {
             let principals = listed.bindings.iter().map(|b| b.principal.as_str());
             for principal in principals.collect::<BTreeSet<&str>>() {
-                let of = AclFilter {
+                let of = AclBindingFilter {
                     principal: Some(principal.to_owned()),
                     ..part.clone()
                 };
@@ -232,7 +232,7 @@ impl Reading {
                 // There is none without, but there may be one that begins with a NUL.
                 Some(known) if known.name.is_empty() || known.principal.is_empty() => false,
                 Some(known) => {
-                    ask(&AclFilter::from(&known))?.is_some_and(|l| !l.bindings.is_empty())
+                    ask(&AclBindingFilter::from(&known))?.is_some_and(|l| !l.bindings.is_empty())
                 }
                 // It counts as unreadable in any case.
                 None => true,
@@ -253,9 +253,9 @@ impl Reading {
     /// Asks in ever smaller parts; those that no splitting makes small enough are returned.
     fn ask(
         &mut self,
-        filter: &AclFilter,
-        ask: &mut dyn FnMut(&AclFilter) -> Answer,
-    ) -> Result<Vec<AclFilter>, AdminError> {
+        filter: &AclBindingFilter,
+        ask: &mut dyn FnMut(&AclBindingFilter) -> Answer,
+    ) -> Result<Vec<AclBindingFilter>, AdminError> {
         let (mut parts, mut too_large) = (vec![filter.clone()], Vec::new());
         while let Some(part) = parts.pop() {
             match (ask(&part)?, split(&part)) {
@@ -273,9 +273,9 @@ impl Reading {
 }
 
 fn read(
-    filter: &AclFilter,
+    filter: &AclBindingFilter,
     principals: &BTreeSet<String>,
-    ask: &mut dyn FnMut(&AclFilter) -> Answer,
+    ask: &mut dyn FnMut(&AclBindingFilter) -> Answer,
 ) -> Result<Described, AdminError> {
     let mut reading = Reading::default();
     let mut too_large = reading.ask(filter, ask)?;
@@ -287,10 +287,10 @@ fn read(
             return Err(too_many(part));
         }
         known.insert("User:*".to_owned());
-        of_known_principals = too_large.iter().map(AclFilter::to_string).collect();
+        of_known_principals = too_large.iter().map(AclBindingFilter::to_string).collect();
         too_large.clear();
         for principal in known {
-            let part = AclFilter {
+            let part = AclBindingFilter {
                 principal: Some(principal),
                 ..filter.clone()
             };
@@ -309,7 +309,7 @@ fn read(
     })
 }
 
-fn too_many(part: &AclFilter) -> AdminError {
+fn too_many(part: &AclBindingFilter) -> AdminError {
     AdminError::TooManyBindings {
         part: part.to_string(),
     }
@@ -317,12 +317,12 @@ fn too_many(part: &AclFilter) -> AdminError {
 
 /// Filters that together match what one matches, and whether they really match all of it: there are operations and
 /// resource types that librdkafka does not have. The splits without loss come first.
-fn split(filter: &AclFilter) -> Option<(Vec<AclFilter>, bool)> {
+fn split(filter: &AclBindingFilter) -> Option<(Vec<AclBindingFilter>, bool)> {
     fn each<T: Copy>(
         table: &[(T, i32)],
-        filter: &AclFilter,
-        set: impl Fn(&mut AclFilter, T),
-    ) -> Vec<AclFilter> {
+        filter: &AclBindingFilter,
+        set: impl Fn(&mut AclBindingFilter, T),
+    ) -> Vec<AclBindingFilter> {
         let one = |(word, _): &(T, i32)| {
             let mut part = filter.clone();
             set(&mut part, *word);
@@ -331,19 +331,19 @@ fn split(filter: &AclFilter) -> Option<(Vec<AclFilter>, bool)> {
         table.iter().map(one).collect()
     }
     if filter.pattern_type.is_none() {
-        let set = |f: &mut AclFilter, t| f.pattern_type = Some(t);
+        let set = |f: &mut AclBindingFilter, t| f.pattern_type = Some(t);
         return Some((each(&codes::PATTERN_TYPES, filter, set), true));
     }
     if filter.permission.is_none() {
-        let set = |f: &mut AclFilter, p| f.permission = Some(p);
+        let set = |f: &mut AclBindingFilter, p| f.permission = Some(p);
         return Some((each(&codes::PERMISSIONS, filter, set), true));
     }
     if filter.operation.is_none() {
-        let set = |f: &mut AclFilter, o| f.operation = Some(o);
+        let set = |f: &mut AclBindingFilter, o| f.operation = Some(o);
         return Some((each(&codes::OPERATIONS, filter, set), false));
     }
     if filter.resource_type.is_none() {
-        let set = |f: &mut AclFilter, t| f.resource_type = Some(t);
+        let set = |f: &mut AclBindingFilter, t| f.resource_type = Some(t);
         return Some((each(&codes::RESOURCE_TYPES, filter, set), false));
     }
     None
@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn splits_end_and_lose_nothing_that_can_be_asked_for() {
-        let mut parts = vec![AclFilter::default()];
+        let mut parts = vec![AclBindingFilter::default()];
         let mut leaves = 0;
         while let Some(part) = parts.pop() {
             match split(&part) {
@@ -364,7 +364,7 @@ mod tests {
             }
         }
         assert_eq!(leaves, 2 * 2 * 11 * 4);
-        let (_, complete) = split(&AclFilter::default()).unwrap();
+        let (_, complete) = split(&AclBindingFilter::default()).unwrap();
         assert!(complete);
     }
 
@@ -381,7 +381,7 @@ mod tests {
     }
 
     /// A cluster that answers at most `most` bindings at once.
-    fn cluster(all: Vec<AnyBinding>, most: usize) -> impl FnMut(&AclFilter) -> Answer {
+    fn cluster(all: Vec<AnyBinding>, most: usize) -> impl FnMut(&AclBindingFilter) -> Answer {
         move |filter| {
             let filter = codes::filter(filter).unwrap();
             let is = |wanted: i32, is: i32| wanted == codes::ANY || wanted == is;
@@ -404,7 +404,7 @@ mod tests {
     }
 
     /// What librdkafka makes of an answer with NUL characters in it.
-    fn cutting(all: Vec<AnyBinding>) -> impl FnMut(&AclFilter) -> Answer {
+    fn cutting(all: Vec<AnyBinding>) -> impl FnMut(&AclBindingFilter) -> Answer {
         let mut whole = cluster(all, usize::MAX);
         move |filter| {
             let name = filter.name.clone();
@@ -425,7 +425,7 @@ mod tests {
     #[test]
     fn a_name_that_is_cut_at_a_nul_is_taken_for_no_other() {
         let nobody = BTreeSet::new();
-        let everything = AclFilter::default();
+        let everything = AclBindingFilter::default();
         let clean: Vec<AnyBinding> = ["User:a", "User:b"]
             .iter()
             .flat_map(|p| [found(p, "t", 3), found(p, "u", 3), found(p, "u", 4)])
@@ -467,7 +467,7 @@ mod tests {
         all.push(found("User:3", "t", 15));
         let nobody = BTreeSet::new();
         let whole = read(
-            &AclFilter::default(),
+            &AclBindingFilter::default(),
             &nobody,
             &mut cluster(all.clone(), 500),
         )
@@ -477,7 +477,7 @@ mod tests {
 
         // Every principal is seen with its Write, so that all of Read can be asked for.
         let parts = read(
-            &AclFilter::default(),
+            &AclBindingFilter::default(),
             &nobody,
             &mut cluster(all.clone(), 20),
         )
@@ -490,16 +490,21 @@ mod tests {
         // Nobody is known.
         all.retain(|b| b.operation == 3);
         let none = read(
-            &AclFilter::default(),
+            &AclBindingFilter::default(),
             &nobody,
             &mut cluster(all.clone(), 20),
         );
         assert!(matches!(none, Err(AdminError::TooManyBindings { .. })));
         let known = BTreeSet::from(["User:3".to_owned()]);
-        let some = read(&AclFilter::default(), &known, &mut cluster(all.clone(), 20)).unwrap();
+        let some = read(
+            &AclBindingFilter::default(),
+            &known,
+            &mut cluster(all.clone(), 20),
+        )
+        .unwrap();
         assert_eq!(some.bindings.len(), 10);
         // One principal that has too many.
-        let none = read(&AclFilter::default(), &known, &mut cluster(all, 9));
+        let none = read(&AclBindingFilter::default(), &known, &mut cluster(all, 9));
         assert!(matches!(none, Err(AdminError::TooManyBindings { .. })));
     }
 }

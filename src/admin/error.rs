@@ -1,9 +1,9 @@
 //! What can go wrong between kpki and a cluster, as a whole and entry by entry.
 
 use super::{
+    plain_text::plain,
     properties::ClientPropertiesError,
     raw::{BrokerError, code},
-    words::plain,
 };
 use crate::acl::Operation;
 
@@ -183,35 +183,6 @@ pub enum AdminError {
 }
 
 impl AdminError {
-    /// A stable name for scripts.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Properties(_) => "client-properties",
-            Self::NotBuilt => "not-built",
-            Self::Settings(_) => "connection-settings",
-            Self::Unreachable { .. } => "unreachable",
-            Self::UnknownHost { .. } => "unknown-host",
-            Self::WrongProtocol { .. } => "wrong-protocol",
-            Self::Untrusted { .. } => "untrusted",
-            Self::Expired { .. } => "expired",
-            Self::NotYetValid { .. } => "not-yet-valid",
-            Self::WrongHostName { .. } => "wrong-host-name",
-            Self::ClientCertificate { .. } => "certificate-refused",
-            Self::Tls { .. } => "tls",
-            Self::Authentication { .. } => "login-failed",
-            Self::TimedOut { .. } => "timed-out",
-            Self::ConnectionLost { .. } => "connection-lost",
-            Self::NotAuthorized { .. } => "not-authorized",
-            Self::NoScramRequests { .. } => "no-scram-requests",
-            Self::SecurityDisabled { .. } => "no-authorizer",
-            Self::TooManyBindings { .. } => "too-many-bindings",
-            Self::AnswerTooLarge { .. } => "answer-too-large",
-            Self::Hidden { .. } | Self::Refused { .. } => "refused",
-            Self::Unsupported { .. } => "unsupported",
-            Self::Stopped { .. } => "stopped",
-        }
-    }
-
     /// Whether the request may have done its work all the same: no answer came.
     pub fn leaves_open(&self) -> bool {
         matches!(

@@ -4,7 +4,6 @@
 //! `client` the connection, and `properties` reads a Java client's `client.properties`.
 
 mod acls;
-pub mod apart;
 mod client;
 mod codes;
 mod configs;
@@ -20,6 +19,7 @@ mod error;
 #[cfg_attr(not(feature = "live"), path = "ffi_absent.rs")]
 mod ffi;
 mod jaas;
+mod plain_text;
 pub mod properties;
 #[cfg_attr(
     not(feature = "live"),
@@ -27,13 +27,13 @@ pub mod properties;
 )]
 mod raw;
 mod scram;
-mod words;
+pub mod subprocess;
 
 pub use crate::scram::ScramInfo;
-pub use acls::{AclFilter, Deleted, Entries};
+pub use acls::{AclBindingFilter, Deleted, Entries};
 pub use client::{Admin, Batch, LARGEST_ANSWER};
 pub use codes::inexpressible;
-pub use configs::{ConfigSource, Setting};
+pub use configs::{ConfigEntry, ConfigSource};
 pub use describe::{Described, is_kafkas_authorizer};
 pub use error::{AdminError, EntryError};
 pub use properties::{ClientProperties, ClientPropertiesError};

@@ -9,9 +9,9 @@ use super::{
     ca::Ca,
     changes::{self, Needs, Reader},
     edits::Evidence,
-    identity::{Credentials, OnDisk, Wanted},
+    identity::{Credentials, LeafSpec, OnDisk},
     member::Member,
-    survey::{Action, Setting, Step},
+    plan::{Action, Context, Step},
 };
 use crate::{
     config::FileNames,
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(super) struct Look<'a> {
     /// What the run works on.
-    pub setting: Setting<'a>,
+    pub context: Context<'a>,
     /// The CA, where there is one.
     pub ca: Option<&'a Ca>,
     /// The last certificate that was signed for the member.
@@ -58,8 +58,8 @@ impl Look<'_> {
             // What lies behind the leaf is the CA's to say.
             step.disk.chain = ca.chain(leaf);
         }
-        let credentials = step.wanted.as_ref().and(step.disk.credentials());
-        let store = match step.wanted {
+        let credentials = step.leaf.as_ref().and(step.disk.credentials());
+        let store = match step.leaf {
             Some(_) => self.read(step, &self.names.keystore).map_err(one)?,
             None => None,
         };
@@ -73,13 +73,13 @@ impl Look<'_> {
         };
         let together = proven || step.disk.belongs_together();
         if let (Some(ca), true) = (self.ca, self.there) {
-            step.action = match (&step.wanted, &step.disk.certificate) {
+            step.action = match (&step.leaf, &step.disk.certificate) {
                 (None, _) => Action::Keep,
                 (Some(_), None) => Action::Create,
-                (Some(wanted), Some(leaf)) => judge(
-                    self.setting,
+                (Some(spec), Some(leaf)) => certificate_action(
+                    self.context,
                     ca,
-                    wanted,
+                    spec,
                     leaf,
                     &step.disk,
                     self.record,
@@ -137,7 +137,7 @@ impl Look<'_> {
         if !self.there {
             return Ok(None);
         }
-        let path = self.setting.out.identity(step.member.name()).join(file);
+        let path = self.context.out.identity(step.member.name()).join(file);
         // An empty file is one that a crash of the machine or a full disk left, and nobody's work.
         Ok(read_plain(&path)?.filter(|bytes| !bytes.is_empty()))
     }
@@ -150,9 +150,9 @@ impl Look<'_> {
             files.push(&names.password);
         }
         let signer = self.ca.and_then(Ca::signer);
-        let kept = match (self.record, signer, &step.wanted) {
-            (Some(record), Some(signer), Some(wanted)) => {
-                step.disk.kept_key(record, signer, wanted.key)
+        let kept = match (self.record, signer, &step.leaf) {
+            (Some(record), Some(signer), Some(spec)) => {
+                step.disk.kept_key(record, signer, spec.key)
             }
             _ => None,
         };
@@ -169,8 +169,8 @@ impl Look<'_> {
         wishes: &[Wish],
     ) -> Result<Vec<bool>, Vec<BootstrapError>> {
         let name = step.member.name().as_str();
-        let dir = self.setting.out.identity(step.member.name());
-        let owner = self.setting.policy.cluster.owner;
+        let dir = self.context.out.identity(step.member.name());
+        let owner = self.context.policy.cluster.owner;
         let foreign =
             |file: &str| owner.is_some_and(|owner| !OutDir::is_owned(&dir.join(file), owner));
         let given_away = self.there && foreign("");
@@ -195,7 +195,7 @@ impl Look<'_> {
             let path = format!("{name}/{file}");
             if let Some(old) = &old
                 && new != Some(old)
-                && !self.setting.asked.overwrite.contains(&path)
+                && !self.context.asked.overwrite.contains(&path)
                 && let Some(edit) = self.evidence(&step.disk).edit(&path, file, old, new)
             {
                 let shown = dir.join(file).display().to_string();
@@ -232,8 +232,8 @@ impl Look<'_> {
         if !right.is_empty() {
             step.adopted = Some(Writing::of(name, &right));
         }
-        if let (true, Some(wanted), Member::Broker(_)) = (step.signs(), &step.wanted, step.member) {
-            step.lost_hosts = changes::lost_hosts(&step.disk, &wanted.hosts);
+        if let (true, Some(spec), Member::Broker(_)) = (step.signs(), &step.leaf, step.member) {
+            step.lost_hosts = changes::lost_hosts(&step.disk, &spec.hosts);
         }
         Ok(found)
     }
@@ -248,7 +248,7 @@ impl Look<'_> {
     }
 
     fn certificate_needs(&self, step: &Step<'_>) -> Needs {
-        let (Some(wanted), true) = (&step.wanted, step.signs()) else {
+        let (Some(spec), true) = (&step.leaf, step.signs()) else {
             // The same key and certificate, encoded anew.
             return Needs::Reload;
         };
@@ -257,7 +257,7 @@ impl Look<'_> {
         let stays = leaf
             .zip(signer)
             .is_some_and(|(leaf, signer)| leaf.is_issued_by(signer));
-        changes::certificate_needs(&step.disk, &wanted.hosts, stays)
+        changes::certificate_needs(&step.disk, &spec.hosts, stays)
     }
 }
 
@@ -271,10 +271,10 @@ fn holds(bytes: &[u8], credentials: &Credentials, profile: StoreProfile) -> bool
 }
 
 /// What the policy and the time ask of a certificate that is there.
-fn judge(
-    setting: Setting<'_>,
+fn certificate_action(
+    context: Context<'_>,
     ca: &Ca,
-    wanted: &Wanted,
+    spec: &LeafSpec,
     leaf: &Certificate,
     disk: &OnDisk,
     record: Option<&Record>,
@@ -289,7 +289,7 @@ fn judge(
         } else {
             format!("it was issued by another CA, {}", leaf.issuer)
         };
-        let kept = record.and_then(|record| disk.kept_key(record, signer, wanted.key));
+        let kept = record.and_then(|record| disk.kept_key(record, signer, spec.key));
         let key = match kept {
             Some(_) => "",
             None => "; it gets a new key",
@@ -302,14 +302,14 @@ fn judge(
     if !together {
         return Action::Reissue("its key and certificate do not belong together".to_owned());
     }
-    if leaf.server_auth != (wanted.kind == Kind::Broker) {
-        return Action::Reissue(format!("it is now a {}", wanted.kind.name()));
+    if leaf.server_auth != (spec.kind == Kind::Broker) {
+        return Action::Reissue(format!("it is now a {}", spec.kind.name()));
     }
-    if leaf.key != Some(wanted.key) {
-        return Action::Reissue(format!("the key shall be {}", wanted.key));
+    if leaf.key != Some(spec.key) {
+        return Action::Reissue(format!("the key shall be {}", spec.key));
     }
     let (were, shall_be): (BTreeSet<&Host>, BTreeSet<&Host>) =
-        (leaf.hosts.iter().collect(), wanted.hosts.iter().collect());
+        (leaf.hosts.iter().collect(), spec.hosts.iter().collect());
     if were != shall_be {
         let list = |hosts: &[Host]| {
             hosts
@@ -321,14 +321,14 @@ fn judge(
         return Action::Reissue(format!(
             "hosts were {}, shall be {}",
             list(&leaf.hosts),
-            list(&wanted.hosts)
+            list(&spec.hosts)
         ));
     }
-    let due = leaf.not_after - Duration::days(setting.policy.ca.renew_before_days.into());
+    let due = leaf.not_after - Duration::days(context.policy.ca.renew_before_days.into());
     // Under a CA that ends soon a new certificate would end no later, and be due again at once.
     let gained =
-        (setting.now + Duration::days(wanted.days.into())).min(signer.not_after) - leaf.not_after;
-    if due <= setting.now && gained >= Duration::DAY {
+        (context.now + Duration::days(spec.days.into())).min(signer.not_after) - leaf.not_after;
+    if due <= context.now && gained >= Duration::DAY {
         return Action::Renew(format!("it ends on {}", leaf.not_after.date()));
     }
     Action::Keep

@@ -22,7 +22,7 @@ use crate::{
 
 /// What an identity's certificate shall be.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct LeafSpec {
     /// Its name.
     pub name: IdentityName,
     /// Broker or client.
@@ -176,7 +176,7 @@ pub fn read_secret(
 /// # Errors
 /// When the CA refuses, or the machine has no randomness.
 pub fn enrol(
-    wanted: &Wanted,
+    leaf: &LeafSpec,
     kept_key: Option<SecretBytes>,
     password: Option<Secret>,
     ca: &Ca,
@@ -191,19 +191,19 @@ pub fn enrol(
             (der, pair)
         }
         None => {
-            let pair = wanted.key.generate().map_err(PkiError::from)?;
+            let pair = leaf.key.generate().map_err(PkiError::from)?;
             (SecretBytes::from(pair.serialized_der()), pair)
         }
     };
     let request = LeafRequest {
-        name: &wanted.name,
-        kind: wanted.kind,
-        hosts: &wanted.hosts,
-        days: wanted.days,
+        name: &leaf.name,
+        kind: leaf.kind,
+        hosts: &leaf.hosts,
+        days: leaf.days,
         serial,
         now,
     };
-    let certificate = sign(&request, &pair, wanted.key.is_rsa(), authority)?;
+    let certificate = sign(&request, &pair, leaf.key.is_rsa(), authority)?;
     let password = match password {
         Some(password) => password,
         None => random::password()?,
@@ -218,8 +218,8 @@ pub fn enrol(
 
 impl Credentials {
     /// The inventory's line for the certificate.
-    pub fn record(&self, wanted: &Wanted) -> Record {
-        Record::of(wanted.name.as_str(), wanted.kind, &self.certificate)
+    pub fn record(&self, leaf: &LeafSpec) -> Record {
+        Record::of(leaf.name.as_str(), leaf.kind, &self.certificate)
     }
 
     /// The key store. Its bytes differ at each encoding.

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError,
-    identity::{Wanted, read_secret},
+    identity::{LeafSpec, read_secret},
     random,
 };
 use crate::{
@@ -76,7 +76,7 @@ impl<'a> Member<'a> {
     }
 
     /// The certificate that it shall have; `None` for those that use none.
-    pub fn wanted(self, policy: &ValidatedPolicy) -> Option<Wanted> {
+    pub fn leaf(self, policy: &ValidatedPolicy) -> Option<LeafSpec> {
         let (name, kind, hosts, key) = match self {
             Self::Broker(b) if self.speaks_tls(policy) => (&b.name, Kind::Broker, &b.hosts, b.key),
             Self::Client(c) if c.auth.contains(&Auth::Tls) => {
@@ -85,7 +85,7 @@ impl<'a> Member<'a> {
             Self::Broker(_) | Self::Client(_) | Self::User(_) => return None,
         };
         let days = policy.ca.leaf_valid_days;
-        Some(Wanted {
+        Some(LeafSpec {
             name: name.clone(),
             kind,
             hosts: hosts.clone(),

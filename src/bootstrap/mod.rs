@@ -11,10 +11,10 @@ pub mod identity;
 pub mod member;
 pub mod nodes;
 pub mod passwords;
+pub mod plan;
 pub mod random;
 pub mod renew;
 pub mod restore;
-pub mod survey;
 pub mod up;
 
 use crate::{

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     BootstrapError,
     files::{self, CLUSTER_ID},
+    plan::Context,
     random,
-    survey::Setting,
 };
 use crate::{
     config::{self, LAYOUTS, NodeFacts, Properties, STORAGE_ARGS},
@@ -66,13 +66,13 @@ impl Nodes {
     /// # Errors
     /// When a file cannot be read, or the cluster's id is lost.
     pub fn find(
-        setting: Setting<'_>,
+        context: Context<'_>,
         written: &Written,
         there: &[IdentityName],
     ) -> Result<Self, BootstrapError> {
-        let Setting { policy, out, .. } = setting;
+        let Context { policy, out, .. } = context;
         let before = before(policy, out, written, there)?;
-        let (cluster_id, recovered) = cluster_id(setting, &before)?;
+        let (cluster_id, recovered) = cluster_id(context, &before)?;
         Ok(Self {
             brokers: numbered(&policy.brokers, &before),
             cluster_id,
@@ -93,7 +93,7 @@ impl Nodes {
     /// Every dangerous change that was not asked for: those of one broker, and those of all of them, once.
     pub fn dangers(
         &self,
-        setting: Setting<'_>,
+        context: Context<'_>,
         wanted: &[(&str, &NodeFacts)],
     ) -> Vec<BootstrapError> {
         let mut found: Vec<(Danger, String, Vec<&str>)> = Vec::new();
@@ -132,7 +132,7 @@ impl Nodes {
                 );
             }
         }
-        found.retain(|(danger, _, _)| !setting.asked.dangers.contains(danger));
+        found.retain(|(danger, _, _)| !context.asked.dangers.contains(danger));
         let errors = found.into_iter().map(|(danger, change, names)| {
             let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
             BootstrapError::Dangerous {
@@ -262,10 +262,10 @@ fn unrecorded(out: &OutDir, name: &IdentityName) -> Result<Option<NodeFacts>, Bo
 /// The cluster's id: the one on disk, else the one that the brokers' disks are formatted with, else a new one. True
 /// where it was lost and found.
 fn cluster_id(
-    setting: Setting<'_>,
+    context: Context<'_>,
     before: &BTreeMap<String, NodeFacts>,
 ) -> Result<(String, bool), BootstrapError> {
-    let Setting { policy, out, .. } = setting;
+    let Context { policy, out, .. } = context;
     let path = out.root().join(CLUSTER_ID);
     if let Some(id) = files::kept_cluster_id(out)? {
         return Ok((id, false));
@@ -275,7 +275,7 @@ fn cluster_id(
     let known: Vec<&String> = known.into_iter().collect();
     match &known[..] {
         [only] => return Ok(((*only).clone(), true)),
-        _ if !running || setting.asked.dangers.contains(&Danger::ClusterId) => {}
+        _ if !running || context.asked.dangers.contains(&Danger::ClusterId) => {}
         [] => {
             return Err(BootstrapError::ClusterId(format!(
                 "{} is lost, and no {STORAGE_ARGS} says which id the brokers' disks are formatted with",

@@ -23,8 +23,8 @@ use super::{
     identity::read_secret,
     member::{Member, NEXT, New, PASSWORD, ScramState},
     nodes::Nodes,
+    plan::{self, Context},
     random,
-    survey::{self, Setting},
 };
 use crate::{
     config::STORAGE_ARGS,
@@ -67,7 +67,7 @@ pub fn missing<'a>(
     for member in members(policy) {
         let name = member.name();
         let mut needed = vec![PASSWORD.to_owned()];
-        if member.wanted(policy).is_some() {
+        if member.leaf(policy).is_some() {
             needed.push(files::names(policy, name).password);
         }
         for file in needed {
@@ -115,7 +115,7 @@ pub fn begun(
 
 /// Every SCRAM user's password and credentials, as the disk has them or shall have them.
 pub struct Passwords<'a> {
-    setting: Setting<'a>,
+    context: Context<'a>,
     ca: &'a Ca,
     lock: &'a Lock,
     nodes: Nodes,
@@ -131,20 +131,20 @@ impl<'a> Passwords<'a> {
     ///
     /// # Errors
     /// When a file cannot be read or is damaged.
-    pub fn read(setting: Setting<'a>, ca: &'a Ca, lock: &'a Lock) -> Result<Self, BootstrapError> {
+    pub fn read(context: Context<'a>, ca: &'a Ca, lock: &'a Lock) -> Result<Self, BootstrapError> {
         let mut now = BTreeMap::new();
-        let owners = Owners::read(setting.out, setting.policy.cluster.owner)?;
-        for member in members(setting.policy) {
-            setting.out.check_identity(member.name(), &owners)?;
-            let state = ScramState::load(setting.out, member, setting.policy, New::Derived)?;
+        let owners = Owners::read(context.out, context.policy.cluster.owner)?;
+        for member in members(context.policy) {
+            context.out.check_identity(member.name(), &owners)?;
+            let state = ScramState::load(context.out, member, context.policy, New::Derived)?;
             now.extend(state.map(|state| (member.name().as_str(), state)));
         }
-        let written = Written::read(setting.out)?;
+        let written = Written::read(context.out)?;
         Ok(Self {
-            setting,
+            context,
             ca,
             lock,
-            nodes: Nodes::find(setting, &written, &setting.out.identities()?)?,
+            nodes: Nodes::find(context, &written, &context.out.identities()?)?,
             written,
             now,
             next: BTreeMap::new(),
@@ -172,8 +172,8 @@ impl<'a> Passwords<'a> {
             false => self.files(&derived)?,
         };
         let changed = written.iter().map(|(name, _)| name.clone()).collect();
-        let mut begun = begun(self.setting.out, self.setting.policy)?;
-        for member in members(self.setting.policy) {
+        let mut begun = begun(self.context.out, self.context.policy)?;
+        for member in members(self.context.policy) {
             let name = member.name();
             if !rotate.contains(name.as_str()) {
                 continue;
@@ -190,7 +190,7 @@ impl<'a> Passwords<'a> {
                 }
             };
             let state =
-                ScramState::derive(member, self.setting.policy, password, &[], New::Derived)?;
+                ScramState::derive(member, self.context.policy, password, &[], New::Derived)?;
             self.next.insert(name.as_str(), state);
         }
         self.write(&written)?;
@@ -238,19 +238,19 @@ impl<'a> Passwords<'a> {
     }
 
     fn forget(&self, users: &[&str]) -> Result<(), BootstrapError> {
-        members(self.setting.policy)
+        members(self.context.policy)
             .map(Member::name)
             .filter(|name| users.contains(&name.as_str()))
             .try_for_each(|name| self.remove_next(name))
     }
 
     fn remove_next(&self, name: &IdentityName) -> Result<(), BootstrapError> {
-        Ok(self.setting.out.remove_file(self.lock, name, NEXT)?)
+        Ok(self.context.out.remove_file(self.lock, name, NEXT)?)
     }
 
     /// The files of these members that are not as they should be, and of every broker what its disk is formatted with.
     fn files(&self, users: &[&str]) -> Result<Vec<(IdentityName, Vec<FileSpec>)>, BootstrapError> {
-        let Setting { policy, out, .. } = self.setting;
+        let Context { policy, out, .. } = self.context;
         let state = |name: &IdentityName| self.now.get(name.as_str());
         // In the order in which `kpki up` has them.
         let credentials = Member::all(policy)
@@ -258,8 +258,8 @@ impl<'a> Passwords<'a> {
             .filter_map(|m| state(m.name()))
             .flat_map(|s| s.credentials.clone())
             .collect();
-        let cluster = survey::cluster(
-            self.setting,
+        let cluster = plan::cluster(
+            self.context,
             Some(self.ca),
             Some(self.lock),
             credentials,
@@ -282,7 +282,7 @@ impl<'a> Passwords<'a> {
                 // The one file that is kept of these has no store's password in it.
                 password = password.or_else(|| Some(any.clone()));
             }
-            let profile = survey::profile(self.setting, name, true)?;
+            let profile = plan::profile(self.context, name, true)?;
             let texts = files::texts(&cluster, member, profile, password.as_ref(), state(name))?;
             let mut changed = Vec::new();
             for file in texts {
@@ -304,7 +304,7 @@ impl<'a> Passwords<'a> {
         if users.is_empty() {
             return Ok(());
         }
-        let Setting { policy, out, .. } = self.setting;
+        let Context { policy, out, .. } = self.context;
         for name in Member::all(policy).into_iter().map(Member::name) {
             let Some(entry) = self.written.of(name.as_str()) else {
                 continue;
@@ -338,10 +338,10 @@ impl<'a> Passwords<'a> {
         if written.is_empty() {
             return Ok(());
         }
-        let owner = self.setting.policy.cluster.owner;
+        let owner = self.context.policy.cluster.owner;
         let names = written.iter().map(|(name, _)| name.as_str());
-        Owners::read(self.setting.out, owner)?.record(self.setting.out, self.lock, names)?;
-        let staging = Staging::begin(self.setting.out, self.lock, owner)?;
+        Owners::read(self.context.out, owner)?.record(self.context.out, self.lock, names)?;
+        let staging = Staging::begin(self.context.out, self.lock, owner)?;
         for (name, files) in written {
             staging.add(name.as_str(), files)?;
         }

@@ -10,7 +10,7 @@ use super::{
     BootstrapError,
     ca::Ca,
     changes,
-    identity::{OnDisk, Wanted, enrol},
+    identity::{LeafSpec, OnDisk, enrol},
     random,
 };
 use crate::{
@@ -37,7 +37,7 @@ pub struct Renewal {
 /// One identity that is about to be renewed.
 #[derive(Debug)]
 pub struct Candidate {
-    wanted: Wanted,
+    leaf: LeafSpec,
     /// The names under every layout that the identity has files of, with the profile of its store.
     layouts: Vec<(FileNames, StoreProfile)>,
     /// The password of its stores.
@@ -99,7 +99,7 @@ impl Candidate {
         let life = (record.not_after - record.not_before).whole_days();
         // Lines of the first kpki do not say what kind of key it was.
         let theirs = disk.certificate.as_ref().filter(|_| recorded);
-        let wanted = Wanted {
+        let leaf = LeafSpec {
             name: name.clone(),
             kind: record.kind,
             hosts: hosts.collect::<Result<_, _>>()?,
@@ -114,7 +114,7 @@ impl Candidate {
                 .max(1),
         };
         let key = disk
-            .kept_key(record, signer, wanted.key)
+            .kept_key(record, signer, leaf.key)
             .filter(|_| !renewal.new_key);
         let distrust = match (&key, recorded) {
             _ if renewal.new_key => None,
@@ -128,12 +128,12 @@ impl Candidate {
                 out.identity(name).display()
             )),
         };
-        let lost_hosts = match wanted.kind {
-            Kind::Broker => changes::lost_hosts(&disk, &wanted.hosts),
+        let lost_hosts = match leaf.kind {
+            Kind::Broker => changes::lost_hosts(&disk, &leaf.hosts),
             _ => Vec::new(),
         };
         Ok(Self {
-            wanted,
+            leaf,
             layouts,
             lost_hosts,
             password: disk.password,
@@ -144,13 +144,13 @@ impl Candidate {
 
     /// What it is.
     pub fn kind(&self) -> Kind {
-        self.wanted.kind
+        self.leaf.kind
     }
 
     /// Its name, and the hosts that a broker's new certificate no longer names: one that runs refuses such a one.
     pub fn lost_hosts(&self) -> Option<(&IdentityName, &[Host])> {
         let lost = !self.lost_hosts.is_empty();
-        lost.then_some((&self.wanted.name, &self.lost_hosts[..]))
+        lost.then_some((&self.leaf.name, &self.lost_hosts[..]))
     }
 
     /// What was found in its directory that is not believed.
@@ -176,7 +176,7 @@ pub fn renew(
     let mut records = Vec::new();
     let mut directories = Vec::new();
     for Candidate {
-        wanted,
+        leaf,
         layouts,
         password,
         key,
@@ -184,17 +184,17 @@ pub fn renew(
     } in candidates
     {
         let serial = random::serial(inventory)?;
-        let made = enrol(&wanted, key, password, ca, authority, serial, renewal.now)?;
+        let made = enrol(&leaf, key, password, ca, authority, serial, renewal.now)?;
         let mut files = Vec::new();
         for (names, profile) in &layouts {
-            files.push(made.keystore(&wanted.name, names, *profile)?);
+            files.push(made.keystore(&leaf.name, names, *profile)?);
             files.extend(made.texts(names)?);
         }
         // Layouts share some of their names.
         files.sort_by(|a, b| a.name.cmp(&b.name));
         files.dedup_by(|a, b| a.name == b.name);
-        directories.push((wanted.name.clone(), files));
-        records.push(made.record(&wanted));
+        directories.push((leaf.name.clone(), files));
+        records.push(made.record(&leaf));
     }
     let staging = Staging::begin(out, lock, None)?;
     for (name, files) in &directories {

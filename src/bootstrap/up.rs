@@ -9,8 +9,8 @@ use super::{
     files::{self, Cluster},
     identity::enrol,
     nodes::keep_cluster_id,
+    plan::{Action, Context, Plan, Step, cluster},
     random,
-    survey::{Action, Plan, Setting, Step, cluster},
 };
 use crate::{
     pki::Authority,
@@ -26,21 +26,21 @@ const BATCH: usize = 128;
 /// # Errors
 /// When something cannot be signed or written. What was done before stays; a second run does the rest.
 pub fn execute(
-    setting: Setting<'_>,
+    context: Context<'_>,
     plan: &Plan<'_>,
     ca: &Ca,
     authority: Option<&Authority<KeyPair>>,
     lock: &Lock,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<(), BootstrapError> {
-    let mut inventory = Inventory::read(setting.out)?;
+    let mut inventory = Inventory::read(context.out)?;
     let names = plan.steps.iter().map(|s| s.member.name().as_str());
-    Owners::read(setting.out, setting.policy.cluster.owner)?.record(setting.out, lock, names)?;
-    keep_cluster_id(setting.out, &plan.nodes.cluster_id)?;
+    Owners::read(context.out, context.policy.cluster.owner)?.record(context.out, lock, names)?;
+    keep_cluster_id(context.out, &plan.nodes.cluster_id)?;
     let found = plan.steps.iter().filter_map(|s| s.adopted.clone());
     let found: Vec<_> = found.collect();
     if !found.is_empty() {
-        Written::read(setting.out)?.adopt(lock, found)?;
+        Written::read(context.out)?.adopt(lock, found)?;
     }
     let credentials = plan
         .steps
@@ -49,7 +49,7 @@ pub fn execute(
         .flat_map(|s| s.credentials.clone())
         .collect();
     let cluster = cluster(
-        setting,
+        context,
         Some(ca),
         Some(lock),
         credentials,
@@ -64,13 +64,13 @@ pub fn execute(
     for batch in work.chunks(BATCH) {
         let made: Vec<_> = batch
             .par_iter()
-            .map(|step| make(setting, &cluster, ca, authority, &inventory, step))
+            .map(|step| make(context, &cluster, ca, authority, &inventory, step))
             .collect::<Result<_, _>>()?;
         let records = made
             .iter()
             .filter_map(|(record, _)| record.clone())
             .collect();
-        let staging = Staging::begin(setting.out, lock, setting.policy.cluster.owner)?;
+        let staging = Staging::begin(context.out, lock, context.policy.cluster.owner)?;
         for (step, (_, files)) in batch.iter().zip(&made) {
             staging.check(step.member.name().as_str(), files)?;
         }
@@ -83,14 +83,14 @@ pub fn execute(
         progress(batch.len());
     }
     if plan.wasteful {
-        Written::compact(setting.out, lock)?;
+        Written::compact(context.out, lock)?;
     }
     Ok(())
 }
 
 /// Signs for one member and encodes its files.
 fn make(
-    setting: Setting<'_>,
+    context: Context<'_>,
     cluster: &Cluster<'_>,
     ca: &Ca,
     authority: Option<&Authority<KeyPair>>,
@@ -104,20 +104,18 @@ fn make(
     let mut files = Vec::new();
     let mut record = None;
     let mut password = step.disk.password.clone();
-    if let (Some(wanted), Some(authority)) = (&step.wanted, authority) {
+    if let (Some(leaf), Some(authority)) = (&step.leaf, authority) {
         // The key stays where it is the recorded one and fits: who pinned it, or waits to be told of a new one, is not
         // disturbed.
         let last = inventory.latest(name.as_str());
-        let kept = last.and_then(|last| {
-            step.disk
-                .kept_key(last, authority.certificate(), wanted.key)
-        });
+        let kept =
+            last.and_then(|last| step.disk.kept_key(last, authority.certificate(), leaf.key));
         let serial = random::serial(inventory)?;
-        let credentials = enrol(wanted, kept, password, ca, authority, serial, setting.now)?;
-        let names = files::names(setting.policy, name);
+        let credentials = enrol(leaf, kept, password, ca, authority, serial, context.now)?;
+        let names = files::names(context.policy, name);
         files.push(credentials.keystore(name, &names, step.profile)?);
         files.extend(credentials.texts(&names)?);
-        record = Some(credentials.record(wanted));
+        record = Some(credentials.record(leaf));
         password = Some(credentials.password);
     }
     files.extend(files::texts(

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use pkcs8::{EncryptedPrivateKeyInfoOwned, PrivateKeyInfoRef, der::pem::LineEnding, pkcs5::pbes2};
 
 use super::{
-    CliError, Done, Global, passphrase,
+    CliError, Code, Done, Global, passphrase,
     ui::{GREEN, Ui},
 };
 use crate::{
@@ -62,7 +62,7 @@ impl ExportKey {
     fn run(self, global: &Global, ui: &Ui) -> Done {
         if self.out_file.exists() {
             return Err(CliError::new(
-                "file-exists",
+                Code::FileExists,
                 format!("{} exists already", self.out_file.display()),
             )
             .hint("choose another --out-file, or move the file away")
@@ -83,12 +83,12 @@ impl ExportKey {
             (None, Ok(text)) if !text.is_empty() => crate::secret::Secret::new(text),
             _ => passphrase::ask(
                 "Password for the exported key: ",
-                CliError::new("passphrase-missing", "the exported key needs a password, and none was given")
+                CliError::new(Code::PassphraseMissing, "the exported key needs a password, and none was given")
                     .hint("give it with --password-file FILE or KPKI_EXPORT_PASSWORD, or run kpki on a terminal to be asked"),
             )?,
         };
         let failed =
-            |e: String| CliError::new("export", format!("the key cannot be exported: {e}"));
+            |e: String| CliError::new(Code::Export, format!("the key cannot be exported: {e}"));
         let salt = random::octets::<16>()?;
         let params =
             pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(ROUNDS, &salt, random::octets()?)

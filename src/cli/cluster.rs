@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, Failure, connect::connect, shell, ui::Ui, utf8_path};
+use super::{CliError, Code, Done, Failure, connect::connect, shell, ui::Ui, utf8_path};
 use crate::{
     admin::{Admin, AdminError, ClientProperties, ClientPropertiesError},
     bootstrap::{
@@ -138,7 +138,7 @@ pub fn check_id(policy: &ValidatedPolicy, out: &Path, admin: &Admin) -> Done {
     };
     let out = out.display();
     Err(CliError::new(
-        "other-cluster",
+        Code::OtherCluster,
         format!(
             "{} is the cluster {theirs}, and {out} belongs to the cluster {ours} ({out}/cluster.id); nothing was changed",
             admin.servers()
@@ -186,7 +186,7 @@ fn no_admin(error: ConnectionError, policy: &ValidatedPolicy, out: &Path) -> Fai
         ConnectionError::NoAdmin | ConnectionError::NoServers => {
             return unnamed(&error.to_string());
         }
-        ConnectionError::Missing(_) => CliError::new("no-cluster", error.to_string()),
+        ConnectionError::Missing(_) => CliError::new(Code::NoCluster, error.to_string()),
     };
     error
         .hint(format!(
@@ -199,7 +199,7 @@ fn no_admin(error: ConnectionError, policy: &ValidatedPolicy, out: &Path) -> Fai
 }
 
 fn unnamed(message: &str) -> Failure {
-    CliError::new("no-cluster", message)
+    CliError::new(Code::NoCluster, message)
         .hint("give --command-config client.properties (and --bootstrap-server HOST:PORT), or name admin and bootstrap_servers in the policy's cluster section and run kpki up")
         .usage()
         .into()

@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use serde_json::json;
 
 use super::{
+    Code,
     shell::quote,
     tip,
     ui::{BOLD, RED, Ui},
@@ -36,7 +37,7 @@ const PARTLY: u8 = 4;
 /// One error: what happened, to which thing, and what to do next.
 #[derive(Debug)]
 pub struct CliError {
-    code: &'static str,
+    code: Code,
     message: String,
     hint: Option<String>,
     exit: u8,
@@ -44,7 +45,7 @@ pub struct CliError {
 
 impl CliError {
     /// An error with its stable code.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -60,7 +61,7 @@ impl CliError {
     }
 
     /// Its stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         self.code
     }
 
@@ -71,7 +72,7 @@ impl CliError {
 
     /// The error as `--json` prints it, without the braces around.
     pub fn as_json(&self) -> serde_json::Value {
-        json!({"code": self.code, "message": self.message, "hint": self.hint})
+        json!({"code": self.code.name(), "message": self.message, "hint": self.hint})
     }
 
     /// An error in how the command was called.
@@ -93,7 +94,7 @@ pub enum Failure {
     /// The answer is no, and was printed.
     No,
     /// What failed was printed where it happened.
-    Said,
+    AlreadyReported,
     /// Partly applied; what failed was printed where it happened.
     Partly,
 }
@@ -111,7 +112,7 @@ impl Failure {
             Self::Error(error) => report(ui, &[*error]),
             Self::Several(errors) => report(ui, &errors),
             Self::No => ExitCode::from(NO),
-            Self::Said => ExitCode::from(FAILED),
+            Self::AlreadyReported => ExitCode::from(FAILED),
             Self::Partly => ExitCode::from(PARTLY),
             Self::Policy(diagnostics) => {
                 let count = diagnostics.len();
@@ -121,7 +122,7 @@ impl Failure {
                 );
                 if ui.json {
                     ui.document(&json!({"error": {
-                        "code": "invalid-policy",
+                        "code": Code::InvalidPolicy.name(),
                         "message": message,
                         "hint": "mend each of the diagnostics; nothing was changed",
                         "diagnostics": diagnostics,
@@ -183,7 +184,7 @@ pub fn usage(error: clap::Error, command: &clap::Command) -> ExitCode {
         let message = first.unwrap_or_default().join(" ");
         let message = message.trim_start_matches("error: ");
         println_json(
-            &json!({"error": {"code": "usage", "message": message, "hint": tip.as_deref().unwrap_or("see kpki --help")}}),
+            &json!({"error": {"code": Code::Usage.name(), "message": message, "hint": tip.as_deref().unwrap_or("see kpki --help")}}),
         );
     } else {
         // Nothing can be done about an unwritable terminal.
@@ -220,9 +221,38 @@ failures!(
     NoRandomness
 );
 
+/// The code of what went wrong between kpki and a cluster.
+pub fn of_cluster(error: &AdminError) -> Code {
+    match error {
+        AdminError::Properties(_) => Code::ClientProperties,
+        AdminError::NotBuilt => Code::NotBuilt,
+        AdminError::Settings(_) => Code::ConnectionSettings,
+        AdminError::Unreachable { .. } => Code::Unreachable,
+        AdminError::UnknownHost { .. } => Code::UnknownHost,
+        AdminError::WrongProtocol { .. } => Code::WrongProtocol,
+        AdminError::Untrusted { .. } => Code::Untrusted,
+        AdminError::Expired { .. } => Code::Expired,
+        AdminError::NotYetValid { .. } => Code::NotYetValid,
+        AdminError::WrongHostName { .. } => Code::WrongHostName,
+        AdminError::ClientCertificate { .. } => Code::CertificateRefused,
+        AdminError::Tls { .. } => Code::Tls,
+        AdminError::Authentication { .. } => Code::LoginFailed,
+        AdminError::TimedOut { .. } => Code::TimedOut,
+        AdminError::ConnectionLost { .. } => Code::ConnectionLost,
+        AdminError::NotAuthorized { .. } => Code::NotAuthorized,
+        AdminError::NoScramRequests { .. } => Code::NoScramRequests,
+        AdminError::SecurityDisabled { .. } => Code::NoAuthorizer,
+        AdminError::TooManyBindings { .. } => Code::TooManyBindings,
+        AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
+        AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
+        AdminError::Unsupported { .. } => Code::Unsupported,
+        AdminError::Stopped { .. } => Code::Stopped,
+    }
+}
+
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
-        let mapped = CliError::new(error.code(), error.to_string());
+        let mapped = CliError::new(of_cluster(&error), error.to_string());
         match error.hint() {
             Some(hint) => mapped.hint(hint),
             None => mapped,
@@ -249,26 +279,26 @@ impl From<BootstrapError> for CliError {
 fn bootstrap(error: &BootstrapError) -> CliError {
     let text = error.to_string();
     match error {
-        BootstrapError::Exists(name) => CliError::new("identity-exists", text).hint(format!(
+        BootstrapError::Exists(name) => CliError::new(Code::IdentityExists, text).hint(format!(
             "kpki renew {name} replaces its certificate; kpki up POLICY also changes its hosts"
         )),
-        BootstrapError::Clash { .. } => CliError::new("name-clash", text)
+        BootstrapError::Clash { .. } => CliError::new(Code::NameClash, text)
             .hint("Java key stores and some file systems fold case; choose another name"),
-        BootstrapError::Damaged { .. } => CliError::new("identity-damaged", text).hint(
+        BootstrapError::Damaged { .. } => CliError::new(Code::IdentityDamaged, text).hint(
             "move its directory away and run the command again: it gets a new key and certificate",
         ),
         BootstrapError::Edited { path, edit, .. } => {
-            CliError::new("edited", text).hint(edited(path, edit))
+            CliError::new(Code::Edited, text).hint(edited(path, edit))
         }
-        BootstrapError::Dangerous { danger, .. } => CliError::new("dangerous-change", text)
+        BootstrapError::Dangerous { danger, .. } => CliError::new(Code::DangerousChange, text)
             .hint(format!("{}; --allow {} goes on", dangerous(*danger), danger.word())),
-        BootstrapError::ClusterId(_) => CliError::new("cluster-id-lost", text).hint(
+        BootstrapError::ClusterId(_) => CliError::new(Code::ClusterIdLost, text).hint(
             "write the id into that file: it is the cluster.id in meta.properties, in any broker's log.dirs; --allow cluster-id makes a new one, for which every disk has to be formatted anew",
         ),
         BootstrapError::Unknown { .. } => {
-            CliError::new("identity-unknown", text).hint("kpki issue NAME makes a new one")
+            CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
         }
-        _ => CliError::new("failed", text),
+        _ => CliError::new(Code::Failed, text),
     }
 }
 
@@ -320,25 +350,25 @@ fn dangerous(danger: Danger) -> &'static str {
 fn ca(error: CaError) -> CliError {
     let text = error.to_string();
     match error {
-        CaError::Exists(_) => CliError::new("ca-exists", text)
+        CaError::Exists(_) => CliError::new(Code::CaExists, text)
             .hint("kpki issue NAME uses it; to begin anew choose another --out, or move the directory away"),
-        CaError::Missing(_) => CliError::new("ca-missing", text)
+        CaError::Missing(_) => CliError::new(Code::CaMissing, text)
             .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) names another output directory"),
-        CaError::Incomplete { dir, file } => CliError::new("ca-incomplete", text).hint(match file {
+        CaError::Incomplete { dir, file } => CliError::new(Code::CaIncomplete, text).hint(match file {
             "ca.crt" => format!("restore it from a backup; every identity's directory has a copy, which goes to {dir}/ca.crt"),
             "truststore.password" => format!("restore it from a backup; it also stands in every server.properties and client.properties as ssl.truststore.password, and goes alone in a line to {dir}/{file}"),
             _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
         }),
-        CaError::NoRootKey(_) => CliError::new("no-root-key", text)
+        CaError::NoRootKey(_) => CliError::new(Code::NoRootKey, text)
             .hint("without --root, kpki ca export-key exports the one key that it has"),
-        CaError::RootKeyAway(_) => CliError::new("no-root-key", text)
+        CaError::RootKeyAway(_) => CliError::new(Code::NoRootKey, text)
             .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
-        CaError::Changed(_) => CliError::new("ca-changed", text).hint("run the command again"),
-        CaError::Damaged { .. } => CliError::new("ca-damaged", text)
+        CaError::Changed(_) => CliError::new(Code::CaChanged, text).hint("run the command again"),
+        CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
             .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes that one again where the damaged one is moved away"),
-        CaError::NotAKey => CliError::new("ca-damaged", text).hint("restore ca.key from a backup"),
+        CaError::NotAKey => CliError::new(Code::CaDamaged, text).hint("restore ca.key from a backup"),
         CaError::Subject(_) => {
-            CliError::new("bad-subject", text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
+            CliError::new(Code::BadSubject, text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
         }
         CaError::State(error) => state(error),
         CaError::Pki(error) => pki(error),
@@ -351,7 +381,7 @@ fn state(error: StateError) -> CliError {
     let text = error.to_string();
     match error {
         StateError::Io { source, .. } => {
-            let error = CliError::new("io", text);
+            let error = CliError::new(Code::Io, text);
             match source.kind() {
                 io::ErrorKind::PermissionDenied => error
                     .hint("run kpki as the directory's owner, or choose another --out; files for another user need root and --owner"),
@@ -366,44 +396,44 @@ fn state(error: StateError) -> CliError {
                 _ => error.hint("nothing is lost: once the cause is mended, run the command again"),
             }
         }
-        StateError::Foreign { path, uid } => CliError::new("foreign-owner", text).hint(format!(
+        StateError::Foreign { path, uid } => CliError::new(Code::ForeignOwner, text).hint(format!(
             "run kpki as that user; or, if nobody else could have put anything there, make it yours: chown -R {} {1}. An identity's directory is given to a user by `owner:` in the policy or --owner {uid}:GID",
             rustix::process::geteuid().as_raw(),
             quote(&path.display().to_string())
         )),
         StateError::Unfinished { cause, waiting } => {
             let first = state(*cause).hint.unwrap_or_default();
-            CliError::new("unfinished", text).hint(format!(
+            CliError::new(Code::Unfinished, text).hint(format!(
                 "{first}. The next command that writes does the rest, which waits in {}; commands that only read work meanwhile",
                 waiting.display()
             ))
         }
-        StateError::Writable { path, .. } => CliError::new("obstacle", text).hint(format!(
+        StateError::Writable { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
             "chmod go-w {} keeps them out; look first whether everything in it is yours",
             quote(&path.display().to_string())
         )),
-        StateError::Locked { .. } => CliError::new("locked", text)
+        StateError::Locked { .. } => CliError::new(Code::Locked, text)
             .hint("run the command again once that one is done, or end it; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),
-        StateError::Obstacle { path, .. } => CliError::new("obstacle", text).hint(format!(
+        StateError::Obstacle { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
             "move {} away, or undo what keeps it there: kpki wants plain files in directories of its own",
             path.display()
         )),
-        StateError::BadInventory { .. } => CliError::new("inventory-damaged", text)
+        StateError::BadInventory { .. } => CliError::new(Code::InventoryDamaged, text)
             .hint("restore the inventory from a backup; kpki does not sign without a sound one"),
-        StateError::BadWritten { path, .. } => CliError::new("record-damaged", text).hint(format!(
+        StateError::BadWritten { path, .. } => CliError::new(Code::RecordDamaged, text).hint(format!(
             "restore it from a backup, or move {} away: then the files that are there are taken for kpki's own, and the brokers' ids from them",
             path.display()
         )),
         StateError::Sealed { source, .. } => match source {
-            SealError::WrongPassphrase => CliError::new("wrong-passphrase", text)
+            SealError::WrongPassphrase => CliError::new(Code::WrongPassphrase, text)
                 .hint("give the passphrase that the CA was made with; if it is the right one, the file was altered: restore it from a backup"),
-            SealError::PassphraseNeeded => CliError::new("passphrase-missing", text)
+            SealError::PassphraseNeeded => CliError::new(Code::PassphraseMissing, text)
                 .hint("give it with --ca-passphrase-file FILE, KPKI_CA_PASSPHRASE_FILE or KPKI_CA_PASSPHRASE"),
-            SealError::Damaged(_) | SealError::NotASealedKey => CliError::new("ca-key-damaged", text)
+            SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
                 .hint("restore it from a backup; kpki never rewrites it, so the backup of any day will do"),
-            SealError::LaterVersion(_) => CliError::new("ca-key-version", text).hint("use that kpki, or a later one"),
+            SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that kpki, or a later one"),
             SealError::Derivation(_) => {
-                CliError::new("key-derivation", text).hint("the passphrase's derivation needs 64 MiB of memory")
+                CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
             }
         },
     }
@@ -412,30 +442,30 @@ fn state(error: StateError) -> CliError {
 fn pki(error: PkiError) -> CliError {
     let text = error.to_string();
     match error {
-        PkiError::AuthorityExpired(_) => CliError::new("ca-expired", text).hint(
+        PkiError::AuthorityExpired(_) => CliError::new(Code::CaExpired, text).hint(
             "what it signed is no longer trusted either; begin with a new CA in another --out",
         ),
-        PkiError::OutsideConstraints { kind, .. } => CliError::new("outside-constraints", text)
+        PkiError::OutsideConstraints { kind, .. } => CliError::new(Code::OutsideConstraints, text)
             .hint(match kind {
                 Kind::Client => "a client's name that could be a host's stands in its certificate as one: choose a name without dots and, in the policy, `hosts: []`; or give it a host that the CA permits",
                 _ => "choose a host inside, or make a CA with other --name-constraint",
             }),
-        PkiError::NoHost(_) => CliError::new("no-host", text).hint("give one with --host"),
-        PkiError::TooLong(_) => CliError::new("bad-validity", text)
+        PkiError::NoHost(_) => CliError::new(Code::NoHost, text).hint("give one with --host"),
+        PkiError::TooLong(_) => CliError::new(Code::BadValidity, text)
             .hint("give fewer --days")
             .usage(),
         PkiError::KeyMismatch(_) => {
-            CliError::new("ca-damaged", text).hint("restore ca.key and ca.crt from one backup")
+            CliError::new(Code::CaDamaged, text).hint("restore ca.key and ca.crt from one backup")
         }
         PkiError::NotACertificate(_) => {
-            CliError::new("bad-certificate", text).hint("restore the file from a backup")
+            CliError::new(Code::BadCertificate, text).hint("restore the file from a backup")
         }
-        PkiError::Library(_) => CliError::new("certificate", text),
+        PkiError::Library(_) => CliError::new(Code::Certificate, text),
     }
 }
 
 fn store(error: &StoreError) -> CliError {
-    let mapped = CliError::new("store", error.to_string());
+    let mapped = CliError::new(Code::Store, error.to_string());
     match error.hint() {
         Some(hint) => mapped.hint(hint),
         None => mapped,
@@ -443,7 +473,7 @@ fn store(error: &StoreError) -> CliError {
 }
 
 fn config(error: &ConfigError) -> CliError {
-    let mapped = CliError::new("config", error.to_string());
+    let mapped = CliError::new(Code::Config, error.to_string());
     match error.hint() {
         Some(hint) => mapped.hint(hint),
         None => mapped,
@@ -451,10 +481,10 @@ fn config(error: &ConfigError) -> CliError {
 }
 
 fn scram(error: &ScramError) -> CliError {
-    CliError::new("scram", error.to_string()).usage()
+    CliError::new(Code::Scram, error.to_string()).usage()
 }
 
 fn random(error: &NoRandomness) -> CliError {
-    CliError::new("no-randomness", error.to_string())
+    CliError::new(Code::NoRandomness, error.to_string())
         .hint("run the command again once the system is up")
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    CliError, Done, Global, guard, passphrase,
+    CliError, Code, Done, Global, guard, passphrase,
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
@@ -78,7 +78,7 @@ impl InitCa {
         let (ca, _) = Ca::create(&out, &lock, &spec, &protection, OffsetDateTime::now_utc())?;
         let (Some(root), Some(signer)) = (ca.trusted.first(), ca.signer()) else {
             return Err(CliError::new(
-                "ca-incomplete",
+                Code::CaIncomplete,
                 "the CA that was just written has no certificate",
             )
             .into());

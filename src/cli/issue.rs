@@ -5,7 +5,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    CliError, Done, Failure, Global,
+    CliError, Code, Done, Failure, Global,
     init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui, YELLOW},
@@ -18,7 +18,7 @@ use crate::{
         files::is_controller_alone,
         folded::Folded,
         nodes::Danger,
-        survey::{Asked, Purpose, Setting, plan},
+        plan::{Asked, Context, Purpose, plan},
         up::execute,
     },
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
@@ -95,7 +95,7 @@ impl Issue {
         self.check(&out)?;
         let signer = ca
             .signer()
-            .ok_or_else(|| CliError::new("ca-incomplete", "the CA has no certificate"))?;
+            .ok_or_else(|| CliError::new(Code::CaIncomplete, "the CA has no certificate"))?;
         let (mut policy, in_cn_only) = self.policy(&out, signer)?;
         self.shape.apply(&mut policy);
         // The derivation takes long, so it comes before the lock.
@@ -103,7 +103,7 @@ impl Issue {
         let lock = take_lock(&out, ui)?;
         ca.check_unchanged(&out, &lock)?;
         self.check(&out)?;
-        let setting = Setting {
+        let context = Context {
             policy: &policy,
             out: &out,
             profile: self.shape.profile(),
@@ -117,9 +117,9 @@ impl Issue {
         let several = |errors: Vec<BootstrapError>| {
             Failure::Several(errors.into_iter().map(Into::into).collect())
         };
-        let planned = plan(setting, Some(&ca), Purpose::Do(&lock)).map_err(several)?;
+        let planned = plan(context, Some(&ca), Purpose::Do(&lock)).map_err(several)?;
         let bar = ui.progress(self.names.len() as u64, "identities");
-        execute(setting, &planned, &ca, Some(&authority), &lock, &|n| {
+        execute(context, &planned, &ca, Some(&authority), &lock, &|n| {
             bar.inc(n as u64)
         })?;
         bar.finish_and_clear();
@@ -135,7 +135,7 @@ impl Issue {
             let folded = name.folded();
             if self.names[..at].iter().any(|n| n.folded() == folded) {
                 errors.push(
-                    CliError::new("name-twice", format!("the name `{name}` is given twice"))
+                    CliError::new(Code::NameTwice, format!("the name `{name}` is given twice"))
                         .usage(),
                 );
             } else if out.identity(name).exists() {
@@ -147,7 +147,7 @@ impl Issue {
         if self.names.len() > 1 && !self.hosts.is_empty() {
             errors.push(
                 CliError::new(
-                    "hosts-shared",
+                    Code::HostsShared,
                     "--host goes with one NAME: brokers do not share a host name",
                 )
                 .hint("issue them one by one, or write a policy")

@@ -3,6 +3,7 @@
 mod acl;
 mod ca;
 mod cluster;
+mod code;
 mod connect;
 mod error;
 mod guard;
@@ -22,7 +23,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
-use crate::admin::apart;
+use crate::admin::subprocess;
+pub use code::Code;
 use error::{CliError, Failure};
 use ui::Ui;
 
@@ -89,7 +91,7 @@ enum Command {
     Acl(acl::Acl),
     Principal(principal::Principal),
     /// What kpki asks of itself
-    #[command(name = apart::COMMAND, hide = true)]
+    #[command(name = subprocess::COMMAND, hide = true)]
     ReceiveAcls,
 }
 
@@ -101,7 +103,7 @@ pub fn main() -> ExitCode {
     };
     let ui = Ui::new(&cli.global);
     if let Ok(program) = std::env::current_exe() {
-        apart::receive_with(program);
+        subprocess::receive_with(program);
     }
     let done = match cli.command {
         Command::InitCa(verb) => verb.run(&cli.global, &ui),
@@ -113,9 +115,9 @@ pub fn main() -> ExitCode {
         Command::Policy(verb) => verb.run(&cli.global, &ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
         Command::Principal(verb) => verb.run(&cli.global, &ui),
-        Command::ReceiveAcls => match apart::serve() {
+        Command::ReceiveAcls => match subprocess::serve() {
             true => Ok(()),
-            false => Err(Failure::Said),
+            false => Err(Failure::AlreadyReported),
         },
     };
     let exit = match done {

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::{CliError, Failure, Global, ui::Ui};
+use super::{CliError, Code, Failure, Global, ui::Ui};
 use crate::{
     bootstrap::ca::Ca,
     secret::Secret,
@@ -50,7 +50,7 @@ pub fn new(global: &Global) -> Result<KeyProtection, Failure> {
     let second = ask("The same again: ", why())?;
     if first != second {
         return Err(CliError::new(
-            "passphrase-mismatch",
+            Code::PassphraseMismatch,
             "the two passphrases are not the same",
         )
         .hint("run the command again")
@@ -63,7 +63,7 @@ fn long_enough(passphrase: Secret) -> Result<KeyProtection, Failure> {
     let length = passphrase.expose().chars().count();
     if length < SHORTEST {
         return Err(CliError::new(
-            "passphrase-short",
+            Code::PassphraseShort,
             format!("the passphrase has {length} characters; a new CA needs {SHORTEST} or more"),
         )
         .hint("take several words: whoever gets hold of ca.key can try passphrases for years. kpki init-ca --no-passphrase goes without one")
@@ -73,7 +73,7 @@ fn long_enough(passphrase: Secret) -> Result<KeyProtection, Failure> {
 }
 
 fn missing(message: &str) -> CliError {
-    CliError::new("passphrase-missing", message).hint(format!(
+    CliError::new(Code::PassphraseMissing, message).hint(format!(
         "give it with --ca-passphrase-file FILE, {FILE_VARIABLE} or {VARIABLE}, or run kpki on a terminal to be asked"
     ))
 }
@@ -89,9 +89,11 @@ fn given(global: &Global) -> Result<Option<Secret>, Failure> {
     match std::env::var(VARIABLE) {
         Ok(text) => checked(Secret::new(text), VARIABLE).map(Some),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => {
-            Err(CliError::new("passphrase-unreadable", format!("{VARIABLE} is not UTF-8")).into())
-        }
+        Err(std::env::VarError::NotUnicode(_)) => Err(CliError::new(
+            Code::PassphraseUnreadable,
+            format!("{VARIABLE} is not UTF-8"),
+        )
+        .into()),
     }
 }
 
@@ -100,7 +102,7 @@ fn from_own_file(path: &Path) -> Result<Secret, Failure> {
     let (secret, meta) = read(path)?;
     if is_open(&meta) && !is_read_only(path) {
         return Err(CliError::new(
-            "passphrase-exposed",
+            Code::PassphraseExposed,
             format!(
                 "the passphrase file {} may be read by others ({:04o})",
                 path.display(),
@@ -148,7 +150,7 @@ fn is_read_only(path: &Path) -> bool {
 fn read(path: &Path) -> Result<(Secret, Metadata), Failure> {
     let fault = |e: io::Error| {
         CliError::new(
-            "passphrase-unreadable",
+            Code::PassphraseUnreadable,
             format!(
                 "cannot read the passphrase file {}: {}",
                 path.display(),
@@ -176,7 +178,7 @@ fn read(path: &Path) -> Result<(Secret, Metadata), Failure> {
 fn checked(secret: Secret, whence: &str) -> Result<Secret, Failure> {
     if secret.expose().is_empty() {
         return Err(CliError::new(
-            "passphrase-empty",
+            Code::PassphraseEmpty,
             format!("the passphrase from {whence} is empty"),
         )
         .hint("give a passphrase of several words")
@@ -192,7 +194,7 @@ pub fn ask(prompt: &str, otherwise: CliError) -> Result<Secret, Failure> {
     }
     let text = rpassword::prompt_password(prompt).map_err(|e| {
         CliError::new(
-            "passphrase-unreadable",
+            Code::PassphraseUnreadable,
             format!("cannot read from the terminal: {e}"),
         )
     })?;

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
 
 use super::{
-    CliError, Done, Failure, Global,
+    CliError, Code, Done, Failure, Global,
     ui::{GREEN, Ui},
 };
 use crate::{
@@ -169,7 +169,12 @@ fn mistaken(text: &Text) -> Option<Failure> {
         return None;
     };
     let message = format!("{name} holds {what}, where a policy is needed");
-    Some(CliError::new("usage", message).hint(hint).usage().into())
+    Some(
+        CliError::new(Code::Usage, message)
+            .hint(hint)
+            .usage()
+            .into(),
+    )
 }
 
 /// What a file below the policy's own directory says.
@@ -179,7 +184,7 @@ fn included(dir: &Path, path: &Path) -> Result<String, String> {
 }
 
 fn unreadable(error: &StateError) -> CliError {
-    CliError::new("policy-unreadable", error.to_string())
+    CliError::new(Code::PolicyUnreadable, error.to_string())
         .hint("the argument is the path of a file, or - for standard input")
 }
 
@@ -190,9 +195,12 @@ fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Failure> {
             .filter(|b| **b == b'\n')
             .count()
             + 1;
-        CliError::new("policy-not-utf8", format!("{name}, line {line}: not UTF-8"))
-            .hint("save the policy as UTF-8")
-            .usage()
-            .into()
+        CliError::new(
+            Code::PolicyNotUtf8,
+            format!("{name}, line {line}: not UTF-8"),
+        )
+        .hint("save the policy as UTF-8")
+        .usage()
+        .into()
     })
 }

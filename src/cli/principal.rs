@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    CliError, Done, Failure, Global,
+    CliError, Code, Done, Failure, Global,
     ui::{BOLD, DIM, RED, Ui},
 };
 use crate::{
@@ -46,7 +46,7 @@ impl Principal {
             None => MappingRules::parse(&DEFAULT_MAPPING_RULES),
         };
         let rules = rules.map_err(|e| {
-            CliError::new("bad-rules", e.to_string())
+            CliError::new(Code::BadRules, e.to_string())
                 .hint(e.hint())
                 .usage()
         })?;
@@ -55,7 +55,7 @@ impl Principal {
             Ok(mapped) => Some(mapped),
             Err(MapError::NoRule { .. }) => None,
             Err(unsure @ MapError::Unsure { .. }) => {
-                return Err(CliError::new("mapping-unsure", unsure.to_string())
+                return Err(CliError::new(Code::MappingUnsure, unsure.to_string())
                     .hint("ask a broker, or write a simpler rule, anchored with ^ and $")
                     .into());
             }
@@ -96,7 +96,7 @@ fn subject(of: &str, global: &Global) -> Result<String, Failure> {
     }
     let unknown = || {
         CliError::new(
-            "identity-unknown",
+            Code::IdentityUnknown,
             format!(
                 "`{of}` is not known: there is no identity of that name in {}, and no such file",
                 global.out.display()
@@ -118,7 +118,7 @@ fn subject(of: &str, global: &Global) -> Result<String, Failure> {
 
 fn of_file(path: &Path) -> Result<String, Failure> {
     let text = read_text(path).map_err(|e| {
-        CliError::new("bad-certificate", e.to_string())
+        CliError::new(Code::BadCertificate, e.to_string())
             .hint("give a PEM file that begins with the certificate in question")
     })?;
     of_text(path, &text)
@@ -126,7 +126,7 @@ fn of_file(path: &Path) -> Result<String, Failure> {
 
 fn of_text(path: &Path, text: &[u8]) -> Result<String, Failure> {
     let fault = |what: String| {
-        CliError::new("bad-certificate", format!("{}: {what}", path.display()))
+        CliError::new(Code::BadCertificate, format!("{}: {what}", path.display()))
             .hint("give a PEM file that begins with the certificate in question")
     };
     let certificates = pem::parse_certificates(text).map_err(|e| fault(e.to_string()))?;

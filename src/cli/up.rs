@@ -21,7 +21,7 @@ use crate::{
         ca::{Ca, CaSpec},
         member::Member,
         nodes::Danger,
-        survey::{Action, Asked, Purpose, Setting, Step, plan},
+        plan::{Action, Asked, Context, Purpose, Step, plan},
         up::execute,
     },
     keystore::StoreProfile,
@@ -140,7 +140,7 @@ impl Up {
             .iter()
             .map(|f| in_out(f, out.root()))
             .collect();
-        let setting = Setting {
+        let context = Context {
             policy: &policy,
             out: &out,
             profile: self.shape.profile(),
@@ -151,7 +151,7 @@ impl Up {
             },
         };
         let mut report = Report {
-            setting,
+            context,
             file: &self.policy,
             made_ca: false,
             dry_run: self.dry_run,
@@ -163,7 +163,7 @@ impl Up {
             } else {
                 None
             };
-            let planned = plan(setting, ca.as_ref(), Purpose::Show).map_err(several)?;
+            let planned = plan(context, ca.as_ref(), Purpose::Show).map_err(several)?;
             if ca.is_none() {
                 ui.say(format!(
                     "{GREEN}would be created{GREEN:#}  the CA, {}",
@@ -183,7 +183,7 @@ impl Up {
             None
         } else {
             // Whatever is wrong is said before anybody thinks of a passphrase, and before there is a CA.
-            plan(setting, None, Purpose::Check).map_err(several)?;
+            plan(context, None, Purpose::Check).map_err(several)?;
             Some(passphrase::new(global)?)
         };
         let lock = begin(&out, ui)?;
@@ -192,7 +192,7 @@ impl Up {
         let (ca, made) = match new_ca {
             Some(protection) if !Ca::exists(&out)? => {
                 let (ca, authority) =
-                    Ca::create(&out, &lock, &ca_spec(&policy), &protection, setting.now)?;
+                    Ca::create(&out, &lock, &ca_spec(&policy), &protection, context.now)?;
                 ui.say(format!(
                     "{GREEN}created{GREEN:#}  the CA, {}",
                     out.ca().display()
@@ -205,7 +205,7 @@ impl Up {
         if !report.made_ca {
             compare_ca(&policy, &ca, ui);
         }
-        let planned = plan(setting, Some(&ca), Purpose::Do(&lock)).map_err(several)?;
+        let planned = plan(context, Some(&ca), Purpose::Do(&lock)).map_err(several)?;
         report.warn(&planned);
         let authority = match made {
             None if planned.steps.iter().any(Step::signs) => {
@@ -219,7 +219,7 @@ impl Up {
             .filter(|s| s.action != Action::Keep)
             .count();
         let bar = ui.progress(work as u64, "identities");
-        execute(setting, &planned, &ca, authority.as_ref(), &lock, &|done| {
+        execute(context, &planned, &ca, authority.as_ref(), &lock, &|done| {
             bar.inc(done as u64)
         })?;
         bar.finish_and_clear();

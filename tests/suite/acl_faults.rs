@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kpki::admin::{AclFilter, Admin, ClientProperties};
+use kpki::admin::{AclBindingFilter, Admin, ClientProperties};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -168,9 +168,9 @@ impl Running {
     fn until_begun(&mut self, cluster: &OneBroker, name: &str) {
         let admin = cluster.out("admin/client.properties");
         let mut admin = Admin::connect(&ClientProperties::read(&admin, None).unwrap()).unwrap();
-        let first = AclFilter {
+        let first = AclBindingFilter {
             name: Some(format!("{name}0")),
-            ..AclFilter::principal("User:1")
+            ..AclBindingFilter::principal("User:1")
         };
         let deadline = Instant::now() + Duration::from_secs(60);
         while admin.describe_acls(&first).unwrap().bindings.is_empty() {

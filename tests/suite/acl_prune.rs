@@ -13,7 +13,7 @@ use std::{
 
 use kpki::{
     acl::{Operation, PatternType, Permission, RawBinding, ResourceType},
-    admin::{AclFilter, Admin, Batch, ClientProperties},
+    admin::{AclBindingFilter, Admin, Batch, ClientProperties},
 };
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ fn create(admin: &mut Admin, bindings: &[RawBinding]) {
 }
 
 fn held(admin: &mut Admin) -> BTreeSet<RawBinding> {
-    let all = admin.describe_acls(&AclFilter::default()).unwrap();
+    let all = admin.describe_acls(&AclBindingFilter::default()).unwrap();
     all.bindings.into_iter().collect()
 }
 

@@ -9,7 +9,7 @@ use std::{
 use kpki::{
     acl::{Operation, PatternType, Permission, RawBinding, ResourceType},
     admin::{
-        AclFilter, Admin, AdminError, Batch, ClientProperties, ConfigSource, EntryError,
+        AclBindingFilter, Admin, AdminError, Batch, ClientProperties, ConfigSource, EntryError,
         ScramChange, ScramInfo,
     },
     scram::Mechanism,
@@ -156,7 +156,10 @@ fn acls_scram_users_and_settings_of_a_real_broker() {
 fn acls(cluster: &Cluster, judge: &Judge, admin: &mut Admin) {
     let mine = cluster.properties("admin/client.properties");
     assert_eq!(
-        admin.describe_acls(&AclFilter::default()).unwrap().bindings,
+        admin
+            .describe_acls(&AclBindingFilter::default())
+            .unwrap()
+            .bindings,
         []
     );
     let mut three = vec![
@@ -213,11 +216,11 @@ fn acls(cluster: &Cluster, judge: &Judge, admin: &mut Admin) {
 
     three.sort();
     eventually(three.clone(), || judged(judge, &mine));
-    let read = admin.describe_acls(&AclFilter::default()).unwrap();
+    let read = admin.describe_acls(&AclBindingFilter::default()).unwrap();
     assert_eq!(read.bindings, three);
     assert_eq!((read.unreadable, read.may_miss_unreadable), (0, false));
     let of_a = admin
-        .describe_acls(&AclFilter::principal("User:a"))
+        .describe_acls(&AclBindingFilter::principal("User:a"))
         .unwrap();
     assert_eq!(
         of_a.bindings,
@@ -233,16 +236,16 @@ fn acls(cluster: &Cluster, judge: &Judge, admin: &mut Admin) {
         .create_acls(&Client::new(&mine), &[token.unwrap()])
         .unwrap();
     eventually(1, || {
-        let read = admin.describe_acls(&AclFilter::default()).unwrap();
+        let read = admin.describe_acls(&AclBindingFilter::default()).unwrap();
         assert_eq!(read.bindings, three);
         read.unreadable
     });
 
     // One exact filter, one that matches nothing, one that is a principal.
     let filters = [
-        AclFilter::from(&three[2]),
-        AclFilter::from(&three[2]),
-        AclFilter::principal("User:a"),
+        AclBindingFilter::from(&three[2]),
+        AclBindingFilter::from(&three[2]),
+        AclBindingFilter::principal("User:a"),
     ];
     let deleted = admin.delete_acls(
         &filters,
@@ -265,10 +268,13 @@ fn acls(cluster: &Cluster, judge: &Judge, admin: &mut Admin) {
         .cloned()
         .collect();
     eventually(left.clone(), || judged(judge, &mine));
-    let rest: Vec<_> = left.iter().map(AclFilter::from).collect();
+    let rest: Vec<_> = left.iter().map(AclBindingFilter::from).collect();
     admin.delete_acls(&rest, &mut Batch::default()).unwrap();
     eventually(Vec::new(), || {
-        admin.describe_acls(&AclFilter::default()).unwrap().bindings
+        admin
+            .describe_acls(&AclBindingFilter::default())
+            .unwrap()
+            .bindings
     });
 }
 
@@ -318,7 +324,7 @@ fn many_acls(cluster: &Cluster, judge: &Judge, admin: &mut Admin) {
         "the broker has other bindings"
     );
     // About 1.6 MB, which one answer may not be.
-    let read = admin.describe_acls(&AclFilter::default()).unwrap();
+    let read = admin.describe_acls(&AclBindingFilter::default()).unwrap();
     assert!(read.bindings == wanted, "{} read", read.bindings.len());
     assert!(read.may_miss_unreadable);
     // The program receives it in a process of its own, whole, with nothing that may be missing.
@@ -335,7 +341,7 @@ fn many_acls(cluster: &Cluster, judge: &Judge, admin: &mut Admin) {
     assert!(!exported.stderr.contains("complete"), "{}", exported.stderr);
 
     let principals: Vec<_> = (0..10)
-        .map(|n| AclFilter::principal(&format!("User:application-{n}")))
+        .map(|n| AclBindingFilter::principal(&format!("User:application-{n}")))
         .collect();
     let mut batch = Batch {
         size: 1,
@@ -452,12 +458,16 @@ fn without_rights(cluster: &Cluster) {
             "{error:?}"
         );
     };
-    refused(nobody.describe_acls(&AclFilter::default()).unwrap_err());
+    refused(
+        nobody
+            .describe_acls(&AclBindingFilter::default())
+            .unwrap_err(),
+    );
     refused(nobody.describe_scram(&[]).unwrap_err());
     refused(nobody.describe_scram(&["admin"]).unwrap_err());
     let one = [binding("orders", "User:a", Operation::Read)];
     refused(nobody.create_acls(&one, &mut Batch::default()).unwrap_err());
-    let filter = [AclFilter::from(&one[0])];
+    let filter = [AclBindingFilter::from(&one[0])];
     refused(
         nobody
             .delete_acls(&filter, &mut Batch::default())
@@ -551,10 +561,14 @@ fn a_cluster_without_an_authorizer_is_not_an_empty_one() {
             "{error:?}"
         );
     };
-    disabled(admin.describe_acls(&AclFilter::default()).unwrap_err());
+    disabled(
+        admin
+            .describe_acls(&AclBindingFilter::default())
+            .unwrap_err(),
+    );
     let one = [binding("orders", "User:a", Operation::Read)];
     disabled(admin.create_acls(&one, &mut Batch::default()).unwrap_err());
-    let filter = [AclFilter::principal("User:a")];
+    let filter = [AclBindingFilter::principal("User:a")];
     disabled(
         admin
             .delete_acls(&filter, &mut Batch::default())

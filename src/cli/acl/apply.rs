@@ -14,14 +14,15 @@ use signal_hook::{
 
 use super::{
     super::{
-        CliError, Done, Failure, Global,
+        CliError, Code, Done, Failure, Global,
         cluster::{Connection, check_id},
         connect::connect,
+        error::of_cluster,
         policy, shell,
     },
     ReadPolicy,
     confirm::confirm,
-    count, cover,
+    count, delete_filters,
     execute::{Outcome, Work, execute},
     observed, plan,
     plan::Deletion,
@@ -165,7 +166,7 @@ fn run_tests(read: &ReadPolicy) -> Result<(), Failure> {
         .map(|o| test::in_one_line(o))
         .collect();
     Err(CliError::new(
-        "tests-failed",
+        Code::TestsFailed,
         format!(
             "{} of {} of the policy's own tests failed, and nothing was changed:\n  {}",
             failed.len(),
@@ -190,7 +191,7 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), F
     }
     let why: Vec<&str> = refusals.iter().map(|r| r.message.as_str()).collect();
     Err(CliError::new(
-        "plan-refused",
+        Code::PlanRefused,
         format!(
             "{path} must not be applied as it is, and nothing was changed: {}",
             why.join("\n")
@@ -212,11 +213,11 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), F
 /// Says so where deletions will take long.
 fn foretell(ui: &Ui, observed: &[RawBinding], plan: &Plan) {
     let deletes = plan.deletes.len();
-    if cover::is_affordable(deletes, observed.len()) {
+    if delete_filters::is_affordable(deletes, observed.len()) {
         return;
     }
-    let filters = cover::filters(observed, &plan.deletes);
-    let takes = cover::comparing(filters, observed.len(), deletes);
+    let filters = delete_filters::filters(observed, &plan.deletes);
+    let takes = delete_filters::comparing(filters, observed.len(), deletes);
     let minutes = takes.as_secs() / 60;
     if minutes > 0 {
         ui.note(format!(
@@ -240,8 +241,9 @@ fn carry_out(
         // Once more ends the process at once; in this order, so that the first does not.
         let registered = flag::register_conditional_shutdown(signal, 128 + signal, stop.clone())
             .and_then(|_| flag::register(signal, stop.clone()));
-        registered
-            .map_err(|e| CliError::new("failed", format!("Ctrl-C cannot be listened to: {e}")))?;
+        registered.map_err(|e| {
+            CliError::new(Code::Failed, format!("Ctrl-C cannot be listened to: {e}"))
+        })?;
     }
     let changes = plan.creates.len() + plan.deletes.len();
     let work = Work {
@@ -297,7 +299,7 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool, left: &[Unsettl
     let done = created + deleted;
     // The one cause says it all where nothing was done.
     if let (0, false, Some(cause)) = (done, open, cause.as_ref()) {
-        let error = CliError::new(cause.code(), format!("{cause}; nothing was changed"));
+        let error = CliError::new(of_cluster(cause), format!("{cause}; nothing was changed"));
         return Err(match cause.hint() {
             Some(hint) => error.hint(hint),
             None => error,
@@ -353,7 +355,7 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool, left: &[Unsettl
     match (failed.is_empty(), some) {
         (true, _) if lost.is_empty() => Ok(()),
         (true, _) => Err(Failure::Partly),
-        (false, false) => Err(Failure::Said),
+        (false, false) => Err(Failure::AlreadyReported),
         (false, true) => Err(Failure::Partly),
     }
 }

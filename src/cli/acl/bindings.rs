@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     super::policy::{self, Text},
-    CliError, Failure, ReadPolicy,
+    CliError, Code, Failure, ReadPolicy,
 };
 use crate::{
     acl::{Interner, KafkaVersion, RawBinding, Settings, super_users},
@@ -97,7 +97,7 @@ fn parse_export(text: &Text) -> Result<Export, Failure> {
         }
         let mut binding: RawBinding = serde_json::from_str(line).map_err(|e| {
             CliError::new(
-                "export-malformed",
+                Code::ExportMalformed,
                 format!("{}:{number}: not an ACL binding: {}", text.name, plain(&e)),
             )
             .hint(r#"each line is like {"resource_type":"TOPIC","pattern_type":"LITERAL","name":"orders","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}, as kpki acl expand POLICY --json prints them"#)
@@ -155,7 +155,7 @@ impl Brokers {
             .unwrap_or_default();
         if let Some(text) = &self.super_users {
             let given = super_users(text).map_err(|e| {
-                CliError::new("bad-super-users", format!("--super-users: {e}"))
+                CliError::new(Code::BadSuperUsers, format!("--super-users: {e}"))
                     .hint(
                         "write it as in server.properties: --super-users 'User:kafka1;User:admin'",
                     )

@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 
 use super::{
-    CliError, Failure,
+    CliError, Code, Failure,
     ui::{BOLD, Ui},
 };
 
@@ -22,7 +22,7 @@ pub fn confirm(ui: &Ui, yes: bool, question: &str) -> Result<(), Failure> {
             false => "nobody can be asked here",
         };
         return Err(CliError::new(
-            "confirmation-needed",
+            Code::ConfirmationNeeded,
             format!("{question} needs to be confirmed, and {why}; nothing was changed"),
         )
         .hint("look at the plan, then say --yes")
@@ -34,6 +34,6 @@ pub fn confirm(ui: &Ui, yes: bool, question: &str) -> Result<(), Failure> {
     let read = std::io::stdin().lock().read_line(&mut answer);
     match (read, answer.trim().to_ascii_lowercase().as_str()) {
         (Ok(_), "y" | "yes") => Ok(()),
-        _ => Err(CliError::new("not-confirmed", "not confirmed; nothing was changed").into()),
+        _ => Err(CliError::new(Code::NotConfirmed, "not confirmed; nothing was changed").into()),
     }
 }

@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 
 use crate::{
     acl::RawBinding,
-    admin::{AclFilter, Admin, AdminError, Batch, Entries, EntryError},
+    admin::{AclBindingFilter, Admin, AdminError, Batch, Entries, EntryError},
     state::{OutDir, Reach},
 };
 
@@ -233,12 +233,14 @@ impl Run<'_> {
         if principals.len() > LOOKED_AT_ONE_BY_ONE {
             let all = self
                 .admin
-                .describe_acls_of(&AclFilter::default(), principals)?;
+                .describe_acls_of(&AclBindingFilter::default(), principals)?;
             return Ok(all.bindings.into_iter().collect());
         }
         let mut found = BTreeSet::new();
         for principal in principals {
-            let of = self.admin.describe_acls(&AclFilter::principal(principal))?;
+            let of = self
+                .admin
+                .describe_acls(&AclBindingFilter::principal(principal))?;
             found.extend(of.bindings);
         }
         Ok(found)
@@ -265,7 +267,7 @@ impl Run<'_> {
         let mut pause = Duration::from_millis(20);
         while let Some(last) = wrong.last() {
             // The last one is cheap to ask for.
-            let read = self.admin.describe_acls(&AclFilter::from(*last))?;
+            let read = self.admin.describe_acls(&AclBindingFilter::from(*last))?;
             let late = Instant::now() > deadline;
             if late || read.bindings.is_empty() != there {
                 let principals = wrong.iter().map(|b| b.principal.to_string()).collect();

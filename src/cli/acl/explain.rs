@@ -6,11 +6,11 @@ use clap::Args;
 use rayon::prelude::*;
 
 use super::{
-    super::{CliError, Done, Failure, Global, cluster::Connection},
+    super::{CliError, Code, Done, Failure, Global, cluster::Connection},
     bindings::{self, Bindings, Brokers},
-    count, export,
-    judge::{ANY_NAME, Judge, Question},
-    suggest, test,
+    count,
+    decider::{ANY_NAME, Decider, Question},
+    export, suggest, test,
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
 use crate::acl::{
@@ -111,7 +111,7 @@ impl Explain {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         if self.requests.as_deref() == Some("-") && self.bindings.as_deref() == Some("-") {
             return Err(CliError::new(
-                "usage",
+                Code::Usage,
                 "bindings and requests cannot both be standard input",
             )
             .hint("write one of them to a file")
@@ -121,8 +121,8 @@ impl Explain {
         let live = self.live || self.connection.is_named();
         let written = self.bindings.as_deref().map(bindings::read).transpose()?;
         if !live && let Some(bindings) = &written {
-            let judge = Judge::written(bindings, &self.brokers)?;
-            return self.answer(&judge, ui);
+            let decider = Decider::written(bindings, &self.brokers)?;
+            return self.answer(&decider, ui);
         }
         let policy = match &written {
             None => None,
@@ -132,7 +132,7 @@ impl Explain {
                     "{} holds exported ACLs, and a cluster is to be asked for its own",
                     export.name
                 );
-                return Err(CliError::new("usage", message)
+                return Err(CliError::new(Code::Usage, message)
                     .hint("leave out one of the two: the export, or --live and the connection")
                     .usage()
                     .into());
@@ -148,14 +148,14 @@ impl Explain {
         if policy.is_none() && self.brokers.super_users.is_none() && !self.brokers.allow_everyone {
             ui.note("brokers do not show their super.users and allow.everyone.if.no.acl.found: where these matter, name the policy, or give --super-users and --allow-everyone");
         }
-        let judge = Judge::live(&found, policy, &self.brokers)?;
-        self.answer(&judge, ui)
+        let decider = Decider::live(&found, policy, &self.brokers)?;
+        self.answer(&decider, ui)
     }
 
-    fn answer(self, judge: &Judge<'_>, ui: &Ui) -> Done {
+    fn answer(self, decider: &Decider<'_>, ui: &Ui) -> Done {
         match self.requests {
-            Some(path) => many(judge, &path, ui),
-            None => one(judge, &self.question()?, ui),
+            Some(path) => many(decider, &path, ui),
+            None => one(decider, &self.question()?, ui),
         }
     }
 
@@ -184,7 +184,7 @@ impl Explain {
         let (Some(principal), Some(operation), Some((resource_type, name))) =
             (self.principal, self.operation, resource)
         else {
-            return Err(CliError::new("usage", "it is not said which resource is asked about")
+            return Err(CliError::new(Code::Usage, "it is not said which resource is asked about")
                 .hint("give one of --topic, --group, --transactional-id, --delegation-token, --user, --cluster, --any TYPE")
                 .usage()
                 .into());
@@ -202,10 +202,10 @@ impl Explain {
     }
 }
 
-fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
+fn one(decider: &Decider<'_>, question: &Question, ui: &Ui) -> Done {
     let impossible = |e: RequestError| test::impossible(&e);
-    let decision = question.ask(&judge.authorizer).map_err(impossible)?;
-    let answer = judge.answer(&decision);
+    let decision = question.ask(&decider.authorizer).map_err(impossible)?;
+    let answer = decider.answer(&decision);
     if ui.json {
         let line = printable_json(serde_json::to_string(&answer).unwrap_or_default());
         ui.raw(&format!("{line}\n"));
@@ -223,7 +223,7 @@ fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
         (Some(acl), Some(source)) => ui.answer(format!("  by {acl}\n  {DIM}{source}{DIM:#}")),
         (Some(acl), None) => ui.answer(format!(
             "  by {acl}\n  {DIM}in the cluster{}{DIM:#}",
-            match judge.policy {
+            match decider.policy {
                 Some(_) => ", and not in the policy",
                 None => "",
             }
@@ -231,7 +231,7 @@ fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
         _ => ui.answer(format!("  {}", question.reason(&decision))),
     }
     // What the policy decides, where that is something else than what the cluster does.
-    let meant = judge.policy.filter(|_| judge.is_live());
+    let meant = decider.policy.filter(|_| decider.is_live());
     let meant = meant.and_then(|policy| question.ask(&policy.authorizer()).ok());
     match (decision.reason, meant) {
         (_, Some(meant)) if meant.allowed != decision.allowed => ui.note(format!(
@@ -249,11 +249,11 @@ fn one(judge: &Judge<'_>, question: &Question, ui: &Ui) -> Done {
             if question.any {
                 wanted.name = "NAME".to_owned();
             }
-            ui.note(match suggest::senseless(&wanted, judge.version) {
+            ui.note(match suggest::senseless(&wanted, decider.version) {
                 Some(problem) => format!("{BOLD}hint:{BOLD:#} {problem}: {}", problem.hint()),
                 None => format!(
                     "{BOLD}hint:{BOLD:#} to allow it, write into the policy, {}",
-                    suggest::policy_lines(&wanted, judge.policy)
+                    suggest::policy_lines(&wanted, decider.policy)
                 ),
             });
         }
@@ -271,10 +271,10 @@ fn verdict(allowed: bool) -> Done {
 }
 
 /// Decides a stream of requests, a batch at a time on all cores, and writes the answers in their order.
-fn many(judge: &Judge<'_>, path: &str, ui: &Ui) -> Done {
+fn many(decider: &Decider<'_>, path: &str, ui: &Ui) -> Done {
     let unreadable = |e: std::io::Error| {
         CliError::new(
-            "requests-unreadable",
+            Code::RequestsUnreadable,
             format!("cannot read the requests {path}: {e}"),
         )
         .hint("the argument is the path of a file of JSON lines, or - for standard input")
@@ -303,7 +303,7 @@ fn many(judge: &Judge<'_>, path: &str, ui: &Ui) -> Done {
         }
         let answers: Vec<(String, bool)> = batch
             .par_iter()
-            .map(|(number, line)| answer_line(judge, path, *number, line))
+            .map(|(number, line)| answer_line(decider, path, *number, line))
             .collect();
         for (answer, decided) in answers {
             undecided += usize::from(!decided);
@@ -324,21 +324,26 @@ fn many(judge: &Judge<'_>, path: &str, ui: &Ui) -> Done {
         "{RED}error:{RED:#} {} could not be decided; each has an error in the place of its decision",
         count(undecided, "request")
     ));
-    Err(Failure::Said)
+    Err(Failure::AlreadyReported)
 }
 
 /// The decision about a line, or in its place what is wrong with it; then false.
-fn answer_line(judge: &Judge<'_>, path: &str, number: usize, line: &[u8]) -> (String, bool) {
+fn answer_line(decider: &Decider<'_>, path: &str, number: usize, line: &[u8]) -> (String, bool) {
     let answer = serde_json::from_slice::<Request>(line)
         .map_err(|e| bindings::plain(&e))
-        .and_then(|request| judge.authorizer.decide(&request).map_err(|e| e.to_string()))
+        .and_then(|request| {
+            decider
+                .authorizer
+                .decide(&request)
+                .map_err(|e| e.to_string())
+        })
         .map(|decision| {
-            printable_json(serde_json::to_string(&judge.answer(&decision)).unwrap_or_default())
+            printable_json(serde_json::to_string(&decider.answer(&decision)).unwrap_or_default())
         });
     match answer {
         Ok(line) => (line, true),
         Err(what) => {
-            let error = CliError::new("request-malformed", format!("{path}:{number}: {what}"))
+            let error = CliError::new(Code::RequestMalformed, format!("{path}:{number}: {what}"))
                 .hint(r#"a line is like {"principal":"User:a","host":"10.0.0.1","operation":"READ","resource_type":"TOPIC","name":"orders"}"#);
             let error = serde_json::json!({"error": error.as_json()});
             (error.to_string(), false)

@@ -9,13 +9,13 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{
-    super::{CliError, Done, Failure, Global, cluster::Connection, policy::read_policy},
+    super::{CliError, Code, Done, Failure, Global, cluster::Connection, policy::read_policy},
     bindings, count,
     ui::Ui,
 };
 use crate::{
     acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls, printable_json},
-    admin::{AclFilter, Admin, AdminError, Described},
+    admin::{AclBindingFilter, Admin, AdminError, Described},
     policy::{ValidatedPolicy, write_acls},
 };
 
@@ -97,12 +97,13 @@ pub struct Missing {
 impl Export {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         if self.policy.as_deref() == Some("-") && self.observed.as_deref() == Some("-") {
-            return Err(
-                CliError::new("usage", "policy and ACLs cannot both be standard input")
-                    .hint("write one of them to a file")
-                    .usage()
-                    .into(),
-            );
+            return Err(CliError::new(
+                Code::Usage,
+                "policy and ACLs cannot both be standard input",
+            )
+            .hint("write one of them to a file")
+            .usage()
+            .into());
         }
         let policy = self.policy.as_deref().map(read_policy).transpose()?;
         let found = self.find(policy.as_ref(), global, ui)?;
@@ -209,7 +210,9 @@ pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failu
         missing: Missing::default(),
     };
     for principal in filters {
-        let filter = principal.map(AclFilter::principal).unwrap_or_default();
+        let filter = principal
+            .map(AclBindingFilter::principal)
+            .unwrap_or_default();
         // By name, so that whatever else may come to be missing is not overlooked here.
         let Described {
             bindings,
@@ -265,7 +268,7 @@ fn readable(text: &str) -> Done {
         _ => (d.message, d.hint),
     });
     Err(CliError::new(
-        "export-no-policy",
+        Code::ExportNoPolicy,
         format!("these ACLs do not make a policy: {why}"),
     )
     .hint(hint.unwrap_or_else(|| "export fewer of them at a time, with --principal".to_owned()))
@@ -294,7 +297,7 @@ fn print(text: &[u8]) -> Done {
 
 fn unwritable(error: &std::io::Error) -> CliError {
     CliError::new(
-        "export-unwritable",
+        Code::ExportUnwritable,
         format!("the export cannot be written: {error}"),
     )
     .hint("make room, or write it elsewhere; what was written is not complete")

@@ -5,10 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::cover::{Cut, fits};
+use super::delete_filters::{FilterBatch, fits};
 use crate::{
     acl::RawBinding,
-    admin::{AclFilter, Admin, AdminError, Described},
+    admin::{AclBindingFilter, Admin, AdminError, Described},
     state::Reach,
 };
 
@@ -25,7 +25,7 @@ pub struct Held {
 impl Held {
     /// Reads everything of this principal.
     pub fn read(admin: &mut Admin, principal: &str) -> Result<Held, AdminError> {
-        let read = admin.describe_acls(&AclFilter::principal(principal))?;
+        let read = admin.describe_acls(&AclBindingFilter::principal(principal))?;
         let (whole, cut) = (is_whole(&read), read.cut > 0);
         let bindings = read.bindings.into_iter().collect();
         Ok(Held {
@@ -46,7 +46,7 @@ pub struct HeldByAll {
 impl HeldByAll {
     /// Reads everything of these principals.
     pub fn read(admin: &mut Admin, principals: &BTreeSet<String>) -> Result<HeldByAll, AdminError> {
-        let read = admin.describe_acls_of(&AclFilter::default(), principals)?;
+        let read = admin.describe_acls_of(&AclBindingFilter::default(), principals)?;
         let (whole, cut) = (is_whole(&read), read.cut > 0);
         let mut of: HashMap<Arc<str>, BTreeSet<RawBinding>> = HashMap::new();
         for binding in read.bindings {
@@ -73,7 +73,7 @@ fn is_whole(read: &Described) -> bool {
 /// A filter to send, with what it is to match.
 pub struct Sent {
     /// What is sent.
-    pub filter: AclFilter,
+    pub filter: AclBindingFilter,
     /// What it matched when they were read.
     pub bindings: BTreeSet<RawBinding>,
 }
@@ -94,11 +94,11 @@ impl Sent {
     }
 }
 
-impl From<Cut<'_>> for Sent {
-    fn from(cut: Cut<'_>) -> Self {
+impl From<FilterBatch<'_>> for Sent {
+    fn from(batch: FilterBatch<'_>) -> Self {
         Sent {
-            filter: cut.filter,
-            bindings: cut.bindings.into_iter().cloned().collect(),
+            filter: batch.filter,
+            bindings: batch.bindings.into_iter().cloned().collect(),
         }
     }
 }
@@ -141,7 +141,7 @@ mod tests {
             permission: Permission::Allow,
         };
         let sent = |names: &[&str]| Sent {
-            filter: AclFilter::principal("User:a"),
+            filter: AclBindingFilter::principal("User:a"),
             bindings: names.iter().map(|name| binding(name)).collect(),
         };
         let mut waiting = vec![sent(&["a", "b", "c"]), sent(&["b", "d"]), sent(&["e"])];

@@ -4,13 +4,13 @@ mod apply;
 mod bindings;
 mod by_hand;
 pub mod confirm;
-mod cover;
+mod decider;
+mod delete_filters;
 mod execute;
 mod expand;
 mod explain;
 mod export;
 mod held;
-mod judge;
 mod lint;
 mod observed;
 mod plan;
@@ -22,7 +22,7 @@ mod test;
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, Done, Failure, Global, policy::ReadPolicy, ui, ui::Ui};
+use super::{CliError, Code, Done, Failure, Global, policy::ReadPolicy, ui, ui::Ui};
 pub use plan::managed;
 
 /// Check, try out, plan and apply what the policy says about access

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     acl::{Operation, RawBinding, Settings, super_users},
     admin::{
-        AclFilter, Admin, AdminError, ClientProperties, Setting, inexpressible,
+        AclBindingFilter, Admin, AdminError, ClientProperties, ConfigEntry, inexpressible,
         is_kafkas_authorizer,
     },
     pki::{
@@ -74,14 +74,14 @@ pub fn of_cluster(
     }
     let mut principals = known(read);
     principals.extend(operator.clone());
-    let mut described = admin.describe_acls_of(&AclFilter::default(), &principals)?;
+    let mut described = admin.describe_acls_of(&AclBindingFilter::default(), &principals)?;
     if !described.of_known_principals.is_empty() {
         // Kafka has no list of principals, but one of SCRAM users.
         let known = principals.len();
         let users = admin.describe_scram(&[]).unwrap_or_default();
         principals.extend(users.into_iter().map(|user| format!("User:{}", user.user)));
         if principals.len() > known {
-            described = admin.describe_acls_of(&AclFilter::default(), &principals)?;
+            described = admin.describe_acls_of(&AclBindingFilter::default(), &principals)?;
         }
     }
     ui.detail(format!(
@@ -184,11 +184,11 @@ pub fn settings(ui: &Ui, admin: &mut Admin, read: &ReadPolicy) -> (Settings, Rul
     let mut hidden = Vec::new();
     let mut value = |name: &'static str| match find(name) {
         None => Some(String::new()),
-        Some(Setting { value: None, .. }) => {
+        Some(ConfigEntry { value: None, .. }) => {
             hidden.push(name);
             None
         }
-        Some(Setting { value, .. }) => value.clone(),
+        Some(ConfigEntry { value, .. }) => value.clone(),
     };
     if let Some(value) = value("allow.everyone.if.no.acl.found") {
         settings.allow_everyone_if_no_acl_found = value.trim().eq_ignore_ascii_case("true");

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     super::{
-        CliError, Done, Failure, Global,
+        CliError, Code, Done, Failure, Global,
         cluster::{Connection, compare_id},
         connect::connect,
         policy, shell, utf8_path,
@@ -72,16 +72,17 @@ pub struct Deletion {
 impl Plan {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         if self.policy == "-" && self.observed.as_deref() == Some("-") {
-            return Err(
-                CliError::new("usage", "policy and ACLs cannot both be standard input")
-                    .hint("write one of them to a file")
-                    .usage()
-                    .into(),
-            );
+            return Err(CliError::new(
+                Code::Usage,
+                "policy and ACLs cannot both be standard input",
+            )
+            .hint("write one of them to a file")
+            .usage()
+            .into());
         }
         if self.save.as_deref() == Some(Path::new("-")) {
             return Err(CliError::new(
-                "usage",
+                Code::Usage,
                 "a plan is saved to a file, not to standard output",
             )
             .hint("give --save FILE; --json prints the plan")
@@ -254,7 +255,7 @@ fn check_place(path: &Path) -> Done {
         return Ok(());
     }
     Err(CliError::new(
-        "file-exists",
+        Code::FileExists,
         format!("{} is there already, and no saved plan", path.display()),
     )
     .hint("choose another path for --save, or move it away")
@@ -264,7 +265,7 @@ fn check_place(path: &Path) -> Done {
 fn save(path: &Path, saved: &SavedPlan) -> Result<(), Failure> {
     let text = printable_json(serde_json::to_string_pretty(saved).unwrap_or_default()) + "\n";
     state::write_atomic(path, text.as_bytes(), PLAN_MODE, None).map_err(|e| {
-        CliError::new("plan-unwritable", e.to_string())
+        CliError::new(Code::PlanUnwritable, e.to_string())
             .hint("choose another path for --save")
             .into()
     })

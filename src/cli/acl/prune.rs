@@ -13,13 +13,13 @@ use time::OffsetDateTime;
 
 use super::{
     count,
-    cover::{COMPARING, cover, exact, is_affordable},
+    delete_filters::{COMPARING, delete_filters, exact, is_affordable},
     execute::{NOT_ATTEMPTED, Run, STOPPED},
     held::{Held, HeldByAll, Sent, take},
 };
 use crate::{
     acl::RawBinding,
-    admin::{AclFilter, AdminError, Batch},
+    admin::{AclBindingFilter, AdminError, Batch},
     state::{Pruning, Reach},
 };
 
@@ -94,7 +94,7 @@ impl Run<'_> {
         while !left.is_empty() && !self.stopped() && self.outcome.cause.is_none() {
             let (now, later) = left.split_at(pace.at_once.min(left.len()));
             left = later;
-            let filters: Vec<AclFilter> = now.iter().map(AclFilter::from).collect();
+            let filters: Vec<AclBindingFilter> = now.iter().map(AclBindingFilter::from).collect();
             let begun = Instant::now();
             let mut batch = Batch {
                 size: filters.len(),
@@ -168,11 +168,11 @@ impl Run<'_> {
                 };
                 match held {
                     Ok(held) => {
-                        let cuts = match held.cut {
+                        let batches = match held.cut {
                             true => exact(&held.bindings, going),
-                            false => cover(principal, &held.bindings, going, held.whole),
+                            false => delete_filters(principal, &held.bindings, going, held.whole),
                         };
-                        waiting.extend(cuts.into_iter().map(Sent::from));
+                        waiting.extend(batches.into_iter().map(Sent::from));
                     }
                     Err(error) => {
                         self.outcome.cause = Some(error);
@@ -236,7 +236,8 @@ impl Run<'_> {
                 Some(id.map_err(|e| e.to_string())?)
             }
         };
-        let filters: Vec<AclFilter> = request.iter().map(|sent| sent.filter.clone()).collect();
+        let filters: Vec<AclBindingFilter> =
+            request.iter().map(|sent| sent.filter.clone()).collect();
         let mut batch = Batch {
             size: filters.len(),
             ..Batch::default()

@@ -8,7 +8,7 @@ use super::{
         policy::{Text, read_policy_file},
         shell,
     },
-    CliError, Done, Failure, ReadPolicy,
+    CliError, Code, Done, Failure, ReadPolicy,
     observed::Observed,
     plan::{Deletion, managed},
     ui::{BOLD, Ui},
@@ -53,13 +53,13 @@ impl<'a> Saved<'a> {
         );
         let message = format!("{path}: {error}");
         Err(match error {
-            PlanFileError::NoCluster => CliError::new("plan-stale", message).hint(hint),
+            PlanFileError::NoCluster => CliError::new(Code::PlanStale, message).hint(hint),
             PlanFileError::LaterVersion(_) => {
-                CliError::new("plan-version", message).hint(hint).usage()
+                CliError::new(Code::PlanVersion, message).hint(hint).usage()
             }
-            PlanFileError::Malformed { .. } => {
-                CliError::new("plan-malformed", message).hint(hint).usage()
-            }
+            PlanFileError::Malformed { .. } => CliError::new(Code::PlanMalformed, message)
+                .hint(hint)
+                .usage(),
         }
         .into())
     }
@@ -78,7 +78,7 @@ impl<'a> Saved<'a> {
         let path = self.path;
         if options.prune && !self.plan.prune {
             return Err(CliError::new(
-                "usage",
+                Code::Usage,
                 format!("{path} was made without --prune, and is applied as it was reviewed"),
             )
             .hint(format!("plan again:\n  {}", self.again(true)))
@@ -103,8 +103,8 @@ impl<'a> Saved<'a> {
     pub fn policy(&self) -> Result<ReadPolicy, Failure> {
         let path = self.path;
         let read = read_policy_file(&self.plan.policy).map_err(|failure| match failure {
-            Failure::Error(error) if error.code() == "policy-unreadable" => CliError::new(
-                "policy-unreadable",
+            Failure::Error(error) if error.code() == Code::PolicyUnreadable => CliError::new(
+                Code::PolicyUnreadable,
                 format!(
                     "{path} is applied together with its policy: {}",
                     error.message()
@@ -152,7 +152,7 @@ impl<'a> Saved<'a> {
             return Ok(());
         }
         Err(CliError::new(
-            "plan-other-cluster",
+            Code::PlanOtherCluster,
             format!(
                 "{} was made for the cluster {id}, and {} is the cluster {}; nothing was changed",
                 self.path,
@@ -199,7 +199,7 @@ impl<'a> Saved<'a> {
 
     fn stale(&self, what: &str) -> Failure {
         CliError::new(
-            "plan-stale",
+            Code::PlanStale,
             format!(
                 "{} is no longer valid: {what}; nothing was changed",
                 self.path

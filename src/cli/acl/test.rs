@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     super::{
-        CliError, Done, Failure, Global,
+        CliError, Code, Done, Failure, Global,
         cluster::{Connection, compare_id},
         policy::read_policy_file,
     },
@@ -123,7 +123,7 @@ pub fn outcomes(policy: &ValidatedPolicy) -> Result<Vec<TestOutcome<'_>>, Failur
 
 /// A request that no client can make.
 pub fn impossible(error: &RequestError) -> CliError {
-    let mapped = CliError::new("request-impossible", error.to_string()).usage();
+    let mapped = CliError::new(Code::RequestImpossible, error.to_string()).usage();
     match error {
         RequestError::PrincipalWithoutType(name) => mapped.hint(format!("write `User:{name}`")),
         RequestError::WildcardPrincipal => mapped.hint("name one user, such as User:alice"),

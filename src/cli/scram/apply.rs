@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{
     super::{
-        CliError, Done, Failure, Global,
+        CliError, Code, Done, Failure, Global,
         acl::{confirm::confirm, count},
         cluster::{Connection, check_id},
         init_ca::{take_lock, tidy},
@@ -17,9 +17,9 @@ use super::{
         ui::{BOLD, DIM, GREEN, RED, Ui},
         up::Shape,
     },
+    arguments::{Arguments, Connected, Rotations, connect, make},
     execute::{Outcome, execute},
     plan::{counted, no_password, show},
-    wish::{Connected, Rotations, Wish, connect, make},
 };
 use crate::{
     acl::Printable,
@@ -28,7 +28,7 @@ use crate::{
         ca::Ca,
         passwords,
         passwords::Passwords,
-        survey::{Asked, Setting},
+        plan::{Asked, Context},
     },
     plan::ScramPlan,
     policy::ValidatedPolicy,
@@ -53,7 +53,7 @@ Examples:
   kpki scram apply policies/quickstart.yaml --command-config admin.properties")]
 pub struct Apply {
     #[command(flatten)]
-    wish: Wish,
+    arguments: Arguments,
     /// Delete without asking
     #[arg(long, short)]
     yes: bool,
@@ -68,7 +68,7 @@ pub struct Apply {
 
 impl Apply {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        let mut policy = read_policy(&self.wish.policy)?;
+        let mut policy = read_policy(&self.arguments.policy)?;
         self.shape.apply(&mut policy);
         let out = OutDir::new(&global.out);
         // An interrupted `up` may have promised what is missing.
@@ -79,18 +79,18 @@ impl Apply {
             let hint = format!(
                 "make what is missing, then run this again:\n  {} up {}",
                 shell::kpki(&global.out),
-                shell::path(&self.wish.policy)
+                shell::path(&self.arguments.policy)
             );
-            return Err(CliError::new("up-needed", message).hint(hint).into());
+            return Err(CliError::new(Code::UpNeeded, message).hint(hint).into());
         }
         let properties = self.connection.properties(ui, Some(&policy), out.root())?;
         self.check_encrypted(&properties)?;
         let ca = Ca::open(&out)?;
         let lock = take_lock(&out, ui)?;
-        let rotations = Rotations::of(&self.wish, &policy, &out)?;
+        let rotations = Rotations::of(&self.arguments, &policy, &out)?;
         let mut connected = connect(ui, properties, &policy, &rotations.begun)?;
         check_id(&policy, out.root(), &connected.admin)?;
-        let plan = make(&mut connected, &policy, &self.wish, &rotations, &out)?;
+        let plan = make(&mut connected, &policy, &self.arguments, &rotations, &out)?;
         let Connected {
             mut admin,
             operator,
@@ -100,7 +100,7 @@ impl Apply {
         if !plan.refusals.is_empty() {
             let why: Vec<&str> = plan.refusals.iter().map(|r| r.message.as_str()).collect();
             return Err(CliError::new(
-                "plan-refused",
+                Code::PlanRefused,
                 format!("nothing was changed: {}", why.join("\n")),
             )
             .hint("kpki scram plan, with the same options, shows this without changing anything")
@@ -113,14 +113,14 @@ impl Apply {
             let credentials = count(plan.deletes.len(), "credential");
             confirm(ui, self.yes, &format!("deleting {credentials}"))?;
         }
-        let setting = Setting {
+        let context = Context {
             policy: &policy,
             out: &out,
             profile: self.shape.profile(),
             now: OffsetDateTime::now_utc(),
             asked: Asked::default(),
         };
-        let mut passwords = Passwords::read(setting, &ca, &lock)?;
+        let mut passwords = Passwords::read(context, &ca, &lock)?;
         for name in passwords.begin(&rotations.users)? {
             let dir = out.identity(&name);
             ui.say(format!(
@@ -145,7 +145,7 @@ impl Apply {
             None => "PLAINTEXT",
         };
         Err(CliError::new(
-            "not-encrypted",
+            Code::NotEncrypted,
             format!(
                 "the connection to {} is {protocol}: whoever listens on the way could log in as every user that is sent; nothing was changed",
                 properties.bootstrap_servers
@@ -240,6 +240,6 @@ fn report(
     match (failed.is_empty(), done > 0 || failed.iter().any(unknown)) {
         (true, _) => Ok(()),
         (false, true) => Err(Failure::Partly),
-        (false, false) => Err(Failure::Said),
+        (false, false) => Err(Failure::AlreadyReported),
     }
 }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use clap::{Args, ValueEnum};
 
-use super::super::{CliError, Done, Failure, passphrase, ui::Ui};
+use super::super::{CliError, Code, Done, Failure, passphrase, ui::Ui};
 use crate::{
     bootstrap::random,
     scram::{
@@ -59,7 +59,7 @@ impl Derive {
     pub(super) fn run(self, ui: &Ui) -> Done {
         let salt = match &self.salt {
             Some(text) => BASE64.decode(text).map_err(|_| {
-                CliError::new("bad-salt", "--salt is not base64")
+                CliError::new(Code::BadSalt, "--salt is not base64")
                     .hint("for example --salt \"$(openssl rand -base64 24)\"")
                     .usage()
             })?,
@@ -113,13 +113,13 @@ fn password() -> Result<Secret, Failure> {
     if let Ok(given) = std::env::var("KPKI_SCRAM_PASSWORD") {
         text.push_str(&given);
     } else if std::io::stdin().is_terminal() {
-        let none = CliError::new("password-missing", "no password was given")
+        let none = CliError::new(Code::PasswordMissing, "no password was given")
             .hint("give it on standard input or in KPKI_SCRAM_PASSWORD");
         let first = passphrase::ask("Password: ", none)?;
-        let again = CliError::new("password-missing", "no password was given");
+        let again = CliError::new(Code::PasswordMissing, "no password was given");
         if passphrase::ask("The same again: ", again)? != first {
             return Err(CliError::new(
-                "password-mismatch",
+                Code::PasswordMismatch,
                 "the two passwords are not the same; nothing was derived",
             )
             .hint("run the command again")
@@ -129,7 +129,7 @@ fn password() -> Result<Secret, Failure> {
     } else {
         std::io::stdin().read_to_string(&mut text).map_err(|e| {
             CliError::new(
-                "password-unreadable",
+                Code::PasswordUnreadable,
                 format!("cannot read the password from standard input: {e}"),
             )
         })?;
@@ -137,10 +137,12 @@ fn password() -> Result<Secret, Failure> {
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
-        return Err(CliError::new("password-missing", "the password is empty")
-            .hint("give it on standard input or in KPKI_SCRAM_PASSWORD")
-            .usage()
-            .into());
+        return Err(
+            CliError::new(Code::PasswordMissing, "the password is empty")
+                .hint("give it on standard input or in KPKI_SCRAM_PASSWORD")
+                .usage()
+                .into(),
+        );
     }
     Ok(Secret::new(line.to_owned()))
 }

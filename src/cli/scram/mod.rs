@@ -1,11 +1,11 @@
 //! `kpki scram`: one file per verb.
 
 mod apply;
+mod arguments;
 mod derive;
 mod execute;
 mod plan;
 mod strangers;
-mod wish;
 
 use clap::{Args, Subcommand};
 

@@ -11,7 +11,7 @@ use super::{
         shell,
         ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
     },
-    wish::{Rotations, Wish, connect, make},
+    arguments::{Arguments, Rotations, connect, make},
 };
 use crate::{
     acl::Printable,
@@ -38,7 +38,7 @@ Examples:
   kpki scram plan policies/quickstart.yaml --exit-code || echo 'something changed'")]
 pub struct Plan {
     #[command(flatten)]
-    wish: Wish,
+    arguments: Arguments,
     /// Exit with 3 when there is something to change
     #[arg(long)]
     exit_code: bool,
@@ -48,20 +48,20 @@ pub struct Plan {
 
 impl Plan {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        let policy = read_policy(&self.wish.policy)?;
+        let policy = read_policy(&self.arguments.policy)?;
         let out = OutDir::new(&global.out);
-        let rotations = Rotations::of(&self.wish, &policy, &out)?;
+        let rotations = Rotations::of(&self.arguments, &policy, &out)?;
         let properties = self.connection.properties(ui, Some(&policy), out.root())?;
         let mut connected = connect(ui, properties, &policy, &rotations.begun)?;
         compare_id(ui, &policy, out.root(), &connected.admin)?;
-        let mut plan = make(&mut connected, &policy, &self.wish, &rotations, &out)?;
+        let mut plan = make(&mut connected, &policy, &self.arguments, &rotations, &out)?;
         let missing = passwords::missing(&out, &policy)?;
         if !missing.is_empty() {
             let message = format!(
                 "{}; {} up {} makes what is missing, before anything can be applied",
                 no_password(&missing, &out),
                 shell::kpki(&global.out),
-                shell::path(&self.wish.policy)
+                shell::path(&self.arguments.policy)
             );
             plan.warnings.push(Remark {
                 code: "up-needed".into(),

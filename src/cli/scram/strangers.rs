@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{super::Failure, wish::Connected};
+use super::{super::Failure, arguments::Connected};
 use crate::{
     admin::{Admin, AdminError, ClientProperties, properties::Sasl},
     bootstrap::passwords,

@@ -9,7 +9,7 @@ use crate::{
         changes::Needs,
         files,
         member::Member,
-        survey::{Action, Plan, Setting, Step},
+        plan::{Action, Context, Plan, Step},
     },
     config::STORAGE_ARGS,
     policy::Mode,
@@ -36,8 +36,8 @@ impl Line {
 }
 
 /// The steps that are left to the one who ran `kpki up`.
-pub fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line> {
-    let Setting { policy, out, .. } = setting;
+pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line> {
+    let Context { policy, out, .. } = context;
     let changed = |step: &&Step<'_>| step.action != Action::Keep;
     let mut lines = Vec::new();
     if !plan.steps.iter().any(|s| changed(&s)) {
@@ -54,14 +54,14 @@ pub fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
         .iter()
         .filter(|s| matches!(s.member, Member::Broker(_)))
         .partition(|s| s.action == Action::Create);
-    start(setting, &new, &mut lines);
-    keep_running(setting, plan, &running, &mut lines);
+    start(context, &new, &mut lines);
+    keep_running(context, plan, &running, &mut lines);
     let created = plan.steps.iter().any(|s| s.action == Action::Create);
     if created && !policy.bindings.is_empty() {
         lines.push(Line::Says(
             "once the brokers run, give them the policy's ACLs:".to_owned(),
         ));
-        lines.push(Line::Command(command(setting, "acl apply", file)));
+        lines.push(Line::Command(command(context, "acl apply", file)));
     }
     let derived = plan
         .steps
@@ -74,7 +74,7 @@ pub fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
             "a cluster that runs already gets the new SCRAM credentials of {} by:",
             named(&derived)
         )));
-        lines.push(Line::Command(command(setting, "scram apply", file)));
+        lines.push(Line::Command(command(context, "scram apply", file)));
     }
     let mut clients = plan.steps.iter().filter(changed);
     if let Some(step) = clients.find(|s| matches!(s.member, Member::Client(_))) {
@@ -94,11 +94,11 @@ pub fn next_steps(setting: Setting<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
 }
 
 /// A file of an identity, as the machine that it is for sees it.
-fn place(setting: Setting<'_>, step: &Step<'_>, file: &str) -> String {
-    let dir = match files::install_dir(setting.policy) {
+fn place(context: Context<'_>, step: &Step<'_>, file: &str) -> String {
+    let dir = match files::install_dir(context.policy) {
         Some(dir) => dir.trim_end_matches('/').to_owned(),
         None => {
-            let root = setting.out.absolute().unwrap_or_default();
+            let root = context.out.absolute().unwrap_or_default();
             root.join(step.member.name().as_str()).display().to_string()
         }
     };
@@ -118,30 +118,30 @@ fn each(brokers: &[&Step<'_>], lines: &mut Vec<Line>, command: impl Fn(&Step<'_>
 }
 
 /// The first start of new brokers.
-fn start(setting: Setting<'_>, new: &[&Step<'_>], lines: &mut Vec<Line>) {
+fn start(context: Context<'_>, new: &[&Step<'_>], lines: &mut Vec<Line>) {
     if new.is_empty() {
         return;
     }
-    if setting.policy.cluster.mode == Mode::Kraft {
+    if context.policy.cluster.mode == Mode::Kraft {
         lines.push(Line::Says(
             "once per new broker, before its first start:".to_owned(),
         ));
         each(new, lines, |step| {
-            let path = place(setting, step, STORAGE_ARGS);
+            let path = place(context, step, STORAGE_ARGS);
             format!("kafka-storage.sh {}", quote(&format!("@{path}")))
         });
     }
     lines.push(Line::Says("then start it:".to_owned()));
     each(new, lines, |step| {
-        let names = files::names(setting.policy, step.member.name());
-        let path = place(setting, step, &names.server_properties);
+        let names = files::names(context.policy, step.member.name());
+        let path = place(context, step, &names.server_properties);
         format!("kafka-server-start.sh {}", quote(&path))
     });
 }
 
 /// What brokers that run need for their new files.
 fn keep_running(
-    setting: Setting<'_>,
+    context: Context<'_>,
     plan: &Plan<'_>,
     running: &[&Step<'_>],
     lines: &mut Vec<Line>,
@@ -166,7 +166,7 @@ fn keep_running(
         lines.push(Line::Says(
             "these brokers take up their new stores while they run, once their location is set to what it is:".to_owned(),
         ));
-        each(&reload, lines, |step| reload_command(setting, plan, step));
+        each(&reload, lines, |step| reload_command(context, plan, step));
     }
     if restart.is_empty() && reload.is_empty() && !those(Needs::Nothing).is_empty() {
         lines.push(Line::Says(
@@ -177,8 +177,8 @@ fn keep_running(
 }
 
 /// KIP-226: a listener's store that is set to the path that it has is read again, and with it those of all listeners.
-fn reload_command(setting: Setting<'_>, plan: &Plan<'_>, step: &Step<'_>) -> String {
-    let Setting { policy, out, .. } = setting;
+fn reload_command(context: Context<'_>, plan: &Plan<'_>, step: &Step<'_>) -> String {
+    let Context { policy, out, .. } = context;
     let name = step.member.name();
     let names = files::names(policy, name);
     let mut brokers = plan.nodes.brokers.iter();
@@ -198,7 +198,7 @@ fn reload_command(setting: Setting<'_>, plan: &Plan<'_>, step: &Step<'_>) -> Str
         (keys || !trust, "keystore", &names.keystore),
     ] {
         if changed {
-            let path = place(setting, step, file);
+            let path = place(context, step, file);
             settings.push(format!(
                 "listener.name.{listener}.ssl.{what}.location={path}"
             ));

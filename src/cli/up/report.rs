@@ -14,8 +14,8 @@ use super::{
 use crate::bootstrap::{
     changes::{FileChange, Needs},
     member::Member,
+    plan::{Action, Context, Plan, Step},
     rfc3339,
-    survey::{Action, Plan, Setting, Step},
 };
 
 /// Of so many of a kind each is told; of more, how many there are.
@@ -26,7 +26,7 @@ const NAMED: usize = 5;
 /// What a report is made from, beside the plan.
 pub struct Report<'a> {
     /// What the run works on.
-    pub setting: Setting<'a>,
+    pub context: Context<'a>,
     /// The policy, as it was named.
     pub file: &'a str,
     /// Whether the CA is new.
@@ -92,7 +92,7 @@ impl Report<'_> {
         }
         let next = match self.dry_run {
             true => Vec::new(),
-            false => next_steps(self.setting, plan, self.file),
+            false => next_steps(self.context, plan, self.file),
         };
         if !next.is_empty() {
             ui.say(format!("\n{BOLD}next:{BOLD:#}"));
@@ -136,7 +136,7 @@ impl Report<'_> {
         let name = step.member.name();
         let reason = step.action.reason();
         let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
-        let dir = self.setting.out.identity(name);
+        let dir = self.context.out.identity(name);
         self.ui.say(format!(
             "{GREEN}{}{}{GREEN:#}  {} {name}{reason}  {DIM}{}{DIM:#}",
             self.tense(),
@@ -189,7 +189,7 @@ impl Report<'_> {
 
     /// What is there and not of this policy.
     fn leftovers(&self, plan: &Plan<'_>) {
-        let Self { ui, setting, .. } = self;
+        let Self { ui, context, .. } = self;
         let superfluous: Vec<_> = plan
             .steps
             .iter()
@@ -225,7 +225,7 @@ impl Report<'_> {
                 plan.steps.len()
             ));
         }
-        let root = setting.out.root().display();
+        let root = context.out.root().display();
         let undeclared: Vec<&str> = plan.undeclared.iter().map(|n| n.as_str()).collect();
         if undeclared.len() > LISTED && !ui.verbose {
             ui.say(format!(
@@ -242,7 +242,7 @@ impl Report<'_> {
     }
 
     fn document(&self, plan: &Plan<'_>, next: &[Line]) -> Value {
-        let Setting { policy, out, .. } = self.setting;
+        let Context { policy, out, .. } = self.context;
         let identities = plan.steps.iter().map(|step| {
             json!({
                 "name": step.member.name().as_str(),
@@ -332,8 +332,8 @@ pub fn named(names: &[&str]) -> String {
 }
 
 /// The words of a command that names the output directory and the policy.
-pub fn command(setting: Setting<'_>, verb: &str, policy: &str) -> String {
-    let root = setting.out.root().display().to_string();
+pub fn command(context: Context<'_>, verb: &str, policy: &str) -> String {
+    let root = context.out.root().display().to_string();
     let out = match root.as_str() {
         "out" => String::new(),
         _ => format!(" --out {}", quote(&root)),

@@ -2,7 +2,7 @@
 //!
 //! A lint is a file here and a line in [`LINTS`]. Its codes do not change.
 
-mod beaten;
+mod always_denied;
 mod cover;
 mod custom_type;
 mod duplicate;
@@ -29,7 +29,7 @@ const LINTS: &[fn(&Subject<'_>, &mut Vec<Finding>)] = &[
     stored::lint,
     duplicate::lint,
     shadowed::lint,
-    beaten::lint,
+    always_denied::lint,
     everything::lint,
     everyone::lint,
     super_user::lint,

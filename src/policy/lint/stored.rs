@@ -9,7 +9,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         for problem in statement.binding.problems(subject.settings.version) {
             let mut message = problem.to_string();
             if statement.binding.permission == Permission::Deny
-                && problem.code() != "name-endless-search"
+                && problem.code() != "name-breaks-authorizer"
             {
                 message.push_str("; this DENY refuses nobody");
             }

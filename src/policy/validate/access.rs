@@ -1,6 +1,6 @@
 //! The sections `acls`, `tests` and `manage`.
 
-use super::words;
+use super::names;
 use crate::{
     acl::{
         CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, Request, ResourceType,
@@ -113,9 +113,9 @@ pub(super) fn acl(
     version: KafkaVersion,
     raw: &Spanned<RawAcl>,
 ) -> Option<AclEntry> {
-    let principal = words::principal(report, version, &raw.principal);
+    let principal = names::principal(report, version, &raw.principal);
     let host = match &raw.host {
-        Some(host) => words::host(report, version, host),
+        Some(host) => names::host(report, version, host),
         None => Some("*".to_owned()),
     };
     let permission = either(report, raw.span, (&raw.allow, "allow"), (&raw.deny, "deny"));
@@ -128,11 +128,11 @@ pub(super) fn acl(
     ];
     let (resource_type, resources) =
         match resource(report, raw.span, (named, raw.cluster.as_ref()))? {
-            Resource::Named(kind, names) => (kind, words::patterns(report, version, kind, names)),
+            Resource::Named(kind, names) => (kind, names::patterns(report, version, kind, names)),
             Resource::Cluster => (ResourceType::Cluster, vec![the_cluster()]),
         };
     let (allow, operations) = permission?;
-    let operations = words::operations(report, version, resource_type, operations);
+    let operations = names::operations(report, version, resource_type, operations);
     Some(AclEntry {
         principal: principal?,
         host: host?,
@@ -182,7 +182,7 @@ pub(super) fn test(
     };
     let (allowed, operations) = answer?;
     refuse_all(report, operations);
-    let operations = words::operations(report, version, resource_type, operations);
+    let operations = names::operations(report, version, resource_type, operations);
     Some(AclTest {
         principal: principal?,
         host: host?,
@@ -205,7 +205,7 @@ fn somebody(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -
             .hint("name one user");
         return None;
     }
-    words::principal(report, version, raw)
+    names::principal(report, version, raw)
 }
 
 fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
@@ -257,7 +257,7 @@ fn whole_names(
                     value: name.clone(),
                     span: pattern.span,
                 };
-                names.extend(words::literal(report, version, kind, &whole));
+                names.extend(names::literal(report, version, kind, &whole));
             }
         }
     }
@@ -274,13 +274,13 @@ pub(super) fn manage(
     for principal in &raw.principals {
         // In a cluster that stores whatever it is given, `user:alice` is somebody whose bindings may have to go.
         if let Some(as_user) = in_another_case(principal) {
-            let sound = words::principal_pattern(report, version, &as_user).is_some();
+            let sound = names::principal_pattern(report, version, &as_user).is_some();
             if let (true, RawPattern::Name(name)) = (sound, &principal.value) {
                 managed.push(PrincipalPattern::Exact(name.clone()));
             }
             continue;
         }
-        managed.extend(words::principal_pattern(report, version, principal));
+        managed.extend(names::principal_pattern(report, version, principal));
     }
     managed
 }

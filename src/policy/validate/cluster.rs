@@ -1,6 +1,6 @@
 //! The `cluster` section, but for its listeners and mapping rules.
 
-use super::{Declared, listeners, properties::properties, quorum, words};
+use super::{Declared, listeners, names, properties::properties, quorum};
 use crate::{
     acl::KafkaVersion,
     pki::Host,
@@ -98,7 +98,7 @@ pub(super) fn cluster(
     }
     let listeners = listeners::listeners(report, raw, mode, declared);
     let super_users: Vec<&Spanned<String>> = raw.super_users.iter().flatten().collect();
-    words::no_repeats(
+    names::no_repeats(
         report,
         super_users.iter().map(|u| (u.value.clone(), u.span)),
     );
@@ -152,7 +152,7 @@ fn name(report: &mut Report, raw: &RawCluster) -> String {
 
 fn bootstrap_servers(report: &mut Report, raw: &RawCluster) -> Vec<String> {
     let servers: Vec<&Spanned<String>> = raw.bootstrap_servers.iter().flatten().collect();
-    words::no_repeats(report, servers.iter().map(|s| (s.value.clone(), s.span)));
+    names::no_repeats(report, servers.iter().map(|s| (s.value.clone(), s.span)));
     for server in &servers {
         address(report, server, "bootstrap server", &server.value);
     }
@@ -335,7 +335,7 @@ fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>)
             .hint("name each super user; Kafka has no patterns for them");
         return None;
     }
-    words::principal(report, version, raw)
+    names::principal(report, version, raw)
 }
 
 fn layout(report: &mut Report, raw: Option<&Spanned<String>>) -> String {

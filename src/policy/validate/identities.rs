@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::{
+    names::no_repeats,
     properties::{properties, rack},
     quorum,
-    words::no_repeats,
 };
 use crate::{
     pki::{Host, IdentityName, KeyAlgorithm, NameError},

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Declared, ports, words::no_repeats};
+use super::{Declared, names::no_repeats, ports};
 use crate::{
     policy::{
         Auth, ClientAuth, Listener, Mode, SecurityProtocol,

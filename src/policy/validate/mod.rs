@@ -11,18 +11,18 @@ mod grants;
 mod identities;
 mod listeners;
 mod mapping;
+mod names;
 mod ports;
 mod properties;
 mod quorum;
 mod roles;
 mod scope;
-mod words;
 
 use collisions::{Everyone, Grantee};
 use grants::{Grants, Place};
 use identities::Names;
+pub(super) use names::no_repeats;
 use scope::{Origin, Scope};
-pub(super) use words::no_repeats;
 
 use super::{
     Auth, Broker, Client, Mode, Places, ScramUser, ValidatedPolicy,

@@ -1,6 +1,6 @@
 //! `roles` of the brokers: which nodes are controllers, and that there are some of either kind.
 
-use super::{Declared, words::no_repeats};
+use super::{Declared, names::no_repeats};
 use crate::policy::{
     Mode, NodeRole,
     raw::{RawBroker, RawNodeRole},

@@ -1,6 +1,6 @@
 //! Roles: their arguments, checked by name.
 
-use super::words::{literal, patterns};
+use super::names::{literal, patterns};
 use crate::{
     acl::{KafkaVersion, ResourceType},
     policy::{

@@ -1,6 +1,6 @@
 //! What a file may be about that the policy includes under a scope.
 
-use super::words;
+use super::names;
 use crate::{
     acl::{KafkaVersion, RawBinding, ResourceType},
     pki::IdentityName,
@@ -118,7 +118,7 @@ fn prefix(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) {
         }),
         span: raw.span,
     };
-    words::pattern(report, version, ResourceType::Topic, &prefix);
+    names::pattern(report, version, ResourceType::Topic, &prefix);
 }
 
 fn unlimited(report: &mut Report, span: Span) {
@@ -168,7 +168,7 @@ fn principals(report: &mut Report, version: KafkaVersion, raw: &RawScope) -> Vec
                 .hint("name the principals; what everyone may do is said in the policy itself");
             continue;
         }
-        patterns.extend(words::principal_pattern(report, version, principal));
+        patterns.extend(names::principal_pattern(report, version, principal));
     }
     patterns
 }

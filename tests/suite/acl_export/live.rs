@@ -8,7 +8,7 @@ use std::{
 
 use kpki::{
     acl::RawBinding,
-    admin::{AclFilter, Admin, Batch, ClientProperties},
+    admin::{AclBindingFilter, Admin, Batch, ClientProperties},
 };
 use serde_json::{Value, json};
 
@@ -105,7 +105,10 @@ impl Cluster {
         let properties = ClientProperties::read(&self.properties(), None).unwrap();
         let mut admin = Admin::connect(&properties).unwrap();
         let principals: BTreeSet<&str> = bindings.iter().map(|b| &*b.principal).collect();
-        let filters: Vec<_> = principals.into_iter().map(AclFilter::principal).collect();
+        let filters: Vec<_> = principals
+            .into_iter()
+            .map(AclBindingFilter::principal)
+            .collect();
         admin.delete_acls(&filters, &mut Batch::default()).unwrap();
         self.wait_for(&BTreeSet::new());
     }

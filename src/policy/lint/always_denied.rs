@@ -1,4 +1,4 @@
-//! `beaten`: an ALLOW that some DENY always beats.
+//! `always-denied`: an ALLOW that some DENY always beats.
 
 use std::collections::HashSet;
 
@@ -33,7 +33,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             _ => String::new(),
         };
         findings.push(Finding {
-            code: "beaten",
+            code: "always-denied",
             severity: Severity::Warning,
             message: format!(
                 "allows nothing: {allow}, because of {} ({}){rest}",

@@ -34,7 +34,7 @@ enum Sources<'a> {
 }
 
 /// What decides: the authorizer, and where its bindings are said.
-pub struct Judge<'a> {
+pub struct Decider<'a> {
     /// The authorizer.
     pub authorizer: Authorizer<'a>,
     /// The brokers' Kafka.
@@ -44,22 +44,22 @@ pub struct Judge<'a> {
     pub policy: Option<&'a ValidatedPolicy>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Decider<'a> {
     /// Decides by what is written.
-    pub fn written(bindings: &'a Bindings, brokers: &Brokers) -> Result<Judge<'a>, Failure> {
+    pub fn written(bindings: &'a Bindings, brokers: &Brokers) -> Result<Decider<'a>, Failure> {
         let settings = brokers.settings(match bindings {
             Bindings::Policy(read) => Some(read),
             Bindings::Export(_) => None,
         })?;
         let version = settings.version;
         Ok(match bindings {
-            Bindings::Policy(read) => Judge {
+            Bindings::Policy(read) => Decider {
                 authorizer: Authorizer::new(read.policy.raw_bindings(), settings),
                 version,
                 sources: Sources::Policy(&read.policy),
                 policy: Some(&read.policy),
             },
-            Bindings::Export(export) => Judge {
+            Bindings::Export(export) => Decider {
                 authorizer: Authorizer::new(&export.bindings, settings),
                 version,
                 sources: Sources::Export(export),
@@ -73,10 +73,10 @@ impl<'a> Judge<'a> {
         found: &'a export::Found,
         read: Option<&'a policy::ReadPolicy>,
         brokers: &Brokers,
-    ) -> Result<Judge<'a>, Failure> {
+    ) -> Result<Decider<'a>, Failure> {
         let said = read.iter().flat_map(|read| &read.policy.bindings);
         let settings = brokers.settings(read)?;
-        Ok(Judge {
+        Ok(Decider {
             version: settings.version,
             authorizer: Authorizer::new(&found.bindings, settings),
             sources: Sources::Live(said.map(|s| (s.binding.as_raw(), &s.source)).collect()),

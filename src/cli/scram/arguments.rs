@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 
 use super::{
-    super::{CliError, Failure, acl, connect, ui::Ui},
+    super::{CliError, Code, Failure, acl, connect, ui::Ui},
     strangers::strangers,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 
 /// What shall be planned.
 #[derive(Debug, Args)]
-pub struct Wish {
+pub struct Arguments {
     /// The policy file; `-` is standard input
     #[arg(value_name = "POLICY")]
     pub policy: String,
@@ -47,10 +47,14 @@ pub struct Rotations {
 impl Rotations {
     /// # Errors
     /// When somebody is to be rotated who is no SCRAM user of the policy, or a file cannot be read.
-    pub fn of(wish: &Wish, policy: &ValidatedPolicy, out: &OutDir) -> Result<Self, Failure> {
+    pub fn of(
+        arguments: &Arguments,
+        policy: &ValidatedPolicy,
+        out: &OutDir,
+    ) -> Result<Self, Failure> {
         let desired = passwords::desired(policy);
         let known: BTreeSet<&str> = desired.iter().map(|i| i.user.as_str()).collect();
-        let asked: BTreeSet<String> = wish.rotate.iter().map(ToString::to_string).collect();
+        let asked: BTreeSet<String> = arguments.rotate.iter().map(ToString::to_string).collect();
         let unknown: Vec<&str> = asked
             .iter()
             .map(String::as_str)
@@ -68,7 +72,7 @@ impl Rotations {
                 "--rotate {}: no such SCRAM user in the policy",
                 unknown.join(", ")
             );
-            return Err(CliError::new("not-a-scram-user", message)
+            return Err(CliError::new(Code::NotAScramUser, message)
                 .hint(hint)
                 .usage()
                 .into());
@@ -134,7 +138,7 @@ pub fn connect(
 pub fn make(
     connected: &mut Connected,
     policy: &ValidatedPolicy,
-    wish: &Wish,
+    arguments: &Arguments,
     rotations: &Rotations,
     out: &OutDir,
 ) -> Result<ScramPlan, Failure> {
@@ -150,8 +154,8 @@ pub fn make(
         observed: &observed,
         rotate: &rotations.users,
         managed: &managed,
-        prune: wish.prune,
-        max_deletes: wish.max_deletes,
+        prune: arguments.prune,
+        max_deletes: arguments.max_deletes,
         operator: connected.operator.as_deref(),
         super_users: &super_users,
         entrusted: &entrusted,

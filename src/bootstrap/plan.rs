@@ -13,7 +13,7 @@ use super::{
     compare,
     files::{self, Cluster},
     folded::Folded,
-    identity::{OnDisk, Wanted},
+    identity::{LeafSpec, OnDisk},
     member::{Member, New, ScramState},
     nodes::{Danger, Nodes},
 };
@@ -75,7 +75,7 @@ pub struct Step<'a> {
     /// Its password and credentials, where it logs in by SCRAM.
     pub scram: Option<ScramState>,
     /// The certificate that it shall have.
-    pub(super) wanted: Option<Wanted>,
+    pub(super) leaf: Option<LeafSpec>,
     /// What there is.
     pub(super) disk: OnDisk,
     /// How its stores are encoded.
@@ -93,7 +93,7 @@ pub struct Step<'a> {
 impl Step<'_> {
     /// True where a certificate has to be signed.
     pub fn signs(&self) -> bool {
-        self.wanted.is_some() && !matches!(self.action, Action::Update | Action::Keep)
+        self.leaf.is_some() && !matches!(self.action, Action::Update | Action::Keep)
     }
 
     /// What has to be done for all of it.
@@ -156,7 +156,7 @@ impl<'a> Purpose<'a> {
 
 /// What a run works on.
 #[derive(Debug, Clone, Copy)]
-pub struct Setting<'a> {
+pub struct Context<'a> {
     /// The policy.
     pub policy: &'a ValidatedPolicy,
     /// The output directory.
@@ -176,11 +176,11 @@ pub struct Setting<'a> {
 /// Everything on disk that cannot be read or written over, every file that somebody edited, every change that the
 /// cluster would not survive, every host that the CA may not sign for, every configuration that cannot be written.
 pub fn plan<'a>(
-    setting: Setting<'a>,
+    context: Context<'a>,
     ca: Option<&Ca>,
     purpose: Purpose<'_>,
 ) -> Result<Plan<'a>, Vec<BootstrapError>> {
-    let Setting { policy, out, .. } = setting;
+    let Context { policy, out, .. } = context;
     let one = |error: BootstrapError| vec![error];
     check_owner(out.root(), policy.cluster.owner).map_err(|e| one(e.into()))?;
     out.check().map_err(|e| one(e.into()))?;
@@ -207,7 +207,7 @@ pub fn plan<'a>(
     }
 
     let written = Written::read(out).map_err(|e| one(e.into()))?;
-    let nodes = Nodes::find(setting, &written, &there).map_err(one)?;
+    let nodes = Nodes::find(context, &written, &there).map_err(one)?;
     let scram = members
         .par_iter()
         .map(|m| ScramState::load(out, *m, policy, purpose.made()).map_err(one))
@@ -220,20 +220,20 @@ pub fn plan<'a>(
         .collect();
     let nobody = Secret::new("a password that is never written".to_owned());
     let lock = purpose.lock();
-    let cluster = cluster(setting, ca, lock, credentials, &nodes, &nobody).map_err(one)?;
+    let cluster = cluster(context, ca, lock, credentials, &nodes, &nobody).map_err(one)?;
     let steps = members
         .into_par_iter()
         .zip(scram)
         .map(|(member, scram)| {
             let ca = ca.zip(inventory.as_ref());
-            survey(setting, purpose, ca, &cluster, &written, member, scram)
+            step(context, purpose, ca, &cluster, &written, member, scram)
         })
         .collect();
     let (steps, mut errors) = both::<(Step<'a>, Option<NodeFacts>)>(steps);
     let facts = steps
         .iter()
         .filter_map(|(step, facts)| Some((step.member.name().as_str(), facts.as_ref()?)));
-    errors.extend(nodes.dangers(setting, &facts.collect::<Vec<_>>()));
+    errors.extend(nodes.dangers(context, &facts.collect::<Vec<_>>()));
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -246,7 +246,7 @@ pub fn plan<'a>(
     let ca_ends = ca
         .and_then(Ca::signer)
         .map(|c| c.not_after)
-        .filter(|end| *end < setting.now + Duration::days(policy.ca.leaf_valid_days.into()));
+        .filter(|end| *end < context.now + Duration::days(policy.ca.leaf_valid_days.into()));
     drop(cluster);
     Ok(Plan {
         steps,
@@ -278,7 +278,7 @@ fn both<T>(results: Vec<Result<T, Vec<BootstrapError>>>) -> (Vec<T>, Vec<Bootstr
 
 /// What all identities' files have in common. `nobody` stands in for the truststore's password without a CA.
 pub(super) fn cluster<'a>(
-    setting: Setting<'a>,
+    context: Context<'a>,
     ca: Option<&'a Ca>,
     lock: Option<&Lock>,
     credentials: Vec<Credential>,
@@ -288,16 +288,16 @@ pub(super) fn cluster<'a>(
     let mut stores = [Vec::new(), Vec::new()];
     if let Some(ca) = ca {
         let legacy =
-            setting.profile == Some(StoreProfile::Legacy) || Ca::has_legacy_truststore(setting.out);
+            context.profile == Some(StoreProfile::Legacy) || Ca::has_legacy_truststore(context.out);
         for (store, profile) in stores
             .iter_mut()
             .zip([StoreProfile::Jdk, StoreProfile::Legacy])
         {
             if profile == StoreProfile::Jdk || legacy {
                 *store = match lock {
-                    Some(lock) => ca.truststore(setting.out, lock, profile)?,
+                    Some(lock) => ca.truststore(context.out, lock, profile)?,
                     None => ca
-                        .kept_truststore(setting.out, profile)?
+                        .kept_truststore(context.out, profile)?
                         .unwrap_or_default(),
                 };
             }
@@ -305,21 +305,21 @@ pub(super) fn cluster<'a>(
     }
     let [truststore, legacy_truststore] = stores;
     Ok(Cluster {
-        policy: setting.policy,
-        root: setting.out.absolute()?,
+        policy: context.policy,
+        root: context.out.absolute()?,
         ca_pem: ca.map(Ca::trusted_pem).unwrap_or_default(),
         truststore,
         legacy_truststore,
         truststore_password: ca.map_or(nobody, |ca| &ca.truststore_password),
         credentials,
         nodes,
-        super_users: setting.policy.super_users(),
+        super_users: context.policy.super_users(),
     })
 }
 
 /// One member's step, and what its configuration commits it to, if it is a broker.
-fn survey<'a>(
-    setting: Setting<'a>,
+fn step<'a>(
+    context: Context<'a>,
     purpose: Purpose<'_>,
     ca: Option<(&Ca, &Inventory)>,
     cluster: &Cluster<'_>,
@@ -327,19 +327,19 @@ fn survey<'a>(
     member: Member<'a>,
     scram: Option<ScramState>,
 ) -> Result<(Step<'a>, Option<NodeFacts>), Vec<BootstrapError>> {
-    let Setting { policy, out, .. } = setting;
+    let Context { policy, out, .. } = context;
     let one = |error: BootstrapError| vec![error];
     let name = member.name();
     let names = files::names(policy, name);
-    let wanted = member.wanted(policy);
+    let leaf = member.leaf(policy);
     let there = out.identity(name).exists();
     let disk = match there {
         true => OnDisk::read(out, name, &names).map_err(one)?,
         false => OnDisk::default(),
     };
-    if let (Some(wanted), Some(signer)) = (&wanted, ca.and_then(|(ca, _)| ca.signer())) {
-        let mut hosts = wanted.hosts.iter();
-        let refused = hosts.try_for_each(|host| signer.check_permitted(host, wanted.kind));
+    if let (Some(leaf), Some(signer)) = (&leaf, ca.and_then(|(ca, _)| ca.signer())) {
+        let mut hosts = leaf.hosts.iter();
+        let refused = hosts.try_for_each(|host| signer.check_permitted(host, leaf.kind));
         refused.map_err(|e| one(e.into()))?;
     }
     let mut step = Step {
@@ -347,9 +347,9 @@ fn survey<'a>(
         action: Action::Create,
         superfluous: Vec::new(),
         scram,
-        wanted,
+        leaf,
         disk,
-        profile: profile(setting, name, there).map_err(one)?,
+        profile: profile(context, name, there).map_err(one)?,
         changed: Vec::new(),
         changes: Vec::new(),
         lost_hosts: Vec::new(),
@@ -360,15 +360,15 @@ fn survey<'a>(
         .disk
         .password
         .as_ref()
-        .or(step.wanted.as_ref().map(|_| &any));
+        .or(step.leaf.as_ref().map(|_| &any));
     let texts = files::texts(cluster, member, step.profile, password, step.scram.as_ref());
     let texts = texts.map_err(one)?;
     let facts = texts.iter().find_map(|file| file.node.clone());
     if there && ca.is_some() {
-        step.superfluous = superfluous(setting, &step, &texts);
+        step.superfluous = superfluous(context, &step, &texts);
     }
     let look = compare::Look {
-        setting,
+        context,
         ca: ca.map(|(ca, _)| ca),
         record: ca.and_then(|(_, inventory)| inventory.latest(name.as_str())),
         entry: written.of(name.as_str()),
@@ -382,22 +382,22 @@ fn survey<'a>(
 
 /// How a member's stores are encoded: as asked for, else as they were.
 pub(super) fn profile(
-    setting: Setting<'_>,
+    context: Context<'_>,
     name: &IdentityName,
     there: bool,
 ) -> Result<StoreProfile, BootstrapError> {
-    if let Some(profile) = setting.profile {
+    if let Some(profile) = context.profile {
         return Ok(profile);
     }
-    let names = files::names(setting.policy, name);
+    let names = files::names(context.policy, name);
     for file in [&names.keystore, &names.truststore]
         .into_iter()
         .filter(|_| there)
     {
-        if let Some(store) = read_plain(&setting.out.identity(name).join(file))? {
+        if let Some(store) = read_plain(&context.out.identity(name).join(file))? {
             let profile = StoreProfile::of(&store);
             // What does not look like a new store may be a damaged one. An old one has a truststore to go with it.
-            if profile == StoreProfile::Jdk || Ca::has_legacy_truststore(setting.out) {
+            if profile == StoreProfile::Jdk || Ca::has_legacy_truststore(context.out) {
                 return Ok(profile);
             }
         }
@@ -406,11 +406,11 @@ pub(super) fn profile(
 }
 
 /// Files that kpki wrote into a member's directory when the policy said something else.
-fn superfluous(setting: Setting<'_>, step: &Step<'_>, texts: &[FileSpec]) -> Vec<String> {
+fn superfluous(context: Context<'_>, step: &Step<'_>, texts: &[FileSpec]) -> Vec<String> {
     let name = step.member.name();
-    let names = files::names(setting.policy, name);
+    let names = files::names(context.policy, name);
     let mut wanted: BTreeSet<&str> = texts.iter().map(|f| f.name.as_str()).collect();
-    if step.wanted.is_some() {
+    if step.leaf.is_some() {
         wanted.extend(
             [
                 &names.keystore,
@@ -422,7 +422,7 @@ fn superfluous(setting: Setting<'_>, step: &Step<'_>, texts: &[FileSpec]) -> Vec
             .map(String::as_str),
         );
     }
-    let mut found = setting.out.files(name);
+    let mut found = context.out.files(name);
     found.retain(|file| !wanted.contains(file.as_str()));
     if found.is_empty() {
         return found;

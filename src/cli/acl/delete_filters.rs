@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     acl::RawBinding,
-    admin::{AclFilter, LARGEST_ANSWER},
+    admin::{AclBindingFilter, LARGEST_ANSWER},
 };
 
 /// KRaft refuses a request that deletes more than 10,000 (`AclControlManager.MAX_RECORDS_PER_USER_OP`); a few that come
@@ -45,7 +45,7 @@ pub fn fits<'b>(bindings: impl Iterator<Item = &'b RawBinding>) -> bool {
     count <= MOST && bytes <= LARGEST_ANSWER / 4 * 3
 }
 
-/// How many filters delete these, by principal as [`cover`] would.
+/// How many filters delete these, by principal as [`delete_filters`] would.
 pub fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
     let mut going: BTreeMap<&str, BTreeSet<&RawBinding>> = BTreeMap::new();
     for binding in deletes {
@@ -58,25 +58,28 @@ pub fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
             of.insert(binding.clone());
         }
     }
-    let cuts = all
+    let batches = all
         .iter()
-        .map(|(principal, all)| cover(principal, all, &going[principal], true).len());
-    cuts.sum()
+        .map(|(principal, all)| delete_filters(principal, all, &going[principal], true).len());
+    batches.sum()
 }
 
 /// A filter with what it is meant to delete.
-pub struct Cut<'b> {
+pub struct FilterBatch<'b> {
     /// What is sent.
-    pub filter: AclFilter,
+    pub filter: AclBindingFilter,
     /// What it matches.
     pub bindings: Vec<&'b RawBinding>,
 }
 
 /// A filter for each binding that is there.
-pub fn exact<'b>(all: &'b BTreeSet<RawBinding>, going: &BTreeSet<&RawBinding>) -> Vec<Cut<'b>> {
+pub fn exact<'b>(
+    all: &'b BTreeSet<RawBinding>,
+    going: &BTreeSet<&RawBinding>,
+) -> Vec<FilterBatch<'b>> {
     let there = all.iter().filter(|b| going.contains(b));
     there
-        .map(|b| Cut {
+        .map(|b| FilterBatch {
             filter: b.into(),
             bindings: vec![b],
         })
@@ -87,20 +90,20 @@ pub fn exact<'b>(all: &'b BTreeSet<RawBinding>, going: &BTreeSet<&RawBinding>) -
 ///
 /// `all` is what it has, just read, and `going` which of that is to go. `whole` says that it has nothing beyond `all`,
 /// which a filter by principal alone would delete as well.
-pub fn cover<'b>(
+pub fn delete_filters<'b>(
     principal: &str,
     all: &'b BTreeSet<RawBinding>,
     going: &BTreeSet<&RawBinding>,
     whole: bool,
-) -> Vec<Cut<'b>> {
+) -> Vec<FilterBatch<'b>> {
     let mut left: BTreeSet<&RawBinding> = all.iter().filter(|b| going.contains(b)).collect();
     if whole && left.len() == all.len() && left.len() > 1 && fits(all.iter()) {
-        return vec![Cut {
-            filter: AclFilter::principal(principal),
+        return vec![FilterBatch {
+            filter: AclBindingFilter::principal(principal),
             bindings: left.into_iter().collect(),
         }];
     }
-    let mut cuts = Vec::new();
+    let mut batches = Vec::new();
     // Everything of one kind, then everything on one resource; the two may overlap, and then go into two requests.
     let mut kinds: BTreeMap<_, Vec<&RawBinding>> = BTreeMap::new();
     let mut resources: BTreeMap<_, Vec<&RawBinding>> = BTreeMap::new();
@@ -110,7 +113,8 @@ pub fn cover<'b>(
         let resource = (b.resource_type, b.pattern_type, &b.name);
         resources.entry(resource).or_default().push(b);
     }
-    let mut take = |bindings: &[&'b RawBinding], filter: &dyn Fn(&RawBinding) -> AclFilter| {
+    let mut take = |bindings: &[&'b RawBinding],
+                    filter: &dyn Fn(&RawBinding) -> AclBindingFilter| {
         let all_go = bindings.iter().all(|b| going.contains(*b));
         let still: Vec<&RawBinding> = bindings
             .iter()
@@ -121,33 +125,33 @@ pub fn cover<'b>(
             for b in &still {
                 left.remove(*b);
             }
-            cuts.push(Cut {
+            batches.push(FilterBatch {
                 filter: filter(bindings[0]),
                 bindings: bindings.to_vec(),
             });
         }
     };
     for kind in kinds.values() {
-        take(kind, &|b| AclFilter {
+        take(kind, &|b| AclBindingFilter {
             name: None,
             host: None,
-            ..AclFilter::from(b)
+            ..AclBindingFilter::from(b)
         });
     }
     // What librdkafka cannot name may sit on the resource as well, if there is anything of that sort.
     for resource in resources.values().filter(|_| whole) {
-        take(resource, &|b| AclFilter {
+        take(resource, &|b| AclBindingFilter {
             host: None,
             operation: None,
             permission: None,
-            ..AclFilter::from(b)
+            ..AclBindingFilter::from(b)
         });
     }
-    cuts.extend(left.into_iter().map(|b| Cut {
+    batches.extend(left.into_iter().map(|b| FilterBatch {
         filter: b.into(),
         bindings: vec![b],
     }));
-    cuts
+    batches
 }
 
 #[cfg(test)]
@@ -169,7 +173,7 @@ mod tests {
         }
     }
 
-    fn matches(filter: &AclFilter, b: &RawBinding) -> bool {
+    fn matches(filter: &AclBindingFilter, b: &RawBinding) -> bool {
         filter.resource_type.is_none_or(|t| t == b.resource_type)
             && filter.pattern_type.is_none_or(|t| t == b.pattern_type)
             && filter.operation.is_none_or(|o| o == b.operation)
@@ -194,17 +198,20 @@ mod tests {
                 ]
             })
             .collect();
-        let cuts = |whole: bool, keep: &dyn Fn(&RawBinding) -> bool| {
+        let batches = |whole: bool, keep: &dyn Fn(&RawBinding) -> bool| {
             let going = all.iter().filter(|b| !keep(b)).collect();
-            cover("User:a", &all, &going, whole).len()
+            delete_filters("User:a", &all, &going, whole).len()
         };
-        assert_eq!(cuts(true, &|_| false), 1);
+        assert_eq!(batches(true, &|_| false), 1);
         // Something that cannot be named must stay.
-        assert_eq!(cuts(false, &|_| false), 3);
-        assert_eq!(cuts(true, &|b| b.resource_type == ResourceType::Group), 2);
+        assert_eq!(batches(false, &|_| false), 3);
+        assert_eq!(
+            batches(true, &|b| b.resource_type == ResourceType::Group),
+            2
+        );
         // 99 topics with two rights each, and 99 groups with one.
-        assert_eq!(cuts(true, &|b| &*b.name == "t7"), 198);
-        assert_eq!(cuts(true, &|_| true), 0);
+        assert_eq!(batches(true, &|b| &*b.name == "t7"), 198);
+        assert_eq!(batches(true, &|_| true), 0);
     }
 
     proptest! {
@@ -225,16 +232,16 @@ mod tests {
                 all.insert(b);
             }
             let going: BTreeSet<&RawBinding> = all.difference(&stays).collect();
-            let cuts = cover("User:a", &all, &going, whole);
+            let batches = delete_filters("User:a", &all, &going, whole);
             for b in &all {
-                let matched = cuts.iter().any(|cut| matches(&cut.filter, b));
+                let matched = batches.iter().any(|batch| matches(&batch.filter, b));
                 prop_assert_eq!(matched, going.contains(b), "{}", b);
             }
-            for cut in &cuts {
-                let matched = all.iter().filter(|b| matches(&cut.filter, b));
+            for batch in &batches {
+                let matched = all.iter().filter(|b| matches(&batch.filter, b));
                 let matched: BTreeSet<&RawBinding> = matched.collect();
-                prop_assert_eq!(&matched, &cut.bindings.iter().copied().collect());
-                prop_assert!(whole || cut.filter.resource_type.is_some() && cut.filter.operation.is_some());
+                prop_assert_eq!(&matched, &batch.bindings.iter().copied().collect());
+                prop_assert!(whole || batch.filter.resource_type.is_some() && batch.filter.operation.is_some());
             }
         }
     }
