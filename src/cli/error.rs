@@ -18,9 +18,9 @@ use crate::{
     admin::AdminError,
     bootstrap::{BootstrapError, ca::CaError, edits::Edit, nodes::Danger, random::NoRandomness},
     config::ConfigError,
+    document::{self, Diagnostic},
     keystore::StoreError,
     pki::{Kind, PkiError},
-    policy::Diagnostic,
     scram::ScramError,
     state::{SealError, StateError},
 };
@@ -128,7 +128,7 @@ impl Failure {
                         "diagnostics": diagnostics,
                     }}));
                 } else {
-                    ui.excerpt(crate::policy::render(&diagnostics, ui.colours()).trim_end());
+                    ui.excerpt(document::render(&diagnostics, ui.colours()).trim_end());
                     ui.complain(format!(
                         "\n{RED}error:{RED:#} {message}; nothing was changed"
                     ));

@@ -2,10 +2,11 @@
 
 use super::{ClientInput, FileNames, Format, ServerInput, Stores, layout, server_properties};
 use crate::{
+    document::Source,
     pki::KeyAlgorithm,
     policy::{
         Auth, Broker, ClientAuth, ClientFormat, Cluster, KafkaProperties, Listener, Mode, NodeRole,
-        SecurityProtocol, Source,
+        SecurityProtocol,
     },
     scram::Mechanism,
     secret::Secret,

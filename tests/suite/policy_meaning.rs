@@ -1,9 +1,8 @@
 //! What policies mean: defaults, positions, bindings, principals.
 
 use kpki::{
-    policy::{
-        Auth, ClientAuth, LAYOUTS, Mode, NodeRole, PrincipalPattern, ValidatedPolicy, parse, render,
-    },
+    document::render,
+    policy::{Auth, ClientAuth, LAYOUTS, Mode, NodeRole, PrincipalPattern, ValidatedPolicy, parse},
     scram::Mechanism,
 };
 

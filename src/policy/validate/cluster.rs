@@ -3,13 +3,11 @@
 use super::{Declared, listeners, names, properties::properties, quorum};
 use crate::{
     acl::KafkaVersion,
+    document::{Report, Spanned, nearest},
     pki::Host,
     policy::{
         Auth, Cluster, LAYOUTS, Mode, decides_for_node,
         raw::{RawCluster, RawMode},
-        report::Report,
-        spanned::Spanned,
-        suggest::nearest,
     },
 };
 
