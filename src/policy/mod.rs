@@ -9,6 +9,7 @@ mod bindings;
 mod check_shape;
 mod connect;
 mod diagnostic;
+mod layout;
 pub mod lint;
 mod model;
 mod parse;
@@ -33,6 +34,7 @@ mod yaml_text;
 
 pub use authorization::TestOutcome;
 pub use diagnostic::{Diagnostic, Label, Severity, render};
+pub use layout::{FileNames, LAYOUTS, Layout, StoreType};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};
 #[cfg(test)]
