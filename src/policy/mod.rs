@@ -6,6 +6,7 @@
 mod authorization;
 mod bindings;
 mod connect;
+mod layout;
 pub mod lint;
 mod model;
 mod parse;
@@ -20,6 +21,7 @@ mod validate;
 mod write;
 
 pub use authorization::TestOutcome;
+pub use layout::{FileNames, LAYOUTS, Layout, StoreType};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};
 #[cfg(test)]

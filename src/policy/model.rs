@@ -6,7 +6,7 @@ use crate::{
     pki::{Dn, Host, IdentityName, KeyAlgorithm},
 };
 
-use super::KafkaProperties;
+use super::{KafkaProperties, Layout};
 
 /// A policy that has passed every check.
 #[derive(Debug, Clone)]
@@ -61,9 +61,6 @@ pub struct PolicyBinding {
     pub source: Source,
 }
 
-/// The values of `layout`, the default first.
-pub const LAYOUTS: &[&str] = &["default", "script-sh"];
-
 /// `principal_mapping_rules` of a policy that says none: a TLS client and a SCRAM user of one name are one principal.
 pub const DEFAULT_MAPPING_RULES: [&str; 2] = ["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"];
 
@@ -110,7 +107,7 @@ pub struct Cluster {
     /// The port of the KRaft controller listener, named `CONTROLLER`.
     pub controller_port: u16,
     /// Names and password files for the image or recipe that reads them.
-    pub layout: String,
+    pub layout: &'static Layout,
     /// `UID:GID` that the files shall belong to.
     pub owner: Option<(u32, u32)>,
     /// Further settings of every node.
