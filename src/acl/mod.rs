@@ -4,6 +4,7 @@
 
 mod authorizer;
 mod binding;
+mod filter;
 mod grouped;
 mod host;
 mod index;
@@ -14,6 +15,7 @@ mod vocabulary;
 
 pub use authorizer::{Authorizer, Decision, Reason, Request, RequestError, Settings, super_users};
 pub use binding::{Binding, Interner, RawBinding};
+pub use filter::AclBindingFilter;
 pub use grouped::{Group, LeftOut, grouped};
 pub use host::client_address;
 pub use kafka_acls::{Script, kafka_acls};
