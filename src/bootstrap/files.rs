@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     config::{
-        ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, Properties, STORAGE_ARGS,
-        ServerInput, Stores, is_cluster_id, layout, server_properties, storage_args,
+        ClientInput, FileNames, LAYOUTS, Layout, Properties, STORAGE_ARGS, ServerInput, Stores,
+        client_config, client_file_name, is_cluster_id, layout, server_properties, storage_args,
     },
     keystore::StoreProfile,
     pki::IdentityName,
-    policy::{Auth, Mode, ValidatedPolicy},
+    policy::{Auth, ClientFormat, Mode, ValidatedPolicy},
     scram::{Credential, Mechanism},
     secret::Secret,
     state::{FileSpec, OutDir, read_optional, read_plain},
@@ -137,12 +137,10 @@ pub fn texts(
                     scram_password: scram.map(|s| &s.password),
                     properties: &client.properties,
                 };
-                for format in client.formats.iter().map(|f| Format::of(*f)) {
-                    let name = client_file((format.file_name)(&names), at, *auth);
-                    files.push(FileSpec::secret(
-                        name,
-                        (format.write)(&input)?.expose().as_bytes(),
-                    ));
+                for &format in &client.formats {
+                    let name = client_file(client_file_name(format, &names), at, *auth);
+                    let text = client_config(format, &input)?;
+                    files.push(FileSpec::secret(name, text.expose().as_bytes()));
                 }
             }
         }
@@ -160,8 +158,8 @@ pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
         .chain([Auth::Tls, Auth::None]);
     let auths: Vec<Auth> = auths.collect();
     for names in LAYOUTS.iter().map(|l| l.files(name.as_str())) {
-        for format in FORMATS {
-            let plain = (format.file_name)(&names);
+        for &format in ClientFormat::ALL {
+            let plain = client_file_name(format, &names);
             known.extend(
                 (0..2).flat_map(|at| auths.iter().map(move |auth| client_file(plain, at, *auth))),
             );

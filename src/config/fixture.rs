@@ -1,6 +1,8 @@
 //! A cluster to make configuration for, shared by this room's tests.
 
-use super::{ClientInput, FileNames, Format, ServerInput, Stores, layout, server_properties};
+use super::{
+    ClientInput, FileNames, ServerInput, Stores, client_config, layout, server_properties,
+};
 use crate::{
     pki::KeyAlgorithm,
     policy::{
@@ -140,6 +142,6 @@ impl Fixture {
             scram_password: self.scram_password.as_ref(),
             properties: &self.properties,
         };
-        (Format::of(format).write)(&input).map(|text| text.expose().to_owned())
+        client_config(format, &input).map(|text| text.expose().to_owned())
     }
 }

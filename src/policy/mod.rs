@@ -9,6 +9,7 @@ mod bindings;
 mod check_shape;
 mod connect;
 mod diagnostic;
+mod format;
 pub mod lint;
 mod model;
 mod parse;
@@ -33,6 +34,8 @@ mod yaml_text;
 
 pub use authorization::TestOutcome;
 pub use diagnostic::{Diagnostic, Label, Severity, render};
+pub use format::ClientFormat;
+pub(crate) use format::client_formats;
 pub use model::*;
 pub use parse::{IncludedFiles, parse};
 #[cfg(test)]

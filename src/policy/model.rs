@@ -5,7 +5,7 @@ use crate::{
     pki::{Dn, Host, IdentityName, KeyAlgorithm},
 };
 
-use super::KafkaProperties;
+use super::{ClientFormat, KafkaProperties};
 
 /// Where in the policy's text something was said, for provenance and diagnostics.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -280,19 +280,6 @@ impl std::fmt::Display for Auth {
             Self::None => f.write_str("none"),
         }
     }
-}
-
-/// A file that tells a client how to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ClientFormat {
-    /// `client.properties`.
-    Java,
-    /// `librdkafka.conf`.
-    Librdkafka,
-    /// `spring.yaml`.
-    Spring,
-    /// `quarkus.properties`.
-    Quarkus,
 }
 
 /// A client.

@@ -12,7 +12,10 @@ pub(super) use super::raw_access::{
 };
 pub(super) use super::raw_include::{RawInclude, RawScope};
 pub(super) use super::raw_properties::RawProperties;
-use super::spanned::{OneOrMany, Spanned};
+use super::{
+    ClientFormat,
+    spanned::{OneOrMany, Spanned},
+};
 
 /// What a Kafka cluster's security is: certificates, SCRAM users and ACLs. Read by kpki.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -260,7 +263,7 @@ pub(super) struct RawClient {
     /// Host names and addresses in its certificate. Default: its name, where that is a host name.
     pub hosts: Option<Vec<Spanned<String>>>,
     /// Which configuration files it gets. Default: java.
-    pub formats: Option<OneOrMany<Spanned<RawFormat>>>,
+    pub formats: Option<OneOrMany<Spanned<ClientFormat>>>,
     /// Its key. Default: ecdsa-p256.
     pub key: Option<RawKey>,
     /// PBKDF2 iterations of its SCRAM credentials. Default: 8192.
@@ -288,21 +291,6 @@ pub(super) enum RawAuth {
     /// Not at all: encrypted, but User:ANONYMOUS.
     #[serde(rename = "none")]
     None,
-}
-
-/// A file that tells a client how to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "format")]
-pub(super) enum RawFormat {
-    /// client.properties
-    Java,
-    /// librdkafka.conf
-    Librdkafka,
-    /// spring.yaml
-    Spring,
-    /// quarkus.properties
-    Quarkus,
 }
 
 /// A SCRAM user beside the clients.
