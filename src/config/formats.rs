@@ -1,8 +1,8 @@
 //! The formats of client configuration: each line of the policy's table is written by the file of the same name here.
 
-use super::{ClientInput, ConfigError, FileNames};
+use super::{ClientInput, ConfigError};
 use crate::{
-    policy::{ClientFormat, client_formats},
+    policy::{ClientFormat, FileNames, client_formats},
     secret::Secret,
 };
 
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn every_format_has_its_promised_file() {
-        let names = crate::config::layout("default").unwrap().files("alice");
+        let names = crate::policy::Layout::DEFAULT.files("alice");
         let mut files = BTreeSet::new();
         for format in ClientFormat::ALL {
             let file = client_file_name(*format, &names);

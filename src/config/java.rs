@@ -1,12 +1,12 @@
 //! `client.properties`: what every Java client and every one of Kafka's command-line tools reads.
 
 use super::{
-    ClientInput, ConfigError, FileNames,
+    ClientInput, ConfigError,
     jaas::scram_login,
     properties::Writer,
     stores::{Setting, tls_protocols},
 };
-use crate::secret::Secret;
+use crate::{policy::FileNames, secret::Secret};
 
 /// Settings that belong together, under one line of comment.
 pub(super) struct Section {

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::{ClientInput, ConfigError, FileNames, stores::Setting};
-use crate::secret::Secret;
+use super::{ClientInput, ConfigError, stores::Setting};
+use crate::{policy::FileNames, secret::Secret};
 
 const FILE: &str = "librdkafka.conf";
 

@@ -1,9 +1,7 @@
 //! `quarkus.properties`: the Java client's settings under `kafka.`, which Quarkus hands to every Kafka client it makes.
 
-use super::{
-    ClientInput, ConfigError, FileNames, java::sections, properties::Writer, stores::Setting,
-};
-use crate::secret::Secret;
+use super::{ClientInput, ConfigError, java::sections, properties::Writer, stores::Setting};
+use crate::{policy::FileNames, secret::Secret};
 
 const FILE: &str = "quarkus.properties";
 

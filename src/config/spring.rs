@@ -3,11 +3,11 @@
 use zeroize::Zeroizing;
 
 use super::{
-    ClientInput, ConfigError, FileNames,
+    ClientInput, ConfigError,
     jaas::scram_login,
     stores::{Setting, tls_protocols},
 };
-use crate::secret::Secret;
+use crate::{policy::FileNames, secret::Secret};
 
 const FILE: &str = "spring.yaml";
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Managed, Remark, default_max_deletes, plural};
 use crate::{
-    acl::Printable,
+    printable::Printable,
     scram::{Mechanism, ScramInfo},
 };
 

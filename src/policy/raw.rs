@@ -3,19 +3,17 @@
 //!
 //! `rename` gives each type the name that diagnostics use: "a listener has no key `prot`".
 
+use crate::document::{OneOrMany, Spanned};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::ClientFormat;
 pub(super) use super::raw_access::{
     RawAcl, RawConnect, RawManage, RawMirrorSource, RawMirrorTarget, RawOperation, RawPattern,
     RawRole, RawSchemaRegistry, RawStreams, RawTest,
 };
 pub(super) use super::raw_include::{RawInclude, RawScope};
 pub(super) use super::raw_properties::RawProperties;
-use super::{
-    ClientFormat,
-    spanned::{OneOrMany, Spanned},
-};
 
 /// What a Kafka cluster's security is: certificates, SCRAM users and ACLs. Read by kpki.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -18,10 +18,11 @@ use super::{
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
-    acl::{Binding, Printable, printable_json},
+    acl::Binding,
     admin::inexpressible,
     plan::{self, Change, Managed, Remark, Right, SavedPlan, observed_digest},
     policy::PrincipalPattern,
+    printable::{Printable, printable_json},
     state::{self, OutDir},
 };
 
