@@ -2,6 +2,7 @@
 
 use super::{ClientInput, Format, ServerInput, Stores, server_properties};
 use crate::{
+    acl::Principal,
     pki::KeyAlgorithm,
     policy::{
         Auth, Broker, ClientAuth, ClientFormat, Cluster, FileNames, KafkaProperties, Layout,
@@ -112,7 +113,7 @@ impl Fixture {
 
     /// The configuration of the broker at that place.
     pub(super) fn server(&self, at: usize) -> Result<String, super::ConfigError> {
-        let super_users = ["User:kafka1".to_owned(), "User:admin".to_owned()];
+        let super_users = ["kafka1", "admin"].map(Principal::user);
         server_properties(&ServerInput {
             cluster: &self.cluster,
             brokers: &self.brokers,

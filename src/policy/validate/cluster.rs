@@ -2,7 +2,7 @@
 
 use super::{Declared, listeners, names, properties::properties, quorum};
 use crate::{
-    acl::KafkaVersion,
+    acl::{KafkaVersion, Principal},
     pki::Host,
     policy::{
         Auth, Cluster, LAYOUTS, Layout, Mode, decides_for_node,
@@ -311,7 +311,11 @@ fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<St
     Some(text.value.clone())
 }
 
-fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -> Option<String> {
+fn super_user(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<String>,
+) -> Option<Principal> {
     if raw.contains(';') {
         report
             .error(

@@ -2,10 +2,9 @@
 
 use super::names;
 use crate::{
-    acl::{KafkaVersion, RawBinding, ResourceType},
+    acl::{EVERYONE, KafkaVersion, PrincipalPattern, RawBinding, ResourceType},
     pki::IdentityName,
     policy::{
-        EVERYONE, PrincipalPattern,
         raw::{RawInclude, RawPattern, RawScope},
         raw_access::RawPrefix,
         report::Report,
