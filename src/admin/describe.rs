@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    acls::AclBindingFilter,
     client::{ALTER, Admin, Batch, DESCRIBE, Failure, Repeat},
     codes,
     error::AdminError,
@@ -11,7 +10,8 @@ use super::{
     subprocess,
 };
 use crate::acl::{
-    EVERYONE, Interner, Operation, PatternType, Permission, RawBinding, ResourceType,
+    AclBindingFilter, EVERYONE, Interner, Operation, PatternType, Permission, RawBinding,
+    ResourceType,
 };
 
 const READ: &str = "reading ACLs";

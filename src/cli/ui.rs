@@ -12,7 +12,7 @@ use terminal_size::{Height, Width, terminal_size_of};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::Global;
-use crate::acl::{is_printable, printable_json};
+use crate::printable::{is_printable, printable_json};
 
 /// How this run talks.
 pub struct Ui {

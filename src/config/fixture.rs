@@ -3,10 +3,11 @@
 use super::{ClientInput, Format, ServerInput, Stores, server_properties};
 use crate::{
     acl::Principal,
+    document::Source,
     pki::KeyAlgorithm,
     policy::{
         Auth, Broker, ClientAuth, ClientFormat, Cluster, FileNames, KafkaProperties, Layout,
-        Listener, Mode, NodeRole, SecurityProtocol, Source,
+        Listener, Mode, NodeRole, SecurityProtocol,
     },
     scram::Mechanism,
     secret::Secret,

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::{Plan, difference::order};
-use crate::acl::{PatternType, Printable, RawBinding};
+use crate::{
+    acl::{PatternType, RawBinding},
+    printable::Printable,
+};
 
 /// What happens to a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

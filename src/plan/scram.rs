@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Managed, Remark, default_max_deletes, plural};
 use crate::{
-    acl::{Principal, Printable},
+    acl::Principal,
+    printable::Printable,
     scram::{Mechanism, ScramInfo},
 };
 

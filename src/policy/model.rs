@@ -2,27 +2,11 @@
 
 use crate::{
     acl::{Binding, Operation, PatternType, Permission, Principal, PrincipalPattern, ResourceType},
+    document::Source,
     pki::{Dn, Host, IdentityName, KeyAlgorithm},
 };
 
 use super::{KafkaProperties, Layout};
-
-/// Where in the policy's text something was said, for provenance and diagnostics.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Source {
-    /// The file, as it was named on the command line or by `include`.
-    pub file: std::sync::Arc<str>,
-    /// Line, from 1.
-    pub line: usize,
-    /// Column in characters, from 1.
-    pub column: usize,
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
 
 /// A policy that has passed every check.
 #[derive(Debug, Clone)]

@@ -2,7 +2,8 @@
 
 use kpki::{
     acl::{Principal, PrincipalPattern},
-    policy::{Auth, ClientAuth, Layout, Mode, NodeRole, ValidatedPolicy, parse, render},
+    document::render,
+    policy::{Auth, ClientAuth, Layout, Mode, NodeRole, ValidatedPolicy, parse},
     scram::Mechanism,
 };
 

@@ -18,9 +18,10 @@ use super::{
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
-    acl::{Binding, Principal, Printable, printable_json},
+    acl::{Binding, Principal},
     admin::inexpressible,
     plan::{self, Change, Managed, Remark, Right, SavedPlan, observed_digest},
+    printable::{Printable, printable_json},
     state::{self, OutDir},
 };
 

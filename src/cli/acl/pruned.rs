@@ -12,8 +12,9 @@ use super::{
     ui::{BOLD, Ui},
 };
 use crate::{
-    acl::{Printable, RawBinding},
+    acl::RawBinding,
     admin::{Admin, Batch},
+    printable::Printable,
     state::{OutDir, Pruning, Reach, Unsettled},
 };
 

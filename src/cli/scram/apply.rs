@@ -22,7 +22,6 @@ use super::{
     plan::{counted, no_password, show},
 };
 use crate::{
-    acl::Printable,
     admin::{ClientProperties, EntryError},
     bootstrap::{
         ca::Ca,
@@ -32,6 +31,7 @@ use crate::{
     },
     plan::ScramPlan,
     policy::ValidatedPolicy,
+    printable::Printable,
     state::OutDir,
 };
 

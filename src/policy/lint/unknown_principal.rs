@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use super::{Finding, Severity, Subject};
 use crate::{
     acl::{ANONYMOUS, EVERYONE, Principal},
-    policy::{Source, ValidatedPolicy, principals::Principals, suggest::nearest},
+    document::{Source, nearest},
+    policy::{ValidatedPolicy, principals::Principals},
 };
 
 pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

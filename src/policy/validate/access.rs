@@ -6,13 +6,11 @@ use crate::{
         CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, Permission, Principal,
         PrincipalPattern, Request, ResourceType, client_address,
     },
+    document::{OneOrMany, Report, Span, Spanned},
     policy::{
         AclEntry, AclTest, NamePattern,
         raw::{RawAcl, RawManage, RawOperation, RawPattern, RawTest},
         raw_access::Patterns,
-        report::Report,
-        spanned::{OneOrMany, Spanned},
-        text::Span,
     },
 };
 

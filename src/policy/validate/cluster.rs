@@ -3,13 +3,11 @@
 use super::{Declared, listeners, names, properties::properties, quorum};
 use crate::{
     acl::{KafkaVersion, Principal},
+    document::{Report, Spanned, nearest},
     pki::Host,
     policy::{
         Auth, Cluster, LAYOUTS, Layout, Mode, decides_for_node,
         raw::{RawCluster, RawMode},
-        report::Report,
-        spanned::Spanned,
-        suggest::nearest,
     },
 };
 

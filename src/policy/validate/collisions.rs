@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 use super::{Declared, mapping::no_rule, scope::Scope};
 use crate::{
     acl::{ANONYMOUS, EVERYONE, Principal},
+    document::{Report, Span},
     pki::IdentityName,
-    policy::{Auth, Cluster, principals::Principals, raw::RawCluster, report::Report, text::Span},
+    policy::{Auth, Cluster, principals::Principals, raw::RawCluster},
 };
 
 /// An entry of `acls`: to whom it grants, and where it stands.

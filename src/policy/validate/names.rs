@@ -10,12 +10,10 @@ use crate::{
         CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, Permission, Principal,
         PrincipalPattern, RawBinding, ResourceType,
     },
+    document::{OneOrMany, Report, Span, Spanned},
     policy::{
         NamePattern,
         raw::{RawOperation, RawPattern},
-        report::Report,
-        spanned::{OneOrMany, Spanned},
-        text::Span,
     },
 };
 

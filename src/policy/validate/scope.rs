@@ -3,13 +3,11 @@
 use super::names;
 use crate::{
     acl::{EVERYONE, KafkaVersion, PrincipalPattern, RawBinding, ResourceType},
+    document::{Report, Span, Spanned},
     pki::IdentityName,
     policy::{
         raw::{RawInclude, RawPattern, RawScope},
         raw_access::RawPrefix,
-        report::Report,
-        spanned::Spanned,
-        text::Span,
     },
 };
 
