@@ -4,6 +4,12 @@
 //! `client` the connection, and `properties` reads a Java client's `client.properties`.
 
 mod acls;
+#[cfg_attr(
+    not(feature = "live"),
+    expect(dead_code, reason = "there is no client to use it")
+)]
+mod answers;
+mod causes;
 mod client;
 mod codes;
 mod configs;
@@ -18,8 +24,8 @@ mod error;
 )]
 #[cfg_attr(not(feature = "live"), path = "ffi/absent.rs")]
 mod ffi;
-mod jaas;
-mod plain_text;
+mod messages;
+mod parts;
 pub mod properties;
 #[cfg_attr(
     not(feature = "live"),
@@ -34,7 +40,8 @@ pub use acls::{Deleted, Entries};
 pub use client::{Admin, Batch, LARGEST_ANSWER};
 pub use codes::inexpressible;
 pub use configs::{ConfigEntry, ConfigSource};
-pub use describe::{Described, is_kafkas_authorizer};
+pub use describe::is_kafkas_authorizer;
 pub use error::{AdminError, EntryError};
+pub use parts::Described;
 pub use properties::{ClientProperties, ClientPropertiesError};
 pub use scram::ScramChange;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
+    answers::ScramUsers,
     client::{ALTER, Admin, Batch, Repeat},
     error::{AdminError, EntryError},
     raw::{self, BrokerError, code},
@@ -69,11 +70,12 @@ impl ScramChange {
             ..
         } = self
         else {
-            return self.user().is_empty().then_some("an empty user name");
+            return unusual(self.user());
         };
-        Some(if user.is_empty() {
-            "an empty user name"
-        } else if password.expose().is_empty() {
+        if let Some(problem) = unusual(user) {
+            return Some(problem);
+        }
+        Some(if password.expose().is_empty() {
             "an empty password"
         } else if salt.is_empty() {
             "an empty salt"
@@ -105,34 +107,53 @@ impl ScramChange {
     }
 }
 
+/// What a broker would refuse in a user's name, or librdkafka cut.
+fn unusual(user: &str) -> Option<&'static str> {
+    if user.is_empty() {
+        return Some("an empty user name");
+    }
+    user.contains('\0')
+        .then_some("a NUL character in a user name")
+}
+
 impl Admin {
-    /// The credentials of these users, or of everyone where none is named. A user without any is not an error.
+    /// The credentials of these users. A user without any is not an error.
     ///
     /// # Errors
-    /// When the cluster does not let this principal see them, or the answer is not complete. librdkafka receives no
-    /// more than 10,000 users at once: see [`Admin::describe_every_scram`].
+    /// When the cluster does not let this principal see them, or the answer is not complete.
     pub fn describe_scram(&mut self, users: &[&str]) -> Result<Vec<ScramInfo>, AdminError> {
         // Naming one twice is an error.
         let mut seen = HashSet::new();
         let users: Vec<&str> = users.iter().copied().filter(|u| seen.insert(*u)).collect();
-        let mut found = Vec::new();
-        if users.is_empty() {
-            self.describe_users(&users, &mut found)?;
+        if let Some(problem) = users.iter().find_map(|user| unusual(user)) {
+            return Err(AdminError::Unsupported {
+                what: READ,
+                text: problem.to_owned(),
+            });
         }
+        let mut found = Vec::new();
         for part in users.chunks(DESCRIBED_AT_ONCE) {
-            self.describe_users(part, &mut found)?;
+            let answer = self.describe_users(part)?;
+            self.credentials(answer, &mut found)?;
         }
         found.sort();
         Ok(found)
     }
 
-    /// The credentials of everyone; `None` where they are more than librdkafka receives, and have to be asked for by name.
+    /// The credentials of everyone; `None` where they have to be asked for by name: they are more than the 10,000 that
+    /// librdkafka receives, or names were cut at a NUL character and look like others.
     ///
     /// # Errors
     /// As [`Admin::describe_scram`].
     pub fn describe_every_scram(&mut self) -> Result<Option<Vec<ScramInfo>>, AdminError> {
-        match self.describe_scram(&[]) {
-            Ok(found) => Ok(Some(found)),
+        match self.describe_users(&[]) {
+            Ok(answer) if answer.is_whole() => {
+                let mut found = Vec::new();
+                self.credentials(answer, &mut found)?;
+                found.sort();
+                Ok(Some(found))
+            }
+            Ok(_) => Ok(None),
             // rd_kafka_buf_read_arraycnt(…, 10000) makes a malformed message of a longer list.
             Err(
                 AdminError::AnswerTooLarge { .. }
@@ -145,24 +166,27 @@ impl Admin {
         }
     }
 
-    fn describe_users(
-        &mut self,
-        users: &[&str],
+    /// One request: for these users, or for everyone.
+    fn describe_users(&mut self, users: &[&str]) -> Result<ScramUsers, AdminError> {
+        let settings = self.settings.clone();
+        self.ask(
+            READ,
+            Repeat::Safe,
+            |handle, timeout, watch| match subprocess::describe_scram(&settings, users, timeout) {
+                Some(answer) => answer,
+                None => handle.describe_scram(users, timeout, watch),
+            },
+        )
+        .map_err(|error| describe_needed(too_old(error)))
+    }
+
+    /// What an answer says.
+    fn credentials(
+        &self,
+        answer: ScramUsers,
         found: &mut Vec<ScramInfo>,
     ) -> Result<(), AdminError> {
-        let settings = self.settings.clone();
-        let answer = self
-            .ask(
-                READ,
-                Repeat::Safe,
-                |handle, timeout, watch| match subprocess::describe_scram(&settings, users, timeout)
-                {
-                    Some(answer) => answer,
-                    None => handle.describe_scram(users, timeout, watch),
-                },
-            )
-            .map_err(|error| describe_needed(too_old(error)))?;
-        for user in answer {
+        for user in answer.users {
             match user.error {
                 Some(BrokerError {
                     code: code::RESOURCE_NOT_FOUND,
@@ -309,6 +333,17 @@ fn too_old(error: AdminError) -> AdminError {
 mod tests {
     use super::*;
     use crate::admin::client::DESCRIBE;
+
+    #[test]
+    fn names_that_would_be_cut_are_not_sent() {
+        let delete = |user: &str| ScramChange::Delete {
+            user: user.to_owned(),
+            mechanism: Mechanism::Sha256,
+        };
+        assert_eq!(delete("carol").problem(), None);
+        let problem = delete("carol\0x").problem().unwrap();
+        assert!(problem.contains("NUL"), "{problem}");
+    }
 
     /// Kafka 2.2 tells no rights and has no such request; Kafka 2.3 to 2.6 tell rights and have none either.
     #[test]

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
+    answers::{Listed, ScramUsers},
     ffi::Handle,
-    raw::{BrokerError, Event, Listed, Pattern, ScramUser},
+    raw::{BrokerError, Event, Pattern},
 };
 use crate::secret::Secret;
 
@@ -75,7 +76,7 @@ enum Answer {
     /// The bindings.
     Bindings(Listed),
     /// The users.
-    Users(Vec<ScramUser>),
+    Users(ScramUsers),
     /// Why there are none.
     Error(BrokerError),
 }
@@ -137,7 +138,7 @@ pub(super) fn describe_scram(
     settings: &[(&'static str, Secret)],
     users: &[&str],
     timeout: Duration,
-) -> Option<Result<Vec<ScramUser>, BrokerError>> {
+) -> Option<Result<ScramUsers, BrokerError>> {
     let about = About::Scram(users.iter().map(|user| (*user).to_owned()).collect());
     Some(match ask(PROGRAM.get()?, settings, about, timeout) {
         Some(Answer::Users(users)) => Ok(users),

@@ -226,7 +226,7 @@ pub fn of_cluster(error: &AdminError) -> Code {
     match error {
         AdminError::Properties(_) => Code::ClientProperties,
         AdminError::NotBuilt => Code::NotBuilt,
-        AdminError::Settings(_) => Code::ConnectionSettings,
+        AdminError::Settings(_) | AdminError::Key(_) => Code::ConnectionSettings,
         AdminError::Unreachable { .. } => Code::Unreachable,
         AdminError::UnknownHost { .. } => Code::UnknownHost,
         AdminError::WrongProtocol { .. } => Code::WrongProtocol,

@@ -396,7 +396,7 @@ fn scram(cluster: &Cluster, judge: &Judge, admin: &mut Admin) {
             .describe_scram(&["carol", "nobody-here", "carol"])
             .unwrap()
     });
-    let everyone = admin.describe_scram(&[]).unwrap();
+    let everyone = admin.describe_every_scram().unwrap().unwrap();
     assert_eq!(everyone.len(), 3, "carol's two and admin's: {everyone:?}");
     assert_eq!(judge.list_scram(&Client::new(&mine)).unwrap().len(), 3);
 
@@ -463,7 +463,7 @@ fn without_rights(cluster: &Cluster) {
             .describe_acls(&AclBindingFilter::default())
             .unwrap_err(),
     );
-    refused(nobody.describe_scram(&[]).unwrap_err());
+    refused(nobody.describe_every_scram().unwrap_err());
     refused(nobody.describe_scram(&["admin"]).unwrap_err());
     let one = [binding("orders", "User:a", Operation::Read)];
     refused(nobody.create_acls(&one, &mut Batch::default()).unwrap_err());

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use super::raw::{
-    BrokerError, Cluster, Config, Event, Listed, Matched, Outcome, Pattern, ScramChange, ScramUser,
+use super::{
+    answers::{DeletedAcls, Listed, ScramUsers},
+    raw::{BrokerError, Cluster, Config, Event, Outcome, Pattern, ScramChange},
 };
 
 /// A client that cannot be.
@@ -53,7 +54,7 @@ impl Handle {
         _: &[Pattern<'_>],
         _: Duration,
         _: Watch<'_>,
-    ) -> Answer<Vec<Answer<Matched>>> {
+    ) -> Answer<DeletedAcls> {
         match *self {}
     }
 
@@ -62,7 +63,7 @@ impl Handle {
         _: &[&str],
         _: Duration,
         _: Watch<'_>,
-    ) -> Answer<Vec<ScramUser>> {
+    ) -> Answer<ScramUsers> {
         match *self {}
     }
 

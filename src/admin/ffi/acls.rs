@@ -1,12 +1,16 @@
 //! The requests about ACL bindings.
 
-use std::{ffi::CString, ptr, sync::atomic::Ordering, time::Duration};
+use std::{ffi::CString, ptr, time::Duration};
 
 use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t as Operation};
 
 use super::{
-    super::raw::{AnyBinding, BrokerError, Event, Listed, Matched, Outcome, Pattern},
-    Handle, integers as c,
+    super::{
+        answers::{DeletedAcls, Listed},
+        raw::{AnyBinding, BrokerError, Event, Outcome, Pattern},
+    },
+    handle::Handle,
+    integers as c,
     values::{Owned, c_string, list, outcome, pointers, text},
 };
 
@@ -49,8 +53,6 @@ impl Handle {
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
     ) -> Result<Listed, BrokerError> {
-        let bytes = &self.told().describe_acls_bytes;
-        bytes.store(0, Ordering::Release);
         let filter = new(filter, c::rd_kafka_AclBindingFilter_new)?;
         let kind = (
             Operation::RD_KAFKA_ADMIN_OP_DESCRIBEACLS,
@@ -66,7 +68,7 @@ impl Handle {
             let acls = list(result, rd::rd_kafka_DescribeAcls_result_acls);
             Ok(Listed {
                 bindings: acls.iter().map(|acl| found(*acl)).collect(),
-                bytes: bytes.load(Ordering::Acquire),
+                bytes: self.answer_bytes(),
             })
         }
     }
@@ -77,7 +79,7 @@ impl Handle {
         filters: &[Pattern<'_>],
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Vec<Result<Matched, BrokerError>>, BrokerError> {
+    ) -> Result<DeletedAcls, BrokerError> {
         let owned = filters
             .iter()
             .map(|f| new(f, c::rd_kafka_AclBindingFilter_new));
@@ -105,7 +107,10 @@ impl Handle {
                 );
                 Ok(acls.iter().map(|acl| deleted(*acl)).collect())
             };
-            Ok(responses.iter().map(|r| one(*r)).collect())
+            Ok(DeletedAcls {
+                filters: responses.iter().map(|r| one(*r)).collect(),
+                bytes: self.answer_bytes(),
+            })
         }
     }
 }

@@ -6,7 +6,8 @@ use rdkafka::bindings as rd;
 
 use super::{
     super::raw::{BrokerError, Cluster, Event},
-    Handle, integers as c,
+    handle::Handle,
+    integers as c,
     values::{Owned, array, list, text},
 };
 

@@ -8,7 +8,8 @@ use rdkafka::bindings::{
 
 use super::{
     super::raw::{BrokerError, Config, Event},
-    Handle, integers as c,
+    handle::Handle,
+    integers as c,
     values::{Owned, c_string, coded, list, outcome, pointers, text},
 };
 

@@ -70,7 +70,12 @@ impl Handle {
         self.told().answered.load(Ordering::Relaxed)
     }
 
-    pub(super) fn told(&self) -> &Told {
+    /// Bytes of the answer to the request that was sent last, where it has names in it.
+    pub(super) fn answer_bytes(&self) -> usize {
+        self.told().answer_bytes.load(Ordering::Acquire)
+    }
+
+    fn told(&self) -> &Told {
         self.client.context()
     }
 
@@ -83,6 +88,7 @@ impl Handle {
         watch: &mut dyn FnMut(Event) -> bool,
         send: impl FnOnce(&Sender),
     ) -> Result<Answer, BrokerError> {
+        self.told().answer_bytes.store(0, Ordering::Release);
         let options = options(&self.client, operation, timeout)?;
         let client = self.client.native_ptr();
         // SAFETY: a live client; the queue is a new reference to its main one, of answers, errors and log lines.

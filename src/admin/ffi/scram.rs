@@ -5,8 +5,12 @@ use std::time::Duration;
 use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t as Operation};
 
 use super::{
-    super::raw::{BrokerError, Event, Outcome, ScramChange, ScramUser},
-    Handle, integers as c,
+    super::{
+        answers::ScramUsers,
+        raw::{BrokerError, Event, Outcome, ScramChange, ScramUser},
+    },
+    handle::Handle,
+    integers as c,
     values::{Owned, c_string, list, outcome, pointers, text},
 };
 use crate::scram::Mechanism;
@@ -21,7 +25,7 @@ impl Handle {
         users: &[&str],
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Vec<ScramUser>, BrokerError> {
+    ) -> Result<ScramUsers, BrokerError> {
         let names = users.iter().map(|u| c_string(u));
         let names = names.collect::<Result<Vec<_>, _>>()?;
         let mut names: Vec<_> = names.iter().map(|n| n.as_ptr()).collect();
@@ -43,7 +47,10 @@ impl Handle {
                 result,
                 rd::rd_kafka_DescribeUserScramCredentials_result_descriptions,
             );
-            Ok(users.iter().map(|user| described(*user)).collect())
+            Ok(ScramUsers {
+                users: users.iter().map(|user| described(*user)).collect(),
+                bytes: self.answer_bytes(),
+            })
         }
     }
 
