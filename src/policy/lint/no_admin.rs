@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Finding, Severity, Subject};
-use crate::{
-    acl::{Authorizer, CLUSTER_NAME, Operation, Principal, Request, ResourceType},
-    policy::principals::Principals,
-};
+use crate::acl::{Authorizer, CLUSTER_NAME, Operation, Principal, Request, ResourceType};
 
 pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(policy) = subject.policy else { return };
@@ -14,11 +11,10 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if named || policy.brokers.is_empty() {
         return;
     }
-    let principals = Principals::new(&policy.cluster.principal_mapping_rules);
     let mut candidates: BTreeSet<Principal> = policy
         .clients
         .iter()
-        .flat_map(|c| principals.all(c))
+        .flat_map(|c| policy.principals(c))
         .collect();
     candidates.extend(policy.acls.iter().map(|a| a.principal.clone()));
     // One more whom nothing names.

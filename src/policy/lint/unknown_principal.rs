@@ -6,7 +6,7 @@ use super::{Finding, Severity, Subject};
 use crate::{
     acl::{ANONYMOUS, EVERYONE, Principal},
     document::{Source, nearest},
-    policy::{ValidatedPolicy, principals::Principals},
+    policy::ValidatedPolicy,
 };
 
 pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -55,8 +55,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn known(policy: &ValidatedPolicy, subject: &Subject<'_>) -> BTreeSet<Principal> {
-    let principals = Principals::new(&policy.cluster.principal_mapping_rules);
-    let clients = policy.clients.iter().flat_map(|c| principals.all(c));
+    let clients = policy.clients.iter().flat_map(|c| policy.principals(c));
     let users = policy.users.iter().map(|u| Principal::user(&u.name));
     clients
         .chain(users)

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Declared, listeners::CONTROLLER};
+use super::Declared;
 use crate::{
     document::{Report, Span},
     pki::Host,
-    policy::{Broker, Listener, Mode, NodeRole, raw::RawCluster},
+    policy::{Broker, CONTROLLER, Listener, Mode, NodeRole, raw::RawCluster},
 };
 
 /// Where the controllers listen unless the policy says otherwise.
