@@ -5,6 +5,7 @@
 
 mod authorization;
 mod bindings;
+mod code;
 mod connect;
 mod layout;
 pub mod lint;
@@ -21,6 +22,7 @@ mod validate;
 mod write;
 
 pub use authorization::TestOutcome;
+pub use code::PolicyCode;
 pub use layout::{FileNames, LAYOUTS, Layout, StoreType};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};

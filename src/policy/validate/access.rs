@@ -6,7 +6,9 @@ use crate::{
         CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, Request, ResourceType,
         client_address,
     },
+    document::FormCode,
     document::{OneOrMany, Report, Span, Spanned},
+    policy::PolicyCode,
     policy::{
         AclEntry, AclTest, NamePattern, PrincipalPattern,
         raw::{RawAcl, RawManage, RawOperation, RawPattern, RawTest},
@@ -45,7 +47,11 @@ fn resource<'a>(
     if let Some(cluster) = cluster {
         if !cluster.value {
             report
-                .error("no-effect", cluster.span, "`cluster: false` has no effect")
+                .error(
+                    PolicyCode::NoEffect,
+                    cluster.span,
+                    "`cluster: false` has no effect",
+                )
                 .hint("remove it, or write `cluster: true` for the cluster itself");
             return None;
         }
@@ -55,7 +61,7 @@ fn resource<'a>(
     if let [(first, _), (second, _), ..] = found.as_slice() {
         report
             .error(
-                "two-resources",
+                PolicyCode::TwoResources,
                 *second,
                 "one entry names two kinds of resources",
             )
@@ -67,7 +73,7 @@ fn resource<'a>(
     let one = found.pop().map(|(_, resource)| resource);
     if one.is_none() {
         report
-            .error("missing-key", entry, "this entry names no resource")
+            .error(FormCode::MissingKey, entry, "this entry names no resource")
             .hint(format!("add one of {RESOURCES}"));
     }
     one
@@ -85,7 +91,7 @@ fn either<'a, T>(
         (None, Some(no)) => Some((false, no)),
         (None, None) => {
             report.error(
-                "missing-key",
+                FormCode::MissingKey,
                 entry,
                 format!("this entry has neither `{yes_key}` nor `{no_key}`"),
             );
@@ -94,7 +100,7 @@ fn either<'a, T>(
         (Some(yes), Some(no)) => {
             report
                 .error(
-                    "two-keys",
+                    PolicyCode::TwoKeys,
                     yes.span.max(no.span),
                     format!("one entry has both `{yes_key}` and `{no_key}`"),
                 )
@@ -196,7 +202,7 @@ fn somebody(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -
     if raw.value == "User:*" {
         report
             .error(
-                "no-wildcard",
+                PolicyCode::NoWildcard,
                 raw.span,
                 "a test asks as one principal, and `User:*` stands for all",
             )
@@ -211,7 +217,7 @@ fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
     if address.is_none() {
         report
             .error(
-                "bad-host",
+                PolicyCode::BadHost,
                 raw.span,
                 format!("`{}` is not an IP address", raw.value),
             )
@@ -224,7 +230,7 @@ fn refuse_all(report: &mut Report, operations: &OneOrMany<Spanned<RawOperation>>
     for operation in operations.0.iter().filter(|o| o.0 == Operation::All) {
         report
             .error(
-                "no-wildcard",
+                PolicyCode::NoWildcard,
                 operation.span,
                 "a test asks for single operations, not for `All`",
             )
@@ -244,7 +250,7 @@ fn whole_names(
             RawPattern::Prefix(prefix) => {
                 report
                     .error(
-                        "no-wildcard",
+                        PolicyCode::NoWildcard,
                         pattern.span,
                         "a test asks for one name, not for a prefix",
                     )

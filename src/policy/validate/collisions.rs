@@ -9,6 +9,7 @@ use super::{Declared, mapping::no_rule, scope::Scope};
 use crate::{
     document::{Report, Span},
     pki::{IdentityName, principal::ANONYMOUS},
+    policy::PolicyCode,
     policy::{Auth, Cluster, EVERYONE, principals::Principals, raw::RawCluster},
 };
 
@@ -191,16 +192,18 @@ impl One<'_> {
     fn nobody(&self, report: &mut Report) {
         let (name, principal) = (self.name, self.principal);
         let message = format!("`{name}` would be {principal}, which is not one client's principal");
-        report.error("shared-principal", self.span, message).hint(
-            "choose another name, or write mapping rules that give it a principal of its own",
-        );
+        report
+            .error(PolicyCode::SharedPrincipal, self.span, message)
+            .hint(
+                "choose another name, or write mapping rules that give it a principal of its own",
+            );
     }
 
     fn shared_with_power(&self, report: &mut Report, first: Span, whose: &str) {
         let (name, principal) = (self.name, self.principal);
         let message = format!("`{name}` would be {principal} as {whose} is, and so a super user");
         report
-            .error("shared-principal", self.span, message)
+            .error(PolicyCode::SharedPrincipal, self.span, message)
             .note(first, "the super user")
             .hint(APART);
     }
@@ -215,7 +218,7 @@ impl One<'_> {
             false => APART,
         };
         report
-            .error("unsaid-super-user", self.span, message)
+            .error(PolicyCode::UnsaidSuperUser, self.span, message)
             .note(listed, "the super user")
             .hint(hint);
     }
@@ -226,7 +229,7 @@ impl One<'_> {
             "`{other}` and `{name}` would both be {principal}, and each may do what the other may"
         );
         report
-            .error("shared-principal", self.span, message)
+            .error(PolicyCode::SharedPrincipal, self.span, message)
             .note(first, format!("`{other}`"))
             .hint(APART);
     }
@@ -237,7 +240,7 @@ impl One<'_> {
             self.name
         );
         report
-            .error("outside-scope", self.span, message)
+            .error(PolicyCode::OutsideScope, self.span, message)
             .note(scope.span, "the scope")
             .hint("declare it in the policy itself");
     }
@@ -265,7 +268,7 @@ impl One<'_> {
             None => "who may be somebody else, as that is no name of the scope's",
         };
         let message = format!("`{name}` would be {principal}, {why}");
-        let draft = report.error("outside-scope", self.span, message);
+        let draft = report.error(PolicyCode::OutsideScope, self.span, message);
         let draft = match other {
             Some(other) => draft.note(other.span, "here"),
             None => draft,
@@ -312,7 +315,7 @@ fn grants(report: &mut Report, everyone: &Everyone<'_>, powers: &HashMap<String,
         };
         report
             .error(
-                "outside-scope",
+                PolicyCode::OutsideScope,
                 grantee.span,
                 format!("{principal} is {fault}"),
             )

@@ -6,6 +6,7 @@ use super::scope::Scope;
 use crate::{
     acl::{Binding, KafkaVersion, PatternType, RawBinding},
     document::{Report, Span},
+    policy::PolicyCode,
     policy::{
         AclEntry, Client, PolicyBinding, Role,
         bindings::{Expander, is_idempotence},
@@ -118,7 +119,7 @@ fn outside<'b>(
             scope.prefix
         );
         report
-            .error("outside-scope", place.span, message)
+            .error(PolicyCode::OutsideScope, place.span, message)
             .note(scope.span, "the scope")
             .hint("move it to the policy itself, or choose names inside of the scope");
     }
