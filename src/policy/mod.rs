@@ -7,6 +7,7 @@ mod authorization;
 mod bindings;
 mod code;
 mod connect;
+mod format;
 mod layout;
 pub mod lint;
 mod model;
@@ -23,6 +24,8 @@ mod write;
 
 pub use authorization::TestOutcome;
 pub use code::PolicyCode;
+pub use format::ClientFormat;
+pub(crate) use format::client_formats;
 pub use layout::{FileNames, LAYOUTS, Layout, StoreType};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};

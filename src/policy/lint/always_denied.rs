@@ -2,8 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::{Lint, Finding, Subject};
-use crate::{code::codes, document::Severity, acl::{Operation, Permission}};
+use super::{Finding, Lint, Subject};
+use crate::{
+    acl::{Operation, Permission},
+    code::codes,
+    document::Severity,
+};
 
 codes! {
     pub(super) enum Found {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Lint, Finding, Subject};
+use super::{Finding, Lint, Subject};
 use crate::{code::codes, document::Severity};
 
 codes! {

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Lint, Finding, Origin, Subject};
+use super::{Finding, Lint, Origin, Subject};
 use crate::{code::codes, document::Severity};
 
 codes! {

@@ -1,7 +1,11 @@
 //! `even-controllers`: a quorum of which one node is there for nothing.
 
-use super::{Lint, Finding, Subject};
-use crate::{code::codes, document::Severity, policy::{Mode, NodeRole}};
+use super::{Finding, Lint, Subject};
+use crate::{
+    code::codes,
+    document::Severity,
+    policy::{Mode, NodeRole},
+};
 
 codes! {
     pub(super) enum Found {

@@ -1,7 +1,11 @@
 //! `allow-everyone`, `deny-wildcard-gap`: what `allow.everyone.if.no.acl.found` leaves open.
 
-use super::{Lint, Finding, Subject};
-use crate::{code::codes, document::Severity, acl::{PatternType, Permission, ResourceType}};
+use super::{Finding, Lint, Subject};
+use crate::{
+    acl::{PatternType, Permission, ResourceType},
+    code::codes,
+    document::Severity,
+};
 
 codes! {
     pub(super) enum Found {

@@ -2,8 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::{Lint, Finding, Subject};
-use crate::{code::codes, document::Severity, acl::{Operation, PatternType, Permission, ResourceType}};
+use super::{Finding, Lint, Subject};
+use crate::{
+    acl::{EVERYONE, Operation, PatternType, Permission, ResourceType},
+    code::codes,
+    document::Severity,
+};
 
 codes! {
     pub(super) enum Found {
@@ -41,7 +45,7 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             b.operation,
             Operation::Read | Operation::Describe | Operation::DescribeConfigs
         );
-        if &*b.principal == "User:*"
+        if &*b.principal == EVERYONE
             && &*b.host == "*"
             && !harmless
             && reported.insert((&statement.source, b.resource_type))

@@ -2,7 +2,21 @@
 //!
 //! A lint is a file here, with its codes and what they mean, and a line in [`LINTS`].
 
+mod always_denied;
 mod cover;
+mod custom_type;
+mod duplicate;
+mod even_controllers;
+mod everyone;
+mod everything;
+mod no_admin;
+mod outside_manage;
+mod plaintext;
+mod shadowed;
+mod stored;
+mod super_user;
+mod swallowed;
+mod unknown_principal;
 
 use serde::Serialize;
 
@@ -14,32 +28,23 @@ use crate::{
 };
 use cover::Cover;
 
-/// Declares the files of the lints, and the table of them.
-macro_rules! lints {
-    ($($file:ident,)+) => {
-        $(mod $file;)+
-
-        /// Every lint.
-        const LINTS: &[Lint] = &[$($file::LINT,)+];
-    };
-}
-
-lints! {
-    stored,
-    duplicate,
-    shadowed,
-    always_denied,
-    everything,
-    everyone,
-    super_user,
-    custom_type,
-    swallowed,
-    unknown_principal,
-    outside_manage,
-    no_admin,
-    plaintext,
-    even_controllers,
-}
+/// Every lint.
+const LINTS: &[Lint] = &[
+    stored::LINT,
+    duplicate::LINT,
+    shadowed::LINT,
+    always_denied::LINT,
+    everything::LINT,
+    everyone::LINT,
+    super_user::LINT,
+    custom_type::LINT,
+    swallowed::LINT,
+    unknown_principal::LINT,
+    outside_manage::LINT,
+    no_admin::LINT,
+    plaintext::LINT,
+    even_controllers::LINT,
+];
 
 /// What keeps a policy from being read and is about its ACLs all the same, so that a lint tells it too.
 const OF_POLICIES: [PolicyCode; 4] = [

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Lint, Finding, Subject};
-use crate::{code::codes, document::Severity, 
-    acl::{Authorizer, CLUSTER_NAME, Operation, Request, ResourceType},
+use super::{Finding, Lint, Subject};
+use crate::{
+    acl::{Authorizer, CLUSTER_NAME, Operation, Principal, Request, ResourceType},
+    code::codes,
+    document::Severity,
     policy::principals::Principals,
 };
 
@@ -26,19 +28,19 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let principals = Principals::new(&policy.cluster.principal_mapping_rules);
-    let mut candidates: BTreeSet<String> = policy
+    let mut candidates: BTreeSet<Principal> = policy
         .clients
         .iter()
         .flat_map(|c| principals.all(c))
         .collect();
     candidates.extend(policy.acls.iter().map(|a| a.principal.clone()));
     // One more whom nothing names.
-    candidates.insert("User:".to_owned());
+    candidates.insert(Principal::user(""));
     let bindings = subject.statements.iter().map(|s| &s.binding);
     let authorizer = Authorizer::new(bindings, subject.settings.clone());
-    let may = |principal: &String| {
+    let may = |principal: &Principal| {
         let request = Request {
-            principal: principal.clone(),
+            principal: principal.to_string(),
             host: Request::ELSEWHERE.to_owned(),
             operation: Operation::Alter,
             resource_type: ResourceType::Cluster,

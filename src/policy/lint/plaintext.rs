@@ -2,8 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::{Lint, Finding, Subject};
-use crate::{code::codes, document::Severity, policy::{Cluster, SecurityProtocol}};
+use super::{Finding, Lint, Subject};
+use crate::{
+    code::codes,
+    document::Severity,
+    policy::{Cluster, SecurityProtocol},
+};
 
 codes! {
     pub(super) enum Found {

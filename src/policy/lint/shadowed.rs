@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Lint, Finding, Origin, Statement, Subject};
-use crate::{code::codes, document::Severity, acl::{Operation, Permission, RawBinding}};
+use super::{Finding, Lint, Origin, Statement, Subject};
+use crate::{
+    acl::{Operation, Permission, RawBinding},
+    code::codes,
+    document::Severity,
+};
 
 /// What is shadowed of one role or entry.
 #[derive(Default)]

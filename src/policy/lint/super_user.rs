@@ -2,8 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::{Lint, Finding, Subject};
-use crate::{code::codes, document::Severity, acl::Permission, pki::principal::ANONYMOUS};
+use super::{Finding, Lint, Subject};
+use crate::{
+    acl::{ANONYMOUS, Permission},
+    code::codes,
+    document::Severity,
+};
 
 codes! {
     pub(super) enum Found {
@@ -25,7 +29,7 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             .super_users
             .iter()
             .zip(&policy.places.super_users);
-        for (_, place) in named.filter(|(user, _)| *user == ANONYMOUS) {
+        for (_, place) in named.filter(|(user, _)| **user == ANONYMOUS) {
             findings.push(Finding {
                 code: Found::AnonymousSuperUser.into(),
                 severity: Severity::Error,

@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Lint, Finding, Statement, Subject};
-use crate::{code::codes, document::Severity, acl::{PatternType, Permission, ResourceType}};
+use super::{Finding, Lint, Statement, Subject};
+use crate::{
+    acl::{PatternType, Permission, ResourceType},
+    code::codes,
+    document::Severity,
+};
 
 /// So many names behind a prefix are looked at.
 const MOST_NAMES: usize = 64;

@@ -4,9 +4,8 @@ use super::identities;
 use crate::{
     document::{Report, Span, Spanned},
     pki::{Dn, DnError},
-    policy::PolicyCode,
     policy::{
-        CaSettings,
+        CaSettings, PolicyCode,
         raw::{RawCa, RawCluster},
     },
 };

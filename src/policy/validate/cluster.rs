@@ -2,13 +2,11 @@
 
 use super::{Declared, listeners, names, properties::properties, quorum};
 use crate::{
-    acl::KafkaVersion,
-    document::FormCode,
-    document::{Report, Spanned, nearest},
+    acl::{KafkaVersion, Principal},
+    document::{FormCode, Report, Spanned, nearest},
     pki::Host,
-    policy::PolicyCode,
     policy::{
-        Auth, Cluster, LAYOUTS, Layout, Mode, decides_for_node,
+        Auth, Cluster, LAYOUTS, Layout, Mode, PolicyCode, decides_for_node,
         raw::{RawCluster, RawMode},
     },
 };
@@ -311,7 +309,11 @@ fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<St
     Some(text.value.clone())
 }
 
-fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -> Option<String> {
+fn super_user(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<String>,
+) -> Option<Principal> {
     if raw.contains(';') {
         report
             .error(

@@ -6,9 +6,8 @@ use super::scope::Scope;
 use crate::{
     acl::{Binding, KafkaVersion, PatternType, RawBinding},
     document::{Report, Span},
-    policy::PolicyCode,
     policy::{
-        AclEntry, Client, PolicyBinding, Role,
+        AclEntry, Client, PolicyBinding, PolicyCode, Role,
         bindings::{Expander, is_idempotence},
         principals::Principals,
     },

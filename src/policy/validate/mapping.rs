@@ -3,8 +3,7 @@
 use crate::{
     document::{Report, Span},
     pki::{IdentityName, principal::MappingRules},
-    policy::PolicyCode,
-    policy::{DEFAULT_MAPPING_RULES, raw::RawCluster},
+    policy::{DEFAULT_MAPPING_RULES, PolicyCode, raw::RawCluster},
 };
 
 /// The rules, each of which a broker can use.

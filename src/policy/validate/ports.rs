@@ -4,11 +4,9 @@ use std::collections::HashMap;
 
 use super::{Declared, listeners::CONTROLLER};
 use crate::{
-    document::FormCode,
-    document::{Report, Span},
+    document::{FormCode, Report, Span},
     pki::Host,
-    policy::PolicyCode,
-    policy::{Broker, Listener, Mode, NodeRole, raw::RawCluster},
+    policy::{Broker, Listener, Mode, NodeRole, PolicyCode, raw::RawCluster},
 };
 
 /// Where the controllers listen unless the policy says otherwise.

@@ -2,8 +2,7 @@
 
 use crate::{
     document::{Report, Scalar, Spanned},
-    policy::PolicyCode,
-    policy::{KafkaProperties, raw::RawProperties},
+    policy::{KafkaProperties, PolicyCode, raw::RawProperties},
 };
 
 /// Checks settings, of which `decides` knows those that are not for `properties` to say.

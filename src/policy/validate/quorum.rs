@@ -3,9 +3,8 @@
 use super::{Declared, names::no_repeats};
 use crate::{
     document::Report,
-    policy::PolicyCode,
     policy::{
-        Mode, NodeRole,
+        Mode, NodeRole, PolicyCode,
         raw::{RawBroker, RawNodeRole},
     },
 };

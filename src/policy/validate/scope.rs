@@ -2,12 +2,11 @@
 
 use super::names;
 use crate::{
-    acl::{KafkaVersion, RawBinding, ResourceType},
+    acl::{EVERYONE, KafkaVersion, PrincipalPattern, RawBinding, ResourceType},
     document::{Report, Span, Spanned},
     pki::IdentityName,
-    policy::PolicyCode,
     policy::{
-        EVERYONE, PrincipalPattern,
+        PolicyCode,
         raw::{RawInclude, RawPattern, RawScope},
         raw_access::RawPrefix,
     },
