@@ -10,6 +10,7 @@ use super::{
     nodes::Nodes,
 };
 use crate::{
+    acl::Principal,
     config::{
         ClientInput, Properties, STORAGE_ARGS, ServerInput, Stores, client_config,
         client_file_name, is_cluster_id, server_properties, storage_args,
@@ -45,7 +46,7 @@ pub struct Cluster<'a> {
     /// Its brokers with their ids, and its own id.
     pub nodes: &'a Nodes,
     /// Whole principals of the super users.
-    pub super_users: Vec<String>,
+    pub super_users: Vec<Principal>,
 }
 
 /// The names of a member's files under the policy's layout.

@@ -2,6 +2,7 @@
 
 use super::{ClientInput, ServerInput, Stores, client_config, server_properties};
 use crate::{
+    acl::Principal,
     document::Source,
     pki::KeyAlgorithm,
     policy::{
@@ -113,7 +114,7 @@ impl Fixture {
 
     /// The configuration of the broker at that place.
     pub(super) fn server(&self, at: usize) -> Result<String, super::ConfigError> {
-        let super_users = ["User:kafka1".to_owned(), "User:admin".to_owned()];
+        let super_users = ["kafka1", "admin"].map(Principal::user);
         server_properties(&ServerInput {
             cluster: &self.cluster,
             brokers: &self.brokers,

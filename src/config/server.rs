@@ -8,6 +8,7 @@ use super::{
     stores::tls_protocols,
 };
 use crate::{
+    acl::Principal,
     pki::Host,
     policy::{Broker, ClientAuth, Cluster, KafkaProperties, Listener, Mode, NodeRole},
     scram::Mechanism,
@@ -33,7 +34,7 @@ pub struct ServerInput<'a> {
     /// The password of its own SCRAM user, which has its name; needed where the inter-broker listener is over SASL.
     pub scram_password: Option<&'a Secret>,
     /// Every super user as a whole principal: the brokers, the admin and those of the policy.
-    pub super_users: &'a [String],
+    pub super_users: &'a [Principal],
 }
 
 /// The text of `server.properties`.
