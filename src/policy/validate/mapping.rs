@@ -6,7 +6,7 @@ use crate::{
         IdentityName,
         principal::{MappingRules, RuleError},
     },
-    policy::{DEFAULT_MAPPING_RULES, raw::RawCluster},
+    policy::{DEFAULT_MAPPING_RULES, PolicyCode, raw::RawCluster},
 };
 
 /// The rules, each of which a broker can use. Where one was reported, names are taken as they are.
@@ -23,7 +23,7 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> MappingRules {
         } else if let Some(default) = default {
             report
                 .error(
-                    "unreachable-rule",
+                    PolicyCode::UnreachableRule,
                     rule.span,
                     "no certificate reaches this rule",
                 )
@@ -46,7 +46,7 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> MappingRules {
 
 fn unusable(report: &mut Report, span: Span, error: &RuleError) {
     report
-        .error(error.code(), span, error.to_string())
+        .error(PolicyCode::from(error), span, error.to_string())
         .hint(error.hint());
 }
 
@@ -54,7 +54,7 @@ fn unusable(report: &mut Report, span: Span, error: &RuleError) {
 pub(super) fn no_rule(report: &mut Report, name: &IdentityName, span: Span) {
     let message =
         format!("no mapping rule matches the certificate `CN={name}`: brokers would refuse it");
-    report.error("no-rule", span, message).hint(
+    report.error(PolicyCode::NoRule, span, message).hint(
         "add DEFAULT as the last of principal_mapping_rules, or a rule that matches the whole name",
     );
 }
