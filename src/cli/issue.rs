@@ -1,9 +1,6 @@
 //! `kpki issue`
 
-use clap::{
-    Args,
-    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
-};
+use clap::{Args, builder::TypedValueParser};
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -57,20 +54,13 @@ pub struct Issue {
     #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
     /// Configuration to write for clients (a list with commas, or repeated)
-    #[arg(long = "format", value_name = "F", default_value = ClientFormat::ALL[0].name(), value_delimiter = ',', value_parser = formats())]
+    #[arg(long = "format", value_name = "F", default_value = ClientFormat::ALL[0].name(), value_delimiter = ',', value_parser = super::one_of(ClientFormat::ALL, |f| f.name(), |f| f.about()).map(|f| *f))]
     formats: Vec<ClientFormat>,
     /// Where the directory will be mounted on its machine [default: where it is written]
     #[arg(long, value_name = "DIR", value_parser = absolute)]
     install_dir: Option<String>,
     #[command(flatten)]
     shape: Shape,
-}
-
-fn formats() -> impl TypedValueParser<Value = ClientFormat> {
-    let all = || ClientFormat::ALL.iter().copied();
-    let values = all().map(|f| PossibleValue::new(f.name()).help(f.about()));
-    PossibleValuesParser::new(values)
-        .try_map(move |name| all().find(|f| f.name() == name).ok_or("not a format"))
 }
 
 /// As the policy's `install_dir`: another machine's path, so nothing here can complete it.

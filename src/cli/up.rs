@@ -67,8 +67,8 @@ pub struct Up {
 /// How files are named and encoded, beyond what the policy says.
 #[derive(Debug, Args)]
 pub struct Shape {
-    /// File names and password files for the image or recipe that reads them: default or script-sh
-    #[arg(long, value_name = "NAME", value_parser = known_layout)]
+    /// File names and password files for the image or recipe that reads them
+    #[arg(long, value_name = "NAME", value_parser = super::one_of(LAYOUTS, |l| l.name, |l| l.about))]
     layout: Option<&'static Layout>,
     /// Give the files to this user and group, for containers that read as another user; needs root
     #[arg(long, value_name = "UID:GID", value_parser = owner)]
@@ -106,13 +106,6 @@ fn in_out(file: &str, out: &Path) -> String {
         .map(|c| c.as_os_str().to_string_lossy())
         .collect();
     parts.join("/").trim_start_matches("./").to_owned()
-}
-
-fn known_layout(text: &str) -> Result<&'static Layout, String> {
-    Layout::named(text).ok_or_else(|| {
-        let known: Vec<&str> = LAYOUTS.iter().map(|layout| layout.name).collect();
-        format!("known layouts: {}", known.join(", "))
-    })
 }
 
 fn owner(text: &str) -> Result<(u32, u32), String> {
