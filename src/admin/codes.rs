@@ -1,7 +1,7 @@
 //! Kafka's codes for the words of its access control (`ResourceType`, `PatternType`, `AclOperation`,
 //! `AclPermissionType`), and which of them librdkafka has.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::raw;
 use crate::acl::{AclBindingFilter, Operation, PatternType, Permission, RawBinding, ResourceType};
@@ -44,9 +44,9 @@ fn word<T: Copy>(table: &[(T, i32)], code: i32) -> Option<T> {
 }
 
 /// A text without the character at which librdkafka's texts end.
-fn whole(text: &str) -> Result<&str, &'static str> {
+fn whole(text: &str) -> Result<Cow<'_, str>, &'static str> {
     match text.contains('\0') {
-        false => Ok(text),
+        false => Ok(text.into()),
         true => Err("a NUL character"),
     }
 }

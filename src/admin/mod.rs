@@ -4,10 +4,6 @@
 //! `client` the connection, and `properties` reads a Java client's `client.properties`.
 
 mod acls;
-#[cfg_attr(
-    not(feature = "live"),
-    expect(dead_code, reason = "there is no client to use it")
-)]
 mod answers;
 mod causes;
 mod client;
@@ -33,6 +29,7 @@ pub mod properties;
 )]
 mod raw;
 mod scram;
+mod scram_change;
 pub mod subprocess;
 
 pub use crate::{acl::AclBindingFilter, scram::ScramInfo};
@@ -44,4 +41,4 @@ pub use describe::is_kafkas_authorizer;
 pub use error::{AdminError, EntryError};
 pub use parts::Described;
 pub use properties::{ClientProperties, ClientPropertiesError};
-pub use scram::ScramChange;
+pub use scram_change::ScramChange;

@@ -247,7 +247,7 @@ mod tests {
                         && is(filter.pattern_type, b.pattern_type)
                         && is(filter.operation, b.operation)
                         && is(filter.permission, b.permission)
-                        && filter.principal.is_none_or(|p| p == b.principal)
+                        && filter.principal.as_deref().is_none_or(|p| p == b.principal)
                 })
                 .cloned()
                 .collect();

@@ -1,6 +1,6 @@
 //! What goes into librdkafka and comes out of it, as plain data: numbers are Kafka's codes, with nothing proved.
 
-use crate::{scram::Mechanism, secret::Secret};
+use std::borrow::Cow;
 
 /// An error with Kafka's code (positive) or one of librdkafka's own (negative).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -94,13 +94,13 @@ impl Event {
 }
 
 /// A binding, or a filter where `None` and the code ANY match everything.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct Pattern<'a> {
     pub(super) resource_type: i32,
     pub(super) pattern_type: i32,
-    pub(super) name: Option<&'a str>,
-    pub(super) principal: Option<&'a str>,
-    pub(super) host: Option<&'a str>,
+    pub(super) name: Option<Cow<'a, str>>,
+    pub(super) principal: Option<Cow<'a, str>>,
+    pub(super) host: Option<Cow<'a, str>>,
     pub(super) operation: i32,
     pub(super) permission: i32,
 }
@@ -131,21 +131,6 @@ pub(super) struct ScramUser {
     pub(super) user: String,
     pub(super) error: Option<BrokerError>,
     pub(super) credentials: Vec<(i32, i32)>,
-}
-
-/// A credential to write or to delete.
-pub(super) struct ScramChange<'a> {
-    pub(super) user: &'a str,
-    pub(super) mechanism: Mechanism,
-    /// `None` deletes it.
-    pub(super) upsert: Option<ScramUpsert<'a>>,
-}
-
-/// librdkafka derives the credential itself: it takes the clear password.
-pub(super) struct ScramUpsert<'a> {
-    pub(super) iterations: i32,
-    pub(super) password: &'a Secret,
-    pub(super) salt: &'a [u8],
 }
 
 /// A setting of a broker.

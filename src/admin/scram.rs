@@ -6,115 +6,16 @@ use super::{
     answers::ScramUsers,
     client::{ALTER, Admin, Batch, Repeat},
     error::{AdminError, EntryError},
-    raw::{self, BrokerError, code},
+    raw::{BrokerError, code},
+    scram_change::{ScramChange, unusual},
     subprocess,
 };
-use crate::{
-    scram::{MAX_ITERATIONS, Mechanism, ScramInfo},
-    secret::Secret,
-};
+use crate::scram::{Mechanism, ScramInfo};
 
 const READ: &str = "reading SCRAM users";
 const WRITE: &str = "writing SCRAM users";
 /// Users asked for by name in one request: far from the 10,000 that librdkafka receives.
 const DESCRIBED_AT_ONCE: usize = 1_000;
-
-/// A credential to write or to delete.
-#[derive(Debug, Clone)]
-pub enum ScramChange {
-    /// Writes it, in place of the one that may be there.
-    Upsert {
-        /// The user.
-        user: String,
-        /// The mechanism.
-        mechanism: Mechanism,
-        /// PBKDF2 iterations, 4096 to 16384.
-        iterations: u32,
-        /// The password, which librdkafka wants in clear: it derives the credential itself, and the broker gets the
-        /// salted form.
-        password: Secret,
-        /// The salt.
-        salt: Vec<u8>,
-    },
-    /// Deletes it.
-    Delete {
-        /// The user.
-        user: String,
-        /// The mechanism.
-        mechanism: Mechanism,
-    },
-}
-
-impl ScramChange {
-    /// Whose credential it is.
-    pub fn user(&self) -> &str {
-        match self {
-            Self::Upsert { user, .. } | Self::Delete { user, .. } => user,
-        }
-    }
-
-    /// Of which mechanism.
-    pub fn mechanism(&self) -> Mechanism {
-        match self {
-            Self::Upsert { mechanism, .. } | Self::Delete { mechanism, .. } => *mechanism,
-        }
-    }
-
-    /// What a broker, or librdkafka with an assertion, would refuse.
-    fn problem(&self) -> Option<&'static str> {
-        let Self::Upsert {
-            user,
-            iterations,
-            password,
-            salt,
-            ..
-        } = self
-        else {
-            return unusual(self.user());
-        };
-        if let Some(problem) = unusual(user) {
-            return Some(problem);
-        }
-        Some(if password.expose().is_empty() {
-            "an empty password"
-        } else if salt.is_empty() {
-            "an empty salt"
-        } else if *iterations > MAX_ITERATIONS {
-            "more iterations than brokers take"
-        } else {
-            return None;
-        })
-    }
-
-    fn raw(&self) -> raw::ScramChange<'_> {
-        raw::ScramChange {
-            user: self.user(),
-            mechanism: self.mechanism(),
-            upsert: match self {
-                Self::Delete { .. } => None,
-                Self::Upsert {
-                    iterations,
-                    password,
-                    salt,
-                    ..
-                } => Some(raw::ScramUpsert {
-                    iterations: i32::try_from(*iterations).unwrap_or(i32::MAX),
-                    password,
-                    salt,
-                }),
-            },
-        }
-    }
-}
-
-/// What a broker would refuse in a user's name, or librdkafka cut.
-fn unusual(user: &str) -> Option<&'static str> {
-    if user.is_empty() {
-        return Some("an empty user name");
-    }
-    user.contains('\0')
-        .then_some("a NUL character in a user name")
-}
 
 impl Admin {
     /// The credentials of these users. A user without any is not an error.
@@ -262,7 +163,7 @@ impl Admin {
                 .filter(|i| users.len() < batch.chunk() && users.insert(changes[*i].user()))
                 .collect();
             waiting.retain(|i| !chunk.contains(i));
-            let sent: Vec<_> = chunk.iter().map(|i| changes[*i].raw()).collect();
+            let sent: Vec<_> = chunk.iter().map(|i| &changes[*i]).collect();
             let answer = self.ask(WRITE, Repeat::Never, |handle, timeout, watch| {
                 handle.alter_scram(&sent, timeout, watch)
             });
@@ -333,17 +234,6 @@ fn too_old(error: AdminError) -> AdminError {
 mod tests {
     use super::*;
     use crate::admin::client::DESCRIBE;
-
-    #[test]
-    fn names_that_would_be_cut_are_not_sent() {
-        let delete = |user: &str| ScramChange::Delete {
-            user: user.to_owned(),
-            mechanism: Mechanism::Sha256,
-        };
-        assert_eq!(delete("carol").problem(), None);
-        let problem = delete("carol\0x").problem().unwrap();
-        assert!(problem.contains("NUL"), "{problem}");
-    }
 
     /// Kafka 2.2 tells no rights and has no such request; Kafka 2.3 to 2.6 tell rights and have none either.
     #[test]

@@ -27,10 +27,7 @@ impl Handle {
         let owned = bindings.iter().map(|b| new(b, c::rd_kafka_AclBinding_new));
         let owned = owned.collect::<Result<Vec<_>, _>>()?;
         let mut acls = pointers(&owned);
-        let kind = (
-            Operation::RD_KAFKA_ADMIN_OP_CREATEACLS,
-            rd::RD_KAFKA_EVENT_CREATEACLS_RESULT,
-        );
+        let kind = Operation::RD_KAFKA_ADMIN_OP_CREATEACLS;
         // SAFETY: live values; the bindings are copied.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             let (first, count) = (acls.as_mut_ptr(), acls.len());
@@ -54,10 +51,7 @@ impl Handle {
         watch: &mut dyn FnMut(Event) -> bool,
     ) -> Result<Listed, BrokerError> {
         let filter = new(filter, c::rd_kafka_AclBindingFilter_new)?;
-        let kind = (
-            Operation::RD_KAFKA_ADMIN_OP_DESCRIBEACLS,
-            rd::RD_KAFKA_EVENT_DESCRIBEACLS_RESULT,
-        );
+        let kind = Operation::RD_KAFKA_ADMIN_OP_DESCRIBEACLS;
         // SAFETY: live values; the filter is copied.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             rd::rd_kafka_DescribeAcls(to.client, filter.as_ptr(), to.options, to.queue);
@@ -85,10 +79,7 @@ impl Handle {
             .map(|f| new(f, c::rd_kafka_AclBindingFilter_new));
         let owned = owned.collect::<Result<Vec<_>, _>>()?;
         let mut acls = pointers(&owned);
-        let kind = (
-            Operation::RD_KAFKA_ADMIN_OP_DELETEACLS,
-            rd::RD_KAFKA_EVENT_DELETEACLS_RESULT,
-        );
+        let kind = Operation::RD_KAFKA_ADMIN_OP_DELETEACLS;
         // SAFETY: live values; the filters are copied.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             let (first, count) = (acls.as_mut_ptr(), acls.len());
@@ -116,9 +107,9 @@ impl Handle {
 }
 
 fn new(from: &Pattern<'_>, new: c::NewBinding) -> Result<Owned<Acl>, BrokerError> {
-    let name = from.name.map(c_string).transpose()?;
-    let principal = from.principal.map(c_string).transpose()?;
-    let host = from.host.map(c_string).transpose()?;
+    let name = from.name.as_deref().map(c_string).transpose()?;
+    let principal = from.principal.as_deref().map(c_string).transpose()?;
+    let host = from.host.as_deref().map(c_string).transpose()?;
     let pointer = |s: &Option<CString>| s.as_ref().map_or(ptr::null(), |s| s.as_ptr());
     let mut message = [0; 256];
     // SAFETY: strings or null, which the function checks, and a buffer of the size that is given, which then holds a
