@@ -17,7 +17,7 @@ use kpki::{
         Authorizer, Binding, Interner, KafkaVersion, Operation, PatternType, Permission,
         RawBinding, Request, ResourceType, Settings,
     },
-    plan::{Inputs, Managed, plan},
+    plan::{Deletion, Inputs, Managed, plan},
 };
 
 const BINDINGS: usize = 1_000_000;
@@ -103,8 +103,10 @@ fn plans(desired: &[Binding], shared: f64, what: &str) -> bool {
         desired,
         observed: &observed,
         managed: &managed,
-        prune: true,
-        max_deletes: Some(usize::MAX),
+        deletion: Deletion {
+            prune: true,
+            max_deletes: Some(usize::MAX),
+        },
         operator: Some("User:admin"),
         operator_doubt: None,
         settings: &settings,

@@ -17,7 +17,7 @@ pub use authorizer::{Authorizer, Decision, Reason, Request, RequestError, Settin
 pub use binding::{Binding, Interner, RawBinding};
 pub use grouped::{Group, LeftOut, grouped};
 pub use host::client_address;
-pub use kafka_acls::{Script, kafka_acls};
+pub use kafka_acls::{Script, kafka_acls, kafka_acls_command};
 pub use printable::{Printable, is_printable, printable_json};
 pub use problem::Problem;
 pub use version::{KafkaVersion, NotAVersion};

@@ -31,7 +31,7 @@ fn deletions(inputs: &Inputs<'_>, plan: &mut Plan) {
         principals.filter(|p| inputs.managed.contains(p)).count()
     };
     let deletes = plan.deletes.len();
-    let (limit, reason) = match inputs.max_deletes {
+    let (limit, reason) = match inputs.deletion.max_deletes {
         Some(limit) => (limit, "--max-deletes".to_owned()),
         None if deletes <= default_max_deletes(0) => return,
         None => {

@@ -4,6 +4,7 @@
 //! Pure: both sides come in as values. Nothing is deleted unless `prune` says so, and then only bindings of principals
 //! that are managed.
 
+mod action;
 mod difference;
 mod guard;
 mod managed;
@@ -17,9 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::acl::{Binding, RawBinding, Settings};
 
+pub use action::Action;
 pub use managed::Managed;
-pub use render::{Change, Group, Right, groups};
-pub use saved::{PLAN_VERSION, PlanFileError, PlannedCluster, SavedPlan, observed_digest};
+pub use render::{Group, Right, groups};
+pub use saved::{
+    PLAN_VERSION, PlanFileError, PlannedCluster, SavedPlan, StalePlan, observed_digest,
+};
 pub use scram::{SCRAM_PLAN_VERSION, ScramInputs, ScramPlan, ScramUpdate, Stranger, scram_plan};
 
 /// No plan deletes more than this share of the managed bindings, unless it is told how many.
@@ -36,16 +40,23 @@ pub struct Inputs<'a> {
     pub observed: &'a [RawBinding],
     /// Whose bindings may be deleted.
     pub managed: &'a Managed,
-    /// Whether managed bindings that the policy does not mean are deleted.
-    pub prune: bool,
-    /// The most bindings to delete; None: a fifth of the managed ones, and at least ten.
-    pub max_deletes: Option<usize>,
+    /// Which of those.
+    pub deletion: Deletion,
     /// The principal that will execute the plan, and whose right to undo it the plan keeps.
     pub operator: Option<&'a str>,
     /// Why that is not certain, where it is not: then nothing is deleted that could be its right.
     pub operator_doubt: Option<&'a str>,
     /// The brokers' own settings, as far as they are known.
     pub settings: &'a Settings,
+}
+
+/// What may be deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deletion {
+    /// What is managed and the policy does not mean.
+    pub prune: bool,
+    /// The most deletions; None: a fifth of what is managed, and at least ten.
+    pub max_deletes: Option<usize>,
 }
 
 /// Something about a plan that a person should know; a refusal keeps it from being executed.
@@ -58,10 +69,11 @@ pub struct Remark {
 }
 
 impl Remark {
-    fn new(code: &'static str, message: String) -> Remark {
+    /// A remark of this name.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Remark {
         Remark {
             code: code.into(),
-            message,
+            message: message.into(),
         }
     }
 }
@@ -100,16 +112,16 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
         found.surplus.into_iter().partition(managed(inputs));
     let mut warnings = Vec::new();
     let (mut deletes, mut kept) = (Vec::new(), 0);
-    if inputs.prune {
+    if inputs.deletion.prune {
         deletes = surplus;
     } else if !surplus.is_empty() {
         kept = surplus.len();
         warnings.push(Remark::new(
             "surplus",
             format!(
-                "the cluster has {kept} {} of managed principals that are not in the policy; --prune deletes {}",
-                plural(kept, "binding", "bindings"),
-                plural(kept, "it", "them"),
+                "the cluster has {} of managed principals that are not in the policy; --prune deletes {}",
+                count(kept, "binding"),
+                if kept == 1 { "it" } else { "them" },
             ),
         ));
     }
@@ -165,9 +177,12 @@ pub fn default_max_deletes(managed: usize) -> usize {
     ((managed as f64 * DEFAULT_DELETED_SHARE) as usize).max(ALWAYS_DELETABLE)
 }
 
-/// One word or the other.
-fn plural<'w>(count: usize, one: &'w str, many: &'w str) -> &'w str {
-    if count == 1 { one } else { many }
+/// "1 binding", "2 bindings".
+pub fn count(number: usize, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {one}s"),
+    }
 }
 
 #[cfg(test)]

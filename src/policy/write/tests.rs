@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     acl::Operation,
-    plan::{Inputs, Managed, Plan, plan},
+    plan::{Deletion, Inputs, Managed, Plan, plan},
     policy::{PrincipalPattern, ValidatedPolicy, parse},
 };
 
@@ -40,8 +40,10 @@ fn planned(text: &str, observed: &BTreeSet<RawBinding>) -> Plan {
         desired: &desired,
         observed: &observed,
         managed: &managed,
-        prune: true,
-        max_deletes: None,
+        deletion: Deletion {
+            prune: true,
+            max_deletes: None,
+        },
         operator: None,
         operator_doubt: None,
         settings: &policy.settings(),

@@ -1,0 +1,35 @@
+//! How `acl plan` and `acl apply` come to one and the same plan.
+
+use super::super::{managed, observed::Observed};
+use crate::{
+    acl::{Binding, kafka_acls_command},
+    admin::inexpressible,
+    plan::{self, Deletion, Plan, Remark},
+    policy::ValidatedPolicy,
+};
+
+/// The plan that takes the cluster to the policy.
+pub fn plan(policy: &ValidatedPolicy, observed: &Observed, deletion: Deletion) -> Plan {
+    let bindings = policy.bindings.iter();
+    let desired: Vec<Binding> = bindings.map(|b| b.binding.clone()).collect();
+    let mut plan = plan::plan(&plan::Inputs {
+        desired: &desired,
+        observed: &observed.bindings,
+        managed: &managed(&policy.managed()),
+        deletion,
+        operator: observed.operator.as_deref(),
+        operator_doubt: observed.operator_doubt.as_deref(),
+        settings: &observed.settings,
+    });
+    // What librdkafka has no words for has to be created by Kafka's own tool.
+    let unnamed = plan.creates.iter().filter(|b| inexpressible(b).is_some());
+    let refusals = unnamed.map(|binding| {
+        let command = kafka_acls_command(binding);
+        Remark::new(
+            "inexpressible",
+            format!("kpki's Kafka client cannot create {binding}; create it with Kafka's own tool, then run this again:\n  {command}"),
+        )
+    });
+    plan.refusals.extend(refusals.collect::<Vec<_>>());
+    plan
+}

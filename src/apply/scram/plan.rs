@@ -1,0 +1,211 @@
+//! What a cluster's SCRAM users are to become: how `scram plan` and `scram apply` come to one and the same plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{super::managed, strangers::strangers};
+use crate::{
+    admin::{Admin, AdminError, ClientProperties, properties::Sasl},
+    plan::{Deletion, Remark, ScramInputs, ScramPlan, scram_plan},
+    policy::{Mode, PrincipalPattern, ValidatedPolicy},
+    scram::{Mechanism, ScramInfo},
+    secret::Secret,
+};
+
+/// Users that were named, and that the policy does not have by SCRAM.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: no such SCRAM user in the policy", .unknown.join(", "))]
+pub struct UnknownUsers {
+    /// Their names.
+    pub unknown: Vec<String>,
+    /// Whom it has.
+    pub known: Vec<String>,
+}
+
+/// Who gets a new password.
+pub struct Rotations {
+    /// Asked for now, or waiting: begun by a run that was interrupted, or lost and made anew.
+    pub users: BTreeSet<String>,
+    /// The passwords of those that were begun.
+    pub begun: BTreeMap<String, Secret>,
+}
+
+impl Rotations {
+    /// Of those who are asked for, and those that were begun.
+    ///
+    /// # Errors
+    /// When somebody is asked for who has no credential in the policy.
+    pub fn new(
+        asked: BTreeSet<String>,
+        begun: BTreeMap<String, Secret>,
+        desired: &[ScramInfo],
+    ) -> Result<Self, UnknownUsers> {
+        let known: BTreeSet<&String> = desired.iter().map(|i| &i.user).collect();
+        let unknown = asked.iter().filter(|user| !known.contains(user)).cloned();
+        let unknown: Vec<String> = unknown.collect();
+        if !unknown.is_empty() {
+            let known = known.into_iter().cloned().collect();
+            return Err(UnknownUsers { unknown, known });
+        }
+        let users = asked.into_iter().chain(begun.keys().cloned()).collect();
+        Ok(Self { users, begun })
+    }
+}
+
+/// What the policy and the disk want.
+pub struct Desired<'a, E> {
+    /// The policy.
+    pub policy: &'a ValidatedPolicy,
+    /// Its credentials.
+    pub credentials: &'a [ScramInfo],
+    /// Who gets a new password.
+    pub rotations: &'a Rotations,
+    /// Which managed credentials that the policy does not mean are deleted.
+    pub deletion: Deletion,
+    /// The password that lies on the disk for a user.
+    pub password: &'a dyn Fn(&str) -> Result<Option<Secret>, E>,
+}
+
+/// A connection that has logged in.
+pub struct Connected {
+    /// The client.
+    pub admin: Admin,
+    /// The user that it is logged in as by SASL.
+    pub operator: Option<String>,
+    /// What it was connected with.
+    pub properties: ClientProperties,
+}
+
+impl Connected {
+    /// Connects by `connect`.
+    ///
+    /// Where the properties are refused that may be because they and the cluster are at odds about the very user that
+    /// this command is about to change: the cluster may have the new password of a rotation that was interrupted
+    /// already, and not yet the mechanism that `kpki up` has written into the properties. So those are tried as well.
+    ///
+    /// # Errors
+    /// Why the properties as they are were refused.
+    pub fn open(
+        mut properties: ClientProperties,
+        desired: &[ScramInfo],
+        begun: &BTreeMap<String, Secret>,
+        connect: impl FnOnce(&ClientProperties) -> Result<Admin, AdminError>,
+    ) -> Result<Self, AdminError> {
+        let sasl = properties.sasl.clone();
+        let operator = sasl.as_ref().map(|sasl| sasl.user.clone());
+        let admin = match (connect(&properties), &sasl) {
+            (Err(refused @ AdminError::Authentication { .. }), Some(sasl))
+                if desired.iter().any(|i| i.user == sasl.user) =>
+            {
+                let passwords = [Some(&sasl.password), begun.get(&sasl.user)];
+                let logins = passwords.into_iter().flatten().flat_map(|password| {
+                    Mechanism::ALL.map(|mechanism| Sasl {
+                        mechanism: mechanism.name().to_owned(),
+                        user: sasl.user.clone(),
+                        password: password.clone(),
+                    })
+                });
+                let mut admins = logins.filter_map(|login| {
+                    properties.sasl = Some(login);
+                    Admin::connect(&properties).ok()
+                });
+                let found = admins.next();
+                drop(admins);
+                found.ok_or(refused)?
+            }
+            (connected, _) => connected?,
+        };
+        Ok(Self {
+            admin,
+            operator,
+            properties,
+        })
+    }
+}
+
+/// Reads the cluster and plans.
+///
+/// # Errors
+/// When the cluster cannot be read, or a password on the disk.
+pub fn plan<E: From<AdminError>>(
+    connected: &mut Connected,
+    of: &Desired<'_, E>,
+) -> Result<ScramPlan, E> {
+    let policy = of.policy;
+    let patterns = managed_users(policy);
+    let mut super_users = policy.super_users();
+    super_users.extend(policy.brokers.iter().map(|b| format!("User:{}", b.name)));
+    let (observed, whole) = observe(&mut connected.admin, of.credentials, &patterns)?;
+    let mut plan = scram_plan(&ScramInputs {
+        desired: of.credentials,
+        observed: &observed,
+        rotate: &of.rotations.users,
+        managed: &managed(&patterns),
+        deletion: of.deletion,
+        operator: connected.operator.as_deref(),
+        super_users: &super_users,
+        entrusted: &managed(policy.manage.as_deref().unwrap_or_default()),
+    });
+    for (user, stranger) in strangers(connected, of, &plan.overwrites, &observed)? {
+        plan.refuse_overwrite(&user, stranger);
+    }
+    let mut warn = |code, message: String| plan.warnings.push(Remark::new(code, message));
+    if !plan.deletes.is_empty() && policy.cluster.mode == Mode::Kraft {
+        // `ScramDelta.apply` of 4.3.1: a removal that a starting node replays into an image without users yet, before
+        // the first of those who stay, drops the mechanism with everyone who has it.
+        warn(
+            "deletion-and-restart",
+            "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted, by any tool, and before the next metadata snapshot: have an admin with a certificate, who can run `kpki scram apply` again".to_owned(),
+        );
+    }
+    if !whole {
+        warn(
+            "users-unseen",
+            "the cluster has more SCRAM users than can be listed, so users that `manage` names by a prefix were not looked for".to_owned(),
+        );
+    }
+    for user in of.rotations.begun.keys() {
+        warn(
+            "rotation-begun",
+            format!(
+                "a new password of {user} is on the disk, and the cluster may not have it yet: `kpki scram apply` sends it again"
+            ),
+        );
+    }
+    Ok(plan)
+}
+
+/// Whose credentials the policy answers for, as principals. What is said under `manage` is all; else a user that is no
+/// client belongs to them as well.
+fn managed_users(policy: &ValidatedPolicy) -> Vec<PrincipalPattern> {
+    let mut managed = policy.managed();
+    if policy.manage.is_none() {
+        let users = policy.users.iter().map(|u| format!("User:{}", u.name));
+        managed.extend(users.map(PrincipalPattern::Exact));
+    }
+    managed
+}
+
+/// What the cluster has, and whether that is everyone.
+fn observe(
+    admin: &mut Admin,
+    desired: &[ScramInfo],
+    managed: &[PrincipalPattern],
+) -> Result<(Vec<ScramInfo>, bool), AdminError> {
+    if let Some(everyone) = admin.describe_every_scram()? {
+        return Ok((everyone, true));
+    }
+    let exact = managed.iter().filter_map(|pattern| match pattern {
+        PrincipalPattern::Exact(principal) => principal.strip_prefix("User:"),
+        PrincipalPattern::Prefix(_) => None,
+    });
+    let mut names: Vec<&str> = desired.iter().map(|i| i.user.as_str()).collect();
+    names.extend(exact.filter(|name| !name.is_empty()));
+    let found = match names.is_empty() {
+        true => Vec::new(),
+        false => admin.describe_scram(&names)?,
+    };
+    let prefixes = managed
+        .iter()
+        .any(|p| matches!(p, PrincipalPattern::Prefix(_)));
+    Ok((found, !prefixes))
+}
