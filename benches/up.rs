@@ -14,9 +14,10 @@ use kpki::{
         plan::{Asked, Context, Purpose, plan},
         up::execute,
     },
+    pki::KeyProtection,
     policy,
     secret::Secret,
-    state::{KeyProtection, Lock, OutDir},
+    state::{Lock, OutDir},
 };
 use rayon::prelude::*;
 use sha2::Sha256;

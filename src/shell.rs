@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt::Write};
 
-use crate::acl::is_printable;
+use crate::printable::is_printable;
 
 /// A text as one word that the shell takes back to the same text, and that neither steers a terminal nor turns the
 /// direction of writing: scripts and hints show names that somebody else chose.

@@ -5,9 +5,9 @@ use std::{collections::HashSet, fmt, ops::Deref, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    KafkaVersion, Operation, PatternType, Permission, Printable, Problem, ResourceType, host,
-    problem,
+    KafkaVersion, Operation, PatternType, Permission, Problem, ResourceType, host, problem,
 };
+use crate::printable::Printable;
 
 /// An ACL binding with nothing proved about it: what a live cluster or an export holds. Its JSON is the one of
 /// `acl export --format jsonl`. The texts are shared, so a clone costs no text.

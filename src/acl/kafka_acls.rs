@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, fmt::Write};
 
 use super::{
     CLUSTER_NAME, Group, KafkaVersion, LeftOut, PatternType, Permission, Problem, RawBinding,
-    ResourceType, grouped, is_printable,
+    ResourceType, grouped,
 };
-use crate::shell::quote;
+use crate::{printable::is_printable, shell::quote};
 
 /// As many resources stand in one command: each start of the tool takes seconds, and command lines have an end.
 const MOST_RESOURCES: usize = 200;

@@ -4,21 +4,21 @@
 
 mod authorizer;
 mod binding;
+mod filter;
 mod grouped;
 mod host;
 mod index;
 mod kafka_acls;
-mod printable;
 mod problem;
 mod version;
 mod vocabulary;
 
 pub use authorizer::{Authorizer, Decision, Reason, Request, RequestError, Settings, super_users};
 pub use binding::{Binding, Interner, RawBinding};
+pub use filter::AclBindingFilter;
 pub use grouped::{Group, LeftOut, grouped};
 pub use host::client_address;
 pub use kafka_acls::{Script, kafka_acls, kafka_acls_command};
-pub use printable::{Printable, is_printable, printable_json};
 pub use problem::Problem;
 pub use version::{KafkaVersion, NotAVersion};
 pub use vocabulary::{CLUSTER_NAME, Operation, PatternType, Permission, ResourceType, UnknownWord};

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{acls::AclBindingFilter, raw};
-use crate::acl::{Operation, PatternType, Permission, RawBinding, ResourceType};
+use super::raw;
+use crate::acl::{AclBindingFilter, Operation, PatternType, Permission, RawBinding, ResourceType};
 
 /// Matches everything, in each of the four enums.
 pub(super) const ANY: i32 = 1;

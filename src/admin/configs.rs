@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Admin, AdminError, client::Repeat};
+use super::{
+    client::{Admin, Repeat},
+    error::AdminError,
+    raw,
+};
 
 /// A broker that is down, or does not exist, is not waited for longer.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -62,7 +66,7 @@ impl Admin {
         let configs = self.ask(READ, Repeat::Never, |handle, timeout, watch| {
             handle.describe_broker(broker, timeout.min(TIMEOUT), watch)
         })?;
-        let setting = |config: super::raw::Config| ConfigEntry {
+        let setting = |config: raw::Config| ConfigEntry {
             name: config.name,
             value: config.value,
             source: match config.source {

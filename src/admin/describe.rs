@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    acls::AclBindingFilter,
     client::{ALTER, Admin, Batch, DESCRIBE, Failure, Repeat},
     codes,
     error::AdminError,
     raw::{AnyBinding, EMPTY_ANSWER, Listed},
     subprocess,
 };
-use crate::acl::{Interner, Operation, PatternType, Permission, RawBinding, ResourceType};
+use crate::acl::{
+    AclBindingFilter, Interner, Operation, PatternType, Permission, RawBinding, ResourceType,
+};
 
 const READ: &str = "reading ACLs";
 

@@ -29,8 +29,8 @@ mod raw;
 mod scram;
 pub mod subprocess;
 
-pub use crate::scram::ScramInfo;
-pub use acls::{AclBindingFilter, Deleted, Entries};
+pub use crate::{acl::AclBindingFilter, scram::ScramInfo};
+pub use acls::{Deleted, Entries};
 pub use client::{Admin, Batch, LARGEST_ANSWER};
 pub use codes::inexpressible;
 pub use configs::{ConfigEntry, ConfigSource};

@@ -17,8 +17,8 @@ use std::{
 };
 
 use crate::{
-    acl::RawBinding,
-    admin::{AclBindingFilter, Admin, AdminError, Batch, EntryError},
+    acl::{AclBindingFilter, RawBinding},
+    admin::{Admin, AdminError, Batch, EntryError},
     plan::Plan,
     state::OutDir,
 };

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{brokers, operator::operator};
 use crate::{
-    acl::{Operation, RawBinding, Settings},
-    admin::{AclBindingFilter, Admin, AdminError, ClientProperties, inexpressible},
+    acl::{AclBindingFilter, Operation, RawBinding, Settings},
+    admin::{Admin, AdminError, ClientProperties, inexpressible},
     plan::count,
     policy::{PrincipalPattern, ValidatedPolicy},
 };

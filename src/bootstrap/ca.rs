@@ -1,5 +1,7 @@
 //! The CA on disk: made once, opened with its passphrase.
 
+use std::path::{Path, PathBuf};
+
 use rcgen::KeyPair;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
@@ -9,14 +11,11 @@ use super::random::{self, NoRandomness};
 use crate::{
     keystore::{StoreError, StoreProfile, pem, pkcs12},
     pki::{
-        Authority, AuthorityRequest, Certificate, Dn, DnError, KeyAlgorithm, Kind, NameConstraint,
-        PkiError, Serial, self_signed, subordinate,
+        Authority, AuthorityRequest, Certificate, Dn, DnError, KeyAlgorithm, KeyProtection, Kind,
+        NameConstraint, PkiError, SealError, SealedKey, Serial, self_signed, subordinate,
     },
     secret::{Secret, SecretBytes},
-    state::{
-        FileSpec, KeyProtection, Lock, OutDir, Record, SealedKey, Staging, StateError,
-        read_optional, write_atomic,
-    },
+    state::{FileSpec, Lock, OutDir, Record, Staging, StateError, read_optional, write_atomic},
 };
 
 /// The CA certificates that clients trust.
@@ -69,6 +68,14 @@ pub enum CaError {
     /// The sealed key holds something else than a key.
     #[error("the sealed key holds no usable private key")]
     NotAKey,
+    /// A sealed key that cannot be used.
+    #[error("{path}: {source}")]
+    Sealed {
+        /// The key file.
+        path: PathBuf,
+        /// Why.
+        source: SealError,
+    },
     /// A subject that cannot be written.
     #[error(transparent)]
     Subject(#[from] DnError),
@@ -245,7 +252,7 @@ impl Ca {
         };
         let sealed_text = SecretBytes::from(need(KEY)?);
         let sealed = String::from_utf8_lossy(&sealed_text);
-        let sealed = SealedKey::parse(&sealed).map_err(|source| StateError::Sealed {
+        let sealed = SealedKey::parse(&sealed).map_err(|source| CaError::Sealed {
             path: out.ca_file(KEY),
             source,
         })?;
@@ -305,11 +312,10 @@ impl Ca {
     /// # Errors
     /// When the passphrase is wrong or missing.
     pub fn key_pkcs8(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, CaError> {
-        let path = std::path::Path::new(&self.dir).join(KEY);
-        Ok(self
-            .sealed
+        let path = Path::new(&self.dir).join(KEY);
+        self.sealed
             .open(passphrase)
-            .map_err(|source| StateError::Sealed { path, source })?)
+            .map_err(|source| CaError::Sealed { path, source })
     }
 
     /// Refuses to go on where another process changed the CA since it was read.
@@ -375,15 +381,15 @@ impl Ca {
         let (path, text) = self.sealed_root_key()?;
         SealedKey::parse(&String::from_utf8_lossy(&text))
             .and_then(|sealed| sealed.open(passphrase))
-            .map_err(|source| StateError::Sealed { path, source }.into())
+            .map_err(|source| CaError::Sealed { path, source })
     }
 
     /// The file with the root's sealed key, before anybody is asked for a passphrase.
     ///
     /// # Errors
     /// When it is not there.
-    pub fn sealed_root_key(&self) -> Result<(std::path::PathBuf, SecretBytes), CaError> {
-        let path = std::path::Path::new(&self.dir).join(ROOT_KEY);
+    pub fn sealed_root_key(&self) -> Result<(PathBuf, SecretBytes), CaError> {
+        let path = Path::new(&self.dir).join(ROOT_KEY);
         match read_optional(&path)? {
             Some(text) => Ok((path, text.into())),
             None if self.intermediate.is_none() => Err(CaError::NoRootKey(self.dir.clone())),
@@ -456,11 +462,8 @@ fn seal(key: &KeyPair, protection: &KeyProtection) -> Result<Zeroizing<String>, 
         random::octets()?,
         random::octets()?,
     )
-    .map_err(|source| {
-        StateError::Sealed {
-            path: KEY.into(),
-            source,
-        }
-        .into()
+    .map_err(|source| CaError::Sealed {
+        path: KEY.into(),
+        source,
     })
 }

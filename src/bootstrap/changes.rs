@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{identity::OnDisk, member};
 use crate::{
-    config::{FileNames, Properties, STORAGE_ARGS, changed_settings, masked_diff},
+    config::{Properties, STORAGE_ARGS, changed_settings, masked_diff},
     pki::Host,
+    policy::FileNames,
 };
 
 /// What has to be done so that a changed file is used.
@@ -166,10 +167,10 @@ pub(super) fn is_hidden(names: &FileNames, file: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::layout;
+    use crate::policy::Layout;
 
     fn needs(reader: Reader, file: &str, old: Option<&str>, new: Option<&str>) -> Needs {
-        let names = layout("default").unwrap().files("x");
+        let names = Layout::DEFAULT.files("x");
         let texts = (old.map(str::as_bytes), new.map(str::as_bytes));
         change(reader, &names, Needs::Reload, "x/f", file, texts, false).needs
     }

@@ -14,10 +14,9 @@ use super::{
     plan::{Action, Context, Step},
 };
 use crate::{
-    config::FileNames,
     keystore::{StoreProfile, pkcs12},
     pki::{Certificate, Host, Kind},
-    policy::NodeRole,
+    policy::{FileNames, NodeRole},
     state::{Entry, FileSpec, OutDir, Record, Writing, read_plain},
 };
 

@@ -2,9 +2,10 @@
 
 use super::{ca::Ca, changes, identity::OnDisk};
 use crate::{
-    config::{FileNames, added_settings, masked_diff},
+    config::{added_settings, masked_diff},
     keystore::{pem, pkcs12},
     pki::Certificate,
+    policy::FileNames,
     state::Entry,
 };
 

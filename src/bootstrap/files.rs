@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     config::{
-        ClientInput, FORMATS, FileNames, Format, LAYOUTS, Layout, Properties, STORAGE_ARGS,
-        ServerInput, Stores, is_cluster_id, layout, server_properties, storage_args,
+        ClientInput, FORMATS, Format, Properties, STORAGE_ARGS, ServerInput, Stores, is_cluster_id,
+        server_properties, storage_args,
     },
     keystore::StoreProfile,
     pki::IdentityName,
-    policy::{Auth, Mode, ValidatedPolicy},
+    policy::{Auth, FileNames, LAYOUTS, Layout, Mode, ValidatedPolicy},
     scram::{Credential, Mechanism},
     secret::Secret,
     state::{FileSpec, OutDir, read_optional, read_plain},
@@ -50,12 +50,7 @@ pub struct Cluster<'a> {
 
 /// The names of a member's files under the policy's layout.
 pub fn names(policy: &ValidatedPolicy, name: &IdentityName) -> FileNames {
-    chosen_layout(policy).files(name.as_str())
-}
-
-/// The policy's layout. Validation let only known ones pass, of which the first is the default.
-pub fn chosen_layout(policy: &ValidatedPolicy) -> &'static Layout {
-    layout(&policy.cluster.layout).unwrap_or(&LAYOUTS[0])
+    policy.cluster.layout.files(name.as_str())
 }
 
 /// Everything but the key store and its PEM companions: what follows from the policy, the CA and the passwords
@@ -200,7 +195,7 @@ pub fn install_dir(policy: &ValidatedPolicy) -> Option<&str> {
         .cluster
         .install_dir
         .as_deref()
-        .or(chosen_layout(policy).install_dir)
+        .or(policy.cluster.layout.install_dir)
 }
 
 impl Cluster<'_> {
@@ -233,7 +228,7 @@ impl Cluster<'_> {
 /// When its configuration cannot be read.
 pub fn is_controller_alone(out: &OutDir, name: &IdentityName) -> Result<bool, BootstrapError> {
     // The name is the same in every layout.
-    let file = LAYOUTS[0].files(name.as_str()).server_properties;
+    let file = Layout::DEFAULT.files(name.as_str()).server_properties;
     let text = read_plain(&out.identity(name).join(file))?.map(Zeroizing::new);
     let settings = text.and_then(|text| Properties::parse(&text).ok());
     Ok(settings.is_some_and(|s| s.get("process.roles") == Some("controller")))

@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::{BootstrapError, ca::Ca, random};
 use crate::{
-    config::FileNames,
     keystore::{
         StoreProfile, pem,
         pkcs12::{self, KeyEntry},
@@ -16,6 +15,7 @@ use crate::{
         self, Authority, Certificate, Host, IdentityName, KeyAlgorithm, Kind, LeafRequest,
         PkiError, Serial, sign,
     },
+    policy::FileNames,
     secret::{Secret, SecretBytes},
     state::{FileSpec, OutDir, Record, digest_of, read_plain},
 };

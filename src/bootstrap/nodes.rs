@@ -11,9 +11,9 @@ use super::{
     random,
 };
 use crate::{
-    config::{self, LAYOUTS, NodeFacts, Properties, STORAGE_ARGS},
+    config::{self, NodeFacts, Properties, STORAGE_ARGS},
     pki::IdentityName,
-    policy::{Broker, Mode, ValidatedPolicy},
+    policy::{Broker, LAYOUTS, Mode, ValidatedPolicy},
     state::{OutDir, Written, read_plain, write_atomic},
 };
 

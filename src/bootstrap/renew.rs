@@ -14,9 +14,9 @@ use super::{
     random,
 };
 use crate::{
-    config::{FileNames, LAYOUTS},
     keystore::StoreProfile,
     pki::{Authority, Certificate, Host, IdentityName, Kind},
+    policy::{FileNames, LAYOUTS},
     secret::{Secret, SecretBytes},
     state::{Inventory, Lock, OutDir, Owners, Record, Staging, read_plain},
 };

@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 use super::ca::{CERTIFICATE, CaError, KEY, TRUSTSTORE_PASSWORD, truststore_name};
 use crate::{
-    config::LAYOUTS,
     keystore::{StoreProfile, pem, pkcs12},
     pki::{Certificate, Kind},
+    policy::LAYOUTS,
     secret::Secret,
     state::{Inventory, Lock, OutDir, Record, read_optional, read_plain, write_atomic},
 };

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal};
 
 use super::ui::Ui;
 use crate::{
-    acl::Printable,
     admin::{Admin, AdminError, ClientProperties},
+    printable::Printable,
 };
 
 /// Connects and logs in. Whoever looks at a terminal learns after a second what is waited for.

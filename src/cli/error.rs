@@ -18,11 +18,11 @@ use crate::{
     admin::AdminError,
     bootstrap::{BootstrapError, ca::CaError, edits::Edit, nodes::Danger, random::NoRandomness},
     config::ConfigError,
+    document::{self, Diagnostic},
     keystore::StoreError,
-    pki::{Kind, PkiError},
-    policy::Diagnostic,
+    pki::{Kind, PkiError, SealError},
     scram::ScramError,
-    state::{SealError, StateError},
+    state::StateError,
 };
 
 /// Failed; nothing was changed, or what was is named.
@@ -128,7 +128,7 @@ impl Failure {
                         "diagnostics": diagnostics,
                     }}));
                 } else {
-                    ui.excerpt(crate::policy::render(&diagnostics, ui.colours()).trim_end());
+                    ui.excerpt(document::render(&diagnostics, ui.colours()).trim_end());
                     ui.complain(format!(
                         "\n{RED}error:{RED:#} {message}; nothing was changed"
                     ));
@@ -370,6 +370,18 @@ fn ca(error: CaError) -> CliError {
         CaError::Subject(_) => {
             CliError::new(Code::BadSubject, text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
         }
+        CaError::Sealed { source, .. } => match source {
+            SealError::WrongPassphrase => CliError::new(Code::WrongPassphrase, text)
+                .hint("give the passphrase that the CA was made with; if it is the right one, the file was altered: restore it from a backup"),
+            SealError::PassphraseNeeded => CliError::new(Code::PassphraseMissing, text)
+                .hint("give it with --ca-passphrase-file FILE, KPKI_CA_PASSPHRASE_FILE or KPKI_CA_PASSPHRASE"),
+            SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
+                .hint("restore it from a backup; kpki never rewrites it, so the backup of any day will do"),
+            SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that kpki, or a later one"),
+            SealError::Derivation(_) => {
+                CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
+            }
+        },
         CaError::State(error) => state(error),
         CaError::Pki(error) => pki(error),
         CaError::Store(error) => store(&error),
@@ -424,18 +436,6 @@ fn state(error: StateError) -> CliError {
             "restore it from a backup, or move {} away: then the files that are there are taken for kpki's own, and the brokers' ids from them",
             path.display()
         )),
-        StateError::Sealed { source, .. } => match source {
-            SealError::WrongPassphrase => CliError::new(Code::WrongPassphrase, text)
-                .hint("give the passphrase that the CA was made with; if it is the right one, the file was altered: restore it from a backup"),
-            SealError::PassphraseNeeded => CliError::new(Code::PassphraseMissing, text)
-                .hint("give it with --ca-passphrase-file FILE, KPKI_CA_PASSPHRASE_FILE or KPKI_CA_PASSPHRASE"),
-            SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
-                .hint("restore it from a backup; kpki never rewrites it, so the backup of any day will do"),
-            SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that kpki, or a later one"),
-            SealError::Derivation(_) => {
-                CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
-            }
-        },
     }
 }
 

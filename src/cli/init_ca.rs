@@ -13,8 +13,8 @@ use crate::{
         ca::{Ca, CaError, CaSpec},
         restore,
     },
-    pki::{Dn, KeyAlgorithm, MIN_CA_LIFE, NameConstraint},
-    state::{KeyProtection, Lock, OutDir, Staging},
+    pki::{Dn, KeyAlgorithm, KeyProtection, MIN_CA_LIFE, NameConstraint},
+    state::{Lock, OutDir, Staging},
 };
 
 /// Make the private CA

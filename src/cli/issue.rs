@@ -21,10 +21,10 @@ use crate::{
         plan::{Asked, Context, Purpose, plan},
         up::execute,
     },
+    document::Source,
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
     policy::{
-        self, Auth, Broker, Client, ClientFormat, KafkaProperties, NodeRole, Source,
-        ValidatedPolicy,
+        self, Auth, Broker, Client, ClientFormat, KafkaProperties, NodeRole, ValidatedPolicy,
     },
     scram::DEFAULT_ITERATIONS,
     state::{Inventory, OutDir, Record},

@@ -8,12 +8,7 @@ use std::{
 };
 
 use super::{CliError, Code, Failure, Global, ui::Ui};
-use crate::{
-    bootstrap::ca::Ca,
-    secret::Secret,
-    shell::quote,
-    state::{KeyProtection, reason},
-};
+use crate::{bootstrap::ca::Ca, pki::KeyProtection, secret::Secret, shell::quote, state::reason};
 
 const FILE_VARIABLE: &str = "KPKI_CA_PASSPHRASE_FILE";
 const VARIABLE: &str = "KPKI_CA_PASSPHRASE";

@@ -10,13 +10,12 @@ use super::{
     ui::{BOLD, DIM, RED, Ui},
 };
 use crate::{
-    config::LAYOUTS,
     keystore::pem,
     pki::{
         Certificate, IdentityName,
         principal::{MapError, MappingRules},
     },
-    policy::DEFAULT_MAPPING_RULES,
+    policy::{DEFAULT_MAPPING_RULES, LAYOUTS},
     state::{OutDir, read_plain, read_text},
 };
 

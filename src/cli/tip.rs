@@ -8,7 +8,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::policy::nearest;
+use crate::document::nearest;
 
 /// The error with a better tip, and that tip.
 pub fn instead(mut error: clap::Error, command: &Command) -> (clap::Error, Option<String>) {

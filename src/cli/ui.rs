@@ -13,8 +13,8 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::Global;
 use crate::{
-    acl::{is_printable, printable_json},
     apply::observed::Notice,
+    printable::{is_printable, printable_json},
 };
 
 /// How this run talks.

@@ -25,7 +25,7 @@ use crate::{
         up::execute,
     },
     keystore::StoreProfile,
-    policy::ValidatedPolicy,
+    policy::{LAYOUTS, Layout, ValidatedPolicy},
     state::OutDir,
 };
 use report::Report;
@@ -69,7 +69,7 @@ pub struct Up {
 pub struct Shape {
     /// File names and password files for the image or recipe that reads them: default or script-sh
     #[arg(long, value_name = "NAME", value_parser = known_layout)]
-    layout: Option<String>,
+    layout: Option<&'static Layout>,
     /// Give the files to this user and group, for containers that read as another user; needs root
     #[arg(long, value_name = "UID:GID", value_parser = owner)]
     owner: Option<(u32, u32)>,
@@ -81,8 +81,8 @@ pub struct Shape {
 impl Shape {
     /// Puts what was said on the command line over what the policy says.
     pub fn apply(&self, policy: &mut ValidatedPolicy) {
-        if let Some(layout) = &self.layout {
-            policy.cluster.layout.clone_from(layout);
+        if let Some(layout) = self.layout {
+            policy.cluster.layout = layout;
         }
         if self.owner.is_some() {
             policy.cluster.owner = self.owner;
@@ -113,13 +113,11 @@ fn in_out(file: &str, out: &Path) -> String {
     parts.join("/").trim_start_matches("./").to_owned()
 }
 
-fn known_layout(text: &str) -> Result<String, String> {
-    let known: Vec<&str> = crate::config::LAYOUTS.iter().map(|l| l.name).collect();
-    if known.contains(&text) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("known layouts: {}", known.join(", ")))
-    }
+fn known_layout(text: &str) -> Result<&'static Layout, String> {
+    Layout::named(text).ok_or_else(|| {
+        let known: Vec<&str> = LAYOUTS.iter().map(|layout| layout.name).collect();
+        format!("known layouts: {}", known.join(", "))
+    })
 }
 
 fn owner(text: &str) -> Result<(u32, u32), String> {

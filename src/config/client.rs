@@ -1,13 +1,13 @@
 //! What a client must know to connect, and the table of files that can tell it.
 
 use super::{
-    ConfigError, FileNames, Stores, client_java::client_properties, librdkafka::librdkafka_conf,
+    ConfigError, Stores, client_java::client_properties, librdkafka::librdkafka_conf,
     quarkus::quarkus_properties, spring::spring_yaml,
 };
 use crate::{
     pki::IdentityName,
     policy::{
-        Auth, Broker, ClientAuth, ClientFormat, Cluster, KafkaProperties, Listener,
+        Auth, Broker, ClientAuth, ClientFormat, Cluster, FileNames, KafkaProperties, Listener,
         SecurityProtocol,
     },
     scram::Mechanism,
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_table_has_every_format_under_its_promised_name() {
-        let names = crate::config::layout("default").unwrap().files("alice");
+        let names = crate::policy::Layout::DEFAULT.files("alice");
         let all: Vec<_> = [
             ClientFormat::Java,
             ClientFormat::Librdkafka,

@@ -1,11 +1,12 @@
 //! A cluster to make configuration for, shared by this room's tests.
 
-use super::{ClientInput, FileNames, Format, ServerInput, Stores, layout, server_properties};
+use super::{ClientInput, Format, ServerInput, Stores, server_properties};
 use crate::{
+    document::Source,
     pki::KeyAlgorithm,
     policy::{
-        Auth, Broker, ClientAuth, ClientFormat, Cluster, KafkaProperties, Listener, Mode, NodeRole,
-        SecurityProtocol, Source,
+        Auth, Broker, ClientAuth, ClientFormat, Cluster, FileNames, KafkaProperties, Layout,
+        Listener, Mode, NodeRole, SecurityProtocol,
     },
     scram::Mechanism,
     secret::Secret,
@@ -70,7 +71,7 @@ pub(super) fn fixture(brokers: u32, name: &str) -> Fixture {
             ],
             inter_broker_listener: "SSL".into(),
             controller_port: 9095,
-            layout: "default".into(),
+            layout: &Layout::DEFAULT,
             owner: None,
             properties: KafkaProperties::default(),
         },
@@ -90,7 +91,7 @@ pub(super) fn fixture(brokers: u32, name: &str) -> Fixture {
                 source: source.clone(),
             })
             .collect(),
-        names: layout("default").unwrap().files(name),
+        names: Layout::DEFAULT.files(name),
         dir: "/opt/ssl/".into(),
         log_dir: "/var/lib/kafka/data".into(),
         keystore_password: Some(Secret::new("keystore-secret".into())),

@@ -9,7 +9,6 @@ mod error;
 #[cfg(test)]
 mod fixture;
 mod jaas;
-mod layout;
 mod librdkafka;
 mod node;
 mod properties;
@@ -22,7 +21,6 @@ mod stores;
 pub use client::{ClientInput, FORMATS, Format, Route, route};
 pub use diff::{added_settings, changed_settings, masked_diff};
 pub use error::ConfigError;
-pub use layout::{FileNames, LAYOUTS, Layout, StoreType, layout};
 pub use node::NodeFacts;
 pub use properties::{Properties, PropertiesError};
 pub use server::{ServerInput, server_properties};

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::{ConfigError, FileNames};
-use crate::secret::Secret;
+use super::ConfigError;
+use crate::{policy::FileNames, secret::Secret};
 
 /// An identity's directory as its own machine sees it.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! Names, keys, certificates and the CA that signs them.
+//! Names, keys and how they are sealed, certificates and the CA that signs them.
 //!
 //! Pure: clock and serial numbers are arguments. Only key generation draws on the random source of the
 //! cryptographic library (aws-lc), which takes none from outside.
@@ -13,6 +13,7 @@ mod leaf;
 mod name;
 pub mod principal;
 mod rfc2253;
+mod sealed_key;
 mod serial;
 
 pub use authority::{
@@ -26,6 +27,7 @@ pub use key::{KeyAlgorithm, UnknownKeyAlgorithm};
 pub use leaf::{Kind, LeafRequest, sign};
 pub use name::{IdentityName, NameError};
 pub use rfc2253::{NameError as DerNameError, rfc2253};
+pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use serial::Serial;
 
 use time::{Duration, OffsetDateTime};

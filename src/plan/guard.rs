@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::{Inputs, Plan, Remark, default_max_deletes};
-use crate::acl::{
-    Authorizer, Binding, CLUSTER_NAME, Operation, PatternType, Permission, Printable, RawBinding,
-    Request, ResourceType, Settings,
+use crate::{
+    acl::{
+        Authorizer, Binding, CLUSTER_NAME, Operation, PatternType, Permission, RawBinding, Request,
+        ResourceType, Settings,
+    },
+    printable::Printable,
 };
 
 /// No more remarks of one kind are made; a last one counts the rest.

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::{Action, Plan, difference::order};
-use crate::acl::{PatternType, Printable, RawBinding};
+use crate::{
+    acl::{PatternType, RawBinding},
+    printable::Printable,
+};
 
 /// The changes of one principal.
 #[derive(Debug, Clone, PartialEq, Eq)]

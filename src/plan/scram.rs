@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Deletion, Managed, Remark, count, default_max_deletes};
 use crate::{
-    acl::Printable,
+    printable::Printable,
     scram::{Mechanism, ScramInfo},
 };
 

@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::{AclTest, Source, ValidatedPolicy};
-use crate::acl::{
-    Authorizer, Decision, KafkaVersion, RawBinding, Request, RequestError, ResourceType, Settings,
+use super::{AclTest, ValidatedPolicy};
+use crate::{
+    acl::{
+        Authorizer, Decision, KafkaVersion, RawBinding, Request, RequestError, ResourceType,
+        Settings,
+    },
+    document::Source,
 };
 
 /// One request of an entry of `tests`, and what a broker would answer.

@@ -2,27 +2,11 @@
 
 use crate::{
     acl::{Binding, Operation, PatternType, Permission, ResourceType},
+    document::Source,
     pki::{Dn, Host, IdentityName, KeyAlgorithm},
 };
 
-use super::KafkaProperties;
-
-/// Where in the policy's text something was said, for provenance and diagnostics.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Source {
-    /// The file, as it was named on the command line or by `include`.
-    pub file: std::sync::Arc<str>,
-    /// Line, from 1.
-    pub line: usize,
-    /// Column in characters, from 1.
-    pub column: usize,
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
+use super::{KafkaProperties, Layout};
 
 /// A policy that has passed every check.
 #[derive(Debug, Clone)]
@@ -77,9 +61,6 @@ pub struct PolicyBinding {
     pub source: Source,
 }
 
-/// The values of `layout`, the default first.
-pub const LAYOUTS: &[&str] = &["default", "script-sh"];
-
 /// `principal_mapping_rules` of a policy that says none: a TLS client and a SCRAM user of one name are one principal.
 pub const DEFAULT_MAPPING_RULES: [&str; 2] = ["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"];
 
@@ -126,7 +107,7 @@ pub struct Cluster {
     /// The port of the KRaft controller listener, named `CONTROLLER`.
     pub controller_port: u16,
     /// Names and password files for the image or recipe that reads them.
-    pub layout: String,
+    pub layout: &'static Layout,
     /// `UID:GID` that the files shall belong to.
     pub owner: Option<(u32, u32)>,
     /// Further settings of every node.

@@ -3,17 +3,13 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use serde_json::Value as Json;
 
 use super::{
-    Diagnostic, ValidatedPolicy, check_shape,
+    ValidatedPolicy,
     raw::{RawInclude, RawIncluded, RawPolicy},
-    report::Report,
-    schema, spanned,
-    suggest::nearest,
-    text::Span,
-    validate, yaml,
+    schema, validate,
 };
+use crate::document::{self, Diagnostic, Form, Report, Span, nearest};
 
 /// What a pattern of `include` stands for: names and texts, in the order of the names; or why it stands for nothing.
 pub type IncludedFiles = Result<Vec<(String, String)>, String>;
@@ -63,56 +59,29 @@ fn read(
     }
 }
 
-/// One file, if its shape is right.
+/// One file, if its form is right.
 fn file<T: Default + for<'de> Deserialize<'de>>(
     report: &mut Report,
-    schema: &Json,
+    form: &Form,
     name: &str,
     text: &str,
 ) -> Option<T> {
     let number = report.add_file(name, text);
     let before = report.len();
-    let root = yaml::read(report, number);
-    if let Some(root) = &root {
-        check_shape::check(report, schema, root);
+    let raw = document::read(report, form, number);
+    if report.len() > before && !resembles(form, text) {
+        report.forget_since(before);
+        not_a_policy(report, form, number);
     }
-    if report.len() > before {
-        if !resembles(schema, text) {
-            report.forget_since(before);
-            not_a_policy(report, schema, number);
-        }
-        return None;
-    }
-    let root = root?;
-    if matches!(&root.value, yaml::Value::Scalar(..)) {
-        return Some(T::default());
-    }
-    match spanned::from_node(&root) {
-        Ok(raw) => Some(raw),
-        // Cannot happen as long as schema and types agree, for which there is a test; if it does, it is said.
-        Err(error) => {
-            report.error("wrong-shape", root.span, error.to_string());
-            None
-        }
-    }
-}
-
-/// The sections that a file of this schema can have.
-fn sections(schema: &Json) -> Vec<&str> {
-    let properties = schema["properties"].as_object();
-    properties
-        .into_iter()
-        .flatten()
-        .map(|(key, _)| key.as_str())
-        .collect()
+    raw
 }
 
 /// Whether a text that is wrong was meant as a policy: some line begins with a section. Any other may be anything, a file
 /// of passwords for instance that was included by mistake, and is not quoted.
-fn resembles(schema: &Json, text: &str) -> bool {
-    let whole = sections(&schema::POLICY);
+fn resembles(form: &Form, text: &str) -> bool {
+    let whole = schema::POLICY.sections();
     // Only the policy itself was surely named by the one who reads what is wrong with it.
-    let is_policy = sections(schema) == whole;
+    let is_policy = form.sections() == whole;
     text.lines().any(|line| {
         let word =
             line.trim_start_matches(|c: char| c.is_whitespace() || "\u{feff}{-\"'".contains(c));
@@ -124,14 +93,14 @@ fn resembles(schema: &Json, text: &str) -> bool {
     })
 }
 
-fn not_a_policy(report: &mut Report, schema: &Json, file: usize) {
+fn not_a_policy(report: &mut Report, form: &Form, file: usize) {
     report.hide(file);
     let beginning = Span {
         file,
         start: 0,
         end: 0,
     };
-    let sections = sections(schema).join(", ");
+    let sections = form.sections().join(", ");
     report
         .error(
             "not-a-policy",

@@ -3,6 +3,7 @@
 //!
 //! `rename` gives each type the name that diagnostics use: "a listener has no key `prot`".
 
+use crate::document::{OneOrMany, Spanned};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,7 +13,6 @@ pub(super) use super::raw_access::{
 };
 pub(super) use super::raw_include::{RawInclude, RawScope};
 pub(super) use super::raw_properties::RawProperties;
-use super::spanned::{OneOrMany, Spanned};
 
 /// What a Kafka cluster's security is: certificates, SCRAM users and ACLs. Read by kpki.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

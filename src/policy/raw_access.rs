@@ -11,8 +11,10 @@ use serde::{
     },
 };
 
-use super::spanned::{OneOrMany, Spanned};
-use crate::acl::Operation;
+use crate::{
+    acl::Operation,
+    document::{OneOrMany, Spanned},
+};
 
 /// Resource names: one, or a list of them.
 pub(super) type Patterns = OneOrMany<Spanned<RawPattern>>;

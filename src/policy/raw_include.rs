@@ -6,7 +6,8 @@ use serde::{
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{raw_access::RawPattern, spanned::Spanned, text::Span};
+use super::raw_access::RawPattern;
+use crate::document::{Span, Spanned};
 
 /// Files to include: a path or pattern alone, or `{files: teams/a/*.yaml, scope: {prefix: team-a-}}`.
 #[derive(Debug, JsonSchema)]

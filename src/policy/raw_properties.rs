@@ -2,13 +2,12 @@
 
 use std::{borrow::Cow, fmt};
 
+use crate::document::{Scalar, Spanned};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
-
-use super::spanned::{Scalar, Spanned};
 
 /// Names and values, in the order in which they are written.
 #[derive(Default)]

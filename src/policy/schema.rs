@@ -1,110 +1,41 @@
-//! The policy's shape as JSON Schema: for editors, and for `check_shape`.
+//! The forms of a policy and of the files that it includes.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
-use schemars::{
-    JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema,
-    transform::RecursiveTransform,
-};
 use serde_json::Value;
 
-use super::{
-    raw::{RawIncluded, RawPolicy},
-    spanned::{OneOrMany, Spanned},
-};
+use super::raw::{RawIncluded, RawPolicy};
+use crate::document::Form;
 
-/// The schema of a policy.
-pub(super) static POLICY: LazyLock<Value> = LazyLock::new(generate::<RawPolicy>);
-/// The schema of a file that a policy includes.
-pub(super) static INCLUDED: LazyLock<Value> = LazyLock::new(generate::<RawIncluded>);
+/// The form of a policy.
+pub(super) static POLICY: LazyLock<Form> =
+    LazyLock::new(|| Form::of::<RawPolicy>(|key, _| (key == "scope").then(of_the_including)));
+/// The form of a file that a policy includes.
+pub(super) static INCLUDED: LazyLock<Form> = LazyLock::new(|| {
+    Form::of::<RawIncluded>(|key, at_root| {
+        let of_the_policy = at_root && POLICY.sections().contains(&key);
+        match key {
+            "scope" => Some(of_the_including()),
+            _ => of_the_policy.then(|| {
+                format!("`{key}` belongs in the policy itself, not in a file that it includes")
+            }),
+        }
+    })
+});
+
+fn of_the_including() -> String {
+    "the policy that includes the file says its scope: `include: - {files: …, scope: {prefix: …}}`"
+        .to_owned()
+}
 
 /// The JSON Schema (draft 2020-12) of a policy file, for editors: completion, hover texts, checks while typing.
 pub fn json_schema() -> Value {
-    POLICY.clone()
+    POLICY.schema.clone()
 }
 
 /// The same of a file that a policy includes.
 pub fn included_json_schema() -> Value {
-    INCLUDED.clone()
-}
-
-fn generate<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(tidy));
-    let mut schema = settings.into_generator().into_root_schema_for::<T>();
-    // A section whose entries are all commented out is an empty value and means what a missing one means.
-    // Anywhere else an empty value is a slip, such as a `host:` that would become "every host".
-    if let Some(Value::Object(sections)) = schema.get_mut("properties") {
-        for section in sections.values_mut() {
-            let described = section.get("description").cloned();
-            let mut nullable = json_schema!({"anyOf": [section, {"type": "null"}]});
-            if let Some(text) = described {
-                nullable.insert("description".to_owned(), text);
-            }
-            *section = nullable.to_value();
-        }
-    }
-    schema.to_value()
-}
-
-/// Takes out what schemars writes for other readers: `null` for every Option, and the formats of Rust's numbers.
-fn tidy(schema: &mut Schema) {
-    schema.remove("format");
-    schema.remove("default");
-    if let Some(Value::Array(types)) = schema.get_mut("type") {
-        types.retain(|t| t != "null");
-        if let [only] = types.as_slice() {
-            let only = only.clone();
-            schema.insert("type".to_owned(), only);
-        }
-    }
-    if let Some(Value::Array(branches)) = schema.get_mut("anyOf") {
-        branches.retain(|b| b.get("type").is_none_or(|t| t != "null"));
-        if branches.len() == 1
-            && let Some(Value::Object(only)) = branches.pop()
-        {
-            schema.remove("anyOf");
-            for (key, value) in only {
-                schema.ensure_object().entry(key).or_insert(value);
-            }
-        }
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Spanned<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("one or more of {}", T::schema_name()).into()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        format!("OneOrMany<{}>", T::schema_id()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let one = generator.subschema_for::<T>();
-        json_schema!({"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]})
-    }
+    INCLUDED.schema.clone()
 }
 
 #[cfg(test)]
@@ -157,7 +88,7 @@ mod tests {
             "title",
             "type",
         ]);
-        for schema in [&*POLICY, &*INCLUDED] {
+        for schema in [&POLICY.schema, &INCLUDED.schema] {
             each(schema, &mut |map| {
                 for (key, value) in map {
                     assert!(known.contains(key.as_str()), "{key}: {value}");
@@ -194,7 +125,7 @@ mod tests {
                 *found.entry(kind.to_owned()).or_default() += 1;
             }
         }
-        for schema in [&*POLICY, &*INCLUDED] {
+        for schema in [&POLICY.schema, &INCLUDED.schema] {
             each(schema, &mut |map| {
                 if map.contains_key("anyOf") {
                     let mut found = BTreeMap::new();
@@ -207,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_key_has_a_hover_text() {
-        for schema in [&*POLICY, &*INCLUDED] {
+        for schema in [&POLICY.schema, &INCLUDED.schema] {
             each(schema, &mut |map| {
                 let Some(Value::Object(properties)) = map.get("properties") else {
                     return;

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use super::yaml_text::{one_line, scalar};
-use crate::acl::{
-    Binding, Group, KafkaVersion, LeftOut, PatternType, Permission, RawBinding, ResourceType,
-    grouped,
+use crate::{
+    acl::{
+        Binding, Group, KafkaVersion, LeftOut, PatternType, Permission, RawBinding, ResourceType,
+        grouped,
+    },
+    document::{one_line, scalar},
 };
 
 /// KRaft is the default of a policy and unknown before this release.

@@ -16,7 +16,6 @@ mod out_dir;
 mod owners;
 mod place;
 mod pruning;
-mod sealed_key;
 mod staging;
 mod written;
 
@@ -30,7 +29,6 @@ pub use matching::matching;
 pub use out_dir::OutDir;
 pub use owners::Owners;
 pub use pruning::{Pruning, Reach, Unsettled};
-pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use staging::{FileSpec, Staging};
 pub use written::{Entry, Writing, Written, digest_of};
 
@@ -116,14 +114,6 @@ pub enum StateError {
         line: usize,
         /// What is wrong with it.
         reason: String,
-    },
-    /// A sealed key that cannot be used.
-    #[error("{path}: {source}")]
-    Sealed {
-        /// The key file.
-        path: PathBuf,
-        /// Why.
-        source: SealError,
     },
 }
 

@@ -244,7 +244,7 @@ fn names_that_look_like_others_are_spelled_out_in_every_export() {
         .map(|name| binding("TOPIC", name, "User:a\u{2066}b", "READ"))
         .collect();
     kpki.write("acls.jsonl", &lines(&all));
-    let steers = |text: &str| text.contains(|c| c != '\n' && !kpki::acl::is_printable(c));
+    let steers = |text: &str| text.contains(|c| c != '\n' && !kpki::printable::is_printable(c));
 
     let jsonl = convert(&kpki, "jsonl", &[]).expect_code(0);
     assert!(!steers(&jsonl.stdout), "{}", jsonl.stdout);

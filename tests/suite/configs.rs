@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use kpki::{
     config::{
-        ClientInput, FORMATS, Properties, PropertiesError, ServerInput, Stores, cluster_id, layout,
+        ClientInput, FORMATS, Properties, PropertiesError, ServerInput, Stores, cluster_id,
         server_properties, storage_args,
     },
-    policy::{self, Auth, ValidatedPolicy},
+    policy::{self, Auth, Layout, ValidatedPolicy},
     scram::{Credential, Mechanism},
     secret::Secret,
 };
@@ -68,7 +68,7 @@ fn java_reads_a_brokers_file_as_it_was_meant() {
         "cluster: {name: \"odd: \u{e9} #\", inter_broker_listener: SASL_SSL, super_users: [\"User:CN=a b,O=\u{e9}\"]}\n\
          brokers: [{name: kafka1, id: 1, hosts: [kafka1.example.com]}]\nclients: [{name: alice, auth: scram-sha-512}]\n",
     );
-    let names = layout("script-sh").unwrap().files("kafka1");
+    let names = Layout::named("script-sh").unwrap().files("kafka1");
     for password in ODD_PASSWORDS {
         let password = secret(password);
         let input = ServerInput {
@@ -114,7 +114,7 @@ fn java_reads_a_clients_file_as_it_was_meant() {
         "cluster: {name: x}\nbrokers: [{name: kafka1, id: 1}, {name: kafka2, id: 2, port_offset: 10}]\n\
          clients: [{name: alice, auth: [tls, scram-sha-512]}]\n",
     );
-    let names = layout("default").unwrap().files("alice");
+    let names = Layout::DEFAULT.files("alice");
     for password in ODD_PASSWORDS {
         let password = secret(password);
         for auth in [Auth::Tls, Auth::Scram(Mechanism::Sha512)] {
@@ -221,7 +221,7 @@ fn kpki_reads_properties_as_java_does() {
 /// The node's directory after Kafka's storage tool has run with the files of one broker.
 fn format(judge: &Judge, policy: &ValidatedPolicy, at: usize, dir: &Path) -> Map {
     let broker = &policy.brokers[at];
-    let names = layout("default").unwrap().files(broker.name.as_str());
+    let names = Layout::DEFAULT.files(broker.name.as_str());
     let (password, data) = (secret("password"), dir.join("data"));
     let input = ServerInput {
         cluster: &policy.cluster,

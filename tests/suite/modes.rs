@@ -4,9 +4,9 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use kpki::{
     bootstrap::ca::{Ca, CaSpec},
-    pki::KeyAlgorithm,
+    pki::{KeyAlgorithm, KeyProtection},
     secret::Secret,
-    state::{KeyProtection, Lock, OutDir},
+    state::{Lock, OutDir},
 };
 
 use crate::support::{kpki::Kpki, openssl::openssl};

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kpki::policy::{IncludedFiles, ValidatedPolicy, parse, render};
+use kpki::{
+    document::render,
+    policy::{IncludedFiles, ValidatedPolicy, parse},
+};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -1,9 +1,8 @@
 //! What policies mean: defaults, positions, bindings, principals.
 
 use kpki::{
-    policy::{
-        Auth, ClientAuth, LAYOUTS, Mode, NodeRole, PrincipalPattern, ValidatedPolicy, parse, render,
-    },
+    document::render,
+    policy::{Auth, ClientAuth, Layout, Mode, NodeRole, PrincipalPattern, ValidatedPolicy, parse},
     scram::Mechanism,
 };
 
@@ -181,7 +180,7 @@ fn what_is_left_out_has_its_documented_default() {
             ClientAuth::Required
         );
         assert_eq!(policy.cluster.inter_broker_listener, "SSL");
-        assert_eq!(policy.cluster.layout, LAYOUTS[0]);
+        assert_eq!(policy.cluster.layout, &Layout::DEFAULT);
         assert_eq!(
             policy.cluster.principal_mapping_rules,
             ["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"]
@@ -372,12 +371,6 @@ fn a_right_that_is_granted_twice_is_one_binding_and_a_file_that_is_included_twic
         .map(|b| format!("{} {}", b.source, b.binding.name))
         .collect();
     assert_eq!(shown, ["teams/a.yaml:1:29 t", "teams/a.yaml:1:52 u"]);
-}
-
-#[test]
-fn the_policy_knows_every_layout_that_there_is() {
-    let written: Vec<&str> = kpki::config::LAYOUTS.iter().map(|l| l.name).collect();
-    assert_eq!(LAYOUTS, written);
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kpki::policy::{Severity, parse, render};
+use kpki::{
+    document::{Severity, render},
+    policy::parse,
+};
 use proptest::prelude::*;
 
 /// What reading may take at most, whatever the text is; unoptimised, and beside other tests, a multiple of it.

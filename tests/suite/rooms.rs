@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const PURE: [&str; 7] = [
-    "policy", "acl", "plan", "scram", "pki", "keystore", "config",
+const PURE: [&str; 8] = [
+    "document", "policy", "acl", "plan", "scram", "pki", "keystore", "config",
 ];
 
 /// What a pure room must not name. Tests inside a file are exempt: they stand behind `#[cfg(test)]`.

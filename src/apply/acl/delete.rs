@@ -17,8 +17,8 @@ use super::{
     held::{Held, HeldByAll, Sent, take},
 };
 use crate::{
-    acl::RawBinding,
-    admin::{AclBindingFilter, AdminError, Batch},
+    acl::{AclBindingFilter, RawBinding},
+    admin::{AdminError, Batch},
     state::{Pruning, Reach, StateError},
 };
 

@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    acl::RawBinding,
-    admin::{AclBindingFilter, LARGEST_ANSWER},
+    acl::{AclBindingFilter, RawBinding},
+    admin::LARGEST_ANSWER,
 };
 
 /// KRaft refuses a request that deletes more than 10,000 (`AclControlManager.MAX_RECORDS_PER_USER_OP`); a few that come

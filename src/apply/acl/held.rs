@@ -7,8 +7,8 @@ use std::{
 
 use super::delete_filters::{FilterBatch, fits};
 use crate::{
-    acl::RawBinding,
-    admin::{AclBindingFilter, Admin, AdminError, Described},
+    acl::{AclBindingFilter, RawBinding},
+    admin::{Admin, AdminError, Described},
     state::Reach,
 };
 

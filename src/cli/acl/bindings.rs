@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     acl::{Interner, KafkaVersion, RawBinding, Settings, super_users},
-    policy::Source,
+    document::Source,
 };
 
 /// What a policy says about the brokers and an export does not.

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     acl::{Authorizer, Decision, KafkaVersion, RawBinding, Reason, Request, RequestError},
-    policy::{Source, ValidatedPolicy},
+    document::Source,
+    policy::ValidatedPolicy,
 };
 
 /// A decision as JSON.

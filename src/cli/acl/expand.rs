@@ -8,9 +8,9 @@ use super::{
     ui::{BOLD, DIM, Ui},
 };
 use crate::{
-    acl::printable_json,
     plan::Right,
     policy::{PolicyBinding, ValidatedPolicy},
+    printable::printable_json,
 };
 
 /// Print every ACL binding that a policy means, without a cluster

@@ -13,9 +13,9 @@ use super::{
     export, suggest, test,
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
-use crate::acl::{
-    CLUSTER_NAME, Operation, Reason, Request, RequestError, ResourceType, UnknownWord,
-    printable_json,
+use crate::{
+    acl::{CLUSTER_NAME, Operation, Reason, Request, RequestError, ResourceType, UnknownWord},
+    printable::printable_json,
 };
 
 /// So many requests are decided at a time.

@@ -14,9 +14,10 @@ use super::{
     ui::Ui,
 };
 use crate::{
-    acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls, printable_json},
+    acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls},
     admin::{AclBindingFilter, Admin, AdminError, Described},
     policy::{ValidatedPolicy, write_acls},
+    printable::printable_json,
 };
 
 /// Of what could not be written, as much is told on the terminal.

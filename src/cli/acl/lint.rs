@@ -11,10 +11,8 @@ use super::{
 };
 use crate::{
     acl::Problem,
-    policy::{
-        Diagnostic, Severity,
-        lint::{self, Finding},
-    },
+    document::{Diagnostic, Severity},
+    policy::lint::{self, Finding},
 };
 
 /// Find ACLs that do not do what they say, or hardly what was meant

@@ -15,9 +15,9 @@ use super::{
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
 use crate::{
-    acl::{Printable, printable_json},
     apply::{acl, managed, observed},
     plan::{self, Action, Deletion, Right, SavedPlan, observed_digest},
+    printable::{Printable, printable_json},
     state::{self, OutDir},
 };
 

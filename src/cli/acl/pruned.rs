@@ -12,9 +12,10 @@ use super::{
     ui::{BOLD, Ui},
 };
 use crate::{
-    acl::{Printable, RawBinding},
+    acl::RawBinding,
     admin::Admin,
     apply::acl::unsettled,
+    printable::Printable,
     state::{OutDir, Reach, Unsettled},
 };
 

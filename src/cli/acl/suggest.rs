@@ -5,7 +5,8 @@ use crate::{
         KafkaVersion, Operation, PatternType, Permission, Problem, RawBinding, Request,
         ResourceType,
     },
-    policy::{ValidatedPolicy, scalar},
+    document::scalar,
+    policy::ValidatedPolicy,
 };
 
 /// Why no policy can allow it: it is asked for only by mistake.

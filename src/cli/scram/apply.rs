@@ -21,7 +21,6 @@ use super::{
     plan::{ACTIONS, counted, no_password, show},
 };
 use crate::{
-    acl::Printable,
     admin::{ClientProperties, EntryError, ScramChange},
     apply::scram::{Connected, RotationVerdict, ScramOutcome, ScramWork},
     bootstrap::{
@@ -32,6 +31,7 @@ use crate::{
     },
     plan::{Action, ScramPlan, count},
     policy::ValidatedPolicy,
+    printable::Printable,
     scram::ScramInfo,
     state::OutDir,
 };

@@ -14,10 +14,10 @@ use super::{
     arguments::{Arguments, Wanted},
 };
 use crate::{
-    acl::Printable,
     bootstrap::passwords,
     pki::IdentityName,
     plan::{Action, Remark, SCRAM_PLAN_VERSION, ScramPlan},
+    printable::Printable,
     scram::ScramInfo,
     state::OutDir,
 };

@@ -20,8 +20,11 @@ mod unknown_principal;
 
 use serde::Serialize;
 
-use super::{Severity, Source, ValidatedPolicy, bindings::Expander, principals::Principals};
-use crate::acl::{Binding, RawBinding, Settings};
+use super::{ValidatedPolicy, bindings::Expander, principals::Principals};
+use crate::{
+    acl::{Binding, RawBinding, Settings},
+    document::{Severity, Source},
+};
 use cover::Cover;
 
 /// Every lint.

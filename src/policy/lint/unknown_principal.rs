@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{Finding, Severity, Subject};
 use crate::{
+    document::{Source, nearest},
     pki::principal::ANONYMOUS,
-    policy::{Source, ValidatedPolicy, principals::Principals, suggest::nearest},
+    policy::{ValidatedPolicy, principals::Principals},
 };
 
 pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

@@ -6,13 +6,11 @@ use crate::{
         CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, Request, ResourceType,
         client_address,
     },
+    document::{OneOrMany, Report, Span, Spanned},
     policy::{
         AclEntry, AclTest, NamePattern, PrincipalPattern,
         raw::{RawAcl, RawManage, RawOperation, RawPattern, RawTest},
         raw_access::Patterns,
-        report::Report,
-        spanned::{OneOrMany, Spanned},
-        text::Span,
     },
 };
 

@@ -2,13 +2,11 @@
 
 use super::identities;
 use crate::{
+    document::{Report, Span, Spanned},
     pki::{Dn, DnError},
     policy::{
         CaSettings,
         raw::{RawCa, RawCluster},
-        report::Report,
-        spanned::Spanned,
-        text::Span,
     },
 };
 

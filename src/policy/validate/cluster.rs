@@ -3,13 +3,11 @@
 use super::{Declared, listeners, names, properties::properties, quorum};
 use crate::{
     acl::KafkaVersion,
+    document::{Report, Spanned, nearest},
     pki::Host,
     policy::{
-        Auth, Cluster, LAYOUTS, Mode, decides_for_node,
+        Auth, Cluster, LAYOUTS, Layout, Mode, decides_for_node,
         raw::{RawCluster, RawMode},
-        report::Report,
-        spanned::Spanned,
-        suggest::nearest,
     },
 };
 
@@ -338,24 +336,25 @@ fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>)
     names::principal(report, version, raw)
 }
 
-fn layout(report: &mut Report, raw: Option<&Spanned<String>>) -> String {
-    let Some(layout) = raw else {
-        return LAYOUTS[0].to_owned();
+fn layout(report: &mut Report, raw: Option<&Spanned<String>>) -> &'static Layout {
+    let Some(raw) = raw else {
+        return &Layout::DEFAULT;
     };
-    if !LAYOUTS.contains(&layout.as_str()) {
-        let hint = match nearest(layout, LAYOUTS.iter().copied()) {
+    Layout::named(raw).unwrap_or_else(|| {
+        let names = || LAYOUTS.iter().map(|layout| layout.name);
+        let hint = match nearest(raw, names()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("the layouts are {}", LAYOUTS.join(", ")),
+            None => format!("the layouts are {}", names().collect::<Vec<_>>().join(", ")),
         };
         report
             .error(
                 "unknown-layout",
-                layout.span,
-                format!("no layout is named `{}`", layout.value),
+                raw.span,
+                format!("no layout is named `{}`", raw.value),
             )
             .hint(hint);
-    }
-    layout.value.clone()
+        &Layout::DEFAULT
+    })
 }
 
 fn owner(report: &mut Report, raw: &Spanned<String>) -> Option<(u32, u32)> {

@@ -7,11 +7,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Declared, mapping::no_rule, scope::Scope};
 use crate::{
+    document::{Report, Span},
     pki::{IdentityName, principal::ANONYMOUS},
-    policy::{
-        Auth, Cluster, EVERYONE, principals::Principals, raw::RawCluster, report::Report,
-        text::Span,
-    },
+    policy::{Auth, Cluster, EVERYONE, principals::Principals, raw::RawCluster},
 };
 
 /// An entry of `acls`: to whom it grants, and where it stands.

@@ -5,12 +5,11 @@ use std::collections::HashSet;
 use super::scope::Scope;
 use crate::{
     acl::{Binding, KafkaVersion, PatternType, RawBinding},
+    document::{Report, Span},
     policy::{
         AclEntry, Client, PolicyBinding, Role,
         bindings::{Expander, is_idempotence},
         principals::Principals,
-        report::Report,
-        text::Span,
     },
 };
 

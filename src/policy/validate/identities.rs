@@ -8,13 +8,11 @@ use super::{
     quorum,
 };
 use crate::{
+    document::{Report, Span, Spanned},
     pki::{Host, IdentityName, KeyAlgorithm, NameError},
     policy::{
         Auth, Broker, Client, ClientFormat, Mode, ScramUser, decides_for_client, decides_for_node,
         raw::{RawAuth, RawBroker, RawClient, RawFormat, RawKey, RawUser, RawUserAuth},
-        report::Report,
-        spanned::Spanned,
-        text::Span,
     },
     scram::{DEFAULT_ITERATIONS, Mechanism},
 };

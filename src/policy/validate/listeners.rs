@@ -4,12 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Declared, names::no_repeats, ports};
 use crate::{
+    document::{Report, Span, Spanned},
     policy::{
         Auth, ClientAuth, Listener, Mode, SecurityProtocol,
         raw::{RawClientAuth, RawCluster, RawListener, RawMechanism, RawProtocol},
-        report::Report,
-        spanned::Spanned,
-        text::Span,
     },
     scram::Mechanism,
 };

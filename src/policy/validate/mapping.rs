@@ -1,8 +1,9 @@
 //! Principal mapping rules.
 
 use crate::{
+    document::{Report, Span},
     pki::{IdentityName, principal::MappingRules},
-    policy::{DEFAULT_MAPPING_RULES, raw::RawCluster, report::Report, text::Span},
+    policy::{DEFAULT_MAPPING_RULES, raw::RawCluster},
 };
 
 /// The rules, each of which a broker can use.

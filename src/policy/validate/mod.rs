@@ -29,11 +29,12 @@ use super::{
     parse::Included,
     principals::Principals,
     raw::{RawAcl, RawCa, RawClient, RawCluster, RawPolicy, RawTest, RawUser},
-    report::Report,
-    spanned::Spanned,
-    text::Span,
 };
-use crate::{acl::KafkaVersion, scram::Mechanism};
+use crate::{
+    acl::KafkaVersion,
+    document::{Report, Span, Spanned},
+    scram::Mechanism,
+};
 
 /// Everyone that the policy declares.
 struct Declared<'a> {

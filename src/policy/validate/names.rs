@@ -9,12 +9,10 @@ use crate::{
     acl::{
         CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, RawBinding, ResourceType,
     },
+    document::{OneOrMany, Report, Span, Spanned},
     policy::{
         EVERYONE, NamePattern, PrincipalPattern,
         raw::{RawOperation, RawPattern},
-        report::Report,
-        spanned::{OneOrMany, Spanned},
-        text::Span,
     },
 };
 

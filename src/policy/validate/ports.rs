@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::{Declared, listeners::CONTROLLER};
 use crate::{
+    document::{Report, Span},
     pki::Host,
-    policy::{Broker, Listener, Mode, NodeRole, raw::RawCluster, report::Report, text::Span},
+    policy::{Broker, Listener, Mode, NodeRole, raw::RawCluster},
 };
 
 /// Where the controllers listen unless the policy says otherwise.

@@ -1,10 +1,8 @@
 //! `properties` and `rack`: what Kafka can be told in its own words.
 
-use crate::policy::{
-    KafkaProperties,
-    raw::RawProperties,
-    report::Report,
-    spanned::{Scalar, Spanned},
+use crate::{
+    document::{Report, Scalar, Spanned},
+    policy::{KafkaProperties, raw::RawProperties},
 };
 
 /// Checks settings, of which `decides` knows those that are not for `properties` to say.

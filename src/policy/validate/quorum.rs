@@ -1,10 +1,12 @@
 //! `roles` of the brokers: which nodes are controllers, and that there are some of either kind.
 
 use super::{Declared, names::no_repeats};
-use crate::policy::{
-    Mode, NodeRole,
-    raw::{RawBroker, RawNodeRole},
-    report::Report,
+use crate::{
+    document::Report,
+    policy::{
+        Mode, NodeRole,
+        raw::{RawBroker, RawNodeRole},
+    },
 };
 
 /// What a node does.

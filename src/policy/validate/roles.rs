@@ -3,14 +3,13 @@
 use super::names::{literal, patterns};
 use crate::{
     acl::{KafkaVersion, ResourceType},
+    document::{Report, Spanned},
     policy::{
         NamePattern, Role, RoleKind,
         raw::{
             RawConnect, RawMirrorSource, RawMirrorTarget, RawRole, RawSchemaRegistry, RawStreams,
         },
         raw_access::{Patterns, RawRoleArguments, RawRoleWord},
-        report::Report,
-        spanned::Spanned,
     },
 };
 

@@ -3,14 +3,12 @@
 use super::names;
 use crate::{
     acl::{KafkaVersion, RawBinding, ResourceType},
+    document::{Report, Span, Spanned},
     pki::IdentityName,
     policy::{
         EVERYONE, PrincipalPattern,
         raw::{RawInclude, RawPattern, RawScope},
         raw_access::RawPrefix,
-        report::Report,
-        spanned::Spanned,
-        text::Span,
     },
 };
 

@@ -21,7 +21,7 @@ fn binding(principal: &str, operation: Operation, name: &str) -> RawBinding {
 
 fn read(text: &str) -> ValidatedPolicy {
     parse("export.yaml", text, &|_| Ok(Vec::new()))
-        .unwrap_or_else(|all| panic!("{}\n{text}", crate::policy::render(&all, false)))
+        .unwrap_or_else(|all| panic!("{}\n{text}", crate::document::render(&all, false)))
 }
 
 /// What a plan of the written policy does to the cluster that it was written from.

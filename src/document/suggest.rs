@@ -12,7 +12,7 @@ pub(crate) fn nearest<'a>(
     if wanted.is_empty() || wanted.len() > MAX_LEN {
         return None;
     }
-    // One thing under two names; Kafka's is the older.
+    // One thing under two names.
     let synonym: Option<Vec<char>> = match word.to_ascii_lowercase().as_str() {
         "tls" => Some("ssl".chars().collect()),
         "ssl" => Some("tls".chars().collect()),

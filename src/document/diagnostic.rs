@@ -1,16 +1,16 @@
-//! What is wrong with a policy: coded, with the place that it is about, for people and as JSON.
+//! What is wrong with a document: coded, with the place that it is about, for people and as JSON.
 
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::Source;
+use super::source::Source;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The policy cannot be used.
+    /// The document cannot be used.
     Error,
     /// It can, but hardly as it was meant.
     Warning,
@@ -26,7 +26,7 @@ impl Severity {
     }
 }
 
-/// A place in a policy, quoted: a diagnostic can be shown without the files that it speaks of.
+/// A place in a document, quoted: a diagnostic can be shown without the files that it speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     /// Where it is.
@@ -39,7 +39,7 @@ pub struct Label {
     pub text: String,
 }
 
-/// Something that is wrong with a policy.
+/// Something that is wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// What kind of mistake it is, for scripts: `unknown-key`. Codes do not change.
@@ -213,7 +213,7 @@ error[duplicate-name]: two identities are named `kafka1`
     }
 
     #[test]
-    fn colour_and_control_characters_of_the_policy_are_kept_apart() {
+    fn colour_and_control_characters_of_the_document_are_kept_apart() {
         let mut diagnostic = twice();
         diagnostic.message = "a \u{1b}[31m b".to_owned();
         diagnostic.at = label(1, "x: \u{1b}[31m\u{202e}", 0..1, "\u{1b}[0m");

@@ -1,27 +1,28 @@
-//! Collects what is wrong while a policy is read, so that everything is said at once.
+//! Collects what is wrong while a document is read, so that everything is said at once.
 
 use super::{
-    Diagnostic, Label, Severity, Source,
+    diagnostic::{Diagnostic, Label, Severity},
+    source::Source,
     text::{Span, Text},
 };
-use crate::acl::{Printable, is_printable};
+use crate::printable::{Printable, is_printable};
 
 /// No more diagnostics than these are kept: they are for reading.
 const MAX_DIAGNOSTICS: usize = 1000;
 
-/// No message or hint is longer than this: they quote what the policy says, which can be anything.
+/// No message or hint is longer than this: they quote what the document says, which can be anything.
 const MAX_LEN: usize = 500;
 
 /// The files that were read, and what is wrong with them.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(crate) struct Report {
     files: Vec<Text>,
     diagnostics: Vec<(Span, Diagnostic)>,
     suppressed: usize,
 }
 
 /// The diagnostic that was added last, to say more about it; nothing if it was one too many.
-pub(super) struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     report: &'a mut Report,
     kept: bool,
 }
@@ -41,45 +42,45 @@ fn short(mut text: String) -> String {
 
 impl Report {
     /// Adds a file and returns its number.
-    pub(super) fn add_file(&mut self, name: &str, text: &str) -> usize {
+    pub(crate) fn add_file(&mut self, name: &str, text: &str) -> usize {
         self.files.push(Text::new(&short(name.to_owned()), text));
         self.files.len() - 1
     }
 
     /// A file that was added.
-    pub(super) fn file(&self, file: usize) -> &Text {
+    pub(crate) fn file(&self, file: usize) -> &Text {
         &self.files[file]
     }
 
     /// Quotes nothing of a file from now on.
-    pub(super) fn hide(&mut self, file: usize) {
+    pub(crate) fn hide(&mut self, file: usize) {
         self.files[file].hidden = true;
     }
 
     /// Takes back what was reported since there were `len` diagnostics.
-    pub(super) fn forget_since(&mut self, len: usize) {
+    pub(crate) fn forget_since(&mut self, len: usize) {
         let kept = self.diagnostics.len().min(len);
         self.suppressed = len - kept;
         self.diagnostics.truncate(kept);
     }
 
     /// Where a span begins.
-    pub(super) fn source(&self, span: Span) -> Source {
+    pub(crate) fn source(&self, span: Span) -> Source {
         self.files[span.file].source(span.start)
     }
 
     /// True when nothing is wrong so far.
-    pub(super) fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.diagnostics.is_empty()
     }
 
     /// True when there are as many diagnostics as are kept: no need to think about the hint of a further one.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.diagnostics.len() >= MAX_DIAGNOSTICS
     }
 
     /// The number of diagnostics so far.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.diagnostics.len() + self.suppressed
     }
 
@@ -94,7 +95,7 @@ impl Report {
     }
 
     /// Says that something is wrong at `span`.
-    pub(super) fn error(
+    pub(crate) fn error(
         &mut self,
         code: &'static str,
         span: Span,
@@ -118,7 +119,7 @@ impl Report {
     }
 
     /// Everything that is wrong, in the order of the files and the places in them.
-    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.diagnostics
             .sort_by_key(|(span, diagnostic)| (span.file, span.start, diagnostic.code));
         let mut all: Vec<Diagnostic> = self.diagnostics.into_iter().map(|(_, d)| d).collect();
@@ -146,22 +147,22 @@ impl Draft<'_> {
     }
 
     /// What to do about it.
-    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         self.edit(|d| d.hint = Some(short(hint.into())))
     }
 
     /// What to do about it, where there is something.
-    pub(super) fn maybe_hint(self, hint: Option<String>) -> Self {
+    pub(crate) fn maybe_hint(self, hint: Option<String>) -> Self {
         self.edit(|d| d.hint = hint.map(short))
     }
 
     /// A few words beside the carets.
-    pub(super) fn label(self, text: impl Into<String>) -> Self {
+    pub(crate) fn label(self, text: impl Into<String>) -> Self {
         self.edit(|d| d.at.text = short(text.into()))
     }
 
     /// Another place that matters.
-    pub(super) fn note(self, span: Span, text: impl Into<String>) -> Self {
+    pub(crate) fn note(self, span: Span, text: impl Into<String>) -> Self {
         let label = self.report.label(span, short(text.into()));
         self.edit(|d| d.notes.push(label))
     }

@@ -1,7 +1,7 @@
 //! YAML 1.2 text as a tree whose every node knows its place.
 //!
-//! Own tree, as those of the libraries lose the second of two equal keys and the positions. What a policy has no
-//! use for (tags, merge keys, several documents) is refused by name instead of being half understood, and
+//! Own tree, as those of the libraries lose the second of two equal keys and the positions. What is no
+//! use to configuration (tags, merge keys, several documents) is refused by name instead of being half understood, and
 //! depth and size are bounded, aliases counted with what they stand for.
 
 use std::{borrow::Cow, collections::HashMap, rc::Rc};
@@ -16,8 +16,8 @@ use super::{
 };
 
 /// The longest text of one file, in bytes.
-pub(super) const MAX_BYTES: usize = 64 << 20;
-/// Mappings and lists within each other; a policy needs ten.
+const MAX_BYTES: usize = 64 << 20;
+/// Mappings and lists within each other; ten are plenty.
 const MAX_DEPTH: usize = 32;
 /// Nodes of one file, which take some 200 bytes each: a million entries of `acls` are eight million.
 const MAX_NODES: usize = 10_000_000;
@@ -109,7 +109,7 @@ pub(super) fn read(report: &mut Report, file: usize) -> Option<Node> {
     if report.file(file).body.len() > MAX_BYTES {
         report
             .error("too-large", start, "the file is larger than 64 MiB")
-            .hint("split it with `include`");
+            .hint("split it into several files");
         return None;
     }
     // The parser borrows the text while diagnostics are added to the report.
@@ -165,7 +165,7 @@ impl Builder<'_> {
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    let hint = "make it a file of its own, and name that under `include`";
+                    let hint = "make it a file of its own";
                     return self.stop(
                         "two-documents",
                         span,
@@ -212,7 +212,7 @@ impl Builder<'_> {
     fn refuse_tag(&mut self, tag: Option<Cow<'_, saphyr_parser::Tag>>, span: Span) {
         if tag.is_some() {
             self.report
-                .error("yaml-tag", span, "YAML tags are not allowed in a policy")
+                .error("yaml-tag", span, "YAML tags are not allowed")
                 .hint("remove the word that begins with `!`; put a text into quotes to keep it a text");
         }
     }
@@ -232,8 +232,7 @@ impl Builder<'_> {
             return self.bad_key(span);
         }
         if self.open.len() >= MAX_DEPTH {
-            let hint =
-                "a policy needs no more than ten levels; look for a bracket that is not closed";
+            let hint = "ten levels are plenty; look for a bracket that is not closed";
             let message = format!("more than {MAX_DEPTH} nested lists and mappings");
             return self.stop("too-deep", span, message, hint);
         }
@@ -280,7 +279,7 @@ impl Builder<'_> {
         });
         if merge {
             self.report
-                .error("merge-key", span, "merge keys are not allowed in a policy")
+                .error("merge-key", span, "merge keys are not allowed")
                 .hint("write the keys out; an alias may stand for a whole value, as in `hosts: *hosts`");
         } else if let Some(first) = first {
             self.report
@@ -314,7 +313,7 @@ impl Builder<'_> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             let message = format!("the file has more than {MAX_NODES} values");
-            return self.stop("too-large", span, message, "split it with `include`");
+            return self.stop("too-large", span, message, "split it into several files");
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 pub(super) enum Kind {
     Null,
     Bool(bool),
-    /// A whole number; one beyond the type is its largest or smallest, which no policy allows either.
+    /// A whole number; one beyond the type is its largest or smallest, which no schema allows either.
     Int(i64),
     Float,
     Text,

@@ -76,27 +76,9 @@ pub struct FileNames {
     pub client_properties: String,
 }
 
-const DEFAULT: Layout = Layout {
-    name: "default",
-    about: "kpki's own names",
-    install_dir: None,
-    store_type: StoreType::Pkcs12,
-    keystore: "{name}.keystore.p12",
-    truststore: "{name}.truststore.p12",
-    key: "{name}.key",
-    certificate: "{name}.crt",
-    ca: "ca.crt",
-    pem: "{name}.pem",
-    password: "keystore_creds",
-    key_password: None,
-    truststore_password: None,
-    server_properties: "server.properties",
-    client_properties: "client.properties",
-};
-
 /// Every layout; the first is the default.
 pub const LAYOUTS: &[Layout] = &[
-    DEFAULT,
+    Layout::DEFAULT,
     Layout {
         name: "script-sh",
         about: "the classic keytool script: JKS names, everything mounted at /opt/ssl",
@@ -105,16 +87,35 @@ pub const LAYOUTS: &[Layout] = &[
         keystore: "{name}.keystore.jks",
         truststore: "{name}.truststore.jks",
         client_properties: "kafka_client.properties",
-        ..DEFAULT
+        ..Layout::DEFAULT
     },
 ];
 
-/// The layout of that name.
-pub fn layout(name: &str) -> Option<&'static Layout> {
-    LAYOUTS.iter().find(|l| l.name == name)
-}
-
 impl Layout {
+    /// kpki's own names.
+    pub const DEFAULT: Layout = Layout {
+        name: "default",
+        about: "kpki's own names",
+        install_dir: None,
+        store_type: StoreType::Pkcs12,
+        keystore: "{name}.keystore.p12",
+        truststore: "{name}.truststore.p12",
+        key: "{name}.key",
+        certificate: "{name}.crt",
+        ca: "ca.crt",
+        pem: "{name}.pem",
+        password: "keystore_creds",
+        key_password: None,
+        truststore_password: None,
+        server_properties: "server.properties",
+        client_properties: "client.properties",
+    };
+
+    /// The layout of that name.
+    pub fn named(name: &str) -> Option<&'static Layout> {
+        LAYOUTS.iter().find(|l| l.name == name)
+    }
+
     /// The names of an identity's files.
     pub fn files(&self, identity: &str) -> FileNames {
         let fill = |template: &str| template.replace(NAME, identity);
@@ -142,7 +143,7 @@ mod tests {
     /// Names that are promised to other programs.
     #[test]
     fn the_default_names() {
-        let names = layout("default").unwrap().files("kafka1");
+        let names = Layout::DEFAULT.files("kafka1");
         assert_eq!(
             [
                 names.keystore,
@@ -169,14 +170,8 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_knows_the_same_layouts() {
-        let names: Vec<&str> = LAYOUTS.iter().map(|l| l.name).collect();
-        assert_eq!(names, crate::policy::LAYOUTS);
-    }
-
-    #[test]
     fn the_classic_recipes_names() {
-        let layout = layout("script-sh").unwrap();
+        let layout = Layout::named("script-sh").unwrap();
         let names = layout.files("kafka1");
         assert_eq!(names.keystore, "kafka1.keystore.jks");
         assert_eq!(names.truststore, "kafka1.truststore.jks");

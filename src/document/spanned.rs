@@ -18,7 +18,7 @@ const SCALAR: &str = "$kpki::Scalar";
 
 /// A value and its place.
 #[derive(Debug, Clone)]
-pub(super) struct Spanned<T> {
+pub(crate) struct Spanned<T> {
     pub value: T,
     pub span: Span,
 }
@@ -33,14 +33,14 @@ impl<T> std::ops::Deref for Spanned<T> {
 
 /// A list, for which a single value may stand.
 #[derive(Debug, Clone)]
-pub(super) struct OneOrMany<T>(pub Vec<T>);
+pub(crate) struct OneOrMany<T>(pub Vec<T>);
 
-/// A text, a number or a boolean, as the text that it is for Kafka.
+/// A text, a number or a boolean, as the text that it is for whoever is handed it.
 #[derive(Clone)]
-pub(super) struct Scalar(pub String);
+pub(crate) struct Scalar(pub String);
 
 /// Reads a value of the file's shape from a tree that `check_shape` has passed.
-pub(super) fn from_node<T: for<'de> Deserialize<'de>>(node: &Node) -> Result<T, Error> {
+pub(crate) fn from_node<T: for<'de> Deserialize<'de>>(node: &Node) -> Result<T, Error> {
     T::deserialize(node)
 }
 
@@ -143,7 +143,7 @@ impl<'de> Deserializer<'de> for &Node {
             (ONE_OR_MANY, _) => visitor.visit_seq(Items(std::slice::from_ref(self).iter())),
             (SCALAR, Value::Scalar(text, kind)) => match kind {
                 Kind::Bool(value) => visitor.visit_str(if *value { "true" } else { "false" }),
-                // YAML's other ways to write a number, such as 0x10, are none of Kafka's.
+                // YAML's other ways to write a number, such as 0x10, are known to few other readers.
                 Kind::Int(value) if !matches!(*value, i64::MIN | i64::MAX) => {
                     visitor.visit_str(&value.to_string())
                 }

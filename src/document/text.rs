@@ -1,15 +1,15 @@
-//! The policy's text, and positions in it as people count them.
+//! A document's text, and positions in it as people count them.
 
 use std::{ops::Range, sync::Arc};
 
-use super::Source;
+use super::source::Source;
 
 /// A quoted line is cut to this many characters around the place that it is quoted for.
 const QUOTE_LEN: usize = 160;
 
-/// A range of bytes in one of the files of a policy.
+/// A range of bytes in one of the files of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// The file, counted in the order of reading.
     pub file: usize,
     /// The first byte.
@@ -18,9 +18,9 @@ pub(super) struct Span {
     pub end: usize,
 }
 
-/// A file of the policy.
+/// A file of a document.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(crate) struct Text {
     /// Its name.
     pub name: Arc<str>,
     /// Its text, without a byte order mark: editors do not count that as a column.
@@ -35,7 +35,7 @@ pub(super) struct Text {
 
 /// What is shown of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Quote {
+pub(crate) struct Quote {
     /// The line, or the part of it around the place.
     pub text: String,
     /// The place, in bytes of `text`.
@@ -43,7 +43,7 @@ pub(super) struct Quote {
 }
 
 impl Text {
-    pub(super) fn new(name: &str, text: &str) -> Self {
+    pub(crate) fn new(name: &str, text: &str) -> Self {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         // YAML 1.2 §5.4: a line ends with LF, CR LF or a lone CR.
         let bytes = body.as_bytes();
@@ -70,7 +70,7 @@ impl Text {
     }
 
     /// The byte at which the given character begins; the text's end for any behind it.
-    pub(super) fn byte_of(&self, character: usize) -> usize {
+    pub(crate) fn byte_of(&self, character: usize) -> usize {
         if self.characters.is_empty() {
             character.min(self.body.len())
         } else {
@@ -83,7 +83,7 @@ impl Text {
         self.lines.partition_point(|start| *start <= byte) - 1
     }
 
-    /// The number of characters before a byte; not counted, as a whole policy may stand on one line.
+    /// The number of characters before a byte; not counted, as a whole document may stand on one line.
     fn character_of(&self, byte: usize) -> usize {
         if self.characters.is_empty() {
             byte
@@ -93,7 +93,7 @@ impl Text {
     }
 
     /// Line and column of a byte.
-    pub(super) fn source(&self, byte: usize) -> Source {
+    pub(crate) fn source(&self, byte: usize) -> Source {
         let line = self.line_of(byte);
         Source {
             file: self.name.clone(),
@@ -103,7 +103,7 @@ impl Text {
     }
 
     /// The line on which a span begins, and the span as far as it lies on that line.
-    pub(super) fn quote(&self, span: Span) -> Quote {
+    pub(crate) fn quote(&self, span: Span) -> Quote {
         if self.hidden {
             return Quote {
                 text: String::new(),

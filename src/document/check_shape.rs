@@ -1,11 +1,12 @@
 //! Holds a tree against the JSON Schema that editors use, and reports everything that does not fit.
 //!
 //! Own code rather than a validator from a library, as those answer "no branch of anyOf matches" where a reader
-//! wants to hear what was expected. It knows the keywords that schemars writes for `raw`'s types; a test sees to it.
+//! wants to hear what was expected. It knows the keywords that schemars writes for the types of a policy; a test there sees to it.
 
 use serde_json::Value as Json;
 
 use super::{
+    read::Form,
     report::Report,
     shape::{Shape, either, found, listed, range, repair, title},
     suggest::nearest,
@@ -14,13 +15,18 @@ use super::{
 };
 
 /// Reports whatever in `root` does not have the shape that `schema` wants.
-pub(super) fn check(report: &mut Report, schema: &Json, root: &Node) {
+pub(super) fn check(report: &mut Report, form: &Form, root: &Node) {
     // A file without anything in it says nothing, which every section allows.
     if matches!(root.value, Value::Scalar(_, Kind::Null)) {
         return;
     }
-    let whole = with_article(title(schema));
-    Checker { report, schema }.node(schema, root, &whole);
+    let schema = &form.schema;
+    let checker = &mut Checker {
+        report,
+        form,
+        schema,
+    };
+    checker.node(schema, root, &with_article(title(schema)));
 }
 
 /// The name of a shape in a sentence: "an included file".
@@ -35,6 +41,7 @@ fn with_article(name: &str) -> String {
 
 struct Checker<'a> {
     report: &'a mut Report,
+    form: &'a Form,
     schema: &'a Json,
 }
 
@@ -57,7 +64,14 @@ impl<'a> Checker<'a> {
     /// A shape in a sentence: by its key where it has one (`cluster`, `produce`), else "a listener", "an acl".
     fn called(&self, name: &str) -> String {
         let is_key_of = |schema: &Json| schema["properties"].get(name).is_some();
-        if is_key_of(self.schema) || is_key_of(&self.schema["$defs"]["role"]) {
+        // The key of a choice names what is chosen.
+        let is_choice = |schema: &&Json| schema["maxProperties"] == 1;
+        let all = self.schema["$defs"].as_object();
+        let mut choices = all
+            .into_iter()
+            .flat_map(|all| all.values())
+            .filter(is_choice);
+        if is_key_of(self.schema) || choices.any(is_key_of) {
             return format!("`{name}`");
         }
         with_article(name)
@@ -228,12 +242,8 @@ impl<'a> Checker<'a> {
     fn instead(&self, shape: Shape<'a>, key: &str) -> String {
         let known = shape.keys().collect::<Vec<_>>();
         let is_root = shape.name == title(self.schema);
-        if key == "scope" {
-            return "the policy that includes the file says its scope: `include: - {files: …, scope: {prefix: …}}`"
-                .to_owned();
-        }
-        if is_root && super::schema::POLICY["properties"].get(key).is_some() {
-            return format!("`{key}` belongs in the policy itself, not in a file that it includes");
+        if let Some(hint) = (self.form.misplaced)(key, is_root) {
+            return hint;
         }
         if known.is_empty() {
             return "remove it".to_owned();

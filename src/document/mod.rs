@@ -1,0 +1,29 @@
+//! YAML documents with positions: a typed value out, or every diagnostic at once, each with the line that it is about.
+//!
+//! A front end that knows nothing of what the documents mean. The way through: `yaml` makes a tree with positions of the
+//! text, `check_shape` holds it against the JSON Schema that `schema` generates of the reader's types, `spanned` turns it
+//! into those types; whoever checks what they mean goes on reporting to the same `Report`.
+
+mod check_shape;
+mod diagnostic;
+mod read;
+mod report;
+mod schema;
+mod shape;
+mod source;
+mod spanned;
+mod suggest;
+mod text;
+mod yaml;
+mod yaml_error;
+mod yaml_scalar;
+mod yaml_text;
+
+pub use diagnostic::{Diagnostic, Label, Severity, render};
+pub(crate) use read::{Form, read};
+pub(crate) use report::Report;
+pub use source::Source;
+pub(crate) use spanned::{OneOrMany, Scalar, Spanned};
+pub(crate) use suggest::nearest;
+pub(crate) use text::Span;
+pub use yaml_text::{one_line, scalar};
