@@ -19,7 +19,7 @@ use std::{
 use crate::{
     acl::{AclBindingFilter, RawBinding},
     admin::{Admin, AdminError, Batch, EntryError},
-    plan::Plan,
+    plan::AclPlan,
     state::OutDir,
 };
 
@@ -40,7 +40,7 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 /// How a plan is executed.
 pub struct Execution<'a> {
     /// What is to be done.
-    pub plan: &'a Plan,
+    pub plan: &'a AclPlan,
     /// How many bindings the cluster has: each filter that deletes is compared with all of them.
     pub observed: usize,
     /// Where it is noted what broad filters may delete.

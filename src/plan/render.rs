@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Action, Plan, difference::order};
+use super::{AclPlan, Action, difference::order};
 use crate::{
     acl::{PatternType, RawBinding},
     printable::Printable,
@@ -18,7 +18,7 @@ pub struct Group<'p> {
 }
 
 /// The plan's changes by principal, in the order of their names.
-pub fn groups(plan: &Plan) -> Vec<Group<'_>> {
+pub fn groups(plan: &AclPlan) -> Vec<Group<'_>> {
     let creates = plan.creates.iter().map(|b| (Action::Create, b.as_raw()));
     let deletes = plan.deletes.iter().map(|b| (Action::Delete, b));
     let mut all: Vec<_> = creates.chain(deletes).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Deletion, Managed, Plan, Remark};
+use super::{AclPlan, Deletion, Managed, Remark};
 use crate::acl::RawBinding;
 
 /// The version of the file that is written, and the latest that is read.
@@ -112,7 +112,7 @@ impl SavedPlan {
         &self,
         observed: &[RawBinding],
         managed: &Managed,
-        plan: &Plan,
+        plan: &AclPlan,
     ) -> Result<(), StalePlan> {
         // The state as it was, had nothing of the plan been done.
         let created: BTreeSet<&RawBinding> = self.creates.iter().collect();
@@ -130,7 +130,7 @@ impl SavedPlan {
     }
 
     /// The plan's part of the file; what it was made from is the caller's to add.
-    pub fn of(plan: &Plan) -> SavedPlan {
+    pub fn of(plan: &AclPlan) -> SavedPlan {
         SavedPlan {
             version: PLAN_VERSION,
             cluster: None,

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Deletion, Managed, Remark, count, default_max_deletes};
+use super::{Action, Deletion, Managed, Remark, count};
 use crate::{
     printable::Printable,
     scram::{Mechanism, ScramInfo},
@@ -121,8 +121,6 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
     };
     let (wanted, mut have) = (by_key(inputs.desired), by_key(inputs.observed));
     let existing: BTreeSet<&str> = inputs.observed.iter().map(|i| i.user.as_str()).collect();
-    let managed_now = inputs.observed.iter().filter(|i| is_managed(inputs, i));
-    let managed_now = managed_now.count();
     let mut plan = ScramPlan::default();
     for ((user, mechanism), iterations) in wanted {
         let was = have.remove(&(user.clone(), mechanism));
@@ -170,7 +168,12 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
         }
     }
     if inputs.deletion.prune {
-        limit(inputs, managed_now, &mut plan);
+        let managed = || inputs.observed.iter().filter(|i| is_managed(inputs, i));
+        let deletes = plan.deletes.len();
+        let refusal = inputs
+            .deletion
+            .refusal(deletes, "credential", || managed().count());
+        plan.refusals.extend(refusal);
     } else {
         let old = plan.deletes.iter();
         let old = old.filter(|i| inputs.rotate.contains(&i.user)).cloned();
@@ -220,24 +223,6 @@ fn guarded(inputs: &ScramInputs<'_>, info: &ScramInfo) -> Option<Remark> {
         );
         Remark::new("super-user-kept", message)
     })
-}
-
-fn limit(inputs: &ScramInputs<'_>, managed: usize, plan: &mut ScramPlan) {
-    let deletes = plan.deletes.len();
-    let (limit, reason) = match inputs.deletion.max_deletes {
-        Some(limit) => (limit, "--max-deletes".to_owned()),
-        None => {
-            let share = format!("a fifth of the {managed} managed ones, and at least 10");
-            (default_max_deletes(managed), share)
-        }
-    };
-    if deletes > limit {
-        let message = format!(
-            "{} would be deleted, more than {limit} ({reason}); if that is meant, say --max-deletes {deletes}",
-            count(deletes, "credential"),
-        );
-        plan.refusals.push(Remark::new("too-many-deletes", message));
-    }
 }
 
 #[cfg(test)]

@@ -4,15 +4,15 @@ use super::super::{managed, observed::Observed};
 use crate::{
     acl::{Binding, kafka_acls_command},
     admin::inexpressible,
-    plan::{self, Deletion, Plan, Remark},
+    plan::{AclInputs, AclPlan, Deletion, Remark, acl_plan},
     policy::ValidatedPolicy,
 };
 
 /// The plan that takes the cluster to the policy.
-pub fn plan(policy: &ValidatedPolicy, observed: &Observed, deletion: Deletion) -> Plan {
+pub fn plan(policy: &ValidatedPolicy, observed: &Observed, deletion: Deletion) -> AclPlan {
     let bindings = policy.bindings.iter();
     let desired: Vec<Binding> = bindings.map(|b| b.binding.clone()).collect();
-    let mut plan = plan::plan(&plan::Inputs {
+    let mut plan = acl_plan(&AclInputs {
         desired: &desired,
         observed: &observed.bindings,
         managed: &managed(&policy.managed()),

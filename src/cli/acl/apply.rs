@@ -36,7 +36,7 @@ use crate::{
         acl::{self, AclOutcome, Effort, Execution, Undone, unsettled},
         observed,
     },
-    plan::Plan,
+    plan::AclPlan,
     state::{OutDir, Unsettled},
 };
 
@@ -130,7 +130,7 @@ impl Apply {
     }
 
     /// Deletions, and the first ACLs on something that was open to everyone, take rights away.
-    fn confirm(&self, ui: &Ui, plan: &Plan) -> Result<(), Failure> {
+    fn confirm(&self, ui: &Ui, plan: &AclPlan) -> Result<(), Failure> {
         let closing = plan.warnings.iter().any(|w| w.code == "first-acl");
         let deletes = plan.deletes.len();
         match (deletes, closing) {
@@ -183,7 +183,7 @@ fn run_tests(read: &ReadPolicy) -> Result<(), Failure> {
     .into())
 }
 
-fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), Failure> {
+fn refuse(path: &str, plan: &AclPlan, reviewed: Option<&Saved<'_>>) -> Result<(), Failure> {
     let refusals = match reviewed {
         Some(reviewed) if !reviewed.plan.refusals.is_empty() => &reviewed.plan.refusals,
         _ => &plan.refusals,
@@ -213,7 +213,7 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), F
 }
 
 /// Says so where deletions will take long.
-fn foretell(ui: &Ui, observed: &[RawBinding], plan: &Plan) {
+fn foretell(ui: &Ui, observed: &[RawBinding], plan: &AclPlan) {
     let Some(Effort { filters, time }) = acl::effort(observed, &plan.deletes) else {
         return;
     };
@@ -231,7 +231,7 @@ fn foretell(ui: &Ui, observed: &[RawBinding], plan: &Plan) {
 fn carry_out(
     ui: &Ui,
     admin: &mut Admin,
-    plan: &Plan,
+    plan: &AclPlan,
     observed: usize,
     out: &OutDir,
 ) -> Result<(AclOutcome, bool), Failure> {
@@ -281,7 +281,7 @@ fn show_failures(ui: &Ui, failed: &[(RawBinding, Undone)]) {
     }
 }
 
-fn report(ui: &Ui, outcome: AclOutcome, plan: &Plan, stopped: bool, left: &[Unsettled]) -> Done {
+fn report(ui: &Ui, outcome: AclOutcome, plan: &AclPlan, stopped: bool, left: &[Unsettled]) -> Done {
     let AclOutcome {
         created,
         deleted,

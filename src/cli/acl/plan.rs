@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     apply::{acl, managed, observed},
-    plan::{self, Action, Deletion, Right, SavedPlan, observed_digest},
+    plan::{AclPlan, Action, Deletion, Right, SavedPlan, groups, observed_digest},
     printable::{Printable, printable_json},
     state::{self, OutDir},
 };
@@ -158,9 +158,9 @@ impl Plan {
 }
 
 /// Prints a plan for people: every change where they are at most so many, else their number for each principal.
-pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
+pub fn show(ui: &Ui, plan: &AclPlan, most: usize) {
     let each = plan.creates.len() + plan.deletes.len() <= most;
-    for group in plan::groups(plan) {
+    for group in groups(plan) {
         if !each {
             let creates = group.changes.iter().filter(|c| c.0 == Action::Create);
             let creates = creates.count();

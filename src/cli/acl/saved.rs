@@ -15,7 +15,7 @@ use super::{
 use crate::{
     admin::Admin,
     apply::{managed, observed::Observed},
-    plan::{Plan, PlanFileError, PlannedCluster, SavedPlan},
+    plan::{AclPlan, PlanFileError, PlannedCluster, SavedPlan},
 };
 
 /// A plan in a file.
@@ -156,7 +156,7 @@ impl<'a> Saved<'a> {
     ///
     /// # Errors
     /// It is not.
-    pub fn check_cluster(&self, read: &ReadPolicy, observed: &Observed, plan: &Plan) -> Done {
+    pub fn check_cluster(&self, read: &ReadPolicy, observed: &Observed, plan: &AclPlan) -> Done {
         let managed = managed(&read.policy.managed());
         let checked = self.plan.check(&observed.bindings, &managed, plan);
         checked.map_err(|stale| self.stale(&stale.to_string()))

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     acl::Operation,
-    plan::{Deletion, Inputs, Managed, Plan, plan},
+    plan::{AclInputs, AclPlan, Deletion, Managed, acl_plan},
     policy::{PrincipalPattern, ValidatedPolicy, parse},
 };
 
@@ -25,7 +25,7 @@ fn read(text: &str) -> ValidatedPolicy {
 }
 
 /// What a plan of the written policy does to the cluster that it was written from.
-fn planned(text: &str, observed: &BTreeSet<RawBinding>) -> Plan {
+fn planned(text: &str, observed: &BTreeSet<RawBinding>) -> AclPlan {
     let policy = read(text);
     let desired: Vec<_> = policy.bindings.iter().map(|b| b.binding.clone()).collect();
     let observed: Vec<_> = observed.iter().cloned().collect();
@@ -36,7 +36,7 @@ fn planned(text: &str, observed: &BTreeSet<RawBinding>) -> Plan {
             PrincipalPattern::Prefix(prefix) => managed.add_prefix(prefix),
         }
     }
-    plan(&Inputs {
+    acl_plan(&AclInputs {
         desired: &desired,
         observed: &observed,
         managed: &managed,

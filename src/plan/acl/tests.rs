@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::*, *};
 use crate::acl::{KafkaVersion, Operation, PatternType, Permission, ResourceType};
 
 fn raw(principal: &str, permission: &str, operation: &str, resource: &str) -> RawBinding {
@@ -37,12 +37,12 @@ fn made(
     desired: &[RawBinding],
     observed: &[RawBinding],
     managed: &Managed,
-    change: impl FnOnce(&mut Inputs<'_>, &mut Settings),
-) -> Plan {
+    change: impl FnOnce(&mut AclInputs<'_>, &mut Settings),
+) -> AclPlan {
     let desired = checked(desired);
     let none = Settings::default();
     let mut settings = Settings::default();
-    let mut inputs = Inputs {
+    let mut inputs = AclInputs {
         desired: &desired,
         observed,
         managed,
@@ -56,7 +56,7 @@ fn made(
     };
     change(&mut inputs, &mut settings);
     inputs.settings = &settings;
-    plan(&inputs)
+    acl_plan(&inputs)
 }
 
 fn codes(remarks: &[Remark]) -> Vec<&str> {
