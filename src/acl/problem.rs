@@ -1,6 +1,8 @@
 //! What Kafka stores without a word although it never matches, or matches something else.
 
-use super::{CLUSTER_NAME, KafkaVersion, Operation, PatternType, RawBinding, ResourceType, host};
+use super::{
+    CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, RawBinding, ResourceType, host,
+};
 
 /// The longest name of a topic (`org.apache.kafka.common.internals.Topic`), in bytes.
 const TOPIC_NAME_MAX: usize = 249;
@@ -304,7 +306,7 @@ fn principal(binding: &RawBinding) -> Option<Problem> {
             principal: principal(),
         });
     }
-    let asterisk = name.ends_with('*') && &*binding.principal != "User:*";
+    let asterisk = name.ends_with('*') && &*binding.principal != EVERYONE;
     asterisk.then(|| Problem::PrincipalAsterisk {
         principal: principal(),
     })

@@ -8,17 +8,3 @@ pub mod brokers;
 pub mod observed;
 mod operator;
 pub mod scram;
-
-use crate::{plan::Managed, policy::PrincipalPattern};
-
-/// Whose bindings and credentials a policy answers for.
-pub fn managed(patterns: &[PrincipalPattern]) -> Managed {
-    let mut managed = Managed::nobody();
-    for pattern in patterns {
-        match pattern {
-            PrincipalPattern::Exact(principal) => managed.add(principal),
-            PrincipalPattern::Prefix(prefix) => managed.add_prefix(prefix),
-        }
-    }
-    managed
-}

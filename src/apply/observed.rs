@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{brokers, operator::operator};
 use crate::{
-    acl::{AclBindingFilter, Operation, RawBinding, Settings},
+    acl::{AclBindingFilter, Operation, Principal, PrincipalPattern, RawBinding, Settings},
     admin::{Admin, AdminError, ClientProperties, inexpressible},
     plan::count,
-    policy::{PrincipalPattern, ValidatedPolicy},
+    policy::ValidatedPolicy,
 };
 
 /// The bindings, and what else the guards go by.
@@ -17,7 +17,7 @@ pub struct Observed {
     /// The brokers' own settings, as far as they are known.
     pub settings: Settings,
     /// The principal that executes a plan.
-    pub operator: Option<String>,
+    pub operator: Option<Principal>,
     /// Why that is not certain, where it is not.
     pub operator_doubt: Option<String>,
 }
@@ -68,13 +68,16 @@ pub fn read(
         )));
     }
     let mut principals = known(policy);
-    principals.extend(operator.clone());
+    principals.extend(operator.iter().map(Principal::to_string));
     let mut described = admin.describe_acls_of(&AclBindingFilter::default(), &principals)?;
     if !described.of_known_principals.is_empty() {
         // Kafka has no list of principals, but one of SCRAM users.
         let known = principals.len();
         let users = admin.describe_scram(&[]).unwrap_or_default();
-        principals.extend(users.into_iter().map(|user| format!("User:{}", user.user)));
+        let users = users
+            .into_iter()
+            .map(|u| Principal::user(u.user).to_string());
+        principals.extend(users);
         if principals.len() > known {
             described = admin.describe_acls_of(&AclBindingFilter::default(), &principals)?;
         }
@@ -113,7 +116,7 @@ fn known(policy: &ValidatedPolicy) -> BTreeSet<String> {
     let desired = policy.raw_bindings().map(|b| b.principal.to_string());
     let managed = policy.managed().into_iter();
     let managed = managed.filter_map(|pattern| match pattern {
-        PrincipalPattern::Exact(principal) => Some(principal),
+        PrincipalPattern::Exact(principal) => Some(principal.to_string()),
         PrincipalPattern::Prefix(_) => None,
     });
     desired.chain(managed).collect()

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::brokers::Rules;
 use crate::{
+    acl::Principal,
     admin::ClientProperties,
     pki::{
         Certificate,
@@ -11,27 +12,24 @@ use crate::{
     },
 };
 
-/// Who connects without showing who it is.
-const ANONYMOUS: &str = "User:ANONYMOUS";
-
 /// Who the cluster takes this client to be, and why that is not certain.
 pub(super) fn operator(
     properties: &ClientProperties,
     rules: &Rules,
-) -> (Option<String>, Option<String>) {
+) -> (Option<Principal>, Option<String>) {
     if let Rules::Builder(class) = rules {
         let doubt = format!("the brokers' principal.builder.class is {class}");
         return (None, Some(doubt));
     }
     if let Some(sasl) = &properties.sasl {
-        return (Some(format!("User:{}", sasl.user)), None);
+        return (Some(Principal::user(&sasl.user)), None);
     }
     let identity = properties
         .tls
         .as_ref()
         .and_then(|tls| tls.identity.as_ref());
     let Some(leaf) = identity.and_then(|identity| identity.chain.first()) else {
-        return (Some(ANONYMOUS.to_owned()), None);
+        return (Some(Principal::anonymous()), None);
     };
     let Ok(certificate) = Certificate::from_der(leaf) else {
         let doubt = "its certificate has a subject that kpki cannot read";
@@ -41,7 +39,10 @@ pub(super) fn operator(
         Rules::Assumed(rules) => {
             let mapped = rules.apply(&certificate.subject).ok();
             let doubt = "the brokers do not show their mapping rules to it";
-            (mapped.map(|m| m.principal()), Some(doubt.to_owned()))
+            (
+                mapped.map(|m| Principal::user(m.name)),
+                Some(doubt.to_owned()),
+            )
         }
         Rules::Told(texts) => match told(texts, &certificate.subject) {
             Ok(principal) => (Some(principal), None),
@@ -53,7 +54,7 @@ pub(super) fn operator(
 }
 
 /// The one principal that a broker's rules make of a subject, whichever of its listeners it came by.
-fn told(texts: &[String], subject: &str) -> Result<String, String> {
+fn told(texts: &[String], subject: &str) -> Result<Principal, String> {
     // None at all is Kafka's default.
     let default = ["DEFAULT".to_owned()];
     let texts = if texts.is_empty() { &default } else { texts };
@@ -62,7 +63,7 @@ fn told(texts: &[String], subject: &str) -> Result<String, String> {
         let rules = MappingRules::from_property(text)
             .map_err(|e| format!("ssl.principal.mapping.rules of the brokers: {e}"))?;
         match rules.apply(subject) {
-            Ok(mapped) => drop(principals.insert(mapped.principal())),
+            Ok(mapped) => drop(principals.insert(Principal::user(mapped.name))),
             // A broker that sees it there closes the connection, and this one is open.
             Err(MapError::NoRule { .. }) => {}
             Err(unsure) => return Err(unsure.to_string()),
@@ -100,10 +101,10 @@ mod tests {
         assert_eq!(known, None);
         assert!(doubt.unwrap().contains("com.x.Own"));
         let (known, doubt) = operator(&by_password, &Rules::Told(Vec::new()));
-        assert_eq!((known.as_deref(), doubt), (Some("User:admin"), None));
+        assert_eq!((known, doubt), (Some(Principal::user("admin")), None));
     }
 
-    fn by(rules: &[&str]) -> Result<String, String> {
+    fn by(rules: &[&str]) -> Result<Principal, String> {
         let texts: Vec<String> = rules.iter().map(|r| (*r).to_owned()).collect();
         told(&texts, "CN=admin,O=x")
     }

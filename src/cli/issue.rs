@@ -1,6 +1,9 @@
 //! `kpki issue`
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -57,8 +60,8 @@ pub struct Issue {
     /// Days that the certificate is valid, cut at the CA's end
     #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
-    /// Configuration to write for clients: java, librdkafka, spring, quarkus (a list with commas, or repeated)
-    #[arg(long = "format", value_name = "F", default_value = "java", value_delimiter = ',', value_parser = format)]
+    /// Configuration to write for clients (a list with commas, or repeated)
+    #[arg(long = "format", value_name = "F", default_value = ClientFormat::ALL[0].name(), value_delimiter = ',', value_parser = formats())]
     formats: Vec<ClientFormat>,
     /// Where the directory will be mounted on its machine [default: where it is written]
     #[arg(long, value_name = "DIR", value_parser = absolute)]
@@ -67,15 +70,11 @@ pub struct Issue {
     shape: Shape,
 }
 
-fn format(text: &str) -> Result<ClientFormat, String> {
-    crate::config::FORMATS
-        .iter()
-        .find(|f| f.word == text)
-        .map(|f| f.format)
-        .ok_or_else(|| {
-            let known: Vec<&str> = crate::config::FORMATS.iter().map(|f| f.word).collect();
-            format!("known formats: {}", known.join(", "))
-        })
+fn formats() -> impl TypedValueParser<Value = ClientFormat> {
+    let all = || ClientFormat::ALL.iter().copied();
+    let values = all().map(|f| PossibleValue::new(f.name()).help(f.about()));
+    PossibleValuesParser::new(values)
+        .try_map(move |name| all().find(|f| f.name() == name).ok_or("not a format"))
 }
 
 /// As the policy's `install_dir`: another machine's path, so nothing here can complete it.

@@ -10,6 +10,7 @@ use super::{
     ui::{BOLD, DIM, RED, Ui},
 };
 use crate::{
+    acl,
     keystore::pem,
     pki::{
         Certificate, IdentityName,
@@ -61,7 +62,7 @@ impl Principal {
         };
         ui.document(&json!({
             "subject": subject,
-            "principal": mapped.as_ref().map(|m| m.principal()),
+            "principal": mapped.as_ref().map(|m| acl::Principal::user(&m.name).to_string()),
             "rule": mapped.as_ref().map(|m| &m.rule),
         }));
         if ui.json {
@@ -78,7 +79,7 @@ impl Principal {
         };
         ui.answer(format!(
             "{BOLD}{}{BOLD:#}\n  {DIM}subject{DIM:#} {subject}\n  {DIM}rule   {DIM:#} {}",
-            mapped.principal(),
+            acl::Principal::user(mapped.name),
             mapped.rule
         ));
         Ok(())

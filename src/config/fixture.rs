@@ -1,7 +1,8 @@
 //! A cluster to make configuration for, shared by this room's tests.
 
-use super::{ClientInput, Format, ServerInput, Stores, server_properties};
+use super::{ClientInput, ServerInput, Stores, client_config, server_properties};
 use crate::{
+    acl::Principal,
     document::Source,
     pki::KeyAlgorithm,
     policy::{
@@ -113,7 +114,7 @@ impl Fixture {
 
     /// The configuration of the broker at that place.
     pub(super) fn server(&self, at: usize) -> Result<String, super::ConfigError> {
-        let super_users = ["User:kafka1".to_owned(), "User:admin".to_owned()];
+        let super_users = ["kafka1", "admin"].map(Principal::user);
         server_properties(&ServerInput {
             cluster: &self.cluster,
             brokers: &self.brokers,
@@ -141,6 +142,6 @@ impl Fixture {
             scram_password: self.scram_password.as_ref(),
             properties: &self.properties,
         };
-        (Format::of(format).write)(&input).map(|text| text.expose().to_owned())
+        client_config(format, &input).map(|text| text.expose().to_owned())
     }
 }

@@ -2,11 +2,13 @@
 
 use super::{
     ConfigError, Stores,
+    address::{advertised_host, node_id, port},
     jaas::{scram_login, scram_server},
     properties::Writer,
     stores::tls_protocols,
 };
 use crate::{
+    acl::Principal,
     pki::Host,
     policy::{Broker, ClientAuth, Cluster, KafkaProperties, Listener, Mode, NodeRole},
     scram::Mechanism,
@@ -32,7 +34,7 @@ pub struct ServerInput<'a> {
     /// The password of its own SCRAM user, which has its name; needed where the inter-broker listener is over SASL.
     pub scram_password: Option<&'a Secret>,
     /// Every super user as a whole principal: the brokers, the admin and those of the policy.
-    pub super_users: &'a [String],
+    pub super_users: &'a [Principal],
 }
 
 /// The text of `server.properties`.
@@ -68,31 +70,8 @@ pub fn server_properties(input: &ServerInput<'_>) -> Result<Secret, ConfigError>
     Ok(out.finish())
 }
 
-impl Broker {
-    /// The host that clients connect to: the first that is no wildcard.
-    pub(super) fn advertised_host(&self) -> Result<String, ConfigError> {
-        self.hosts
-            .iter()
-            .find(|h| !h.is_wildcard())
-            .map(Host::authority)
-            .ok_or_else(|| ConfigError::NoAdvertisedHost(self.name.to_string()))
-    }
-
-    /// Its id, which is chosen before anything is written.
-    fn node_id(&self) -> Result<u32, ConfigError> {
-        self.id
-            .ok_or_else(|| ConfigError::NoId(self.name.to_string()))
-    }
-
-    /// A cluster-wide port, as this broker has it.
-    pub(super) fn port(&self, port: u16) -> Result<u16, ConfigError> {
-        let sum = u32::from(port) + u32::from(self.port_offset);
-        u16::try_from(sum).map_err(|_| ConfigError::Port(self.name.to_string(), sum))
-    }
-}
-
 fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
-    let id = input.broker.node_id()?.to_string();
+    let id = node_id(input.broker)?.to_string();
     match input.cluster.mode {
         Mode::Kraft => {
             let (about, roles) = match input.broker.role {
@@ -117,8 +96,8 @@ fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
                 .iter()
                 .filter(|b| b.role.is_controller())
                 .map(|b| {
-                    let port = b.port(input.cluster.controller_port)?;
-                    Ok(format!("{}@{}:{port}", b.node_id()?, b.advertised_host()?))
+                    let port = port(b, input.cluster.controller_port)?;
+                    Ok(format!("{}@{}:{port}", node_id(b)?, advertised_host(b)?))
                 })
                 .collect::<Result<_, ConfigError>>()?;
             out.set("controller.quorum.voters", &voters.join(","));
@@ -146,21 +125,21 @@ fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigErro
     let bind = bind
         .parse()
         .map_or_else(|_| bind.to_owned(), |h: Host| h.authority());
-    let host = broker.advertised_host()?;
+    let host = advertised_host(broker)?;
     let mut bound = Vec::new();
     let mut advertised = Vec::new();
     let mut protocols = Vec::new();
     // A controller alone must know of no other listener than its own.
     let serving = broker.role.is_broker().then_some(&cluster.listeners);
     for listener in serving.into_iter().flatten() {
-        let (name, port) = (&listener.name, broker.port(listener.port)?);
+        let (name, port) = (&listener.name, port(broker, listener.port)?);
         bound.push(format!("{name}://{bind}:{port}"));
         advertised.push(format!("{name}://{host}:{port}"));
         protocols.push(format!("{name}:{}", listener.protocol.kafka_name()));
     }
     if cluster.mode == Mode::Kraft {
         if broker.role.is_controller() {
-            let port = broker.port(cluster.controller_port)?;
+            let port = port(broker, cluster.controller_port)?;
             bound.push(format!("{CONTROLLER}://{bind}:{port}"));
             // Earlier versions refuse to advertise it; from 3.9 on it is what `--bootstrap-controller` clients are sent to.
             if cluster.kafka_version >= (3, 9) {
@@ -185,8 +164,8 @@ fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigErro
 fn tls(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     out.comment("TLS: this broker's key and certificate, and the CA that it trusts.");
     let stores = input.stores;
-    for (key, value) in [stores.identity(input.broker.name.as_str())?, stores.trust()].concat() {
-        out.set(&key, &value);
+    for setting in [stores.identity(input.broker.name.as_str())?, stores.trust()].concat() {
+        out.set(&setting.key, &setting.value);
     }
     out.comment("Only sound versions of TLS, and brokers check each other's host names.");
     out.set(

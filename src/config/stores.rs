@@ -18,11 +18,22 @@ pub struct Stores<'a> {
     pub truststore_password: &'a Secret,
 }
 
-/// Kafka's name of a setting, and its value.
-pub(super) type Setting = (String, Zeroizing<String>);
+/// A setting of a configuration file.
+#[derive(Clone)]
+pub(super) struct Setting {
+    /// Its name, as whoever reads the file knows it.
+    pub(super) key: String,
+    /// Its value, which may be secret.
+    pub(super) value: Zeroizing<String>,
+}
 
-pub(super) fn setting(key: &str, value: impl Into<String>) -> Setting {
-    (key.to_owned(), Zeroizing::new(value.into()))
+impl Setting {
+    pub(super) fn new(key: impl Into<String>, value: impl AsRef<str>) -> Self {
+        Self {
+            key: key.into(),
+            value: Zeroizing::new(value.as_ref().to_owned()),
+        }
+    }
 }
 
 impl Stores<'_> {
@@ -34,9 +45,9 @@ impl Stores<'_> {
     /// What a Java process must know to trust others.
     pub(super) fn trust(&self) -> Vec<Setting> {
         vec![
-            setting("ssl.truststore.type", self.names.store_type.name()),
-            setting("ssl.truststore.location", self.path(&self.names.truststore)),
-            setting("ssl.truststore.password", self.truststore_password.expose()),
+            Setting::new("ssl.truststore.type", self.names.store_type.name()),
+            Setting::new("ssl.truststore.location", self.path(&self.names.truststore)),
+            Setting::new("ssl.truststore.password", self.truststore_password.expose()),
         ]
     }
 
@@ -46,11 +57,11 @@ impl Stores<'_> {
             .keystore_password
             .ok_or_else(|| ConfigError::NoKeystore(name.to_owned()))?;
         Ok(vec![
-            setting("ssl.keystore.type", self.names.store_type.name()),
-            setting("ssl.keystore.location", self.path(&self.names.keystore)),
-            setting("ssl.keystore.password", password.expose()),
+            Setting::new("ssl.keystore.type", self.names.store_type.name()),
+            Setting::new("ssl.keystore.location", self.path(&self.names.keystore)),
+            Setting::new("ssl.keystore.password", password.expose()),
             // PKCS#12 as Java has it knows one password for the store and the key in it.
-            setting("ssl.key.password", password.expose()),
+            Setting::new("ssl.key.password", password.expose()),
         ])
     }
 }

@@ -5,9 +5,6 @@ use std::{fmt, sync::LazyLock};
 
 use super::java_regex::{JavaRegex, PatternError};
 
-/// The principal of a client that shows no certificate.
-pub const ANONYMOUS: &str = "User:ANONYMOUS";
-
 /// One rule, as Kafka's own expression has it.
 const RULE: &str = r"(DEFAULT)|RULE:((\\.|[^\\/])*)/((\\.|[^\\/])*)/([LU]?).*?|(.*?)";
 
@@ -101,13 +98,6 @@ pub struct Mapped {
     pub name: String,
     /// The rule that made it, as it was written.
     pub rule: String,
-}
-
-impl Mapped {
-    /// The principal as ACL bindings name it: `User:kafka1`.
-    pub fn principal(&self) -> String {
-        format!("User:{}", self.name)
-    }
 }
 
 /// A broker's mapping rules, in their order.
@@ -413,7 +403,7 @@ mod tests {
         let mapped = rules.apply("CN=Kafka1,OU=Services,O=X").unwrap();
         assert_eq!(mapped.name, "kafka1");
         assert_eq!(mapped.rule, "RULE:^CN=([^,]+),OU=Services.*$/$1/L");
-        assert_eq!(mapped.principal(), "User:kafka1");
+        assert_eq!(mapped.name, "kafka1");
         assert_eq!(rules.apply("CN=Alice,O=X").unwrap().name, "Alice");
         let mapped = rules.apply("O=X,CN=Alice").unwrap();
         assert_eq!((&*mapped.name, &*mapped.rule), ("O=X,CN=Alice", "DEFAULT"));

@@ -117,7 +117,7 @@ fn requests(test: &AclTest) -> impl Iterator<Item = Request> {
     let resource_type: ResourceType = test.resource_type;
     test.names.iter().flat_map(move |name| {
         test.operations.iter().map(move |operation| Request {
-            principal: test.principal.clone(),
+            principal: test.principal.to_string(),
             host: test.host.clone(),
             operation: *operation,
             resource_type,

@@ -6,6 +6,7 @@
 mod authorization;
 mod bindings;
 mod connect;
+mod format;
 mod layout;
 pub mod lint;
 mod model;
@@ -21,6 +22,8 @@ mod validate;
 mod write;
 
 pub use authorization::TestOutcome;
+pub use format::ClientFormat;
+pub(crate) use format::client_formats;
 pub use layout::{FileNames, LAYOUTS, Layout, StoreType};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};

@@ -1,12 +1,12 @@
 //! What a policy means once every check has passed. Only `policy` itself can build these values.
 
 use crate::{
-    acl::{Binding, Operation, PatternType, Permission, ResourceType},
+    acl::{Binding, Operation, PatternType, Permission, Principal, PrincipalPattern, ResourceType},
     document::Source,
     pki::{Dn, Host, IdentityName, KeyAlgorithm},
 };
 
-use super::{KafkaProperties, Layout};
+use super::{ClientFormat, KafkaProperties, Layout};
 
 /// A policy that has passed every check.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ pub struct Cluster {
     /// The address that brokers listen on; `None`: every interface.
     pub bind_address: Option<String>,
     /// Whole principals (`User:x`) beside the brokers and the admin.
-    pub super_users: Vec<String>,
+    pub super_users: Vec<Principal>,
     /// `allow.everyone.if.no.acl.found`.
     pub allow_everyone_if_no_acl_found: bool,
     /// `ssl.principal.mapping.rules`, one rule each.
@@ -263,19 +263,6 @@ impl std::fmt::Display for Auth {
     }
 }
 
-/// A file that tells a client how to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ClientFormat {
-    /// `client.properties`.
-    Java,
-    /// `librdkafka.conf`.
-    Librdkafka,
-    /// `spring.yaml`.
-    Spring,
-    /// `quarkus.properties`.
-    Quarkus,
-}
-
 /// A client.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -383,8 +370,8 @@ pub enum RoleKind {
 /// One entry of `acls`: every operation on every resource.
 #[derive(Debug, Clone)]
 pub struct AclEntry {
-    /// Whole principal, `User:x`.
-    pub principal: String,
+    /// Whom it is about.
+    pub principal: Principal,
     /// An address or `*`.
     pub host: String,
     /// ALLOW or DENY.
@@ -403,33 +390,11 @@ pub struct AclEntry {
     pub source: Source,
 }
 
-/// Every principal, as ACLs name it. As a principal of somebody it would be nobody's.
-pub const EVERYONE: &str = "User:*";
-
-/// A principal, or all that begin with a prefix.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PrincipalPattern {
-    /// `User:x`
-    Exact(String),
-    /// `{prefix: "User:team-"}`
-    Prefix(String),
-}
-
-impl PrincipalPattern {
-    /// Whether a principal is meant. A prefix never means `User:*`, which is everyone.
-    pub fn matches(&self, principal: &str) -> bool {
-        match self {
-            Self::Exact(whole) => principal == whole,
-            Self::Prefix(prefix) => principal != EVERYONE && principal.starts_with(prefix.as_str()),
-        }
-    }
-}
-
 /// One entry of `tests`.
 #[derive(Debug, Clone)]
 pub struct AclTest {
-    /// Whole principal.
-    pub principal: String,
+    /// Who asks.
+    pub principal: Principal,
     /// The client's address.
     pub host: String,
     /// True for `can`, false for `cannot`.

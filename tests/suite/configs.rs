@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use kpki::{
     config::{
-        ClientInput, FORMATS, Properties, PropertiesError, ServerInput, Stores, cluster_id,
+        ClientInput, Properties, PropertiesError, ServerInput, Stores, client_config, cluster_id,
         server_properties, storage_args,
     },
-    policy::{self, Auth, Layout, ValidatedPolicy},
+    policy::{self, Auth, ClientFormat, Layout, ValidatedPolicy},
     scram::{Credential, Mechanism},
     secret::Secret,
 };
@@ -132,14 +132,10 @@ fn java_reads_a_clients_file_as_it_was_meant() {
                 scram_password: Some(&password),
                 properties: &policy.clients[0].properties,
             };
-            for format in FORMATS
-                .iter()
-                .filter(|f| matches!(f.word, "java" | "quarkus"))
-            {
-                let text = (format.write)(&input).unwrap();
+            for (format, prefix) in [(ClientFormat::Java, ""), (ClientFormat::Quarkus, "kafka.")] {
+                let text = client_config(format, &input).unwrap();
                 let read = java_reads(judge, text.expose().as_bytes()).unwrap();
                 assert_eq!(read, kpki_reads(text.expose().as_bytes()));
-                let prefix = if format.word == "java" { "" } else { "kafka." };
                 let get = |key: &str| read.get(&format!("{prefix}{key}")).map(String::as_str);
                 assert_eq!(get("ssl.truststore.password"), Some(password.expose()));
                 let location = format!("{ODD_DIRECTORY}/alice.truststore.p12");

@@ -1,8 +1,9 @@
 //! What policies mean: defaults, positions, bindings, principals.
 
 use kpki::{
+    acl::{Principal, PrincipalPattern},
     document::render,
-    policy::{Auth, ClientAuth, Layout, Mode, NodeRole, PrincipalPattern, ValidatedPolicy, parse},
+    policy::{Auth, ClientAuth, Layout, Mode, NodeRole, ValidatedPolicy, parse},
     scram::Mechanism,
 };
 
@@ -124,7 +125,7 @@ fn the_documented_example_means_what_the_documentation_says() {
     assert_eq!(
         policy.manage.unwrap(),
         [
-            PrincipalPattern::Exact("User:orders-service".to_owned()),
+            PrincipalPattern::Exact(Principal::user("orders-service")),
             PrincipalPattern::Prefix("User:team-".to_owned()),
         ]
     );
@@ -347,7 +348,7 @@ acls:
         "User:TLS-KAFKA1"
     );
     let managed = ["User:TLS-BOTH", "User:both", "User:other"];
-    let managed = managed.map(|p| PrincipalPattern::Exact(p.to_owned()));
+    let managed = managed.map(|p| PrincipalPattern::Exact(p.parse().unwrap()));
     assert_eq!(policy.managed(), managed);
     assert_eq!(documented().managed().len(), 2, "what `manage` says");
 }

@@ -1,10 +1,10 @@
 //! How `acl plan` and `acl apply` come to one and the same plan.
 
-use super::super::{managed, observed::Observed};
+use super::super::observed::Observed;
 use crate::{
-    acl::{Binding, kafka_acls_command},
+    acl::{Binding, Principal, kafka_acls_command},
     admin::inexpressible,
-    plan::{AclInputs, AclPlan, Deletion, Remark, acl_plan},
+    plan::{AclInputs, AclPlan, Deletion, Managed, Remark, acl_plan},
     policy::ValidatedPolicy,
 };
 
@@ -15,9 +15,9 @@ pub fn plan(policy: &ValidatedPolicy, observed: &Observed, deletion: Deletion) -
     let mut plan = acl_plan(&AclInputs {
         desired: &desired,
         observed: &observed.bindings,
-        managed: &managed(&policy.managed()),
+        managed: &Managed::of(&policy.managed()),
         deletion,
-        operator: observed.operator.as_deref(),
+        operator: observed.operator.as_ref().map(Principal::as_str),
         operator_doubt: observed.operator_doubt.as_deref(),
         settings: &observed.settings,
     });

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{super::managed, strangers::strangers};
+use super::strangers::strangers;
 use crate::{
+    acl::{Principal, PrincipalPattern},
     admin::{Admin, AdminError, ClientProperties, properties::Sasl},
-    plan::{Deletion, Remark, ScramInputs, ScramPlan, scram_plan},
-    policy::{Mode, PrincipalPattern, ValidatedPolicy},
+    plan::{Deletion, Managed, Remark, ScramInputs, ScramPlan, scram_plan},
+    policy::{Mode, ValidatedPolicy},
     scram::{Mechanism, ScramInfo},
     secret::Secret,
 };
@@ -131,19 +132,19 @@ pub fn plan<E: From<AdminError>>(
     of: &Desired<'_, E>,
 ) -> Result<ScramPlan, E> {
     let policy = of.policy;
-    let patterns = managed_users(policy);
+    let patterns = managed(policy);
     let mut super_users = policy.super_users();
-    super_users.extend(policy.brokers.iter().map(|b| format!("User:{}", b.name)));
+    super_users.extend(policy.brokers.iter().map(|b| Principal::user(&b.name)));
     let (observed, whole) = observe(&mut connected.admin, of.credentials, &patterns)?;
     let mut plan = scram_plan(&ScramInputs {
         desired: of.credentials,
         observed: &observed,
         rotate: &of.rotations.users,
-        managed: &managed(&patterns),
+        managed: &Managed::of(&patterns),
         deletion: of.deletion,
         operator: connected.operator.as_deref(),
         super_users: &super_users,
-        entrusted: &managed(policy.manage.as_deref().unwrap_or_default()),
+        entrusted: &Managed::of(policy.manage.as_deref().unwrap_or_default()),
     });
     for (user, stranger) in strangers(connected, of, &plan.overwrites, &observed)? {
         plan.refuse_overwrite(&user, stranger);
@@ -176,10 +177,10 @@ pub fn plan<E: From<AdminError>>(
 
 /// Whose credentials the policy answers for, as principals. What is said under `manage` is all; else a user that is no
 /// client belongs to them as well.
-fn managed_users(policy: &ValidatedPolicy) -> Vec<PrincipalPattern> {
+fn managed(policy: &ValidatedPolicy) -> Vec<PrincipalPattern> {
     let mut managed = policy.managed();
     if policy.manage.is_none() {
-        let users = policy.users.iter().map(|u| format!("User:{}", u.name));
+        let users = policy.users.iter().map(|u| Principal::user(&u.name));
         managed.extend(users.map(PrincipalPattern::Exact));
     }
     managed
@@ -195,7 +196,7 @@ fn observe(
         return Ok((everyone, true));
     }
     let exact = managed.iter().filter_map(|pattern| match pattern {
-        PrincipalPattern::Exact(principal) => principal.strip_prefix("User:"),
+        PrincipalPattern::Exact(principal) => principal.user_name(),
         PrincipalPattern::Prefix(_) => None,
     });
     let mut names: Vec<&str> = desired.iter().map(|i| i.user.as_str()).collect();

@@ -15,8 +15,8 @@ use super::{
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
 use crate::{
-    apply::{acl, managed, observed},
-    plan::{AclPlan, Action, Deletion, Right, SavedPlan, groups, observed_digest},
+    apply::{acl, observed},
+    plan::{AclPlan, Action, Deletion, Managed, Right, SavedPlan, groups, observed_digest},
     printable::{Printable, printable_json},
     state::{self, OutDir},
 };
@@ -120,7 +120,10 @@ impl Plan {
             cluster,
             policy: self.policy.clone(),
             policy_sha256: read.sha256.clone(),
-            observed_sha256: observed_digest(&observed.bindings, &managed(&read.policy.managed())),
+            observed_sha256: observed_digest(
+                &observed.bindings,
+                &Managed::of(&read.policy.managed()),
+            ),
             kafka_version: read.policy.version().to_string(),
             prune: self.deletion.prune,
             ..SavedPlan::of(&plan)

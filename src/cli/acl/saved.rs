@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     admin::Admin,
-    apply::{managed, observed::Observed},
-    plan::{AclPlan, PlanFileError, PlannedCluster, SavedPlan},
+    apply::observed::Observed,
+    plan::{AclPlan, Managed, PlanFileError, PlannedCluster, SavedPlan},
 };
 
 /// A plan in a file.
@@ -157,7 +157,7 @@ impl<'a> Saved<'a> {
     /// # Errors
     /// It is not.
     pub fn check_cluster(&self, read: &ReadPolicy, observed: &Observed, plan: &AclPlan) -> Done {
-        let managed = managed(&read.policy.managed());
+        let managed = Managed::of(&read.policy.managed());
         let checked = self.plan.check(&observed.bindings, &managed, plan);
         checked.map_err(|stale| self.stale(&stale.to_string()))
     }

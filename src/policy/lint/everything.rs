@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Finding, Severity, Subject};
-use crate::acl::{Operation, PatternType, Permission, ResourceType};
+use crate::acl::{EVERYONE, Operation, PatternType, Permission, ResourceType};
 
 pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut reported = HashSet::new();
@@ -29,7 +29,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             b.operation,
             Operation::Read | Operation::Describe | Operation::DescribeConfigs
         );
-        if &*b.principal == "User:*"
+        if &*b.principal == EVERYONE
             && &*b.host == "*"
             && !harmless
             && reported.insert((&statement.source, b.resource_type))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Finding, Severity, Subject};
 use crate::{
-    acl::{Authorizer, CLUSTER_NAME, Operation, Request, ResourceType},
+    acl::{Authorizer, CLUSTER_NAME, Operation, Principal, Request, ResourceType},
     policy::principals::Principals,
 };
 
@@ -15,19 +15,19 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let principals = Principals::new(&policy.cluster.principal_mapping_rules);
-    let mut candidates: BTreeSet<String> = policy
+    let mut candidates: BTreeSet<Principal> = policy
         .clients
         .iter()
         .flat_map(|c| principals.all(c))
         .collect();
     candidates.extend(policy.acls.iter().map(|a| a.principal.clone()));
     // One more whom nothing names.
-    candidates.insert("User:".to_owned());
+    candidates.insert(Principal::user(""));
     let bindings = subject.statements.iter().map(|s| &s.binding);
     let authorizer = Authorizer::new(bindings, subject.settings.clone());
-    let may = |principal: &String| {
+    let may = |principal: &Principal| {
         let request = Request {
-            principal: principal.clone(),
+            principal: principal.to_string(),
             host: Request::ELSEWHERE.to_owned(),
             operation: Operation::Alter,
             resource_type: ResourceType::Cluster,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Finding, Severity, Subject};
-use crate::{acl::Permission, pki::principal::ANONYMOUS};
+use crate::acl::{ANONYMOUS, Permission};
 
 pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if let Some(policy) = subject.policy {
@@ -12,7 +12,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             .super_users
             .iter()
             .zip(&policy.places.super_users);
-        for (_, place) in named.filter(|(user, _)| *user == ANONYMOUS) {
+        for (_, place) in named.filter(|(user, _)| **user == ANONYMOUS) {
             findings.push(Finding {
                 code: "anonymous-super-user",
                 severity: Severity::Error,

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{Finding, Severity, Subject};
 use crate::{
+    acl::{ANONYMOUS, EVERYONE, Principal},
     document::{Source, nearest},
-    pki::principal::ANONYMOUS,
     policy::{ValidatedPolicy, principals::Principals},
 };
 
@@ -26,17 +26,17 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .tests
         .iter()
         .map(|t| (&t.principal, &t.source, "test asks as"));
-    let mut reported: HashSet<(&String, &Source)> = HashSet::new();
+    let mut reported: HashSet<(&Principal, &Source)> = HashSet::new();
     for (principal, source, what) in acls.chain(tests) {
-        let fine = principal == "User:*"
-            || principal == ANONYMOUS
-            || !principal.starts_with("User:")
+        let fine = *principal == EVERYONE
+            || *principal == ANONYMOUS
+            || principal.user_name().is_none()
             || known.contains(principal)
-            || is_managed(principal);
+            || is_managed(principal.as_str());
         if fine || !reported.insert((principal, source)) {
             continue;
         }
-        let hint = match nearest(principal, known.iter().map(String::as_str)) {
+        let hint = match nearest(principal.as_str(), known.iter().map(Principal::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!(
                 "correct it, or, if it is known to the cluster alone, list \"{principal}\" under manage.principals"
@@ -54,10 +54,10 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn known(policy: &ValidatedPolicy, subject: &Subject<'_>) -> BTreeSet<String> {
+fn known(policy: &ValidatedPolicy, subject: &Subject<'_>) -> BTreeSet<Principal> {
     let principals = Principals::new(&policy.cluster.principal_mapping_rules);
     let clients = policy.clients.iter().flat_map(|c| principals.all(c));
-    let users = policy.users.iter().map(|u| format!("User:{}", u.name));
+    let users = policy.users.iter().map(|u| Principal::user(&u.name));
     clients
         .chain(users)
         .chain(subject.settings.super_users.iter().cloned())

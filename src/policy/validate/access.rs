@@ -3,12 +3,12 @@
 use super::names;
 use crate::{
     acl::{
-        CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, Request, ResourceType,
-        client_address,
+        CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, Permission, Principal,
+        PrincipalPattern, Request, ResourceType, client_address,
     },
     document::{OneOrMany, Report, Span, Spanned},
     policy::{
-        AclEntry, AclTest, NamePattern, PrincipalPattern,
+        AclEntry, AclTest, NamePattern,
         raw::{RawAcl, RawManage, RawOperation, RawPattern, RawTest},
         raw_access::Patterns,
     },
@@ -192,8 +192,12 @@ pub(super) fn test(
     })
 }
 
-fn somebody(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -> Option<String> {
-    if raw.value == "User:*" {
+fn somebody(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<String>,
+) -> Option<Principal> {
+    if raw.value == EVERYONE {
         report
             .error(
                 "no-wildcard",
@@ -274,7 +278,7 @@ pub(super) fn manage(
         if let Some(as_user) = in_another_case(principal) {
             let sound = names::principal_pattern(report, version, &as_user).is_some();
             if let (true, RawPattern::Name(name)) = (sound, &principal.value) {
-                managed.push(PrincipalPattern::Exact(name.clone()));
+                managed.extend(name.parse().ok().map(PrincipalPattern::Exact));
             }
             continue;
         }
@@ -291,7 +295,7 @@ fn in_another_case(raw: &Spanned<RawPattern>) -> Option<Spanned<RawPattern>> {
     let (kind, name) = name.split_once(':')?;
     let other = kind != "User" && kind.eq_ignore_ascii_case("User");
     other.then(|| Spanned {
-        value: RawPattern::Name(format!("User:{name}")),
+        value: RawPattern::Name(Principal::user(name).to_string()),
         span: raw.span,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{Declared, listeners, names, properties::properties, quorum};
 use crate::{
-    acl::KafkaVersion,
+    acl::{KafkaVersion, Principal},
     document::{Report, Spanned, nearest},
     pki::Host,
     policy::{
@@ -309,7 +309,11 @@ fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<St
     Some(text.value.clone())
 }
 
-fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -> Option<String> {
+fn super_user(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<String>,
+) -> Option<Principal> {
     if raw.contains(';') {
         report
             .error(

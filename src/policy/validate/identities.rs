@@ -12,7 +12,7 @@ use crate::{
     pki::{Host, IdentityName, KeyAlgorithm, NameError},
     policy::{
         Auth, Broker, Client, ClientFormat, Mode, ScramUser, decides_for_client, decides_for_node,
-        raw::{RawAuth, RawBroker, RawClient, RawFormat, RawKey, RawUser, RawUserAuth},
+        raw::{RawAuth, RawBroker, RawClient, RawKey, RawUser, RawUserAuth},
     },
     scram::{DEFAULT_ITERATIONS, Mechanism},
 };
@@ -210,13 +210,13 @@ pub(super) fn client(
         None => raw.name.parse().into_iter().collect(),
     };
     let formats = match &raw.formats {
-        None => vec![ClientFormat::Java],
+        None => vec![ClientFormat::ALL[0]],
         Some(list) => {
             no_repeats(
                 report,
-                list.0.iter().map(|f| (format!("{:?}", f.value), f.span)),
+                list.0.iter().map(|f| (f.value.name().to_owned(), f.span)),
             );
-            list.0.iter().map(|f| format(f.value)).collect()
+            list.0.iter().map(|f| f.value).collect()
         }
     };
     if let (Some(roles), true) = (&raw.roles, auth.iter().all(|a| *a == Auth::None))
@@ -249,15 +249,6 @@ pub(super) fn client(
         scope: None,
         source: report.source(raw.span),
     })
-}
-
-fn format(raw: RawFormat) -> ClientFormat {
-    match raw {
-        RawFormat::Java => ClientFormat::Java,
-        RawFormat::Librdkafka => ClientFormat::Librdkafka,
-        RawFormat::Spring => ClientFormat::Spring,
-        RawFormat::Quarkus => ClientFormat::Quarkus,
-    }
 }
 
 /// A SCRAM user's mechanism.

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Declared, names::no_repeats, ports};
 use crate::{
+    acl::ANONYMOUS,
     document::{Report, Span, Spanned},
     policy::{
         Auth, ClientAuth, Listener, Mode, SecurityProtocol,
@@ -282,7 +283,7 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
             .super_users
             .iter()
             .flatten()
-            .any(|user| user.value == "User:ANONYMOUS");
+            .any(|user| user.value == ANONYMOUS);
     let known = chosen.serves(Auth::Tls) || !chosen.mechanisms.is_empty();
     // A default has no place of its own: the first listener stands for all of them.
     let place = raw

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 
 use crate::{
     acl::{
-        CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, RawBinding, ResourceType,
+        CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, Permission, Principal,
+        PrincipalPattern, RawBinding, ResourceType,
     },
     document::{OneOrMany, Report, Span, Spanned},
     policy::{
-        EVERYONE, NamePattern, PrincipalPattern,
+        NamePattern,
         raw::{RawOperation, RawPattern},
     },
 };
@@ -111,12 +112,16 @@ pub(super) fn principal(
     report: &mut Report,
     version: KafkaVersion,
     raw: &Spanned<String>,
-) -> Option<String> {
+) -> Option<Principal> {
     let binding = RawBinding {
         principal: raw.as_str().into(),
         ..harmless(ResourceType::Topic)
     };
-    passes(report, version, raw.span, binding).then(|| raw.value.clone())
+    // One without a type does not pass.
+    match passes(report, version, raw.span, binding) {
+        true => raw.parse().ok(),
+        false => None,
+    }
 }
 
 /// A principal, or all that begin with a prefix.

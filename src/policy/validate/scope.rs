@@ -2,11 +2,10 @@
 
 use super::names;
 use crate::{
-    acl::{KafkaVersion, RawBinding, ResourceType},
+    acl::{EVERYONE, KafkaVersion, PrincipalPattern, RawBinding, ResourceType},
     document::{Report, Span, Spanned},
     pki::IdentityName,
     policy::{
-        EVERYONE, PrincipalPattern,
         raw::{RawInclude, RawPattern, RawScope},
         raw_access::RawPrefix,
     },

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     acl::Operation,
     plan::{AclInputs, AclPlan, Deletion, Managed, acl_plan},
-    policy::{PrincipalPattern, ValidatedPolicy, parse},
+    policy::{ValidatedPolicy, parse},
 };
 
 fn binding(principal: &str, operation: Operation, name: &str) -> RawBinding {
@@ -29,13 +29,7 @@ fn planned(text: &str, observed: &BTreeSet<RawBinding>) -> AclPlan {
     let policy = read(text);
     let desired: Vec<_> = policy.bindings.iter().map(|b| b.binding.clone()).collect();
     let observed: Vec<_> = observed.iter().cloned().collect();
-    let mut managed = Managed::nobody();
-    for pattern in policy.managed() {
-        match pattern {
-            PrincipalPattern::Exact(principal) => managed.add(principal),
-            PrincipalPattern::Prefix(prefix) => managed.add_prefix(prefix),
-        }
-    }
+    let managed = Managed::of(&policy.managed());
     acl_plan(&AclInputs {
         desired: &desired,
         observed: &observed,
