@@ -11,6 +11,7 @@ pub mod admin;
 pub mod apply;
 pub mod bootstrap;
 pub mod cli;
+pub mod code;
 pub mod config;
 pub mod document;
 pub mod keystore;

@@ -11,10 +11,11 @@ use std::{
 use crate::{
     admin::{Admin, AdminError, Batch, EntryError, ScramChange},
     plan::{Action, ScramPlan},
-    scram::ScramInfo,
+    scram::{Credential, ScramInfo},
+    secret::Secret,
 };
 
-pub use plan::{Connected, Desired, Rotations, UnknownUsers, plan};
+pub use plan::{Connected, DesiredUsers, UnknownUsers};
 
 /// Brokers learn of a change shortly after the controller that made it.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -54,15 +55,25 @@ pub struct ScramWork<'a> {
 }
 
 impl<'a> ScramWork<'a> {
-    /// The work of a plan. `upsert` gives a credential of it its password and salt; without those it is left out.
-    pub fn new(
+    /// The work of a plan, with what lies on the disk for each of its credentials.
+    pub fn new<'p>(
         plan: &'a ScramPlan,
-        upsert: impl Fn(&ScramInfo) -> Option<ScramChange>,
+        credential: impl Fn(&ScramInfo) -> Option<(&'p Secret, &'p Credential)>,
     ) -> ScramWork<'a> {
-        let writes = plan
-            .changes()
-            .filter(|(action, _)| *action != Action::Delete);
-        let (of, upserts) = writes.filter_map(|w| Some((w, upsert(w.1)?))).unzip();
+        let writes = plan.changes().filter(|(a, _)| *a != Action::Delete);
+        let upserts = writes.filter_map(|write| {
+            // Plan and passwords are of one policy, so each has its credential.
+            let (password, credential) = credential(write.1)?;
+            let upsert = ScramChange::Upsert {
+                user: write.1.user.clone(),
+                mechanism: write.1.mechanism,
+                iterations: credential.iterations,
+                password: password.clone(),
+                salt: credential.salt.clone(),
+            };
+            Some((write, upsert))
+        });
+        let (of, upserts) = upserts.unzip();
         ScramWork { plan, of, upserts }
     }
 

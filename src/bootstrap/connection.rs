@@ -59,7 +59,7 @@ pub fn of_admin(
     let bootstrap_servers = servers
         .map(str::to_owned)
         .or(said)
-        .or(route.bootstrap)
+        .or(route.bootstrap_servers())
         .ok_or(ConnectionError::NoServers)?;
 
     let dir = out.identity(&admin.name);

@@ -34,12 +34,19 @@ pub struct ClientInput<'a> {
 /// The way to the first listener that serves a client, and what that asks for.
 #[derive(Debug)]
 pub struct Route {
-    /// `host:port` of each broker, joined by commas; `None` where nothing is known.
-    pub bootstrap: Option<String>,
+    /// `host:port` of each broker; empty where nothing is known.
+    pub brokers: Vec<String>,
     /// The protocol of the listener.
     pub protocol: SecurityProtocol,
     /// Whether to show a certificate.
     pub certificate: bool,
+}
+
+impl Route {
+    /// The value of `bootstrap.servers`, where something is known.
+    pub fn bootstrap_servers(&self) -> Option<String> {
+        (!self.brokers.is_empty()).then(|| self.brokers.join(","))
+    }
 }
 
 /// Finds the way of a client that authenticates so. Where there are no brokers, `cluster.bootstrap_servers` is where to
@@ -54,7 +61,7 @@ pub fn route(
     auth: Auth,
 ) -> Result<Route, ConfigError> {
     let listener = listener(cluster, client, auth)?;
-    let bootstrap = if brokers.is_empty() {
+    let brokers = if brokers.is_empty() {
         cluster.bootstrap_servers.clone()
     } else {
         brokers
@@ -67,7 +74,7 @@ pub fn route(
             .collect::<Result<_, ConfigError>>()?
     };
     Ok(Route {
-        bootstrap: (!bootstrap.is_empty()).then(|| bootstrap.join(",")),
+        brokers,
         protocol: listener.protocol,
         certificate: auth == Auth::Tls
             || listener.protocol.is_tls() && listener.client_auth == ClientAuth::Required,
@@ -89,24 +96,22 @@ fn listener<'c>(
 
 /// What every format says in its own words.
 pub(super) struct Connection<'a> {
-    /// As in [`Route`].
-    pub(super) bootstrap: Option<String>,
-    /// As in [`Route`].
-    pub(super) protocol: SecurityProtocol,
-    /// As in [`Route`].
-    pub(super) certificate: bool,
+    /// Where to connect.
+    pub(super) route: Route,
+    /// Where it shows a certificate, the password of the key store.
+    pub(super) keystore_password: Option<&'a Secret>,
     /// Mechanism, user and password.
     pub(super) sasl: Option<(Mechanism, &'a str, &'a Secret)>,
 }
 
 impl<'a> ClientInput<'a> {
-    /// The client's way, and what it logs in with.
+    /// The client's way, and what it shows and logs in with.
     pub(super) fn connection(&self) -> Result<Connection<'a>, ConfigError> {
-        let Route {
-            bootstrap,
-            protocol,
-            certificate,
-        } = route(self.cluster, self.brokers, self.name, self.auth)?;
+        let route = route(self.cluster, self.brokers, self.name, self.auth)?;
+        let keystore_password = match route.certificate {
+            true => Some(self.stores.keystore_password(self.name.as_str())?),
+            false => None,
+        };
         let sasl = match self.auth {
             Auth::Scram(mechanism) => {
                 let password = self
@@ -117,9 +122,8 @@ impl<'a> ClientInput<'a> {
             Auth::Tls | Auth::None => None,
         };
         Ok(Connection {
-            bootstrap,
-            protocol,
-            certificate,
+            route,
+            keystore_password,
             sasl,
         })
     }

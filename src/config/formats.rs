@@ -99,33 +99,32 @@ mod tests {
         let mut fixture = fixture(2, "alice");
         fixture.cluster.bootstrap_servers = vec!["lb.example.com:443".into()];
         fixture.brokers[1].port_offset = 10;
-        let has = |text: &str, servers: &str| text.contains(servers);
+        let has = |text: &str, servers: [&str; 2]| servers.iter().all(|s| text.contains(s));
         for &format in ClientFormat::ALL {
             let tls = fixture.client(format, Auth::Tls).unwrap();
             assert!(
-                has(&tls, "kafka1.example.com:9093,kafka2.example.com:9103"),
+                has(&tls, ["kafka1.example.com:9093", "kafka2.example.com:9103"]),
                 "{tls}"
             );
             let scram = fixture.client(format, SCRAM).unwrap();
             assert!(
-                has(&scram, "kafka1.example.com:9094,kafka2.example.com:9104"),
+                has(
+                    &scram,
+                    ["kafka1.example.com:9094", "kafka2.example.com:9104"]
+                ),
                 "{scram}"
             );
         }
         fixture.brokers.clear();
         for &format in ClientFormat::ALL {
-            assert!(has(
-                &fixture.client(format, SCRAM).unwrap(),
-                "lb.example.com:443"
-            ));
+            let text = fixture.client(format, SCRAM).unwrap();
+            assert!(text.contains("lb.example.com:443"), "{text}");
         }
         fixture.cluster.bootstrap_servers.clear();
         for &format in ClientFormat::ALL {
             let text = fixture.client(format, SCRAM).unwrap();
-            assert!(
-                !has(&text, "bootstrap-servers:") && !has(&text, "bootstrap.servers="),
-                "{text}"
-            );
+            let empty = ["bootstrap-servers:", "bootstrap.servers="];
+            assert!(empty.iter().all(|key| !text.contains(key)), "{text}");
         }
     }
 
@@ -154,7 +153,7 @@ mod tests {
         fixture.cluster.listeners[1].protocol = SecurityProtocol::SaslPlaintext;
         for &format in ClientFormat::ALL {
             let text = fixture.client(format, SCRAM).unwrap();
-            assert!(!text.contains("ssl."), "{text}");
+            assert!(!text.contains("ssl.") && !text.contains("/opt"), "{text}");
             assert!(
                 text.to_ascii_lowercase().contains("sasl_plaintext"),
                 "{text}"

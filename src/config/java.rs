@@ -42,7 +42,7 @@ pub(super) fn sections(input: &ClientInput<'_>) -> Result<Vec<Section>, ConfigEr
     let mut sections = Vec::new();
     let mut section = |about, settings| sections.push(Section { about, settings });
 
-    match connection.bootstrap {
+    match connection.route.bootstrap_servers() {
         Some(servers) => section(
             "Where the brokers are.",
             vec![Setting::new("bootstrap.servers", servers)],
@@ -56,11 +56,11 @@ pub(super) fn sections(input: &ClientInput<'_>) -> Result<Vec<Section>, ConfigEr
         "How the connection is protected.",
         vec![Setting::new(
             "security.protocol",
-            connection.protocol.kafka_name(),
+            connection.route.protocol.kafka_name(),
         )],
     );
-    if connection.protocol.is_tls() {
-        let mut trust = input.stores.trust();
+    if connection.route.protocol.is_tls() {
+        let mut trust = input.stores.trust().to_vec();
         trust.push(Setting::new(
             "ssl.enabled.protocols",
             tls_protocols(input.cluster.kafka_version),
@@ -74,10 +74,10 @@ pub(super) fn sections(input: &ClientInput<'_>) -> Result<Vec<Section>, ConfigEr
             trust,
         );
     }
-    if connection.certificate {
+    if let Some(password) = connection.keystore_password {
         section(
             "The certificate to show.",
-            input.stores.identity(input.name.as_str())?,
+            input.stores.identity(password).to_vec(),
         );
     }
     if let Some((mechanism, user, password)) = connection.sasl {

@@ -25,24 +25,21 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let connection = input.connection()?;
     let (stores, names) = (input.stores, input.stores.names);
     let mut settings = Vec::new();
-    if let Some(servers) = connection.bootstrap {
+    if let Some(servers) = connection.route.bootstrap_servers() {
         settings.push(Setting::new("bootstrap.servers", servers));
     }
     settings.push(Setting::new(
         "security.protocol",
-        connection.protocol.kafka_name().to_ascii_lowercase(),
+        connection.route.protocol.kafka_name().to_ascii_lowercase(),
     ));
-    if connection.protocol.is_tls() {
+    if connection.route.protocol.is_tls() {
         settings.push(Setting::new("ssl.ca.location", stores.path(&names.ca)));
         settings.push(Setting::new(
             "ssl.endpoint.identification.algorithm",
             "https",
         ));
     }
-    if connection.certificate {
-        if stores.keystore_password.is_none() {
-            return Err(ConfigError::NoKeystore(input.name.to_string()));
-        }
+    if connection.keystore_password.is_some() {
         settings.push(Setting::new(
             "ssl.certificate.location",
             stores.path(&names.certificate),

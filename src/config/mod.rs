@@ -11,6 +11,7 @@ mod fixture;
 mod formats;
 mod jaas;
 mod java;
+mod json;
 mod librdkafka;
 mod node;
 mod properties;

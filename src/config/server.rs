@@ -164,7 +164,8 @@ fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigErro
 fn tls(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     out.comment("TLS: this broker's key and certificate, and the CA that it trusts.");
     let stores = input.stores;
-    for setting in [stores.identity(input.broker.name.as_str())?, stores.trust()].concat() {
+    let password = stores.keystore_password(input.broker.name.as_str())?;
+    for setting in stores.identity(password).iter().chain(&stores.trust()) {
         out.set(&setting.key, &setting.value);
     }
     out.comment("Only sound versions of TLS, and brokers check each other's host names.");

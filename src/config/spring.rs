@@ -24,7 +24,7 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let (stores, names) = (input.stores, input.stores.names);
     let mut ssl = Vec::new();
     let mut properties = Vec::new();
-    if connection.protocol.is_tls() {
+    if connection.route.protocol.is_tls() {
         let password = stores.truststore_password.expose();
         ssl.push(Setting::new("trust-store-type", names.store_type.name()));
         ssl.push(Setting::new(
@@ -41,11 +41,8 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
             "https",
         ));
     }
-    if connection.certificate {
-        let password = stores
-            .keystore_password
-            .ok_or_else(|| ConfigError::NoKeystore(input.name.to_string()))?
-            .expose();
+    if let Some(password) = connection.keystore_password {
+        let password = password.expose();
         ssl.push(Setting::new("key-store-type", names.store_type.name()));
         ssl.push(Setting::new(
             "key-store-location",
@@ -69,12 +66,15 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
         "# How {} connects to its Kafka cluster, written by kpki for Spring Boot.\nspring:\n  kafka:\n",
         input.name
     )));
-    if let Some(servers) = connection.bootstrap {
+    if let Some(servers) = connection.route.bootstrap_servers() {
         yaml.set(4, &Setting::new("bootstrap-servers", servers))?;
     }
     yaml.map(
         "security",
-        &[Setting::new("protocol", connection.protocol.kafka_name())],
+        &[Setting::new(
+            "protocol",
+            connection.route.protocol.kafka_name(),
+        )],
     )?;
     yaml.map("ssl", &ssl)?;
     yaml.map("properties", &properties)?;

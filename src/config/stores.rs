@@ -36,33 +36,36 @@ impl Setting {
     }
 }
 
-impl Stores<'_> {
+impl<'a> Stores<'a> {
     /// The path of a file in the directory.
     pub fn path(&self, file: &str) -> String {
         format!("{}/{file}", self.dir.trim_end_matches('/'))
     }
 
     /// What a Java process must know to trust others.
-    pub(super) fn trust(&self) -> Vec<Setting> {
-        vec![
+    pub(super) fn trust(&self) -> [Setting; 3] {
+        [
             Setting::new("ssl.truststore.type", self.names.store_type.name()),
             Setting::new("ssl.truststore.location", self.path(&self.names.truststore)),
             Setting::new("ssl.truststore.password", self.truststore_password.expose()),
         ]
     }
 
+    /// The password of the key store of the identity of that name.
+    pub(super) fn keystore_password(&self, name: &str) -> Result<&'a Secret, ConfigError> {
+        self.keystore_password
+            .ok_or_else(|| ConfigError::NoKeystore(name.to_owned()))
+    }
+
     /// What a Java process must know to show who it is.
-    pub(super) fn identity(&self, name: &str) -> Result<Vec<Setting>, ConfigError> {
-        let password = self
-            .keystore_password
-            .ok_or_else(|| ConfigError::NoKeystore(name.to_owned()))?;
-        Ok(vec![
+    pub(super) fn identity(&self, password: &Secret) -> [Setting; 4] {
+        [
             Setting::new("ssl.keystore.type", self.names.store_type.name()),
             Setting::new("ssl.keystore.location", self.path(&self.names.keystore)),
             Setting::new("ssl.keystore.password", password.expose()),
             // PKCS#12 as Java has it knows one password for the store and the key in it.
             Setting::new("ssl.key.password", password.expose()),
-        ])
+        ]
     }
 }
 

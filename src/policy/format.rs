@@ -11,6 +11,7 @@ macro_rules! client_formats {
             Librdkafka librdkafka "librdkafka.conf: kcat, and clients built on librdkafka";
             Spring spring "spring.yaml: Spring Boot";
             Quarkus quarkus "quarkus.properties: Quarkus";
+            Json json "connection.json: clients that take settings in code, such as kafka-python, kafkajs, franz-go, sarama";
         }
     };
 }

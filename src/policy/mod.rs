@@ -5,6 +5,7 @@
 
 mod authorization;
 mod bindings;
+mod code;
 mod connect;
 mod format;
 mod layout;
@@ -22,6 +23,7 @@ mod validate;
 mod write;
 
 pub use authorization::TestOutcome;
+pub use code::PolicyCode;
 pub use format::ClientFormat;
 pub(crate) use format::client_formats;
 pub use layout::{FileNames, LAYOUTS, Layout, StoreType};

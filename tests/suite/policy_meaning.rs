@@ -1,7 +1,7 @@
 //! What policies mean: defaults, positions, bindings, principals.
 
 use kpki::{
-    acl::{Principal, PrincipalPattern},
+    acl::{Principal, PrincipalPattern, ProblemCode},
     document::render,
     policy::{Auth, ClientAuth, Layout, Mode, NodeRole, ValidatedPolicy, parse},
     scram::Mechanism,
@@ -380,6 +380,6 @@ fn ranges_of_addresses_are_for_the_kafka_that_matches_them() {
     let policy = valid("p", &format!("cluster: {{kafka_version: \"4.4\"}}\n{acl}"));
     assert_eq!(policy.acls[0].host, "10.0.0.0/8");
     let refused = parse("p", acl, &|_| Ok(Vec::new())).unwrap_err();
-    assert_eq!(refused[0].code, "host-range-unsupported");
+    assert_eq!(refused[0].code, ProblemCode::HostRange);
     assert_eq!(refused[0].source().to_string(), "p:1:34");
 }

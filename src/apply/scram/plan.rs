@@ -12,58 +12,14 @@ use crate::{
     secret::Secret,
 };
 
-/// Users that were named, and that the policy does not have by SCRAM.
+/// Users who are to be rotated, and whom the policy does not have by SCRAM.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: no such SCRAM user in the policy", .unknown.join(", "))]
+#[error("--rotate {}: no such SCRAM user in the policy", .unknown.join(", "))]
 pub struct UnknownUsers {
     /// Their names.
     pub unknown: Vec<String>,
     /// Whom it has.
     pub known: Vec<String>,
-}
-
-/// Who gets a new password.
-pub struct Rotations {
-    /// Asked for now, or waiting: begun by a run that was interrupted, or lost and made anew.
-    pub users: BTreeSet<String>,
-    /// The passwords of those that were begun.
-    pub begun: BTreeMap<String, Secret>,
-}
-
-impl Rotations {
-    /// Of those who are asked for, and those that were begun.
-    ///
-    /// # Errors
-    /// When somebody is asked for who has no credential in the policy.
-    pub fn new(
-        asked: BTreeSet<String>,
-        begun: BTreeMap<String, Secret>,
-        desired: &[ScramInfo],
-    ) -> Result<Self, UnknownUsers> {
-        let known: BTreeSet<&String> = desired.iter().map(|i| &i.user).collect();
-        let unknown = asked.iter().filter(|user| !known.contains(user)).cloned();
-        let unknown: Vec<String> = unknown.collect();
-        if !unknown.is_empty() {
-            let known = known.into_iter().cloned().collect();
-            return Err(UnknownUsers { unknown, known });
-        }
-        let users = asked.into_iter().chain(begun.keys().cloned()).collect();
-        Ok(Self { users, begun })
-    }
-}
-
-/// What the policy and the disk want.
-pub struct Desired<'a, E> {
-    /// The policy.
-    pub policy: &'a ValidatedPolicy,
-    /// Its credentials.
-    pub credentials: &'a [ScramInfo],
-    /// Who gets a new password.
-    pub rotations: &'a Rotations,
-    /// Which managed credentials that the policy does not mean are deleted.
-    pub deletion: Deletion,
-    /// The password that lies on the disk for a user.
-    pub password: &'a dyn Fn(&str) -> Result<Option<Secret>, E>,
 }
 
 /// A connection that has logged in.
@@ -76,8 +32,47 @@ pub struct Connected {
     pub properties: ClientProperties,
 }
 
-impl Connected {
-    /// Connects by `connect`.
+/// What the policy and the disk want of a cluster.
+pub struct DesiredUsers<'a> {
+    policy: &'a ValidatedPolicy,
+    credentials: Vec<ScramInfo>,
+    /// Who gets a new password: asked for now, or waiting.
+    pub rotate: BTreeSet<String>,
+    /// The passwords of those who wait: their rotation was interrupted, or they lost theirs and have a new one.
+    begun: BTreeMap<String, Secret>,
+    deletion: Deletion,
+}
+
+impl<'a> DesiredUsers<'a> {
+    /// What a policy with these credentials means.
+    ///
+    /// # Errors
+    /// When somebody is to be rotated who has none of them.
+    pub fn new(
+        policy: &'a ValidatedPolicy,
+        credentials: Vec<ScramInfo>,
+        mut rotate: BTreeSet<String>,
+        begun: BTreeMap<String, Secret>,
+        deletion: Deletion,
+    ) -> Result<Self, UnknownUsers> {
+        let known: BTreeSet<&String> = credentials.iter().map(|i| &i.user).collect();
+        let unknown = rotate.iter().filter(|user| !known.contains(user)).cloned();
+        let unknown: Vec<String> = unknown.collect();
+        if !unknown.is_empty() {
+            let known = known.into_iter().cloned().collect();
+            return Err(UnknownUsers { unknown, known });
+        }
+        rotate.extend(begun.keys().cloned());
+        Ok(Self {
+            policy,
+            credentials,
+            rotate,
+            begun,
+            deletion,
+        })
+    }
+
+    /// Logs in by `connect`.
     ///
     /// Where the properties are refused that may be because they and the cluster are at odds about the very user that
     /// this command is about to change: the cluster may have the new password of a rotation that was interrupted
@@ -85,94 +80,92 @@ impl Connected {
     ///
     /// # Errors
     /// Why the properties as they are were refused.
-    pub fn open(
+    pub fn connect(
+        &self,
         mut properties: ClientProperties,
-        desired: &[ScramInfo],
-        begun: &BTreeMap<String, Secret>,
         connect: impl FnOnce(&ClientProperties) -> Result<Admin, AdminError>,
-    ) -> Result<Self, AdminError> {
+    ) -> Result<Connected, AdminError> {
         let sasl = properties.sasl.clone();
-        let operator = sasl.as_ref().map(|sasl| sasl.user.clone());
         let admin = match (connect(&properties), &sasl) {
             (Err(refused @ AdminError::Authentication { .. }), Some(sasl))
-                if desired.iter().any(|i| i.user == sasl.user) =>
+                if self.credentials.iter().any(|i| i.user == sasl.user) =>
             {
-                let passwords = [Some(&sasl.password), begun.get(&sasl.user)];
-                let logins = passwords.into_iter().flatten().flat_map(|password| {
+                let passwords = [Some(&sasl.password), self.begun.get(&sasl.user)];
+                let mut logins = passwords.into_iter().flatten().flat_map(|password| {
                     Mechanism::ALL.map(|mechanism| Sasl {
                         mechanism: mechanism.name().to_owned(),
                         user: sasl.user.clone(),
                         password: password.clone(),
                     })
                 });
-                let mut admins = logins.filter_map(|login| {
+                let found = logins.find_map(|login| {
                     properties.sasl = Some(login);
                     Admin::connect(&properties).ok()
                 });
-                let found = admins.next();
-                drop(admins);
                 found.ok_or(refused)?
             }
             (connected, _) => connected?,
         };
-        Ok(Self {
+        Ok(Connected {
             admin,
-            operator,
+            operator: sasl.map(|sasl| sasl.user),
             properties,
         })
     }
-}
 
-/// Reads the cluster and plans.
-///
-/// # Errors
-/// When the cluster cannot be read, or a password on the disk.
-pub fn plan<E: From<AdminError>>(
-    connected: &mut Connected,
-    of: &Desired<'_, E>,
-) -> Result<ScramPlan, E> {
-    let policy = of.policy;
-    let patterns = managed(policy);
-    let mut super_users = policy.super_users();
-    super_users.extend(policy.brokers.iter().map(|b| Principal::user(&b.name)));
-    let (observed, whole) = observe(&mut connected.admin, of.credentials, &patterns)?;
-    let mut plan = scram_plan(&ScramInputs {
-        desired: of.credentials,
-        observed: &observed,
-        rotate: &of.rotations.users,
-        managed: &Managed::of(&patterns),
-        deletion: of.deletion,
-        operator: connected.operator.as_deref(),
-        super_users: &super_users,
-        entrusted: &Managed::of(policy.manage.as_deref().unwrap_or_default()),
-    });
-    for (user, stranger) in strangers(connected, of, &plan.overwrites, &observed)? {
-        plan.refuse_overwrite(&user, stranger);
+    /// Reads the cluster and plans. `password` gives what lies on the disk for a user.
+    ///
+    /// # Errors
+    /// When the cluster cannot be read, or a password on the disk.
+    pub fn plan<E: From<AdminError>>(
+        &self,
+        connected: &mut Connected,
+        password: &dyn Fn(&str) -> Result<Option<Secret>, E>,
+    ) -> Result<ScramPlan, E> {
+        let policy = self.policy;
+        let patterns = managed(policy);
+        let mut super_users = policy.super_users();
+        super_users.extend(policy.brokers.iter().map(|b| Principal::user(&b.name)));
+        let (observed, whole) = observe(&mut connected.admin, &self.credentials, &patterns)?;
+        let mut plan = scram_plan(&ScramInputs {
+            desired: &self.credentials,
+            observed: &observed,
+            rotate: &self.rotate,
+            managed: &Managed::of(&patterns),
+            deletion: self.deletion,
+            operator: connected.operator.as_deref(),
+            super_users: &super_users,
+            entrusted: &Managed::of(policy.manage.as_deref().unwrap_or_default()),
+        });
+        for (user, stranger) in strangers(connected, policy, password, &plan.overwrites, &observed)?
+        {
+            plan.refuse_overwrite(&user, stranger);
+        }
+        let mut warn = |code, message: String| plan.warnings.push(Remark::new(code, message));
+        if !plan.deletes.is_empty() && policy.cluster.mode == Mode::Kraft {
+            // `ScramDelta.apply` of 4.3.1: a removal that a starting node replays into an image without users yet, before
+            // the first of those who stay, drops the mechanism with everyone who has it.
+            warn(
+                "deletion-and-restart",
+                "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted, by any tool, and before the next metadata snapshot: have an admin with a certificate, who can run `kpki scram apply` again".to_owned(),
+            );
+        }
+        if !whole {
+            warn(
+                "users-unseen",
+                "the cluster has more SCRAM users than can be listed, so users that `manage` names by a prefix were not looked for".to_owned(),
+            );
+        }
+        for user in self.begun.keys() {
+            warn(
+                "rotation-begun",
+                format!(
+                    "a new password of {user} is on the disk, and the cluster may not have it yet: `kpki scram apply` sends it again"
+                ),
+            );
+        }
+        Ok(plan)
     }
-    let mut warn = |code, message: String| plan.warnings.push(Remark::new(code, message));
-    if !plan.deletes.is_empty() && policy.cluster.mode == Mode::Kraft {
-        // `ScramDelta.apply` of 4.3.1: a removal that a starting node replays into an image without users yet, before
-        // the first of those who stay, drops the mechanism with everyone who has it.
-        warn(
-            "deletion-and-restart",
-            "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted, by any tool, and before the next metadata snapshot: have an admin with a certificate, who can run `kpki scram apply` again".to_owned(),
-        );
-    }
-    if !whole {
-        warn(
-            "users-unseen",
-            "the cluster has more SCRAM users than can be listed, so users that `manage` names by a prefix were not looked for".to_owned(),
-        );
-    }
-    for user in of.rotations.begun.keys() {
-        warn(
-            "rotation-begun",
-            format!(
-                "a new password of {user} is on the disk, and the cluster may not have it yet: `kpki scram apply` sends it again"
-            ),
-        );
-    }
-    Ok(plan)
 }
 
 /// Whose credentials the policy answers for, as principals. What is said under `manage` is all; else a user that is no

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Connected, Desired};
+use super::Connected;
 use crate::{
     admin::{Admin, AdminError, ClientProperties, properties::Sasl},
     config::route,
     plan::Stranger,
     policy::{Auth, ValidatedPolicy},
     scram::{Mechanism, ScramInfo},
+    secret::Secret,
 };
 
 /// Of these users of the cluster, those that kpki does not log in as with the password that lies on this disk.
@@ -20,7 +21,8 @@ use crate::{
 /// A password that cannot be read.
 pub(super) fn strangers<E>(
     connected: &Connected,
-    of: &Desired<'_, E>,
+    policy: &ValidatedPolicy,
+    password: &dyn Fn(&str) -> Result<Option<Secret>, E>,
     users: &BTreeSet<String>,
     observed: &[ScramInfo],
 ) -> Result<Vec<(String, Stranger)>, E> {
@@ -29,14 +31,14 @@ pub(super) fn strangers<E>(
     let mut silent = BTreeSet::new();
     for user in users {
         let mut stranger = Some(Stranger::Untried);
-        if let Some(password) = (of.password)(user)? {
+        if let Some(password) = password(user)? {
             for info in observed.iter().filter(|i| i.user == *user) {
                 let login = Sasl {
                     mechanism: info.mechanism.name().to_owned(),
                     user: user.clone(),
                     password: password.clone(),
                 };
-                match log_in(connected, of.policy, &login, info.mechanism, &mut silent) {
+                match log_in(connected, policy, &login, info.mechanism, &mut silent) {
                     None => stranger = None,
                     Some(Stranger::Refused) if stranger.is_some() => {
                         stranger = Some(Stranger::Refused);
@@ -100,7 +102,7 @@ fn said(
         false => None,
     };
     Some(ClientProperties {
-        bootstrap_servers: route.bootstrap?,
+        bootstrap_servers: route.bootstrap_servers()?,
         tls,
         sasl: None,
         notes: Vec::new(),

@@ -300,11 +300,7 @@ fn report(ui: &Ui, outcome: AclOutcome, plan: &AclPlan, stopped: bool, left: &[U
     // The one cause says it all where nothing was done.
     if let (0, false, Some(cause)) = (done, open, cause.as_ref()) {
         let error = CliError::new(of_cluster(cause), format!("{cause}; nothing was changed"));
-        return Err(match cause.hint() {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-        .into());
+        return Err(error.maybe_hint(cause.hint()).into());
     }
     show_failures(ui, &failed);
     // What may have been done counts as done, where the next step has to be chosen.

@@ -11,17 +11,18 @@ use super::{
         CliError, Code, Done, Failure, Global,
         acl::confirm::confirm,
         cluster::{Connection, check_id},
+        connect::connect,
         init_ca::{take_lock, tidy},
         policy::read_policy,
         shell,
         ui::{BOLD, DIM, GREEN, RED, Ui},
         up::Shape,
     },
-    arguments::{Arguments, Wanted},
+    arguments::Arguments,
     plan::{ACTIONS, counted, no_password, show},
 };
 use crate::{
-    admin::{ClientProperties, EntryError, ScramChange},
+    admin::{ClientProperties, EntryError},
     apply::scram::{Connected, RotationVerdict, ScramOutcome, ScramWork},
     bootstrap::{
         ca::Ca,
@@ -32,7 +33,6 @@ use crate::{
     plan::{Action, ScramPlan, count},
     policy::ValidatedPolicy,
     printable::Printable,
-    scram::ScramInfo,
     state::OutDir,
 };
 
@@ -88,10 +88,11 @@ impl Apply {
         self.check_encrypted(&properties)?;
         let ca = Ca::open(&out)?;
         let lock = take_lock(&out, ui)?;
-        let wanted = Wanted::read(&self.arguments, &policy, &out)?;
-        let mut connected = wanted.connect(ui, properties)?;
+        let desired = self.arguments.desired(&policy, &out)?;
+        let mut connected = desired.connect(properties, |p| connect(ui, p))?;
         check_id(&policy, out.root(), &connected.admin)?;
-        let plan = wanted.plan(&mut connected)?;
+        let password = |user: &str| passwords::on_disk(&out, &policy, user).map_err(Failure::from);
+        let plan = desired.plan(&mut connected, &password)?;
         let Connected {
             mut admin,
             operator,
@@ -122,14 +123,14 @@ impl Apply {
             asked: Asked::default(),
         };
         let mut passwords = Passwords::read(context, &ca, &lock)?;
-        for name in passwords.begin(&wanted.rotations.users)? {
+        for name in passwords.begin(&desired.rotate)? {
             let dir = out.identity(&name);
             ui.say(format!(
                 "{GREEN}updated{GREEN:#}  {name}'s files  {DIM}{}{DIM:#}",
                 dir.display()
             ));
         }
-        let work = ScramWork::new(&plan, |info| upsert(&passwords, info));
+        let work = ScramWork::new(&plan, |info| passwords.credential(info));
         let bar = ui.progress(work.writes() as u64, "SCRAM users");
         let outcome = work.execute(
             &mut admin,
@@ -176,19 +177,6 @@ impl Apply {
             ui.warn(format!("{} has the old password of {user}", path.display()));
         }
     }
-}
-
-/// A credential of the plan with what the cluster takes it by.
-fn upsert(passwords: &Passwords<'_>, info: &ScramInfo) -> Option<ScramChange> {
-    // Plan and passwords are of one policy, so each has its credential.
-    let (password, credential) = passwords.credential(info)?;
-    Some(ScramChange::Upsert {
-        user: info.user.clone(),
-        mechanism: info.mechanism,
-        iterations: credential.iterations,
-        password: password.clone(),
-        salt: credential.salt.clone(),
-    })
 }
 
 /// Puts the new passwords that the cluster took in their place, and takes back those that it refused.

@@ -7,11 +7,12 @@ use super::{
     super::{
         Done, Failure, Global,
         cluster::{Connection, compare_id},
+        connect::connect,
         policy::read_policy,
         shell,
         ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
     },
-    arguments::{Arguments, Wanted},
+    arguments::Arguments,
 };
 use crate::{
     bootstrap::passwords,
@@ -50,11 +51,12 @@ impl Plan {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let policy = read_policy(&self.arguments.policy)?;
         let out = OutDir::new(&global.out);
-        let wanted = Wanted::read(&self.arguments, &policy, &out)?;
+        let desired = self.arguments.desired(&policy, &out)?;
         let properties = self.connection.properties(ui, Some(&policy), out.root())?;
-        let mut connected = wanted.connect(ui, properties)?;
+        let mut connected = desired.connect(properties, |p| connect(ui, p))?;
         compare_id(ui, &policy, out.root(), &connected.admin)?;
-        let mut plan = wanted.plan(&mut connected)?;
+        let password = |user: &str| passwords::on_disk(&out, &policy, user).map_err(Failure::from);
+        let mut plan = desired.plan(&mut connected, &password)?;
         let missing = passwords::missing(&out, &policy)?;
         if !missing.is_empty() {
             let message = format!(

@@ -2,13 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, Severity, Subject};
+use super::{Finding, Lint, Subject};
 use crate::{
     acl::{Authorizer, CLUSTER_NAME, Operation, Principal, Request, ResourceType},
+    code::codes,
+    document::Severity,
     policy::principals::Principals,
 };
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        NoAdmin = "no-admin", "a cluster whose ACLs nobody but its brokers could change";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(policy) = subject.policy else { return };
     let named = policy.cluster.admin.is_some() || !policy.cluster.super_users.is_empty();
     if named || policy.brokers.is_empty() {
@@ -37,7 +50,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     };
     if !candidates.iter().any(may) {
         findings.push(Finding {
-            code: "no-admin",
+            code: Found::NoAdmin.into(),
             severity: Severity::Warning,
             message: "nobody but the brokers could change ACLs, users or topics: the policy has no admin and no super user".to_owned(),
             hint: "name a client under cluster.admin".to_owned(),

@@ -2,14 +2,26 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Finding, Severity, Subject};
+use super::{Finding, Lint, Subject};
 use crate::{
     acl::{ANONYMOUS, EVERYONE, Principal},
-    document::{Source, nearest},
+    code::codes,
+    document::{Severity, Source, nearest},
     policy::{ValidatedPolicy, principals::Principals},
 };
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        UnknownPrincipal = "unknown-principal", "a principal that no client, user or broker of the policy is";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(policy) = subject.policy else { return };
     // Without any, they are declared elsewhere.
     if policy.clients.is_empty() && policy.users.is_empty() {
@@ -43,7 +55,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             ),
         };
         findings.push(Finding {
-            code: "unknown-principal",
+            code: Found::UnknownPrincipal.into(),
             severity: Severity::Warning,
             message: format!(
                 "the {what} {principal}, which no client, user or broker of the policy is"

@@ -6,9 +6,9 @@ use crate::{
         CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, Permission, Principal,
         PrincipalPattern, Request, ResourceType, client_address,
     },
-    document::{OneOrMany, Report, Span, Spanned},
+    document::{FormCode, OneOrMany, Report, Span, Spanned},
     policy::{
-        AclEntry, AclTest, NamePattern,
+        AclEntry, AclTest, NamePattern, PolicyCode,
         raw::{RawAcl, RawManage, RawOperation, RawPattern, RawTest},
         raw_access::Patterns,
     },
@@ -45,7 +45,11 @@ fn resource<'a>(
     if let Some(cluster) = cluster {
         if !cluster.value {
             report
-                .error("no-effect", cluster.span, "`cluster: false` has no effect")
+                .error(
+                    PolicyCode::NoEffect,
+                    cluster.span,
+                    "`cluster: false` has no effect",
+                )
                 .hint("remove it, or write `cluster: true` for the cluster itself");
             return None;
         }
@@ -55,7 +59,7 @@ fn resource<'a>(
     if let [(first, _), (second, _), ..] = found.as_slice() {
         report
             .error(
-                "two-resources",
+                PolicyCode::TwoResources,
                 *second,
                 "one entry names two kinds of resources",
             )
@@ -67,7 +71,7 @@ fn resource<'a>(
     let one = found.pop().map(|(_, resource)| resource);
     if one.is_none() {
         report
-            .error("missing-key", entry, "this entry names no resource")
+            .error(FormCode::MissingKey, entry, "this entry names no resource")
             .hint(format!("add one of {RESOURCES}"));
     }
     one
@@ -85,7 +89,7 @@ fn either<'a, T>(
         (None, Some(no)) => Some((false, no)),
         (None, None) => {
             report.error(
-                "missing-key",
+                FormCode::MissingKey,
                 entry,
                 format!("this entry has neither `{yes_key}` nor `{no_key}`"),
             );
@@ -94,7 +98,7 @@ fn either<'a, T>(
         (Some(yes), Some(no)) => {
             report
                 .error(
-                    "two-keys",
+                    PolicyCode::TwoKeys,
                     yes.span.max(no.span),
                     format!("one entry has both `{yes_key}` and `{no_key}`"),
                 )
@@ -200,7 +204,7 @@ fn somebody(
     if raw.value == EVERYONE {
         report
             .error(
-                "no-wildcard",
+                PolicyCode::NoWildcard,
                 raw.span,
                 "a test asks as one principal, and `User:*` stands for all",
             )
@@ -215,7 +219,7 @@ fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
     if address.is_none() {
         report
             .error(
-                "bad-host",
+                PolicyCode::BadHost,
                 raw.span,
                 format!("`{}` is not an IP address", raw.value),
             )
@@ -228,7 +232,7 @@ fn refuse_all(report: &mut Report, operations: &OneOrMany<Spanned<RawOperation>>
     for operation in operations.0.iter().filter(|o| o.0 == Operation::All) {
         report
             .error(
-                "no-wildcard",
+                PolicyCode::NoWildcard,
                 operation.span,
                 "a test asks for single operations, not for `All`",
             )
@@ -248,7 +252,7 @@ fn whole_names(
             RawPattern::Prefix(prefix) => {
                 report
                     .error(
-                        "no-wildcard",
+                        PolicyCode::NoWildcard,
                         pattern.span,
                         "a test asks for one name, not for a prefix",
                     )

@@ -10,7 +10,7 @@ use crate::{
     acl::{ANONYMOUS, EVERYONE, Principal},
     document::{Report, Span},
     pki::IdentityName,
-    policy::{Auth, Cluster, principals::Principals, raw::RawCluster},
+    policy::{Auth, Cluster, PolicyCode, principals::Principals, raw::RawCluster},
 };
 
 /// An entry of `acls`: to whom it grants, and where it stands.
@@ -197,16 +197,18 @@ impl One<'_> {
     fn nobody(&self, report: &mut Report) {
         let (name, principal) = (self.name, self.principal);
         let message = format!("`{name}` would be {principal}, which is not one client's principal");
-        report.error("shared-principal", self.span, message).hint(
-            "choose another name, or write mapping rules that give it a principal of its own",
-        );
+        report
+            .error(PolicyCode::SharedPrincipal, self.span, message)
+            .hint(
+                "choose another name, or write mapping rules that give it a principal of its own",
+            );
     }
 
     fn shared_with_power(&self, report: &mut Report, first: Span, whose: &str) {
         let (name, principal) = (self.name, self.principal);
         let message = format!("`{name}` would be {principal} as {whose} is, and so a super user");
         report
-            .error("shared-principal", self.span, message)
+            .error(PolicyCode::SharedPrincipal, self.span, message)
             .note(first, "the super user")
             .hint(APART);
     }
@@ -221,7 +223,7 @@ impl One<'_> {
             false => APART,
         };
         report
-            .error("unsaid-super-user", self.span, message)
+            .error(PolicyCode::UnsaidSuperUser, self.span, message)
             .note(listed, "the super user")
             .hint(hint);
     }
@@ -232,7 +234,7 @@ impl One<'_> {
             "`{other}` and `{name}` would both be {principal}, and each may do what the other may"
         );
         report
-            .error("shared-principal", self.span, message)
+            .error(PolicyCode::SharedPrincipal, self.span, message)
             .note(first, format!("`{other}`"))
             .hint(APART);
     }
@@ -243,7 +245,7 @@ impl One<'_> {
             self.name
         );
         report
-            .error("outside-scope", self.span, message)
+            .error(PolicyCode::OutsideScope, self.span, message)
             .note(scope.span, "the scope")
             .hint("declare it in the policy itself");
     }
@@ -273,7 +275,7 @@ impl One<'_> {
             None => "who may be somebody else, as that is no name of the scope's",
         };
         let message = format!("`{name}` would be {principal}, {why}");
-        let draft = report.error("outside-scope", self.span, message);
+        let draft = report.error(PolicyCode::OutsideScope, self.span, message);
         let draft = match other {
             Some(other) => draft.note(other.span, "here"),
             None => draft,
@@ -324,7 +326,7 @@ fn grants(
         };
         report
             .error(
-                "outside-scope",
+                PolicyCode::OutsideScope,
                 grantee.span,
                 format!("{principal} is {fault}"),
             )

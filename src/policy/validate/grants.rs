@@ -7,7 +7,7 @@ use crate::{
     acl::{Binding, KafkaVersion, PatternType, RawBinding},
     document::{Report, Span},
     policy::{
-        AclEntry, Client, PolicyBinding, Role,
+        AclEntry, Client, PolicyBinding, PolicyCode, Role,
         bindings::{Expander, is_idempotence},
         principals::Principals,
     },
@@ -118,7 +118,7 @@ fn outside<'b>(
             scope.prefix
         );
         report
-            .error("outside-scope", place.span, message)
+            .error(PolicyCode::OutsideScope, place.span, message)
             .note(scope.span, "the scope")
             .hint("move it to the policy itself, or choose names inside of the scope");
     }

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::{Declared, names::no_repeats, ports};
 use crate::{
     acl::ANONYMOUS,
-    document::{Report, Span, Spanned},
+    document::{FormCode, Report, Span, Spanned},
     policy::{
-        Auth, ClientAuth, Listener, Mode, SecurityProtocol,
+        Auth, ClientAuth, Listener, Mode, PolicyCode, SecurityProtocol,
         raw::{RawClientAuth, RawCluster, RawListener, RawMechanism, RawProtocol},
     },
     scram::Mechanism,
@@ -100,7 +100,7 @@ fn explicit(report: &mut Report, raw: &[Spanned<RawListener>]) -> Vec<Listener> 
         if let Some(first) = ports.insert(listener.port.value, listener.port.span) {
             let message = format!("two listeners have the port {}", listener.port.value);
             report
-                .error("duplicate-port", listener.port.span, message)
+                .error(PolicyCode::DuplicatePort, listener.port.span, message)
                 .label("again here")
                 .note(first, "first here");
         }
@@ -115,7 +115,7 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
         // The images turn listener names into environment variables and back, and lose all other characters.
         report
             .error(
-                "bad-listener-name",
+                PolicyCode::BadListenerName,
                 raw.span,
                 format!("`{}` is not a valid name of a listener", raw.value),
             )
@@ -126,7 +126,7 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
     if folded == CONTROLLER {
         report
             .error(
-                "reserved-name",
+                PolicyCode::ReservedName,
                 raw.span,
                 "`CONTROLLER` is the listener of the KRaft controllers",
             )
@@ -135,7 +135,7 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
     if let Some(first) = names.insert(folded, raw.span) {
         report
             .error(
-                "duplicate-name",
+                PolicyCode::DuplicateName,
                 raw.span,
                 format!("two listeners are named `{}`", raw.value),
             )
@@ -151,7 +151,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
         Some(mechanisms) if !protocol.is_sasl() => {
             report
                 .error(
-                    "no-effect",
+                    PolicyCode::NoEffect,
                     mechanisms.span,
                     format!("`mechanisms` has no effect on {named}"),
                 )
@@ -161,7 +161,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
         None if protocol.is_sasl() => {
             report
                 .error(
-                    "missing-key",
+                    FormCode::MissingKey,
                     raw.span,
                     format!("a {named} listener needs `mechanisms`"),
                 )
@@ -182,7 +182,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
     {
         report
             .error(
-                "no-effect",
+                PolicyCode::NoEffect,
                 auth.span,
                 format!("`client_auth` has no effect on {named}"),
             )
@@ -236,7 +236,7 @@ fn every_way_in(
             ),
         };
         let draft = report.error(
-            "no-listener",
+            PolicyCode::NoListener,
             span,
             format!("`{who}` cannot connect {how}: no listener accepts that"),
         );
@@ -263,7 +263,7 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
                 let names: Vec<&str> = all.iter().map(|l| l.name.as_str()).collect();
                 report
                     .error(
-                        "unknown-listener",
+                        PolicyCode::UnknownListener,
                         wanted.span,
                         format!("no listener is named `{}`", wanted.value),
                     )
@@ -294,7 +294,7 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
     if let (false, false, Some(place)) = (known, anonymous_may, place) {
         report
             .error(
-                "anonymous-brokers",
+                PolicyCode::AnonymousBrokers,
                 place,
                 format!(
                     "brokers would be User:ANONYMOUS to each other on `{}`, and refused",

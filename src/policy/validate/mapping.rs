@@ -3,7 +3,7 @@
 use crate::{
     document::{Report, Span},
     pki::{IdentityName, principal::MappingRules},
-    policy::{DEFAULT_MAPPING_RULES, raw::RawCluster},
+    policy::{DEFAULT_MAPPING_RULES, PolicyCode, raw::RawCluster},
 };
 
 /// The rules, each of which a broker can use.
@@ -15,12 +15,12 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
     for rule in rules {
         if let Err(error) = MappingRules::parse(&[rule.as_str()]) {
             report
-                .error(error.code(), rule.span, error.to_string())
+                .error(PolicyCode::from(&error), rule.span, error.to_string())
                 .hint(error.hint());
         } else if let Some(default) = default {
             report
                 .error(
-                    "unreachable-rule",
+                    PolicyCode::UnreachableRule,
                     rule.span,
                     "no certificate reaches this rule",
                 )
@@ -38,7 +38,7 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
 pub(super) fn no_rule(report: &mut Report, name: &IdentityName, span: Span) {
     let message =
         format!("no mapping rule matches the certificate `CN={name}`: brokers would refuse it");
-    report.error("no-rule", span, message).hint(
+    report.error(PolicyCode::NoRule, span, message).hint(
         "add DEFAULT as the last of principal_mapping_rules, or a rule that matches the whole name",
     );
 }

@@ -12,7 +12,7 @@ use crate::{
     },
     document::{OneOrMany, Report, Span, Spanned},
     policy::{
-        NamePattern,
+        NamePattern, PolicyCode,
         raw::{RawOperation, RawPattern},
     },
 };
@@ -96,7 +96,7 @@ pub(super) fn literal(
 ) -> Option<String> {
     if raw.value == "*" {
         report
-            .error("no-wildcard", raw.span, "`*` cannot stand here")
+            .error(PolicyCode::NoWildcard, raw.span, "`*` cannot stand here")
             .hint("write one whole name");
         return None;
     }
@@ -134,10 +134,12 @@ pub(super) fn principal_pattern(
         RawPattern::Name(name) if name != EVERYONE && name.ends_with('*') => {
             let message =
                 format!("`{name}` would be one principal whose name ends with an asterisk");
-            report.error("no-wildcard", raw.span, message).hint(format!(
-                "write {{prefix: \"{}\"}}",
-                name.trim_end_matches('*')
-            ));
+            report
+                .error(PolicyCode::NoWildcard, raw.span, message)
+                .hint(format!(
+                    "write {{prefix: \"{}\"}}",
+                    name.trim_end_matches('*')
+                ));
             None
         }
         RawPattern::Name(name) => {
@@ -154,7 +156,7 @@ pub(super) fn principal_pattern(
             _ => {
                 report
                     .error(
-                        "bad-principal",
+                        PolicyCode::BadPrincipal,
                         raw.span,
                         format!("no principal begins with `{}`", prefix.prefix),
                     )
@@ -214,7 +216,7 @@ pub(in crate::policy) fn no_repeats(
     for (entry, span) in entries {
         if let Some(first) = seen.get(&entry) {
             report
-                .error("listed-twice", span, "this is in the list twice")
+                .error(PolicyCode::ListedTwice, span, "this is in the list twice")
                 .label("again here")
                 .note(*first, "first here")
                 .hint("remove one of them");

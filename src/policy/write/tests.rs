@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    acl::Operation,
+    acl::{Operation, ProblemCode},
     plan::{AclInputs, AclPlan, Deletion, Managed, acl_plan},
     policy::{ValidatedPolicy, parse},
 };
@@ -99,7 +99,7 @@ manage:
     # - User:b
 "#
     );
-    assert_eq!(written.left_out[0].code, "operation-foreign");
+    assert_eq!(written.left_out[0].code, ProblemCode::OperationForeign);
     let plan = planned(&written.text, &bindings);
     assert!(plan.is_empty());
     assert_eq!((plan.unchanged, plan.left_alone), (6, 1));
@@ -255,7 +255,7 @@ proptest! {
         prop_assert_eq!(plan.refusals, []);
         // What is sound is said, but for what has another form in a policy.
         for left in &written.left_out {
-            prop_assert_eq!(left.code == "no-words", left.binding.problems(version).is_empty());
+            prop_assert_eq!(left.code == NO_WORDS, left.binding.problems(version).is_empty());
         }
     }
 }
