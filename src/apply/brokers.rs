@@ -25,8 +25,7 @@ pub fn settings(
     tell: &dyn Fn(Notice),
 ) -> (Settings, Rules) {
     let mut settings = policy.settings();
-    let rules = MappingRules::parse(&policy.cluster.principal_mapping_rules);
-    let rules = Rules::Assumed(rules.unwrap_or_default());
+    let rules = Rules::Assumed(policy.cluster.principal_mapping_rules.clone());
     let shown = match admin.describe_some_broker() {
         Ok(shown) => shown,
         Err(error) => {
