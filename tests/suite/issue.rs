@@ -200,7 +200,7 @@ fn bad_names_and_hosts_are_refused_with_the_reason_before_anything_is_written() 
         ),
         (
             vec!["issue", "kafka1", "--layout", "xml"],
-            "known layouts: default, script-sh",
+            "[possible values: default, script-sh",
         ),
     ] {
         let refused = kpki.run(&arguments).expect_code(2);
