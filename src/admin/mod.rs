@@ -32,7 +32,7 @@ mod scram;
 mod scram_change;
 pub mod subprocess;
 
-pub use crate::{acl::AclBindingFilter, scram::ScramInfo};
+pub use crate::scram::ScramInfo;
 pub use acls::{Deleted, Entries};
 pub use client::{Admin, Batch, LARGEST_ANSWER};
 pub use codes::inexpressible;

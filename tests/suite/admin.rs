@@ -7,10 +7,10 @@ use std::{
 };
 
 use kpki::{
-    acl::{Operation, PatternType, Permission, RawBinding, ResourceType},
+    acl::{AclBindingFilter, Operation, PatternType, Permission, RawBinding, ResourceType},
     admin::{
-        AclBindingFilter, Admin, AdminError, Batch, ClientProperties, ConfigSource, EntryError,
-        ScramChange, ScramInfo,
+        Admin, AdminError, Batch, ClientProperties, ConfigSource, EntryError, ScramChange,
+        ScramInfo,
     },
     scram::Mechanism,
     secret::Secret,
