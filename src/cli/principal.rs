@@ -43,7 +43,7 @@ impl Principal {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let rules = match &self.rules {
             Some(text) => MappingRules::from_property(text),
-            None => MappingRules::parse(&DEFAULT_MAPPING_RULES),
+            None => Ok(DEFAULT_MAPPING_RULES.clone()),
         };
         let rules = rules.map_err(|e| {
             CliError::new(Code::BadRules, e.to_string())

@@ -80,13 +80,8 @@ pub struct Shape {
 
 impl Shape {
     /// Puts what was said on the command line over what the policy says.
-    pub fn apply(&self, policy: &mut ValidatedPolicy) {
-        if let Some(layout) = self.layout {
-            policy.cluster.layout = layout;
-        }
-        if self.owner.is_some() {
-            policy.cluster.owner = self.owner;
-        }
+    pub fn apply(&self, policy: ValidatedPolicy) -> ValidatedPolicy {
+        policy.laid_out(self.layout, self.owner)
     }
 
     /// The profile of the stores.
@@ -123,8 +118,7 @@ fn owner(text: &str) -> Result<(u32, u32), String> {
 
 impl Up {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        let mut policy = read_policy(&self.policy)?;
-        self.shape.apply(&mut policy);
+        let policy = self.shape.apply(read_policy(&self.policy)?);
         let out = OutDir::new(&global.out);
         let overwrite: Vec<String> = self
             .overwrite

@@ -2,12 +2,12 @@
 
 use super::{ClientInput, ServerInput, Stores, client_config, server_properties};
 use crate::{
-    acl::Principal,
+    acl::{KafkaVersion, Principal},
     document::Source,
     pki::KeyAlgorithm,
     policy::{
-        Auth, Broker, ClientAuth, ClientFormat, Cluster, FileNames, KafkaProperties, Layout,
-        Listener, Mode, NodeRole, SecurityProtocol,
+        Auth, Broker, ClientAuth, ClientFormat, Cluster, DEFAULT_MAPPING_RULES, FileNames,
+        KafkaProperties, Layout, Listener, Mode, NodeRole, SecurityProtocol,
     },
     scram::Mechanism,
     secret::Secret,
@@ -47,13 +47,13 @@ pub(super) fn fixture(brokers: u32, name: &str) -> Fixture {
             admin: None,
             mode: Mode::Kraft,
             zookeeper_connect: vec![],
-            kafka_version: (4, 3),
+            kafka_version: KafkaVersion::ASSUMED,
             install_dir: Some("/opt/ssl".into()),
             log_dir: None,
             bind_address: None,
             super_users: vec![],
             allow_everyone_if_no_acl_found: false,
-            principal_mapping_rules: vec!["RULE:^CN=([^,]+).*$/$1/".into(), "DEFAULT".into()],
+            principal_mapping_rules: DEFAULT_MAPPING_RULES.clone(),
             listeners: vec![
                 listener(
                     "SSL",

@@ -8,15 +8,12 @@ use super::{
     stores::tls_protocols,
 };
 use crate::{
-    acl::Principal,
+    acl::{KafkaVersion, Principal},
     pki::Host,
-    policy::{Broker, ClientAuth, Cluster, KafkaProperties, Listener, Mode, NodeRole},
+    policy::{Broker, CONTROLLER, ClientAuth, Cluster, KafkaProperties, Listener, Mode, NodeRole},
     scram::Mechanism,
     secret::Secret,
 };
-
-/// The listener of the KRaft controllers.
-const CONTROLLER: &str = "CONTROLLER";
 
 /// What a broker's configuration is made from.
 #[derive(Debug, Clone, Copy)]
@@ -121,10 +118,8 @@ fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
 fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     let (cluster, broker) = (input.cluster, input.broker);
     // No address at all makes Kafka listen on every interface.
-    let bind = cluster.bind_address.as_deref().unwrap_or_default();
-    let bind = bind
-        .parse()
-        .map_or_else(|_| bind.to_owned(), |h: Host| h.authority());
+    let bind = cluster.bind_address.as_ref();
+    let bind = bind.map(Host::authority).unwrap_or_default();
     let host = advertised_host(broker)?;
     let mut bound = Vec::new();
     let mut advertised = Vec::new();
@@ -142,7 +137,7 @@ fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigErro
             let port = port(broker, cluster.controller_port)?;
             bound.push(format!("{CONTROLLER}://{bind}:{port}"));
             // Earlier versions refuse to advertise it; from 3.9 on it is what `--bootstrap-controller` clients are sent to.
-            if cluster.kafka_version >= (3, 9) {
+            if cluster.kafka_version >= KafkaVersion::new(3, 9) {
                 advertised.push(format!("{CONTROLLER}://{host}:{port}"));
             }
         }
@@ -267,7 +262,7 @@ fn names(mechanisms: &[Mechanism]) -> String {
 
 fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     let cluster = input.cluster;
-    let certificates = cluster.speaks_tls() && !cluster.principal_mapping_rules.is_empty();
+    let certificates = cluster.speaks_tls();
     let about = "Who may do what: ACLs, which super users pass over.";
     out.comment(&match certificates {
         true => format!("{about} Certificates become principals by these rules."),
@@ -276,7 +271,7 @@ fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     let class = match cluster.mode {
         Mode::Kraft => "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         // KIP-504 brought a new interface and class in 2.4; the old one went in 3.0.
-        Mode::Zookeeper if cluster.kafka_version >= (2, 4) => {
+        Mode::Zookeeper if cluster.kafka_version >= KafkaVersion::new(2, 4) => {
             "kafka.security.authorizer.AclAuthorizer"
         }
         Mode::Zookeeper => "kafka.security.auth.SimpleAclAuthorizer",
@@ -294,7 +289,7 @@ fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     if certificates {
         out.set(
             "ssl.principal.mapping.rules",
-            &cluster.principal_mapping_rules.join(","),
+            &cluster.principal_mapping_rules.to_string(),
         );
     }
 }
@@ -330,7 +325,7 @@ fn storage(
         ("transaction.state.log.min.isr", in_sync),
     ];
     // Share groups (KIP-932) have a topic of their own from 4.0 on.
-    if cluster.kafka_version >= (4, 0) {
+    if cluster.kafka_version >= KafkaVersion::new(4, 0) {
         copies.extend([
             (
                 "share.coordinator.state.topic.replication.factor",

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::ConfigError;
-use crate::{policy::FileNames, secret::Secret};
+use crate::{acl::KafkaVersion, policy::FileNames, secret::Secret};
 
 /// An identity's directory as its own machine sees it.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +71,8 @@ impl<'a> Stores<'a> {
 
 /// The TLS versions to offer and take. TLS 1.3 from 2.6 on (KIP-573): earlier versions of Kafka mishandle what it
 /// sends after the handshake.
-pub(super) fn tls_protocols(kafka_version: (u16, u16)) -> &'static str {
-    if kafka_version >= (2, 6) {
+pub(super) fn tls_protocols(kafka_version: KafkaVersion) -> &'static str {
+    if kafka_version >= KafkaVersion::new(2, 6) {
         "TLSv1.3,TLSv1.2"
     } else {
         "TLSv1.2"

@@ -36,8 +36,7 @@ impl TestOutcome<'_> {
 impl ValidatedPolicy {
     /// The Kafka that the policy is for.
     pub fn version(&self) -> KafkaVersion {
-        let (major, minor) = self.cluster.kafka_version;
-        KafkaVersion::new(major, minor)
+        self.cluster.kafka_version
     }
 
     /// What a broker is told about authorization.

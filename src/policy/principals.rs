@@ -1,6 +1,6 @@
 //! Who Kafka takes the policy's brokers and clients to be.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use super::{Auth, Broker, Client, ValidatedPolicy};
 use crate::{
@@ -8,15 +8,17 @@ use crate::{
     pki::{IdentityName, principal::MappingRules},
 };
 
+/// `principal_mapping_rules` of a policy that says none: a TLS client and a SCRAM user of one name are one principal.
+#[expect(clippy::expect_used, reason = "a test reads this constant")]
+pub static DEFAULT_MAPPING_RULES: LazyLock<MappingRules> = LazyLock::new(|| {
+    MappingRules::parse(&["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"]).expect("the rules are constants")
+});
+
 /// The cluster's mapping rules, applied to names of identities.
-pub(super) struct Principals(MappingRules);
+#[derive(Clone, Copy)]
+pub(super) struct Principals<'a>(pub(super) &'a MappingRules);
 
-impl Principals {
-    /// Of a policy's rules. Those that cannot be read were reported; then names are taken as they are.
-    pub(super) fn new(rules: &[String]) -> Self {
-        Self(MappingRules::parse(rules).unwrap_or_default())
-    }
-
+impl Principals<'_> {
     /// The principal of a certificate of this name; `None` where no rule takes it, and a broker refuses it.
     pub(super) fn by_certificate(&self, name: &IdentityName) -> Option<Principal> {
         // A leaf's subject is its CN alone, and no character of a name is escaped in one.
@@ -53,8 +55,8 @@ impl Principals {
 }
 
 impl ValidatedPolicy {
-    fn mapping(&self) -> Principals {
-        Principals::new(&self.cluster.principal_mapping_rules)
+    pub(super) fn mapping(&self) -> Principals<'_> {
+        Principals(&self.cluster.principal_mapping_rules)
     }
 
     /// The whole principals that a client can be, by certificate as the mapping rules name it, by SCRAM as it is named.

@@ -165,8 +165,7 @@ pub enum Rules {
 /// What the brokers are told about authorization, as far as they show it, else what the policy says.
 pub fn settings(ui: &Ui, admin: &mut Admin, read: &ReadPolicy) -> (Settings, Rules) {
     let mut settings = read.policy.settings();
-    let rules = MappingRules::parse(&read.policy.cluster.principal_mapping_rules);
-    let rules = Rules::Assumed(rules.unwrap_or_default());
+    let rules = Rules::Assumed(read.policy.cluster.principal_mapping_rules.clone());
     let shown = match admin.describe_some_broker() {
         Ok(shown) => shown,
         Err(error) => {

@@ -102,7 +102,7 @@ fn a_broker_alone_names_the_controllers_and_listens_for_none() {
 #[test]
 fn before_3_9_a_controller_advertises_nothing() {
     let mut fixture = apart();
-    fixture.cluster.kafka_version = (3, 8);
+    fixture.cluster.kafka_version = KafkaVersion::new(3, 8);
     assert_eq!(properties(&fixture, 0).get("advertised.listeners"), None);
 }
 
@@ -151,7 +151,7 @@ fn a_property_that_the_file_has_is_refused_where_it_is_written_too() {
 fn without_tls_no_file_says_anything_about_it() {
     let mut fixture = fixture(1, "kafka1");
     fixture.cluster.mode = Mode::Zookeeper;
-    fixture.cluster.kafka_version = (3, 9);
+    fixture.cluster.kafka_version = KafkaVersion::new(3, 9);
     fixture.cluster.zookeeper_connect = vec!["zk1:2181".into()];
     fixture.cluster.listeners[0].protocol = SecurityProtocol::Plaintext;
     fixture.cluster.listeners[1].protocol = SecurityProtocol::SaslPlaintext;

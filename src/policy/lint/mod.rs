@@ -20,7 +20,7 @@ mod unknown_principal;
 
 use serde::Serialize;
 
-use super::{PolicyCode, ValidatedPolicy, bindings::Expander, principals::Principals};
+use super::{PolicyCode, ValidatedPolicy, bindings::Expander};
 use crate::{
     acl::{Binding, RawBinding, Settings},
     code::StableCode,
@@ -137,12 +137,11 @@ struct Subject<'a> {
 /// Looks at a policy, for brokers with these settings: [`ValidatedPolicy::settings`], unless more is known.
 pub fn policy(policy: &ValidatedPolicy, settings: &Settings) -> Vec<Finding> {
     // Not the policy's own bindings, which are each said once: who says one again is what a lint wants to know.
-    let principals = Principals::new(&policy.cluster.principal_mapping_rules);
     let mut expander = Expander::new(policy.version());
     let mut statements = Vec::new();
     for client in &policy.clients {
         for role in &client.roles {
-            for principal in principals.all(client) {
+            for principal in policy.principals(client) {
                 let bindings = expander.role(&principal, &role.kind).into_iter();
                 statements.extend(bindings.map(|binding| Statement {
                     binding,

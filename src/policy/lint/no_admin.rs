@@ -7,7 +7,6 @@ use crate::{
     acl::{Authorizer, CLUSTER_NAME, Operation, Principal, Request, ResourceType},
     code::codes,
     document::Severity,
-    policy::principals::Principals,
 };
 
 codes! {
@@ -27,11 +26,10 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if named || policy.brokers.is_empty() {
         return;
     }
-    let principals = Principals::new(&policy.cluster.principal_mapping_rules);
     let mut candidates: BTreeSet<Principal> = policy
         .clients
         .iter()
-        .flat_map(|c| principals.all(c))
+        .flat_map(|c| policy.principals(c))
         .collect();
     candidates.extend(policy.acls.iter().map(|a| a.principal.clone()));
     // One more whom nothing names.

@@ -1,11 +1,10 @@
 //! `plaintext-listener`, `sasl-plaintext-listener`, `plaintext-between-brokers`: what crosses the network for all to read.
 
-use std::net::IpAddr;
-
 use super::{Finding, Lint, Subject};
 use crate::{
     code::codes,
     document::Severity,
+    pki::Host,
     policy::{Cluster, SecurityProtocol},
 };
 
@@ -71,10 +70,11 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 /// Whether the brokers listen where only their own machine can connect.
 fn is_loopback(cluster: &Cluster) -> bool {
-    let address = cluster.bind_address.as_deref();
-    address.is_some_and(|address| {
-        let bare = address.trim_start_matches('[').trim_end_matches(']');
-        let ip = bare.parse::<IpAddr>();
-        ip.map_or(address == "localhost", |ip| ip.is_loopback())
-    })
+    cluster
+        .bind_address
+        .as_ref()
+        .is_some_and(|host| match host {
+            Host::Ip(ip) => ip.is_loopback(),
+            Host::Dns(name) => name == "localhost",
+        })
 }

@@ -7,7 +7,7 @@ use crate::{
     acl::{ANONYMOUS, EVERYONE, Principal},
     code::codes,
     document::{Severity, Source, nearest},
-    policy::{ValidatedPolicy, principals::Principals},
+    policy::ValidatedPolicy,
 };
 
 codes! {
@@ -67,8 +67,7 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn known(policy: &ValidatedPolicy, subject: &Subject<'_>) -> BTreeSet<Principal> {
-    let principals = Principals::new(&policy.cluster.principal_mapping_rules);
-    let clients = policy.clients.iter().flat_map(|c| principals.all(c));
+    let clients = policy.clients.iter().flat_map(|c| policy.principals(c));
     let users = policy.users.iter().map(|u| Principal::user(&u.name));
     clients
         .chain(users)

@@ -4,7 +4,7 @@ use super::{Declared, listeners, names, properties::properties, quorum};
 use crate::{
     acl::{KafkaVersion, Principal},
     document::{FormCode, Report, Spanned, nearest},
-    pki::Host,
+    pki::{Host, principal::MappingRules},
     policy::{
         Auth, Cluster, LAYOUTS, Layout, Mode, PolicyCode, decides_for_node,
         raw::{RawCluster, RawMode},
@@ -88,7 +88,7 @@ pub(super) fn cluster(
     raw: &RawCluster,
     mode: Mode,
     version: KafkaVersion,
-    mapping: Vec<String>,
+    mapping: &MappingRules,
     declared: &Declared<'_>,
 ) -> Cluster {
     if mode == Mode::Kraft {
@@ -110,7 +110,7 @@ pub(super) fn cluster(
         admin: admin(report, raw, declared),
         mode,
         zookeeper_connect: zookeeper_connect(report, raw, mode, declared),
-        kafka_version: (version.major, version.minor),
+        kafka_version: version,
         install_dir: directory(report, raw.install_dir.as_ref()),
         log_dir: directory(report, raw.log_dir.as_ref()),
         bind_address: bind_address(report, raw.bind_address.as_ref()),
@@ -119,7 +119,7 @@ pub(super) fn cluster(
             .allow_everyone_if_no_acl_found
             .as_ref()
             .is_some_and(|allow| allow.value),
-        principal_mapping_rules: mapping,
+        principal_mapping_rules: mapping.clone(),
         listeners: listeners.all,
         inter_broker_listener: listeners.inter_broker,
         controller_port: listeners.controller_port,
@@ -287,10 +287,10 @@ fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Strin
     Some(directory.value.clone())
 }
 
-fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
+fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Host> {
     let text = raw?;
     match text.parse::<Host>() {
-        Ok(host) if !host.is_wildcard() => {}
+        Ok(host) if !host.is_wildcard() => Some(host),
         _ => {
             report
                 .error(
@@ -304,9 +304,9 @@ fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<St
                 .hint(
                     "write an IP address without a port; leave it out to listen on every interface",
                 );
+            None
         }
     }
-    Some(text.value.clone())
 }
 
 fn super_user(

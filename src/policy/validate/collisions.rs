@@ -24,7 +24,7 @@ pub(super) struct Grantee<'a> {
 pub(super) struct Everyone<'a> {
     pub raw: &'a RawCluster,
     pub cluster: &'a Cluster,
-    pub principals: &'a Principals,
+    pub principals: Principals<'a>,
     pub declared: &'a Declared<'a>,
     pub grantees: &'a [Grantee<'a>],
 }

@@ -16,7 +16,7 @@ use crate::{
 /// The bindings so far.
 pub(super) struct Grants<'a> {
     version: KafkaVersion,
-    principals: &'a Principals,
+    principals: Principals<'a>,
     expander: Expander,
     seen: HashSet<RawBinding>,
     pub(super) bindings: Vec<PolicyBinding>,
@@ -30,7 +30,7 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Grants<'a> {
-    pub(super) fn new(version: KafkaVersion, principals: &'a Principals) -> Self {
+    pub(super) fn new(version: KafkaVersion, principals: Principals<'a>) -> Self {
         Self {
             version,
             principals,

@@ -7,14 +7,12 @@ use crate::{
     acl::ANONYMOUS,
     document::{FormCode, Report, Span, Spanned},
     policy::{
-        Auth, ClientAuth, Listener, Mode, PolicyCode, SecurityProtocol,
+        Auth, CONTROLLER, ClientAuth, Listener, Mode, PolicyCode, SecurityProtocol, TLS_PORT,
         raw::{RawClientAuth, RawCluster, RawListener, RawMechanism, RawProtocol},
     },
     scram::Mechanism,
 };
 
-/// The KRaft controllers' listener, which no other may be called.
-pub(super) const CONTROLLER: &str = "CONTROLLER";
 /// The listeners of every broker.
 pub(super) struct Listeners {
     pub all: Vec<Listener>,
@@ -73,7 +71,7 @@ pub(super) fn listeners(
 fn default_listeners(declared: &Declared<'_>) -> Vec<Listener> {
     let mut all = vec![Listener {
         name: "SSL".to_owned(),
-        port: 9093,
+        port: TLS_PORT,
         protocol: SecurityProtocol::Ssl,
         client_auth: ClientAuth::Required,
         mechanisms: Vec::new(),

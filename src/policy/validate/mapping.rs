@@ -2,21 +2,24 @@
 
 use crate::{
     document::{Report, Span},
-    pki::{IdentityName, principal::MappingRules},
+    pki::{
+        IdentityName,
+        principal::{MappingRules, RuleError},
+    },
     policy::{DEFAULT_MAPPING_RULES, PolicyCode, raw::RawCluster},
 };
 
-/// The rules, each of which a broker can use.
-pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
+/// The rules, each of which a broker can use. Where one was reported, names are taken as they are.
+pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> MappingRules {
     let Some(rules) = &raw.principal_mapping_rules else {
-        return DEFAULT_MAPPING_RULES.map(str::to_owned).to_vec();
+        return DEFAULT_MAPPING_RULES.clone();
     };
     let mut default: Option<Span> = None;
+    let mut faulty = false;
     for rule in rules {
         if let Err(error) = MappingRules::parse(&[rule.as_str()]) {
-            report
-                .error(PolicyCode::from(&error), rule.span, error.to_string())
-                .hint(error.hint());
+            unusable(report, rule.span, &error);
+            faulty = true;
         } else if let Some(default) = default {
             report
                 .error(
@@ -31,7 +34,20 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
             default = default.or(Some(rule.span));
         }
     }
-    rules.iter().map(|rule| rule.value.clone()).collect()
+    let texts: Vec<&str> = rules.iter().map(|rule| rule.as_str()).collect();
+    MappingRules::parse(&texts).unwrap_or_else(|error| {
+        // Brokers get them as one text.
+        if let (false, Some(first)) = (faulty, rules.first()) {
+            unusable(report, first.span, &error);
+        }
+        MappingRules::default()
+    })
+}
+
+fn unusable(report: &mut Report, span: Span, error: &RuleError) {
+    report
+        .error(PolicyCode::from(error), span, error.to_string())
+        .hint(error.hint());
 }
 
 /// Reports a certificate that no rule makes a principal of.

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Declared, listeners::CONTROLLER};
+use super::Declared;
 use crate::{
     document::{FormCode, Report, Span},
     pki::Host,
-    policy::{Broker, Listener, Mode, NodeRole, PolicyCode, raw::RawCluster},
+    policy::{Broker, CONTROLLER, Listener, Mode, NodeRole, PolicyCode, raw::RawCluster},
 };
 
 /// Where the controllers listen unless the policy says otherwise.
