@@ -143,7 +143,7 @@ fn the_walk_from_nothing_to_a_record_and_on_works_as_written() {
     // The documents about a cluster that runs go on from there.
     for name in LIVE {
         let text = fs::read_to_string(root().join("docs").join(name)).unwrap();
-        assert!(commands(&text).len() > 0, "{name}");
+        assert!(!commands(&text).is_empty(), "{name}");
         script += &commands(&text).join("\n");
     }
     let script = script
