@@ -11,11 +11,12 @@ use super::{
     edits::Evidence,
     identity::{Credentials, LeafSpec, OnDisk},
     member::Member,
-    plan::{Action, Context, Step},
+    plan::{Context, Step},
 };
 use crate::{
     keystore::{StoreProfile, pkcs12},
     pki::{Certificate, Host, Kind},
+    plan::Action,
     policy::{FileNames, NodeRole},
     state::{Entry, FileSpec, OutDir, Record, Writing, read_plain},
 };
@@ -72,9 +73,9 @@ impl Look<'_> {
         };
         let together = proven || step.disk.belongs_together();
         if let (Some(ca), true) = (self.ca, self.there) {
-            step.action = match (&step.leaf, &step.disk.certificate) {
-                (None, _) => Action::Keep,
-                (Some(_), None) => Action::Create,
+            (step.action, step.reason) = match (&step.leaf, &step.disk.certificate) {
+                (None, _) => (Action::Keep, None),
+                (Some(_), None) => (Action::Create, None),
                 (Some(spec), Some(leaf)) => certificate_action(
                     self.context,
                     ca,
@@ -278,9 +279,11 @@ fn certificate_action(
     disk: &OnDisk,
     record: Option<&Record>,
     together: bool,
-) -> Action {
+) -> (Action, Option<String>) {
+    let keep = (Action::Keep, None);
+    let reissue = |why: String| (Action::Reissue, Some(why));
     let Some(signer) = ca.signer() else {
-        return Action::Keep;
+        return keep;
     };
     if !record.is_some_and(|record| record.is_of(leaf, signer)) {
         let why = if leaf.is_issued_by(signer) {
@@ -293,19 +296,19 @@ fn certificate_action(
             Some(_) => "",
             None => "; it gets a new key",
         };
-        return Action::Reissue(format!("{why}{key}"));
+        return reissue(format!("{why}{key}"));
     }
     if disk.key.is_none() || disk.password.is_none() {
-        return Action::Reissue("its key or password file is missing".to_owned());
+        return reissue("its key or password file is missing".to_owned());
     }
     if !together {
-        return Action::Reissue("its key and certificate do not belong together".to_owned());
+        return reissue("its key and certificate do not belong together".to_owned());
     }
     if leaf.server_auth != (spec.kind == Kind::Broker) {
-        return Action::Reissue(format!("it is now a {}", spec.kind.name()));
+        return reissue(format!("it is now a {}", spec.kind.name()));
     }
     if leaf.key != Some(spec.key) {
-        return Action::Reissue(format!("the key shall be {}", spec.key));
+        return reissue(format!("the key shall be {}", spec.key));
     }
     let (were, shall_be): (BTreeSet<&Host>, BTreeSet<&Host>) =
         (leaf.hosts.iter().collect(), spec.hosts.iter().collect());
@@ -317,7 +320,7 @@ fn certificate_action(
                 .collect::<Vec<_>>()
                 .join(" ")
         };
-        return Action::Reissue(format!(
+        return reissue(format!(
             "hosts were {}, shall be {}",
             list(&leaf.hosts),
             list(&spec.hosts)
@@ -328,7 +331,8 @@ fn certificate_action(
     let gained =
         (context.now + Duration::days(spec.days.into())).min(signer.not_after) - leaf.not_after;
     if due <= context.now && gained >= Duration::DAY {
-        return Action::Renew(format!("it ends on {}", leaf.not_after.date()));
+        let why = format!("it ends on {}", leaf.not_after.date());
+        return (Action::Renew, Some(why));
     }
-    Action::Keep
+    keep
 }

@@ -9,11 +9,12 @@ use super::{
     files::{self, Cluster},
     identity::enrol,
     nodes::keep_cluster_id,
-    plan::{Action, Context, Plan, Step, cluster},
+    plan::{Context, Plan, Step, cluster},
     random,
 };
 use crate::{
     pki::Authority,
+    plan::Action,
     state::{FileSpec, Inventory, Lock, Owners, Record, Staging, Written},
 };
 

