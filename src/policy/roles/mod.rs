@@ -11,6 +11,7 @@ mod mirror_source;
 mod mirror_target;
 mod monitor;
 mod produce;
+mod read_only;
 mod rights;
 mod schema_registry;
 mod streams;
@@ -93,6 +94,7 @@ roles! {
     arguments {
         produce: Produce,
         consume: Consume,
+        read_only: ReadOnly,
         streams: Streams,
         connect: Connect,
         mirror_source: MirrorSource,

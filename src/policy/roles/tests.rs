@@ -56,6 +56,16 @@ fn produce_and_consume() {
 }
 
 #[test]
+fn read_only() {
+    assert_eq!(
+        shown("read_only: {topic: [t, {prefix: p-}], group: g}"),
+        ["Read Topic t", "Read Topic p-…", "Read Group g"]
+    );
+    assert_eq!(shown("read_only: {topic: t}"), ["Read Topic t"]);
+    assert_eq!(shown("read_only: {group: '*'}"), ["Read Group *"]);
+}
+
+#[test]
 fn whoever_produces_may_do_so_idempotently_where_brokers_ask_for_that_right() {
     let right = "IdempotentWrite Cluster kafka-cluster".to_owned();
     let old = "\"2.7\", mode: zookeeper";
