@@ -10,10 +10,11 @@ use std::{
 
 use kpki::{
     bootstrap::{
-        ca::{Ca, CaSpec},
-        plan::{Asked, Context, Purpose, plan},
+        ca::{Ca, Draft},
+        plan::{Asked, Context, plan},
         up::execute,
     },
+    issuer::local::CaSpec,
     pki::KeyProtection,
     policy,
     secret::Secret,
@@ -79,13 +80,6 @@ fn up(policy: &policy::ValidatedPolicy, out: &Path) -> Result<Duration, Failed> 
         name_constraints: Vec::new(),
     };
     let now = time::OffsetDateTime::now_utc();
-    let (ca, authority) = if Ca::exists(&out)? {
-        (Ca::open(&out)?, None)
-    } else {
-        let protection = KeyProtection::Passphrase(passphrase);
-        let (ca, authority) = Ca::create(&out, &lock, &spec, &protection, now)?;
-        (ca, Some(authority))
-    };
     let context = Context {
         policy,
         out: &out,
@@ -93,8 +87,16 @@ fn up(policy: &policy::ValidatedPolicy, out: &Path) -> Result<Duration, Failed> 
         now,
         asked: Asked::default(),
     };
-    let planned = plan(context, Some(&ca), Purpose::Do(&lock)).map_err(|e| format!("{e:?}"))?;
-    execute(context, &planned, &ca, authority.as_ref(), &lock, &|_| ())?;
+    if Ca::exists(&out)? {
+        let ca = Ca::open(&out)?;
+        let planned = plan(context, &ca.trust).map_err(|e| format!("{e:?}"))?;
+        execute(context, &planned, &ca.trust, None, &lock, &|_| ())?;
+    } else {
+        let draft = Draft::new(&spec, now)?;
+        let planned = plan(context, &draft.trust).map_err(|e| format!("{e:?}"))?;
+        let (trust, issuer) = draft.write(&out, &lock, &KeyProtection::Passphrase(passphrase))?;
+        execute(context, &planned, &trust, Some(&*issuer), &lock, &|_| ())?;
+    }
     Ok(begin.elapsed())
 }
 

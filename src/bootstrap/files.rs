@@ -6,8 +6,9 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError,
-    member::{self, Member, ScramState},
+    member::{self, Derivation, Member, ScramState},
     nodes::Nodes,
+    trust::Truststores,
 };
 use crate::{
     config::{
@@ -17,8 +18,8 @@ use crate::{
     keystore::StoreProfile,
     pki::IdentityName,
     policy::{Auth, FileNames, LAYOUTS, Layout, Mode, ValidatedPolicy},
-    scram::{Credential, Mechanism},
-    secret::Secret,
+    scram::Mechanism,
+    secret::{Secret, SecretBytes},
     state::{FileSpec, OutDir, read_optional, read_plain},
 };
 
@@ -34,18 +35,91 @@ pub struct Cluster<'a> {
     pub root: PathBuf,
     /// What clients trust, PEM.
     pub ca_pem: String,
-    /// The same as PKCS#12.
-    pub truststore: Vec<u8>,
-    /// The same for old versions of Java; empty as long as nobody asked for it.
-    pub legacy_truststore: Vec<u8>,
+    /// The same as PKCS#12 of each profile, where it was encoded before.
+    pub(super) truststores: Truststores,
     /// The password of that.
     pub truststore_password: &'a Secret,
     /// The credentials of all SCRAM users.
-    pub credentials: Vec<Credential>,
+    pub credentials: Vec<Derivation>,
     /// Its brokers with their ids, and its own id.
     pub nodes: &'a Nodes,
     /// Whole principals of the super users.
     pub super_users: Vec<String>,
+}
+
+/// A file as it shall be.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Its name in its directory.
+    pub name: String,
+    /// What it holds.
+    pub contents: Contents,
+}
+
+/// What a file shall hold.
+#[derive(Debug, Clone)]
+pub enum Contents {
+    /// These bytes.
+    Known(FileSpec),
+    /// Bytes that there are only once the plan is carried out.
+    ToCome(ToCome),
+}
+
+/// What has to be done first.
+#[derive(Debug, Clone)]
+pub enum ToCome {
+    /// The key store is encoded, for a new certificate or once more.
+    KeyStore,
+    /// A certificate is signed.
+    Pem,
+    /// The truststore is encoded, once for all.
+    Truststore,
+    /// SCRAM credentials of its owner are derived.
+    Scram,
+    /// SCRAM credentials of anybody are derived: as much of the text as is known, for showing.
+    StorageArgs(SecretBytes),
+}
+
+impl Planned {
+    /// A file whose bytes are known.
+    pub fn known(file: FileSpec) -> Self {
+        Self {
+            name: file.name.clone(),
+            contents: Contents::Known(file),
+        }
+    }
+
+    /// One whose bytes are not.
+    pub fn to_come(name: impl Into<String>, what: ToCome) -> Self {
+        Self {
+            name: name.into(),
+            contents: Contents::ToCome(what),
+        }
+    }
+
+    /// The file, where its bytes are known.
+    pub(super) fn into_known(self) -> Option<FileSpec> {
+        match self.contents {
+            Contents::Known(file) => Some(file),
+            Contents::ToCome(_) => None,
+        }
+    }
+
+    /// Its bytes, where they are known.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.contents {
+            Contents::Known(file) => Some(&file.bytes),
+            Contents::ToCome(_) => None,
+        }
+    }
+
+    /// Its text, as far as it can be shown or compared.
+    pub fn shown(&self) -> Option<&[u8]> {
+        match &self.contents {
+            Contents::ToCome(ToCome::StorageArgs(shown)) => Some(shown),
+            _ => self.bytes(),
+        }
+    }
 }
 
 /// The names of a member's files under the policy's layout.
@@ -64,7 +138,7 @@ pub fn texts(
     profile: StoreProfile,
     keystore_password: Option<&Secret>,
     scram: Option<&ScramState>,
-) -> Result<Vec<FileSpec>, BootstrapError> {
+) -> Result<Vec<Planned>, BootstrapError> {
     let names = names(cluster.policy, member.name());
     let dir = cluster.machine_dir(member.name());
     let stores = Stores {
@@ -73,20 +147,21 @@ pub fn texts(
         keystore_password,
         truststore_password: cluster.truststore_password,
     };
-    let mut files: Vec<FileSpec> = scram.iter().flat_map(|s| s.files()).collect();
+    let mut files: Vec<Planned> = scram.iter().flat_map(|s| s.files()).collect();
+    let mut known = Vec::new();
     if member.speaks_tls(cluster.policy) {
-        let truststore = match profile {
-            StoreProfile::Jdk => &cluster.truststore,
-            StoreProfile::Legacy => &cluster.legacy_truststore,
-        };
-        files.push(FileSpec::secret(&names.truststore, truststore.clone()));
-        files.push(FileSpec::public(&names.ca, cluster.ca_pem.as_bytes()));
-        let line = |secret: &Secret| format!("{}\n", secret.expose());
+        files.push(match &cluster.truststores[profile as usize] {
+            Some(store) => Planned::known(FileSpec::secret(&names.truststore, store.clone())),
+            None => Planned::to_come(&names.truststore, ToCome::Truststore),
+        });
+        known.push(FileSpec::public(&names.ca, cluster.ca_pem.as_bytes()));
+        let line = |secret: &Secret| Zeroizing::new(format!("{}\n", secret.expose()));
         if let (Some(file), Some(password)) = (&names.key_password, keystore_password) {
-            files.push(FileSpec::secret(file, line(password)));
+            known.push(FileSpec::secret(file, line(password).as_bytes()));
         }
         if let Some(file) = &names.truststore_password {
-            files.push(FileSpec::secret(file, line(cluster.truststore_password)));
+            let line = line(cluster.truststore_password);
+            known.push(FileSpec::secret(file, line.as_bytes()));
         }
     }
     match member {
@@ -109,17 +184,7 @@ pub fn texts(
             file.node = cluster
                 .nodes
                 .facts(&file.bytes, cluster.policy.cluster.mode);
-            files.push(file);
-            if cluster.policy.cluster.mode == Mode::Kraft {
-                let config = stores.path(&names.server_properties);
-                // The controllers tell the others; a broker alone has no use for anybody's salted password.
-                let credentials = match broker.role.is_controller() {
-                    true => &cluster.credentials[..],
-                    false => &[],
-                };
-                let args = storage_args(&cluster.nodes.cluster_id, &config, credentials)?;
-                files.push(FileSpec::secret(STORAGE_ARGS, args.expose().as_bytes()));
-            }
+            known.push(file);
         }
         Member::Client(client) => {
             for (at, auth) in client.auth.iter().enumerate() {
@@ -134,7 +199,7 @@ pub fn texts(
                 };
                 for format in client.formats.iter().map(|f| Format::of(*f)) {
                     let name = client_file((format.file_name)(&names), at, *auth);
-                    files.push(FileSpec::secret(
+                    known.push(FileSpec::secret(
                         name,
                         (format.write)(&input)?.expose().as_bytes(),
                     ));
@@ -142,7 +207,42 @@ pub fn texts(
             }
         }
     }
+    files.extend(known.into_iter().map(Planned::known));
+    files.extend(storage(cluster, member, &cluster.credentials)?);
     Ok(files)
+}
+
+/// What a broker's disk is formatted with.
+///
+/// # Errors
+/// When a SCRAM user has a name that the storage tool cannot be given.
+pub(super) fn storage(
+    cluster: &Cluster<'_>,
+    member: Member<'_>,
+    credentials: &[Derivation],
+) -> Result<Option<Planned>, BootstrapError> {
+    let Member::Broker(broker) = member else {
+        return Ok(None);
+    };
+    if cluster.policy.cluster.mode != Mode::Kraft {
+        return Ok(None);
+    }
+    // The controllers tell the others; a broker alone has no use for anybody's salted password.
+    let credentials = match broker.role.is_controller() {
+        true => credentials,
+        false => &[],
+    };
+    let dir = cluster.machine_dir(member.name());
+    let file = names(cluster.policy, member.name()).server_properties;
+    let config = format!("{}/{file}", dir.trim_end_matches('/'));
+    let arguments = credentials.iter().map(Derivation::kraft_argument);
+    let text = storage_args(&cluster.nodes.cluster_id, &config, arguments)?;
+    let file = FileSpec::secret(STORAGE_ARGS, text.expose().as_bytes());
+    let is_done = |c: &Derivation| matches!(c, Derivation::Done(_));
+    Ok(Some(match credentials.iter().all(is_done) {
+        true => Planned::known(file),
+        false => Planned::to_come(STORAGE_ARGS, ToCome::StorageArgs(file.bytes)),
+    }))
 }
 
 /// Every name that a file of kpki's can have in an identity's directory, under any layout and policy.

@@ -16,11 +16,13 @@ use super::{
 };
 use crate::{
     admin::AdminError,
-    bootstrap::{BootstrapError, ca::CaError, edits::Edit, nodes::Danger, random::NoRandomness},
+    bootstrap::{BootstrapError, Errors, ca::CaError, edits::Edit, nodes::Danger},
     config::ConfigError,
     document::{self, Diagnostic},
+    issuer::IssuerError,
     keystore::StoreError,
     pki::{Kind, PkiError, SealError},
+    random::NoRandomness,
     scram::ScramError,
     state::StateError,
 };
@@ -201,6 +203,12 @@ fn println_json(value: &serde_json::Value) {
     let _ = writeln!(io::stdout(), "{value:#}");
 }
 
+impl From<Errors> for Failure {
+    fn from(Errors(errors): Errors) -> Self {
+        Self::Several(errors.into_iter().map(Into::into).collect())
+    }
+}
+
 macro_rules! failures {
     ($($error:ty),+) => {$(
         impl From<$error> for Failure {
@@ -214,6 +222,7 @@ macro_rules! failures {
 failures!(
     BootstrapError,
     CaError,
+    IssuerError,
     StateError,
     PkiError,
     StoreError,
@@ -265,6 +274,7 @@ impl From<BootstrapError> for CliError {
     fn from(error: BootstrapError) -> Self {
         match error {
             BootstrapError::Ca(error) => ca(error),
+            BootstrapError::Issuer(error) => issuer(error),
             BootstrapError::State(error) => state(error),
             BootstrapError::Pki(error) => pki(error),
             BootstrapError::Store(error) => store(&error),
@@ -363,14 +373,25 @@ fn ca(error: CaError) -> CliError {
             .hint("without --root, kpki ca export-key exports the one key that it has"),
         CaError::RootKeyAway(_) => CliError::new(Code::NoRootKey, text)
             .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
-        CaError::Changed(_) => CliError::new(Code::CaChanged, text).hint("run the command again"),
         CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
             .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes that one again where the damaged one is moved away"),
-        CaError::NotAKey => CliError::new(Code::CaDamaged, text).hint("restore ca.key from a backup"),
-        CaError::Subject(_) => {
+        CaError::Issuer(error) => issuer(error),
+        CaError::State(error) => state(error),
+        CaError::Pki(error) => pki(error),
+        CaError::Store(error) => store(&error),
+        CaError::Random(error) => random(&error),
+    }
+}
+
+fn issuer(error: IssuerError) -> CliError {
+    let text = error.to_string();
+    match error {
+        IssuerError::Changed(_) => CliError::new(Code::CaChanged, text).hint("run the command again"),
+        IssuerError::NotAKey(_) => CliError::new(Code::CaDamaged, text).hint("restore ca.key from a backup"),
+        IssuerError::Subject(_) => {
             CliError::new(Code::BadSubject, text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
         }
-        CaError::Sealed { source, .. } => match source {
+        IssuerError::Sealed { source, .. } => match source {
             SealError::WrongPassphrase => CliError::new(Code::WrongPassphrase, text)
                 .hint("give the passphrase that the CA was made with; if it is the right one, the file was altered: restore it from a backup"),
             SealError::PassphraseNeeded => CliError::new(Code::PassphraseMissing, text)
@@ -382,10 +403,12 @@ fn ca(error: CaError) -> CliError {
                 CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
             }
         },
-        CaError::State(error) => state(error),
-        CaError::Pki(error) => pki(error),
-        CaError::Store(error) => store(&error),
-        CaError::Random(error) => random(&error),
+        IssuerError::NotOpened | IssuerError::SerialTwice(_) => {
+            CliError::new(Code::Certificate, text).hint("run the command again")
+        }
+        IssuerError::State(error) => state(error),
+        IssuerError::Pki(error) => pki(error),
+        IssuerError::Random(error) => random(&error),
     }
 }
 

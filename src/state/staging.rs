@@ -103,10 +103,13 @@ impl<'a> Staging<'a> {
     ///
     /// # Errors
     /// What stands in the way.
-    pub fn check(&self, name: &str, specs: &[FileSpec]) -> Result<(), StateError> {
+    pub fn check<'n>(
+        &self,
+        name: &str,
+        files: impl Iterator<Item = &'n str>,
+    ) -> Result<(), StateError> {
         let me = rustix::process::geteuid().as_raw();
         let uid = self.owner(name)?.map_or(me, |(uid, _)| uid);
-        let files = specs.iter().map(|spec| spec.name.as_str());
         place::fits(self.out, name, uid, files, &self.owners)
     }
 

@@ -3,7 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use kpki::{
-    bootstrap::ca::{Ca, CaSpec},
+    bootstrap::ca::Draft,
+    issuer::local::CaSpec,
     pki::{KeyAlgorithm, KeyProtection},
     secret::Secret,
     state::{Lock, OutDir},
@@ -157,7 +158,8 @@ fn a_short_passphrase_is_refused_for_a_new_ca_and_opens_an_old_one() {
     };
     let short = KeyProtection::Passphrase(Secret::new("pässwör".into()));
     let now = time::OffsetDateTime::now_utc();
-    Ca::create(&out, &lock, &spec, &short, now).unwrap();
+    let draft = Draft::new(&spec, now).unwrap();
+    draft.write(&out, &lock, &short).unwrap();
     drop(lock);
     kpki.ok(&["issue", "kafka1"]);
 }
