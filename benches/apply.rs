@@ -28,10 +28,10 @@ const REQUEST: usize = 2_000;
 /// are equal but for the noise of some percent.
 const CREATE_BOUND: f64 = 1.05;
 /// Pruning 100,000 of 200,000 by broad filters, as a multiple of creating as many by Kafka's own client.
-const PRUNE_BOUND: f64 = 8.0;
+const PRUNE_BOUND: f64 = 4.0;
 /// Pruning some thousands by exact filters, with reading and planning, as a multiple of what Kafka's own client takes to
 /// delete them by the same filters.
-const EXACT_BOUND: f64 = 1.5;
+const EXACT_BOUND: f64 = 2.0;
 /// Filters in a request of Kafka's client.
 const FILTERS: usize = 500;
 

@@ -10,6 +10,7 @@ pub mod acl;
 pub mod admin;
 pub mod bootstrap;
 pub mod cli;
+pub mod code;
 pub mod config;
 pub mod document;
 pub mod issuer;

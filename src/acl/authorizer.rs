@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    KafkaVersion, Operation, PatternType, Permission, RawBinding, ResourceType, host,
+    EVERYONE, KafkaVersion, NotAPrincipal, Operation, PatternType, Permission, Principal,
+    RawBinding, ResourceType, host,
     index::{Client, Index, Row},
 };
 
@@ -17,7 +18,7 @@ const WILDCARD: &str = "*";
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// `super.users`: principals that may do everything, whatever the bindings say.
-    pub super_users: HashSet<String>,
+    pub super_users: HashSet<Principal>,
     /// `allow.everyone.if.no.acl.found`: whether a resource without any binding is open to all.
     pub allow_everyone_if_no_acl_found: bool,
     /// The broker's version.
@@ -28,14 +29,11 @@ pub struct Settings {
 ///
 /// # Errors
 /// A broker does not start with a super user that is not of the form `Type:name`.
-pub fn super_users(value: &str) -> Result<HashSet<String>, RequestError> {
+pub fn super_users(value: &str) -> Result<HashSet<Principal>, NotAPrincipal> {
     let users = value.split(';').map(|u| u.trim_matches(|c| c <= ' '));
     users
         .filter(|user| !user.is_empty())
-        .map(|user| match user.contains(':') {
-            true => Ok(user.to_owned()),
-            false => Err(RequestError::PrincipalWithoutType(user.to_owned())),
-        })
+        .map(str::parse)
         .collect()
 }
 
@@ -63,10 +61,10 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// Principals have the form `Type:name`.
-    #[error("principal `{0}` is not of the form Type:name")]
-    PrincipalWithoutType(String),
+    #[error(transparent)]
+    NotAPrincipal(#[from] NotAPrincipal),
     /// The wildcard is for bindings; the broker throws when a client has that name.
-    #[error("`User:*` stands for everyone in bindings and is not the principal of a client")]
+    #[error("`{EVERYONE}` stands for everyone in bindings and is not the principal of a client")]
     WildcardPrincipal,
     /// Clients connect from addresses.
     #[error("host `{0}` is not an IP address")]
@@ -206,14 +204,14 @@ impl<'a> Authorizer<'a> {
     /// The request's client, or None where it is a super user's.
     fn client(&self, principal: &str, host: &str) -> Result<Option<Client<'_>>, RequestError> {
         if !principal.contains(':') {
-            return Err(RequestError::PrincipalWithoutType(principal.to_owned()));
+            return Err(NotAPrincipal(principal.to_owned()).into());
         }
         let address = host::client_address(host)
             .ok_or_else(|| RequestError::NotAnAddress(host.to_owned()))?;
         if self.settings.super_users.contains(principal) {
             return Ok(None);
         }
-        if principal == "User:*" {
+        if principal == EVERYONE {
             return Err(RequestError::WildcardPrincipal);
         }
         Ok(Some(self.index.client(principal, &address)))

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Operation, PatternType, Permission, RawBinding, ResourceType};
+use crate::code::StableCode;
 
 /// One statement: every operation on every resource is a binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +22,19 @@ pub struct Group<'a> {
     pub resources: Vec<(PatternType, &'a str)>,
 }
 
+/// The code of a sound binding that a form of writing has no words for.
+pub(crate) const NO_WORDS: StableCode = StableCode::new(
+    "no-words",
+    "a sound binding that cannot be written in this form",
+);
+
 /// A binding that a form of writing cannot say, or that its reader would refuse.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LeftOut<'a> {
     /// The binding.
     pub binding: &'a RawBinding,
-    /// A stable name of the reason: that of the lint, or `no-words` where the binding is sound.
-    pub code: &'static str,
+    /// A stable name of the reason: that of the problem, or [`NO_WORDS`] where the binding is sound.
+    pub code: StableCode,
     /// The reason.
     pub reason: String,
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr, ops::Range};
 
-use super::{Operation, PatternType, Permission, RawBinding, ResourceType, host};
+use super::{EVERYONE, Operation, PatternType, Permission, RawBinding, ResourceType, host};
 
 /// One binding, reduced to numbers. Rows are sorted, so those on one resource pattern stand together,
 /// and within them those of one principal, and within them those from one host.
@@ -126,7 +126,7 @@ impl<'a> Index<'a> {
     /// The numbers of a client's principal and address, and of the wildcards.
     pub fn client(&self, principal: &str, address: &str) -> Client<'_> {
         Client {
-            principals: [principal, "User:*"].map(|p| self.principals.get(p).copied()),
+            principals: [principal, EVERYONE].map(|p| self.principals.get(p).copied()),
             hosts: [address, "*"].map(|h| self.hosts.get(h).copied()),
             address: address.split('%').next().and_then(|a| a.parse().ok()),
             ranges: &self.ranges,

@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, fmt::Write};
 
 use super::{
-    CLUSTER_NAME, Group, KafkaVersion, LeftOut, PatternType, Permission, Problem, RawBinding,
-    ResourceType, grouped,
+    CLUSTER_NAME, Group, KafkaVersion, LeftOut, NO_WORDS, PatternType, Permission, Problem,
+    RawBinding, ResourceType, grouped,
 };
-use crate::{printable::is_printable, shell::quote};
+use crate::{code::StableCode, printable::is_printable, shell::quote};
 
 /// As many resources stand in one command: each start of the tool takes seconds, and command lines have an end.
 const MOST_RESOURCES: usize = 200;
@@ -83,7 +83,7 @@ pub fn kafka_acls<'a>(
 }
 
 /// What `org.apache.kafka.tools.AclCommand` (4.3.1) would refuse or turn into something else.
-fn refused(binding: &RawBinding, version: KafkaVersion) -> Option<(&'static str, String)> {
+fn refused(binding: &RawBinding, version: KafkaVersion) -> Option<(StableCode, String)> {
     let problems = binding.problems(version);
     let mut refusals = problems.iter().filter(|problem| {
         matches!(
@@ -97,9 +97,9 @@ fn refused(binding: &RawBinding, version: KafkaVersion) -> Option<(&'static str,
             && !binding.principal.contains(':'))
     });
     if let Some(problem) = refusals.next() {
-        return Some((problem.code(), problem.to_string()));
+        return Some((problem.code().into(), problem.to_string()));
     }
-    let no_words = |reason: &str| Some(("no-words", reason.to_owned()));
+    let no_words = |reason: &str| Some((NO_WORDS, reason.to_owned()));
     let texts = [&binding.name, &binding.principal, &binding.host];
     if texts.iter().any(|text| text.contains(char::is_control)) {
         return no_words("it holds a control character");

@@ -1,6 +1,9 @@
 //! What Kafka stores without a word although it never matches, or matches something else.
 
-use super::{CLUSTER_NAME, KafkaVersion, Operation, PatternType, RawBinding, ResourceType, host};
+use super::{
+    CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, RawBinding, ResourceType, host,
+};
+use crate::code::codes;
 
 /// The longest name of a topic (`org.apache.kafka.common.internals.Topic`), in bytes.
 const TOPIC_NAME_MAX: usize = 249;
@@ -85,47 +88,26 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Every name that [`Problem::code`] gives.
-    pub const CODES: &[&str] = &[
-        "operation-foreign",
-        "cluster-name",
-        "name-empty",
-        "name-breaks-authorizer",
-        "control-character",
-        "literal-asterisk",
-        "prefixed-asterisk",
-        "topic-name-invalid",
-        "user-name-without-type",
-        "principal-without-type",
-        "principal-empty-name",
-        "principal-space",
-        "principal-type-case",
-        "principal-asterisk",
-        "host-never-matches",
-        "host-range-unsupported",
-        "host-not-java-form",
-    ];
-
     /// The problem's stable name.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ProblemCode {
         match self {
-            Problem::OperationForeign { .. } => "operation-foreign",
-            Problem::ClusterName { .. } => "cluster-name",
-            Problem::NameEmpty { .. } => "name-empty",
-            Problem::NameBreaksAuthorizer { .. } => "name-breaks-authorizer",
-            Problem::ControlCharacter { .. } => "control-character",
-            Problem::LiteralAsterisk { .. } => "literal-asterisk",
-            Problem::PrefixedAsterisk { .. } => "prefixed-asterisk",
-            Problem::TopicName { .. } => "topic-name-invalid",
-            Problem::UserName { .. } => "user-name-without-type",
-            Problem::PrincipalWithoutType { .. } => "principal-without-type",
-            Problem::PrincipalEmptyName { .. } => "principal-empty-name",
-            Problem::PrincipalSpace { .. } => "principal-space",
-            Problem::PrincipalTypeCase { .. } => "principal-type-case",
-            Problem::PrincipalAsterisk { .. } => "principal-asterisk",
-            Problem::HostNeverMatches { .. } => "host-never-matches",
-            Problem::HostRange { .. } => "host-range-unsupported",
-            Problem::HostForm { .. } => "host-not-java-form",
+            Problem::OperationForeign { .. } => ProblemCode::OperationForeign,
+            Problem::ClusterName { .. } => ProblemCode::ClusterName,
+            Problem::NameEmpty { .. } => ProblemCode::NameEmpty,
+            Problem::NameBreaksAuthorizer { .. } => ProblemCode::NameBreaksAuthorizer,
+            Problem::ControlCharacter { .. } => ProblemCode::ControlCharacter,
+            Problem::LiteralAsterisk { .. } => ProblemCode::LiteralAsterisk,
+            Problem::PrefixedAsterisk { .. } => ProblemCode::PrefixedAsterisk,
+            Problem::TopicName { .. } => ProblemCode::TopicName,
+            Problem::UserName { .. } => ProblemCode::UserName,
+            Problem::PrincipalWithoutType { .. } => ProblemCode::PrincipalWithoutType,
+            Problem::PrincipalEmptyName { .. } => ProblemCode::PrincipalEmptyName,
+            Problem::PrincipalSpace { .. } => ProblemCode::PrincipalSpace,
+            Problem::PrincipalTypeCase { .. } => ProblemCode::PrincipalTypeCase,
+            Problem::PrincipalAsterisk { .. } => ProblemCode::PrincipalAsterisk,
+            Problem::HostNeverMatches { .. } => ProblemCode::HostNeverMatches,
+            Problem::HostRange { .. } => ProblemCode::HostRange,
+            Problem::HostForm { .. } => ProblemCode::HostForm,
         }
     }
 
@@ -190,6 +172,29 @@ impl Problem {
             ),
             Problem::HostForm { java, .. } => format!("replace the binding by one from `{java}`"),
         }
+    }
+}
+
+codes! {
+    /// The kind of a [`Problem`].
+    pub enum ProblemCode {
+        OperationForeign = "operation-foreign", "an operation that its resource does not know";
+        ClusterName = "cluster-name", "a Cluster binding that is not named `kafka-cluster`";
+        NameEmpty = "name-empty", "a resource without a name";
+        NameBreaksAuthorizer = "name-breaks-authorizer", "a name on which Kafka's authorizer throws, or searches for ever";
+        ControlCharacter = "control-character", "a name or principal with a control character";
+        LiteralAsterisk = "literal-asterisk", "`orders-*` as a plain name, which means that one name";
+        PrefixedAsterisk = "prefixed-asterisk", "a prefix with an asterisk, which means itself";
+        TopicName = "topic-name-invalid", "a name that no topic can have";
+        UserName = "user-name-without-type", "a User resource without `User:`";
+        PrincipalWithoutType = "principal-without-type", "a principal without a type: `alice`";
+        PrincipalEmptyName = "principal-empty-name", "a principal without a name: `User:`";
+        PrincipalSpace = "principal-space", "a principal with a space at an end: `User: alice`";
+        PrincipalTypeCase = "principal-type-case", "a principal whose type is written in another case: `user:alice`";
+        PrincipalAsterisk = "principal-asterisk", "a principal that ends with an asterisk, which means itself: `User:team-*`";
+        HostNeverMatches = "host-never-matches", "a host that is not the address of a client, such as a name; a DENY from there refuses nobody";
+        HostRange = "host-range-unsupported", "a range of hosts before Kafka 4.4, which matches nobody";
+        HostForm = "host-not-java-form", "an IPv6 address in short form, which Kafka never matches";
     }
 }
 
@@ -304,7 +309,7 @@ fn principal(binding: &RawBinding) -> Option<Problem> {
             principal: principal(),
         });
     }
-    let asterisk = name.ends_with('*') && &*binding.principal != "User:*";
+    let asterisk = name.ends_with('*') && &*binding.principal != EVERYONE;
     asterisk.then(|| Problem::PrincipalAsterisk {
         principal: principal(),
     })
@@ -496,8 +501,7 @@ mod tests {
             ),
         ] {
             let refused = Binding::try_from(raw(fields)).unwrap_err();
-            assert_eq!(refused.code(), code, "{fields:?}");
-            assert!(Problem::CODES.contains(&code));
+            assert_eq!(refused.code().name(), code, "{fields:?}");
             assert!(!refused.to_string().is_empty() && !refused.hint().is_empty());
         }
     }
@@ -586,7 +590,7 @@ mod tests {
         let codes: Vec<_> = raw(["Group", "Literal", "#g", "user:a", "::1", "Write"])
             .problems(KafkaVersion::ASSUMED)
             .iter()
-            .map(Problem::code)
+            .map(|problem| problem.code().name())
             .collect();
         assert_eq!(
             codes,

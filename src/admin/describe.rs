@@ -10,7 +10,8 @@ use super::{
     subprocess,
 };
 use crate::acl::{
-    AclBindingFilter, Interner, Operation, PatternType, Permission, RawBinding, ResourceType,
+    AclBindingFilter, EVERYONE, Interner, Operation, PatternType, Permission, RawBinding,
+    ResourceType,
 };
 
 const READ: &str = "reading ACLs";
@@ -287,7 +288,7 @@ fn read(
         if known.is_empty() {
             return Err(too_many(part));
         }
-        known.insert("User:*".to_owned());
+        known.insert(EVERYONE.to_owned());
         of_known_principals = too_large.iter().map(AclBindingFilter::to_string).collect();
         too_large.clear();
         for principal in known {

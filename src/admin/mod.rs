@@ -16,7 +16,7 @@ mod error;
         reason = "librdkafka is a C library, and its Rust wrapper has no ACL or SCRAM requests"
     )
 )]
-#[cfg_attr(not(feature = "live"), path = "ffi_absent.rs")]
+#[cfg_attr(not(feature = "live"), path = "ffi/absent.rs")]
 mod ffi;
 mod jaas;
 mod plain_text;

@@ -116,13 +116,12 @@ impl Look<'_> {
             Planned::to_come(&names.certificate, ToCome::Pem),
             Planned::to_come(&names.pem, ToCome::Pem),
         ];
+        let password = step.password.as_ref();
+        files.extend(password.map(|p| Planned::known(identity::password_file(names, p))));
         files.push(match &step.key {
             Some(key) => Planned::known(identity::key_file(names, key)?),
             None => Planned::to_come(&names.key, ToCome::Pem),
         });
-        let password = step.password.as_ref();
-        let password = password.map(|password| identity::password_file(names, password));
-        files.extend(password.map(Planned::known));
         Ok(files)
     }
 

@@ -50,16 +50,17 @@ pub fn of_admin(
     let cluster = &policy.cluster;
     let is_admin = |c: &&Client| cluster.admin.as_ref() == Some(&c.name);
     let admin = policy.clients.iter().find(is_admin);
-    let admin = admin.ok_or(ConnectionError::NoAdmin)?;
-    // As in its client.properties.
-    let auth = admin.auth.first().copied().unwrap_or(Auth::None);
+    // The first way is that of its client.properties.
+    let (admin, auth) = admin
+        .and_then(|admin| Some((admin, *admin.auth.first()?)))
+        .ok_or(ConnectionError::NoAdmin)?;
     let route =
         route(cluster, &policy.brokers, &admin.name, auth).map_err(BootstrapError::Config)?;
     let said = Some(cluster.bootstrap_servers.join(",")).filter(|said| !said.is_empty());
     let bootstrap_servers = servers
         .map(str::to_owned)
         .or(said)
-        .or(route.bootstrap)
+        .or(route.bootstrap_servers())
         .ok_or(ConnectionError::NoServers)?;
 
     let dir = out.identity(&admin.name);

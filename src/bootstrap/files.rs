@@ -11,13 +11,14 @@ use super::{
     trust::Truststores,
 };
 use crate::{
+    acl::Principal,
     config::{
-        ClientInput, FORMATS, Format, Properties, STORAGE_ARGS, ServerInput, Stores, is_cluster_id,
-        server_properties, storage_args,
+        ClientInput, Properties, STORAGE_ARGS, ServerInput, Stores, client_config,
+        client_file_name, is_cluster_id, server_properties, storage_args,
     },
     keystore::StoreProfile,
     pki::IdentityName,
-    policy::{Auth, FileNames, LAYOUTS, Layout, Mode, ValidatedPolicy},
+    policy::{Auth, ClientFormat, FileNames, LAYOUTS, Layout, Mode, ValidatedPolicy},
     scram::Mechanism,
     secret::{Secret, SecretBytes},
     state::{FileSpec, OutDir, read_optional, read_plain},
@@ -44,7 +45,7 @@ pub struct Cluster<'a> {
     /// Its brokers with their ids, and its own id.
     pub nodes: &'a Nodes,
     /// Whole principals of the super users.
-    pub super_users: Vec<String>,
+    pub super_users: Vec<Principal>,
 }
 
 /// A file as it shall be.
@@ -197,12 +198,10 @@ pub fn texts(
                     scram_password: scram.map(|s| &s.password),
                     properties: &client.properties,
                 };
-                for format in client.formats.iter().map(|f| Format::of(*f)) {
-                    let name = client_file((format.file_name)(&names), at, *auth);
-                    known.push(FileSpec::secret(
-                        name,
-                        (format.write)(&input)?.expose().as_bytes(),
-                    ));
+                for &format in &client.formats {
+                    let name = client_file(client_file_name(format, &names), at, *auth);
+                    let text = client_config(format, &input)?;
+                    known.push(FileSpec::secret(name, text.expose().as_bytes()));
                 }
             }
         }
@@ -255,8 +254,8 @@ pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
         .chain([Auth::Tls, Auth::None]);
     let auths: Vec<Auth> = auths.collect();
     for names in LAYOUTS.iter().map(|l| l.files(name.as_str())) {
-        for format in FORMATS {
-            let plain = (format.file_name)(&names);
+        for &format in ClientFormat::ALL {
+            let plain = client_file_name(format, &names);
             known.extend(
                 (0..2).flat_map(|at| auths.iter().map(move |auth| client_file(plain, at, *auth))),
             );

@@ -1,35 +1,10 @@
 //! Every error's stable name, for scripts, and what it means. The list in the documents is made from this one.
 
-macro_rules! codes {
-    ($($name:ident = $code:literal, $about:literal;)+) => {
-        /// What kind of error it is. Codes do not change.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Code {
-            $(#[doc = $about] $name,)+
-        }
-
-        impl Code {
-            /// Every code, in the order of the alphabet.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// The name of `--json`: `ca-missing`.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$name => $code,)+
-                }
-            }
-
-            /// What it means, for the documents.
-            pub fn about(self) -> &'static str {
-                match self {
-                    $(Self::$name => $about,)+
-                }
-            }
-        }
-    };
-}
+use crate::code::codes;
 
 codes! {
+/// What kind of error it is. Codes do not change.
+pub enum Code {
     AnswerTooLarge = "answer-too-large", "an answer of the cluster is larger than can be received";
     BadCertificate = "bad-certificate", "a file is not the certificate that was expected";
     BadRules = "bad-rules", "mapping rules that Kafka refuses";
@@ -130,4 +105,5 @@ codes! {
     WrongHostName = "wrong-host-name", "the broker's certificate does not name the host";
     WrongPassphrase = "wrong-passphrase", "the passphrase is wrong";
     WrongProtocol = "wrong-protocol", "the broker speaks another protocol on that port";
+}
 }

@@ -1,6 +1,6 @@
 //! `kpki issue`
 
-use clap::Args;
+use clap::{Args, builder::TypedValueParser};
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -21,12 +21,8 @@ use crate::{
         plan::{Asked, Context, plan},
         up::execute,
     },
-    document::Source,
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
-    policy::{
-        self, Auth, Broker, Client, ClientFormat, KafkaProperties, NodeRole, ValidatedPolicy,
-    },
-    scram::DEFAULT_ITERATIONS,
+    policy::{ClientFormat, Identities, IdentityRole, TLS_PORT, ValidatedPolicy},
     state::{Inventory, OutDir, Record},
 };
 
@@ -57,25 +53,14 @@ pub struct Issue {
     /// Days that the certificate is valid, cut at the CA's end
     #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
-    /// Configuration to write for clients: java, librdkafka, spring, quarkus (a list with commas, or repeated)
-    #[arg(long = "format", value_name = "F", default_value = "java", value_delimiter = ',', value_parser = format)]
+    /// Configuration to write for clients (a list with commas, or repeated)
+    #[arg(long = "format", value_name = "F", default_value = ClientFormat::ALL[0].name(), value_delimiter = ',', value_parser = super::one_of(ClientFormat::ALL, |f| f.name(), |f| f.about()).map(|f| *f))]
     formats: Vec<ClientFormat>,
     /// Where the directory will be mounted on its machine [default: where it is written]
     #[arg(long, value_name = "DIR", value_parser = absolute)]
     install_dir: Option<String>,
     #[command(flatten)]
     shape: Shape,
-}
-
-fn format(text: &str) -> Result<ClientFormat, String> {
-    crate::config::FORMATS
-        .iter()
-        .find(|f| f.word == text)
-        .map(|f| f.format)
-        .ok_or_else(|| {
-            let known: Vec<&str> = crate::config::FORMATS.iter().map(|f| f.word).collect();
-            format!("known formats: {}", known.join(", "))
-        })
 }
 
 /// As the policy's `install_dir`: another machine's path, so nothing here can complete it.
@@ -93,8 +78,7 @@ impl Issue {
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
         self.check(&out)?;
-        let (mut policy, in_cn_only) = self.policy(&out, ca.trust.signer())?;
-        self.shape.apply(&mut policy);
+        let (policy, in_cn_only) = self.policy(&out, ca.trust.signer())?;
         // The derivation takes long, so it comes before the lock.
         let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
         let lock = take_lock(&out, ui)?;
@@ -162,66 +146,42 @@ impl Issue {
         out: &OutDir,
         signer: &Certificate,
     ) -> Result<(ValidatedPolicy, Vec<&IdentityName>), Failure> {
-        let nothing = |_: &str| Ok(Vec::new());
-        let mut policy = policy::parse("issue", "{}", &nothing).map_err(Failure::Policy)?;
-        policy.ca.leaf_valid_days = self.days;
-        policy.cluster.install_dir.clone_from(&self.install_dir);
-        let mut formats = self.formats.clone();
-        formats.sort();
-        formats.dedup();
         let mut in_cn_only = Vec::new();
-        let source = Source {
-            file: "issue".into(),
-            line: 1,
-            column: 1,
-        };
-        for (at, name) in self.names.iter().enumerate() {
+        let mut names = Vec::new();
+        for name in &self.names {
             let mut hosts = Vec::new();
             match name.as_str().parse::<Host>() {
                 Ok(host) if signer.permits(&host) => hosts.push(host),
                 _ => in_cn_only.push(name),
             }
-            hosts.extend(
-                self.hosts
-                    .iter()
-                    .filter(|h| hosts.first() != Some(*h))
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            );
-            if self.client {
-                policy.clients.push(Client {
-                    name: name.clone(),
-                    hosts,
-                    auth: vec![Auth::Tls],
-                    formats: formats.clone(),
-                    key: self.key,
-                    iterations: DEFAULT_ITERATIONS,
-                    roles: Vec::new(),
-                    properties: KafkaProperties::default(),
-                    scope: None,
-                    source: source.clone(),
-                });
-            } else {
-                if hosts.is_empty() {
-                    return Err(crate::pki::PkiError::NoHost(name.to_string()).into());
+            for host in &self.hosts {
+                if !hosts.contains(host) {
+                    hosts.push(host.clone());
                 }
-                policy.brokers.push(Broker {
-                    name: name.clone(),
-                    id: u32::try_from(at + 1).ok(),
-                    hosts,
-                    port_offset: 0,
-                    key: self.key,
-                    role: NodeRole::Both,
-                    rack: None,
-                    properties: KafkaProperties::default(),
-                    source: source.clone(),
-                });
             }
+            if hosts.is_empty() && !self.client {
+                return Err(crate::pki::PkiError::NoHost(name.to_string()).into());
+            }
+            names.push((name.clone(), hosts));
         }
-        if self.client {
-            policy.cluster.bootstrap_servers = bootstrap_servers(out)?;
-        }
-        Ok((policy, in_cn_only))
+        let mut formats = self.formats.clone();
+        formats.sort();
+        formats.dedup();
+        let identities = Identities {
+            names,
+            role: match self.client {
+                true => IdentityRole::Clients {
+                    formats,
+                    bootstrap_servers: bootstrap_servers(out)?,
+                },
+                false => IdentityRole::Brokers,
+            },
+            key: self.key,
+            valid_days: self.days,
+            install_dir: self.install_dir.clone(),
+        };
+        let policy = identities.policy().map_err(Failure::Policy)?;
+        Ok((self.shape.apply(policy), in_cn_only))
     }
 
     fn report(&self, out: &OutDir, in_cn_only: &[&IdentityName], ui: &Ui) -> Done {
@@ -293,17 +253,16 @@ fn bootstrap_servers(out: &OutDir) -> Result<Vec<String>, BootstrapError> {
         {
             continue;
         }
-        let server = if host.1.contains(':') {
-            format!("[{}]:9093", host.1)
-        } else {
-            format!("{}:9093", host.1)
+        let server = match host.1.contains(':') {
+            true => format!("[{}]:{TLS_PORT}", host.1),
+            false => format!("{}:{TLS_PORT}", host.1),
         };
         if !servers.contains(&server) {
             servers.push(server);
         }
     }
     if servers.is_empty() {
-        servers.push("localhost:9093".to_owned());
+        servers.push(format!("localhost:{TLS_PORT}"));
     }
     Ok(servers)
 }

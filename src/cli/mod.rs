@@ -21,7 +21,10 @@ mod up;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
+use clap::{
+    Args, ColorChoice, CommandFactory, Parser, Subcommand,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 
 use crate::admin::subprocess;
 pub use code::Code;
@@ -146,6 +149,23 @@ fn whole_number<const MIN: u32, const MAX: u32>(text: &str) -> Result<u32, Strin
     number.ok_or_else(|| match MAX {
         u32::MAX => format!("it must be a whole number of at least {MIN}"),
         _ => format!("it must be a whole number from {MIN} to {MAX}"),
+    })
+}
+
+/// One of a table's entries by its name; help and errors list them all.
+fn one_of<T: Sync>(
+    table: &'static [T],
+    name: fn(&T) -> &'static str,
+    about: fn(&T) -> &'static str,
+) -> impl TypedValueParser<Value = &'static T> {
+    let values = table
+        .iter()
+        .map(|entry| PossibleValue::new(name(entry)).help(about(entry)));
+    PossibleValuesParser::new(values).try_map(move |text| {
+        table
+            .iter()
+            .find(|entry| name(entry) == text)
+            .ok_or("not in the table")
     })
 }
 

@@ -10,6 +10,7 @@ use super::{
     ui::{BOLD, DIM, RED, Ui},
 };
 use crate::{
+    acl,
     keystore::pem,
     pki::{
         Certificate, IdentityName,
@@ -42,7 +43,7 @@ impl Principal {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let rules = match &self.rules {
             Some(text) => MappingRules::from_property(text),
-            None => MappingRules::parse(&DEFAULT_MAPPING_RULES),
+            None => Ok(DEFAULT_MAPPING_RULES.clone()),
         };
         let rules = rules.map_err(|e| {
             CliError::new(Code::BadRules, e.to_string())
@@ -61,7 +62,7 @@ impl Principal {
         };
         ui.document(&json!({
             "subject": subject,
-            "principal": mapped.as_ref().map(|m| m.principal()),
+            "principal": mapped.as_ref().map(|m| acl::Principal::user(&m.name).to_string()),
             "rule": mapped.as_ref().map(|m| &m.rule),
         }));
         if ui.json {
@@ -78,7 +79,7 @@ impl Principal {
         };
         ui.answer(format!(
             "{BOLD}{}{BOLD:#}\n  {DIM}subject{DIM:#} {subject}\n  {DIM}rule   {DIM:#} {}",
-            mapped.principal(),
+            acl::Principal::user(mapped.name),
             mapped.rule
         ));
         Ok(())

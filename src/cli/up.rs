@@ -69,8 +69,8 @@ pub struct Up {
 /// How files are named and encoded, beyond what the policy says.
 #[derive(Debug, Args)]
 pub struct Shape {
-    /// File names and password files for the image or recipe that reads them: default or script-sh
-    #[arg(long, value_name = "NAME", value_parser = known_layout)]
+    /// File names and password files for the image or recipe that reads them
+    #[arg(long, value_name = "NAME", value_parser = super::one_of(LAYOUTS, |l| l.name, |l| l.about))]
     layout: Option<&'static Layout>,
     /// Give the files to this user and group, for containers that read as another user; needs root
     #[arg(long, value_name = "UID:GID", value_parser = owner)]
@@ -82,13 +82,8 @@ pub struct Shape {
 
 impl Shape {
     /// Puts what was said on the command line over what the policy says.
-    pub fn apply(&self, policy: &mut ValidatedPolicy) {
-        if let Some(layout) = self.layout {
-            policy.cluster.layout = layout;
-        }
-        if self.owner.is_some() {
-            policy.cluster.owner = self.owner;
-        }
+    pub fn apply(&self, policy: ValidatedPolicy) -> ValidatedPolicy {
+        policy.laid_out(self.layout, self.owner)
     }
 
     /// The profile of the stores.
@@ -115,13 +110,6 @@ fn in_out(file: &str, out: &Path) -> String {
     parts.join("/").trim_start_matches("./").to_owned()
 }
 
-fn known_layout(text: &str) -> Result<&'static Layout, String> {
-    Layout::named(text).ok_or_else(|| {
-        let known: Vec<&str> = LAYOUTS.iter().map(|layout| layout.name).collect();
-        format!("known layouts: {}", known.join(", "))
-    })
-}
-
 fn owner(text: &str) -> Result<(u32, u32), String> {
     text.split_once(':')
         .and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)))
@@ -132,8 +120,7 @@ fn owner(text: &str) -> Result<(u32, u32), String> {
 
 impl Up {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        let mut policy = read_policy(&self.policy)?;
-        self.shape.apply(&mut policy);
+        let policy = self.shape.apply(read_policy(&self.policy)?);
         let out = OutDir::new(&global.out);
         let overwrite: Vec<String> = self
             .overwrite

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Properties, fixture::fixture};
 use crate::{
+    acl::KafkaVersion,
     policy::{
         Auth, ClientAuth, ClientFormat, Mode, NodeRole, SecurityProtocol, decided,
         decides_for_client, decides_for_node,
@@ -51,7 +52,7 @@ fn of_nodes() -> BTreeSet<String> {
                 fixture.cluster.listeners.push(second);
                 fixture.cluster.mode = mode;
                 fixture.cluster.zookeeper_connect = vec!["zk:2181".into()];
-                fixture.cluster.kafka_version = version;
+                fixture.cluster.kafka_version = KafkaVersion::new(version.0, version.1);
                 fixture.cluster.inter_broker_listener = between.into();
                 fixture.brokers[0].role = role;
                 fixture.brokers[0].rack = Some("a".into());

@@ -1,12 +1,13 @@
 //! A cluster to make configuration for, shared by this room's tests.
 
-use super::{ClientInput, Format, ServerInput, Stores, server_properties};
+use super::{ClientInput, ServerInput, Stores, client_config, server_properties};
 use crate::{
+    acl::{KafkaVersion, Principal},
     document::Source,
     pki::KeyAlgorithm,
     policy::{
-        Auth, Broker, ClientAuth, ClientFormat, Cluster, FileNames, KafkaProperties, Layout,
-        Listener, Mode, NodeRole, SecurityProtocol,
+        Auth, Broker, ClientAuth, ClientFormat, Cluster, DEFAULT_MAPPING_RULES, FileNames,
+        KafkaProperties, Layout, Listener, Mode, NodeRole, SecurityProtocol,
     },
     scram::Mechanism,
     secret::Secret,
@@ -46,13 +47,13 @@ pub(super) fn fixture(brokers: u32, name: &str) -> Fixture {
             admin: None,
             mode: Mode::Kraft,
             zookeeper_connect: vec![],
-            kafka_version: (4, 3),
+            kafka_version: KafkaVersion::ASSUMED,
             install_dir: Some("/opt/ssl".into()),
             log_dir: None,
             bind_address: None,
             super_users: vec![],
             allow_everyone_if_no_acl_found: false,
-            principal_mapping_rules: vec!["RULE:^CN=([^,]+).*$/$1/".into(), "DEFAULT".into()],
+            principal_mapping_rules: DEFAULT_MAPPING_RULES.clone(),
             listeners: vec![
                 listener(
                     "SSL",
@@ -113,7 +114,7 @@ impl Fixture {
 
     /// The configuration of the broker at that place.
     pub(super) fn server(&self, at: usize) -> Result<String, super::ConfigError> {
-        let super_users = ["User:kafka1".to_owned(), "User:admin".to_owned()];
+        let super_users = ["kafka1", "admin"].map(Principal::user);
         server_properties(&ServerInput {
             cluster: &self.cluster,
             brokers: &self.brokers,
@@ -141,6 +142,6 @@ impl Fixture {
             scram_password: self.scram_password.as_ref(),
             properties: &self.properties,
         };
-        (Format::of(format).write)(&input).map(|text| text.expose().to_owned())
+        client_config(format, &input).map(|text| text.expose().to_owned())
     }
 }

@@ -2,10 +2,14 @@
 
 use zeroize::Zeroizing;
 
-use super::{ClientInput, ConfigError, stores::setting};
-use crate::secret::Secret;
+use super::{ClientInput, ConfigError, stores::Setting};
+use crate::{policy::FileNames, secret::Secret};
 
 const FILE: &str = "librdkafka.conf";
+
+pub(super) fn file_name(_: &FileNames) -> &str {
+    FILE
+}
 
 /// Its pull request 4895: the client's nonce stood twice in its second message, which Kafka took until 4.0.
 const OLD_SCRAM: &str = "\
@@ -17,39 +21,39 @@ const OLD_SCRAM: &str = "\
 ///
 /// # Errors
 /// As for `client.properties`, and a value that the format cannot hold: it has no escapes.
-pub(super) fn librdkafka_conf(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
+pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let connection = input.connection()?;
     let (stores, names) = (input.stores, input.stores.names);
     let mut settings = Vec::new();
-    if let Some(servers) = connection.bootstrap {
-        settings.push(setting("bootstrap.servers", servers));
+    if let Some(servers) = connection.route.bootstrap_servers() {
+        settings.push(Setting::new("bootstrap.servers", servers));
     }
-    settings.push(setting(
+    settings.push(Setting::new(
         "security.protocol",
-        connection.protocol.kafka_name().to_ascii_lowercase(),
+        connection.route.protocol.kafka_name().to_ascii_lowercase(),
     ));
-    if connection.protocol.is_tls() {
-        settings.push(setting("ssl.ca.location", stores.path(&names.ca)));
-        settings.push(setting("ssl.endpoint.identification.algorithm", "https"));
+    if connection.route.protocol.is_tls() {
+        settings.push(Setting::new("ssl.ca.location", stores.path(&names.ca)));
+        settings.push(Setting::new(
+            "ssl.endpoint.identification.algorithm",
+            "https",
+        ));
     }
-    if connection.certificate {
-        if stores.keystore_password.is_none() {
-            return Err(ConfigError::NoKeystore(input.name.to_string()));
-        }
-        settings.push(setting(
+    if connection.keystore_password.is_some() {
+        settings.push(Setting::new(
             "ssl.certificate.location",
             stores.path(&names.certificate),
         ));
-        settings.push(setting("ssl.key.location", stores.path(&names.key)));
+        settings.push(Setting::new("ssl.key.location", stores.path(&names.key)));
     }
     if let Some((mechanism, user, password)) = connection.sasl {
-        settings.push(setting("sasl.mechanism", mechanism.name()));
-        settings.push(setting("sasl.username", user));
-        settings.push(setting("sasl.password", password.expose()));
+        settings.push(Setting::new("sasl.mechanism", mechanism.name()));
+        settings.push(Setting::new("sasl.username", user));
+        settings.push(Setting::new("sasl.password", password.expose()));
     }
 
     // Its own settings come last, under librdkafka's names, as it refuses all others.
-    settings.extend(input.properties.iter().map(|(k, v)| setting(k, v)));
+    settings.extend(input.properties.iter().map(|(k, v)| Setting::new(k, v)));
 
     let mut text = Zeroizing::new(format!(
         "# How {} connects to its Kafka cluster, written by kpki for clients built on librdkafka.\n",
@@ -58,7 +62,7 @@ pub(super) fn librdkafka_conf(input: &ClientInput<'_>) -> Result<Secret, ConfigE
     if connection.sasl.is_some() {
         text.push_str(OLD_SCRAM);
     }
-    for (key, value) in settings {
+    for Setting { key, value } in settings {
         if value.trim() != value.as_str() || value.chars().any(char::is_control) {
             return Err(ConfigError::Unwritable {
                 file: FILE,

@@ -1,14 +1,17 @@
 //! Configuration as text: of brokers, of the storage tool and of clients in each ecosystem. No file is read or written here.
 
+mod address;
 mod client;
-mod client_java;
 #[cfg(test)]
 mod decided;
 mod diff;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod formats;
 mod jaas;
+mod java;
+mod json;
 mod librdkafka;
 mod node;
 mod properties;
@@ -18,9 +21,10 @@ mod spring;
 mod storage;
 mod stores;
 
-pub use client::{ClientInput, FORMATS, Format, Route, route};
+pub use client::{ClientInput, Route, route};
 pub use diff::{added_settings, changed_settings, masked_diff};
 pub use error::ConfigError;
+pub use formats::{client_config, client_file_name};
 pub use node::NodeFacts;
 pub use properties::{Properties, PropertiesError};
 pub use server::{ServerInput, server_properties};

@@ -1,15 +1,19 @@
 //! `quarkus.properties`: the Java client's settings under `kafka.`, which Quarkus hands to every Kafka client it makes.
 
-use super::{ClientInput, ConfigError, client_java::sections, properties::Writer};
-use crate::secret::Secret;
+use super::{ClientInput, ConfigError, java::sections, properties::Writer, stores::Setting};
+use crate::{policy::FileNames, secret::Secret};
 
 const FILE: &str = "quarkus.properties";
+
+pub(super) fn file_name(_: &FileNames) -> &str {
+    FILE
+}
 
 /// The text of `quarkus.properties`, to be put into `application.properties` or named in `quarkus.config.locations`.
 ///
 /// # Errors
-/// As [`super::client_java::client_properties`], and a value with `$` in it, where Quarkus would look for an expression.
-pub(super) fn quarkus_properties(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
+/// As [`super::java::write`], and a value with `$` in it, where Quarkus would look for an expression.
+pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let mut out = Writer::default();
     out.comment(&format!(
         "How {} connects to the Kafka cluster {}, written by kpki; part of application.properties.",
@@ -17,9 +21,8 @@ pub(super) fn quarkus_properties(input: &ClientInput<'_>) -> Result<Secret, Conf
     ));
     for section in sections(input)? {
         out.comment(section.about);
-        for (key, value) in section.settings {
-            let key = prefixed(&key, &value)?;
-            out.set(&key, &value);
+        for Setting { key, value } in section.settings {
+            out.set(&prefixed(&key, &value)?, &value);
         }
     }
     let properties: Vec<(String, &str)> = input

@@ -2,19 +2,18 @@
 
 use super::{
     ConfigError, Stores,
+    address::{advertised_host, node_id, port},
     jaas::{scram_login, scram_server},
     properties::Writer,
     stores::tls_protocols,
 };
 use crate::{
+    acl::{KafkaVersion, Principal},
     pki::Host,
-    policy::{Broker, ClientAuth, Cluster, KafkaProperties, Listener, Mode, NodeRole},
+    policy::{Broker, CONTROLLER, ClientAuth, Cluster, KafkaProperties, Listener, Mode, NodeRole},
     scram::Mechanism,
     secret::Secret,
 };
-
-/// The listener of the KRaft controllers.
-const CONTROLLER: &str = "CONTROLLER";
 
 /// What a broker's configuration is made from.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +31,7 @@ pub struct ServerInput<'a> {
     /// The password of its own SCRAM user, which has its name; needed where the inter-broker listener is over SASL.
     pub scram_password: Option<&'a Secret>,
     /// Every super user as a whole principal: the brokers, the admin and those of the policy.
-    pub super_users: &'a [String],
+    pub super_users: &'a [Principal],
 }
 
 /// The text of `server.properties`.
@@ -68,31 +67,8 @@ pub fn server_properties(input: &ServerInput<'_>) -> Result<Secret, ConfigError>
     Ok(out.finish())
 }
 
-impl Broker {
-    /// The host that clients connect to: the first that is no wildcard.
-    pub(super) fn advertised_host(&self) -> Result<String, ConfigError> {
-        self.hosts
-            .iter()
-            .find(|h| !h.is_wildcard())
-            .map(Host::authority)
-            .ok_or_else(|| ConfigError::NoAdvertisedHost(self.name.to_string()))
-    }
-
-    /// Its id, which is chosen before anything is written.
-    fn node_id(&self) -> Result<u32, ConfigError> {
-        self.id
-            .ok_or_else(|| ConfigError::NoId(self.name.to_string()))
-    }
-
-    /// A cluster-wide port, as this broker has it.
-    pub(super) fn port(&self, port: u16) -> Result<u16, ConfigError> {
-        let sum = u32::from(port) + u32::from(self.port_offset);
-        u16::try_from(sum).map_err(|_| ConfigError::Port(self.name.to_string(), sum))
-    }
-}
-
 fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
-    let id = input.broker.node_id()?.to_string();
+    let id = node_id(input.broker)?.to_string();
     match input.cluster.mode {
         Mode::Kraft => {
             let (about, roles) = match input.broker.role {
@@ -117,8 +93,8 @@ fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
                 .iter()
                 .filter(|b| b.role.is_controller())
                 .map(|b| {
-                    let port = b.port(input.cluster.controller_port)?;
-                    Ok(format!("{}@{}:{port}", b.node_id()?, b.advertised_host()?))
+                    let port = port(b, input.cluster.controller_port)?;
+                    Ok(format!("{}@{}:{port}", node_id(b)?, advertised_host(b)?))
                 })
                 .collect::<Result<_, ConfigError>>()?;
             out.set("controller.quorum.voters", &voters.join(","));
@@ -142,28 +118,26 @@ fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
 fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     let (cluster, broker) = (input.cluster, input.broker);
     // No address at all makes Kafka listen on every interface.
-    let bind = cluster.bind_address.as_deref().unwrap_or_default();
-    let bind = bind
-        .parse()
-        .map_or_else(|_| bind.to_owned(), |h: Host| h.authority());
-    let host = broker.advertised_host()?;
+    let bind = cluster.bind_address.as_ref();
+    let bind = bind.map(Host::authority).unwrap_or_default();
+    let host = advertised_host(broker)?;
     let mut bound = Vec::new();
     let mut advertised = Vec::new();
     let mut protocols = Vec::new();
     // A controller alone must know of no other listener than its own.
     let serving = broker.role.is_broker().then_some(&cluster.listeners);
     for listener in serving.into_iter().flatten() {
-        let (name, port) = (&listener.name, broker.port(listener.port)?);
+        let (name, port) = (&listener.name, port(broker, listener.port)?);
         bound.push(format!("{name}://{bind}:{port}"));
         advertised.push(format!("{name}://{host}:{port}"));
         protocols.push(format!("{name}:{}", listener.protocol.kafka_name()));
     }
     if cluster.mode == Mode::Kraft {
         if broker.role.is_controller() {
-            let port = broker.port(cluster.controller_port)?;
+            let port = port(broker, cluster.controller_port)?;
             bound.push(format!("{CONTROLLER}://{bind}:{port}"));
             // Earlier versions refuse to advertise it; from 3.9 on it is what `--bootstrap-controller` clients are sent to.
-            if cluster.kafka_version >= (3, 9) {
+            if cluster.kafka_version >= KafkaVersion::new(3, 9) {
                 advertised.push(format!("{CONTROLLER}://{host}:{port}"));
             }
         }
@@ -185,8 +159,9 @@ fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigErro
 fn tls(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     out.comment("TLS: this broker's key and certificate, and the CA that it trusts.");
     let stores = input.stores;
-    for (key, value) in [stores.identity(input.broker.name.as_str())?, stores.trust()].concat() {
-        out.set(&key, &value);
+    let password = stores.keystore_password(input.broker.name.as_str())?;
+    for setting in stores.identity(password).iter().chain(&stores.trust()) {
+        out.set(&setting.key, &setting.value);
     }
     out.comment("Only sound versions of TLS, and brokers check each other's host names.");
     out.set(
@@ -287,7 +262,7 @@ fn names(mechanisms: &[Mechanism]) -> String {
 
 fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     let cluster = input.cluster;
-    let certificates = cluster.speaks_tls() && !cluster.principal_mapping_rules.is_empty();
+    let certificates = cluster.speaks_tls();
     let about = "Who may do what: ACLs, which super users pass over.";
     out.comment(&match certificates {
         true => format!("{about} Certificates become principals by these rules."),
@@ -296,7 +271,7 @@ fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     let class = match cluster.mode {
         Mode::Kraft => "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         // KIP-504 brought a new interface and class in 2.4; the old one went in 3.0.
-        Mode::Zookeeper if cluster.kafka_version >= (2, 4) => {
+        Mode::Zookeeper if cluster.kafka_version >= KafkaVersion::new(2, 4) => {
             "kafka.security.authorizer.AclAuthorizer"
         }
         Mode::Zookeeper => "kafka.security.auth.SimpleAclAuthorizer",
@@ -314,7 +289,7 @@ fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     if certificates {
         out.set(
             "ssl.principal.mapping.rules",
-            &cluster.principal_mapping_rules.join(","),
+            &cluster.principal_mapping_rules.to_string(),
         );
     }
 }
@@ -350,7 +325,7 @@ fn storage(
         ("transaction.state.log.min.isr", in_sync),
     ];
     // Share groups (KIP-932) have a topic of their own from 4.0 on.
-    if cluster.kafka_version >= (4, 0) {
+    if cluster.kafka_version >= KafkaVersion::new(4, 0) {
         copies.extend([
             (
                 "share.coordinator.state.topic.replication.factor",

@@ -5,66 +5,76 @@ use zeroize::Zeroizing;
 use super::{
     ClientInput, ConfigError,
     jaas::scram_login,
-    stores::{Setting, setting, tls_protocols},
+    stores::{Setting, tls_protocols},
 };
-use crate::secret::Secret;
+use crate::{policy::FileNames, secret::Secret};
 
 const FILE: &str = "spring.yaml";
+
+pub(super) fn file_name(_: &FileNames) -> &str {
+    FILE
+}
 
 /// The text of `spring.yaml`, to be imported by `spring.config.import` or to become part of `application.yaml`.
 ///
 /// # Errors
 /// As for `client.properties`, and a value with `${` in it, where Spring would look for a placeholder.
-pub(super) fn spring_yaml(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
+pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let connection = input.connection()?;
     let (stores, names) = (input.stores, input.stores.names);
     let mut ssl = Vec::new();
     let mut properties = Vec::new();
-    if connection.protocol.is_tls() {
+    if connection.route.protocol.is_tls() {
         let password = stores.truststore_password.expose();
-        ssl.push(setting("trust-store-type", names.store_type.name()));
-        ssl.push(setting(
+        ssl.push(Setting::new("trust-store-type", names.store_type.name()));
+        ssl.push(Setting::new(
             "trust-store-location",
             file_url(&stores.path(&names.truststore)),
         ));
-        ssl.push(setting("trust-store-password", password));
-        properties.push(setting(
+        ssl.push(Setting::new("trust-store-password", password));
+        properties.push(Setting::new(
             "ssl.enabled.protocols",
             tls_protocols(input.cluster.kafka_version),
         ));
-        properties.push(setting("ssl.endpoint.identification.algorithm", "https"));
+        properties.push(Setting::new(
+            "ssl.endpoint.identification.algorithm",
+            "https",
+        ));
     }
-    if connection.certificate {
-        let password = stores
-            .keystore_password
-            .ok_or_else(|| ConfigError::NoKeystore(input.name.to_string()))?
-            .expose();
-        ssl.push(setting("key-store-type", names.store_type.name()));
-        ssl.push(setting(
+    if let Some(password) = connection.keystore_password {
+        let password = password.expose();
+        ssl.push(Setting::new("key-store-type", names.store_type.name()));
+        ssl.push(Setting::new(
             "key-store-location",
             file_url(&stores.path(&names.keystore)),
         ));
-        ssl.push(setting("key-store-password", password));
-        ssl.push(setting("key-password", password));
+        ssl.push(Setting::new("key-store-password", password));
+        ssl.push(Setting::new("key-password", password));
     }
     if let Some((mechanism, user, password)) = connection.sasl {
-        properties.push(setting("sasl.mechanism", mechanism.name()));
-        properties.push(("sasl.jaas.config".to_owned(), scram_login(user, password)));
+        properties.push(Setting::new("sasl.mechanism", mechanism.name()));
+        properties.push(Setting::new(
+            "sasl.jaas.config",
+            scram_login(user, password),
+        ));
     }
 
     let own = input.properties.iter();
-    properties.extend(own.map(|(name, value)| setting(&binding_key(name), value)));
+    properties.extend(own.map(|(name, value)| Setting::new(binding_key(name), value)));
 
     let mut yaml = Yaml(Zeroizing::new(format!(
         "# How {} connects to its Kafka cluster, written by kpki for Spring Boot.\nspring:\n  kafka:\n",
         input.name
     )));
-    if let Some(servers) = connection.bootstrap {
-        yaml.set(4, &setting("bootstrap-servers", servers))?;
+    if let Some(servers) = connection.route.bootstrap_servers() {
+        yaml.set(4, &Setting::new("bootstrap-servers", servers))?;
     }
     yaml.map(
         "security",
-        &[setting("protocol", connection.protocol.kafka_name())],
+        &[Setting::new(
+            "protocol",
+            connection.route.protocol.kafka_name(),
+        )],
     )?;
     yaml.map("ssl", &ssl)?;
     yaml.map("properties", &properties)?;
@@ -99,7 +109,7 @@ impl Yaml {
         settings.iter().try_for_each(|setting| self.set(6, setting))
     }
 
-    fn set(&mut self, indent: usize, (key, value): &Setting) -> Result<(), ConfigError> {
+    fn set(&mut self, indent: usize, Setting { key, value }: &Setting) -> Result<(), ConfigError> {
         if value.contains("${") {
             return Err(ConfigError::Unwritable {
                 file: FILE,

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::ConfigError;
-use crate::{policy::FileNames, secret::Secret};
+use crate::{acl::KafkaVersion, policy::FileNames, secret::Secret};
 
 /// An identity's directory as its own machine sees it.
 #[derive(Debug, Clone, Copy)]
@@ -18,47 +18,61 @@ pub struct Stores<'a> {
     pub truststore_password: &'a Secret,
 }
 
-/// Kafka's name of a setting, and its value.
-pub(super) type Setting = (String, Zeroizing<String>);
-
-pub(super) fn setting(key: &str, value: impl Into<String>) -> Setting {
-    (key.to_owned(), Zeroizing::new(value.into()))
+/// A setting of a configuration file.
+#[derive(Clone)]
+pub(super) struct Setting {
+    /// Its name, as whoever reads the file knows it.
+    pub(super) key: String,
+    /// Its value, which may be secret.
+    pub(super) value: Zeroizing<String>,
 }
 
-impl Stores<'_> {
+impl Setting {
+    pub(super) fn new(key: impl Into<String>, value: impl AsRef<str>) -> Self {
+        Self {
+            key: key.into(),
+            value: Zeroizing::new(value.as_ref().to_owned()),
+        }
+    }
+}
+
+impl<'a> Stores<'a> {
     /// The path of a file in the directory.
     pub fn path(&self, file: &str) -> String {
         format!("{}/{file}", self.dir.trim_end_matches('/'))
     }
 
     /// What a Java process must know to trust others.
-    pub(super) fn trust(&self) -> Vec<Setting> {
-        vec![
-            setting("ssl.truststore.type", self.names.store_type.name()),
-            setting("ssl.truststore.location", self.path(&self.names.truststore)),
-            setting("ssl.truststore.password", self.truststore_password.expose()),
+    pub(super) fn trust(&self) -> [Setting; 3] {
+        [
+            Setting::new("ssl.truststore.type", self.names.store_type.name()),
+            Setting::new("ssl.truststore.location", self.path(&self.names.truststore)),
+            Setting::new("ssl.truststore.password", self.truststore_password.expose()),
         ]
     }
 
+    /// The password of the key store of the identity of that name.
+    pub(super) fn keystore_password(&self, name: &str) -> Result<&'a Secret, ConfigError> {
+        self.keystore_password
+            .ok_or_else(|| ConfigError::NoKeystore(name.to_owned()))
+    }
+
     /// What a Java process must know to show who it is.
-    pub(super) fn identity(&self, name: &str) -> Result<Vec<Setting>, ConfigError> {
-        let password = self
-            .keystore_password
-            .ok_or_else(|| ConfigError::NoKeystore(name.to_owned()))?;
-        Ok(vec![
-            setting("ssl.keystore.type", self.names.store_type.name()),
-            setting("ssl.keystore.location", self.path(&self.names.keystore)),
-            setting("ssl.keystore.password", password.expose()),
+    pub(super) fn identity(&self, password: &Secret) -> [Setting; 4] {
+        [
+            Setting::new("ssl.keystore.type", self.names.store_type.name()),
+            Setting::new("ssl.keystore.location", self.path(&self.names.keystore)),
+            Setting::new("ssl.keystore.password", password.expose()),
             // PKCS#12 as Java has it knows one password for the store and the key in it.
-            setting("ssl.key.password", password.expose()),
-        ])
+            Setting::new("ssl.key.password", password.expose()),
+        ]
     }
 }
 
 /// The TLS versions to offer and take. TLS 1.3 from 2.6 on (KIP-573): earlier versions of Kafka mishandle what it
 /// sends after the handshake.
-pub(super) fn tls_protocols(kafka_version: (u16, u16)) -> &'static str {
-    if kafka_version >= (2, 6) {
+pub(super) fn tls_protocols(kafka_version: KafkaVersion) -> &'static str {
+    if kafka_version >= KafkaVersion::new(2, 6) {
         "TLSv1.3,TLSv1.2"
     } else {
         "TLSv1.2"

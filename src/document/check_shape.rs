@@ -6,6 +6,7 @@
 use serde_json::Value as Json;
 
 use super::{
+    code::FormCode,
     read::Form,
     report::Report,
     shape::{Shape, either, found, listed, range, repair, title},
@@ -89,7 +90,11 @@ impl<'a> Checker<'a> {
             Value::List(items) => {
                 if items.is_empty() && shape.schema["minItems"].as_u64().unwrap_or(0) > 0 {
                     self.report
-                        .error("empty-list", node.span, format!("{what} is an empty list"))
+                        .error(
+                            FormCode::EmptyList,
+                            node.span,
+                            format!("{what} is an empty list"),
+                        )
                         .hint("add an entry");
                 }
                 let entry = if what.starts_with('`') {
@@ -107,7 +112,7 @@ impl<'a> Checker<'a> {
                 if min.is_some_and(|min| *value < min) || max.is_some_and(|max| *value > max) {
                     let expected = shape.expected();
                     self.report.error(
-                        "out-of-range",
+                        FormCode::OutOfRange,
                         node.span,
                         format!("{what} must be {expected}, not {text}"),
                     );
@@ -127,7 +132,11 @@ impl<'a> Checker<'a> {
         }
         let expected = either(&shapes);
         self.report
-            .error("empty-value", node.span, format!("{what} has no value"))
+            .error(
+                FormCode::EmptyValue,
+                node.span,
+                format!("{what} has no value"),
+            )
             .hint(format!("write {expected}{or}"));
     }
 
@@ -135,7 +144,7 @@ impl<'a> Checker<'a> {
         let expected = either(shapes);
         let message = format!("{what} must be {expected}, not {}", found(node));
         self.report
-            .error("wrong-type", node.span, message)
+            .error(FormCode::WrongType, node.span, message)
             .maybe_hint(repair(shapes, node));
     }
 
@@ -154,7 +163,7 @@ impl<'a> Checker<'a> {
             return;
         }
         if self.report.is_full() {
-            self.report.error("unknown-word", node.span, "");
+            self.report.error(FormCode::UnknownWord, node.span, "");
             return;
         }
         // A word that is the key of another shape: `- produce` for `- produce: {topic: orders}`.
@@ -166,7 +175,7 @@ impl<'a> Checker<'a> {
         };
         self.report
             .error(
-                "unknown-word",
+                FormCode::UnknownWord,
                 node.span,
                 format!("{what} cannot be `{text}`"),
             )
@@ -197,7 +206,7 @@ impl<'a> Checker<'a> {
                 continue;
             }
             if self.report.is_full() {
-                self.report.error("unknown-key", entry.key_span, "");
+                self.report.error(FormCode::UnknownKey, entry.key_span, "");
                 continue;
             }
             let meant = nearest(&entry.key, shape.keys());
@@ -208,13 +217,13 @@ impl<'a> Checker<'a> {
             };
             let message = format!("unknown key `{}` in {}", entry.key, self.called(shape.name));
             self.report
-                .error("unknown-key", entry.key_span, message)
+                .error(FormCode::UnknownKey, entry.key_span, message)
                 .hint(hint);
         }
         for key in shape.required() {
             if entries.iter().all(|e| e.key != key) && !misspelt.contains(&key) {
                 let message = format!("{} needs `{key}`", self.called(shape.name));
-                self.report.error("missing-key", node.span, message);
+                self.report.error(FormCode::MissingKey, node.span, message);
             }
         }
         if shape.schema["maxProperties"] == 1
@@ -226,14 +235,18 @@ impl<'a> Checker<'a> {
                 first.key, second.key
             );
             self.report
-                .error("one-key", second.key_span, message)
+                .error(FormCode::OneKey, second.key_span, message)
                 .note(first.key_span, "the first")
                 .hint(format!("begin each {name} with `- `"));
         }
         if shape.schema["minProperties"] == 1 && entries.is_empty() {
             let keys: Vec<&str> = shape.keys().collect();
             self.report
-                .error("missing-key", node.span, format!("an empty {}", shape.name))
+                .error(
+                    FormCode::MissingKey,
+                    node.span,
+                    format!("an empty {}", shape.name),
+                )
                 .hint(format!("give it one of {}", keys.join(", ")));
         }
     }

@@ -6,6 +6,7 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet, render
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::source::Source;
+use crate::code::StableCode;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,8 +43,8 @@ pub struct Label {
 /// Something that is wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind of mistake it is, for scripts: `unknown-key`. Codes do not change.
-    pub code: &'static str,
+    /// What kind of mistake it is, for scripts.
+    pub code: StableCode,
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong, with which thing.
@@ -80,7 +81,7 @@ impl Serialize for Diagnostic {
     /// `{"code","severity","message","hint","source","notes":[{"source","message"}]}`, sources as `file:line:column`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Diagnostic", 6)?;
-        out.serialize_field("code", self.code)?;
+        out.serialize_field("code", &self.code)?;
         out.serialize_field("severity", self.severity.name())?;
         out.serialize_field("message", &self.message)?;
         out.serialize_field("hint", &self.hint)?;
@@ -117,7 +118,7 @@ fn render_one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
     let clean = annotate_snippets::normalize_untrusted_str;
     let title = level
         .primary_title(clean(&diagnostic.message))
-        .id(diagnostic.code);
+        .id(diagnostic.code.name());
     let mut group = title.elements(std::iter::empty::<Origin<'_>>());
     // Labels of one line share its excerpt.
     let mut lines: Vec<Vec<(&Label, AnnotationKind)>> =
@@ -165,6 +166,7 @@ fn render_one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::FormCode;
 
     fn label(line: usize, quote: &str, range: Range<usize>, text: &str) -> Label {
         Label {
@@ -181,7 +183,7 @@ mod tests {
 
     fn twice() -> Diagnostic {
         Diagnostic {
-            code: "duplicate-name",
+            code: FormCode::DuplicateKey.into(),
             severity: Severity::Error,
             message: "two identities are named `kafka1`".to_owned(),
             hint: Some("rename one of them".to_owned()),
@@ -195,7 +197,7 @@ mod tests {
         assert_eq!(
             render(&[twice()], false),
             "\
-error[duplicate-name]: two identities are named `kafka1`
+error[duplicate-key]: two identities are named `kafka1`
   --> p.yaml:12:10
    |
 12 |     - name: kafka1
@@ -227,7 +229,7 @@ error[duplicate-name]: two identities are named `kafka1`
         assert_eq!(
             serde_json::to_value(twice()).unwrap(),
             serde_json::json!({
-                "code": "duplicate-name", "severity": "error",
+                "code": "duplicate-key", "severity": "error",
                 "message": "two identities are named `kafka1`", "hint": "rename one of them",
                 "source": "p.yaml:12:10",
                 "notes": [{"source": "p.yaml:3:11", "message": "first here"}],

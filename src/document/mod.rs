@@ -5,6 +5,7 @@
 //! into those types; whoever checks what they mean goes on reporting to the same `Report`.
 
 mod check_shape;
+mod code;
 mod diagnostic;
 mod read;
 mod report;
@@ -19,6 +20,7 @@ mod yaml_error;
 mod yaml_scalar;
 mod yaml_text;
 
+pub use code::FormCode;
 pub use diagnostic::{Diagnostic, Label, Severity, render};
 pub(crate) use read::{Form, read};
 pub(crate) use report::Report;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{check_shape, report::Report, schema, spanned, yaml};
+use super::{check_shape, code::FormCode, report::Report, schema, spanned, yaml};
 
 /// The shape of a kind of documents.
 pub(crate) struct Form {
@@ -51,7 +51,7 @@ pub(crate) fn read<T: Default + for<'de> Deserialize<'de>>(
         Ok(value) => Some(value),
         // Cannot happen as long as schema and types agree, for which there is a test; if it does, it is said.
         Err(error) => {
-            report.error("wrong-shape", root.span, error.to_string());
+            report.error(FormCode::WrongShape, root.span, error.to_string());
             None
         }
     }

@@ -5,6 +5,7 @@ use super::{
     source::Source,
     text::{Span, Text},
 };
+use crate::code::StableCode;
 use crate::printable::{Printable, is_printable};
 
 /// No more diagnostics than these are kept: they are for reading.
@@ -97,14 +98,14 @@ impl Report {
     /// Says that something is wrong at `span`.
     pub(crate) fn error(
         &mut self,
-        code: &'static str,
+        code: impl Into<StableCode>,
         span: Span,
         message: impl Into<String>,
     ) -> Draft<'_> {
         let kept = !self.is_full();
         if kept {
             let diagnostic = Diagnostic {
-                code,
+                code: code.into(),
                 severity: Severity::Error,
                 message: short(message.into()),
                 hint: None,

@@ -9,6 +9,7 @@ use std::{borrow::Cow, collections::HashMap, rc::Rc};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use super::{
+    code::FormCode,
     report::Report,
     text::Span,
     yaml_error,
@@ -108,7 +109,7 @@ pub(super) fn read(report: &mut Report, file: usize) -> Option<Node> {
     };
     if report.file(file).body.len() > MAX_BYTES {
         report
-            .error("too-large", start, "the file is larger than 64 MiB")
+            .error(FormCode::TooLarge, start, "the file is larger than 64 MiB")
             .hint("split it into several files");
         return None;
     }
@@ -150,7 +151,7 @@ impl Builder<'_> {
 
     fn stop(
         &mut self,
-        code: &'static str,
+        code: FormCode,
         span: Span,
         message: impl Into<String>,
         hint: &str,
@@ -167,7 +168,7 @@ impl Builder<'_> {
                 if self.documents > 1 {
                     let hint = "make it a file of its own";
                     return self.stop(
-                        "two-documents",
+                        FormCode::TwoDocuments,
                         span,
                         "a second YAML document begins here",
                         hint,
@@ -212,7 +213,7 @@ impl Builder<'_> {
     fn refuse_tag(&mut self, tag: Option<Cow<'_, saphyr_parser::Tag>>, span: Span) {
         if tag.is_some() {
             self.report
-                .error("yaml-tag", span, "YAML tags are not allowed")
+                .error(FormCode::YamlTag, span, "YAML tags are not allowed")
                 .hint("remove the word that begins with `!`; put a text into quotes to keep it a text");
         }
     }
@@ -234,7 +235,7 @@ impl Builder<'_> {
         if self.open.len() >= MAX_DEPTH {
             let hint = "ten levels are plenty; look for a bracket that is not closed";
             let message = format!("more than {MAX_DEPTH} nested lists and mappings");
-            return self.stop("too-deep", span, message, hint);
+            return self.stop(FormCode::TooDeep, span, message, hint);
         }
         self.open.push(Open {
             start: span.start,
@@ -246,7 +247,7 @@ impl Builder<'_> {
 
     fn bad_key(&mut self, span: Span) -> Result<(), Stop> {
         let hint = "keys are plain words; put a text that begins with `{`, `[` or `*` into quotes";
-        self.stop("bad-key", span, "this cannot be a key", hint)
+        self.stop(FormCode::BadKey, span, "this cannot be a key", hint)
     }
 
     fn key(
@@ -279,12 +280,12 @@ impl Builder<'_> {
         });
         if merge {
             self.report
-                .error("merge-key", span, "merge keys are not allowed")
+                .error(FormCode::MergeKey, span, "merge keys are not allowed")
                 .hint("write the keys out; an alias may stand for a whole value, as in `hosts: *hosts`");
         } else if let Some(first) = first {
             self.report
                 .error(
-                    "duplicate-key",
+                    FormCode::DuplicateKey,
                     span,
                     format!("the key `{text}` is there twice"),
                 )
@@ -301,7 +302,7 @@ impl Builder<'_> {
         }
         let Some(node) = self.anchors.get(&anchor).map(Rc::clone) else {
             let message = "this alias is inside the value that it refers to";
-            return self.stop("endless-alias", span, message, "write the value out");
+            return self.stop(FormCode::EndlessAlias, span, message, "write the value out");
         };
         // Before the copy is made: nine lines of aliases can stand for a billion nodes.
         self.copy(node.weight() - 1, span)?;
@@ -313,7 +314,12 @@ impl Builder<'_> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             let message = format!("the file has more than {MAX_NODES} values");
-            return self.stop("too-large", span, message, "split it into several files");
+            return self.stop(
+                FormCode::TooLarge,
+                span,
+                message,
+                "split it into several files",
+            );
         }
         Ok(())
     }
@@ -322,7 +328,12 @@ impl Builder<'_> {
         self.copies += nodes;
         if self.copies > MAX_COPIES {
             let message = format!("the aliases stand for more than {MAX_COPIES} values");
-            return self.stop("too-large", span, message, "use fewer aliases, or none");
+            return self.stop(
+                FormCode::TooLarge,
+                span,
+                message,
+                "use fewer aliases, or none",
+            );
         }
         Ok(())
     }
@@ -383,7 +394,7 @@ impl Builder<'_> {
         };
         let (message, hint) = yaml_error::explain(error.info());
         self.report
-            .error("yaml-syntax", span, message)
+            .error(FormCode::YamlSyntax, span, message)
             .maybe_hint(hint.map(str::to_owned));
         Err(Stop)
     }
@@ -451,7 +462,7 @@ mod tests {
         let mut report = Report::default();
         let file = report.add_file("p", &text);
         assert!(read(&mut report, file).is_none());
-        assert_eq!(report.finish()[0].code, "too-large");
+        assert_eq!(report.finish()[0].code, FormCode::TooLarge);
     }
 
     proptest! {

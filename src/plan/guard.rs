@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::{Inputs, Plan, Remark, default_max_deletes};
 use crate::{
     acl::{
-        Authorizer, Binding, CLUSTER_NAME, Operation, PatternType, Permission, RawBinding, Request,
-        ResourceType, Settings,
+        Authorizer, Binding, CLUSTER_NAME, EVERYONE, Operation, PatternType, Permission,
+        RawBinding, Request, ResourceType, Settings,
     },
     printable::Printable,
 };
@@ -57,7 +57,7 @@ fn deletions(inputs: &Inputs<'_>, plan: &mut Plan) {
 fn is_the_right(binding: &RawBinding, operator: &str) -> bool {
     binding.resource_type == ResourceType::Cluster
         && matches!(binding.operation, Operation::Alter | Operation::All)
-        && (&*binding.principal == operator || &*binding.principal == "User:*")
+        && (&*binding.principal == operator || &*binding.principal == EVERYONE)
 }
 
 /// Keeps the right by which the operator could undo the plan. That it is a super user is not counted on: a policy
@@ -83,7 +83,7 @@ fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
     let hosts: BTreeSet<&str> = before
         .iter()
         .chain(&created)
-        .filter(|b| &*b.principal == operator || &*b.principal == "User:*")
+        .filter(|b| &*b.principal == operator || &*b.principal == EVERYONE)
         .map(|b| match &*b.host {
             "*" => Request::ELSEWHERE,
             host => host.split('/').next().unwrap_or(host),
@@ -263,7 +263,7 @@ fn openness(inputs: &Inputs<'_>, plan: &mut Plan) {
     }
     let closing: Vec<Remark> = closed
         .into_iter()
-        .filter(|(_, who)| !who.contains("User:*"))
+        .filter(|(_, who)| !who.contains(EVERYONE))
         .map(|(at, who)| {
             let who: Vec<&str> = who.into_iter().collect();
             let who = match who.as_slice() {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::acl::{EVERYONE, PrincipalPattern};
+
 /// Principals, whole or by prefix. Nothing outside is ever deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Managed {
@@ -13,6 +15,18 @@ impl Managed {
     /// Nobody.
     pub fn nobody() -> Managed {
         Managed::default()
+    }
+
+    /// All that one of these means.
+    pub fn of(patterns: &[PrincipalPattern]) -> Managed {
+        let mut managed = Managed::nobody();
+        for pattern in patterns {
+            match pattern {
+                PrincipalPattern::Exact(principal) => managed.add(principal.as_str()),
+                PrincipalPattern::Prefix(prefix) => managed.add_prefix(prefix),
+            }
+        }
+        managed
     }
 
     /// Adds one principal: `User:alice`.
@@ -29,6 +43,6 @@ impl Managed {
     pub fn contains(&self, principal: &str) -> bool {
         let begins = |prefix: &String| principal.starts_with(prefix.as_str());
         self.whole.contains(principal)
-            || (principal != "User:*" && self.prefixes.iter().any(begins))
+            || (principal != EVERYONE && self.prefixes.iter().any(begins))
     }
 }

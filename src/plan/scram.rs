@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Managed, Remark, default_max_deletes, plural};
 use crate::{
+    acl::Principal,
     printable::Printable,
     scram::{Mechanism, ScramInfo},
 };
@@ -31,7 +32,7 @@ pub struct ScramInputs<'a> {
     /// The user that kpki is logged in as, where it is one by SCRAM.
     pub operator: Option<&'a str>,
     /// Whole principals of the policy's super users, its brokers among them.
-    pub super_users: &'a [String],
+    pub super_users: &'a [Principal],
     /// Whose passwords the policy's reviewers said are kpki's: what stands under `manage`, and nobody by default.
     pub entrusted: &'a Managed,
 }
@@ -145,7 +146,7 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
         .chain(plan.updates.iter().map(|u| &u.info));
     plan.overwrites = written
         .filter(|i| existing.contains(i.user.as_str()))
-        .filter(|i| !inputs.entrusted.contains(&principal(i)))
+        .filter(|i| !inputs.entrusted.contains(principal(i).as_str()))
         .map(|i| i.user.clone())
         .collect();
     for ((user, mechanism), iterations) in have {
@@ -197,12 +198,12 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
     plan
 }
 
-fn principal(info: &ScramInfo) -> String {
-    format!("User:{}", info.user)
+fn principal(info: &ScramInfo) -> Principal {
+    Principal::user(&info.user)
 }
 
 fn is_managed(inputs: &ScramInputs<'_>, info: &ScramInfo) -> bool {
-    inputs.managed.contains(&principal(info))
+    inputs.managed.contains(principal(info).as_str())
 }
 
 /// Why a credential is never deleted: with it goes the way in for whoever could undo that.
@@ -268,11 +269,11 @@ mod tests {
     ) -> ScramPlan {
         let mut managed = Managed::nobody();
         for user in ["alice", "ops", "kafka1"] {
-            managed.add(format!("User:{user}"));
+            managed.add(Principal::user(user).as_str());
         }
         managed.add_prefix("User:team-");
         let rotate = BTreeSet::from(["carol".to_owned()]);
-        let super_users = ["User:kafka1".to_owned()];
+        let super_users = [Principal::user("kafka1")];
         let nobody = Managed::nobody();
         let mut inputs = ScramInputs {
             desired,

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::acl::{KafkaVersion, Operation, PatternType, Permission, ResourceType};
+use crate::acl::{KafkaVersion, Operation, PatternType, Permission, Principal, ResourceType};
 
 fn raw(principal: &str, permission: &str, operation: &str, resource: &str) -> RawBinding {
     let (kind, name) = resource.split_once(' ').unwrap();
@@ -230,7 +230,7 @@ fn brokers_keep_the_right_that_they_work_by() {
     let mut managed = Managed::nobody();
     managed.add_prefix("User:");
     let plan = made(&[], &observed, &managed, |_, s| {
-        s.super_users.insert("User:kafka1".into());
+        s.super_users.insert(Principal::user("kafka1"));
     });
     assert_eq!(plan.deletes, [other, foreign]);
     assert_eq!(

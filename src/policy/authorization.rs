@@ -36,8 +36,7 @@ impl TestOutcome<'_> {
 impl ValidatedPolicy {
     /// The Kafka that the policy is for.
     pub fn version(&self) -> KafkaVersion {
-        let (major, minor) = self.cluster.kafka_version;
-        KafkaVersion::new(major, minor)
+        self.cluster.kafka_version
     }
 
     /// What a broker is told about authorization.
@@ -117,7 +116,7 @@ fn requests(test: &AclTest) -> impl Iterator<Item = Request> {
     let resource_type: ResourceType = test.resource_type;
     test.names.iter().flat_map(move |name| {
         test.operations.iter().map(move |operation| Request {
-            principal: test.principal.clone(),
+            principal: test.principal.to_string(),
             host: test.host.clone(),
             operation: *operation,
             resource_type,

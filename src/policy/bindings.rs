@@ -4,8 +4,8 @@
 
 use crate::{
     acl::{
-        CLUSTER_NAME, Interner, KafkaVersion, Operation, PatternType, Permission, RawBinding,
-        ResourceType,
+        CLUSTER_NAME, Interner, KafkaVersion, Operation, PatternType, Permission, Principal,
+        RawBinding, ResourceType,
     },
     policy::{AclEntry, NamePattern, RoleKind},
 };
@@ -197,7 +197,7 @@ impl Expander {
     }
 
     /// The bindings of a role for one principal.
-    pub(super) fn role(&mut self, principal: &str, role: &RoleKind) -> Vec<RawBinding> {
+    pub(super) fn role(&mut self, principal: &Principal, role: &RoleKind) -> Vec<RawBinding> {
         let rights = rights(role, self.version);
         rights
             .into_iter()
@@ -224,7 +224,7 @@ impl Expander {
 
     fn binding(
         &mut self,
-        principal: &str,
+        principal: &Principal,
         host: &str,
         permission: Permission,
         (resource_type, name, operation): &Right,
@@ -233,7 +233,7 @@ impl Expander {
             resource_type: *resource_type,
             pattern_type: name.pattern_type,
             name: self.texts.share(&name.name),
-            principal: self.texts.share(principal),
+            principal: self.texts.share(principal.as_str()),
             host: self.texts.share(host),
             operation: *operation,
             permission,

@@ -89,6 +89,19 @@ pub const LAYOUTS: &[Layout] = &[
         client_properties: "kafka_client.properties",
         ..Layout::DEFAULT
     },
+    Layout {
+        name: "apache-kafka",
+        about: "the image apache/kafka: JKS names and password files, everything mounted at /etc/kafka/secrets",
+        install_dir: Some("/etc/kafka/secrets"),
+        store_type: StoreType::Jks,
+        keystore: "{name}.keystore.jks",
+        truststore: "kafka.truststore.jks",
+        password: "kafka_keystore_creds",
+        key_password: Some("kafka_ssl_key_creds"),
+        truststore_password: Some("kafka_truststore_creds"),
+        client_properties: "client-ssl.properties",
+        ..Layout::DEFAULT
+    },
 ];
 
 impl Layout {

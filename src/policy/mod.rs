@@ -5,7 +5,10 @@
 
 mod authorization;
 mod bindings;
+mod code;
 mod connect;
+mod format;
+mod identities;
 mod layout;
 pub mod lint;
 mod model;
@@ -21,9 +24,14 @@ mod validate;
 mod write;
 
 pub use authorization::TestOutcome;
+pub use code::PolicyCode;
+pub use format::ClientFormat;
+pub(crate) use format::client_formats;
+pub use identities::{Identities, IdentityRole};
 pub use layout::{FileNames, LAYOUTS, Layout, StoreType};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};
+pub use principals::DEFAULT_MAPPING_RULES;
 #[cfg(test)]
 pub(crate) use properties::decided;
 pub use properties::{KafkaProperties, decides_for_client, decides_for_node};

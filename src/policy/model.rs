@@ -1,19 +1,50 @@
-//! What a policy means once every check has passed. Only `policy` itself can build these values.
+//! What a policy means once every check has passed.
+
+use std::ops::Deref;
 
 use crate::{
-    acl::{Binding, Operation, PatternType, Permission, ResourceType},
+    acl::{
+        Binding, KafkaVersion, Operation, PatternType, Permission, Principal, PrincipalPattern,
+        ResourceType,
+    },
     document::Source,
-    pki::{Dn, Host, IdentityName, KeyAlgorithm},
+    pki::{Dn, Host, IdentityName, KeyAlgorithm, principal::MappingRules},
 };
 
-use super::{KafkaProperties, Layout};
+use super::{ClientFormat, KafkaProperties, Layout};
 
-/// A policy that has passed every check.
+/// A policy that has passed every check, which are the only way to one: what it holds can be read and not changed.
 #[derive(Debug, Clone)]
-pub struct ValidatedPolicy {
-    /// The `cluster` section, with every default filled in.
+pub struct ValidatedPolicy(pub(super) Policy);
+
+impl Deref for ValidatedPolicy {
+    type Target = Policy;
+
+    fn deref(&self) -> &Policy {
+        &self.0
+    }
+}
+
+impl ValidatedPolicy {
+    /// The same policy for files that are named and owned in another way.
+    pub fn laid_out(
+        mut self,
+        layout: Option<&'static Layout>,
+        owner: Option<(u32, u32)>,
+    ) -> ValidatedPolicy {
+        let cluster = &mut self.0.cluster;
+        cluster.layout = layout.unwrap_or(cluster.layout);
+        cluster.owner = owner.or(cluster.owner);
+        self
+    }
+}
+
+/// What a policy says, with every default filled in.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The `cluster` section.
     pub cluster: Cluster,
-    /// The `ca` section, with every default filled in.
+    /// The `ca` section.
     pub ca: CaSettings,
     /// The brokers, in the policy's order.
     pub brokers: Vec<Broker>,
@@ -61,9 +92,6 @@ pub struct PolicyBinding {
     pub source: Source,
 }
 
-/// `principal_mapping_rules` of a policy that says none: a TLS client and a SCRAM user of one name are one principal.
-pub const DEFAULT_MAPPING_RULES: [&str; 2] = ["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"];
-
 /// How the cluster keeps its metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -72,6 +100,12 @@ pub enum Mode {
     /// ZooKeeper, up to Kafka 3.9.
     Zookeeper,
 }
+
+/// The port of the listener with TLS, where a policy says no listeners.
+pub const TLS_PORT: u16 = 9093;
+
+/// The name of the KRaft controllers' listener, which no other can have.
+pub const CONTROLLER: &str = "CONTROLLER";
 
 /// The cluster's settings.
 #[derive(Debug, Clone)]
@@ -86,20 +120,20 @@ pub struct Cluster {
     pub mode: Mode,
     /// `host:port` of ZooKeeper's nodes, in ZooKeeper mode.
     pub zookeeper_connect: Vec<String>,
-    /// Major and minor version of Kafka.
-    pub kafka_version: (u16, u16),
+    /// What the brokers run.
+    pub kafka_version: KafkaVersion,
     /// Where an identity's directory is mounted; `None`: where it was written.
     pub install_dir: Option<String>,
     /// `log.dirs` of the brokers; `None`: /var/lib/kafka/data where `install_dir` is set, else beside the output.
     pub log_dir: Option<String>,
     /// The address that brokers listen on; `None`: every interface.
-    pub bind_address: Option<String>,
+    pub bind_address: Option<Host>,
     /// Whole principals (`User:x`) beside the brokers and the admin.
-    pub super_users: Vec<String>,
+    pub super_users: Vec<Principal>,
     /// `allow.everyone.if.no.acl.found`.
     pub allow_everyone_if_no_acl_found: bool,
-    /// `ssl.principal.mapping.rules`, one rule each.
-    pub principal_mapping_rules: Vec<String>,
+    /// `ssl.principal.mapping.rules`.
+    pub principal_mapping_rules: MappingRules,
     /// The listeners for clients and brokers; the KRaft controller listener is not among them.
     pub listeners: Vec<Listener>,
     /// The name of the listener that brokers use among themselves.
@@ -263,19 +297,6 @@ impl std::fmt::Display for Auth {
     }
 }
 
-/// A file that tells a client how to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ClientFormat {
-    /// `client.properties`.
-    Java,
-    /// `librdkafka.conf`.
-    Librdkafka,
-    /// `spring.yaml`.
-    Spring,
-    /// `quarkus.properties`.
-    Quarkus,
-}
-
 /// A client.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -383,8 +404,8 @@ pub enum RoleKind {
 /// One entry of `acls`: every operation on every resource.
 #[derive(Debug, Clone)]
 pub struct AclEntry {
-    /// Whole principal, `User:x`.
-    pub principal: String,
+    /// Whom it is about.
+    pub principal: Principal,
     /// An address or `*`.
     pub host: String,
     /// ALLOW or DENY.
@@ -403,33 +424,11 @@ pub struct AclEntry {
     pub source: Source,
 }
 
-/// Every principal, as ACLs name it. As a principal of somebody it would be nobody's.
-pub const EVERYONE: &str = "User:*";
-
-/// A principal, or all that begin with a prefix.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PrincipalPattern {
-    /// `User:x`
-    Exact(String),
-    /// `{prefix: "User:team-"}`
-    Prefix(String),
-}
-
-impl PrincipalPattern {
-    /// Whether a principal is meant. A prefix never means `User:*`, which is everyone.
-    pub fn matches(&self, principal: &str) -> bool {
-        match self {
-            Self::Exact(whole) => principal == whole,
-            Self::Prefix(prefix) => principal != EVERYONE && principal.starts_with(prefix.as_str()),
-        }
-    }
-}
-
 /// One entry of `tests`.
 #[derive(Debug, Clone)]
 pub struct AclTest {
-    /// Whole principal.
-    pub principal: String,
+    /// Who asks.
+    pub principal: Principal,
     /// The client's address.
     pub host: String,
     /// True for `can`, false for `cannot`.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::{
-    ValidatedPolicy,
+    PolicyCode, ValidatedPolicy,
     raw::{RawInclude, RawIncluded, RawPolicy},
     schema, validate,
 };
@@ -103,7 +103,7 @@ fn not_a_policy(report: &mut Report, form: &Form, file: usize) {
     let sections = form.sections().join(", ");
     report
         .error(
-            "not-a-policy",
+            PolicyCode::NotAPolicy,
             beginning,
             "this file is not a policy; what it says is not shown here",
         )
@@ -136,21 +136,21 @@ fn included(
             Err(error) => {
                 let message = format!("`{pattern}` cannot be included: {error}");
                 report
-                    .error("include-failed", span, message)
+                    .error(PolicyCode::IncludeFailed, span, message)
                     .hint("included files are plain files in the policy's own directory or below it; the path begins there");
                 continue;
             }
         };
         if files.is_empty() {
             report
-                .error("include-empty", span, format!("no file matches `{pattern}`"))
+                .error(PolicyCode::IncludeEmpty, span, format!("no file matches `{pattern}`"))
                 .hint("correct the path, which begins at the policy's own directory, or remove the entry");
         }
         for (file_name, text) in files {
             if file_name == name {
                 report
                     .error(
-                        "include-itself",
+                        PolicyCode::IncludeItself,
                         span,
                         format!("`{pattern}` includes the policy itself"),
                     )
@@ -161,7 +161,7 @@ fn included(
                     let message =
                         format!("`{file_name}` is included twice, and under different scopes");
                     report
-                        .error("include-twice", span, message)
+                        .error(PolicyCode::IncludeTwice, span, message)
                         .label("again here")
                         .note(RawInclude::files(&entries[*first]).1, "first here")
                         .hint("let one entry alone name the file");

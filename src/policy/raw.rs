@@ -7,6 +7,7 @@ use crate::document::{OneOrMany, Spanned};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::ClientFormat;
 pub(super) use super::raw_access::{
     RawAcl, RawConnect, RawManage, RawMirrorSource, RawMirrorTarget, RawOperation, RawPattern,
     RawRole, RawSchemaRegistry, RawStreams, RawTest,
@@ -260,7 +261,7 @@ pub(super) struct RawClient {
     /// Host names and addresses in its certificate. Default: its name, where that is a host name.
     pub hosts: Option<Vec<Spanned<String>>>,
     /// Which configuration files it gets. Default: java.
-    pub formats: Option<OneOrMany<Spanned<RawFormat>>>,
+    pub formats: Option<OneOrMany<Spanned<ClientFormat>>>,
     /// Its key. Default: ecdsa-p256.
     pub key: Option<RawKey>,
     /// PBKDF2 iterations of its SCRAM credentials. Default: 8192.
@@ -288,21 +289,6 @@ pub(super) enum RawAuth {
     /// Not at all: encrypted, but User:ANONYMOUS.
     #[serde(rename = "none")]
     None,
-}
-
-/// A file that tells a client how to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "format")]
-pub(super) enum RawFormat {
-    /// client.properties
-    Java,
-    /// librdkafka.conf
-    Librdkafka,
-    /// spring.yaml
-    Spring,
-    /// quarkus.properties
-    Quarkus,
 }
 
 /// A SCRAM user beside the clients.

@@ -4,9 +4,10 @@ use std::{collections::BTreeSet, fmt::Write};
 
 use crate::{
     acl::{
-        Binding, Group, KafkaVersion, LeftOut, PatternType, Permission, RawBinding, ResourceType,
-        grouped,
+        Binding, Group, KafkaVersion, LeftOut, NO_WORDS, PatternType, Permission, RawBinding,
+        ResourceType, grouped,
     },
+    code::StableCode,
     document::{one_line, scalar},
 };
 
@@ -60,11 +61,11 @@ pub fn write_acls<'a>(
 }
 
 /// Why no policy can say this binding.
-fn unsayable(binding: &RawBinding, version: KafkaVersion) -> Option<(&'static str, String)> {
+fn unsayable(binding: &RawBinding, version: KafkaVersion) -> Option<(StableCode, String)> {
     if let Some(problem) = binding.problems(version).first() {
-        return Some((problem.code(), problem.to_string()));
+        return Some((problem.code().into(), problem.to_string()));
     }
-    let no_words = |reason| Some(("no-words", reason));
+    let no_words = |reason| Some((NO_WORDS, reason));
     if binding.resource_type == ResourceType::Cluster
         && binding.pattern_type != PatternType::Literal
     {
@@ -76,7 +77,7 @@ fn unsayable(binding: &RawBinding, version: KafkaVersion) -> Option<(&'static st
             no_words(format!("a policy writes this host as {}", checked.host))
         }
         Ok(_) => None,
-        Err(problem) => Some((problem.code(), problem.to_string())),
+        Err(problem) => Some((problem.code().into(), problem.to_string())),
     }
 }
 

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use kpki::{
     config::{
-        ClientInput, FORMATS, Properties, PropertiesError, ServerInput, Stores, cluster_id,
+        ClientInput, Properties, PropertiesError, ServerInput, Stores, client_config, cluster_id,
         server_properties, storage_args,
     },
-    policy::{self, Auth, Layout, ValidatedPolicy},
+    policy::{self, Auth, ClientFormat, Layout, ValidatedPolicy},
     scram::{Credential, Mechanism},
     secret::Secret,
 };
@@ -132,14 +132,10 @@ fn java_reads_a_clients_file_as_it_was_meant() {
                 scram_password: Some(&password),
                 properties: &policy.clients[0].properties,
             };
-            for format in FORMATS
-                .iter()
-                .filter(|f| matches!(f.word, "java" | "quarkus"))
-            {
-                let text = (format.write)(&input).unwrap();
+            for (format, prefix) in [(ClientFormat::Java, ""), (ClientFormat::Quarkus, "kafka.")] {
+                let text = client_config(format, &input).unwrap();
                 let read = java_reads(judge, text.expose().as_bytes()).unwrap();
                 assert_eq!(read, kpki_reads(text.expose().as_bytes()));
-                let prefix = if format.word == "java" { "" } else { "kafka." };
                 let get = |key: &str| read.get(&format!("{prefix}{key}")).map(String::as_str);
                 assert_eq!(get("ssl.truststore.password"), Some(password.expose()));
                 let location = format!("{ODD_DIRECTORY}/alice.truststore.p12");
@@ -289,6 +285,38 @@ fn the_storage_tool_takes_every_nodes_files() {
     }
 }
 
+/// A client's settings from `connection.json` alone.
+fn in_code(said: &Value) -> String {
+    let text = |key: &str| said[key].as_str();
+    let pem = |key: &str| {
+        let pem = std::fs::read_to_string(text(key)?).unwrap();
+        Some(pem.replace('\n', "\\n"))
+    };
+    let brokers: Vec<&str> = said["brokers"].as_array().unwrap()[..]
+        .iter()
+        .map(|b| b.as_str().unwrap())
+        .collect();
+    let mut settings = vec![
+        format!("bootstrap.servers={}", brokers.join(",")),
+        format!("security.protocol={}", text("protocol").unwrap()),
+        "ssl.truststore.type=PEM".to_owned(),
+        format!("ssl.truststore.certificates={}", pem("ca").unwrap()),
+    ];
+    if let (Some(certificate), Some(key)) = (pem("certificate"), pem("key")) {
+        settings.push("ssl.keystore.type=PEM".to_owned());
+        settings.push(format!("ssl.keystore.certificate.chain={certificate}"));
+        settings.push(format!("ssl.keystore.key={key}"));
+    }
+    if let Some(mechanism) = text("mechanism") {
+        let (user, password) = (text("user").unwrap(), text("password").unwrap());
+        settings.push(format!("sasl.mechanism={mechanism}"));
+        settings.push(format!(
+            "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username=\"{user}\" password=\"{password}\";"
+        ));
+    }
+    settings.join("\n")
+}
+
 /// Brokers that log in to each other by SCRAM, and a listener that wants a password and a certificate.
 #[test]
 fn a_broker_starts_that_speaks_scram_to_itself() {
@@ -311,7 +339,7 @@ fn a_broker_starts_that_speaks_scram_to_itself() {
 brokers:
   - {{name: kafka1, hosts: [localhost]}}
 clients:
-  - {{name: admin, auth: [scram-sha-256, tls, scram-sha-512]}}
+  - {{name: admin, auth: [scram-sha-256, tls, scram-sha-512], formats: [java, json]}}
 "
         ),
     );
@@ -326,6 +354,16 @@ clients:
         ("client-scram-sha-512.properties", both),
     ] {
         let path = kpki.path("out/admin").join(file);
+        let cluster = judge.describe_cluster(&Client::new(&path)).unwrap();
+        assert_eq!(cluster["nodes"][0]["port"], port, "{file}: {cluster}");
+
+        // What the same client says in JSON, as Kafka's own client takes it in code.
+        let file = file
+            .replace("client", "connection")
+            .replace("properties", "json");
+        let said = std::fs::read(kpki.path("out/admin").join(&file)).unwrap();
+        let path = kpki.path("code.properties");
+        std::fs::write(&path, in_code(&serde_json::from_slice(&said).unwrap())).unwrap();
         let cluster = judge.describe_cluster(&Client::new(&path)).unwrap();
         assert_eq!(cluster["nodes"][0]["port"], port, "{file}: {cluster}");
     }

@@ -191,7 +191,7 @@ fn a_sealed_key_that_was_altered_on_purpose_is_not_called_intact() {
 
 #[test]
 fn a_lost_truststore_password_or_ca_certificate_is_taken_from_where_it_also_stands() {
-    for layout in ["default", "script-sh"] {
+    for layout in ["default", "script-sh", "apache-kafka"] {
         for lost in [
             &["truststore.password"][..],
             &["ca.crt"],

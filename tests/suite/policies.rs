@@ -7,8 +7,9 @@ use std::{
 };
 
 use kpki::{
-    document::render,
-    policy::{IncludedFiles, ValidatedPolicy, parse},
+    code::StableCode,
+    document::{FormCode, render},
+    policy::{IncludedFiles, PolicyCode, ValidatedPolicy, parse},
 };
 
 fn root() -> PathBuf {
@@ -52,6 +53,7 @@ fn the_example_policies_are_valid() {
 fn mistakes_are_explained() {
     let directory = root().join("tests/policies/broken");
     let mut names = BTreeSet::new();
+    let mut codes = BTreeSet::new();
     for entry in fs::read_dir(&directory).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|e| e != "yaml") {
@@ -61,6 +63,7 @@ fn mistakes_are_explained() {
         let text = fs::read_to_string(&path).unwrap();
         let diagnostics = parse(name, &text, &|pattern| beside(&directory, pattern))
             .expect_err(&format!("{name} should be wrong"));
+        codes.extend(diagnostics.iter().map(|d| d.code));
         let stem = path.file_stem().unwrap().to_str().unwrap();
         insta::with_settings!({
             prepend_module_to_snapshot => false,
@@ -71,6 +74,14 @@ fn mistakes_are_explained() {
         names.insert(format!("{stem}.snap"));
     }
     assert!(names.len() >= 60);
+    let known = [FormCode::CODES, PolicyCode::CODES].concat();
+    // Schema and types agree, for which there is a test.
+    let seen = |code: &StableCode| codes.contains(code) || *code == FormCode::WrongShape;
+    let unseen: Vec<_> = known.iter().filter(|code| !seen(code)).collect();
+    assert!(
+        unseen.is_empty(),
+        "no policy is wrong in these ways: {unseen:?}"
+    );
     let snapshots: BTreeSet<String> = fs::read_dir(root().join("tests/suite/snapshots"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

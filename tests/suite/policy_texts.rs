@@ -7,7 +7,7 @@ use std::{
 };
 
 use kpki::{
-    document::{Severity, render},
+    document::{FormCode, Severity, render},
     policy::parse,
 };
 use proptest::prelude::*;
@@ -32,7 +32,8 @@ fn read(text: &str) {
     for diagnostic in &diagnostics {
         assert_eq!(diagnostic.severity, Severity::Error);
         assert_ne!(
-            diagnostic.code, "wrong-shape",
+            diagnostic.code,
+            FormCode::WrongShape,
             "schema and types disagree: {diagnostic:?}"
         );
         let label = &diagnostic.at;

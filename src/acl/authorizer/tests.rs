@@ -201,7 +201,7 @@ fn requests_that_no_client_makes_are_refused() {
     );
     assert_eq!(
         refused("alice Read Topic t 10.0.0.1"),
-        RequestError::PrincipalWithoutType("alice".into())
+        RequestError::NotAPrincipal(NotAPrincipal("alice".into()))
     );
     assert_eq!(
         refused("User:a Read Topic t *"),
@@ -211,7 +211,7 @@ fn requests_that_no_client_makes_are_refused() {
 
 /// Kafka's rules read off its documentation and source, one binding after the other.
 fn by_the_book(acls: &[RawBinding], settings: &Settings, r: &Request) -> (bool, Reason) {
-    if settings.super_users.contains(&r.principal) {
+    if settings.super_users.contains(r.principal.as_str()) {
         return (true, Reason::SuperUser);
     }
     let on_resource = |a: &&RawBinding| {

@@ -86,7 +86,7 @@ struct Resource {
     #[arg(long, value_name = "USER")]
     user: Option<String>,
     /// To the cluster itself
-    #[arg(long, value_name = "kafka-cluster", num_args = 0..=1, default_missing_value = CLUSTER_NAME,
+    #[arg(long, value_name = CLUSTER_NAME, num_args = 0..=1, default_missing_value = CLUSTER_NAME,
           value_parser = [CLUSTER_NAME], hide_possible_values = true)]
     cluster: Option<String>,
     /// To at least one resource of this type, which is what brokers ask of idempotent producers: topic, group, …

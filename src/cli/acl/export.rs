@@ -16,6 +16,7 @@ use super::{
 use crate::{
     acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls},
     admin::{AclBindingFilter, Admin, AdminError, Described},
+    document::FormCode,
     policy::{ValidatedPolicy, write_acls},
     printable::printable_json,
 };
@@ -264,9 +265,9 @@ fn readable(text: &str) -> Done {
         return Ok(());
     };
     let first = diagnostics.into_iter().next();
-    let (why, hint) = first.map_or_else(Default::default, |d| match d.code {
-        "too-large" => (d.message, None),
-        _ => (d.message, d.hint),
+    let (why, hint) = first.map_or_else(Default::default, |d| match d.code == FormCode::TooLarge {
+        true => (d.message, None),
+        false => (d.message, d.hint),
     });
     Err(CliError::new(
         Code::ExportNoPolicy,

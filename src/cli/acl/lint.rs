@@ -10,7 +10,6 @@ use super::{
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
-    acl::Problem,
     document::{Diagnostic, Severity},
     policy::lint::{self, Finding},
 };
@@ -60,7 +59,7 @@ impl Lint {
             // policy invalid.
             Err(Failure::Policy(diagnostics)) if diagnostics.iter().all(is_about_acls) => {
                 all = false;
-                diagnostics.into_iter().map(finding).collect()
+                diagnostics.into_iter().map(Finding::from).collect()
             }
             Err(other) => return Err(other),
         };
@@ -96,23 +95,7 @@ impl Lint {
 }
 
 fn is_about_acls(diagnostic: &Diagnostic) -> bool {
-    let own = [
-        "shared-principal",
-        "unsaid-super-user",
-        "no-rule",
-        "outside-scope",
-    ];
-    own.contains(&diagnostic.code) || Problem::CODES.contains(&diagnostic.code)
-}
-
-fn finding(diagnostic: Diagnostic) -> Finding {
-    Finding {
-        code: diagnostic.code,
-        severity: diagnostic.severity,
-        message: diagnostic.message,
-        hint: diagnostic.hint.unwrap_or_default(),
-        source: diagnostic.at.source,
-    }
+    lint::codes().any(|code| code == diagnostic.code)
 }
 
 fn show(ui: &Ui, finding: &Finding) {
@@ -123,7 +106,7 @@ fn show(ui: &Ui, finding: &Finding) {
     ui.answer(format!(
         "{colour}{}[{}]:{colour:#} {}\n  {DIM}-->{DIM:#} {}\n  {BOLD}hint:{BOLD:#} {}\n",
         finding.severity.name(),
-        finding.code,
+        finding.code.name(),
         finding.message,
         finding.source,
         finding.hint

@@ -23,7 +23,6 @@ mod test;
 use clap::{Args, Subcommand};
 
 use super::{CliError, Code, Done, Failure, Global, policy::ReadPolicy, ui, ui::Ui};
-pub use plan::managed;
 
 /// Check, try out, plan and apply what the policy says about access
 #[derive(Debug, Args)]

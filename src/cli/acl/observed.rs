@@ -7,7 +7,7 @@ use super::{
     ui::{Ui, YELLOW},
 };
 use crate::{
-    acl::{Operation, RawBinding, Settings, super_users},
+    acl::{Operation, Principal, PrincipalPattern, RawBinding, Settings, super_users},
     admin::{
         AclBindingFilter, Admin, AdminError, ClientProperties, ConfigEntry, inexpressible,
         is_kafkas_authorizer,
@@ -16,11 +16,7 @@ use crate::{
         Certificate,
         principal::{MapError, MappingRules},
     },
-    policy::PrincipalPattern,
 };
-
-/// Who connects without showing who it is.
-const ANONYMOUS: &str = "User:ANONYMOUS";
 
 /// The bindings, and what else the guards go by.
 pub struct Observed {
@@ -29,7 +25,7 @@ pub struct Observed {
     /// The brokers' own settings, as far as they are known.
     pub settings: Settings,
     /// The principal that executes a plan.
-    pub operator: Option<String>,
+    pub operator: Option<Principal>,
     /// Why that is not certain, where it is not.
     pub operator_doubt: Option<String>,
 }
@@ -73,13 +69,17 @@ pub fn of_cluster(
         ));
     }
     let mut principals = known(read);
-    principals.extend(operator.clone());
+    principals.extend(operator.iter().map(Principal::to_string));
     let mut described = admin.describe_acls_of(&AclBindingFilter::default(), &principals)?;
     if !described.of_known_principals.is_empty() {
         // Kafka has no list of principals, but one of SCRAM users.
         let known = principals.len();
         let users = admin.describe_scram(&[]).unwrap_or_default();
-        principals.extend(users.into_iter().map(|user| format!("User:{}", user.user)));
+        principals.extend(
+            users
+                .into_iter()
+                .map(|user| Principal::user(user.user).to_string()),
+        );
         if principals.len() > known {
             described = admin.describe_acls_of(&AclBindingFilter::default(), &principals)?;
         }
@@ -118,7 +118,7 @@ fn known(read: &ReadPolicy) -> BTreeSet<String> {
     let desired = read.policy.raw_bindings().map(|b| b.principal.to_string());
     let managed = read.policy.managed().into_iter();
     let managed = managed.filter_map(|pattern| match pattern {
-        PrincipalPattern::Exact(principal) => Some(principal),
+        PrincipalPattern::Exact(principal) => Some(principal.to_string()),
         PrincipalPattern::Prefix(_) => None,
     });
     desired.chain(managed).collect()
@@ -165,8 +165,7 @@ pub enum Rules {
 /// What the brokers are told about authorization, as far as they show it, else what the policy says.
 pub fn settings(ui: &Ui, admin: &mut Admin, read: &ReadPolicy) -> (Settings, Rules) {
     let mut settings = read.policy.settings();
-    let rules = MappingRules::parse(&read.policy.cluster.principal_mapping_rules);
-    let rules = Rules::Assumed(rules.unwrap_or_default());
+    let rules = Rules::Assumed(read.policy.cluster.principal_mapping_rules.clone());
     let shown = match admin.describe_some_broker() {
         Ok(shown) => shown,
         Err(error) => {
@@ -256,20 +255,20 @@ fn builder<'s>(mut shown: impl Iterator<Item = (&'s str, &'s str)>) -> Option<St
 }
 
 /// Who the cluster takes this client to be, and why that is not certain.
-fn operator(properties: &ClientProperties, rules: &Rules) -> (Option<String>, Option<String>) {
+fn operator(properties: &ClientProperties, rules: &Rules) -> (Option<Principal>, Option<String>) {
     if let Rules::Builder(class) = rules {
         let doubt = format!("the brokers' principal.builder.class is {class}");
         return (None, Some(doubt));
     }
     if let Some(sasl) = &properties.sasl {
-        return (Some(format!("User:{}", sasl.user)), None);
+        return (Some(Principal::user(&sasl.user)), None);
     }
     let identity = properties
         .tls
         .as_ref()
         .and_then(|tls| tls.identity.as_ref());
     let Some(leaf) = identity.and_then(|identity| identity.chain.first()) else {
-        return (Some(ANONYMOUS.to_owned()), None);
+        return (Some(Principal::anonymous()), None);
     };
     let Ok(certificate) = Certificate::from_der(leaf) else {
         let doubt = "its certificate has a subject that kpki cannot read";
@@ -279,7 +278,10 @@ fn operator(properties: &ClientProperties, rules: &Rules) -> (Option<String>, Op
         Rules::Assumed(rules) => {
             let mapped = rules.apply(&certificate.subject).ok();
             let doubt = "the brokers do not show their mapping rules to it";
-            (mapped.map(|m| m.principal()), Some(doubt.to_owned()))
+            (
+                mapped.map(|m| Principal::user(m.name)),
+                Some(doubt.to_owned()),
+            )
         }
         Rules::Told(texts) => match told(texts, &certificate.subject) {
             Ok(principal) => (Some(principal), None),
@@ -291,7 +293,7 @@ fn operator(properties: &ClientProperties, rules: &Rules) -> (Option<String>, Op
 }
 
 /// The one principal that a broker's rules make of a subject, whichever of its listeners it came by.
-fn told(texts: &[String], subject: &str) -> Result<String, String> {
+fn told(texts: &[String], subject: &str) -> Result<Principal, String> {
     // None at all is Kafka's default.
     let default = ["DEFAULT".to_owned()];
     let texts = if texts.is_empty() { &default } else { texts };
@@ -300,7 +302,7 @@ fn told(texts: &[String], subject: &str) -> Result<String, String> {
         let rules = MappingRules::from_property(text)
             .map_err(|e| format!("ssl.principal.mapping.rules of the brokers: {e}"))?;
         match rules.apply(subject) {
-            Ok(mapped) => drop(principals.insert(mapped.principal())),
+            Ok(mapped) => drop(principals.insert(Principal::user(mapped.name))),
             // A broker that sees it there closes the connection, and this one is open.
             Err(MapError::NoRule { .. }) => {}
             Err(unsure) => return Err(unsure.to_string()),
@@ -371,10 +373,10 @@ mod tests {
         assert_eq!(known, None);
         assert!(doubt.unwrap().contains("com.x.Own"));
         let (known, doubt) = operator(&by_password, &Rules::Told(Vec::new()));
-        assert_eq!((known.as_deref(), doubt), (Some("User:admin"), None));
+        assert_eq!((known, doubt), (Some(Principal::user("admin")), None));
     }
 
-    fn by(rules: &[&str]) -> Result<String, String> {
+    fn by(rules: &[&str]) -> Result<Principal, String> {
         let texts: Vec<String> = rules.iter().map(|r| (*r).to_owned()).collect();
         told(&texts, "CN=admin,O=x")
     }

@@ -18,10 +18,9 @@ use super::{
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
 };
 use crate::{
-    acl::Binding,
+    acl::{Binding, Principal},
     admin::inexpressible,
     plan::{self, Change, Managed, Remark, Right, SavedPlan, observed_digest},
-    policy::PrincipalPattern,
     printable::{Printable, printable_json},
     state::{self, OutDir},
 };
@@ -112,7 +111,10 @@ impl Plan {
             cluster,
             policy: self.policy.clone(),
             policy_sha256: read.sha256.clone(),
-            observed_sha256: observed_digest(&observed.bindings, &managed(&read.policy.managed())),
+            observed_sha256: observed_digest(
+                &observed.bindings,
+                &Managed::of(&read.policy.managed()),
+            ),
             kafka_version: read.policy.version().to_string(),
             prune: self.deletion.prune,
             ..SavedPlan::of(&plan)
@@ -156,10 +158,10 @@ pub fn make(read: &ReadPolicy, observed: &Observed, deletion: Deletion) -> plan:
     let mut plan = plan::plan(&plan::Inputs {
         desired: &desired,
         observed: &observed.bindings,
-        managed: &managed(&read.policy.managed()),
+        managed: &Managed::of(&read.policy.managed()),
         prune: deletion.prune,
         max_deletes: deletion.max_deletes,
-        operator: observed.operator.as_deref(),
+        operator: observed.operator.as_ref().map(Principal::as_str),
         operator_doubt: observed.operator_doubt.as_deref(),
         settings: &observed.settings,
     });
@@ -178,18 +180,6 @@ fn by_hand(binding: &Binding) -> Remark {
             super::by_hand::command(binding)
         ),
     }
-}
-
-/// Whose bindings the policy answers for.
-pub fn managed(patterns: &[PrincipalPattern]) -> Managed {
-    let mut managed = Managed::nobody();
-    for pattern in patterns {
-        match pattern {
-            PrincipalPattern::Exact(principal) => managed.add(principal),
-            PrincipalPattern::Prefix(prefix) => managed.add_prefix(prefix),
-        }
-    }
-    managed
 }
 
 /// Prints a plan for people: every change where they are at most so many, else their number for each principal.

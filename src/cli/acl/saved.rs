@@ -10,13 +10,13 @@ use super::{
     },
     CliError, Code, Done, Failure, ReadPolicy,
     observed::Observed,
-    plan::{Deletion, managed},
+    plan::Deletion,
     ui::{BOLD, Ui},
 };
 use crate::{
     acl::RawBinding,
     admin::Admin,
-    plan::{Plan, PlanFileError, PlannedCluster, SavedPlan, observed_digest},
+    plan::{Managed, Plan, PlanFileError, PlannedCluster, SavedPlan, observed_digest},
 };
 
 /// A plan in a file.
@@ -174,7 +174,7 @@ impl<'a> Saved<'a> {
     /// It is not.
     pub fn check_cluster(&self, read: &ReadPolicy, observed: &Observed, plan: &Plan) -> Done {
         let saved = &self.plan;
-        let managed = managed(&read.policy.managed());
+        let managed = Managed::of(&read.policy.managed());
         // The state as it was, had nothing of the plan been done.
         let created: BTreeSet<&RawBinding> = saved.creates.iter().collect();
         let before = observed.bindings.iter().filter(|b| !created.contains(b));

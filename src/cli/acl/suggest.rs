@@ -26,7 +26,10 @@ pub fn senseless(request: &Request, version: KafkaVersion) -> Option<Problem> {
 /// What to write, and where.
 pub fn policy_lines(request: &Request, policy: Option<&ValidatedPolicy>) -> String {
     let client = policy.and_then(|policy| {
-        let is = |c: &&crate::policy::Client| policy.principals(c).contains(&request.principal);
+        let is = |c: &&crate::policy::Client| {
+            let mut principals = policy.principals(c).into_iter();
+            principals.any(|p| p == request.principal.as_str())
+        };
         policy.clients.iter().find(is)
     });
     let name = scalar(&request.name);

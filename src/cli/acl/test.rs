@@ -13,7 +13,7 @@ use super::{
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
 use crate::{
-    acl::{RawBinding, Reason, Request, RequestError, Settings},
+    acl::{NotAPrincipal, Principal, RawBinding, Reason, Request, RequestError, Settings},
     policy::{TestOutcome, ValidatedPolicy},
 };
 
@@ -125,7 +125,9 @@ pub fn outcomes(policy: &ValidatedPolicy) -> Result<Vec<TestOutcome<'_>>, Failur
 pub fn impossible(error: &RequestError) -> CliError {
     let mapped = CliError::new(Code::RequestImpossible, error.to_string()).usage();
     match error {
-        RequestError::PrincipalWithoutType(name) => mapped.hint(format!("write `User:{name}`")),
+        RequestError::NotAPrincipal(NotAPrincipal(name)) => {
+            mapped.hint(format!("write `{}`", Principal::user(name)))
+        }
         RequestError::WildcardPrincipal => mapped.hint("name one user, such as User:alice"),
         RequestError::NotAnAddress(_) => mapped
             .hint("write the address that the broker sees the client come from, such as 10.0.0.7"),

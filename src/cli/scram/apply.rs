@@ -68,8 +68,7 @@ pub struct Apply {
 
 impl Apply {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        let mut policy = read_policy(&self.arguments.policy)?;
-        self.shape.apply(&mut policy);
+        let policy = self.shape.apply(read_policy(&self.arguments.policy)?);
         let out = OutDir::new(&global.out);
         // An interrupted `up` may have promised what is missing.
         tidy(&out, ui)?;

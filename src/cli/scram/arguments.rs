@@ -9,11 +9,12 @@ use super::{
     strangers::strangers,
 };
 use crate::{
+    acl::{Principal, PrincipalPattern},
     admin::{Admin, AdminError, ClientProperties},
     bootstrap::passwords,
     pki::IdentityName,
-    plan::{Remark, ScramInputs, ScramPlan, scram_plan},
-    policy::{Mode, PrincipalPattern, ValidatedPolicy},
+    plan::{Managed, Remark, ScramInputs, ScramPlan, scram_plan},
+    policy::{Mode, ValidatedPolicy},
     scram::{Mechanism, ScramInfo},
     secret::Secret,
     state::OutDir,
@@ -143,10 +144,10 @@ pub fn make(
     out: &OutDir,
 ) -> Result<ScramPlan, Failure> {
     let patterns = managed(policy);
-    let managed = acl::managed(&patterns);
-    let entrusted = acl::managed(policy.manage.as_deref().unwrap_or_default());
+    let managed = Managed::of(&patterns);
+    let entrusted = Managed::of(policy.manage.as_deref().unwrap_or_default());
     let mut super_users = policy.super_users();
-    super_users.extend(policy.brokers.iter().map(|b| format!("User:{}", b.name)));
+    super_users.extend(policy.brokers.iter().map(|b| Principal::user(&b.name)));
     let desired = passwords::desired(policy);
     let (observed, whole) = observe(&mut connected.admin, &desired, &patterns)?;
     let mut plan = scram_plan(&ScramInputs {
@@ -194,7 +195,7 @@ pub fn make(
 fn managed(policy: &ValidatedPolicy) -> Vec<PrincipalPattern> {
     let mut managed = policy.managed();
     if policy.manage.is_none() {
-        let users = policy.users.iter().map(|u| format!("User:{}", u.name));
+        let users = policy.users.iter().map(|u| Principal::user(&u.name));
         managed.extend(users.map(PrincipalPattern::Exact));
     }
     managed
@@ -210,7 +211,7 @@ fn observe(
         return Ok((everyone, true));
     }
     let exact = managed.iter().filter_map(|pattern| match pattern {
-        PrincipalPattern::Exact(principal) => principal.strip_prefix("User:"),
+        PrincipalPattern::Exact(principal) => principal.user_name(),
         PrincipalPattern::Prefix(_) => None,
     });
     let mut names: Vec<&str> = desired.iter().map(|i| i.user.as_str()).collect();

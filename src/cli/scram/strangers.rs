@@ -103,7 +103,7 @@ fn said(
         false => None,
     };
     Some(ClientProperties {
-        bootstrap_servers: route.bootstrap?,
+        bootstrap_servers: route.bootstrap_servers()?,
         tls,
         sasl: None,
         notes: Vec::new(),

@@ -22,46 +22,26 @@ fn apart() -> Fixture {
     fixture
 }
 
-#[test]
-fn the_whole_file_of_a_controller() {
-    insta::assert_snapshot!(apart().server(0).unwrap(), @"
-    # Controller kafka1 of the Kafka cluster quickstart, written by kpki from its policy: what is to stay belongs there. Where this file is edited, kpki stops and says so.
+/// The lines of one file that another lacks.
+fn without(text: &str, other: &str) -> String {
+    let lines = text.lines().filter(|l| !other.lines().any(|o| o == *l));
+    lines.collect::<Vec<_>>().join("\n")
+}
 
+/// What is not shown here stands in the file of a node that is both, which `tests` shows whole.
+#[test]
+fn a_controllers_file_beside_that_of_a_node_that_is_both() {
+    let mut fixture = apart();
+    let controller = fixture.server(0).unwrap();
+    fixture.brokers[0].role = NodeRole::Both;
+    let both = fixture.server(0).unwrap();
+    insta::assert_snapshot!(without(&controller, &both), @"
+    # Controller kafka1 of the Kafka cluster quickstart, written by kpki from its policy: what is to stay belongs there. Where this file is edited, kpki stops and says so.
     # A KRaft controller: it keeps the cluster's metadata, with the others that are listed here.
     process.roles=controller
-    node.id=1
-    controller.quorum.voters=1@kafka1.example.com:9095
-    controller.listener.names=CONTROLLER
-
-    # Where it listens, and where it tells others to connect to.
     listeners=CONTROLLER://:9095
     advertised.listeners=CONTROLLER://kafka1.example.com:9095
     listener.security.protocol.map=CONTROLLER:SSL
-
-    # TLS: this broker's key and certificate, and the CA that it trusts.
-    ssl.keystore.type=PKCS12
-    ssl.keystore.location=/opt/ssl/kafka1.keystore.p12
-    ssl.keystore.password=keystore-secret
-    ssl.key.password=keystore-secret
-    ssl.truststore.type=PKCS12
-    ssl.truststore.location=/opt/ssl/kafka1.truststore.p12
-    ssl.truststore.password=truststore-secret
-
-    # Only sound versions of TLS, and brokers check each other's host names.
-    ssl.enabled.protocols=TLSv1.3,TLSv1.2
-    ssl.endpoint.identification.algorithm=https
-
-    # Who must show a certificate.
-    listener.name.controller.ssl.client.auth=required
-
-    # Who may do what: ACLs, which super users pass over. Certificates become principals by these rules.
-    authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-    super.users=User:kafka1;User:admin
-    allow.everyone.if.no.acl.found=false
-    ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/$1/,DEFAULT
-
-    # Where data is kept, and how many copies of it: what the number of brokers allows.
-    log.dirs=/var/lib/kafka/data
     default.replication.factor=2
     min.insync.replicas=1
     offsets.topic.replication.factor=2
@@ -69,6 +49,27 @@ fn the_whole_file_of_a_controller() {
     transaction.state.log.min.isr=1
     share.coordinator.state.topic.replication.factor=2
     share.coordinator.state.topic.min.isr=1
+    ");
+    insta::assert_snapshot!(without(&both, &controller), @"
+    # Broker kafka1 of the Kafka cluster quickstart, written by kpki from its policy: what is to stay belongs there. Where this file is edited, kpki stops and says so.
+    # KRaft combined mode: every node is a broker and a controller of the metadata quorum.
+    process.roles=broker,controller
+    listeners=SSL://:9093,SASL_SSL://:9094,CONTROLLER://:9095
+    advertised.listeners=SSL://kafka1.example.com:9093,SASL_SSL://kafka1.example.com:9094,CONTROLLER://kafka1.example.com:9095
+    listener.security.protocol.map=SSL:SSL,SASL_SSL:SASL_SSL,CONTROLLER:SSL
+    inter.broker.listener.name=SSL
+    listener.name.ssl.ssl.client.auth=required
+    listener.name.sasl_ssl.ssl.client.auth=none
+    # SASL: SCRAM users log in by name and password.
+    sasl.enabled.mechanisms=SCRAM-SHA-512
+    listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+    default.replication.factor=3
+    min.insync.replicas=2
+    offsets.topic.replication.factor=3
+    transaction.state.log.replication.factor=3
+    transaction.state.log.min.isr=2
+    share.coordinator.state.topic.replication.factor=3
+    share.coordinator.state.topic.min.isr=2
     ");
 }
 
@@ -101,7 +102,7 @@ fn a_broker_alone_names_the_controllers_and_listens_for_none() {
 #[test]
 fn before_3_9_a_controller_advertises_nothing() {
     let mut fixture = apart();
-    fixture.cluster.kafka_version = (3, 8);
+    fixture.cluster.kafka_version = KafkaVersion::new(3, 8);
     assert_eq!(properties(&fixture, 0).get("advertised.listeners"), None);
 }
 
@@ -150,7 +151,7 @@ fn a_property_that_the_file_has_is_refused_where_it_is_written_too() {
 fn without_tls_no_file_says_anything_about_it() {
     let mut fixture = fixture(1, "kafka1");
     fixture.cluster.mode = Mode::Zookeeper;
-    fixture.cluster.kafka_version = (3, 9);
+    fixture.cluster.kafka_version = KafkaVersion::new(3, 9);
     fixture.cluster.zookeeper_connect = vec!["zk1:2181".into()];
     fixture.cluster.listeners[0].protocol = SecurityProtocol::Plaintext;
     fixture.cluster.listeners[1].protocol = SecurityProtocol::SaslPlaintext;

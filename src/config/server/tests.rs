@@ -89,7 +89,7 @@ fn three_nodes_form_a_quorum_and_keep_three_copies() {
 #[test]
 fn brokers_on_one_machine_have_their_own_ports_and_addresses() {
     let mut fixture = fixture(2, "kafka2");
-    fixture.cluster.bind_address = Some("::1".into());
+    fixture.cluster.bind_address = Some("::1".parse().unwrap());
     for (broker, offset) in fixture.brokers.iter_mut().zip([0, 100]) {
         broker.port_offset = offset;
         broker.hosts = vec!["::1".parse().unwrap()];
@@ -182,7 +182,7 @@ fn zookeeper_mode_has_the_authorizer_of_its_version_and_no_controller() {
         ((2, 4), "kafka.security.authorizer.AclAuthorizer", "TLSv1.2"),
         ((2, 2), "kafka.security.auth.SimpleAclAuthorizer", "TLSv1.2"),
     ] {
-        fixture.cluster.kafka_version = version;
+        fixture.cluster.kafka_version = KafkaVersion::new(version.0, version.1);
         let read = properties(&fixture, 0);
         assert_eq!(read.get("authorizer.class.name"), Some(class));
         assert_eq!(read.get("ssl.enabled.protocols"), Some(tls));

@@ -7,7 +7,7 @@ fn shown(role: &RoleKind) -> Vec<String> {
 }
 
 fn shown_for(version: KafkaVersion, role: &RoleKind) -> Vec<String> {
-    let bindings = Expander::new(version).role("User:x", role);
+    let bindings = Expander::new(version).role(&Principal::user("x"), role);
     for binding in &bindings {
         assert_eq!(binding.problems(version), []);
     }

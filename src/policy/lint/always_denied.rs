@@ -2,10 +2,25 @@
 
 use std::collections::HashSet;
 
-use super::{Finding, Severity, Subject};
-use crate::acl::{Operation, Permission};
+use super::{Finding, Lint, Subject};
+use crate::{
+    acl::{Operation, Permission},
+    code::codes,
+    document::Severity,
+};
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        AlwaysDenied = "always-denied", "an ALLOW that some DENY always overrides";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut reported = HashSet::new();
     for statement in subject.statements {
         let allow = &statement.binding;
@@ -33,7 +48,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             _ => String::new(),
         };
         findings.push(Finding {
-            code: "always-denied",
+            code: Found::AlwaysDenied.into(),
             severity: Severity::Warning,
             message: format!(
                 "allows nothing: {allow}, because of {} ({}){rest}",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Statement;
-use crate::acl::{PatternType, RawBinding, ResourceType};
+use crate::acl::{EVERYONE, PatternType, RawBinding, ResourceType};
 
 /// Principal and host.
 type Who<'a> = (&'a str, &'a str);
@@ -54,7 +54,7 @@ impl<'a> Cover<'a> {
         let on = patterns.iter().filter_map(|p| self.patterns.get(p));
         let mut found = Vec::new();
         for on in on {
-            for principal in both(&b.principal, "User:*") {
+            for principal in both(&b.principal, EVERYONE) {
                 for host in both(&b.host, "*") {
                     found.extend(on.get(&(principal, host)).into_iter().flatten());
                 }

@@ -2,9 +2,21 @@
 
 use std::collections::HashSet;
 
-use super::{Finding, Severity, Subject};
+use super::{Finding, Lint, Subject};
+use crate::{code::codes, document::Severity};
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        CustomPrincipalType = "custom-principal-type", "a principal of a type that Kafka itself does not make";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut reported = HashSet::new();
     for statement in subject.statements {
         let principal = &*statement.binding.principal;
@@ -15,7 +27,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let own = kind.trim().eq_ignore_ascii_case("User") || kind.is_empty();
         if !own && reported.insert((principal, &statement.source)) {
             findings.push(Finding {
-                code: "custom-principal-type",
+                code: Found::CustomPrincipalType.into(),
                 severity: Severity::Warning,
                 message: format!("no client is `{principal}`, unless the brokers have a principal.builder.class that makes principals of type {kind}"),
                 hint: "write `User:name`; Kafka itself has no groups or roles".to_owned(),

@@ -3,9 +3,21 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Finding, Origin, Severity, Subject};
+use super::{Finding, Lint, Origin, Subject};
+use crate::{code::codes, document::Severity};
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        Duplicate = "duplicate", "a binding that is said twice";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut first = HashMap::new();
     let mut reported = HashSet::new();
     for (at, statement) in subject.statements.iter().enumerate() {
@@ -16,7 +28,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         }
         if reported.insert((&by.source, &statement.source)) {
             findings.push(Finding {
-                code: "duplicate",
+                code: Found::Duplicate.into(),
                 severity: Severity::Warning,
                 message: format!("said before, in {}: {}", by.source, statement.binding),
                 hint: "remove one of the two".to_owned(),

@@ -1,9 +1,24 @@
 //! `even-controllers`: a quorum of which one node is there for nothing.
 
-use super::{Finding, Severity, Subject};
-use crate::policy::{Mode, NodeRole};
+use super::{Finding, Lint, Subject};
+use crate::{
+    code::codes,
+    document::Severity,
+    policy::{Mode, NodeRole},
+};
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        EvenControllers = "even-controllers", "a KRaft quorum of an even number, of which one node is there for nothing";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(policy) = subject.policy else { return };
     // Where every node is both, nobody has chosen how many controllers there are.
     let chosen = policy.brokers.iter().any(|b| b.role != NodeRole::Both);
@@ -20,7 +35,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         return;
     };
     findings.push(Finding {
-        code: "even-controllers",
+        code: Found::EvenControllers.into(),
         severity: Severity::Warning,
         message: format!(
             "of {count} controllers a majority is {}, so no more of them may fail than of {}",

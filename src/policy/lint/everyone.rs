@@ -1,9 +1,25 @@
 //! `allow-everyone`, `deny-wildcard-gap`: what `allow.everyone.if.no.acl.found` leaves open.
 
-use super::{Finding, Severity, Subject};
-use crate::acl::{PatternType, Permission, ResourceType};
+use super::{Finding, Lint, Subject};
+use crate::{
+    acl::{PatternType, Permission, ResourceType},
+    code::codes,
+    document::Severity,
+};
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        AllowEveryone = "allow-everyone", "`allow_everyone_if_no_acl_found`: what no ACL names is open to whoever connects";
+        DenyWildcardGap = "deny-wildcard-gap", "a DENY on `*` that names which begin with an asterisk escape";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if !subject.settings.allow_everyone_if_no_acl_found {
         return;
     }
@@ -12,7 +28,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .and_then(|p| p.places.allow_everyone.as_ref())
     {
         findings.push(Finding {
-            code: "allow-everyone",
+            code: Found::AllowEveryone.into(),
             severity: Severity::Warning,
             message: "whoever connects may do everything to whatever no ACL names, and the first ACL on a resource shuts out everyone else".to_owned(),
             hint: "keep it for the move to ACLs only; then remove it".to_owned(),
@@ -28,7 +44,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             && !matches!(b.resource_type, ResourceType::Topic | ResourceType::Cluster);
         if gap {
             findings.push(Finding {
-                code: "deny-wildcard-gap",
+                code: Found::DenyWildcardGap.into(),
                 severity: Severity::Warning,
                 message: format!(
                     "{b}: Kafka does not apply this to names that begin with an asterisk, and those are open to everyone here"

@@ -2,10 +2,26 @@
 
 use std::collections::HashSet;
 
-use super::{Finding, Severity, Subject};
-use crate::acl::{Operation, PatternType, Permission, ResourceType};
+use super::{Finding, Lint, Subject};
+use crate::{
+    acl::{EVERYONE, Operation, PatternType, Permission, ResourceType},
+    code::codes,
+    document::Severity,
+};
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        AllOnEverything = "all-on-everything", "every right on the cluster, or on every resource of a type";
+        OpenToEveryone = "open-to-everyone", "a right for everyone that does more than read";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut reported = HashSet::new();
     let allows = subject.statements.iter();
     for statement in allows.filter(|s| s.binding.permission == Permission::Allow) {
@@ -18,7 +34,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 false => format!("it may do everything to every {}", b.resource_type),
             };
             findings.push(Finding {
-                code: "all-on-everything",
+                code: Found::AllOnEverything.into(),
                 severity: Severity::Warning,
                 message: format!("{b}: {what}"),
                 hint: "name the operations that it needs, or the resources; the roles `admin` and `monitor` are made for tools".to_owned(),
@@ -29,7 +45,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             b.operation,
             Operation::Read | Operation::Describe | Operation::DescribeConfigs
         );
-        if &*b.principal == "User:*"
+        if &*b.principal == EVERYONE
             && &*b.host == "*"
             && !harmless
             && reported.insert((&statement.source, b.resource_type))
@@ -45,7 +61,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 _ => (Severity::Warning, "whoever connects may do this"),
             };
             findings.push(Finding {
-                code: "open-to-everyone",
+                code: Found::OpenToEveryone.into(),
                 severity,
                 message: format!("{who}: {b}"),
                 hint: "name the principals, or the hosts".to_owned(),

@@ -1,6 +1,6 @@
 //! What is allowed to be written and is hardly meant: in a policy, or in the ACLs that a cluster holds.
 //!
-//! A lint is a file here and a line in [`LINTS`]. Its codes do not change.
+//! A lint is a file here, with its codes and what they mean, and a line in [`LINTS`].
 
 mod always_denied;
 mod cover;
@@ -20,36 +20,58 @@ mod unknown_principal;
 
 use serde::Serialize;
 
-use super::{ValidatedPolicy, bindings::Expander, principals::Principals};
+use super::{PolicyCode, ValidatedPolicy, bindings::Expander};
 use crate::{
     acl::{Binding, RawBinding, Settings},
-    document::{Severity, Source},
+    code::StableCode,
+    document::{Diagnostic, Severity, Source},
 };
 use cover::Cover;
 
 /// Every lint.
-const LINTS: &[fn(&Subject<'_>, &mut Vec<Finding>)] = &[
-    stored::lint,
-    duplicate::lint,
-    shadowed::lint,
-    always_denied::lint,
-    everything::lint,
-    everyone::lint,
-    super_user::lint,
-    custom_type::lint,
-    swallowed::lint,
-    unknown_principal::lint,
-    outside_manage::lint,
-    no_admin::lint,
-    plaintext::lint,
-    even_controllers::lint,
+const LINTS: &[Lint] = &[
+    stored::LINT,
+    duplicate::LINT,
+    shadowed::LINT,
+    always_denied::LINT,
+    everything::LINT,
+    everyone::LINT,
+    super_user::LINT,
+    custom_type::LINT,
+    swallowed::LINT,
+    unknown_principal::LINT,
+    outside_manage::LINT,
+    no_admin::LINT,
+    plaintext::LINT,
+    even_controllers::LINT,
 ];
+
+/// What keeps a policy from being read and is about its ACLs all the same, so that a lint tells it too.
+const OF_POLICIES: [PolicyCode; 4] = [
+    PolicyCode::SharedPrincipal,
+    PolicyCode::UnsaidSuperUser,
+    PolicyCode::NoRule,
+    PolicyCode::OutsideScope,
+];
+
+/// One lint.
+struct Lint {
+    /// What it can find.
+    codes: &'static [StableCode],
+    run: fn(&Subject<'_>, &mut Vec<Finding>),
+}
+
+/// Every code that a finding can have.
+pub fn codes() -> impl Iterator<Item = StableCode> {
+    let of_lints = LINTS.iter().flat_map(|lint| lint.codes);
+    of_lints.copied().chain(OF_POLICIES.map(StableCode::from))
+}
 
 /// Something that is hardly meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Its stable name, for scripts.
-    pub code: &'static str,
+    pub code: StableCode,
     /// An error keeps the ACLs from doing what they say; a warning may be meant.
     #[serde(serialize_with = "severity")]
     pub severity: Severity,
@@ -60,6 +82,18 @@ pub struct Finding {
     /// Where it is said.
     #[serde(serialize_with = "source")]
     pub source: Source,
+}
+
+impl From<Diagnostic> for Finding {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self {
+            code: diagnostic.code,
+            severity: diagnostic.severity,
+            message: diagnostic.message,
+            hint: diagnostic.hint.unwrap_or_default(),
+            source: diagnostic.at.source,
+        }
+    }
 }
 
 fn severity<S: serde::Serializer>(severity: &Severity, to: S) -> Result<S::Ok, S::Error> {
@@ -103,12 +137,11 @@ struct Subject<'a> {
 /// Looks at a policy, for brokers with these settings: [`ValidatedPolicy::settings`], unless more is known.
 pub fn policy(policy: &ValidatedPolicy, settings: &Settings) -> Vec<Finding> {
     // Not the policy's own bindings, which are each said once: who says one again is what a lint wants to know.
-    let principals = Principals::new(&policy.cluster.principal_mapping_rules);
     let mut expander = Expander::new(policy.version());
     let mut statements = Vec::new();
     for client in &policy.clients {
         for role in &client.roles {
-            for principal in principals.all(client) {
+            for principal in policy.principals(client) {
                 let bindings = expander.role(&principal, &role.kind).into_iter();
                 statements.extend(bindings.map(|binding| Statement {
                     binding,
@@ -158,7 +191,7 @@ fn run(
     };
     let mut findings = Vec::new();
     for lint in LINTS {
-        lint(&subject, &mut findings);
+        (lint.run)(&subject, &mut findings);
     }
     findings.sort_by(|a, b| (&a.source, a.code).cmp(&(&b.source, b.code)));
     findings

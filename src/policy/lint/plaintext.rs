@@ -1,11 +1,27 @@
 //! `plaintext-listener`, `sasl-plaintext-listener`, `plaintext-between-brokers`: what crosses the network for all to read.
 
-use std::net::IpAddr;
+use super::{Finding, Lint, Subject};
+use crate::{
+    code::codes,
+    document::Severity,
+    pki::Host,
+    policy::{Cluster, SecurityProtocol},
+};
 
-use super::{Finding, Severity, Subject};
-use crate::policy::{Cluster, SecurityProtocol};
+codes! {
+    pub(super) enum Found {
+        PlaintextListener = "plaintext-listener", "a listener with neither encryption nor authentication; a warning where `bind_address` is a loopback address";
+        SaslPlaintextListener = "sasl-plaintext-listener", "a listener that takes passwords without encryption; a warning where `bind_address` is a loopback address";
+        PlaintextBetweenBrokers = "plaintext-between-brokers", "brokers that copy every record to each other without encryption";
+    }
+}
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(policy) = subject.policy else { return };
     let cluster = &policy.cluster;
     // On a loopback address nobody else listens in.
@@ -18,13 +34,13 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let name = &listener.name;
         let (code, message) = match listener.protocol {
             SecurityProtocol::Plaintext => (
-                "plaintext-listener",
+                Found::PlaintextListener,
                 format!(
                     "{name} has neither encryption nor authentication: whoever reaches it is User:ANONYMOUS, and whoever sees the network reads every record"
                 ),
             ),
             SecurityProtocol::SaslPlaintext => (
-                "sasl-plaintext-listener",
+                Found::SaslPlaintextListener,
                 format!(
                     "{name} has no encryption: whoever sees the network reads every record, can guess passwords from a login at leisure, and can take over a connection"
                 ),
@@ -32,7 +48,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             SecurityProtocol::Ssl | SecurityProtocol::SaslSsl => continue,
         };
         findings.push(Finding {
-            code,
+            code: code.into(),
             severity,
             message,
             hint: "make its protocol SSL or SASL_SSL; for a listener that only this machine uses, set bind_address to 127.0.0.1".to_owned(),
@@ -42,7 +58,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if *name == cluster.inter_broker_listener && brokers.count() > 1 {
             let said = policy.places.inter_broker_listener.as_ref();
             findings.push(Finding {
-                code: "plaintext-between-brokers",
+                code: Found::PlaintextBetweenBrokers.into(),
                 severity,
                 message: format!("brokers copy every partition to each other over {name}, which has no encryption"),
                 hint: "set inter_broker_listener to a listener with protocol SSL".to_owned(),
@@ -54,10 +70,11 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 /// Whether the brokers listen where only their own machine can connect.
 fn is_loopback(cluster: &Cluster) -> bool {
-    let address = cluster.bind_address.as_deref();
-    address.is_some_and(|address| {
-        let bare = address.trim_start_matches('[').trim_end_matches(']');
-        let ip = bare.parse::<IpAddr>();
-        ip.map_or(address == "localhost", |ip| ip.is_loopback())
-    })
+    cluster
+        .bind_address
+        .as_ref()
+        .is_some_and(|host| match host {
+            Host::Ip(ip) => ip.is_loopback(),
+            Host::Dns(name) => name == "localhost",
+        })
 }

@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Finding, Origin, Severity, Statement, Subject};
-use crate::acl::{Operation, Permission, RawBinding};
+use super::{Finding, Lint, Origin, Statement, Subject};
+use crate::{
+    acl::{Operation, Permission, RawBinding},
+    code::codes,
+    document::Severity,
+};
 
 /// What is shadowed of one role or entry.
 #[derive(Default)]
@@ -13,7 +17,18 @@ struct Group<'a> {
     shadowed: Vec<(&'a Statement, &'a Statement)>,
 }
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        Shadowed = "shadowed", "a binding that changes nothing, as a wider one covers it";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
     for statement in subject.statements {
         let group = groups.entry(&statement.source).or_default();
@@ -43,7 +58,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             n => format!(" (and {} more like it)", n - 1),
         };
         findings.push(Finding {
-            code: "shadowed",
+            code: Found::Shadowed.into(),
             severity: Severity::Warning,
             message: format!(
                 "changes nothing: {}{more}, because of {} ({})",

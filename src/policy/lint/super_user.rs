@@ -2,19 +2,36 @@
 
 use std::collections::HashSet;
 
-use super::{Finding, Severity, Subject};
-use crate::{acl::Permission, pki::principal::ANONYMOUS};
+use super::{Finding, Lint, Subject};
+use crate::{
+    acl::{ANONYMOUS, Permission},
+    code::codes,
+    document::Severity,
+};
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        AnonymousSuperUser = "anonymous-super-user", "whoever connects without authentication is a super user";
+        SuperUserAcl = "super-user-acl", "an ACL for a super user, whom no ACL concerns, not even a DENY";
+        AnonymousAllowed = "anonymous-allowed", "a right for whoever connects without authentication";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if let Some(policy) = subject.policy {
         let named = policy
             .cluster
             .super_users
             .iter()
             .zip(&policy.places.super_users);
-        for (_, place) in named.filter(|(user, _)| *user == ANONYMOUS) {
+        for (_, place) in named.filter(|(user, _)| **user == ANONYMOUS) {
             findings.push(Finding {
-                code: "anonymous-super-user",
+                code: Found::AnonymousSuperUser.into(),
                 severity: Severity::Error,
                 message: format!("{ANONYMOUS} is a super user: whoever connects without authentication may do everything"),
                 hint: "remove it; a broker or client that needs it needs a certificate instead".to_owned(),
@@ -25,7 +42,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         && subject.settings.super_users.contains(ANONYMOUS)
     {
         findings.push(Finding {
-            code: "anonymous-super-user",
+            code: Found::AnonymousSuperUser.into(),
             severity: Severity::Error,
             message: format!("{ANONYMOUS} is a super user: whoever connects without authentication may do everything"),
             hint: "take it out of the brokers' super.users".to_owned(),
@@ -58,7 +75,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 ),
             };
             findings.push(Finding {
-                code: "super-user-acl",
+                code: Found::SuperUserAcl.into(),
                 severity,
                 message,
                 hint: hint.to_owned(),
@@ -69,7 +86,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             && reported.insert((&statement.source, b.permission))
         {
             findings.push(Finding {
-                code: "anonymous-allowed",
+                code: Found::AnonymousAllowed.into(),
                 severity: Severity::Warning,
                 message: format!("{ANONYMOUS} is whoever connects without authentication: {b}"),
                 hint: "let the client authenticate, and grant it to that principal".to_owned(),

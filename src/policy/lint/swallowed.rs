@@ -2,13 +2,29 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Finding, Severity, Statement, Subject};
-use crate::acl::{PatternType, Permission, ResourceType};
+use super::{Finding, Lint, Statement, Subject};
+use crate::{
+    acl::{PatternType, Permission, ResourceType},
+    code::codes,
+    document::Severity,
+};
 
 /// So many names behind a prefix are looked at.
 const MOST_NAMES: usize = 64;
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        PrefixSwallowsScope = "prefix-swallows-scope", "a prefix that reaches everything in another team's scope";
+        PrefixOpenEnded = "prefix-open-ended", "a prefix that ends in the middle of a word, and reaches another's names";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let scopes: BTreeSet<&str> = subject
         .statements
         .iter()
@@ -37,7 +53,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let mut others = scopes.iter().filter(|scope| Some(**scope) != own);
         if let Some(scope) = others.find(|scope| scope.starts_with(&*b.name)) {
             findings.push(Finding {
-                code: "prefix-swallows-scope",
+                code: Found::PrefixSwallowsScope.into(),
                 severity: Severity::Warning,
                 message: format!(
                     "the {} prefix `{}` reaches everything in the scope `{scope}`, which is another file's: {b}",
@@ -48,7 +64,7 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             });
         } else if let Some((name, whose)) = beyond(statement, &names) {
             findings.push(Finding {
-                code: "prefix-open-ended",
+                code: Found::PrefixOpenEnded.into(),
                 severity: Severity::Warning,
                 message: format!(
                     "the {} prefix `{}` ends in the middle of a word, and so reaches `{name}` of {whose} as well: {b}",

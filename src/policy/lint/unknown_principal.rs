@@ -2,14 +2,26 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Finding, Severity, Subject};
+use super::{Finding, Lint, Subject};
 use crate::{
-    document::{Source, nearest},
-    pki::principal::ANONYMOUS,
-    policy::{ValidatedPolicy, principals::Principals},
+    acl::{ANONYMOUS, EVERYONE, Principal},
+    code::codes,
+    document::{Severity, Source, nearest},
+    policy::ValidatedPolicy,
 };
 
-pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+codes! {
+    pub(super) enum Found {
+        UnknownPrincipal = "unknown-principal", "a principal that no client, user or broker of the policy is";
+    }
+}
+
+pub(super) const LINT: Lint = Lint {
+    codes: Found::CODES,
+    run,
+};
+
+fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(policy) = subject.policy else { return };
     // Without any, they are declared elsewhere.
     if policy.clients.is_empty() && policy.users.is_empty() {
@@ -26,24 +38,24 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .tests
         .iter()
         .map(|t| (&t.principal, &t.source, "test asks as"));
-    let mut reported: HashSet<(&String, &Source)> = HashSet::new();
+    let mut reported: HashSet<(&Principal, &Source)> = HashSet::new();
     for (principal, source, what) in acls.chain(tests) {
-        let fine = principal == "User:*"
-            || principal == ANONYMOUS
-            || !principal.starts_with("User:")
+        let fine = *principal == EVERYONE
+            || *principal == ANONYMOUS
+            || principal.user_name().is_none()
             || known.contains(principal)
-            || is_managed(principal);
+            || is_managed(principal.as_str());
         if fine || !reported.insert((principal, source)) {
             continue;
         }
-        let hint = match nearest(principal, known.iter().map(String::as_str)) {
+        let hint = match nearest(principal.as_str(), known.iter().map(Principal::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!(
                 "correct it, or, if it is known to the cluster alone, list \"{principal}\" under manage.principals"
             ),
         };
         findings.push(Finding {
-            code: "unknown-principal",
+            code: Found::UnknownPrincipal.into(),
             severity: Severity::Warning,
             message: format!(
                 "the {what} {principal}, which no client, user or broker of the policy is"
@@ -54,10 +66,9 @@ pub(super) fn lint(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn known(policy: &ValidatedPolicy, subject: &Subject<'_>) -> BTreeSet<String> {
-    let principals = Principals::new(&policy.cluster.principal_mapping_rules);
-    let clients = policy.clients.iter().flat_map(|c| principals.all(c));
-    let users = policy.users.iter().map(|u| format!("User:{}", u.name));
+fn known(policy: &ValidatedPolicy, subject: &Subject<'_>) -> BTreeSet<Principal> {
+    let clients = policy.clients.iter().flat_map(|c| policy.principals(c));
+    let users = policy.users.iter().map(|u| Principal::user(&u.name));
     clients
         .chain(users)
         .chain(subject.settings.super_users.iter().cloned())

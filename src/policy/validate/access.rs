@@ -3,12 +3,12 @@
 use super::names;
 use crate::{
     acl::{
-        CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, Request, ResourceType,
-        client_address,
+        CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, Permission, Principal,
+        PrincipalPattern, Request, ResourceType, client_address,
     },
-    document::{OneOrMany, Report, Span, Spanned},
+    document::{FormCode, OneOrMany, Report, Span, Spanned},
     policy::{
-        AclEntry, AclTest, NamePattern, PrincipalPattern,
+        AclEntry, AclTest, NamePattern, PolicyCode,
         raw::{RawAcl, RawManage, RawOperation, RawPattern, RawTest},
         raw_access::Patterns,
     },
@@ -45,7 +45,11 @@ fn resource<'a>(
     if let Some(cluster) = cluster {
         if !cluster.value {
             report
-                .error("no-effect", cluster.span, "`cluster: false` has no effect")
+                .error(
+                    PolicyCode::NoEffect,
+                    cluster.span,
+                    "`cluster: false` has no effect",
+                )
                 .hint("remove it, or write `cluster: true` for the cluster itself");
             return None;
         }
@@ -55,7 +59,7 @@ fn resource<'a>(
     if let [(first, _), (second, _), ..] = found.as_slice() {
         report
             .error(
-                "two-resources",
+                PolicyCode::TwoResources,
                 *second,
                 "one entry names two kinds of resources",
             )
@@ -67,7 +71,7 @@ fn resource<'a>(
     let one = found.pop().map(|(_, resource)| resource);
     if one.is_none() {
         report
-            .error("missing-key", entry, "this entry names no resource")
+            .error(FormCode::MissingKey, entry, "this entry names no resource")
             .hint(format!("add one of {RESOURCES}"));
     }
     one
@@ -85,7 +89,7 @@ fn either<'a, T>(
         (None, Some(no)) => Some((false, no)),
         (None, None) => {
             report.error(
-                "missing-key",
+                FormCode::MissingKey,
                 entry,
                 format!("this entry has neither `{yes_key}` nor `{no_key}`"),
             );
@@ -94,7 +98,7 @@ fn either<'a, T>(
         (Some(yes), Some(no)) => {
             report
                 .error(
-                    "two-keys",
+                    PolicyCode::TwoKeys,
                     yes.span.max(no.span),
                     format!("one entry has both `{yes_key}` and `{no_key}`"),
                 )
@@ -192,11 +196,15 @@ pub(super) fn test(
     })
 }
 
-fn somebody(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -> Option<String> {
-    if raw.value == "User:*" {
+fn somebody(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<String>,
+) -> Option<Principal> {
+    if raw.value == EVERYONE {
         report
             .error(
-                "no-wildcard",
+                PolicyCode::NoWildcard,
                 raw.span,
                 "a test asks as one principal, and `User:*` stands for all",
             )
@@ -211,7 +219,7 @@ fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
     if address.is_none() {
         report
             .error(
-                "bad-host",
+                PolicyCode::BadHost,
                 raw.span,
                 format!("`{}` is not an IP address", raw.value),
             )
@@ -224,7 +232,7 @@ fn refuse_all(report: &mut Report, operations: &OneOrMany<Spanned<RawOperation>>
     for operation in operations.0.iter().filter(|o| o.0 == Operation::All) {
         report
             .error(
-                "no-wildcard",
+                PolicyCode::NoWildcard,
                 operation.span,
                 "a test asks for single operations, not for `All`",
             )
@@ -244,7 +252,7 @@ fn whole_names(
             RawPattern::Prefix(prefix) => {
                 report
                     .error(
-                        "no-wildcard",
+                        PolicyCode::NoWildcard,
                         pattern.span,
                         "a test asks for one name, not for a prefix",
                     )
@@ -274,7 +282,7 @@ pub(super) fn manage(
         if let Some(as_user) = in_another_case(principal) {
             let sound = names::principal_pattern(report, version, &as_user).is_some();
             if let (true, RawPattern::Name(name)) = (sound, &principal.value) {
-                managed.push(PrincipalPattern::Exact(name.clone()));
+                managed.extend(name.parse().ok().map(PrincipalPattern::Exact));
             }
             continue;
         }
@@ -291,7 +299,7 @@ fn in_another_case(raw: &Spanned<RawPattern>) -> Option<Spanned<RawPattern>> {
     let (kind, name) = name.split_once(':')?;
     let other = kind != "User" && kind.eq_ignore_ascii_case("User");
     other.then(|| Spanned {
-        value: RawPattern::Name(format!("User:{name}")),
+        value: RawPattern::Name(Principal::user(name).to_string()),
         span: raw.span,
     })
 }

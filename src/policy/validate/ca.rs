@@ -5,7 +5,7 @@ use crate::{
     document::{Report, Span, Spanned},
     pki::{Dn, DnError},
     policy::{
-        CaSettings,
+        CaSettings, PolicyCode,
         raw::{RawCa, RawCluster},
     },
 };
@@ -28,7 +28,7 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
             "certificates of {leaf_valid_days} days would outlive their CA of {valid_days} days"
         );
         report
-            .error("bad-days", span, message)
+            .error(PolicyCode::BadDays, span, message)
             .hint("make leaf_valid_days at most valid_days");
     }
     if renew_before_days >= leaf_valid_days
@@ -38,7 +38,7 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
             "certificates of {leaf_valid_days} days that are due {renew_before_days} days before their end would always be due"
         );
         report
-            .error("bad-days", span, message)
+            .error(PolicyCode::BadDays, span, message)
             .hint("make renew_before_days less than leaf_valid_days");
     }
     Some(CaSettings {
@@ -73,7 +73,7 @@ fn subject(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<Dn>
                 }
             };
             report
-                .error("bad-subject", span, error.to_string())
+                .error(PolicyCode::BadSubject, span, error.to_string())
                 .hint(hint);
             None
         }

@@ -2,11 +2,11 @@
 
 use super::{Declared, listeners, names, properties::properties, quorum};
 use crate::{
-    acl::KafkaVersion,
-    document::{Report, Spanned, nearest},
-    pki::Host,
+    acl::{KafkaVersion, Principal},
+    document::{FormCode, Report, Spanned, nearest},
+    pki::{Host, principal::MappingRules},
     policy::{
-        Auth, Cluster, LAYOUTS, Layout, Mode, decides_for_node,
+        Auth, Cluster, LAYOUTS, Layout, Mode, PolicyCode, decides_for_node,
         raw::{RawCluster, RawMode},
     },
 };
@@ -36,7 +36,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
         Err(_) => {
             report
                 .error(
-                    "bad-version",
+                    PolicyCode::BadVersion,
                     text.span,
                     format!("`{}` is not a version of Kafka", text.value),
                 )
@@ -47,7 +47,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
     if version < OLDEST || version.major > NEWEST_MAJOR {
         report
             .error(
-                "bad-version",
+                PolicyCode::BadVersion,
                 text.span,
                 format!("kpki does not know Kafka {version}"),
             )
@@ -58,7 +58,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
         Mode::Kraft if version < FIRST_KRAFT => {
             let message =
                 format!("KRaft is for Kafka {FIRST_KRAFT} and later, and this is {version}");
-            let draft = report.error("mode-and-version", text.span, message);
+            let draft = report.error(PolicyCode::ModeAndVersion, text.span, message);
             match &raw.mode {
                 Some(mode) => draft
                     .note(mode.span, "the mode")
@@ -70,7 +70,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
             let message = format!(
                 "Kafka {version} cannot use ZooKeeper; {LAST_ZOOKEEPER} is the last that can"
             );
-            let draft = report.error("mode-and-version", text.span, message);
+            let draft = report.error(PolicyCode::ModeAndVersion, text.span, message);
             let draft = match &raw.mode {
                 Some(mode) => draft.note(mode.span, "the mode"),
                 None => draft,
@@ -88,7 +88,7 @@ pub(super) fn cluster(
     raw: &RawCluster,
     mode: Mode,
     version: KafkaVersion,
-    mapping: Vec<String>,
+    mapping: &MappingRules,
     declared: &Declared<'_>,
 ) -> Cluster {
     if mode == Mode::Kraft {
@@ -110,7 +110,7 @@ pub(super) fn cluster(
         admin: admin(report, raw, declared),
         mode,
         zookeeper_connect: zookeeper_connect(report, raw, mode, declared),
-        kafka_version: (version.major, version.minor),
+        kafka_version: version,
         install_dir: directory(report, raw.install_dir.as_ref()),
         log_dir: directory(report, raw.log_dir.as_ref()),
         bind_address: bind_address(report, raw.bind_address.as_ref()),
@@ -119,7 +119,7 @@ pub(super) fn cluster(
             .allow_everyone_if_no_acl_found
             .as_ref()
             .is_some_and(|allow| allow.value),
-        principal_mapping_rules: mapping,
+        principal_mapping_rules: mapping.clone(),
         listeners: listeners.all,
         inter_broker_listener: listeners.inter_broker,
         controller_port: listeners.controller_port,
@@ -139,7 +139,7 @@ fn name(report: &mut Report, raw: &RawCluster) -> String {
     if name.trim().is_empty() || name.chars().any(char::is_control) {
         report
             .error(
-                "bad-name",
+                PolicyCode::BadName,
                 name.span,
                 "the cluster's name is empty or has control characters",
             )
@@ -176,7 +176,7 @@ fn address(report: &mut Report, whole: &Spanned<String>, kind: &str, text: &str)
     if let Some(fault) = fault {
         report
             .error(
-                "bad-address",
+                PolicyCode::BadAddress,
                 whole.span,
                 format!("`{}` is not a {kind}: {fault}", whole.value),
             )
@@ -202,7 +202,7 @@ fn admin(
         };
         report
             .error(
-                "unknown-client",
+                PolicyCode::UnknownClient,
                 wanted.span,
                 format!("no client is named `{}`", wanted.value),
             )
@@ -212,7 +212,7 @@ fn admin(
     if client.auth.iter().all(|auth| *auth == Auth::None) {
         report
             .error(
-                "nobody",
+                PolicyCode::Nobody,
                 wanted.span,
                 format!(
                     "the admin `{}` does not authenticate: it would be User:ANONYMOUS",
@@ -235,7 +235,7 @@ fn zookeeper_connect(
             if let (Some(mode), false) = (&raw.mode, declared.brokers.is_empty()) {
                 report
                     .error(
-                        "missing-key",
+                        FormCode::MissingKey,
                         mode.span,
                         "brokers with ZooKeeper need `zookeeper_connect`",
                     )
@@ -247,7 +247,7 @@ fn zookeeper_connect(
         (Some(nodes), Mode::Kraft) => {
             report
                 .error(
-                    "no-effect",
+                    PolicyCode::NoEffect,
                     nodes.span,
                     "`zookeeper_connect` has no effect with KRaft",
                 )
@@ -273,12 +273,12 @@ fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Strin
     if directory.chars().any(char::is_control) {
         let message = format!("`{}` has a control character", directory.escape_debug());
         report
-            .error("bad-path", directory.span, message)
+            .error(PolicyCode::BadPath, directory.span, message)
             .hint("no file of Kafka's can name such a path; remove the character");
     } else if !directory.starts_with('/') {
         report
             .error(
-                "bad-path",
+                PolicyCode::BadPath,
                 directory.span,
                 format!("`{}` is not an absolute path", directory.value),
             )
@@ -287,14 +287,14 @@ fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Strin
     Some(directory.value.clone())
 }
 
-fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
+fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Host> {
     let text = raw?;
     match text.parse::<Host>() {
-        Ok(host) if !host.is_wildcard() => {}
+        Ok(host) if !host.is_wildcard() => Some(host),
         _ => {
             report
                 .error(
-                    "bad-host",
+                    PolicyCode::BadHost,
                     text.span,
                     format!(
                         "`{}` is not an address that a broker can listen on",
@@ -304,16 +304,20 @@ fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<St
                 .hint(
                     "write an IP address without a port; leave it out to listen on every interface",
                 );
+            None
         }
     }
-    Some(text.value.clone())
 }
 
-fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) -> Option<String> {
+fn super_user(
+    report: &mut Report,
+    version: KafkaVersion,
+    raw: &Spanned<String>,
+) -> Option<Principal> {
     if raw.contains(';') {
         report
             .error(
-                "bad-principal",
+                PolicyCode::BadPrincipal,
                 raw.span,
                 "Kafka splits super.users at every `;`",
             )
@@ -323,7 +327,7 @@ fn super_user(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>)
     if raw.contains('*') {
         report
             .error(
-                "no-wildcard",
+                PolicyCode::NoWildcard,
                 raw.span,
                 format!(
                     "`{}` would be one user with an asterisk in the name",
@@ -348,7 +352,7 @@ fn layout(report: &mut Report, raw: Option<&Spanned<String>>) -> &'static Layout
         };
         report
             .error(
-                "unknown-layout",
+                PolicyCode::UnknownLayout,
                 raw.span,
                 format!("no layout is named `{}`", raw.value),
             )
@@ -368,7 +372,7 @@ fn owner(report: &mut Report, raw: &Spanned<String>) -> Option<(u32, u32)> {
     if owner.is_none() {
         report
             .error(
-                "bad-owner",
+                PolicyCode::BadOwner,
                 raw.span,
                 format!("`{}` is not an owner", raw.value),
             )

@@ -7,14 +7,15 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Declared, mapping::no_rule, scope::Scope};
 use crate::{
+    acl::{ANONYMOUS, EVERYONE, Principal},
     document::{Report, Span},
-    pki::{IdentityName, principal::ANONYMOUS},
-    policy::{Auth, Cluster, EVERYONE, principals::Principals, raw::RawCluster},
+    pki::IdentityName,
+    policy::{Auth, Cluster, PolicyCode, principals::Principals, raw::RawCluster},
 };
 
 /// An entry of `acls`: to whom it grants, and where it stands.
 pub(super) struct Grantee<'a> {
-    pub principal: String,
+    pub principal: Principal,
     pub span: Span,
     pub scope: Option<&'a Scope>,
 }
@@ -23,7 +24,7 @@ pub(super) struct Grantee<'a> {
 pub(super) struct Everyone<'a> {
     pub raw: &'a RawCluster,
     pub cluster: &'a Cluster,
-    pub principals: &'a Principals,
+    pub principals: Principals<'a>,
     pub declared: &'a Declared<'a>,
     pub grantees: &'a [Grantee<'a>],
 }
@@ -44,8 +45,8 @@ pub(super) fn check(report: &mut Report, everyone: &Everyone<'_>) {
 }
 
 /// Each principal that stands above the ACLs, with the place that says so.
-fn powers(report: &mut Report, everyone: &Everyone<'_>) -> HashMap<String, (Span, Power)> {
-    let mut powers: HashMap<String, (Span, Power)> = HashMap::new();
+fn powers(report: &mut Report, everyone: &Everyone<'_>) -> HashMap<Principal, (Span, Power)> {
+    let mut powers: HashMap<Principal, (Span, Power)> = HashMap::new();
     let logs_in = everyone.cluster.brokers_log_in();
     for (broker, span) in &everyone.declared.brokers {
         let all = everyone.principals.broker(&broker.name, logs_in);
@@ -68,8 +69,10 @@ fn powers(report: &mut Report, everyone: &Everyone<'_>) -> HashMap<String, (Span
         }
     }
     for user in everyone.raw.super_users.iter().flatten() {
-        let listed = (user.span, Power::Listed);
-        powers.entry(user.value.clone()).or_insert(listed);
+        if let Ok(principal) = user.parse() {
+            let listed = (user.span, Power::Listed);
+            powers.entry(principal).or_insert(listed);
+        }
     }
     powers
 }
@@ -77,7 +80,7 @@ fn powers(report: &mut Report, everyone: &Everyone<'_>) -> HashMap<String, (Span
 fn identities(
     report: &mut Report,
     everyone: &Everyone<'_>,
-    powers: &HashMap<String, (Span, Power)>,
+    powers: &HashMap<Principal, (Span, Power)>,
 ) {
     let declared = everyone.declared;
     let clients = declared.clients.iter().map(|client| client.name.as_str());
@@ -88,11 +91,11 @@ fn identities(
         .iter()
         .map(|(client, origin)| (client.name.as_str(), *origin))
         .collect();
-    let mut granted: HashMap<&str, Vec<&Grantee<'_>>> = HashMap::new();
+    let mut granted: HashMap<&Principal, Vec<&Grantee<'_>>> = HashMap::new();
     for grantee in everyone.grantees {
         granted.entry(&grantee.principal).or_default().push(grantee);
     }
-    let mut taken: HashMap<String, (&str, Span)> = HashMap::new();
+    let mut taken: HashMap<Principal, (&str, Span)> = HashMap::new();
     // A name that is wrong in itself, or another's, was reported.
     let auths = declared
         .auths()
@@ -141,7 +144,7 @@ fn identities(
         if other != name {
             one.shared(report, other, first);
         } else if let Some(scope) = scope {
-            let grantees = granted.get(principal.as_str());
+            let grantees = granted.get(&principal);
             one.named_elsewhere(report, scope, grantees.into_iter().flatten());
         }
     }
@@ -149,8 +152,11 @@ fn identities(
 
 /// Whether a principal was meant for the identity of this name: it has the whole name in it as a word, in
 /// whatever case, as `User:CN=ops` has `ops`.
-fn says_whole(principal: &str, name: &str) -> bool {
-    let (principal, name) = (principal.to_ascii_lowercase(), name.to_ascii_lowercase());
+fn says_whole(principal: &Principal, name: &str) -> bool {
+    let (principal, name) = (
+        principal.as_str().to_ascii_lowercase(),
+        name.to_ascii_lowercase(),
+    );
     principal.match_indices(&name).any(|(at, _)| {
         let before = principal[..at].chars().next_back();
         let after = principal[at + name.len()..].chars().next();
@@ -168,7 +174,7 @@ impl Everyone<'_> {
     }
 
     /// The principals of the clients that a scope's files may declare, whoever declares them.
-    fn clients_of(&self, scope: &Scope) -> HashSet<String> {
+    fn clients_of(&self, scope: &Scope) -> HashSet<Principal> {
         let clients = self.declared.clients.iter();
         clients
             .filter(|client| scope.permits_client(client.name.as_str()))
@@ -180,7 +186,7 @@ impl Everyone<'_> {
 /// One way in which brokers know an identity.
 struct One<'a> {
     name: &'a str,
-    principal: &'a str,
+    principal: &'a Principal,
     span: Span,
 }
 
@@ -191,16 +197,18 @@ impl One<'_> {
     fn nobody(&self, report: &mut Report) {
         let (name, principal) = (self.name, self.principal);
         let message = format!("`{name}` would be {principal}, which is not one client's principal");
-        report.error("shared-principal", self.span, message).hint(
-            "choose another name, or write mapping rules that give it a principal of its own",
-        );
+        report
+            .error(PolicyCode::SharedPrincipal, self.span, message)
+            .hint(
+                "choose another name, or write mapping rules that give it a principal of its own",
+            );
     }
 
     fn shared_with_power(&self, report: &mut Report, first: Span, whose: &str) {
         let (name, principal) = (self.name, self.principal);
         let message = format!("`{name}` would be {principal} as {whose} is, and so a super user");
         report
-            .error("shared-principal", self.span, message)
+            .error(PolicyCode::SharedPrincipal, self.span, message)
             .note(first, "the super user")
             .hint(APART);
     }
@@ -215,7 +223,7 @@ impl One<'_> {
             false => APART,
         };
         report
-            .error("unsaid-super-user", self.span, message)
+            .error(PolicyCode::UnsaidSuperUser, self.span, message)
             .note(listed, "the super user")
             .hint(hint);
     }
@@ -226,7 +234,7 @@ impl One<'_> {
             "`{other}` and `{name}` would both be {principal}, and each may do what the other may"
         );
         report
-            .error("shared-principal", self.span, message)
+            .error(PolicyCode::SharedPrincipal, self.span, message)
             .note(first, format!("`{other}`"))
             .hint(APART);
     }
@@ -237,7 +245,7 @@ impl One<'_> {
             self.name
         );
         report
-            .error("outside-scope", self.span, message)
+            .error(PolicyCode::OutsideScope, self.span, message)
             .note(scope.span, "the scope")
             .hint("declare it in the policy itself");
     }
@@ -251,8 +259,10 @@ impl One<'_> {
         mut grantees: impl Iterator<Item = &'g &'g Grantee<'g>>,
     ) {
         let (name, principal) = (self.name, self.principal);
-        let own_name = principal.strip_prefix("User:");
-        if own_name.is_some_and(|name| scope.permits_client(name)) || scope.lists(principal) {
+        let own_name = principal.user_name();
+        if own_name.is_some_and(|name| scope.permits_client(name))
+            || scope.lists(principal.as_str())
+        {
             return;
         }
         let other = grantees.find(|grantee| {
@@ -265,7 +275,7 @@ impl One<'_> {
             None => "who may be somebody else, as that is no name of the scope's",
         };
         let message = format!("`{name}` would be {principal}, {why}");
-        let draft = report.error("outside-scope", self.span, message);
+        let draft = report.error(PolicyCode::OutsideScope, self.span, message);
         let draft = match other {
             Some(other) => draft.note(other.span, "here"),
             None => draft,
@@ -277,23 +287,27 @@ impl One<'_> {
 }
 
 /// Reports what files with a scope grant to others than the scope's clients and principals.
-fn grants(report: &mut Report, everyone: &Everyone<'_>, powers: &HashMap<String, (Span, Power)>) {
+fn grants(
+    report: &mut Report,
+    everyone: &Everyone<'_>,
+    powers: &HashMap<Principal, (Span, Power)>,
+) {
     // A file may have as many entries as its team has clients.
-    let mut clients: HashMap<*const Scope, HashSet<String>> = HashMap::new();
+    let mut clients: HashMap<*const Scope, HashSet<Principal>> = HashMap::new();
     for grantee in everyone.grantees {
         let Some(scope) = grantee.scope else { continue };
-        let principal = grantee.principal.as_str();
+        let principal = &grantee.principal;
         let in_the_policy = "say it in the policy itself";
         let (fault, hint) = match powers.get(principal) {
             Some(_) => (
                 "a super user, to whom a file with a scope grants nothing",
                 in_the_policy.to_owned(),
             ),
-            None if principal == EVERYONE => (
+            None if *principal == EVERYONE => (
                 "everyone, to whom a file with a scope grants nothing",
                 in_the_policy.to_owned(),
             ),
-            None if scope.lists(principal) => continue,
+            None if scope.lists(principal.as_str()) => continue,
             None => {
                 let clients = clients
                     .entry(std::ptr::from_ref(scope))
@@ -312,7 +326,7 @@ fn grants(report: &mut Report, everyone: &Everyone<'_>, powers: &HashMap<String,
         };
         report
             .error(
-                "outside-scope",
+                PolicyCode::OutsideScope,
                 grantee.span,
                 format!("{principal} is {fault}"),
             )

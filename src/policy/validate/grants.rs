@@ -7,7 +7,7 @@ use crate::{
     acl::{Binding, KafkaVersion, PatternType, RawBinding},
     document::{Report, Span},
     policy::{
-        AclEntry, Client, PolicyBinding, Role,
+        AclEntry, Client, PolicyBinding, PolicyCode, Role,
         bindings::{Expander, is_idempotence},
         principals::Principals,
     },
@@ -16,7 +16,7 @@ use crate::{
 /// The bindings so far.
 pub(super) struct Grants<'a> {
     version: KafkaVersion,
-    principals: &'a Principals,
+    principals: Principals<'a>,
     expander: Expander,
     seen: HashSet<RawBinding>,
     pub(super) bindings: Vec<PolicyBinding>,
@@ -30,7 +30,7 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Grants<'a> {
-    pub(super) fn new(version: KafkaVersion, principals: &'a Principals) -> Self {
+    pub(super) fn new(version: KafkaVersion, principals: Principals<'a>) -> Self {
         Self {
             version,
             principals,
@@ -118,7 +118,7 @@ fn outside<'b>(
             scope.prefix
         );
         report
-            .error("outside-scope", place.span, message)
+            .error(PolicyCode::OutsideScope, place.span, message)
             .note(scope.span, "the scope")
             .hint("move it to the policy itself, or choose names inside of the scope");
     }

@@ -11,8 +11,9 @@ use crate::{
     document::{Report, Span, Spanned},
     pki::{Host, IdentityName, KeyAlgorithm, NameError},
     policy::{
-        Auth, Broker, Client, ClientFormat, Mode, ScramUser, decides_for_client, decides_for_node,
-        raw::{RawAuth, RawBroker, RawClient, RawFormat, RawKey, RawUser, RawUserAuth},
+        Auth, Broker, Client, ClientFormat, Mode, PolicyCode, ScramUser, decides_for_client,
+        decides_for_node,
+        raw::{RawAuth, RawBroker, RawClient, RawKey, RawUser, RawUserAuth},
     },
     scram::{DEFAULT_ITERATIONS, Mechanism},
 };
@@ -39,7 +40,7 @@ impl Names {
                     }
                 };
                 report
-                    .error("bad-name", raw.span, error.to_string())
+                    .error(PolicyCode::BadName, raw.span, error.to_string())
                     .hint(hint);
                 return None;
             }
@@ -51,7 +52,7 @@ impl Names {
                 format!("a {kind} is named `{name}` as a {whose} is")
             };
             report
-                .error("duplicate-name", raw.span, message)
+                .error(PolicyCode::DuplicateName, raw.span, message)
                 .label("again here")
                 .note(*first, "first here")
                 .hint("names are unique over brokers, clients and users, in upper and lower case alike");
@@ -80,11 +81,11 @@ fn hosts(report: &mut Report, raw: &[Spanned<String>]) -> Vec<Host> {
         match text.parse::<Host>() {
             Ok(Host::Ip(ip)) if ip.is_unspecified() || ip.is_multicast() => {
                 let message = format!("`{ip}` is not an address that a client can connect to");
-                report.error("bad-host", text.span, message);
+                report.error(PolicyCode::BadHost, text.span, message);
             }
             Ok(host) => hosts.push((host, text.span)),
             Err(error) => {
-                report.error("bad-host", text.span, error.to_string());
+                report.error(PolicyCode::BadHost, text.span, error.to_string());
             }
         }
     }
@@ -111,7 +112,7 @@ pub(super) fn brokers(
         {
             report
                 .error(
-                    "duplicate-id",
+                    PolicyCode::DuplicateId,
                     id.span,
                     format!("two brokers have the id {}", id.value),
                 )
@@ -127,7 +128,7 @@ pub(super) fn brokers(
                     // A name that is wrong in itself has been reported.
                     Err(error) if name.is_some() => {
                         report
-                        .error("bad-host", broker.name.span, error.to_string())
+                        .error(PolicyCode::BadHost, broker.name.span, error.to_string())
                         .hint("say under `hosts` how the broker is reached: its name cannot be that");
                         Vec::new()
                     }
@@ -140,7 +141,7 @@ pub(super) fn brokers(
         {
             report
                 .error(
-                    "bad-host",
+                    PolicyCode::BadHost,
                     raw[0].span,
                     format!("`{first}` is not a host that a client can connect to"),
                 )
@@ -199,7 +200,7 @@ pub(super) fn client(
     {
         report
             .error(
-                "no-effect",
+                PolicyCode::NoEffect,
                 iterations.span,
                 "`iterations` has no effect without SCRAM",
             )
@@ -210,13 +211,13 @@ pub(super) fn client(
         None => raw.name.parse().into_iter().collect(),
     };
     let formats = match &raw.formats {
-        None => vec![ClientFormat::Java],
+        None => vec![ClientFormat::ALL[0]],
         Some(list) => {
             no_repeats(
                 report,
-                list.0.iter().map(|f| (format!("{:?}", f.value), f.span)),
+                list.0.iter().map(|f| (f.value.name().to_owned(), f.span)),
             );
-            list.0.iter().map(|f| format(f.value)).collect()
+            list.0.iter().map(|f| f.value).collect()
         }
     };
     if let (Some(roles), true) = (&raw.roles, auth.iter().all(|a| *a == Auth::None))
@@ -224,7 +225,7 @@ pub(super) fn client(
     {
         report
             .error(
-                "nobody",
+                PolicyCode::Nobody,
                 roles.span,
                 format!(
                     "the roles of `{}` would grant nothing: with `auth: none` it is User:ANONYMOUS",
@@ -249,15 +250,6 @@ pub(super) fn client(
         scope: None,
         source: report.source(raw.span),
     })
-}
-
-fn format(raw: RawFormat) -> ClientFormat {
-    match raw {
-        RawFormat::Java => ClientFormat::Java,
-        RawFormat::Librdkafka => ClientFormat::Librdkafka,
-        RawFormat::Spring => ClientFormat::Spring,
-        RawFormat::Quarkus => ClientFormat::Quarkus,
-    }
 }
 
 /// A SCRAM user's mechanism.

@@ -4,16 +4,15 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Declared, names::no_repeats, ports};
 use crate::{
-    document::{Report, Span, Spanned},
+    acl::ANONYMOUS,
+    document::{FormCode, Report, Span, Spanned},
     policy::{
-        Auth, ClientAuth, Listener, Mode, SecurityProtocol,
+        Auth, CONTROLLER, ClientAuth, Listener, Mode, PolicyCode, SecurityProtocol, TLS_PORT,
         raw::{RawClientAuth, RawCluster, RawListener, RawMechanism, RawProtocol},
     },
     scram::Mechanism,
 };
 
-/// The KRaft controllers' listener, which no other may be called.
-pub(super) const CONTROLLER: &str = "CONTROLLER";
 /// The listeners of every broker.
 pub(super) struct Listeners {
     pub all: Vec<Listener>,
@@ -72,7 +71,7 @@ pub(super) fn listeners(
 fn default_listeners(declared: &Declared<'_>) -> Vec<Listener> {
     let mut all = vec![Listener {
         name: "SSL".to_owned(),
-        port: 9093,
+        port: TLS_PORT,
         protocol: SecurityProtocol::Ssl,
         client_auth: ClientAuth::Required,
         mechanisms: Vec::new(),
@@ -99,7 +98,7 @@ fn explicit(report: &mut Report, raw: &[Spanned<RawListener>]) -> Vec<Listener> 
         if let Some(first) = ports.insert(listener.port.value, listener.port.span) {
             let message = format!("two listeners have the port {}", listener.port.value);
             report
-                .error("duplicate-port", listener.port.span, message)
+                .error(PolicyCode::DuplicatePort, listener.port.span, message)
                 .label("again here")
                 .note(first, "first here");
         }
@@ -114,7 +113,7 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
         // The images turn listener names into environment variables and back, and lose all other characters.
         report
             .error(
-                "bad-listener-name",
+                PolicyCode::BadListenerName,
                 raw.span,
                 format!("`{}` is not a valid name of a listener", raw.value),
             )
@@ -125,7 +124,7 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
     if folded == CONTROLLER {
         report
             .error(
-                "reserved-name",
+                PolicyCode::ReservedName,
                 raw.span,
                 "`CONTROLLER` is the listener of the KRaft controllers",
             )
@@ -134,7 +133,7 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
     if let Some(first) = names.insert(folded, raw.span) {
         report
             .error(
-                "duplicate-name",
+                PolicyCode::DuplicateName,
                 raw.span,
                 format!("two listeners are named `{}`", raw.value),
             )
@@ -150,7 +149,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
         Some(mechanisms) if !protocol.is_sasl() => {
             report
                 .error(
-                    "no-effect",
+                    PolicyCode::NoEffect,
                     mechanisms.span,
                     format!("`mechanisms` has no effect on {named}"),
                 )
@@ -160,7 +159,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
         None if protocol.is_sasl() => {
             report
                 .error(
-                    "missing-key",
+                    FormCode::MissingKey,
                     raw.span,
                     format!("a {named} listener needs `mechanisms`"),
                 )
@@ -181,7 +180,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
     {
         report
             .error(
-                "no-effect",
+                PolicyCode::NoEffect,
                 auth.span,
                 format!("`client_auth` has no effect on {named}"),
             )
@@ -235,7 +234,7 @@ fn every_way_in(
             ),
         };
         let draft = report.error(
-            "no-listener",
+            PolicyCode::NoListener,
             span,
             format!("`{who}` cannot connect {how}: no listener accepts that"),
         );
@@ -262,7 +261,7 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
                 let names: Vec<&str> = all.iter().map(|l| l.name.as_str()).collect();
                 report
                     .error(
-                        "unknown-listener",
+                        PolicyCode::UnknownListener,
                         wanted.span,
                         format!("no listener is named `{}`", wanted.value),
                     )
@@ -282,7 +281,7 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
             .super_users
             .iter()
             .flatten()
-            .any(|user| user.value == "User:ANONYMOUS");
+            .any(|user| user.value == ANONYMOUS);
     let known = chosen.serves(Auth::Tls) || !chosen.mechanisms.is_empty();
     // A default has no place of its own: the first listener stands for all of them.
     let place = raw
@@ -293,7 +292,7 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
     if let (false, false, Some(place)) = (known, anonymous_may, place) {
         report
             .error(
-                "anonymous-brokers",
+                PolicyCode::AnonymousBrokers,
                 place,
                 format!(
                     "brokers would be User:ANONYMOUS to each other on `{}`, and refused",

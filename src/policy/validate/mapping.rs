@@ -2,25 +2,28 @@
 
 use crate::{
     document::{Report, Span},
-    pki::{IdentityName, principal::MappingRules},
-    policy::{DEFAULT_MAPPING_RULES, raw::RawCluster},
+    pki::{
+        IdentityName,
+        principal::{MappingRules, RuleError},
+    },
+    policy::{DEFAULT_MAPPING_RULES, PolicyCode, raw::RawCluster},
 };
 
-/// The rules, each of which a broker can use.
-pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
+/// The rules, each of which a broker can use. Where one was reported, names are taken as they are.
+pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> MappingRules {
     let Some(rules) = &raw.principal_mapping_rules else {
-        return DEFAULT_MAPPING_RULES.map(str::to_owned).to_vec();
+        return DEFAULT_MAPPING_RULES.clone();
     };
     let mut default: Option<Span> = None;
+    let mut faulty = false;
     for rule in rules {
         if let Err(error) = MappingRules::parse(&[rule.as_str()]) {
-            report
-                .error(error.code(), rule.span, error.to_string())
-                .hint(error.hint());
+            unusable(report, rule.span, &error);
+            faulty = true;
         } else if let Some(default) = default {
             report
                 .error(
-                    "unreachable-rule",
+                    PolicyCode::UnreachableRule,
                     rule.span,
                     "no certificate reaches this rule",
                 )
@@ -31,14 +34,27 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> Vec<String> {
             default = default.or(Some(rule.span));
         }
     }
-    rules.iter().map(|rule| rule.value.clone()).collect()
+    let texts: Vec<&str> = rules.iter().map(|rule| rule.as_str()).collect();
+    MappingRules::parse(&texts).unwrap_or_else(|error| {
+        // Brokers get them as one text.
+        if let (false, Some(first)) = (faulty, rules.first()) {
+            unusable(report, first.span, &error);
+        }
+        MappingRules::default()
+    })
+}
+
+fn unusable(report: &mut Report, span: Span, error: &RuleError) {
+    report
+        .error(PolicyCode::from(error), span, error.to_string())
+        .hint(error.hint());
 }
 
 /// Reports a certificate that no rule makes a principal of.
 pub(super) fn no_rule(report: &mut Report, name: &IdentityName, span: Span) {
     let message =
         format!("no mapping rule matches the certificate `CN={name}`: brokers would refuse it");
-    report.error("no-rule", span, message).hint(
+    report.error(PolicyCode::NoRule, span, message).hint(
         "add DEFAULT as the last of principal_mapping_rules, or a rule that matches the whole name",
     );
 }

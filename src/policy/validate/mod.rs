@@ -25,7 +25,7 @@ pub(super) use names::no_repeats;
 use scope::{Origin, Scope};
 
 use super::{
-    Auth, Broker, Client, Mode, Places, ScramUser, ValidatedPolicy,
+    Auth, Broker, Client, Mode, Places, Policy, ScramUser, ValidatedPolicy,
     parse::Included,
     principals::Principals,
     raw::{RawAcl, RawCa, RawClient, RawCluster, RawPolicy, RawTest, RawUser},
@@ -102,8 +102,8 @@ pub(super) fn policy(
         .collect();
     let parts = parts(main, included, &scopes);
     let mapping = mapping::rules(report, raw_cluster);
-    let principals = Principals::new(&mapping);
-    let mut grants = Grants::new(version, &principals);
+    let principals = Principals(&mapping);
+    let mut grants = Grants::new(version, principals);
 
     let declared = declared(report, mode, version, main, &parts, &mut grants);
     let mut acls = Vec::new();
@@ -130,11 +130,11 @@ pub(super) fn policy(
     let manage = main.manage.as_ref();
     let manage = manage.map(|raw| access::manage(report, version, raw));
     let bindings = grants.bindings;
-    let cluster = cluster::cluster(report, raw_cluster, mode, version, mapping, &declared);
+    let cluster = cluster::cluster(report, raw_cluster, mode, version, &mapping, &declared);
     let everyone = Everyone {
         raw: raw_cluster,
         cluster: &cluster,
-        principals: &principals,
+        principals,
         declared: &declared,
         grantees: &grantees,
     };
@@ -144,7 +144,7 @@ pub(super) fn policy(
     if !report.is_clean() {
         return None;
     }
-    Some(ValidatedPolicy {
+    Some(ValidatedPolicy(Policy {
         cluster,
         ca: ca?,
         brokers: declared.brokers.into_iter().map(|(b, _)| b).collect(),
@@ -155,7 +155,7 @@ pub(super) fn policy(
         tests,
         bindings,
         places: places(report, raw_cluster),
-    })
+    }))
 }
 
 fn places(report: &Report, raw: &super::raw::RawCluster) -> Places {

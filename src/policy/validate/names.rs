@@ -7,11 +7,12 @@ use std::collections::HashMap;
 
 use crate::{
     acl::{
-        CLUSTER_NAME, KafkaVersion, Operation, PatternType, Permission, RawBinding, ResourceType,
+        CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, Permission, Principal,
+        PrincipalPattern, RawBinding, ResourceType,
     },
     document::{OneOrMany, Report, Span, Spanned},
     policy::{
-        EVERYONE, NamePattern, PrincipalPattern,
+        NamePattern, PolicyCode,
         raw::{RawOperation, RawPattern},
     },
 };
@@ -95,7 +96,7 @@ pub(super) fn literal(
 ) -> Option<String> {
     if raw.value == "*" {
         report
-            .error("no-wildcard", raw.span, "`*` cannot stand here")
+            .error(PolicyCode::NoWildcard, raw.span, "`*` cannot stand here")
             .hint("write one whole name");
         return None;
     }
@@ -111,12 +112,16 @@ pub(super) fn principal(
     report: &mut Report,
     version: KafkaVersion,
     raw: &Spanned<String>,
-) -> Option<String> {
+) -> Option<Principal> {
     let binding = RawBinding {
         principal: raw.as_str().into(),
         ..harmless(ResourceType::Topic)
     };
-    passes(report, version, raw.span, binding).then(|| raw.value.clone())
+    // One without a type does not pass.
+    match passes(report, version, raw.span, binding) {
+        true => raw.parse().ok(),
+        false => None,
+    }
 }
 
 /// A principal, or all that begin with a prefix.
@@ -129,10 +134,12 @@ pub(super) fn principal_pattern(
         RawPattern::Name(name) if name != EVERYONE && name.ends_with('*') => {
             let message =
                 format!("`{name}` would be one principal whose name ends with an asterisk");
-            report.error("no-wildcard", raw.span, message).hint(format!(
-                "write {{prefix: \"{}\"}}",
-                name.trim_end_matches('*')
-            ));
+            report
+                .error(PolicyCode::NoWildcard, raw.span, message)
+                .hint(format!(
+                    "write {{prefix: \"{}\"}}",
+                    name.trim_end_matches('*')
+                ));
             None
         }
         RawPattern::Name(name) => {
@@ -149,7 +156,7 @@ pub(super) fn principal_pattern(
             _ => {
                 report
                     .error(
-                        "bad-principal",
+                        PolicyCode::BadPrincipal,
                         raw.span,
                         format!("no principal begins with `{}`", prefix.prefix),
                     )
@@ -209,7 +216,7 @@ pub(in crate::policy) fn no_repeats(
     for (entry, span) in entries {
         if let Some(first) = seen.get(&entry) {
             report
-                .error("listed-twice", span, "this is in the list twice")
+                .error(PolicyCode::ListedTwice, span, "this is in the list twice")
                 .label("again here")
                 .note(*first, "first here")
                 .hint("remove one of them");

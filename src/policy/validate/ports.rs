@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Declared, listeners::CONTROLLER};
+use super::Declared;
 use crate::{
-    document::{Report, Span},
+    document::{FormCode, Report, Span},
     pki::Host,
-    policy::{Broker, Listener, Mode, NodeRole, raw::RawCluster},
+    policy::{Broker, CONTROLLER, Listener, Mode, NodeRole, PolicyCode, raw::RawCluster},
 };
 
 /// Where the controllers listen unless the policy says otherwise.
@@ -55,7 +55,7 @@ pub(super) fn ports(
             if mode == Mode::Zookeeper {
                 report
                     .error(
-                        "no-effect",
+                        PolicyCode::NoEffect,
                         port.span,
                         "`controller_port` has no effect with ZooKeeper",
                     )
@@ -71,7 +71,7 @@ pub(super) fn ports(
                     port.value, listener.name
                 );
                 report
-                    .error("duplicate-port", port.span, message)
+                    .error(PolicyCode::DuplicatePort, port.span, message)
                     .hint("choose another, or leave `controller_port` out");
                 return port.value;
             }
@@ -126,7 +126,7 @@ pub(super) fn bootstrap(
         };
         report
             .error(
-                "no-such-port",
+                PolicyCode::NoSuchPort,
                 server.span,
                 format!("no listener of a broker at `{host}` has the port {port}"),
             )
@@ -157,7 +157,7 @@ fn claim(
             broker.port_offset, broker.name
         );
         report
-            .error("out-of-range", span, message)
+            .error(FormCode::OutOfRange, span, message)
             .hint("make the offset smaller");
         return;
     };
@@ -173,7 +173,7 @@ fn claim(
             broker.name
         );
         report
-            .error("same-address", span, message)
+            .error(PolicyCode::SameAddress, span, message)
             .label("again here")
             .note(first, "first here")
             .hint("give each broker its own first entry in `hosts`, or, on one machine, its own `port_offset`");

@@ -2,7 +2,7 @@
 
 use crate::{
     document::{Report, Scalar, Spanned},
-    policy::{KafkaProperties, raw::RawProperties},
+    policy::{KafkaProperties, PolicyCode, raw::RawProperties},
 };
 
 /// Checks settings, of which `decides` knows those that are not for `properties` to say.
@@ -33,14 +33,14 @@ fn name(
             name.escape_debug()
         );
         report
-            .error("bad-property", name.span, message)
+            .error(PolicyCode::BadProperty, name.span, message)
             .hint("names consist of letters, digits, `.`, `_` and `-`");
         return false;
     }
     if let Some(what) = decides(name) {
         let message = format!("`{}` is set by kpki itself", name.value);
         report
-            .error("set-by-kpki", name.span, message)
+            .error(PolicyCode::SetByKpki, name.span, message)
             .hint(format!("remove it here: {what}"));
         return false;
     }
@@ -64,7 +64,9 @@ fn value(report: &mut Report, name: &Spanned<String>, value: &Spanned<Scalar>) -
         return true;
     };
     let message = format!("the value of `{}` {fault}", name.escape_debug());
-    report.error("bad-property", value.span, message).hint(hint);
+    report
+        .error(PolicyCode::BadProperty, value.span, message)
+        .hint(hint);
     false
 }
 
@@ -74,7 +76,7 @@ pub(super) fn rack(report: &mut Report, raw: Option<&Spanned<String>>) -> Option
     if rack.trim() != rack.value || rack.is_empty() || rack.chars().any(char::is_control) {
         report
             .error(
-                "bad-name",
+                PolicyCode::BadName,
                 rack.span,
                 "a rack's name is empty, begins or ends with a blank, or has a control character in it",
             )

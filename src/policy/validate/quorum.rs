@@ -4,7 +4,7 @@ use super::{Declared, names::no_repeats};
 use crate::{
     document::Report,
     policy::{
-        Mode, NodeRole,
+        Mode, NodeRole, PolicyCode,
         raw::{RawBroker, RawNodeRole},
     },
 };
@@ -20,7 +20,7 @@ pub(super) fn role(report: &mut Report, mode: Mode, raw: &RawBroker) -> NodeRole
     if mode == Mode::Zookeeper {
         report
             .error(
-                "no-effect",
+                PolicyCode::NoEffect,
                 roles.span,
                 "`roles` has no effect with ZooKeeper",
             )
@@ -51,13 +51,13 @@ pub(super) fn both_kinds(report: &mut Report, declared: &Declared<'_>) {
     let roles = || declared.brokers.iter().map(|(broker, _)| broker.role);
     if !roles().any(NodeRole::is_controller) {
         report
-            .error("no-controller", *first, "no node is a controller, and KRaft needs one at least")
+            .error(PolicyCode::NoController, *first, "no node is a controller, and KRaft needs one at least")
             .hint("give one node, or better three, roles: [controller], or remove `roles` where a node shall be both");
     }
     if !roles().any(NodeRole::is_broker) {
         report
             .error(
-                "no-broker",
+                PolicyCode::NoBroker,
                 *first,
                 "every node is a controller alone, and none keeps records",
             )

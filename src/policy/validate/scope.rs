@@ -2,11 +2,11 @@
 
 use super::names;
 use crate::{
-    acl::{KafkaVersion, RawBinding, ResourceType},
+    acl::{EVERYONE, KafkaVersion, PrincipalPattern, RawBinding, ResourceType},
     document::{Report, Span, Spanned},
     pki::IdentityName,
     policy::{
-        EVERYONE, PrincipalPattern,
+        PolicyCode,
         raw::{RawInclude, RawPattern, RawScope},
         raw_access::RawPrefix,
     },
@@ -121,7 +121,7 @@ fn prefix(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) {
 
 fn unlimited(report: &mut Report, span: Span) {
     report
-        .error("bad-scope", span, "an empty prefix limits nothing")
+        .error(PolicyCode::BadScope, span, "an empty prefix limits nothing")
         .hint("write {prefix: team-a-}, or include the files without a scope");
 }
 
@@ -139,7 +139,7 @@ fn clients(report: &mut Report, raw: &RawScope) -> Vec<Names> {
             RawPattern::Name(name) => match name.parse::<IdentityName>() {
                 Ok(name) => names.push(Names::One(name.to_string())),
                 Err(error) => {
-                    let draft = report.error("bad-name", client.span, error.to_string());
+                    let draft = report.error(PolicyCode::BadName, client.span, error.to_string());
                     if let Some(stem) = name.strip_suffix('*') {
                         draft.hint(format!("write {{prefix: {stem}}}"));
                     }
@@ -159,7 +159,7 @@ fn principals(report: &mut Report, version: KafkaVersion, raw: &RawScope) -> Vec
         {
             report
                 .error(
-                    "bad-scope",
+                    PolicyCode::BadScope,
                     principal.span,
                     "a scope cannot let files grant to everyone",
                 )
@@ -177,7 +177,7 @@ pub(super) fn client(report: &mut Report, scope: &Scope, name: &IdentityName, sp
         let names = scope.clients_in_words();
         report
             .error(
-                "outside-scope",
+                PolicyCode::OutsideScope,
                 span,
                 format!("the file's scope does not let it declare a client `{name}`"),
             )

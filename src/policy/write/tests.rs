@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    acl::Operation,
+    acl::{Operation, ProblemCode},
     plan::{Inputs, Managed, Plan, plan},
-    policy::{PrincipalPattern, ValidatedPolicy, parse},
+    policy::{ValidatedPolicy, parse},
 };
 
 fn binding(principal: &str, operation: Operation, name: &str) -> RawBinding {
@@ -29,13 +29,7 @@ fn planned(text: &str, observed: &BTreeSet<RawBinding>) -> Plan {
     let policy = read(text);
     let desired: Vec<_> = policy.bindings.iter().map(|b| b.binding.clone()).collect();
     let observed: Vec<_> = observed.iter().cloned().collect();
-    let mut managed = Managed::nobody();
-    for pattern in policy.managed() {
-        match pattern {
-            PrincipalPattern::Exact(principal) => managed.add(principal),
-            PrincipalPattern::Prefix(prefix) => managed.add_prefix(prefix),
-        }
-    }
+    let managed = Managed::of(&policy.managed());
     plan(&Inputs {
         desired: &desired,
         observed: &observed,
@@ -103,7 +97,7 @@ manage:
     # - User:b
 "#
     );
-    assert_eq!(written.left_out[0].code, "operation-foreign");
+    assert_eq!(written.left_out[0].code, ProblemCode::OperationForeign);
     let plan = planned(&written.text, &bindings);
     assert!(plan.is_empty());
     assert_eq!((plan.unchanged, plan.left_alone), (6, 1));
@@ -259,7 +253,7 @@ proptest! {
         prop_assert_eq!(plan.refusals, []);
         // What is sound is said, but for what has another form in a policy.
         for left in &written.left_out {
-            prop_assert_eq!(left.code == "no-words", left.binding.problems(version).is_empty());
+            prop_assert_eq!(left.code == NO_WORDS, left.binding.problems(version).is_empty());
         }
     }
 }

@@ -4,9 +4,9 @@ use super::{
     ClientInput, ConfigError,
     jaas::scram_login,
     properties::Writer,
-    stores::{Setting, setting, tls_protocols},
+    stores::{Setting, tls_protocols},
 };
-use crate::secret::Secret;
+use crate::{policy::FileNames, secret::Secret};
 
 /// Settings that belong together, under one line of comment.
 pub(super) struct Section {
@@ -14,11 +14,13 @@ pub(super) struct Section {
     pub(super) settings: Vec<Setting>,
 }
 
+/// As the layout says.
+pub(super) fn file_name(names: &FileNames) -> &str {
+    &names.client_properties
+}
+
 /// The text of `client.properties`.
-///
-/// # Errors
-/// When no listener serves the client, or a password or store that it needs is missing.
-pub(super) fn client_properties(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
+pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let mut out = Writer::default();
     out.comment(&format!(
         "How {} connects to the Kafka cluster {}, written by kpki.",
@@ -26,8 +28,8 @@ pub(super) fn client_properties(input: &ClientInput<'_>) -> Result<Secret, Confi
     ));
     for section in sections(input)? {
         out.comment(section.about);
-        for (key, value) in section.settings {
-            out.set(&key, &value);
+        for setting in section.settings {
+            out.set(&setting.key, &setting.value);
         }
     }
     out.properties("client.properties", input.properties.iter())?;
@@ -40,10 +42,10 @@ pub(super) fn sections(input: &ClientInput<'_>) -> Result<Vec<Section>, ConfigEr
     let mut sections = Vec::new();
     let mut section = |about, settings| sections.push(Section { about, settings });
 
-    match connection.bootstrap {
+    match connection.route.bootstrap_servers() {
         Some(servers) => section(
             "Where the brokers are.",
-            vec![setting("bootstrap.servers", servers)],
+            vec![Setting::new("bootstrap.servers", servers)],
         ),
         None => section(
             "Where the brokers are is not known here: set bootstrap.servers, or give --bootstrap-server.",
@@ -52,35 +54,38 @@ pub(super) fn sections(input: &ClientInput<'_>) -> Result<Vec<Section>, ConfigEr
     }
     section(
         "How the connection is protected.",
-        vec![setting(
+        vec![Setting::new(
             "security.protocol",
-            connection.protocol.kafka_name(),
+            connection.route.protocol.kafka_name(),
         )],
     );
-    if connection.protocol.is_tls() {
-        let mut trust = input.stores.trust();
-        trust.push(setting(
+    if connection.route.protocol.is_tls() {
+        let mut trust = input.stores.trust().to_vec();
+        trust.push(Setting::new(
             "ssl.enabled.protocols",
             tls_protocols(input.cluster.kafka_version),
         ));
-        trust.push(setting("ssl.endpoint.identification.algorithm", "https"));
+        trust.push(Setting::new(
+            "ssl.endpoint.identification.algorithm",
+            "https",
+        ));
         section(
             "Which CA to trust, and that a broker's certificate must name its host.",
             trust,
         );
     }
-    if connection.certificate {
+    if let Some(password) = connection.keystore_password {
         section(
             "The certificate to show.",
-            input.stores.identity(input.name.as_str())?,
+            input.stores.identity(password).to_vec(),
         );
     }
     if let Some((mechanism, user, password)) = connection.sasl {
         section(
             "The SCRAM user to log in as.",
             vec![
-                setting("sasl.mechanism", mechanism.name()),
-                ("sasl.jaas.config".to_owned(), scram_login(user, password)),
+                Setting::new("sasl.mechanism", mechanism.name()),
+                Setting::new("sasl.jaas.config", scram_login(user, password)),
             ],
         );
     }

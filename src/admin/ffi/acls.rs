@@ -1,0 +1,153 @@
+//! The requests about ACL bindings.
+
+use std::{ffi::CString, ptr, sync::atomic::Ordering, time::Duration};
+
+use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t as Operation};
+
+use super::{
+    super::raw::{AnyBinding, BrokerError, Event, Listed, Matched, Outcome, Pattern},
+    Handle, integers as c,
+    values::{Owned, c_string, list, outcome, pointers, text},
+};
+
+type Acl = rd::rd_kafka_AclBinding_t;
+
+impl Handle {
+    /// One result per binding, in order. A binding that librdkafka cannot express must not be given.
+    pub fn create_acls(
+        &self,
+        bindings: &[Pattern<'_>],
+        timeout: Duration,
+        watch: &mut dyn FnMut(Event) -> bool,
+    ) -> Result<Vec<Outcome>, BrokerError> {
+        let owned = bindings.iter().map(|b| new(b, c::rd_kafka_AclBinding_new));
+        let owned = owned.collect::<Result<Vec<_>, _>>()?;
+        let mut acls = pointers(&owned);
+        let kind = (
+            Operation::RD_KAFKA_ADMIN_OP_CREATEACLS,
+            rd::RD_KAFKA_EVENT_CREATEACLS_RESULT,
+        );
+        // SAFETY: live values; the bindings are copied.
+        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+            let (first, count) = (acls.as_mut_ptr(), acls.len());
+            rd::rd_kafka_CreateAcls(to.client, first, count, to.options, to.queue);
+        })?;
+        // SAFETY: the event is a CreateAcls result, which lives until `answer` is dropped, and so do its parts.
+        unsafe {
+            let result = rd::rd_kafka_event_CreateAcls_result(answer.as_ptr());
+            let results = list(result, rd::rd_kafka_CreateAcls_result_acls);
+            let one = |result| outcome(rd::rd_kafka_acl_result_error(result));
+            Ok(results.iter().map(|r| one(*r)).collect())
+        }
+    }
+
+    /// Every binding that matches. The broker's own error is lost in librdkafka: the caller has to look at the answer's
+    /// length before it believes in an empty list.
+    pub fn describe_acls(
+        &self,
+        filter: &Pattern<'_>,
+        timeout: Duration,
+        watch: &mut dyn FnMut(Event) -> bool,
+    ) -> Result<Listed, BrokerError> {
+        let bytes = &self.told().describe_acls_bytes;
+        bytes.store(0, Ordering::Release);
+        let filter = new(filter, c::rd_kafka_AclBindingFilter_new)?;
+        let kind = (
+            Operation::RD_KAFKA_ADMIN_OP_DESCRIBEACLS,
+            rd::RD_KAFKA_EVENT_DESCRIBEACLS_RESULT,
+        );
+        // SAFETY: live values; the filter is copied.
+        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+            rd::rd_kafka_DescribeAcls(to.client, filter.as_ptr(), to.options, to.queue);
+        })?;
+        // SAFETY: the event is a DescribeAcls result, which lives until `answer` is dropped, and so do its parts.
+        unsafe {
+            let result = rd::rd_kafka_event_DescribeAcls_result(answer.as_ptr());
+            let acls = list(result, rd::rd_kafka_DescribeAcls_result_acls);
+            Ok(Listed {
+                bindings: acls.iter().map(|acl| found(*acl)).collect(),
+                bytes: bytes.load(Ordering::Acquire),
+            })
+        }
+    }
+
+    /// What each filter deleted, in order.
+    pub fn delete_acls(
+        &self,
+        filters: &[Pattern<'_>],
+        timeout: Duration,
+        watch: &mut dyn FnMut(Event) -> bool,
+    ) -> Result<Vec<Result<Matched, BrokerError>>, BrokerError> {
+        let owned = filters
+            .iter()
+            .map(|f| new(f, c::rd_kafka_AclBindingFilter_new));
+        let owned = owned.collect::<Result<Vec<_>, _>>()?;
+        let mut acls = pointers(&owned);
+        let kind = (
+            Operation::RD_KAFKA_ADMIN_OP_DELETEACLS,
+            rd::RD_KAFKA_EVENT_DELETEACLS_RESULT,
+        );
+        // SAFETY: live values; the filters are copied.
+        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+            let (first, count) = (acls.as_mut_ptr(), acls.len());
+            rd::rd_kafka_DeleteAcls(to.client, first, count, to.options, to.queue);
+        })?;
+        // SAFETY: the event is a DeleteAcls result, which lives until `answer` is dropped, and so do its parts.
+        unsafe {
+            let result = rd::rd_kafka_event_DeleteAcls_result(answer.as_ptr());
+            let responses = list(result, rd::rd_kafka_DeleteAcls_result_responses);
+            let deleted = |acl| (found(acl), outcome(rd::rd_kafka_AclBinding_error(acl)));
+            let one = |response| {
+                outcome(rd::rd_kafka_DeleteAcls_result_response_error(response))?;
+                let acls = list(
+                    response,
+                    rd::rd_kafka_DeleteAcls_result_response_matching_acls,
+                );
+                Ok(acls.iter().map(|acl| deleted(*acl)).collect())
+            };
+            Ok(responses.iter().map(|r| one(*r)).collect())
+        }
+    }
+}
+
+fn new(from: &Pattern<'_>, new: c::NewBinding) -> Result<Owned<Acl>, BrokerError> {
+    let name = from.name.map(c_string).transpose()?;
+    let principal = from.principal.map(c_string).transpose()?;
+    let host = from.host.map(c_string).transpose()?;
+    let pointer = |s: &Option<CString>| s.as_ref().map_or(ptr::null(), |s| s.as_ptr());
+    let mut message = [0; 256];
+    // SAFETY: strings or null, which the function checks, and a buffer of the size that is given, which then holds a
+    // text. Numbers that the library does not know it refuses.
+    unsafe {
+        let made = new(
+            from.resource_type,
+            pointer(&name),
+            from.pattern_type,
+            pointer(&principal),
+            pointer(&host),
+            from.operation,
+            from.permission,
+            message.as_mut_ptr(),
+            message.len(),
+        );
+        Owned::new(made, rd::rd_kafka_AclBinding_destroy)
+            .map_err(|_| BrokerError::unsupported(text(message.as_ptr())))
+    }
+}
+
+/// # Safety
+/// `acl` is live.
+unsafe fn found(acl: *const Acl) -> AnyBinding {
+    // SAFETY: as the caller promises.
+    unsafe {
+        AnyBinding {
+            resource_type: c::rd_kafka_AclBinding_restype(acl),
+            pattern_type: c::rd_kafka_AclBinding_resource_pattern_type(acl),
+            name: text(rd::rd_kafka_AclBinding_name(acl)),
+            principal: text(rd::rd_kafka_AclBinding_principal(acl)),
+            host: text(rd::rd_kafka_AclBinding_host(acl)),
+            operation: c::rd_kafka_AclBinding_operation(acl),
+            permission: c::rd_kafka_AclBinding_permission_type(acl),
+        }
+    }
+}

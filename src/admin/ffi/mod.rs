@@ -1,0 +1,28 @@
+//! librdkafka's C interface, made safe: the only unsafe code of the crate.
+//!
+//! `rdkafka` owns the client and its configuration. The requests go through its bindings: it has none for ACLs, SCRAM
+//! users and the rights on a cluster, its DescribeConfigs takes a resource that was refused for one without settings, and
+//! its AlterConfigs resets whatever is not named.
+//!
+//! Every C value is owned by one that frees it, and every answer is copied before its event is freed. Numbers that come
+//! from a broker are read as integers, never as the bindings' Rust enums: a value that the enum does not have would be
+//! undefined behaviour.
+
+mod acls;
+mod callbacks;
+mod cluster;
+mod configs;
+mod handle;
+mod integers;
+mod scram;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod stack;
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+mod stack {
+    pub fn enlarged<T>(_: usize, start: impl FnOnce() -> T) -> T {
+        start()
+    }
+}
+mod values;
+
+pub(super) use handle::Handle;

@@ -1,0 +1,131 @@
+//! The requests about SCRAM users.
+
+use std::time::Duration;
+
+use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t as Operation};
+
+use super::{
+    super::raw::{BrokerError, Event, Outcome, ScramChange, ScramUser},
+    Handle, integers as c,
+    values::{Owned, c_string, list, outcome, pointers, text},
+};
+use crate::scram::Mechanism;
+
+impl Handle {
+    /// The users that have SCRAM credentials: all of them, or those named.
+    ///
+    /// Call it in a process of its own where there is one, and end that without dropping the handle: librdkafka frees a
+    /// pointer into its stack with an answer that says no and cannot be read to its end, or that nobody waits for.
+    pub fn describe_scram(
+        &self,
+        users: &[&str],
+        timeout: Duration,
+        watch: &mut dyn FnMut(Event) -> bool,
+    ) -> Result<Vec<ScramUser>, BrokerError> {
+        let names = users.iter().map(|u| c_string(u));
+        let names = names.collect::<Result<Vec<_>, _>>()?;
+        let mut names: Vec<_> = names.iter().map(|n| n.as_ptr()).collect();
+        let kind = (
+            Operation::RD_KAFKA_ADMIN_OP_DESCRIBEUSERSCRAMCREDENTIALS,
+            rd::RD_KAFKA_EVENT_DESCRIBEUSERSCRAMCREDENTIALS_RESULT,
+        );
+        // SAFETY: live values; the names are copied.
+        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+            let (first, count) = (names.as_mut_ptr(), names.len());
+            rd::rd_kafka_DescribeUserScramCredentials(
+                to.client, first, count, to.options, to.queue,
+            );
+        })?;
+        // SAFETY: the event is such a result, which lives until `answer` is dropped, and so do its parts.
+        unsafe {
+            let result = rd::rd_kafka_event_DescribeUserScramCredentials_result(answer.as_ptr());
+            let users = list(
+                result,
+                rd::rd_kafka_DescribeUserScramCredentials_result_descriptions,
+            );
+            Ok(users.iter().map(|user| described(*user)).collect())
+        }
+    }
+
+    /// One result per user, in the order of the answer.
+    pub fn alter_scram(
+        &self,
+        changes: &[ScramChange<'_>],
+        timeout: Duration,
+        watch: &mut dyn FnMut(Event) -> bool,
+    ) -> Result<Vec<(String, Outcome)>, BrokerError> {
+        let owned = changes.iter().map(alteration);
+        let owned = owned.collect::<Result<Vec<_>, _>>()?;
+        let mut alterations = pointers(&owned);
+        let kind = (
+            Operation::RD_KAFKA_ADMIN_OP_ALTERUSERSCRAMCREDENTIALS,
+            rd::RD_KAFKA_EVENT_ALTERUSERSCRAMCREDENTIALS_RESULT,
+        );
+        // SAFETY: live values; the alterations are copied.
+        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+            let (first, count) = (alterations.as_mut_ptr(), alterations.len());
+            rd::rd_kafka_AlterUserScramCredentials(to.client, first, count, to.options, to.queue);
+        })?;
+        // SAFETY: the event is such a result, which lives until `answer` is dropped, and so do its parts.
+        unsafe {
+            let result = rd::rd_kafka_event_AlterUserScramCredentials_result(answer.as_ptr());
+            let responses = list(
+                result,
+                rd::rd_kafka_AlterUserScramCredentials_result_responses,
+            );
+            let one = |response| {
+                let user = rd::rd_kafka_AlterUserScramCredentials_result_response_user(response);
+                let error = rd::rd_kafka_AlterUserScramCredentials_result_response_error(response);
+                (text(user), outcome(error))
+            };
+            Ok(responses.iter().map(|r| one(*r)).collect())
+        }
+    }
+}
+
+/// # Safety
+/// `user` is live.
+unsafe fn described(user: *const rd::rd_kafka_UserScramCredentialsDescription_t) -> ScramUser {
+    // SAFETY: as the caller promises; there are as many as the function says.
+    unsafe {
+        let count = rd::rd_kafka_UserScramCredentialsDescription_scramcredentialinfo_count(user);
+        let one = |at| {
+            let info = rd::rd_kafka_UserScramCredentialsDescription_scramcredentialinfo(user, at);
+            (
+                c::rd_kafka_ScramCredentialInfo_mechanism(info),
+                rd::rd_kafka_ScramCredentialInfo_iterations(info),
+            )
+        };
+        ScramUser {
+            user: text(rd::rd_kafka_UserScramCredentialsDescription_user(user)),
+            error: outcome(rd::rd_kafka_UserScramCredentialsDescription_error(user)).err(),
+            credentials: (0..count).map(one).collect(),
+        }
+    }
+}
+
+fn alteration(
+    change: &ScramChange<'_>,
+) -> Result<Owned<rd::rd_kafka_UserScramCredentialAlteration_t>, BrokerError> {
+    let user = c_string(change.user)?;
+    let mechanism = match change.mechanism {
+        Mechanism::Sha256 => rd::rd_kafka_ScramMechanism_t::RD_KAFKA_SCRAM_MECHANISM_SHA_256,
+        Mechanism::Sha512 => rd::rd_kafka_ScramMechanism_t::RD_KAFKA_SCRAM_MECHANISM_SHA_512,
+    };
+    // SAFETY: strings and bytes of the lengths that are given; they are copied.
+    let made = unsafe {
+        match &change.upsert {
+            None => rd::rd_kafka_UserScramCredentialDeletion_new(user.as_ptr(), mechanism),
+            Some(new) => rd::rd_kafka_UserScramCredentialUpsertion_new(
+                user.as_ptr(),
+                mechanism,
+                new.iterations,
+                new.password.expose().as_ptr(),
+                new.password.expose().len(),
+                new.salt.as_ptr(),
+                new.salt.len(),
+            ),
+        }
+    };
+    Owned::new(made, rd::rd_kafka_UserScramCredentialAlteration_destroy)
+}
