@@ -10,11 +10,12 @@ use std::{
 
 use kpki::{
     bootstrap::{
-        ca::{Ca, Draft},
+        ca::{self, Ca},
         plan::{Asked, Context, plan},
+        trust::Trust,
         up::execute,
     },
-    issuer::local::CaSpec,
+    issuer::local::{CaSpec, NewCa},
     pki::KeyProtection,
     policy,
     secret::Secret,
@@ -92,9 +93,11 @@ fn up(policy: &policy::ValidatedPolicy, out: &Path) -> Result<Duration, Failed> 
         let planned = plan(context, &ca.trust).map_err(|e| format!("{e:?}"))?;
         execute(context, &planned, &ca.trust, None, &lock, &|_| ())?;
     } else {
-        let draft = Draft::new(&spec, now)?;
-        let planned = plan(context, &draft.trust).map_err(|e| format!("{e:?}"))?;
-        let (trust, issuer) = draft.write(&out, &lock, &KeyProtection::Passphrase(passphrase))?;
+        let new = NewCa::make(&spec, now)?;
+        let trust = Trust::new(&new)?;
+        let planned = plan(context, &trust).map_err(|e| format!("{e:?}"))?;
+        let protection = KeyProtection::Passphrase(passphrase);
+        let issuer = ca::write(&out, &lock, new, &trust, &protection)?;
         execute(context, &planned, &trust, Some(&*issuer), &lock, &|_| ())?;
     }
     Ok(begin.elapsed())

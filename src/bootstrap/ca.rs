@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::{
@@ -12,7 +11,7 @@ use super::{
 use crate::{
     issuer::{
         Closed, Issuer, IssuerError,
-        local::{self, CaSpec, NewCa},
+        local::{self, NewCa},
     },
     keystore::{StoreError, StoreProfile, pem},
     pki::{Certificate, KeyProtection, PkiError},
@@ -76,58 +75,37 @@ pub enum CaError {
     Random(#[from] NoRandomness),
 }
 
-/// A CA that is about to be made: all of it but what takes a passphrase.
-pub struct Draft {
-    /// What it will show to the world.
-    pub trust: Trust,
+/// Writes a CA that was made. It appears whole, with its inventory, or not at all. Its key comes back open, as deriving
+/// the key to it once more takes longer than everything else.
+///
+/// # Errors
+/// When there is one already, or it cannot be sealed or written.
+pub fn write(
+    out: &OutDir,
+    lock: &Lock,
     new: NewCa,
-}
-
-impl Draft {
-    /// Makes its keys and certificates; nothing is written.
-    ///
-    /// # Errors
-    /// When they cannot be made.
-    pub fn new(spec: &CaSpec, now: OffsetDateTime) -> Result<Self, CaError> {
-        let new = NewCa::make(spec, now)?;
-        Ok(Self {
-            trust: Trust::of(&new)?,
-            new,
-        })
+    trust: &Trust,
+    protection: &KeyProtection,
+) -> Result<Box<dyn Issuer>, CaError> {
+    if Ca::exists(out)? {
+        return Err(CaError::Exists(out.ca().display().to_string()));
     }
-
-    /// Writes it. It appears whole, with its inventory, or not at all; and it is open.
-    ///
-    /// # Errors
-    /// When there is one already, or it cannot be sealed or written.
-    pub fn write(
-        self,
-        out: &OutDir,
-        lock: &Lock,
-        protection: &KeyProtection,
-    ) -> Result<(Trust, Box<dyn Issuer>), CaError> {
-        if Ca::exists(out)? {
-            return Err(CaError::Exists(out.ca().display().to_string()));
-        }
-        let Self { trust, new } = self;
-        let lines: String = new.records().iter().map(Record::to_line).collect();
-        let pem = |c: &Certificate| pem::certificates(std::slice::from_ref(&c.der));
-        // First, so that not even an abandoned directory holds a key without its record.
-        let mut files = vec![FileSpec::secret(Inventory::FILE, lines)];
-        files.push(FileSpec::public(CERTIFICATE, pem(&new.root)));
-        let intermediate = new.intermediate.as_ref().map(pem);
-        files.extend(intermediate.map(|pem| FileSpec::public(INTERMEDIATE, pem)));
-        files.extend(new.seal(protection)?);
-        let password = Zeroizing::new(format!("{}\n", trust.truststore_password.expose()));
-        files.push(FileSpec::secret(TRUSTSTORE_PASSWORD, password.as_bytes()));
-        let profile = StoreProfile::Jdk;
-        let store = trust.encode_truststore(profile)?;
-        files.push(FileSpec::secret(truststore_name(profile), store));
-        let staging = Staging::begin(out, lock, None)?;
-        staging.add("ca", &files)?;
-        staging.commit()?;
-        Ok((trust, new.into_issuer()?))
-    }
+    let lines: String = new.records().iter().map(Record::to_line).collect();
+    let pem = |c: &Certificate| pem::certificates(std::slice::from_ref(&c.der));
+    // First, so that not even an abandoned directory holds a key without its record.
+    let mut files = vec![FileSpec::secret(Inventory::FILE, lines)];
+    files.push(FileSpec::public(CERTIFICATE, pem(&new.root)));
+    let intermediate = new.intermediate.as_ref().map(pem);
+    files.extend(intermediate.map(|pem| FileSpec::public(INTERMEDIATE, pem)));
+    files.extend(new.seal(protection)?);
+    let password = &trust.truststore_password;
+    files.push(FileSpec::password(TRUSTSTORE_PASSWORD, password));
+    let store = trust.encode_truststore(StoreProfile::Jdk)?;
+    files.push(FileSpec::secret(truststore_name(StoreProfile::Jdk), store));
+    let staging = Staging::begin(out, lock, None)?;
+    staging.add("ca", &files)?;
+    staging.commit()?;
+    Ok(new.into_issuer()?)
 }
 
 /// A CA as it is on disk, not opened to sign yet.
@@ -175,7 +153,8 @@ impl Ca {
                 .map(|der| Certificate::from_der(der).map_err(|e| damaged(e.into())))
                 .collect()
         };
-        let trusted = certificates(CERTIFICATE, &need(CERTIFICATE)?)?;
+        let mut trusted = certificates(CERTIFICATE, &need(CERTIFICATE)?)?.into_iter();
+        let root = trusted.next().ok_or_else(|| incomplete(CERTIFICATE))?;
         if !out.ca_file(Inventory::FILE).exists() {
             return Err(incomplete(Inventory::FILE));
         }
@@ -192,10 +171,14 @@ impl Ca {
         if password.expose().is_empty() {
             return Err(incomplete(TRUSTSTORE_PASSWORD));
         }
-        let trust = Trust::new(trusted, intermediate, password);
         Ok(Self {
             dir: out.ca(),
-            trust: trust.ok_or_else(|| incomplete(CERTIFICATE))?,
+            trust: Trust {
+                root,
+                others: trusted.collect(),
+                intermediate,
+                truststore_password: password,
+            },
             issuer,
         })
     }
@@ -205,35 +188,22 @@ impl Ca {
     /// # Errors
     /// When the passphrase is wrong or missing, or key and certificate do not belong together.
     pub fn open_issuer(&self, passphrase: Option<&Secret>) -> Result<Box<dyn Issuer>, CaError> {
-        Ok(self.issuer.open(self.trust.as_signer(), passphrase)?)
+        let Self { trust, issuer, .. } = self;
+        Ok(issuer.open(trust.signer(), trust.intermediate.as_ref(), passphrase)?)
     }
 
-    /// The file with the sealed key that signs.
+    /// A file with a sealed key: [`local::KEY`], or [`local::ROOT_KEY`], which an intermediate makes needless from day
+    /// to day.
     ///
     /// # Errors
     /// When it is not there.
-    pub fn sealed_key(&self) -> Result<(PathBuf, SecretBytes), CaError> {
-        self.sealed(local::KEY)?.ok_or_else(|| CaError::Incomplete {
-            dir: self.dir.display().to_string(),
-            file: local::KEY,
-        })
-    }
-
-    /// The file with the root's sealed key, which an intermediate makes needless from day to day.
-    ///
-    /// # Errors
-    /// When it is not there.
-    pub fn sealed_root_key(&self) -> Result<(PathBuf, SecretBytes), CaError> {
-        self.sealed(local::ROOT_KEY)?.ok_or_else(|| {
-            if self.trust.as_signer().behind.is_none() {
-                return CaError::NoRootKey(self.dir.display().to_string());
-            }
-            CaError::RootKeyAway(self.dir.join(local::ROOT_KEY).display().to_string())
-        })
-    }
-
-    fn sealed(&self, file: &str) -> Result<Option<(PathBuf, SecretBytes)>, CaError> {
-        let path = self.dir.join(file);
-        Ok(read_optional(&path)?.map(|text| (path, text.into())))
+    pub fn sealed(&self, file: &'static str) -> Result<(PathBuf, SecretBytes), CaError> {
+        let (dir, path) = (self.dir.display().to_string(), self.dir.join(file));
+        match read_optional(&path)? {
+            Some(text) => Ok((path, text.into())),
+            None if file != local::ROOT_KEY => Err(CaError::Incomplete { dir, file }),
+            None if self.trust.intermediate.is_none() => Err(CaError::NoRootKey(dir)),
+            None => Err(CaError::RootKeyAway(path.display().to_string())),
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     BootstrapError, Errors,
     changes::{self, Needs, Reader},
     edits::Evidence,
-    files::{Contents, Planned, ToCome},
+    files::{Planned, ToCome},
     identity::{self, Credentials, OnDisk},
     member::Member,
     plan::{Action, Context, Step},
@@ -81,10 +81,10 @@ impl Look<'_> {
             files.extend(self.signed(step)?);
         } else if let Some(credentials) = &credentials {
             let texts = credentials.texts(self.names)?;
-            files.extend(texts.map(Planned::known));
+            files.extend(texts.map(Planned::Known));
             let is_good = |store: &Vec<u8>| proven || holds(store, credentials, step.profile);
             files.push(match store.filter(is_good) {
-                Some(bytes) => Planned::known(FileSpec {
+                Some(bytes) => Planned::Known(FileSpec {
                     made_from: Some(credentials.made_from(step.profile)),
                     ..FileSpec::secret(&self.names.keystore, bytes)
                 }),
@@ -117,9 +117,10 @@ impl Look<'_> {
             Planned::to_come(&names.pem, ToCome::Pem),
         ];
         let password = step.password.as_ref();
-        files.extend(password.map(|p| Planned::known(identity::password_file(names, p))));
+        let password = password.map(|password| FileSpec::password(&names.password, password));
+        files.extend(password.map(Planned::Known));
         files.push(match &step.key {
-            Some(key) => Planned::known(identity::key_file(names, key)?),
+            Some(key) => Planned::Known(identity::key_file(names, key)?),
             None => Planned::to_come(&names.key, ToCome::Pem),
         });
         Ok(files)
@@ -143,7 +144,7 @@ impl Look<'_> {
         };
         let (mut right, mut errors) = (Vec::new(), Vec::new());
         files.retain(|planned| {
-            let file = &planned.name;
+            let file = planned.name();
             let old = match self.read(step, file) {
                 Ok(old) => old,
                 Err(error) => {
@@ -162,7 +163,7 @@ impl Look<'_> {
                 errors.push(BootstrapError::Edited { path, shown, edit });
                 return false;
             }
-            if let Contents::Known(spec) = &planned.contents
+            if let Planned::Known(spec) = planned
                 && old.as_deref() == Some(&*spec.bytes)
                 && !given_away
                 && !foreign(file)
@@ -174,10 +175,7 @@ impl Look<'_> {
             }
             // A file that vanished and comes back as it was is missed by nobody who has read it.
             let same = |new: &&[u8]| self.entry.is_some_and(|e| e.is_last(file, new));
-            let before = match &old {
-                Some(old) => Some(old.as_slice()),
-                None => planned.bytes().filter(same),
-            };
+            let before = old.as_deref().or(new.filter(same));
             let mut change = changes::change(
                 reader,
                 self.names,

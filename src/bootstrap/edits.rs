@@ -80,8 +80,7 @@ impl Evidence<'_> {
                 return None;
             }
             let found = self.trusted(file, old);
-            let trusted = &self.trust.trusted;
-            let ours = |found: &Certificate| trusted.iter().any(|c| c.der == found.der);
+            let ours = |found: &Certificate| self.trust.trusted().any(|c| c.der == found.der);
             let others = found.iter().filter(|c| !ours(c)).map(|c| c.subject.clone());
             let others: Vec<String> = others.collect();
             // Without a record, one that trusts others only may be of this cluster's CA of yesterday.

@@ -49,25 +49,16 @@ pub struct Cluster<'a> {
 }
 
 /// A file as it shall be.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    /// Its name in its directory.
-    pub name: String,
-    /// What it holds.
-    pub contents: Contents,
-}
-
-/// What a file shall hold.
-#[derive(Debug, Clone)]
-pub enum Contents {
-    /// These bytes.
+#[derive(Debug)]
+pub enum Planned {
+    /// Its bytes are known.
     Known(FileSpec),
-    /// Bytes that there are only once the plan is carried out.
-    ToCome(ToCome),
+    /// They are there only once the plan is carried out.
+    ToCome(String, ToCome),
 }
 
 /// What has to be done first.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum ToCome {
     /// The key store is encoded, for a new certificate or once more.
     KeyStore,
@@ -82,43 +73,32 @@ pub enum ToCome {
 }
 
 impl Planned {
-    /// A file whose bytes are known.
-    pub fn known(file: FileSpec) -> Self {
-        Self {
-            name: file.name.clone(),
-            contents: Contents::Known(file),
-        }
+    pub(super) fn to_come(name: impl Into<String>, what: ToCome) -> Self {
+        Self::ToCome(name.into(), what)
     }
 
-    /// One whose bytes are not.
-    pub fn to_come(name: impl Into<String>, what: ToCome) -> Self {
-        Self {
-            name: name.into(),
-            contents: Contents::ToCome(what),
+    /// Its name in its directory.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(file) => &file.name,
+            Self::ToCome(name, _) => name,
         }
     }
 
     /// The file, where its bytes are known.
-    pub(super) fn into_known(self) -> Option<FileSpec> {
-        match self.contents {
-            Contents::Known(file) => Some(file),
-            Contents::ToCome(_) => None,
-        }
-    }
-
-    /// Its bytes, where they are known.
-    pub fn bytes(&self) -> Option<&[u8]> {
-        match &self.contents {
-            Contents::Known(file) => Some(&file.bytes),
-            Contents::ToCome(_) => None,
+    pub fn known(self) -> Option<FileSpec> {
+        match self {
+            Self::Known(file) => Some(file),
+            Self::ToCome(..) => None,
         }
     }
 
     /// Its text, as far as it can be shown or compared.
     pub fn shown(&self) -> Option<&[u8]> {
-        match &self.contents {
-            Contents::ToCome(ToCome::StorageArgs(shown)) => Some(shown),
-            _ => self.bytes(),
+        match self {
+            Self::Known(file) => Some(&file.bytes),
+            Self::ToCome(_, ToCome::StorageArgs(shown)) => Some(shown),
+            Self::ToCome(..) => None,
         }
     }
 }
@@ -152,17 +132,15 @@ pub fn texts(
     let mut known = Vec::new();
     if member.speaks_tls(cluster.policy) {
         files.push(match &cluster.truststores[profile as usize] {
-            Some(store) => Planned::known(FileSpec::secret(&names.truststore, store.clone())),
+            Some(store) => Planned::Known(FileSpec::secret(&names.truststore, store.clone())),
             None => Planned::to_come(&names.truststore, ToCome::Truststore),
         });
         known.push(FileSpec::public(&names.ca, cluster.ca_pem.as_bytes()));
-        let line = |secret: &Secret| Zeroizing::new(format!("{}\n", secret.expose()));
         if let (Some(file), Some(password)) = (&names.key_password, keystore_password) {
-            known.push(FileSpec::secret(file, line(password).as_bytes()));
+            known.push(FileSpec::password(file, password));
         }
         if let Some(file) = &names.truststore_password {
-            let line = line(cluster.truststore_password);
-            known.push(FileSpec::secret(file, line.as_bytes()));
+            known.push(FileSpec::password(file, cluster.truststore_password));
         }
     }
     match member {
@@ -206,7 +184,7 @@ pub fn texts(
             }
         }
     }
-    files.extend(known.into_iter().map(Planned::known));
+    files.extend(known.into_iter().map(Planned::Known));
     files.extend(storage(cluster, member, &cluster.credentials)?);
     Ok(files)
 }
@@ -239,7 +217,7 @@ pub(super) fn storage(
     let file = FileSpec::secret(STORAGE_ARGS, text.expose().as_bytes());
     let is_done = |c: &Derivation| matches!(c, Derivation::Done(_));
     Ok(Some(match credentials.iter().all(is_done) {
-        true => Planned::known(file),
+        true => Planned::Known(file),
         false => Planned::to_come(STORAGE_ARGS, ToCome::StorageArgs(file.bytes)),
     }))
 }

@@ -251,7 +251,7 @@ impl Credentials {
             key_file(names, &self.key)?,
             FileSpec::public(&names.certificate, pem::certificates(&self.chain)),
             FileSpec::secret(&names.pem, pem.expose().as_bytes()),
-            password_file(names, &self.password),
+            FileSpec::password(&names.password, &self.password),
         ])
     }
 }
@@ -263,10 +263,4 @@ impl Credentials {
 pub(super) fn key_file(names: &FileNames, key: &[u8]) -> Result<FileSpec, BootstrapError> {
     let pem = pem::key(key)?;
     Ok(FileSpec::secret(&names.key, pem.expose().as_bytes()))
-}
-
-/// The file with the password of the stores.
-pub(super) fn password_file(names: &FileNames, password: &Secret) -> FileSpec {
-    let line = Zeroizing::new(format!("{}\n", password.expose()));
-    FileSpec::secret(&names.password, line.as_bytes())
 }

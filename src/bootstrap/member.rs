@@ -11,7 +11,10 @@ use crate::{
     pki::{IdentityName, Kind, LeafSpec},
     policy::{Auth, Broker, Client, ScramUser, ValidatedPolicy},
     random,
-    scram::{self, Credential, DEFAULT_ITERATIONS, Mechanism, SALT_LEN, ScramError, ScramInfo},
+    scram::{
+        self, Credential, DEFAULT_ITERATIONS, Mechanism, SALT_LEN, ScramError, ScramInfo,
+        kraft_argument,
+    },
     secret::Secret,
     state::{FileSpec, OutDir, read_plain},
 };
@@ -134,7 +137,14 @@ impl Derivation {
     pub(super) fn kraft_argument(&self) -> Result<Secret, ScramError> {
         match self {
             Self::Done(credential) => credential.kraft_argument(),
-            Self::ToCome(info) => info.kraft_argument(),
+            Self::ToCome(info) => {
+                let ScramInfo {
+                    user,
+                    mechanism,
+                    iterations,
+                } = info;
+                kraft_argument(user, *mechanism, *iterations, &[], &[])
+            }
         }
     }
 }
@@ -267,13 +277,10 @@ impl ScramState {
 
     /// The files that keep it. A cluster that knows the lost password has to be told the new one.
     pub(super) fn files(&self) -> Vec<Planned> {
-        let password = |file: &str| {
-            let line = Zeroizing::new(format!("{}\n", self.password.expose()));
-            Planned::known(FileSpec::secret(file, line.as_bytes()))
-        };
+        let password = |file| Planned::Known(FileSpec::password(file, &self.password));
         let credentials = match self.is_new() {
             true => Planned::to_come(CREDENTIALS, ToCome::Scram),
-            false => Planned::known(self.credentials_file()),
+            false => Planned::Known(self.credentials_file()),
         };
         let mut files = vec![password(PASSWORD), credentials];
         files.extend(self.lost.then(|| password(NEXT)));

@@ -186,8 +186,7 @@ impl<'a> Passwords<'a> {
                 Some(password) => password,
                 None => {
                     let password = random::password()?;
-                    let line = zeroize::Zeroizing::new(format!("{}\n", password.expose()));
-                    let file = FileSpec::secret(NEXT, line.as_bytes());
+                    let file = FileSpec::password(NEXT, &password);
                     written.push((name.clone(), vec![file]));
                     self.fresh.insert(name.as_str());
                     password
@@ -280,7 +279,7 @@ impl<'a> Passwords<'a> {
             };
             let mut changed = Vec::new();
             // What is not known is the truststore alone, which has nothing to do with passwords.
-            for file in planned.into_iter().filter_map(Planned::into_known) {
+            for file in planned.into_iter().filter_map(Planned::known) {
                 if read_plain(&dir.join(&file.name))?.as_deref() != Some(&*file.bytes) {
                     changed.push(file);
                 }

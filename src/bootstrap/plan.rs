@@ -10,7 +10,7 @@ use super::{
     BootstrapError, Errors,
     changes::{FileChange, Needs},
     compare::Look,
-    files::{self, Cluster, Contents, Planned},
+    files::{self, Cluster, Planned},
     folded::Folded,
     identity::OnDisk,
     member::{Derivation, Member, ScramState},
@@ -303,9 +303,9 @@ fn step<'a>(
         step.password.as_ref(),
         step.scram.as_ref(),
     )?;
-    let facts = texts.iter().find_map(|file| match &file.contents {
-        Contents::Known(file) => file.node.clone(),
-        Contents::ToCome(_) => None,
+    let facts = texts.iter().find_map(|file| match file {
+        Planned::Known(file) => file.node.clone(),
+        Planned::ToCome(..) => None,
     });
     if look.there {
         step.superfluous = superfluous(look, &step, &texts);
@@ -342,7 +342,7 @@ pub(super) fn profile(
 /// Files that kpki wrote into a member's directory when the policy said something else.
 fn superfluous(look: &Look<'_>, step: &Step<'_>, texts: &[Planned]) -> Vec<String> {
     let (name, names) = (step.member.name(), look.names);
-    let mut wanted: BTreeSet<&str> = texts.iter().map(|f| f.name.as_str()).collect();
+    let mut wanted: BTreeSet<&str> = texts.iter().map(Planned::name).collect();
     if step.leaf.is_some() {
         wanted.extend(
             [

@@ -4,10 +4,10 @@ use rustls_pki_types::CertificateDer;
 
 use super::ca::CaError;
 use crate::{
-    issuer::{Signer, local::NewCa},
+    issuer::local::NewCa,
     keystore::{StoreError, StoreProfile, pem, pkcs12},
     pki::Certificate,
-    random,
+    random::{self, NoRandomness},
     secret::Secret,
     state::{Lock, OutDir, read_optional, write_atomic},
 };
@@ -21,57 +21,38 @@ pub(super) type Truststores = [Option<Vec<u8>>; 2];
 /// The public side of a CA.
 #[derive(Debug)]
 pub struct Trust {
-    /// What clients trust, the current root first.
-    pub trusted: Vec<Certificate>,
-    /// The certificate whose key signs leaves.
-    signer: Certificate,
-    /// The same, where it is not the root.
-    intermediate: Option<Certificate>,
+    /// The current root.
+    pub root: Certificate,
+    /// Other roots that clients trust.
+    pub(super) others: Vec<Certificate>,
+    /// What signs leaves in the root's place.
+    pub(super) intermediate: Option<Certificate>,
     /// The password of the truststore.
     pub truststore_password: Secret,
 }
 
 impl Trust {
-    /// Of a CA whose root is the first that is trusted; `None` where nothing is.
-    pub(super) fn new(
-        trusted: Vec<Certificate>,
-        intermediate: Option<Certificate>,
-        truststore_password: Secret,
-    ) -> Option<Self> {
-        Some(Self {
-            signer: intermediate.as_ref().or(trusted.first())?.clone(),
-            trusted,
-            intermediate,
-            truststore_password,
-        })
-    }
-
     /// Of a CA that is about to be made.
-    pub(super) fn of(new: &NewCa) -> Result<Self, CaError> {
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn new(new: &NewCa) -> Result<Self, NoRandomness> {
         Ok(Self {
-            trusted: vec![new.root.clone()],
-            signer: new.intermediate.as_ref().unwrap_or(&new.root).clone(),
+            root: new.root.clone(),
+            others: Vec::new(),
             intermediate: new.intermediate.clone(),
             truststore_password: random::password()?,
         })
     }
 
-    /// The current root.
-    pub fn root(&self) -> &Certificate {
-        self.trusted.first().unwrap_or(&self.signer)
+    /// What clients trust, the current root first.
+    pub fn trusted(&self) -> impl Iterator<Item = &Certificate> {
+        std::iter::once(&self.root).chain(&self.others)
     }
 
     /// The certificate whose key signs leaves.
     pub fn signer(&self) -> &Certificate {
-        &self.signer
-    }
-
-    /// What its issuer has to know to sign.
-    pub(super) fn as_signer(&self) -> Signer<'_> {
-        Signer {
-            certificate: &self.signer,
-            behind: self.intermediate.as_ref(),
-        }
+        self.intermediate.as_ref().unwrap_or(&self.root)
     }
 
     /// A leaf's chain as servers send it: the leaf, then the intermediate, without the root.
@@ -84,7 +65,7 @@ impl Trust {
 
     /// What clients trust, as PEM.
     pub fn trusted_pem(&self) -> String {
-        let ders: Vec<_> = self.trusted.iter().map(|c| c.der.clone()).collect();
+        let ders: Vec<_> = self.trusted().map(|c| c.der.clone()).collect();
         pem::certificates(&ders)
     }
 
@@ -103,11 +84,9 @@ impl Trust {
         let Ok(contents) = pkcs12::open(&bytes, &self.truststore_password) else {
             return Ok(None);
         };
-        let same = contents.trusted.len() == self.trusted.len()
-            && self
-                .trusted
-                .iter()
-                .all(|c| contents.trusted.iter().any(|t| t.cert == c.der));
+        let mut trusted = self.trusted();
+        let same = contents.trusted.len() == 1 + self.others.len()
+            && trusted.all(|c| contents.trusted.iter().any(|t| t.cert == c.der));
         Ok(same.then_some(bytes))
     }
 
@@ -144,17 +123,14 @@ impl Trust {
     }
 
     pub(super) fn encode_truststore(&self, profile: StoreProfile) -> Result<Vec<u8>, StoreError> {
-        let aliases: Vec<String> = (1..=self.trusted.len())
+        let aliases: Vec<String> = (1..=1 + self.others.len())
             .map(|at| match at {
                 1 => ALIAS.to_owned(),
                 _ => format!("{ALIAS}-{at}"),
             })
             .collect();
-        let entries: Vec<_> = aliases
-            .iter()
-            .zip(&self.trusted)
-            .map(|(alias, c)| (alias.as_str(), c.der.clone()))
-            .collect();
+        let aliases = aliases.iter().map(String::as_str);
+        let entries: Vec<_> = aliases.zip(self.trusted().map(|c| c.der.clone())).collect();
         pkcs12::truststore(&entries, &self.truststore_password, profile)
     }
 }

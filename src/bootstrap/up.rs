@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{
     BootstrapError,
-    files::{self, Cluster, Contents, Planned, ToCome},
+    files::{self, Cluster, Planned, ToCome},
     identity::{Applicant, Credentials, enrol},
     member::ScramState,
     nodes::keep_cluster_id,
@@ -50,7 +50,7 @@ pub fn execute(
     for batch in work.chunks(BATCH) {
         let staging = Staging::begin(out, lock, policy.cluster.owner)?;
         for step in batch {
-            let files = step.files.iter().map(|file| file.name.as_str());
+            let files = step.files.iter().map(Planned::name);
             staging.check(step.member.name().as_str(), files)?;
         }
         let applicants: Vec<Applicant<'_>> = batch.iter().filter_map(|s| applicant(s)).collect();
@@ -120,7 +120,7 @@ impl<'a> Late<'a> {
             .flat_map(|step| step.files.iter().map(|file| (step.profile, file)));
         for (profile, file) in files {
             let store = &mut truststores[profile as usize];
-            if matches!(file.contents, Contents::ToCome(ToCome::Truststore)) && store.is_none() {
+            if matches!(file, Planned::ToCome(_, ToCome::Truststore)) && store.is_none() {
                 *store = Some(trust.truststore(context.out, lock, profile)?);
             }
         }
@@ -152,23 +152,19 @@ impl<'a> Late<'a> {
         let signed = credentials.filter(|_| step.signs());
         let texts = signed.map(|c| c.texts(&names)).transpose()?;
         let files = step.files.iter().map(|file| {
-            let what = match &file.contents {
-                Contents::Known(file) => return Ok(file.clone()),
-                Contents::ToCome(what) => what,
+            let (file, what) = match file {
+                Planned::Known(file) => return Ok(file.clone()),
+                Planned::ToCome(file, what) => (file, what),
             };
             let late = match what {
                 ToCome::KeyStore => match credentials {
                     Some(credentials) => Some(credentials.keystore(name, &names, step.profile)?),
                     None => None,
                 },
-                ToCome::Pem => texts
-                    .iter()
-                    .flatten()
-                    .find(|f| f.name == file.name)
-                    .cloned(),
+                ToCome::Pem => texts.iter().flatten().find(|f| f.name == *file).cloned(),
                 ToCome::Truststore => {
                     let store = self.cluster.truststores[step.profile as usize].as_ref();
-                    store.map(|store| FileSpec::secret(&file.name, store.clone()))
+                    store.map(|store| FileSpec::secret(file, store.clone()))
                 }
                 ToCome::Scram => {
                     let state = self.scram.get(name.as_str());
@@ -176,7 +172,7 @@ impl<'a> Late<'a> {
                 }
                 ToCome::StorageArgs(_) => {
                     files::storage(&self.cluster, step.member, &self.cluster.credentials)?
-                        .and_then(Planned::into_known)
+                        .and_then(Planned::known)
                 }
             };
             late.ok_or_else(|| IssuerError::NotOpened.into())

@@ -71,10 +71,10 @@ impl ExportKey {
             .into());
         }
         let ca = CaState::open(&OutDir::new(&global.out))?;
-        let (path, sealed) = match self.root {
-            true => ca.sealed_root_key()?,
-            false => ca.sealed_key()?,
-        };
+        let (path, sealed) = ca.sealed(match self.root {
+            true => local::ROOT_KEY,
+            false => local::KEY,
+        })?;
         let passphrase = passphrase::existing(global, &ca.issuer)?;
         let key = local::unseal(&path, &sealed, passphrase.as_ref())?;
         let password = match (&self.password_file, std::env::var("KPKI_EXPORT_PASSWORD")) {

@@ -10,10 +10,14 @@ use super::{
 };
 use crate::{
     bootstrap::{
-        ca::{Ca, CaError, Draft},
+        ca::{self, Ca, CaError},
         restore,
+        trust::Trust,
     },
-    issuer::{IssuerError, local::CaSpec},
+    issuer::{
+        IssuerError,
+        local::{CaSpec, NewCa},
+    },
     pki::{Dn, KeyAlgorithm, KeyProtection, MIN_CA_LIFE, NameConstraint},
     state::{Lock, OutDir, Staging},
 };
@@ -64,7 +68,7 @@ impl InitCa {
             intermediate: self.intermediate,
             name_constraints: self.name_constraints,
         };
-        let draft = Draft::new(&spec, OffsetDateTime::now_utc())?;
+        let new = NewCa::make(&spec, OffsetDateTime::now_utc())?;
         let protection = if self.no_passphrase {
             ui.warn("the CA key will be written without a passphrase: whoever reads the file can impersonate every broker and client");
             KeyProtection::None
@@ -72,8 +76,9 @@ impl InitCa {
             passphrase::new(global)?
         };
         let lock = begin(&out, ui)?;
-        let (trust, _) = draft.write(&out, &lock, &protection)?;
-        let (root, signer) = (trust.root(), trust.signer());
+        let trust = Trust::new(&new)?;
+        ca::write(&out, &lock, new, &trust, &protection)?;
+        let (root, signer) = (&trust.root, trust.signer());
         let path = |file: &str| out.ca_file(file).display().to_string();
         ui.say(format!(
             "{GREEN}made{GREEN:#} {} (until {})",

@@ -18,14 +18,14 @@ use super::{
 };
 use crate::{
     bootstrap::{
-        ca::{Ca, Draft},
+        ca::{self, Ca},
         member::Member,
         nodes::Danger,
         plan::{Action, Asked, Context, Step, plan},
         trust::Trust,
         up::execute,
     },
-    issuer::local::CaSpec,
+    issuer::local::{CaSpec, NewCa},
     keystore::StoreProfile,
     policy::{LAYOUTS, Layout, ValidatedPolicy},
     state::OutDir,
@@ -148,7 +148,7 @@ impl Up {
         if self.dry_run {
             let ca = CaOfRun::find(context)?;
             let planned = plan(context, ca.trust())?;
-            if let CaOfRun::New(_) = ca {
+            if let CaOfRun::New(..) = ca {
                 ui.say(format!(
                     "{GREEN}would be created{GREEN:#}  the CA, {}",
                     out.ca().display()
@@ -189,12 +189,12 @@ impl Up {
             }
         };
         let (trust, issuer) = match ca {
-            CaOfRun::New(draft) => {
+            CaOfRun::New(new, trust) => {
                 let protection = match protection {
                     Some(protection) => protection,
                     None => passphrase::new(global)?,
                 };
-                let (trust, issuer) = draft.write(&out, &lock, &protection)?;
+                let issuer = ca::write(&out, &lock, new, &trust, &protection)?;
                 ui.say(format!(
                     "{GREEN}created{GREEN:#}  the CA, {}",
                     out.ca().display()
@@ -239,21 +239,24 @@ enum CaOfRun {
     /// It is there.
     There(Ca),
     /// It is about to be made.
-    New(Draft),
+    New(NewCa, Trust),
 }
 
 impl CaOfRun {
     fn find(context: Context<'_>) -> Result<Self, Failure> {
         Ok(match Ca::exists(context.out)? {
             true => Self::There(Ca::open(context.out)?),
-            false => Self::New(Draft::new(&ca_spec(context.policy), context.now)?),
+            false => {
+                let new = NewCa::make(&ca_spec(context.policy), context.now)?;
+                let trust = Trust::new(&new)?;
+                Self::New(new, trust)
+            }
         })
     }
 
     fn trust(&self) -> &Trust {
         match self {
-            Self::There(ca) => &ca.trust,
-            Self::New(draft) => &draft.trust,
+            Self::There(Ca { trust, .. }) | Self::New(_, trust) => trust,
         }
     }
 }
@@ -270,7 +273,7 @@ fn ca_spec(policy: &ValidatedPolicy) -> CaSpec {
 
 /// Says where the CA that is there is not the one that the policy describes: `up` does not replace it.
 fn compare_ca(policy: &ValidatedPolicy, trust: &Trust, ui: &Ui) {
-    let root = trust.root();
+    let root = &trust.root;
     let wanted = policy
         .ca
         .subject

@@ -8,7 +8,7 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{Engine, Issued, Issuer, IssuerError, Request, Signer};
+use super::{Engine, Issued, Issuer, IssuerError, Request};
 use crate::{
     pki::{
         Authority, AuthorityRequest, Certificate, Dn, KeyAlgorithm, KeyProtection, Kind,
@@ -31,11 +31,11 @@ pub(super) const ENGINE: Engine = Engine {
         Ok(key) => Ok(key.needs_passphrase()),
         Err(source) => Err(sealed(path)(source)),
     },
-    open: |closed, signer, passphrase| {
+    open: |closed, signer, behind, passphrase| {
         let key = unseal(&closed.path, &closed.bytes, passphrase)?;
         let key =
             KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(IssuerError::NotAKey)?;
-        Ok(Box::new(Local::new(signer, key)?))
+        Ok(Box::new(Local::new(signer, behind, key)?))
     },
 };
 
@@ -46,10 +46,14 @@ struct Local {
 }
 
 impl Local {
-    fn new(signer: Signer<'_>, key: KeyPair) -> Result<Self, IssuerError> {
+    fn new(
+        signer: &Certificate,
+        behind: Option<&Certificate>,
+        key: KeyPair,
+    ) -> Result<Self, IssuerError> {
         Ok(Self {
-            authority: Authority::new(signer.certificate.clone(), key)?,
-            behind: signer.behind.cloned(),
+            authority: Authority::new(signer.clone(), key)?,
+            behind: behind.cloned(),
         })
     }
 
@@ -121,25 +125,21 @@ impl NewCa {
         };
         let below = u8::from(spec.intermediate);
         let root = self_signed(&request(&subject, below, fresh_serial()?), &key)?;
-        let root = Certificate::from_der(&root)?;
-        if !spec.intermediate {
-            return Ok(Self {
-                root,
-                intermediate: None,
-                key,
-                root_key: None,
-            });
+        let mut ca = Self {
+            root: Certificate::from_der(&root)?,
+            intermediate: None,
+            key,
+            root_key: None,
+        };
+        if spec.intermediate {
+            let name = subject.with_suffix(" Intermediate")?;
+            let request = request(&name, 0, fresh_serial()?);
+            let (online, issuer) = (generate()?, Authority::new(ca.root.clone(), &ca.key)?);
+            let der = subordinate(&request, &online, &issuer)?;
+            ca.intermediate = Some(Certificate::from_der(&der)?);
+            ca.root_key = Some(std::mem::replace(&mut ca.key, online));
         }
-        let online = generate()?;
-        let name = subject.with_suffix(" Intermediate")?;
-        let issuer = Authority::new(root.clone(), &key)?;
-        let intermediate = subordinate(&request(&name, 0, fresh_serial()?), &online, &issuer)?;
-        Ok(Self {
-            root,
-            intermediate: Some(Certificate::from_der(&intermediate)?),
-            key: online,
-            root_key: Some(key),
-        })
+        Ok(ca)
     }
 
     /// The inventory's lines for its certificates.
@@ -172,11 +172,11 @@ impl NewCa {
     /// When key and certificate do not belong together.
     pub fn into_issuer(self) -> Result<Box<dyn Issuer>, IssuerError> {
         let below = self.intermediate.as_ref();
-        let signer = Signer {
-            certificate: below.unwrap_or(&self.root),
-            behind: below,
-        };
-        Ok(Box::new(Local::new(signer, self.key)?))
+        Ok(Box::new(Local::new(
+            below.unwrap_or(&self.root),
+            below,
+            self.key,
+        )?))
     }
 }
 

@@ -7,7 +7,6 @@ pub mod local;
 
 use std::{
     collections::HashSet,
-    fmt,
     path::{Path, PathBuf},
 };
 
@@ -26,23 +25,17 @@ use crate::{
 pub const ENGINES: &[Engine] = &[local::ENGINE];
 
 /// One entry of the table.
+#[derive(Debug)]
 pub struct Engine {
     /// Its file in `ca/`: the key that it signs with, or where that is found.
     pub file: &'static str,
     /// Reads that file: true where it signs only for whoever knows a passphrase.
     needs_passphrase: fn(&Path, &[u8]) -> Result<bool, IssuerError>,
-    /// Makes it ready to sign.
-    open: fn(&Closed, Signer<'_>, Option<&Secret>) -> Result<Box<dyn Issuer>, IssuerError>,
+    /// As [`Closed::open`].
+    open: fn(&Closed, &Certificate, Option<&Certificate>, Option<&Secret>) -> Opened,
 }
 
-/// What is known of a CA before it signs.
-#[derive(Debug, Clone, Copy)]
-pub struct Signer<'a> {
-    /// The certificate whose key signs.
-    pub certificate: &'a Certificate,
-    /// What stands behind a leaf in the chain that servers send.
-    pub behind: Option<&'a Certificate>,
-}
+type Opened = Result<Box<dyn Issuer>, IssuerError>;
 
 /// A certificate that is asked for.
 pub struct Request<'a> {
@@ -147,16 +140,17 @@ impl Closed {
         self.needs_passphrase
     }
 
-    /// Makes it ready to sign.
+    /// Makes it ready to sign with the key of `signer`. `behind` is what stands behind a leaf in its chain.
     ///
     /// # Errors
-    /// When the passphrase is wrong or missing, or the CA's certificate is not of this key.
+    /// When the passphrase is wrong or missing, or the certificate is not of this key.
     pub fn open(
         &self,
-        signer: Signer<'_>,
+        signer: &Certificate,
+        behind: Option<&Certificate>,
         passphrase: Option<&Secret>,
-    ) -> Result<Box<dyn Issuer>, IssuerError> {
-        (self.engine.open)(self, signer, passphrase)
+    ) -> Opened {
+        (self.engine.open)(self, signer, behind, passphrase)
     }
 
     /// Refuses to go on where another process changed it since it was read.
@@ -170,12 +164,6 @@ impl Closed {
         }
         let dir = self.path.parent().unwrap_or(&self.path);
         Err(IssuerError::Changed(dir.to_owned()))
-    }
-}
-
-impl fmt::Debug for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Engine({})", self.file)
     }
 }
 

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 
-use super::{Credential, Mechanism, ScramError, ScramInfo};
+use super::{Credential, Mechanism, ScramError};
 use crate::secret::Secret;
 
 /// `kpki scram derive --json`.
@@ -44,13 +44,10 @@ impl Credential {
         )
     }
 
-    /// The value of `kafka-storage format --add-scram`, with the salted password in place of the password:
-    /// `SCRAM-SHA-512=[name=alice,iterations=8192,salt="…",saltedpassword="…"]`. As secret as the password.
+    /// The credential as [`kraft_argument`].
     ///
     /// # Errors
-    /// A user name that the tool would split or cut (`org.apache.kafka.metadata.storage.ScramParser`):
-    /// it splits at every comma, quoted or not, and knows no escapes; Kafka 3.5 to 3.8 also drop every double quote.
-    /// Names with control characters are refused because the arguments are kept one a line.
+    /// As there.
     pub fn kraft_argument(&self) -> Result<Secret, ScramError> {
         let Self {
             user,
@@ -81,17 +78,14 @@ impl Credential {
     }
 }
 
-impl ScramInfo {
-    /// As [`Credential::kraft_argument`], with nothing yet in the places of the salt and of what is derived: for showing.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn kraft_argument(&self) -> Result<Secret, ScramError> {
-        kraft_argument(&self.user, self.mechanism, self.iterations, &[], &[])
-    }
-}
-
-fn kraft_argument(
+/// The value of `kafka-storage format --add-scram`, with the salted password in place of the password:
+/// `SCRAM-SHA-512=[name=alice,iterations=8192,salt="…",saltedpassword="…"]`. As secret as the password.
+///
+/// # Errors
+/// A user name that the tool would split or cut (`org.apache.kafka.metadata.storage.ScramParser`):
+/// it splits at every comma, quoted or not, and knows no escapes; Kafka 3.5 to 3.8 also drop every double quote.
+/// Names with control characters are refused because the arguments are kept one a line.
+pub fn kraft_argument(
     user: &str,
     mechanism: Mechanism,
     iterations: u32,

@@ -10,11 +10,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroizing;
+
 use super::{
     Lock, OutDir, Owners, StateError, failed, files, place,
     written::{self, Writing},
 };
-use crate::{config::NodeFacts, secret::SecretBytes};
+use crate::{
+    config::NodeFacts,
+    secret::{Secret, SecretBytes},
+};
 
 pub const NEW: &str = ".new-";
 pub const COMMIT: &str = ".commit-";
@@ -47,6 +52,12 @@ impl FileSpec {
             made_from: None,
             node: None,
         }
+    }
+
+    /// A password alone in a line: 0600.
+    pub fn password(name: impl Into<String>, password: &Secret) -> Self {
+        let line = Zeroizing::new(format!("{}\n", password.expose()));
+        Self::secret(name, line.as_bytes())
     }
 
     /// A file without secrets: 0644.
