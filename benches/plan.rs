@@ -17,7 +17,7 @@ use kpki::{
         Authorizer, Binding, Interner, KafkaVersion, Operation, PatternType, Permission,
         RawBinding, Request, ResourceType, Settings,
     },
-    plan::{Inputs, Managed, plan},
+    plan::{AclInputs, Deletion, Managed, acl_plan},
 };
 
 const BINDINGS: usize = 1_000_000;
@@ -99,17 +99,19 @@ fn plans(desired: &[Binding], shared: f64, what: &str) -> bool {
     let mut managed = Managed::nobody();
     managed.add_prefix("User:");
     let settings = Settings::default();
-    let inputs = Inputs {
+    let inputs = AclInputs {
         desired,
         observed: &observed,
         managed: &managed,
-        prune: true,
-        max_deletes: Some(usize::MAX),
+        deletion: Deletion {
+            prune: true,
+            max_deletes: Some(usize::MAX),
+        },
         operator: Some("User:admin"),
         operator_doubt: None,
         settings: &settings,
     };
-    let made = plan(&inputs);
+    let made = acl_plan(&inputs);
     let changes = (made.creates.len(), made.deletes.len());
     if changes != (skip, skip) {
         println!("wrong plan: {changes:?} instead of {skip} each");
@@ -119,7 +121,7 @@ fn plans(desired: &[Binding], shared: f64, what: &str) -> bool {
     // In turns, so that a busy machine slows both alike.
     let (mut took, mut floor) = (Duration::MAX, Duration::MAX);
     for _ in 0..4 {
-        took = took.min(least(1, || drop(black_box(plan(&inputs)))));
+        took = took.min(least(1, || drop(black_box(acl_plan(&inputs)))));
         floor = floor.min(least(1, || self::floor(desired, &observed)));
     }
     let ratio = took.as_secs_f64() / floor.as_secs_f64();

@@ -8,6 +8,7 @@
 
 pub mod acl;
 pub mod admin;
+pub mod apply;
 pub mod bootstrap;
 pub mod cli;
 pub mod code;

@@ -75,11 +75,24 @@ pub fn kafka_acls<'a>(
                 .map(|(_, name)| *name)
                 .collect();
             for names in names.chunks(MOST_RESOURCES) {
-                command(&mut text, &group, *pattern_type, names);
+                text.push_str("kafka-acls.sh \"$@\" --add");
+                options(&mut text, &group, *pattern_type, names);
+                text.push('\n');
             }
         }
     }
     Script { text, left_out }
+}
+
+/// The command that creates one binding, to be pasted into a shell: `kafka-acls.sh … --add …`.
+pub fn kafka_acls_command(binding: &RawBinding) -> String {
+    let mut text =
+        "kafka-acls.sh --bootstrap-server HOST:PORT --command-config client.properties --add"
+            .to_owned();
+    for group in grouped([binding]) {
+        options(&mut text, &group, binding.pattern_type, &[&binding.name]);
+    }
+    text
 }
 
 /// What `org.apache.kafka.tools.AclCommand` (4.3.1) would refuse or turn into something else.
@@ -117,12 +130,11 @@ fn refused(binding: &RawBinding, version: KafkaVersion) -> Option<(StableCode, S
     None
 }
 
-fn command(text: &mut String, group: &Group<'_>, pattern_type: PatternType, names: &[&str]) {
+fn options(text: &mut String, group: &Group<'_>, pattern_type: PatternType, names: &[&str]) {
     let word = match group.permission {
         Permission::Allow => "allow",
         Permission::Deny => "deny",
     };
-    text.push_str("kafka-acls.sh \"$@\" --add");
     option(text, &format!("{word}-principal"), group.principal);
     if group.host != "*" {
         option(text, &format!("{word}-host"), group.host);
@@ -137,7 +149,7 @@ fn command(text: &mut String, group: &Group<'_>, pattern_type: PatternType, name
         ResourceType::DelegationToken => "delegation-token",
         ResourceType::User => "user-principal",
         ResourceType::Cluster => {
-            text.push_str(" --cluster\n");
+            text.push_str(" --cluster");
             return;
         }
     };
@@ -147,7 +159,6 @@ fn command(text: &mut String, group: &Group<'_>, pattern_type: PatternType, name
     if pattern_type == PatternType::Prefixed {
         option(text, "resource-pattern-type", "prefixed");
     }
-    text.push('\n');
 }
 
 fn option(text: &mut String, name: &str, value: &str) {
@@ -257,5 +268,27 @@ kafka-acls.sh "$@" --add --allow-principal 'User:ü' --operation ClusterAction -
         let commands = script.text.lines().filter(|l| l.starts_with("kafka-acls"));
         assert_eq!(commands.count(), 5);
         assert_eq!(script.text.matches(" --topic ").count(), 1_000);
+    }
+
+    #[test]
+    fn a_binding_is_a_call_of_kafkas_tool() {
+        let mut binding = RawBinding {
+            resource_type: ResourceType::TransactionalId,
+            pattern_type: PatternType::Prefixed,
+            name: "pay-".into(),
+            principal: "User:CN=it's".into(),
+            host: "*".into(),
+            operation: Operation::TwoPhaseCommit,
+            permission: Permission::Allow,
+        };
+        assert!(kafka_acls_command(&binding).ends_with(
+            r"--add --allow-principal 'User:CN=it'\''s' --operation TwoPhaseCommit --transactional-id pay- --resource-pattern-type prefixed"
+        ));
+        binding.permission = Permission::Deny;
+        binding.host = "10.0.0.1".into();
+        binding.resource_type = ResourceType::User;
+        let denied = kafka_acls_command(&binding);
+        assert!(denied.contains("--deny-principal") && denied.contains("--deny-host 10.0.0.1"));
+        assert!(denied.contains("--user-principal pay-"));
     }
 }

@@ -20,7 +20,7 @@ pub use filter::AclBindingFilter;
 pub(crate) use grouped::NO_WORDS;
 pub use grouped::{Group, LeftOut, grouped};
 pub use host::client_address;
-pub use kafka_acls::{Script, kafka_acls};
+pub use kafka_acls::{Script, kafka_acls, kafka_acls_command};
 pub use principal::{ANONYMOUS, EVERYONE, NotAPrincipal, Principal, PrincipalPattern};
 pub use problem::{Problem, ProblemCode};
 pub use version::{KafkaVersion, NotAVersion};

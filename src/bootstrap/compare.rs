@@ -11,12 +11,13 @@ use super::{
     files::{Planned, ToCome},
     identity::{self, Credentials, OnDisk},
     member::Member,
-    plan::{Action, Context, Step},
+    plan::{Context, Step},
     trust::Trust,
 };
 use crate::{
     keystore::{StoreProfile, pkcs12},
     pki::{Certificate, Host, Kind, LeafSpec},
+    plan::Action,
     policy::{FileNames, NodeRole},
     secret::SecretBytes,
     state::{Entry, FileSpec, OutDir, Record, Writing, read_plain},
@@ -67,9 +68,9 @@ impl Look<'_> {
             _ => false,
         };
         if self.there {
-            step.action = match (&step.leaf, &step.disk.certificate) {
-                (None, _) => Action::Keep,
-                (Some(_), None) => Action::Create,
+            (step.action, step.reason) = match (&step.leaf, &step.disk.certificate) {
+                (None, _) => (Action::Keep, None),
+                (Some(_), None) => (Action::Create, None),
                 (Some(spec), Some(leaf)) => {
                     let together = proven || step.disk.belongs_together();
                     self.certificate_action(step, spec, leaf, together)
@@ -234,7 +235,8 @@ impl Look<'_> {
         spec: &LeafSpec,
         leaf: &Certificate,
         together: bool,
-    ) -> Action {
+    ) -> (Action, Option<String>) {
+        let reissue = |why: String| (Action::Reissue, Some(why));
         let Self {
             context, record, ..
         } = *self;
@@ -249,19 +251,19 @@ impl Look<'_> {
                 Some(_) => "",
                 None => "; it gets a new key",
             };
-            return Action::Reissue(format!("{why}{key}"));
+            return reissue(format!("{why}{key}"));
         }
         if disk.key.is_none() || disk.password.is_none() {
-            return Action::Reissue("its key or password file is missing".to_owned());
+            return reissue("its key or password file is missing".to_owned());
         }
         if !together {
-            return Action::Reissue("its key and certificate do not belong together".to_owned());
+            return reissue("its key and certificate do not belong together".to_owned());
         }
         if leaf.server_auth != (spec.kind == Kind::Broker) {
-            return Action::Reissue(format!("it is now a {}", spec.kind.name()));
+            return reissue(format!("it is now a {}", spec.kind.name()));
         }
         if leaf.key != Some(spec.key) {
-            return Action::Reissue(format!("the key shall be {}", spec.key));
+            return reissue(format!("the key shall be {}", spec.key));
         }
         let (were, shall_be): (BTreeSet<&Host>, BTreeSet<&Host>) =
             (leaf.hosts.iter().collect(), spec.hosts.iter().collect());
@@ -273,7 +275,7 @@ impl Look<'_> {
                     .collect::<Vec<_>>()
                     .join(" ")
             };
-            return Action::Reissue(format!(
+            return reissue(format!(
                 "hosts were {}, shall be {}",
                 list(&leaf.hosts),
                 list(&spec.hosts)
@@ -284,9 +286,10 @@ impl Look<'_> {
         let gained =
             (context.now + Duration::days(spec.days.into())).min(signer.not_after) - leaf.not_after;
         if due <= context.now && gained >= Duration::DAY {
-            return Action::Renew(format!("it ends on {}", leaf.not_after.date()));
+            let why = format!("it ends on {}", leaf.not_after.date());
+            return (Action::Renew, Some(why));
         }
-        Action::Keep
+        (Action::Keep, None)
     }
 }
 

@@ -21,47 +21,12 @@ use crate::{
     config::NodeFacts,
     keystore::StoreProfile,
     pki::{Host, IdentityName, LeafSpec},
+    plan::Action,
     policy::ValidatedPolicy,
     random,
     secret::{Secret, SecretBytes},
     state::{Inventory, OutDir, Owners, Writing, Written, check_owner, read_plain},
 };
-
-/// What happens, or would happen, to an identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// It is not there yet.
-    Create,
-    /// Its certificate does not fit the policy any more; says why.
-    Reissue(String),
-    /// Its certificate ends soon; says when.
-    Renew(String),
-    /// Some of its files are written, its certificate stays.
-    Update,
-    /// Nothing.
-    Keep,
-}
-
-impl Action {
-    /// The word of `--json`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Create => "created",
-            Self::Reissue(_) => "reissued",
-            Self::Renew(_) => "renewed",
-            Self::Update => "updated",
-            Self::Keep => "unchanged",
-        }
-    }
-
-    /// Why, where that needs saying.
-    pub fn reason(&self) -> Option<&str> {
-        match self {
-            Self::Reissue(why) | Self::Renew(why) => Some(why),
-            _ => None,
-        }
-    }
-}
 
 /// One member with what shall happen to it.
 #[derive(Debug)]
@@ -70,6 +35,8 @@ pub struct Step<'a> {
     pub member: Member<'a>,
     /// What.
     pub action: Action,
+    /// Why it gets another certificate, where it does.
+    pub reason: Option<String>,
     /// Files of kpki's in its directory that the policy no longer asks for. They are never deleted.
     pub superfluous: Vec<String>,
     /// Its password and credentials, where it logs in by SCRAM.
@@ -284,6 +251,7 @@ fn step<'a>(
     let mut step = Step {
         member,
         action: Action::Create,
+        reason: None,
         superfluous: Vec::new(),
         scram,
         leaf,

@@ -10,11 +10,12 @@ use super::{
     identity::{Applicant, Credentials, enrol},
     member::ScramState,
     nodes::keep_cluster_id,
-    plan::{Action, Context, Plan, Step, cluster},
+    plan::{Context, Plan, Step, cluster},
     trust::Trust,
 };
 use crate::{
     issuer::{Issuer, IssuerError},
+    plan::Action,
     state::{FileSpec, Inventory, Lock, Owners, Staging, Written},
 };
 

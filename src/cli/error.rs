@@ -1,5 +1,7 @@
 //! The one place that turns what went wrong into a text, a hint, an exit code and JSON.
 
+mod mapping;
+
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -9,23 +11,15 @@ use clap::error::ErrorKind;
 use serde_json::json;
 
 use super::{
-    Code,
-    shell::quote,
-    tip,
+    Code, tip,
     ui::{BOLD, RED, Ui},
 };
 use crate::{
-    admin::AdminError,
-    bootstrap::{BootstrapError, Errors, ca::CaError, edits::Edit, nodes::Danger},
-    config::ConfigError,
+    bootstrap::Errors,
     document::{self, Diagnostic},
-    issuer::IssuerError,
-    keystore::StoreError,
-    pki::{Kind, PkiError, SealError},
-    random::NoRandomness,
-    scram::ScramError,
-    state::StateError,
 };
+
+pub use mapping::of_cluster;
 
 /// Failed; nothing was changed, or what was is named.
 const FAILED: u8 = 1;
@@ -56,9 +50,20 @@ impl CliError {
         }
     }
 
+    /// An error in how the command was called, and how to call it.
+    pub fn misuse(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message).hint(hint).usage()
+    }
+
     /// What to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// What to do next, where that is known.
+    pub fn maybe_hint(mut self, hint: Option<&str>) -> Self {
+        self.hint = hint.map(str::to_owned);
         self
     }
 
@@ -101,9 +106,12 @@ pub enum Failure {
     Partly,
 }
 
-impl From<CliError> for Failure {
-    fn from(error: CliError) -> Self {
-        Self::Error(Box::new(error))
+impl<E> From<E> for Failure
+where
+    CliError: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Error(Box::new(error.into()))
     }
 }
 
@@ -207,307 +215,4 @@ impl From<Errors> for Failure {
     fn from(Errors(errors): Errors) -> Self {
         Self::Several(errors.into_iter().map(Into::into).collect())
     }
-}
-
-macro_rules! failures {
-    ($($error:ty),+) => {$(
-        impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                CliError::from(BootstrapError::from(error)).into()
-            }
-        }
-    )+};
-}
-
-failures!(
-    BootstrapError,
-    CaError,
-    IssuerError,
-    StateError,
-    PkiError,
-    StoreError,
-    ScramError,
-    NoRandomness
-);
-
-/// The code of what went wrong between kpki and a cluster.
-pub fn of_cluster(error: &AdminError) -> Code {
-    match error {
-        AdminError::Properties(_) => Code::ClientProperties,
-        AdminError::NotBuilt => Code::NotBuilt,
-        AdminError::Settings(_) => Code::ConnectionSettings,
-        AdminError::Unreachable { .. } => Code::Unreachable,
-        AdminError::UnknownHost { .. } => Code::UnknownHost,
-        AdminError::WrongProtocol { .. } => Code::WrongProtocol,
-        AdminError::Untrusted { .. } => Code::Untrusted,
-        AdminError::Expired { .. } => Code::Expired,
-        AdminError::NotYetValid { .. } => Code::NotYetValid,
-        AdminError::WrongHostName { .. } => Code::WrongHostName,
-        AdminError::ClientCertificate { .. } => Code::CertificateRefused,
-        AdminError::Tls { .. } => Code::Tls,
-        AdminError::Authentication { .. } => Code::LoginFailed,
-        AdminError::TimedOut { .. } => Code::TimedOut,
-        AdminError::ConnectionLost { .. } => Code::ConnectionLost,
-        AdminError::NotAuthorized { .. } => Code::NotAuthorized,
-        AdminError::NoScramRequests { .. } => Code::NoScramRequests,
-        AdminError::SecurityDisabled { .. } => Code::NoAuthorizer,
-        AdminError::TooManyBindings { .. } => Code::TooManyBindings,
-        AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
-        AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
-        AdminError::Unsupported { .. } => Code::Unsupported,
-        AdminError::Stopped { .. } => Code::Stopped,
-    }
-}
-
-impl From<AdminError> for Failure {
-    fn from(error: AdminError) -> Self {
-        let mapped = CliError::new(of_cluster(&error), error.to_string());
-        match error.hint() {
-            Some(hint) => mapped.hint(hint),
-            None => mapped,
-        }
-        .into()
-    }
-}
-
-impl From<BootstrapError> for CliError {
-    fn from(error: BootstrapError) -> Self {
-        match error {
-            BootstrapError::Ca(error) => ca(error),
-            BootstrapError::Issuer(error) => issuer(error),
-            BootstrapError::State(error) => state(error),
-            BootstrapError::Pki(error) => pki(error),
-            BootstrapError::Store(error) => store(&error),
-            BootstrapError::Scram(error) => scram(&error),
-            BootstrapError::Random(error) => random(&error),
-            BootstrapError::Config(error) => config(&error),
-            other => bootstrap(&other),
-        }
-    }
-}
-
-fn bootstrap(error: &BootstrapError) -> CliError {
-    let text = error.to_string();
-    match error {
-        BootstrapError::Exists(name) => CliError::new(Code::IdentityExists, text).hint(format!(
-            "kpki renew {name} replaces its certificate; kpki up POLICY also changes its hosts"
-        )),
-        BootstrapError::Clash { .. } => CliError::new(Code::NameClash, text)
-            .hint("Java key stores and some file systems fold case; choose another name"),
-        BootstrapError::Damaged { .. } => CliError::new(Code::IdentityDamaged, text).hint(
-            "move its directory away and run the command again: it gets a new key and certificate",
-        ),
-        BootstrapError::Edited { path, edit, .. } => {
-            CliError::new(Code::Edited, text).hint(edited(path, edit))
-        }
-        BootstrapError::Dangerous { danger, .. } => CliError::new(Code::DangerousChange, text)
-            .hint(format!("{}; --allow {} goes on", dangerous(*danger), danger.word())),
-        BootstrapError::ClusterId(_) => CliError::new(Code::ClusterIdLost, text).hint(
-            "write the id into that file: it is the cluster.id in meta.properties, in any broker's log.dirs; --allow cluster-id makes a new one, for which every disk has to be formatted anew",
-        ),
-        BootstrapError::Unknown { .. } => {
-            CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
-        }
-        _ => CliError::new(Code::Failed, text),
-    }
-}
-
-/// More settings than these are not written out.
-const SUGGESTED: usize = 20;
-
-/// What to put into the policy, or how to drop it.
-fn edited(path: &str, edit: &Edit) -> String {
-    let drop = format!("--overwrite {} writes kpki's over it", quote(path));
-    match edit {
-        Edit::ForeignCa(_) => format!(
-            "trusting further CAs is not supported yet: keep them in a store of their own; {drop}"
-        ),
-        Edit::ByHand { added, .. } if added.is_empty() || added.len() > SUGGESTED => {
-            format!("put what is to stay into the policy, which this file is written from; {drop}")
-        }
-        Edit::ByHand { added, .. } => {
-            let name = path.split('/').next().unwrap_or_default();
-            let yaml: Vec<String> = added
-                .iter()
-                .map(|(key, value)| format!("{}: {}", json!(key), json!(value)))
-                .collect();
-            format!(
-                "what was added belongs into the policy, under {name}: properties: {{{}}}; {drop}",
-                yaml.join(", ")
-            )
-        }
-    }
-}
-
-/// Why a cluster that runs does not survive it, and what it takes.
-fn dangerous(danger: Danger) -> &'static str {
-    match danger {
-        Danger::NodeId => {
-            "a formatted disk starts under no other id: leave `id` out, or write the one that it had; another one takes a disk formatted anew"
-        }
-        Danger::Voters => {
-            "the static voters have to be the same on all nodes at once: it takes an outage, in which every node is stopped and started with its new file, and a new controller's disk is formatted before"
-        }
-        Danger::ClusterId => {
-            "formatted disks start under no other id: put the old one back into cluster.id; another one takes disks formatted anew, on every node"
-        }
-        Danger::Listeners => {
-            "brokers or clients that were not restarted yet would find nobody there: add the new listener beside the old one, restart, move everyone to it, and take the old one away in a later step; where an outage is fine"
-        }
-    }
-}
-
-fn ca(error: CaError) -> CliError {
-    let text = error.to_string();
-    match error {
-        CaError::Exists(_) => CliError::new(Code::CaExists, text)
-            .hint("kpki issue NAME uses it; to begin anew choose another --out, or move the directory away"),
-        CaError::Missing(_) => CliError::new(Code::CaMissing, text)
-            .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) names another output directory"),
-        CaError::Incomplete { dir, file } => CliError::new(Code::CaIncomplete, text).hint(match file {
-            "ca.crt" => format!("restore it from a backup; every identity's directory has a copy, which goes to {dir}/ca.crt"),
-            "truststore.password" => format!("restore it from a backup; it also stands in every server.properties and client.properties as ssl.truststore.password, and goes alone in a line to {dir}/{file}"),
-            _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
-        }),
-        CaError::NoRootKey(_) => CliError::new(Code::NoRootKey, text)
-            .hint("without --root, kpki ca export-key exports the one key that it has"),
-        CaError::RootKeyAway(_) => CliError::new(Code::NoRootKey, text)
-            .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
-        CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
-            .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes that one again where the damaged one is moved away"),
-        CaError::Issuer(error) => issuer(error),
-        CaError::State(error) => state(error),
-        CaError::Pki(error) => pki(error),
-        CaError::Store(error) => store(&error),
-        CaError::Random(error) => random(&error),
-    }
-}
-
-fn issuer(error: IssuerError) -> CliError {
-    let text = error.to_string();
-    match error {
-        IssuerError::Changed(_) => CliError::new(Code::CaChanged, text).hint("run the command again"),
-        IssuerError::NotAKey(_) => CliError::new(Code::CaDamaged, text).hint("restore ca.key from a backup"),
-        IssuerError::Subject(_) => {
-            CliError::new(Code::BadSubject, text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
-        }
-        IssuerError::Sealed { source, .. } => match source {
-            SealError::WrongPassphrase => CliError::new(Code::WrongPassphrase, text)
-                .hint("give the passphrase that the CA was made with; if it is the right one, the file was altered: restore it from a backup"),
-            SealError::PassphraseNeeded => CliError::new(Code::PassphraseMissing, text)
-                .hint("give it with --ca-passphrase-file FILE, KPKI_CA_PASSPHRASE_FILE or KPKI_CA_PASSPHRASE"),
-            SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
-                .hint("restore it from a backup; kpki never rewrites it, so the backup of any day will do"),
-            SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that kpki, or a later one"),
-            SealError::Derivation(_) => {
-                CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
-            }
-        },
-        IssuerError::NotOpened | IssuerError::SerialTwice(_) => {
-            CliError::new(Code::Certificate, text).hint("run the command again")
-        }
-        IssuerError::State(error) => state(error),
-        IssuerError::Pki(error) => pki(error),
-        IssuerError::Random(error) => random(&error),
-    }
-}
-
-fn state(error: StateError) -> CliError {
-    let text = error.to_string();
-    match error {
-        StateError::Io { source, .. } => {
-            let error = CliError::new(Code::Io, text);
-            match source.kind() {
-                io::ErrorKind::PermissionDenied => error
-                    .hint("run kpki as the directory's owner, or choose another --out; files for another user need root and --owner"),
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    error.hint("make room and run the command again; what was there before is unchanged")
-                }
-                io::ErrorKind::ReadOnlyFilesystem => error.hint("choose another --out; nothing was changed"),
-                io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-                    error.hint("something else stands there; choose another --out, or move it away")
-                }
-                io::ErrorKind::NotFound => error.hint("check the path"),
-                _ => error.hint("nothing is lost: once the cause is mended, run the command again"),
-            }
-        }
-        StateError::Foreign { path, uid } => CliError::new(Code::ForeignOwner, text).hint(format!(
-            "run kpki as that user; or, if nobody else could have put anything there, make it yours: chown -R {} {1}. An identity's directory is given to a user by `owner:` in the policy or --owner {uid}:GID",
-            rustix::process::geteuid().as_raw(),
-            quote(&path.display().to_string())
-        )),
-        StateError::Unfinished { cause, waiting } => {
-            let first = state(*cause).hint.unwrap_or_default();
-            CliError::new(Code::Unfinished, text).hint(format!(
-                "{first}. The next command that writes does the rest, which waits in {}; commands that only read work meanwhile",
-                waiting.display()
-            ))
-        }
-        StateError::Writable { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
-            "chmod go-w {} keeps them out; look first whether everything in it is yours",
-            quote(&path.display().to_string())
-        )),
-        StateError::Locked { .. } => CliError::new(Code::Locked, text)
-            .hint("run the command again once that one is done, or end it; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),
-        StateError::Obstacle { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
-            "move {} away, or undo what keeps it there: kpki wants plain files in directories of its own",
-            path.display()
-        )),
-        StateError::BadInventory { .. } => CliError::new(Code::InventoryDamaged, text)
-            .hint("restore the inventory from a backup; kpki does not sign without a sound one"),
-        StateError::BadWritten { path, .. } => CliError::new(Code::RecordDamaged, text).hint(format!(
-            "restore it from a backup, or move {} away: then the files that are there are taken for kpki's own, and the brokers' ids from them",
-            path.display()
-        )),
-    }
-}
-
-fn pki(error: PkiError) -> CliError {
-    let text = error.to_string();
-    match error {
-        PkiError::AuthorityExpired(_) => CliError::new(Code::CaExpired, text).hint(
-            "what it signed is no longer trusted either; begin with a new CA in another --out",
-        ),
-        PkiError::OutsideConstraints { kind, .. } => CliError::new(Code::OutsideConstraints, text)
-            .hint(match kind {
-                Kind::Client => "a client's name that could be a host's stands in its certificate as one: choose a name without dots and, in the policy, `hosts: []`; or give it a host that the CA permits",
-                _ => "choose a host inside, or make a CA with other --name-constraint",
-            }),
-        PkiError::NoHost(_) => CliError::new(Code::NoHost, text).hint("give one with --host"),
-        PkiError::TooLong(_) => CliError::new(Code::BadValidity, text)
-            .hint("give fewer --days")
-            .usage(),
-        PkiError::KeyMismatch(_) => {
-            CliError::new(Code::CaDamaged, text).hint("restore ca.key and ca.crt from one backup")
-        }
-        PkiError::NotACertificate(_) => {
-            CliError::new(Code::BadCertificate, text).hint("restore the file from a backup")
-        }
-        PkiError::Library(_) => CliError::new(Code::Certificate, text),
-    }
-}
-
-fn store(error: &StoreError) -> CliError {
-    let mapped = CliError::new(Code::Store, error.to_string());
-    match error.hint() {
-        Some(hint) => mapped.hint(hint),
-        None => mapped,
-    }
-}
-
-fn config(error: &ConfigError) -> CliError {
-    let mapped = CliError::new(Code::Config, error.to_string());
-    match error.hint() {
-        Some(hint) => mapped.hint(hint),
-        None => mapped,
-    }
-}
-
-fn scram(error: &ScramError) -> CliError {
-    CliError::new(Code::Scram, error.to_string()).usage()
-}
-
-fn random(error: &NoRandomness) -> CliError {
-    CliError::new(Code::NoRandomness, error.to_string())
-        .hint("run the command again once the system is up")
 }

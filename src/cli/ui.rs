@@ -12,7 +12,10 @@ use terminal_size::{Height, Width, terminal_size_of};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::Global;
-use crate::printable::{is_printable, printable_json};
+use crate::{
+    apply::observed::Notice,
+    printable::{is_printable, printable_json},
+};
 
 /// How this run talks.
 pub struct Ui {
@@ -120,6 +123,15 @@ impl Ui {
     /// A warning: shown even with `-q`.
     pub fn warn(&self, text: impl AsRef<str>) {
         self.complain(format!("{YELLOW}warning:{YELLOW:#} {}", text.as_ref()));
+    }
+
+    /// Something about a cluster, as loud as it is meant.
+    pub fn tell(&self, notice: Notice) {
+        match notice {
+            Notice::Detail(text) => self.detail(text),
+            Notice::Note(text) => self.note(text),
+            Notice::Warning(text) => self.warn(text),
+        }
     }
 
     /// A question, to be answered on the same line.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::{Inputs, Plan, Remark, default_max_deletes};
+use super::{AclInputs, AclPlan, Remark};
 use crate::{
     acl::{
         Authorizer, Binding, CLUSTER_NAME, EVERYONE, Operation, PatternType, Permission,
@@ -17,7 +17,7 @@ use crate::{
 const MOST_REMARKS: usize = 20;
 
 /// Holds a plan against the guards: takes back what would lock the operator out, refuses what is too much, warns.
-pub(super) fn check(inputs: &Inputs<'_>, plan: &mut Plan) {
+pub(super) fn check(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     operator(inputs, plan);
     doubt(inputs, plan);
     brokers(inputs, plan);
@@ -28,29 +28,14 @@ pub(super) fn check(inputs: &Inputs<'_>, plan: &mut Plan) {
     }
 }
 
-fn deletions(inputs: &Inputs<'_>, plan: &mut Plan) {
+fn deletions(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     let managed = || {
         let principals = inputs.observed.iter().map(|b| &*b.principal);
         principals.filter(|p| inputs.managed.contains(p)).count()
     };
     let deletes = plan.deletes.len();
-    let (limit, reason) = match inputs.max_deletes {
-        Some(limit) => (limit, "--max-deletes".to_owned()),
-        None if deletes <= default_max_deletes(0) => return,
-        None => {
-            let managed = managed();
-            let share = format!("a fifth of the {managed} managed ones");
-            (default_max_deletes(managed), share)
-        }
-    };
-    if deletes > limit {
-        plan.refusals.push(Remark::new(
-            "too-many-deletes",
-            format!(
-                "{deletes} bindings would be deleted, more than {limit} ({reason}); if that is meant, say --max-deletes {deletes}"
-            ),
-        ));
-    }
+    let refusal = inputs.deletion.refusal(deletes, "binding", managed);
+    plan.refusals.extend(refusal);
 }
 
 /// The right to change ACLs, which is what it takes to undo a plan.
@@ -62,7 +47,7 @@ fn is_the_right(binding: &RawBinding, operator: &str) -> bool {
 
 /// Keeps the right by which the operator could undo the plan. That it is a super user is not counted on: a policy
 /// may say so before the brokers do.
-fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
+fn operator(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     let Some(operator) = inputs.operator else {
         return;
     };
@@ -144,7 +129,7 @@ fn operator(inputs: &Inputs<'_>, plan: &mut Plan) {
 
 /// Refuses what could take the right to change ACLs from an operator whom kpki does not know for sure. Where it does not
 /// know it at all, that is every deletion; where it has an assumption, what is about the cluster itself.
-fn doubt(inputs: &Inputs<'_>, plan: &mut Plan) {
+fn doubt(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     let Some(doubt) = inputs.operator_doubt else {
         return;
     };
@@ -173,7 +158,7 @@ fn doubt(inputs: &Inputs<'_>, plan: &mut Plan) {
 
 /// Keeps the right by which brokers replicate and talk to controllers. That they are super users is not counted on
 /// either: without both, the cluster comes to a stand.
-fn brokers(inputs: &Inputs<'_>, plan: &mut Plan) {
+fn brokers(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     let keep = |b: &mut RawBinding| {
         b.resource_type == ResourceType::Cluster
             && b.permission == Permission::Allow
@@ -190,7 +175,7 @@ fn brokers(inputs: &Inputs<'_>, plan: &mut Plan) {
     }));
 }
 
-fn denies(plan: &mut Plan) {
+fn denies(plan: &mut AclPlan) {
     let denies = plan.deletes.iter();
     let mut denies = denies.filter(|b| b.permission == Permission::Deny);
     let shown = denies.by_ref().take(MOST_REMARKS);
@@ -244,7 +229,7 @@ impl<'a> Patterns<'a> {
 }
 
 /// Where a resource without bindings is open to everyone, its first binding closes it and its last one opens it.
-fn openness(inputs: &Inputs<'_>, plan: &mut Plan) {
+fn openness(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     let deleted: HashSet<&RawBinding> = plan.deletes.iter().collect();
     let before = Patterns::new(inputs.observed.iter().map(pattern).collect());
     let kept = inputs.observed.iter().filter(|b| !deleted.contains(b));

@@ -2,48 +2,29 @@
 
 use std::fmt;
 
-use super::{Plan, difference::order};
+use super::{AclPlan, Action, difference::order};
 use crate::{
     acl::{PatternType, RawBinding},
     printable::Printable,
 };
 
-/// What happens to a binding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Change {
-    /// It is created.
-    Create,
-    /// It is deleted.
-    Delete,
-}
-
-impl Change {
-    /// `+` or `-`.
-    pub fn sign(self) -> char {
-        match self {
-            Change::Create => '+',
-            Change::Delete => '-',
-        }
-    }
-}
-
 /// The changes of one principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group<'p> {
+pub struct PrincipalChanges<'p> {
     /// Whose they are.
     pub principal: &'p str,
     /// The changes, by resource.
-    pub changes: Vec<(Change, &'p RawBinding)>,
+    pub changes: Vec<(Action, &'p RawBinding)>,
 }
 
 /// The plan's changes by principal, in the order of their names.
-pub fn groups(plan: &Plan) -> Vec<Group<'_>> {
-    let creates = plan.creates.iter().map(|b| (Change::Create, b.as_raw()));
-    let deletes = plan.deletes.iter().map(|b| (Change::Delete, b));
+pub fn by_principal(plan: &AclPlan) -> Vec<PrincipalChanges<'_>> {
+    let creates = plan.creates.iter().map(|b| (Action::Create, b.as_raw()));
+    let deletes = plan.deletes.iter().map(|b| (Action::Delete, b));
     let mut all: Vec<_> = creates.chain(deletes).collect();
     all.sort_by(|a, b| order(a.1, b.1).then(a.0.cmp(&b.0)));
     all.chunk_by(|a, b| a.1.principal == b.1.principal)
-        .map(|changes| Group {
+        .map(|changes| PrincipalChanges {
             principal: &changes[0].1.principal,
             changes: changes.to_vec(),
         })

@@ -1,9 +1,11 @@
 //! A plan in a file: reviewed on one day, executed on another, if neither policy nor cluster has moved since.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Managed, Plan, Remark};
+use super::{AclPlan, Deletion, Managed, Remark};
 use crate::acl::RawBinding;
 
 /// The version of the file that is written, and the latest that is read.
@@ -58,13 +60,8 @@ pub struct PlannedCluster {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
     /// Something else, or a part of one.
-    #[error("not a whole plan: line {line}, column {column}")]
-    Malformed {
-        /// The line of the first mistake, from 1.
-        line: usize,
-        /// Its column, from 1.
-        column: usize,
-    },
+    #[error("not a whole plan: line {}, column {}", .0.line(), .0.column())]
+    Malformed(#[from] serde_json::Error),
     /// Written by a kpki that did not note the cluster.
     #[error("the plan does not say which cluster it is for: it was written by an earlier kpki")]
     NoCluster,
@@ -73,9 +70,62 @@ pub enum PlanFileError {
     LaterVersion(u32),
 }
 
+/// What has moved since a plan was saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StalePlan {
+    /// The bindings of managed principals.
+    #[error("somebody has changed the cluster's ACLs of principals that the policy manages")]
+    Bindings,
+    /// What the guards go by, so that they would make another plan of it.
+    #[error(
+        "the brokers' settings have changed, or another user applies it than planned it, so that the plan would be another"
+    )]
+    Guards,
+}
+
 impl SavedPlan {
+    /// Whether a text was meant as a plan, whole or not. A policy in YAML's JSON form begins like one as well, but says
+    /// nothing of this.
+    pub fn is_meant(text: &str) -> bool {
+        text.trim_start().starts_with('{') && text.contains("\"policy_sha256\"")
+    }
+
+    /// What may be deleted: what was reviewed, and no more than was named since.
+    pub fn deletion(&self, max_deletes: Option<usize>) -> Deletion {
+        Deletion {
+            prune: self.prune,
+            max_deletes: max_deletes.or(Some(self.deletes.len())),
+        }
+    }
+
+    /// Whether the cluster is in the state that the plan was made for, or on the way from there to the plan's end: a plan
+    /// that was stopped half-way is finished by executing it again. `plan` is what would be planned now.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check(
+        &self,
+        observed: &[RawBinding],
+        managed: &Managed,
+        plan: &AclPlan,
+    ) -> Result<(), StalePlan> {
+        // The state as it was, had nothing of the plan been done.
+        let created: BTreeSet<&RawBinding> = self.creates.iter().collect();
+        let before = observed.iter().filter(|b| !created.contains(b));
+        let before: Vec<RawBinding> = before.chain(&self.deletes).cloned().collect();
+        if observed_digest(&before, managed) != self.observed_sha256 {
+            return Err(StalePlan::Bindings);
+        }
+        // What the guards make of it may differ for another operator, or with other settings of the brokers.
+        let now: BTreeSet<&RawBinding> = observed.iter().collect();
+        let creates = self.creates.iter().filter(|b| !now.contains(b));
+        let deletes = self.deletes.iter().filter(|b| now.contains(b));
+        let same = creates.eq(plan.creates.iter().map(|b| b.as_raw())) && deletes.eq(&plan.deletes);
+        same.then_some(()).ok_or(StalePlan::Guards)
+    }
+
     /// The plan's part of the file; what it was made from is the caller's to add.
-    pub fn of(plan: &Plan) -> SavedPlan {
+    pub fn of(plan: &AclPlan) -> SavedPlan {
         SavedPlan {
             version: PLAN_VERSION,
             cluster: None,
@@ -104,27 +154,20 @@ impl SavedPlan {
             #[serde(default, deserialize_with = "is_there")]
             cluster: bool,
         }
-        let Begin { version, cluster } = serde_json::from_str(text).map_err(malformed)?;
+        let Begin { version, cluster } = serde_json::from_str(text)?;
         if version != PLAN_VERSION {
             return Err(PlanFileError::LaterVersion(version));
         }
         if !cluster {
             return Err(PlanFileError::NoCluster);
         }
-        serde_json::from_str(text).map_err(malformed)
+        Ok(serde_json::from_str(text)?)
     }
 }
 
 /// Whether a key is there, whatever its value.
 fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     serde::de::IgnoredAny::deserialize(value).map(|_| true)
-}
-
-fn malformed(error: serde_json::Error) -> PlanFileError {
-    PlanFileError::Malformed {
-        line: error.line(),
-        column: error.column(),
-    }
 }
 
 /// A digest in hex of the managed bindings that a cluster holds, in whatever order it told them.

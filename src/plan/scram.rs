@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Managed, Remark, default_max_deletes, plural};
+use super::{Action, Deletion, Managed, Remark, count};
 use crate::{
     acl::Principal,
     printable::Printable,
@@ -25,10 +25,8 @@ pub struct ScramInputs<'a> {
     pub rotate: &'a BTreeSet<String>,
     /// Whose credentials may be deleted, as principals.
     pub managed: &'a Managed,
-    /// Whether managed credentials that the policy does not mean are deleted.
-    pub prune: bool,
-    /// The most credentials to delete; None: a fifth of the managed ones, and at least ten.
-    pub max_deletes: Option<usize>,
+    /// Which of those.
+    pub deletion: Deletion,
     /// The user that kpki is logged in as, where it is one by SCRAM.
     pub operator: Option<&'a str>,
     /// Whole principals of the policy's super users, its brokers among them.
@@ -75,17 +73,18 @@ pub struct ScramPlan {
 impl ScramPlan {
     /// True when there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.writes().next().is_none() && self.deletes.is_empty()
+        self.changes().next().is_none()
     }
 
-    /// All that is to be written to the cluster: what it lacks, what changes, and what gets a new password.
-    pub fn writes(&self) -> impl Iterator<Item = &ScramInfo> {
-        let updates = self.updates.iter().map(|u| &u.info);
-        self.creates.iter().chain(updates).chain(&self.rotates)
+    /// All that is to be done, in order: what the cluster lacks, what changes, what gets a new password, and what goes.
+    pub fn changes(&self) -> impl Iterator<Item = (Action, &ScramInfo)> {
+        let creates = self.creates.iter().map(|i| (Action::Create, i));
+        let updates = self.updates.iter().map(|u| (Action::Update, &u.info));
+        let rotates = self.rotates.iter().map(|i| (Action::Rotate, i));
+        let deletes = self.deletes.iter().map(|i| (Action::Delete, i));
+        creates.chain(updates).chain(rotates).chain(deletes)
     }
-}
 
-impl ScramPlan {
     /// Refuses the plan because of a user whom the cluster has already, not with the password that kpki has for it.
     pub fn refuse_overwrite(&mut self, user: &str, stranger: Stranger) {
         let user = Printable(user);
@@ -123,8 +122,6 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
     };
     let (wanted, mut have) = (by_key(inputs.desired), by_key(inputs.observed));
     let existing: BTreeSet<&str> = inputs.observed.iter().map(|i| i.user.as_str()).collect();
-    let managed_now = inputs.observed.iter().filter(|i| is_managed(inputs, i));
-    let managed_now = managed_now.count();
     let mut plan = ScramPlan::default();
     for ((user, mechanism), iterations) in wanted {
         let was = have.remove(&(user.clone(), mechanism));
@@ -160,7 +157,7 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
                 plan.deletes.push(info);
                 continue;
             }
-            (true, Some(remark)) if inputs.prune => {
+            (true, Some(remark)) if inputs.deletion.prune => {
                 plan.warnings.push(remark);
                 info
             }
@@ -171,8 +168,13 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
             plan.keep_old.push(left);
         }
     }
-    if inputs.prune {
-        limit(inputs, managed_now, &mut plan);
+    if inputs.deletion.prune {
+        let managed = || inputs.observed.iter().filter(|i| is_managed(inputs, i));
+        let deletes = plan.deletes.len();
+        let refusal = inputs
+            .deletion
+            .refusal(deletes, "credential", || managed().count());
+        plan.refusals.extend(refusal);
     } else {
         let old = plan.deletes.iter();
         let old = old.filter(|i| inputs.rotate.contains(&i.user)).cloned();
@@ -181,9 +183,9 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
         plan.left_alone += surplus;
         if surplus > 0 {
             let message = format!(
-                "the cluster has {surplus} {} of managed users that are not in the policy; --prune deletes {}",
-                plural(surplus, "credential", "credentials"),
-                plural(surplus, "it", "them"),
+                "the cluster has {} of managed users that are not in the policy; --prune deletes {}",
+                count(surplus, "credential"),
+                if surplus == 1 { "it" } else { "them" },
             );
             plan.warnings.push(Remark::new("surplus", message));
         }
@@ -224,24 +226,6 @@ fn guarded(inputs: &ScramInputs<'_>, info: &ScramInfo) -> Option<Remark> {
     })
 }
 
-fn limit(inputs: &ScramInputs<'_>, managed: usize, plan: &mut ScramPlan) {
-    let deletes = plan.deletes.len();
-    let (limit, reason) = match inputs.max_deletes {
-        Some(limit) => (limit, "--max-deletes".to_owned()),
-        None => {
-            let share = format!("a fifth of the {managed} managed ones, and at least 10");
-            (default_max_deletes(managed), share)
-        }
-    };
-    if deletes > limit {
-        let message = format!(
-            "{deletes} {} would be deleted, more than {limit} ({reason}); if that is meant, say --max-deletes {deletes}",
-            plural(deletes, "credential", "credentials"),
-        );
-        plan.refusals.push(Remark::new("too-many-deletes", message));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -280,8 +264,7 @@ mod tests {
             observed,
             rotate: &rotate,
             managed: &managed,
-            prune: false,
-            max_deletes: None,
+            deletion: Deletion::default(),
             operator: Some("ops"),
             super_users: &super_users,
             entrusted: &nobody,
@@ -325,7 +308,7 @@ mod tests {
         assert_eq!(plan.deletes, []);
         assert_eq!(codes(&plan.warnings), ["surplus"]);
         // The mechanism that the policy no longer names for alice; foreign is nobody's.
-        let plan = made(&desired, &observed, |i| i.prune = true);
+        let plan = made(&desired, &observed, |i| i.deletion.prune = true);
         assert_eq!(plan.deletes, [info("alice", Sha256, 8192)]);
         assert_eq!((plan.left_alone, plan.warnings.len()), (1, 0));
     }
@@ -375,7 +358,7 @@ mod tests {
             let mut managed = Managed::nobody();
             managed.add("User:carol");
             made(&desired, observed, |i| {
-                i.prune = prune;
+                i.deletion.prune = prune;
                 i.managed = Box::leak(Box::new(managed));
             })
         };
@@ -384,7 +367,7 @@ mod tests {
         assert_eq!(codes(&plan.warnings), ["surplus", "old-password-stays"]);
         assert_eq!(of(&observed, true).keep_old, []);
         // Nobody manages her.
-        let plan = made(&desired, &observed, |i| i.prune = true);
+        let plan = made(&desired, &observed, |i| i.deletion.prune = true);
         assert_eq!((plan.keep_old.len(), plan.left_alone), (1, 1));
         assert_eq!(codes(&plan.warnings), ["old-password-stays"]);
     }
@@ -396,7 +379,7 @@ mod tests {
             info("kafka1", Sha256, 8192),
             info("team-x", Sha256, 8192),
         ];
-        let plan = made(&[], &observed, |i| i.prune = true);
+        let plan = made(&[], &observed, |i| i.deletion.prune = true);
         assert_eq!(plan.deletes, [info("team-x", Sha256, 8192)]);
         assert_eq!(codes(&plan.warnings), ["super-user-kept", "operator-kept"]);
         assert_eq!(plan.left_alone, 2);
@@ -409,8 +392,8 @@ mod tests {
             .collect();
         let refused = |keep: usize, most: Option<usize>| {
             let plan = made(&observed[..keep], &observed, |i| {
-                i.prune = true;
-                i.max_deletes = most;
+                i.deletion.prune = true;
+                i.deletion.max_deletes = most;
             });
             codes(&plan.refusals) == ["too-many-deletes"]
         };
@@ -420,7 +403,11 @@ mod tests {
         assert!(refused(79, Some(20)));
         assert!(refused(99, Some(0)));
         let ten: Vec<_> = observed[..11].to_vec();
-        let prune = |keep: usize| made(&ten[..keep], &ten, |i| i.prune = true).refusals.len();
+        let prune = |keep: usize| {
+            made(&ten[..keep], &ten, |i| i.deletion.prune = true)
+                .refusals
+                .len()
+        };
         assert_eq!((prune(1), prune(0)), (0, 1));
     }
 
@@ -440,17 +427,18 @@ mod tests {
     proptest! {
         #[test]
         fn an_executed_plan_leaves_nothing_but_rotations(desired in infos(), observed in infos(), prune: bool) {
-            let plan = made(&desired, &observed, |i| i.prune = prune);
+            let plan = made(&desired, &observed, |i| i.deletion.prune = prune);
             let key = |i: &ScramInfo| (i.user.clone(), i.mechanism);
             let mut after: BTreeMap<_, _> = observed.iter().map(|i| (key(i), i.clone())).collect();
-            after.extend(plan.writes().map(|i| (key(i), i.clone())));
+            let writes = plan.changes().filter(|(action, _)| *action != Action::Delete);
+            after.extend(writes.map(|(_, i)| (key(i), i.clone())));
             for gone in &plan.deletes {
                 prop_assert!(prune && after.remove(&key(gone)).is_some());
                 prop_assert!(!["ops", "kafka1", "x", "carol"].contains(&&*gone.user));
             }
             prop_assert!(desired.iter().all(|i| after.get(&key(i)) == Some(i)));
             let after: Vec<_> = after.into_values().collect();
-            let second = made(&desired, &after, |i| i.prune = prune);
+            let second = made(&desired, &after, |i| i.deletion.prune = prune);
             prop_assert!(second.creates.is_empty() && second.updates.is_empty() && second.deletes.is_empty());
             prop_assert_eq!(second.rotates, plan.rotates);
         }

@@ -344,61 +344,16 @@ pub struct NamePattern {
     pub name: String,
 }
 
-/// One role of a client, as policy.md lists them.
+/// An operation on a resource, which a role lets its client do.
+pub type RoleRight = (ResourceType, NamePattern, Operation);
+
+/// One role of a client.
 #[derive(Debug, Clone)]
 pub struct Role {
-    /// What it is.
-    pub kind: RoleKind,
+    /// What it comes to.
+    pub rights: Vec<RoleRight>,
     /// Where it was said.
     pub source: Source,
-}
-
-/// The roles of policy.md.
-#[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the arguments are those of policy.md's table")]
-pub enum RoleKind {
-    Produce {
-        topics: Vec<NamePattern>,
-        transactional_ids: Vec<NamePattern>,
-        create: bool,
-    },
-    Consume {
-        topics: Vec<NamePattern>,
-        groups: Vec<NamePattern>,
-    },
-    Streams {
-        application_id: String,
-        read: Vec<NamePattern>,
-        write: Vec<NamePattern>,
-        exactly_once: bool,
-    },
-    Connect {
-        group_id: String,
-        config_topic: String,
-        offset_topic: String,
-        status_topic: String,
-        /// (connector, its topics)
-        sinks: Vec<(String, Vec<NamePattern>)>,
-        /// topics of the sources
-        sources: Vec<NamePattern>,
-        exactly_once: bool,
-    },
-    MirrorSource {
-        topics: Vec<NamePattern>,
-        groups: Vec<NamePattern>,
-        target: Option<String>,
-    },
-    MirrorTarget {
-        topics: Vec<NamePattern>,
-        groups: Vec<NamePattern>,
-        source: Option<String>,
-    },
-    SchemaRegistry {
-        schemas_topic: String,
-        group: String,
-    },
-    Monitor,
-    Admin,
 }
 
 /// One entry of `acls`: every operation on every resource.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::{
-    PolicyCode, ValidatedPolicy,
+    PolicyCode, ValidatedPolicy, names,
     raw::{RawInclude, RawIncluded, RawPolicy},
     schema, validate,
 };
@@ -123,7 +123,7 @@ fn included(
         let (files, span) = RawInclude::files(entry);
         (files.to_owned(), span)
     });
-    if !validate::no_repeats(report, each) {
+    if !names::no_repeats(report, each) {
         return Vec::new();
     }
     let mut all = Vec::new();

@@ -8,12 +8,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ClientFormat;
-pub(super) use super::raw_access::{
-    RawAcl, RawConnect, RawManage, RawMirrorSource, RawMirrorTarget, RawOperation, RawPattern,
-    RawRole, RawSchemaRegistry, RawStreams, RawTest,
-};
+pub(super) use super::raw_access::{RawAcl, RawManage, RawOperation, RawPattern, RawTest};
 pub(super) use super::raw_include::{RawInclude, RawScope};
 pub(super) use super::raw_properties::RawProperties;
+pub(super) use super::roles::RawRole;
 
 /// What a Kafka cluster's security is: certificates, SCRAM users and ACLs. Read by kpki.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -202,7 +202,13 @@ fn the_policy_in_the_readme_is_sound_and_its_roles_are_all_there_are() {
 fn every_error_code_is_listed_and_used() {
     let all: BTreeSet<String> = Code::ALL.iter().map(|c| c.name().to_owned()).collect();
     let mut sources = String::new();
-    for dir in ["src/cli", "src/cli/acl", "src/cli/scram", "src/cli/up"] {
+    for dir in [
+        "src/cli",
+        "src/cli/error",
+        "src/cli/acl",
+        "src/cli/scram",
+        "src/cli/up",
+    ] {
         for entry in fs::read_dir(root().join(dir)).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {

@@ -22,10 +22,8 @@ use super::{
     },
     ReadPolicy,
     confirm::confirm,
-    count, delete_filters,
-    execute::{Outcome, Work, execute},
-    observed, plan,
-    plan::Deletion,
+    count,
+    plan::{self, DeletionOptions},
     pruned,
     saved::Saved,
     test,
@@ -34,7 +32,11 @@ use super::{
 use crate::{
     acl::RawBinding,
     admin::Admin,
-    plan::Plan,
+    apply::{
+        acl::{self, AclOutcome, Effort, Execution, Undone, unsettled},
+        observed,
+    },
+    plan::AclPlan,
     state::{OutDir, Unsettled},
 };
 
@@ -65,7 +67,7 @@ pub struct Apply {
     #[arg(value_name = "POLICY|PLAN")]
     policy: String,
     #[command(flatten)]
-    deletion: Deletion,
+    deletion: DeletionOptions,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -96,13 +98,13 @@ impl Apply {
         }
         check_id(&read.policy, &global.out, &admin)?;
         let out = OutDir::new(&global.out);
-        let left = pruned::left(ui, &out, admin.cluster_id());
-        let observed = observed::of_cluster(ui, &mut admin, &properties, &read)?;
+        let left = pruned::left(ui, &out, &admin);
+        let observed = observed::read(&mut admin, &properties, &read.policy, &|n| ui.tell(n))?;
         let plan = match &reviewed {
-            None => plan::make(&read, &observed, self.deletion),
+            None => acl::plan(&read.policy, &observed, self.deletion.into()),
             Some(reviewed) => {
-                let deletion = reviewed.deletion(self.deletion);
-                let plan = plan::make(&read, &observed, deletion);
+                let deletion = reviewed.plan.deletion(self.deletion.max_deletes);
+                let plan = acl::plan(&read.policy, &observed, deletion);
                 reviewed.check_cluster(&read, &observed, &plan)?;
                 plan
             }
@@ -117,7 +119,7 @@ impl Apply {
         let (mut outcome, stopped) =
             carry_out(ui, &mut admin, &plan, observed.bindings.len(), &out)?;
         if outcome.cause.is_none() {
-            pruned::settle(&mut admin, &out, &left, &mut outcome);
+            unsettled::settle(&mut admin, &out, &left, &mut outcome);
         }
         let done = report(ui, outcome, &plan, stopped, &left);
         // Whoever reads no more than the exit code has to learn of it.
@@ -128,27 +130,17 @@ impl Apply {
     }
 
     /// Deletions, and the first ACLs on something that was open to everyone, take rights away.
-    fn confirm(&self, ui: &Ui, plan: &Plan) -> Result<(), Failure> {
-        let closing = plan.warnings.iter().any(|w| w.code == "first-acl");
-        let deletes = plan.deletes.len();
-        match (deletes, closing) {
-            (0, false) => Ok(()),
-            (0, true) => confirm(
-                ui,
-                self.yes,
-                "giving resources that are open to everyone their first ACL",
-            ),
-            (_, false) => {
-                let question = format!("deleting {}", count(deletes, "binding"));
-                confirm(ui, self.yes, &question)
-            }
-            (_, true) => {
-                let question = format!(
-                    "deleting {}, and giving resources that are open to everyone their first ACL,",
-                    count(deletes, "binding")
-                );
-                confirm(ui, self.yes, &question)
-            }
+    fn confirm(&self, ui: &Ui, plan: &AclPlan) -> Result<(), Failure> {
+        let mut takes = Vec::new();
+        if !plan.deletes.is_empty() {
+            takes.push(format!("deleting {}", count(plan.deletes.len(), "binding")));
+        }
+        if plan.warnings.iter().any(|w| w.code == "first-acl") {
+            takes.push("giving resources that are open to everyone their first ACL".to_owned());
+        }
+        match takes.is_empty() {
+            true => Ok(()),
+            false => confirm(ui, self.yes, &takes.join(" and ")),
         }
     }
 }
@@ -181,7 +173,7 @@ fn run_tests(read: &ReadPolicy) -> Result<(), Failure> {
     .into())
 }
 
-fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), Failure> {
+fn refuse(path: &str, plan: &AclPlan, reviewed: Option<&Saved<'_>>) -> Result<(), Failure> {
     let refusals = match reviewed {
         Some(reviewed) if !reviewed.plan.refusals.is_empty() => &reviewed.plan.refusals,
         _ => &plan.refusals,
@@ -211,14 +203,11 @@ fn refuse(path: &str, plan: &Plan, reviewed: Option<&Saved<'_>>) -> Result<(), F
 }
 
 /// Says so where deletions will take long.
-fn foretell(ui: &Ui, observed: &[RawBinding], plan: &Plan) {
-    let deletes = plan.deletes.len();
-    if delete_filters::is_affordable(deletes, observed.len()) {
+fn foretell(ui: &Ui, observed: &[RawBinding], plan: &AclPlan) {
+    let Some(Effort { filters, time }) = acl::effort(observed, &plan.deletes) else {
         return;
-    }
-    let filters = delete_filters::filters(observed, &plan.deletes);
-    let takes = delete_filters::comparing(filters, observed.len(), deletes);
-    let minutes = takes.as_secs() / 60;
+    };
+    let minutes = time.as_secs() / 60;
     if minutes > 0 {
         ui.note(format!(
             "the deletions take about {}: they need {filters} filters, because some bindings of the same kinds stay, and the controller compares each with all of its {} bindings; Ctrl-C stops in between, and running it again goes on",
@@ -232,10 +221,10 @@ fn foretell(ui: &Ui, observed: &[RawBinding], plan: &Plan) {
 fn carry_out(
     ui: &Ui,
     admin: &mut Admin,
-    plan: &Plan,
+    plan: &AclPlan,
     observed: usize,
     out: &OutDir,
-) -> Result<(Outcome, bool), Failure> {
+) -> Result<(AclOutcome, bool), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // Once more ends the process at once; in this order, so that the first does not.
@@ -246,23 +235,24 @@ fn carry_out(
         })?;
     }
     let changes = plan.creates.len() + plan.deletes.len();
-    let work = Work {
-        creates: plan.creates.iter().map(|b| b.as_raw().clone()).collect(),
-        deletes: &plan.deletes,
+    let bar = ui.progress(changes as u64, "applying");
+    let execution = Execution {
+        plan,
         observed,
         out,
         stop: &stop,
-        bar: ui.progress(changes as u64, "applying"),
+        progress: &|done| bar.set_position(done as u64),
     };
-    let outcome = execute(admin, &work);
+    let outcome = acl::execute(admin, &execution);
+    bar.finish_and_clear();
     Ok((outcome, stop.load(Ordering::Relaxed)))
 }
 
 /// The failures by their reasons: thousands of them have mostly one.
-fn show_failures(ui: &Ui, failed: &[(RawBinding, String)]) {
-    let mut reasons: Vec<(&str, Vec<&RawBinding>)> = Vec::new();
+fn show_failures(ui: &Ui, failed: &[(RawBinding, Undone)]) {
+    let mut reasons: Vec<(&Undone, Vec<&RawBinding>)> = Vec::new();
     for (binding, error) in failed {
-        match reasons.iter_mut().find(|(reason, _)| reason == error) {
+        match reasons.iter_mut().find(|(reason, _)| *reason == error) {
             Some((_, bindings)) => bindings.push(binding),
             None => reasons.push((error, vec![binding])),
         }
@@ -281,18 +271,18 @@ fn show_failures(ui: &Ui, failed: &[(RawBinding, String)]) {
     }
 }
 
-fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool, left: &[Unsettled]) -> Done {
-    let Outcome {
+fn report(ui: &Ui, outcome: AclOutcome, plan: &AclPlan, stopped: bool, left: &[Unsettled]) -> Done {
+    let AclOutcome {
         created,
         deleted,
         failed,
         cause,
         open,
         lost,
-        remarks,
+        incidents,
     } = outcome;
-    for remark in &remarks {
-        ui.warn(remark);
+    for incident in &incidents {
+        ui.warn(incident.to_string());
     }
     pruned::report(ui, &lost);
     let open = open || !lost.is_empty();
@@ -300,11 +290,7 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool, left: &[Unsettl
     // The one cause says it all where nothing was done.
     if let (0, false, Some(cause)) = (done, open, cause.as_ref()) {
         let error = CliError::new(of_cluster(cause), format!("{cause}; nothing was changed"));
-        return Err(match cause.hint() {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-        .into());
+        return Err(error.maybe_hint(cause.hint()).into());
     }
     show_failures(ui, &failed);
     // What may have been done counts as done, where the next step has to be chosen.
@@ -344,7 +330,7 @@ fn report(ui: &Ui, outcome: Outcome, plan: &Plan, stopped: bool, left: &[Unsettl
     }
     let failures: Vec<_> = failed
         .iter()
-        .map(|(acl, error)| json!({"acl": acl, "error": error}))
+        .map(|(acl, error)| json!({"acl": acl, "error": error.to_string()}))
         .collect();
     let mut document = json!({"created": created, "deleted": deleted, "failed": failures});
     if !lost.is_empty() || !left.is_empty() {

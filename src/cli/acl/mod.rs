@@ -2,19 +2,13 @@
 
 mod apply;
 mod bindings;
-mod by_hand;
 pub mod confirm;
 mod decider;
-mod delete_filters;
-mod execute;
 mod expand;
 mod explain;
 mod export;
-mod held;
 mod lint;
-mod observed;
 mod plan;
-mod prune;
 mod pruned;
 mod saved;
 mod suggest;
@@ -23,6 +17,7 @@ mod test;
 use clap::{Args, Subcommand};
 
 use super::{CliError, Code, Done, Failure, Global, policy::ReadPolicy, ui, ui::Ui};
+use crate::plan::count;
 
 /// Check, try out, plan and apply what the policy says about access
 #[derive(Debug, Args)]
@@ -53,14 +48,6 @@ impl Acl {
             Verb::Explain(verb) => verb.run(global, ui),
             Verb::Export(verb) => verb.run(global, ui),
         }
-    }
-}
-
-/// "1 binding", "2 bindings".
-pub fn count(number: usize, one: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        _ => format!("{number} {one}s"),
     }
 }
 

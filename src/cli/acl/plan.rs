@@ -11,16 +11,12 @@ use super::{
         connect::connect,
         policy, shell, utf8_path,
     },
-    ReadPolicy, count, number,
-    observed::{self, Observed},
-    pruned,
-    saved::Saved,
-    ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
+    bindings, count, number, pruned,
+    ui::{BOLD, DIM, GREEN, RED, Ui},
 };
 use crate::{
-    acl::{Binding, Principal},
-    admin::inexpressible,
-    plan::{self, Change, Managed, Remark, Right, SavedPlan, observed_digest},
+    apply::{acl, observed},
+    plan::{AclPlan, Action, Deletion, Managed, Right, SavedPlan, by_principal, observed_digest},
     printable::{Printable, printable_json},
     state::{self, OutDir},
 };
@@ -47,7 +43,7 @@ pub struct Plan {
     #[arg(long, value_name = "ACLS.jsonl", conflicts_with_all = ["bootstrap_server", "command_config"])]
     observed: Option<String>,
     #[command(flatten)]
-    deletion: Deletion,
+    deletion: DeletionOptions,
     /// Write the plan to a file, to be reviewed and applied later
     #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     save: Option<std::path::PathBuf>,
@@ -60,7 +56,7 @@ pub struct Plan {
 
 /// What may be deleted.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Deletion {
+pub struct DeletionOptions {
     /// Also delete what managed principals have beyond the policy
     #[arg(long)]
     pub prune: bool,
@@ -69,24 +65,24 @@ pub struct Deletion {
     pub max_deletes: Option<usize>,
 }
 
+impl From<DeletionOptions> for Deletion {
+    fn from(options: DeletionOptions) -> Self {
+        Self {
+            prune: options.prune,
+            max_deletes: options.max_deletes,
+        }
+    }
+}
+
 impl Plan {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        if self.policy == "-" && self.observed.as_deref() == Some("-") {
-            return Err(CliError::new(
-                Code::Usage,
-                "policy and ACLs cannot both be standard input",
-            )
-            .hint("write one of them to a file")
-            .usage()
-            .into());
-        }
+        let inputs = [Some(self.policy.as_str()), self.observed.as_deref()];
+        policy::check_stdin("policy and ACLs", inputs)?;
         if self.save.as_deref() == Some(Path::new("-")) {
-            return Err(CliError::new(
-                Code::Usage,
+            return Err(CliError::misuse(
                 "a plan is saved to a file, not to standard output",
+                "give --save FILE; --json prints the plan",
             )
-            .hint("give --save FILE; --json prints the plan")
-            .usage()
             .into());
         }
         if let Some(path) = &self.save {
@@ -95,18 +91,22 @@ impl Plan {
         let read = policy::read_policy_file(&self.policy)?;
         let mut left = Vec::new();
         let (observed, cluster) = match &self.observed {
-            Some(path) => (observed::of_export(path, &read)?, None),
+            Some(path) => {
+                let bindings = bindings::read_export(path)?.bindings;
+                (observed::exported(bindings, &read.policy), None)
+            }
             None => {
                 let connection = &self.connection;
                 let properties = connection.properties(ui, Some(&read.policy), &global.out)?;
                 let mut admin = connect(ui, &properties)?;
                 compare_id(ui, &read.policy, &global.out, &admin)?;
-                left = pruned::left(ui, &OutDir::new(&global.out), admin.cluster_id());
-                let observed = observed::of_cluster(ui, &mut admin, &properties, &read)?;
+                left = pruned::left(ui, &OutDir::new(&global.out), &admin);
+                let observed =
+                    observed::read(&mut admin, &properties, &read.policy, &|n| ui.tell(n))?;
                 (observed, Some(connection.planned(&properties, &admin)))
             }
         };
-        let plan = make(&read, &observed, self.deletion);
+        let plan = acl::plan(&read.policy, &observed, self.deletion.into());
         let saved = SavedPlan {
             cluster,
             policy: self.policy.clone(),
@@ -151,43 +151,12 @@ impl Plan {
     }
 }
 
-/// The plan that takes the cluster to the policy.
-pub fn make(read: &ReadPolicy, observed: &Observed, deletion: Deletion) -> plan::Plan {
-    let bindings = read.policy.bindings.iter();
-    let desired: Vec<Binding> = bindings.map(|b| b.binding.clone()).collect();
-    let mut plan = plan::plan(&plan::Inputs {
-        desired: &desired,
-        observed: &observed.bindings,
-        managed: &Managed::of(&read.policy.managed()),
-        prune: deletion.prune,
-        max_deletes: deletion.max_deletes,
-        operator: observed.operator.as_ref().map(Principal::as_str),
-        operator_doubt: observed.operator_doubt.as_deref(),
-        settings: &observed.settings,
-    });
-    let unnamed = plan.creates.iter().filter(|b| inexpressible(b).is_some());
-    let refusals: Vec<Remark> = unnamed.map(by_hand).collect();
-    plan.refusals.extend(refusals);
-    plan
-}
-
-/// What librdkafka has no words for has to be created by Kafka's own tool.
-fn by_hand(binding: &Binding) -> Remark {
-    Remark {
-        code: "inexpressible".into(),
-        message: format!(
-            "kpki's Kafka client cannot create {binding}; create it with Kafka's own tool, then run this again:\n  {}",
-            super::by_hand::command(binding)
-        ),
-    }
-}
-
 /// Prints a plan for people: every change where they are at most so many, else their number for each principal.
-pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
+pub fn show(ui: &Ui, plan: &AclPlan, most: usize) {
     let each = plan.creates.len() + plan.deletes.len() <= most;
-    for group in plan::groups(plan) {
+    for group in by_principal(plan) {
         if !each {
-            let creates = group.changes.iter().filter(|c| c.0 == Change::Create);
+            let creates = group.changes.iter().filter(|c| c.0 == Action::Create);
             let creates = creates.count();
             let deletes = group.changes.len() - creates;
             ui.say(format!(
@@ -197,12 +166,12 @@ pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
             continue;
         }
         ui.say(format!("{BOLD}{}{BOLD:#}", Printable(group.principal)));
-        for (change, binding) in group.changes {
-            let colour = match change {
-                Change::Create => GREEN,
-                Change::Delete => RED,
+        for (action, binding) in group.changes {
+            let colour = match action {
+                Action::Delete => RED,
+                _ => GREEN,
             };
-            let sign = change.sign();
+            let sign = action.sign();
             ui.say(format!("  {colour}{sign} {}{colour:#}", Right(binding)));
         }
     }
@@ -227,22 +196,20 @@ pub fn show(ui: &Ui, plan: &plan::Plan, most: usize) {
     }
     ui.say(line);
     for warning in &plan.warnings {
-        ui.complain(format!("{YELLOW}warning:{YELLOW:#} {}", warning.message));
+        ui.warn(&warning.message);
     }
 }
 
 /// Refuses to put a plan in the place of something else, such as the policy or a device; an earlier plan is replaced.
 fn check_place(path: &Path) -> Done {
-    let Ok(meta) = std::fs::metadata(path) else {
-        return Ok(());
-    };
     // One that is damaged is replaced by the very command that its error names.
     let is_plan = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);
-        text.trim().is_empty() || Saved::is_meant(&text)
+        text.trim().is_empty() || SavedPlan::is_meant(&text)
     };
     let named = path.extension().is_some_and(|end| end == "plan");
-    if meta.is_file() && (named || state::read_text(path).is_ok_and(|text| is_plan(&text))) {
+    let is_saved = || named || state::read_text(path).is_ok_and(|text| is_plan(&text));
+    if !path.exists() || path.is_file() && is_saved() {
         return Ok(());
     }
     Err(CliError::new(

@@ -1,5 +1,4 @@
-//! What earlier commands left unsettled: requests with broad filters whose answers were lost, or that were killed
-//! between the answer and putting back what they should not have deleted.
+//! What is said of requests with broad filters whose answers were lost, by earlier commands and in this run.
 
 use std::collections::BTreeSet;
 
@@ -7,23 +6,25 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    Failure, count,
-    execute::Outcome,
+    Failure,
+    confirm::confirm as ask,
+    count,
     ui::{BOLD, Ui},
 };
 use crate::{
     acl::RawBinding,
-    admin::{Admin, Batch},
+    admin::Admin,
+    apply::acl::unsettled,
     printable::Printable,
-    state::{OutDir, Pruning, Reach, Unsettled},
+    state::{OutDir, Reach, Unsettled},
 };
 
 /// More principals are counted.
 const SHOWN: usize = 20;
 
 /// What earlier commands left of this cluster, having said so.
-pub fn left(ui: &Ui, out: &OutDir, cluster: Option<&str>) -> Vec<Unsettled> {
-    let left = match Pruning::read(out) {
+pub fn left(ui: &Ui, out: &OutDir, admin: &Admin) -> Vec<Unsettled> {
+    let left = match unsettled::read(out, admin) {
         Ok(left) => left,
         Err(error) => {
             ui.warn(format!(
@@ -32,11 +33,7 @@ pub fn left(ui: &Ui, out: &OutDir, cluster: Option<&str>) -> Vec<Unsettled> {
             return Vec::new();
         }
     };
-    let ours = left
-        .into_iter()
-        .filter(|u| u.cluster.is_empty() || u.cluster == cluster.unwrap_or_default());
-    let ours: Vec<Unsettled> = ours.collect();
-    let lost = ours.iter().filter(|u| u.newer.is_none());
+    let lost = left.iter().filter(|u| u.newer.is_none());
     let principals = principals(lost.clone().flat_map(|u| &u.filters));
     let since = lost.clone().filter_map(|u| u.at).min();
     if !principals.is_empty() {
@@ -52,7 +49,7 @@ pub fn left(ui: &Ui, out: &OutDir, cluster: Option<&str>) -> Vec<Unsettled> {
             out.root().display()
         ));
     }
-    let again = ours.iter().filter_map(|u| u.newer.as_ref()).map(Vec::len);
+    let again = left.iter().filter_map(|u| u.newer.as_ref()).map(Vec::len);
     let again: usize = again.sum();
     if again > 0 {
         ui.warn(format!(
@@ -61,7 +58,7 @@ pub fn left(ui: &Ui, out: &OutDir, cluster: Option<&str>) -> Vec<Unsettled> {
             if again == 1 { "it" } else { "them" }
         ));
     }
-    ours
+    left
 }
 
 /// What `acl plan` says about them besides: it changes nothing, and so does not put anything back either.
@@ -90,36 +87,7 @@ pub fn confirm(ui: &Ui, yes: bool, left: &[Unsettled]) -> Result<(), Failure> {
     }
     let bindings = count(again.len(), "binding");
     let question = format!("creating again {bindings} that an earlier prune deleted,");
-    super::confirm::confirm(ui, yes, &question)
-}
-
-/// Creates again what is known to be gone, and forgets the rest, which has been said.
-pub fn settle(admin: &mut Admin, out: &OutDir, left: &[Unsettled], outcome: &mut Outcome) {
-    if left.is_empty() {
-        return;
-    }
-    let mut note = match Pruning::take(out, OffsetDateTime::now_utc()) {
-        Ok(Some(note)) => note,
-        // It says so itself, the next time.
-        Ok(None) => return,
-        Err(error) => {
-            outcome.remarks.push(error.to_string());
-            return;
-        }
-    };
-    for left in left {
-        let newer: Vec<RawBinding> = left.newer.clone().unwrap_or_default();
-        let there = newer.is_empty() || {
-            let back = admin.create_acls(&newer, &mut Batch::default());
-            outcome.put_back(newer, back)
-        };
-        if there && let Err(error) = note.settled(&left.id) {
-            outcome.remarks.push(error.to_string());
-        }
-    }
-    if let Err(error) = note.close() {
-        outcome.remarks.push(error.to_string());
-    }
+    ask(ui, yes, &question)
 }
 
 /// Says that answers were lost in this run.

@@ -1,6 +1,6 @@
 //! A saved plan, and whether it is still the plan.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use super::{
     super::{
@@ -9,14 +9,13 @@ use super::{
         shell,
     },
     CliError, Code, Done, Failure, ReadPolicy,
-    observed::Observed,
-    plan::Deletion,
+    plan::DeletionOptions,
     ui::{BOLD, Ui},
 };
 use crate::{
-    acl::RawBinding,
     admin::Admin,
-    plan::{Managed, Plan, PlanFileError, PlannedCluster, SavedPlan, observed_digest},
+    apply::observed::Observed,
+    plan::{AclPlan, Managed, PlanFileError, PlannedCluster, SavedPlan},
 };
 
 /// A plan in a file.
@@ -35,7 +34,7 @@ impl<'a> Saved<'a> {
     /// # Errors
     /// A plan that is damaged, or written by another kpki.
     pub fn parse(path: &'a str, out: &'a Path, text: &Text) -> Result<Option<Self>, Failure> {
-        if !Self::is_meant(&text.text) && !path.ends_with(".plan") {
+        if !SavedPlan::is_meant(&text.text) && !path.ends_with(".plan") {
             return Ok(None);
         }
         let error = match SavedPlan::parse(&text.text) {
@@ -57,43 +56,27 @@ impl<'a> Saved<'a> {
             PlanFileError::LaterVersion(_) => {
                 CliError::new(Code::PlanVersion, message).hint(hint).usage()
             }
-            PlanFileError::Malformed { .. } => CliError::new(Code::PlanMalformed, message)
+            PlanFileError::Malformed(_) => CliError::new(Code::PlanMalformed, message)
                 .hint(hint)
                 .usage(),
         }
         .into())
     }
 
-    /// Whether a text was meant as a plan, whole or not. A policy in YAML's JSON form begins like one as well, but says
-    /// nothing of this.
-    pub fn is_meant(text: &str) -> bool {
-        text.trim_start().starts_with('{') && text.contains("\"policy_sha256\"")
-    }
-
     /// Whether the options of the command agree with the plan.
     ///
     /// # Errors
     /// They ask for what was not reviewed.
-    pub fn check_options(&self, options: Deletion) -> Done {
+    pub fn check_options(&self, options: DeletionOptions) -> Done {
         let path = self.path;
         if options.prune && !self.plan.prune {
-            return Err(CliError::new(
-                Code::Usage,
+            return Err(CliError::misuse(
                 format!("{path} was made without --prune, and is applied as it was reviewed"),
+                format!("plan again:\n  {}", self.again(true)),
             )
-            .hint(format!("plan again:\n  {}", self.again(true)))
-            .usage()
             .into());
         }
         Ok(())
-    }
-
-    /// What may be deleted: what was reviewed.
-    pub fn deletion(&self, options: Deletion) -> Deletion {
-        Deletion {
-            prune: self.plan.prune,
-            max_deletes: options.max_deletes.or(Some(self.plan.deletes.len())),
-        }
     }
 
     /// The policy that the plan was made from, read once: what it says is what was reviewed.
@@ -167,34 +150,14 @@ impl<'a> Saved<'a> {
         .into())
     }
 
-    /// Whether the cluster is in the state that the plan was made for, or on the way from there to the plan's end: a plan
-    /// that was stopped half-way is finished by applying it again.
+    /// Whether the cluster is still the one that the plan was made for; `plan` is what would be planned now.
     ///
     /// # Errors
     /// It is not.
-    pub fn check_cluster(&self, read: &ReadPolicy, observed: &Observed, plan: &Plan) -> Done {
-        let saved = &self.plan;
+    pub fn check_cluster(&self, read: &ReadPolicy, observed: &Observed, plan: &AclPlan) -> Done {
         let managed = Managed::of(&read.policy.managed());
-        // The state as it was, had nothing of the plan been done.
-        let created: BTreeSet<&RawBinding> = saved.creates.iter().collect();
-        let before = observed.bindings.iter().filter(|b| !created.contains(b));
-        let before: Vec<RawBinding> = before.chain(&saved.deletes).cloned().collect();
-        if observed_digest(&before, &managed) != saved.observed_sha256 {
-            return Err(self.stale(
-                "somebody has changed the cluster's ACLs of principals that the policy manages",
-            ));
-        }
-        // What the guards make of it may differ for another operator, or with other settings of the brokers.
-        let now: BTreeSet<&RawBinding> = observed.bindings.iter().collect();
-        let creates = saved.creates.iter().filter(|b| !now.contains(b));
-        let deletes = saved.deletes.iter().filter(|b| now.contains(b));
-        let same = creates.eq(plan.creates.iter().map(|b| b.as_raw())) && deletes.eq(&plan.deletes);
-        match same {
-            true => Ok(()),
-            false => Err(self.stale(
-                "the brokers' settings have changed, or another user applies it than planned it, so that the plan would be another",
-            )),
-        }
+        let checked = self.plan.check(&observed.bindings, &managed, plan);
+        checked.map_err(|stale| self.stale(&stale.to_string()))
     }
 
     fn stale(&self, what: &str) -> Failure {

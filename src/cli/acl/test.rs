@@ -9,11 +9,12 @@ use super::{
         cluster::{Connection, compare_id},
         policy::read_policy_file,
     },
-    ReadPolicy, count, export, observed,
+    ReadPolicy, count, export,
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
 use crate::{
     acl::{NotAPrincipal, Principal, RawBinding, Reason, Request, RequestError, Settings},
+    apply::{brokers, observed},
     policy::{TestOutcome, ValidatedPolicy},
 };
 
@@ -104,14 +105,14 @@ impl Test {
         let policy = Some(&read.policy);
         let mut admin = self.connection.connect(ui, policy, &global.out)?;
         compare_id(ui, &read.policy, &global.out, &admin)?;
-        let (settings, _) = observed::settings(ui, &mut admin, read);
+        let (settings, _) = brokers::settings(&mut admin, &read.policy, &|n| ui.tell(n));
         // All of them, or an error: a binding that is not seen must not let a test pass.
         let found = export::describe(&mut admin, &[])?;
         if let Some(text) = found.missing.text() {
             ui.warn(format!("not everything is considered: {text}"));
         }
         let mut bindings: Vec<RawBinding> = found.bindings.into_iter().collect();
-        bindings.extend(observed::held_unnamed(&mut admin, read)?);
+        bindings.extend(observed::held_unnamed(&mut admin, &read.policy)?);
         Ok((bindings, settings))
     }
 }

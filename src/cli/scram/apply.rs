@@ -9,27 +9,28 @@ use time::OffsetDateTime;
 use super::{
     super::{
         CliError, Code, Done, Failure, Global,
-        acl::{confirm::confirm, count},
+        acl::confirm::confirm,
         cluster::{Connection, check_id},
+        connect::connect,
         init_ca::{take_lock, tidy},
         policy::read_policy,
         shell,
         ui::{BOLD, DIM, GREEN, RED, Ui},
         up::Shape,
     },
-    arguments::{Arguments, Connected, Rotations, connect, make},
-    execute::{Outcome, execute},
-    plan::{counted, no_password, show},
+    arguments::Arguments,
+    plan::{ACTIONS, counted, no_password, show},
 };
 use crate::{
     admin::{ClientProperties, EntryError},
+    apply::scram::{Connected, RotationVerdict, ScramOutcome, ScramWork},
     bootstrap::{
         ca::Ca,
         passwords,
         passwords::Passwords,
         plan::{Asked, Context},
     },
-    plan::ScramPlan,
+    plan::{Action, ScramPlan, count},
     policy::ValidatedPolicy,
     printable::Printable,
     state::OutDir,
@@ -86,10 +87,11 @@ impl Apply {
         self.check_encrypted(&properties)?;
         let ca = Ca::open(&out)?;
         let lock = take_lock(&out, ui)?;
-        let rotations = Rotations::of(&self.arguments, &policy, &out)?;
-        let mut connected = connect(ui, properties, &policy, &rotations.begun)?;
+        let desired = self.arguments.desired(&policy, &out)?;
+        let mut connected = desired.connect(properties, |p| connect(ui, p))?;
         check_id(&policy, out.root(), &connected.admin)?;
-        let plan = make(&mut connected, &policy, &self.arguments, &rotations, &out)?;
+        let password = |user: &str| passwords::on_disk(&out, &policy, user).map_err(Failure::from);
+        let plan = desired.plan(&mut connected, &password)?;
         let Connected {
             mut admin,
             operator,
@@ -120,14 +122,23 @@ impl Apply {
             asked: Asked::default(),
         };
         let mut passwords = Passwords::read(context, &ca, &lock)?;
-        for name in passwords.begin(&rotations.users)? {
+        for name in passwords.begin(&desired.rotate)? {
             let dir = out.identity(&name);
             ui.say(format!(
                 "{GREEN}updated{GREEN:#}  {name}'s files  {DIM}{}{DIM:#}",
                 dir.display()
             ));
         }
-        let outcome = execute(ui, &mut admin, &plan, &mut passwords)?;
+        let work = ScramWork::new(&plan, |info| passwords.credential(info));
+        let bar = ui.progress(work.writes() as u64, "SCRAM users");
+        let outcome = work.execute(
+            &mut admin,
+            &|done| bar.set_position(done as u64),
+            |verdict| {
+                bar.finish_and_clear();
+                end_rotations(ui, &mut passwords, verdict)
+            },
+        )?;
         self.stale_config(ui, &outcome, operator.as_deref());
         report(ui, &policy, &out, &plan, &outcome)
     }
@@ -155,16 +166,40 @@ impl Apply {
     }
 
     /// Says so where the file that kpki itself logs in with has the old password now.
-    fn stale_config(&self, ui: &Ui, outcome: &Outcome, operator: Option<&str>) {
+    fn stale_config(&self, ui: &Ui, outcome: &ScramOutcome, operator: Option<&str>) {
         let (Some(path), Some(user)) = (&self.connection.command_config, operator) else {
             return;
         };
         // One that lies in the user's own directory was written anew.
         let own = path.parent().and_then(Path::file_name) == Some(user.as_ref());
-        if !own && outcome.rotated.iter().any(|i| i.user == user) {
+        if !own && outcome.of(Action::Rotate).any(|i| i.user == user) {
             ui.warn(format!("{} has the old password of {user}", path.display()));
         }
     }
+}
+
+/// Puts the new passwords that the cluster took in their place, and takes back those that it refused.
+fn end_rotations(ui: &Ui, passwords: &mut Passwords<'_>, verdict: &RotationVerdict<'_>) -> Done {
+    let RotationVerdict {
+        done,
+        open,
+        refused,
+    } = verdict;
+    if !open.is_empty() {
+        ui.warn(format!(
+            "it is not known whether the cluster has the old or the new password of {}; both are kept on the disk, and the next `kpki scram apply` finishes the rotation",
+            open.join(", ")
+        ));
+    }
+    if !done.is_empty() {
+        passwords.finish(done).inspect_err(|_| {
+            ui.warn(format!(
+                "the cluster has the new password of {}, which is still in scram.password.next on the disk; the next `kpki scram apply` moves it to its place",
+                done.join(", ")
+            ));
+        })?;
+    }
+    Ok(passwords.withdraw(refused)?)
 }
 
 fn report(
@@ -172,15 +207,9 @@ fn report(
     policy: &ValidatedPolicy,
     out: &OutDir,
     plan: &ScramPlan,
-    outcome: &Outcome,
+    outcome: &ScramOutcome,
 ) -> Done {
-    let Outcome {
-        created,
-        updated,
-        rotated,
-        deleted,
-        failed,
-    } = outcome;
+    let ScramOutcome { done, failed } = outcome;
     for (info, error) in failed {
         ui.complain(format!(
             "{RED}failed:{RED:#} {} {}: {error}",
@@ -188,18 +217,12 @@ fn report(
             info.mechanism
         ));
     }
-    let done = created.len() + updated.len() + rotated.len() + deleted.len();
-    if done > 0 {
-        let counts = [
-            (created.len(), "created"),
-            (updated.len(), "updated"),
-            (rotated.len(), "rotated"),
-            (deleted.len(), "deleted"),
-        ];
-        ui.say(format!("{GREEN}applied{GREEN:#}  {}", counted(&counts)));
+    let counts = ACTIONS.map(|action| (outcome.of(action).count(), action.done()));
+    if !done.is_empty() {
+        ui.say(format!("{GREEN}applied{GREEN:#}  {}", counted("", &counts)));
     }
-    let users: BTreeSet<&str> = rotated
-        .iter()
+    let users: BTreeSet<&str> = outcome
+        .of(Action::Rotate)
         .map(|i| i.user.as_str())
         .filter(|user| !failed.iter().any(|(i, _)| i.user == *user))
         .collect();
@@ -226,17 +249,20 @@ fn report(
         .iter()
         .map(|(i, error)| json!({"user": i.user, "mechanism": i.mechanism.name(), "error": error.to_string()}))
         .collect();
-    ui.document(&json!({
-        "created": created.len(),
-        "updated": updated.len(),
-        "rotated": rotated.len(),
-        "deleted": deleted.len(),
+    let mut document = json!({
         "failed": failures,
         "unchanged": plan.unchanged,
         "warnings": plan.warnings,
-    }));
+    });
+    for (number, word) in counts {
+        document[word] = number.into();
+    }
+    ui.document(&document);
     let unknown = |(_, e): &(_, EntryError)| e.may_be_done();
-    match (failed.is_empty(), done > 0 || failed.iter().any(unknown)) {
+    match (
+        failed.is_empty(),
+        !done.is_empty() || failed.iter().any(unknown),
+    ) {
         (true, _) => Ok(()),
         (false, true) => Err(Failure::Partly),
         (false, false) => Err(Failure::AlreadyReported),

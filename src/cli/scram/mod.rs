@@ -3,9 +3,7 @@
 mod apply;
 mod arguments;
 mod derive;
-mod execute;
 mod plan;
-mod strangers;
 
 use clap::{Args, Subcommand};
 

@@ -7,16 +7,17 @@ use super::{
     super::{
         Done, Failure, Global,
         cluster::{Connection, compare_id},
+        connect::connect,
         policy::read_policy,
         shell,
         ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
     },
-    arguments::{Arguments, Rotations, connect, make},
+    arguments::Arguments,
 };
 use crate::{
     bootstrap::passwords,
     pki::IdentityName,
-    plan::{Remark, SCRAM_PLAN_VERSION, ScramPlan},
+    plan::{Action, Remark, SCRAM_PLAN_VERSION, ScramPlan},
     printable::Printable,
     scram::ScramInfo,
     state::OutDir,
@@ -50,11 +51,12 @@ impl Plan {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let policy = read_policy(&self.arguments.policy)?;
         let out = OutDir::new(&global.out);
-        let rotations = Rotations::of(&self.arguments, &policy, &out)?;
+        let desired = self.arguments.desired(&policy, &out)?;
         let properties = self.connection.properties(ui, Some(&policy), out.root())?;
-        let mut connected = connect(ui, properties, &policy, &rotations.begun)?;
+        let mut connected = desired.connect(properties, |p| connect(ui, p))?;
         compare_id(ui, &policy, out.root(), &connected.admin)?;
-        let mut plan = make(&mut connected, &policy, &self.arguments, &rotations, &out)?;
+        let password = |user: &str| passwords::on_disk(&out, &policy, user).map_err(Failure::from);
+        let mut plan = desired.plan(&mut connected, &password)?;
         let missing = passwords::missing(&out, &policy)?;
         if !missing.is_empty() {
             let message = format!(
@@ -63,10 +65,7 @@ impl Plan {
                 shell::kpki(&global.out),
                 shell::path(&self.arguments.policy)
             );
-            plan.warnings.push(Remark {
-                code: "up-needed".into(),
-                message,
-            });
+            plan.warnings.push(Remark::new("up-needed", message));
         }
         show(ui, &plan);
         for refusal in &plan.refusals {
@@ -101,11 +100,19 @@ pub fn no_password(missing: &[&IdentityName], out: &OutDir) -> String {
     )
 }
 
+/// What happens to SCRAM users, in order.
+pub const ACTIONS: [Action; 4] = [
+    Action::Create,
+    Action::Update,
+    Action::Rotate,
+    Action::Delete,
+];
+
 /// "3 to create, 1 to delete": what there is none of is not said.
-pub fn counted(counts: &[(usize, &str)]) -> String {
+pub fn counted(to: &str, counts: &[(usize, &str)]) -> String {
     let some = counts.iter().filter(|(count, _)| *count > 0);
     let some: Vec<String> = some
-        .map(|(count, what)| format!("{count} {what}"))
+        .map(|(count, what)| format!("{count} {to}{what}"))
         .collect();
     some.join(", ")
 }
@@ -114,46 +121,35 @@ pub fn counted(counts: &[(usize, &str)]) -> String {
 pub fn show(ui: &Ui, plan: &ScramPlan) {
     // The document says it all.
     if !ui.json {
-        let width = plan
-            .writes()
-            .chain(&plan.deletes)
-            .map(|i| i.user.len())
-            .max()
-            .unwrap_or(0);
-        for i in &plan.creates {
-            ui.say(format!(
-                "{GREEN}+ {:width$}  {}, {} iterations{GREEN:#}",
-                i.user, i.mechanism, i.iterations
-            ));
-        }
-        for update in &plan.updates {
-            let i = &update.info;
-            ui.say(format!(
-                "{YELLOW}~ {:width$}  {}, {} iterations instead of {}{YELLOW:#}",
-                i.user, i.mechanism, i.iterations, update.was
-            ));
-        }
-        for i in &plan.rotates {
-            ui.say(format!(
-                "{YELLOW}~ {:width$}  {}, new password{YELLOW:#}",
-                i.user, i.mechanism
-            ));
-        }
-        for i in &plan.deletes {
+        let width = plan.changes().map(|(_, i)| i.user.len()).max().unwrap_or(0);
+        let mut updates = plan.updates.iter();
+        for (action, i) in plan.changes() {
             // A name that the cluster told.
             let user = Printable(&i.user).to_string();
-            ui.say(format!("{RED}- {user:width$}  {}{RED:#}", i.mechanism));
+            let (colour, what) = match action {
+                Action::Create => (GREEN, format!(", {} iterations", i.iterations)),
+                Action::Delete => (RED, String::new()),
+                Action::Rotate => (YELLOW, ", new password".to_owned()),
+                _ => {
+                    let was = updates.next().map_or(0, |update| update.was);
+                    (
+                        YELLOW,
+                        format!(", {} iterations instead of {was}", i.iterations),
+                    )
+                }
+            };
+            ui.say(format!(
+                "{colour}{} {user:width$}  {}{what}{colour:#}",
+                action.sign(),
+                i.mechanism
+            ));
         }
         let mut line = match plan.is_empty() {
             true => format!("{GREEN}nothing to change{GREEN:#}"),
             false => {
-                let counts = [
-                    (plan.creates.len(), "to create"),
-                    (plan.updates.len(), "to update"),
-                    (plan.rotates.len(), "to rotate"),
-                    (plan.deletes.len(), "to delete"),
-                ];
-                format!("{BOLD}{}{BOLD:#}", counted(&counts))
+                let of = |action| plan.changes().filter(|(a, _)| *a == action).count();
+                let counts = ACTIONS.map(|action| (of(action), action.verb()));
+                format!("{BOLD}{}{BOLD:#}", counted("to ", &counts))
             }
         };
         line.push_str(&format!(", {} unchanged", plan.unchanged));

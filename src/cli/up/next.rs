@@ -9,9 +9,10 @@ use crate::{
         changes::Needs,
         files,
         member::{Member, ScramState},
-        plan::{Action, Context, Plan, Step},
+        plan::{Context, Plan, Step},
     },
     config::STORAGE_ARGS,
+    plan::Action,
     policy::Mode,
 };
 

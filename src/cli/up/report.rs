@@ -14,9 +14,10 @@ use super::{
 use crate::bootstrap::{
     changes::{FileChange, Needs},
     member::Member,
-    plan::{Action, Context, Plan, Step},
+    plan::{Context, Plan, Step},
     rfc3339,
 };
+use crate::plan::Action;
 
 /// Of so many of a kind each is told; of more, how many there are.
 const LISTED: usize = 20;
@@ -71,7 +72,7 @@ impl Report<'_> {
         let Self { ui, .. } = self;
         let mut groups: Vec<Vec<&Step<'_>>> = Vec::new();
         for step in plan.steps.iter().filter(|s| s.action != Action::Keep) {
-            let kind = |s: &Step<'_>| (s.action.word(), s.member.word());
+            let kind = |s: &Step<'_>| (s.action.done(), s.member.word());
             match groups.iter_mut().find(|group| kind(group[0]) == kind(step)) {
                 Some(group) => group.push(step),
                 None => groups.push(vec![step]),
@@ -118,7 +119,7 @@ impl Report<'_> {
         self.ui.say(format!(
             "{GREEN}{}{}{GREEN:#}  {} {}s: {}  {DIM}(-v lists them){DIM:#}",
             self.tense(),
-            first.action.word(),
+            first.action.done(),
             group.len(),
             first.member.word(),
             named(&names)
@@ -134,13 +135,13 @@ impl Report<'_> {
 
     fn step(&self, step: &Step<'_>) {
         let name = step.member.name();
-        let reason = step.action.reason();
+        let reason = step.reason.as_deref();
         let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
         let dir = self.context.out.identity(name);
         self.ui.say(format!(
             "{GREEN}{}{}{GREEN:#}  {} {name}{reason}  {DIM}{}{DIM:#}",
             self.tense(),
-            step.action.word(),
+            step.action.done(),
             step.member.word(),
             dir.display()
         ));
@@ -247,8 +248,8 @@ impl Report<'_> {
             json!({
                 "name": step.member.name().as_str(),
                 "kind": step.member.word(),
-                "action": step.action.word(),
-                "reason": step.action.reason(),
+                "action": step.action.done(),
+                "reason": step.reason.as_deref(),
                 "needs": step.needs().word(),
                 "superfluous": step.superfluous,
                 "directory": out.identity(step.member.name()),
@@ -257,14 +258,19 @@ impl Report<'_> {
         let mut changes: Vec<Value> = Vec::new();
         if self.made_ca {
             changes.extend(["ca/ca.crt", "ca/ca.key"].map(
-                |path| json!({"path": path, "action": "create", "needs": "nothing", "diff": ""}),
+                |path| json!({"path": path, "action": Action::Create.verb(), "needs": "nothing", "diff": ""}),
             ));
         }
         for step in &plan.steps {
             changes.extend(step.changes.iter().map(|change| {
+                let action = if change.create {
+                    Action::Create
+                } else {
+                    Action::Update
+                };
                 json!({
                     "path": format!("{}/{}", step.member.name(), change.file),
-                    "action": if change.create { "create" } else { "update" },
+                    "action": action.verb(),
                     "needs": change.needs.word(),
                     "diff": change.diff,
                 })

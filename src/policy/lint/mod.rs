@@ -137,12 +137,12 @@ struct Subject<'a> {
 /// Looks at a policy, for brokers with these settings: [`ValidatedPolicy::settings`], unless more is known.
 pub fn policy(policy: &ValidatedPolicy, settings: &Settings) -> Vec<Finding> {
     // Not the policy's own bindings, which are each said once: who says one again is what a lint wants to know.
-    let mut expander = Expander::new(policy.version());
+    let mut expander = Expander::default();
     let mut statements = Vec::new();
     for client in &policy.clients {
         for role in &client.roles {
             for principal in policy.principals(client) {
-                let bindings = expander.role(&principal, &role.kind).into_iter();
+                let bindings = expander.role(&principal, role).into_iter();
                 statements.extend(bindings.map(|binding| Statement {
                     binding,
                     source: role.source.clone(),

@@ -1,6 +1,5 @@
 //! The sections `acls`, `tests` and `manage`.
 
-use super::names;
 use crate::{
     acl::{
         CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, Permission, Principal,
@@ -8,7 +7,7 @@ use crate::{
     },
     document::{FormCode, OneOrMany, Report, Span, Spanned},
     policy::{
-        AclEntry, AclTest, NamePattern, PolicyCode,
+        AclEntry, AclTest, NamePattern, PolicyCode, names,
         raw::{RawAcl, RawManage, RawOperation, RawPattern, RawTest},
         raw_access::Patterns,
     },

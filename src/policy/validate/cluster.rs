@@ -1,12 +1,12 @@
 //! The `cluster` section, but for its listeners and mapping rules.
 
-use super::{Declared, listeners, names, properties::properties, quorum};
+use super::{Declared, listeners, properties::properties, quorum};
 use crate::{
     acl::{KafkaVersion, Principal},
     document::{FormCode, Report, Spanned, nearest},
     pki::{Host, principal::MappingRules},
     policy::{
-        Auth, Cluster, LAYOUTS, Layout, Mode, PolicyCode, decides_for_node,
+        Auth, Cluster, LAYOUTS, Layout, Mode, PolicyCode, decides_for_node, names,
         raw::{RawCluster, RawMode},
     },
 };

@@ -34,7 +34,7 @@ impl<'a> Grants<'a> {
         Self {
             version,
             principals,
-            expander: Expander::new(version),
+            expander: Expander::default(),
             seen: HashSet::new(),
             bindings: Vec::new(),
         }
@@ -49,9 +49,7 @@ impl<'a> Grants<'a> {
         role: &Role,
     ) {
         let principals = self.principals.all(client);
-        let expanded = principals
-            .iter()
-            .flat_map(|p| self.expander.role(p, &role.kind));
+        let expanded = principals.iter().flat_map(|p| self.expander.role(p, role));
         let expanded: Vec<RawBinding> = expanded.collect();
         // What an old broker wants of every producer is no reach of the file's.
         outside(

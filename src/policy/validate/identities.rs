@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use super::{
-    names::no_repeats,
     properties::{properties, rack},
     quorum,
 };
@@ -13,6 +12,7 @@ use crate::{
     policy::{
         Auth, Broker, Client, ClientFormat, Mode, PolicyCode, ScramUser, decides_for_client,
         decides_for_node,
+        names::no_repeats,
         raw::{RawAuth, RawBroker, RawClient, RawKey, RawUser, RawUserAuth},
     },
     scram::{DEFAULT_ITERATIONS, Mechanism},

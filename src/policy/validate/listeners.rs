@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Declared, names::no_repeats, ports};
+use super::{Declared, ports};
 use crate::{
     acl::ANONYMOUS,
     document::{FormCode, Report, Span, Spanned},
     policy::{
         Auth, CONTROLLER, ClientAuth, Listener, Mode, PolicyCode, SecurityProtocol, TLS_PORT,
+        names::no_repeats,
         raw::{RawClientAuth, RawCluster, RawListener, RawMechanism, RawProtocol},
     },
     scram::Mechanism,

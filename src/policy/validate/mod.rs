@@ -11,17 +11,14 @@ mod grants;
 mod identities;
 mod listeners;
 mod mapping;
-mod names;
 mod ports;
 mod properties;
 mod quorum;
-mod roles;
 mod scope;
 
 use collisions::{Everyone, Grantee};
 use grants::{Grants, Place};
 use identities::Names;
-pub(super) use names::no_repeats;
 use scope::{Origin, Scope};
 
 use super::{
@@ -29,6 +26,7 @@ use super::{
     parse::Included,
     principals::Principals,
     raw::{RawAcl, RawCa, RawClient, RawCluster, RawPolicy, RawTest, RawUser},
+    roles,
 };
 use crate::{
     acl::KafkaVersion,

@@ -1,10 +1,11 @@
 //! `roles` of the brokers: which nodes are controllers, and that there are some of either kind.
 
-use super::{Declared, names::no_repeats};
+use super::Declared;
 use crate::{
     document::Report,
     policy::{
         Mode, NodeRole, PolicyCode,
+        names::no_repeats,
         raw::{RawBroker, RawNodeRole},
     },
 };

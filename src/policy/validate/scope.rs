@@ -1,12 +1,11 @@
 //! What a file may be about that the policy includes under a scope.
 
-use super::names;
 use crate::{
     acl::{EVERYONE, KafkaVersion, PrincipalPattern, RawBinding, ResourceType},
     document::{Report, Span, Spanned},
     pki::IdentityName,
     policy::{
-        PolicyCode,
+        PolicyCode, names,
         raw::{RawInclude, RawPattern, RawScope},
         raw_access::RawPrefix,
     },

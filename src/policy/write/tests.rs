@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     acl::{Operation, ProblemCode},
-    plan::{Inputs, Managed, Plan, plan},
+    plan::{AclInputs, AclPlan, Deletion, Managed, acl_plan},
     policy::{ValidatedPolicy, parse},
 };
 
@@ -25,17 +25,19 @@ fn read(text: &str) -> ValidatedPolicy {
 }
 
 /// What a plan of the written policy does to the cluster that it was written from.
-fn planned(text: &str, observed: &BTreeSet<RawBinding>) -> Plan {
+fn planned(text: &str, observed: &BTreeSet<RawBinding>) -> AclPlan {
     let policy = read(text);
     let desired: Vec<_> = policy.bindings.iter().map(|b| b.binding.clone()).collect();
     let observed: Vec<_> = observed.iter().cloned().collect();
     let managed = Managed::of(&policy.managed());
-    plan(&Inputs {
+    acl_plan(&AclInputs {
         desired: &desired,
         observed: &observed,
         managed: &managed,
-        prune: true,
-        max_deletes: None,
+        deletion: Deletion {
+            prune: true,
+            max_deletes: None,
+        },
         operator: None,
         operator_doubt: None,
         settings: &policy.settings(),

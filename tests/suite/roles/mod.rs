@@ -47,6 +47,14 @@ const ROLES: &[Role] = &[
         consume,
     ),
     role(
+        "looker",
+        &[
+            "read_only: {topic: orders, group: {prefix: lookers-}}",
+            "read_only: {topic: clicks-eu}",
+        ],
+        look,
+    ),
+    role(
         "streams",
         &[
             "streams: {application_id: counting, read: clicks-eu, write: counts, exactly_once: true}",
@@ -161,6 +169,9 @@ fn oversteps(stage: &Stage) {
         ("producer", "consume"),
         ("consumer", "produce"),
         ("creator", "produce"),
+        ("looker", "produce"),
+        ("looker", "consume"),
+        ("looker", "administer"),
         ("streams", "produce"),
         ("mirror", "produce"),
         ("monitor", "produce"),
@@ -300,6 +311,14 @@ fn transfer(stage: &Stage, client: &str) -> Result<(), String> {
 fn consume(stage: &Stage, client: &str) -> Result<(), String> {
     stage.consume_by("classic", client, "orders", "readers-1")?;
     stage.consume_by("consumer", client, "orders", "readers-2")
+}
+
+/// As a member of a group, and without one.
+fn look(stage: &Stage, client: &str) -> Result<(), String> {
+    stage.consume(client, "orders", "lookers-1")?;
+    let read = stage.ask(client, "read", json!({"topic": "clicks-eu", "count": 3}))?;
+    assert_eq!(read[0], "0");
+    Ok(())
 }
 
 /// By either of its group protocols, and with either guarantee.

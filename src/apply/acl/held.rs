@@ -7,13 +7,13 @@ use std::{
 
 use super::delete_filters::{FilterBatch, fits};
 use crate::{
-    acl::RawBinding,
-    admin::{AclBindingFilter, Admin, AdminError, Described},
+    acl::{AclBindingFilter, RawBinding},
+    admin::{Admin, AdminError, Described},
     state::Reach,
 };
 
 /// What a principal has.
-pub struct Held {
+pub(super) struct Held {
     /// Its bindings.
     pub bindings: BTreeSet<RawBinding>,
     /// There is nothing else, not even what librdkafka cannot name.
@@ -37,7 +37,7 @@ impl Held {
 }
 
 /// What every principal has.
-pub struct HeldByAll {
+pub(super) struct HeldByAll {
     of: HashMap<Arc<str>, BTreeSet<RawBinding>>,
     whole: bool,
     cut: bool,
@@ -71,7 +71,7 @@ fn is_whole(read: &Described) -> bool {
 }
 
 /// A filter to send, with what it is to match.
-pub struct Sent {
+pub(super) struct Sent {
     /// What is sent.
     pub filter: AclBindingFilter,
     /// What it matched when they were read.
@@ -105,7 +105,7 @@ impl From<FilterBatch<'_>> for Sent {
 
 /// The next request: at most so many filters, with an answer that can be received, and none that matches what another
 /// does: controllers of Kafka 3.2 do not survive that (KAFKA-13892).
-pub fn take(waiting: &mut Vec<Sent>, most: usize) -> Vec<Sent> {
+pub(super) fn take(waiting: &mut Vec<Sent>, most: usize) -> Vec<Sent> {
     let mut request: Vec<Sent> = Vec::new();
     while request.len() < most
         && let Some(next) = waiting.pop()

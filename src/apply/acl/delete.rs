@@ -12,15 +12,14 @@ use std::{
 use time::OffsetDateTime;
 
 use super::{
-    count,
+    Incident, Run, Undone,
     delete_filters::{COMPARING, delete_filters, exact, is_affordable},
-    execute::{NOT_ATTEMPTED, Run, STOPPED},
     held::{Held, HeldByAll, Sent, take},
 };
 use crate::{
-    acl::RawBinding,
-    admin::{AclBindingFilter, AdminError, Batch},
-    state::{Pruning, Reach},
+    acl::{AclBindingFilter, RawBinding},
+    admin::{AdminError, Batch},
+    state::{Pruning, Reach, StateError},
 };
 
 /// As many principals are read one by one before their bindings are deleted; more of them by reading everything.
@@ -65,31 +64,29 @@ impl Pace {
 
 impl Run<'_> {
     /// Deletes, as far as it goes.
-    pub fn delete(&mut self) {
+    pub(super) fn delete(&mut self) {
         let mut deleting = Deleting::default();
-        let affordable = is_affordable(self.work.deletes.len(), self.work.observed);
+        let affordable = is_affordable(self.of.plan.deletes.len(), self.of.observed);
         match if affordable { None } else { self.note() } {
             Some(note) => self.broadly(note, &mut deleting),
-            None => self.one_by_one(self.work.deletes, &mut deleting),
+            None => self.one_by_one(&self.of.plan.deletes, &mut deleting),
         }
         self.finish(deleting);
     }
 
     /// The note without which no broad filter is sent.
     fn note(&mut self) -> Option<Pruning> {
-        let why = match Pruning::take(self.work.out, OffsetDateTime::now_utc()) {
+        let why = match Pruning::take(self.of.out, OffsetDateTime::now_utc()) {
             Ok(Some(note)) => return Some(note),
-            Ok(None) => "another kpki is pruning with this output directory".to_owned(),
-            Err(error) => error.to_string(),
+            Ok(None) => Incident::NoteHeld,
+            Err(error) => Incident::NotNoted(error),
         };
-        self.outcome.remarks.push(format!(
-            "bindings were deleted one by one, which takes long, because what broad filters may hit could not be noted: {why}"
-        ));
+        self.outcome.incidents.push(why);
         None
     }
 
     fn one_by_one(&mut self, bindings: &[RawBinding], deleting: &mut Deleting) {
-        let mut pace = Pace::new(self.work.observed);
+        let mut pace = Pace::new(self.of.observed);
         let mut left = bindings;
         while !left.is_empty() && !self.stopped() && self.outcome.cause.is_none() {
             let (now, later) = left.split_at(pace.at_once.min(left.len()));
@@ -114,8 +111,7 @@ impl Run<'_> {
                                 deleting.unanswered.insert(binding.clone());
                             }
                             Some(error) => {
-                                let failed = (binding.clone(), error.to_string());
-                                self.outcome.failed.push(failed);
+                                self.outcome.failed.push((binding.clone(), error.into()));
                             }
                         }
                     }
@@ -128,8 +124,8 @@ impl Run<'_> {
     }
 
     fn show(&self, deleting: &Deleting) {
-        let done = self.work.creates.len() + deleting.done.len();
-        self.work.bar.set_position(done as u64);
+        let done = self.of.plan.creates.len() + deleting.done.len();
+        (self.of.progress)(done);
     }
 
     /// A request that failed as a whole ends the work.
@@ -147,10 +143,10 @@ impl Run<'_> {
 
     fn broadly(&mut self, mut note: Pruning, deleting: &mut Deleting) {
         let mut of: BTreeMap<&str, BTreeSet<&RawBinding>> = BTreeMap::new();
-        for binding in self.work.deletes {
+        for binding in &self.of.plan.deletes {
             of.entry(&binding.principal).or_default().insert(binding);
         }
-        let mut pace = Pace::new(self.work.observed);
+        let mut pace = Pace::new(self.of.observed);
         let mut principals = of.iter();
         let mut waiting = Vec::new();
         let mut all = match of.len() > READ_ONE_BY_ONE {
@@ -186,10 +182,8 @@ impl Run<'_> {
             let request = take(&mut waiting, pace.at_once);
             let begun = Instant::now();
             if let Err(why) = self.request(&request, &mut note, deleting) {
-                self.outcome.remarks.push(format!(
-                    "the rest was deleted one by one, because what broad filters may hit could not be noted: {why}"
-                ));
-                let left = self.work.deletes.iter();
+                self.outcome.incidents.push(Incident::NoLongerNoted(why));
+                let left = self.of.plan.deletes.iter();
                 let left = left.filter(|b| !deleting.knows(b)).cloned();
                 let left: Vec<RawBinding> = left.collect();
                 self.one_by_one(&left, deleting);
@@ -199,7 +193,7 @@ impl Run<'_> {
             self.show(deleting);
         }
         if let Err(error) = note.close() {
-            self.outcome.remarks.push(error.to_string());
+            self.outcome.incidents.push(error.into());
         }
     }
 
@@ -221,7 +215,7 @@ impl Run<'_> {
         request: &[Sent],
         note: &mut Pruning,
         deleting: &mut Deleting,
-    ) -> Result<(), String> {
+    ) -> Result<(), StateError> {
         let broad = request.iter().filter(|sent| !sent.filter.is_exact());
         let reach: Vec<Reach> = broad.map(Sent::reach).collect();
         let noted = match reach.is_empty() {
@@ -233,7 +227,7 @@ impl Run<'_> {
                     reach.clone(),
                     now,
                 );
-                Some(id.map_err(|e| e.to_string())?)
+                Some(id?)
             }
         };
         let filters: Vec<AclBindingFilter> =
@@ -267,7 +261,7 @@ impl Run<'_> {
                 }
                 Err(error) => {
                     let all = sent.bindings.iter().cloned();
-                    let failed = all.map(|b| (b, error.to_string()));
+                    let failed = all.map(|b| (b, error.clone().into()));
                     self.outcome.failed.extend(failed);
                     continue;
                 }
@@ -282,7 +276,7 @@ impl Run<'_> {
                     Ok(()) => newer.push(binding),
                     Err(error) => {
                         refused.insert(binding.clone());
-                        self.outcome.failed.push((binding, error.to_string()));
+                        self.outcome.failed.push((binding, error.into()));
                     }
                 }
             }
@@ -294,11 +288,10 @@ impl Run<'_> {
                 lost.extend(sent.broad());
             }
             if matched.unreadable > 0 {
-                self.outcome.remarks.push(format!(
-                    "{} that came while kpki worked and that it cannot name went with those of {}",
-                    count(matched.unreadable, "binding"),
-                    sent.filter.principal.as_deref().unwrap_or_default()
-                ));
+                self.outcome.incidents.push(Incident::Unnamed {
+                    number: matched.unreadable,
+                    principal: sent.filter.principal.clone().unwrap_or_default(),
+                });
             }
         }
         let mut settled = lost.is_empty();
@@ -308,7 +301,7 @@ impl Run<'_> {
             if let (true, Some(id)) = (settled, &noted)
                 && let Err(error) = note.answered(id, newer.clone())
             {
-                self.outcome.remarks.push(error.to_string());
+                self.outcome.incidents.push(error.into());
             }
             let back = self.admin.create_acls(&newer, &mut Batch::default());
             settled &= self.outcome.put_back(newer, back);
@@ -328,13 +321,13 @@ impl Run<'_> {
         let refused: HashSet<RawBinding> =
             self.outcome.failed.iter().map(|(b, _)| b.clone()).collect();
         let left =
-            self.work.deletes.iter().filter(|b| {
+            self.of.plan.deletes.iter().filter(|b| {
                 !done.contains(*b) && !unanswered.contains(*b) && !refused.contains(*b)
             });
         let left: Vec<RawBinding> = left.cloned().collect();
         match &self.outcome.cause {
-            Some(_) => self.give_up(left.iter(), NOT_ATTEMPTED),
-            None if self.stopped() => self.give_up(left.iter(), STOPPED),
+            Some(_) => self.give_up(&left, Undone::NotAttempted),
+            None if self.stopped() => self.give_up(&left, Undone::Stopped),
             // Somebody else was faster.
             None => {}
         }
@@ -360,21 +353,20 @@ impl Run<'_> {
                     done.insert(binding);
                     continue;
                 }
-                Some(_) => "no answer, and it was not deleted",
+                Some(_) => Undone::NotDeleted,
                 None => {
                     self.outcome.open = true;
-                    "not known to be deleted: the cluster no longer answers"
+                    Undone::Unknown
                 }
             };
-            self.outcome.failed.push((binding, why.to_owned()));
+            self.outcome.failed.push((binding, why));
         }
         let wrong = match self.outcome.cause.is_some() {
             true => Vec::new(),
             false => self.await_state(done.iter().collect(), false),
         };
         self.outcome.deleted = done.len() - wrong.len();
-        let why = "deleted, but the broker that was asked still shows it";
-        self.give_up(wrong.into_iter(), why);
+        self.give_up(wrong, Undone::StillShown);
     }
 }
 

@@ -1,35 +1,38 @@
 //! Which rights each role comes to, right by right.
 
-use super::*;
+use crate::{
+    acl::{Binding, PatternType},
+    policy::parse,
+};
 
-fn shown(role: &RoleKind) -> Vec<String> {
-    shown_for(KafkaVersion::ASSUMED, role)
+/// The bindings of a client with this role, in their order.
+fn shown(role: &str) -> Vec<String> {
+    shown_for("\"4.3\"", role)
 }
 
-fn shown_for(version: KafkaVersion, role: &RoleKind) -> Vec<String> {
-    let bindings = Expander::new(version).role(&Principal::user("x"), role);
-    for binding in &bindings {
-        assert_eq!(binding.problems(version), []);
-    }
-    let show = |b: &RawBinding| {
+fn shown_for(version: &str, role: &str) -> Vec<String> {
+    let text =
+        format!("cluster: {{kafka_version: {version}}}\nclients: [{{name: x, roles: [{role}]}}]");
+    let policy = parse("p.yaml", &text, &|_| Ok(Vec::new())).unwrap();
+    let show = |b: &Binding| {
         let prefixed = match b.pattern_type {
             PatternType::Literal => "",
             PatternType::Prefixed => "…",
         };
         format!("{} {} {}{prefixed}", b.operation, b.resource_type, b.name)
     };
-    bindings.iter().map(show).collect()
+    policy.bindings.iter().map(|b| show(&b.binding)).collect()
 }
 
 #[test]
 fn produce_and_consume() {
-    let produce = |create| RoleKind::Produce {
-        topics: vec![literal("t"), prefix("p-".to_owned())],
-        transactional_ids: vec![literal("id")],
-        create,
+    let produce = |more| {
+        shown(&format!(
+            "produce: {{topic: [t, {{prefix: p-}}], transactional_id: id{more}}}"
+        ))
     };
     assert_eq!(
-        shown(&produce(false)),
+        produce(""),
         [
             "Write Topic t",
             "Write Topic p-…",
@@ -37,7 +40,7 @@ fn produce_and_consume() {
         ]
     );
     assert_eq!(
-        shown(&produce(true)),
+        produce(", create: true"),
         [
             "Write Topic t",
             "Write Topic p-…",
@@ -46,48 +49,45 @@ fn produce_and_consume() {
             "Write TransactionalId id"
         ]
     );
-    let consume = RoleKind::Consume {
-        topics: vec![all()],
-        groups: vec![prefix("g-".to_owned())],
-    };
-    assert_eq!(shown(&consume), ["Read Topic *", "Read Group g-…"]);
+    assert_eq!(
+        shown("consume: {topic: '*', group: {prefix: g-}}"),
+        ["Read Topic *", "Read Group g-…"]
+    );
+}
+
+#[test]
+fn read_only() {
+    assert_eq!(
+        shown("read_only: {topic: [t, {prefix: p-}], group: g}"),
+        ["Read Topic t", "Read Topic p-…", "Read Group g"]
+    );
+    assert_eq!(shown("read_only: {topic: t}"), ["Read Topic t"]);
+    assert_eq!(shown("read_only: {group: '*'}"), ["Read Group *"]);
 }
 
 #[test]
 fn whoever_produces_may_do_so_idempotently_where_brokers_ask_for_that_right() {
-    let produce = RoleKind::Produce {
-        topics: vec![literal("t")],
-        transactional_ids: vec![],
-        create: false,
-    };
-    let consume = RoleKind::Consume {
-        topics: vec![literal("t")],
-        groups: vec![literal("g")],
-    };
-    let registry = RoleKind::SchemaRegistry {
-        schemas_topic: "_schemas".to_owned(),
-        group: "schema-registry".to_owned(),
-    };
     let right = "IdempotentWrite Cluster kafka-cluster".to_owned();
-    let old = KafkaVersion::new(2, 7);
-    assert_eq!(shown_for(old, &produce), ["Write Topic t", &right]);
-    assert_eq!(shown_for(old, &registry).last(), Some(&right));
-    for role in [&consume, &RoleKind::Monitor, &RoleKind::Admin] {
+    let old = "\"2.7\", mode: zookeeper";
+    let produce = "produce: {topic: t}";
+    assert_eq!(shown_for(old, produce), ["Write Topic t", &right]);
+    let registry = shown_for(old, "schema_registry: {}");
+    assert_eq!(registry.last(), Some(&right));
+    for role in ["consume: {topic: t, group: g}", "monitor", "admin"] {
         assert!(!shown_for(old, role).contains(&right));
     }
     assert_eq!(
-        shown_for(KafkaVersion::new(2, 8), &produce),
+        shown_for("\"2.8\", mode: zookeeper", produce),
         ["Write Topic t"]
     );
 }
 
 #[test]
 fn streams() {
-    let streams = |exactly_once| RoleKind::Streams {
-        application_id: "app".to_owned(),
-        read: vec![literal("in")],
-        write: vec![literal("out")],
-        exactly_once,
+    let streams = |more| {
+        shown(&format!(
+            "streams: {{application_id: app, read: in, write: out{more}}}"
+        ))
     };
     let mut expected = vec![
         "Read Topic in",
@@ -98,21 +98,18 @@ fn streams() {
         "Delete Topic app-…",
         "Read Group app",
     ];
-    assert_eq!(shown(&streams(false)), expected);
+    assert_eq!(streams(""), expected);
     expected.push("Write TransactionalId app-…");
-    assert_eq!(shown(&streams(true)), expected);
+    assert_eq!(streams(", exactly_once: true"), expected);
 }
 
 #[test]
 fn connect() {
-    let connect = |exactly_once| RoleKind::Connect {
-        group_id: "c".to_owned(),
-        config_topic: "config".to_owned(),
-        offset_topic: "offset".to_owned(),
-        status_topic: "status".to_owned(),
-        sinks: vec![("s3".to_owned(), vec![literal("orders")])],
-        sources: vec![literal("changes")],
-        exactly_once,
+    let connect = |more| {
+        shown(&format!(
+            "connect: {{group_id: c, config_topic: config, offset_topic: offset, status_topic: status, \
+             sinks: [{{name: s3, topic: orders}}], sources: changes{more}}}"
+        ))
     };
     let mut expected = vec![
         "Create Topic config",
@@ -129,49 +126,40 @@ fn connect() {
         "Read Group connect-s3",
         "Write Topic changes",
     ];
-    assert_eq!(shown(&connect(false)), expected);
+    assert_eq!(connect(""), expected);
     expected.extend([
         "Write TransactionalId connect-cluster-c",
         "Write TransactionalId c-…",
     ]);
-    assert_eq!(shown(&connect(true)), expected);
+    assert_eq!(connect(", exactly_once: true"), expected);
 }
 
 #[test]
 fn mirror() {
-    let (topics, groups) = (vec![literal("t")], vec![literal("g")]);
-    let source = |target| RoleKind::MirrorSource {
-        topics: topics.clone(),
-        groups: groups.clone(),
-        target,
-    };
+    let source = |more| shown(&format!("mirror_source: {{topics: t, groups: g{more}}}"));
     let mut expected = vec![
         "Read Topic t",
         "DescribeConfigs Topic t",
         "Describe Group g",
     ];
-    assert_eq!(shown(&source(None)), expected);
+    assert_eq!(source(""), expected);
     expected.extend([
         "Create Topic mm2-offset-syncs.b.internal",
         "Read Topic mm2-offset-syncs.b.internal",
         "Write Topic mm2-offset-syncs.b.internal",
     ]);
-    assert_eq!(shown(&source(Some("b".to_owned()))), expected);
+    assert_eq!(source(", target: b"), expected);
 
-    let target = |groups, source| RoleKind::MirrorTarget {
-        topics: topics.clone(),
-        groups,
-        source,
-    };
+    let target = |more| shown(&format!("mirror_target: {{topics: t{more}}}"));
     let mut expected = vec![
         "Create Topic t",
         "Write Topic t",
         "Alter Topic t",
         "AlterConfigs Topic t",
     ];
-    assert_eq!(shown(&target(vec![], None)), expected);
+    assert_eq!(target(""), expected);
     expected.extend(["Read Topic t", "Read Group g"]);
-    assert_eq!(shown(&target(groups.clone(), None)), expected);
+    assert_eq!(target(", groups: g"), expected);
     expected.extend([
         "Create Topic mm2-configs.a.internal",
         "Read Topic mm2-configs.a.internal",
@@ -189,20 +177,13 @@ fn mirror() {
         "Create Topic heartbeats",
         "Write Topic heartbeats",
     ]);
-    assert_eq!(
-        shown(&target(groups.clone(), Some("a".to_owned()))),
-        expected
-    );
+    assert_eq!(target(", groups: g, source: a"), expected);
 }
 
 #[test]
 fn the_others() {
-    let registry = RoleKind::SchemaRegistry {
-        schemas_topic: "_schemas".to_owned(),
-        group: "schema-registry".to_owned(),
-    };
     assert_eq!(
-        shown(&registry),
+        shown("schema_registry: {}"),
         [
             "Create Topic _schemas",
             "Read Topic _schemas",
@@ -212,7 +193,7 @@ fn the_others() {
         ]
     );
     assert_eq!(
-        shown(&RoleKind::Monitor),
+        shown("monitor"),
         [
             "Describe Cluster kafka-cluster",
             "DescribeConfigs Cluster kafka-cluster",
@@ -222,7 +203,7 @@ fn the_others() {
         ]
     );
     assert_eq!(
-        shown(&RoleKind::Admin),
+        shown("admin"),
         [
             "Create Cluster kafka-cluster",
             "Alter Cluster kafka-cluster",

@@ -207,7 +207,7 @@ pub(super) fn operations(
 
 /// Reports every entry of a list that is there twice. Harmless in itself, it is mostly a slip for something else.
 /// True when there is none.
-pub(in crate::policy) fn no_repeats(
+pub(super) fn no_repeats(
     report: &mut Report,
     entries: impl Iterator<Item = (String, Span)>,
 ) -> bool {

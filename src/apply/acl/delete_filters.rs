@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    acl::RawBinding,
-    admin::{AclBindingFilter, LARGEST_ANSWER},
+    acl::{AclBindingFilter, RawBinding},
+    admin::LARGEST_ANSWER,
 };
 
 /// KRaft refuses a request that deletes more than 10,000 (`AclControlManager.MAX_RECORDS_PER_USER_OP`); a few that come
@@ -19,24 +19,24 @@ use crate::{
 const MOST: usize = 9_000;
 
 /// What it takes a controller to compare one filter with one binding.
-pub const COMPARING: Duration = Duration::from_nanos(150);
+pub(super) const COMPARING: Duration = Duration::from_nanos(150);
 /// How long the controller may compare so that no filter has to be broad.
 const AFFORDABLE: Duration = Duration::from_secs(10);
 
 /// How long a controller takes to compare so many filters with all of its bindings, which they make fewer.
-pub fn comparing(filters: usize, observed: usize, deletes: usize) -> Duration {
+fn comparing(filters: usize, observed: usize, deletes: usize) -> Duration {
     let each = observed.saturating_sub(deletes / 2) as u128;
     let nanos = COMPARING.as_nanos() * filters as u128 * each;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 /// Whether so many bindings can be deleted by a filter each.
-pub fn is_affordable(deletes: usize, observed: usize) -> bool {
+pub(super) fn is_affordable(deletes: usize, observed: usize) -> bool {
     comparing(deletes, observed, deletes) <= AFFORDABLE
 }
 
 /// Whether one request can delete these and its answer, which names them all, be received.
-pub fn fits<'b>(bindings: impl Iterator<Item = &'b RawBinding>) -> bool {
+pub(super) fn fits<'b>(bindings: impl Iterator<Item = &'b RawBinding>) -> bool {
     let (mut count, mut bytes) = (0, 0);
     for b in bindings {
         count += 1;
@@ -45,8 +45,27 @@ pub fn fits<'b>(bindings: impl Iterator<Item = &'b RawBinding>) -> bool {
     count <= MOST && bytes <= LARGEST_ANSWER / 4 * 3
 }
 
+/// What deletions take that cannot be done by a filter each.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// The filters that they need.
+    pub filters: usize,
+    /// How long the controller compares those with its bindings.
+    pub time: Duration,
+}
+
+/// What it takes to delete these; `None`: a filter each, and not long.
+pub fn effort(observed: &[RawBinding], deletes: &[RawBinding]) -> Option<Effort> {
+    if is_affordable(deletes.len(), observed.len()) {
+        return None;
+    }
+    let filters = filters(observed, deletes);
+    let time = comparing(filters, observed.len(), deletes.len());
+    Some(Effort { filters, time })
+}
+
 /// How many filters delete these, by principal as [`delete_filters`] would.
-pub fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
+fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
     let mut going: BTreeMap<&str, BTreeSet<&RawBinding>> = BTreeMap::new();
     for binding in deletes {
         going.entry(&binding.principal).or_default().insert(binding);
@@ -65,7 +84,7 @@ pub fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
 }
 
 /// A filter with what it is meant to delete.
-pub struct FilterBatch<'b> {
+pub(super) struct FilterBatch<'b> {
     /// What is sent.
     pub filter: AclBindingFilter,
     /// What it matches.
@@ -73,7 +92,7 @@ pub struct FilterBatch<'b> {
 }
 
 /// A filter for each binding that is there.
-pub fn exact<'b>(
+pub(super) fn exact<'b>(
     all: &'b BTreeSet<RawBinding>,
     going: &BTreeSet<&RawBinding>,
 ) -> Vec<FilterBatch<'b>> {
@@ -90,7 +109,7 @@ pub fn exact<'b>(
 ///
 /// `all` is what it has, just read, and `going` which of that is to go. `whole` says that it has nothing beyond `all`,
 /// which a filter by principal alone would delete as well.
-pub fn delete_filters<'b>(
+pub(super) fn delete_filters<'b>(
     principal: &str,
     all: &'b BTreeSet<RawBinding>,
     going: &BTreeSet<&RawBinding>,

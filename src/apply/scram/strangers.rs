@@ -5,34 +5,33 @@
 
 use std::collections::BTreeSet;
 
-use super::{super::Failure, arguments::Connected};
+use super::Connected;
 use crate::{
     admin::{Admin, AdminError, ClientProperties, properties::Sasl},
-    bootstrap::passwords,
     config::route,
     plan::Stranger,
     policy::{Auth, ValidatedPolicy},
     scram::{Mechanism, ScramInfo},
-    state::OutDir,
+    secret::Secret,
 };
 
 /// Of these users of the cluster, those that kpki does not log in as with the password that lies on this disk.
 ///
 /// # Errors
 /// A password that cannot be read.
-pub fn strangers(
+pub(super) fn strangers<E>(
     connected: &Connected,
     policy: &ValidatedPolicy,
-    out: &OutDir,
+    password: &dyn Fn(&str) -> Result<Option<Secret>, E>,
     users: &BTreeSet<String>,
     observed: &[ScramInfo],
-) -> Result<Vec<(String, Stranger)>, Failure> {
+) -> Result<Vec<(String, Stranger)>, E> {
     let mut strangers = Vec::new();
     // A listener that does not answer is not waited for once for each user.
     let mut silent = BTreeSet::new();
     for user in users {
         let mut stranger = Some(Stranger::Untried);
-        if let Some(password) = passwords::on_disk(out, policy, user)? {
+        if let Some(password) = password(user)? {
             for info in observed.iter().filter(|i| i.user == *user) {
                 let login = Sasl {
                     mechanism: info.mechanism.name().to_owned(),

@@ -1,0 +1,149 @@
+//! What became of a plan's changes to ACLs, entry by entry.
+
+use crate::{
+    acl::RawBinding,
+    admin::{AdminError, Entries, EntryError},
+    plan::count,
+    state::{Reach, StateError},
+};
+
+/// What became of a plan.
+#[derive(Default)]
+pub struct AclOutcome {
+    /// The number of bindings that were created.
+    pub created: usize,
+    /// The number of bindings that were deleted.
+    pub deleted: usize,
+    /// What was not done, each with the reason.
+    pub failed: Vec<(RawBinding, Undone)>,
+    /// Why the work ended early, if one cause did it.
+    pub cause: Option<AdminError>,
+    /// Some of what is listed as failed may have been done: there was no answer.
+    pub open: bool,
+    /// Filters whose answer was lost, and with it what they deleted beyond what was known.
+    pub lost: Vec<Reach>,
+    /// What else to know.
+    pub incidents: Vec<Incident>,
+}
+
+/// Why a change was not made, or is not known to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Undone {
+    /// The work was stopped from outside.
+    #[error("not attempted: stopped before its turn")]
+    Stopped,
+    /// Something else ended the work.
+    #[error("not attempted: the work ended before its turn")]
+    NotAttempted,
+    /// Something could not be created, and so nothing is deleted.
+    #[error("not attempted: nothing is deleted before all is created")]
+    CreatesFirst,
+    /// The cluster's own answer about this entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The request that creates it got no answer, and the cluster does not have it.
+    #[error("no answer, and it was not done")]
+    NotCreated,
+    /// The request that deletes it got no answer, and the cluster still has it.
+    #[error("no answer, and it was not deleted")]
+    NotDeleted,
+    /// The request that deletes it got no answer, and neither did the question whether it is there.
+    #[error("not known to be deleted: the cluster no longer answers")]
+    Unknown,
+    /// It was created, and cannot be seen.
+    #[error("written, but the broker that was asked does not show it")]
+    NotShown,
+    /// It was deleted, and can be seen.
+    #[error("deleted, but the broker that was asked still shows it")]
+    StillShown,
+    /// It was deleted although nobody said so, and is gone.
+    #[error("came while kpki worked, was deleted with others, and COULD NOT BE CREATED AGAIN: {0}")]
+    NotPutBack(#[source] EntryError),
+}
+
+/// What happened besides, which a person should know.
+#[derive(Debug, thiserror::Error)]
+pub enum Incident {
+    /// A broad filter deleted what came after the reading, and it was created again.
+    #[error("{0}: came while kpki worked, was deleted with others, and was created again")]
+    PutBack(RawBinding),
+    /// A broad filter deleted what came after the reading, and what it was cannot be told.
+    #[error("{} that came while kpki worked and that it cannot name went with those of {principal}", count(*.number, "binding"))]
+    Unnamed {
+        /// How many bindings.
+        number: usize,
+        /// Whose they were.
+        principal: String,
+    },
+    /// The changes were made, and not seen.
+    #[error("the cluster accepted the changes, but reading them back failed: {0}")]
+    NotReadBack(#[source] AdminError),
+    /// No broad filters were used, as another command holds the note of what they may hit.
+    #[error(
+        "bindings were deleted one by one, which takes long, because what broad filters may hit could not be noted: another kpki is pruning with this output directory"
+    )]
+    NoteHeld,
+    /// No broad filters were used, as what they may hit could not be noted.
+    #[error(
+        "bindings were deleted one by one, which takes long, because what broad filters may hit could not be noted: {0}"
+    )]
+    NotNoted(#[source] StateError),
+    /// From some point on no broad filters were used, as what they may hit could not be noted.
+    #[error(
+        "the rest was deleted one by one, because what broad filters may hit could not be noted: {0}"
+    )]
+    NoLongerNoted(#[source] StateError),
+    /// The note itself failed.
+    #[error(transparent)]
+    Note(#[from] StateError),
+}
+
+impl AclOutcome {
+    /// Takes note of bindings that were deleted although nobody said so, and of the attempt to create them again. One
+    /// that is lost is a failure: whoever reads no more than the exit code has to learn of it. True if all are there again.
+    pub(super) fn put_back(
+        &mut self,
+        beyond: Vec<RawBinding>,
+        back: Result<Entries, AdminError>,
+    ) -> bool {
+        let failed = self.failed.len();
+        let entries = back.unwrap_or_else(|error| {
+            let why = EntryError::Unanswered(error.to_string());
+            let lost = beyond.into_iter().map(|b| (b, Err(why.clone())));
+            lost.collect()
+        });
+        for (binding, result) in entries {
+            match result {
+                Ok(()) => self.incidents.push(Incident::PutBack(binding)),
+                Err(error) => {
+                    self.open = true;
+                    self.failed.push((binding, Undone::NotPutBack(error)));
+                }
+            }
+        }
+        self.failed.len() == failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_that_is_lost_is_a_failure_and_no_mere_remark() {
+        let binding: RawBinding = serde_json::from_str(
+            r#"{"resource_type":"TOPIC","pattern_type":"LITERAL","name":"t","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}"#,
+        )
+        .unwrap();
+        let lost = |back| {
+            let mut outcome = AclOutcome::default();
+            outcome.put_back(vec![binding.clone()], back);
+            (outcome.failed.len(), outcome.open, outcome.incidents.len())
+        };
+        assert_eq!(lost(Ok(vec![(binding.clone(), Ok(()))])), (0, false, 1));
+        let refused = Err(EntryError::NotAttempted);
+        assert_eq!(lost(Ok(vec![(binding.clone(), refused)])), (1, true, 0));
+        let gone = AdminError::SecurityDisabled { what: "x" };
+        assert_eq!(lost(Err(gone)), (1, true, 0));
+    }
+}

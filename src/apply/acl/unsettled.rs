@@ -1,0 +1,53 @@
+//! What earlier commands left unsettled: requests with broad filters whose answers were lost, or that were killed
+//! between the answer and putting back what they should not have deleted.
+
+use time::OffsetDateTime;
+
+use super::AclOutcome;
+use crate::{
+    admin::{Admin, Batch},
+    state::{OutDir, Pruning, StateError, Unsettled},
+};
+
+/// What earlier commands left of this cluster.
+///
+/// # Errors
+/// When their note is there and cannot be read.
+pub fn read(out: &OutDir, admin: &Admin) -> Result<Vec<Unsettled>, StateError> {
+    let cluster = admin.cluster_id().unwrap_or_default();
+    let mut left = Pruning::read(out)?;
+    left.retain(|u| u.cluster.is_empty() || u.cluster == cluster);
+    Ok(left)
+}
+
+/// Creates again what is known to be gone, and forgets the rest.
+pub fn settle(admin: &mut Admin, out: &OutDir, left: &[Unsettled], outcome: &mut AclOutcome) {
+    if !left.is_empty()
+        && let Err(error) = put_back(admin, out, left, outcome)
+    {
+        outcome.incidents.push(error.into());
+    }
+}
+
+fn put_back(
+    admin: &mut Admin,
+    out: &OutDir,
+    left: &[Unsettled],
+    outcome: &mut AclOutcome,
+) -> Result<(), StateError> {
+    // Whoever holds the note says so itself, the next time.
+    let Some(mut note) = Pruning::take(out, OffsetDateTime::now_utc())? else {
+        return Ok(());
+    };
+    for left in left {
+        let newer = left.newer.clone().unwrap_or_default();
+        let there = newer.is_empty() || {
+            let back = admin.create_acls(&newer, &mut Batch::default());
+            outcome.put_back(newer, back)
+        };
+        if there && let Err(error) = note.settled(&left.id) {
+            outcome.incidents.push(error.into());
+        }
+    }
+    note.close()
+}

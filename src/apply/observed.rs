@@ -1,0 +1,157 @@
+//! What a cluster holds: the one place where `acl plan` and `acl apply` get it from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{brokers, operator::operator};
+use crate::{
+    acl::{AclBindingFilter, Operation, Principal, PrincipalPattern, RawBinding, Settings},
+    admin::{Admin, AdminError, ClientProperties, inexpressible},
+    plan::count,
+    policy::ValidatedPolicy,
+};
+
+/// The bindings, and what else the guards go by.
+pub struct Observed {
+    /// The bindings that the cluster holds.
+    pub bindings: Vec<RawBinding>,
+    /// The brokers' own settings, as far as they are known.
+    pub settings: Settings,
+    /// The principal that executes a plan.
+    pub operator: Option<Principal>,
+    /// Why that is not certain, where it is not.
+    pub operator_doubt: Option<String>,
+}
+
+/// Something that a person should know about what was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// For whoever wants to know more.
+    Detail(String),
+    /// For everyone.
+    Note(String),
+    /// For everyone, at all costs.
+    Warning(String),
+}
+
+/// From an export of the cluster's bindings; what the brokers are told is what the policy says.
+pub fn exported(bindings: Vec<RawBinding>, policy: &ValidatedPolicy) -> Observed {
+    let operator = policy.cluster.admin.as_ref().and_then(|admin| {
+        let client = policy.clients.iter().find(|c| c.name == *admin)?;
+        policy.principals(client).into_iter().next()
+    });
+    Observed {
+        bindings,
+        settings: policy.settings(),
+        operator,
+        operator_doubt: None,
+    }
+}
+
+/// From the cluster itself, as the client of these properties.
+///
+/// # Errors
+/// Whatever keeps its bindings from being read.
+pub fn read(
+    admin: &mut Admin,
+    properties: &ClientProperties,
+    policy: &ValidatedPolicy,
+    tell: &dyn Fn(Notice),
+) -> Result<Observed, AdminError> {
+    let (settings, rules) = brokers::settings(admin, policy, tell);
+    let (operator, operator_doubt) = operator(properties, &rules);
+    if let Some(operator) = &operator {
+        tell(Notice::Detail(format!("connected as {operator}")));
+    }
+    if let (None, Some(doubt)) = (&operator, &operator_doubt) {
+        tell(Notice::Note(format!(
+            "as whom kpki is connected is not known ({doubt}): --prune is refused"
+        )));
+    }
+    let mut principals = known(policy);
+    principals.extend(operator.iter().map(Principal::to_string));
+    let mut described = admin.describe_acls_of(&AclBindingFilter::default(), &principals)?;
+    if !described.of_known_principals.is_empty() {
+        // Kafka has no list of principals, but one of SCRAM users.
+        let known = principals.len();
+        let users = admin.describe_scram(&[]).unwrap_or_default();
+        let users = users
+            .into_iter()
+            .map(|u| Principal::user(u.user).to_string());
+        principals.extend(users);
+        if principals.len() > known {
+            described = admin.describe_acls_of(&AclBindingFilter::default(), &principals)?;
+        }
+    }
+    tell(Notice::Detail(format!(
+        "the cluster has {} ACL bindings",
+        described.bindings.len()
+    )));
+    if described.unreadable > 0 {
+        let more = match described.may_miss_unreadable {
+            true => ", or more",
+            false => "",
+        };
+        tell(Notice::Note(format!(
+            "{}{more} that librdkafka cannot name (on delegation tokens or users, for CreateTokens, DescribeTokens, TwoPhaseCommit, or with a NUL character in a name): they are not touched",
+            count(described.unreadable, "binding"),
+        )));
+    }
+    for kind in &described.of_known_principals {
+        tell(Notice::Warning(format!(
+            "the cluster has more bindings `{kind}` than one answer can hold: they were read of the principals that the policy names, of SCRAM users and of those that have other bindings too; those of others are left alone"
+        )));
+    }
+    let mut bindings = described.bindings;
+    bindings.extend(held_unnamed(admin, policy)?);
+    Ok(Observed {
+        bindings,
+        settings,
+        operator,
+        operator_doubt,
+    })
+}
+
+/// The principals that the policy speaks of.
+fn known(policy: &ValidatedPolicy) -> BTreeSet<String> {
+    let desired = policy.raw_bindings().map(|b| b.principal.to_string());
+    let managed = policy.managed().into_iter();
+    let managed = managed.filter_map(|pattern| match pattern {
+        PrincipalPattern::Exact(principal) => Some(principal.to_string()),
+        PrincipalPattern::Prefix(_) => None,
+    });
+    desired.chain(managed).collect()
+}
+
+/// Those of the policy's bindings that librdkafka cannot name and that the cluster holds nevertheless, by all that can
+/// be seen of them.
+///
+/// # Errors
+/// When they cannot be asked for.
+pub fn held_unnamed(
+    admin: &mut Admin,
+    policy: &ValidatedPolicy,
+) -> Result<Vec<RawBinding>, AdminError> {
+    let mut alike: BTreeMap<_, Vec<&RawBinding>> = BTreeMap::new();
+    for binding in policy.raw_bindings() {
+        if inexpressible(binding).is_some() {
+            // CreateTokens and DescribeTokens of one user look the same.
+            let operation = match binding.operation {
+                Operation::CreateTokens | Operation::DescribeTokens => None,
+                operation => Some(operation),
+            };
+            let place = (&binding.principal, &binding.host, &binding.name);
+            let what = (binding.pattern_type, binding.permission);
+            alike
+                .entry((place, what, binding.resource_type, operation))
+                .or_default()
+                .push(binding);
+        }
+    }
+    let mut held = Vec::new();
+    for group in alike.into_values() {
+        if admin.count_alike(group[0])? >= group.len() {
+            held.extend(group.into_iter().cloned());
+        }
+    }
+    Ok(held)
+}

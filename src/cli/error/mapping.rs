@@ -1,0 +1,309 @@
+//! What the errors of the other rooms are to a person: a code, a text and what to do next.
+
+use std::io;
+
+use serde_json::json;
+
+use super::{super::shell::quote, CliError, Code};
+use crate::{
+    admin::AdminError,
+    apply::scram::UnknownUsers,
+    bootstrap::{BootstrapError, ca::CaError, edits::Edit, nodes::Danger},
+    config::ConfigError,
+    issuer::IssuerError,
+    keystore::StoreError,
+    pki::{Kind, PkiError, SealError},
+    random::NoRandomness,
+    scram::ScramError,
+    state::StateError,
+};
+
+/// The code of what went wrong between kpki and a cluster.
+pub fn of_cluster(error: &AdminError) -> Code {
+    match error {
+        AdminError::Properties(_) => Code::ClientProperties,
+        AdminError::NotBuilt => Code::NotBuilt,
+        AdminError::Settings(_) => Code::ConnectionSettings,
+        AdminError::Unreachable { .. } => Code::Unreachable,
+        AdminError::UnknownHost { .. } => Code::UnknownHost,
+        AdminError::WrongProtocol { .. } => Code::WrongProtocol,
+        AdminError::Untrusted { .. } => Code::Untrusted,
+        AdminError::Expired { .. } => Code::Expired,
+        AdminError::NotYetValid { .. } => Code::NotYetValid,
+        AdminError::WrongHostName { .. } => Code::WrongHostName,
+        AdminError::ClientCertificate { .. } => Code::CertificateRefused,
+        AdminError::Tls { .. } => Code::Tls,
+        AdminError::Authentication { .. } => Code::LoginFailed,
+        AdminError::TimedOut { .. } => Code::TimedOut,
+        AdminError::ConnectionLost { .. } => Code::ConnectionLost,
+        AdminError::NotAuthorized { .. } => Code::NotAuthorized,
+        AdminError::NoScramRequests { .. } => Code::NoScramRequests,
+        AdminError::SecurityDisabled { .. } => Code::NoAuthorizer,
+        AdminError::TooManyBindings { .. } => Code::TooManyBindings,
+        AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
+        AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
+        AdminError::Unsupported { .. } => Code::Unsupported,
+        AdminError::Stopped { .. } => Code::Stopped,
+    }
+}
+
+impl From<AdminError> for CliError {
+    fn from(error: AdminError) -> Self {
+        Self::new(of_cluster(&error), error.to_string()).maybe_hint(error.hint())
+    }
+}
+
+impl From<UnknownUsers> for CliError {
+    fn from(error: UnknownUsers) -> Self {
+        let hint = match error.known.is_empty() {
+            true => "the policy has no SCRAM users: give a client `auth: scram-sha-512`".to_owned(),
+            false => format!("its SCRAM users are {}", error.known.join(", ")),
+        };
+        Self::new(Code::NotAScramUser, error.to_string())
+            .hint(hint)
+            .usage()
+    }
+}
+
+impl From<BootstrapError> for CliError {
+    fn from(error: BootstrapError) -> Self {
+        let text = error.to_string();
+        match error {
+            BootstrapError::Exists(name) => CliError::new(Code::IdentityExists, text).hint(format!(
+                "kpki renew {name} replaces its certificate; kpki up POLICY also changes its hosts"
+            )),
+            BootstrapError::Clash { .. } => CliError::new(Code::NameClash, text)
+                .hint("Java key stores and some file systems fold case; choose another name"),
+            BootstrapError::Damaged { .. } => CliError::new(Code::IdentityDamaged, text).hint(
+                "move its directory away and run the command again: it gets a new key and certificate",
+            ),
+            BootstrapError::Edited { path, edit, .. } => {
+                CliError::new(Code::Edited, text).hint(edited(&path, &edit))
+            }
+            BootstrapError::Dangerous { danger, .. } => CliError::new(Code::DangerousChange, text)
+                .hint(format!("{}; --allow {} goes on", dangerous(danger), danger.word())),
+            BootstrapError::ClusterId(_) => CliError::new(Code::ClusterIdLost, text).hint(
+                "write the id into that file: it is the cluster.id in meta.properties, in any broker's log.dirs; --allow cluster-id makes a new one, for which every disk has to be formatted anew",
+            ),
+            BootstrapError::Unknown { .. } => {
+                CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
+            }
+            BootstrapError::Ca(error) => error.into(),
+            BootstrapError::Issuer(error) => error.into(),
+            BootstrapError::State(error) => error.into(),
+            BootstrapError::Pki(error) => error.into(),
+            BootstrapError::Store(error) => error.into(),
+            BootstrapError::Scram(error) => error.into(),
+            BootstrapError::Random(error) => error.into(),
+            BootstrapError::Config(error) => error.into(),
+        }
+    }
+}
+
+/// More settings than these are not written out.
+const SUGGESTED: usize = 20;
+
+/// What to put into the policy, or how to drop it.
+fn edited(path: &str, edit: &Edit) -> String {
+    let drop = format!("--overwrite {} writes kpki's over it", quote(path));
+    match edit {
+        Edit::ForeignCa(_) => format!(
+            "trusting further CAs is not supported yet: keep them in a store of their own; {drop}"
+        ),
+        Edit::ByHand { added, .. } if added.is_empty() || added.len() > SUGGESTED => {
+            format!("put what is to stay into the policy, which this file is written from; {drop}")
+        }
+        Edit::ByHand { added, .. } => {
+            let name = path.split('/').next().unwrap_or_default();
+            let yaml: Vec<String> = added
+                .iter()
+                .map(|(key, value)| format!("{}: {}", json!(key), json!(value)))
+                .collect();
+            format!(
+                "what was added belongs into the policy, under {name}: properties: {{{}}}; {drop}",
+                yaml.join(", ")
+            )
+        }
+    }
+}
+
+/// Why a cluster that runs does not survive it, and what it takes.
+fn dangerous(danger: Danger) -> &'static str {
+    match danger {
+        Danger::NodeId => {
+            "a formatted disk starts under no other id: leave `id` out, or write the one that it had; another one takes a disk formatted anew"
+        }
+        Danger::Voters => {
+            "the static voters have to be the same on all nodes at once: it takes an outage, in which every node is stopped and started with its new file, and a new controller's disk is formatted before"
+        }
+        Danger::ClusterId => {
+            "formatted disks start under no other id: put the old one back into cluster.id; another one takes disks formatted anew, on every node"
+        }
+        Danger::Listeners => {
+            "brokers or clients that were not restarted yet would find nobody there: add the new listener beside the old one, restart, move everyone to it, and take the old one away in a later step; where an outage is fine"
+        }
+    }
+}
+
+impl From<CaError> for CliError {
+    fn from(error: CaError) -> Self {
+        let text = error.to_string();
+        match error {
+            CaError::Exists(_) => CliError::new(Code::CaExists, text)
+                .hint("kpki issue NAME uses it; to begin anew choose another --out, or move the directory away"),
+            CaError::Missing(_) => CliError::new(Code::CaMissing, text)
+                .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) names another output directory"),
+            CaError::Incomplete { dir, file } => CliError::new(Code::CaIncomplete, text).hint(match file {
+                "ca.crt" => format!("restore it from a backup; every identity's directory has a copy, which goes to {dir}/ca.crt"),
+                "truststore.password" => format!("restore it from a backup; it also stands in every server.properties and client.properties as ssl.truststore.password, and goes alone in a line to {dir}/{file}"),
+                _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
+            }),
+            CaError::NoRootKey(_) => CliError::new(Code::NoRootKey, text)
+                .hint("without --root, kpki ca export-key exports the one key that it has"),
+            CaError::RootKeyAway(_) => CliError::new(Code::NoRootKey, text)
+                .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
+            CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
+                .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes that one again where the damaged one is moved away"),
+            CaError::Issuer(error) => error.into(),
+            CaError::State(error) => error.into(),
+            CaError::Pki(error) => error.into(),
+            CaError::Store(error) => error.into(),
+            CaError::Random(error) => error.into(),
+        }
+    }
+}
+
+impl From<IssuerError> for CliError {
+    fn from(error: IssuerError) -> Self {
+        let text = error.to_string();
+        match error {
+            IssuerError::Changed(_) => CliError::new(Code::CaChanged, text).hint("run the command again"),
+            IssuerError::NotAKey(_) => CliError::new(Code::CaDamaged, text).hint("restore ca.key from a backup"),
+            IssuerError::Subject(_) => {
+                CliError::new(Code::BadSubject, text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
+            }
+            IssuerError::Sealed { source, .. } => match source {
+                SealError::WrongPassphrase => CliError::new(Code::WrongPassphrase, text)
+                    .hint("give the passphrase that the CA was made with; if it is the right one, the file was altered: restore it from a backup"),
+                SealError::PassphraseNeeded => CliError::new(Code::PassphraseMissing, text)
+                    .hint("give it with --ca-passphrase-file FILE, KPKI_CA_PASSPHRASE_FILE or KPKI_CA_PASSPHRASE"),
+                SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
+                    .hint("restore it from a backup; kpki never rewrites it, so the backup of any day will do"),
+                SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that kpki, or a later one"),
+                SealError::Derivation(_) => {
+                    CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
+                }
+            },
+            IssuerError::NotOpened | IssuerError::SerialTwice(_) => {
+                CliError::new(Code::Certificate, text).hint("run the command again")
+            }
+            IssuerError::State(error) => error.into(),
+            IssuerError::Pki(error) => error.into(),
+            IssuerError::Random(error) => error.into(),
+        }
+    }
+}
+
+impl From<StateError> for CliError {
+    fn from(error: StateError) -> Self {
+        let text = error.to_string();
+        match error {
+            StateError::Io { source, .. } => {
+                let error = CliError::new(Code::Io, text);
+                match source.kind() {
+                    io::ErrorKind::PermissionDenied => error
+                        .hint("run kpki as the directory's owner, or choose another --out; files for another user need root and --owner"),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        error.hint("make room and run the command again; what was there before is unchanged")
+                    }
+                    io::ErrorKind::ReadOnlyFilesystem => error.hint("choose another --out; nothing was changed"),
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                        error.hint("something else stands there; choose another --out, or move it away")
+                    }
+                    io::ErrorKind::NotFound => error.hint("check the path"),
+                    _ => error.hint("nothing is lost: once the cause is mended, run the command again"),
+                }
+            }
+            StateError::Foreign { path, uid } => CliError::new(Code::ForeignOwner, text).hint(format!(
+                "run kpki as that user; or, if nobody else could have put anything there, make it yours: chown -R {} {1}. An identity's directory is given to a user by `owner:` in the policy or --owner {uid}:GID",
+                rustix::process::geteuid().as_raw(),
+                quote(&path.display().to_string())
+            )),
+            StateError::Unfinished { cause, waiting } => {
+                let first = CliError::from(*cause).hint.unwrap_or_default();
+                CliError::new(Code::Unfinished, text).hint(format!(
+                    "{first}. The next command that writes does the rest, which waits in {}; commands that only read work meanwhile",
+                    waiting.display()
+                ))
+            }
+            StateError::Writable { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
+                "chmod go-w {} keeps them out; look first whether everything in it is yours",
+                quote(&path.display().to_string())
+            )),
+            StateError::Locked { .. } => CliError::new(Code::Locked, text)
+                .hint("run the command again once that one is done, or end it; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),
+            StateError::Obstacle { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
+                "move {} away, or undo what keeps it there: kpki wants plain files in directories of its own",
+                path.display()
+            )),
+            StateError::BadInventory { .. } => CliError::new(Code::InventoryDamaged, text)
+                .hint("restore the inventory from a backup; kpki does not sign without a sound one"),
+            StateError::BadWritten { path, .. } => CliError::new(Code::RecordDamaged, text).hint(format!(
+                "restore it from a backup, or move {} away: then the files that are there are taken for kpki's own, and the brokers' ids from them",
+                path.display()
+            )),
+        }
+    }
+}
+
+impl From<PkiError> for CliError {
+    fn from(error: PkiError) -> Self {
+        let text = error.to_string();
+        match error {
+            PkiError::AuthorityExpired(_) => CliError::new(Code::CaExpired, text).hint(
+                "what it signed is no longer trusted either; begin with a new CA in another --out",
+            ),
+            PkiError::OutsideConstraints { kind, .. } => CliError::new(Code::OutsideConstraints, text)
+                .hint(match kind {
+                    Kind::Client => "a client's name that could be a host's stands in its certificate as one: choose a name without dots and, in the policy, `hosts: []`; or give it a host that the CA permits",
+                    _ => "choose a host inside, or make a CA with other --name-constraint",
+                }),
+            PkiError::NoHost(_) => CliError::new(Code::NoHost, text).hint("give one with --host"),
+            PkiError::TooLong(_) => CliError::new(Code::BadValidity, text)
+                .hint("give fewer --days")
+                .usage(),
+            PkiError::KeyMismatch(_) => {
+                CliError::new(Code::CaDamaged, text).hint("restore ca.key and ca.crt from one backup")
+            }
+            PkiError::NotACertificate(_) => {
+                CliError::new(Code::BadCertificate, text).hint("restore the file from a backup")
+            }
+            PkiError::Library(_) => CliError::new(Code::Certificate, text),
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::new(Code::Store, error.to_string()).maybe_hint(error.hint())
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Code::Config, error.to_string()).maybe_hint(error.hint())
+    }
+}
+
+impl From<ScramError> for CliError {
+    fn from(error: ScramError) -> Self {
+        CliError::new(Code::Scram, error.to_string()).usage()
+    }
+}
+
+impl From<NoRandomness> for CliError {
+    fn from(error: NoRandomness) -> Self {
+        CliError::new(Code::NoRandomness, error.to_string())
+            .hint("run the command again once the system is up")
+    }
+}

@@ -1,0 +1,119 @@
+//! What has to change in a cluster so that it has a policy's ACL bindings.
+
+use super::{Deletion, Managed, Remark, count, difference, guard};
+use crate::acl::{Binding, RawBinding, Settings};
+
+/// What a plan is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct AclInputs<'a> {
+    /// What the policy means.
+    pub desired: &'a [Binding],
+    /// What the cluster has.
+    pub observed: &'a [RawBinding],
+    /// Whose bindings may be deleted.
+    pub managed: &'a Managed,
+    /// Which of those.
+    pub deletion: Deletion,
+    /// The principal that will execute the plan, and whose right to undo it the plan keeps.
+    pub operator: Option<&'a str>,
+    /// Why that is not certain, where it is not: then nothing is deleted that could be its right.
+    pub operator_doubt: Option<&'a str>,
+    /// The brokers' own settings, as far as they are known.
+    pub settings: &'a Settings,
+}
+
+/// The changes. Its lists are sorted by principal, then by resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AclPlan {
+    /// What the cluster lacks.
+    pub creates: Vec<Binding>,
+    /// What it has beyond the policy and is to lose.
+    pub deletes: Vec<RawBinding>,
+    /// How many of the policy's bindings it has already.
+    pub unchanged: usize,
+    /// How many bindings it has that the policy does not mean and the plan leaves alone.
+    pub left_alone: usize,
+    /// What to know before the plan is executed.
+    pub warnings: Vec<Remark>,
+    /// Why the plan must not be executed as it stands; empty for most.
+    pub refusals: Vec<Remark>,
+}
+
+impl AclPlan {
+    /// True when there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.creates.is_empty() && self.deletes.is_empty()
+    }
+}
+
+/// Finds what has to change.
+pub fn acl_plan(inputs: &AclInputs<'_>) -> AclPlan {
+    let AclInputs {
+        desired, observed, ..
+    } = *inputs;
+    let found = difference::difference(desired, observed);
+    let (surplus, foreign): (Vec<u32>, Vec<u32>) =
+        found.surplus.into_iter().partition(managed(inputs));
+    let mut warnings = Vec::new();
+    let (mut deletes, mut kept) = (Vec::new(), 0);
+    if inputs.deletion.prune {
+        deletes = surplus;
+    } else if !surplus.is_empty() {
+        kept = surplus.len();
+        warnings.push(Remark::new(
+            "surplus",
+            format!(
+                "the cluster has {} of managed principals that are not in the policy; --prune deletes {}",
+                count(kept, "binding"),
+                if kept == 1 { "it" } else { "them" },
+            ),
+        ));
+    }
+    let (creates, deletes) = rayon::join(
+        || {
+            found
+                .missing
+                .iter()
+                .map(|at| desired[*at as usize].clone())
+                .collect()
+        },
+        || {
+            deletes
+                .iter()
+                .map(|at| observed[*at as usize].clone())
+                .collect()
+        },
+    );
+    let mut plan = AclPlan {
+        creates,
+        deletes,
+        unchanged: found.common,
+        left_alone: foreign.len() + kept,
+        warnings,
+        refusals: Vec::new(),
+    };
+    guard::check(inputs, &mut plan);
+    plan
+}
+
+/// Whether an observed binding is managed. They come by principals, so that each of those is asked about once.
+fn managed<'i>(inputs: &AclInputs<'i>) -> impl FnMut(&u32) -> bool + use<'i> {
+    let AclInputs {
+        observed, managed, ..
+    } = *inputs;
+    let mut last: Option<(&'i str, bool)> = None;
+    move |at| {
+        let principal = &*observed[*at as usize].principal;
+        match last {
+            Some((before, is)) if std::ptr::eq(before, principal) => is,
+            _ => {
+                let is = managed.contains(principal);
+                last = Some((principal, is));
+                is
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

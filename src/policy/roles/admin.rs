@@ -1,0 +1,30 @@
+//! `admin`
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    Arguments,
+    rights::{Rights, all},
+};
+use crate::acl::{
+    Operation::{Alter, AlterConfigs, Create, Delete},
+    ResourceType::{Group, Topic},
+};
+
+/// Create, change and delete topics, groups, configuration and ACLs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "admin")]
+pub struct Admin {}
+
+impl Arguments for Admin {
+    fn grant(&self, rights: &mut Rights<'_>) -> Option<()> {
+        // Alter implies Describe, AlterConfigs implies DescribeConfigs, Delete implies Describe; Create of the cluster is
+        // enough to create topics.
+        rights.on_cluster(&[Create, Alter, AlterConfigs]);
+        rights.on(Topic, &all(), &[Delete, Alter, AlterConfigs]);
+        rights.on(Group, &all(), &[Delete]);
+        Some(())
+    }
+}

@@ -1,0 +1,28 @@
+//! `monitor`
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    Arguments,
+    rights::{Rights, all},
+};
+use crate::acl::{
+    Operation::{Describe, DescribeConfigs},
+    ResourceType::{Group, Topic},
+};
+
+/// See the state and configuration of everything, and no data.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "monitor")]
+pub struct Monitor {}
+
+impl Arguments for Monitor {
+    fn grant(&self, rights: &mut Rights<'_>) -> Option<()> {
+        rights.on_cluster(&[Describe, DescribeConfigs]);
+        rights.on(Topic, &all(), &[Describe, DescribeConfigs]);
+        rights.on(Group, &all(), &[Describe]);
+        Some(())
+    }
+}
