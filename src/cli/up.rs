@@ -275,13 +275,10 @@ fn ca_spec(policy: &ValidatedPolicy) -> CaSpec {
 /// Says where the CA that is there is not the one that the policy describes: `up` does not replace it.
 fn compare_ca(policy: &ValidatedPolicy, trust: &Trust, ui: &Ui) {
     let root = &trust.root;
-    let wanted = policy
-        .ca
-        .subject
-        .with_generation(1)
-        .map(|s| s.to_string())
-        .unwrap_or_default();
-    if root.subject != wanted {
+    // The policy's checks left room for it.
+    if let Ok(wanted) = policy.ca.subject.with_generation(1)
+        && root.subject != wanted.to_string()
+    {
         ui.note(format!(
             "note: the CA is {}, where the policy would make {wanted}; it stays as it is",
             root.subject

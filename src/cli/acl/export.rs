@@ -18,8 +18,8 @@ use super::{
     ui::Ui,
 };
 use crate::{
-    acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls},
-    admin::{AclBindingFilter, Admin, AdminError, Described},
+    acl::{AclBindingFilter, KafkaVersion, LeftOut, RawBinding, kafka_acls},
+    admin::{Admin, AdminError, Described},
     document::FormCode,
     policy::{ValidatedPolicy, write_acls},
     printable::printable_json,
