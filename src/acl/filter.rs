@@ -32,13 +32,16 @@ impl AclBindingFilter {
         }
     }
 
+    /// Whether it says every text of the bindings that it matches.
+    pub fn names_all(&self) -> bool {
+        self.name.is_some() && self.principal.is_some() && self.host.is_some()
+    }
+
     /// Whether it matches one binding and no other.
     pub fn is_exact(&self) -> bool {
-        self.resource_type.is_some()
+        self.names_all()
+            && self.resource_type.is_some()
             && self.pattern_type.is_some()
-            && self.name.is_some()
-            && self.principal.is_some()
-            && self.host.is_some()
             && self.operation.is_some()
             && self.permission.is_some()
     }

@@ -1,10 +1,11 @@
 //! Creating and deleting ACL bindings, in parts that broker and library can take.
 
 use super::{
+    answers::Matched,
     client::{Admin, Batch, Repeat},
     codes,
     error::{AdminError, EntryError},
-    raw::{BrokerError, Matched, code},
+    raw::{BrokerError, code},
 };
 use crate::acl::{AclBindingFilter, Interner, RawBinding};
 
@@ -19,7 +20,8 @@ pub type Entries = Vec<(RawBinding, Result<(), EntryError>)>;
 pub struct Deleted {
     /// The bindings that matched, each deleted or not.
     pub bindings: Entries,
-    /// Deleted bindings that librdkafka cannot name; see [`Described::unreadable`](super::Described::unreadable).
+    /// Deleted bindings that librdkafka cannot name; see [`Described::unreadable`](super::Described::unreadable). Where
+    /// some names of the answer were cut at a NUL character, all that the filter itself does not name are among them.
     pub unreadable: usize,
 }
 
@@ -80,13 +82,16 @@ impl Admin {
                     true => Repeat::Safe,
                     false => Repeat::Never,
                 };
-                let answer = admin.ask(DELETE, repeat, |handle, timeout, watch| {
-                    heard(handle.delete_acls(&patterns, timeout, watch)?)
+                let (answer, whole) = admin.ask(DELETE, repeat, |handle, timeout, watch| {
+                    let answer = handle.delete_acls(&patterns, timeout, watch)?;
+                    let whole = answer.is_whole();
+                    Ok((heard(answer.filters)?, whole))
                 })?;
-                Ok(answer
-                    .into_iter()
-                    .map(|result| Ok(deleted(result?, &mut interner)))
-                    .collect())
+                let answer = answer.into_iter().enumerate().map(|(at, matched)| {
+                    let sure = whole || chunk.get(at).is_some_and(|f| f.names_all());
+                    Ok(deleted(matched?, sure, &mut interner))
+                });
+                Ok(answer.collect())
             },
         )
     }
@@ -173,13 +178,15 @@ fn all_refused<R>(answer: &[Result<R, BrokerError>]) -> Option<BrokerError> {
     (whole.contains(&first.code) && answer.iter().all(same)).then(|| first.clone())
 }
 
-fn deleted(matched: Matched, interner: &mut Interner) -> Deleted {
+/// `sure`: no name was cut at a NUL character, after which it would be taken for another binding's.
+fn deleted(matched: Matched, sure: bool, interner: &mut Interner) -> Deleted {
     let mut deleted = Deleted {
         bindings: Vec::with_capacity(matched.len()),
         unreadable: 0,
     };
     for (binding, result) in matched {
         match codes::binding(&binding, &mut |text| interner.share(text)) {
+            Some(_) if !sure && result.is_ok() => deleted.unreadable += 1,
             Some(binding) => deleted
                 .bindings
                 .push((binding, result.map_err(EntryError::from))),
@@ -192,6 +199,33 @@ fn deleted(matched: Matched, interner: &mut Interner) -> Deleted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::raw::AnyBinding;
+
+    /// Else a binding on `t` would be put back where one on `t\0x` came and went.
+    #[test]
+    fn what_was_deleted_under_a_name_that_may_be_cut_is_not_named() {
+        let binding = AnyBinding {
+            resource_type: 2,
+            pattern_type: 3,
+            name: "t".into(),
+            principal: "User:a".into(),
+            host: "*".into(),
+            operation: 3,
+            permission: 3,
+        };
+        let refused = Err(BrokerError::new(1, "x".into()));
+        let matched = || {
+            vec![
+                (binding.clone(), Ok(())),
+                (binding.clone(), refused.clone()),
+            ]
+        };
+        let of = |sure| deleted(matched(), sure, &mut Interner::default());
+        assert_eq!((of(true).bindings.len(), of(true).unreadable), (2, 0));
+        let unsure = of(false);
+        assert_eq!((unsure.bindings.len(), unsure.unreadable), (1, 1));
+        assert!(unsure.bindings[0].1.is_err());
+    }
 
     #[test]
     fn one_reason_for_all_is_the_requests_own_error() {

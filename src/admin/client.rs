@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    error::{self, AdminError},
+    causes,
+    error::AdminError,
     ffi::Handle,
     properties::ClientProperties,
     raw::{BrokerError, Cluster, Event, code},
@@ -103,6 +104,8 @@ pub struct Admin {
 pub(super) enum Failure {
     TooLarge,
     Error(BrokerError),
+    /// No client could be made.
+    Client(AdminError),
 }
 
 /// Whether a request may be sent a second time where its answer did not come.
@@ -171,7 +174,7 @@ impl Admin {
 
     /// The error of a request that got no answer.
     pub(super) fn failed(&self, what: &'static str, error: BrokerError) -> AdminError {
-        error::request(what, &self.servers, error)
+        causes::request(what, &self.servers, error)
     }
 
     /// Runs a request and recognises an answer that is larger than [`LARGEST_ANSWER`]; the client is then made anew, and
@@ -196,8 +199,7 @@ impl Admin {
             let error = match result {
                 Ok(answer) => return Ok(answer),
                 Err(_) if too_large => {
-                    self.handle = start(&self.settings, ATTEMPTS[1])
-                        .map_err(|e| Failure::Error(BrokerError::unsupported(e.to_string())))?;
+                    self.handle = start(&self.settings, ATTEMPTS[1]).map_err(Failure::Client)?;
                     return Err(Failure::TooLarge);
                 }
                 Err(error) => error,
@@ -231,6 +233,7 @@ impl Admin {
             Ok(answer) => Ok(answer),
             Err(Failure::TooLarge) => Err(AdminError::AnswerTooLarge { what }),
             Err(Failure::Error(error)) => Err(self.failed(what, error)),
+            Err(Failure::Client(error)) => Err(error),
         }
     }
 }
@@ -269,7 +272,7 @@ fn greet(
             // several of its name, may still answer.
             let final_ = happened
                 .iter()
-                .any(|e| matches!(e.code, code::AUTHENTICATION | code::SSL) || error::is_alert(e));
+                .any(|e| matches!(e.code, code::AUTHENTICATION | code::SSL) || causes::is_alert(e));
             !(all_down && final_)
         });
         let last = match answer {
@@ -290,7 +293,7 @@ fn greet(
             Some(next) => patience = next,
             None => {
                 let x509_error = handle.x509_error();
-                return Err(error::connection(servers, x509_error, &happened, last));
+                return Err(causes::connection(servers, x509_error, &happened, last));
             }
         }
         if last.code == code::TRANSPORT {
@@ -341,8 +344,7 @@ fn settings(from: &ClientProperties) -> Result<Vec<(&'static str, Secret)>, Admi
             set("ssl.ca.pem", &pem::certificates(&tls.trusted));
         }
         if let Some(identity) = &tls.identity {
-            let key = pem::key(&identity.key_pkcs8)
-                .map_err(|e| AdminError::Settings(format!("the client's key: {e}")))?;
+            let key = pem::key(&identity.key_pkcs8).map_err(AdminError::Key)?;
             set("ssl.key.pem", key.expose());
             set("ssl.certificate.pem", &pem::certificates(&identity.chain));
         }

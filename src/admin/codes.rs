@@ -1,7 +1,7 @@
 //! Kafka's codes for the words of its access control (`ResourceType`, `PatternType`, `AclOperation`,
 //! `AclPermissionType`), and which of them librdkafka has.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::raw;
 use crate::acl::{AclBindingFilter, Operation, PatternType, Permission, RawBinding, ResourceType};
@@ -43,6 +43,14 @@ fn word<T: Copy>(table: &[(T, i32)], code: i32) -> Option<T> {
     table.iter().find(|(_, c)| *c == code).map(|(w, _)| *w)
 }
 
+/// A text without the character at which librdkafka's texts end.
+fn whole(text: &str) -> Result<Cow<'_, str>, &'static str> {
+    match text.contains('\0') {
+        false => Ok(text.into()),
+        true => Err("a NUL character"),
+    }
+}
+
 /// The binding in codes; the word that librdkafka does not have is the error.
 pub(super) fn pattern(binding: &RawBinding) -> Result<raw::Pattern<'_>, &'static str> {
     let operation = binding.operation;
@@ -51,9 +59,9 @@ pub(super) fn pattern(binding: &RawBinding) -> Result<raw::Pattern<'_>, &'static
             .ok_or_else(|| binding.resource_type.title())?,
         pattern_type: code(&PATTERN_TYPES, binding.pattern_type)
             .ok_or_else(|| binding.pattern_type.title())?,
-        name: Some(&binding.name),
-        principal: Some(&binding.principal),
-        host: Some(&binding.host),
+        name: Some(whole(&binding.name)?),
+        principal: Some(whole(&binding.principal)?),
+        host: Some(whole(&binding.host)?),
         operation: code(&OPERATIONS, operation).ok_or_else(|| operation.title())?,
         permission: code(&PERMISSIONS, binding.permission)
             .ok_or_else(|| binding.permission.title())?,
@@ -70,9 +78,9 @@ pub(super) fn filter(filter: &AclBindingFilter) -> Result<raw::Pattern<'_>, &'st
         pattern_type: filter
             .pattern_type
             .map_or(any, |t| code(&PATTERN_TYPES, t).ok_or_else(|| t.title()))?,
-        name: filter.name.as_deref(),
-        principal: filter.principal.as_deref(),
-        host: filter.host.as_deref(),
+        name: filter.name.as_deref().map(whole).transpose()?,
+        principal: filter.principal.as_deref().map(whole).transpose()?,
+        host: filter.host.as_deref().map(whole).transpose()?,
         operation: filter
             .operation
             .map_or(any, |o| code(&OPERATIONS, o).ok_or_else(|| o.title()))?,
@@ -103,7 +111,7 @@ pub(super) fn is_unknown(from: &raw::AnyBinding) -> bool {
     binding(from, &mut |_| Arc::default()).is_none()
 }
 
-/// The word of a binding that librdkafka does not have; `None` where it has them all.
+/// What librdkafka cannot express of a binding; `None` where it can.
 pub fn inexpressible(binding: &RawBinding) -> Option<&'static str> {
     pattern(binding).err()
 }
@@ -118,4 +126,17 @@ pub(super) fn looks_like(found: &raw::AnyBinding, binding: &RawBinding) -> bool 
         && found.name == *binding.name
         && found.principal == *binding.principal
         && found.host == *binding.host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_would_be_cut_is_not_sent() {
+        let mut filter = AclBindingFilter::principal("User:a");
+        assert!(super::filter(&filter).is_ok());
+        filter.name = Some("t\0x".to_owned());
+        assert_eq!(super::filter(&filter).err(), Some("a NUL character"));
+    }
 }

@@ -4,6 +4,8 @@
 //! `client` the connection, and `properties` reads a Java client's `client.properties`.
 
 mod acls;
+mod answers;
+mod causes;
 mod client;
 mod codes;
 mod configs;
@@ -18,8 +20,8 @@ mod error;
 )]
 #[cfg_attr(not(feature = "live"), path = "ffi/absent.rs")]
 mod ffi;
-mod jaas;
-mod plain_text;
+mod messages;
+mod parts;
 pub mod properties;
 #[cfg_attr(
     not(feature = "live"),
@@ -27,14 +29,16 @@ pub mod properties;
 )]
 mod raw;
 mod scram;
+mod scram_change;
 pub mod subprocess;
 
-pub use crate::{acl::AclBindingFilter, scram::ScramInfo};
+pub use crate::scram::ScramInfo;
 pub use acls::{Deleted, Entries};
 pub use client::{Admin, Batch, LARGEST_ANSWER};
 pub use codes::inexpressible;
 pub use configs::{ConfigEntry, ConfigSource};
-pub use describe::{Described, is_kafkas_authorizer};
+pub use describe::is_kafkas_authorizer;
 pub use error::{AdminError, EntryError};
+pub use parts::Described;
 pub use properties::{ClientProperties, ClientPropertiesError};
-pub use scram::ScramChange;
+pub use scram_change::ScramChange;

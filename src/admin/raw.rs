@@ -1,6 +1,6 @@
 //! What goes into librdkafka and comes out of it, as plain data: numbers are Kafka's codes, with nothing proved.
 
-use crate::{scram::Mechanism, secret::Secret};
+use std::borrow::Cow;
 
 /// An error with Kafka's code (positive) or one of librdkafka's own (negative).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -11,9 +11,6 @@ pub(super) struct BrokerError {
 
 /// What became of one entry.
 pub(super) type Outcome = Result<(), BrokerError>;
-
-/// What one filter deleted.
-pub(super) type Matched = Vec<(AnyBinding, Outcome)>;
 
 /// librdkafka's own codes (`rdkafka.h`), as far as they are told apart.
 pub(super) mod code {
@@ -97,13 +94,13 @@ impl Event {
 }
 
 /// A binding, or a filter where `None` and the code ANY match everything.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct Pattern<'a> {
     pub(super) resource_type: i32,
     pub(super) pattern_type: i32,
-    pub(super) name: Option<&'a str>,
-    pub(super) principal: Option<&'a str>,
-    pub(super) host: Option<&'a str>,
+    pub(super) name: Option<Cow<'a, str>>,
+    pub(super) principal: Option<Cow<'a, str>>,
+    pub(super) host: Option<Cow<'a, str>>,
     pub(super) operation: i32,
     pub(super) permission: i32,
 }
@@ -120,60 +117,6 @@ pub(super) struct AnyBinding {
     pub(super) permission: i32,
 }
 
-/// An answer to DescribeAcls.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct Listed {
-    pub(super) bindings: Vec<AnyBinding>,
-    /// Its length as it came, without the correlation id.
-    pub(super) bytes: usize,
-}
-
-/// Bytes of an answer to DescribeAcls version 0 and 1 without a binding and without an error message: throttle time,
-/// error code, the length of no message, the length of no resources.
-pub(super) const EMPTY_ANSWER: usize = 4 + 2 + 2 + 4;
-
-impl Listed {
-    /// Whether the texts have all the bytes that the answer had: C strings end at a NUL character, and brokers take any
-    /// in names.
-    pub(super) fn is_whole(&self) -> bool {
-        let (least, more, resources) = Self::sizes(&self.bindings);
-        // Version 0, of brokers before 2.0, has no pattern types.
-        (least..=least + more).contains(&self.bytes)
-            || (least..=least + more).contains(&(self.bytes + resources))
-    }
-
-    /// Of an answer of version 1 with these.
-    #[cfg(test)]
-    pub(super) fn bytes_of(bindings: &[AnyBinding]) -> usize {
-        Self::sizes(bindings).0
-    }
-
-    /// The bytes at least, how many there may be more, and the number of resources. A resource has its bindings in one
-    /// place, but resources of different types that librdkafka does not know look like one.
-    fn sizes(bindings: &[AnyBinding]) -> (usize, usize, usize) {
-        let (mut least, mut more, mut resources) = (EMPTY_ANSWER, 0, 0);
-        let mut last: Option<&AnyBinding> = None;
-        for b in bindings {
-            let head = 1 + 2 + b.name.len() + 1 + 4;
-            let same = last.is_some_and(|l| {
-                (l.resource_type, l.pattern_type, &l.name)
-                    == (b.resource_type, b.pattern_type, &b.name)
-            });
-            match same {
-                false => {
-                    least += head;
-                    resources += 1;
-                }
-                true if b.resource_type == 0 || b.pattern_type == 0 => more += head,
-                true => {}
-            }
-            least += 2 + b.principal.len() + 2 + b.host.len() + 1 + 1;
-            last = Some(b);
-        }
-        (least, more, resources)
-    }
-}
-
 /// A cluster: its id, the brokers that are up, and what this principal may do with it.
 pub(super) struct Cluster {
     pub(super) id: Option<String>,
@@ -188,21 +131,6 @@ pub(super) struct ScramUser {
     pub(super) user: String,
     pub(super) error: Option<BrokerError>,
     pub(super) credentials: Vec<(i32, i32)>,
-}
-
-/// A credential to write or to delete.
-pub(super) struct ScramChange<'a> {
-    pub(super) user: &'a str,
-    pub(super) mechanism: Mechanism,
-    /// `None` deletes it.
-    pub(super) upsert: Option<ScramUpsert<'a>>,
-}
-
-/// librdkafka derives the credential itself: it takes the clear password.
-pub(super) struct ScramUpsert<'a> {
-    pub(super) iterations: i32,
-    pub(super) password: &'a Secret,
-    pub(super) salt: &'a [u8],
 }
 
 /// A setting of a broker.

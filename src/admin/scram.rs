@@ -3,136 +3,58 @@
 use std::collections::HashSet;
 
 use super::{
+    answers::ScramUsers,
     client::{ALTER, Admin, Batch, Repeat},
     error::{AdminError, EntryError},
-    raw::{self, BrokerError, code},
+    raw::{BrokerError, code},
+    scram_change::{ScramChange, unusual},
     subprocess,
 };
-use crate::{
-    scram::{MAX_ITERATIONS, Mechanism, ScramInfo},
-    secret::Secret,
-};
+use crate::scram::{Mechanism, ScramInfo};
 
 const READ: &str = "reading SCRAM users";
 const WRITE: &str = "writing SCRAM users";
 /// Users asked for by name in one request: far from the 10,000 that librdkafka receives.
 const DESCRIBED_AT_ONCE: usize = 1_000;
 
-/// A credential to write or to delete.
-#[derive(Debug, Clone)]
-pub enum ScramChange {
-    /// Writes it, in place of the one that may be there.
-    Upsert {
-        /// The user.
-        user: String,
-        /// The mechanism.
-        mechanism: Mechanism,
-        /// PBKDF2 iterations, 4096 to 16384.
-        iterations: u32,
-        /// The password, which librdkafka wants in clear: it derives the credential itself, and the broker gets the
-        /// salted form.
-        password: Secret,
-        /// The salt.
-        salt: Vec<u8>,
-    },
-    /// Deletes it.
-    Delete {
-        /// The user.
-        user: String,
-        /// The mechanism.
-        mechanism: Mechanism,
-    },
-}
-
-impl ScramChange {
-    /// Whose credential it is.
-    pub fn user(&self) -> &str {
-        match self {
-            Self::Upsert { user, .. } | Self::Delete { user, .. } => user,
-        }
-    }
-
-    /// Of which mechanism.
-    pub fn mechanism(&self) -> Mechanism {
-        match self {
-            Self::Upsert { mechanism, .. } | Self::Delete { mechanism, .. } => *mechanism,
-        }
-    }
-
-    /// What a broker, or librdkafka with an assertion, would refuse.
-    fn problem(&self) -> Option<&'static str> {
-        let Self::Upsert {
-            user,
-            iterations,
-            password,
-            salt,
-            ..
-        } = self
-        else {
-            return self.user().is_empty().then_some("an empty user name");
-        };
-        Some(if user.is_empty() {
-            "an empty user name"
-        } else if password.expose().is_empty() {
-            "an empty password"
-        } else if salt.is_empty() {
-            "an empty salt"
-        } else if *iterations > MAX_ITERATIONS {
-            "more iterations than brokers take"
-        } else {
-            return None;
-        })
-    }
-
-    fn raw(&self) -> raw::ScramChange<'_> {
-        raw::ScramChange {
-            user: self.user(),
-            mechanism: self.mechanism(),
-            upsert: match self {
-                Self::Delete { .. } => None,
-                Self::Upsert {
-                    iterations,
-                    password,
-                    salt,
-                    ..
-                } => Some(raw::ScramUpsert {
-                    iterations: i32::try_from(*iterations).unwrap_or(i32::MAX),
-                    password,
-                    salt,
-                }),
-            },
-        }
-    }
-}
-
 impl Admin {
-    /// The credentials of these users, or of everyone where none is named. A user without any is not an error.
+    /// The credentials of these users. A user without any is not an error.
     ///
     /// # Errors
-    /// When the cluster does not let this principal see them, or the answer is not complete. librdkafka receives no
-    /// more than 10,000 users at once: see [`Admin::describe_every_scram`].
+    /// When the cluster does not let this principal see them, or the answer is not complete.
     pub fn describe_scram(&mut self, users: &[&str]) -> Result<Vec<ScramInfo>, AdminError> {
         // Naming one twice is an error.
         let mut seen = HashSet::new();
         let users: Vec<&str> = users.iter().copied().filter(|u| seen.insert(*u)).collect();
-        let mut found = Vec::new();
-        if users.is_empty() {
-            self.describe_users(&users, &mut found)?;
+        if let Some(problem) = users.iter().find_map(|user| unusual(user)) {
+            return Err(AdminError::Unsupported {
+                what: READ,
+                text: problem.to_owned(),
+            });
         }
+        let mut found = Vec::new();
         for part in users.chunks(DESCRIBED_AT_ONCE) {
-            self.describe_users(part, &mut found)?;
+            let answer = self.describe_users(part)?;
+            self.credentials(answer, &mut found)?;
         }
         found.sort();
         Ok(found)
     }
 
-    /// The credentials of everyone; `None` where they are more than librdkafka receives, and have to be asked for by name.
+    /// The credentials of everyone; `None` where they have to be asked for by name: they are more than the 10,000 that
+    /// librdkafka receives, or names were cut at a NUL character and look like others.
     ///
     /// # Errors
     /// As [`Admin::describe_scram`].
     pub fn describe_every_scram(&mut self) -> Result<Option<Vec<ScramInfo>>, AdminError> {
-        match self.describe_scram(&[]) {
-            Ok(found) => Ok(Some(found)),
+        match self.describe_users(&[]) {
+            Ok(answer) if answer.is_whole() => {
+                let mut found = Vec::new();
+                self.credentials(answer, &mut found)?;
+                found.sort();
+                Ok(Some(found))
+            }
+            Ok(_) => Ok(None),
             // rd_kafka_buf_read_arraycnt(…, 10000) makes a malformed message of a longer list.
             Err(
                 AdminError::AnswerTooLarge { .. }
@@ -145,24 +67,27 @@ impl Admin {
         }
     }
 
-    fn describe_users(
-        &mut self,
-        users: &[&str],
+    /// One request: for these users, or for everyone.
+    fn describe_users(&mut self, users: &[&str]) -> Result<ScramUsers, AdminError> {
+        let settings = self.settings.clone();
+        self.ask(
+            READ,
+            Repeat::Safe,
+            |handle, timeout, watch| match subprocess::describe_scram(&settings, users, timeout) {
+                Some(answer) => answer,
+                None => handle.describe_scram(users, timeout, watch),
+            },
+        )
+        .map_err(|error| describe_needed(too_old(error)))
+    }
+
+    /// What an answer says.
+    fn credentials(
+        &self,
+        answer: ScramUsers,
         found: &mut Vec<ScramInfo>,
     ) -> Result<(), AdminError> {
-        let settings = self.settings.clone();
-        let answer = self
-            .ask(
-                READ,
-                Repeat::Safe,
-                |handle, timeout, watch| match subprocess::describe_scram(&settings, users, timeout)
-                {
-                    Some(answer) => answer,
-                    None => handle.describe_scram(users, timeout, watch),
-                },
-            )
-            .map_err(|error| describe_needed(too_old(error)))?;
-        for user in answer {
+        for user in answer.users {
             match user.error {
                 Some(BrokerError {
                     code: code::RESOURCE_NOT_FOUND,
@@ -238,7 +163,7 @@ impl Admin {
                 .filter(|i| users.len() < batch.chunk() && users.insert(changes[*i].user()))
                 .collect();
             waiting.retain(|i| !chunk.contains(i));
-            let sent: Vec<_> = chunk.iter().map(|i| changes[*i].raw()).collect();
+            let sent: Vec<_> = chunk.iter().map(|i| &changes[*i]).collect();
             let answer = self.ask(WRITE, Repeat::Never, |handle, timeout, watch| {
                 handle.alter_scram(&sent, timeout, watch)
             });

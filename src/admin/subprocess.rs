@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
+    answers::{Listed, ScramUsers},
     ffi::Handle,
-    raw::{BrokerError, Event, Listed, Pattern, ScramUser},
+    raw::{BrokerError, Event, Pattern},
 };
 use crate::secret::Secret;
 
@@ -37,36 +38,20 @@ pub fn receive_with(program: PathBuf) {
 }
 
 /// What a child is asked, on its standard input: there are passwords in it.
-#[derive(Deserialize)]
-struct Question {
+#[derive(Serialize, Deserialize)]
+struct Question<'a> {
     settings: Vec<(String, Zeroizing<String>)>,
-    about: About,
+    about: About<'a>,
     timeout_ms: u64,
 }
 
 /// What is asked for.
 #[derive(Serialize, Deserialize)]
-enum About {
+enum About<'a> {
     /// The bindings that match.
-    Acls(Filter),
+    Acls(Pattern<'a>),
     /// These users' credentials, or everyone's.
     Scram(Vec<String>),
-}
-
-/// The same, as it is written.
-#[derive(Serialize)]
-struct Asked<'a> {
-    settings: &'a [(&'a str, &'a str)],
-    about: About,
-    timeout_ms: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Filter {
-    codes: [i32; 4],
-    name: Option<String>,
-    principal: Option<String>,
-    host: Option<String>,
 }
 
 /// What it answers, on its standard output.
@@ -75,41 +60,9 @@ enum Answer {
     /// The bindings.
     Bindings(Listed),
     /// The users.
-    Users(Vec<ScramUser>),
+    Users(ScramUsers),
     /// Why there are none.
     Error(BrokerError),
-}
-
-impl From<&Pattern<'_>> for Filter {
-    fn from(pattern: &Pattern<'_>) -> Self {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        Self {
-            codes: [
-                pattern.resource_type,
-                pattern.pattern_type,
-                pattern.operation,
-                pattern.permission,
-            ],
-            name: owned(pattern.name),
-            principal: owned(pattern.principal),
-            host: owned(pattern.host),
-        }
-    }
-}
-
-impl Filter {
-    fn pattern(&self) -> Pattern<'_> {
-        let [resource_type, pattern_type, operation, permission] = self.codes;
-        Pattern {
-            resource_type,
-            pattern_type,
-            name: self.name.as_deref(),
-            principal: self.principal.as_deref(),
-            host: self.host.as_deref(),
-            operation,
-            permission,
-        }
-    }
 }
 
 /// Describes ACLs in a child. `None`: there is no telling, as the child ended without an answer.
@@ -118,12 +71,8 @@ pub(super) fn describe_acls(
     filter: &Pattern<'_>,
     timeout: Duration,
 ) -> Option<Result<Listed, BrokerError>> {
-    match ask(
-        PROGRAM.get()?,
-        settings,
-        About::Acls(filter.into()),
-        timeout,
-    )? {
+    let about = About::Acls(filter.clone());
+    match ask(PROGRAM.get()?, settings, about, timeout)? {
         // An answer of this size is no refusal, which would be an empty list.
         Answer::Bindings(listed) if listed.bindings.is_empty() => None,
         Answer::Bindings(listed) => Some(Ok(listed)),
@@ -137,7 +86,7 @@ pub(super) fn describe_scram(
     settings: &[(&'static str, Secret)],
     users: &[&str],
     timeout: Duration,
-) -> Option<Result<Vec<ScramUser>, BrokerError>> {
+) -> Option<Result<ScramUsers, BrokerError>> {
     let about = About::Scram(users.iter().map(|user| (*user).to_owned()).collect());
     Some(match ask(PROGRAM.get()?, settings, about, timeout) {
         Some(Answer::Users(users)) => Ok(users),
@@ -150,15 +99,15 @@ pub(super) fn describe_scram(
 fn ask(
     program: &Path,
     settings: &[(&'static str, Secret)],
-    about: About,
+    about: About<'_>,
     timeout: Duration,
 ) -> Option<Answer> {
-    let settings: Vec<(&str, &str)> = settings
-        .iter()
-        .map(|(name, value)| (*name, value.expose()))
-        .collect();
-    let question = Asked {
-        settings: &settings,
+    let owned = |text: &str| Zeroizing::new(text.to_owned());
+    let settings = settings.iter();
+    let question = Question {
+        settings: settings
+            .map(|(name, value)| ((*name).to_owned(), owned(value.expose())))
+            .collect(),
         about,
         timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
     };
@@ -228,7 +177,7 @@ pub fn serve() -> bool {
     };
     let answer = match &question.about {
         About::Acls(filter) => handle
-            .describe_acls(&filter.pattern(), timeout, watch)
+            .describe_acls(filter, timeout, watch)
             .map(Answer::Bindings),
         About::Scram(users) => {
             let users: Vec<&str> = users.iter().map(String::as_str).collect();
@@ -248,7 +197,7 @@ pub fn serve() -> bool {
 }
 
 /// Everything that the parent writes, wiped after it is read.
-fn read() -> Option<Question> {
+fn read() -> Option<Question<'static>> {
     let mut text = Zeroizing::new(Vec::with_capacity(1 << 16));
     io::Read::read_to_end(&mut io::stdin().lock(), &mut text).ok()?;
     serde_json::from_slice(&text).ok()

@@ -73,7 +73,11 @@ pub fn read(
     if !described.of_known_principals.is_empty() {
         // Kafka has no list of principals, but one of SCRAM users.
         let known = principals.len();
-        let users = admin.describe_scram(&[]).unwrap_or_default();
+        let users = admin
+            .describe_every_scram()
+            .ok()
+            .flatten()
+            .unwrap_or_default();
         let users = users
             .into_iter()
             .map(|u| Principal::user(u.user).to_string());

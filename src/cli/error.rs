@@ -47,6 +47,11 @@ impl CliError {
         }
     }
 
+    /// An error in how the command was called, and how to call it.
+    pub fn misuse(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message).hint(hint).usage()
+    }
+
     /// What to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::{CliError, Code, Failure, ui::Ui};
+use super::{CliError, Failure, ui::Ui};
 use crate::{
     bootstrap::files,
     pki::IdentityName,
@@ -24,11 +24,10 @@ pub fn lock_limit() -> Result<Duration, Failure> {
         Err(std::env::VarError::NotUnicode(_)) => String::new(),
     };
     let seconds = text.parse::<u32>().map_err(|_| {
-        CliError::new(Code::Usage, format!("{VARIABLE} is no number of seconds"))
-            .hint(format!(
-                "for example {VARIABLE}=300; 0 does not wait at all"
-            ))
-            .usage()
+        CliError::misuse(
+            format!("{VARIABLE} is not a number of seconds"),
+            format!("for example {VARIABLE}=300; 0 does not wait at all"),
+        )
     })?;
     Ok(Duration::from_secs(seconds.into()))
 }

@@ -102,6 +102,18 @@ pub fn read_policy_file(path: &str) -> Result<ReadPolicy, Failure> {
     parse_policy(path, &read_text(path)?)
 }
 
+/// Refuses to read two things from standard input.
+pub fn check_stdin(what: &str, paths: [Option<&str>; 2]) -> Done {
+    match paths {
+        [Some("-"), Some("-")] => Err(CliError::misuse(
+            format!("{what} cannot both be standard input"),
+            "write one of them to a file",
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a text file, or for `-` standard input.
 ///
 /// # Errors
@@ -169,12 +181,7 @@ fn mistaken(text: &Text) -> Option<Failure> {
         return None;
     };
     let message = format!("{name} holds {what}, where a policy is needed");
-    Some(
-        CliError::new(Code::Usage, message)
-            .hint(hint)
-            .usage()
-            .into(),
-    )
+    Some(CliError::misuse(message, hint).into())
 }
 
 /// What a file below the policy's own directory says.

@@ -229,13 +229,10 @@ fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
     let Some(root) = ca.trusted.first() else {
         return;
     };
-    let wanted = policy
-        .ca
-        .subject
-        .with_generation(1)
-        .map(|s| s.to_string())
-        .unwrap_or_default();
-    if root.subject != wanted {
+    // The policy's checks left room for it.
+    if let Ok(wanted) = policy.ca.subject.with_generation(1)
+        && root.subject != wanted.to_string()
+    {
         ui.note(format!(
             "note: the CA is {}, where the policy would make {wanted}; it stays as it is",
             root.subject

@@ -10,6 +10,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroize;
 
 use super::StoreError;
+use crate::pki::NotACertificate;
 
 /// Checks that `chain` is a chain, leaf first, and that its leaf certifies `key_pkcs8`.
 pub(super) fn check(key_pkcs8: &[u8], chain: &[CertificateDer<'_>]) -> Result<(), StoreError> {
@@ -53,10 +54,7 @@ pub(super) fn parse<'a>(
 ) -> Result<X509Certificate<'a>, StoreError> {
     match X509Certificate::from_der(der) {
         Ok(([], cert)) => Ok(cert),
-        Ok(_) => Err(StoreError::Certificate(
-            number,
-            "bytes follow its end".into(),
-        )),
-        Err(e) => Err(StoreError::Certificate(number, e.to_string())),
+        Ok(_) => Err(StoreError::Certificate(number, NotACertificate::Trailing)),
+        Err(e) => Err(StoreError::Certificate(number, e.into())),
     }
 }

@@ -1,7 +1,9 @@
 //! What can be wrong with a store, or with what should become one.
 
+use crate::pki::NotACertificate;
+
 /// Why a store could not be written or read. No message contains a password or key material.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// An alias that Java could not show or look up.
@@ -27,7 +29,7 @@ pub enum StoreError {
     KeyMismatch(String),
     /// Bytes that are no X.509 certificate; the number counts from 1.
     #[error("certificate {0} is not an X.509 certificate: {1}")]
-    Certificate(usize, String),
+    Certificate(usize, #[source] NotACertificate),
     /// A chain whose certificates are not in order, each followed by its issuer.
     #[error(
         "the chain is broken: `{subject}` was issued by `{issuer}`, but `{next}` comes after it"

@@ -101,7 +101,7 @@ fn write(
 
 fn certificate(number: usize, der: &CertificateDer<'_>) -> Result<Certificate, StoreError> {
     chain::parse(number, der)?;
-    Certificate::from_der(der).map_err(|e| StoreError::Certificate(number, e.to_string()))
+    Certificate::from_der(der).map_err(|e| StoreError::Encode(e.to_string()))
 }
 
 /// The alias as Java folds it, refused where a BMPString (RFC 7292 §4.2, friendlyName) cannot hold it.

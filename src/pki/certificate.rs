@@ -12,7 +12,7 @@ use x509_parser::{
     x509::{SubjectPublicKeyInfo, X509Name},
 };
 
-use super::{Host, KeyAlgorithm, Kind, NameConstraint, PkiError, rfc2253};
+use super::{Host, KeyAlgorithm, Kind, NameConstraint, NotACertificate, PkiError, rfc2253};
 
 /// A certificate: its bytes, and what kpki asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +51,9 @@ impl Certificate {
     /// # Errors
     /// When the bytes are no certificate, or something follows it.
     pub fn from_der(der: &CertificateDer<'_>) -> Result<Self, PkiError> {
-        let (rest, x509) =
-            X509Certificate::from_der(der).map_err(|e| PkiError::NotACertificate(e.to_string()))?;
+        let (rest, x509) = X509Certificate::from_der(der).map_err(NotACertificate::from)?;
         if !rest.is_empty() {
-            return Err(PkiError::NotACertificate("something follows it".to_owned()));
+            return Err(NotACertificate::Trailing.into());
         }
         let time = |t: x509_parser::time::ASN1Time| t.to_datetime();
         let mut hosts = Vec::new();
@@ -175,8 +174,8 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn name(name: &X509Name<'_>) -> Result<String, PkiError> {
-    rfc2253(name.as_raw()).map_err(|e| PkiError::NotACertificate(e.to_string()))
+fn name(name: &X509Name<'_>) -> Result<String, NotACertificate> {
+    Ok(rfc2253(name.as_raw())?)
 }
 
 fn key_algorithm(key: &SubjectPublicKeyInfo<'_>) -> Option<KeyAlgorithm> {

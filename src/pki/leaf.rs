@@ -80,9 +80,7 @@ pub fn sign(
         ca.check_permitted(&host, request.kind)?;
     }
     let mut params = CertificateParams::default();
-    params.distinguished_name = Dn::common_name(request.name.as_str())
-        .map_err(|e| PkiError::Library(e.to_string()))?
-        .to_rcgen();
+    params.distinguished_name = Dn::common_name(request.name.as_str())?.to_rcgen();
     params.serial_number = Some(SerialNumber::from_slice(request.serial.as_bytes()));
     params.not_before = (request.now - CLOCK_SKEW).truncate_to_second();
     // A chain with an outlived CA is refused anyway, and tools that watch the leaf alone would not see it coming.

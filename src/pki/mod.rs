@@ -36,7 +36,7 @@ use time::{Duration, OffsetDateTime};
 const CLOCK_SKEW: Duration = Duration::HOUR;
 
 /// Why a certificate could not be made or read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PkiError {
     /// The CA's own time is over.
     #[error("the CA certificate expired on {0}")]
@@ -59,19 +59,30 @@ pub enum PkiError {
     NoHost(String),
     /// Bytes that are no X.509 certificate.
     #[error("not an X.509 certificate: {0}")]
-    NotACertificate(String),
+    NotACertificate(#[from] NotACertificate),
     /// A validity that no date can express.
     #[error("a validity of {0} days ends beyond the year 9999")]
     TooLong(u32),
+    /// A name that no certificate can have.
+    #[error("certificate could not be made: {0}")]
+    Name(#[from] DnError),
     /// The library's own refusal.
     #[error("certificate could not be made: {0}")]
-    Library(String),
+    Library(#[from] rcgen::Error),
 }
 
-impl From<rcgen::Error> for PkiError {
-    fn from(error: rcgen::Error) -> Self {
-        Self::Library(error.to_string())
-    }
+/// Why bytes are no X.509 certificate.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum NotACertificate {
+    /// They are not the DER of one.
+    #[error(transparent)]
+    Der(#[from] x509_parser::nom::Err<x509_parser::error::X509Error>),
+    /// It ends before they do.
+    #[error("bytes follow its end")]
+    Trailing,
+    /// Java would not print its name.
+    #[error(transparent)]
+    Name(#[from] DerNameError),
 }
 
 /// `now` plus `days`, less what a certificate cannot express (RFC 5280 §4.1.2.5: whole seconds, year 9999).

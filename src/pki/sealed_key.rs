@@ -12,6 +12,8 @@
 //!
 //! Without a passphrase the kdf and the cipher are `none`, and `key` is the PKCS#8 itself.
 
+use std::collections::TryReserveError;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use chacha20poly1305::{
@@ -65,7 +67,13 @@ pub enum SealError {
     PassphraseNeeded,
     /// The machine cannot do the derivation.
     #[error("the key could not be derived: {0}")]
-    Derivation(String),
+    Derivation(#[from] argon2::Error),
+    /// There is no room for the derivation.
+    #[error("the key could not be derived: not enough memory")]
+    Memory(#[from] TryReserveError),
+    /// It is longer than any key.
+    #[error("the key could not be sealed: {0}")]
+    Cipher(#[from] chacha20poly1305::Error),
 }
 
 /// A sealed key whose form and checksum are right.
@@ -108,9 +116,7 @@ impl SealedKey {
                     msg: pkcs8,
                     aad: text.as_bytes(),
                 };
-                let sealed = cipher
-                    .encrypt(&nonce.into(), payload)
-                    .map_err(|_| SealError::Derivation("the cipher refused".to_owned()))?;
+                let sealed = cipher.encrypt(&nonce.into(), payload)?;
                 text.push_str(&format!(
                     "nonce: {}\nkey: {}\n",
                     BASE64.encode(nonce),
@@ -239,20 +245,15 @@ fn cipher(
     let mut key = Zeroizing::new([0; 32]);
     // The blocks hold what the key is made of, so they are wiped like it.
     let mut blocks = Zeroizing::new(Vec::new());
-    blocks
-        .try_reserve_exact(params.block_count())
-        .map_err(|_| SealError::Derivation("not enough memory".to_owned()))?;
+    blocks.try_reserve_exact(params.block_count())?;
     blocks.resize(params.block_count(), argon2::Block::default());
-    argon2
-        .hash_password_into_with_memory(
-            passphrase.expose().as_bytes(),
-            salt,
-            &mut *key,
-            &mut *blocks,
-        )
-        .map_err(|e| SealError::Derivation(e.to_string()))?;
-    XChaCha20Poly1305::new_from_slice(key.as_slice())
-        .map_err(|e| SealError::Derivation(e.to_string()))
+    argon2.hash_password_into_with_memory(
+        passphrase.expose().as_bytes(),
+        salt,
+        &mut *key,
+        &mut *blocks,
+    )?;
+    Ok(XChaCha20Poly1305::new((&*key).into()))
 }
 
 fn checksum(text: &str) -> String {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use acl::{AclInputs, AclPlan, acl_plan};
 pub use action::Action;
 pub use managed::Managed;
-pub use render::{Group, Right, groups};
+pub use render::{PrincipalChanges, Right, by_principal};
 pub use saved::{
     PLAN_VERSION, PlanFileError, PlannedCluster, SavedPlan, StalePlan, observed_digest,
 };

@@ -10,7 +10,7 @@ use crate::{
 
 /// The changes of one principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group<'p> {
+pub struct PrincipalChanges<'p> {
     /// Whose they are.
     pub principal: &'p str,
     /// The changes, by resource.
@@ -18,13 +18,13 @@ pub struct Group<'p> {
 }
 
 /// The plan's changes by principal, in the order of their names.
-pub fn groups(plan: &AclPlan) -> Vec<Group<'_>> {
+pub fn by_principal(plan: &AclPlan) -> Vec<PrincipalChanges<'_>> {
     let creates = plan.creates.iter().map(|b| (Action::Create, b.as_raw()));
     let deletes = plan.deletes.iter().map(|b| (Action::Delete, b));
     let mut all: Vec<_> = creates.chain(deletes).collect();
     all.sort_by(|a, b| order(a.1, b.1).then(a.0.cmp(&b.0)));
     all.chunk_by(|a, b| a.1.principal == b.1.principal)
-        .map(|changes| Group {
+        .map(|changes| PrincipalChanges {
             principal: &changes[0].1.principal,
             changes: changes.to_vec(),
         })

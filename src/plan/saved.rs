@@ -60,13 +60,8 @@ pub struct PlannedCluster {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
     /// Something else, or a part of one.
-    #[error("not a whole plan: line {line}, column {column}")]
-    Malformed {
-        /// The line of the first mistake, from 1.
-        line: usize,
-        /// Its column, from 1.
-        column: usize,
-    },
+    #[error("not a whole plan: line {}, column {}", .0.line(), .0.column())]
+    Malformed(#[from] serde_json::Error),
     /// Written by a kpki that did not note the cluster.
     #[error("the plan does not say which cluster it is for: it was written by an earlier kpki")]
     NoCluster,
@@ -159,27 +154,20 @@ impl SavedPlan {
             #[serde(default, deserialize_with = "is_there")]
             cluster: bool,
         }
-        let Begin { version, cluster } = serde_json::from_str(text).map_err(malformed)?;
+        let Begin { version, cluster } = serde_json::from_str(text)?;
         if version != PLAN_VERSION {
             return Err(PlanFileError::LaterVersion(version));
         }
         if !cluster {
             return Err(PlanFileError::NoCluster);
         }
-        serde_json::from_str(text).map_err(malformed)
+        Ok(serde_json::from_str(text)?)
     }
 }
 
 /// Whether a key is there, whatever its value.
 fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     serde::de::IgnoredAny::deserialize(value).map(|_| true)
-}
-
-fn malformed(error: serde_json::Error) -> PlanFileError {
-    PlanFileError::Malformed {
-        line: error.line(),
-        column: error.column(),
-    }
 }
 
 /// A digest in hex of the managed bindings that a cluster holds, in whatever order it told them.

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kpki::admin::{AclBindingFilter, Admin, ClientProperties};
+use kpki::{
+    acl::AclBindingFilter,
+    admin::{Admin, ClientProperties},
+};
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -12,8 +12,8 @@ use std::{
 };
 
 use kpki::{
-    acl::{Operation, PatternType, Permission, RawBinding, ResourceType},
-    admin::{AclBindingFilter, Admin, Batch, ClientProperties},
+    acl::{AclBindingFilter, Operation, PatternType, Permission, RawBinding, ResourceType},
+    admin::{Admin, Batch, ClientProperties},
 };
 use serde_json::{Value, json};
 

@@ -7,10 +7,10 @@ use std::{
 };
 
 use kpki::{
-    acl::{Operation, PatternType, Permission, RawBinding, ResourceType},
+    acl::{AclBindingFilter, Operation, PatternType, Permission, RawBinding, ResourceType},
     admin::{
-        AclBindingFilter, Admin, AdminError, Batch, ClientProperties, ConfigSource, EntryError,
-        ScramChange, ScramInfo,
+        Admin, AdminError, Batch, ClientProperties, ConfigSource, EntryError, ScramChange,
+        ScramInfo,
     },
     scram::Mechanism,
     secret::Secret,
@@ -396,7 +396,7 @@ fn scram(cluster: &Cluster, judge: &Judge, admin: &mut Admin) {
             .describe_scram(&["carol", "nobody-here", "carol"])
             .unwrap()
     });
-    let everyone = admin.describe_scram(&[]).unwrap();
+    let everyone = admin.describe_every_scram().unwrap().unwrap();
     assert_eq!(everyone.len(), 3, "carol's two and admin's: {everyone:?}");
     assert_eq!(judge.list_scram(&Client::new(&mine)).unwrap().len(), 3);
 
@@ -463,7 +463,7 @@ fn without_rights(cluster: &Cluster) {
             .describe_acls(&AclBindingFilter::default())
             .unwrap_err(),
     );
-    refused(nobody.describe_scram(&[]).unwrap_err());
+    refused(nobody.describe_every_scram().unwrap_err());
     refused(nobody.describe_scram(&["admin"]).unwrap_err());
     let one = [binding("orders", "User:a", Operation::Read)];
     refused(nobody.create_acls(&one, &mut Batch::default()).unwrap_err());
@@ -637,7 +637,9 @@ fn client_properties_are_read_with_every_kind_of_store() {
     );
     let error = read(&changed("ssl.keystore.location", "not/here.p12")).unwrap_err();
     assert!(
-        error.to_string().starts_with("not/here.p12 cannot be read"),
+        error
+            .to_string()
+            .starts_with("cannot read not/here.p12: no such file"),
         "{error}"
     );
 }

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use super::raw::{
-    BrokerError, Cluster, Config, Event, Listed, Matched, Outcome, Pattern, ScramChange, ScramUser,
+use super::{
+    answers::{DeletedAcls, Listed, ScramUsers},
+    raw::{BrokerError, Cluster, Config, Event, Outcome, Pattern},
+    scram_change::ScramChange,
 };
 
 /// A client that cannot be.
@@ -12,6 +14,15 @@ pub(super) enum Handle {}
 
 type Watch<'a> = &'a mut dyn FnMut(Event) -> bool;
 type Answer<T> = Result<T, BrokerError>;
+
+/// Requests, by what they take and answer.
+macro_rules! requests {
+    ($($name:ident($($argument:ty),*) -> $answer:ty;)*) => {
+        $(pub(super) fn $name(&self, $(_: $argument,)* _: Duration, _: Watch<'_>) -> Answer<$answer> {
+            match *self {}
+        })*
+    };
+}
 
 impl Handle {
     pub(super) fn new(_: &[(&str, &str)], _: usize) -> Result<Self, String> {
@@ -26,66 +37,14 @@ impl Handle {
         match *self {}
     }
 
-    pub(super) fn describe_cluster(&self, _: Duration, _: Watch<'_>) -> Answer<Cluster> {
-        match *self {}
-    }
-
-    pub(super) fn create_acls(
-        &self,
-        _: &[Pattern<'_>],
-        _: Duration,
-        _: Watch<'_>,
-    ) -> Answer<Vec<Outcome>> {
-        match *self {}
-    }
-
-    pub(super) fn describe_acls(
-        &self,
-        _: &Pattern<'_>,
-        _: Duration,
-        _: Watch<'_>,
-    ) -> Answer<Listed> {
-        match *self {}
-    }
-
-    pub(super) fn delete_acls(
-        &self,
-        _: &[Pattern<'_>],
-        _: Duration,
-        _: Watch<'_>,
-    ) -> Answer<Vec<Answer<Matched>>> {
-        match *self {}
-    }
-
-    pub(super) fn describe_scram(
-        &self,
-        _: &[&str],
-        _: Duration,
-        _: Watch<'_>,
-    ) -> Answer<Vec<ScramUser>> {
-        match *self {}
-    }
-
-    pub(super) fn alter_scram(
-        &self,
-        _: &[ScramChange<'_>],
-        _: Duration,
-        _: Watch<'_>,
-    ) -> Answer<Vec<(String, Outcome)>> {
-        match *self {}
-    }
-
-    pub(super) fn describe_broker(&self, _: i32, _: Duration, _: Watch<'_>) -> Answer<Vec<Config>> {
-        match *self {}
-    }
-
-    pub(super) fn alter_broker(
-        &self,
-        _: i32,
-        _: &[(&str, Option<&str>)],
-        _: Duration,
-        _: Watch<'_>,
-    ) -> Answer<()> {
-        match *self {}
+    requests! {
+        describe_cluster() -> Cluster;
+        create_acls(&[Pattern<'_>]) -> Vec<Outcome>;
+        describe_acls(&Pattern<'_>) -> Listed;
+        delete_acls(&[Pattern<'_>]) -> DeletedAcls;
+        describe_scram(&[&str]) -> ScramUsers;
+        alter_scram(&[&ScramChange]) -> Vec<(String, Outcome)>;
+        describe_broker(i32) -> Vec<Config>;
+        alter_broker(i32, &[(&str, Option<&str>)]) -> ();
     }
 }

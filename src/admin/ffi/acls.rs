@@ -1,12 +1,16 @@
 //! The requests about ACL bindings.
 
-use std::{ffi::CString, ptr, sync::atomic::Ordering, time::Duration};
+use std::{ffi::CString, ptr, time::Duration};
 
 use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t as Operation};
 
 use super::{
-    super::raw::{AnyBinding, BrokerError, Event, Listed, Matched, Outcome, Pattern},
-    Handle, integers as c,
+    super::{
+        answers::{DeletedAcls, Listed},
+        raw::{AnyBinding, BrokerError, Event, Outcome, Pattern},
+    },
+    handle::Handle,
+    integers as c,
     values::{Owned, c_string, list, outcome, pointers, text},
 };
 
@@ -23,10 +27,7 @@ impl Handle {
         let owned = bindings.iter().map(|b| new(b, c::rd_kafka_AclBinding_new));
         let owned = owned.collect::<Result<Vec<_>, _>>()?;
         let mut acls = pointers(&owned);
-        let kind = (
-            Operation::RD_KAFKA_ADMIN_OP_CREATEACLS,
-            rd::RD_KAFKA_EVENT_CREATEACLS_RESULT,
-        );
+        let kind = Operation::RD_KAFKA_ADMIN_OP_CREATEACLS;
         // SAFETY: live values; the bindings are copied.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             let (first, count) = (acls.as_mut_ptr(), acls.len());
@@ -49,13 +50,8 @@ impl Handle {
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
     ) -> Result<Listed, BrokerError> {
-        let bytes = &self.told().describe_acls_bytes;
-        bytes.store(0, Ordering::Release);
         let filter = new(filter, c::rd_kafka_AclBindingFilter_new)?;
-        let kind = (
-            Operation::RD_KAFKA_ADMIN_OP_DESCRIBEACLS,
-            rd::RD_KAFKA_EVENT_DESCRIBEACLS_RESULT,
-        );
+        let kind = Operation::RD_KAFKA_ADMIN_OP_DESCRIBEACLS;
         // SAFETY: live values; the filter is copied.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             rd::rd_kafka_DescribeAcls(to.client, filter.as_ptr(), to.options, to.queue);
@@ -66,7 +62,7 @@ impl Handle {
             let acls = list(result, rd::rd_kafka_DescribeAcls_result_acls);
             Ok(Listed {
                 bindings: acls.iter().map(|acl| found(*acl)).collect(),
-                bytes: bytes.load(Ordering::Acquire),
+                bytes: self.answer_bytes(),
             })
         }
     }
@@ -77,16 +73,13 @@ impl Handle {
         filters: &[Pattern<'_>],
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Vec<Result<Matched, BrokerError>>, BrokerError> {
+    ) -> Result<DeletedAcls, BrokerError> {
         let owned = filters
             .iter()
             .map(|f| new(f, c::rd_kafka_AclBindingFilter_new));
         let owned = owned.collect::<Result<Vec<_>, _>>()?;
         let mut acls = pointers(&owned);
-        let kind = (
-            Operation::RD_KAFKA_ADMIN_OP_DELETEACLS,
-            rd::RD_KAFKA_EVENT_DELETEACLS_RESULT,
-        );
+        let kind = Operation::RD_KAFKA_ADMIN_OP_DELETEACLS;
         // SAFETY: live values; the filters are copied.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             let (first, count) = (acls.as_mut_ptr(), acls.len());
@@ -105,15 +98,18 @@ impl Handle {
                 );
                 Ok(acls.iter().map(|acl| deleted(*acl)).collect())
             };
-            Ok(responses.iter().map(|r| one(*r)).collect())
+            Ok(DeletedAcls {
+                filters: responses.iter().map(|r| one(*r)).collect(),
+                bytes: self.answer_bytes(),
+            })
         }
     }
 }
 
 fn new(from: &Pattern<'_>, new: c::NewBinding) -> Result<Owned<Acl>, BrokerError> {
-    let name = from.name.map(c_string).transpose()?;
-    let principal = from.principal.map(c_string).transpose()?;
-    let host = from.host.map(c_string).transpose()?;
+    let name = from.name.as_deref().map(c_string).transpose()?;
+    let principal = from.principal.as_deref().map(c_string).transpose()?;
+    let host = from.host.as_deref().map(c_string).transpose()?;
     let pointer = |s: &Option<CString>| s.as_ref().map_or(ptr::null(), |s| s.as_ptr());
     let mut message = [0; 256];
     // SAFETY: strings or null, which the function checks, and a buffer of the size that is given, which then holds a

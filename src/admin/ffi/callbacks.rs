@@ -9,8 +9,9 @@ use rdkafka::{ClientContext, bindings as rd, config::NativeClientConfig};
 
 use super::integers as c;
 
-/// Kafka's number of DescribeAcls (`ApiKeys.DESCRIBE_ACLS`).
-const DESCRIBE_ACLS: i16 = 29;
+/// Kafka's numbers of the requests whose answers have names in them (`ApiKeys`): DescribeAcls, DeleteAcls and
+/// DescribeUserScramCredentials.
+const NAMING: [i16; 3] = [29, 31, 50];
 const NAME: &CStr = c"kpki";
 
 /// What was told: shared with the threads, so atomics alone.
@@ -20,8 +21,8 @@ pub struct Told {
     pub x509_error: AtomicI32,
     /// Whether there was any answer.
     pub answered: AtomicBool,
-    /// Bytes of the last DescribeAcls answer, without its correlation id.
-    pub describe_acls_bytes: AtomicUsize,
+    /// Bytes of the last answer with names in it, without its correlation id.
+    pub answer_bytes: AtomicUsize,
 }
 
 /// The client's opaque value, which it keeps until its threads have ended.
@@ -93,8 +94,8 @@ unsafe extern "C" fn on_response(
     if size > 0 {
         told.answered.store(true, Ordering::Relaxed);
     }
-    if api_key == DESCRIBE_ACLS {
-        told.describe_acls_bytes.store(size, Ordering::Release);
+    if NAMING.contains(&api_key) {
+        told.answer_bytes.store(size, Ordering::Release);
     }
     0
 }

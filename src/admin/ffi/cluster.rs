@@ -6,7 +6,8 @@ use rdkafka::bindings as rd;
 
 use super::{
     super::raw::{BrokerError, Cluster, Event},
-    Handle, integers as c,
+    handle::Handle,
+    integers as c,
     values::{Owned, array, list, text},
 };
 
@@ -17,10 +18,7 @@ impl Handle {
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
     ) -> Result<Cluster, BrokerError> {
-        let kind = (
-            rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER,
-            rd::RD_KAFKA_EVENT_DESCRIBECLUSTER_RESULT,
-        );
+        let kind = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER;
         // SAFETY: live values; an error that is returned is owned by the caller.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             let refused =

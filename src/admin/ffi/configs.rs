@@ -8,7 +8,8 @@ use rdkafka::bindings::{
 
 use super::{
     super::raw::{BrokerError, Config, Event},
-    Handle, integers as c,
+    handle::Handle,
+    integers as c,
     values::{Owned, c_string, coded, list, outcome, pointers, text},
 };
 
@@ -24,10 +25,7 @@ impl Handle {
     ) -> Result<Vec<Config>, BrokerError> {
         let resource = resource(broker)?;
         let mut one = pointers(slice::from_ref(&resource));
-        let kind = (
-            Operation::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS,
-            rd::RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT,
-        );
+        let kind = Operation::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
         // SAFETY: live values; the resource is copied.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             rd::rd_kafka_DescribeConfigs(to.client, one.as_mut_ptr(), 1, to.options, to.queue);
@@ -54,10 +52,7 @@ impl Handle {
             add(&resource, name, *value)?;
         }
         let mut one = pointers(slice::from_ref(&resource));
-        let kind = (
-            Operation::RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS,
-            rd::RD_KAFKA_EVENT_INCREMENTALALTERCONFIGS_RESULT,
-        );
+        let kind = Operation::RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS;
         // SAFETY: live values; the resource is copied.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             let first = one.as_mut_ptr();

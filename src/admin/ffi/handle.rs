@@ -29,9 +29,6 @@ pub struct Handle {
     client: Client<Told>,
 }
 
-/// The kind of a request, and of the event that its answer is.
-pub type Kind = (Operation, c_int);
-
 /// Who sends, how, and where the answer goes: live as long as the function that gets it runs.
 pub struct Sender {
     pub client: *mut rd::rd_kafka_t,
@@ -70,7 +67,12 @@ impl Handle {
         self.told().answered.load(Ordering::Relaxed)
     }
 
-    pub(super) fn told(&self) -> &Told {
+    /// Bytes of the answer to the request that was sent last, where it has names in it.
+    pub(super) fn answer_bytes(&self) -> usize {
+        self.told().answer_bytes.load(Ordering::Acquire)
+    }
+
+    fn told(&self) -> &Told {
         self.client.context()
     }
 
@@ -78,11 +80,12 @@ impl Handle {
     /// goes to `watch`, which may give up the wait, and with it the handle.
     pub(super) fn ask(
         &self,
-        (operation, answer): Kind,
+        operation: Operation,
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
         send: impl FnOnce(&Sender),
     ) -> Result<Answer, BrokerError> {
+        self.told().answer_bytes.store(0, Ordering::Release);
         let options = options(&self.client, operation, timeout)?;
         let client = self.client.native_ptr();
         // SAFETY: a live client; the queue is a new reference to its main one, of answers, errors and log lines.
@@ -93,7 +96,29 @@ impl Handle {
             options: options.as_ptr(),
             queue: queue.as_ptr(),
         });
-        wait(&queue, answer, watch)
+        wait(&queue, answer_to(operation), watch)
+    }
+}
+
+/// The event that an answer is.
+fn answer_to(operation: Operation) -> c_int {
+    match operation {
+        Operation::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER => rd::RD_KAFKA_EVENT_DESCRIBECLUSTER_RESULT,
+        Operation::RD_KAFKA_ADMIN_OP_CREATEACLS => rd::RD_KAFKA_EVENT_CREATEACLS_RESULT,
+        Operation::RD_KAFKA_ADMIN_OP_DESCRIBEACLS => rd::RD_KAFKA_EVENT_DESCRIBEACLS_RESULT,
+        Operation::RD_KAFKA_ADMIN_OP_DELETEACLS => rd::RD_KAFKA_EVENT_DELETEACLS_RESULT,
+        Operation::RD_KAFKA_ADMIN_OP_DESCRIBEUSERSCRAMCREDENTIALS => {
+            rd::RD_KAFKA_EVENT_DESCRIBEUSERSCRAMCREDENTIALS_RESULT
+        }
+        Operation::RD_KAFKA_ADMIN_OP_ALTERUSERSCRAMCREDENTIALS => {
+            rd::RD_KAFKA_EVENT_ALTERUSERSCRAMCREDENTIALS_RESULT
+        }
+        Operation::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS => rd::RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT,
+        Operation::RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS => {
+            rd::RD_KAFKA_EVENT_INCREMENTALALTERCONFIGS_RESULT
+        }
+        // kpki has no other requests.
+        _ => rd::RD_KAFKA_EVENT_NONE,
     }
 }
 

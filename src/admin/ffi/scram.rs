@@ -1,15 +1,22 @@
 //! The requests about SCRAM users.
 
-use std::time::Duration;
+use std::{ffi::c_int, time::Duration};
 
 use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t as Operation};
 
 use super::{
-    super::raw::{BrokerError, Event, Outcome, ScramChange, ScramUser},
-    Handle, integers as c,
+    super::{
+        answers::ScramUsers,
+        raw::{BrokerError, Event, Outcome, ScramUser},
+        scram_change::ScramChange,
+    },
+    handle::Handle,
+    integers as c,
     values::{Owned, c_string, list, outcome, pointers, text},
 };
 use crate::scram::Mechanism;
+
+type Alteration = rd::rd_kafka_UserScramCredentialAlteration_t;
 
 impl Handle {
     /// The users that have SCRAM credentials: all of them, or those named.
@@ -21,14 +28,11 @@ impl Handle {
         users: &[&str],
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Vec<ScramUser>, BrokerError> {
+    ) -> Result<ScramUsers, BrokerError> {
         let names = users.iter().map(|u| c_string(u));
         let names = names.collect::<Result<Vec<_>, _>>()?;
         let mut names: Vec<_> = names.iter().map(|n| n.as_ptr()).collect();
-        let kind = (
-            Operation::RD_KAFKA_ADMIN_OP_DESCRIBEUSERSCRAMCREDENTIALS,
-            rd::RD_KAFKA_EVENT_DESCRIBEUSERSCRAMCREDENTIALS_RESULT,
-        );
+        let kind = Operation::RD_KAFKA_ADMIN_OP_DESCRIBEUSERSCRAMCREDENTIALS;
         // SAFETY: live values; the names are copied.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             let (first, count) = (names.as_mut_ptr(), names.len());
@@ -43,24 +47,24 @@ impl Handle {
                 result,
                 rd::rd_kafka_DescribeUserScramCredentials_result_descriptions,
             );
-            Ok(users.iter().map(|user| described(*user)).collect())
+            Ok(ScramUsers {
+                users: users.iter().map(|user| described(*user)).collect(),
+                bytes: self.answer_bytes(),
+            })
         }
     }
 
     /// One result per user, in the order of the answer.
     pub fn alter_scram(
         &self,
-        changes: &[ScramChange<'_>],
+        changes: &[&ScramChange],
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
     ) -> Result<Vec<(String, Outcome)>, BrokerError> {
-        let owned = changes.iter().map(alteration);
+        let owned = changes.iter().map(|change| alteration(change));
         let owned = owned.collect::<Result<Vec<_>, _>>()?;
         let mut alterations = pointers(&owned);
-        let kind = (
-            Operation::RD_KAFKA_ADMIN_OP_ALTERUSERSCRAMCREDENTIALS,
-            rd::RD_KAFKA_EVENT_ALTERUSERSCRAMCREDENTIALS_RESULT,
-        );
+        let kind = Operation::RD_KAFKA_ADMIN_OP_ALTERUSERSCRAMCREDENTIALS;
         // SAFETY: live values; the alterations are copied.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
             let (first, count) = (alterations.as_mut_ptr(), alterations.len());
@@ -104,26 +108,31 @@ unsafe fn described(user: *const rd::rd_kafka_UserScramCredentialsDescription_t)
     }
 }
 
-fn alteration(
-    change: &ScramChange<'_>,
-) -> Result<Owned<rd::rd_kafka_UserScramCredentialAlteration_t>, BrokerError> {
-    let user = c_string(change.user)?;
-    let mechanism = match change.mechanism {
+fn alteration(change: &ScramChange) -> Result<Owned<Alteration>, BrokerError> {
+    let user = c_string(change.user())?;
+    let mechanism = match change.mechanism() {
         Mechanism::Sha256 => rd::rd_kafka_ScramMechanism_t::RD_KAFKA_SCRAM_MECHANISM_SHA_256,
         Mechanism::Sha512 => rd::rd_kafka_ScramMechanism_t::RD_KAFKA_SCRAM_MECHANISM_SHA_512,
     };
     // SAFETY: strings and bytes of the lengths that are given; they are copied.
     let made = unsafe {
-        match &change.upsert {
-            None => rd::rd_kafka_UserScramCredentialDeletion_new(user.as_ptr(), mechanism),
-            Some(new) => rd::rd_kafka_UserScramCredentialUpsertion_new(
+        match change {
+            ScramChange::Delete { .. } => {
+                rd::rd_kafka_UserScramCredentialDeletion_new(user.as_ptr(), mechanism)
+            }
+            ScramChange::Upsert {
+                iterations,
+                password,
+                salt,
+                ..
+            } => rd::rd_kafka_UserScramCredentialUpsertion_new(
                 user.as_ptr(),
                 mechanism,
-                new.iterations,
-                new.password.expose().as_ptr(),
-                new.password.expose().len(),
-                new.salt.as_ptr(),
-                new.salt.len(),
+                c_int::try_from(*iterations).unwrap_or(c_int::MAX),
+                password.expose().as_ptr(),
+                password.expose().len(),
+                salt.as_ptr(),
+                salt.len(),
             ),
         }
     };

@@ -131,26 +131,16 @@ impl Apply {
 
     /// Deletions, and the first ACLs on something that was open to everyone, take rights away.
     fn confirm(&self, ui: &Ui, plan: &AclPlan) -> Result<(), Failure> {
-        let closing = plan.warnings.iter().any(|w| w.code == "first-acl");
-        let deletes = plan.deletes.len();
-        match (deletes, closing) {
-            (0, false) => Ok(()),
-            (0, true) => confirm(
-                ui,
-                self.yes,
-                "giving resources that are open to everyone their first ACL",
-            ),
-            (_, false) => {
-                let question = format!("deleting {}", count(deletes, "binding"));
-                confirm(ui, self.yes, &question)
-            }
-            (_, true) => {
-                let question = format!(
-                    "deleting {}, and giving resources that are open to everyone their first ACL,",
-                    count(deletes, "binding")
-                );
-                confirm(ui, self.yes, &question)
-            }
+        let mut takes = Vec::new();
+        if !plan.deletes.is_empty() {
+            takes.push(format!("deleting {}", count(plan.deletes.len(), "binding")));
+        }
+        if plan.warnings.iter().any(|w| w.code == "first-acl") {
+            takes.push("giving resources that are open to everyone their first ACL".to_owned());
+        }
+        match takes.is_empty() {
+            true => Ok(()),
+            false => confirm(ui, self.yes, &takes.join(" and ")),
         }
     }
 }

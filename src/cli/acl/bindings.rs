@@ -30,11 +30,11 @@ pub enum Bindings {
     /// A policy's.
     Policy(Box<ReadPolicy>),
     /// An export's.
-    Export(Export),
+    Export(Exported),
 }
 
 /// Bindings of a cluster, one to a line.
-pub struct Export {
+pub struct Exported {
     /// The file's name.
     pub name: std::sync::Arc<str>,
     /// The bindings.
@@ -43,7 +43,7 @@ pub struct Export {
     pub lines: Vec<u32>,
 }
 
-impl Export {
+impl Exported {
     /// Where a binding stands.
     pub fn source(&self, at: usize) -> Source {
         Source {
@@ -66,7 +66,7 @@ pub fn read(path: &str) -> Result<Bindings, Failure> {
 }
 
 /// Reads an export.
-pub fn read_export(path: &str) -> Result<Export, Failure> {
+pub fn read_export(path: &str) -> Result<Exported, Failure> {
     parse_export(&policy::read_text(path)?)
 }
 
@@ -88,7 +88,7 @@ fn is_export(path: &str, text: &str) -> bool {
     })
 }
 
-fn parse_export(text: &Text) -> Result<Export, Failure> {
+fn parse_export(text: &Text) -> Result<Exported, Failure> {
     let mut interner = Interner::default();
     let (mut bindings, mut lines) = (Vec::new(), Vec::new());
     for (number, line) in (1..).zip(text.text.lines()) {
@@ -107,7 +107,7 @@ fn parse_export(text: &Text) -> Result<Export, Failure> {
         bindings.push(binding);
         lines.push(number);
     }
-    Ok(Export {
+    Ok(Exported {
         name: text.name.as_str().into(),
         bindings,
         lines,

@@ -29,7 +29,7 @@ pub struct Answer<'a> {
 /// Where the bindings are said.
 enum Sources<'a> {
     Policy(&'a ValidatedPolicy),
-    Export(&'a bindings::Export),
+    Export(&'a bindings::Exported),
     /// In a cluster; here is what a policy says as well.
     Live(HashMap<&'a RawBinding, &'a Source>),
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use rayon::prelude::*;
 
 use super::{
-    super::{CliError, Code, Done, Failure, Global, cluster::Connection},
+    super::{CliError, Code, Done, Failure, Global, cluster::Connection, policy::check_stdin},
     bindings::{self, Bindings, Brokers},
     count,
     decider::{ANY_NAME, Decider, Question},
@@ -109,15 +109,8 @@ fn operation(text: &str) -> Result<Operation, String> {
 
 impl Explain {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        if self.requests.as_deref() == Some("-") && self.bindings.as_deref() == Some("-") {
-            return Err(CliError::new(
-                Code::Usage,
-                "bindings and requests cannot both be standard input",
-            )
-            .hint("write one of them to a file")
-            .usage()
-            .into());
-        }
+        let inputs = [self.bindings.as_deref(), self.requests.as_deref()];
+        check_stdin("bindings and requests", inputs)?;
         let live = self.live || self.connection.is_named();
         let written = self.bindings.as_deref().map(bindings::read).transpose()?;
         if !live && let Some(bindings) = &written {
@@ -132,10 +125,8 @@ impl Explain {
                     "{} holds exported ACLs, and a cluster is to be asked for its own",
                     export.name
                 );
-                return Err(CliError::new(Code::Usage, message)
-                    .hint("leave out one of the two: the export, or --live and the connection")
-                    .usage()
-                    .into());
+                let hint = "leave out one of the two: the export, or --live and the connection";
+                return Err(CliError::misuse(message, hint).into());
             }
         };
         let mut admin =
@@ -184,10 +175,11 @@ impl Explain {
         let (Some(principal), Some(operation), Some((resource_type, name))) =
             (self.principal, self.operation, resource)
         else {
-            return Err(CliError::new(Code::Usage, "it is not said which resource is asked about")
-                .hint("give one of --topic, --group, --transactional-id, --delegation-token, --user, --cluster, --any TYPE")
-                .usage()
-                .into());
+            return Err(CliError::misuse(
+                "it is not said which resource is asked about",
+                "give one of --topic, --group, --transactional-id, --delegation-token, --user, --cluster, --any TYPE",
+            )
+            .into());
         };
         Ok(Question {
             request: Request {

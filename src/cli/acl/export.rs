@@ -9,13 +9,17 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{
-    super::{CliError, Code, Done, Failure, Global, cluster::Connection, policy::read_policy},
+    super::{
+        CliError, Code, Done, Failure, Global,
+        cluster::Connection,
+        policy::{check_stdin, read_policy},
+    },
     bindings, count,
     ui::Ui,
 };
 use crate::{
-    acl::{KafkaVersion, LeftOut, RawBinding, kafka_acls},
-    admin::{AclBindingFilter, Admin, AdminError, Described},
+    acl::{AclBindingFilter, KafkaVersion, LeftOut, RawBinding, kafka_acls},
+    admin::{Admin, AdminError, Described},
     document::FormCode,
     policy::{ValidatedPolicy, write_acls},
     printable::printable_json,
@@ -98,15 +102,8 @@ pub struct Missing {
 
 impl Export {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        if self.policy.as_deref() == Some("-") && self.observed.as_deref() == Some("-") {
-            return Err(CliError::new(
-                Code::Usage,
-                "policy and ACLs cannot both be standard input",
-            )
-            .hint("write one of them to a file")
-            .usage()
-            .into());
-        }
+        let inputs = [self.policy.as_deref(), self.observed.as_deref()];
+        check_stdin("policy and ACLs", inputs)?;
         let policy = self.policy.as_deref().map(read_policy).transpose()?;
         let found = self.find(policy.as_ref(), global, ui)?;
         let of_policy = policy.as_ref().map(ValidatedPolicy::version);

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     apply::{acl, observed},
-    plan::{AclPlan, Action, Deletion, Managed, Right, SavedPlan, groups, observed_digest},
+    plan::{AclPlan, Action, Deletion, Managed, Right, SavedPlan, by_principal, observed_digest},
     printable::{Printable, printable_json},
     state::{self, OutDir},
 };
@@ -76,22 +76,13 @@ impl From<DeletionOptions> for Deletion {
 
 impl Plan {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        if self.policy == "-" && self.observed.as_deref() == Some("-") {
-            return Err(CliError::new(
-                Code::Usage,
-                "policy and ACLs cannot both be standard input",
-            )
-            .hint("write one of them to a file")
-            .usage()
-            .into());
-        }
+        let inputs = [Some(self.policy.as_str()), self.observed.as_deref()];
+        policy::check_stdin("policy and ACLs", inputs)?;
         if self.save.as_deref() == Some(Path::new("-")) {
-            return Err(CliError::new(
-                Code::Usage,
+            return Err(CliError::misuse(
                 "a plan is saved to a file, not to standard output",
+                "give --save FILE; --json prints the plan",
             )
-            .hint("give --save FILE; --json prints the plan")
-            .usage()
             .into());
         }
         if let Some(path) = &self.save {
@@ -163,7 +154,7 @@ impl Plan {
 /// Prints a plan for people: every change where they are at most so many, else their number for each principal.
 pub fn show(ui: &Ui, plan: &AclPlan, most: usize) {
     let each = plan.creates.len() + plan.deletes.len() <= most;
-    for group in groups(plan) {
+    for group in by_principal(plan) {
         if !each {
             let creates = group.changes.iter().filter(|c| c.0 == Action::Create);
             let creates = creates.count();
@@ -211,16 +202,14 @@ pub fn show(ui: &Ui, plan: &AclPlan, most: usize) {
 
 /// Refuses to put a plan in the place of something else, such as the policy or a device; an earlier plan is replaced.
 fn check_place(path: &Path) -> Done {
-    let Ok(meta) = std::fs::metadata(path) else {
-        return Ok(());
-    };
     // One that is damaged is replaced by the very command that its error names.
     let is_plan = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);
         text.trim().is_empty() || SavedPlan::is_meant(&text)
     };
     let named = path.extension().is_some_and(|end| end == "plan");
-    if meta.is_file() && (named || state::read_text(path).is_ok_and(|text| is_plan(&text))) {
+    let is_saved = || named || state::read_text(path).is_ok_and(|text| is_plan(&text));
+    if !path.exists() || path.is_file() && is_saved() {
         return Ok(());
     }
     Err(CliError::new(

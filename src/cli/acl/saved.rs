@@ -56,7 +56,7 @@ impl<'a> Saved<'a> {
             PlanFileError::LaterVersion(_) => {
                 CliError::new(Code::PlanVersion, message).hint(hint).usage()
             }
-            PlanFileError::Malformed { .. } => CliError::new(Code::PlanMalformed, message)
+            PlanFileError::Malformed(_) => CliError::new(Code::PlanMalformed, message)
                 .hint(hint)
                 .usage(),
         }
@@ -70,12 +70,10 @@ impl<'a> Saved<'a> {
     pub fn check_options(&self, options: DeletionOptions) -> Done {
         let path = self.path;
         if options.prune && !self.plan.prune {
-            return Err(CliError::new(
-                Code::Usage,
+            return Err(CliError::misuse(
                 format!("{path} was made without --prune, and is applied as it was reviewed"),
+                format!("plan again:\n  {}", self.again(true)),
             )
-            .hint(format!("plan again:\n  {}", self.again(true)))
-            .usage()
             .into());
         }
         Ok(())

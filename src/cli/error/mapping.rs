@@ -21,7 +21,7 @@ pub fn of_cluster(error: &AdminError) -> Code {
     match error {
         AdminError::Properties(_) => Code::ClientProperties,
         AdminError::NotBuilt => Code::NotBuilt,
-        AdminError::Settings(_) => Code::ConnectionSettings,
+        AdminError::Settings(_) | AdminError::Key(_) => Code::ConnectionSettings,
         AdminError::Unreachable { .. } => Code::Unreachable,
         AdminError::UnknownHost { .. } => Code::UnknownHost,
         AdminError::WrongProtocol { .. } => Code::WrongProtocol,
@@ -174,7 +174,7 @@ impl From<CaError> for CliError {
                 SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
                     .hint("restore it from a backup; kpki never rewrites it, so the backup of any day will do"),
                 SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that kpki, or a later one"),
-                SealError::Derivation(_) => {
+                SealError::Derivation(_) | SealError::Memory(_) | SealError::Cipher(_) => {
                     CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
                 }
             },
@@ -260,7 +260,7 @@ impl From<PkiError> for CliError {
             PkiError::NotACertificate(_) => {
                 CliError::new(Code::BadCertificate, text).hint("restore the file from a backup")
             }
-            PkiError::Library(_) => CliError::new(Code::Certificate, text),
+            PkiError::Name(_) | PkiError::Library(_) => CliError::new(Code::Certificate, text),
         }
     }
 }

@@ -122,29 +122,27 @@ pub fn show(ui: &Ui, plan: &ScramPlan) {
     // The document says it all.
     if !ui.json {
         let width = plan.changes().map(|(_, i)| i.user.len()).max().unwrap_or(0);
-        for i in &plan.creates {
-            ui.say(format!(
-                "{GREEN}+ {:width$}  {}, {} iterations{GREEN:#}",
-                i.user, i.mechanism, i.iterations
-            ));
-        }
-        for update in &plan.updates {
-            let i = &update.info;
-            ui.say(format!(
-                "{YELLOW}~ {:width$}  {}, {} iterations instead of {}{YELLOW:#}",
-                i.user, i.mechanism, i.iterations, update.was
-            ));
-        }
-        for i in &plan.rotates {
-            ui.say(format!(
-                "{YELLOW}~ {:width$}  {}, new password{YELLOW:#}",
-                i.user, i.mechanism
-            ));
-        }
-        for i in &plan.deletes {
+        let mut updates = plan.updates.iter();
+        for (action, i) in plan.changes() {
             // A name that the cluster told.
             let user = Printable(&i.user).to_string();
-            ui.say(format!("{RED}- {user:width$}  {}{RED:#}", i.mechanism));
+            let (colour, what) = match action {
+                Action::Create => (GREEN, format!(", {} iterations", i.iterations)),
+                Action::Delete => (RED, String::new()),
+                Action::Rotate => (YELLOW, ", new password".to_owned()),
+                _ => {
+                    let was = updates.next().map_or(0, |update| update.was);
+                    (
+                        YELLOW,
+                        format!(", {} iterations instead of {was}", i.iterations),
+                    )
+                }
+            };
+            ui.say(format!(
+                "{colour}{} {user:width$}  {}{what}{colour:#}",
+                action.sign(),
+                i.mechanism
+            ));
         }
         let mut line = match plan.is_empty() {
             true => format!("{GREEN}nothing to change{GREEN:#}"),

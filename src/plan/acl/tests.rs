@@ -302,7 +302,7 @@ fn a_saved_plan_is_read_back_and_a_later_one_refused() {
     ));
     assert!(matches!(
         SavedPlan::parse("{}"),
-        Err(PlanFileError::Malformed { .. })
+        Err(PlanFileError::Malformed(_))
     ));
     // What kpki wrote before it noted the cluster, and a plan that was made of an export.
     let earlier = text.replacen("\"cluster\":null,", "", 1);
@@ -356,7 +356,7 @@ fn the_lists_are_sorted_by_principal_and_shown_so() {
     let plan = made(&desired, &[], &managing(&[]), |_, _| {});
     let order: Vec<_> = plan.creates.iter().map(|b| &*b.principal).collect();
     assert_eq!(order, principals);
-    let groups = groups(&plan);
+    let groups = by_principal(&plan);
     assert_eq!(groups.len(), principals.len());
     assert_eq!(groups[0].changes[0].0.sign(), '+');
     let right = Right(groups[0].changes[0].1).to_string();

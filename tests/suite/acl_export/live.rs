@@ -7,8 +7,8 @@ use std::{
 };
 
 use kpki::{
-    acl::RawBinding,
-    admin::{AclBindingFilter, Admin, Batch, ClientProperties},
+    acl::{AclBindingFilter, RawBinding},
+    admin::{Admin, Batch, ClientProperties},
 };
 use serde_json::{Value, json};
 

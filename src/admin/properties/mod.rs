@@ -2,21 +2,23 @@
 //!
 //! Kafka's own file is the one that every other tool of the user already has, so kpki asks for no second one.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-};
+mod error;
+mod jaas;
+mod settings;
+mod stores;
+
+use std::path::Path;
 
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-use super::jaas;
-use crate::{
-    config::{Properties, PropertiesError},
-    keystore::{StoreError, pem, pkcs12},
-    secret::Secret,
-};
+pub use error::ClientPropertiesError;
+pub use stores::Identity;
+
+use error::{Result, unsupported};
+use settings::Settings;
+
+use crate::{config::Properties, secret::Secret, state::read_text};
 
 /// How to connect, with every store opened: nothing in it refers to a file any more.
 #[derive(Debug, Clone)]
@@ -42,21 +44,6 @@ pub struct Tls {
     pub check_host: bool,
 }
 
-/// A key and its certificate.
-#[derive(Clone)]
-pub struct Identity {
-    /// DER of an unencrypted PKCS#8 key.
-    pub key_pkcs8: Zeroizing<Vec<u8>>,
-    /// The certificate, then its issuers.
-    pub chain: Vec<CertificateDer<'static>>,
-}
-
-impl std::fmt::Debug for Identity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Identity({} certificates)", self.chain.len())
-    }
-}
-
 /// A login by password.
 #[derive(Debug, Clone)]
 pub struct Sasl {
@@ -68,90 +55,13 @@ pub struct Sasl {
     pub password: Secret,
 }
 
-/// Why a client's properties cannot be used. No message shows a value that could be secret.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientPropertiesError {
-    /// A file that cannot be read: the properties themselves, or a store that they name.
-    #[error("{} cannot be read: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The properties are damaged.
-    #[error("{}: {source}", path.display())]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: PropertiesError,
-    },
-    /// A store that cannot be used.
-    #[error("{setting}: {path}: {source}")]
-    Store {
-        /// The setting that names it.
-        setting: &'static str,
-        /// The file, or `the value itself`.
-        path: String,
-        /// What is wrong with it.
-        source: StoreError,
-    },
-    /// A setting that is needed and absent.
-    #[error("{0} is not set")]
-    Missing(&'static str),
-    /// A value that is none, or one that kpki cannot serve.
-    #[error("{setting}={value} is not supported: {why}")]
-    Unsupported {
-        /// The setting.
-        setting: &'static str,
-        /// Its value, which is not secret.
-        value: String,
-        /// What is supported.
-        why: &'static str,
-    },
-    /// A value that may be secret and cannot be read.
-    #[error("{setting} {why}")]
-    Invalid {
-        /// The setting.
-        setting: &'static str,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-}
-
-impl ClientPropertiesError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Read { .. } => Some(
-                "check the path; those in the properties are relative to the directory that the command runs in, as with Kafka's own tools",
-            ),
-            Self::Missing("bootstrap.servers") => {
-                Some("give --bootstrap-server HOST:PORT, or set bootstrap.servers in the file")
-            }
-            Self::Store { source, .. } => source.hint(),
-            Self::Unsupported {
-                setting: "sasl.mechanism",
-                ..
-            } => Some(
-                "give kpki a user of its own: a client certificate, or a SCRAM user with Alter on the cluster",
-            ),
-            _ => None,
-        }
-    }
-}
-
-type Result<T> = std::result::Result<T, ClientPropertiesError>;
-
 impl ClientProperties {
     /// Reads a file and the stores that it names. `bootstrap_servers` replaces the file's own.
     ///
     /// # Errors
     /// Whatever keeps the settings from being used, with the setting's name.
     pub fn read(path: &Path, bootstrap_servers: Option<&str>) -> Result<Self> {
-        let bytes = Zeroizing::new(read(path)?);
+        let bytes = Zeroizing::new(read_text(path)?);
         let properties =
             Properties::parse(&bytes).map_err(|source| ClientPropertiesError::Syntax {
                 path: path.to_owned(),
@@ -193,25 +103,7 @@ impl ClientProperties {
     }
 }
 
-struct Settings<'a>(&'a Properties);
-
-impl<'a> Settings<'a> {
-    /// A value that is set and not empty.
-    fn get(&self, key: &str) -> Option<&'a str> {
-        self.value(key).filter(|v| !v.is_empty())
-    }
-
-    fn password(&self, key: &str) -> Option<Secret> {
-        self.value(key).map(|v| Secret::new(v.to_owned()))
-    }
-
-    /// A value as Kafka takes it: Java's properties keep the blanks behind one, and Kafka's `ConfigDef.parseType` then
-    /// trims every text, passwords included, by `String.trim()`, to which all up to the space is blank.
-    fn value(&self, key: &str) -> Option<&'a str> {
-        let value = self.0.get(key)?;
-        Some(value.trim_matches(|c| c <= ' '))
-    }
-
+impl Settings<'_> {
     fn tls(&self) -> Result<Tls> {
         let check_host = match self.value("ssl.endpoint.identification.algorithm") {
             None => true,
@@ -231,79 +123,6 @@ impl<'a> Settings<'a> {
             identity: self.identity()?,
             check_host,
         })
-    }
-
-    fn trusted(&self) -> Result<Vec<CertificateDer<'static>>> {
-        let kind = self.kind("ssl.truststore.type")?;
-        if let Some(text) = self.get("ssl.truststore.certificates") {
-            return pem::parse_certificates(text.as_bytes())
-                .map_err(|e| inline("ssl.truststore.certificates", e));
-        }
-        let Some(path) = self.get("ssl.truststore.location") else {
-            return Ok(Vec::new());
-        };
-        let setting = "ssl.truststore.location";
-        let bytes = Zeroizing::new(read(Path::new(path))?);
-        if kind == Kind::Pem {
-            return pem::parse_certificates(&bytes).map_err(|e| store(setting, path, e));
-        }
-        let password = self
-            .password("ssl.truststore.password")
-            .unwrap_or_else(|| Secret::new(String::new()));
-        let store_contents =
-            pkcs12::open(&bytes, &password).map_err(|e| store(setting, path, e))?;
-        let trusted: Vec<_> = store_contents.trusted.into_iter().map(|t| t.cert).collect();
-        if trusted.is_empty() {
-            return Err(store(setting, path, StoreError::NoEntries));
-        }
-        Ok(trusted)
-    }
-
-    fn identity(&self) -> Result<Option<Identity>> {
-        let kind = self.kind("ssl.keystore.type")?;
-        if let Some(key) = self.password("ssl.keystore.key") {
-            let text = self.get("ssl.keystore.certificate.chain").ok_or(
-                ClientPropertiesError::Missing("ssl.keystore.certificate.chain"),
-            )?;
-            let setting = "ssl.keystore.key";
-            return Ok(Some(Identity {
-                key_pkcs8: pem::parse_key(key.expose().as_bytes())
-                    .map_err(|e| inline(setting, e))?,
-                chain: pem::parse_certificates(text.as_bytes())
-                    .map_err(|e| inline("ssl.keystore.certificate.chain", e))?,
-            }));
-        }
-        let Some(path) = self.get("ssl.keystore.location") else {
-            return Ok(None);
-        };
-        let setting = "ssl.keystore.location";
-        let wrong = |e| store(setting, path, e);
-        let bytes = Zeroizing::new(read(Path::new(path))?);
-        if kind == Kind::Pem {
-            return Ok(Some(Identity {
-                key_pkcs8: pem::parse_key(&bytes).map_err(wrong)?,
-                chain: pem::parse_certificates(&bytes).map_err(wrong)?,
-            }));
-        }
-        let password = self
-            .password("ssl.keystore.password")
-            .ok_or(ClientPropertiesError::Missing("ssl.keystore.password"))?;
-        let contents = pkcs12::open(&bytes, &password).map_err(wrong)?;
-        let key = contents.keys.into_iter().find(|key| !key.chain.is_empty());
-        let key = key.ok_or_else(|| wrong(StoreError::NoChain))?;
-        Ok(Some(Identity {
-            key_pkcs8: key.key_pkcs8,
-            chain: key.chain,
-        }))
-    }
-
-    /// JKS is Kafka's default and Java opens PKCS#12 under that name too, so the bytes decide, not the setting.
-    fn kind(&self, setting: &'static str) -> Result<Kind> {
-        match self.get(setting).map(str::to_ascii_uppercase).as_deref() {
-            None | Some("JKS" | "PKCS12") => Ok(Kind::Pkcs12),
-            Some("PEM") => Ok(Kind::Pem),
-            Some(other) => Err(unsupported(setting, other, "PKCS12, JKS and PEM are")),
-        }
     }
 
     fn sasl(&self) -> Result<Sasl> {
@@ -353,52 +172,6 @@ impl<'a> Settings<'a> {
                 .push("ssl.engine.factory.class names a Java class, which kpki cannot load".into());
         }
         notes
-    }
-}
-
-#[derive(PartialEq)]
-enum Kind {
-    Pkcs12,
-    Pem,
-}
-
-/// The most that properties or a store of them may hold, in bytes.
-const MAX_FILE: u64 = 16 * 1024 * 1024;
-
-/// Reads whatever can be read, a pipe too, but not without end.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let fault = |source| ClientPropertiesError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(fault)?;
-    let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
-    if read.map_err(fault)? as u64 > MAX_FILE {
-        return Err(fault(io::Error::other(
-            "it is larger than any client's properties or store",
-        )));
-    }
-    Ok(bytes)
-}
-
-fn store(setting: &'static str, path: &str, source: StoreError) -> ClientPropertiesError {
-    ClientPropertiesError::Store {
-        setting,
-        path: path.to_owned(),
-        source,
-    }
-}
-
-fn inline(setting: &'static str, source: StoreError) -> ClientPropertiesError {
-    store(setting, "the value itself", source)
-}
-
-fn unsupported(setting: &'static str, value: &str, why: &'static str) -> ClientPropertiesError {
-    ClientPropertiesError::Unsupported {
-        setting,
-        value: value.to_owned(),
-        why,
     }
 }
 
@@ -480,7 +253,7 @@ mod tests {
             "sasl.jaas.config has a string without an end"
         );
         let missing = "security.protocol=SSL\nssl.keystore.location=/none/such.p12";
-        assert!(with(missing).starts_with("/none/such.p12 cannot be read"));
+        assert!(with(missing).starts_with("cannot read /none/such.p12: no such file"));
     }
 
     #[test]

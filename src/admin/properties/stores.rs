@@ -1,0 +1,124 @@
+//! The stores that a client's properties name, or hold as PEM themselves.
+
+use std::path::Path;
+
+use rustls_pki_types::CertificateDer;
+use zeroize::Zeroizing;
+
+use super::{
+    error::{ClientPropertiesError, Result, unsupported},
+    settings::Settings,
+};
+use crate::{
+    keystore::{StoreError, pem, pkcs12},
+    secret::Secret,
+    state::read_text,
+};
+
+/// A key and its certificate.
+#[derive(Clone)]
+pub struct Identity {
+    /// DER of an unencrypted PKCS#8 key.
+    pub key_pkcs8: Zeroizing<Vec<u8>>,
+    /// The certificate, then its issuers.
+    pub chain: Vec<CertificateDer<'static>>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Identity({} certificates)", self.chain.len())
+    }
+}
+
+impl Settings<'_> {
+    pub(super) fn trusted(&self) -> Result<Vec<CertificateDer<'static>>> {
+        let kind = self.kind("ssl.truststore.type")?;
+        if let Some(text) = self.get("ssl.truststore.certificates") {
+            return pem::parse_certificates(text.as_bytes())
+                .map_err(|e| inline("ssl.truststore.certificates", e));
+        }
+        let Some(path) = self.get("ssl.truststore.location") else {
+            return Ok(Vec::new());
+        };
+        let setting = "ssl.truststore.location";
+        let bytes = Zeroizing::new(read_text(Path::new(path))?);
+        if kind == Kind::Pem {
+            return pem::parse_certificates(&bytes).map_err(|e| store(setting, path, e));
+        }
+        let password = self
+            .password("ssl.truststore.password")
+            .unwrap_or_else(|| Secret::new(String::new()));
+        let store_contents =
+            pkcs12::open(&bytes, &password).map_err(|e| store(setting, path, e))?;
+        let trusted: Vec<_> = store_contents.trusted.into_iter().map(|t| t.cert).collect();
+        if trusted.is_empty() {
+            return Err(store(setting, path, StoreError::NoEntries));
+        }
+        Ok(trusted)
+    }
+
+    pub(super) fn identity(&self) -> Result<Option<Identity>> {
+        let kind = self.kind("ssl.keystore.type")?;
+        if let Some(key) = self.password("ssl.keystore.key") {
+            let text = self.get("ssl.keystore.certificate.chain").ok_or(
+                ClientPropertiesError::Missing("ssl.keystore.certificate.chain"),
+            )?;
+            let setting = "ssl.keystore.key";
+            return Ok(Some(Identity {
+                key_pkcs8: pem::parse_key(key.expose().as_bytes())
+                    .map_err(|e| inline(setting, e))?,
+                chain: pem::parse_certificates(text.as_bytes())
+                    .map_err(|e| inline("ssl.keystore.certificate.chain", e))?,
+            }));
+        }
+        let Some(path) = self.get("ssl.keystore.location") else {
+            return Ok(None);
+        };
+        let setting = "ssl.keystore.location";
+        let wrong = |e| store(setting, path, e);
+        let bytes = Zeroizing::new(read_text(Path::new(path))?);
+        if kind == Kind::Pem {
+            return Ok(Some(Identity {
+                key_pkcs8: pem::parse_key(&bytes).map_err(wrong)?,
+                chain: pem::parse_certificates(&bytes).map_err(wrong)?,
+            }));
+        }
+        let password = self
+            .password("ssl.keystore.password")
+            .ok_or(ClientPropertiesError::Missing("ssl.keystore.password"))?;
+        let contents = pkcs12::open(&bytes, &password).map_err(wrong)?;
+        let key = contents.keys.into_iter().find(|key| !key.chain.is_empty());
+        let key = key.ok_or_else(|| wrong(StoreError::NoChain))?;
+        Ok(Some(Identity {
+            key_pkcs8: key.key_pkcs8,
+            chain: key.chain,
+        }))
+    }
+
+    /// JKS is Kafka's default and Java opens PKCS#12 under that name too, so the bytes decide, not the setting.
+    fn kind(&self, setting: &'static str) -> Result<Kind> {
+        match self.get(setting).map(str::to_ascii_uppercase).as_deref() {
+            None | Some("JKS" | "PKCS12") => Ok(Kind::Pkcs12),
+            Some("PEM") => Ok(Kind::Pem),
+            Some(other) => Err(unsupported(setting, other, "PKCS12, JKS and PEM are")),
+        }
+    }
+}
+
+#[derive(PartialEq)]
+enum Kind {
+    Pkcs12,
+    Pem,
+}
+
+fn store(setting: &'static str, path: &str, source: StoreError) -> ClientPropertiesError {
+    ClientPropertiesError::Store {
+        setting,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn inline(setting: &'static str, source: StoreError) -> ClientPropertiesError {
+    store(setting, "the value itself", source)
+}
