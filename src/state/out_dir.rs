@@ -9,7 +9,7 @@ use std::{
 use super::{Lock, StateError, failed, files};
 use crate::pki::IdentityName;
 
-/// An output directory, by its path. See `interface.md`'s table for what is where.
+/// An output directory, by its path. `docs/files.md` says what is where.
 #[derive(Debug, Clone)]
 pub struct OutDir {
     root: PathBuf,

@@ -471,17 +471,3 @@ fn an_export_is_looked_at_as_brokers_read_it() {
         ])
     );
 }
-
-#[test]
-fn every_lint_is_in_the_readme_and_nothing_else() {
-    let codes: BTreeSet<&str> = kpki::policy::lint::codes().map(|c| c.name()).collect();
-    assert!(codes.len() > 30, "{codes:?}");
-    let readme = std::fs::read_to_string(crate::support::root().join("README.md")).unwrap();
-    let table = readme.split("<!-- lints -->").nth(1).unwrap();
-    let table = table.split("<!-- end of lints -->").next().unwrap();
-    let first = table.lines().filter_map(|line| line.split('|').nth(1));
-    let listed: BTreeSet<&str> = first
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .collect();
-    assert_eq!(codes, listed);
-}

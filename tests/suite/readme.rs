@@ -1,22 +1,41 @@
-//! The README is true: its commands run as they are written, its lists are complete.
+//! The README and `docs/` are true: their commands run as they are written, their lists are made from the code, their
+//! links lead somewhere.
+
+mod links;
+mod lists;
 
 use std::{
-    collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt,
-    path::Path,
-    process::{Command, Stdio},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
 };
 
 use kpki::cli::Code;
 
-use crate::support::{jvm, kpki::Kpki, ports, root, skip};
+use crate::support::{jvm, kpki::Kpki, ports, root, rust_files, skip};
 
 fn readme() -> String {
     fs::read_to_string(root().join("README.md")).unwrap()
 }
 
-/// The shell commands of a part of the README, one code block after the other.
+/// Documents whose commands need the cluster of the README's walk.
+const LIVE: [&str; 2] = ["acls.md", "scram.md"];
+
+/// The README and every file of `docs/`, with its text.
+fn documents() -> Vec<(PathBuf, String)> {
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    let mut paths: Vec<PathBuf> = docs.map(|entry| entry.unwrap().path()).collect();
+    paths.push(root().join("README.md"));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// The shell commands of a part of a document, one code block after the other.
 fn commands(part: &str) -> Vec<&str> {
     part.split("```sh\n")
         .skip(1)
@@ -47,8 +66,39 @@ const SCRIPTS: [(&str, &str); 6] = [
     ),
 ];
 
+/// Runs a script in bash, with kpki and the example policies as a reader has them.
+fn walk(kpki: &Kpki, script: &str) -> Output {
+    let bin = kpki.path("bin");
+    fs::create_dir_all(&bin).unwrap();
+    program(
+        &bin,
+        "kpki",
+        &format!("exec '{}' \"$@\"", env!("CARGO_BIN_EXE_kpki")),
+    );
+    for policy in ["quickstart.yaml", "script-sh.yaml"] {
+        if !kpki.path("policies").join(policy).exists() {
+            let text = fs::read_to_string(root().join("policies").join(policy)).unwrap();
+            kpki.write(&format!("policies/{policy}"), &text);
+        }
+    }
+    kpki.write("walk.sh", script);
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    kpki.command(&[])
+        .get_envs()
+        .fold(Command::new("bash"), |mut command, (name, value)| {
+            command.env(name, value.unwrap_or_default());
+            command
+        })
+        .args(["-eu", "walk.sh"])
+        .env("PATH", path)
+        .current_dir(kpki.dir())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
 #[test]
-fn the_walk_from_nothing_to_a_record_works_as_written() {
+fn the_walk_from_nothing_to_a_record_and_on_works_as_written() {
     let installed = match jvm::installed() {
         Ok(installed) => installed,
         Err(why) => return skip(&why),
@@ -56,11 +106,6 @@ fn the_walk_from_nothing_to_a_record_works_as_written() {
     let kpki = Kpki::new();
     let bin = kpki.path("bin");
     fs::create_dir(&bin).unwrap();
-    program(
-        &bin,
-        "kpki",
-        &format!("exec '{}' \"$@\"", env!("CARGO_BIN_EXE_kpki")),
-    );
     let java = format!(
         "exec java -Xmx384m -Dkpki.log.level=ERROR -Dlog4j2.configurationFile=log4j2.properties -cp '{0}/libs/*:{0}/classes'",
         installed.display()
@@ -92,19 +137,19 @@ fn the_walk_from_nothing_to_a_record_works_as_written() {
             .replace("localhost:9093", &format!("localhost:{first}")),
     );
     let text = readme();
-    let walk = text
-        .split("<!-- walk")
-        .nth(1)
-        .unwrap()
-        .split("<!-- end of walk")
-        .next()
-        .unwrap();
-    let script = commands(walk)
-        .join("\n")
+    let (_, walked) = text.split_once("<!-- walk").unwrap();
+    let (walked, _) = walked.split_once("<!-- end of walk").unwrap();
+    let mut script = commands(walked).join("\n");
+    // The documents about a cluster that runs go on from there.
+    for name in LIVE {
+        let text = fs::read_to_string(root().join("docs").join(name)).unwrap();
+        assert!(!commands(&text).is_empty(), "{name}");
+        script += &commands(&text).join("\n");
+    }
+    let script = script
         .replace("9093", &first.to_string())
         .replace("9094", &(first + 1).to_string());
     assert!(script.lines().count() > 15, "{script}");
-    kpki.write("walk.sh", &format!("exec 9<>lifeline\n{script}"));
     assert!(
         Command::new("mkfifo")
             .arg(kpki.path("lifeline"))
@@ -119,20 +164,7 @@ fn the_walk_from_nothing_to_a_record_works_as_written() {
         .open(kpki.path("lifeline"))
         .unwrap();
 
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let walked = kpki
-        .command(&[])
-        .get_envs()
-        .fold(Command::new("bash"), |mut command, (name, value)| {
-            command.env(name, value.unwrap_or_default());
-            command
-        })
-        .args(["-eu", "walk.sh"])
-        .env("PATH", path)
-        .current_dir(kpki.dir())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let walked = walk(&kpki, &format!("exec 9<>lifeline\n{script}"));
     drop(lifeline);
     let said = String::from_utf8_lossy(&walked.stdout);
     assert!(
@@ -147,7 +179,12 @@ fn the_walk_from_nothing_to_a_record_works_as_written() {
 fn the_first_command_makes_what_the_readme_says() {
     let kpki = Kpki::new();
     let text = readme();
-    let first = commands(&text)[0].trim();
+    let (before, _) = text.split_once("<!-- walk").unwrap();
+    let before = commands(before);
+    // All but the first take minutes, and are what runs this test and what is installed for the walk.
+    let others = ["tests/run\n", "cargo install --path . --locked\n"];
+    assert_eq!(before[1..], others);
+    let first = before[0].trim();
     // Building a release takes minutes: .ci/run does it with this very line, this test runs the rest of it.
     let arguments = first
         .strip_prefix("KPKI_CA_PASSPHRASE='choose your own' cargo run --release --locked --no-default-features -- ")
@@ -172,9 +209,9 @@ fn the_first_command_makes_what_the_readme_says() {
 }
 
 #[test]
-fn the_policy_in_the_readme_is_sound_and_its_roles_are_all_there_are() {
+fn the_policy_in_the_documents_is_sound() {
     let kpki = Kpki::new();
-    let text = readme();
+    let text = fs::read_to_string(root().join("docs/policy.md")).unwrap();
     let policy = text.split("```yaml\n").nth(1).unwrap();
     let policy = policy.split("```").next().unwrap();
     kpki.write("p.yaml", policy);
@@ -184,61 +221,95 @@ fn the_policy_in_the_readme_is_sound_and_its_roles_are_all_there_are() {
     kpki.ok(&["acl", "lint", "p.yaml", "--strict"]);
     let tests = kpki.ok(&["acl", "test", "p.yaml"]).stdout;
     assert!(tests.starts_with("passed  2 "), "{tests}");
-
-    kpki.write("p.yaml", "clients: [{name: a, roles: [{x: {}}]}]\n");
-    let known = kpki.run(&["policy", "check", "p.yaml"]).expect_code(2);
-    let known = known.stderr.split("known here: ").nth(1).unwrap();
-    let known: BTreeSet<&str> = known.lines().next().unwrap().split(", ").collect();
-    let table = text.split("<!-- roles -->").nth(1).unwrap();
-    let table = table.split("<!-- end").next().unwrap();
-    let names = table.lines().filter_map(|line| line.split('|').nth(1));
-    let listed: BTreeSet<&str> = names
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .collect();
-    assert_eq!(known, listed);
 }
 
 #[test]
-fn every_error_code_is_listed_and_used() {
-    let all: BTreeSet<String> = Code::ALL.iter().map(|c| c.name().to_owned()).collect();
-    let mut sources = String::new();
-    for dir in [
-        "src/cli",
-        "src/cli/error",
-        "src/cli/acl",
-        "src/cli/scram",
-        "src/cli/up",
-    ] {
-        for entry in fs::read_dir(root().join(dir)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_file() {
-                sources.push_str(&fs::read_to_string(path).unwrap());
-            }
+fn the_commands_that_need_no_cluster_work_as_written() {
+    let mut run = 0;
+    for (path, text) in documents() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name == "README.md" || LIVE.contains(&name) {
+            continue;
         }
+        let script = commands(&text).join("\n");
+        if !script.is_empty() {
+            let kpki = Kpki::new();
+            let walked = walk(&kpki, &script);
+            assert!(walked.status.success(), "{name}: {walked:?}");
+            run += 1;
+        }
+    }
+    assert_eq!(run, 3, "commands, files and policy");
+    // What takes minutes is looked at, not run: .ci/run does that.
+    let text = fs::read_to_string(root().join("docs/performance.md")).unwrap();
+    let cargo = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    for bench in text.split("`cargo bench --bench ").skip(1) {
+        let bench = bench.split('`').next().unwrap();
+        assert!(
+            cargo.contains(&format!("[[bench]]\nname = \"{bench}\"")),
+            "{bench}"
+        );
+    }
+    for program in ["tests/run", ".ci/run", "benches/recipe.sh"] {
+        let mode = fs::metadata(root().join(program))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert!(mode & 0o111 != 0, "{program}");
+    }
+}
+
+/// `$ ` begins a command, which may go on after a backslash; the rest is what it prints. A line `…` stands for any
+/// number of lines, and ` …` at a line's end for the rest of it.
+#[test]
+fn what_the_documents_show_of_a_terminal_is_what_kpki_prints() {
+    let mut pictures = 0;
+    for (path, text) in documents() {
+        for picture in text.split("```console\n").skip(1) {
+            let picture = picture.split("```").next().unwrap().replace("\\\n", "");
+            let kpki = Kpki::new();
+            for shown in picture.split("$ ").skip(1) {
+                let (command, shown) = shown.split_once('\n').unwrap();
+                let said = walk(&kpki, &format!("{command} 2>&1 || true"));
+                let said = String::from_utf8(said.stdout).unwrap();
+                let mut said = said.lines().peekable();
+                let mut skip = false;
+                for line in shown.lines() {
+                    if line == "…" {
+                        skip = true;
+                        continue;
+                    }
+                    let fits = |said: &str| match line.strip_suffix(" …") {
+                        Some(begin) => said.starts_with(begin),
+                        None => said == line,
+                    };
+                    while skip && said.next_if(|said| !fits(said)).is_some() {}
+                    let next = said.next().unwrap_or_default();
+                    assert!(fits(next), "{}: {line}\nit says {next}", path.display());
+                    skip = false;
+                }
+                assert!(skip || said.next().is_none(), "{command} says more");
+            }
+            pictures += 1;
+        }
+    }
+    assert!(pictures > 1);
+}
+
+#[test]
+fn every_error_code_is_used() {
+    let mut sources = String::new();
+    for path in rust_files(&root().join("src/cli")) {
+        sources.push_str(&fs::read_to_string(path).unwrap());
     }
     for code in Code::ALL {
         assert!(sources.contains(&format!("Code::{code:?}")), "{code:?}");
     }
-    let text = readme();
-    let listed = text
-        .split("<!-- codes -->")
-        .nth(1)
-        .unwrap()
-        .split("\n\n")
-        .next()
-        .unwrap();
-    let listed: BTreeSet<String> = listed
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect();
-    assert_eq!(all, listed);
 }
 
-#[test]
-fn every_command_is_listed_and_its_help_has_an_example() {
-    fn walk(kpki: &Kpki, words: &[&str], leaves: &mut Vec<String>) {
+/// Every command without commands of its own, as words, with its help.
+fn leaves(kpki: &Kpki) -> Vec<(Vec<String>, String)> {
+    fn below(kpki: &Kpki, words: &[&str], leaves: &mut Vec<(Vec<String>, String)>) {
         let mut arguments = words.to_vec();
         arguments.push("--help");
         let help = kpki.ok(&arguments).stdout;
@@ -250,35 +321,34 @@ fn every_command_is_listed_and_its_help_has_an_example() {
             .filter_map(|l| l.split_whitespace().next())
             .filter(|n| *n != "help")
             .collect();
-        if names.is_empty() {
-            let command = format!("kpki {}", words.join(" "));
-            assert!(help.contains("Example"), "no example in\n{help}");
-            assert!(
-                help.split("Example").nth(1).unwrap().contains(&command),
-                "{command}:\n{help}"
-            );
-            // A line that clap has wrapped cannot be copied.
-            let examples = help.split("Example").nth(1).unwrap().lines().skip(1);
-            for line in examples.take_while(|line| !line.is_empty()) {
-                let known = ["kpki ", "openssl ", "KPKI_"];
-                assert!(known.iter().any(|word| line.contains(word)), "{help}");
-            }
-            leaves.push(command);
+        for name in &names {
+            let mut words = words.to_vec();
+            words.push(name);
+            below(kpki, &words, leaves);
         }
-        for name in names {
-            let mut below = words.to_vec();
-            below.push(name);
-            walk(kpki, &below, leaves);
+        if names.is_empty() {
+            leaves.push((words.iter().map(|w| (*w).to_owned()).collect(), help));
         }
     }
     let mut leaves = Vec::new();
-    walk(&Kpki::new(), &[], &mut leaves);
+    below(kpki, &[], &mut leaves);
+    leaves
+}
+
+#[test]
+fn the_help_of_every_command_has_an_example() {
+    let leaves = leaves(&Kpki::new());
     assert!(leaves.len() >= 8, "{leaves:?}");
-    let text = readme();
-    for command in leaves {
-        assert!(
-            text.contains(&format!("`{command}")),
-            "{command} is not in the README"
-        );
+    for (words, help) in leaves {
+        let command = format!("kpki {}", words.join(" "));
+        let (_, examples) = help
+            .split_once("Example")
+            .unwrap_or_else(|| panic!("{help}"));
+        assert!(examples.contains(&command), "{command}:\n{help}");
+        // A line that clap has wrapped cannot be copied.
+        for line in examples.lines().skip(1).take_while(|line| !line.is_empty()) {
+            let known = ["kpki ", "openssl ", "KPKI_"];
+            assert!(known.iter().any(|word| line.contains(word)), "{help}");
+        }
     }
 }

@@ -1,32 +1,16 @@
-//! docs/SECURITY.md says nothing that no test holds.
+//! docs/security.md says nothing that no test holds.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs};
 
-use crate::support::root;
-
-fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            found.push(path);
-        }
-    }
-}
+use crate::support::{root, rust_files};
 
 /// The names of all tests.
 fn tests() -> BTreeSet<String> {
-    let mut files = Vec::new();
-    for dir in ["src", "tests"] {
-        sources(&root().join(dir), &mut files);
-    }
     let mut names = BTreeSet::new();
-    for file in files {
+    for file in ["src", "tests"]
+        .iter()
+        .flat_map(|d| rust_files(&root().join(d)))
+    {
         let text = fs::read_to_string(file).unwrap();
         let mut test = false;
         for line in text.lines().map(str::trim) {
@@ -46,7 +30,7 @@ fn tests() -> BTreeSet<String> {
 
 #[test]
 fn every_sentence_of_the_security_document_names_the_test_that_holds_it() {
-    let text = fs::read_to_string(root().join("docs/SECURITY.md")).unwrap();
+    let text = fs::read_to_string(root().join("docs/security.md")).unwrap();
     let tests = tests();
     assert!(tests.len() > 300, "{}", tests.len());
     let claims = text
