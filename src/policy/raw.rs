@@ -52,6 +52,14 @@ pub(super) struct RawIncluded {
     pub tests: Option<Vec<Spanned<RawTest>>>,
 }
 
+/// A file that the policy includes.
+pub(super) struct Included {
+    /// The place in the policy's `include` of the entry that names it.
+    pub entry: usize,
+    /// What it says.
+    pub raw: RawIncluded,
+}
+
 /// The cluster as a whole.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
