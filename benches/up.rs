@@ -10,10 +10,12 @@ use std::{
 
 use kpki::{
     bootstrap::{
-        ca::{Ca, CaSpec},
-        plan::{Asked, Context, Purpose, plan},
+        ca::{self, Ca},
+        plan::{Asked, Context, plan},
+        trust::Trust,
         up::execute,
     },
+    issuer::local::{CaSpec, NewCa},
     pki::KeyProtection,
     policy,
     secret::Secret,
@@ -79,13 +81,6 @@ fn up(policy: &policy::ValidatedPolicy, out: &Path) -> Result<Duration, Failed> 
         name_constraints: Vec::new(),
     };
     let now = time::OffsetDateTime::now_utc();
-    let (ca, authority) = if Ca::exists(&out)? {
-        (Ca::open(&out)?, None)
-    } else {
-        let protection = KeyProtection::Passphrase(passphrase);
-        let (ca, authority) = Ca::create(&out, &lock, &spec, &protection, now)?;
-        (ca, Some(authority))
-    };
     let context = Context {
         policy,
         out: &out,
@@ -93,8 +88,18 @@ fn up(policy: &policy::ValidatedPolicy, out: &Path) -> Result<Duration, Failed> 
         now,
         asked: Asked::default(),
     };
-    let planned = plan(context, Some(&ca), Purpose::Do(&lock)).map_err(|e| format!("{e:?}"))?;
-    execute(context, &planned, &ca, authority.as_ref(), &lock, &|_| ())?;
+    if Ca::exists(&out)? {
+        let ca = Ca::open(&out)?;
+        let planned = plan(context, &ca.trust).map_err(|e| format!("{e:?}"))?;
+        execute(context, &planned, &ca.trust, None, &lock, &|_| ())?;
+    } else {
+        let new = NewCa::make(&spec, now)?;
+        let trust = Trust::new(&new)?;
+        let planned = plan(context, &trust).map_err(|e| format!("{e:?}"))?;
+        let protection = KeyProtection::Passphrase(passphrase);
+        let issuer = ca::write(&out, &lock, new, &trust, &protection)?;
+        execute(context, &planned, &trust, Some(&*issuer), &lock, &|_| ())?;
+    }
     Ok(begin.elapsed())
 }
 

@@ -1,4 +1,4 @@
-//! Which Kafka a binding is meant for: what it accepts and matches differs between releases.
+//! Which Kafka a policy is meant for, and everything in which its releases differ: no other file has a number of one.
 
 use std::{fmt, str::FromStr};
 
@@ -12,9 +12,25 @@ pub struct KafkaVersion {
 }
 
 impl KafkaVersion {
+    /// The first release that kpki knows: prefixed ACLs are of 2.0.
+    pub const OLDEST: KafkaVersion = KafkaVersion::new(2, 0);
+    /// kpki knows every release of this major version, those to come included.
+    pub const NEWEST_MAJOR: u16 = 4;
     /// The release that is assumed where none is named. Deliberately not 4.4, which matches address ranges:
     /// on a 4.3 broker a `DENY` from `10.0.0.0/8` is stored and refuses nobody.
     pub const ASSUMED: KafkaVersion = KafkaVersion::new(4, 3);
+    /// The first release with KRaft for production.
+    pub const FIRST_KRAFT: KafkaVersion = KafkaVersion::new(3, 3);
+    /// The last release with ZooKeeper.
+    pub const LAST_ZOOKEEPER: KafkaVersion = KafkaVersion::new(3, 9);
+    /// The first release with the class `AclAuthorizer` (KIP-504); the one before it went in 3.0.
+    pub const ACL_AUTHORIZER: KafkaVersion = KafkaVersion::new(2, 4);
+    /// The first release that takes what TLS 1.3 sends after the handshake (KIP-573).
+    pub const TLS_1_3: KafkaVersion = KafkaVersion::new(2, 6);
+    /// The first release that lets a controller advertise its listener, for `--bootstrap-controller`.
+    pub const ADVERTISED_CONTROLLERS: KafkaVersion = KafkaVersion::new(3, 9);
+    /// The first release with share groups (KIP-932), which have a topic of their own.
+    pub const SHARE_GROUPS: KafkaVersion = KafkaVersion::new(4, 0);
     /// The first release in which whoever may write to some topic may do so idempotently; before, that was a right of its
     /// own, IdempotentWrite on the cluster (KIP-679).
     pub const WRITE_IS_IDEMPOTENT: KafkaVersion = KafkaVersion::new(2, 8);
@@ -24,6 +40,11 @@ impl KafkaVersion {
     pub const TWO_PHASE_COMMIT: KafkaVersion = KafkaVersion::new(4, 1);
     /// The first release that matches hosts written as ranges (KIP-1276), at metadata version 4.4-IV1.
     pub const HOST_RANGES: KafkaVersion = KafkaVersion::new(4, 4);
+
+    /// Whether kpki knows it.
+    pub fn is_known(self) -> bool {
+        self >= Self::OLDEST && self.major <= Self::NEWEST_MAJOR
+    }
 
     /// The release `major.minor`.
     pub const fn new(major: u16, minor: u16) -> KafkaVersion {

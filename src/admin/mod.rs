@@ -1,7 +1,7 @@
 //! A Kafka admin client over librdkafka: ACLs, SCRAM credentials and brokers' dynamic configuration.
 //!
-//! `ffi` is the only unsafe code of the crate; `acls` and `describe`, `scram` and `configs` are the three families of requests,
-//! `client` the connection, and `properties` reads a Java client's `client.properties`.
+//! `ffi` is the only unsafe code of the crate. Above it, `client` is the connection; `acls` and `describe`, `scram` and
+//! `configs` are the families of requests; `properties` reads a Java client's `client.properties`.
 
 mod acls;
 mod answers;
@@ -15,7 +15,7 @@ mod error;
     feature = "live",
     expect(
         unsafe_code,
-        reason = "librdkafka is a C library, and its Rust wrapper has no ACL or SCRAM requests"
+        reason = "librdkafka is a C library, and rdkafka has no requests for ACLs or SCRAM users"
     )
 )]
 #[cfg_attr(not(feature = "live"), path = "ffi/absent.rs")]

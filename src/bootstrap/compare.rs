@@ -5,19 +5,21 @@ use std::collections::BTreeSet;
 use time::Duration;
 
 use super::{
-    BootstrapError,
-    ca::Ca,
+    BootstrapError, Errors,
     changes::{self, Needs, Reader},
     edits::Evidence,
-    identity::{Credentials, LeafSpec, OnDisk},
+    files::{Planned, ToCome},
+    identity::{self, Credentials, OnDisk},
     member::Member,
     plan::{Context, Step},
+    trust::Trust,
 };
 use crate::{
     keystore::{StoreProfile, pkcs12},
-    pki::{Certificate, Host, Kind},
+    pki::{Certificate, Host, Kind, LeafSpec},
     plan::Action,
     policy::{FileNames, NodeRole},
+    secret::SecretBytes,
     state::{Entry, FileSpec, OutDir, Record, Writing, read_plain},
 };
 
@@ -26,8 +28,8 @@ use crate::{
 pub(super) struct Look<'a> {
     /// What the run works on.
     pub context: Context<'a>,
-    /// The CA, where there is one.
-    pub ca: Option<&'a Ca>,
+    /// What the CA shows to the world.
+    pub trust: &'a Trust,
     /// The last certificate that was signed for the member.
     pub record: Option<&'a Record>,
     /// What was recorded of the member's directory.
@@ -36,12 +38,7 @@ pub(super) struct Look<'a> {
     pub names: &'a FileNames,
     /// Whether it has a directory.
     pub there: bool,
-    /// Whether the changes are to be shown.
-    pub shown: bool,
 }
-
-/// A file as it shall be: its name, and its contents where they are known before it is signed.
-type Wish = (String, Option<FileSpec>);
 
 impl Look<'_> {
     /// Decides what is done for the member, and finds every file that changes.
@@ -51,16 +48,15 @@ impl Look<'_> {
     pub(super) fn compare(
         &self,
         step: &mut Step<'_>,
-        texts: Vec<FileSpec>,
-    ) -> Result<(), Vec<BootstrapError>> {
-        let one = |error: BootstrapError| vec![error];
-        if let (Some(ca), Some(leaf)) = (self.ca, &step.disk.certificate) {
+        mut files: Vec<Planned>,
+    ) -> Result<(), Errors> {
+        if let Some(leaf) = &step.disk.certificate {
             // What lies behind the leaf is the CA's to say.
-            step.disk.chain = ca.chain(leaf);
+            step.disk.chain = self.trust.chain(leaf);
         }
         let credentials = step.leaf.as_ref().and(step.disk.credentials());
         let store = match step.leaf {
-            Some(_) => self.read(step, &self.names.keystore).map_err(one)?,
+            Some(_) => self.read(step, &self.names.keystore)?,
             None => None,
         };
         // A store whose bytes and whose making are on record needs no look into it, which takes three derivations.
@@ -71,65 +67,36 @@ impl Look<'_> {
             }
             _ => false,
         };
-        let together = proven || step.disk.belongs_together();
-        if let (Some(ca), true) = (self.ca, self.there) {
+        if self.there {
             (step.action, step.reason) = match (&step.leaf, &step.disk.certificate) {
                 (None, _) => (Action::Keep, None),
                 (Some(_), None) => (Action::Create, None),
-                (Some(spec), Some(leaf)) => certificate_action(
-                    self.context,
-                    ca,
-                    spec,
-                    leaf,
-                    &step.disk,
-                    self.record,
-                    together,
-                ),
+                (Some(spec), Some(leaf)) => {
+                    let together = proven || step.disk.belongs_together();
+                    self.certificate_action(step, spec, leaf, together)
+                }
             };
         }
-        let mut wishes: Vec<Wish> = texts
-            .into_iter()
-            .map(|f| (f.name.clone(), Some(f)))
-            .collect();
         if step.signs() {
-            wishes.extend(self.signed(step));
+            step.key = self.kept_key(step);
+            files.extend(self.signed(step)?);
         } else if let Some(credentials) = &credentials {
-            let good = proven
-                || store
-                    .as_deref()
-                    .is_some_and(|s| holds(s, credentials, step.profile));
-            let texts = credentials.texts(self.names).map_err(one)?;
-            wishes.extend(texts.into_iter().map(|f| (f.name.clone(), Some(f))));
-            let store = store.filter(|_| good).map(|bytes| FileSpec {
-                made_from: Some(credentials.made_from(step.profile)),
-                ..FileSpec::secret(&self.names.keystore, bytes)
+            let texts = credentials.texts(self.names)?;
+            files.extend(texts.map(Planned::Known));
+            let is_good = |store: &Vec<u8>| proven || holds(store, credentials, step.profile);
+            files.push(match store.filter(is_good) {
+                Some(bytes) => Planned::Known(FileSpec {
+                    made_from: Some(credentials.made_from(step.profile)),
+                    ..FileSpec::secret(&self.names.keystore, bytes)
+                }),
+                None => Planned::to_come(&self.names.keystore, ToCome::KeyStore),
             });
-            wishes.push((self.names.keystore.clone(), store));
         }
-        let found = self.differences(step, &wishes)?;
-        let mut changed = Vec::new();
-        if step.action != Action::Keep {
-            return Ok(());
-        }
-        let differing = wishes
-            .into_iter()
-            .zip(found)
-            .filter(|(_, differs)| *differs);
-        for ((_, file), _) in differing {
-            match (file, &credentials) {
-                (Some(file), _) => changed.push(file),
-                // Only a key store is not known before it is encoded.
-                (None, Some(credentials)) => {
-                    let made = credentials.keystore(step.member.name(), self.names, step.profile);
-                    changed.push(made.map_err(one)?);
-                }
-                (None, None) => {}
-            }
-        }
-        if !changed.is_empty() {
+        self.keep_differing(step, &mut files)?;
+        if step.action == Action::Keep && !files.is_empty() {
             step.action = Action::Update;
         }
-        step.changed = changed;
+        step.files = files;
         Ok(())
     }
 
@@ -143,31 +110,25 @@ impl Look<'_> {
     }
 
     /// What a new certificate brings with it. Password and key stay where they can, and with them their files.
-    fn signed(&self, step: &Step<'_>) -> Vec<Wish> {
+    fn signed(&self, step: &Step<'_>) -> Result<Vec<Planned>, BootstrapError> {
         let names = self.names;
-        let mut files = vec![&names.keystore, &names.certificate, &names.pem];
-        if step.disk.password.is_none() {
-            files.push(&names.password);
-        }
-        let signer = self.ca.and_then(Ca::signer);
-        let kept = match (self.record, signer, &step.leaf) {
-            (Some(record), Some(signer), Some(spec)) => {
-                step.disk.kept_key(record, signer, spec.key)
-            }
-            _ => None,
-        };
-        if kept.is_none() {
-            files.push(&names.key);
-        }
-        files.into_iter().map(|name| (name.clone(), None)).collect()
+        let mut files = vec![
+            Planned::to_come(&names.keystore, ToCome::KeyStore),
+            Planned::to_come(&names.certificate, ToCome::Pem),
+            Planned::to_come(&names.pem, ToCome::Pem),
+        ];
+        let password = step.password.as_ref();
+        let password = password.map(|password| FileSpec::password(&names.password, password));
+        files.extend(password.map(Planned::Known));
+        files.push(match &step.key {
+            Some(key) => Planned::Known(identity::key_file(names, key)?),
+            None => Planned::to_come(&names.key, ToCome::Pem),
+        });
+        Ok(files)
     }
 
-    /// Which files differ from what they shall be. Notes each in the step, and what is right and not on record.
-    fn differences(
-        &self,
-        step: &mut Step<'_>,
-        wishes: &[Wish],
-    ) -> Result<Vec<bool>, Vec<BootstrapError>> {
+    /// Leaves those files that differ from what is there. Notes each in the step, and what is right and not on record.
+    fn keep_differing(&self, step: &mut Step<'_>, files: &mut Vec<Planned>) -> Result<(), Errors> {
         let name = step.member.name().as_str();
         let dir = self.context.out.identity(step.member.name());
         let owner = self.context.policy.cluster.owner;
@@ -182,16 +143,17 @@ impl Look<'_> {
             Member::Client(_) => Reader::Client,
             Member::User(_) => Reader::User,
         };
-        let (mut found, mut right, mut errors) = (Vec::new(), Vec::new(), Vec::new());
-        for (file, wish) in wishes {
+        let (mut right, mut errors) = (Vec::new(), Vec::new());
+        files.retain(|planned| {
+            let file = planned.name();
             let old = match self.read(step, file) {
                 Ok(old) => old,
                 Err(error) => {
                     errors.push(error);
-                    continue;
+                    return false;
                 }
             };
-            let new = wish.as_ref().map(|spec| &*spec.bytes);
+            let new = planned.shown();
             let path = format!("{name}/{file}");
             if let Some(old) = &old
                 && new != Some(old)
@@ -200,34 +162,36 @@ impl Look<'_> {
             {
                 let shown = dir.join(file).display().to_string();
                 errors.push(BootstrapError::Edited { path, shown, edit });
-                continue;
+                return false;
             }
-            let differs = new.is_none() || old.as_deref() != new || given_away || foreign(file);
-            found.push(differs);
-            if differs {
-                // A file that vanished and comes back as it was is missed by nobody who has read it.
-                let lost = old.is_none()
-                    && new.is_some_and(|new| self.entry.is_some_and(|e| e.is_last(file, new)));
-                let before = if lost { new } else { old.as_deref() };
-                let mut change = changes::change(
-                    reader,
-                    self.names,
-                    certificate,
-                    &path,
-                    file,
-                    (before, new),
-                    self.shown,
-                );
-                change.create = old.is_none();
-                step.changes.push(change);
-            } else if let Some(spec) = wish
-                && !self.entry.is_some_and(|entry| entry.is_current(spec))
+            if let Planned::Known(spec) = planned
+                && old.as_deref() == Some(&*spec.bytes)
+                && !given_away
+                && !foreign(file)
             {
-                right.push(spec.clone());
+                if !self.entry.is_some_and(|entry| entry.is_current(spec)) {
+                    right.push(spec.clone());
+                }
+                return false;
             }
-        }
+            // A file that vanished and comes back as it was is missed by nobody who has read it.
+            let same = |new: &&[u8]| self.entry.is_some_and(|e| e.is_last(file, new));
+            let before = old.as_deref().or(new.filter(same));
+            let mut change = changes::change(
+                reader,
+                self.names,
+                certificate,
+                &path,
+                file,
+                (before, new),
+                self.context.asked.diffs,
+            );
+            change.create = old.is_none();
+            step.changes.push(change);
+            true
+        });
         if !errors.is_empty() {
-            return Err(errors);
+            return Err(Errors(errors));
         }
         if !right.is_empty() {
             step.adopted = Some(Writing::of(name, &right));
@@ -235,13 +199,13 @@ impl Look<'_> {
         if let (true, Some(spec), Member::Broker(_)) = (step.signs(), &step.leaf, step.member) {
             step.lost_hosts = changes::lost_hosts(&step.disk, &spec.hosts);
         }
-        Ok(found)
+        Ok(())
     }
 
     fn evidence<'b>(&'b self, disk: &'b OnDisk) -> Evidence<'b> {
         Evidence {
             entry: self.entry,
-            ca: self.ca,
+            trust: self.trust,
             disk,
             names: self.names,
         }
@@ -252,12 +216,80 @@ impl Look<'_> {
             // The same key and certificate, encoded anew.
             return Needs::Reload;
         };
-        let signer = self.ca.and_then(Ca::signer);
         let leaf = step.disk.certificate.as_ref();
-        let stays = leaf
-            .zip(signer)
-            .is_some_and(|(leaf, signer)| leaf.is_issued_by(signer));
+        let stays = leaf.is_some_and(|leaf| leaf.is_issued_by(self.trust.signer()));
         changes::certificate_needs(&step.disk, &spec.hosts, stays)
+    }
+
+    /// The key that may stay.
+    fn kept_key(&self, step: &Step<'_>) -> Option<SecretBytes> {
+        let (record, spec) = (self.record?, step.leaf.as_ref()?);
+        let signer = self.trust.signer();
+        step.disk.kept_key(record, signer, spec.key)
+    }
+
+    /// What the policy and the time ask of a certificate that is there.
+    fn certificate_action(
+        &self,
+        step: &Step<'_>,
+        spec: &LeafSpec,
+        leaf: &Certificate,
+        together: bool,
+    ) -> (Action, Option<String>) {
+        let reissue = |why: String| (Action::Reissue, Some(why));
+        let Self {
+            context, record, ..
+        } = *self;
+        let (signer, disk) = (self.trust.signer(), &step.disk);
+        if !record.is_some_and(|record| record.is_of(leaf, signer)) {
+            let why = if leaf.is_issued_by(signer) {
+                "its certificate is not the one that was signed last".to_owned()
+            } else {
+                format!("it was issued by another CA, {}", leaf.issuer)
+            };
+            let key = match self.kept_key(step) {
+                Some(_) => "",
+                None => "; it gets a new key",
+            };
+            return reissue(format!("{why}{key}"));
+        }
+        if disk.key.is_none() || disk.password.is_none() {
+            return reissue("its key or password file is missing".to_owned());
+        }
+        if !together {
+            return reissue("its key and certificate do not belong together".to_owned());
+        }
+        if leaf.server_auth != (spec.kind == Kind::Broker) {
+            return reissue(format!("it is now a {}", spec.kind.name()));
+        }
+        if leaf.key != Some(spec.key) {
+            return reissue(format!("the key shall be {}", spec.key));
+        }
+        let (were, shall_be): (BTreeSet<&Host>, BTreeSet<&Host>) =
+            (leaf.hosts.iter().collect(), spec.hosts.iter().collect());
+        if were != shall_be {
+            let list = |hosts: &[Host]| {
+                hosts
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            };
+            return reissue(format!(
+                "hosts were {}, shall be {}",
+                list(&leaf.hosts),
+                list(&spec.hosts)
+            ));
+        }
+        let due = leaf.not_after - Duration::days(context.policy.ca.renew_before_days.into());
+        // Under a CA that ends soon a new certificate would end no later, and be due again at once.
+        let gained =
+            (context.now + Duration::days(spec.days.into())).min(signer.not_after) - leaf.not_after;
+        if due <= context.now && gained >= Duration::DAY {
+            let why = format!("it ends on {}", leaf.not_after.date());
+            return (Action::Renew, Some(why));
+        }
+        (Action::Keep, None)
     }
 }
 
@@ -268,71 +300,4 @@ fn holds(bytes: &[u8], credentials: &Credentials, profile: StoreProfile) -> bool
             matches!(&contents.keys[..], [key] if key.chain == credentials.chain && **key.key_pkcs8 == *credentials.key)
                 && contents.trusted.is_empty()
         })
-}
-
-/// What the policy and the time ask of a certificate that is there.
-fn certificate_action(
-    context: Context<'_>,
-    ca: &Ca,
-    spec: &LeafSpec,
-    leaf: &Certificate,
-    disk: &OnDisk,
-    record: Option<&Record>,
-    together: bool,
-) -> (Action, Option<String>) {
-    let keep = (Action::Keep, None);
-    let reissue = |why: String| (Action::Reissue, Some(why));
-    let Some(signer) = ca.signer() else {
-        return keep;
-    };
-    if !record.is_some_and(|record| record.is_of(leaf, signer)) {
-        let why = if leaf.is_issued_by(signer) {
-            "its certificate is not the one that was signed last".to_owned()
-        } else {
-            format!("it was issued by another CA, {}", leaf.issuer)
-        };
-        let kept = record.and_then(|record| disk.kept_key(record, signer, spec.key));
-        let key = match kept {
-            Some(_) => "",
-            None => "; it gets a new key",
-        };
-        return reissue(format!("{why}{key}"));
-    }
-    if disk.key.is_none() || disk.password.is_none() {
-        return reissue("its key or password file is missing".to_owned());
-    }
-    if !together {
-        return reissue("its key and certificate do not belong together".to_owned());
-    }
-    if leaf.server_auth != (spec.kind == Kind::Broker) {
-        return reissue(format!("it is now a {}", spec.kind.name()));
-    }
-    if leaf.key != Some(spec.key) {
-        return reissue(format!("the key shall be {}", spec.key));
-    }
-    let (were, shall_be): (BTreeSet<&Host>, BTreeSet<&Host>) =
-        (leaf.hosts.iter().collect(), spec.hosts.iter().collect());
-    if were != shall_be {
-        let list = |hosts: &[Host]| {
-            hosts
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
-        return reissue(format!(
-            "hosts were {}, shall be {}",
-            list(&leaf.hosts),
-            list(&spec.hosts)
-        ));
-    }
-    let due = leaf.not_after - Duration::days(context.policy.ca.renew_before_days.into());
-    // Under a CA that ends soon a new certificate would end no later, and be due again at once.
-    let gained =
-        (context.now + Duration::days(spec.days.into())).min(signer.not_after) - leaf.not_after;
-    if due <= context.now && gained >= Duration::DAY {
-        let why = format!("it ends on {}", leaf.not_after.date());
-        return (Action::Renew, Some(why));
-    }
-    keep
 }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    BootstrapError, files,
+    BootstrapError, Reason, files,
     identity::{OnDisk, read_secret},
     member::PASSWORD,
 };
@@ -104,13 +104,13 @@ fn tls(
 ) -> Result<Tls, ConnectionError> {
     let names = files::names(policy, &admin.name);
     let missing = |file: &str| ConnectionError::Missing(dir.join(file));
-    let damaged = |file: &str, reason: String| BootstrapError::Damaged {
+    let damaged = |file: &str, source: Reason| BootstrapError::Damaged {
         file: dir.join(file).display().to_string(),
-        reason,
+        source,
     };
     let ca = read_plain(&dir.join(&names.ca)).map_err(BootstrapError::State)?;
     let ca = ca.ok_or_else(|| missing(&names.ca))?;
-    let trusted = pem::parse_certificates(&ca).map_err(|e| damaged(&names.ca, e.to_string()))?;
+    let trusted = pem::parse_certificates(&ca).map_err(|e| damaged(&names.ca, e.into()))?;
     let mut identity = None;
     if shows_certificate {
         let found = OnDisk::read(out, &admin.name, &names)?;
@@ -120,8 +120,8 @@ fn tls(
             return Err(missing(&names.certificate));
         }
         if !together {
-            let reason = "it is of another key than the certificate beside it".to_owned();
-            return Err(damaged(&names.key, reason).into());
+            let reason = "it is of another key than the certificate beside it";
+            return Err(damaged(&names.key, reason.into()).into());
         }
         identity = Some(Identity {
             key_pkcs8: key.to_vec().into(),

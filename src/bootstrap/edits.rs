@@ -1,6 +1,6 @@
 //! What somebody else put in the place of kpki's own files, which is not overwritten in silence.
 
-use super::{ca::Ca, changes, identity::OnDisk};
+use super::{changes, identity::OnDisk, trust::Trust};
 use crate::{
     config::{added_settings, masked_diff},
     keystore::{pem, pkcs12},
@@ -51,8 +51,8 @@ impl Edit {
 pub(super) struct Evidence<'a> {
     /// What kpki recorded of the directory.
     pub entry: Option<&'a Entry>,
-    /// The CA, where there is one.
-    pub ca: Option<&'a Ca>,
+    /// What the CA shows to the world.
+    pub trust: &'a Trust,
     /// The identity's key and passwords.
     pub disk: &'a OnDisk,
     /// What its files are called.
@@ -80,10 +80,7 @@ impl Evidence<'_> {
                 return None;
             }
             let found = self.trusted(file, old);
-            let ours = |found: &Certificate| {
-                let trusted = self.ca.map_or(&[][..], |ca| &ca.trusted);
-                trusted.iter().any(|c| c.der == found.der)
-            };
+            let ours = |found: &Certificate| self.trust.trusted().any(|c| c.der == found.der);
             let others = found.iter().filter(|c| !ours(c)).map(|c| c.subject.clone());
             let others: Vec<String> = others.collect();
             // Without a record, one that trusts others only may be of this cluster's CA of yesterday.
@@ -123,10 +120,7 @@ impl Evidence<'_> {
         let ders = if file == self.names.ca {
             pem::parse_certificates(bytes).unwrap_or_default()
         } else {
-            let opened = self
-                .ca
-                .map(|ca| pkcs12::open(bytes, &ca.truststore_password));
-            let Some(Ok(contents)) = opened else {
+            let Ok(contents) = pkcs12::open(bytes, &self.trust.truststore_password) else {
                 return Vec::new();
             };
             let trusted = contents.trusted.into_iter().map(|t| t.cert);

@@ -6,8 +6,9 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError,
-    member::{self, Member, ScramState},
+    member::{self, Derivation, Member, ScramState},
     nodes::Nodes,
+    trust::Truststores,
 };
 use crate::{
     acl::Principal,
@@ -18,8 +19,8 @@ use crate::{
     keystore::StoreProfile,
     pki::IdentityName,
     policy::{Auth, ClientFormat, FileNames, LAYOUTS, Layout, Mode, ValidatedPolicy},
-    scram::{Credential, Mechanism},
-    secret::Secret,
+    scram::Mechanism,
+    secret::{Secret, SecretBytes},
     state::{FileSpec, OutDir, read_optional, read_plain},
 };
 
@@ -35,18 +36,71 @@ pub struct Cluster<'a> {
     pub root: PathBuf,
     /// What clients trust, PEM.
     pub ca_pem: String,
-    /// The same as PKCS#12.
-    pub truststore: Vec<u8>,
-    /// The same for old versions of Java; empty as long as nobody asked for it.
-    pub legacy_truststore: Vec<u8>,
+    /// The same as PKCS#12 of each profile, where it was encoded before.
+    pub(super) truststores: Truststores,
     /// The password of that.
     pub truststore_password: &'a Secret,
     /// The credentials of all SCRAM users.
-    pub credentials: Vec<Credential>,
+    pub credentials: Vec<Derivation>,
     /// Its brokers with their ids, and its own id.
     pub nodes: &'a Nodes,
     /// Whole principals of the super users.
     pub super_users: Vec<Principal>,
+}
+
+/// A file as it shall be.
+#[derive(Debug)]
+pub enum Planned {
+    /// Its bytes are known.
+    Known(FileSpec),
+    /// They are there only once the plan is carried out.
+    ToCome(String, ToCome),
+}
+
+/// What has to be done first.
+#[derive(Debug)]
+pub enum ToCome {
+    /// The key store is encoded, for a new certificate or once more.
+    KeyStore,
+    /// A certificate is signed.
+    Pem,
+    /// The truststore is encoded, once for all.
+    Truststore,
+    /// SCRAM credentials of its owner are derived.
+    Scram,
+    /// SCRAM credentials of anybody are derived: as much of the text as is known, for showing.
+    StorageArgs(SecretBytes),
+}
+
+impl Planned {
+    pub(super) fn to_come(name: impl Into<String>, what: ToCome) -> Self {
+        Self::ToCome(name.into(), what)
+    }
+
+    /// Its name in its directory.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(file) => &file.name,
+            Self::ToCome(name, _) => name,
+        }
+    }
+
+    /// The file, where its bytes are known.
+    pub fn known(self) -> Option<FileSpec> {
+        match self {
+            Self::Known(file) => Some(file),
+            Self::ToCome(..) => None,
+        }
+    }
+
+    /// Its text, as far as it can be shown or compared.
+    pub fn shown(&self) -> Option<&[u8]> {
+        match self {
+            Self::Known(file) => Some(&file.bytes),
+            Self::ToCome(_, ToCome::StorageArgs(shown)) => Some(shown),
+            Self::ToCome(..) => None,
+        }
+    }
 }
 
 /// The names of a member's files under the policy's layout.
@@ -65,7 +119,7 @@ pub fn texts(
     profile: StoreProfile,
     keystore_password: Option<&Secret>,
     scram: Option<&ScramState>,
-) -> Result<Vec<FileSpec>, BootstrapError> {
+) -> Result<Vec<Planned>, BootstrapError> {
     let names = names(cluster.policy, member.name());
     let dir = cluster.machine_dir(member.name());
     let stores = Stores {
@@ -74,20 +128,19 @@ pub fn texts(
         keystore_password,
         truststore_password: cluster.truststore_password,
     };
-    let mut files: Vec<FileSpec> = scram.iter().flat_map(|s| s.files()).collect();
+    let mut files: Vec<Planned> = scram.iter().flat_map(|s| s.files()).collect();
+    let mut known = Vec::new();
     if member.speaks_tls(cluster.policy) {
-        let truststore = match profile {
-            StoreProfile::Jdk => &cluster.truststore,
-            StoreProfile::Legacy => &cluster.legacy_truststore,
-        };
-        files.push(FileSpec::secret(&names.truststore, truststore.clone()));
-        files.push(FileSpec::public(&names.ca, cluster.ca_pem.as_bytes()));
-        let line = |secret: &Secret| format!("{}\n", secret.expose());
+        files.push(match &cluster.truststores[profile as usize] {
+            Some(store) => Planned::Known(FileSpec::secret(&names.truststore, store.clone())),
+            None => Planned::to_come(&names.truststore, ToCome::Truststore),
+        });
+        known.push(FileSpec::public(&names.ca, cluster.ca_pem.as_bytes()));
         if let (Some(file), Some(password)) = (&names.key_password, keystore_password) {
-            files.push(FileSpec::secret(file, line(password)));
+            known.push(FileSpec::password(file, password));
         }
         if let Some(file) = &names.truststore_password {
-            files.push(FileSpec::secret(file, line(cluster.truststore_password)));
+            known.push(FileSpec::password(file, cluster.truststore_password));
         }
     }
     match member {
@@ -110,17 +163,7 @@ pub fn texts(
             file.node = cluster
                 .nodes
                 .facts(&file.bytes, cluster.policy.cluster.mode);
-            files.push(file);
-            if cluster.policy.cluster.mode == Mode::Kraft {
-                let config = stores.path(&names.server_properties);
-                // The controllers tell the others; a broker alone has no use for anybody's salted password.
-                let credentials = match broker.role.is_controller() {
-                    true => &cluster.credentials[..],
-                    false => &[],
-                };
-                let args = storage_args(&cluster.nodes.cluster_id, &config, credentials)?;
-                files.push(FileSpec::secret(STORAGE_ARGS, args.expose().as_bytes()));
-            }
+            known.push(file);
         }
         Member::Client(client) => {
             for (at, auth) in client.auth.iter().enumerate() {
@@ -136,12 +179,47 @@ pub fn texts(
                 for &format in &client.formats {
                     let name = client_file(client_file_name(format, &names), at, *auth);
                     let text = client_config(format, &input)?;
-                    files.push(FileSpec::secret(name, text.expose().as_bytes()));
+                    known.push(FileSpec::secret(name, text.expose().as_bytes()));
                 }
             }
         }
     }
+    files.extend(known.into_iter().map(Planned::Known));
+    files.extend(storage(cluster, member, &cluster.credentials)?);
     Ok(files)
+}
+
+/// What a broker's disk is formatted with.
+///
+/// # Errors
+/// When a SCRAM user has a name that the storage tool cannot be given.
+pub(super) fn storage(
+    cluster: &Cluster<'_>,
+    member: Member<'_>,
+    credentials: &[Derivation],
+) -> Result<Option<Planned>, BootstrapError> {
+    let Member::Broker(broker) = member else {
+        return Ok(None);
+    };
+    if cluster.policy.cluster.mode != Mode::Kraft {
+        return Ok(None);
+    }
+    // The controllers tell the others; a broker alone has no use for anybody's salted password.
+    let credentials = match broker.role.is_controller() {
+        true => credentials,
+        false => &[],
+    };
+    let dir = cluster.machine_dir(member.name());
+    let file = names(cluster.policy, member.name()).server_properties;
+    let config = format!("{}/{file}", dir.trim_end_matches('/'));
+    let arguments = credentials.iter().map(Derivation::kraft_argument);
+    let text = storage_args(&cluster.nodes.cluster_id, &config, arguments)?;
+    let file = FileSpec::secret(STORAGE_ARGS, text.expose().as_bytes());
+    let is_done = |c: &Derivation| matches!(c, Derivation::Done(_));
+    Ok(Some(match credentials.iter().all(is_done) {
+        true => Planned::Known(file),
+        false => Planned::to_come(STORAGE_ARGS, ToCome::StorageArgs(file.bytes)),
+    }))
 }
 
 /// Every name that a file of kpki's can have in an identity's directory, under any layout and policy.

@@ -1,39 +1,23 @@
-//! One way for every identity: key → certificate → stores.
+//! One way for every identity: key → request → issuer → certificate → stores.
 
-use rcgen::{KeyPair, PublicKeyData, SigningKey};
+use rayon::prelude::*;
+use rcgen::{KeyPair, PublicKeyData};
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{BootstrapError, ca::Ca, random};
+use super::{BootstrapError, Reason};
 use crate::{
+    issuer::{self, Issued, Issuer, IssuerError, Request},
     keystore::{
         StoreProfile, pem,
         pkcs12::{self, KeyEntry},
     },
-    pki::{
-        self, Authority, Certificate, Host, IdentityName, KeyAlgorithm, Kind, LeafRequest,
-        PkiError, Serial, sign,
-    },
+    pki::{self, Certificate, IdentityName, KeyAlgorithm, LeafSpec, PkiError},
     policy::FileNames,
     secret::{Secret, SecretBytes},
-    state::{FileSpec, OutDir, Record, digest_of, read_plain},
+    state::{FileSpec, Inventory, Lock, OutDir, Record, digest_of, read_plain},
 };
-
-/// What an identity's certificate shall be.
-#[derive(Debug, Clone)]
-pub struct LeafSpec {
-    /// Its name.
-    pub name: IdentityName,
-    /// Broker or client.
-    pub kind: Kind,
-    /// Its SANs.
-    pub hosts: Vec<Host>,
-    /// The kind of its key.
-    pub key: KeyAlgorithm,
-    /// Days that it is valid.
-    pub days: u32,
-}
 
 /// A key with its certificate, and the password of the stores that hold them.
 #[derive(Debug)]
@@ -72,24 +56,23 @@ impl OnDisk {
         names: &FileNames,
     ) -> Result<Self, BootstrapError> {
         let dir = out.identity(name);
-        let damaged = |file: &str, reason: String| BootstrapError::Damaged {
+        let damaged = |file: &str, source: Reason| BootstrapError::Damaged {
             file: dir.join(file).display().to_string(),
-            reason,
+            source,
         };
         let mut found = Self::default();
         if let Some(text) = read_plain(&dir.join(&names.certificate))? {
             let file = &names.certificate;
-            found.chain =
-                pem::parse_certificates(&text).map_err(|e| damaged(file, e.to_string()))?;
+            found.chain = pem::parse_certificates(&text).map_err(|e| damaged(file, e.into()))?;
             if let Some(leaf) = found.chain.first() {
-                let leaf = Certificate::from_der(leaf).map_err(|e| damaged(file, e.to_string()))?;
+                let leaf = Certificate::from_der(leaf).map_err(|e| damaged(file, e.into()))?;
                 found.certificate = Some(leaf);
             }
         }
         if let Some(text) = read_plain(&dir.join(&names.key))?.map(Zeroizing::new) {
             found.key = Some(
                 pem::parse_key(&text)
-                    .map_err(|e| damaged(&names.key, e.to_string()))?
+                    .map_err(|e| damaged(&names.key, e.into()))?
                     .to_vec()
                     .into(),
             );
@@ -165,63 +148,66 @@ pub fn read_secret(
     };
     let text = std::str::from_utf8(&bytes).map_err(|_| BootstrapError::Damaged {
         file: path.display().to_string(),
-        reason: "not a text".to_owned(),
+        source: "not a text".into(),
     })?;
     let text = text.trim_end_matches(['\n', '\r']);
     Ok((!text.is_empty()).then(|| Secret::new(text.to_owned())))
 }
 
-/// Makes or keeps the key, has its certificate signed, and chooses the password where there is none yet.
+/// Who shall get a certificate, with what stays of what they have.
+#[derive(Debug)]
+pub struct Applicant<'a> {
+    /// What it shall say.
+    pub leaf: &'a LeafSpec,
+    /// The key that stays.
+    pub key: Option<SecretBytes>,
+    /// The password of the stores.
+    pub password: Secret,
+}
+
+/// Makes or keeps the keys and has their certificates signed, which puts them on record. Who is refused gets an error
+/// in their place.
 ///
 /// # Errors
-/// When the CA refuses, or the machine has no randomness.
+/// When a key cannot be made, or the record cannot be written.
 pub fn enrol(
-    leaf: &LeafSpec,
-    kept_key: Option<SecretBytes>,
-    password: Option<Secret>,
-    ca: &Ca,
-    authority: &Authority<impl SigningKey>,
-    serial: Serial,
+    applicants: Vec<Applicant<'_>>,
+    issuer: &dyn Issuer,
+    inventory: &mut Inventory,
+    lock: &Lock,
     now: OffsetDateTime,
-) -> Result<Credentials, BootstrapError> {
-    let (key, pair) = match kept_key {
-        Some(der) => {
-            let pair =
-                KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*der)).map_err(PkiError::from)?;
-            (der, pair)
-        }
-        None => {
-            let pair = leaf.key.generate().map_err(PkiError::from)?;
-            (SecretBytes::from(pair.serialized_der()), pair)
-        }
+) -> Result<Vec<Result<Credentials, IssuerError>>, BootstrapError> {
+    let pair = |applicant: &Applicant<'_>| match &applicant.key {
+        Some(der) => KeyPair::try_from(&PrivatePkcs8KeyDer::from(&**der)),
+        None => applicant.leaf.key.generate(),
     };
-    let request = LeafRequest {
-        name: &leaf.name,
-        kind: leaf.kind,
-        hosts: &leaf.hosts,
-        days: leaf.days,
-        serial,
-        now,
-    };
-    let certificate = sign(&request, &pair, leaf.key.is_rsa(), authority)?;
-    let password = match password {
-        Some(password) => password,
-        None => random::password()?,
-    };
-    Ok(Credentials {
-        chain: ca.chain(&certificate),
-        certificate,
-        key,
-        password,
-    })
+    let pairs: Vec<KeyPair> = applicants
+        .par_iter()
+        .map(pair)
+        .collect::<Result<_, _>>()
+        .map_err(PkiError::from)?;
+    let requests: Vec<Request<'_>> = applicants
+        .iter()
+        .zip(&pairs)
+        .map(|(applicant, pair)| Request::new(applicant.leaf, pair))
+        .collect();
+    let answers = issuer::issue(issuer, &requests, inventory, lock, now)?;
+    let made = answers.into_iter().zip(applicants).zip(&pairs);
+    let made = made.map(|((answer, applicant), pair)| {
+        let Issued { certificate, chain } = answer?;
+        Ok(Credentials {
+            certificate,
+            chain,
+            key: applicant
+                .key
+                .unwrap_or_else(|| SecretBytes::from(pair.serialized_der())),
+            password: applicant.password,
+        })
+    });
+    Ok(made.collect())
 }
 
 impl Credentials {
-    /// The inventory's line for the certificate.
-    pub fn record(&self, leaf: &LeafSpec) -> Record {
-        Record::of(leaf.name.as_str(), leaf.kind, &self.certificate)
-    }
-
     /// The key store. Its bytes differ at each encoding.
     ///
     /// # Errors
@@ -260,14 +246,21 @@ impl Credentials {
     /// # Errors
     /// When the key is none.
     pub fn texts(&self, names: &FileNames) -> Result<[FileSpec; 4], BootstrapError> {
+        let pem = pem::keystore(&self.key, &self.chain)?;
         Ok([
-            FileSpec::secret(&names.key, pem::key(&self.key)?.expose().as_bytes()),
+            key_file(names, &self.key)?,
             FileSpec::public(&names.certificate, pem::certificates(&self.chain)),
-            FileSpec::secret(
-                &names.pem,
-                pem::keystore(&self.key, &self.chain)?.expose().as_bytes(),
-            ),
-            FileSpec::secret(&names.password, format!("{}\n", self.password.expose())),
+            FileSpec::secret(&names.pem, pem.expose().as_bytes()),
+            FileSpec::password(&names.password, &self.password),
         ])
     }
+}
+
+/// The file with a key.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn key_file(names: &FileNames, key: &[u8]) -> Result<FileSpec, BootstrapError> {
+    let pem = pem::key(key)?;
+    Ok(FileSpec::secret(&names.key, pem.expose().as_bytes()))
 }

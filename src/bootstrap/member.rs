@@ -4,13 +4,17 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError,
-    identity::{LeafSpec, read_secret},
-    random,
+    files::{Planned, ToCome},
+    identity::read_secret,
 };
 use crate::{
-    pki::{IdentityName, Kind},
+    pki::{IdentityName, Kind, LeafSpec},
     policy::{Auth, Broker, Client, ScramUser, ValidatedPolicy},
-    scram::{self, Credential, DEFAULT_ITERATIONS, Mechanism, SALT_LEN},
+    random,
+    scram::{
+        self, Credential, DEFAULT_ITERATIONS, Mechanism, SALT_LEN, ScramError, ScramInfo,
+        kraft_argument,
+    },
     secret::Secret,
     state::{FileSpec, OutDir, read_plain},
 };
@@ -119,39 +123,52 @@ impl<'a> Member<'a> {
     }
 }
 
-/// What becomes of a credential that is not there yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum New {
-    /// It is derived, to be written.
-    Derived,
-    /// Nothing is written, so it is only said that there will be one: derivation takes long.
-    ToCome,
+/// A credential: to derive one takes long, so that it waits until something is written.
+#[derive(Debug, Clone)]
+pub enum Derivation {
+    /// Derived, now or by an earlier run.
+    Done(Credential),
+    /// To come.
+    ToCome(ScramInfo),
 }
 
-/// The SCRAM password of a member and what was derived from it.
+impl Derivation {
+    /// The argument of `kafka-storage format --add-scram`, as far as it is known.
+    pub(super) fn kraft_argument(&self) -> Result<Secret, ScramError> {
+        match self {
+            Self::Done(credential) => credential.kraft_argument(),
+            Self::ToCome(info) => {
+                let ScramInfo {
+                    user,
+                    mechanism,
+                    iterations,
+                } = info;
+                kraft_argument(user, *mechanism, *iterations, &[], &[])
+            }
+        }
+    }
+}
+
+/// The SCRAM password of a member and what is derived from it.
 #[derive(Debug)]
 pub struct ScramState {
-    /// The password.
+    /// The password, which is new where none was there.
     pub password: Secret,
     /// One credential per mechanism.
-    pub credentials: Vec<Credential>,
-    /// Some of them are new, so no cluster can know them yet.
-    pub derived: bool,
+    pub credentials: Vec<Derivation>,
     /// There were credentials, but the password was gone, so there is a new one.
     pub lost: bool,
 }
 
 impl ScramState {
-    /// Reads what is on disk; derives what is missing or has other iterations, unless it is only to be shown. `None`
-    /// for members without SCRAM.
+    /// Reads what is on disk; what is missing or has other iterations is to come. `None` for members without SCRAM.
     ///
     /// # Errors
-    /// When a file cannot be read or is damaged.
+    /// When a file cannot be read or is damaged, or the operating system has no randomness.
     pub fn load(
         out: &OutDir,
         member: Member<'_>,
         policy: &ValidatedPolicy,
-        new: New,
     ) -> Result<Option<Self>, BootstrapError> {
         if member.scram(policy).0.is_empty() {
             return Ok(None);
@@ -162,82 +179,110 @@ impl ScramState {
             Some(bytes) => scram::parse_file(&String::from_utf8_lossy(&bytes)).map_err(|e| {
                 BootstrapError::Damaged {
                     file: path.display().to_string(),
-                    reason: e.to_string(),
+                    source: e.into(),
                 }
             })?,
             None => Vec::new(),
         };
-        let password = read_secret(out, name, PASSWORD)?;
-        let mut lost = false;
-        // Without its password, what was derived from it is of no use to the client.
-        let (password, kept) = match password {
-            Some(password) => (password, kept),
+        Ok(Some(match read_secret(out, name, PASSWORD)? {
+            Some(password) => Self::new(member, policy, password, &kept),
+            // Without its password, what was derived from it is of no use to the client.
             None => {
-                lost = !kept.is_empty();
                 let password = match read_secret(out, name, NEXT)? {
                     Some(next) => next,
-                    None if new == New::ToCome => Secret::new("to come".to_owned()),
                     None => random::password()?,
                 };
-                (password, Vec::new())
+                Self {
+                    lost: !kept.is_empty(),
+                    ..Self::new(member, policy, password, &[])
+                }
             }
-        };
-        let mut state = Self::derive(member, policy, password, &kept, new)?;
-        state.lost = lost;
-        Ok(Some(state))
+        }))
     }
 
     /// A member's credentials under a password: those that are kept where they fit, else new ones.
-    ///
-    /// # Errors
-    /// When the operating system has no randomness.
-    pub fn derive(
+    pub fn new(
         member: Member<'_>,
         policy: &ValidatedPolicy,
         password: Secret,
         kept: &[Credential],
-        new: New,
-    ) -> Result<Self, BootstrapError> {
-        let name = member.name();
+    ) -> Self {
         let (mechanisms, iterations) = member.scram(policy);
-        let mut credentials = Vec::new();
-        let mut derived = false;
-        for mechanism in mechanisms {
-            let same = |c: &&Credential| {
-                c.mechanism == mechanism && c.iterations == iterations && c.user == name.as_str()
+        let credentials = mechanisms.into_iter().map(|mechanism| {
+            let info = ScramInfo {
+                user: member.name().to_string(),
+                mechanism,
+                iterations,
             };
-            credentials.push(match kept.iter().find(same) {
-                Some(credential) => credential.clone(),
-                None if new == New::ToCome => {
-                    derived = true;
-                    Credential::to_come(name.as_str(), mechanism, iterations)
-                }
-                None => {
-                    derived = true;
-                    let salt = random::octets::<SALT_LEN>()?;
-                    Credential::derive(name.as_str(), &password, mechanism, iterations, &salt)?
-                }
-            });
-        }
-        Ok(Self {
+            let same = |c: &&Credential| {
+                (&c.user, c.mechanism, c.iterations) == (&info.user, mechanism, iterations)
+            };
+            match kept.iter().find(same) {
+                Some(credential) => Derivation::Done(credential.clone()),
+                None => Derivation::ToCome(info),
+            }
+        });
+        Self {
+            credentials: credentials.collect(),
             password,
-            credentials,
-            derived,
             lost: false,
+        }
+    }
+
+    /// Whether some of the credentials are new, so that no cluster can know them yet.
+    pub fn is_new(&self) -> bool {
+        let mut all = self.credentials.iter();
+        all.any(|c| matches!(c, Derivation::ToCome(_)))
+    }
+
+    /// The same, with all credentials derived.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn derive(&self) -> Result<Self, BootstrapError> {
+        let derive = |credential: &Derivation| {
+            Ok(Derivation::Done(match credential {
+                Derivation::Done(credential) => credential.clone(),
+                Derivation::ToCome(ScramInfo {
+                    user,
+                    mechanism,
+                    iterations,
+                }) => {
+                    let salt = random::octets::<SALT_LEN>()?;
+                    Credential::derive(user, &self.password, *mechanism, *iterations, &salt)?
+                }
+            }))
+        };
+        let credentials = self.credentials.iter().map(derive);
+        Ok(Self {
+            password: self.password.clone(),
+            credentials: credentials.collect::<Result<_, BootstrapError>>()?,
+            lost: self.lost,
         })
     }
 
+    /// The credentials that are derived.
+    pub fn derived(&self) -> impl Iterator<Item = &Credential> {
+        self.credentials.iter().filter_map(|c| match c {
+            Derivation::Done(credential) => Some(credential),
+            Derivation::ToCome(_) => None,
+        })
+    }
+
+    /// The file with what is derived.
+    pub(super) fn credentials_file(&self) -> FileSpec {
+        let text = scram::write_file(self.derived());
+        FileSpec::secret(CREDENTIALS, text.expose().as_bytes())
+    }
+
     /// The files that keep it. A cluster that knows the lost password has to be told the new one.
-    pub fn files(&self) -> Vec<FileSpec> {
-        let password = |file: &str| {
-            let line = Zeroizing::new(format!("{}\n", self.password.expose()));
-            FileSpec::secret(file, line.as_bytes())
+    pub(super) fn files(&self) -> Vec<Planned> {
+        let password = |file| Planned::Known(FileSpec::password(file, &self.password));
+        let credentials = match self.is_new() {
+            true => Planned::to_come(CREDENTIALS, ToCome::Scram),
+            false => Planned::Known(self.credentials_file()),
         };
-        let credentials = scram::write_file(&self.credentials);
-        let mut files = vec![
-            password(PASSWORD),
-            FileSpec::secret(CREDENTIALS, credentials.expose().as_bytes()),
-        ];
+        let mut files = vec![password(PASSWORD), credentials];
         files.extend(self.lost.then(|| password(NEXT)));
         files
     }

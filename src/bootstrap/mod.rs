@@ -12,18 +12,21 @@ pub mod member;
 pub mod nodes;
 pub mod passwords;
 pub mod plan;
-pub mod random;
 pub mod renew;
 pub mod restore;
+pub mod trust;
 pub mod up;
 
 use crate::{
-    config::ConfigError, keystore::StoreError, pki::PkiError, scram::ScramError, state::StateError,
+    config::ConfigError, issuer::IssuerError, keystore::StoreError, pki::PkiError,
+    random::NoRandomness, scram::ScramError, state::StateError,
 };
 use ca::CaError;
 use edits::Edit;
 use nodes::Danger;
-use random::NoRandomness;
+
+/// What is wrong with a file: an error of another room, or a sentence.
+pub type Reason = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why an identity could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +51,12 @@ pub enum BootstrapError {
         out: String,
     },
     /// A file of an identity that cannot be used.
-    #[error("{file} is damaged: {reason}")]
+    #[error("{file} is damaged: {source}")]
     Damaged {
         /// Its path.
         file: String,
         /// What is wrong with it.
-        reason: String,
+        source: Reason,
     },
     /// A file that somebody else changed.
     #[error("{shown} {}", .edit.message())]
@@ -81,6 +84,9 @@ pub enum BootstrapError {
     /// The CA.
     #[error(transparent)]
     Ca(#[from] CaError),
+    /// What signs.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
     /// The disk.
     #[error(transparent)]
     State(#[from] StateError),
@@ -99,6 +105,16 @@ pub enum BootstrapError {
     /// Randomness.
     #[error(transparent)]
     Random(#[from] NoRandomness),
+}
+
+/// Everything that is wrong, each by itself.
+#[derive(Debug)]
+pub struct Errors(pub Vec<BootstrapError>);
+
+impl<E: Into<BootstrapError>> From<E> for Errors {
+    fn from(error: E) -> Self {
+        Self(vec![error.into()])
+    }
 }
 
 fn brokers(names: &[String]) -> String {

@@ -8,12 +8,12 @@ use super::{
     BootstrapError,
     files::{self, CLUSTER_ID},
     plan::Context,
-    random,
 };
 use crate::{
     config::{self, NodeFacts, Properties, STORAGE_ARGS},
     pki::IdentityName,
     policy::{Broker, LAYOUTS, Mode, ValidatedPolicy},
+    random,
     state::{OutDir, Written, read_plain, write_atomic},
 };
 
@@ -91,13 +91,9 @@ impl Nodes {
     }
 
     /// Every dangerous change that was not asked for: those of one broker, and those of all of them, once.
-    pub fn dangers(
-        &self,
-        context: Context<'_>,
-        wanted: &[(&str, &NodeFacts)],
-    ) -> Vec<BootstrapError> {
+    pub fn dangers(&self, context: Context<'_>, new: &[(&str, &NodeFacts)]) -> Vec<BootstrapError> {
         let mut found: Vec<(Danger, String, Vec<&str>)> = Vec::new();
-        for (name, new) in wanted {
+        for (name, new) in new {
             let Some(old) = self.before.get(*name) else {
                 continue;
             };

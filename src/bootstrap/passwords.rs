@@ -19,17 +19,17 @@ use super::{
     ca::Ca,
     changes::is_scram,
     edits::Edit,
-    files,
+    files::{self, Planned},
     identity::read_secret,
-    member::{Member, NEXT, New, PASSWORD, ScramState},
+    member::{Member, NEXT, PASSWORD, ScramState},
     nodes::Nodes,
     plan::{self, Context},
-    random,
 };
 use crate::{
     config::STORAGE_ARGS,
     pki::IdentityName,
     policy::ValidatedPolicy,
+    random,
     scram::{Credential, ScramInfo},
     secret::Secret,
     state::{FileSpec, Lock, OutDir, Owners, Staging, Written, read_plain},
@@ -121,6 +121,8 @@ pub struct Passwords<'a> {
     nodes: Nodes,
     written: Written,
     now: BTreeMap<&'a str, ScramState>,
+    /// Those whose credentials the policy wants otherwise than they are on the disk.
+    derived: Vec<&'a str>,
     next: BTreeMap<&'a str, ScramState>,
     /// The rotations of this run: the cluster was never told of them before.
     fresh: BTreeSet<&'a str>,
@@ -132,12 +134,15 @@ impl<'a> Passwords<'a> {
     /// # Errors
     /// When a file cannot be read or is damaged.
     pub fn read(context: Context<'a>, ca: &'a Ca, lock: &'a Lock) -> Result<Self, BootstrapError> {
-        let mut now = BTreeMap::new();
+        let (mut now, mut derived) = (BTreeMap::new(), Vec::new());
         let owners = Owners::read(context.out, context.policy.cluster.owner)?;
         for member in members(context.policy) {
             context.out.check_identity(member.name(), &owners)?;
-            let state = ScramState::load(context.out, member, context.policy, New::Derived)?;
-            now.extend(state.map(|state| (member.name().as_str(), state)));
+            let name = member.name().as_str();
+            if let Some(state) = ScramState::load(context.out, member, context.policy)? {
+                derived.extend(state.is_new().then_some(name));
+                now.insert(name, state.derive()?);
+            }
         }
         let written = Written::read(context.out)?;
         Ok(Self {
@@ -147,6 +152,7 @@ impl<'a> Passwords<'a> {
             nodes: Nodes::find(context, &written, &context.out.identities()?)?,
             written,
             now,
+            derived,
             next: BTreeMap::new(),
             fresh: BTreeSet::new(),
         })
@@ -163,13 +169,11 @@ impl<'a> Passwords<'a> {
         &mut self,
         rotate: &BTreeSet<String>,
     ) -> Result<Vec<IdentityName>, BootstrapError> {
-        let derived = self.now.iter().filter(|(_, state)| state.derived);
-        let derived: Vec<&str> = derived.map(|(name, _)| *name).collect();
         let rotated = rotate.iter().map(String::as_str);
-        self.check_edits(&rotated.chain(derived.iter().copied()).collect())?;
-        let mut written = match derived.is_empty() {
+        self.check_edits(&rotated.chain(self.derived.iter().copied()).collect())?;
+        let mut written = match self.derived.is_empty() {
             true => Vec::new(),
-            false => self.files(&derived)?,
+            false => self.files(&self.derived)?,
         };
         let changed = written.iter().map(|(name, _)| name.clone()).collect();
         let mut begun = begun(self.context.out, self.context.policy)?;
@@ -182,16 +186,14 @@ impl<'a> Passwords<'a> {
                 Some(password) => password,
                 None => {
                     let password = random::password()?;
-                    let line = zeroize::Zeroizing::new(format!("{}\n", password.expose()));
-                    let file = FileSpec::secret(NEXT, line.as_bytes());
+                    let file = FileSpec::password(NEXT, &password);
                     written.push((name.clone(), vec![file]));
                     self.fresh.insert(name.as_str());
                     password
                 }
             };
-            let state =
-                ScramState::derive(member, self.context.policy, password, &[], New::Derived)?;
-            self.next.insert(name.as_str(), state);
+            let state = ScramState::new(member, self.context.policy, password, &[]);
+            self.next.insert(name.as_str(), state.derive()?);
         }
         self.write(&written)?;
         Ok(changed)
@@ -201,8 +203,7 @@ impl<'a> Passwords<'a> {
     pub fn credential(&self, info: &ScramInfo) -> Option<(&Secret, &Credential)> {
         let user = info.user.as_str();
         let state = self.next.get(user).or_else(|| self.now.get(user))?;
-        let mut all = state.credentials.iter();
-        let credential = all.find(|c| c.mechanism == info.mechanism)?;
+        let credential = state.derived().find(|c| c.mechanism == info.mechanism)?;
         Some((&state.password, credential))
     }
 
@@ -258,37 +259,28 @@ impl<'a> Passwords<'a> {
             .filter_map(|m| state(m.name()))
             .flat_map(|s| s.credentials.clone())
             .collect();
-        let cluster = plan::cluster(
-            self.context,
-            Some(self.ca),
-            Some(self.lock),
-            credentials,
-            &self.nodes,
-            &self.ca.truststore_password,
-        )?;
-        let any = Secret::new("any".to_owned());
+        let trust = &self.ca.trust;
+        let truststores = trust.kept_truststores(out)?;
+        let cluster = plan::cluster(self.context, trust, truststores, credentials, &self.nodes)?;
         let mut written = Vec::new();
         for member in Member::all(policy) {
             let name = member.name();
             let dir = out.identity(name);
-            let itself = users.contains(&name.as_str());
-            // A broker's directory may have been moved to its machine.
-            if !itself && !dir.join(STORAGE_ARGS).exists() {
+            let planned = if users.contains(&name.as_str()) {
+                let password = read_secret(out, name, &files::names(policy, name).password)?;
+                let profile = plan::profile(self.context, name, true)?;
+                files::texts(&cluster, member, profile, password.as_ref(), state(name))?
+            } else if dir.join(STORAGE_ARGS).exists() {
+                // A broker's directory may have been moved to its machine.
+                let storage = files::storage(&cluster, member, &cluster.credentials)?;
+                storage.into_iter().collect()
+            } else {
                 continue;
-            }
-            let names = files::names(policy, name);
-            let mut password = read_secret(out, name, &names.password)?;
-            if !itself {
-                // The one file that is kept of these has no store's password in it.
-                password = password.or_else(|| Some(any.clone()));
-            }
-            let profile = plan::profile(self.context, name, true)?;
-            let texts = files::texts(&cluster, member, profile, password.as_ref(), state(name))?;
+            };
             let mut changed = Vec::new();
-            for file in texts {
-                let concerned = itself || file.name == STORAGE_ARGS;
-                if concerned && read_plain(&dir.join(&file.name))?.as_deref() != Some(&*file.bytes)
-                {
+            // What is not known is the truststore alone, which has nothing to do with passwords.
+            for file in planned.into_iter().filter_map(Planned::known) {
+                if read_plain(&dir.join(&file.name))?.as_deref() != Some(&*file.bytes) {
                     changed.push(file);
                 }
             }

@@ -1,5 +1,5 @@
-//! What a policy asks for, held against what is on the disk. Nothing is written here but a truststore that was never
-//! encoded before.
+//! What a policy asks for, held against what is on the disk. Nothing is written here. What costs time or takes the CA's
+//! key is to come: it is derived, encoded or signed when the plan is carried out.
 
 use std::collections::BTreeSet;
 
@@ -7,25 +7,25 @@ use rayon::prelude::*;
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    BootstrapError,
-    ca::Ca,
+    BootstrapError, Errors,
     changes::{FileChange, Needs},
-    compare,
-    files::{self, Cluster},
+    compare::Look,
+    files::{self, Cluster, Planned},
     folded::Folded,
-    identity::{LeafSpec, OnDisk},
-    member::{Member, New, ScramState},
+    identity::OnDisk,
+    member::{Derivation, Member, ScramState},
     nodes::{Danger, Nodes},
+    trust::{Trust, Truststores},
 };
 use crate::{
     config::NodeFacts,
     keystore::StoreProfile,
-    pki::{Host, IdentityName},
+    pki::{Host, IdentityName, LeafSpec},
     plan::Action,
     policy::ValidatedPolicy,
-    scram::Credential,
-    secret::Secret,
-    state::{FileSpec, Inventory, Lock, OutDir, Owners, Writing, Written, check_owner, read_plain},
+    random,
+    secret::{Secret, SecretBytes},
+    state::{Inventory, OutDir, Owners, Writing, Written, check_owner, read_plain},
 };
 
 /// One member with what shall happen to it.
@@ -43,13 +43,17 @@ pub struct Step<'a> {
     pub scram: Option<ScramState>,
     /// The certificate that it shall have.
     pub(super) leaf: Option<LeafSpec>,
+    /// The key that stays where a certificate is signed.
+    pub(super) key: Option<SecretBytes>,
+    /// The password of its stores, which is new where none was there.
+    pub(super) password: Option<Secret>,
     /// What there is.
     pub(super) disk: OnDisk,
     /// How its stores are encoded.
     pub(super) profile: StoreProfile,
-    /// The files that differ from what is on disk, for [`Action::Update`].
-    pub(super) changed: Vec<FileSpec>,
-    /// Every file that is written, and what its reader has to do for it.
+    /// Every file that is written.
+    pub(super) files: Vec<Planned>,
+    /// The same, with what its reader has to do for it.
     pub changes: Vec<FileChange>,
     /// The hosts that its new certificate no longer names.
     pub lost_hosts: Vec<Host>,
@@ -92,33 +96,8 @@ pub struct Asked<'a> {
     pub dangers: &'a [Danger],
     /// Edited files to be overwritten: `kafka1/server.properties`.
     pub overwrite: &'a [String],
-}
-
-/// What a plan is for.
-#[derive(Debug, Clone, Copy)]
-pub enum Purpose<'a> {
-    /// Only to find what is wrong.
-    Check,
-    /// To be shown.
-    Show,
-    /// To be carried out, under the writers' lock.
-    Do(&'a Lock),
-}
-
-impl<'a> Purpose<'a> {
-    fn lock(self) -> Option<&'a Lock> {
-        match self {
-            Self::Do(lock) => Some(lock),
-            Self::Check | Self::Show => None,
-        }
-    }
-
-    fn made(self) -> New {
-        match self {
-            Self::Do(_) => New::Derived,
-            Self::Check | Self::Show => New::ToCome,
-        }
-    }
+    /// A diff of every file.
+    pub diffs: bool,
 }
 
 /// What a run works on.
@@ -136,148 +115,111 @@ pub struct Context<'a> {
     pub asked: Asked<'a>,
 }
 
-/// Compares the policy with the disk. Without a CA everything is to be made; all that can be said without one is
-/// checked all the same.
+/// Compares the policy with the disk. A CA that is only about to be made does as well.
 ///
 /// # Errors
 /// Everything on disk that cannot be read or written over, every file that somebody edited, every change that the
 /// cluster would not survive, every host that the CA may not sign for, every configuration that cannot be written.
-pub fn plan<'a>(
-    context: Context<'a>,
-    ca: Option<&Ca>,
-    purpose: Purpose<'_>,
-) -> Result<Plan<'a>, Vec<BootstrapError>> {
+pub fn plan<'a>(context: Context<'a>, trust: &Trust) -> Result<Plan<'a>, Errors> {
     let Context { policy, out, .. } = context;
-    let one = |error: BootstrapError| vec![error];
-    check_owner(out.root(), policy.cluster.owner).map_err(|e| one(e.into()))?;
-    out.check().map_err(|e| one(e.into()))?;
-    let owners = Owners::read(out, policy.cluster.owner).map_err(|e| one(e.into()))?;
-    let inventory = match ca {
-        Some(_) => Some(Inventory::read(out).map_err(|e| one(e.into()))?),
-        None => None,
-    };
-    let there = out.identities().map_err(|e| one(e.into()))?;
+    check_owner(out.root(), policy.cluster.owner)?;
+    out.check()?;
+    let owners = Owners::read(out, policy.cluster.owner)?;
+    let inventory = Inventory::read(out)?;
+    let there = out.identities()?;
     let members = Member::all(policy);
     let folded = Folded::new(&there);
-    let mut errors: Vec<BootstrapError> = members
+    let clashes = members.iter().filter_map(|m| folded.clash(m.name()));
+    let mut errors: Vec<BootstrapError> = clashes.collect();
+    let unsafe_ones = members
         .iter()
-        .filter_map(|m| folded.clash(m.name()))
-        .collect();
-    errors.extend(
-        members
-            .iter()
-            .filter_map(|m| out.check_identity(m.name(), &owners).err())
-            .map(Into::into),
-    );
+        .filter_map(|m| out.check_identity(m.name(), &owners).err());
+    errors.extend(unsafe_ones.map(BootstrapError::from));
     if !errors.is_empty() {
-        return Err(errors);
+        return Err(Errors(errors));
     }
 
-    let written = Written::read(out).map_err(|e| one(e.into()))?;
-    let nodes = Nodes::find(context, &written, &there).map_err(one)?;
+    let written = Written::read(out)?;
+    let nodes = Nodes::find(context, &written, &there)?;
     let scram = members
         .par_iter()
-        .map(|m| ScramState::load(out, *m, policy, purpose.made()).map_err(one))
-        .collect();
-    let scram: Vec<Option<ScramState>> = all(scram)?;
+        .map(|m| Ok(ScramState::load(out, *m, policy)?));
+    let (scram, errors) = parted(scram.collect());
+    if !errors.is_empty() {
+        return Err(Errors(errors));
+    }
     let credentials = scram
         .iter()
         .flatten()
         .flat_map(|s| s.credentials.clone())
         .collect();
-    let nobody = Secret::new("a password that is never written".to_owned());
-    let lock = purpose.lock();
-    let cluster = cluster(context, ca, lock, credentials, &nodes, &nobody).map_err(one)?;
-    let steps = members
-        .into_par_iter()
-        .zip(scram)
-        .map(|(member, scram)| {
-            let ca = ca.zip(inventory.as_ref());
-            step(context, purpose, ca, &cluster, &written, member, scram)
-        })
-        .collect();
-    let (steps, mut errors) = both::<(Step<'a>, Option<NodeFacts>)>(steps);
+    let truststores = trust.kept_truststores(out)?;
+    let cluster = cluster(context, trust, truststores, credentials, &nodes)?;
+    let steps = members.into_par_iter().zip(scram);
+    let steps = steps.map(|(member, scram)| {
+        let look = Look {
+            context,
+            trust,
+            record: inventory.latest(member.name().as_str()),
+            entry: written.of(member.name().as_str()),
+            names: &files::names(policy, member.name()),
+            there: out.identity(member.name()).exists(),
+        };
+        step(&look, &cluster, member, scram)
+    });
+    let (steps, mut errors) = parted::<(Step<'a>, Option<NodeFacts>)>(steps.collect());
     let facts = steps
         .iter()
         .filter_map(|(step, facts)| Some((step.member.name().as_str(), facts.as_ref()?)));
     errors.extend(nodes.dangers(context, &facts.collect::<Vec<_>>()));
     if !errors.is_empty() {
-        return Err(errors);
+        return Err(Errors(errors));
     }
+    drop(cluster);
     let steps: Vec<Step<'a>> = steps.into_iter().map(|(step, _)| step).collect();
     let declared: BTreeSet<&IdentityName> = steps.iter().map(|s| s.member.name()).collect();
     let undeclared = there
         .into_iter()
         .filter(|name| !declared.contains(name))
         .collect();
-    let ca_ends = ca
-        .and_then(Ca::signer)
-        .map(|c| c.not_after)
-        .filter(|end| *end < context.now + Duration::days(policy.ca.leaf_valid_days.into()));
-    drop(cluster);
+    let leaves_end = context.now + Duration::days(policy.ca.leaf_valid_days.into());
+    let ca_ends = trust.signer().not_after;
     Ok(Plan {
         steps,
         undeclared,
-        ca_ends,
+        ca_ends: Some(ca_ends).filter(|end| *end < leaves_end),
         nodes,
         wasteful: written.is_wasteful(),
     })
 }
 
-/// All values, or all errors.
-fn all<T>(results: Vec<Result<T, Vec<BootstrapError>>>) -> Result<Vec<T>, Vec<BootstrapError>> {
-    let (good, bad) = both(results);
-    if bad.is_empty() { Ok(good) } else { Err(bad) }
-}
-
-/// The values, and the errors.
-fn both<T>(results: Vec<Result<T, Vec<BootstrapError>>>) -> (Vec<T>, Vec<BootstrapError>) {
-    let mut good = Vec::with_capacity(results.len());
-    let mut bad = Vec::new();
+/// The values, and everything that is wrong.
+fn parted<T>(results: Vec<Result<T, Errors>>) -> (Vec<T>, Vec<BootstrapError>) {
+    let mut values = Vec::with_capacity(results.len());
+    let mut wrong = Vec::new();
     for result in results {
         match result {
-            Ok(value) => good.push(value),
-            Err(errors) => bad.extend(errors),
+            Ok(value) => values.push(value),
+            Err(Errors(errors)) => wrong.extend(errors),
         }
     }
-    (good, bad)
+    (values, wrong)
 }
 
-/// What all identities' files have in common. `nobody` stands in for the truststore's password without a CA.
+/// What all identities' files have in common.
 pub(super) fn cluster<'a>(
     context: Context<'a>,
-    ca: Option<&'a Ca>,
-    lock: Option<&Lock>,
-    credentials: Vec<Credential>,
+    trust: &'a Trust,
+    truststores: Truststores,
+    credentials: Vec<Derivation>,
     nodes: &'a Nodes,
-    nobody: &'a Secret,
 ) -> Result<Cluster<'a>, BootstrapError> {
-    let mut stores = [Vec::new(), Vec::new()];
-    if let Some(ca) = ca {
-        let legacy =
-            context.profile == Some(StoreProfile::Legacy) || Ca::has_legacy_truststore(context.out);
-        for (store, profile) in stores
-            .iter_mut()
-            .zip([StoreProfile::Jdk, StoreProfile::Legacy])
-        {
-            if profile == StoreProfile::Jdk || legacy {
-                *store = match lock {
-                    Some(lock) => ca.truststore(context.out, lock, profile)?,
-                    None => ca
-                        .kept_truststore(context.out, profile)?
-                        .unwrap_or_default(),
-                };
-            }
-        }
-    }
-    let [truststore, legacy_truststore] = stores;
     Ok(Cluster {
         policy: context.policy,
         root: context.out.absolute()?,
-        ca_pem: ca.map(Ca::trusted_pem).unwrap_or_default(),
-        truststore,
-        legacy_truststore,
-        truststore_password: ca.map_or(nobody, |ca| &ca.truststore_password),
+        ca_pem: trust.trusted_pem(),
+        truststores,
+        truststore_password: &trust.truststore_password,
         credentials,
         nodes,
         super_users: context.policy.super_users(),
@@ -286,29 +228,26 @@ pub(super) fn cluster<'a>(
 
 /// One member's step, and what its configuration commits it to, if it is a broker.
 fn step<'a>(
-    context: Context<'a>,
-    purpose: Purpose<'_>,
-    ca: Option<(&Ca, &Inventory)>,
+    look: &Look<'_>,
     cluster: &Cluster<'_>,
-    written: &Written,
     member: Member<'a>,
     scram: Option<ScramState>,
-) -> Result<(Step<'a>, Option<NodeFacts>), Vec<BootstrapError>> {
-    let Context { policy, out, .. } = context;
-    let one = |error: BootstrapError| vec![error];
+) -> Result<(Step<'a>, Option<NodeFacts>), Errors> {
+    let Context { policy, out, .. } = look.context;
     let name = member.name();
-    let names = files::names(policy, name);
     let leaf = member.leaf(policy);
-    let there = out.identity(name).exists();
-    let disk = match there {
-        true => OnDisk::read(out, name, &names).map_err(one)?,
+    let disk = match look.there {
+        true => OnDisk::read(out, name, look.names)?,
         false => OnDisk::default(),
     };
-    if let (Some(leaf), Some(signer)) = (&leaf, ca.and_then(|(ca, _)| ca.signer())) {
+    if let Some(leaf) = &leaf {
         let mut hosts = leaf.hosts.iter();
-        let refused = hosts.try_for_each(|host| signer.check_permitted(host, leaf.kind));
-        refused.map_err(|e| one(e.into()))?;
+        hosts.try_for_each(|host| look.trust.signer().check_permitted(host, leaf.kind))?;
     }
+    let password = match (&disk.password, &leaf) {
+        (None, Some(_)) => Some(random::password()?),
+        (kept, _) => kept.clone(),
+    };
     let mut step = Step {
         member,
         action: Action::Create,
@@ -316,34 +255,29 @@ fn step<'a>(
         superfluous: Vec::new(),
         scram,
         leaf,
+        key: None,
+        password,
         disk,
-        profile: profile(context, name, there).map_err(one)?,
-        changed: Vec::new(),
+        profile: profile(look.context, name, look.there)?,
+        files: Vec::new(),
         changes: Vec::new(),
         lost_hosts: Vec::new(),
         adopted: None,
     };
-    let any = Secret::new("any".to_owned());
-    let password = step
-        .disk
-        .password
-        .as_ref()
-        .or(step.leaf.as_ref().map(|_| &any));
-    let texts = files::texts(cluster, member, step.profile, password, step.scram.as_ref());
-    let texts = texts.map_err(one)?;
-    let facts = texts.iter().find_map(|file| file.node.clone());
-    if there && ca.is_some() {
-        step.superfluous = superfluous(context, &step, &texts);
+    let texts = files::texts(
+        cluster,
+        member,
+        step.profile,
+        step.password.as_ref(),
+        step.scram.as_ref(),
+    )?;
+    let facts = texts.iter().find_map(|file| match file {
+        Planned::Known(file) => file.node.clone(),
+        Planned::ToCome(..) => None,
+    });
+    if look.there {
+        step.superfluous = superfluous(look, &step, &texts);
     }
-    let look = compare::Look {
-        context,
-        ca: ca.map(|(ca, _)| ca),
-        record: ca.and_then(|(_, inventory)| inventory.latest(name.as_str())),
-        entry: written.of(name.as_str()),
-        names: &names,
-        there,
-        shown: matches!(purpose, Purpose::Show),
-    };
     look.compare(&mut step, texts)?;
     Ok((step, facts))
 }
@@ -365,7 +299,7 @@ pub(super) fn profile(
         if let Some(store) = read_plain(&context.out.identity(name).join(file))? {
             let profile = StoreProfile::of(&store);
             // What does not look like a new store may be a damaged one. An old one has a truststore to go with it.
-            if profile == StoreProfile::Jdk || Ca::has_legacy_truststore(context.out) {
+            if profile == StoreProfile::Jdk || Trust::has_legacy_truststore(context.out) {
                 return Ok(profile);
             }
         }
@@ -374,10 +308,9 @@ pub(super) fn profile(
 }
 
 /// Files that kpki wrote into a member's directory when the policy said something else.
-fn superfluous(context: Context<'_>, step: &Step<'_>, texts: &[FileSpec]) -> Vec<String> {
-    let name = step.member.name();
-    let names = files::names(context.policy, name);
-    let mut wanted: BTreeSet<&str> = texts.iter().map(|f| f.name.as_str()).collect();
+fn superfluous(look: &Look<'_>, step: &Step<'_>, texts: &[Planned]) -> Vec<String> {
+    let (name, names) = (step.member.name(), look.names);
+    let mut wanted: BTreeSet<&str> = texts.iter().map(Planned::name).collect();
     if step.leaf.is_some() {
         wanted.extend(
             [
@@ -390,7 +323,7 @@ fn superfluous(context: Context<'_>, step: &Step<'_>, texts: &[FileSpec]) -> Vec
             .map(String::as_str),
         );
     }
-    let mut found = context.out.files(name);
+    let mut found = look.context.out.files(name);
     found.retain(|file| !wanted.contains(file.as_str()));
     if found.is_empty() {
         return found;

@@ -3,20 +3,18 @@
 //! What lies in the identity's directory may have been put there by whoever owns it: nothing of it is signed but a key
 //! that was signed before.
 
-use rcgen::SigningKey;
 use time::OffsetDateTime;
 
 use super::{
-    BootstrapError,
-    ca::Ca,
-    changes,
-    identity::{LeafSpec, OnDisk, enrol},
-    random,
+    BootstrapError, Reason, changes,
+    identity::{Applicant, OnDisk, enrol},
 };
 use crate::{
+    issuer::Issuer,
     keystore::StoreProfile,
-    pki::{Authority, Certificate, Host, IdentityName, Kind},
+    pki::{Certificate, Host, IdentityName, Kind, LeafSpec},
     policy::{FileNames, LAYOUTS},
+    random,
     secret::{Secret, SecretBytes},
     state::{Inventory, Lock, OutDir, Owners, Record, Staging, read_plain},
 };
@@ -70,9 +68,9 @@ impl Candidate {
         };
         let record = inventory.latest(name.as_str()).ok_or_else(unknown)?;
         out.check_identity(name, owners)?;
-        let damaged = |reason: String| BootstrapError::Damaged {
+        let damaged = |source: Reason| BootstrapError::Damaged {
             file: out.identity(name).display().to_string(),
-            reason,
+            source,
         };
         let mut layouts = Vec::new();
         for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {
@@ -85,7 +83,7 @@ impl Candidate {
         }
         let Some((names, _)) = layouts.first() else {
             return Err(if out.identity(name).exists() {
-                damaged("it holds no key store".to_owned())
+                damaged("it holds no key store".into())
             } else {
                 unknown()
             });
@@ -94,7 +92,7 @@ impl Candidate {
         let recorded = disk.is_recorded(record, signer);
         let hosts = record.sans.iter().map(|san| {
             Host::from_tagged(san)
-                .ok_or_else(|| damaged(format!("the inventory has `{san}` as a host of it")))
+                .ok_or_else(|| damaged(format!("the inventory has `{san}` as a host of it").into()))
         });
         let life = (record.not_after - record.not_before).whole_days();
         // Lines of the first kpki do not say what kind of key it was.
@@ -159,51 +157,66 @@ impl Candidate {
     }
 }
 
-/// Signs anew for each candidate and replaces key store, PEM files and, with a new key, the key. Passwords and
-/// paths stay. Returns the new certificates' records.
+/// Has a new certificate signed for each candidate and replaces key store, PEM files and, with a new key, the key.
+/// Passwords and paths stay. Returns the new certificates' records.
 ///
 /// # Errors
-/// When something cannot be signed or written; then nothing is replaced.
+/// When something cannot be signed or written. Who is refused keeps what they have.
 pub fn renew(
     out: &OutDir,
     lock: &Lock,
     inventory: &mut Inventory,
-    ca: &Ca,
-    authority: &Authority<impl SigningKey>,
-    candidates: Vec<Candidate>,
-    renewal: Renewal,
+    issuer: &dyn Issuer,
+    candidates: &[Candidate],
+    now: OffsetDateTime,
 ) -> Result<Vec<Record>, BootstrapError> {
-    let mut records = Vec::new();
-    let mut directories = Vec::new();
-    for Candidate {
-        leaf,
-        layouts,
-        password,
-        key,
-        ..
-    } in candidates
-    {
-        let serial = random::serial(inventory)?;
-        let made = enrol(&leaf, key, password, ca, authority, serial, renewal.now)?;
+    let staging = Staging::begin(out, lock, None)?;
+    let mut applicants = Vec::new();
+    for candidate in candidates {
+        let files = candidate.layouts.iter().flat_map(|(names, _)| {
+            [
+                &names.keystore,
+                &names.key,
+                &names.certificate,
+                &names.pem,
+                &names.password,
+            ]
+        });
+        let name = candidate.leaf.name.as_str();
+        staging.check(name, files.map(String::as_str))?;
+        applicants.push(Applicant {
+            leaf: &candidate.leaf,
+            key: candidate.key.clone(),
+            password: match &candidate.password {
+                Some(password) => password.clone(),
+                None => random::password()?,
+            },
+        });
+    }
+    let answers = enrol(applicants, issuer, inventory, lock, now)?;
+    let (mut records, mut refused) = (Vec::new(), None);
+    for (Candidate { leaf, layouts, .. }, answer) in candidates.iter().zip(answers) {
+        let made = match answer {
+            Ok(made) => made,
+            Err(error) => {
+                refused.get_or_insert(error);
+                continue;
+            }
+        };
         let mut files = Vec::new();
-        for (names, profile) in &layouts {
+        for (names, profile) in layouts {
             files.push(made.keystore(&leaf.name, names, *profile)?);
             files.extend(made.texts(names)?);
         }
         // Layouts share some of their names.
         files.sort_by(|a, b| a.name.cmp(&b.name));
         files.dedup_by(|a, b| a.name == b.name);
-        directories.push((leaf.name.clone(), files));
-        records.push(made.record(&leaf));
-    }
-    let staging = Staging::begin(out, lock, None)?;
-    for (name, files) in &directories {
-        staging.check(name.as_str(), files)?;
-    }
-    inventory.append(lock, records.clone())?;
-    for (name, files) in &directories {
-        staging.add(name.as_str(), files)?;
+        staging.add(leaf.name.as_str(), &files)?;
+        records.extend(inventory.latest(leaf.name.as_str()).cloned());
     }
     staging.commit()?;
-    Ok(records)
+    match refused {
+        Some(error) => Err(error.into()),
+        None => Ok(records),
+    }
 }

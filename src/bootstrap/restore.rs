@@ -7,8 +7,12 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::ca::{CERTIFICATE, CaError, KEY, TRUSTSTORE_PASSWORD, truststore_name};
+use super::{
+    ca::{CERTIFICATE, CaError, TRUSTSTORE_PASSWORD},
+    trust::truststore_name,
+};
 use crate::{
+    issuer::ENGINES,
     keystore::{StoreProfile, pem, pkcs12},
     pki::{Certificate, Kind},
     policy::LAYOUTS,
@@ -28,14 +32,14 @@ pub struct Restored {
 /// Longer than any password that kpki makes.
 const MAX_PASSWORD: usize = 128;
 
-/// True where a part is missing that may stand elsewhere. Without its key a CA is beyond help.
+/// True where a part is missing that may stand elsewhere. Without what signs a CA is beyond help.
 ///
 /// # Errors
 /// When that cannot be seen.
 pub fn is_needed(out: &OutDir) -> Result<bool, CaError> {
     let there = |file| out.ca_file(file).exists();
-    Ok(there(KEY)
-        && there("inventory.jsonl")
+    Ok(ENGINES.iter().any(|engine| there(engine.file))
+        && there(Inventory::FILE)
         && !(there(CERTIFICATE) && there(TRUSTSTORE_PASSWORD)))
 }
 

@@ -10,7 +10,9 @@ use super::{
     ui::{GREEN, Ui},
 };
 use crate::{
-    bootstrap::{ca::Ca as CaState, random},
+    bootstrap::ca::Ca as CaState,
+    issuer::local,
+    random,
     state::{OutDir, write_atomic},
 };
 
@@ -69,15 +71,12 @@ impl ExportKey {
             .into());
         }
         let ca = CaState::open(&OutDir::new(&global.out))?;
-        if self.root {
-            ca.sealed_root_key()?;
-        }
-        let passphrase = passphrase::existing(global, &ca)?;
-        let key = if self.root {
-            ca.root_key_pkcs8(passphrase.as_ref())?
-        } else {
-            ca.key_pkcs8(passphrase.as_ref())?
-        };
+        let (path, sealed) = ca.sealed(match self.root {
+            true => local::ROOT_KEY,
+            false => local::KEY,
+        })?;
+        let passphrase = passphrase::existing(global, &ca.issuer)?;
+        let key = local::unseal(&path, &sealed, passphrase.as_ref())?;
         let password = match (&self.password_file, std::env::var("KPKI_EXPORT_PASSWORD")) {
             (Some(path), _) => passphrase::from_file(path, ui)?,
             (None, Ok(text)) if !text.is_empty() => crate::secret::Secret::new(text),

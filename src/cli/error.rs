@@ -14,7 +14,10 @@ use super::{
     Code, tip,
     ui::{BOLD, RED, Ui},
 };
-use crate::document::{self, Diagnostic};
+use crate::{
+    bootstrap::Errors,
+    document::{self, Diagnostic},
+};
 
 pub use mapping::of_cluster;
 
@@ -206,4 +209,10 @@ pub fn usage(error: clap::Error, command: &clap::Command) -> ExitCode {
 
 fn println_json(value: &serde_json::Value) {
     let _ = writeln!(io::stdout(), "{value:#}");
+}
+
+impl From<Errors> for Failure {
+    fn from(Errors(errors): Errors) -> Self {
+        Self::Several(errors.into_iter().map(Into::into).collect())
+    }
 }

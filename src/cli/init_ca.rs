@@ -5,13 +5,18 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    CliError, Code, Done, Global, guard, passphrase,
+    Done, Global, guard, passphrase,
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
     bootstrap::{
-        ca::{Ca, CaError, CaSpec},
+        ca::{self, Ca, CaError},
         restore,
+        trust::Trust,
+    },
+    issuer::{
+        IssuerError,
+        local::{CaSpec, NewCa},
     },
     pki::{Dn, KeyAlgorithm, KeyProtection, MIN_CA_LIFE, NameConstraint},
     state::{Lock, OutDir, Staging},
@@ -57,17 +62,13 @@ impl InitCa {
             return Err(CaError::Exists(out.ca().display().to_string()).into());
         }
         let spec = CaSpec {
-            subject: self.subject.parse::<Dn>().map_err(CaError::Subject)?,
+            subject: self.subject.parse::<Dn>().map_err(IssuerError::from)?,
             key: self.key,
             days: self.days,
             intermediate: self.intermediate,
             name_constraints: self.name_constraints,
         };
-        let root = spec.subject.with_generation(1).map_err(CaError::Subject)?;
-        if spec.intermediate {
-            root.with_suffix(" Intermediate")
-                .map_err(CaError::Subject)?;
-        }
+        let new = NewCa::make(&spec, OffsetDateTime::now_utc())?;
         let protection = if self.no_passphrase {
             ui.warn("the CA key will be written without a passphrase: whoever reads the file can impersonate every broker and client");
             KeyProtection::None
@@ -75,14 +76,9 @@ impl InitCa {
             passphrase::new(global)?
         };
         let lock = begin(&out, ui)?;
-        let (ca, _) = Ca::create(&out, &lock, &spec, &protection, OffsetDateTime::now_utc())?;
-        let (Some(root), Some(signer)) = (ca.trusted.first(), ca.signer()) else {
-            return Err(CliError::new(
-                Code::CaIncomplete,
-                "the CA that was just written has no certificate",
-            )
-            .into());
-        };
+        let trust = Trust::new(&new)?;
+        ca::write(&out, &lock, new, &trust, &protection)?;
+        let (root, signer) = (&trust.root, trust.signer());
         let path = |file: &str| out.ca_file(file).display().to_string();
         ui.say(format!(
             "{GREEN}made{GREEN:#} {} (until {})",

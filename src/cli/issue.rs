@@ -18,7 +18,7 @@ use crate::{
         files::is_controller_alone,
         folded::Folded,
         nodes::Danger,
-        plan::{Asked, Context, Purpose, plan},
+        plan::{Asked, Context, plan},
         up::execute,
     },
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
@@ -78,14 +78,11 @@ impl Issue {
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
         self.check(&out)?;
-        let signer = ca
-            .signer()
-            .ok_or_else(|| CliError::new(Code::CaIncomplete, "the CA has no certificate"))?;
-        let (policy, in_cn_only) = self.policy(&out, signer)?;
+        let (policy, in_cn_only) = self.policy(&out, ca.trust.signer())?;
         // The derivation takes long, so it comes before the lock.
-        let authority = ca.unseal(passphrase::existing(global, &ca)?.as_ref())?;
+        let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
         let lock = take_lock(&out, ui)?;
-        ca.check_unchanged(&out, &lock)?;
+        ca.issuer.check_unchanged(&lock)?;
         self.check(&out)?;
         let context = Context {
             policy: &policy,
@@ -96,14 +93,12 @@ impl Issue {
             asked: Asked {
                 dangers: &[Danger::NodeId, Danger::Voters, Danger::Listeners],
                 overwrite: &[],
+                diffs: false,
             },
         };
-        let several = |errors: Vec<BootstrapError>| {
-            Failure::Several(errors.into_iter().map(Into::into).collect())
-        };
-        let planned = plan(context, Some(&ca), Purpose::Do(&lock)).map_err(several)?;
+        let planned = plan(context, &ca.trust)?;
         let bar = ui.progress(self.names.len() as u64, "identities");
-        execute(context, &planned, &ca, Some(&authority), &lock, &|n| {
+        execute(context, &planned, &ca.trust, Some(&*issuer), &lock, &|n| {
             bar.inc(n as u64)
         })?;
         bar.finish_and_clear();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{CliError, Code, Failure, Global, ui::Ui};
-use crate::{bootstrap::ca::Ca, pki::KeyProtection, secret::Secret, shell::quote, state::reason};
+use crate::{issuer::Closed, pki::KeyProtection, secret::Secret, shell::quote, state::reason};
 
 const FILE_VARIABLE: &str = "KPKI_CA_PASSPHRASE_FILE";
 const VARIABLE: &str = "KPKI_CA_PASSPHRASE";
@@ -20,9 +20,9 @@ const SHORTEST: usize = 8;
 /// The most that is read of a file with a passphrase.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// The passphrase of an existing CA; `None` where its key is not sealed under one.
-pub fn existing(global: &Global, ca: &Ca) -> Result<Option<Secret>, Failure> {
-    if !ca.needs_passphrase() {
+/// The passphrase that opens a CA; `None` where it needs none.
+pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Failure> {
+    if !issuer.needs_passphrase() {
         return Ok(None);
     }
     match given(global)? {

@@ -65,9 +65,9 @@ impl Renew {
         // Unknown names are said before anybody is asked for a passphrase.
         secure_identities(&out, &names, ui)?;
         read(&out, &ca, &names, renewal)?;
-        let authority = ca.unseal(passphrase::existing(global, &ca)?.as_ref())?;
+        let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
         let lock = take_lock(&out, ui)?;
-        ca.check_unchanged(&out, &lock)?;
+        ca.issuer.check_unchanged(&lock)?;
         let (mut inventory, candidates) = read(&out, &ca, &names, renewal)?;
         for found in candidates.iter().filter_map(Candidate::distrust) {
             ui.warn(found);
@@ -81,10 +81,9 @@ impl Renew {
             &out,
             &lock,
             &mut inventory,
-            &ca,
-            &authority,
-            candidates,
-            renewal,
+            &*issuer,
+            &candidates,
+            renewal.now,
         )?;
         for record in &records {
             ui.say(format!(
@@ -115,7 +114,7 @@ fn read(
 ) -> Result<(Inventory, Vec<Candidate>), Failure> {
     let inventory = Inventory::read(out)?;
     let owners = Owners::read(out, None)?;
-    let signer = ca.signing_certificate()?;
+    let signer = ca.trust.signer();
     let mut candidates = Vec::new();
     let mut errors: Vec<CliError> = Vec::new();
     for name in names {

@@ -18,12 +18,14 @@ use super::{
 };
 use crate::{
     bootstrap::{
-        ca::{Ca, CaSpec},
+        ca::{self, Ca},
         member::Member,
         nodes::Danger,
-        plan::{Asked, Context, Purpose, Step, plan},
+        plan::{Asked, Context, Step, plan},
+        trust::Trust,
         up::execute,
     },
+    issuer::local::{CaSpec, NewCa},
     keystore::StoreProfile,
     plan::Action,
     policy::{LAYOUTS, Layout, ValidatedPolicy},
@@ -134,6 +136,7 @@ impl Up {
             asked: Asked {
                 dangers: &self.dangers,
                 overwrite: &overwrite,
+                diffs: self.dry_run,
             },
         };
         let mut report = Report {
@@ -144,19 +147,15 @@ impl Up {
             ui,
         };
         if self.dry_run {
-            let ca = if Ca::exists(&out)? {
-                Some(Ca::open(&out)?)
-            } else {
-                None
-            };
-            let planned = plan(context, ca.as_ref(), Purpose::Show).map_err(several)?;
-            if ca.is_none() {
+            let ca = CaOfRun::find(context)?;
+            let planned = plan(context, ca.trust())?;
+            if let CaOfRun::New(..) = ca {
                 ui.say(format!(
                     "{GREEN}would be created{GREEN:#}  the CA, {}",
                     out.ca().display()
                 ));
+                report.made_ca = true;
             }
-            report.made_ca = ca.is_none();
             report.warn(&planned);
             let something = report.print(&planned);
             return match something && self.exit_code {
@@ -165,39 +164,56 @@ impl Up {
             };
         }
         tidy(&out, ui)?;
-        let new_ca = if Ca::exists(&out)? {
-            None
-        } else {
-            // Whatever is wrong is said before anybody thinks of a passphrase, and before there is a CA.
-            plan(context, None, Purpose::Check).map_err(several)?;
-            Some(passphrase::new(global)?)
+        // Where nothing is, whatever is wrong is said before anybody thinks of a passphrase, and nothing is made.
+        let fresh = match out.root().exists() {
+            true => None,
+            false => {
+                let ca = CaOfRun::find(context)?;
+                let planned = plan(context, ca.trust())?;
+                Some((ca, planned, passphrase::new(global)?))
+            }
         };
         let lock = begin(&out, ui)?;
-        let names: Vec<_> = Member::all(&policy).into_iter().map(Member::name).collect();
-        secure_identities(&out, names, ui)?;
-        let (ca, made) = match new_ca {
-            Some(protection) if !Ca::exists(&out)? => {
-                let (ca, authority) =
-                    Ca::create(&out, &lock, &ca_spec(&policy), &protection, context.now)?;
+        let (ca, planned, protection) = match fresh {
+            Some((ca, planned, protection)) if !Ca::exists(&out)? => {
+                (ca, planned, Some(protection))
+            }
+            _ => {
+                let members = Member::all(&policy).into_iter();
+                secure_identities(&out, members.map(Member::name).collect::<Vec<_>>(), ui)?;
+                let ca = CaOfRun::find(context)?;
+                if let CaOfRun::There(ca) = &ca {
+                    compare_ca(&policy, &ca.trust, ui);
+                }
+                let planned = plan(context, ca.trust())?;
+                (ca, planned, None)
+            }
+        };
+        let (trust, issuer) = match ca {
+            CaOfRun::New(new, trust) => {
+                let protection = match protection {
+                    Some(protection) => protection,
+                    None => passphrase::new(global)?,
+                };
+                let issuer = ca::write(&out, &lock, new, &trust, &protection)?;
                 ui.say(format!(
                     "{GREEN}created{GREEN:#}  the CA, {}",
                     out.ca().display()
                 ));
-                (ca, Some(authority))
+                report.made_ca = true;
+                report.warn(&planned);
+                (trust, Some(issuer))
             }
-            _ => (Ca::open(&out)?, None),
-        };
-        report.made_ca = made.is_some();
-        if !report.made_ca {
-            compare_ca(&policy, &ca, ui);
-        }
-        let planned = plan(context, Some(&ca), Purpose::Do(&lock)).map_err(several)?;
-        report.warn(&planned);
-        let authority = match made {
-            None if planned.steps.iter().any(Step::signs) => {
-                Some(ca.unseal(passphrase::existing(global, &ca)?.as_ref())?)
+            CaOfRun::There(ca) => {
+                report.warn(&planned);
+                let issuer = match planned.steps.iter().any(Step::signs) {
+                    true => {
+                        Some(ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?)
+                    }
+                    false => None,
+                };
+                (ca.trust, issuer)
             }
-            made => made,
         };
         let work = planned
             .steps
@@ -205,12 +221,44 @@ impl Up {
             .filter(|s| s.action != Action::Keep)
             .count();
         let bar = ui.progress(work as u64, "identities");
-        execute(context, &planned, &ca, authority.as_ref(), &lock, &|done| {
-            bar.inc(done as u64)
-        })?;
+        execute(
+            context,
+            &planned,
+            &trust,
+            issuer.as_deref(),
+            &lock,
+            &|done| bar.inc(done as u64),
+        )?;
         bar.finish_and_clear();
         report.print(&planned);
         Ok(())
+    }
+}
+
+/// The CA that signs in a run.
+enum CaOfRun {
+    /// It is there.
+    There(Ca),
+    /// It is about to be made.
+    New(NewCa, Trust),
+}
+
+impl CaOfRun {
+    fn find(context: Context<'_>) -> Result<Self, Failure> {
+        Ok(match Ca::exists(context.out)? {
+            true => Self::There(Ca::open(context.out)?),
+            false => {
+                let new = NewCa::make(&ca_spec(context.policy), context.now)?;
+                let trust = Trust::new(&new)?;
+                Self::New(new, trust)
+            }
+        })
+    }
+
+    fn trust(&self) -> &Trust {
+        match self {
+            Self::There(Ca { trust, .. }) | Self::New(_, trust) => trust,
+        }
     }
 }
 
@@ -225,10 +273,8 @@ fn ca_spec(policy: &ValidatedPolicy) -> CaSpec {
 }
 
 /// Says where the CA that is there is not the one that the policy describes: `up` does not replace it.
-fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
-    let Some(root) = ca.trusted.first() else {
-        return;
-    };
+fn compare_ca(policy: &ValidatedPolicy, trust: &Trust, ui: &Ui) {
+    let root = &trust.root;
     // The policy's checks left room for it.
     if let Ok(wanted) = policy.ca.subject.with_generation(1)
         && root.subject != wanted.to_string()
@@ -244,8 +290,4 @@ fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
             policy.ca.key
         ));
     }
-}
-
-fn several(errors: Vec<crate::bootstrap::BootstrapError>) -> Failure {
-    Failure::Several(errors.into_iter().map(Into::into).collect())
 }

@@ -136,8 +136,8 @@ fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigErro
         if broker.role.is_controller() {
             let port = port(broker, cluster.controller_port)?;
             bound.push(format!("{CONTROLLER}://{bind}:{port}"));
-            // Earlier versions refuse to advertise it; from 3.9 on it is what `--bootstrap-controller` clients are sent to.
-            if cluster.kafka_version >= KafkaVersion::new(3, 9) {
+            // Earlier versions refuse to advertise it; it is what `--bootstrap-controller` clients are sent to.
+            if cluster.kafka_version >= KafkaVersion::ADVERTISED_CONTROLLERS {
                 advertised.push(format!("{CONTROLLER}://{host}:{port}"));
             }
         }
@@ -270,8 +270,7 @@ fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     });
     let class = match cluster.mode {
         Mode::Kraft => "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        // KIP-504 brought a new interface and class in 2.4; the old one went in 3.0.
-        Mode::Zookeeper if cluster.kafka_version >= KafkaVersion::new(2, 4) => {
+        Mode::Zookeeper if cluster.kafka_version >= KafkaVersion::ACL_AUTHORIZER => {
             "kafka.security.authorizer.AclAuthorizer"
         }
         Mode::Zookeeper => "kafka.security.auth.SimpleAclAuthorizer",
@@ -324,8 +323,7 @@ fn storage(
         ("transaction.state.log.replication.factor", &replicas),
         ("transaction.state.log.min.isr", in_sync),
     ];
-    // Share groups (KIP-932) have a topic of their own from 4.0 on.
-    if cluster.kafka_version >= KafkaVersion::new(4, 0) {
+    if cluster.kafka_version >= KafkaVersion::SHARE_GROUPS {
         copies.extend([
             (
                 "share.coordinator.state.topic.replication.factor",

@@ -4,13 +4,14 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use super::ConfigError;
-use crate::{scram::Credential, secret::Secret};
+use crate::{scram::ScramError, secret::Secret};
 
 /// What the file is called, in every layout.
 pub const STORAGE_ARGS: &str = "format-storage.args";
 
 /// The arguments of `kafka-storage`, one a line, `format` first. `config` is the path of `server.properties` as the
-/// broker's machine sees it. Every node of a cluster gets the same cluster id and credentials.
+/// broker's machine sees it; `add_scram` are users as [`crate::scram::Credential::kraft_argument`] has them. Every node of a cluster gets the
+/// same cluster id and credentials.
 ///
 /// The tool reads such a file itself (argparse4j's `@`), which keeps the salted passwords off the command line:
 /// `bin/kafka-storage.sh @format-storage.args`. The tool prints the keys it stored, so its output is secret too.
@@ -20,7 +21,7 @@ pub const STORAGE_ARGS: &str = "format-storage.args";
 pub fn storage_args(
     cluster_id: &str,
     config: &str,
-    credentials: &[Credential],
+    add_scram: impl Iterator<Item = Result<Secret, ScramError>>,
 ) -> Result<Secret, ConfigError> {
     if config.contains(['\n', '\r']) {
         return Err(ConfigError::Unwritable {
@@ -32,9 +33,9 @@ pub fn storage_args(
     let mut text = Zeroizing::new(format!(
         "format\n--cluster-id\n{cluster_id}\n--config\n{config}\n"
     ));
-    for credential in credentials {
+    for argument in add_scram {
         text.push_str("--add-scram\n");
-        text.push_str(credential.kraft_argument()?.expose());
+        text.push_str(argument?.expose());
         text.push('\n');
     }
     Ok(Secret::new(std::mem::take(&mut *text)))
@@ -71,7 +72,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scram::Mechanism;
+    use std::iter;
+
+    use crate::scram::{Credential, Mechanism};
 
     #[test]
     fn one_argument_a_line() {
@@ -89,7 +92,7 @@ mod tests {
         let text = storage_args(
             "WGk4T2nDQoW1xxxxxxxxxx",
             "/opt/ssl/server.properties",
-            &credentials,
+            credentials.iter().map(Credential::kraft_argument),
         )
         .unwrap();
         let lines: Vec<&str> = text.expose().lines().collect();
@@ -115,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_would_break_the_lines_is_refused() {
-        assert!(storage_args("x", "/a\nb", &[]).is_err());
+        assert!(storage_args("x", "/a\nb", iter::empty()).is_err());
         let comma = Credential::derive(
             "a,b",
             &Secret::new("x".into()),
@@ -124,7 +127,7 @@ mod tests {
             b"s",
         )
         .unwrap();
-        let error = storage_args("x", "/a", &[comma]).unwrap_err();
+        let error = storage_args("x", "/a", iter::once(comma.kraft_argument())).unwrap_err();
         assert!(error.to_string().contains("comma"), "{error}");
     }
 

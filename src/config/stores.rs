@@ -69,10 +69,10 @@ impl<'a> Stores<'a> {
     }
 }
 
-/// The TLS versions to offer and take. TLS 1.3 from 2.6 on (KIP-573): earlier versions of Kafka mishandle what it
+/// The TLS versions to offer and take. Earlier versions of Kafka mishandle what TLS 1.3
 /// sends after the handshake.
 pub(super) fn tls_protocols(kafka_version: KafkaVersion) -> &'static str {
-    if kafka_version >= KafkaVersion::new(2, 6) {
+    if kafka_version >= KafkaVersion::TLS_1_3 {
         "TLSv1.3,TLSv1.2"
     } else {
         "TLSv1.2"

@@ -212,7 +212,7 @@ fn host(name: &GeneralName<'_>) -> Option<Host> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Authority, AuthorityRequest, Dn, LeafRequest, Serial, self_signed, sign};
+    use super::super::{Authority, AuthorityRequest, Dn, LeafSpec, Serial, self_signed, sign};
     use super::*;
 
     fn now() -> OffsetDateTime {
@@ -240,16 +240,14 @@ mod tests {
         hosts: &[&str],
     ) -> Result<Certificate, PkiError> {
         let key = KeyAlgorithm::EcdsaP256.generate().unwrap();
-        let hosts: Vec<Host> = hosts.iter().map(|h| h.parse().unwrap()).collect();
-        let request = LeafRequest {
-            name: &"kafka1".parse().unwrap(),
+        let leaf = LeafSpec {
+            name: "kafka1".parse().unwrap(),
             kind,
-            hosts: &hosts,
+            hosts: hosts.iter().map(|h| h.parse().unwrap()).collect(),
+            key: KeyAlgorithm::EcdsaP256,
             days: 397,
-            serial: Serial::from_random([9; 20]),
-            now: now(),
         };
-        sign(&request, &key, false, ca)
+        sign(&leaf, &key, Serial::from_random([9; 20]), now(), ca)
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
 pub use java_regex::PatternError;
 pub use key::{KeyAlgorithm, UnknownKeyAlgorithm};
-pub use leaf::{Kind, LeafRequest, sign};
+pub use leaf::{Kind, LeafSpec, sign};
 pub use name::{IdentityName, NameError};
 pub use rfc2253::{NameError as DerNameError, rfc2253};
 pub use sealed_key::{KeyProtection, SealError, SealedKey};

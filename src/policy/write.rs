@@ -11,8 +11,6 @@ use crate::{
     document::{one_line, scalar},
 };
 
-/// KRaft is the default of a policy and unknown before this release.
-const FIRST_KRAFT: KafkaVersion = KafkaVersion::new(3, 3);
 /// A longer list has a line for each entry.
 const LINE: usize = 100;
 
@@ -50,7 +48,8 @@ pub fn write_acls<'a>(
         line(&mut text, format_args!("# {}", one_line(comment)));
     }
     line(&mut text, format_args!("cluster:"));
-    if version < FIRST_KRAFT {
+    // KRaft is the default of a policy.
+    if version < KafkaVersion::FIRST_KRAFT {
         line(&mut text, format_args!("  mode: zookeeper"));
     }
     line(&mut text, format_args!("  kafka_version: \"{version}\""));

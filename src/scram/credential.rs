@@ -95,20 +95,6 @@ impl Credential {
         Ok(Self::assemble(user, mechanism, iterations, salt, salted))
     }
 
-    /// One that is still to be derived: it has its place in a text that is shown and never written, and no key.
-    pub fn to_come(user: &str, mechanism: Mechanism, iterations: u32) -> Self {
-        let nothing = || Zeroizing::new(Vec::new());
-        Self {
-            user: user.to_owned(),
-            mechanism,
-            iterations,
-            salt: Vec::new(),
-            stored_key: nothing(),
-            server_key: nothing(),
-            salted_password: nothing(),
-        }
-    }
-
     /// The same from a salted password, which spares the derivation.
     pub(super) fn from_salted(
         user: &str,

@@ -32,11 +32,11 @@ struct Entry {
 }
 
 /// The text of `scram.json`.
-pub fn write_file(credentials: &[Credential]) -> Secret {
+pub fn write_file<'a>(credentials: impl IntoIterator<Item = &'a Credential>) -> Secret {
     let file = File {
         version: VERSION,
         credentials: credentials
-            .iter()
+            .into_iter()
             .map(|c| Entry {
                 user: c.user.clone(),
                 mechanism: c.mechanism.name().to_owned(),

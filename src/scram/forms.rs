@@ -44,39 +44,24 @@ impl Credential {
         )
     }
 
-    /// The value of `kafka-storage format --add-scram`, with the salted password in place of the password:
-    /// `SCRAM-SHA-512=[name=alice,iterations=8192,salt="…",saltedpassword="…"]`. As secret as the password.
+    /// The credential as [`kraft_argument`].
     ///
     /// # Errors
-    /// A user name that the tool would split or cut (`org.apache.kafka.metadata.storage.ScramParser`):
-    /// it splits at every comma, quoted or not, and knows no escapes; Kafka 3.5 to 3.8 also drop every double quote.
-    /// Names with control characters are refused because the arguments are kept one a line.
+    /// As there.
     pub fn kraft_argument(&self) -> Result<Secret, ScramError> {
-        let refuse = |why| Err(ScramError::NotForAddScram(self.user.clone(), why));
-        if self.user.contains(',') {
-            return refuse("it splits its argument at every comma");
-        }
-        if self.user.contains('"') {
-            return refuse("it takes double quotes away");
-        }
-        if self.user.chars().any(char::is_control) {
-            return refuse("the name contains a control character");
-        }
-        // Kafka before 3.9 splits at every `=` outside of quotes, so an unusual name is quoted.
-        let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
-        let quote = if self.user.chars().all(plain) {
-            ""
-        } else {
-            "\""
-        };
-        Ok(Secret::new(format!(
-            "{}=[name={quote}{}{quote},iterations={},salt=\"{}\",saltedpassword=\"{}\"]",
-            self.mechanism,
-            self.user,
-            self.iterations,
-            STANDARD.encode(&self.salt),
-            *zeroize::Zeroizing::new(STANDARD.encode(&*self.salted_password)),
-        )))
+        let Self {
+            user,
+            mechanism,
+            iterations,
+            ..
+        } = self;
+        kraft_argument(
+            user,
+            *mechanism,
+            *iterations,
+            &self.salt,
+            &self.salted_password,
+        )
     }
 
     /// The documented JSON of `scram derive`.
@@ -91,6 +76,40 @@ impl Credential {
             kafka: self.kafka(),
         }
     }
+}
+
+/// The value of `kafka-storage format --add-scram`, with the salted password in place of the password:
+/// `SCRAM-SHA-512=[name=alice,iterations=8192,salt="…",saltedpassword="…"]`. As secret as the password.
+///
+/// # Errors
+/// A user name that the tool would split or cut (`org.apache.kafka.metadata.storage.ScramParser`):
+/// it splits at every comma, quoted or not, and knows no escapes; Kafka 3.5 to 3.8 also drop every double quote.
+/// Names with control characters are refused because the arguments are kept one a line.
+pub fn kraft_argument(
+    user: &str,
+    mechanism: Mechanism,
+    iterations: u32,
+    salt: &[u8],
+    salted_password: &[u8],
+) -> Result<Secret, ScramError> {
+    let refuse = |why| Err(ScramError::NotForAddScram(user.to_owned(), why));
+    if user.contains(',') {
+        return refuse("it splits its argument at every comma");
+    }
+    if user.contains('"') {
+        return refuse("it takes double quotes away");
+    }
+    if user.chars().any(char::is_control) {
+        return refuse("the name contains a control character");
+    }
+    // Kafka before 3.9 splits at every `=` outside of quotes, so an unusual name is quoted.
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let quote = if user.chars().all(plain) { "" } else { "\"" };
+    Ok(Secret::new(format!(
+        "{mechanism}=[name={quote}{user}{quote},iterations={iterations},salt=\"{}\",saltedpassword=\"{}\"]",
+        STANDARD.encode(salt),
+        *zeroize::Zeroizing::new(STANDARD.encode(salted_password)),
+    )))
 }
 
 /// The ZooKeeper form of credentials: one node for each user, which holds all of its mechanisms, in the order given;

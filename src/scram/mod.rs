@@ -10,6 +10,6 @@ pub use credential::{
     Credential, DEFAULT_ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SALT_LEN, ScramError,
 };
 pub use file::{parse_file, write_file};
-pub use forms::{CredentialJson, ZookeeperUser, zookeeper};
+pub use forms::{CredentialJson, ZookeeperUser, kraft_argument, zookeeper};
 pub use info::ScramInfo;
 pub use mechanism::{Mechanism, UnknownMechanism};

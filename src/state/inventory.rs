@@ -103,13 +103,16 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Its file in `ca/`.
+    pub const FILE: &str = "inventory.jsonl";
+
     /// Reads the inventory. A last line that a killed command left unfinished is passed over: its certificate
     /// never left the CA.
     ///
     /// # Errors
     /// When the file cannot be read, or a finished line is no record.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
-        let path = out.ca_file("inventory.jsonl");
+        let path = out.ca_file(Self::FILE);
         let bytes = files::read_optional(&path)?.unwrap_or_default();
         let (records, tail) = jsonl::parse(&path, &bytes)
             .map_err(|(line, reason)| StateError::BadInventory { path, line, reason })?;

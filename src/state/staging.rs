@@ -10,11 +10,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroizing;
+
 use super::{
     Lock, OutDir, Owners, StateError, failed, files, place,
     written::{self, Writing},
 };
-use crate::{config::NodeFacts, secret::SecretBytes};
+use crate::{
+    config::NodeFacts,
+    secret::{Secret, SecretBytes},
+};
 
 pub const NEW: &str = ".new-";
 pub const COMMIT: &str = ".commit-";
@@ -47,6 +52,12 @@ impl FileSpec {
             made_from: None,
             node: None,
         }
+    }
+
+    /// A password alone in a line: 0600.
+    pub fn password(name: impl Into<String>, password: &Secret) -> Self {
+        let line = Zeroizing::new(format!("{}\n", password.expose()));
+        Self::secret(name, line.as_bytes())
     }
 
     /// A file without secrets: 0644.
@@ -103,10 +114,13 @@ impl<'a> Staging<'a> {
     ///
     /// # Errors
     /// What stands in the way.
-    pub fn check(&self, name: &str, specs: &[FileSpec]) -> Result<(), StateError> {
+    pub fn check<'n>(
+        &self,
+        name: &str,
+        files: impl Iterator<Item = &'n str>,
+    ) -> Result<(), StateError> {
         let me = rustix::process::geteuid().as_raw();
         let uid = self.owner(name)?.map_or(me, |(uid, _)| uid);
-        let files = specs.iter().map(|spec| spec.name.as_str());
         place::fits(self.out, name, uid, files, &self.owners)
     }
 

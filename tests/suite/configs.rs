@@ -237,7 +237,12 @@ fn format(judge: &Judge, policy: &ValidatedPolicy, at: usize, dir: &Path) -> Map
     std::fs::write(&config, server_properties(&input).unwrap().expose()).unwrap();
     let credential =
         Credential::derive("alice", &password, Mechanism::Sha512, 4096, b"salt").unwrap();
-    let args = storage_args(&cluster_id([7; 16]), &config, &[credential]).unwrap();
+    let args = storage_args(
+        &cluster_id([7; 16]),
+        &config,
+        std::iter::once(credential.kraft_argument()),
+    )
+    .unwrap();
     let arguments: Vec<&str> = args.expose().lines().collect();
     let answer: Value = judge
         .ask("storage", json!({"arguments": arguments, "data": data}))

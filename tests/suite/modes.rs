@@ -3,7 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use kpki::{
-    bootstrap::ca::{Ca, CaSpec},
+    bootstrap::{ca, trust::Trust},
+    issuer::local::{CaSpec, NewCa},
     pki::{KeyAlgorithm, KeyProtection},
     secret::Secret,
     state::{Lock, OutDir},
@@ -157,7 +158,9 @@ fn a_short_passphrase_is_refused_for_a_new_ca_and_opens_an_old_one() {
     };
     let short = KeyProtection::Passphrase(Secret::new("pässwör".into()));
     let now = time::OffsetDateTime::now_utc();
-    Ca::create(&out, &lock, &spec, &short, now).unwrap();
+    let new = NewCa::make(&spec, now).unwrap();
+    let trust = Trust::new(&new).unwrap();
+    ca::write(&out, &lock, new, &trust, &short).unwrap();
     drop(lock);
     kpki.ok(&["issue", "kafka1"]);
 }

@@ -164,7 +164,7 @@ fn the_storage_tool_stores_the_credentials_that_kpki_derived() {
     let text = storage_args(
         &cluster_id([0xfb; 16]),
         config.to_str().unwrap(),
-        &credentials,
+        credentials.iter().map(|c| c.kraft_argument()),
     )
     .unwrap();
     std::fs::write(&args, text.expose()).unwrap();

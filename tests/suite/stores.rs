@@ -16,9 +16,7 @@ use kpki::{
         StoreError, StoreProfile, pem,
         pkcs12::{self, KeyEntry, StoreContents},
     },
-    pki::{
-        self, Authority, AuthorityRequest, Certificate, KeyAlgorithm, Kind, LeafRequest, Serial,
-    },
+    pki::{self, Authority, AuthorityRequest, Certificate, KeyAlgorithm, Kind, LeafSpec, Serial},
     secret::Secret,
 };
 use rcgen::KeyPair;
@@ -89,15 +87,14 @@ impl Identity {
             ca = authority(&chain[0], key);
         }
         let key = algorithm.generate().unwrap();
-        let leaf = LeafRequest {
-            name: &ALIAS.parse().unwrap(),
+        let leaf = LeafSpec {
+            name: ALIAS.parse().unwrap(),
             kind: Kind::Broker,
-            hosts: &["localhost".parse().unwrap(), "127.0.0.1".parse().unwrap()],
+            hosts: vec!["localhost".parse().unwrap(), "127.0.0.1".parse().unwrap()],
+            key: algorithm,
             days: 10,
-            serial: serial(3),
-            now,
         };
-        let leaf = pki::sign(&leaf, &key, algorithm.is_rsa(), &ca).unwrap();
+        let leaf = pki::sign(&leaf, &key, serial(3), now, &ca).unwrap();
         chain.insert(0, leaf.der);
         Self {
             key: key.serialize_der(),

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use super::{
     Incident, Run, Undone,
     delete_filters::{COMPARING, delete_filters, exact, is_affordable},
-    held::{Held, HeldByAll, Sent, take},
+    held::{HeldByAll, Sent, take},
 };
 use crate::{
     acl::{AclBindingFilter, RawBinding},
@@ -149,10 +149,14 @@ impl Run<'_> {
         let mut pace = Pace::new(self.of.observed);
         let mut principals = of.iter();
         let mut waiting = Vec::new();
-        let mut all = match of.len() > READ_ONE_BY_ONE {
-            true => self.read_all(of.keys().map(|p| (*p).to_owned()).collect()),
-            false => None,
-        };
+        let mut all = None;
+        if of.len() > READ_ONE_BY_ONE {
+            let principals = of.keys().map(|p| (*p).to_owned()).collect();
+            match HeldByAll::read(self.admin, &AclBindingFilter::default(), &principals) {
+                Ok(read) => all = Some(read),
+                Err(error) => self.outcome.cause = Some(error),
+            }
+        }
         while !self.stopped() && self.outcome.cause.is_none() {
             // Read just before it is deleted, so that a broad filter meets little else.
             while waiting.len() < pace.at_once
@@ -160,7 +164,11 @@ impl Run<'_> {
             {
                 let held = match &mut all {
                     Some(all) => Ok(all.take(principal)),
-                    None => Held::read(self.admin, principal),
+                    None => {
+                        let of = AclBindingFilter::principal(principal);
+                        let held = HeldByAll::read(self.admin, &of, &BTreeSet::new());
+                        held.map(|mut held| held.take(principal))
+                    }
                 };
                 match held {
                     Ok(held) => {
@@ -194,17 +202,6 @@ impl Run<'_> {
         }
         if let Err(error) = note.close() {
             self.outcome.incidents.push(error.into());
-        }
-    }
-
-    /// What all of these have, where asking for one after the other would take too long.
-    fn read_all(&mut self, principals: BTreeSet<String>) -> Option<HeldByAll> {
-        match HeldByAll::read(self.admin, &principals) {
-            Ok(read) => Some(read),
-            Err(error) => {
-                self.outcome.cause = Some(error);
-                None
-            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 use super::delete_filters::{FilterBatch, fits};
 use crate::{
     acl::{AclBindingFilter, RawBinding},
-    admin::{Admin, AdminError, Described},
+    admin::{Admin, AdminError},
     state::Reach,
 };
 
@@ -22,20 +22,6 @@ pub(super) struct Held {
     pub cut: bool,
 }
 
-impl Held {
-    /// Reads everything of this principal.
-    pub fn read(admin: &mut Admin, principal: &str) -> Result<Held, AdminError> {
-        let read = admin.describe_acls(&AclBindingFilter::principal(principal))?;
-        let (whole, cut) = (is_whole(&read), read.cut > 0);
-        let bindings = read.bindings.into_iter().collect();
-        Ok(Held {
-            bindings,
-            whole,
-            cut,
-        })
-    }
-}
-
 /// What every principal has.
 pub(super) struct HeldByAll {
     of: HashMap<Arc<str>, BTreeSet<RawBinding>>,
@@ -44,10 +30,15 @@ pub(super) struct HeldByAll {
 }
 
 impl HeldByAll {
-    /// Reads everything of these principals.
-    pub fn read(admin: &mut Admin, principals: &BTreeSet<String>) -> Result<HeldByAll, AdminError> {
-        let read = admin.describe_acls_of(&AclBindingFilter::default(), principals)?;
-        let (whole, cut) = (is_whole(&read), read.cut > 0);
+    /// Reads everything that this filter matches, these principals' whole.
+    pub fn read(
+        admin: &mut Admin,
+        filter: &AclBindingFilter,
+        principals: &BTreeSet<String>,
+    ) -> Result<HeldByAll, AdminError> {
+        let read = admin.describe_acls_of(filter, principals)?;
+        let cut = read.cut > 0;
+        let whole = read.unreadable == 0 && !cut && !read.may_miss_unreadable;
         let mut of: HashMap<Arc<str>, BTreeSet<RawBinding>> = HashMap::new();
         for binding in read.bindings {
             let principal = Arc::clone(&binding.principal);
@@ -64,10 +55,6 @@ impl HeldByAll {
             cut: self.cut,
         }
     }
-}
-
-fn is_whole(read: &Described) -> bool {
-    read.unreadable == 0 && read.cut == 0 && !read.may_miss_unreadable
 }
 
 /// A filter to send, with what it is to match.

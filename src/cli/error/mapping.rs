@@ -8,10 +8,12 @@ use super::{super::shell::quote, CliError, Code};
 use crate::{
     admin::AdminError,
     apply::scram::UnknownUsers,
-    bootstrap::{BootstrapError, ca::CaError, edits::Edit, nodes::Danger, random::NoRandomness},
+    bootstrap::{BootstrapError, ca::CaError, edits::Edit, nodes::Danger},
     config::ConfigError,
+    issuer::IssuerError,
     keystore::StoreError,
     pki::{Kind, PkiError, SealError},
+    random::NoRandomness,
     scram::ScramError,
     state::StateError,
 };
@@ -87,6 +89,7 @@ impl From<BootstrapError> for CliError {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
             }
             BootstrapError::Ca(error) => error.into(),
+            BootstrapError::Issuer(error) => error.into(),
             BootstrapError::State(error) => error.into(),
             BootstrapError::Pki(error) => error.into(),
             BootstrapError::Store(error) => error.into(),
@@ -159,14 +162,27 @@ impl From<CaError> for CliError {
                 .hint("without --root, kpki ca export-key exports the one key that it has"),
             CaError::RootKeyAway(_) => CliError::new(Code::NoRootKey, text)
                 .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
-            CaError::Changed(_) => CliError::new(Code::CaChanged, text).hint("run the command again"),
             CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
                 .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes that one again where the damaged one is moved away"),
-            CaError::NotAKey => CliError::new(Code::CaDamaged, text).hint("restore ca.key from a backup"),
-            CaError::Subject(_) => {
+            CaError::Issuer(error) => error.into(),
+            CaError::State(error) => error.into(),
+            CaError::Pki(error) => error.into(),
+            CaError::Store(error) => error.into(),
+            CaError::Random(error) => error.into(),
+        }
+    }
+}
+
+impl From<IssuerError> for CliError {
+    fn from(error: IssuerError) -> Self {
+        let text = error.to_string();
+        match error {
+            IssuerError::Changed(_) => CliError::new(Code::CaChanged, text).hint("run the command again"),
+            IssuerError::NotAKey(_) => CliError::new(Code::CaDamaged, text).hint("restore ca.key from a backup"),
+            IssuerError::Subject(_) => {
                 CliError::new(Code::BadSubject, text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
             }
-            CaError::Sealed { source, .. } => match source {
+            IssuerError::Sealed { source, .. } => match source {
                 SealError::WrongPassphrase => CliError::new(Code::WrongPassphrase, text)
                     .hint("give the passphrase that the CA was made with; if it is the right one, the file was altered: restore it from a backup"),
                 SealError::PassphraseNeeded => CliError::new(Code::PassphraseMissing, text)
@@ -178,10 +194,12 @@ impl From<CaError> for CliError {
                     CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
                 }
             },
-            CaError::State(error) => error.into(),
-            CaError::Pki(error) => error.into(),
-            CaError::Store(error) => error.into(),
-            CaError::Random(error) => error.into(),
+            IssuerError::NotOpened | IssuerError::SerialTwice(_) => {
+                CliError::new(Code::Certificate, text).hint("run the command again")
+            }
+            IssuerError::State(error) => error.into(),
+            IssuerError::Pki(error) => error.into(),
+            IssuerError::Random(error) => error.into(),
         }
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::super::{CliError, Code, Done, Failure, passphrase, ui::Ui};
 use crate::{
-    bootstrap::random,
+    random,
     scram::{
         Credential, DEFAULT_ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, Mechanism, SALT_LEN,
         zookeeper,

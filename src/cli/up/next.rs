@@ -8,7 +8,7 @@ use crate::{
     bootstrap::{
         changes::Needs,
         files,
-        member::Member,
+        member::{Member, ScramState},
         plan::{Context, Plan, Step},
     },
     config::STORAGE_ARGS,
@@ -67,7 +67,7 @@ pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
     let derived = plan
         .steps
         .iter()
-        .filter(|s| s.scram.as_ref().is_some_and(|s| s.derived))
+        .filter(|s| s.scram.as_ref().is_some_and(ScramState::is_new))
         .map(|s| s.member.name().as_str());
     let derived: Vec<&str> = derived.collect();
     if !running.is_empty() && !derived.is_empty() {

@@ -11,13 +11,6 @@ use crate::{
     },
 };
 
-/// The first and the last Kafka with each way to keep metadata, and the first that kpki knows at all
-/// (prefixed ACLs are of 2.0).
-const OLDEST: KafkaVersion = KafkaVersion::new(2, 0);
-const FIRST_KRAFT: KafkaVersion = KafkaVersion::new(3, 3);
-const LAST_ZOOKEEPER: KafkaVersion = KafkaVersion::new(3, 9);
-const NEWEST_MAJOR: u16 = 4;
-
 /// How metadata is kept, and Kafka's version.
 pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, KafkaVersion) {
     let mode = match raw.mode.as_ref().map(|m| m.value) {
@@ -26,7 +19,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
     };
     let default = match mode {
         Mode::Kraft => KafkaVersion::ASSUMED,
-        Mode::Zookeeper => LAST_ZOOKEEPER,
+        Mode::Zookeeper => KafkaVersion::LAST_ZOOKEEPER,
     };
     let Some(text) = &raw.kafka_version else {
         return (mode, default);
@@ -44,20 +37,26 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
             return (mode, default);
         }
     };
-    if version < OLDEST || version.major > NEWEST_MAJOR {
+    if !version.is_known() {
         report
             .error(
                 PolicyCode::BadVersion,
                 text.span,
                 format!("kpki does not know Kafka {version}"),
             )
-            .hint(format!("kpki knows {OLDEST} to {NEWEST_MAJOR}.x"));
+            .hint(format!(
+                "kpki knows {} to {}.x",
+                KafkaVersion::OLDEST,
+                KafkaVersion::NEWEST_MAJOR
+            ));
         return (mode, default);
     }
     match mode {
-        Mode::Kraft if version < FIRST_KRAFT => {
-            let message =
-                format!("KRaft is for Kafka {FIRST_KRAFT} and later, and this is {version}");
+        Mode::Kraft if version < KafkaVersion::FIRST_KRAFT => {
+            let message = format!(
+                "KRaft is for Kafka {} and later, and this is {version}",
+                KafkaVersion::FIRST_KRAFT
+            );
             let draft = report.error(PolicyCode::ModeAndVersion, text.span, message);
             match &raw.mode {
                 Some(mode) => draft
@@ -66,9 +65,10 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
                 None => draft.hint("write mode: zookeeper; the default is kraft"),
             };
         }
-        Mode::Zookeeper if version > LAST_ZOOKEEPER => {
+        Mode::Zookeeper if version > KafkaVersion::LAST_ZOOKEEPER => {
             let message = format!(
-                "Kafka {version} cannot use ZooKeeper; {LAST_ZOOKEEPER} is the last that can"
+                "Kafka {version} cannot use ZooKeeper; {} is the last that can",
+                KafkaVersion::LAST_ZOOKEEPER
             );
             let draft = report.error(PolicyCode::ModeAndVersion, text.span, message);
             let draft = match &raw.mode {

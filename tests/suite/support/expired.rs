@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use kpki::{
     bootstrap::ca::Ca,
+    issuer::Request,
     keystore::{StoreProfile, pkcs12},
-    pki::{KeyAlgorithm, Kind, LeafRequest, Serial, sign},
+    pki::{KeyAlgorithm, Kind, LeafSpec},
     secret::Secret,
     state::OutDir,
 };
@@ -16,21 +17,22 @@ use super::kpki::Kpki;
 pub fn key_store(kpki: &Kpki, client: &str) -> PathBuf {
     let ca = Ca::open(&OutDir::new(kpki.path("out"))).unwrap();
     let passphrase = Secret::new("a passphrase of the tests".into());
-    let authority = ca.unseal(Some(&passphrase)).unwrap();
+    let issuer = ca.open_issuer(Some(&passphrase)).unwrap();
     let key = KeyAlgorithm::EcdsaP256.generate().unwrap();
-    let request = LeafRequest {
-        name: &client.parse().unwrap(),
+    let leaf = LeafSpec {
+        name: client.parse().unwrap(),
         kind: Kind::Client,
-        hosts: &[],
+        hosts: vec![],
+        key: KeyAlgorithm::EcdsaP256,
         days: 1,
-        serial: Serial::from_random([5; 20]),
-        now: time::OffsetDateTime::now_utc() - time::Duration::days(2),
     };
-    let leaf = sign(&request, &key, false, &authority).unwrap();
+    let then = time::OffsetDateTime::now_utc() - time::Duration::days(2);
+    let mut answers = issuer.sign(&[Request::new(&leaf, &key)], then);
+    let issued = answers.remove(0).unwrap();
     let entry = pkcs12::KeyEntry {
         alias: client,
         key_pkcs8: key.serialized_der(),
-        chain: &[leaf.der],
+        chain: &issued.chain,
     };
     let password = Secret::new("expired".into());
     let store = pkcs12::keystore(&entry, &password, StoreProfile::Jdk).unwrap();

@@ -2,12 +2,12 @@
 
 use zeroize::Zeroizing;
 
-use crate::{pki::Serial, secret::Secret, state::Inventory};
+use crate::secret::Secret;
 
 /// The operating system has none to give.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gives no random numbers: {0}")]
-pub struct NoRandomness(getrandom::Error);
+pub struct NoRandomness(#[source] getrandom::Error);
 
 /// `N` random octets.
 ///
@@ -17,19 +17,6 @@ pub fn octets<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut octets = [0; N];
     getrandom::fill(&mut octets).map_err(NoRandomness)?;
     Ok(octets)
-}
-
-/// A serial number that the inventory has not seen.
-///
-/// # Errors
-/// When the operating system has no randomness.
-pub fn serial(inventory: &Inventory) -> Result<Serial, NoRandomness> {
-    loop {
-        let serial = Serial::from_random(octets()?);
-        if !inventory.has_serial(&serial.to_string()) {
-            return Ok(serial);
-        }
-    }
 }
 
 /// 32 ASCII letters and digits: 190 bits, in an alphabet that property files, JAAS, shells, YAML and the storage

@@ -1,0 +1,143 @@
+//! What a CA shows to the world: whom clients trust, whom leaves are signed by, and the truststore that all share.
+
+use rustls_pki_types::CertificateDer;
+
+use super::ca::CaError;
+use crate::{
+    issuer::local::NewCa,
+    keystore::{StoreError, StoreProfile, pem, pkcs12},
+    pki::Certificate,
+    random::{self, NoRandomness},
+    secret::Secret,
+    state::{Lock, OutDir, read_optional, write_atomic},
+};
+
+/// The alias of the CA in truststores.
+const ALIAS: &str = "caroot";
+
+/// The truststore of each profile, where there is one.
+pub(super) type Truststores = [Option<Vec<u8>>; 2];
+
+/// The public side of a CA.
+#[derive(Debug)]
+pub struct Trust {
+    /// The current root.
+    pub root: Certificate,
+    /// Other roots that clients trust.
+    pub(super) others: Vec<Certificate>,
+    /// What signs leaves in the root's place.
+    pub(super) intermediate: Option<Certificate>,
+    /// The password of the truststore.
+    pub truststore_password: Secret,
+}
+
+impl Trust {
+    /// Of a CA that is about to be made.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn new(new: &NewCa) -> Result<Self, NoRandomness> {
+        Ok(Self {
+            root: new.root.clone(),
+            others: Vec::new(),
+            intermediate: new.intermediate.clone(),
+            truststore_password: random::password()?,
+        })
+    }
+
+    /// What clients trust, the current root first.
+    pub fn trusted(&self) -> impl Iterator<Item = &Certificate> {
+        std::iter::once(&self.root).chain(&self.others)
+    }
+
+    /// The certificate whose key signs leaves.
+    pub fn signer(&self) -> &Certificate {
+        self.intermediate.as_ref().unwrap_or(&self.root)
+    }
+
+    /// A leaf's chain as servers send it: the leaf, then the intermediate, without the root.
+    pub fn chain(&self, leaf: &Certificate) -> Vec<CertificateDer<'static>> {
+        std::iter::once(leaf)
+            .chain(&self.intermediate)
+            .map(|c| c.der.clone())
+            .collect()
+    }
+
+    /// What clients trust, as PEM.
+    pub fn trusted_pem(&self) -> String {
+        let ders: Vec<_> = self.trusted().map(|c| c.der.clone()).collect();
+        pem::certificates(&ders)
+    }
+
+    /// The truststore, where it was encoded before and still holds what is trusted.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn kept_truststore(
+        &self,
+        out: &OutDir,
+        profile: StoreProfile,
+    ) -> Result<Option<Vec<u8>>, CaError> {
+        let Some(bytes) = read_optional(&out.ca_file(truststore_name(profile)))? else {
+            return Ok(None);
+        };
+        let Ok(contents) = pkcs12::open(&bytes, &self.truststore_password) else {
+            return Ok(None);
+        };
+        let mut trusted = self.trusted();
+        let same = contents.trusted.len() == 1 + self.others.len()
+            && trusted.all(|c| contents.trusted.iter().any(|t| t.cert == c.der));
+        Ok(same.then_some(bytes))
+    }
+
+    /// Those of both profiles.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(super) fn kept_truststores(&self, out: &OutDir) -> Result<Truststores, CaError> {
+        let kept = |profile| self.kept_truststore(out, profile);
+        Ok([kept(StoreProfile::Jdk)?, kept(StoreProfile::Legacy)?])
+    }
+
+    /// True where the legacy truststore was ever asked for.
+    pub fn has_legacy_truststore(out: &OutDir) -> bool {
+        out.ca_file(truststore_name(StoreProfile::Legacy)).exists()
+    }
+
+    /// The truststore, the same bytes for every identity: encoded once and kept.
+    ///
+    /// # Errors
+    /// When it cannot be encoded or kept.
+    pub fn truststore(
+        &self,
+        out: &OutDir,
+        _lock: &Lock,
+        profile: StoreProfile,
+    ) -> Result<Vec<u8>, CaError> {
+        if let Some(bytes) = self.kept_truststore(out, profile)? {
+            return Ok(bytes);
+        }
+        let bytes = self.encode_truststore(profile)?;
+        write_atomic(&out.ca_file(truststore_name(profile)), &bytes, 0o600, None)?;
+        Ok(bytes)
+    }
+
+    pub(super) fn encode_truststore(&self, profile: StoreProfile) -> Result<Vec<u8>, StoreError> {
+        let aliases: Vec<String> = (1..=1 + self.others.len())
+            .map(|at| match at {
+                1 => ALIAS.to_owned(),
+                _ => format!("{ALIAS}-{at}"),
+            })
+            .collect();
+        let aliases = aliases.iter().map(String::as_str);
+        let entries: Vec<_> = aliases.zip(self.trusted().map(|c| c.der.clone())).collect();
+        pkcs12::truststore(&entries, &self.truststore_password, profile)
+    }
+}
+
+pub(super) fn truststore_name(profile: StoreProfile) -> &'static str {
+    match profile {
+        StoreProfile::Jdk => "truststore.p12",
+        StoreProfile::Legacy => "truststore-legacy.p12",
+    }
+}

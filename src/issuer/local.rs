@@ -1,0 +1,209 @@
+//! The CA's key on this machine, sealed under a passphrase in `ca/ca.key`.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use rcgen::KeyPair;
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::{Engine, Issued, Issuer, IssuerError, Request};
+use crate::{
+    pki::{
+        Authority, AuthorityRequest, Certificate, Dn, KeyAlgorithm, KeyProtection, Kind,
+        NameConstraint, PkiError, SealError, SealedKey, Serial, self_signed, sign, subordinate,
+    },
+    random,
+    secret::{Secret, SecretBytes},
+    state::{FileSpec, Record},
+};
+
+/// The sealed key that signs.
+pub const KEY: &str = "ca.key";
+/// The root's sealed key, where an intermediate signs; to be taken off this machine.
+pub const ROOT_KEY: &str = "root.key";
+
+/// The entry of the table.
+pub(super) const ENGINE: Engine = Engine {
+    file: KEY,
+    needs_passphrase: |path, bytes| match parse(bytes) {
+        Ok(key) => Ok(key.needs_passphrase()),
+        Err(source) => Err(sealed(path)(source)),
+    },
+    open: |closed, signer, behind, passphrase| {
+        let key = unseal(&closed.path, &closed.bytes, passphrase)?;
+        let key =
+            KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(IssuerError::NotAKey)?;
+        Ok(Box::new(Local::new(signer, behind, key)?))
+    },
+};
+
+/// A CA whose key is open.
+struct Local {
+    authority: Authority<KeyPair>,
+    behind: Option<Certificate>,
+}
+
+impl Local {
+    fn new(
+        signer: &Certificate,
+        behind: Option<&Certificate>,
+        key: KeyPair,
+    ) -> Result<Self, IssuerError> {
+        Ok(Self {
+            authority: Authority::new(signer.clone(), key)?,
+            behind: behind.cloned(),
+        })
+    }
+
+    fn sign_one(&self, request: &Request<'_>, now: OffsetDateTime) -> Result<Issued, IssuerError> {
+        let (leaf, key) = (request.leaf, request.public_key());
+        let certificate = sign(leaf, key, fresh_serial()?, now, &self.authority)?;
+        let chain = std::iter::once(&certificate).chain(&self.behind);
+        Ok(Issued {
+            chain: chain.map(|c| c.der.clone()).collect(),
+            certificate,
+        })
+    }
+}
+
+impl Issuer for Local {
+    fn sign(
+        &self,
+        requests: &[Request<'_>],
+        now: OffsetDateTime,
+    ) -> Vec<Result<Issued, IssuerError>> {
+        let requests = requests.par_iter();
+        requests.map(|r| self.sign_one(r, now)).collect()
+    }
+}
+
+/// What a new CA shall be.
+#[derive(Debug)]
+pub struct CaSpec {
+    /// Its subject, to which the generation is added.
+    pub subject: Dn,
+    /// The kind of its key.
+    pub key: KeyAlgorithm,
+    /// Days that it is valid.
+    pub days: u32,
+    /// Whether an intermediate shall sign in its place.
+    pub intermediate: bool,
+    /// What it may sign for; empty: everything.
+    pub name_constraints: Vec<NameConstraint>,
+}
+
+/// A CA that was made and is nowhere yet: nobody trusts it, and its keys are still to be sealed.
+pub struct NewCa {
+    /// The root's certificate.
+    pub root: Certificate,
+    /// The intermediate's, where one signs.
+    pub intermediate: Option<Certificate>,
+    /// The key that signs.
+    key: KeyPair,
+    /// The root's, where that is another one.
+    root_key: Option<KeyPair>,
+}
+
+impl NewCa {
+    /// Makes keys and certificates.
+    ///
+    /// # Errors
+    /// When the subject or the validity cannot be expressed, or the machine has no randomness.
+    pub fn make(spec: &CaSpec, now: OffsetDateTime) -> Result<Self, IssuerError> {
+        let generate = || spec.key.generate().map_err(PkiError::from);
+        let subject = spec.subject.with_generation(1)?;
+        let key = generate()?;
+        let request = |subject, path_len, serial| AuthorityRequest {
+            subject,
+            days: spec.days,
+            path_len,
+            name_constraints: &spec.name_constraints,
+            serial,
+            now,
+        };
+        let below = u8::from(spec.intermediate);
+        let root = self_signed(&request(&subject, below, fresh_serial()?), &key)?;
+        let mut ca = Self {
+            root: Certificate::from_der(&root)?,
+            intermediate: None,
+            key,
+            root_key: None,
+        };
+        if spec.intermediate {
+            let name = subject.with_suffix(" Intermediate")?;
+            let request = request(&name, 0, fresh_serial()?);
+            let (online, issuer) = (generate()?, Authority::new(ca.root.clone(), &ca.key)?);
+            let der = subordinate(&request, &online, &issuer)?;
+            ca.intermediate = Some(Certificate::from_der(&der)?);
+            ca.root_key = Some(std::mem::replace(&mut ca.key, online));
+        }
+        Ok(ca)
+    }
+
+    /// The inventory's lines for its certificates.
+    pub fn records(&self) -> Vec<Record> {
+        let below = self.intermediate.as_ref();
+        let below = below.map(|c| Record::of("intermediate", Kind::Intermediate, c));
+        let root = Record::of("ca", Kind::Ca, &self.root);
+        std::iter::once(root).chain(below).collect()
+    }
+
+    /// The files with its keys.
+    ///
+    /// # Errors
+    /// When the machine has no randomness, or not the memory to derive a key from the passphrase.
+    pub fn seal(&self, protection: &KeyProtection) -> Result<Vec<FileSpec>, IssuerError> {
+        let seal = |file: &str, key: &KeyPair| {
+            let (salt, nonce) = (random::octets()?, random::octets()?);
+            let text: Zeroizing<String> =
+                SealedKey::seal(key.serialized_der(), protection, salt, nonce)
+                    .map_err(sealed(Path::new(file)))?;
+            Ok(FileSpec::secret(file, text.as_bytes()))
+        };
+        let root = self.root_key.as_ref().map(|key| seal(ROOT_KEY, key));
+        root.into_iter().chain([seal(KEY, &self.key)]).collect()
+    }
+
+    /// Its key comes back open, as deriving the key to it once more takes longer than everything else.
+    ///
+    /// # Errors
+    /// When key and certificate do not belong together.
+    pub fn into_issuer(self) -> Result<Box<dyn Issuer>, IssuerError> {
+        let below = self.intermediate.as_ref();
+        Ok(Box::new(Local::new(
+            below.unwrap_or(&self.root),
+            below,
+            self.key,
+        )?))
+    }
+}
+
+/// The PKCS#8 key in a file like `ca/ca.key`.
+///
+/// # Errors
+/// When the file is damaged, or the passphrase is wrong or missing.
+pub fn unseal(
+    path: &Path,
+    bytes: &[u8],
+    passphrase: Option<&Secret>,
+) -> Result<SecretBytes, IssuerError> {
+    parse(bytes)
+        .and_then(|key| key.open(passphrase))
+        .map_err(sealed(path))
+}
+
+fn parse(bytes: &[u8]) -> Result<SealedKey, SealError> {
+    SealedKey::parse(&String::from_utf8_lossy(bytes))
+}
+
+fn sealed(path: &Path) -> impl FnOnce(SealError) -> IssuerError {
+    let path = path.to_owned();
+    |source| IssuerError::Sealed { path, source }
+}
+
+/// 158 random bits: [`super::issue`] would see if they came again.
+fn fresh_serial() -> Result<Serial, IssuerError> {
+    Ok(Serial::from_random(random::octets()?))
+}

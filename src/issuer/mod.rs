@@ -1,0 +1,205 @@
+//! Who signs: a request in, a certificate and its chain out. One file an engine, and one line in [`ENGINES`].
+//!
+//! An engine may sign here or far away, at once or after a while, and may refuse; serial number and chain are its own
+//! to say. Whatever it has signed is on record before anybody else gets to see it.
+
+pub mod local;
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
+
+use rcgen::{KeyPair, PublicKeyData};
+use rustls_pki_types::CertificateDer;
+use time::OffsetDateTime;
+
+use crate::{
+    pki::{Certificate, DnError, LeafSpec, PkiError, SealError},
+    random::NoRandomness,
+    secret::{Secret, SecretBytes},
+    state::{Inventory, Lock, OutDir, Record, StateError, read_optional},
+};
+
+/// Every engine; the first whose file lies in `ca/` is the one that signs.
+pub const ENGINES: &[Engine] = &[local::ENGINE];
+
+/// One entry of the table.
+#[derive(Debug)]
+pub struct Engine {
+    /// Its file in `ca/`: the key that it signs with, or where that is found.
+    pub file: &'static str,
+    /// Reads that file: true where it signs only for whoever knows a passphrase.
+    needs_passphrase: fn(&Path, &[u8]) -> Result<bool, IssuerError>,
+    /// As [`Closed::open`].
+    open: fn(&Closed, &Certificate, Option<&Certificate>, Option<&Secret>) -> Opened,
+}
+
+type Opened = Result<Box<dyn Issuer>, IssuerError>;
+
+/// A certificate that is asked for.
+pub struct Request<'a> {
+    /// What it shall say.
+    pub leaf: &'a LeafSpec,
+    key: &'a KeyPair,
+}
+
+impl<'a> Request<'a> {
+    /// Asks for a certificate for a key that is here.
+    pub fn new(leaf: &'a LeafSpec, key: &'a KeyPair) -> Self {
+        Self { leaf, key }
+    }
+
+    /// The key that it is for.
+    pub fn public_key(&self) -> &impl PublicKeyData {
+        self.key
+    }
+}
+
+/// A certificate that was signed.
+#[derive(Debug)]
+pub struct Issued {
+    /// The leaf.
+    pub certificate: Certificate,
+    /// The leaf and what stands between it and the root, as servers send it.
+    pub chain: Vec<CertificateDer<'static>>,
+}
+
+/// A CA that can sign.
+pub trait Issuer: Sync {
+    /// Answers each request by itself, in their order. To be called by [`issue`] alone, which keeps the record.
+    fn sign(
+        &self,
+        requests: &[Request<'_>],
+        now: OffsetDateTime,
+    ) -> Vec<Result<Issued, IssuerError>>;
+}
+
+/// Has certificates signed, and puts every one of them on record before it leaves the CA.
+///
+/// # Errors
+/// When the record cannot be written, or a serial number comes again: then no certificate leaves. A request that the
+/// issuer refuses is an error in its place among the answers.
+pub fn issue(
+    issuer: &dyn Issuer,
+    requests: &[Request<'_>],
+    inventory: &mut Inventory,
+    lock: &Lock,
+    now: OffsetDateTime,
+) -> Result<Vec<Result<Issued, IssuerError>>, IssuerError> {
+    let answers = issuer.sign(requests, now);
+    let mut serials = HashSet::new();
+    let mut records = Vec::new();
+    for (request, answer) in requests.iter().zip(&answers) {
+        let Ok(Issued { certificate, .. }) = answer else {
+            continue;
+        };
+        if inventory.has_serial(&certificate.serial) || !serials.insert(&certificate.serial) {
+            return Err(IssuerError::SerialTwice(certificate.serial.clone()));
+        }
+        let leaf = request.leaf;
+        records.push(Record::of(leaf.name.as_str(), leaf.kind, certificate));
+    }
+    if !records.is_empty() {
+        inventory.append(lock, records)?;
+    }
+    Ok(answers)
+}
+
+/// An issuer as it lies in `ca/`: it has to be opened before it signs.
+#[derive(Debug)]
+pub struct Closed {
+    engine: &'static Engine,
+    path: PathBuf,
+    bytes: SecretBytes,
+    needs_passphrase: bool,
+}
+
+impl Closed {
+    /// Finds the engine that signs in an output directory; `None` where there is none.
+    ///
+    /// # Errors
+    /// When its file cannot be read, or is damaged.
+    pub fn read(out: &OutDir) -> Result<Option<Self>, IssuerError> {
+        for engine in ENGINES {
+            let path = out.ca_file(engine.file);
+            if let Some(bytes) = read_optional(&path)?.map(SecretBytes::from) {
+                return Ok(Some(Self {
+                    needs_passphrase: (engine.needs_passphrase)(&path, &bytes)?,
+                    engine,
+                    path,
+                    bytes,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// True where a passphrase is needed to open it.
+    pub fn needs_passphrase(&self) -> bool {
+        self.needs_passphrase
+    }
+
+    /// Makes it ready to sign with the key of `signer`. `behind` is what stands behind a leaf in its chain.
+    ///
+    /// # Errors
+    /// When the passphrase is wrong or missing, or the certificate is not of this key.
+    pub fn open(
+        &self,
+        signer: &Certificate,
+        behind: Option<&Certificate>,
+        passphrase: Option<&Secret>,
+    ) -> Opened {
+        (self.engine.open)(self, signer, behind, passphrase)
+    }
+
+    /// Refuses to go on where another process changed it since it was read.
+    ///
+    /// # Errors
+    /// [`IssuerError::Changed`].
+    pub fn check_unchanged(&self, _lock: &Lock) -> Result<(), IssuerError> {
+        let now = read_optional(&self.path)?.map(SecretBytes::from);
+        if now.as_ref() == Some(&self.bytes) {
+            return Ok(());
+        }
+        let dir = self.path.parent().unwrap_or(&self.path);
+        Err(IssuerError::Changed(dir.to_owned()))
+    }
+}
+
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerError {
+    /// Another process changed the CA between reading and writing.
+    #[error("the CA in {0} was changed by another command meanwhile")]
+    Changed(PathBuf),
+    /// A sealed key that cannot be used.
+    #[error("{path}: {source}")]
+    Sealed {
+        /// The key file.
+        path: PathBuf,
+        /// Why.
+        source: SealError,
+    },
+    /// The sealed key holds something else than a key.
+    #[error("the sealed key holds no usable private key")]
+    NotAKey(#[source] rcgen::Error),
+    /// Something has to be signed, and nobody opened the issuer.
+    #[error("the CA was not opened, and certificates have to be signed")]
+    NotOpened,
+    /// The same serial number for two certificates.
+    #[error("the CA gave the serial number {0} twice")]
+    SerialTwice(String),
+    /// A subject that cannot be written.
+    #[error(transparent)]
+    Subject(#[from] DnError),
+    /// Certificates.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// The disk.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Randomness.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
