@@ -266,7 +266,8 @@ fn every_room_touches_only_what_it_may() {
     let whole = Crate::read(&|file| fs::read_to_string(src.join(file)).ok());
     let findings = findings(&whole);
     assert!(findings.is_empty(), "{}", findings.join("\n"));
-    // Nothing was left out.
+    // Nothing was left out, but for the binary, and what stands in for librdkafka where it is not built.
+    let other_builds = ["main.rs", "admin/ffi/absent.rs"];
     let mut known: BTreeSet<&str> = whole.modules.values().map(|m| m.file.as_str()).collect();
     known.extend(whole.tests.iter().map(String::as_str));
     for file in files(&src) {
@@ -278,7 +279,7 @@ fn every_room_touches_only_what_it_may() {
                 .any(|t| file.starts_with(t.trim_end_matches(".rs")))
         };
         assert!(
-            file == "main.rs" || known.contains(file) || in_tests(),
+            other_builds.contains(&file) || known.contains(file) || in_tests(),
             "{file}"
         );
     }
@@ -289,7 +290,7 @@ fn the_only_unsafe_code_is_the_foreign_function_interface() {
     let src = src();
     for path in files(&src) {
         let text = fs::read_to_string(&path).unwrap();
-        let allowed = path.strip_prefix(&src).unwrap().starts_with("admin");
+        let allowed = path.strip_prefix(&src).unwrap().starts_with("admin/ffi");
         assert!(
             allowed || !text.contains("unsafe {"),
             "{} has unsafe code",
