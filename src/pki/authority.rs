@@ -1,7 +1,5 @@
 //! The certificates of a CA, and what is needed to sign with it.
 
-use std::{fmt, str::FromStr};
-
 use rcgen::{
     BasicConstraints, CertificateParams, GeneralSubtree, IsCa, Issuer, KeyUsagePurpose,
     NameConstraints, PublicKeyData, SerialNumber, SigningKey,
@@ -9,53 +7,10 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 
-use super::{CLOCK_SKEW, Certificate, Dn, Host, PkiError, Serial, end};
+use super::{CLOCK_SKEW, Certificate, Dn, NameConstraint, PkiError, Serial, end};
 
 /// A CA must live at least this many days: shorter ones leave no leaf time to be renewed.
 pub const MIN_CA_LIFE: u32 = 1;
-
-/// A DNS subtree that the CA may sign for (RFC 5280 §4.2.1.10): `example.com` covers itself and all below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NameConstraint(String);
-
-impl NameConstraint {
-    /// True for a host that the CA may sign for under this constraint alone. Addresses are not constrained.
-    pub fn permits(&self, host: &Host) -> bool {
-        match host {
-            Host::Ip(_) => true,
-            Host::Dns(name) => {
-                let name = name.strip_prefix("*.").unwrap_or(name);
-                name.strip_suffix(self.0.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            }
-        }
-    }
-
-    /// From the text in a certificate, which may begin with a dot.
-    pub(super) fn from_certificate(text: &str) -> Self {
-        Self(text.trim_start_matches('.').to_ascii_lowercase())
-    }
-}
-
-impl fmt::Display for NameConstraint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for NameConstraint {
-    type Err = super::HostError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.strip_prefix('.').unwrap_or(text).parse::<Host>()? {
-            Host::Dns(name) if !name.starts_with("*.") => Ok(Self(name)),
-            _ => Err(super::HostError::Invalid(
-                text.to_owned(),
-                "a name constraint is a DNS domain such as `example.com`, which covers all below it",
-            )),
-        }
-    }
-}
 
 /// What a CA certificate is made from.
 #[derive(Debug)]
@@ -91,7 +46,7 @@ impl AuthorityRequest<'_> {
                 permitted_subtrees: self
                     .name_constraints
                     .iter()
-                    .map(|c| GeneralSubtree::DnsName(c.0.clone()))
+                    .map(|c| GeneralSubtree::DnsName(c.to_string()))
                     .collect(),
                 excluded_subtrees: Vec::new(),
             });

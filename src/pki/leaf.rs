@@ -4,38 +4,12 @@ use rcgen::{
     CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, PublicKeyData, SanType,
     SerialNumber, SigningKey,
 };
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    Authority, CLOCK_SKEW, Certificate, Dn, Host, IdentityName, KeyAlgorithm, PkiError, Serial, end,
+    Authority, CLOCK_SKEW, Certificate, Dn, Host, IdentityName, KeyAlgorithm, Kind, PkiError,
+    Serial, end,
 };
-
-/// What a certificate is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A CA: the root.
-    Ca,
-    /// A CA below the root.
-    Intermediate,
-    /// A broker: a TLS server that is also a client of other brokers.
-    Broker,
-    /// A client.
-    Client,
-}
-
-impl Kind {
-    /// The word of the inventory and of `list --json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ca => "ca",
-            Self::Intermediate => "intermediate",
-            Self::Broker => "broker",
-            Self::Client => "client",
-        }
-    }
-}
 
 /// What an identity's certificate shall be.
 #[derive(Debug, Clone)]

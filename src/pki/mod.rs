@@ -9,23 +9,25 @@ mod dn;
 mod host;
 mod java_regex;
 mod key;
+mod kind;
 mod leaf;
 mod name;
+mod name_constraint;
 pub mod principal;
 mod rfc2253;
 mod sealed_key;
 mod serial;
 
-pub use authority::{
-    Authority, AuthorityRequest, MIN_CA_LIFE, NameConstraint, self_signed, subordinate,
-};
+pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
 pub use certificate::{Certificate, hex, sha256};
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
 pub use java_regex::PatternError;
 pub use key::{KeyAlgorithm, UnknownKeyAlgorithm};
-pub use leaf::{Kind, LeafSpec, sign};
+pub use kind::Kind;
+pub use leaf::{LeafSpec, sign};
 pub use name::{IdentityName, NameError};
+pub use name_constraint::NameConstraint;
 pub use rfc2253::{NameError as DerNameError, rfc2253};
 pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use serial::Serial;
