@@ -70,6 +70,23 @@ fn every_file_that_a_comment_names_is_there() {
 }
 
 #[test]
+fn every_file_that_a_document_names_is_there() {
+    let mut named = 0;
+    for (path, text) in documents() {
+        let spans = text.split('`').skip(1).step_by(2);
+        for word in spans.filter(|word| !word.contains(char::is_whitespace)) {
+            let ours = ["src/", "tests/", "benches/", "policies/", "docs/", ".ci/"];
+            // `x` stands for a format that somebody adds.
+            if ours.iter().any(|start| word.starts_with(start)) && word != "src/config/x.rs" {
+                assert!(root().join(word).exists(), "{}: {word}", path.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
+#[test]
 fn the_readme_is_short() {
     let lines = fs::read_to_string(root().join("README.md"))
         .unwrap()
