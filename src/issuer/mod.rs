@@ -214,26 +214,22 @@ mod tests {
     };
     use crate::pki::{KeyAlgorithm, Kind};
 
+    type Answers = Vec<Result<Issued, IssuerError>>;
+
     /// An engine elsewhere: it answers as it likes.
     struct Elsewhere {
         local: Box<dyn Issuer>,
-        answer: fn(Vec<Result<Issued, IssuerError>>) -> Vec<Result<Issued, IssuerError>>,
+        answer: fn(Answers) -> Answers,
     }
 
     impl Issuer for Elsewhere {
-        fn sign(
-            &self,
-            requests: &[Request<'_>],
-            now: OffsetDateTime,
-        ) -> Vec<Result<Issued, IssuerError>> {
+        fn sign(&self, requests: &[Request<'_>], now: OffsetDateTime) -> Answers {
             (self.answer)(self.local.sign(requests, now))
         }
     }
 
     /// What two requests become, and the names on record afterwards.
-    fn ask(
-        answer: fn(Vec<Result<Issued, IssuerError>>) -> Vec<Result<Issued, IssuerError>>,
-    ) -> (Result<Vec<bool>, String>, Vec<String>) {
+    fn ask(answer: fn(Answers) -> Answers) -> (Result<Vec<bool>, String>, Vec<String>) {
         let now = time::macros::datetime!(2026-11-21 12:00 UTC);
         let spec = CaSpec {
             subject: "CN=CA".parse().unwrap(),
