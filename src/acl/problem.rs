@@ -198,15 +198,18 @@ codes! {
     }
 }
 
-/// Every problem of a binding as it stands.
-pub(super) fn find(binding: &RawBinding, version: KafkaVersion) -> Vec<Problem> {
-    let checks = [
-        operation(binding, version),
-        name(binding),
-        principal(binding),
-        host(binding, version),
-    ];
-    checks.into_iter().flatten().collect()
+impl RawBinding {
+    /// Everything that is wrong with the binding as it stands, for a cluster of this version.
+    /// Empty when it means to that cluster what it says.
+    pub fn problems(&self, version: KafkaVersion) -> Vec<Problem> {
+        let checks = [
+            operation(self, version),
+            name(self),
+            principal(self),
+            host(self, version),
+        ];
+        checks.into_iter().flatten().collect()
+    }
 }
 
 fn operation(binding: &RawBinding, version: KafkaVersion) -> Option<Problem> {

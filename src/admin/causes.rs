@@ -85,23 +85,14 @@ pub(super) fn connection(
         alone.map_or(text.clone(), str::to_owned)
     };
     let servers = servers.to_owned();
-    let last = |wanted: i32| {
-        happened
-            .iter()
-            .rev()
-            .find(|e| e.code == wanted)
-            .map(|e| plain(&e.text))
-    };
     if let Some(error) = certificate(&servers, x509_error) {
         return error;
     }
     let raw = |wanted: i32| {
-        happened
-            .iter()
-            .rev()
-            .find(|e| e.code == wanted)
-            .map(|e| &*e.text)
+        let last = happened.iter().rev().find(|e| e.code == wanted);
+        last.map(|e| &*e.text)
     };
+    let last = |wanted: i32| raw(wanted).map(plain);
     if let Some(text) = last(code::AUTHENTICATION) {
         return AdminError::Authentication { servers, text };
     }
@@ -144,10 +135,7 @@ pub(super) fn connection(
         (None, _) => AdminError::TimedOut {
             what: "connecting",
             servers,
-            text: match timed_out.is_silence() {
-                true => "whatever is at that address does not answer".to_owned(),
-                false => plain(&timed_out.text),
-            },
+            text: plain(&timed_out.text),
         },
     }
 }

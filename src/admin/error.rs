@@ -239,7 +239,7 @@ impl AdminError {
             Self::TooManyBindings { .. } => {
                 "ask for the bindings of named principals only: --principal, or `manage` in the policy"
             }
-            Self::AnswerTooLarge { .. } => {
+            Self::AnswerTooLarge { .. } | Self::Stopped { .. } => {
                 "run the command again: it reads the cluster's state first"
             }
             Self::ConnectionLost { .. } => {
@@ -258,7 +258,6 @@ impl AdminError {
                 "the log of the broker, and of the controller behind it, says more"
             }
             Self::Unsupported { .. } => "do this one with Kafka's own tool",
-            Self::Stopped { .. } => "run the command again: it reads the cluster's state first",
         })
     }
 }

@@ -118,16 +118,8 @@ impl Admin {
     /// # Errors
     /// When it may not, or there is no answer.
     pub fn check_scram_writer(&mut self) -> Result<(), AdminError> {
-        self.check_scram_right(WRITE, ALTER, "it needs Alter on the cluster")
-    }
-
-    fn check_scram_right(
-        &mut self,
-        what: &'static str,
-        operation: i32,
-        missing: &str,
-    ) -> Result<(), AdminError> {
-        scram_right(what, self.cluster_operations(what)?, operation, missing)
+        let operations = self.cluster_operations(WRITE)?;
+        scram_right(WRITE, operations, ALTER, "it needs Alter on the cluster")
     }
 
     /// Writes and deletes credentials; one result per change, in order. A user with two mechanisms takes two requests,

@@ -195,7 +195,7 @@ impl Up {
                     Some(protection) => protection,
                     None => passphrase::new(global)?,
                 };
-                let issuer = ca::write(&out, &lock, new, &trust, &protection)?;
+                let issuer = ca::write(&out, &lock, *new, &trust, &protection)?;
                 ui.say(format!(
                     "{GREEN}created{GREEN:#}  the CA, {}",
                     out.ca().display()
@@ -240,7 +240,7 @@ enum CaOfRun {
     /// It is there.
     There(Ca),
     /// It is about to be made.
-    New(NewCa, Trust),
+    New(Box<NewCa>, Trust),
 }
 
 impl CaOfRun {
@@ -250,7 +250,7 @@ impl CaOfRun {
             false => {
                 let new = NewCa::make(&ca_spec(context.policy), context.now)?;
                 let trust = Trust::new(&new)?;
-                Self::New(new, trust)
+                Self::New(Box::new(new), trust)
             }
         })
     }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{
     code::FormCode,
-    read::Form,
+    form::Form,
     report::Report,
     shape::{Shape, either, found, listed, range, repair, title},
     suggest::nearest,

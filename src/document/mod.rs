@@ -7,6 +7,7 @@
 mod check_shape;
 mod code;
 mod diagnostic;
+mod form;
 mod read;
 mod report;
 mod schema;
@@ -22,7 +23,8 @@ mod yaml_text;
 
 pub use code::FormCode;
 pub use diagnostic::{Diagnostic, Label, Severity, render};
-pub(crate) use read::{Form, read};
+pub(crate) use form::Form;
+pub(crate) use read::read;
 pub(crate) use report::Report;
 pub use source::Source;
 pub(crate) use spanned::{OneOrMany, Scalar, Spanned};

@@ -203,3 +203,95 @@ pub enum IssuerError {
     #[error(transparent)]
     Random(#[from] NoRandomness),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{
+        local::{CaSpec, NewCa},
+        *,
+    };
+    use crate::pki::{KeyAlgorithm, Kind};
+
+    /// An engine elsewhere: it answers as it likes.
+    struct Elsewhere {
+        local: Box<dyn Issuer>,
+        answer: fn(Vec<Result<Issued, IssuerError>>) -> Vec<Result<Issued, IssuerError>>,
+    }
+
+    impl Issuer for Elsewhere {
+        fn sign(
+            &self,
+            requests: &[Request<'_>],
+            now: OffsetDateTime,
+        ) -> Vec<Result<Issued, IssuerError>> {
+            (self.answer)(self.local.sign(requests, now))
+        }
+    }
+
+    /// What two requests become, and the names on record afterwards.
+    fn ask(
+        answer: fn(Vec<Result<Issued, IssuerError>>) -> Vec<Result<Issued, IssuerError>>,
+    ) -> (Result<Vec<bool>, String>, Vec<String>) {
+        let now = time::macros::datetime!(2026-11-21 12:00 UTC);
+        let spec = CaSpec {
+            subject: "CN=CA".parse().unwrap(),
+            key: KeyAlgorithm::EcdsaP256,
+            days: 10,
+            intermediate: true,
+            name_constraints: Vec::new(),
+        };
+        let local = NewCa::make(&spec, now).unwrap().into_issuer().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let out = OutDir::new(dir.path());
+        std::fs::create_dir(out.ca()).unwrap();
+        let lock = Lock::acquire(&out, Duration::ZERO, |_| ()).unwrap();
+        let mut inventory = Inventory::read(&out).unwrap();
+        let leaf = |name: &str| LeafSpec {
+            name: name.parse().unwrap(),
+            kind: Kind::Client,
+            hosts: Vec::new(),
+            key: KeyAlgorithm::EcdsaP256,
+            days: 1,
+        };
+        let (a, b, key) = (leaf("a"), leaf("b"), spec.key.generate().unwrap());
+        let requests = [Request::new(&a, &key), Request::new(&b, &key)];
+        let issuer = Elsewhere { local, answer };
+        let answers = issue(&issuer, &requests, &mut inventory, &lock, now);
+        let answers = answers.map(|all| all.iter().map(Result::is_ok).collect());
+        let on_disk = Inventory::read(&out).unwrap();
+        let names = on_disk.records().iter().map(|r| r.name.clone()).collect();
+        (answers.map_err(|e| e.to_string()), names)
+    }
+
+    #[test]
+    fn whatever_is_signed_is_on_record_and_who_is_refused_holds_up_nobody() {
+        let (answers, names) = ask(|answers| answers);
+        assert_eq!(
+            (answers, names),
+            (Ok(vec![true, true]), vec!["a".into(), "b".into()])
+        );
+        let (answers, names) = ask(|mut answers| {
+            answers[0] = Err(IssuerError::NotOpened);
+            answers
+        });
+        assert_eq!(
+            (answers, names),
+            (Ok(vec![false, true]), vec!["b".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_serial_number_that_comes_twice_leaves_with_nobody() {
+        let (answers, names) = ask(|mut answers| {
+            let Issued { certificate, chain } = answers[0].as_ref().unwrap();
+            let (certificate, chain) = (certificate.clone(), chain.clone());
+            assert_eq!(chain.len(), 2, "the leaf and the intermediate");
+            answers[1] = Ok(Issued { certificate, chain });
+            answers
+        });
+        assert!(answers.unwrap_err().contains("twice"));
+        assert!(names.is_empty());
+    }
+}

@@ -2,6 +2,9 @@
 
 use std::ops::Deref;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use crate::{
     acl::{
         Binding, KafkaVersion, Operation, PatternType, Permission, Principal, PrincipalPattern,
@@ -92,10 +95,12 @@ pub struct PolicyBinding {
     pub source: Source,
 }
 
-/// How the cluster keeps its metadata.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a cluster keeps its metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "mode")]
 pub enum Mode {
-    /// A KRaft quorum of the nodes that are controllers.
+    /// A KRaft quorum of the nodes that are controllers; the only one from Kafka 4.0.
     Kraft,
     /// ZooKeeper, up to Kafka 3.9.
     Zookeeper,
@@ -157,13 +162,18 @@ impl Cluster {
     }
 }
 
-/// `security.protocol`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "Kafka's SecurityProtocol")]
+/// A listener's protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(rename = "protocol")]
 pub enum SecurityProtocol {
+    /// No encryption and no authentication.
     Plaintext,
+    /// TLS; clients are known by their certificates, if they show one.
     Ssl,
+    /// Passwords without encryption.
     SaslPlaintext,
+    /// Passwords over TLS.
     SaslSsl,
 }
 
@@ -189,12 +199,16 @@ impl SecurityProtocol {
     }
 }
 
-/// `ssl.client.auth` of a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "Kafka's SslClientAuth")]
+/// Whether clients show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "client_auth")]
 pub enum ClientAuth {
+    /// They do not.
     None,
+    /// They may; without one they are User:ANONYMOUS.
     Requested,
+    /// They must.
     Required,
 }
 

@@ -6,21 +6,13 @@ use serde::Deserialize;
 
 use super::{
     PolicyCode, ValidatedPolicy, names,
-    raw::{RawInclude, RawIncluded, RawPolicy},
+    raw::{Included, RawInclude, RawIncluded, RawPolicy},
     schema, validate,
 };
 use crate::document::{self, Diagnostic, Form, Report, Span, nearest};
 
 /// What a pattern of `include` stands for: names and texts, in the order of the names; or why it stands for nothing.
 pub type IncludedFiles = Result<Vec<(String, String)>, String>;
-
-/// A file that the policy includes.
-pub(super) struct Included {
-    /// The place in the policy's `include` of the entry that names it.
-    pub entry: usize,
-    /// What it says.
-    pub raw: RawIncluded,
-}
 
 /// Reads a policy: YAML `text`, called `name` in diagnostics.
 ///

@@ -7,11 +7,11 @@ use crate::document::{OneOrMany, Spanned};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ClientFormat;
 pub(super) use super::raw_access::{RawAcl, RawManage, RawOperation, RawPattern, RawTest};
 pub(super) use super::raw_include::{RawInclude, RawScope};
 pub(super) use super::raw_properties::RawProperties;
 pub(super) use super::roles::RawRole;
+use super::{ClientAuth, ClientFormat, Mode, SecurityProtocol};
 
 /// What a Kafka cluster's security is: certificates, SCRAM users and ACLs. Read by kpki.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -52,6 +52,14 @@ pub(super) struct RawIncluded {
     pub tests: Option<Vec<Spanned<RawTest>>>,
 }
 
+/// A file that the policy includes.
+pub(super) struct Included {
+    /// The place in the policy's `include` of the entry that names it.
+    pub entry: usize,
+    /// What it says.
+    pub raw: RawIncluded,
+}
+
 /// The cluster as a whole.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -64,7 +72,7 @@ pub(super) struct RawCluster {
     /// The client that kpki connects as; a super user.
     pub admin: Option<Spanned<String>>,
     /// How the cluster keeps its metadata. Default: kraft.
-    pub mode: Option<Spanned<RawMode>>,
+    pub mode: Option<Spanned<Mode>>,
     /// `host:port` of the ZooKeeper nodes, the last one with a path if there is one. With mode zookeeper only.
     pub zookeeper_connect: Option<Spanned<Vec<Spanned<String>>>>,
     /// Kafka's version, in quotes: "4.3". Default: the newest that kpki knows.
@@ -99,17 +107,6 @@ pub(super) struct RawCluster {
     pub properties: Option<RawProperties>,
 }
 
-/// How a cluster keeps its metadata.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "mode")]
-pub(super) enum RawMode {
-    /// A KRaft quorum of the nodes that are controllers; the only one from Kafka 4.0.
-    Kraft,
-    /// ZooKeeper, up to Kafka 3.9.
-    Zookeeper,
-}
-
 /// A listener of every broker.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -121,40 +118,12 @@ pub(super) struct RawListener {
     #[schemars(range(min = 1, max = 65535))]
     pub port: Spanned<u16>,
     /// Encryption and authentication.
-    pub protocol: Spanned<RawProtocol>,
+    pub protocol: Spanned<SecurityProtocol>,
     /// Whether clients show a certificate. Default: required on SSL, none on SASL_SSL.
-    pub client_auth: Option<Spanned<RawClientAuth>>,
+    pub client_auth: Option<Spanned<ClientAuth>>,
     /// The SASL mechanisms, on SASL_SSL and SASL_PLAINTEXT.
     #[schemars(length(min = 1))]
     pub mechanisms: Option<Spanned<Vec<Spanned<RawMechanism>>>>,
-}
-
-/// A listener's protocol.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[schemars(rename = "protocol")]
-pub(super) enum RawProtocol {
-    /// No encryption and no authentication.
-    Plaintext,
-    /// TLS; clients are known by their certificates, if they show one.
-    Ssl,
-    /// Passwords without encryption.
-    SaslPlaintext,
-    /// Passwords over TLS.
-    SaslSsl,
-}
-
-/// Whether clients show a certificate.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "client_auth")]
-pub(super) enum RawClientAuth {
-    /// They do not.
-    None,
-    /// They may; without one they are User:ANONYMOUS.
-    Requested,
-    /// They must.
-    Required,
 }
 
 /// A SASL mechanism.

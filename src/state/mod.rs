@@ -81,6 +81,7 @@ pub enum StateError {
     #[error("what an interrupted command has promised cannot be put in its place: {cause}")]
     Unfinished {
         /// What stands in the way.
+        #[source]
         cause: Box<StateError>,
         /// Where the rest of the promise waits.
         waiting: PathBuf,

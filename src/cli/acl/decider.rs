@@ -15,9 +15,9 @@ use crate::{
     policy::ValidatedPolicy,
 };
 
-/// A decision as JSON.
+/// A decision, and what it rests on, as JSON.
 #[derive(Debug, Serialize)]
-pub struct Answer<'a> {
+pub struct Explanation<'a> {
     decision: &'static str,
     reason: Reason,
     /// The binding that decided.
@@ -99,8 +99,8 @@ impl<'a> Decider<'a> {
     }
 
     /// A decision with the binding behind it.
-    pub fn answer(&self, decision: &Decision) -> Answer<'_> {
-        Answer {
+    pub fn answer(&self, decision: &Decision) -> Explanation<'_> {
+        Explanation {
             decision: if decision.allowed {
                 "ALLOWED"
             } else {

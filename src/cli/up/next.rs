@@ -184,7 +184,8 @@ fn reload_command(context: Context<'_>, plan: &Plan<'_>, step: &Step<'_>) -> Str
     let names = files::names(policy, name);
     let mut brokers = plan.nodes.brokers.iter();
     let broker = brokers.find(|b| b.name == *name);
-    let id = broker.and_then(|b| b.id).unwrap_or_default();
+    let id = broker.and_then(|b| b.id);
+    let id = id.map_or("NODE-ID".to_owned(), |id| id.to_string());
     let listener = policy
         .cluster
         .listeners

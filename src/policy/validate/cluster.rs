@@ -6,17 +6,13 @@ use crate::{
     document::{FormCode, Report, Spanned, nearest},
     pki::{Host, principal::MappingRules},
     policy::{
-        Auth, Cluster, LAYOUTS, Layout, Mode, PolicyCode, decides_for_node, names,
-        raw::{RawCluster, RawMode},
+        Auth, Cluster, LAYOUTS, Layout, Mode, PolicyCode, decides_for_node, names, raw::RawCluster,
     },
 };
 
 /// How metadata is kept, and Kafka's version.
 pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, KafkaVersion) {
-    let mode = match raw.mode.as_ref().map(|m| m.value) {
-        None | Some(RawMode::Kraft) => Mode::Kraft,
-        Some(RawMode::Zookeeper) => Mode::Zookeeper,
-    };
+    let mode = raw.mode.as_ref().map_or(Mode::Kraft, |m| m.value);
     let default = match mode {
         Mode::Kraft => KafkaVersion::ASSUMED,
         Mode::Zookeeper => KafkaVersion::LAST_ZOOKEEPER,

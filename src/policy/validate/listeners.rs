@@ -9,7 +9,7 @@ use crate::{
     policy::{
         Auth, CONTROLLER, ClientAuth, Listener, Mode, PolicyCode, SecurityProtocol, TLS_PORT,
         names::no_repeats,
-        raw::{RawClientAuth, RawCluster, RawListener, RawMechanism, RawProtocol},
+        raw::{RawCluster, RawListener, RawMechanism},
     },
     scram::Mechanism,
 };
@@ -19,23 +19,6 @@ pub(super) struct Listeners {
     pub all: Vec<Listener>,
     pub inter_broker: String,
     pub controller_port: u16,
-}
-
-fn protocol(raw: RawProtocol) -> SecurityProtocol {
-    match raw {
-        RawProtocol::Plaintext => SecurityProtocol::Plaintext,
-        RawProtocol::Ssl => SecurityProtocol::Ssl,
-        RawProtocol::SaslPlaintext => SecurityProtocol::SaslPlaintext,
-        RawProtocol::SaslSsl => SecurityProtocol::SaslSsl,
-    }
-}
-
-fn client_auth(raw: RawClientAuth) -> ClientAuth {
-    match raw {
-        RawClientAuth::None => ClientAuth::None,
-        RawClientAuth::Requested => ClientAuth::Requested,
-        RawClientAuth::Required => ClientAuth::Required,
-    }
 }
 
 fn mechanism(raw: RawMechanism) -> Mechanism {
@@ -144,7 +127,7 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
 }
 
 fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
-    let protocol = protocol(raw.protocol.value);
+    let protocol = raw.protocol.value;
     let named = protocol.kafka_name();
     match &raw.mechanisms {
         Some(mechanisms) if !protocol.is_sasl() => {
@@ -200,7 +183,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
         client_auth: raw
             .client_auth
             .as_ref()
-            .map_or(auth_default, |auth| client_auth(auth.value)),
+            .map_or(auth_default, |auth| auth.value),
         mechanisms: mechanisms
             .unwrap_or_default()
             .iter()

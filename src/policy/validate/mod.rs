@@ -23,9 +23,8 @@ use scope::{Origin, Scope};
 
 use super::{
     Auth, Broker, Client, Mode, Places, Policy, ScramUser, ValidatedPolicy,
-    parse::Included,
     principals::Principals,
-    raw::{RawAcl, RawCa, RawClient, RawCluster, RawPolicy, RawTest, RawUser},
+    raw::{Included, RawAcl, RawCa, RawClient, RawCluster, RawPolicy, RawTest, RawUser},
     roles,
 };
 use crate::{
