@@ -132,6 +132,9 @@ fn renew_does_not_sign_what_the_directory_claims() {
             "the certificate in out/kafka1 is not the one that was signed last"
         };
         assert!(said.stderr.contains(warning), "{}", said.stderr);
+        // A broker that has loaded what was planted refuses a certificate with fewer hosts while it runs.
+        let fewer = "kafka1 will no longer name evil0.example.com and evil1.example.com";
+        assert!(said.stderr.contains(fewer), "{}", said.stderr);
     }
     // Nothing is said, and the key stays, where all is as it was.
     let key = read(kpki.path("out/kafka1/kafka1.key"));

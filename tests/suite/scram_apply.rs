@@ -406,6 +406,19 @@ fn copy(cluster: &Cluster, file: &str) -> PathBuf {
     copy
 }
 
+/// What somebody edited is not written over with a new password, and the cluster keeps the old one.
+fn edited(cluster: &Cluster) {
+    let file = cluster.out("alice/client.properties");
+    let (as_it_was, edited) = (cluster.text("alice/client.properties"), "linger.ms=7\n");
+    fs::write(&file, as_it_was.clone() + edited).unwrap();
+    let refused = cluster.refused("apply", &["--rotate", "alice"]);
+    assert_eq!(refused["code"], "edited", "{refused}");
+    assert!(cluster.text("alice/client.properties").ends_with(edited));
+    fs::write(&file, as_it_was).unwrap();
+    cluster.assert_same_keys("alice");
+    cluster.settled();
+}
+
 fn rotate(cluster: &Cluster, judge: &Judge) {
     let unknown = ["scram", "apply", "policy.yaml", "--rotate", "admin"];
     let refused = cluster.kpki.run(&unknown).expect_code(2);
@@ -417,6 +430,7 @@ fn rotate(cluster: &Cluster, judge: &Judge) {
 
     let old = copy(cluster, "alice/client.properties");
     let old_password = cluster.text("alice/scram.password");
+    edited(cluster);
     let bob = cluster.text("bob/client-scram-sha-512.properties");
     let plan = cluster.plan(&["--rotate", "alice"]).expect_code(3).json();
     assert_eq!(plan["rotates"][0]["user"], "alice");
