@@ -11,7 +11,8 @@ use std::{
 use kpki::{
     bootstrap::{
         ca::{self, Ca},
-        plan::{Asked, Context, plan},
+        context::{Asked, Context},
+        plan::plan,
         trust::Trust,
         up::execute,
     },

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::{
-    Reason,
+    Cause,
     trust::{Trust, truststore_name},
 };
 use crate::{
@@ -50,7 +50,7 @@ pub enum CaError {
         /// The file.
         file: String,
         /// What is wrong with it.
-        source: Reason,
+        source: Cause,
     },
     /// The root's key is that of the CA itself.
     #[error("the CA in {0} has no intermediate, so its root has no key of its own")]
@@ -143,7 +143,7 @@ impl Ca {
         };
         let need = |file| read_optional(&out.ca_file(file))?.ok_or_else(|| incomplete(file));
         let certificates = |file: &str, bytes: &[u8]| -> Result<Vec<Certificate>, CaError> {
-            let damaged = |source: Reason| CaError::Damaged {
+            let damaged = |source: Cause| CaError::Damaged {
                 file: out.ca_file(file).display().to_string(),
                 source,
             };

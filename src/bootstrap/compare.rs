@@ -7,11 +7,12 @@ use time::Duration;
 use super::{
     BootstrapError, Errors,
     changes::{self, Needs, Reader},
+    context::Context,
     edits::Evidence,
-    files::{Planned, ToCome},
     identity::{self, Credentials, OnDisk},
     member::Member,
-    plan::{Context, Step},
+    planned::{Planned, ToCome},
+    step::Step,
     trust::Trust,
 };
 use crate::{

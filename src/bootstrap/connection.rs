@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    BootstrapError, Reason, files,
+    BootstrapError, Cause, files,
     identity::{OnDisk, read_secret},
     member::PASSWORD,
 };
@@ -104,7 +104,7 @@ fn tls(
 ) -> Result<Tls, ConnectionError> {
     let names = files::names(policy, &admin.name);
     let missing = |file: &str| ConnectionError::Missing(dir.join(file));
-    let damaged = |file: &str, source: Reason| BootstrapError::Damaged {
+    let damaged = |file: &str, source: Cause| BootstrapError::Damaged {
         file: dir.join(file).display().to_string(),
         source,
     };

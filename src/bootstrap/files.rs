@@ -8,28 +8,26 @@ use super::{
     BootstrapError,
     member::{self, Derivation, Member, ScramState},
     nodes::Nodes,
+    planned::{Planned, ToCome},
     trust::Truststores,
 };
 use crate::{
     acl::Principal,
     config::{
         ClientInput, Properties, STORAGE_ARGS, ServerInput, Stores, client_config,
-        client_file_name, is_cluster_id, server_properties, storage_args,
+        client_file_name, server_properties, storage_args,
     },
     keystore::StoreProfile,
     pki::IdentityName,
     policy::{Auth, ClientFormat, FileNames, LAYOUTS, Layout, Mode, ValidatedPolicy},
     scram::Mechanism,
-    secret::{Secret, SecretBytes},
-    state::{FileSpec, OutDir, read_optional, read_plain},
+    secret::Secret,
+    state::{FileSpec, OutDir, read_plain},
 };
-
-/// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
-pub(super) const CLUSTER_ID: &str = "cluster.id";
 
 /// What the files of all members have in common.
 #[derive(Debug)]
-pub struct Cluster<'a> {
+pub struct ClusterFiles<'a> {
     /// The policy.
     pub policy: &'a ValidatedPolicy,
     /// The output directory, as an absolute path.
@@ -48,61 +46,6 @@ pub struct Cluster<'a> {
     pub super_users: Vec<Principal>,
 }
 
-/// A file as it shall be.
-#[derive(Debug)]
-pub enum Planned {
-    /// Its bytes are known.
-    Known(FileSpec),
-    /// They are there only once the plan is carried out.
-    ToCome(String, ToCome),
-}
-
-/// What has to be done first.
-#[derive(Debug)]
-pub enum ToCome {
-    /// The key store is encoded, for a new certificate or once more.
-    KeyStore,
-    /// A certificate is signed.
-    Pem,
-    /// The truststore is encoded, once for all.
-    Truststore,
-    /// SCRAM credentials of its owner are derived.
-    Scram,
-    /// SCRAM credentials of anybody are derived: as much of the text as is known, for showing.
-    StorageArgs(SecretBytes),
-}
-
-impl Planned {
-    pub(super) fn to_come(name: impl Into<String>, what: ToCome) -> Self {
-        Self::ToCome(name.into(), what)
-    }
-
-    /// Its name in its directory.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Known(file) => &file.name,
-            Self::ToCome(name, _) => name,
-        }
-    }
-
-    /// The file, where its bytes are known.
-    pub fn known(self) -> Option<FileSpec> {
-        match self {
-            Self::Known(file) => Some(file),
-            Self::ToCome(..) => None,
-        }
-    }
-
-    /// Its text, as far as it can be shown or compared.
-    pub fn shown(&self) -> Option<&[u8]> {
-        match self {
-            Self::Known(file) => Some(&file.bytes),
-            Self::ToCome(_, ToCome::StorageArgs(shown)) => Some(shown),
-            Self::ToCome(..) => None,
-        }
-    }
-}
-
 /// The names of a member's files under the policy's layout.
 pub fn names(policy: &ValidatedPolicy, name: &IdentityName) -> FileNames {
     policy.cluster.layout.files(name.as_str())
@@ -114,7 +57,7 @@ pub fn names(policy: &ValidatedPolicy, name: &IdentityName) -> FileNames {
 /// # Errors
 /// When a configuration cannot be written, which names the setting.
 pub fn texts(
-    cluster: &Cluster<'_>,
+    cluster: &ClusterFiles<'_>,
     member: Member<'_>,
     profile: StoreProfile,
     keystore_password: Option<&Secret>,
@@ -194,7 +137,7 @@ pub fn texts(
 /// # Errors
 /// When a SCRAM user has a name that the storage tool cannot be given.
 pub(super) fn storage(
-    cluster: &Cluster<'_>,
+    cluster: &ClusterFiles<'_>,
     member: Member<'_>,
     credentials: &[Derivation],
 ) -> Result<Option<Planned>, BootstrapError> {
@@ -275,7 +218,7 @@ pub fn install_dir(policy: &ValidatedPolicy) -> Option<&str> {
         .or(policy.cluster.layout.install_dir)
 }
 
-impl Cluster<'_> {
+impl ClusterFiles<'_> {
     /// An identity's directory, as its own machine sees it.
     fn machine_dir(&self, name: &IdentityName) -> String {
         install_dir(self.policy)
@@ -309,22 +252,4 @@ pub fn is_controller_alone(out: &OutDir, name: &IdentityName) -> Result<bool, Bo
     let text = read_plain(&out.identity(name).join(file))?.map(Zeroizing::new);
     let settings = text.and_then(|text| Properties::parse(&text).ok());
     Ok(settings.is_some_and(|s| s.get("process.roles") == Some("controller")))
-}
-
-/// The id that the cluster's disks are formatted with, where it was written down.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
-    if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
-        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        if is_cluster_id(&text) {
-            return Ok(Some(text));
-        }
-        return Err(BootstrapError::ClusterId(format!(
-            "{} holds no cluster id of 22 characters",
-            out.root().join(CLUSTER_ID).display()
-        )));
-    }
-    Ok(None)
 }

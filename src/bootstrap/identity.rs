@@ -6,7 +6,7 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{BootstrapError, Reason};
+use super::{BootstrapError, Cause};
 use crate::{
     issuer::{self, Issued, Issuer, IssuerError, Request},
     keystore::{
@@ -56,7 +56,7 @@ impl OnDisk {
         names: &FileNames,
     ) -> Result<Self, BootstrapError> {
         let dir = out.identity(name);
-        let damaged = |file: &str, source: Reason| BootstrapError::Damaged {
+        let damaged = |file: &str, source: Cause| BootstrapError::Damaged {
             file: dir.join(file).display().to_string(),
             source,
         };

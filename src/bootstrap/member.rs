@@ -4,8 +4,8 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError,
-    files::{Planned, ToCome},
     identity::read_secret,
+    planned::{Planned, ToCome},
 };
 use crate::{
     pki::{IdentityName, Kind, LeafSpec},

@@ -4,6 +4,7 @@ pub mod ca;
 pub mod changes;
 mod compare;
 pub mod connection;
+pub mod context;
 pub mod edits;
 pub mod files;
 pub mod folded;
@@ -12,8 +13,10 @@ pub mod member;
 pub mod nodes;
 pub mod passwords;
 pub mod plan;
+pub mod planned;
 pub mod renew;
 pub mod restore;
+pub mod step;
 pub mod trust;
 pub mod up;
 
@@ -22,11 +25,11 @@ use crate::{
     random::NoRandomness, scram::ScramError, state::StateError,
 };
 use ca::CaError;
+use context::Danger;
 use edits::Edit;
-use nodes::Danger;
 
 /// What is wrong with a file: an error of another room, or a sentence.
-pub type Reason = Box<dyn std::error::Error + Send + Sync>;
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why an identity could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +59,7 @@ pub enum BootstrapError {
         /// Its path.
         file: String,
         /// What is wrong with it.
-        source: Reason,
+        source: Cause,
     },
     /// A file that somebody else changed.
     #[error("{shown} {}", .edit.message())]

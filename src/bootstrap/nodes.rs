@@ -6,44 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     BootstrapError,
-    files::{self, CLUSTER_ID},
-    plan::Context,
+    context::{Context, Danger},
 };
 use crate::{
     config::{self, NodeFacts, Properties, STORAGE_ARGS},
     pki::IdentityName,
     policy::{Broker, LAYOUTS, Mode, ValidatedPolicy},
     random,
-    state::{OutDir, Written, read_plain, write_atomic},
+    state::{OutDir, Written, read_optional, read_plain, write_atomic},
 };
 
-/// A change that a running cluster does not survive by being restarted, so that it has to be asked for by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Danger {
-    /// A broker gets another `node.id`.
-    NodeId,
-    /// The static voters are others.
-    Voters,
-    /// The cluster gets another id.
-    ClusterId,
-    /// A listener by which brokers or clients find the cluster is another, or gone.
-    Listeners,
-}
-
-impl Danger {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::NodeId, Self::Voters, Self::ClusterId, Self::Listeners];
-
-    /// The word of `--allow`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::NodeId => "node-id",
-            Self::Voters => "voters",
-            Self::ClusterId => "cluster-id",
-            Self::Listeners => "listeners",
-        }
-    }
-}
+/// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
+const CLUSTER_ID: &str = "cluster.id";
 
 /// The cluster, as its files will have it.
 #[derive(Debug)]
@@ -255,6 +229,24 @@ fn unrecorded(out: &OutDir, name: &IdentityName) -> Result<Option<NodeFacts>, Bo
     Ok(None)
 }
 
+/// The id that the cluster's disks are formatted with, where it was written down.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
+    if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if config::is_cluster_id(&text) {
+            return Ok(Some(text));
+        }
+        return Err(BootstrapError::ClusterId(format!(
+            "{} holds no cluster id of 22 characters",
+            out.root().join(CLUSTER_ID).display()
+        )));
+    }
+    Ok(None)
+}
+
 /// The cluster's id: the one on disk, else the one that the brokers' disks are formatted with, else a new one. True
 /// where it was lost and found.
 fn cluster_id(
@@ -263,7 +255,7 @@ fn cluster_id(
 ) -> Result<(String, bool), BootstrapError> {
     let Context { policy, out, .. } = context;
     let path = out.root().join(CLUSTER_ID);
-    if let Some(id) = files::kept_cluster_id(out)? {
+    if let Some(id) = kept_cluster_id(out)? {
         return Ok((id, false));
     }
     let known: BTreeSet<&String> = before.values().filter_map(|f| f.cluster.as_ref()).collect();

@@ -18,12 +18,14 @@ use super::{
     BootstrapError,
     ca::Ca,
     changes::is_scram,
+    context::Context,
     edits::Edit,
-    files::{self, Planned},
+    files,
     identity::read_secret,
     member::{Member, NEXT, PASSWORD, ScramState},
     nodes::Nodes,
-    plan::{self, Context},
+    plan,
+    planned::Planned,
 };
 use crate::{
     config::STORAGE_ARGS,

@@ -8,71 +8,25 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     BootstrapError, Errors,
-    changes::{FileChange, Needs},
     compare::Look,
-    files::{self, Cluster, Planned},
+    context::Context,
+    files::{self, ClusterFiles},
     folded::Folded,
     identity::OnDisk,
     member::{Derivation, Member, ScramState},
-    nodes::{Danger, Nodes},
+    nodes::Nodes,
+    planned::Planned,
+    step::Step,
     trust::{Trust, Truststores},
 };
 use crate::{
     config::NodeFacts,
     keystore::StoreProfile,
-    pki::{Host, IdentityName, LeafSpec},
+    pki::IdentityName,
     plan::Action,
-    policy::ValidatedPolicy,
     random,
-    secret::{Secret, SecretBytes},
-    state::{Inventory, OutDir, Owners, Writing, Written, check_owner, read_plain},
+    state::{Inventory, Owners, Written, check_owner, read_plain},
 };
-
-/// One member with what shall happen to it.
-#[derive(Debug)]
-pub struct Step<'a> {
-    /// Who.
-    pub member: Member<'a>,
-    /// What.
-    pub action: Action,
-    /// Why it gets another certificate, where it does.
-    pub reason: Option<String>,
-    /// Files of kpki's in its directory that the policy no longer asks for. They are never deleted.
-    pub superfluous: Vec<String>,
-    /// Its password and credentials, where it logs in by SCRAM.
-    pub scram: Option<ScramState>,
-    /// The certificate that it shall have.
-    pub(super) leaf: Option<LeafSpec>,
-    /// The key that stays where a certificate is signed.
-    pub(super) key: Option<SecretBytes>,
-    /// The password of its stores, which is new where none was there.
-    pub(super) password: Option<Secret>,
-    /// What there is.
-    pub(super) disk: OnDisk,
-    /// How its stores are encoded.
-    pub(super) profile: StoreProfile,
-    /// Every file that is written.
-    pub(super) files: Vec<Planned>,
-    /// The same, with what its reader has to do for it.
-    pub changes: Vec<FileChange>,
-    /// The hosts that its new certificate no longer names.
-    pub lost_hosts: Vec<Host>,
-    /// Files that are right and not on record, as an older kpki wrote them.
-    pub(super) adopted: Option<Writing>,
-}
-
-impl Step<'_> {
-    /// True where a certificate has to be signed.
-    pub fn signs(&self) -> bool {
-        self.leaf.is_some() && !matches!(self.action, Action::Update | Action::Keep)
-    }
-
-    /// What has to be done for all of it.
-    pub fn needs(&self) -> Needs {
-        let each = self.changes.iter().map(|change| change.needs);
-        each.max().unwrap_or(Needs::Nothing)
-    }
-}
 
 /// The whole plan.
 #[derive(Debug)]
@@ -87,32 +41,6 @@ pub struct Plan<'a> {
     pub nodes: Nodes,
     /// The record of what was written is mostly about states long gone.
     pub(super) wasteful: bool,
-}
-
-/// What was asked for by name, as it is not done otherwise.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Asked<'a> {
-    /// Changes that a running cluster does not survive by itself.
-    pub dangers: &'a [Danger],
-    /// Edited files to be overwritten: `kafka1/server.properties`.
-    pub overwrite: &'a [String],
-    /// A diff of every file.
-    pub diffs: bool,
-}
-
-/// What a run works on.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// The policy.
-    pub policy: &'a ValidatedPolicy,
-    /// The output directory.
-    pub out: &'a OutDir,
-    /// How stores are encoded; `None`: as they were, and as the JDK does where there are none.
-    pub profile: Option<StoreProfile>,
-    /// The time.
-    pub now: OffsetDateTime,
-    /// What was asked for by name.
-    pub asked: Asked<'a>,
 }
 
 /// Compares the policy with the disk. A CA that is only about to be made does as well.
@@ -213,8 +141,8 @@ pub(super) fn cluster<'a>(
     truststores: Truststores,
     credentials: Vec<Derivation>,
     nodes: &'a Nodes,
-) -> Result<Cluster<'a>, BootstrapError> {
-    Ok(Cluster {
+) -> Result<ClusterFiles<'a>, BootstrapError> {
+    Ok(ClusterFiles {
         policy: context.policy,
         root: context.out.absolute()?,
         ca_pem: trust.trusted_pem(),
@@ -229,7 +157,7 @@ pub(super) fn cluster<'a>(
 /// One member's step, and what its configuration commits it to, if it is a broker.
 fn step<'a>(
     look: &Look<'_>,
-    cluster: &Cluster<'_>,
+    cluster: &ClusterFiles<'_>,
     member: Member<'a>,
     scram: Option<ScramState>,
 ) -> Result<(Step<'a>, Option<NodeFacts>), Errors> {

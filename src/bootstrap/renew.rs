@@ -6,7 +6,7 @@
 use time::OffsetDateTime;
 
 use super::{
-    BootstrapError, Reason, changes,
+    BootstrapError, Cause, changes,
     identity::{Applicant, OnDisk, enrol},
 };
 use crate::{
@@ -68,7 +68,7 @@ impl Candidate {
         };
         let record = inventory.latest(name.as_str()).ok_or_else(unknown)?;
         out.check_identity(name, owners)?;
-        let damaged = |source: Reason| BootstrapError::Damaged {
+        let damaged = |source: Cause| BootstrapError::Damaged {
             file: out.identity(name).display().to_string(),
             source,
         };

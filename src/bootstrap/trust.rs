@@ -2,14 +2,14 @@
 
 use rustls_pki_types::CertificateDer;
 
-use super::ca::CaError;
+use super::BootstrapError;
 use crate::{
     issuer::local::NewCa,
     keystore::{StoreError, StoreProfile, pem, pkcs12},
     pki::Certificate,
     random::{self, NoRandomness},
     secret::Secret,
-    state::{Lock, OutDir, read_optional, write_atomic},
+    state::{Lock, OutDir, StateError, read_optional, write_atomic},
 };
 
 /// The alias of the CA in truststores.
@@ -77,7 +77,7 @@ impl Trust {
         &self,
         out: &OutDir,
         profile: StoreProfile,
-    ) -> Result<Option<Vec<u8>>, CaError> {
+    ) -> Result<Option<Vec<u8>>, StateError> {
         let Some(bytes) = read_optional(&out.ca_file(truststore_name(profile)))? else {
             return Ok(None);
         };
@@ -94,7 +94,7 @@ impl Trust {
     ///
     /// # Errors
     /// When one cannot be read.
-    pub(super) fn kept_truststores(&self, out: &OutDir) -> Result<Truststores, CaError> {
+    pub(super) fn kept_truststores(&self, out: &OutDir) -> Result<Truststores, StateError> {
         let kept = |profile| self.kept_truststore(out, profile);
         Ok([kept(StoreProfile::Jdk)?, kept(StoreProfile::Legacy)?])
     }
@@ -113,7 +113,7 @@ impl Trust {
         out: &OutDir,
         _lock: &Lock,
         profile: StoreProfile,
-    ) -> Result<Vec<u8>, CaError> {
+    ) -> Result<Vec<u8>, BootstrapError> {
         if let Some(bytes) = self.kept_truststore(out, profile)? {
             return Ok(bytes);
         }

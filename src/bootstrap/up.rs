@@ -6,11 +6,14 @@ use rayon::prelude::*;
 
 use super::{
     BootstrapError,
-    files::{self, Cluster, Planned, ToCome},
+    context::Context,
+    files::{self, ClusterFiles},
     identity::{Applicant, Credentials, enrol},
     member::ScramState,
     nodes::keep_cluster_id,
-    plan::{Context, Plan, Step, cluster},
+    plan::{Plan, cluster},
+    planned::{Planned, ToCome},
+    step::Step,
     trust::Trust,
 };
 use crate::{
@@ -102,7 +105,7 @@ fn applicant<'a>(step: &'a Step<'_>) -> Option<Applicant<'a>> {
 
 /// What a plan left to come: here it is.
 struct Late<'a> {
-    cluster: Cluster<'a>,
+    cluster: ClusterFiles<'a>,
     scram: BTreeMap<&'a str, ScramState>,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     admin::{Admin, AdminError, ClientProperties, ClientPropertiesError},
     bootstrap::{
         connection::{self, ConnectionError},
-        files::kept_cluster_id,
+        nodes::kept_cluster_id,
     },
     plan::PlannedCluster,
     policy::{Mode, ValidatedPolicy},

@@ -15,10 +15,10 @@ use crate::{
     bootstrap::{
         BootstrapError,
         ca::Ca,
+        context::{Asked, Context, Danger},
         files::is_controller_alone,
         folded::Folded,
-        nodes::Danger,
-        plan::{Asked, Context, plan},
+        plan::plan,
         up::execute,
     },
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},

@@ -19,9 +19,10 @@ use super::{
 use crate::{
     bootstrap::{
         ca::{self, Ca},
+        context::{Asked, Context, Danger},
         member::Member,
-        nodes::Danger,
-        plan::{Asked, Context, Step, plan},
+        plan::plan,
+        step::Step,
         trust::Trust,
         up::execute,
     },

@@ -125,8 +125,6 @@ const ROOMS: &[Room] = &[
 #[rustfmt::skip]
 const TANGLED: &[&str] = &[
     "apply::brokers", "apply::observed", "apply::operator", "apply::scram::plan", "apply::scram::strangers",
-    "bootstrap::ca", "bootstrap::changes", "bootstrap::compare", "bootstrap::edits", "bootstrap::files",
-    "bootstrap::member", "bootstrap::nodes", "bootstrap::plan", "bootstrap::trust",
     "cli::up::next", "cli::up::report",
     "plan::acl", "plan::guard",
     "state::guard", "state::lock", "state::out_dir", "state::place", "state::staging", "state::written",

@@ -8,7 +8,7 @@ use super::{super::shell::quote, CliError, Code};
 use crate::{
     admin::AdminError,
     apply::scram::UnknownUsers,
-    bootstrap::{BootstrapError, ca::CaError, edits::Edit, nodes::Danger},
+    bootstrap::{BootstrapError, ca::CaError, context::Danger, edits::Edit},
     config::ConfigError,
     issuer::IssuerError,
     keystore::StoreError,

@@ -26,9 +26,9 @@ use crate::{
     apply::scram::{Connected, RotationVerdict, ScramOutcome, ScramWork},
     bootstrap::{
         ca::Ca,
+        context::{Asked, Context},
         passwords,
         passwords::Passwords,
-        plan::{Asked, Context},
     },
     plan::{Action, ScramPlan, count},
     policy::ValidatedPolicy,

@@ -7,9 +7,11 @@ use super::{
 use crate::{
     bootstrap::{
         changes::Needs,
+        context::Context,
         files,
         member::{Member, ScramState},
-        plan::{Context, Plan, Step},
+        plan::Plan,
+        step::Step,
     },
     config::STORAGE_ARGS,
     plan::Action,

@@ -13,9 +13,11 @@ use super::{
 };
 use crate::bootstrap::{
     changes::{FileChange, Needs},
+    context::Context,
     member::Member,
-    plan::{Context, Plan, Step},
+    plan::Plan,
     rfc3339,
+    step::Step,
 };
 use crate::plan::Action;
 
