@@ -124,12 +124,8 @@ const ROOMS: &[Room] = &[
 /// Files that still need each other; whoever takes a knot apart takes it off this list.
 #[rustfmt::skip]
 const TANGLED: &[&str] = &[
-    "apply::brokers", "apply::observed", "apply::operator", "apply::scram::plan", "apply::scram::strangers",
     "bootstrap::ca", "bootstrap::changes", "bootstrap::compare", "bootstrap::edits", "bootstrap::files",
     "bootstrap::member", "bootstrap::nodes", "bootstrap::plan", "bootstrap::trust",
-    "cli::up::next", "cli::up::report",
-    "plan::acl", "plan::guard",
-    "state::guard", "state::lock", "state::out_dir", "state::place", "state::staging", "state::written",
 ];
 
 /// Whether a path leads to a name, or brings it in with everything beside it.
