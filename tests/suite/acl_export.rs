@@ -408,7 +408,10 @@ proptest! {
 fn a_child_that_cannot_start_answers_nothing() {
     let question = serde_json::json!({
         "settings": [["bootstrap.servers", "localhost:1"], ["no.such.setting", "x"]],
-        "about": {"Acls": {"codes": [1, 1, 1, 1], "name": null, "principal": null, "host": null}},
+        "about": {"Acls": {
+            "resource_type": 1, "pattern_type": 1, "operation": 1, "permission": 1,
+            "name": null, "principal": null, "host": null,
+        }},
         "timeout_ms": 1000,
     });
     let kpki = Kpki::new();
