@@ -72,7 +72,7 @@ fn up(policy: &policy::ValidatedPolicy, out: &Path) -> Result<Duration, Failed> 
     let begin = Instant::now();
     let out = OutDir::new(out);
     out.create()?;
-    let lock = Lock::acquire(&out, std::time::Duration::ZERO, |_| ())?;
+    let lock = Lock::acquire(out.root(), std::time::Duration::ZERO, |_| ())?;
     let passphrase = Secret::new("bench".into());
     let spec = CaSpec {
         subject: policy.ca.subject.clone(),

@@ -1,6 +1,6 @@
 //! What a cluster's brokers are told about authorization, as far as they show it.
 
-use super::observed::Notice;
+use super::notice::Notice;
 use crate::{
     acl::{Settings, super_users},
     admin::{Admin, AdminError, ConfigEntry, is_kafkas_authorizer},

@@ -5,6 +5,7 @@
 
 pub mod acl;
 pub mod brokers;
+pub mod notice;
 pub mod observed;
 mod operator;
 pub mod scram;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{brokers, operator::operator};
+use super::{brokers, notice::Notice, operator::operator};
 use crate::{
     acl::{AclBindingFilter, Operation, Principal, PrincipalPattern, RawBinding, Settings},
     admin::{Admin, AdminError, ClientProperties, inexpressible},
@@ -20,17 +20,6 @@ pub struct Observed {
     pub operator: Option<Principal>,
     /// Why that is not certain, where it is not.
     pub operator_doubt: Option<String>,
-}
-
-/// Something that a person should know about what was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// For whoever wants to know more.
-    Detail(String),
-    /// For everyone.
-    Note(String),
-    /// For everyone, at all costs.
-    Warning(String),
 }
 
 /// From an export of the cluster's bindings; what the brokers are told is what the policy says.

@@ -9,18 +9,28 @@ use std::{
 };
 
 use crate::{
-    admin::{Admin, AdminError, Batch, EntryError, ScramChange},
+    admin::{Admin, AdminError, Batch, ClientProperties, EntryError, ScramChange},
     plan::{Action, ScramPlan},
     scram::{Credential, ScramInfo},
     secret::Secret,
 };
 
-pub use plan::{Connected, DesiredUsers, UnknownUsers};
+pub use plan::{DesiredUsers, UnknownUsers};
 
 /// Brokers learn of a change shortly after the controller that made it.
 const SETTLED: Duration = Duration::from_secs(10);
 /// Credentials in a request: librdkafka derives them one after the other, some 10 ms each, within the request's time.
 const AT_ONCE: usize = 200;
+
+/// A connection that has logged in.
+pub struct Connected {
+    /// The client.
+    pub admin: Admin,
+    /// The user that it is logged in as by SASL.
+    pub operator: Option<String>,
+    /// What it was connected with.
+    pub properties: ClientProperties,
+}
 
 /// What became of a plan.
 #[derive(Debug, Default)]

@@ -145,7 +145,7 @@ pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
 /// Takes the writers' lock, says so when that means waiting, and finishes what a killed command left.
 pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     let limit = guard::lock_limit()?;
-    let lock = Lock::acquire(out, limit, |holder| {
+    let lock = Lock::acquire(out.root(), limit, |holder| {
         ui.note(format!(
             "waiting for {}, which is writing to {}, for at most {} seconds",
             holder.unwrap_or("another kpki"),

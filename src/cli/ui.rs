@@ -13,7 +13,7 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::Global;
 use crate::{
-    apply::observed::Notice,
+    apply::notice::Notice,
     printable::{is_printable, printable_json},
 };
 

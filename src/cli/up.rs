@@ -35,6 +35,9 @@ use crate::{
 use report::Report;
 pub use report::loses_hosts;
 
+/// So many names stand for all of them.
+const NAMED: usize = 5;
+
 /// Make everything that a policy asks for
 ///
 /// The CA if it is missing, a certificate and stores for every broker and client, SCRAM credentials, server.properties
@@ -290,5 +293,19 @@ fn compare_ca(policy: &ValidatedPolicy, trust: &Trust, ui: &Ui) {
             "note: the CA's key is not {}, as the policy has it; it stays as it is",
             policy.ca.key
         ));
+    }
+}
+
+/// Names, or the first few of them.
+fn named(names: &[&str]) -> String {
+    let shown = names
+        .iter()
+        .take(NAMED)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }

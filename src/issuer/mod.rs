@@ -242,7 +242,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path());
         std::fs::create_dir(out.ca()).unwrap();
-        let lock = Lock::acquire(&out, Duration::ZERO, |_| ()).unwrap();
+        let lock = Lock::acquire(out.root(), Duration::ZERO, |_| ()).unwrap();
         let mut inventory = Inventory::read(&out).unwrap();
         let leaf = |name: &str| LeafSpec {
             name: name.parse().unwrap(),

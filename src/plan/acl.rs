@@ -1,6 +1,8 @@
 //! What has to change in a cluster so that it has a policy's ACL bindings.
 
-use super::{Deletion, Managed, Remark, count, difference, guard};
+mod guard;
+
+use super::{Deletion, Managed, Remark, count, difference};
 use crate::acl::{Binding, RawBinding, Settings};
 
 /// What a plan is made of.

@@ -6,7 +6,6 @@
 mod acl;
 mod action;
 mod difference;
-mod guard;
 mod managed;
 mod render;
 mod saved;

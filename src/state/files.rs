@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::{StateError, failed};
@@ -124,6 +124,42 @@ pub fn look(path: &Path) -> Result<Option<fs::Metadata>, StateError> {
         Err(e) if is_absent(&e) => Ok(None),
         Err(e) => Err(failed("look at", path)(e)),
     }
+}
+
+/// What a directory holds, sorted.
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StateError> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed("list", path))? {
+        paths.push(entry.map_err(failed("list", path))?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Why nothing can be moved over this, whatever its mode; `None` where nothing of the kind is known.
+#[cfg(target_os = "linux")]
+pub fn pinned(path: &Path) -> Option<&'static str> {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    let attributes = statx(CWD, path, flags, StatxFlags::TYPE)
+        .ok()?
+        .stx_attributes;
+    if attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        Some("is mounted there, so files cannot be moved over it in one step")
+    } else if attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
+        Some("is marked as unchangeable (chattr)")
+    } else {
+        None
+    }
+}
+
+/// Elsewhere this is found out by trying.
+#[cfg(not(target_os = "linux"))]
+pub fn pinned(_path: &Path) -> Option<&'static str> {
+    None
 }
 
 /// Reads a file that may be missing.

@@ -11,9 +11,8 @@ use std::{
 
 use super::{
     OutDir, Owners, StateError, failed,
-    files::{self, PUBLIC, SECRET, look},
+    files::{self, PUBLIC, SECRET, look, pinned},
     out_dir::leaves_out_everything,
-    place::{self, pinned},
 };
 use crate::pki::IdentityName;
 
@@ -158,7 +157,7 @@ impl OutDir {
         }
         let mut files: Vec<PathBuf> = RECORDS.map(|name| self.root().join(name)).into();
         if open(&self.ca()) {
-            files.extend(place::entries(&self.ca())?);
+            files.extend(files::entries(&self.ca())?);
         }
         for path in files {
             if let Some(meta) = look(&path)?.filter(fs::Metadata::is_file) {

@@ -193,7 +193,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path());
         std::fs::create_dir(out.ca()).unwrap();
-        let lock = Lock::acquire(&out, Duration::ZERO, |_| ()).unwrap();
+        let lock = Lock::acquire(out.root(), Duration::ZERO, |_| ()).unwrap();
         let whole = record("a").to_line();
         std::fs::write(
             out.ca_file("inventory.jsonl"),
@@ -214,7 +214,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path());
         std::fs::create_dir(out.ca()).unwrap();
-        let lock = Lock::acquire(&out, Duration::ZERO, |_| ()).unwrap();
+        let lock = Lock::acquire(out.root(), Duration::ZERO, |_| ()).unwrap();
         std::fs::write(
             out.ca_file("inventory.jsonl"),
             record("a").to_line().trim_end(),

@@ -3,11 +3,12 @@
 use std::{
     fs::{self, File, TryLockError},
     os::unix::fs::MetadataExt,
+    path::Path,
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use super::{OutDir, StateError, failed};
+use super::{StateError, failed};
 
 /// How long is waited between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -20,17 +21,16 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock; where another process has it, calls `waiting` once with what can be said of that process, and
+    /// Takes the lock of the output directory at this path; where another process has it, calls `waiting` once with what can be said of that process, and
     /// waits, but no longer than `limit`.
     ///
     /// # Errors
     /// When the directory cannot be opened or locked, and [`StateError::Locked`] when the time is over.
     pub fn acquire(
-        out: &OutDir,
+        path: &Path,
         limit: Duration,
         waiting: impl FnOnce(Option<&str>),
     ) -> Result<Self, StateError> {
-        let path = out.root();
         let begin = Instant::now();
         let mut waiting = Some(waiting);
         loop {
@@ -94,7 +94,7 @@ fn holding(line: &str, inode: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::OutDir, *};
 
     #[test]
     fn the_holder_of_a_lock_is_read_from_the_kernels_list() {
@@ -115,9 +115,9 @@ mod tests {
     fn whoever_holds_it_is_named_and_not_waited_for_without_end() {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path());
-        let held = Lock::acquire(&out, Duration::ZERO, |_| ()).unwrap();
+        let held = Lock::acquire(out.root(), Duration::ZERO, |_| ()).unwrap();
         let mut said = 0;
-        let refused = Lock::acquire(&out, Duration::from_millis(100), |_| said += 1);
+        let refused = Lock::acquire(out.root(), Duration::from_millis(100), |_| said += 1);
         assert_eq!(said, 1);
         let Err(StateError::Locked { holder, .. }) = refused else {
             panic!("{refused:?}");
@@ -127,6 +127,6 @@ mod tests {
             assert!(holder.unwrap().starts_with(&me));
         }
         drop(held);
-        Lock::acquire(&out, Duration::ZERO, |_| ()).unwrap();
+        Lock::acquire(out.root(), Duration::ZERO, |_| ()).unwrap();
     }
 }

@@ -4,6 +4,7 @@
 //! directory, which one rename turns into a promise; the next command keeps it if this one is killed. The
 //! inventory is appended and synced before any key reaches the disk.
 
+mod file_spec;
 mod files;
 mod guard;
 mod input;
@@ -19,6 +20,7 @@ mod pruning;
 mod staging;
 mod written;
 
+pub use file_spec::FileSpec;
 pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
 pub use guard::Mended;
 pub use input::{read_below, read_stdin, read_text};
@@ -29,7 +31,7 @@ pub use matching::matching;
 pub use out_dir::OutDir;
 pub use owners::Owners;
 pub use pruning::{Pruning, Reach, Unsettled};
-pub use staging::{FileSpec, Staging};
+pub use staging::Staging;
 pub use written::{Entry, Writing, Written, digest_of};
 
 use std::{io, path::PathBuf};

@@ -1,14 +1,10 @@
 //! Whether what is staged can be put in its place: asked before it is promised, and again when it is done.
 
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use super::{
     OutDir, Owners, StateError, failed,
-    files::{self, look},
+    files::{self, entries, look, pinned},
     guard,
 };
 use crate::pki::IdentityName;
@@ -127,29 +123,6 @@ pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateErro
     fs::remove_dir(staged).map_err(failed("remove", staged))
 }
 
-/// Why nothing can be moved over this, whatever its mode; `None` where nothing of the kind is known.
-#[cfg(target_os = "linux")]
-pub fn pinned(path: &Path) -> Option<&'static str> {
-    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
-    let flags = AtFlags::SYMLINK_NOFOLLOW;
-    let attributes = statx(CWD, path, flags, StatxFlags::TYPE)
-        .ok()?
-        .stx_attributes;
-    if attributes.contains(StatxAttributes::MOUNT_ROOT) {
-        Some("is mounted there, so files cannot be moved over it in one step")
-    } else if attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
-        Some("is marked as unchangeable (chattr)")
-    } else {
-        None
-    }
-}
-
-/// Elsewhere this is found out by trying.
-#[cfg(not(target_os = "linux"))]
-pub fn pinned(_path: &Path) -> Option<&'static str> {
-    None
-}
-
 /// The directories that kpki fills: `ca` and identities.
 fn is_place(name: &str) -> bool {
     name == "ca" || name.parse::<IdentityName>().is_ok()
@@ -160,17 +133,4 @@ fn name_of(path: &Path) -> &str {
     path.file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default()
-}
-
-/// What a directory holds, sorted.
-///
-/// # Errors
-/// When it cannot be listed.
-pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StateError> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(path).map_err(failed("list", path))? {
-        paths.push(entry.map_err(failed("list", path))?.path());
-    }
-    paths.sort();
-    Ok(paths)
 }

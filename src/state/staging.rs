@@ -10,15 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use zeroize::Zeroizing;
-
 use super::{
-    Lock, OutDir, Owners, StateError, failed, files, place,
+    FileSpec, Lock, OutDir, Owners, StateError, failed, files, place,
     written::{self, Writing},
-};
-use crate::{
-    config::NodeFacts,
-    secret::{Secret, SecretBytes},
 };
 
 pub const NEW: &str = ".new-";
@@ -26,51 +20,6 @@ pub const COMMIT: &str = ".commit-";
 
 /// Up to so many files are synced one by one; beyond, the whole file system is.
 const SYNC_SINGLY: usize = 32;
-
-/// A file to be written: name, contents, mode.
-#[derive(Debug, Clone)]
-pub struct FileSpec {
-    /// Name inside its directory.
-    pub name: String,
-    /// Contents, wiped from memory afterwards.
-    pub bytes: SecretBytes,
-    /// Whether others may read it, once inside the directory.
-    pub secret: bool,
-    /// The digest of what it was made from, where its bytes differ at each encoding.
-    pub made_from: Option<String>,
-    /// What it commits a broker to.
-    pub node: Option<NodeFacts>,
-}
-
-impl FileSpec {
-    /// A file with a key or password in it: 0600.
-    pub fn secret(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
-        Self {
-            name: name.into(),
-            bytes: bytes.into().into(),
-            secret: true,
-            made_from: None,
-            node: None,
-        }
-    }
-
-    /// A password alone in a line: 0600.
-    pub fn password(name: impl Into<String>, password: &Secret) -> Self {
-        let line = Zeroizing::new(format!("{}\n", password.expose()));
-        Self::secret(name, line.as_bytes())
-    }
-
-    /// A file without secrets: 0644.
-    pub fn public(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
-        Self {
-            name: name.into(),
-            bytes: bytes.into().into(),
-            secret: false,
-            made_from: None,
-            node: None,
-        }
-    }
-}
 
 /// Directories being filled, out of everyone's sight.
 #[derive(Debug)]
@@ -180,7 +129,7 @@ impl<'a> Staging<'a> {
     /// When something stands in the way, or syncing or renaming fails. Before the rename nothing has changed; after it
     /// the next writer finishes.
     pub fn commit(mut self) -> Result<(), StateError> {
-        for dir in place::entries(&self.path)? {
+        for dir in files::entries(&self.path)? {
             place::check(self.out, &dir, &self.owners)?;
         }
         self.sync()?;
@@ -206,8 +155,8 @@ impl<'a> Staging<'a> {
         if self.written.load(std::sync::atomic::Ordering::Relaxed) > SYNC_SINGLY {
             return files::sync_file_system(&self.path);
         }
-        for dir in place::entries(&self.path)? {
-            for file in place::entries(&dir)? {
+        for dir in files::entries(&self.path)? {
+            for file in files::entries(&dir)? {
                 fs::File::open(&file)
                     .and_then(|f| f.sync_all())
                     .map_err(failed("sync", &file))?;
@@ -264,7 +213,7 @@ impl Drop for Staging<'_> {
 /// one thing stands in the way of is left for the next writer; the rest is put in its place.
 fn finish(out: &OutDir, commit: &Path, owners: &Owners) -> Result<(), StateError> {
     let mut blocked = None;
-    for dir in place::entries(commit)? {
+    for dir in files::entries(commit)? {
         if let Err(error) = place::put(out, &dir, owners) {
             blocked.get_or_insert(error);
         }
@@ -289,7 +238,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path().join("out"));
         out.create().unwrap();
-        let lock = Lock::acquire(&out, Duration::ZERO, |_| ()).unwrap();
+        let lock = Lock::acquire(out.root(), Duration::ZERO, |_| ()).unwrap();
         (dir, out, lock)
     }
 

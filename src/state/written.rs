@@ -280,7 +280,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = OutDir::new(dir.path().join("out"));
         out.create().unwrap();
-        let lock = Lock::acquire(&out, std::time::Duration::ZERO, |_| ()).unwrap();
+        let lock = Lock::acquire(out.root(), std::time::Duration::ZERO, |_| ()).unwrap();
         (dir, out, lock)
     }
 

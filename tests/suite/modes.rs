@@ -148,7 +148,7 @@ fn a_short_passphrase_is_refused_for_a_new_ca_and_opens_an_old_one() {
     assert!(!kpki.path("out/ca").exists());
     let out = OutDir::new(kpki.path("out"));
     out.create().unwrap();
-    let lock = Lock::acquire(&out, std::time::Duration::ZERO, |_| ()).unwrap();
+    let lock = Lock::acquire(out.root(), std::time::Duration::ZERO, |_| ()).unwrap();
     let spec = CaSpec {
         subject: "CN=Kafka CA".parse().unwrap(),
         key: KeyAlgorithm::EcdsaP256,

@@ -121,15 +121,6 @@ const ROOMS: &[Room] = &[
     room("cli", &["acl", "admin", "apply", "bootstrap", "config", "document", "issuer", "keystore", "pki", "plan", "policy", "random", "scram", "state"], &[Clock, Disk, Process, Streams, Terminal]),
 ];
 
-/// Files that still need each other; whoever takes a knot apart takes it off this list.
-#[rustfmt::skip]
-const TANGLED: &[&str] = &[
-    "apply::brokers", "apply::observed", "apply::operator", "apply::scram::plan", "apply::scram::strangers",
-    "cli::up::next", "cli::up::report",
-    "plan::acl", "plan::guard",
-    "state::guard", "state::lock", "state::out_dir", "state::place", "state::staging", "state::written",
-];
-
 /// Whether a path leads to a name, or brings it in with everything beside it.
 fn reaches(path: &[String], name: &str) -> bool {
     let name: Vec<&str> = name.split("::").collect();
@@ -216,8 +207,7 @@ fn cycles(whole: &Crate) -> Vec<String> {
         }
         seen
     };
-    let tangled = |at: &Path| TANGLED.contains(&at.join("::").as_str());
-    let around = |at: &&Path| !at.is_empty() && reached(at).contains(at) && !tangled(at);
+    let around = |at: &&Path| !at.is_empty() && reached(at).contains(at);
     let files = whole.modules.keys().filter(around);
     files
         .map(|at| {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::strangers::strangers;
+use super::{Connected, strangers::strangers};
 use crate::{
     acl::{Principal, PrincipalPattern},
     admin::{Admin, AdminError, ClientProperties, properties::Sasl},
@@ -20,16 +20,6 @@ pub struct UnknownUsers {
     pub unknown: Vec<String>,
     /// Whom it has.
     pub known: Vec<String>,
-}
-
-/// A connection that has logged in.
-pub struct Connected {
-    /// The client.
-    pub admin: Admin,
-    /// The user that it is logged in as by SASL.
-    pub operator: Option<String>,
-    /// What it was connected with.
-    pub properties: ClientProperties,
 }
 
 /// What the policy and the disk want of a cluster.

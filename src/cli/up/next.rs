@@ -1,9 +1,6 @@
 //! What to do next, so that what was written is used: each command on a line of its own, to be copied.
 
-use super::{
-    super::shell::quote,
-    report::{command, named},
-};
+use super::{super::shell::quote, named};
 use crate::{
     bootstrap::{
         changes::Needs,
@@ -225,4 +222,18 @@ fn reload_command(context: Context<'_>, plan: &Plan<'_>, step: &Step<'_>) -> Str
         quote(&admin),
         quote(&settings.join(","))
     )
+}
+
+/// The words of a command that names the output directory and the policy.
+fn command(context: Context<'_>, verb: &str, policy: &str) -> String {
+    let root = context.out.root().display().to_string();
+    let out = match root.as_str() {
+        "out" => String::new(),
+        _ => format!(" --out {}", quote(&root)),
+    };
+    let policy = match policy {
+        "-" => "POLICY".into(),
+        _ => quote(policy),
+    };
+    format!("kpki{out} {verb} {policy}")
 }

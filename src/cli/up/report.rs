@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        shell::quote,
-        ui::{BOLD, DIM, GREEN, Ui, YELLOW},
-    },
+    super::ui::{BOLD, DIM, GREEN, Ui, YELLOW},
+    named,
     next::{Line, next_steps},
 };
 use crate::bootstrap::{
@@ -23,8 +21,6 @@ use crate::plan::Action;
 
 /// Of so many of a kind each is told; of more, how many there are.
 const LISTED: usize = 20;
-/// So many names stand for all of them.
-const NAMED: usize = 5;
 
 /// What a report is made from, beside the plan.
 pub struct Report<'a> {
@@ -323,32 +319,4 @@ fn described(change: &FileChange) -> String {
         true => change.file.clone(),
         false => format!("{} ({})", change.file, named(&settings)),
     }
-}
-
-/// Names, or the first few of them.
-pub fn named(names: &[&str]) -> String {
-    let shown = names
-        .iter()
-        .take(NAMED)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
-/// The words of a command that names the output directory and the policy.
-pub fn command(context: Context<'_>, verb: &str, policy: &str) -> String {
-    let root = context.out.root().display().to_string();
-    let out = match root.as_str() {
-        "out" => String::new(),
-        _ => format!(" --out {}", quote(&root)),
-    };
-    let policy = match policy {
-        "-" => "POLICY".into(),
-        _ => quote(policy),
-    };
-    format!("kpki{out} {verb} {policy}")
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::{AclInputs, AclPlan, Remark};
+use super::{super::Remark, AclInputs, AclPlan};
 use crate::{
     acl::{
         Authorizer, Binding, CLUSTER_NAME, EVERYONE, Operation, PatternType, Permission,

@@ -1,0 +1,53 @@
+//! What a file is to hold.
+
+use zeroize::Zeroizing;
+
+use crate::{
+    config::NodeFacts,
+    secret::{Secret, SecretBytes},
+};
+
+/// A file to be written: name, contents, mode.
+#[derive(Debug, Clone)]
+pub struct FileSpec {
+    /// Name inside its directory.
+    pub name: String,
+    /// Contents, wiped from memory afterwards.
+    pub bytes: SecretBytes,
+    /// Whether others may read it, once inside the directory.
+    pub secret: bool,
+    /// The digest of what it was made from, where its bytes differ at each encoding.
+    pub made_from: Option<String>,
+    /// What it commits a broker to.
+    pub node: Option<NodeFacts>,
+}
+
+impl FileSpec {
+    /// A file with a key or password in it: 0600.
+    pub fn secret(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            name: name.into(),
+            bytes: bytes.into().into(),
+            secret: true,
+            made_from: None,
+            node: None,
+        }
+    }
+
+    /// A password alone in a line: 0600.
+    pub fn password(name: impl Into<String>, password: &Secret) -> Self {
+        let line = Zeroizing::new(format!("{}\n", password.expose()));
+        Self::secret(name, line.as_bytes())
+    }
+
+    /// A file without secrets: 0644.
+    pub fn public(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            name: name.into(),
+            bytes: bytes.into().into(),
+            secret: false,
+            made_from: None,
+            node: None,
+        }
+    }
+}
