@@ -1,14 +1,15 @@
 //! Where passphrases come from: a file, the environment or the terminal; never an argument.
 
-use std::{
-    fs::{File, Metadata},
-    io::{self, IsTerminal, Read},
-    os::unix::fs::MetadataExt,
-    path::Path,
-};
+use std::{io::IsTerminal, path::Path};
 
 use super::{CliError, Code, Failure, Global, ui::Ui};
-use crate::{issuer::Closed, pki::KeyProtection, secret::Secret, shell::quote, state::reason};
+use crate::{
+    issuer::Closed,
+    pki::KeyProtection,
+    secret::Secret,
+    shell::quote,
+    state::{self, SecretFile, reason},
+};
 
 const FILE_VARIABLE: &str = "KPKI_CA_PASSPHRASE_FILE";
 const VARIABLE: &str = "KPKI_CA_PASSPHRASE";
@@ -16,9 +17,6 @@ const VARIABLE: &str = "KPKI_CA_PASSPHRASE";
 /// The shortest passphrase that a new CA is sealed under, in characters. Argon2id makes each guess dear, not
 /// impossible.
 const SHORTEST: usize = 8;
-
-/// The most that is read of a file with a passphrase.
-const MAX_FILE: u64 = 64 * 1024;
 
 /// The passphrase that opens a CA; `None` where it needs none.
 pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Failure> {
@@ -94,14 +92,13 @@ fn given(global: &Global) -> Result<Option<Secret>, Failure> {
 
 /// Reads the CA's passphrase from a file that nobody else may read.
 fn from_own_file(path: &Path) -> Result<Secret, Failure> {
-    let (secret, meta) = read(path)?;
-    if is_open(&meta) && !is_read_only(path) {
+    let SecretFile { text, exposed } = read(path)?;
+    if let Some(mode) = exposed {
         return Err(CliError::new(
             Code::PassphraseExposed,
             format!(
-                "the passphrase file {} may be read by others ({:04o})",
-                path.display(),
-                meta.mode() & 0o777
+                "the passphrase file {} may be read by others ({mode:04o})",
+                path.display()
             ),
         )
         .hint(format!(
@@ -110,40 +107,24 @@ fn from_own_file(path: &Path) -> Result<Secret, Failure> {
         ))
         .into());
     }
-    Ok(secret)
+    Ok(text)
 }
 
 /// Reads a secret from a file that others had better not read; one line end behind it is not part of it.
 pub fn from_file(path: &Path, ui: &Ui) -> Result<Secret, Failure> {
-    let (secret, meta) = read(path)?;
-    if is_open(&meta) && !is_read_only(path) {
+    let SecretFile { text, exposed } = read(path)?;
+    if let Some(mode) = exposed {
         ui.warn(format!(
-            "{} may be read by others ({:04o}): chmod 600 {}",
+            "{} may be read by others ({mode:04o}): chmod 600 {}",
             path.display(),
-            meta.mode() & 0o777,
             quote(&path.display().to_string())
         ));
     }
-    Ok(secret)
+    Ok(text)
 }
 
-/// Whether others may read or write a file on a disk. A group may, where root alone decides who is in it and what the
-/// file holds: services get their passphrases so.
-fn is_open(meta: &Metadata) -> bool {
-    let roots = meta.uid() == 0 && !rustix::process::geteuid().is_root();
-    let closed = if roots { 0o037 } else { 0o077 };
-    meta.is_file() && meta.mode() & closed != 0
-}
-
-/// Whether a file lies where nobody could give it another mode, as the secrets of containers do: who may read it there
-/// is decided by whoever mounts it.
-fn is_read_only(path: &Path) -> bool {
-    rustix::fs::statvfs(path)
-        .is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
-}
-
-fn read(path: &Path) -> Result<(Secret, Metadata), Failure> {
-    let fault = |e: io::Error| {
+fn read(path: &Path) -> Result<SecretFile, Failure> {
+    let SecretFile { text, exposed } = SecretFile::read(path).map_err(|e| {
         CliError::new(
             Code::PassphraseUnreadable,
             format!(
@@ -153,21 +134,9 @@ fn read(path: &Path) -> Result<(Secret, Metadata), Failure> {
             ),
         )
         .hint("the file holds the passphrase and nothing else")
-    };
-    let file = File::open(path).map_err(fault)?;
-    let meta = file.metadata().map_err(fault)?;
-    // Large enough from the start: growing leaves copies behind.
-    let mut text = String::with_capacity(meta.len().clamp(1024, MAX_FILE + 2) as usize);
-    let read = file.take(MAX_FILE + 1).read_to_string(&mut text);
-    let text = Secret::new(text);
-    read.map_err(fault)?;
-    if text.expose().len() as u64 > MAX_FILE {
-        return Err(fault(io::Error::other("it is larger than any passphrase")).into());
-    }
-    let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    let secret = checked(Secret::new(line.to_owned()), &path.display().to_string())?;
-    Ok((secret, meta))
+    })?;
+    let text = checked(text, &path.display().to_string())?;
+    Ok(SecretFile { text, exposed })
 }
 
 fn checked(secret: Secret, whence: &str) -> Result<Secret, Failure> {
@@ -184,7 +153,7 @@ fn checked(secret: Secret, whence: &str) -> Result<Secret, Failure> {
 
 /// Asks on the terminal without echo; where there is none, fails with `otherwise`.
 pub fn ask(prompt: &str, otherwise: CliError) -> Result<Secret, Failure> {
-    if !std::io::stderr().is_terminal() || File::open("/dev/tty").is_err() {
+    if !std::io::stderr().is_terminal() || state::open(Path::new("/dev/tty")).is_err() {
         return Err(otherwise.into());
     }
     let text = rpassword::prompt_password(prompt).map_err(|e| {

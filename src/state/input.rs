@@ -1,4 +1,4 @@
-//! Files that kpki reads and never writes: policies, plans and exports.
+//! Files that kpki reads and never writes: policies, plans, exports and requests.
 
 use std::{
     fs::File,
@@ -41,6 +41,14 @@ pub fn read_stdin() -> Result<Vec<u8>, StateError> {
         Path::new("standard input"),
         MAX_TEXT,
     )
+}
+
+/// Opens a file that somebody named on the command line, to be read as it comes, however long it is.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open(path: &Path) -> io::Result<impl Read + use<>> {
+    File::open(path)
 }
 
 /// Reads a plain file below a directory, whatever its path says: nothing on the way from there is a link, so that whoever

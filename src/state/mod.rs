@@ -17,13 +17,14 @@ mod out_dir;
 mod owners;
 mod place;
 mod pruning;
+mod secret_file;
 mod staging;
 mod written;
 
 pub use file_spec::FileSpec;
 pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
 pub use guard::Mended;
-pub use input::{read_below, read_stdin, read_text};
+pub use input::{open, read_below, read_stdin, read_text};
 pub use inventory::{Inventory, Record};
 pub use leftovers::Leftovers;
 pub use lock::Lock;
@@ -31,6 +32,7 @@ pub use matching::matching;
 pub use out_dir::OutDir;
 pub use owners::Owners;
 pub use pruning::{Pruning, Reach, Unsettled};
+pub use secret_file::SecretFile;
 pub use staging::Staging;
 pub use written::{Entry, Writing, Written, digest_of};
 

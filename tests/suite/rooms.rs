@@ -118,7 +118,7 @@ const ROOMS: &[Room] = &[
     room("issuer", &["pki", "random", "state"], &[Clock]),
     room("apply", &["acl", "admin", "config", "pki", "plan", "policy", "scram", "state"], &[Clock, Process]),
     room("bootstrap", &["acl", "admin", "config", "issuer", "keystore", "pki", "plan", "policy", "random", "scram", "state"], &[Clock, Process]),
-    room("cli", &["acl", "admin", "apply", "bootstrap", "config", "document", "issuer", "keystore", "pki", "plan", "policy", "random", "scram", "state"], &[Clock, Disk, Process, Streams, Terminal]),
+    room("cli", &["acl", "admin", "apply", "bootstrap", "config", "document", "issuer", "keystore", "pki", "plan", "policy", "random", "scram", "state"], &[Clock, Process, Streams, Terminal]),
 ];
 
 /// Whether a path leads to a name, or brings it in with everything beside it.

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     acl::{CLUSTER_NAME, Operation, Reason, Request, RequestError, ResourceType, UnknownWord},
     printable::printable_json,
+    state,
 };
 
 /// So many requests are decided at a time.
@@ -275,7 +276,7 @@ fn many(decider: &Decider<'_>, path: &str, ui: &Ui) -> Done {
         "-" => Box::new(std::io::stdin().lock()),
         path => Box::new(BufReader::with_capacity(
             1 << 20,
-            std::fs::File::open(path).map_err(unreadable)?,
+            state::open(path.as_ref()).map_err(unreadable)?,
         )),
     };
     let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
