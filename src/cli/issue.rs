@@ -16,11 +16,12 @@ use crate::{
         BootstrapError,
         ca::Ca,
         context::{Asked, Context, Danger},
-        files::is_controller_alone,
+        files::{is_controller_alone, names},
         folded::Folded,
         plan::plan,
         up::execute,
     },
+    config::client_file_name,
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
     policy::{ClientFormat, Identities, IdentityRole, TLS_PORT, ValidatedPolicy},
     state::{Inventory, OutDir, Record},
@@ -102,7 +103,7 @@ impl Issue {
             bar.inc(n as u64)
         })?;
         bar.finish_and_clear();
-        self.report(&out, &in_cn_only, ui)
+        self.report(&policy, &out, &in_cn_only, ui)
     }
 
     /// Refuses names that are taken, or taken but for case, and hosts that would be shared.
@@ -184,7 +185,13 @@ impl Issue {
         Ok((self.shape.apply(policy), in_cn_only))
     }
 
-    fn report(&self, out: &OutDir, in_cn_only: &[&IdentityName], ui: &Ui) -> Done {
+    fn report(
+        &self,
+        policy: &ValidatedPolicy,
+        out: &OutDir,
+        in_cn_only: &[&IdentityName],
+        ui: &Ui,
+    ) -> Done {
         let inventory = Inventory::read(out)?;
         let mut documents = Vec::new();
         for name in &self.names {
@@ -219,20 +226,31 @@ impl Issue {
                 "{YELLOW}note:{YELLOW:#} the brokers named here form a cluster of their own in their server.properties; for one cluster with those issued before, use kpki up POLICY"
             ));
         }
-        let next = match self.names.first() {
-            Some(name) if self.client => {
-                format!(
-                    "every Kafka tool takes {}/client.properties (--command-config)",
-                    out.identity(name).display()
-                )
-            }
-            _ => "kpki issue --client NAME for each client, or kpki up POLICY for a whole cluster"
-                .to_owned(),
-        };
+        let next = next_of_client(policy, out).unwrap_or_else(|| {
+            "kpki issue --client NAME for each client, or kpki up POLICY for a whole cluster"
+                .to_owned()
+        });
         ui.say(format!("\n{BOLD}next:{BOLD:#} {next}"));
         ui.document(&json!(documents));
         Ok(())
     }
+}
+
+/// What the first client's configuration is for: Kafka's own tools where it is Java's.
+fn next_of_client(policy: &ValidatedPolicy, out: &OutDir) -> Option<String> {
+    let client = policy.clients.first()?;
+    let java = client.formats.iter().find(|f| **f == ClientFormat::Java);
+    let format = java.or(client.formats.first())?;
+    let names = names(policy, &client.name);
+    let path = out.identity(&client.name);
+    let path = path.join(client_file_name(*format, &names));
+    Some(match java {
+        Some(_) => format!(
+            "every Kafka tool takes {} (--command-config)",
+            path.display()
+        ),
+        None => format!("{} says how to connect", path.display()),
+    })
 }
 
 /// Where a client finds the brokers that this CA has certified: the first host of each, at the default listener.

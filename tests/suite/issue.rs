@@ -341,6 +341,16 @@ fn a_client_finds_the_brokers_of_its_ca_and_gets_the_formats_it_asks_for() {
         let text = fs::read_to_string(kpki.path("out/alice").join(file)).unwrap();
         assert!(text.contains("kafka1:9093,kafka2:9093"), "{file}:\n{text}");
     }
+    // What comes next names a file that is there.
+    let next = |name: &str, format: &str| {
+        let said = kpki.ok(&["issue", "--client", name, "--format", format]);
+        said.stdout.split("next: ").nth(1).unwrap().to_owned()
+    };
+    let java = "every Kafka tool takes out/bob/client.properties (--command-config)\n";
+    assert_eq!(next("bob", "json,java"), java);
+    let json = "out/carol/connection.json says how to connect\n";
+    assert_eq!(next("carol", "json"), json);
+    assert!(kpki.path("out/carol/connection.json").exists());
 }
 
 #[test]
