@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     EVERYONE, KafkaVersion, NotAPrincipal, Operation, PatternType, Permission, Principal,
     RawBinding, ResourceType, host,
-    index::{Client, Index, Row},
+    index::{Index, Row, RowsOfClient},
 };
 
 /// The name that stands for every resource in a literal binding.
@@ -167,7 +167,7 @@ impl<'a> Authorizer<'a> {
     /// do not count here.
     fn any_grant(
         &self,
-        client: &Client<'_>,
+        client: &RowsOfClient<'_>,
         operation: Operation,
         resource_type: ResourceType,
     ) -> bool {
@@ -202,7 +202,11 @@ impl<'a> Authorizer<'a> {
     }
 
     /// The request's client, or None where it is a super user's.
-    fn client(&self, principal: &str, host: &str) -> Result<Option<Client<'_>>, RequestError> {
+    fn client(
+        &self,
+        principal: &str,
+        host: &str,
+    ) -> Result<Option<RowsOfClient<'_>>, RequestError> {
         if !principal.contains(':') {
             return Err(NotAPrincipal(principal.to_owned()).into());
         }
@@ -220,7 +224,7 @@ impl<'a> Authorizer<'a> {
     /// Goes through the bindings on the resource in Kafka's order.
     fn search(
         &self,
-        client: &Client<'_>,
+        client: &RowsOfClient<'_>,
         operation: Operation,
         resource_type: ResourceType,
         name: &str,

@@ -59,7 +59,7 @@ pub(super) struct Index<'a> {
 }
 
 /// Those bindings' principals and hosts that a request matches, by number.
-pub(super) struct Client<'i> {
+pub(super) struct RowsOfClient<'i> {
     principals: [Option<u32>; 2],
     hosts: [Option<u32>; 2],
     /// The address that ranges are compared with, without its zone.
@@ -124,8 +124,8 @@ impl<'a> Index<'a> {
     }
 
     /// The numbers of a client's principal and address, and of the wildcards.
-    pub fn client(&self, principal: &str, address: &str) -> Client<'_> {
-        Client {
+    pub fn client(&self, principal: &str, address: &str) -> RowsOfClient<'_> {
+        RowsOfClient {
             principals: [principal, EVERYONE].map(|p| self.principals.get(p).copied()),
             hosts: [address, "*"].map(|h| self.hosts.get(h).copied()),
             address: address.split('%').next().and_then(|a| a.parse().ok()),
@@ -177,7 +177,7 @@ impl<'a> Index<'a> {
     }
 }
 
-impl Client<'_> {
+impl RowsOfClient<'_> {
     fn is_in(&self, range: u32) -> bool {
         let range = self.ranges[(range - RANGES) as usize];
         self.address.is_some_and(|address| range.contains(address))

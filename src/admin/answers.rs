@@ -1,7 +1,7 @@
 //! Answers with names in them, held against the bytes that they had: librdkafka passes names on as C strings, which end
 //! at a NUL character, and brokers take any in names. A name that was cut looks like another.
 
-use super::raw::{AnyBinding, BrokerError, Outcome, ScramUser};
+use super::raw::{AnyBinding, BrokerError, DescribedUser, Outcome};
 
 /// An answer to DescribeAcls.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -98,7 +98,7 @@ impl DeletedAcls {
 /// An answer to DescribeUserScramCredentials.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(super) struct ScramUsers {
-    pub(super) users: Vec<ScramUser>,
+    pub(super) users: Vec<DescribedUser>,
     /// Its length, as of [`Listed`].
     pub(super) bytes: usize,
 }
@@ -108,7 +108,7 @@ impl ScramUsers {
     pub(super) fn is_whole(&self) -> bool {
         // A number in groups of seven bits; that of a length or a count is greater by one.
         let number = |n: usize| 1 + (n + 1).checked_ilog2().unwrap_or(0) as usize / 7;
-        let user = |u: &ScramUser| {
+        let user = |u: &DescribedUser| {
             let credentials = u.credentials.len();
             number(u.user.len()) + u.user.len() + 2 + 1 + number(credentials) + 6 * credentials + 1
         };
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn users_with_shorter_names_than_they_have_are_not_whole() {
         let users = |name: &str, bytes| ScramUsers {
-            users: vec![ScramUser {
+            users: vec![DescribedUser {
                 user: name.to_owned(),
                 error: None,
                 credentials: vec![(1, 4096), (2, 4096)],

@@ -10,7 +10,7 @@ use super::{
     error::AdminError,
     ffi::Handle,
     properties::ClientProperties,
-    raw::{BrokerError, Cluster, Event, code},
+    raw::{AnsweringCluster, BrokerError, Event, code},
 };
 use crate::{keystore::pem, secret::Secret};
 
@@ -101,7 +101,7 @@ pub struct Admin {
 }
 
 /// What came of a request, beside an answer.
-pub(super) enum Failure {
+pub(super) enum RequestFailure {
     TooLarge,
     Error(BrokerError),
     /// No client could be made.
@@ -183,7 +183,7 @@ impl Admin {
         &mut self,
         repeat: Repeat,
         request: impl Fn(&Handle, Duration, &mut dyn FnMut(Event) -> bool) -> Result<T, BrokerError>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, RequestFailure> {
         let mut left = self.timeout;
         let mut patience = match repeat {
             Repeat::Never => left,
@@ -199,14 +199,15 @@ impl Admin {
             let error = match result {
                 Ok(answer) => return Ok(answer),
                 Err(_) if too_large => {
-                    self.handle = start(&self.settings, ATTEMPTS[1]).map_err(Failure::Client)?;
-                    return Err(Failure::TooLarge);
+                    self.handle =
+                        start(&self.settings, ATTEMPTS[1]).map_err(RequestFailure::Client)?;
+                    return Err(RequestFailure::TooLarge);
                 }
                 Err(error) => error,
             };
             left = left.saturating_sub(begun.elapsed());
             if repeat == Repeat::Never || !error.is_silence() || left < QUIET || sent == SENT {
-                return Err(Failure::Error(error));
+                return Err(RequestFailure::Error(error));
             }
             if error.code != code::TRANSPORT {
                 // It is slow, perhaps: the next one may take all the time that is left.
@@ -216,10 +217,10 @@ impl Admin {
             match greet(&self.settings, &self.servers, within, &mut |_| ()) {
                 // The address may lead to another cluster by now.
                 Ok((handle, cluster)) if cluster.id == self.cluster_id => self.handle = handle,
-                Ok(_) | Err(_) => return Err(Failure::Error(error)),
+                Ok(_) | Err(_) => return Err(RequestFailure::Error(error)),
             }
         }
-        Err(Failure::Error(BrokerError::gave_up()))
+        Err(RequestFailure::Error(BrokerError::gave_up()))
     }
 
     /// [`Admin::run`] for requests whose answers are small.
@@ -231,9 +232,9 @@ impl Admin {
     ) -> Result<T, AdminError> {
         match self.run(repeat, request) {
             Ok(answer) => Ok(answer),
-            Err(Failure::TooLarge) => Err(AdminError::AnswerTooLarge { what }),
-            Err(Failure::Error(error)) => Err(self.failed(what, error)),
-            Err(Failure::Client(error)) => Err(error),
+            Err(RequestFailure::TooLarge) => Err(AdminError::AnswerTooLarge { what }),
+            Err(RequestFailure::Error(error)) => Err(self.failed(what, error)),
+            Err(RequestFailure::Client(error)) => Err(error),
         }
     }
 }
@@ -244,7 +245,7 @@ fn greet(
     servers: &str,
     silence: Duration,
     waiting: &mut dyn FnMut(&str),
-) -> Result<(Handle, Cluster), AdminError> {
+) -> Result<(Handle, AnsweringCluster), AdminError> {
     let begun = Instant::now();
     let (mut happened, mut told, mut heard) = (Vec::new(), false, false);
     let mut attempts = ATTEMPTS.iter();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     answers::EMPTY_ANSWER,
-    client::{ALTER, Admin, Batch, DESCRIBE, Failure, Repeat},
+    client::{ALTER, Admin, Batch, DESCRIBE, Repeat, RequestFailure},
     codes,
     error::AdminError,
     parts::{Answer, Described, read, too_many},
@@ -111,15 +111,15 @@ impl Admin {
             handle.describe_acls(&pattern, timeout, watch)
         });
         match answer {
-            Err(Failure::TooLarge) => {
+            Err(RequestFailure::TooLarge) => {
                 match subprocess::describe_acls(&self.settings, &pattern, self.timeout) {
                     Some(Ok(listed)) => Ok(Some(listed)),
                     Some(Err(error)) => Err(self.failed(READ, error)),
                     None => Ok(None),
                 }
             }
-            Err(Failure::Error(error)) => Err(self.failed(READ, error)),
-            Err(Failure::Client(error)) => Err(error),
+            Err(RequestFailure::Error(error)) => Err(self.failed(READ, error)),
+            Err(RequestFailure::Client(error)) => Err(error),
             // librdkafka drops the broker's error and gives an empty list (rd_kafka_DescribeAclsResponse_parse), but the
             // error's message makes the answer longer than an empty one.
             Ok(listed) if listed.bindings.is_empty() && listed.bytes != EMPTY_ANSWER => {

@@ -118,7 +118,7 @@ pub(super) struct AnyBinding {
 }
 
 /// A cluster: its id, the brokers that are up, and what this principal may do with it.
-pub(super) struct Cluster {
+pub(super) struct AnsweringCluster {
     pub(super) id: Option<String>,
     /// Kafka's operation codes; `None`: brokers before 2.3 do not say (KIP-430).
     pub(super) operations: Option<Vec<i32>>,
@@ -127,7 +127,7 @@ pub(super) struct Cluster {
 
 /// A user with SCRAM credentials: mechanism code and iterations of each.
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(super) struct ScramUser {
+pub(super) struct DescribedUser {
     pub(super) user: String,
     pub(super) error: Option<BrokerError>,
     pub(super) credentials: Vec<(i32, i32)>,

@@ -21,7 +21,7 @@ use crate::{
     plan::Action,
     policy::{FileNames, NodeRole},
     secret::SecretBytes,
-    state::{Entry, FileSpec, OutDir, Record, Writing, read_plain},
+    state::{FileSpec, OutDir, Record, Writing, WrittenEntry, read_plain},
 };
 
 /// What a member is looked at with.
@@ -34,7 +34,7 @@ pub(super) struct Look<'a> {
     /// The last certificate that was signed for the member.
     pub record: Option<&'a Record>,
     /// What was recorded of the member's directory.
-    pub entry: Option<&'a Entry>,
+    pub entry: Option<&'a WrittenEntry>,
     /// What its files are called.
     pub names: &'a FileNames,
     /// Whether it has a directory.

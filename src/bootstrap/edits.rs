@@ -6,7 +6,7 @@ use crate::{
     keystore::{pem, pkcs12},
     pki::Certificate,
     policy::FileNames,
-    state::Entry,
+    state::WrittenEntry,
 };
 
 /// So many lines of what somebody changed are shown.
@@ -50,7 +50,7 @@ impl Edit {
 #[derive(Clone, Copy)]
 pub(super) struct Evidence<'a> {
     /// What kpki recorded of the directory.
-    pub entry: Option<&'a Entry>,
+    pub entry: Option<&'a WrittenEntry>,
     /// What the CA shows to the world.
     pub trust: &'a Trust,
     /// The identity's key and passwords.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{BootstrapError, Cause};
 use crate::{
-    issuer::{self, Issued, Issuer, IssuerError, Request},
+    issuer::{self, CertificateRequest, Issued, Issuer, IssuerError},
     keystore::{
         StoreProfile, pem,
         pkcs12::{self, KeyEntry},
@@ -186,10 +186,10 @@ pub fn enrol(
         .map(pair)
         .collect::<Result<_, _>>()
         .map_err(PkiError::from)?;
-    let requests: Vec<Request<'_>> = applicants
+    let requests: Vec<CertificateRequest<'_>> = applicants
         .iter()
         .zip(&pairs)
-        .map(|(applicant, pair)| Request::new(applicant.leaf, pair))
+        .map(|(applicant, pair)| CertificateRequest::new(applicant.leaf, pair))
         .collect();
     let answers = issuer::issue(issuer, &requests, inventory, lock, now)?;
     let made = answers.into_iter().zip(applicants).zip(&pairs);

@@ -9,7 +9,7 @@ use super::{
     init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui, YELLOW},
-    up::Shape,
+    up::FileOptions,
 };
 use crate::{
     bootstrap::{
@@ -61,7 +61,7 @@ pub struct Issue {
     #[arg(long, value_name = "DIR", value_parser = absolute)]
     install_dir: Option<String>,
     #[command(flatten)]
-    shape: Shape,
+    shape: FileOptions,
 }
 
 /// As the policy's `install_dir`: another machine's path, so nothing here can complete it.

@@ -32,7 +32,7 @@ use crate::{
     policy::{LAYOUTS, Layout, ValidatedPolicy},
     state::OutDir,
 };
-use report::Report;
+use report::UpReport;
 pub use report::loses_hosts;
 
 /// So many names stand for all of them.
@@ -68,12 +68,12 @@ pub struct Up {
     #[arg(long, value_name = "FILE")]
     overwrite: Vec<String>,
     #[command(flatten)]
-    shape: Shape,
+    shape: FileOptions,
 }
 
 /// How files are named and encoded, beyond what the policy says.
 #[derive(Debug, Args)]
-pub struct Shape {
+pub struct FileOptions {
     /// File names and password files for the image or recipe that reads them
     #[arg(long, value_name = "NAME", value_parser = super::one_of(LAYOUTS, |l| l.name, |l| l.about))]
     layout: Option<&'static Layout>,
@@ -85,7 +85,7 @@ pub struct Shape {
     store_profile: Option<StoreProfile>,
 }
 
-impl Shape {
+impl FileOptions {
     /// Puts what was said on the command line over what the policy says.
     pub fn apply(&self, policy: ValidatedPolicy) -> ValidatedPolicy {
         policy.laid_out(self.layout, self.owner)
@@ -143,7 +143,7 @@ impl Up {
                 diffs: self.dry_run,
             },
         };
-        let mut report = Report {
+        let mut report = UpReport {
             context,
             file: &self.policy,
             made_ca: false,

@@ -8,7 +8,7 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{Engine, Issued, Issuer, IssuerError, Request};
+use super::{CertificateRequest, Engine, Issued, Issuer, IssuerError};
 use crate::{
     pki::{
         Authority, AuthorityRequest, Certificate, Dn, KeyAlgorithm, KeyProtection, Kind,
@@ -57,7 +57,11 @@ impl Local {
         })
     }
 
-    fn sign_one(&self, request: &Request<'_>, now: OffsetDateTime) -> Result<Issued, IssuerError> {
+    fn sign_one(
+        &self,
+        request: &CertificateRequest<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Issued, IssuerError> {
         let (leaf, key) = (request.leaf, request.public_key());
         let certificate = sign(leaf, key, fresh_serial()?, now, &self.authority)?;
         let chain = std::iter::once(&certificate).chain(&self.behind);
@@ -71,7 +75,7 @@ impl Local {
 impl Issuer for Local {
     fn sign(
         &self,
-        requests: &[Request<'_>],
+        requests: &[CertificateRequest<'_>],
         now: OffsetDateTime,
     ) -> Vec<Result<Issued, IssuerError>> {
         let requests = requests.par_iter();

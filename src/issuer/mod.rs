@@ -38,13 +38,13 @@ pub struct Engine {
 type Opened = Result<Box<dyn Issuer>, IssuerError>;
 
 /// A certificate that is asked for.
-pub struct Request<'a> {
+pub struct CertificateRequest<'a> {
     /// What it shall say.
     pub leaf: &'a LeafSpec,
     key: &'a KeyPair,
 }
 
-impl<'a> Request<'a> {
+impl<'a> CertificateRequest<'a> {
     /// Asks for a certificate for a key that is here.
     pub fn new(leaf: &'a LeafSpec, key: &'a KeyPair) -> Self {
         Self { leaf, key }
@@ -70,7 +70,7 @@ pub trait Issuer: Sync {
     /// Answers each request by itself, in their order. To be called by [`issue`] alone, which keeps the record.
     fn sign(
         &self,
-        requests: &[Request<'_>],
+        requests: &[CertificateRequest<'_>],
         now: OffsetDateTime,
     ) -> Vec<Result<Issued, IssuerError>>;
 }
@@ -82,7 +82,7 @@ pub trait Issuer: Sync {
 /// issuer refuses is an error in its place among the answers.
 pub fn issue(
     issuer: &dyn Issuer,
-    requests: &[Request<'_>],
+    requests: &[CertificateRequest<'_>],
     inventory: &mut Inventory,
     lock: &Lock,
     now: OffsetDateTime,
@@ -223,7 +223,7 @@ mod tests {
     }
 
     impl Issuer for Elsewhere {
-        fn sign(&self, requests: &[Request<'_>], now: OffsetDateTime) -> Answers {
+        fn sign(&self, requests: &[CertificateRequest<'_>], now: OffsetDateTime) -> Answers {
             (self.answer)(self.local.sign(requests, now))
         }
     }
@@ -252,7 +252,10 @@ mod tests {
             days: 1,
         };
         let (a, b, key) = (leaf("a"), leaf("b"), spec.key.generate().unwrap());
-        let requests = [Request::new(&a, &key), Request::new(&b, &key)];
+        let requests = [
+            CertificateRequest::new(&a, &key),
+            CertificateRequest::new(&b, &key),
+        ];
         let issuer = Elsewhere { local, answer };
         let answers = issue(&issuer, &requests, &mut inventory, &lock, now);
         let answers = answers.map(|all| all.iter().map(Result::is_ok).collect());

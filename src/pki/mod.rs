@@ -28,7 +28,7 @@ pub use kind::Kind;
 pub use leaf::{LeafSpec, sign};
 pub use name::{IdentityName, NameError};
 pub use name_constraint::NameConstraint;
-pub use rfc2253::{NameError as DerNameError, rfc2253};
+pub use rfc2253::{DerNameError, rfc2253};
 pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use serial::Serial;
 

@@ -4,7 +4,7 @@ use x509_parser::asn1_rs::{Any, FromDer};
 
 /// A name that cannot be written down as Java would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
+pub enum DerNameError {
     /// The bytes are not the DER of a Name (RFC 5280, section 4.1.2.4).
     #[error("the certificate's name is not valid DER")]
     Malformed,
@@ -35,7 +35,7 @@ const TEXTS: [u8; 6] = [0x0c, 0x13, 0x14, 0x16, 0x1b, 0x1e];
 ///
 /// # Errors
 /// Bytes that are no Name, or an attribute type that does not fit 64 bits.
-pub fn rfc2253(name: &[u8]) -> Result<String, NameError> {
+pub fn rfc2253(name: &[u8]) -> Result<String, DerNameError> {
     let sequence = only(name, 0x30)?;
     let mut parts = Vec::new();
     for set in split(sequence)? {
@@ -48,18 +48,18 @@ pub fn rfc2253(name: &[u8]) -> Result<String, NameError> {
 }
 
 /// The contents of the one value in `der`, whose identifier octet is this.
-fn only(der: &[u8], identifier: u8) -> Result<&[u8], NameError> {
+fn only(der: &[u8], identifier: u8) -> Result<&[u8], DerNameError> {
     match Any::from_der(der) {
         Ok(([], any)) if der.first() == Some(&identifier) => Ok(any.data),
-        _ => Err(NameError::Malformed),
+        _ => Err(DerNameError::Malformed),
     }
 }
 
 /// The values that stand one after the other in `der`, each with its header.
-fn split(mut der: &[u8]) -> Result<Vec<&[u8]>, NameError> {
+fn split(mut der: &[u8]) -> Result<Vec<&[u8]>, DerNameError> {
     let mut values = Vec::new();
     while !der.is_empty() {
-        let (rest, _) = Any::from_der(der).map_err(|_| NameError::Malformed)?;
+        let (rest, _) = Any::from_der(der).map_err(|_| DerNameError::Malformed)?;
         values.push(&der[..der.len() - rest.len()]);
         der = rest;
     }
@@ -67,9 +67,9 @@ fn split(mut der: &[u8]) -> Result<Vec<&[u8]>, NameError> {
 }
 
 /// `CN=alice`, from an AttributeTypeAndValue.
-fn attribute(der: &[u8]) -> Result<String, NameError> {
+fn attribute(der: &[u8]) -> Result<String, DerNameError> {
     let [oid, value] = split(only(der, 0x30)?)?[..] else {
-        return Err(NameError::Malformed);
+        return Err(DerNameError::Malformed);
     };
     let oid = dotted(only(oid, 0x06)?)?;
     let keyword = KEYWORDS.iter().find(|(known, _)| *known == oid);
@@ -88,17 +88,17 @@ fn attribute(der: &[u8]) -> Result<String, NameError> {
 
 /// An object identifier's contents in dotted text. (asn1-rs reads the first two components of 2.999 and the like as one
 /// byte.)
-fn dotted(contents: &[u8]) -> Result<String, NameError> {
+fn dotted(contents: &[u8]) -> Result<String, DerNameError> {
     let mut components = Vec::new();
     let mut value: u64 = 0;
     let mut begun = false;
     for &byte in contents {
         // A component is written in as few bytes as it needs (X.690, 8.19.2).
         if !begun && byte == 0x80 {
-            return Err(NameError::Malformed);
+            return Err(DerNameError::Malformed);
         }
         begun = byte & 0x80 != 0;
-        let shifted = value.checked_mul(128).ok_or(NameError::AttributeType)?;
+        let shifted = value.checked_mul(128).ok_or(DerNameError::AttributeType)?;
         value = shifted | u64::from(byte & 0x7f);
         if !begun {
             if components.is_empty() {
@@ -112,7 +112,7 @@ fn dotted(contents: &[u8]) -> Result<String, NameError> {
         }
     }
     if begun || components.is_empty() {
-        return Err(NameError::Malformed);
+        return Err(DerNameError::Malformed);
     }
     Ok(components.join("."))
 }
@@ -229,7 +229,7 @@ mod tests {
             &trailing,
             &[0x31, 0],
         ] {
-            assert_eq!(rfc2253(wrong), Err(NameError::Malformed), "{wrong:x?}");
+            assert_eq!(rfc2253(wrong), Err(DerNameError::Malformed), "{wrong:x?}");
         }
         let huge = named(
             &[
@@ -238,7 +238,7 @@ mod tests {
             0x0c,
             b"a",
         );
-        assert_eq!(rfc2253(&tlv(0x30, &huge)), Err(NameError::AttributeType));
+        assert_eq!(rfc2253(&tlv(0x30, &huge)), Err(DerNameError::AttributeType));
     }
 
     proptest! {

@@ -34,7 +34,7 @@ pub use owners::Owners;
 pub use pruning::{Pruning, Reach, Unsettled};
 pub use secret_file::SecretFile;
 pub use staging::Staging;
-pub use written::{Entry, Writing, Written, digest_of};
+pub use written::{Writing, Written, WrittenEntry, digest_of};
 
 use std::{io, path::PathBuf};
 

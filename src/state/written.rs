@@ -82,13 +82,13 @@ impl jsonl::Line for Writing {
 
 /// What is known of one directory.
 #[derive(Debug, Default)]
-pub struct Entry {
+pub struct WrittenEntry {
     files: BTreeMap<String, Vec<String>>,
     made: BTreeMap<String, String>,
     node: Option<NodeFacts>,
 }
 
-impl Entry {
+impl WrittenEntry {
     /// True where kpki recorded a file of that name, and never with these bytes.
     pub fn is_foreign(&self, file: &str, bytes: &[u8]) -> bool {
         let known = self.files.get(file);
@@ -139,7 +139,7 @@ impl Entry {
 #[derive(Debug)]
 pub struct Written {
     path: PathBuf,
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, WrittenEntry>,
     /// The digests in the file, repetitions counted.
     digests: usize,
 }
@@ -176,7 +176,7 @@ impl Written {
     }
 
     /// What is known of a directory.
-    pub fn of(&self, name: &str) -> Option<&Entry> {
+    pub fn of(&self, name: &str) -> Option<&WrittenEntry> {
         self.entries.get(name)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     answers::{DeletedAcls, Listed, ScramUsers},
-    raw::{BrokerError, Cluster, Config, Event, Outcome, Pattern},
+    raw::{AnsweringCluster, BrokerError, Config, Event, Outcome, Pattern},
     scram_change::ScramChange,
 };
 
@@ -38,7 +38,7 @@ impl Handle {
     }
 
     requests! {
-        describe_cluster() -> Cluster;
+        describe_cluster() -> AnsweringCluster;
         create_acls(&[Pattern<'_>]) -> Vec<Outcome>;
         describe_acls(&Pattern<'_>) -> Listed;
         delete_acls(&[Pattern<'_>]) -> DeletedAcls;

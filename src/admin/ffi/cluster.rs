@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::bindings as rd;
 
 use super::{
-    super::raw::{BrokerError, Cluster, Event},
+    super::raw::{AnsweringCluster, BrokerError, Event},
     handle::Handle,
     integers as c,
     values::{Owned, array, list, text},
@@ -17,7 +17,7 @@ impl Handle {
         &self,
         timeout: Duration,
         watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Cluster, BrokerError> {
+    ) -> Result<AnsweringCluster, BrokerError> {
         let kind = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER;
         // SAFETY: live values; an error that is returned is owned by the caller.
         let answer = self.ask(kind, timeout, watch, |to| unsafe {
@@ -34,7 +34,7 @@ impl Handle {
                 c::rd_kafka_DescribeCluster_result_authorized_operations(result, &raw mut count);
             let id = rd::rd_kafka_DescribeCluster_result_cluster_id(result);
             let nodes = list(result, rd::rd_kafka_DescribeCluster_result_nodes);
-            Ok(Cluster {
+            Ok(AnsweringCluster {
                 id: (!id.is_null()).then(|| text(id)),
                 // As many as -1 beside a null pointer: the broker does not say.
                 operations: (!operations.is_null()).then(|| array(operations, count).to_vec()),

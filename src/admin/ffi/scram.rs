@@ -7,7 +7,7 @@ use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t as Operation};
 use super::{
     super::{
         answers::ScramUsers,
-        raw::{BrokerError, Event, Outcome, ScramUser},
+        raw::{BrokerError, DescribedUser, Event, Outcome},
         scram_change::ScramChange,
     },
     handle::Handle,
@@ -89,7 +89,7 @@ impl Handle {
 
 /// # Safety
 /// `user` is live.
-unsafe fn described(user: *const rd::rd_kafka_UserScramCredentialsDescription_t) -> ScramUser {
+unsafe fn described(user: *const rd::rd_kafka_UserScramCredentialsDescription_t) -> DescribedUser {
     // SAFETY: as the caller promises; there are as many as the function says.
     unsafe {
         let count = rd::rd_kafka_UserScramCredentialsDescription_scramcredentialinfo_count(user);
@@ -100,7 +100,7 @@ unsafe fn described(user: *const rd::rd_kafka_UserScramCredentialsDescription_t)
                 rd::rd_kafka_ScramCredentialInfo_iterations(info),
             )
         };
-        ScramUser {
+        DescribedUser {
             user: text(rd::rd_kafka_UserScramCredentialsDescription_user(user)),
             error: outcome(rd::rd_kafka_UserScramCredentialsDescription_error(user)).err(),
             credentials: (0..count).map(one).collect(),

@@ -16,7 +16,7 @@ use super::{
         policy::read_policy,
         shell,
         ui::{BOLD, DIM, GREEN, RED, Ui},
-        up::Shape,
+        up::FileOptions,
     },
     arguments::Arguments,
     plan::{ACTIONS, counted, no_password, show},
@@ -62,7 +62,7 @@ pub struct Apply {
     #[arg(long)]
     over_plaintext: bool,
     #[command(flatten)]
-    shape: Shape,
+    shape: FileOptions,
     #[command(flatten)]
     connection: Connection,
 }

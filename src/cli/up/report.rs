@@ -23,7 +23,7 @@ use crate::plan::Action;
 const LISTED: usize = 20;
 
 /// What a report is made from, beside the plan.
-pub struct Report<'a> {
+pub struct UpReport<'a> {
     /// What the run works on.
     pub context: Context<'a>,
     /// The policy, as it was named.
@@ -36,7 +36,7 @@ pub struct Report<'a> {
     pub ui: &'a Ui,
 }
 
-impl Report<'_> {
+impl UpReport<'_> {
     /// What has to be known before anything is done.
     pub fn warn(&self, plan: &Plan<'_>) {
         if plan.nodes.recovered {

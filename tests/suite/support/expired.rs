@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use kpki::{
     bootstrap::ca::Ca,
-    issuer::Request,
+    issuer::CertificateRequest,
     keystore::{StoreProfile, pkcs12},
     pki::{KeyAlgorithm, Kind, LeafSpec},
     secret::Secret,
@@ -27,7 +27,7 @@ pub fn key_store(kpki: &Kpki, client: &str) -> PathBuf {
         days: 1,
     };
     let then = time::OffsetDateTime::now_utc() - time::Duration::days(2);
-    let mut answers = issuer.sign(&[Request::new(&leaf, &key)], then);
+    let mut answers = issuer.sign(&[CertificateRequest::new(&leaf, &key)], then);
     let issued = answers.remove(0).unwrap();
     let entry = pkcs12::KeyEntry {
         alias: client,
