@@ -6,6 +6,8 @@
 
 mod file_spec;
 mod files;
+#[cfg(test)]
+mod fixture;
 mod guard;
 mod input;
 mod inventory;

@@ -230,17 +230,8 @@ fn finish(out: &OutDir, commit: &Path, owners: &Owners) -> Result<(), StateError
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    fn out() -> (tempfile::TempDir, OutDir, Lock) {
-        let dir = tempfile::tempdir().unwrap();
-        let out = OutDir::new(dir.path().join("out"));
-        out.create().unwrap();
-        let lock = Lock::acquire(out.root(), Duration::ZERO, |_| ()).unwrap();
-        (dir, out, lock)
-    }
+    use crate::state::fixture::out;
 
     #[test]
     fn files_appear_together_with_their_modes() {

@@ -275,14 +275,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-
-    fn out() -> (tempfile::TempDir, OutDir, Lock) {
-        let dir = tempfile::tempdir().unwrap();
-        let out = OutDir::new(dir.path().join("out"));
-        out.create().unwrap();
-        let lock = Lock::acquire(out.root(), std::time::Duration::ZERO, |_| ()).unwrap();
-        (dir, out, lock)
-    }
+    use crate::state::fixture::out;
 
     fn writing(name: &str, text: &str) -> Writing {
         let mut file = FileSpec::secret("a", text);
