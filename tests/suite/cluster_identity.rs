@@ -8,6 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use kpki::policy::{LAYOUTS, Layout};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -261,13 +262,19 @@ fn kpki_connects_with_what_lies_in_the_admins_directory() {
 
 fn every_layout(cluster: &OneBroker, judge: &Judge, clients: &str) {
     let kpki = &cluster.kpki;
-    let changes = [
-        "install_dir: /opt/ssl",
-        "layout: script-sh",
-        "install_dir: /elsewhere",
-    ];
+    let client_properties = |layout: &Layout| layout.files("admin").client_properties;
+    let elsewhere = ["/opt/ssl", "/elsewhere"].map(|dir| {
+        let change = format!("install_dir: {dir}");
+        (change, client_properties(&Layout::DEFAULT))
+    });
+    // The default one is mounted nowhere else by itself.
+    let layouts = LAYOUTS[1..].iter().map(|layout| {
+        let change = format!("layout: {}", layout.name);
+        (change, client_properties(layout))
+    });
+    let changes: Vec<(String, String)> = elsewhere.into_iter().chain(layouts).collect();
     let scram_first = clients.replace("[tls, scram-sha-512]", "[scram-sha-512, tls]");
-    for (at, change) in changes.into_iter().enumerate() {
+    for (at, (change, file)) in changes.iter().enumerate() {
         let clients = clients.replace("orders", &format!("orders-{at}"));
         let text = |clients: &str| {
             cluster.policy(clients);
@@ -277,13 +284,9 @@ fn every_layout(cluster: &OneBroker, judge: &Judge, clients: &str) {
         };
         text(&clients);
         kpki.ok(&["up", "policy.yaml"]);
-        let written = match change {
-            "layout: script-sh" => "admin/kafka_client.properties",
-            _ => "admin/client.properties",
-        };
         // A file that nobody can use here.
-        let written = fs::read_to_string(cluster.out(written)).unwrap();
         let out = cluster.out("admin");
+        let written = fs::read_to_string(out.join(file)).unwrap();
         assert!(!written.contains(out.to_str().unwrap()), "{written}");
         let created = kpki.json(&["acl", "apply", "policy.yaml", "--json"])["created"].clone();
         assert_eq!(created, 1, "{change}");
@@ -315,7 +318,8 @@ fn every_layout(cluster: &OneBroker, judge: &Judge, clients: &str) {
     cluster.policy(clients);
     kpki.ok(&["up", "policy.yaml"]);
     let admin = cluster.out("admin/client.properties");
-    assert_eq!(judge.list_acls(&Client::new(&admin)).unwrap().len(), 3);
+    let there = judge.list_acls(&Client::new(&admin)).unwrap();
+    assert_eq!(there.len(), changes.len());
 }
 
 /// Each file that is needed is named when it is gone, with the command that makes it.
