@@ -43,9 +43,6 @@ pub(super) struct Look<'a> {
 
 impl Look<'_> {
     /// Decides what is done for the member, and finds every file that changes.
-    ///
-    /// # Errors
-    /// What cannot be read, and every file that somebody edited.
     pub(super) fn compare(
         &self,
         step: &mut Step<'_>,

@@ -53,9 +53,6 @@ pub fn names(policy: &ValidatedPolicy, name: &IdentityName) -> FileNames {
 
 /// Everything but the key store and its PEM companions: what follows from the policy, the CA and the passwords
 /// alone, and is the same bytes every time.
-///
-/// # Errors
-/// When a configuration cannot be written, which names the setting.
 pub fn texts(
     cluster: &ClusterFiles<'_>,
     member: Member<'_>,
@@ -133,9 +130,6 @@ pub fn texts(
 }
 
 /// What a broker's disk is formatted with.
-///
-/// # Errors
-/// When a SCRAM user has a name that the storage tool cannot be given.
 pub(super) fn storage(
     cluster: &ClusterFiles<'_>,
     member: Member<'_>,
@@ -181,22 +175,7 @@ pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
                 (0..2).flat_map(|at| auths.iter().map(move |auth| client_file(plain, at, *auth))),
             );
         }
-        known.extend(
-            names
-                .key_password
-                .into_iter()
-                .chain(names.truststore_password),
-        );
-        known.extend([
-            names.keystore,
-            names.truststore,
-            names.key,
-            names.certificate,
-            names.ca,
-            names.pem,
-            names.password,
-            names.server_properties,
-        ]);
+        known.extend(names.all().map(str::to_owned));
     }
     known
 }
@@ -243,9 +222,6 @@ impl ClusterFiles<'_> {
 }
 
 /// Whether what lies in a broker's directory makes it a controller alone, which takes no clients.
-///
-/// # Errors
-/// When its configuration cannot be read.
 pub fn is_controller_alone(out: &OutDir, name: &IdentityName) -> Result<bool, BootstrapError> {
     // The name is the same in every layout.
     let file = Layout::DEFAULT.files(name.as_str()).server_properties;

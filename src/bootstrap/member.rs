@@ -162,9 +162,6 @@ pub struct ScramState {
 
 impl ScramState {
     /// Reads what is on disk; what is missing or has other iterations is to come. `None` for members without SCRAM.
-    ///
-    /// # Errors
-    /// When a file cannot be read or is damaged, or the operating system has no randomness.
     pub fn load(
         out: &OutDir,
         member: Member<'_>,
@@ -176,12 +173,8 @@ impl ScramState {
         let name = member.name();
         let path = out.identity(name).join(CREDENTIALS);
         let kept = match read_plain(&path)?.map(Zeroizing::new) {
-            Some(bytes) => scram::parse_file(&String::from_utf8_lossy(&bytes)).map_err(|e| {
-                BootstrapError::Damaged {
-                    file: path.display().to_string(),
-                    source: e.into(),
-                }
-            })?,
+            Some(bytes) => scram::parse_file(&String::from_utf8_lossy(&bytes))
+                .map_err(|e| BootstrapError::damaged(&path, e))?,
             None => Vec::new(),
         };
         Ok(Some(match read_secret(out, name, PASSWORD)? {
@@ -236,9 +229,6 @@ impl ScramState {
     }
 
     /// The same, with all credentials derived.
-    ///
-    /// # Errors
-    /// When the operating system has no randomness.
     pub fn derive(&self) -> Result<Self, BootstrapError> {
         let derive = |credential: &Derivation| {
             Ok(Derivation::Done(match credential {

@@ -36,9 +36,6 @@ pub struct Nodes {
 
 impl Nodes {
     /// Gives every broker its id and the cluster its own.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or the cluster's id is lost.
     pub fn find(
         context: Context<'_>,
         written: &Written,
@@ -230,9 +227,6 @@ fn unrecorded(out: &OutDir, name: &IdentityName) -> Result<Option<NodeFacts>, Bo
 }
 
 /// The id that the cluster's disks are formatted with, where it was written down.
-///
-/// # Errors
-/// When the file cannot be read.
 pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
     if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
         let text = String::from_utf8_lossy(&bytes).trim().to_owned();
@@ -283,9 +277,6 @@ fn cluster_id(
 }
 
 /// Writes the cluster's id down, where it is not.
-///
-/// # Errors
-/// When it cannot be written.
 pub(super) fn keep_cluster_id(out: &OutDir, id: &str) -> Result<(), BootstrapError> {
     let path = out.root().join(CLUSTER_ID);
     if !path.exists() {

@@ -57,9 +57,6 @@ fn foreign(path: &Path, uid: u32) -> StateError {
 }
 
 /// Refuses a directory or file that anybody but its owner may write to.
-///
-/// # Errors
-/// [`StateError::Writable`].
 pub fn refuse_writable(
     path: &Path,
     meta: &fs::Metadata,
@@ -80,9 +77,6 @@ pub fn refuse_writable(
 impl OutDir {
     /// Refuses an output directory, or a `ca/` in it, that another user owns or could have written to. One that is not
     /// there is fine.
-    ///
-    /// # Errors
-    /// [`StateError::Foreign`], [`StateError::Writable`], [`StateError::Obstacle`].
     pub fn check(&self) -> Result<(), StateError> {
         self.root_to_mend()?;
         self.ca_to_mend()?;
@@ -90,9 +84,6 @@ impl OutDir {
     }
 
     /// As [`OutDir::check`]; then takes from others what they may read of the directory itself and of the CA.
-    ///
-    /// # Errors
-    /// As [`OutDir::check`], and when a mode cannot be changed.
     pub fn mend(&self) -> Result<Vec<Mended>, StateError> {
         let mut mended = Vec::new();
         let (root, ca) = (self.root_to_mend()?, self.ca_to_mend()?);
@@ -218,9 +209,6 @@ impl OutDir {
 
     /// Takes from others what they may read or change of an identity's directory and of those files in it that kpki
     /// knows.
-    ///
-    /// # Errors
-    /// When a mode cannot be changed.
     pub fn mend_identity(
         &self,
         name: &IdentityName,

@@ -23,18 +23,12 @@ const MAX_INCLUDED: u64 = 64 * 1024 * 1024;
 const TOO_LARGE: &str = "is larger than any file that kpki reads";
 
 /// Reads a file that somebody named on the command line: whatever can be read, a pipe or a link too, but not without end.
-///
-/// # Errors
-/// When it cannot be read, or is too large.
 pub fn read_text(path: &Path) -> Result<Vec<u8>, StateError> {
     let mut file = File::open(path).map_err(failed("read", path))?;
     bounded(&mut file, path, MAX_TEXT)
 }
 
 /// The same of standard input.
-///
-/// # Errors
-/// As [`read_text`].
 pub fn read_stdin() -> Result<Vec<u8>, StateError> {
     bounded(
         &mut io::stdin().lock(),
@@ -44,18 +38,12 @@ pub fn read_stdin() -> Result<Vec<u8>, StateError> {
 }
 
 /// Opens a file that somebody named on the command line, to be read as it comes, however long it is.
-///
-/// # Errors
-/// When it cannot be opened.
 pub fn open(path: &Path) -> io::Result<impl Read + use<>> {
     File::open(path)
 }
 
 /// Reads a plain file below a directory, whatever its path says: nothing on the way from there is a link, so that whoever
 /// may write below the directory cannot have another file read, and a pipe or device is refused at once.
-///
-/// # Errors
-/// When it is no plain file below the directory, is too large, or cannot be read.
 pub fn read_below(dir: &Path, relative: &Path) -> Result<Vec<u8>, StateError> {
     let shown = dir.join(relative);
     let obstacle = |path: &Path, why: &str| StateError::Obstacle {

@@ -23,9 +23,6 @@ pub struct Leftovers {
 
 impl OutDir {
     /// What a command that was interrupted has left.
-    ///
-    /// # Errors
-    /// When the directory cannot be listed.
     pub fn leftovers(&self) -> Result<Leftovers, StateError> {
         let mut found = Leftovers::default();
         for dir in [self.root(), &self.ca()] {

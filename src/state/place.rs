@@ -10,9 +10,6 @@ use super::{
 use crate::pki::IdentityName;
 
 /// Refuses where the staged directory holds what kpki does not make, or cannot take its place.
-///
-/// # Errors
-/// What stands in the way.
 pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
     let strange = |path: &Path| obstacle(path, "is nothing that kpki has put there");
     let name = name_of(staged);
@@ -31,9 +28,6 @@ pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateEr
 }
 
 /// Refuses where these files, which shall be this user's, cannot be put into the directory `name`.
-///
-/// # Errors
-/// What stands in the way.
 pub fn fits<'a>(
     out: &OutDir,
     name: &str,
@@ -101,9 +95,6 @@ fn obstacle(path: &Path, why: &str) -> Result<(), StateError> {
 
 /// Moves everything in a staged directory to its place, and removes it. Each step can be repeated, so it may be
 /// interrupted anywhere.
-///
-/// # Errors
-/// As [`check`], and when the operating system refuses.
 pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
     check(out, staged, owners)?;
     let target = out.root().join(name_of(staged));

@@ -90,9 +90,6 @@ pub struct Pruning {
 
 impl Pruning {
     /// What earlier commands left unsettled. Nothing where a command is at it.
-    ///
-    /// # Errors
-    /// When the file is there and cannot be read.
     pub fn read(out: &OutDir) -> Result<Vec<Unsettled>, StateError> {
         let path = out.root().join(NAME);
         let mut file = match open(&path, false) {
@@ -111,9 +108,6 @@ impl Pruning {
     }
 
     /// Takes the file, and makes it and the output directory where there is none. `None`: another command has it.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn take(out: &OutDir, now: OffsetDateTime) -> Result<Option<Self>, StateError> {
         out.create()?;
         let path = out.root().join(NAME);
@@ -142,10 +136,7 @@ impl Pruning {
         }
     }
 
-    /// Notes, durably, that a request is about to be sent. Returns its number.
-    ///
-    /// # Errors
-    /// When that cannot be written: the request must not be sent.
+    /// Notes, durably, that a request is about to be sent. Returns its number. On failure the request must not be sent.
     pub fn sent(
         &mut self,
         cluster: &str,
@@ -173,9 +164,6 @@ impl Pruning {
     }
 
     /// Notes, durably, what an answer names beyond what was known.
-    ///
-    /// # Errors
-    /// When that cannot be written.
     pub fn answered(&mut self, id: &str, newer: Vec<RawBinding>) -> Result<(), StateError> {
         self.append(
             id,
@@ -191,9 +179,6 @@ impl Pruning {
     }
 
     /// Nothing is left to do about a request. That this is lost with the power costs no more than a needless warning.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn settled(&mut self, id: &str) -> Result<(), StateError> {
         self.append(id, Event::Settled, false)?;
         self.unsettled.retain(|u| u.id != id);
@@ -206,9 +191,6 @@ impl Pruning {
     }
 
     /// Removes the file where nothing is left to settle.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
     pub fn close(self) -> Result<(), StateError> {
         match self.unsettled.is_empty() {
             true => fs::remove_file(&self.path).map_err(failed("remove", &self.path)),
