@@ -228,17 +228,17 @@ fn unrecorded(out: &OutDir, name: &IdentityName) -> Result<Option<NodeFacts>, Bo
 
 /// The id that the cluster's disks are formatted with, where it was written down.
 pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
-    if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
-        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        if config::is_cluster_id(&text) {
-            return Ok(Some(text));
-        }
-        return Err(BootstrapError::ClusterId(format!(
-            "{} holds no cluster id of 22 characters",
-            out.root().join(CLUSTER_ID).display()
-        )));
+    let path = out.root().join(CLUSTER_ID);
+    let Some(bytes) = read_optional(&path)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+    if config::is_cluster_id(&text) {
+        return Ok(Some(text));
     }
-    Ok(None)
+    let path = path.display();
+    let why = format!("{path} holds no cluster id of 22 characters");
+    Err(BootstrapError::ClusterId(why))
 }
 
 /// The cluster's id: the one on disk, else the one that the brokers' disks are formatted with, else a new one. True

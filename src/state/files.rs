@@ -162,27 +162,25 @@ pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     }
 }
 
+/// Options that open no link, and do not wait for the other end of a pipe.
+pub(super) fn no_link() -> OpenOptions {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    // The flags fit: they are bits of a C int.
+    options.custom_flags(flags.bits() as i32);
+    options
+}
+
 /// The most that a file of an identity may hold, in bytes.
 const MAX_PLAIN: u64 = 16 * 1024 * 1024;
 
 /// Reads a file that may be missing from a directory that may belong to somebody else: only a plain file of sensible
 /// size, so that a link cannot make kpki hand out what its caller alone may read, and a pipe cannot hold it up.
 pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
-    let obstacle = |why: &str| StateError::Obstacle {
-        path: path.to_owned(),
-        why: why.to_owned(),
-    };
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    // The flags fit: they are bits of a C int.
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits() as i32)
-        .open(path);
-    let file = match opened {
+    let obstacle = |why: &str| StateError::obstacle(path, why);
+    let file = match no_link().read(true).open(path) {
         Ok(file) => file,
-        Err(e) if is_absent(&e) => {
-            return Ok(None);
-        }
+        Err(e) if is_absent(&e) => return Ok(None),
         Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
             return Err(obstacle(
                 "is a symbolic link, and kpki reads only plain files there",
@@ -192,7 +190,7 @@ pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     };
     let meta = file.metadata().map_err(failed("read", path))?;
     if !meta.is_file() {
-        return Err(obstacle("is no plain file"));
+        return Err(obstacle("is not a plain file"));
     }
     let too_large = || obstacle("is larger than any file that kpki writes");
     if meta.len() > MAX_PLAIN {

@@ -4,8 +4,8 @@
 //! closed to them again, and said.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    fs::{self, File, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -42,14 +42,7 @@ fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn obstacle(path: &Path, why: impl Into<String>) -> StateError {
-    StateError::Obstacle {
-        path: path.to_owned(),
-        why: why.into(),
-    }
-}
-
-fn foreign(path: &Path, uid: u32) -> StateError {
+pub(super) fn foreign(path: &Path, uid: u32) -> StateError {
     StateError::Foreign {
         path: path.to_owned(),
         uid,
@@ -173,7 +166,7 @@ impl OutDir {
             };
         }
         if !meta.is_dir() {
-            return Err(obstacle(path, "is no directory"));
+            return Err(StateError::obstacle(path, "is not a directory"));
         }
         if meta.uid() != me() {
             return Err(foreign(path, meta.uid()));
@@ -200,11 +193,11 @@ impl OutDir {
         } else {
             refuse_writable(&path, &meta, "others", "a key would not be safe in it")?;
             return match pinned(&path) {
-                Some(why) => Err(obstacle(&path, why)),
+                Some(why) => Err(StateError::obstacle(&path, why)),
                 None => Ok(()),
             };
         };
-        Err(obstacle(&path, why))
+        Err(StateError::obstacle(&path, why))
     }
 
     /// Takes from others what they may read or change of an identity's directory and of those files in it that kpki
@@ -269,12 +262,7 @@ fn tighten(path: &Path, mode: u32, directory: bool) -> Result<Option<Mended>, St
     let file = if directory {
         File::open(path)
     } else {
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        OpenOptions::new()
-            .read(true)
-            // The flags fit: they are bits of a C int.
-            .custom_flags(flags.bits() as i32)
-            .open(path)
+        files::no_link().read(true).open(path)
     };
     let file = file.map_err(failed("open", path))?;
     let meta = file.metadata().map_err(failed("look at", path))?;

@@ -28,9 +28,7 @@ impl OutDir {
         for dir in [self.root(), &self.ca()] {
             let entries = match fs::read_dir(dir) {
                 Ok(entries) => entries,
-                Err(e) if is_absent(&e) => {
-                    continue;
-                }
+                Err(e) if is_absent(&e) => continue,
                 Err(e) => return Err(failed("list", dir)(e)),
             };
             for entry in entries {

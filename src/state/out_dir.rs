@@ -58,14 +58,7 @@ impl OutDir {
     /// True where there is nothing in `ca/`, or no such directory.
     pub fn is_ca_empty(&self) -> Result<bool, StateError> {
         let path = self.ca();
-        match fs::symlink_metadata(&path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
-            Err(e) => Err(failed("look at", &path)(e)),
-            Ok(_) => {
-                let mut entries = fs::read_dir(&path).map_err(failed("list", &path))?;
-                Ok(entries.next().is_none())
-            }
-        }
+        Ok(files::look(&path)?.is_none() || files::entries(&path)?.is_empty())
     }
 
     /// True where a file or directory belongs to this user and group.

@@ -35,10 +35,7 @@ impl Owners {
                 ..Self::default()
             });
         };
-        let damaged = |why: &str| StateError::Obstacle {
-            path: path.clone(),
-            why: why.to_owned(),
-        };
+        let damaged = |why: &str| StateError::obstacle(&path, why);
         let stored: Stored = serde_json::from_slice(&bytes)
             .map_err(|_| damaged("does not say whom directories were given to"))?;
         if stored.v != VERSION {

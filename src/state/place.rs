@@ -51,10 +51,7 @@ pub fn fits<'a>(
             );
         }
     } else if there.uid() != uid && !owners.may_own(name, there.uid()) {
-        return Err(StateError::Foreign {
-            path: target,
-            uid: there.uid(),
-        });
+        return Err(guard::foreign(&target, there.uid()));
     }
     let root = fs::metadata(out.root()).map_err(failed("look at", out.root()))?;
     if there.dev() != root.dev() {
@@ -87,10 +84,7 @@ pub fn fits<'a>(
 }
 
 fn obstacle(path: &Path, why: &str) -> Result<(), StateError> {
-    Err(StateError::Obstacle {
-        path: path.to_owned(),
-        why: why.to_owned(),
-    })
+    Err(StateError::obstacle(path, why))
 }
 
 /// Moves everything in a staged directory to its place, and removes it. Each step can be repeated, so it may be
@@ -119,7 +113,7 @@ fn is_place(name: &str) -> bool {
     name == "ca" || name.parse::<IdentityName>().is_ok()
 }
 
-fn name_of(path: &Path) -> &str {
+pub(super) fn name_of(path: &Path) -> &str {
     // What kpki stages has names of ASCII; anything else is no place and refused.
     path.file_name()
         .and_then(|name| name.to_str())

@@ -126,12 +126,8 @@ impl<'a> Staging<'a> {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         writings.sort_by(|a, b| a.name().cmp(b.name()));
         written::append(self.out, &writings)?;
-        let name = self
-            .path
-            .file_name()
-            .and_then(|n| n.to_str())
-            .unwrap_or(NEW);
-        let commit = self.out.root().join(name.replacen(NEW, COMMIT, 1));
+        let name = place::name_of(&self.path).replacen(NEW, COMMIT, 1);
+        let commit = self.out.root().join(name);
         fs::rename(&self.path, &commit).map_err(failed("rename", &self.path))?;
         self.path = commit;
         files::sync_dir(self.out.root())?;
@@ -159,10 +155,7 @@ impl<'a> Staging<'a> {
         let leftovers = out.leftovers()?.ours;
         let mut blocked = None;
         for path in &leftovers {
-            let name = path
-                .file_name()
-                .and_then(|n| n.to_str())
-                .unwrap_or_default();
+            let name = place::name_of(path);
             if name.starts_with(COMMIT) {
                 if let Err(error) = finish(out, path, &Owners::read(out, None)?) {
                     blocked.get_or_insert(error);
@@ -183,12 +176,7 @@ impl<'a> Staging<'a> {
 impl Drop for Staging<'_> {
     /// What was not committed is removed at once; if that fails, the next writer does it.
     fn drop(&mut self) {
-        if self
-            .path
-            .file_name()
-            .and_then(|n| n.to_str())
-            .is_some_and(|n| n.starts_with(NEW))
-        {
+        if place::name_of(&self.path).starts_with(NEW) {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
