@@ -163,11 +163,8 @@ pub(super) fn storage(
 pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
     let mut known = BTreeSet::from(member::FILES.map(str::to_owned));
     known.insert(STORAGE_ARGS.to_owned());
-    let auths = Mechanism::ALL
-        .map(Auth::Scram)
-        .into_iter()
-        .chain([Auth::Tls, Auth::None]);
-    let auths: Vec<Auth> = auths.collect();
+    let scram = Mechanism::ALL.map(Auth::Scram);
+    let auths: Vec<Auth> = scram.into_iter().chain([Auth::Tls, Auth::None]).collect();
     for names in LAYOUTS.iter().map(|l| l.files(name.as_str())) {
         for &format in ClientFormat::ALL {
             let plain = client_file_name(format, &names);
@@ -190,11 +187,11 @@ fn client_file(plain: &str, at: usize, auth: Auth) -> String {
 
 /// Where identities' directories are mounted, where that is not where they were written.
 pub fn install_dir(policy: &ValidatedPolicy) -> Option<&str> {
-    policy
-        .cluster
+    let cluster = &policy.cluster;
+    cluster
         .install_dir
         .as_deref()
-        .or(policy.cluster.layout.install_dir)
+        .or(cluster.layout.install_dir)
 }
 
 impl ClusterFiles<'_> {
@@ -211,12 +208,7 @@ impl ClusterFiles<'_> {
         match &self.policy.cluster.log_dir {
             Some(dir) => dir.clone(),
             None if install_dir(self.policy).is_some() => "/var/lib/kafka/data".to_owned(),
-            None => self
-                .root
-                .join("data")
-                .join(name.as_str())
-                .display()
-                .to_string(),
+            None => format!("{}/data/{name}", self.root.display()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whoever gets a directory: brokers, clients and SCRAM users, seen alike.
+//! Everyone who gets a directory: brokers, clients and SCRAM users, seen alike.
 
 use zeroize::Zeroizing;
 
@@ -138,12 +138,7 @@ impl Derivation {
         match self {
             Self::Done(credential) => credential.kraft_argument(),
             Self::ToCome(info) => {
-                let ScramInfo {
-                    user,
-                    mechanism,
-                    iterations,
-                } = info;
-                kraft_argument(user, *mechanism, *iterations, &[], &[])
+                kraft_argument(&info.user, info.mechanism, info.iterations, &[], &[])
             }
         }
     }
@@ -179,7 +174,7 @@ impl ScramState {
         };
         Ok(Some(match read_secret(out, name, PASSWORD)? {
             Some(password) => Self::new(member, policy, password, &kept),
-            // Without its password, what was derived from it is of no use to the client.
+            // Without its password the client cannot use what was derived from it.
             None => {
                 let password = match read_secret(out, name, NEXT)? {
                     Some(next) => next,
@@ -233,13 +228,16 @@ impl ScramState {
         let derive = |credential: &Derivation| {
             Ok(Derivation::Done(match credential {
                 Derivation::Done(credential) => credential.clone(),
-                Derivation::ToCome(ScramInfo {
-                    user,
-                    mechanism,
-                    iterations,
-                }) => {
+                Derivation::ToCome(info) => {
                     let salt = random::octets::<SALT_LEN>()?;
-                    Credential::derive(user, &self.password, *mechanism, *iterations, &salt)?
+                    let password = &self.password;
+                    Credential::derive(
+                        &info.user,
+                        password,
+                        info.mechanism,
+                        info.iterations,
+                        &salt,
+                    )?
                 }
             }))
         };

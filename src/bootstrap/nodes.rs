@@ -212,11 +212,8 @@ fn unrecorded(out: &OutDir, name: &IdentityName) -> Result<Option<NodeFacts>, Bo
         let Some(bytes) = read_plain(&dir.join(file))? else {
             continue;
         };
-        let facts = Properties::parse(&bytes)
-            .ok()
-            .as_ref()
-            .and_then(NodeFacts::of);
-        if let Some(mut facts) = facts {
+        let settings = Properties::parse(&bytes).ok();
+        if let Some(mut facts) = settings.as_ref().and_then(NodeFacts::of) {
             if let Some(args) = read_plain(&dir.join(STORAGE_ARGS))? {
                 facts.cluster = config::formatted_for(&String::from_utf8_lossy(&args));
             }

@@ -118,7 +118,7 @@ fn find_password(
                 Some(&names.client_properties),
             ];
             for path in files.into_iter().flatten().map(|file| dir.join(file)) {
-                // What cannot be read there is of no use here.
+                // What cannot be read there is passed over.
                 let Ok(Some(text)) = read_plain(&path) else {
                     continue;
                 };

@@ -42,7 +42,7 @@ const MAX_LANES: u32 = 64;
 pub enum KeyProtection {
     /// Sealed under this passphrase.
     Passphrase(Secret),
-    /// Not at all, by explicit wish.
+    /// Not at all, because the user asked for that.
     None,
 }
 
@@ -58,7 +58,7 @@ pub enum SealError {
     /// Cut off, or changed after it was written.
     #[error("the sealed key is truncated or was altered: {0}")]
     Damaged(&'static str),
-    /// The passphrase does not open it: it is the wrong one, or somebody altered the file and mended its checksum. The
+    /// The passphrase does not open it: it is the wrong one, or somebody altered the file and corrected its checksum. The
     /// seal cannot tell which.
     #[error("wrong passphrase, or the file was altered")]
     WrongPassphrase,
