@@ -21,7 +21,7 @@ use crate::{
 
 /// The CA certificates that clients trust.
 pub(super) const CERTIFICATE: &str = "ca.crt";
-/// The intermediate's certificate.
+/// The intermediates' certificates, the one that signs leaves first.
 const INTERMEDIATE: &str = "intermediate.crt";
 /// The password of the truststore, one for all identities as the store's bytes are.
 pub(super) const TRUSTSTORE_PASSWORD: &str = "truststore.password";
@@ -141,12 +141,12 @@ impl Ca {
         if !out.ca_file(Inventory::FILE).exists() {
             return Err(incomplete(Inventory::FILE).into());
         }
-        let intermediate = match read_optional(&out.ca_file(INTERMEDIATE))? {
-            Some(bytes) => certificates(INTERMEDIATE, &bytes)?.into_iter().next(),
+        let intermediates = match read_optional(&out.ca_file(INTERMEDIATE))? {
+            Some(bytes) => certificates(INTERMEDIATE, &bytes)?,
             None if out.ca_file(local::ROOT_KEY).exists() => {
                 return Err(incomplete(INTERMEDIATE).into());
             }
-            None => None,
+            None => Vec::new(),
         };
         let issuer = Closed::read(out)?.ok_or_else(|| incomplete(local::KEY))?;
         let password = password_in(need(TRUSTSTORE_PASSWORD)?);
@@ -158,7 +158,7 @@ impl Ca {
             trust: Trust {
                 root,
                 others: trusted.collect(),
-                intermediate,
+                intermediates,
                 truststore_password: password,
             },
             issuer,
@@ -168,7 +168,7 @@ impl Ca {
     /// Makes it ready to sign.
     pub fn open_issuer(&self, passphrase: Option<&Secret>) -> Opened {
         let Self { trust, issuer, .. } = self;
-        issuer.open(trust.signer(), trust.intermediate.as_ref(), passphrase)
+        issuer.open(trust.signer(), &trust.intermediates, passphrase)
     }
 
     /// A file with a sealed key: [`local::KEY`], or [`local::ROOT_KEY`], which an intermediate makes needless from day
@@ -178,7 +178,7 @@ impl Ca {
         match read_optional(&path)? {
             Some(text) => Ok((path, text.into())),
             None if file != local::ROOT_KEY => Err(CaError::Incomplete { dir, file }.into()),
-            None if self.trust.intermediate.is_none() => Err(CaError::NoRootKey(dir).into()),
+            None if self.trust.intermediates.is_empty() => Err(CaError::NoRootKey(dir).into()),
             None => Err(CaError::RootKeyAway(path.display().to_string()).into()),
         }
     }

@@ -42,18 +42,18 @@ pub(super) const ENGINE: Engine = Engine {
 /// A CA whose key is open.
 struct Local {
     authority: Authority<KeyPair>,
-    behind: Option<Certificate>,
+    behind: Vec<Certificate>,
 }
 
 impl Local {
     fn new(
         signer: &Certificate,
-        behind: Option<&Certificate>,
+        behind: &[Certificate],
         key: KeyPair,
     ) -> Result<Self, IssuerError> {
         Ok(Self {
             authority: Authority::new(signer.clone(), key)?,
-            behind: behind.cloned(),
+            behind: behind.to_vec(),
         })
     }
 
@@ -166,8 +166,8 @@ impl NewCa {
 
     /// Its key comes back open, as deriving the key to it once more takes longer than everything else.
     pub fn into_issuer(self) -> Result<Box<dyn Issuer>, IssuerError> {
-        let below = self.intermediate.as_ref();
-        let signer = below.unwrap_or(&self.root);
+        let below = self.intermediate.as_slice();
+        let signer = below.first().unwrap_or(&self.root);
         Ok(Box::new(Local::new(signer, below, self.key)?))
     }
 }
