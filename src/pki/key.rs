@@ -6,7 +6,10 @@ use rcgen::{KeyPair, RsaKeySize};
 use serde::{Deserialize, Serialize};
 
 /// A key algorithm and its size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[schemars(rename = "key")]
 pub enum KeyAlgorithm {
     /// ECDSA on P-256, signing with SHA-256: small, fast, read by every client. The default.
     #[default]
