@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::{
     answers::{Listed, ScramUsers},
     ffi::Handle,
-    raw::{BrokerError, Event, Pattern},
+    raw::{Answered, BrokerError, Event, Pattern, Wait, code},
 };
 use crate::secret::Secret;
 
@@ -70,7 +70,7 @@ pub(super) fn describe_acls(
     settings: &[(&'static str, Secret)],
     filter: &Pattern<'_>,
     timeout: Duration,
-) -> Option<Result<Listed, BrokerError>> {
+) -> Option<Answered<Listed>> {
     let about = About::Acls(filter.clone());
     match ask(PROGRAM.get()?, settings, about, timeout)? {
         // An answer of this size is no refusal, which would be an empty list.
@@ -86,12 +86,15 @@ pub(super) fn describe_scram(
     settings: &[(&'static str, Secret)],
     users: &[&str],
     timeout: Duration,
-) -> Option<Result<ScramUsers, BrokerError>> {
+) -> Option<Answered<ScramUsers>> {
     let about = About::Scram(users.iter().map(|user| (*user).to_owned()).collect());
     Some(match ask(PROGRAM.get()?, settings, about, timeout) {
         Some(Answer::Users(users)) => Ok(users),
         Some(Answer::Error(error)) => Err(error),
-        _ => Err(BrokerError::unreadable_answer()),
+        _ => {
+            let text = "the broker's answer cannot be read".to_owned();
+            Err(BrokerError::new(code::BAD_MSG, text))
+        }
     })
 }
 
@@ -151,9 +154,8 @@ pub fn serve() -> bool {
         maximum: Some(0),
     };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
-    let question: Question = match read() {
-        Some(question) => question,
-        None => return false,
+    let Some(question) = read() else {
+        return false;
     };
     let largest = LARGEST.to_string();
     let settings: Vec<(&str, &str)> = question
@@ -175,15 +177,12 @@ pub fn serve() -> bool {
         too_large |= event.is_too_large_an_answer();
         !too_large
     };
+    let wait = Wait { timeout, watch };
     let answer = match &question.about {
-        About::Acls(filter) => handle
-            .describe_acls(filter, timeout, watch)
-            .map(Answer::Bindings),
+        About::Acls(filter) => handle.describe_acls(filter, wait).map(Answer::Bindings),
         About::Scram(users) => {
             let users: Vec<&str> = users.iter().map(String::as_str).collect();
-            handle
-                .describe_scram(&users, timeout, watch)
-                .map(Answer::Users)
+            handle.describe_scram(&users, wait).map(Answer::Users)
         }
     };
     // The process ends now, and an answer that came too late must not be freed.

@@ -5,13 +5,8 @@
 #[non_exhaustive]
 pub enum ConfigError {
     /// No listener lets the client in the way it authenticates.
-    #[error("no listener serves the client `{client}` with `{auth}`")]
-    NoListener {
-        /// The client.
-        client: String,
-        /// How it authenticates, as the policy writes it.
-        auth: String,
-    },
+    #[error("no listener serves the client `{0}` with `{1}`")]
+    NoListener(String, String),
     /// The name of the inter-broker listener is none of the listeners'.
     #[error("the inter-broker listener `{0}` is not among the listeners")]
     NoInterBrokerListener(String),

@@ -28,10 +28,7 @@ fn quoted(text: &str) -> Zeroizing<String> {
     out.push('"');
     for c in text.chars() {
         match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
+            '"' | '\\' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             other => out.push(other),

@@ -69,12 +69,15 @@ impl<'a> Stores<'a> {
     }
 }
 
-/// The TLS versions to offer and take. Earlier versions of Kafka mishandle what TLS 1.3
-/// sends after the handshake.
-pub(super) fn tls_protocols(kafka_version: KafkaVersion) -> &'static str {
-    if kafka_version >= KafkaVersion::TLS_1_3 {
-        "TLSv1.3,TLSv1.2"
-    } else {
-        "TLSv1.2"
-    }
+/// The versions of TLS to use, and that the other side's certificate must name its host. Earlier versions of Kafka
+/// mishandle what TLS 1.3 sends after the handshake.
+pub(super) fn tls_settings(kafka_version: KafkaVersion) -> [Setting; 2] {
+    let protocols = match kafka_version >= KafkaVersion::TLS_1_3 {
+        true => "TLSv1.3,TLSv1.2",
+        false => "TLSv1.2",
+    };
+    [
+        Setting::new("ssl.enabled.protocols", protocols),
+        Setting::new("ssl.endpoint.identification.algorithm", "https"),
+    ]
 }

@@ -82,6 +82,18 @@ impl Remark {
             message: message.into(),
         }
     }
+
+    /// What the cluster has and the policy does not mean, where nothing is to be deleted.
+    fn surplus(number: usize, one: &str, of: &str) -> Remark {
+        let what = count(number, one);
+        let them = if number == 1 { "it" } else { "them" };
+        Self::new(
+            "surplus",
+            format!(
+                "the cluster has {what} of managed {of} that are not in the policy; --prune deletes {them}"
+            ),
+        )
+    }
 }
 
 /// The number of deletions that need no permission of their own.
