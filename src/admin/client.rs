@@ -190,7 +190,9 @@ impl Admin {
             Repeat::Never => left,
             Repeat::Safe => FIRST_ANSWER,
         };
-        for sent in 1.. {
+        let mut sent = 0;
+        loop {
+            sent += 1;
             let begun = Instant::now();
             let mut too_large = false;
             let wait = Wait {
@@ -215,7 +217,7 @@ impl Admin {
                 return Err(RequestFailure::Error(error));
             }
             if error.code != code::TRANSPORT {
-                // It is slow, perhaps: the next one may take all the time that is left.
+                // It may be slow: the next one may take all the time that is left.
                 patience = self.timeout;
             }
             let within = CONNECT.min(left);
@@ -225,7 +227,6 @@ impl Admin {
                 Ok(_) | Err(_) => return Err(RequestFailure::Error(error)),
             }
         }
-        Err(RequestFailure::Error(BrokerError::gave_up()))
     }
 
     /// [`Admin::run`] for requests whose answers are small.

@@ -24,8 +24,6 @@ pub use saved::{
 };
 pub use scram::{SCRAM_PLAN_VERSION, ScramInputs, ScramPlan, ScramUpdate, Stranger, scram_plan};
 
-/// No plan deletes more than this share of the managed bindings, unless it is told how many.
-const DEFAULT_DELETED_SHARE: f64 = 0.2;
 /// As many may always be deleted: a share of few is none.
 const ALWAYS_DELETABLE: usize = 10;
 
@@ -96,10 +94,9 @@ impl Remark {
     }
 }
 
-/// The number of deletions that need no permission of their own.
+/// The number of deletions that need no permission of their own: a fifth of what is managed, and at least ten.
 pub fn default_max_deletes(managed: usize) -> usize {
-    // The share of as many bindings as any cluster has is exact in a float.
-    ((managed as f64 * DEFAULT_DELETED_SHARE) as usize).max(ALWAYS_DELETABLE)
+    (managed / 5).max(ALWAYS_DELETABLE)
 }
 
 /// "1 binding", "2 bindings".
