@@ -17,10 +17,8 @@ const READ: &str = "reading ACLs";
 
 /// Whether an authorizer's class is one that Kafka comes with.
 pub fn is_kafkas_authorizer(class: &str) -> bool {
-    let name = class.rsplit('.').next();
-    ["StandardAuthorizer", "AclAuthorizer", "SimpleAclAuthorizer"]
-        .iter()
-        .any(|known| name == Some(known))
+    let name = class.rsplit('.').next().unwrap_or(class);
+    ["StandardAuthorizer", "AclAuthorizer", "SimpleAclAuthorizer"].contains(&name)
 }
 
 impl Admin {
@@ -110,11 +108,9 @@ impl Admin {
         });
         match answer {
             Err(RequestFailure::TooLarge) => {
-                match subprocess::describe_acls(&self.settings, &pattern, self.timeout) {
-                    Some(Ok(listed)) => Ok(Some(listed)),
-                    Some(Err(error)) => Err(self.failed(READ, error)),
-                    None => Ok(None),
-                }
+                subprocess::describe_acls(&self.settings, &pattern, self.timeout)
+                    .transpose()
+                    .map_err(|error| self.failed(READ, error))
             }
             Err(RequestFailure::Error(error)) => Err(self.failed(READ, error)),
             Err(RequestFailure::Client(error)) => Err(error),

@@ -212,13 +212,7 @@ impl EntryError {
 
     /// Whether what was to be changed is not there.
     pub fn is_not_found(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused {
-                code: code::RESOURCE_NOT_FOUND,
-                ..
-            }
-        )
+        matches!(self, Self::Refused { code, .. } if *code == code::RESOURCE_NOT_FOUND)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     answers::ScramUsers,
     client::{ALTER, Admin, Batch, NEEDS_DESCRIBE, Repeat},
     error::{AdminError, EntryError},
-    raw::{BrokerError, code},
+    raw::code,
     scram_change::{ScramChange, unusual},
     subprocess,
 };
@@ -33,7 +33,7 @@ impl Admin {
         let mut found = Vec::new();
         for part in users.chunks(DESCRIBED_AT_ONCE) {
             let answer = self.describe_users(part)?;
-            self.credentials(answer, &mut found)?;
+            found.extend(self.credentials(answer)?);
         }
         found.sort();
         Ok(found)
@@ -45,22 +45,16 @@ impl Admin {
     /// # Errors
     /// As [`Admin::describe_scram`].
     pub fn describe_every_scram(&mut self) -> Result<Option<Vec<ScramInfo>>, AdminError> {
+        // rd_kafka_buf_read_arraycnt(…, 10000) makes a malformed message of a longer list.
+        const TOO_LONG: i32 = code::BAD_MSG;
         match self.describe_users(&[]) {
             Ok(answer) if answer.is_whole() => {
-                let mut found = Vec::new();
-                self.credentials(answer, &mut found)?;
+                let mut found = self.credentials(answer)?;
                 found.sort();
                 Ok(Some(found))
             }
-            Ok(_) => Ok(None),
-            // rd_kafka_buf_read_arraycnt(…, 10000) makes a malformed message of a longer list.
-            Err(
-                AdminError::AnswerTooLarge { .. }
-                | AdminError::Refused {
-                    code: code::BAD_MSG,
-                    ..
-                },
-            ) => Ok(None),
+            Ok(_) | Err(AdminError::AnswerTooLarge(_)) => Ok(None),
+            Err(AdminError::Refused { code: TOO_LONG, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -82,17 +76,11 @@ impl Admin {
     }
 
     /// What an answer says.
-    fn credentials(
-        &self,
-        answer: ScramUsers,
-        found: &mut Vec<ScramInfo>,
-    ) -> Result<(), AdminError> {
+    fn credentials(&self, answer: ScramUsers) -> Result<Vec<ScramInfo>, AdminError> {
+        let mut found = Vec::new();
         for user in answer.users {
             match user.error {
-                Some(BrokerError {
-                    code: code::RESOURCE_NOT_FOUND,
-                    ..
-                }) => continue,
+                Some(error) if error.code == code::RESOURCE_NOT_FOUND => continue,
                 Some(error) => return Err(self.failed(READ, error)),
                 None => {}
             }
@@ -110,7 +98,7 @@ impl Admin {
                 });
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     /// Asks whether this principal may write credentials, so that nothing is prepared that the cluster then refuses.
