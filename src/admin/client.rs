@@ -30,7 +30,7 @@ const REQUEST: Duration = Duration::from_secs(60);
 const FIRST_ANSWER: Duration = Duration::from_secs(15);
 /// How often a request is sent whose answer is lost with the connection.
 const SENT: usize = 5;
-/// When somebody who waits is told what for.
+/// After how long a waiting user is told what for.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// The largest answer that is received, in bytes.
@@ -66,7 +66,7 @@ pub struct Batch<'a> {
     pub progress: &'a mut dyn FnMut(usize, usize),
 }
 
-/// Never true: for work that nobody stops.
+/// Never true: for work that is not stopped.
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 impl Default for Batch<'_> {

@@ -55,7 +55,7 @@ pub enum AdminError {
     /// The connection ended while an answer was waited for.
     #[error("{what}: the connection to {} was lost: {}", .1.servers, .1.text, what = .0)]
     ConnectionLost(&'static str, Said),
-    /// The principal may not do it.
+    /// The principal is not allowed to do it.
     #[error("{0}: the cluster does not authorize it: {1}")]
     NotAuthorized(&'static str, String),
     /// The brokers are older than the requests for SCRAM users.
@@ -121,7 +121,7 @@ impl AdminError {
         Some(match self {
             Self::Properties(error) => return error.hint(),
             Self::NotBuilt => {
-                "build it whole: cargo build --release --locked (needs g++, make and perl besides a C compiler)"
+                "build it with the default features: cargo build --release --locked (this needs g++, make and perl besides a C compiler)"
             }
             Self::Unreachable { .. } => {
                 "check that the broker runs and that the port is that of the right listener"
@@ -167,12 +167,12 @@ impl AdminError {
                 "the message names the setting; --command-config FILE says where it is from"
             }
             Self::Tls { .. } => {
-                "the broker's log says more; kpki talks TLS 1.2 and 1.3, with the protocols and ciphers that OpenSSL allows"
+                "see the broker's log; kpki uses TLS 1.2 and 1.3, with the ciphers that OpenSSL allows"
             }
             Self::Hidden { .. } | Self::Refused { .. } => {
-                "the log of the broker, and of the controller behind it, says more"
+                "see the log of the broker, and of the controller behind it"
             }
-            Self::Unsupported { .. } => "do this one with Kafka's own tool",
+            Self::Unsupported { .. } => "use Kafka's own tool for this one",
         })
     }
 }

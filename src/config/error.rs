@@ -13,7 +13,7 @@ pub enum ConfigError {
     /// A listener over SASL that lists no mechanism.
     #[error("the listener `{0}` is over SASL but has no mechanism")]
     NoMechanism(String),
-    /// Only wildcards, which nobody can connect to.
+    /// Only wildcards, which are no address to connect to.
     #[error("the broker `{0}` has no host that clients can connect to")]
     NoAdvertisedHost(String),
     /// Above 65535.
@@ -38,7 +38,7 @@ pub enum ConfigError {
         file: &'static str,
         /// The setting.
         key: String,
-        /// What is the matter with its value.
+        /// What is wrong with its value.
         why: &'static str,
     },
     /// A credential that the storage tool cannot be given.

@@ -13,7 +13,7 @@ pub enum Action {
     Reissue,
     /// It gets the same certificate for a longer time.
     Renew,
-    /// It goes.
+    /// It is deleted.
     Delete,
     /// Nothing.
     Keep,

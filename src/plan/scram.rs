@@ -90,22 +90,22 @@ impl ScramPlan {
         let user = Printable(user);
         let why = match stranger {
             Stranger::Refused => format!(
-                "and refuses the password that kpki has for {user}: somebody else gave it another"
+                "and refuses the password that kpki has for {user}: it was given another one without kpki"
             ),
             Stranger::Untried => format!(
-                "and kpki reaches no listener where {user} could log in, so it cannot tell whether it gave it its password"
+                "and kpki can reach no listener where {user} could log in, so it cannot tell whether the user's password is kpki's"
             ),
         };
         self.refusals.push(Remark::new(
             "user-exists",
             format!(
-                "the cluster has a user {user} already, {why}. If it is to get a new password, say --rotate {user}, or put User:{user} under `manage` in the main policy"
+                "the cluster has a user {user} already, {why}. To give it a new password, use --rotate {user}, or put User:{user} under `manage` in the main policy"
             ),
         ));
     }
 }
 
-/// Why a user's password is taken to be somebody else's.
+/// Why a user's password is assumed not to be kpki's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stranger {
     /// The cluster refuses the one that lies on this disk.
@@ -202,19 +202,20 @@ fn is_managed(inputs: &ScramInputs<'_>, info: &ScramInfo) -> bool {
     inputs.managed.contains(principal(info).as_str())
 }
 
-/// Why a credential is never deleted: with it goes the way in for whoever could undo that.
+/// Why a credential is never deleted: without it, the one who could undo the deletion cannot log in.
 fn guarded(inputs: &ScramInputs<'_>, info: &ScramInfo) -> Option<Remark> {
     let ScramInfo {
         user, mechanism, ..
     } = info;
     if inputs.operator == Some(user) {
-        let message = format!("not deleted: {mechanism} of {user}, as whom kpki is logged in");
+        let message =
+            format!("not deleted: {mechanism} of {user}, the user that kpki is logged in as");
         return Some(Remark::new("operator-kept", message));
     }
     let is_super = inputs.super_users.contains(&principal(info));
     is_super.then(|| {
         let message = format!(
-            "not deleted: {mechanism} of {user}, which is a super user or broker of the policy; if that is meant, kafka-configs.sh deletes it"
+            "not deleted: {mechanism} of {user}, which is a super user or broker of the policy; if the deletion is intended, use kafka-configs.sh"
         );
         Remark::new("super-user-kept", message)
     })

@@ -86,7 +86,7 @@ pub fn kraft_argument(
         return refuse("it splits its argument at every comma");
     }
     if user.contains('"') {
-        return refuse("it takes double quotes away");
+        return refuse("it removes double quotes");
     }
     if user.chars().any(char::is_control) {
         return refuse("the name contains a control character");

@@ -177,7 +177,7 @@ fn brokers(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     };
     keep_bindings(plan, "broker-right-kept", keep, |binding| {
         format!(
-            "not deleted, because brokers work by such a right where their super.users does not say it yet: {binding}; if that is meant, kafka-acls.sh deletes it"
+            "not deleted, because brokers depend on this right until their super.users lists them: {binding}; if the deletion is intended, use kafka-acls.sh"
         )
     });
 }
