@@ -43,7 +43,6 @@ pub fn of_cluster(error: &AdminError) -> Code {
         AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
         AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
         AdminError::Unsupported { .. } => Code::Unsupported,
-        AdminError::Stopped { .. } => Code::Stopped,
     }
 }
 
