@@ -5,6 +5,11 @@ use std::path::Path;
 use crate::policy::ValidatedPolicy;
 pub use crate::shell::quote;
 
+/// A path as a shell takes it.
+pub fn quote_path(path: &Path) -> String {
+    quote(&path.display().to_string()).into_owned()
+}
+
 /// The path of a policy as a shell takes it; what was read from standard input has none.
 pub fn policy(policy: &ValidatedPolicy) -> String {
     path(&policy.places.file.file)

@@ -215,9 +215,8 @@ fn a_lost_truststore_password_or_ca_certificate_is_taken_from_where_it_also_stan
             for (file, before) in lost.iter().zip(before) {
                 if *file != "truststore.p12" {
                     assert_eq!(read(file), before, "{file}");
-                    let line = format!(
-                        "warning: out/ca/{file} was lost; it has been written again from out/"
-                    );
+                    let line =
+                        format!("warning: out/ca/{file} was lost; it was restored from out/");
                     assert!(said.contains(&line), "{said}");
                 }
             }
