@@ -33,7 +33,6 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Whether the command line names a cluster.
     pub fn is_named(&self) -> bool {
         self.bootstrap_server.is_some() || self.command_config.is_some()
     }
@@ -48,7 +47,6 @@ impl Connection {
         }
     }
 
-    /// What a plan keeps of a connection.
     pub fn planned(&self, properties: &ClientProperties, admin: &Admin) -> PlannedCluster {
         let config = self.command_config.as_ref();
         PlannedCluster {
@@ -112,7 +110,6 @@ impl Connection {
         Ok(properties)
     }
 
-    /// A connection that has logged in.
     pub fn connect(
         &self,
         ui: &Ui,
@@ -186,7 +183,7 @@ fn no_admin(error: ConnectionError, policy: &ValidatedPolicy, out: &Path) -> Fai
             .hint(format!(
                 "make it, or give its directory with --out; to connect as another client give --command-config client.properties\n  {} up {}",
                 shell::kpki(out),
-                shell::policy(policy)
+                shell::path(&policy.places.file.file)
             ))
             .usage()
             .into(),

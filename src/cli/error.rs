@@ -78,10 +78,8 @@ impl CliError {
 /// How a verb fails.
 #[derive(Debug)]
 pub enum Failure {
-    /// One error.
-    Error(Box<CliError>),
-    /// Several errors of one kind, each on its own.
-    Several(Vec<CliError>),
+    /// One or more errors.
+    Errors(Vec<CliError>),
     /// An invalid policy, with everything that is wrong with it.
     Policy(Vec<Diagnostic>),
     /// The answer is no, and was printed.
@@ -97,7 +95,7 @@ where
     CliError: From<E>,
 {
     fn from(error: E) -> Self {
-        Self::Error(Box::new(error.into()))
+        Self::Errors(vec![error.into()])
     }
 }
 
@@ -114,7 +112,7 @@ pub fn fail<T>(
 pub fn several(errors: Vec<CliError>) -> Done {
     match errors.is_empty() {
         true => Ok(()),
-        false => Err(Failure::Several(errors)),
+        false => Err(Failure::Errors(errors)),
     }
 }
 
@@ -136,8 +134,7 @@ impl Failure {
     /// Prints it and gives the exit code.
     pub fn report(self, ui: &Ui) -> ExitCode {
         match self {
-            Self::Error(error) => report(ui, &[*error]),
-            Self::Several(errors) => report(ui, &errors),
+            Self::Errors(errors) => report(ui, &errors),
             Self::No => ExitCode::from(NO),
             Self::AlreadyReported => ExitCode::from(FAILED),
             Self::Partly => ExitCode::from(PARTLY),
@@ -220,6 +217,6 @@ pub fn usage(error: clap::Error, command: &clap::Command) -> ExitCode {
 
 impl From<Errors> for Failure {
     fn from(Errors(errors): Errors) -> Self {
-        Self::Several(errors.into_iter().map(Into::into).collect())
+        Self::Errors(errors.into_iter().map(Into::into).collect())
     }
 }

@@ -54,14 +54,12 @@ impl Policy {
     }
 }
 
-/// A policy that was read from a file.
 pub struct ReadPolicy {
     pub policy: ValidatedPolicy,
     /// SHA-256 in hex of its text followed by those of the files that it includes.
     pub sha256: String,
 }
 
-/// A text file's name and text.
 pub struct Text {
     /// The path, or `standard input`.
     pub name: String,

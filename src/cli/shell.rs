@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::policy::ValidatedPolicy;
 pub use crate::shell::quote;
 
 /// A path as a shell takes it.
@@ -11,11 +10,6 @@ pub fn quote_path(path: &Path) -> String {
 }
 
 /// The path of a policy as a shell takes it; what was read from standard input has none.
-pub fn policy(policy: &ValidatedPolicy) -> String {
-    path(&policy.places.file.file)
-}
-
-/// The same for the argument that named it.
 pub fn path(argument: &str) -> String {
     match argument {
         "-" | "standard input" => "POLICY".to_owned(),

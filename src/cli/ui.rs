@@ -14,7 +14,7 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::Global;
 use crate::{
-    apply::notice::Notice,
+    apply::Notice,
     printable::{is_printable, printable_json},
 };
 
@@ -25,7 +25,6 @@ pub struct Ui {
     pub verbose: bool,
     /// Columns of the terminal that standard output and standard error are; `None` where they are none.
     columns: [Option<usize>; 2],
-    /// The first error in writing to standard output.
     unwritten: OnceLock<io::Error>,
 }
 
@@ -81,8 +80,7 @@ impl Ui {
         } else if self.json {
             self.complain(text);
         } else {
-            let text = wrapped(&visible(text.as_ref()), self.columns[0]);
-            self.written(writeln!(anstream::stdout(), "{text}"));
+            self.answer(text);
         }
     }
 

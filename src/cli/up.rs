@@ -256,7 +256,15 @@ impl CaOfRun {
         Ok(match Ca::exists(context.out)? {
             true => Self::There(Ca::open(context.out)?),
             false => {
-                let new = NewCa::make(&ca_spec(context.policy), context.now)?;
+                let wanted = &context.policy.ca;
+                let spec = CaSpec {
+                    subject: wanted.subject.clone(),
+                    key: wanted.key,
+                    days: wanted.valid_days,
+                    intermediate: false,
+                    name_constraints: Vec::new(),
+                };
+                let new = NewCa::make(&spec, context.now)?;
                 let trust = Trust::new(&new)?;
                 Self::New(Box::new(new), trust)
             }
@@ -267,16 +275,6 @@ impl CaOfRun {
         match self {
             Self::There(Ca { trust, .. }) | Self::New(_, trust) => trust,
         }
-    }
-}
-
-fn ca_spec(policy: &ValidatedPolicy) -> CaSpec {
-    CaSpec {
-        subject: policy.ca.subject.clone(),
-        key: policy.ca.key,
-        days: policy.ca.valid_days,
-        intermediate: false,
-        name_constraints: Vec::new(),
     }
 }
 

@@ -111,7 +111,7 @@ fn a_passphrase_file_that_others_can_read_is_refused() {
             .expect_code(1)
             .stderr;
         assert!(
-            said.contains("the passphrase file pass may be read by others"),
+            said.contains("the passphrase file pass can be read by others"),
             "{said}"
         );
         assert!(said.contains("hint: chmod 600 pass"), "{said}");

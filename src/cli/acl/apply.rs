@@ -97,16 +97,14 @@ impl Apply {
         let out = OutDir::new(&global.out);
         let left = pruned::left(ui, &out, &admin);
         let observed = observed::read(&mut admin, &properties, &read.policy, &|n| ui.tell(n))?;
-        let plan = match &reviewed {
-            None => acl::plan(&read.policy, &observed, self.deletion.into()),
-            Some(reviewed) => {
-                let deletion = Deletion::from(self.deletion);
-                let deletion = reviewed.plan.deletion(deletion.max_deletes);
-                let plan = acl::plan(&read.policy, &observed, deletion);
-                reviewed.check_cluster(&read, &observed, &plan)?;
-                plan
-            }
-        };
+        let mut deletion = Deletion::from(self.deletion);
+        if let Some(reviewed) = &reviewed {
+            deletion = reviewed.plan.deletion(deletion.max_deletes);
+        }
+        let plan = acl::plan(&read.policy, &observed, deletion);
+        if let Some(reviewed) = &reviewed {
+            reviewed.check_cluster(&read, &observed, &plan)?;
+        }
         plan::show(ui, &plan, CHANGES_SHOWN);
         refuse(&self.policy, &plan, reviewed.as_ref())?;
         if !plan.is_empty() {
@@ -116,8 +114,10 @@ impl Apply {
         pruned::confirm(ui, self.yes, &left)?;
         let (mut outcome, stopped) =
             carry_out(ui, &mut admin, &plan, observed.bindings.len(), &out)?;
-        if outcome.cause.is_none() {
-            unsettled::settle(&mut admin, &out, &left, &mut outcome);
+        if outcome.cause.is_none()
+            && let Err(error) = unsettled::settle(&mut admin, &out, &left, &mut outcome)
+        {
+            outcome.incidents.push(error.into());
         }
         let done = report(ui, outcome, &plan, stopped, &left);
         // The exit code alone must tell it.
@@ -161,7 +161,7 @@ fn run_tests(read: &ReadPolicy) -> Done {
         ),
         format!(
             "correct the policy or its tests; the reasons are shown by\n  kpki acl test {}",
-            shell::policy(&read.policy)
+            shell::path(&read.policy.places.file.file)
         ),
     )
 }
@@ -286,24 +286,19 @@ fn report(ui: &Ui, outcome: AclOutcome, plan: &AclPlan, stopped: bool, left: &[U
     show_failures(ui, &failed);
     // What may have been done counts as done, where the next step has to be chosen.
     let some = done > 0 || open;
-    let word = match (failed.is_empty() && lost.is_empty(), some) {
-        (true, _) => format!("{GREEN}applied{GREEN:#}"),
-        (false, false) => format!("{RED}failed{RED:#}"),
-        (false, true) => format!("{YELLOW}partly applied{YELLOW:#}"),
+    let whole = failed.is_empty() && lost.is_empty();
+    let (colour, word) = match (whole, some) {
+        (true, _) => (GREEN, "applied"),
+        (false, false) => (RED, "failed"),
+        (false, true) => (YELLOW, "partly applied"),
     };
-    let mut line = format!("{word}  {created} created, {deleted} deleted");
-    if !failed.is_empty() {
-        line.push_str(&format!(
-            "; not done: {} of {} changes",
-            failed.len(),
-            plan.creates.len() + plan.deletes.len()
-        ));
-    }
-    match failed.is_empty() {
+    let line = format!("{colour}{word}{colour:#}  {created} created, {deleted} deleted");
+    let (undone, all) = (failed.len(), plan.creates.len() + plan.deletes.len());
+    match undone {
         // The plan has already said that there is nothing to change.
-        true if plan.is_empty() => {}
-        true => ui.say(line),
-        false => ui.complain(line),
+        0 if plan.is_empty() => {}
+        0 => ui.say(line),
+        _ => ui.complain(format!("{line}; not done: {undone} of {all} changes")),
     }
     if stopped && !failed.is_empty() {
         ui.complain("stopped on request");
@@ -326,8 +321,8 @@ fn report(ui: &Ui, outcome: AclOutcome, plan: &AclPlan, stopped: bool, left: &[U
     let mut document = json!({"created": created, "deleted": deleted, "failed": failures});
     if !lost.is_empty() || !left.is_empty() {
         let before = left.iter().flat_map(|left| &left.filters);
-        document["may_be_gone_of"] = pruned::document(lost.iter().chain(before));
+        document["may_be_gone_of"] = json!(pruned::principals(lost.iter().chain(before)));
     }
     ui.document(&document);
-    completed(failed.is_empty() && lost.is_empty(), some)
+    completed(whole, some)
 }

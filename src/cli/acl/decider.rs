@@ -37,7 +37,6 @@ enum Sources<'a> {
 /// The authorizer, and where its bindings come from.
 pub struct Decider<'a> {
     pub authorizer: Authorizer<'a>,
-    /// The brokers' Kafka.
     pub version: KafkaVersion,
     sources: Sources<'a>,
     /// The policy that a hint is for, if any.

@@ -126,7 +126,13 @@ impl Export {
             count(principals.len(), "principal"),
             found.origin
         ));
-        found.missing.say(ui)
+        if let Some(text) = found.missing.text() {
+            ui.warn(format!("the export is not complete: {text}"));
+        }
+        match found.missing.unreadable {
+            0 => Ok(()),
+            _ => Err(Failure::Partly),
+        }
     }
 
     fn find(
@@ -235,17 +241,6 @@ impl Missing {
             }),
             1 => Some(format!("the cluster has 1 more binding, {WHAT}")),
             n => Some(format!("the cluster has {n} more bindings, {WHAT}")),
-        }
-    }
-
-    /// Warns, and fails where something is certainly missing.
-    fn say(&self, ui: &Ui) -> Done {
-        if let Some(text) = self.text() {
-            ui.warn(format!("the export is not complete: {text}"));
-        }
-        match self.unreadable {
-            0 => Ok(()),
-            _ => Err(Failure::Partly),
         }
     }
 }

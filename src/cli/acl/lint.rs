@@ -36,6 +36,7 @@ pub struct Lint {
 
 impl Lint {
     pub(super) fn run(self, ui: &Ui) -> Done {
+        let is_about_acls = |d: &Diagnostic| lint::codes().any(|code| code == d.code);
         let mut all = true;
         let mut number = 0;
         let findings = match bindings::read(&self.bindings) {
@@ -83,10 +84,6 @@ impl Lint {
         ui.document(&json!({"findings": findings}));
         verdict(errors == 0 && (warnings == 0 || !self.strict))
     }
-}
-
-fn is_about_acls(diagnostic: &Diagnostic) -> bool {
-    lint::codes().any(|code| code == diagnostic.code)
 }
 
 fn show(ui: &Ui, finding: &Finding) {

@@ -107,11 +107,10 @@ impl Plan {
         }
         if let Some(path) = &self.save {
             // The plan holds how to connect.
+            let (kpki, quoted) = (shell::kpki(&global.out), shell::quote_path(path));
+            let path = path.display();
             ui.note(format!(
-                "saved to {}; once it is reviewed:\n  {} acl apply {}",
-                path.display(),
-                shell::kpki(&global.out),
-                shell::quote(&path.display().to_string())
+                "saved to {path}; once it is reviewed:\n  {kpki} acl apply {quoted}"
             ));
         }
         ui.document(&saved);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
@@ -97,12 +96,8 @@ pub fn report(ui: &Ui, lost: &[Reach]) {
     }
 }
 
-/// For machines: the principals, each once.
-pub fn document<'r>(reaches: impl Iterator<Item = &'r Reach>) -> Value {
-    json!(principals(reaches))
-}
-
-fn principals<'r>(reaches: impl Iterator<Item = &'r Reach>) -> BTreeSet<&'r str> {
+/// The principals, each once.
+pub fn principals<'r>(reaches: impl Iterator<Item = &'r Reach>) -> BTreeSet<&'r str> {
     reaches.map(|reach| &*reach.principal).collect()
 }
 

@@ -71,11 +71,11 @@ impl<'a> Saved<'a> {
     pub fn policy(&self) -> Result<ReadPolicy, Failure> {
         let path = self.path;
         let read = read_policy_file(&self.plan.policy).map_err(|failure| match failure {
-            Failure::Error(error) if error.code == Code::PolicyUnreadable => CliError::new(
-                error.code,
+            Failure::Errors(errors) if errors[0].code == Code::PolicyUnreadable => CliError::new(
+                Code::PolicyUnreadable,
                 format!(
                     "{path} is applied together with its policy: {}",
-                    error.message
+                    errors[0].message
                 ),
             )
             .hint("apply the plan in the directory where it was made, with the policy in its place")

@@ -21,38 +21,34 @@ use crate::{
     state::StateError,
 };
 
-/// The code of what went wrong between kpki and a cluster.
-fn of_cluster(error: &AdminError) -> Code {
-    match error {
-        AdminError::Properties(_) => Code::ClientProperties,
-        AdminError::NotBuilt => Code::NotBuilt,
-        AdminError::Settings(_) | AdminError::Key(_) => Code::ConnectionSettings,
-        AdminError::Unreachable { .. } => Code::Unreachable,
-        AdminError::UnknownHost { .. } => Code::UnknownHost,
-        AdminError::WrongProtocol { .. } => Code::WrongProtocol,
-        AdminError::Untrusted { .. } => Code::Untrusted,
-        AdminError::Expired { .. } => Code::Expired,
-        AdminError::NotYetValid { .. } => Code::NotYetValid,
-        AdminError::WrongHostName { .. } => Code::WrongHostName,
-        AdminError::ClientCertificate { .. } => Code::CertificateRefused,
-        AdminError::Tls { .. } => Code::Tls,
-        AdminError::Authentication { .. } => Code::LoginFailed,
-        AdminError::TimedOut { .. } => Code::TimedOut,
-        AdminError::ConnectionLost { .. } => Code::ConnectionLost,
-        AdminError::NotAuthorized { .. } => Code::NotAuthorized,
-        AdminError::NoScramRequests { .. } => Code::NoScramRequests,
-        AdminError::SecurityDisabled { .. } => Code::NoAuthorizer,
-        AdminError::TooManyBindings { .. } => Code::TooManyBindings,
-        AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
-        AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
-        AdminError::Unsupported { .. } => Code::Unsupported,
-        AdminError::Stopped { .. } => Code::Stopped,
-    }
-}
-
 impl From<AdminError> for CliError {
     fn from(error: AdminError) -> Self {
-        Self::new(of_cluster(&error), error.to_string()).maybe_hint(error.hint())
+        let code = match &error {
+            AdminError::Properties(_) => Code::ClientProperties,
+            AdminError::NotBuilt => Code::NotBuilt,
+            AdminError::Settings(_) | AdminError::Key(_) => Code::ConnectionSettings,
+            AdminError::Unreachable { .. } => Code::Unreachable,
+            AdminError::UnknownHost { .. } => Code::UnknownHost,
+            AdminError::WrongProtocol { .. } => Code::WrongProtocol,
+            AdminError::Untrusted { .. } => Code::Untrusted,
+            AdminError::Expired { .. } => Code::Expired,
+            AdminError::NotYetValid { .. } => Code::NotYetValid,
+            AdminError::WrongHostName { .. } => Code::WrongHostName,
+            AdminError::ClientCertificate { .. } => Code::CertificateRefused,
+            AdminError::Tls { .. } => Code::Tls,
+            AdminError::Authentication { .. } => Code::LoginFailed,
+            AdminError::TimedOut { .. } => Code::TimedOut,
+            AdminError::ConnectionLost { .. } => Code::ConnectionLost,
+            AdminError::NotAuthorized { .. } => Code::NotAuthorized,
+            AdminError::NoScramRequests { .. } => Code::NoScramRequests,
+            AdminError::SecurityDisabled { .. } => Code::NoAuthorizer,
+            AdminError::TooManyBindings { .. } => Code::TooManyBindings,
+            AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
+            AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
+            AdminError::Unsupported { .. } => Code::Unsupported,
+            AdminError::Stopped { .. } => Code::Stopped,
+        };
+        Self::new(code, error.to_string()).maybe_hint(error.hint())
     }
 }
 

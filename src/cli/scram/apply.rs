@@ -114,21 +114,18 @@ impl Apply {
         let mut passwords = Passwords::read(context, &ca, &lock)?;
         for name in passwords.begin(&desired.rotate)? {
             let dir = out.identity(&name);
+            let dir = dir.display();
             ui.say(format!(
-                "{GREEN}updated{GREEN:#}  {name}'s files  {DIM}{}{DIM:#}",
-                dir.display()
+                "{GREEN}updated{GREEN:#}  {name}'s files  {DIM}{dir}{DIM:#}"
             ));
         }
         let work = ScramWork::new(&plan, |info| passwords.credential(info));
         let bar = ui.progress(work.writes() as u64, "SCRAM users");
-        let outcome = work.execute(
-            &mut admin,
-            &|done| bar.set_position(done as u64),
-            |verdict| {
-                bar.finish_and_clear();
-                end_rotations(ui, &mut passwords, verdict)
-            },
-        )?;
+        let progress = |done| bar.set_position(done as u64);
+        let outcome = work.execute(&mut admin, &progress, |verdict| {
+            bar.finish_and_clear();
+            end_rotations(ui, &mut passwords, verdict)
+        })?;
         self.stale_config(ui, &outcome, operator.as_deref());
         report(ui, &policy, &out, &plan, &outcome)
     }

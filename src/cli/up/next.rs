@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        shell::{self, quote},
+        shell::{self, quote, quote_path},
         ui::named,
     },
     NAMED,
@@ -32,6 +32,10 @@ pub enum Line {
 }
 
 impl Line {
+    fn says(text: &str) -> Self {
+        Self::Says(text.to_owned())
+    }
+
     pub fn text(&self) -> &str {
         match self {
             Self::Says(text) | Self::Command(text) => text,
@@ -62,9 +66,7 @@ pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
     keep_running(context, plan, &running, &mut lines);
     let created = plan.steps.iter().any(|s| s.action == Action::Create);
     if created && !policy.bindings.is_empty() {
-        lines.push(Line::Says(
-            "once the brokers run, apply the policy's ACLs:".to_owned(),
-        ));
+        lines.push(Line::says("once the brokers run, apply the policy's ACLs:"));
         lines.push(Line::Command(command(context, "acl apply", file)));
     }
     let new = |s: &&Step<'_>| s.scram.as_ref().is_some_and(ScramState::is_new);
@@ -84,16 +86,12 @@ pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
     let mut clients = plan.steps.iter().filter(changed);
     if let Some(step) = clients.find(|s| matches!(s.member, Member::Client(_))) {
         let name = step.member.name();
-        let file = out
-            .identity(name)
-            .join(files::names(policy, name).client_properties);
-        lines.push(Line::Says(
-            "every Kafka tool takes a client's settings, as in:".to_owned(),
+        let names = files::names(policy, name);
+        let file = quote_path(&out.identity(name).join(names.client_properties));
+        lines.push(Line::says(
+            "every Kafka tool takes a client's settings, as in:",
         ));
-        lines.push(Line::Command(format!(
-            "--command-config {}",
-            quote(&file.display().to_string())
-        )));
+        lines.push(Line::Command(format!("--command-config {file}")));
     }
     lines
 }
@@ -128,15 +126,13 @@ fn start(context: Context<'_>, new: &[&Step<'_>], lines: &mut Vec<Line>) {
         return;
     }
     if context.policy.cluster.mode == Mode::Kraft {
-        lines.push(Line::Says(
-            "once per new broker, before its first start:".to_owned(),
-        ));
+        lines.push(Line::says("once per new broker, before its first start:"));
         each(new, lines, |step| {
             let path = place(context, step, STORAGE_ARGS);
             format!("kafka-storage.sh {}", quote(&format!("@{path}")))
         });
     }
-    lines.push(Line::Says("then start it:".to_owned()));
+    lines.push(Line::says("then start it:"));
     each(new, lines, |step| {
         let names = files::names(context.policy, step.member.name());
         let path = place(context, step, &names.server_properties);
@@ -166,16 +162,14 @@ fn keep_running(
     }
     let reload = those(Needs::Reload);
     if !reload.is_empty() {
-        lines.push(Line::Says(
-            "these brokers load their new stores while they run, once their location is set again:"
-                .to_owned(),
+        lines.push(Line::says(
+            "these brokers load their new stores while they run, once their location is set again:",
         ));
         each(&reload, lines, |step| reload_command(context, plan, step));
     }
     if restart.is_empty() && reload.is_empty() && !those(Needs::Nothing).is_empty() {
-        lines.push(Line::Says(
-            "running brokers need nothing: what changed is only read by new disks and new nodes"
-                .to_owned(),
+        lines.push(Line::says(
+            "running brokers need nothing: what changed is only read by new disks and new nodes",
         ));
     }
 }

@@ -23,7 +23,6 @@ use crate::plan::Action;
 /// Of so many of a kind each is told; of more, how many there are.
 const LISTED: usize = 20;
 
-/// What a report is made from, beside the plan.
 pub struct UpReport<'a> {
     pub context: Context<'a>,
     /// The policy's path, as it was given.
@@ -108,7 +107,6 @@ impl UpReport<'_> {
         if self.dry_run { "would be " } else { "" }
     }
 
-    /// Many of a kind, in a line or two.
     fn summary(&self, group: &[&Step<'_>]) {
         let first = group[0];
         let names = group.iter().map(|s| s.member.name());
@@ -289,7 +287,6 @@ fn instruction(needs: Needs, step: &Step<'_>) -> &'static str {
     }
 }
 
-/// A file, and its changed settings.
 fn described(change: &FileChange) -> String {
     match change.settings.is_empty() {
         true => change.file.clone(),
