@@ -56,7 +56,7 @@ impl Ca {
 impl ExportKey {
     fn run(self, global: &Global, ui: &Ui) -> Done {
         if self.out_file.exists() {
-            let message = format!("{} already exists", self.out_file.display());
+            let message = format!("{} exists already", self.out_file.display());
             let hint = "choose another --out-file, or move the file away";
             return fail(Code::FileExists, message, hint);
         }

@@ -157,7 +157,7 @@ pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
         ));
     })?;
     if Staging::recover(out, &lock)? {
-        ui.note("the work of an interrupted command was finished");
+        ui.note("a command that was interrupted has been tidied up");
     }
     for restore::Restored { file, from } in restore::restore(out, &lock)? {
         ui.warn(format!(

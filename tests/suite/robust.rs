@@ -411,7 +411,7 @@ fn a_lost_scram_password_is_said_and_superfluous_files_are_reported() {
     );
     assert!(
         said.stdout.contains(
-            "gets the new SCRAM credentials of alice by:\n    kpki scram apply policy.yaml\n"
+            "to send the new SCRAM credentials of alice to a running cluster:\n    kpki scram apply policy.yaml\n"
         ),
         "{}",
         said.stdout

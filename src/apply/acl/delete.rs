@@ -156,19 +156,19 @@ impl Run<'_> {
                 && let Some((principal, going)) = principals.next()
             {
                 let of = AclBindingFilter::principal(principal);
-                let read = match &all {
-                    Some(_) => None,
-                    None => Some(Held::read(self.admin, &of, &BTreeSet::new())),
-                };
-                let mut read = match read.transpose() {
-                    Ok(read) => read,
-                    Err(error) => {
-                        self.outcome.cause = Some(error);
-                        break;
-                    }
-                };
-                let Some(held) = all.as_mut().or(read.as_mut()) else {
-                    break;
+                let mut own;
+                let held = match &mut all {
+                    Some(all) => all,
+                    None => match Held::read(self.admin, &of, &BTreeSet::new()) {
+                        Ok(read) => {
+                            own = read;
+                            &mut own
+                        }
+                        Err(error) => {
+                            self.outcome.cause = Some(error);
+                            break;
+                        }
+                    },
                 };
                 let bindings = held.of.remove(*principal).unwrap_or_default();
                 waiting.extend(match held.cut {
