@@ -25,22 +25,19 @@ pub struct Trust {
     pub root: Certificate,
     /// Other roots that clients trust.
     pub(super) others: Vec<Certificate>,
-    /// What signs leaves in the root's place.
-    pub(super) intermediate: Option<Certificate>,
+    /// What stands between a leaf and the root: first what signs leaves in the root's place.
+    pub(super) intermediates: Vec<Certificate>,
     /// The password of the truststore.
     pub truststore_password: Secret,
 }
 
 impl Trust {
     /// Of a CA that is about to be made.
-    ///
-    /// # Errors
-    /// When the operating system has no randomness.
     pub fn new(new: &NewCa) -> Result<Self, NoRandomness> {
         Ok(Self {
             root: new.root.clone(),
             others: Vec::new(),
-            intermediate: new.intermediate.clone(),
+            intermediates: new.intermediate.iter().cloned().collect(),
             truststore_password: random::password()?,
         })
     }
@@ -52,15 +49,13 @@ impl Trust {
 
     /// The certificate whose key signs leaves.
     pub fn signer(&self) -> &Certificate {
-        self.intermediate.as_ref().unwrap_or(&self.root)
+        self.intermediates.first().unwrap_or(&self.root)
     }
 
-    /// A leaf's chain as servers send it: the leaf, then the intermediate, without the root.
+    /// A leaf's chain as servers send it: the leaf, then the intermediates, without the root.
     pub fn chain(&self, leaf: &Certificate) -> Vec<CertificateDer<'static>> {
-        std::iter::once(leaf)
-            .chain(&self.intermediate)
-            .map(|c| c.der.clone())
-            .collect()
+        let chain = std::iter::once(leaf).chain(&self.intermediates);
+        chain.map(|c| c.der.clone()).collect()
     }
 
     /// What clients trust, as PEM.
@@ -70,9 +65,6 @@ impl Trust {
     }
 
     /// The truststore, where it was encoded before and still holds what is trusted.
-    ///
-    /// # Errors
-    /// When it cannot be read.
     fn kept_truststore(
         &self,
         out: &OutDir,
@@ -91,9 +83,6 @@ impl Trust {
     }
 
     /// Those of both profiles.
-    ///
-    /// # Errors
-    /// When one cannot be read.
     pub(super) fn kept_truststores(&self, out: &OutDir) -> Result<Truststores, StateError> {
         let kept = |profile| self.kept_truststore(out, profile);
         Ok([kept(StoreProfile::Jdk)?, kept(StoreProfile::Legacy)?])
@@ -105,9 +94,6 @@ impl Trust {
     }
 
     /// The truststore, the same bytes for every identity: encoded once and kept.
-    ///
-    /// # Errors
-    /// When it cannot be encoded or kept.
     pub fn truststore(
         &self,
         out: &OutDir,

@@ -31,7 +31,7 @@ fn loosened_modes_are_mended_and_said() {
             "out/ca/ca.key",
             0o644,
             0o600,
-            "could be read by others (0644); it is 0600 now; take",
+            "could be read by others (0644); it is 0600 now; consider",
         ),
         (
             "out/ca/ca.crt",

@@ -291,7 +291,7 @@ fn links_and_pipes_in_an_identitys_directory_are_not_followed() {
     );
     let said = kpki.run(&["up", "policy.yaml"]).expect_code(1);
     assert!(
-        said.stderr.contains("scram.password is no plain file"),
+        said.stderr.contains("scram.password is not a plain file"),
         "{}",
         said.stderr
     );
@@ -477,7 +477,7 @@ fn brokers_issued_one_by_one_are_said_to_be_clusters_of_their_own() {
     );
     let third = kpki.ok(&["issue", "kafka3"]).stdout;
     assert!(
-        third.contains("note: the brokers named here form a cluster of their own"),
+        third.contains("note: by their server.properties these brokers form a separate cluster"),
         "{third}"
     );
 }

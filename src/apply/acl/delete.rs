@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 
 use super::{
     Incident, Run, Undone,
-    delete_filters::{COMPARING, by_principal, delete_filters, exact, is_affordable},
-    held::{Held, Sent, take},
+    delete_filters::{COMPARING, Sent, by_principal, delete_filters, exact, is_affordable},
+    held::{Held, take},
 };
 use crate::{
     acl::{AclBindingFilter, RawBinding},

@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-use super::held::Sent;
 use crate::{
     acl::{AclBindingFilter, RawBinding},
     admin::LARGEST_ANSWER,
+    state::Reach,
 };
 
 /// KRaft refuses a request that deletes more than 10,000 (`AclControlManager.MAX_RECORDS_PER_USER_OP`); this leaves room
@@ -87,6 +87,37 @@ fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
         .iter()
         .map(|(principal, all)| delete_filters(principal, all, &going[principal], true).len());
     batches.sum()
+}
+
+/// A filter to send, with what it is to match.
+pub(super) struct Sent {
+    pub filter: AclBindingFilter,
+    /// What it matched when they were read.
+    pub bindings: BTreeSet<RawBinding>,
+}
+
+impl Sent {
+    /// A filter for one binding.
+    pub fn exact(binding: &RawBinding) -> Self {
+        Sent {
+            filter: binding.into(),
+            bindings: BTreeSet::from([binding.clone()]),
+        }
+    }
+
+    /// What is noted of it.
+    pub fn reach(&self) -> Reach {
+        Reach {
+            principal: self.filter.principal.clone().unwrap_or_default(),
+            filter: self.filter.to_string(),
+            read: self.bindings.len(),
+        }
+    }
+
+    /// Its reach, unless it is exact.
+    pub fn broad(&self) -> Option<Reach> {
+        (!self.filter.is_exact()).then(|| self.reach())
+    }
 }
 
 /// A filter for each binding that is there.

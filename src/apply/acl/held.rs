@@ -5,11 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::delete_filters::fits;
+use super::delete_filters::{Sent, fits};
 use crate::{
     acl::{AclBindingFilter, RawBinding},
     admin::{Admin, AdminError},
-    state::Reach,
 };
 
 /// What principals have.
@@ -38,37 +37,6 @@ impl Held {
             of.entry(principal).or_default().insert(binding);
         }
         Ok(Held { of, whole, cut })
-    }
-}
-
-/// A filter to send, with what it is to match.
-pub(super) struct Sent {
-    pub filter: AclBindingFilter,
-    /// What it matched when they were read.
-    pub bindings: BTreeSet<RawBinding>,
-}
-
-impl Sent {
-    /// A filter for one binding.
-    pub fn exact(binding: &RawBinding) -> Self {
-        Sent {
-            filter: binding.into(),
-            bindings: BTreeSet::from([binding.clone()]),
-        }
-    }
-
-    /// What is noted of it.
-    pub fn reach(&self) -> Reach {
-        Reach {
-            principal: self.filter.principal.clone().unwrap_or_default(),
-            filter: self.filter.to_string(),
-            read: self.bindings.len(),
-        }
-    }
-
-    /// Its reach, unless it is exact.
-    pub fn broad(&self) -> Option<Reach> {
-        (!self.filter.is_exact()).then(|| self.reach())
     }
 }
 

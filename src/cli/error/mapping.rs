@@ -165,11 +165,6 @@ impl From<CaError> for CliError {
                 .hint("it is meant to be kept off this machine: put the file back for as long as it is needed"),
             CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
                 .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes ca.crt again once the damaged one is moved away"),
-            CaError::Issuer(error) => error.into(),
-            CaError::State(error) => error.into(),
-            CaError::Pki(error) => error.into(),
-            CaError::Store(error) => error.into(),
-            CaError::Random(error) => error.into(),
         }
     }
 }
