@@ -46,7 +46,6 @@ impl From<AdminError> for CliError {
             AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
             AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
             AdminError::Unsupported { .. } => Code::Unsupported,
-            AdminError::Stopped { .. } => Code::Stopped,
         };
         Self::new(code, error.to_string()).maybe_hint(error.hint())
     }
