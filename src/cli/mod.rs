@@ -1,6 +1,7 @@
 //! The command line: one file per verb, and the only place that talks to a person.
 
 mod acl;
+mod backup;
 mod bundle;
 mod ca;
 mod cluster;
@@ -9,6 +10,7 @@ mod error;
 mod guard;
 mod init_ca;
 mod issue;
+mod journal;
 mod passphrase;
 mod planned;
 mod policy;
@@ -23,7 +25,7 @@ mod up;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{
-    Args, ColorChoice, CommandFactory, Parser, Subcommand,
+    Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 
@@ -91,6 +93,9 @@ enum Command {
     Up(up::Up),
     Renew(renew::Renew),
     Bundle(bundle::Bundling),
+    Log(journal::Log),
+    Backup(backup::Make),
+    Restore(backup::Restore),
     #[command(subcommand)]
     Scram(scram::Scram),
     #[command(subcommand)]
@@ -105,9 +110,15 @@ enum Command {
 
 /// Parses the command line, runs it and reports errors.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return error::usage(error, &Cli::command()),
+    let command = Cli::command();
+    let parsed = command.clone().try_get_matches();
+    let parsed = parsed.and_then(|matches| {
+        let words = journal::words(&command, &matches);
+        Ok((Cli::from_arg_matches(&matches)?, words))
+    });
+    let (cli, words) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return error::usage(error, &command),
     };
     let ui = Ui::new(&cli.global);
     if let Ok(program) = std::env::current_exe() {
@@ -120,6 +131,9 @@ pub fn main() -> ExitCode {
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
         Command::Bundle(verb) => verb.run(&cli.global, &ui),
+        Command::Log(verb) => verb.run(&cli.global, &ui),
+        Command::Backup(verb) => verb.run(&cli.global, &ui),
+        Command::Restore(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
@@ -129,6 +143,7 @@ pub fn main() -> ExitCode {
             false => Err(Failure::AlreadyReported),
         },
     };
+    journal::keep(&cli.global, words, &done, &ui);
     let exit = match done {
         Ok(()) => ExitCode::SUCCESS,
         // Its output was an answer too, so an error in writing it counts.

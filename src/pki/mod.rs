@@ -31,7 +31,7 @@ pub use leaf::{LeafSpec, sign};
 pub use name::{IdentityName, NameError};
 pub use name_constraint::NameConstraint;
 pub use rfc2253::{DerNameError, rfc2253};
-pub use sealed_key::{KeyProtection, SealError, SealedKey};
+pub use sealed_key::{KeyProtection, SealError, SealedBackup, SealedKey};
 pub use serial::Serial;
 
 use time::{Duration, OffsetDateTime};

@@ -9,6 +9,7 @@ use super::{
     Lock, OutDir, StateError, files,
     jsonl::{self, Line, Tail},
 };
+use crate::deeds::did;
 use crate::pki::{Certificate, Host, KeyAlgorithm, Kind};
 
 /// One signed certificate.
@@ -153,6 +154,9 @@ impl Inventory {
     pub fn append(&mut self, _lock: &Lock, records: Vec<Record>) -> Result<(), StateError> {
         let lines: String = records.iter().map(Record::to_line).collect();
         self.tail.append(&lines)?;
+        for record in &records {
+            did("signed", &record.name);
+        }
         self.take(records);
         Ok(())
     }

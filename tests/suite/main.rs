@@ -19,6 +19,7 @@ mod acl_waiting;
 #[cfg(feature = "live")]
 mod admin;
 mod authorizer;
+mod backup;
 mod believed;
 mod bundle;
 mod ca;
@@ -30,6 +31,7 @@ mod crash;
 mod first_steps;
 mod harness;
 mod issue;
+mod journal;
 mod layouts;
 mod modes;
 mod nodes;
