@@ -8,6 +8,7 @@ pub mod changes;
 mod compare;
 pub mod connection;
 pub mod context;
+pub mod doctor;
 pub mod edits;
 pub mod files;
 pub mod folded;

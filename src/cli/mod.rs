@@ -6,6 +6,7 @@ mod bundle;
 mod ca;
 mod cluster;
 mod code;
+mod doctor;
 mod error;
 mod guard;
 mod init_ca;
@@ -96,6 +97,7 @@ enum Command {
     Log(journal::Log),
     Backup(backup::Make),
     Restore(backup::Restore),
+    Doctor(doctor::Examination),
     #[command(subcommand)]
     Scram(scram::Scram),
     #[command(subcommand)]
@@ -134,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Log(verb) => verb.run(&cli.global, &ui),
         Command::Backup(verb) => verb.run(&cli.global, &ui),
         Command::Restore(verb) => verb.run(&cli.global, &ui),
+        Command::Doctor(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),

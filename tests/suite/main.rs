@@ -28,6 +28,7 @@ mod cluster;
 mod cluster_identity;
 mod configs;
 mod crash;
+mod doctor;
 mod first_steps;
 mod harness;
 mod issue;

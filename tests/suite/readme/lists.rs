@@ -6,6 +6,7 @@ use std::{collections::VecDeque, fs};
 
 use kpki::{
     acl::ProblemCode,
+    bootstrap::doctor::FaultCode,
     cli::Code,
     code::StableCode,
     config::client_file_name,
@@ -195,6 +196,7 @@ fn made(list: &str) -> String {
             let all = [FormCode::CODES, PolicyCode::CODES, ProblemCode::CODES];
             codes(all.concat())
         }
+        "faults" => codes(FaultCode::CODES.iter().copied()),
         "formats" => formats(),
         "keys" => keys(),
         "layouts" => layouts(),
