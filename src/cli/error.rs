@@ -67,6 +67,18 @@ impl CliError {
         self
     }
 
+    /// An error beside which the rest of the work was done.
+    pub fn partly(mut self) -> Self {
+        self.exit = PARTLY;
+        self
+    }
+
+    /// The same, with what it means for the one it concerns before it.
+    pub fn prefixed(mut self, whom: &str) -> Self {
+        self.message = format!("{whom}: {}", self.message);
+        self
+    }
+
     /// Its stable code.
     pub fn code(&self) -> Code {
         self.code

@@ -297,7 +297,7 @@ fn compare_ca(policy: &ValidatedPolicy, trust: &Trust, ui: &Ui) {
 }
 
 /// Names, or the first few of them.
-fn named(names: &[&str]) -> String {
+pub fn named(names: &[&str]) -> String {
     let shown = names
         .iter()
         .take(NAMED)
