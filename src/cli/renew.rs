@@ -7,12 +7,13 @@ use time::OffsetDateTime;
 
 use super::{
     CliError, Code, Done, Failure, Global,
+    error::several,
     guard::secure_identities,
     init_ca::{take_lock, tidy},
     passphrase,
-    shell::quote,
-    ui::{BOLD, GREEN, Ui},
-    up::{loses_hosts, named},
+    shell::kpki,
+    ui::{BOLD, GREEN, Ui, named},
+    up::{NAMED, loses_hosts},
 };
 use crate::{
     bootstrap::{
@@ -26,11 +27,10 @@ use crate::{
     state::{Inventory, OutDir, Owners},
 };
 
-/// Replace the certificates of identities that are there
+/// Replace the certificates of existing identities
 ///
 /// Hosts and lifetime are those of the inventory; paths and passwords stay, and so does the key unless --new-key is
-/// given, or the key that lies there is not the one that was signed. `kpki up` renews by itself what
-/// its policy calls due.
+/// given, or the key on disk is not the one that was signed. `kpki up` renews by itself what its policy calls due.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -69,12 +69,9 @@ impl Renew {
         self.names.sort();
         self.names.dedup();
         if self.names.len() > 1 && !self.hosts.is_empty() {
-            return Err(
-                CliError::new(Code::HostsShared, "--host goes with one NAME")
-                    .hint("renew them one by one, or change the policy and run kpki up")
-                    .usage()
-                    .into(),
-            );
+            let error = CliError::new(Code::HostsShared, "--host goes with one NAME");
+            let hint = "renew them one by one, or change the policy and run kpki up";
+            return Err(error.hint(hint).usage().into());
         }
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
@@ -85,7 +82,7 @@ impl Renew {
             profile: self.store_profile,
             now: OffsetDateTime::now_utc(),
         };
-        // Unknown names are said before anybody is asked for a passphrase.
+        // Unknown names are reported before a passphrase is asked for.
         let names = self.chosen(&out, &ca, renewal.now, Some(ui))?;
         if names.is_empty() {
             ui.document(&json!([]));
@@ -102,14 +99,16 @@ impl Renew {
             warn(candidate, ui);
         }
         let bar = ui.progress(candidates.len() as u64, "identities");
+        let progress = |n| bar.inc(n as u64);
+        let (issuer, now) = (&*issuer, renewal.now);
         let done = renew(
             &out,
             &lock,
             &mut inventory,
-            &*issuer,
+            issuer,
             &candidates,
-            renewal.now,
-            &|n| bar.inc(n as u64),
+            now,
+            &progress,
         )?;
         bar.finish_and_clear();
         for record in &done.records {
@@ -124,17 +123,18 @@ impl Renew {
         let renewed: Vec<&Candidate> = candidates.iter().filter(|c| !is_refused(c)).collect();
         next(&renewed, &out, ui);
         left.extend(done.refused.into_iter().map(|(name, error)| {
-            CliError::from(error).prefixed(&format!("{name} keeps its certificate"))
+            let mut error = CliError::from(error);
+            error.message = format!("{name} keeps its certificate: {}", error.message);
+            error
         }));
         if left.is_empty() {
             ui.document(&json!(done.records));
-            return Ok(());
         }
         let partly = |error: CliError| match done.records.is_empty() {
             true => error,
             false => error.partly(),
         };
-        Err(Failure::Several(left.into_iter().map(partly).collect()))
+        several(left.into_iter().map(partly).collect())
     }
 
     /// Who is renewed, and what is to be said of those who are not.
@@ -155,11 +155,10 @@ impl Renew {
             return Ok(chosen.names);
         };
         if !chosen.bounded.is_empty() {
-            let names: Vec<&str> = chosen.bounded.iter().map(IdentityName::as_str).collect();
             ui.warn(format!(
                 "the CA itself ends on {}, and new certificates would end with it, as those of {} do already: replace the CA",
                 signer.not_after.date(),
-                named(&names)
+                named(&chosen.bounded, NAMED)
             ));
         }
         if chosen.names.is_empty() {
@@ -198,11 +197,10 @@ impl Renew {
                 Err(error) => errors.push(CliError::from(error)),
             }
         }
-        if errors.is_empty() || self.names.is_empty() && !candidates.is_empty() {
-            Ok((inventory, candidates, errors))
-        } else {
-            Err(Failure::Several(errors))
+        if !self.names.is_empty() || candidates.is_empty() {
+            several(std::mem::take(&mut errors))?;
         }
+        Ok((inventory, candidates, errors))
     }
 }
 
@@ -213,8 +211,7 @@ fn warn(candidate: &Candidate, ui: &Ui) {
     }
     let name = candidate.name();
     if !candidate.lost_hosts().is_empty() {
-        let hosts: Vec<String> = candidate.lost_hosts().iter().map(Host::to_string).collect();
-        ui.warn(loses_hosts(name.as_str(), &hosts));
+        ui.warn(loses_hosts(name, candidate.lost_hosts()));
     }
     if let Some(old) = candidate.old_subject() {
         ui.warn(format!(
@@ -238,21 +235,17 @@ fn next(renewed: &[&Candidate], out: &OutDir, ui: &Ui) {
     let reload = those(Needs::Reload, |kind| kind == Kind::Broker);
     if !reload.is_empty() {
         ui.say("running brokers then take up their new stores by:");
-        let root = out.root().display().to_string();
-        let option = match root.as_str() {
-            "out" => String::new(),
-            _ => format!(" --out {}", quote(&root)),
-        };
-        ui.say(format!("  kpki{option} reload {}", reload.join(" ")));
+        let kpki = kpki(out.root());
+        ui.say(format!("  {kpki} reload {}", reload.join(" ")));
     }
     let restart = those(Needs::Restart, |kind| kind == Kind::Broker);
     if !restart.is_empty() {
-        let names = named(&restart);
+        let names = named(&restart, restart.len());
         ui.say(format!("restart, one after the other: {names}"));
     }
     let clients = those(Needs::Restart, |kind| kind != Kind::Broker);
     if !clients.is_empty() {
-        let names = named(&clients);
+        let names = named(&clients, NAMED);
         ui.say(format!("restart the clients: {names}"));
     }
 }
