@@ -22,7 +22,7 @@ use crate::{
 
 /// The CA certificates that clients trust.
 pub(super) const CERTIFICATE: &str = "ca.crt";
-/// The intermediate's certificate.
+/// The intermediates' certificates, the one that signs leaves first.
 const INTERMEDIATE: &str = "intermediate.crt";
 /// The password of the truststore, one for all identities as the store's bytes are.
 pub(super) const TRUSTSTORE_PASSWORD: &str = "truststore.password";
@@ -177,12 +177,12 @@ impl Ca {
         if !out.ca_file(Inventory::FILE).exists() {
             return Err(incomplete(Inventory::FILE));
         }
-        let intermediate = match read_optional(&out.ca_file(INTERMEDIATE))? {
-            Some(bytes) => certificates(INTERMEDIATE, &bytes)?.into_iter().next(),
+        let intermediates = match read_optional(&out.ca_file(INTERMEDIATE))? {
+            Some(bytes) => certificates(INTERMEDIATE, &bytes)?,
             None if out.ca_file(local::ROOT_KEY).exists() => {
                 return Err(incomplete(INTERMEDIATE));
             }
-            None => None,
+            None => Vec::new(),
         };
         let issuer = Closed::read(out)?.ok_or_else(|| incomplete(local::KEY))?;
         let password = Zeroizing::new(need(TRUSTSTORE_PASSWORD)?);
@@ -195,7 +195,7 @@ impl Ca {
             trust: Trust {
                 root,
                 others: trusted.collect(),
-                intermediate,
+                intermediates,
                 truststore_password: password,
             },
             issuer,
@@ -208,7 +208,7 @@ impl Ca {
     /// When the passphrase is wrong or missing, or key and certificate do not belong together.
     pub fn open_issuer(&self, passphrase: Option<&Secret>) -> Result<Box<dyn Issuer>, CaError> {
         let Self { trust, issuer, .. } = self;
-        Ok(issuer.open(trust.signer(), trust.intermediate.as_ref(), passphrase)?)
+        Ok(issuer.open(trust.signer(), &trust.intermediates, passphrase)?)
     }
 
     /// A file with a sealed key: [`local::KEY`], or [`local::ROOT_KEY`], which an intermediate makes needless from day
@@ -221,7 +221,7 @@ impl Ca {
         match read_optional(&path)? {
             Some(text) => Ok((path, text.into())),
             None if file != local::ROOT_KEY => Err(CaError::Incomplete { dir, file }),
-            None if self.trust.intermediate.is_none() => Err(CaError::NoRootKey(dir)),
+            None if self.trust.intermediates.is_empty() => Err(CaError::NoRootKey(dir)),
             None => Err(CaError::RootKeyAway(path.display().to_string())),
         }
     }

@@ -6,11 +6,12 @@
 pub mod local;
 
 use std::{
+    borrow::Cow,
     collections::HashSet,
     path::{Path, PathBuf},
 };
 
-use rcgen::{KeyPair, PublicKeyData};
+use rcgen::{KeyPair, PublicKeyData, SignatureAlgorithm, SubjectPublicKeyInfo};
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 
@@ -32,7 +33,7 @@ pub struct Engine {
     /// Reads that file: true where it signs only for whoever knows a passphrase.
     needs_passphrase: fn(&Path, &[u8]) -> Result<bool, IssuerError>,
     /// As [`Closed::open`].
-    open: fn(&Closed, &Certificate, Option<&Certificate>, Option<&Secret>) -> Opened,
+    open: fn(&Closed, &Certificate, &[Certificate], Option<&Secret>) -> Opened,
 }
 
 type Opened = Result<Box<dyn Issuer>, IssuerError>;
@@ -41,18 +42,59 @@ type Opened = Result<Box<dyn Issuer>, IssuerError>;
 pub struct CertificateRequest<'a> {
     /// What it shall say.
     pub leaf: &'a LeafSpec,
-    key: &'a KeyPair,
+    key: SubjectKey<'a>,
+}
+
+/// The key that a certificate is asked for.
+enum SubjectKey<'a> {
+    Here(&'a KeyPair),
+    /// Elsewhere: what is here of it, and its owner's request (PKCS#10, DER).
+    Elsewhere(SubjectPublicKeyInfo, &'a [u8]),
+}
+
+impl PublicKeyData for SubjectKey<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        match self {
+            Self::Here(pair) => pair.der_bytes(),
+            Self::Elsewhere(key, _) => key.der_bytes(),
+        }
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        match self {
+            Self::Here(pair) => PublicKeyData::algorithm(*pair),
+            Self::Elsewhere(key, _) => key.algorithm(),
+        }
+    }
 }
 
 impl<'a> CertificateRequest<'a> {
     /// Asks for a certificate for a key that is here.
     pub fn new(leaf: &'a LeafSpec, key: &'a KeyPair) -> Self {
+        let key = SubjectKey::Here(key);
+        Self { leaf, key }
+    }
+
+    /// Asks for a certificate for a key that is elsewhere, with the request (PKCS#10, DER) that its owner made.
+    pub fn elsewhere(leaf: &'a LeafSpec, key: SubjectPublicKeyInfo, pkcs10: &'a [u8]) -> Self {
+        let key = SubjectKey::Elsewhere(key, pkcs10);
         Self { leaf, key }
     }
 
     /// The key that it is for.
     pub fn public_key(&self) -> &impl PublicKeyData {
-        self.key
+        &self.key
+    }
+
+    /// The request as PKCS#10 (DER): its owner's, or one made here that names subject and hosts.
+    ///
+    /// # Errors
+    /// When it cannot be signed with the key that is here.
+    pub fn pkcs10(&self) -> Result<Cow<'a, [u8]>, PkiError> {
+        match self.key {
+            SubjectKey::Here(pair) => Ok(self.leaf.request(pair)?.to_vec().into()),
+            SubjectKey::Elsewhere(_, pkcs10) => Ok(pkcs10.into()),
+        }
     }
 }
 
@@ -147,7 +189,7 @@ impl Closed {
     pub fn open(
         &self,
         signer: &Certificate,
-        behind: Option<&Certificate>,
+        behind: &[Certificate],
         passphrase: Option<&Secret>,
     ) -> Opened {
         (self.engine.open)(self, signer, behind, passphrase)
