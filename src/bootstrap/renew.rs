@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::{
     BootstrapError, Cause, changes,
     identity::{Applicant, OnDisk, enrol},
+    revoke,
 };
 use crate::{
     issuer::Issuer,
@@ -67,6 +68,7 @@ impl Candidate {
             out: out.root().display().to_string(),
         };
         let record = inventory.latest(name.as_str()).ok_or_else(unknown)?;
+        revoke::check(inventory, name.as_str(), renewal.new_key)?;
         out.check_identity(name, owners)?;
         let damaged = |source: Cause| BootstrapError::Damaged {
             file: out.identity(name).display().to_string(),

@@ -116,6 +116,20 @@ where
 }
 
 impl Failure {
+    /// What went wrong, in one line.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Error(error) => error.message(),
+            Self::Several(errors) => errors.first().map_or("", CliError::message),
+            _ => "",
+        }
+    }
+
+    /// True where it is one error with this code.
+    pub fn is(&self, code: Code) -> bool {
+        matches!(self, Self::Error(error) if error.code() as usize == code as usize)
+    }
+
     /// Prints it and gives the exit code.
     pub fn report(self, ui: &Ui) -> ExitCode {
         match self {

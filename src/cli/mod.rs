@@ -5,6 +5,7 @@ mod ca;
 mod cluster;
 mod code;
 mod connect;
+mod crl;
 mod error;
 mod guard;
 mod init_ca;
@@ -14,6 +15,7 @@ mod passphrase;
 mod policy;
 mod principal;
 mod renew;
+mod revoke;
 mod scram;
 mod shell;
 mod tip;
@@ -90,6 +92,8 @@ enum Command {
     Issue(issue::Issue),
     Up(up::Up),
     Renew(renew::Renew),
+    Revoke(revoke::Revoke),
+    Crl(crl::Crl),
     List(list::List),
     Scram(scram::Scram),
     Policy(policy::Policy),
@@ -116,6 +120,8 @@ pub fn main() -> ExitCode {
         Command::Issue(verb) => verb.run(&cli.global, &ui),
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
+        Command::Revoke(verb) => verb.run(&cli.global, &ui),
+        Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&cli.global, &ui),

@@ -208,8 +208,10 @@ impl Up {
                 report.warn(&planned);
                 (trust, Some(issuer))
             }
-            CaOfRun::There(ca) => {
+            CaOfRun::There(mut ca) => {
                 report.warn(&planned);
+                let crl_url = policy.ca.crl_url.as_ref();
+                ca.issuer.keep_crl_url(&out, &lock, crl_url)?;
                 let issuer = match planned.steps.iter().any(Step::signs) {
                     true => {
                         Some(ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?)
@@ -252,7 +254,8 @@ impl CaOfRun {
         Ok(match Ca::exists(context.out)? {
             true => Self::There(Ca::open(context.out)?),
             false => {
-                let new = NewCa::make(&ca_spec(context.policy), context.now)?;
+                let mut new = NewCa::make(&ca_spec(context.policy), context.now)?;
+                new.crl_url = context.policy.ca.crl_url.clone();
                 let trust = Trust::new(&new)?;
                 Self::New(Box::new(new), trust)
             }

@@ -6,7 +6,7 @@ use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use x509_parser::{
-    extensions::{GeneralName, ParsedExtension},
+    extensions::{DistributionPointName, GeneralName, ParsedExtension},
     prelude::{FromDer, X509Certificate},
     public_key::PublicKey,
     x509::{SubjectPublicKeyInfo, X509Name},
@@ -41,6 +41,8 @@ pub struct Certificate {
     pub subject_key_id: Option<Vec<u8>>,
     /// The identifier of its issuer's key (RFC 5280 §4.2.1.1).
     pub authority_key_id: Option<Vec<u8>>,
+    /// Where it says that the list of revoked certificates is (RFC 5280 §4.2.1.13).
+    pub crl_urls: Vec<String>,
     /// What a CA may sign for; empty: everything.
     pub name_constraints: Vec<NameConstraint>,
 }
@@ -58,6 +60,7 @@ impl Certificate {
         let time = |t: x509_parser::time::ASN1Time| t.to_datetime();
         let mut hosts = Vec::new();
         let mut name_constraints = Vec::new();
+        let mut crl_urls = Vec::new();
         let mut server_auth = false;
         let (mut subject_key_id, mut authority_key_id) = (None, None);
         for extension in x509.extensions() {
@@ -73,6 +76,16 @@ impl Certificate {
                     }));
                 }
                 ParsedExtension::ExtendedKeyUsage(usage) => server_auth = usage.server_auth,
+                ParsedExtension::CRLDistributionPoints(points) => {
+                    let names = points.iter().filter_map(|p| match &p.distribution_point {
+                        Some(DistributionPointName::FullName(names)) => Some(names),
+                        _ => None,
+                    });
+                    crl_urls.extend(names.flatten().filter_map(|name| match name {
+                        GeneralName::URI(uri) => Some((*uri).to_owned()),
+                        _ => None,
+                    }));
+                }
                 ParsedExtension::SubjectKeyIdentifier(id) => subject_key_id = Some(id.0.to_vec()),
                 ParsedExtension::AuthorityKeyIdentifier(authority) => {
                     authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
@@ -96,6 +109,7 @@ impl Certificate {
             not_after: time(x509.validity().not_after),
             public_key_info: x509.public_key().raw.to_vec(),
             key: key_algorithm(x509.public_key()),
+            crl_urls,
             name_constraints,
             der: der.clone().into_owned(),
         })
@@ -172,6 +186,16 @@ pub fn hex(bytes: &[u8]) -> String {
         .iter()
         .flat_map(|b| [digit(b >> 4), digit(*b)])
         .collect()
+}
+
+/// The octets that hex means; `None` where it is none.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |c: u8| char::from(c).to_digit(16).map(|digit| digit as u8);
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let octets = pairs
+        .iter()
+        .map(|[a, b]| Some(digit(*a)? << 4 | digit(*b)?));
+    rest.is_empty().then(|| octets.collect())?
 }
 
 fn name(name: &X509Name<'_>) -> Result<String, NotACertificate> {

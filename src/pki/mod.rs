@@ -5,6 +5,8 @@
 
 mod authority;
 mod certificate;
+mod crl;
+mod crl_url;
 mod dn;
 mod host;
 mod java_regex;
@@ -20,7 +22,9 @@ mod sealed_key;
 mod serial;
 
 pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
-pub use certificate::{Certificate, hex, sha256};
+pub use certificate::{Certificate, hex, sha256, unhex};
+pub use crl::{RevocationList, RevokedEntry};
+pub use crl_url::{CrlUrl, NotACrlUrl};
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
 pub use java_regex::PatternError;

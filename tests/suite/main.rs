@@ -38,6 +38,9 @@ mod policy_meaning;
 mod policy_texts;
 mod principal;
 mod readme;
+mod revoke;
+#[cfg(feature = "live")]
+mod revoke_live;
 mod robust;
 #[cfg(feature = "live")]
 mod roles;

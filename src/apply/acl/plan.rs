@@ -4,14 +4,24 @@ use super::super::observed::Observed;
 use crate::{
     acl::{Binding, Principal, kafka_acls_command},
     admin::inexpressible,
-    plan::{AclInputs, AclPlan, Deletion, Managed, Remark, acl_plan},
+    plan::{AclInputs, AclPlan, CutOff, Deletion, Managed, Remark, acl_plan},
     policy::ValidatedPolicy,
 };
 
-/// The plan that takes the cluster to the policy.
-pub fn plan(policy: &ValidatedPolicy, observed: &Observed, deletion: Deletion) -> AclPlan {
-    let bindings = policy.bindings.iter();
-    let desired: Vec<Binding> = bindings.map(|b| b.binding.clone()).collect();
+/// The plan that takes the cluster to the policy, and shuts out whom it is to refuse.
+pub fn plan(
+    policy: &ValidatedPolicy,
+    cut_off: &CutOff,
+    observed: &Observed,
+    deletion: Deletion,
+) -> AclPlan {
+    let bindings = policy.bindings.iter().map(|b| b.binding.clone());
+    let refused = cut_off.bindings(&observed.bindings, policy.version());
+    let mut desired: Vec<Binding> = bindings.chain(refused).collect();
+    if !cut_off.principals.is_empty() || !cut_off.is_known {
+        desired.sort();
+        desired.dedup();
+    }
     let mut plan = acl_plan(&AclInputs {
         desired: &desired,
         observed: &observed.bindings,
@@ -21,6 +31,7 @@ pub fn plan(policy: &ValidatedPolicy, observed: &Observed, deletion: Deletion) -
         operator_doubt: observed.operator_doubt.as_deref(),
         settings: &observed.settings,
     });
+    plan.warnings.extend(cut_off.remarks.iter().cloned());
     // What librdkafka has no words for has to be created by Kafka's own tool.
     let unnamed = plan.creates.iter().filter(|b| inexpressible(b).is_some());
     let refusals = unnamed.map(|binding| {

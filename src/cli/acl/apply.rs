@@ -11,6 +11,7 @@ use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
 };
+use time::OffsetDateTime;
 
 use super::{
     super::{
@@ -36,6 +37,7 @@ use crate::{
         acl::{self, AclOutcome, Effort, Execution, Undone, unsettled},
         observed,
     },
+    bootstrap::cut_off::cut_off,
     plan::AclPlan,
     state::{OutDir, Unsettled},
 };
@@ -100,11 +102,12 @@ impl Apply {
         let out = OutDir::new(&global.out);
         let left = pruned::left(ui, &out, &admin);
         let observed = observed::read(&mut admin, &properties, &read.policy, &|n| ui.tell(n))?;
+        let cut_off = cut_off(&read.policy, &out, OffsetDateTime::now_utc())?;
         let plan = match &reviewed {
-            None => acl::plan(&read.policy, &observed, self.deletion.into()),
+            None => acl::plan(&read.policy, &cut_off, &observed, self.deletion.into()),
             Some(reviewed) => {
                 let deletion = reviewed.plan.deletion(self.deletion.max_deletes);
-                let plan = acl::plan(&read.policy, &observed, deletion);
+                let plan = acl::plan(&read.policy, &cut_off, &observed, deletion);
                 reviewed.check_cluster(&read, &observed, &plan)?;
                 plan
             }

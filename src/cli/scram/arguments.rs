@@ -1,11 +1,16 @@
 //! What is asked of a cluster's SCRAM users: what `plan` and `apply` have in common.
 
 use clap::Args;
+use time::OffsetDateTime;
 
 use super::super::{Failure, acl};
 use crate::{
-    apply::scram::DesiredUsers, bootstrap::passwords, pki::IdentityName, plan::Deletion,
-    policy::ValidatedPolicy, state::OutDir,
+    apply::scram::DesiredUsers,
+    bootstrap::{cut_off::revoked_users, passwords},
+    pki::IdentityName,
+    plan::Deletion,
+    policy::ValidatedPolicy,
+    state::OutDir,
 };
 
 /// What shall be planned.
@@ -40,8 +45,11 @@ impl Arguments {
             max_deletes: self.max_deletes,
         };
         let rotate = self.rotate.iter().map(ToString::to_string).collect();
-        let begun = passwords::begun(out, policy)?;
-        let credentials = passwords::desired(policy);
+        let revoked = revoked_users(out, OffsetDateTime::now_utc())?;
+        let mut begun = passwords::begun(out, policy)?;
+        begun.retain(|user, _| !revoked.contains(user));
+        let mut credentials = passwords::desired(policy);
+        credentials.retain(|credential| !revoked.contains(&credential.user));
         let desired = DesiredUsers::new(policy, credentials, rotate, begun, deletion);
         Ok(desired?)
     }

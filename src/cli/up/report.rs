@@ -17,7 +17,7 @@ use crate::bootstrap::{
     rfc3339,
     step::Step,
 };
-use crate::plan::Action;
+use crate::{pki::Reason, plan::Action, state::Revocation};
 
 /// Of so many of a kind each is told; of more, how many there are.
 const LISTED: usize = 20;
@@ -51,6 +51,9 @@ impl UpReport<'_> {
                 let hosts: Vec<String> = step.lost_hosts.iter().map(ToString::to_string).collect();
                 self.ui.warn(loses_hosts(name.as_str(), &hosts));
             }
+        }
+        for revocation in plan.steps.iter().filter_map(|step| step.revoked.as_ref()) {
+            self.ui.warn(revoked(revocation));
         }
         let lost = plan
             .steps
@@ -248,6 +251,7 @@ impl UpReport<'_> {
                 "kind": step.member.word(),
                 "action": step.action.done(),
                 "reason": step.reason.as_deref(),
+                "revoked": step.revoked.as_ref().map(|r| r.reason),
                 "needs": step.needs().word(),
                 "superfluous": step.superfluous,
                 "directory": out.identity(step.member.name()),
@@ -292,6 +296,23 @@ impl UpReport<'_> {
             "next": next.iter().map(Line::text).collect::<Vec<_>>(),
         })
     }
+}
+
+/// What is said of an identity that gets no certificate.
+fn revoked(revocation: &Revocation) -> String {
+    let Revocation {
+        name, at, reason, ..
+    } = revocation;
+    let anew = match reason {
+        Reason::CertificateHold => {
+            format!("kpki revoke {name} --reason removeFromCRL ends the hold")
+        }
+        _ => format!("kpki renew {name} --new-key gives it a new one"),
+    };
+    format!(
+        "the certificate of {name} was revoked on {} ({reason}), so it gets no other by itself; {anew}",
+        at.date()
+    )
 }
 
 /// What is said of a broker whose certificate names fewer hosts than the one that it runs with.
