@@ -49,9 +49,6 @@ pub struct Certificate {
 
 impl Certificate {
     /// Reads a certificate.
-    ///
-    /// # Errors
-    /// When the bytes are no certificate, or something follows it.
     pub fn from_der(der: &CertificateDer<'_>) -> Result<Self, PkiError> {
         let (rest, x509) = X509Certificate::from_der(der).map_err(NotACertificate::from)?;
         if !rest.is_empty() {
@@ -97,11 +94,7 @@ impl Certificate {
             server_auth,
             subject_key_id,
             authority_key_id,
-            serial: x509
-                .raw_serial()
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect(),
+            serial: hex(x509.raw_serial()),
             subject: name(x509.subject())?,
             issuer: name(x509.issuer())?,
             hosts,
@@ -148,9 +141,6 @@ impl Certificate {
     }
 
     /// Refuses a host that this CA's name constraints do not permit.
-    ///
-    /// # Errors
-    /// [`PkiError::OutsideConstraints`].
     pub fn check_permitted(&self, host: &Host, kind: Kind) -> Result<(), PkiError> {
         if self.permits(host) {
             return Ok(());
@@ -370,6 +360,24 @@ mod tests {
             Authority::new(ca.certificate().clone(), other),
             Err(PkiError::KeyMismatch(_))
         ));
+    }
+
+    #[test]
+    fn no_altered_octet_of_a_certificate_panics() {
+        let ca = root(10, &[]);
+        let url = "http://pki.example.com/kafka.crl".parse().unwrap();
+        let ca = ca.naming(Some(url));
+        let leaf = leaf(&ca, Kind::Broker, &["kafka1", "10.0.0.1"]).unwrap();
+        assert_eq!(leaf.crl_urls, ["http://pki.example.com/kafka.crl"]);
+        for at in 0..leaf.der.len() {
+            for octet in [0, 1, 0x30, 0x7f, 0x80, 0x84, 0xff] {
+                let mut der = leaf.der.to_vec();
+                der[at] = octet;
+                let _ = Certificate::from_der(&CertificateDer::from(der.clone()));
+                der.truncate(at);
+                let _ = Certificate::from_der(&CertificateDer::from(der));
+            }
+        }
     }
 
     proptest! {
