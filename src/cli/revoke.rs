@@ -42,6 +42,10 @@ pub struct Revoke {
     reason: Reason,
 }
 
+fn is_passphrase_missing(error: &CliError) -> bool {
+    matches!(error.code, Code::PassphraseMissing)
+}
+
 fn reason() -> impl clap::builder::TypedValueParser<Value = Reason> {
     use clap::builder::{PossibleValuesParser, TypedValueParser};
     PossibleValuesParser::new(Reason::ALL.map(Reason::name)).try_map(|text| text.parse::<Reason>())
@@ -58,7 +62,7 @@ impl Revoke {
             let mut inventory = Inventory::read(&out)?;
             let planned = revoke::plan(&inventory, &self.whose, self.reason, now);
             let revoking = planned.map_err(|errors| {
-                Failure::Several(errors.into_iter().map(CliError::from).collect())
+                Failure::Errors(errors.into_iter().map(CliError::from).collect())
             })?;
             let events = revoking.events.iter().cloned().map(Event::Revoked);
             inventory.append_events(&lock, events.collect())?;
@@ -96,7 +100,7 @@ impl Revoke {
             Err(why) => ui.warn(format!(
                 "it is on record, and not yet in {}: {}; `kpki crl` writes it",
                 out.ca_file(CRL).display(),
-                why.message()
+                why.only().map_or("", |error| &error.message)
             )),
         }
         self.next(&revoking.events, brokers, ui);
@@ -109,7 +113,7 @@ impl Revoke {
         }));
         match list {
             // Nobody asked for the list.
-            Err(why) if !why.is(Code::PassphraseMissing) => Err(Failure::Partly),
+            Err(why) if !why.only().is_some_and(is_passphrase_missing) => Err(Failure::Partly),
             _ => Ok(()),
         }
     }
