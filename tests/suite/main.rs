@@ -31,6 +31,8 @@ mod first_steps;
 mod harness;
 mod issue;
 mod layouts;
+mod linted;
+mod list;
 mod modes;
 mod nodes;
 mod policies;
@@ -39,6 +41,9 @@ mod policy_texts;
 mod principal;
 mod readme;
 mod renew;
+mod revoke;
+#[cfg(feature = "live")]
+mod revoke_live;
 mod robust;
 #[cfg(feature = "live")]
 mod roles;
