@@ -111,6 +111,18 @@ impl Ca {
         Ok(!out.is_ca_empty()?)
     }
 
+    /// Refuses an output directory that is not safe, or holds no CA with its inventory.
+    pub fn require(out: &OutDir) -> Result<(), BootstrapError> {
+        let dir = out.ca().display().to_string();
+        out.check()?;
+        let file = Inventory::FILE;
+        match Self::exists(out)? {
+            false => Err(CaError::Missing(dir).into()),
+            true if !out.ca_file(file).exists() => Err(CaError::Incomplete { dir, file }.into()),
+            true => Ok(()),
+        }
+    }
+
     /// Reads the CA; what signs stays closed.
     pub fn open(out: &OutDir) -> Result<Self, BootstrapError> {
         let shown = out.ca().display().to_string();

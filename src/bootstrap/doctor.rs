@@ -8,19 +8,22 @@ mod identity;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use rayon::prelude::*;
+use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
+use time::OffsetDateTime;
 
 use super::{
     BootstrapError,
     ca::Ca,
     context::Context,
     plan::plan,
+    revoke::CRL,
     trust::{Trust, truststore_name},
 };
 use crate::{
     code::codes,
     deeds::did,
     keystore::StoreProfile,
-    pki::IdentityName,
+    pki::{IdentityName, SignedCrl},
     plan::Action,
     secret::Secret,
     shell::quote,
@@ -34,6 +37,7 @@ codes! {
 pub enum FaultCode {
     Ca = "ca", "the CA, or a record that kpki goes by, cannot be used";
     CaKey = "ca-key", "the CA's key does not open, or is not that of its certificate";
+    Crl = "crl", "the CRL is missing, outdated or damaged, or lacks a certificate that is revoked";
     Certificate = "certificate", "an identity's certificate is missing, or not the one that was signed last";
     Edited = "edited", "a file is not as kpki wrote it";
     Key = "key", "an identity's key is missing, or not that of its certificate";
@@ -100,6 +104,8 @@ pub struct Doctor<'a> {
     pub context: Option<Context<'a>>,
     /// The policy's path, for the command.
     pub policy: &'a str,
+    /// The time.
+    pub now: OffsetDateTime,
     /// The CA's passphrase, where it was given.
     pub passphrase: Option<&'a Secret>,
 }
@@ -212,6 +218,7 @@ impl Doctor<'_> {
             let message = error.to_string();
             faults.push(Fault::new(FaultCode::CaKey, None, message, RESTORE));
         }
+        faults.extend(self.revoked(ca, inventory)?);
         for profile in [StoreProfile::Jdk, StoreProfile::Legacy] {
             let path = self.out.ca_file(truststore_name(profile));
             let Some(store) = read_optional(&path)? else {
@@ -229,6 +236,47 @@ impl Doctor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The CRL, held against what is revoked and has not ended.
+    fn revoked(&self, ca: &Ca, inventory: &Inventory) -> Result<Option<Fault>, BootstrapError> {
+        let fault = |message: String| {
+            let fault = Fault::new(FaultCode::Crl, None, message, "kpki crl");
+            Ok(Some(fault))
+        };
+        let records = inventory.revocations();
+        let records = records.filter_map(|revocation| inventory.by_serial(&revocation.serial));
+        let lasting: Vec<_> = records.filter(|r| r.not_after > self.now).collect();
+        let path = self.out.ca_file(CRL);
+        let shown = path.display();
+        let Some(pem) = read_optional(&path)? else {
+            return match lasting.is_empty() {
+                true => Ok(None),
+                false => fault(format!("{shown} is missing, and certificates are revoked")),
+            };
+        };
+        let authorities = ca.trust.intermediates.iter().chain(ca.trust.trusted());
+        let crl = CertificateRevocationListDer::from_pem_slice(&pem).ok();
+        let crl = crl.and_then(|der| SignedCrl::read(&der, authorities));
+        let Some(crl) = crl else {
+            return fault(format!("{shown} is no CRL that the CA has signed"));
+        };
+        if crl.next_update <= self.now {
+            let end = crl.next_update.date();
+            return fault(format!(
+                "{shown} is outdated since {end}: whoever checks it refuses everyone"
+            ));
+        }
+        let lacks = lasting
+            .iter()
+            .find(|r| r.issuer == crl.issuer && !crl.has(&r.serial));
+        match lacks {
+            Some(record) => fault(format!(
+                "{shown} lacks {} of {}, which is revoked",
+                record.serial, record.name
+            )),
+            None => Ok(None),
+        }
     }
 
     /// What `kpki up` would do.

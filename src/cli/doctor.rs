@@ -49,17 +49,19 @@ impl Examination {
         }
         let path = self.policy.as_deref();
         let policy = path.map(read_policy).transpose()?;
+        let now = OffsetDateTime::now_utc();
         let context = policy.as_ref().map(|policy| Context {
             policy,
             out: &out,
             profile: None,
-            now: OffsetDateTime::now_utc(),
+            now,
             asked: Asked::default(),
         });
         let passphrase = passphrase::given(global)?;
         let doctor = Doctor {
             out: &out,
             context,
+            now,
             policy: path.unwrap_or_default(),
             passphrase: passphrase.as_ref(),
         };

@@ -152,6 +152,14 @@ impl Failure {
         }
     }
 
+    /// The one error that it is.
+    pub fn only(&self) -> Option<&CliError> {
+        match self {
+            Self::Errors(errors) => errors.first(),
+            _ => None,
+        }
+    }
+
     /// Prints it and gives the exit code.
     pub fn report(self, ui: &Ui) -> ExitCode {
         match self {

@@ -6,17 +6,20 @@ mod bundle;
 mod ca;
 mod cluster;
 mod code;
+mod crl;
 mod doctor;
 mod error;
 mod guard;
 mod init_ca;
 mod issue;
 mod journal;
+mod list;
 mod passphrase;
 mod planned;
 mod policy;
 mod principal;
 mod renew;
+mod revoke;
 mod scram;
 mod shell;
 mod tip;
@@ -93,6 +96,9 @@ enum Command {
     Issue(issue::Issue),
     Up(up::Up),
     Renew(renew::Renew),
+    Revoke(revoke::Revoke),
+    Crl(crl::Crl),
+    List(list::List),
     Bundle(bundle::Bundling),
     Log(journal::Log),
     Backup(backup::Make),
@@ -132,6 +138,9 @@ pub fn main() -> ExitCode {
         Command::Issue(verb) => verb.run(&cli.global, &ui),
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
+        Command::Revoke(verb) => verb.run(&cli.global, &ui),
+        Command::Crl(verb) => verb.run(&cli.global, &ui),
+        Command::List(verb) => verb.run(&cli.global, &ui),
         Command::Bundle(verb) => verb.run(&cli.global, &ui),
         Command::Log(verb) => verb.run(&cli.global, &ui),
         Command::Backup(verb) => verb.run(&cli.global, &ui),

@@ -146,10 +146,8 @@ fn wait_for(file: &File) -> std::io::Result<()> {
 }
 
 impl Line for Entry {
-    const WHAT: &'static str = "a command";
-
-    fn version(&self) -> u8 {
-        self.v
+    fn parse(line: &[u8]) -> Result<Self, String> {
+        jsonl::parse_first_format(line, "a command", |entry: &Self| entry.v)
     }
 }
 

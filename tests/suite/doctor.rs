@@ -211,6 +211,29 @@ fn a_ca_that_is_damaged_is_said_and_left_alone() {
 }
 
 #[test]
+fn a_crl_that_lacks_what_is_revoked_is_said() {
+    let kpki = cluster();
+    let path = kpki.path("out/ca/crl.pem");
+    kpki.ok(&["revoke", "carol", "--reason", "superseded"]);
+    let first = fs::read(&path).unwrap();
+    assert!(faults(&kpki, &[], 0).is_empty());
+    kpki.ok(&["revoke", "alice", "--reason", "keyCompromise"]);
+    assert!(faults(&kpki, &[], 0).is_empty());
+    fs::write(&path, first).unwrap();
+    assert_eq!(faults(&kpki, &["--fix"], 3), ["crl -"], "an older one");
+    fs::remove_file(&path).unwrap();
+    assert_eq!(faults(&kpki, &[], 3), ["crl -"], "none");
+    kpki.ok(&["init-ca", "--out", "other"]);
+    kpki.ok(&["crl", "--out", "other"]);
+    fs::copy(kpki.path("other/ca/crl.pem"), &path).unwrap();
+    assert_eq!(faults(&kpki, &[], 3), ["crl -"], "another CA's");
+    fs::write(&path, "x").unwrap();
+    assert_eq!(faults(&kpki, &[], 3), ["crl -"], "damaged");
+    kpki.ok(&["crl"]);
+    assert!(faults(&kpki, &[], 0).is_empty());
+}
+
+#[test]
 fn owners_of_directories_lead_the_doctor_nowhere() {
     let kpki = cluster();
     let key = kpki.path("out/kafka1/kafka1.key");

@@ -34,6 +34,8 @@ mod harness;
 mod issue;
 mod journal;
 mod layouts;
+mod linted;
+mod list;
 mod modes;
 mod nodes;
 mod policies;
@@ -42,6 +44,9 @@ mod policy_texts;
 mod principal;
 mod readme;
 mod renew;
+mod revoke;
+#[cfg(feature = "live")]
+mod revoke_live;
 mod robust;
 #[cfg(feature = "live")]
 mod roles;
