@@ -22,8 +22,9 @@ use super::{
 use crate::{
     code::codes,
     deeds::did,
+    issuer::local,
     keystore::StoreProfile,
-    pki::{IdentityName, SignedCrl},
+    pki::{IdentityName, Kind, SignedCrl},
     plan::Action,
     secret::Secret,
     shell::quote,
@@ -203,8 +204,11 @@ impl Doctor<'_> {
         inventory: &Inventory,
         faults: &mut Vec<Fault>,
     ) -> Result<(), BootstrapError> {
-        let root = &ca.trust.root;
-        if !inventory.records().iter().any(|r| r.is_of(root, root)) {
+        let (root, signer) = (&ca.trust.root, ca.trust.signer());
+        let own = inventory.records().iter();
+        let mut own = own.filter(|r| r.kind == Kind::Ca).peekable();
+        // A CA that is elsewhere has its own records.
+        if own.peek().is_some() && !own.any(|r| r.is_of(root, root) || r.is_of(signer, root)) {
             let message = format!(
                 "{} is not the CA's certificate that is on record",
                 self.out.ca_file("ca.crt").display()
@@ -212,7 +216,8 @@ impl Doctor<'_> {
             faults.push(Fault::new(FaultCode::Ca, None, message, RESTORE));
         }
         // Nobody is asked for a passphrase: without it, the form alone is looked at, which was done.
-        if (self.passphrase.is_some() || !ca.issuer.needs_passphrase())
+        if self.out.ca_file(local::KEY).exists()
+            && (self.passphrase.is_some() || !ca.issuer.needs_passphrase())
             && let Err(error) = ca.open_issuer(self.passphrase)
         {
             let message = error.to_string();
