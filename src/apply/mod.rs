@@ -8,4 +8,5 @@ pub mod brokers;
 pub mod notice;
 pub mod observed;
 mod operator;
+pub mod reload;
 pub mod scram;

@@ -16,6 +16,8 @@ pub mod plan;
 pub mod planned;
 pub mod renew;
 pub mod restore;
+pub mod running;
+pub mod served;
 pub mod step;
 pub mod trust;
 pub mod up;

@@ -62,6 +62,7 @@ pub enum Code {
     NotBuilt = "not-built", "this kpki was built without the part that talks to clusters";
     NotConfirmed = "not-confirmed", "the question was answered with no";
     NotEncrypted = "not-encrypted", "credentials would be sent without TLS";
+    NotTakenUp = "not-taken-up", "a broker does not serve its new certificate";
     NotYetValid = "not-yet-valid", "the broker's certificate begins in the future";
     Obstacle = "obstacle", "something stands where kpki keeps its files";
     OtherCluster = "other-cluster", "this is another cluster than the output directory's";
@@ -88,6 +89,7 @@ pub enum Code {
     RequestImpossible = "request-impossible", "a request that no client could make";
     RequestMalformed = "request-malformed", "a line is not a request";
     RequestsUnreadable = "requests-unreadable", "the file of requests cannot be read";
+    RestartNeeded = "restart-needed", "a node has to be restarted; the message says why";
     Scram = "scram", "a SCRAM credential that Kafka refuses";
     Stopped = "stopped", "stopped from outside before the work was done";
     Store = "store", "a key store or truststore cannot be read or written";

@@ -77,6 +77,11 @@ impl CliError {
         &self.message
     }
 
+    /// What to do next, where that is known.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The error as `--json` prints it, without the braces around.
     pub fn as_json(&self) -> serde_json::Value {
         json!({"code": self.code.name(), "message": self.message, "hint": self.hint})

@@ -12,6 +12,7 @@ mod issue;
 mod passphrase;
 mod policy;
 mod principal;
+mod reload;
 mod renew;
 mod scram;
 mod shell;
@@ -89,6 +90,7 @@ enum Command {
     Issue(issue::Issue),
     Up(up::Up),
     Renew(renew::Renew),
+    Reload(reload::Reload),
     Scram(scram::Scram),
     Policy(policy::Policy),
     Acl(acl::Acl),
@@ -114,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Issue(verb) => verb.run(&cli.global, &ui),
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
+        Command::Reload(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&cli.global, &ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),

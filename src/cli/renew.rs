@@ -8,7 +8,7 @@ use super::{
     CliError, Done, Failure, Global,
     guard::secure_identities,
     init_ca::{take_lock, tidy},
-    passphrase,
+    passphrase, shell,
     ui::{BOLD, GREEN, Ui},
     up::loses_hosts,
 };
@@ -19,7 +19,7 @@ use crate::{
     },
     keystore::StoreProfile,
     pki::{IdentityName, Kind},
-    state::{Inventory, OutDir, Owners},
+    state::{Inventory, OutDir, Owners, Record},
 };
 
 /// Replace the certificates of identities that are there
@@ -76,7 +76,6 @@ impl Renew {
             let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
             ui.warn(loses_hosts(name.as_str(), &hosts));
         }
-        let brokers = candidates.iter().any(|c| c.kind() == Kind::Broker);
         let records = renew(
             &out,
             &lock,
@@ -93,17 +92,26 @@ impl Renew {
                 record.not_after.date()
             ));
         }
-        let who = if brokers {
-            "restart the broker, one at a time"
-        } else {
-            "restart the client"
-        };
-        ui.say(format!(
-            "\n{BOLD}next:{BOLD:#} copy the directory to its machine and {who}"
-        ));
+        ui.say(next(&out, &records));
         ui.document(&json!(records));
         Ok(())
     }
+}
+
+/// What is left to the one who renewed.
+fn next(out: &OutDir, records: &[Record]) -> String {
+    let (brokers, clients): (Vec<&Record>, _) =
+        records.iter().partition(|r| r.kind == Kind::Broker);
+    let mut text = format!("\n{BOLD}next:{BOLD:#} copy each directory to its machine");
+    if !clients.is_empty() {
+        text.push_str("; restart the clients");
+    }
+    if !brokers.is_empty() {
+        let names: Vec<&str> = brokers.iter().map(|r| r.name.as_str()).collect();
+        let command = format!("{} reload {}", shell::kpki(out.root()), names.join(" "));
+        text.push_str(&format!("; brokers that run take it up by\n  {command}"));
+    }
+    text
 }
 
 fn read(

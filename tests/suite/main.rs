@@ -36,7 +36,9 @@ mod policies;
 mod policy_meaning;
 mod policy_texts;
 mod principal;
+mod probe;
 mod readme;
+mod reload;
 mod robust;
 #[cfg(feature = "live")]
 mod roles;

@@ -1,6 +1,9 @@
 //! What to do next, so that what was written is used: each command on a line of its own, to be copied.
 
-use super::{super::shell::quote, named};
+use super::{
+    super::shell::{self, quote},
+    named,
+};
 use crate::{
     bootstrap::{
         changes::Needs,
@@ -55,7 +58,7 @@ pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
         .filter(|s| matches!(s.member, Member::Broker(_)))
         .partition(|s| s.action == Action::Create);
     start(context, &new, &mut lines);
-    keep_running(context, plan, &running, &mut lines);
+    keep_running(context, &running, &mut lines);
     let created = plan.steps.iter().any(|s| s.action == Action::Create);
     if created && !policy.bindings.is_empty() {
         lines.push(Line::Says(
@@ -140,12 +143,7 @@ fn start(context: Context<'_>, new: &[&Step<'_>], lines: &mut Vec<Line>) {
 }
 
 /// What brokers that run need for their new files.
-fn keep_running(
-    context: Context<'_>,
-    plan: &Plan<'_>,
-    running: &[&Step<'_>],
-    lines: &mut Vec<Line>,
-) {
+fn keep_running(context: Context<'_>, running: &[&Step<'_>], lines: &mut Vec<Line>) {
     let those = |needs| {
         let brokers = running
             .iter()
@@ -164,9 +162,15 @@ fn keep_running(
     let reload = those(Needs::Reload);
     if !reload.is_empty() {
         lines.push(Line::Says(
-            "these brokers take up their new stores while they run, once their location is set to what it is:".to_owned(),
+            "these brokers take up their new stores while they run, once they are on their machines:".to_owned(),
         ));
-        each(&reload, lines, |step| reload_command(context, plan, step));
+        let names: Vec<&str> = reload.iter().map(|s| s.member.name().as_str()).collect();
+        let names = match names.len() > WRITTEN_OUT {
+            true => "--brokers".to_owned(),
+            false => names.join(" "),
+        };
+        let out = shell::kpki(context.out.root());
+        lines.push(Line::Command(format!("{out} reload {names}")));
     }
     if restart.is_empty() && reload.is_empty() && !those(Needs::Nothing).is_empty() {
         lines.push(Line::Says(
@@ -176,64 +180,11 @@ fn keep_running(
     }
 }
 
-/// KIP-226: a listener's store that is set to the path that it has is read again, and with it those of all listeners.
-fn reload_command(context: Context<'_>, plan: &Plan<'_>, step: &Step<'_>) -> String {
-    let Context { policy, out, .. } = context;
-    let name = step.member.name();
-    let names = files::names(policy, name);
-    let mut brokers = plan.nodes.brokers.iter();
-    let broker = brokers.find(|b| b.name == *name);
-    let id = broker.and_then(|b| b.id);
-    let id = id.map_or("NODE-ID".to_owned(), |id| id.to_string());
-    let listener = policy
-        .cluster
-        .listeners
-        .iter()
-        .find(|l| l.protocol.is_tls());
-    let listener = listener.map_or("ssl".to_owned(), |l| l.name.to_ascii_lowercase());
-    let trust = step.changes.iter().any(|c| c.file == names.truststore);
-    let keys = step.changes.iter().any(|c| c.file == names.keystore);
-    let mut settings = Vec::new();
-    for (changed, what, file) in [
-        (trust, "truststore", &names.truststore),
-        (keys || !trust, "keystore", &names.keystore),
-    ] {
-        if changed {
-            let path = place(context, step, file);
-            settings.push(format!(
-                "listener.name.{listener}.ssl.{what}.location={path}"
-            ));
-        }
-    }
-    let servers = match policy.cluster.bootstrap_servers.join(",") {
-        servers if servers.is_empty() => "HOST:PORT".to_owned(),
-        servers => servers,
-    };
-    let admin = match &policy.cluster.admin {
-        Some(admin) => {
-            let file = files::names(policy, admin).client_properties;
-            out.identity(admin).join(file).display().to_string()
-        }
-        None => "client.properties".to_owned(),
-    };
-    format!(
-        "kafka-configs.sh --bootstrap-server {} --command-config {} --alter --entity-type brokers --entity-name {id} --add-config {}",
-        quote(&servers),
-        quote(&admin),
-        quote(&settings.join(","))
-    )
-}
-
 /// The words of a command that names the output directory and the policy.
 fn command(context: Context<'_>, verb: &str, policy: &str) -> String {
-    let root = context.out.root().display().to_string();
-    let out = match root.as_str() {
-        "out" => String::new(),
-        _ => format!(" --out {}", quote(&root)),
-    };
-    let policy = match policy {
-        "-" => "POLICY".into(),
-        _ => quote(policy),
-    };
-    format!("kpki{out} {verb} {policy}")
+    format!(
+        "{} {verb} {}",
+        shell::kpki(context.out.root()),
+        shell::path(policy)
+    )
 }
