@@ -36,7 +36,8 @@ pub struct Engine {
     open: fn(&Closed, &Certificate, &[Certificate], Option<&Secret>) -> Opened,
 }
 
-type Opened = Result<Box<dyn Issuer>, IssuerError>;
+/// An issuer that is ready to sign.
+pub type Opened = Result<Box<dyn Issuer>, IssuerError>;
 
 /// A certificate that is asked for.
 pub struct CertificateRequest<'a> {
@@ -159,9 +160,6 @@ pub struct Closed {
 
 impl Closed {
     /// Finds the engine that signs in an output directory; `None` where there is none.
-    ///
-    /// # Errors
-    /// When its file cannot be read, or is damaged.
     pub fn read(out: &OutDir) -> Result<Option<Self>, IssuerError> {
         for engine in ENGINES {
             let path = out.ca_file(engine.file);
@@ -183,9 +181,6 @@ impl Closed {
     }
 
     /// Makes it ready to sign with the key of `signer`. `behind` is what stands behind a leaf in its chain.
-    ///
-    /// # Errors
-    /// When the passphrase is wrong or missing, or the certificate is not of this key.
     pub fn open(
         &self,
         signer: &Certificate,
@@ -196,9 +191,6 @@ impl Closed {
     }
 
     /// Refuses to go on where another process changed it since it was read.
-    ///
-    /// # Errors
-    /// [`IssuerError::Changed`].
     pub fn check_unchanged(&self, _lock: &Lock) -> Result<(), IssuerError> {
         let now = read_optional(&self.path)?.map(SecretBytes::from);
         if now.as_ref() == Some(&self.bytes) {
