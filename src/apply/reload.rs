@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    admin::{Admin, AdminError, ConfigEntry, ConfigSource},
+    admin::{Admin, AdminError, ConfigEntry},
     pki::{Certificate, Host},
     probe::{self, Identity, ProbeError, Served},
 };
@@ -491,10 +491,7 @@ impl Settings {
     /// The key store of a listener.
     fn store(&self, listener: &str) -> Option<Store> {
         let own = setting(listener);
-        let is_set = self
-            .0
-            .get(&own)
-            .is_some_and(|entry| entry.source == ConfigSource::DynamicBroker);
+        let is_set = self.0.get(&own).is_some_and(|entry| entry.dynamic);
         let general = self.get(LOCATION);
         let path = self.get(&own).or(general)?.to_owned();
         Some(Store {
@@ -509,14 +506,12 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn settings(lines: &[(&str, &str, ConfigSource)]) -> Settings {
-        let entry = |(name, value, source): &(&str, &str, ConfigSource)| {
+    fn settings(lines: &[(&str, &str, bool)]) -> Settings {
+        let entry = |(name, value, dynamic): &(&str, &str, bool)| {
             let entry = ConfigEntry {
                 name: (*name).to_owned(),
                 value: Some((*value).to_owned()),
-                source: *source,
-                read_only: false,
-                sensitive: false,
+                dynamic: *dynamic,
             };
             ((*name).to_owned(), entry)
         };
@@ -526,7 +521,7 @@ mod tests {
     #[test]
     fn listeners_with_tls_are_found_with_their_addresses() {
         let of = |listeners, advertised| {
-            let fixed = ConfigSource::Static;
+            let fixed = false;
             settings(&[
                 ("listeners", listeners, fixed),
                 ("advertised.listeners", advertised, fixed),
@@ -546,17 +541,17 @@ mod tests {
         let found: Vec<_> = found.iter().map(|(n, a, c)| (&**n, &**a, *c)).collect();
         assert_eq!(found, [("IN", "a:1", false), ("OUT", "[::1]:2", false)]);
         assert_eq!(of("C://10.0.0.1:4", "")[0].1, "10.0.0.1:4");
-        let by_protocol = settings(&[("listeners", "SSL://a:1", ConfigSource::Static)]);
+        let by_protocol = settings(&[("listeners", "SSL://a:1", false)]);
         assert_eq!(by_protocol.listeners().len(), 1);
     }
 
     #[test]
     fn a_path_that_somebody_chose_while_it_ran_stays() {
-        let general = (LOCATION, "/a.p12", ConfigSource::Static);
-        let own = |path, source| {
+        let general = (LOCATION, "/a.p12", false);
+        let own = |path, dynamic| {
             settings(&[
                 general,
-                ("listener.name.in.ssl.keystore.location", path, source),
+                ("listener.name.in.ssl.keystore.location", path, dynamic),
             ])
             .store("IN")
         };
@@ -571,19 +566,10 @@ mod tests {
             settings(&[general]).store("IN"),
             store("/a.p12", false, false)
         );
-        assert_eq!(
-            own("/b.p12", ConfigSource::Static),
-            store("/b.p12", false, false)
-        );
-        assert_eq!(
-            own("/b.p12", ConfigSource::DynamicBroker),
-            store("/b.p12", true, true)
-        );
+        assert_eq!(own("/b.p12", false), store("/b.p12", false, false));
+        assert_eq!(own("/b.p12", true), store("/b.p12", true, true));
         // What an interrupted reload has left.
-        assert_eq!(
-            own("/a.p12", ConfigSource::DynamicBroker),
-            store("/a.p12", false, true)
-        );
+        assert_eq!(own("/a.p12", true), store("/a.p12", false, true));
         assert_eq!(settings(&[]).store("IN"), None);
     }
 }

@@ -5,6 +5,7 @@ pub mod changes;
 mod compare;
 pub mod connection;
 pub mod context;
+pub mod due;
 pub mod edits;
 pub mod files;
 pub mod folded;

@@ -121,6 +121,15 @@ where
 }
 
 impl Failure {
+    /// What went wrong, where that is told beside something else.
+    pub fn messages(&self) -> Vec<&str> {
+        match self {
+            Self::Error(error) => vec![error.message()],
+            Self::Several(errors) => errors.iter().map(CliError::message).collect(),
+            Self::Policy(_) | Self::No | Self::AlreadyReported | Self::Partly => Vec::new(),
+        }
+    }
+
     /// Prints it and gives the exit code.
     pub fn report(self, ui: &Ui) -> ExitCode {
         match self {

@@ -9,6 +9,7 @@ mod error;
 mod guard;
 mod init_ca;
 mod issue;
+mod list;
 mod passphrase;
 mod policy;
 mod principal;
@@ -16,6 +17,7 @@ mod reload;
 mod renew;
 mod scram;
 mod shell;
+mod status;
 mod tip;
 mod ui;
 mod up;
@@ -91,6 +93,8 @@ enum Command {
     Up(up::Up),
     Renew(renew::Renew),
     Reload(reload::Reload),
+    Status(status::Status),
+    List(list::List),
     Scram(scram::Scram),
     Policy(policy::Policy),
     Acl(acl::Acl),
@@ -117,6 +121,8 @@ pub fn main() -> ExitCode {
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
         Command::Reload(verb) => verb.run(&cli.global, &ui),
+        Command::Status(verb) => verb.run(&cli.global, &ui),
+        Command::List(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&cli.global, &ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
