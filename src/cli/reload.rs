@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{
     CliError, Code, Done, Failure, Global,
-    cluster::Connection,
-    connect::connect,
+    cluster::{Connection, connect},
+    error::{completed, several},
     shell,
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
@@ -56,7 +56,7 @@ pub struct Reload {
 enum Outcome {
     Unchanged,
     Reloaded,
-    Failed(ReloadError),
+    Failed(CliError),
     NotAttempted,
 }
 
@@ -106,12 +106,12 @@ impl Reload {
             } else if running.is_done(&wanted) {
                 match running.tidy(&mut admin, &wanted, false) {
                     Ok(()) => Outcome::Unchanged,
-                    Err(error) => Outcome::Failed(error),
+                    Err(error) => Outcome::Failed(error.into()),
                 }
             } else {
                 match running.reload(&mut admin, &wanted, identity, limit) {
                     Ok(()) => Outcome::Reloaded,
-                    Err(error) => Outcome::Failed(error),
+                    Err(error) => Outcome::Failed(error.into()),
                 }
             };
             stopped |= matches!(outcome, Outcome::Failed(_));
@@ -138,10 +138,8 @@ impl Reload {
                 Err(error) => errors.push(error),
             }
         }
-        match errors.is_empty() {
-            true => Ok(nodes),
-            false => Err(Failure::Several(errors)),
-        }
+        several(errors)?;
+        Ok(nodes)
     }
 
     /// One of them; `None` where only a restart would do, and nobody named it.
@@ -226,9 +224,7 @@ fn examine(
             Err(error) => errors.push(error.into()),
         }
     }
-    if !errors.is_empty() {
-        return Err(Failure::Several(errors));
-    }
+    several(errors)?;
     for (node, running) in nodes.iter().zip(&found) {
         for (listener, why) in running.unseen() {
             ui.warn(format!(
@@ -265,9 +261,8 @@ fn say(ui: &Ui, node: &RunningNode, running: &RunningBroker, outcome: &Outcome) 
             node.certificate.not_after.date()
         )),
         Outcome::Failed(error) => {
-            let error = CliError::from(error);
-            ui.complain(format!("{RED}failed{RED:#}  {}", error.message()));
-            if let Some(hint) = error.hint_text() {
+            ui.complain(format!("{RED}failed{RED:#}  {}", error.message));
+            if let Some(hint) = &error.hint {
                 ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
             }
         }
@@ -286,7 +281,7 @@ fn finish(ui: &Ui, nodes: &[RunningNode], running: &[RunningBroker], outcomes: &
                 "serial": node.certificate.serial,
                 "listeners": seen.map(|l| l.name.as_str()).collect::<Vec<_>>(),
                 "error": match outcome {
-                    Outcome::Failed(error) => CliError::from(error).as_json(),
+                    Outcome::Failed(error) => error.as_json(),
                     _ => Value::Null,
                 },
             })
@@ -295,21 +290,11 @@ fn finish(ui: &Ui, nodes: &[RunningNode], running: &[RunningBroker], outcomes: &
     ui.document(&json!({"brokers": rows}));
     let failed = outcomes.iter().any(|o| matches!(o, Outcome::Failed(_)));
     let some = outcomes.iter().any(|o| matches!(o, Outcome::Reloaded));
-    match (failed, some) {
-        (false, _) => Ok(()),
-        (true, true) => Err(Failure::Partly),
-        (true, false) => Err(Failure::AlreadyReported),
-    }
+    completed(!failed, some)
 }
 
 impl From<ReloadError> for CliError {
     fn from(error: ReloadError) -> Self {
-        Self::from(&error)
-    }
-}
-
-impl From<&ReloadError> for CliError {
-    fn from(error: &ReloadError) -> Self {
         let text = error.to_string();
         let restart = |hint: &str| CliError::new(Code::RestartNeeded, text.clone()).hint(hint);
         match error {
@@ -321,9 +306,14 @@ impl From<&ReloadError> for CliError {
                     AdminError::NotAuthorized { .. } => Some(
                         "connect as a super user, or grant AlterConfigs and DescribeConfigs on the cluster",
                     ),
-                    other => other.hint(),
+                    _ => None,
                 };
-                CliError::new(super::error::of_cluster(source), text).maybe_hint(hint)
+                let mut error = CliError::from(source);
+                error.message = text;
+                match hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                }
             }
             ReloadError::NoTls(_) => {
                 CliError::new(Code::NotTakenUp, text).hint("only listeners SSL and SASL_SSL have a certificate")

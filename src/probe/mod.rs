@@ -39,7 +39,7 @@ pub struct Identity<'a> {
 }
 
 /// What a listener shows in a handshake. Nothing of it was judged, but that the peer has the leaf's key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Served {
     /// As it was sent: the leaf first, never empty.
     pub chain: Vec<CertificateDer<'static>>,

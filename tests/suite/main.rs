@@ -50,6 +50,7 @@ mod scram_apply;
 mod scram_vectors;
 mod security;
 mod shared_directory;
+mod status;
 mod stores;
 #[cfg(feature = "live")]
 mod story;

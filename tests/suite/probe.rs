@@ -22,7 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A server that treats every connection so, until the test ends.
 fn serve(treat: impl Fn(TcpStream) + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    serve_at(0, treat)
+}
+
+fn serve_at(port: u16, treat: impl Fn(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || listener.incoming().flatten().for_each(treat));
     address
@@ -143,13 +147,24 @@ fn who_says_nothing_or_too_much_or_too_slowly_is_left() {
 fn key_and_chain(kpki: &Kpki, name: &str) -> (Vec<u8>, Vec<CertificateDer<'static>>) {
     let read = |end: &str| std::fs::read(kpki.path(format!("out/{name}/{name}.{end}"))).unwrap();
     let key = PrivatePkcs8KeyDer::from_pem_slice(&read("key")).unwrap();
-    let chain = CertificateDer::pem_slice_iter(&read("crt"));
+    let certificates = read("crt");
+    let chain = CertificateDer::pem_slice_iter(&certificates);
     let key = key.secret_pkcs8_der().to_vec();
     (key, chain.map(Result::unwrap).collect())
 }
 
+/// A server with the certificate that kafka1 has now, and goes on to have until the test ends.
+pub fn serve_kafka1(kpki: &Kpki, port: u16) {
+    broker(kpki, &TLS13, true, port);
+}
+
 /// A server with kafka1's certificate that wants one of a client, as a broker does.
-fn broker(kpki: &Kpki, version: &'static SupportedProtocolVersion, wants: bool) -> String {
+fn broker(
+    kpki: &Kpki,
+    version: &'static SupportedProtocolVersion,
+    wants: bool,
+    port: u16,
+) -> String {
     let (key, chain) = key_and_chain(kpki, "kafka1");
     let ca = std::fs::read(kpki.path("out/ca/ca.crt")).unwrap();
     let mut roots = RootCertStore::empty();
@@ -170,7 +185,7 @@ fn broker(kpki: &Kpki, version: &'static SupportedProtocolVersion, wants: bool) 
     };
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key));
     let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
-    serve(move |mut stream| {
+    serve_at(port, move |mut stream| {
         let mut connection = ServerConnection::new(config.clone()).unwrap();
         let _ = connection.complete_io(&mut stream);
     })
@@ -190,7 +205,7 @@ fn a_listener_shows_its_certificate_whether_it_likes_its_guest_or_not() {
     let (_, expected) = key_and_chain(&kpki, "kafka1");
     for (version, name) in [(&TLS13, "TLSv1.3"), (&TLS12, "TLSv1.2")] {
         for (wants, identity) in [(false, None), (true, None), (true, Some(alice))] {
-            let address = broker(&kpki, version, wants);
+            let address = broker(&kpki, version, wants, 0);
             // A name that TLS cannot ask for is no reason to see nothing.
             for asked in ["localhost", "127.0.0.1", "under_score", "123"] {
                 let shown = served(&address, asked, identity, PATIENCE).unwrap();

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{
     java::{Client, judge},
-    kpki::Kpki,
+    kpki::{Kpki, Output},
     one_broker::OneBroker,
     ports,
 };
@@ -15,6 +15,7 @@ use crate::support::{
 const CLIENTS: &str = "\
 clients:
   - {name: admin, auth: tls}
+  - {name: app, auth: scram-sha-512, roles: [{produce: {topic: orders}}]}
 ";
 
 /// The dynamic settings of a listener's key store that the broker has.
@@ -79,6 +80,27 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
         }
     };
 
+    // What the cluster lacks of its policy, and nothing else once that is done.
+    let status = || kpki.run(&["status", "policy.yaml", "--json"]);
+    let due = |output: &Output| -> Vec<(String, String)> {
+        let document = output.json();
+        assert_eq!(
+            document["ok"],
+            document["due"].as_array().unwrap().is_empty()
+        );
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let due = document["due"].as_array().unwrap().iter();
+        due.map(|due| (text(&due["code"]), text(&due["command"])))
+            .collect()
+    };
+    let drift = status().expect_code(3);
+    let apply = "kpki acl apply policy.yaml";
+    assert_eq!(due(&drift), [("drift".to_owned(), apply.to_owned())]);
+    assert!(!drift.stderr.contains("not compared"), "{}", drift.stderr);
+    kpki.ok(&["acl", "apply", "policy.yaml"]);
+    kpki.ok(&["scram", "apply", "policy.yaml"]);
+    assert_eq!(due(&status().expect_code(0)), []);
+
     // Nothing to do.
     let first = serial(kpki);
     let done = kpki.json(&["reload", "kafka1", "--json"]);
@@ -95,6 +117,11 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
     let second = serial(kpki);
     assert_ne!(first, second);
     every(&first);
+    let reload = (
+        "renewed-not-served".to_owned(),
+        "kpki reload kafka1".to_owned(),
+    );
+    assert_eq!(due(&status().expect_code(3)), [reload]);
     let done = kpki.json(&["reload", "--brokers", "--json"]);
     let broker = &done["brokers"][0];
     assert_eq!(
@@ -166,8 +193,8 @@ fn clients_controllers_and_strangers_are_said_to_need_something_else() {
         &format!(
             "cluster: {{name: t, admin: admin, bootstrap_servers: ['localhost:{port}'], listeners: [{{name: SSL, port: {port}, protocol: SSL, client_auth: required}}]}}
 brokers:
-  - {{name: kafka1, hosts: [localhost], role: broker}}
-  - {{name: quorum1, hosts: [localhost], role: controller, port_offset: 7}}
+  - {{name: kafka1, hosts: [localhost], roles: [broker]}}
+  - {{name: quorum1, hosts: [localhost], roles: [controller], port_offset: 7}}
 clients:
   - {{name: admin, auth: tls}}
 "

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::super::{
     Failure,
-    cluster::{Connection, compare_id},
-    connect::connect,
+    cluster::{Connection, compare_id, connect},
     shell,
     ui::Ui,
 };
@@ -126,7 +125,7 @@ fn due(
         command: format!(
             "{} {verb} apply {}{prune}",
             shell::kpki(out.root()),
-            shell::policy(policy)
+            shell::path(&policy.places.file.file)
         ),
         by: None,
     })
