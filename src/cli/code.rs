@@ -91,7 +91,6 @@ pub enum Code {
     RequestsUnreadable = "requests-unreadable", "the file of requests cannot be read";
     RestartNeeded = "restart-needed", "a node has to be restarted; the message says why";
     Scram = "scram", "a SCRAM credential that Kafka refuses";
-    Stopped = "stopped", "stopped from outside before the work was done";
     Store = "store", "a key store or truststore cannot be read or written";
     TestsFailed = "tests-failed", "the policy's own tests failed";
     TimedOut = "timed-out", "no answer in time";

@@ -1,6 +1,7 @@
 //! The command line: one file per verb, and the only place that talks to a person.
 
 mod acl;
+mod bundle;
 mod ca;
 mod cluster;
 mod code;
@@ -95,6 +96,7 @@ enum Command {
     Reload(reload::Reload),
     Status(status::Status),
     List(list::List),
+    Bundle(bundle::Bundling),
     #[command(subcommand)]
     Scram(scram::Scram),
     #[command(subcommand)]
@@ -126,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Reload(verb) => verb.run(&cli.global, &ui),
         Command::Status(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),
+        Command::Bundle(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),

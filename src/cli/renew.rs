@@ -9,7 +9,7 @@ use super::{
     error::several,
     guard::secure_identities,
     init_ca::{take_lock, tidy},
-    passphrase, shell,
+    passphrase,
     ui::{BOLD, GREEN, Ui},
     up::loses_hosts,
 };
@@ -20,7 +20,7 @@ use crate::{
     },
     keystore::StoreProfile,
     pki::{IdentityName, Kind},
-    state::{Inventory, OutDir, Owners, Record},
+    state::{Inventory, OutDir, Owners},
 };
 
 /// Replace the certificates of existing identities
@@ -76,6 +76,7 @@ impl Renew {
         for (name, hosts) in candidates.iter().filter_map(Candidate::lost_hosts) {
             ui.warn(loses_hosts(name, hosts));
         }
+        let brokers = candidates.iter().any(|c| c.kind() == Kind::Broker);
         let now = renewal.now;
         let records = renew(&out, &lock, &mut inventory, &*issuer, &candidates, now)?;
         for record in &records {
@@ -86,26 +87,17 @@ impl Renew {
                 record.not_after.date()
             ));
         }
-        ui.say(next(&out, &records));
+        let who = if brokers {
+            "restart the broker, one at a time"
+        } else {
+            "restart the client"
+        };
+        ui.say(format!(
+            "\n{BOLD}next:{BOLD:#} copy the directory to its machine and {who}"
+        ));
         ui.document(&json!(records));
         Ok(())
     }
-}
-
-/// What is left to the one who renewed.
-fn next(out: &OutDir, records: &[Record]) -> String {
-    let (brokers, clients): (Vec<&Record>, _) =
-        records.iter().partition(|r| r.kind == Kind::Broker);
-    let mut text = format!("\n{BOLD}next:{BOLD:#} copy each directory to its machine");
-    if !clients.is_empty() {
-        text.push_str("; restart the clients");
-    }
-    if !brokers.is_empty() {
-        let names: Vec<&str> = brokers.iter().map(|r| r.name.as_str()).collect();
-        let command = format!("{} reload {}", shell::kpki(out.root()), names.join(" "));
-        text.push_str(&format!("; brokers that run take it up by\n  {command}"));
-    }
-    text
 }
 
 fn read(

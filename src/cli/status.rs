@@ -109,8 +109,17 @@ fn expiring(
     };
     let kpki = shell::kpki(out.root());
     let rotates = is_rotating(out)?;
-    let due = ending.into_iter().filter_map(|record| {
+    let is_ca = |record: &&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
+    let cas: Vec<&Record> = ending.iter().copied().filter(is_ca).collect();
+    let due = ending.iter().filter_map(|record| {
         let Record { name, .. } = record;
+        let with = |ca: &&Record| {
+            ca.subject == record.issuer && ca.not_after - record.not_after < time::Duration::DAY
+        };
+        // It ends with its CA, and so would the next one.
+        if !is_ca(record) && cas.iter().any(with) {
+            return None;
+        }
         let ends = ends(record.not_after, now);
         let (message, command) = match record.kind {
             // Its successor is on the way.

@@ -90,6 +90,8 @@ fn what_ends_is_said_most_urgent_first_and_the_commands_are_enough() {
 
     // The CA, long before it ends: replacing it takes a while.
     kpki.ok(&["--out", "short", "init-ca", "--days", "20"]);
+    // It ends with its CA, and so would the next one.
+    kpki.ok(&["--out", "short", "issue", "--client", "erin"]);
     let ca = kpki
         .run(&["--out", "short", "status", "--json"])
         .expect_code(3)
