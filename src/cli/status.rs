@@ -64,6 +64,7 @@ impl Status {
         let inventory = Inventory::read(&out)?;
         let mut found = expiring(&inventory, policy.as_ref(), &out, now)?;
         found.extend(rotation(&out)?);
+        found.extend(crl(&inventory, &out, now)?);
         let mut unreachable = 0;
         if let Some(policy) = &policy {
             let answers = served::ask(policy, &out, PATIENCE)?;
@@ -200,6 +201,24 @@ fn not_served(behind: &Behind<'_>, out: &OutDir, now: OffsetDateTime) -> Due {
         command,
         by: Some(served.not_after),
     }
+}
+
+fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Option<Due>, Failure> {
+    let by = due::crl_end(out, now)?;
+    let message = match by {
+        Some(by) => format!("the revocation list {}", ends(by, now)),
+        None if due::lacks_revoked(inventory) => {
+            "the revocation list lacks what was revoked after it was signed".to_owned()
+        }
+        None => return Ok(None),
+    };
+    Ok(Some(Due {
+        code: DueCode::Crl.into(),
+        name: "crl".to_owned(),
+        message,
+        command: format!("{} crl", shell::kpki(out.root())),
+        by,
+    }))
 }
 
 /// Where the replacement of the CA stands.

@@ -5,6 +5,7 @@
 
 mod authority;
 mod certificate;
+mod crl_life;
 mod digest;
 mod dn;
 mod host;
@@ -22,6 +23,7 @@ mod serial;
 
 pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
 pub use certificate::Certificate;
+pub use crl_life::crl_life;
 pub use digest::{hex, sha256};
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
