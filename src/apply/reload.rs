@@ -80,7 +80,7 @@ pub enum ReloadError {
         /// The broker.
         name: String,
         /// Why.
-        source: AdminError,
+        source: Box<AdminError>,
     },
     /// Nothing to reload.
     #[error("{0} has no listener with TLS")]
@@ -155,7 +155,7 @@ pub enum ReloadError {
         /// The setting.
         setting: String,
         /// Why.
-        source: AdminError,
+        source: Box<AdminError>,
     },
 }
 
@@ -173,7 +173,7 @@ pub fn look(
     let settings = admin.describe_broker(id);
     let settings = settings.map_err(|source| ReloadError::Cluster {
         name: name(),
-        source,
+        source: source.into(),
     })?;
     let settings = Settings(settings.into_iter().map(|s| (s.name.clone(), s)).collect());
     let found = settings.listeners();
@@ -308,7 +308,7 @@ impl RunningBroker {
     ) -> Result<(), ReloadError> {
         let cluster = |source| ReloadError::Cluster {
             name: wanted.name.to_owned(),
-            source,
+            source: Box::new(source),
         };
         let id = i32::try_from(wanted.id).unwrap_or(i32::MAX);
         let stores = self.stores().map(|(name, store)| (setting(name), store));
@@ -354,7 +354,7 @@ impl RunningBroker {
         removed.map_err(|source| ReloadError::SettingLeft {
             name: wanted.name.to_owned(),
             setting: settings.join(", "),
-            source,
+            source: source.into(),
         })
     }
 

@@ -6,7 +6,7 @@ use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::served::Answer;
+use super::{renew, served::Answer};
 use crate::{
     code::{StableCode, codes},
     pki::{Certificate, Host, IdentityName, Kind, crl_life},
@@ -57,14 +57,15 @@ pub fn sort(due: &mut [Due], now: OffsetDateTime) {
 /// A certificate that ends within so long is told of, however short its life is.
 const SOON: Duration = Duration::days(30);
 
-/// When a certificate is due, unless a policy says it: in the last third of its life, of a CA in the last tenth.
+/// When a certificate is due, unless a policy says it: of a CA in the last tenth of its life.
 fn due_at(record: &Record) -> OffsetDateTime {
-    let life = record.not_after - record.not_before;
-    let early: Duration = match record.kind {
-        Kind::Ca | Kind::Intermediate => life / 10,
-        Kind::Broker | Kind::Client => life / 3,
+    let due = match record.kind {
+        Kind::Ca | Kind::Intermediate => {
+            record.not_after - (record.not_after - record.not_before) / 10
+        }
+        Kind::Broker | Kind::Client => renew::due(record),
     };
-    record.not_after - early.max(SOON)
+    due.min(record.not_after - SOON)
 }
 
 /// The certificates that are in use, as far as the inventory knows: the last of each name that was not revoked.

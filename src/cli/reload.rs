@@ -299,7 +299,7 @@ impl From<ReloadError> for CliError {
         let restart = |hint: &str| CliError::new(Code::RestartNeeded, text.clone()).hint(hint);
         match error {
             ReloadError::Cluster { source, .. } => {
-                let hint = match source {
+                let hint = match *source {
                     AdminError::Expired { .. } => Some(
                         "nobody can talk to a broker whose certificate has ended: copy its directory to its machine and restart it",
                     ),
@@ -308,7 +308,7 @@ impl From<ReloadError> for CliError {
                     ),
                     _ => None,
                 };
-                let mut error = CliError::from(source);
+                let mut error = CliError::from(*source);
                 error.message = text;
                 match hint {
                     Some(hint) => error.hint(hint),

@@ -41,6 +41,7 @@ mod principal;
 mod probe;
 mod readme;
 mod reload;
+mod renew;
 mod robust;
 #[cfg(feature = "live")]
 mod roles;

@@ -108,7 +108,8 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
     every(&first);
 
     // Renewed with a new key.
-    kpki.ok(&["renew", "kafka1", "--new-key"]);
+    let renewed = kpki.ok(&["renew", "kafka1", "--new-key"]).stdout;
+    assert!(renewed.contains("\n  kpki reload kafka1\n"), "{renewed}");
     let second = serial(kpki);
     assert_ne!(first, second);
     every(&first);
