@@ -111,23 +111,15 @@ impl Ca {
         Ok(!out.is_ca_empty()?)
     }
 
-    /// Refuses an output directory that is not safe, or holds no CA.
-    ///
-    /// # Errors
-    /// [`CaError::Missing`], [`CaError::Incomplete`] where its inventory is gone, and when something cannot be seen.
+    /// Refuses an output directory that is not safe, or holds no CA with its inventory.
     pub fn require(out: &OutDir) -> Result<(), BootstrapError> {
         let dir = out.ca().display().to_string();
         out.check()?;
-        if !Self::exists(out)? {
-            return Err(CaError::Missing(dir).into());
-        }
-        match out.ca_file(Inventory::FILE).exists() {
+        let file = Inventory::FILE;
+        match Self::exists(out)? {
+            false => Err(CaError::Missing(dir).into()),
+            true if !out.ca_file(file).exists() => Err(CaError::Incomplete { dir, file }.into()),
             true => Ok(()),
-            false => Err(CaError::Incomplete {
-                dir,
-                file: Inventory::FILE,
-            }
-            .into()),
         }
     }
 

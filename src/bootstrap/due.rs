@@ -6,13 +6,13 @@ use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::{renew, served::Answer};
+use super::{renew, revoke, served::Answer};
 use crate::{
     code::{StableCode, codes},
     pki::{Certificate, Host, IdentityName, Kind, crl_life},
     policy::{NodeRole, ValidatedPolicy},
     probe::Served,
-    state::{Event, Inventory, OutDir, Record, StateError, Status, read_optional},
+    state::{Inventory, OutDir, Record, StateError, Status, read_optional},
 };
 
 codes! {
@@ -99,23 +99,9 @@ pub fn ending<'a>(
     current(inventory, now).filter(is_due).collect()
 }
 
-/// True where something was revoked after the last list was signed.
-pub fn lacks_revoked(inventory: &Inventory) -> bool {
-    let told = inventory
-        .events()
-        .iter()
-        .rev()
-        .find_map(|event| match event {
-            Event::Revoked(_) => Some(true),
-            Event::Crl(_) => Some(false),
-            Event::Rotation(_) => None,
-        });
-    told.unwrap_or(false)
-}
-
 /// When the list in use ends, where it is in the last third of its life. `None` also where there is no list.
 pub fn crl_end(out: &OutDir, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, StateError> {
-    let Some(pem) = read_optional(&out.ca_file("crl.pem"))? else {
+    let Some(pem) = read_optional(&out.ca_file(revoke::CRL))? else {
         return Ok(None);
     };
     let der = CertificateRevocationListDer::from_pem_slice(&pem).ok();

@@ -7,6 +7,7 @@ pub mod changes;
 mod compare;
 pub mod connection;
 pub mod context;
+pub mod cut_off;
 pub mod due;
 pub mod edits;
 pub mod files;
@@ -19,6 +20,7 @@ pub mod plan;
 pub mod planned;
 pub mod renew;
 pub mod restore;
+pub mod revoke;
 pub mod running;
 pub mod served;
 pub mod step;
@@ -26,8 +28,13 @@ pub mod trust;
 pub mod up;
 
 use crate::{
-    config::ConfigError, issuer::IssuerError, keystore::StoreError, pki::PkiError,
-    random::NoRandomness, scram::ScramError, state::StateError,
+    config::ConfigError,
+    issuer::IssuerError,
+    keystore::StoreError,
+    pki::PkiError,
+    random::NoRandomness,
+    scram::ScramError,
+    state::{Revocation, StateError},
 };
 use ca::CaError;
 use context::Danger;
@@ -62,6 +69,9 @@ pub enum BootstrapError {
         /// The output directory.
         out: String,
     },
+    /// An identity whose last certificate was revoked.
+    #[error("the certificate of `{}` was revoked on {} ({})", .0.name, .0.at.date(), .0.reason)]
+    Revoked(Revocation),
     /// A file of an identity that cannot be used.
     #[error("{file} is damaged: {source}")]
     Damaged {

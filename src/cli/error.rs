@@ -137,11 +137,11 @@ pub fn completed(all: bool, some: bool) -> Done {
 }
 
 impl Failure {
-    /// What went wrong, where that is told beside something else.
-    pub fn messages(&self) -> Vec<&str> {
+    /// The one error that it is.
+    pub fn only(&self) -> Option<&CliError> {
         match self {
-            Self::Errors(errors) => errors.iter().map(|e| e.message.as_str()).collect(),
-            Self::Policy(_) | Self::No | Self::AlreadyReported | Self::Partly => Vec::new(),
+            Self::Errors(errors) => errors.first(),
+            _ => None,
         }
     }
 

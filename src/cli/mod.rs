@@ -5,6 +5,7 @@ mod bundle;
 mod ca;
 mod cluster;
 mod code;
+mod crl;
 mod error;
 mod guard;
 mod init_ca;
@@ -16,6 +17,7 @@ mod policy;
 mod principal;
 mod reload;
 mod renew;
+mod revoke;
 mod scram;
 mod shell;
 mod status;
@@ -95,6 +97,8 @@ enum Command {
     Renew(renew::Renew),
     Reload(reload::Reload),
     Status(status::Status),
+    Revoke(revoke::Revoke),
+    Crl(crl::Crl),
     List(list::List),
     Bundle(bundle::Bundling),
     #[command(subcommand)]
@@ -127,6 +131,8 @@ pub fn main() -> ExitCode {
         Command::Renew(verb) => verb.run(&cli.global, &ui),
         Command::Reload(verb) => verb.run(&cli.global, &ui),
         Command::Status(verb) => verb.run(&cli.global, &ui),
+        Command::Revoke(verb) => verb.run(&cli.global, &ui),
+        Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),
         Command::Bundle(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),

@@ -21,7 +21,7 @@ use crate::{
     bootstrap::{
         ca::Ca,
         due::{self, Behind, Due, DueCode},
-        served,
+        revoke, served,
     },
     pki::Kind,
     policy::ValidatedPolicy,
@@ -207,7 +207,7 @@ fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Optio
     let by = due::crl_end(out, now)?;
     let message = match by {
         Some(by) => format!("the revocation list {}", ends(by, now)),
-        None if due::lacks_revoked(inventory) => {
+        None if revoke::is_crl_due(inventory) => {
             "the revocation list lacks what was revoked after it was signed".to_owned()
         }
         None => return Ok(None),

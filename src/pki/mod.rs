@@ -5,7 +5,9 @@
 
 mod authority;
 mod certificate;
+mod crl;
 mod crl_life;
+mod crl_url;
 mod digest;
 mod dn;
 mod host;
@@ -23,8 +25,10 @@ mod serial;
 
 pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
 pub use certificate::Certificate;
+pub use crl::{RevocationList, RevokedEntry};
 pub use crl_life::crl_life;
-pub use digest::{hex, sha256};
+pub use crl_url::{CrlUrl, NotACrlUrl};
+pub use digest::{hex, sha256, unhex};
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
 pub use java_regex::PatternError;

@@ -31,6 +31,7 @@ mod first_steps;
 mod harness;
 mod issue;
 mod layouts;
+mod linted;
 mod list;
 mod modes;
 mod nodes;
@@ -42,6 +43,9 @@ mod probe;
 mod readme;
 mod reload;
 mod renew;
+mod revoke;
+#[cfg(feature = "live")]
+mod revoke_live;
 mod robust;
 #[cfg(feature = "live")]
 mod roles;

@@ -103,6 +103,31 @@ fn what_ends_is_said_most_urgent_first_and_the_commands_are_enough() {
 }
 
 #[test]
+fn a_revocation_list_that_ends_or_lacks_something_is_due() {
+    let mut kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "--client", "alice", "bob"]);
+    kpki.ok(&["revoke", "alice"]);
+    // What is revoked is nobody's to renew, and the list has it.
+    kpki.ok(&["status"]);
+    kpki.without_env("KPKI_CA_PASSPHRASE");
+    kpki.ok(&["revoke", "bob"]);
+    let due = || kpki.run(&["status", "--json"]).expect_code(3).json()["due"].take();
+    let lacks = due();
+    assert_eq!(
+        (&lacks[0]["code"], &lacks[0]["command"]),
+        (&json!("crl"), &json!("kpki crl"))
+    );
+    assert_eq!(lacks[0]["by"], Value::Null);
+    kpki.env("KPKI_CA_PASSPHRASE", "a passphrase of the tests");
+    kpki.ok(&["crl"]);
+    kpki.ok(&["status"]);
+    // A clock that has gone on: a list that was good for a day.
+    kpki.ok(&["crl", "--days", "1"]);
+    kpki.ok(&["status"]);
+}
+
+#[test]
 fn more_than_a_screen_is_counted() {
     let kpki = Kpki::new();
     kpki.ok(&["init-ca"]);

@@ -1,17 +1,21 @@
 //! Whether the cluster has what the policy says.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
+
+use time::OffsetDateTime;
 
 use super::super::{
     Failure,
     cluster::{Connection, compare_id, connect},
+    scram::desired,
     shell,
     ui::Ui,
 };
 use crate::{
     admin::ClientProperties,
-    apply::{acl, observed, scram::DesiredUsers},
+    apply::{acl, observed},
     bootstrap::{
+        cut_off::cut_off,
         due::{Due, DueCode},
         passwords,
     },
@@ -60,7 +64,7 @@ pub fn drift(ui: &Ui, policy: &ValidatedPolicy, out: &OutDir, connection: &Conne
 }
 
 fn not_compared(ui: &Ui, what: &str, error: Failure) {
-    let why = error.messages().join("; ");
+    let why = error.only().map_or("", |error| &error.message);
     ui.note(format!("the cluster's {what} are not compared: {why}"));
 }
 
@@ -74,7 +78,8 @@ fn acls(
     admin.set_timeout(PATIENCE);
     compare_id(ui, policy, out.root(), &admin)?;
     let observed = observed::read(&mut admin, properties, policy, &|_| ())?;
-    let plan = acl::plan(policy, &observed, ALL);
+    let cut_off = cut_off(policy, out, OffsetDateTime::now_utc())?;
+    let plan = acl::plan(policy, &cut_off, &observed, ALL);
     let (creates, deletes) = (plan.creates.len(), plan.deletes.len());
     Ok(due("acl", "bindings", (creates, deletes, 0), policy, out))
 }
@@ -85,9 +90,7 @@ fn users(
     out: &OutDir,
     properties: ClientProperties,
 ) -> Result<Option<Due>, Failure> {
-    let begun = passwords::begun(out, policy)?;
-    let credentials = passwords::desired(policy);
-    let desired = DesiredUsers::new(policy, credentials, Default::default(), begun, ALL)?;
+    let desired = desired(policy, out, BTreeSet::new(), ALL)?;
     let mut connected = desired.connect(properties, |p| connect(ui, p))?;
     connected.admin.set_timeout(PATIENCE);
     let password = |user: &str| passwords::on_disk(out, policy, user).map_err(Failure::from);
