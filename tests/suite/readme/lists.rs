@@ -7,6 +7,7 @@ use std::{collections::VecDeque, fs};
 use kpki::{
     acl::ProblemCode,
     bootstrap::doctor::FaultCode,
+    bootstrap::due::DueCode,
     cli::Code,
     code::StableCode,
     config::client_file_name,
@@ -192,6 +193,7 @@ fn made(list: &str) -> String {
                 .map(|c| [code(c.name()), c.about().to_owned()]),
         ),
         "commands" => commands(),
+        "due" => codes(DueCode::CODES.to_vec()),
         "diagnostics" => {
             let all = [FormCode::CODES, PolicyCode::CODES, ProblemCode::CODES];
             codes(all.concat())
