@@ -59,17 +59,7 @@ impl Examined<'_> {
     }
 
     fn examine(&self, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
-        let layouts = LAYOUTS.iter().map(|l| l.files(self.name.as_str()));
-        let mut used: Vec<FileNames> = Vec::new();
-        for names in layouts {
-            // The names of some layouts differ in other files alone.
-            let known = used.iter().any(|other| other.keystore == names.keystore);
-            let mine = self.is_recorded(&names.truststore) || self.is_recorded(&names.keystore);
-            if (self.file(&names.keystore)?.is_some() && !known) || (mine && used.is_empty()) {
-                used.push(names);
-            }
-        }
-        for names in &used {
+        for names in &self.layouts()? {
             if let Some(record) = self.record {
                 self.certificate(names, record, faults)?;
             }
@@ -84,6 +74,28 @@ impl Examined<'_> {
             }
         }
         self.edited(faults)
+    }
+
+    /// The layouts that it has files of: those of which there is the key store with its password; some share the one.
+    fn layouts(&self) -> Result<Vec<FileNames>, BootstrapError> {
+        let (mut used, mut others) = (Vec::new(), Vec::new());
+        for names in LAYOUTS.iter().map(|l| l.files(self.name.as_str())) {
+            let there = |file: &str| Ok::<_, BootstrapError>(self.file(file)?.is_some());
+            let recorded = |file: &str| self.is_recorded(file);
+            if there(&names.keystore)? && (there(&names.password)? || recorded(&names.password)) {
+                used.push(names);
+            } else if there(&names.keystore)?
+                || recorded(&names.keystore) && recorded(&names.password)
+                || recorded(&names.truststore)
+            {
+                others.push(names);
+            }
+        }
+        if used.is_empty() {
+            others.truncate(1);
+            return Ok(others);
+        }
+        Ok(used)
     }
 
     /// Its certificate, key, password, and what holds them.
