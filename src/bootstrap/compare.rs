@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     keystore::{StoreProfile, pkcs12},
-    pki::{Certificate, Host, Kind, LeafSpec},
+    pki::{Certificate, Host, LeafSpec},
     plan::Action,
     policy::{FileNames, NodeRole},
     secret::SecretBytes,
@@ -260,7 +260,8 @@ impl Look<'_> {
         if !together {
             return reissue("its key and certificate do not belong together".to_owned());
         }
-        if leaf.server_auth != (spec.kind == Kind::Broker) {
+        // Not by its extended key usage: engines elsewhere may give every usage to everyone.
+        if record.is_some_and(|record| record.kind != spec.kind) {
             return reissue(format!("it is now a {}", spec.kind.name()));
         }
         if leaf.key != Some(spec.key) {
@@ -268,7 +269,7 @@ impl Look<'_> {
         }
         let (were, shall_be): (BTreeSet<&Host>, BTreeSet<&Host>) =
             (leaf.hosts.iter().collect(), spec.hosts.iter().collect());
-        if were != shall_be {
+        if were != shall_be && !spec.is_named_alone(&leaf.hosts) {
             let list = |hosts: &[Host]| {
                 hosts
                     .iter()
@@ -282,7 +283,10 @@ impl Look<'_> {
                 list(&spec.hosts)
             ));
         }
-        let due = leaf.not_after - Duration::days(context.policy.ca.renew_before_days.into());
+        // An engine elsewhere may have given less than was asked for, so that it would be due from its first day.
+        let life = leaf.not_after - leaf.not_before;
+        let before = Duration::days(context.policy.ca.renew_before_days.into());
+        let due = leaf.not_after - if before < life { before } else { life / 3 };
         // Under a CA that ends soon a new certificate would end no later, and be due again at once.
         let gained =
             (context.now + Duration::days(spec.days.into())).min(signer.not_after) - leaf.not_after;

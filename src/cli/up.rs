@@ -26,7 +26,7 @@ use crate::{
         trust::Trust,
         up::execute,
     },
-    issuer::local::{CaSpec, NewCa},
+    issuer::local::{self, CaSpec, NewCa},
     keystore::StoreProfile,
     plan::Action,
     policy::{LAYOUTS, Layout, ValidatedPolicy},
@@ -153,7 +153,7 @@ impl Up {
         if self.dry_run {
             let ca = CaOfRun::find(context)?;
             let planned = plan(context, ca.trust())?;
-            if let CaOfRun::New(..) = ca {
+            if let CaOfRun::New(..) | CaOfRun::Far(..) = ca {
                 ui.say(format!(
                     "{GREEN}would be created{GREEN:#}  the CA, {}",
                     out.ca().display()
@@ -174,20 +174,22 @@ impl Up {
             false => {
                 let ca = CaOfRun::find(context)?;
                 let planned = plan(context, ca.trust())?;
-                Some((ca, planned, passphrase::new(global)?))
+                let protection = match ca {
+                    CaOfRun::New(..) => Some(passphrase::new(global)?),
+                    CaOfRun::There(_) | CaOfRun::Far(_) => None,
+                };
+                Some((ca, planned, protection))
             }
         };
         let lock = begin(&out, ui)?;
         let (ca, planned, protection) = match fresh {
-            Some((ca, planned, protection)) if !Ca::exists(&out)? => {
-                (ca, planned, Some(protection))
-            }
+            Some((ca, planned, protection)) if !Ca::exists(&out)? => (ca, planned, protection),
             _ => {
                 let members = Member::all(&policy).into_iter();
                 secure_identities(&out, members.map(Member::name).collect::<Vec<_>>(), ui)?;
                 let ca = CaOfRun::find(context)?;
                 if let CaOfRun::There(ca) = &ca {
-                    compare_ca(&policy, &ca.trust, ui);
+                    compare_ca(&policy, ca, ui);
                 }
                 let planned = plan(context, ca.trust())?;
                 (ca, planned, None)
@@ -208,6 +210,19 @@ impl Up {
                 report.warn(&planned);
                 (trust, Some(issuer))
             }
+            CaOfRun::Far(ca) => {
+                // Whoever has no credential finds out before anything is written.
+                let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
+                ca.write(&out, &lock)?;
+                ui.say(format!(
+                    "{GREEN}took up{GREEN:#}  the CA of {}, {}",
+                    ca.issuer.engine(),
+                    ca.trust.root.subject
+                ));
+                report.made_ca = true;
+                report.warn(&planned);
+                (ca.trust, Some(issuer))
+            }
             CaOfRun::There(ca) => {
                 report.warn(&planned);
                 let issuer = match planned.steps.iter().any(Step::signs) {
@@ -216,6 +231,9 @@ impl Up {
                     }
                     false => None,
                 };
+                if policy.ca.issuer.is_some() {
+                    ca.keep_issuer(&out, &lock)?;
+                }
                 (ca.trust, issuer)
             }
         };
@@ -245,13 +263,24 @@ enum CaOfRun {
     There(Ca),
     /// It is about to be made.
     New(Box<NewCa>, Trust),
+    /// It is elsewhere, and was never used here.
+    Far(Ca),
 }
 
 impl CaOfRun {
     fn find(context: Context<'_>) -> Result<Self, Failure> {
         Ok(match Ca::exists(context.out)? {
-            true => Self::There(Ca::open(context.out)?),
+            true => {
+                let mut ca = Ca::open(context.out)?;
+                if let Some(settings) = &context.policy.ca.issuer {
+                    ca.follow(context.out, settings)?;
+                }
+                Self::There(ca)
+            }
             false => {
+                if let Some(settings) = &context.policy.ca.issuer {
+                    return Ok(Self::Far(Ca::elsewhere(context.out, settings)?));
+                }
                 let new = NewCa::make(&ca_spec(context.policy), context.now)?;
                 let trust = Trust::new(&new)?;
                 Self::New(Box::new(new), trust)
@@ -261,7 +290,9 @@ impl CaOfRun {
 
     fn trust(&self) -> &Trust {
         match self {
-            Self::There(Ca { trust, .. }) | Self::New(_, trust) => trust,
+            Self::There(Ca { trust, .. }) | Self::Far(Ca { trust, .. }) | Self::New(_, trust) => {
+                trust
+            }
         }
     }
 }
@@ -277,8 +308,11 @@ fn ca_spec(policy: &ValidatedPolicy) -> CaSpec {
 }
 
 /// Says where the CA that is there is not the one that the policy describes: `up` does not replace it.
-fn compare_ca(policy: &ValidatedPolicy, trust: &Trust, ui: &Ui) {
-    let root = &trust.root;
+fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
+    let root = &ca.trust.root;
+    if ca.issuer.engine() != local::NAME {
+        return;
+    }
     // The policy's checks left room for it.
     if let Ok(wanted) = policy.ca.subject.with_generation(1)
         && root.subject != wanted.to_string()

@@ -8,7 +8,7 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{CertificateRequest, Engine, Issued, Issuer, IssuerError};
+use super::{CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted};
 use crate::{
     pki::{
         Authority, AuthorityRequest, Certificate, Dn, KeyAlgorithm, KeyProtection, Kind,
@@ -24,11 +24,15 @@ pub const KEY: &str = "ca.key";
 /// The root's sealed key, where an intermediate signs; to be taken off this machine.
 pub const ROOT_KEY: &str = "root.key";
 
+/// What it is called beside those of the policy.
+pub const NAME: &str = "local";
+
 /// The entry of the table.
 pub(super) const ENGINE: Engine = Engine {
+    name: NAME,
     file: KEY,
-    needs_passphrase: |path, bytes| match parse(bytes) {
-        Ok(key) => Ok(key.needs_passphrase()),
+    wanted: |path, bytes| match parse(bytes) {
+        Ok(key) => Ok(key.needs_passphrase().then_some(Wanted::Passphrase)),
         Err(source) => Err(sealed(path)(source)),
     },
     open: |closed, signer, behind, passphrase| {
@@ -37,6 +41,7 @@ pub(super) const ENGINE: Engine = Engine {
             KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(IssuerError::NotAKey)?;
         Ok(Box::new(Local::new(signer, behind, key)?))
     },
+    authorities: None,
 };
 
 /// A CA whose key is open.

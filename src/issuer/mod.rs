@@ -3,7 +3,12 @@
 //! An engine may sign here or far away, at once or after a while, and may refuse; serial number and chain are its own
 //! to say. Whatever it has signed is on record before anybody else gets to see it.
 
+mod answer;
+mod far;
+mod http;
+mod jose;
 pub mod local;
+mod step_ca;
 
 use std::{
     collections::HashSet,
@@ -15,27 +20,51 @@ use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 
 use crate::{
-    pki::{Certificate, DnError, LeafSpec, PkiError, SealError},
+    pki::{self, Certificate, DnError, Host, LeafSpec, PkiError, SealError},
+    policy::IssuerSettings,
     random::NoRandomness,
     secret::{Secret, SecretBytes},
-    state::{Inventory, Lock, OutDir, Record, StateError, read_optional},
+    state::{FileSpec, Inventory, Lock, OutDir, Record, StateError, read_optional},
 };
+pub use far::{FarError, Why};
 
 /// Every engine; the first whose file lies in `ca/` is the one that signs.
-pub const ENGINES: &[Engine] = &[local::ENGINE];
+pub const ENGINES: &[Engine] = &[local::ENGINE, step_ca::ENGINE];
 
 /// One entry of the table.
 #[derive(Debug)]
 pub struct Engine {
+    /// The policy's word for it.
+    pub name: &'static str,
     /// Its file in `ca/`: the key that it signs with, or where that is found.
     pub file: &'static str,
-    /// Reads that file: true where it signs only for whoever knows a passphrase.
-    needs_passphrase: fn(&Path, &[u8]) -> Result<bool, IssuerError>,
+    /// Reads that file: the secret without which it does not sign.
+    wanted: fn(&Path, &[u8]) -> Result<Option<Wanted>, IssuerError>,
     /// As [`Closed::open`].
     open: fn(&Closed, &Certificate, Option<&Certificate>, Option<&Secret>) -> Opened,
+    /// As [`Closed::authorities`], of an engine that is elsewhere.
+    authorities: Option<fn(&Path, &[u8]) -> Result<Vec<Certificate>, IssuerError>>,
 }
 
 type Opened = Result<Box<dyn Issuer>, IssuerError>;
+
+/// A secret without which an engine does not sign, and where it is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The passphrase that the CA's key is sealed under.
+    Passphrase,
+    /// What an engine elsewhere knows its callers by.
+    Credential {
+        /// What it is, for people.
+        what: &'static str,
+        /// The file that holds it, where the policy names one.
+        file: Option<PathBuf>,
+        /// The policy's word for that file.
+        setting: &'static str,
+        /// The environment variable that holds it else.
+        variable: &'static str,
+    },
+}
 
 /// A certificate that is asked for.
 pub struct CertificateRequest<'a> {
@@ -53,6 +82,16 @@ impl<'a> CertificateRequest<'a> {
     /// The key that it is for.
     pub fn public_key(&self) -> &impl PublicKeyData {
         self.key
+    }
+
+    /// The same, as SubjectPublicKeyInfo.
+    fn public_key_info(&self) -> Vec<u8> {
+        self.key.subject_public_key_info()
+    }
+
+    /// What engines elsewhere are asked with, as PEM.
+    fn pkcs10(&self, hosts: &[Host]) -> Result<String, IssuerError> {
+        Ok(pki::request(&self.leaf.name, hosts, self.key)?)
     }
 }
 
@@ -112,7 +151,7 @@ pub struct Closed {
     engine: &'static Engine,
     path: PathBuf,
     bytes: SecretBytes,
-    needs_passphrase: bool,
+    wanted: Option<Wanted>,
 }
 
 impl Closed {
@@ -124,20 +163,65 @@ impl Closed {
         for engine in ENGINES {
             let path = out.ca_file(engine.file);
             if let Some(bytes) = read_optional(&path)?.map(SecretBytes::from) {
-                return Ok(Some(Self {
-                    needs_passphrase: (engine.needs_passphrase)(&path, &bytes)?,
-                    engine,
-                    path,
-                    bytes,
-                }));
+                return Self::new(engine, path, bytes).map(Some);
             }
         }
         Ok(None)
     }
 
-    /// True where a passphrase is needed to open it.
-    pub fn needs_passphrase(&self) -> bool {
-        self.needs_passphrase
+    fn new(
+        engine: &'static Engine,
+        path: PathBuf,
+        bytes: SecretBytes,
+    ) -> Result<Self, IssuerError> {
+        Ok(Self {
+            wanted: (engine.wanted)(&path, &bytes)?,
+            engine,
+            path,
+            bytes,
+        })
+    }
+
+    /// The engine elsewhere that a policy names, as it is to lie in `ca/`.
+    ///
+    /// # Errors
+    /// When it cannot be written as text.
+    pub fn of(out: &OutDir, settings: &IssuerSettings) -> Result<Self, IssuerError> {
+        let (engine, bytes) = match settings {
+            IssuerSettings::StepCa(settings) => (&step_ca::ENGINE, far::keep(settings)),
+        };
+        let path = out.ca_file(engine.file);
+        let bytes = bytes.map_err(|e| IssuerError::Damaged {
+            path: path.clone(),
+            reason: e.to_string(),
+        })?;
+        Self::new(engine, path, bytes.into())
+    }
+
+    /// Its file.
+    pub fn file(&self) -> FileSpec {
+        FileSpec::secret(self.engine.file, &*self.bytes)
+    }
+
+    /// The policy's word for the engine; the key in `ca.key` is [`local::NAME`].
+    pub fn engine(&self) -> &'static str {
+        self.engine.name
+    }
+
+    /// The certificates of an engine's CA: the one whose key signs leaves first, the root last.
+    ///
+    /// # Errors
+    /// When it does not answer, or they do not lead to a root.
+    pub fn authorities(&self) -> Result<Vec<Certificate>, IssuerError> {
+        let Some(ask) = self.engine.authorities else {
+            return Ok(Vec::new());
+        };
+        ask(&self.path, &self.bytes)
+    }
+
+    /// The secret that is needed to open it.
+    pub fn wanted(&self) -> Option<&Wanted> {
+        self.wanted.as_ref()
     }
 
     /// Makes it ready to sign with the key of `signer`. `behind` is what stands behind a leaf in its chain.
@@ -184,6 +268,17 @@ pub enum IssuerError {
     /// The sealed key holds something else than a key.
     #[error("the sealed key holds no usable private key")]
     NotAKey(#[source] rcgen::Error),
+    /// An engine elsewhere.
+    #[error(transparent)]
+    Far(Box<FarError>),
+    /// The file of an engine elsewhere.
+    #[error("{path} is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Something has to be signed, and nobody opened the issuer.
     #[error("the CA was not opened, and certificates have to be signed")]
     NotOpened,

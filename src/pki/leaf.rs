@@ -26,6 +26,40 @@ pub struct LeafSpec {
     pub days: u32,
 }
 
+impl LeafSpec {
+    /// True where the only host is the identity's own name, and none was asked for: engines elsewhere may know no
+    /// certificates without one.
+    pub fn is_named_alone(&self, hosts: &[Host]) -> bool {
+        let own = Host::Dns(self.name.to_string());
+        self.hosts.is_empty() && hosts == [own]
+    }
+}
+
+/// A certificate request (PKCS#10), as PEM: subject and hosts, proved by the key.
+///
+/// # Errors
+/// When a name cannot be written, or the library refuses.
+pub fn request(
+    name: &IdentityName,
+    hosts: &[Host],
+    key: &impl SigningKey,
+) -> Result<String, PkiError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = Dn::common_name(name.as_str())?.to_rcgen();
+    params.subject_alt_names = alt_names(hosts)?;
+    Ok(params.serialize_request(key)?.pem()?)
+}
+
+fn alt_names(hosts: &[Host]) -> Result<Vec<SanType>, PkiError> {
+    let names = hosts.iter().map(|host| {
+        Ok(match host {
+            Host::Ip(ip) => SanType::IpAddress(*ip),
+            Host::Dns(name) => SanType::DnsName(name.as_str().try_into()?),
+        })
+    });
+    names.collect()
+}
+
 /// Signs a leaf certificate for a public key.
 ///
 /// # Errors
@@ -78,11 +112,6 @@ pub fn sign(
         }
         _ => vec![ExtendedKeyUsagePurpose::ClientAuth],
     };
-    for host in &leaf.hosts {
-        params.subject_alt_names.push(match host {
-            Host::Ip(ip) => SanType::IpAddress(*ip),
-            Host::Dns(name) => SanType::DnsName(name.as_str().try_into()?),
-        });
-    }
+    params.subject_alt_names = alt_names(&leaf.hosts)?;
     Certificate::from_der(params.signed_by(key, &authority.issuer)?.der())
 }

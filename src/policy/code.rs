@@ -8,6 +8,7 @@ codes! {
         AnonymousBrokers = "anonymous-brokers", "brokers would be User:ANONYMOUS to each other";
         BadAddress = "bad-address", "text that is not `host:port`";
         BadDays = "bad-days", "lifetimes that contradict each other";
+        BadFingerprint = "bad-fingerprint", "text that is not a SHA-256 fingerprint";
         BadHost = "bad-host", "text that is not a host name or an address";
         BadListenerName = "bad-listener-name", "a listener's name that Kafka does not take";
         BadName = "bad-name", "a name with characters that it cannot have";
@@ -17,6 +18,7 @@ codes! {
         BadProperty = "bad-property", "a name or value that a properties file cannot hold";
         BadScope = "bad-scope", "a scope that would limit nothing";
         BadSubject = "bad-subject", "a subject that the CA's certificate cannot have";
+        BadUrl = "bad-url", "an address that no server has, or that secrets must not be sent to";
         BadVersion = "bad-version", "a version that Kafka does not have, or kpki does not know";
         DuplicateId = "duplicate-id", "two brokers with one id";
         DuplicateName = "duplicate-name", "two identities, or two listeners, with one name";

@@ -10,7 +10,7 @@ use crate::{
     apply::scram::UnknownUsers,
     bootstrap::{BootstrapError, ca::CaError, context::Danger, edits::Edit},
     config::ConfigError,
-    issuer::IssuerError,
+    issuer::{IssuerError, Why},
     keystore::StoreError,
     pki::{Kind, PkiError, SealError},
     random::NoRandomness,
@@ -44,6 +44,19 @@ pub fn of_cluster(error: &AdminError) -> Code {
         AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
         AdminError::Unsupported { .. } => Code::Unsupported,
         AdminError::Stopped { .. } => Code::Stopped,
+    }
+}
+
+/// The code of what went wrong between kpki and an engine elsewhere.
+fn of_far(why: Why) -> Code {
+    match why {
+        Why::Unreachable => Code::IssuerUnreachable,
+        Why::Untrusted => Code::IssuerUntrusted,
+        Why::Forbidden => Code::IssuerForbidden,
+        Why::Refused => Code::IssuerRefused,
+        Why::Sealed => Code::IssuerSealed,
+        Why::BadAnswer => Code::IssuerAnswer,
+        Why::Settings => Code::IssuerSettings,
     }
 }
 
@@ -158,6 +171,11 @@ impl From<CaError> for CliError {
                 "truststore.password" => format!("restore it from a backup; it also stands in every server.properties and client.properties as ssl.truststore.password, and goes alone in a line to {dir}/{file}"),
                 _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
             }),
+            CaError::OtherIssuer { is, .. } => CliError::new(Code::OtherIssuer, text).hint(format!(
+                "kpki does not change who signs: choose another --out for the new CA, or have the policy say what signs now ({is})"
+            )),
+            CaError::KeyElsewhere(..) => CliError::new(Code::KeyElsewhere, text)
+                .hint("whoever keeps it can export it, if anybody can"),
             CaError::NoRootKey(_) => CliError::new(Code::NoRootKey, text)
                 .hint("without --root, kpki ca export-key exports the one key that it has"),
             CaError::RootKeyAway(_) => CliError::new(Code::NoRootKey, text)
@@ -194,6 +212,10 @@ impl From<IssuerError> for CliError {
                     CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
                 }
             },
+            IssuerError::Far(error) => CliError::new(of_far(error.why), text).hint(error.hint),
+            IssuerError::Damaged { .. } => {
+                CliError::new(Code::CaDamaged, text).hint("restore it from a backup")
+            }
             IssuerError::NotOpened | IssuerError::SerialTwice(_) => {
                 CliError::new(Code::Certificate, text).hint("run the command again")
             }

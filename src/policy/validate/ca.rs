@@ -1,6 +1,6 @@
 //! The `ca` section.
 
-use super::identities;
+use super::{identities, issuer};
 use crate::{
     document::{Report, Span, Spanned},
     pki::{Dn, DnError},
@@ -41,13 +41,33 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
             .error(PolicyCode::BadDays, span, message)
             .hint("make renew_before_days less than leaf_valid_days");
     }
+    let issuer = match &raw.issuer {
+        Some(raw) => Some(issuer::issuer(report, &raw.value)?),
+        None => None,
+    };
+    if let (Some(_), Some(key)) = (&issuer, made(raw)) {
+        report
+            .error(
+                PolicyCode::NoEffect,
+                key,
+                "this is not kpki's to say where an `issuer` signs",
+            )
+            .hint("its own CA has its own subject, key and lifetime: remove the line");
+    }
     Some(CaSettings {
+        issuer,
         subject: subject(report, raw, cluster)?,
         key: identities::key(raw.key),
         valid_days,
         leaf_valid_days,
         renew_before_days,
     })
+}
+
+/// Where the policy says what a CA is to be that kpki makes.
+fn made(raw: &RawCa) -> Option<Span> {
+    let subject = raw.subject.as_ref().map(|said| said.span);
+    subject.or(raw.valid_days.as_ref().map(|said| said.span))
 }
 
 fn subject(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<Dn> {
