@@ -25,7 +25,7 @@ use crate::{
 
 /// The CA certificates that clients trust.
 pub(super) const CERTIFICATE: &str = "ca.crt";
-/// The intermediate's certificate.
+/// The intermediates' certificates, the one that signs leaves first.
 const INTERMEDIATE: &str = "intermediate.crt";
 /// The password of the truststore, one for all identities as the store's bytes are.
 pub(super) const TRUSTSTORE_PASSWORD: &str = "truststore.password";
@@ -119,12 +119,19 @@ fn commit(
     signs: Vec<FileSpec>,
 ) -> Result<(), CaError> {
     let lines: String = records.iter().map(Record::to_line).collect();
-    let pem = |c: &Certificate| pem::certificates(std::slice::from_ref(&c.der));
+    let pem = |all: &[Certificate]| {
+        let ders: Vec<_> = all.iter().map(|c| c.der.clone()).collect();
+        pem::certificates(&ders)
+    };
     // First, so that not even an abandoned directory holds a key without its record.
     let mut files = vec![FileSpec::secret(Inventory::FILE, lines)];
-    files.push(FileSpec::public(CERTIFICATE, pem(&trust.root)));
-    let intermediate = trust.intermediate.as_ref().map(pem);
-    files.extend(intermediate.map(|pem| FileSpec::public(INTERMEDIATE, pem)));
+    files.push(FileSpec::public(
+        CERTIFICATE,
+        pem(std::slice::from_ref(&trust.root)),
+    ));
+    if !trust.intermediates.is_empty() {
+        files.push(FileSpec::public(INTERMEDIATE, pem(&trust.intermediates)));
+    }
     files.extend(signs);
     let password = &trust.truststore_password;
     files.push(FileSpec::password(TRUSTSTORE_PASSWORD, password));
@@ -185,12 +192,12 @@ impl Ca {
         if !out.ca_file(Inventory::FILE).exists() {
             return Err(incomplete(Inventory::FILE));
         }
-        let intermediate = match read_optional(&out.ca_file(INTERMEDIATE))? {
-            Some(bytes) => certificates(INTERMEDIATE, &bytes)?.into_iter().next(),
+        let intermediates = match read_optional(&out.ca_file(INTERMEDIATE))? {
+            Some(bytes) => certificates(INTERMEDIATE, &bytes)?,
             None if out.ca_file(local::ROOT_KEY).exists() => {
                 return Err(incomplete(INTERMEDIATE));
             }
-            None => None,
+            None => Vec::new(),
         };
         let issuer = Closed::read(out)?.ok_or_else(|| incomplete(local::KEY))?;
         let password = Zeroizing::new(need(TRUSTSTORE_PASSWORD)?);
@@ -203,7 +210,7 @@ impl Ca {
             trust: Trust {
                 root,
                 others: trusted.collect(),
-                intermediate,
+                intermediates,
                 truststore_password: password,
             },
             issuer,
@@ -235,7 +242,7 @@ impl Ca {
         if Self::exists(out)? {
             return Err(CaError::Exists(dir.display().to_string()));
         }
-        let below = trust.intermediate.iter();
+        let below = trust.intermediates.iter();
         let mut records = vec![Record::of("ca", Kind::Ca, &trust.root)];
         records.extend(below.map(|c| Record::of("intermediate", Kind::Intermediate, c)));
         commit(out, lock, trust, &records, vec![issuer.file()])
@@ -277,7 +284,7 @@ impl Ca {
     /// When the passphrase is wrong or missing, or key and certificate do not belong together.
     pub fn open_issuer(&self, passphrase: Option<&Secret>) -> Result<Box<dyn Issuer>, CaError> {
         let Self { trust, issuer, .. } = self;
-        Ok(issuer.open(trust.signer(), trust.intermediate.as_ref(), passphrase)?)
+        Ok(issuer.open(trust.signer(), &trust.intermediates, passphrase)?)
     }
 
     /// A file with a sealed key: [`local::KEY`], or [`local::ROOT_KEY`], which an intermediate makes needless from day
@@ -293,7 +300,7 @@ impl Ca {
                 Err(CaError::KeyElsewhere(dir, self.issuer.engine()))
             }
             None if file != local::ROOT_KEY => Err(CaError::Incomplete { dir, file }),
-            None if self.trust.intermediate.is_none() => Err(CaError::NoRootKey(dir)),
+            None if self.trust.intermediates.is_empty() => Err(CaError::NoRootKey(dir)),
             None => Err(CaError::RootKeyAway(path.display().to_string())),
         }
     }

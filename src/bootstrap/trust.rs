@@ -25,8 +25,8 @@ pub struct Trust {
     pub root: Certificate,
     /// Other roots that clients trust.
     pub(super) others: Vec<Certificate>,
-    /// What signs leaves in the root's place.
-    pub(super) intermediate: Option<Certificate>,
+    /// What stands between a leaf and the root: first what signs leaves in the root's place.
+    pub(super) intermediates: Vec<Certificate>,
     /// The password of the truststore.
     pub truststore_password: Secret,
 }
@@ -40,7 +40,7 @@ impl Trust {
         Ok(Self {
             root: new.root.clone(),
             others: Vec::new(),
-            intermediate: new.intermediate.clone(),
+            intermediates: new.intermediate.iter().cloned().collect(),
             truststore_password: random::password()?,
         })
     }
@@ -53,7 +53,7 @@ impl Trust {
         Ok(Self {
             root,
             others: Vec::new(),
-            intermediate: intermediates.into_iter().next(),
+            intermediates,
             truststore_password: random::password()?,
         })
     }
@@ -65,13 +65,13 @@ impl Trust {
 
     /// The certificate whose key signs leaves.
     pub fn signer(&self) -> &Certificate {
-        self.intermediate.as_ref().unwrap_or(&self.root)
+        self.intermediates.first().unwrap_or(&self.root)
     }
 
-    /// A leaf's chain as servers send it: the leaf, then the intermediate, without the root.
+    /// A leaf's chain as servers send it: the leaf, then the intermediates, without the root.
     pub fn chain(&self, leaf: &Certificate) -> Vec<CertificateDer<'static>> {
         std::iter::once(leaf)
-            .chain(&self.intermediate)
+            .chain(&self.intermediates)
             .map(|c| c.der.clone())
             .collect()
     }

@@ -54,7 +54,7 @@ pub(super) fn checked(
     request: &CertificateRequest<'_>,
     answer: &CertificateDer<'_>,
     signer: &Certificate,
-    behind: Option<&Certificate>,
+    behind: &[Certificate],
     now: OffsetDateTime,
 ) -> Result<Issued, Wrong> {
     let certificate = Certificate::from_der(answer).map_err(|e| Wrong::new(e.to_string()))?;

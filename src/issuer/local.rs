@@ -47,18 +47,18 @@ pub(super) const ENGINE: Engine = Engine {
 /// A CA whose key is open.
 struct Local {
     authority: Authority<KeyPair>,
-    behind: Option<Certificate>,
+    behind: Vec<Certificate>,
 }
 
 impl Local {
     fn new(
         signer: &Certificate,
-        behind: Option<&Certificate>,
+        behind: &[Certificate],
         key: KeyPair,
     ) -> Result<Self, IssuerError> {
         Ok(Self {
             authority: Authority::new(signer.clone(), key)?,
-            behind: behind.cloned(),
+            behind: behind.to_vec(),
         })
     }
 
@@ -180,12 +180,9 @@ impl NewCa {
     /// # Errors
     /// When key and certificate do not belong together.
     pub fn into_issuer(self) -> Result<Box<dyn Issuer>, IssuerError> {
-        let below = self.intermediate.as_ref();
-        Ok(Box::new(Local::new(
-            below.unwrap_or(&self.root),
-            below,
-            self.key,
-        )?))
+        let below = self.intermediate.as_slice();
+        let signer = below.first().unwrap_or(&self.root);
+        Ok(Box::new(Local::new(signer, below, self.key)?))
     }
 }
 

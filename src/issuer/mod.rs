@@ -11,16 +11,18 @@ pub mod local;
 mod step_ca;
 
 use std::{
+    borrow::Cow,
     collections::HashSet,
     path::{Path, PathBuf},
 };
 
-use rcgen::{KeyPair, PublicKeyData};
+use rcgen::{KeyPair, PublicKeyData, SignatureAlgorithm, SubjectPublicKeyInfo};
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 
 use crate::{
-    pki::{self, Certificate, DnError, Host, LeafSpec, PkiError, SealError},
+    keystore::pem,
+    pki::{Certificate, DnError, LeafSpec, PkiError, SealError},
     policy::IssuerSettings,
     random::NoRandomness,
     secret::{Secret, SecretBytes},
@@ -41,7 +43,7 @@ pub struct Engine {
     /// Reads that file: the secret without which it does not sign.
     wanted: fn(&Path, &[u8]) -> Result<Option<Wanted>, IssuerError>,
     /// As [`Closed::open`].
-    open: fn(&Closed, &Certificate, Option<&Certificate>, Option<&Secret>) -> Opened,
+    open: fn(&Closed, &Certificate, &[Certificate], Option<&Secret>) -> Opened,
     /// As [`Closed::authorities`], of an engine that is elsewhere.
     authorities: Option<fn(&Path, &[u8]) -> Result<Vec<Certificate>, IssuerError>>,
 }
@@ -70,18 +72,59 @@ pub enum Wanted {
 pub struct CertificateRequest<'a> {
     /// What it shall say.
     pub leaf: &'a LeafSpec,
-    key: &'a KeyPair,
+    key: SubjectKey<'a>,
+}
+
+/// The key that a certificate is asked for.
+enum SubjectKey<'a> {
+    Here(&'a KeyPair),
+    /// Elsewhere: what is here of it, and its owner's request (PKCS#10, DER).
+    Elsewhere(SubjectPublicKeyInfo, &'a [u8]),
+}
+
+impl PublicKeyData for SubjectKey<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        match self {
+            Self::Here(pair) => pair.der_bytes(),
+            Self::Elsewhere(key, _) => key.der_bytes(),
+        }
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        match self {
+            Self::Here(pair) => PublicKeyData::algorithm(*pair),
+            Self::Elsewhere(key, _) => key.algorithm(),
+        }
+    }
 }
 
 impl<'a> CertificateRequest<'a> {
     /// Asks for a certificate for a key that is here.
     pub fn new(leaf: &'a LeafSpec, key: &'a KeyPair) -> Self {
+        let key = SubjectKey::Here(key);
+        Self { leaf, key }
+    }
+
+    /// Asks for a certificate for a key that is elsewhere, with the request (PKCS#10, DER) that its owner made.
+    pub fn elsewhere(leaf: &'a LeafSpec, key: SubjectPublicKeyInfo, pkcs10: &'a [u8]) -> Self {
+        let key = SubjectKey::Elsewhere(key, pkcs10);
         Self { leaf, key }
     }
 
     /// The key that it is for.
     pub fn public_key(&self) -> &impl PublicKeyData {
-        self.key
+        &self.key
+    }
+
+    /// The request as PKCS#10 (DER): its owner's, or one made here that names subject and hosts.
+    ///
+    /// # Errors
+    /// When it cannot be signed with the key that is here.
+    pub fn pkcs10(&self) -> Result<Cow<'a, [u8]>, PkiError> {
+        match self.key {
+            SubjectKey::Here(pair) => Ok(self.leaf.request(pair)?.to_vec().into()),
+            SubjectKey::Elsewhere(_, pkcs10) => Ok(pkcs10.into()),
+        }
     }
 
     /// The same, as SubjectPublicKeyInfo.
@@ -89,9 +132,13 @@ impl<'a> CertificateRequest<'a> {
         self.key.subject_public_key_info()
     }
 
-    /// What engines elsewhere are asked with, as PEM.
-    fn pkcs10(&self, hosts: &[Host]) -> Result<String, IssuerError> {
-        Ok(pki::request(&self.leaf.name, hosts, self.key)?)
+    /// The request as engines elsewhere are asked with it, PEM, made for `leaf` where its key is here.
+    fn pkcs10_pem(&self, leaf: &LeafSpec) -> Result<String, PkiError> {
+        let key = match &self.key {
+            SubjectKey::Here(pair) => SubjectKey::Here(pair),
+            SubjectKey::Elsewhere(key, pkcs10) => SubjectKey::Elsewhere(key.clone(), pkcs10),
+        };
+        Ok(pem::request(&CertificateRequest { leaf, key }.pkcs10()?))
     }
 }
 
@@ -231,7 +278,7 @@ impl Closed {
     pub fn open(
         &self,
         signer: &Certificate,
-        behind: Option<&Certificate>,
+        behind: &[Certificate],
         passphrase: Option<&Secret>,
     ) -> Opened {
         (self.engine.open)(self, signer, behind, passphrase)

@@ -46,7 +46,7 @@ pub(super) const ENGINE: Engine = Engine {
             key,
             settings,
             signer: signer.clone(),
-            behind: behind.cloned(),
+            behind: behind.to_vec(),
         }))
     },
     authorities: Some(|path, bytes| {
@@ -77,7 +77,7 @@ struct StepCa {
     /// Whom tokens are for.
     audience: String,
     signer: Certificate,
-    behind: Option<Certificate>,
+    behind: Vec<Certificate>,
 }
 
 #[derive(Deserialize)]
@@ -335,12 +335,12 @@ impl StepCa {
             )
         };
         // With no host at all, step-ca takes the subject for one.
-        let mut hosts = leaf.hosts.clone();
-        if hosts.is_empty() {
-            hosts.push(Host::Dns(leaf.name.to_string()));
+        let mut asked = leaf.clone();
+        if asked.hosts.is_empty() {
+            asked.hosts.push(Host::Dns(leaf.name.to_string()));
         }
-        let sans: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-        let csr = request.pkcs10(&hosts)?;
+        let sans: Vec<String> = asked.hosts.iter().map(ToString::to_string).collect();
+        let csr = request.pkcs10_pem(&asked)?;
         let end = (now + Duration::days(leaf.days.into())).min(self.signer.not_after);
         let not_after = end.format(&Rfc3339).map_err(|_| unwritable())?;
         let body = || {
@@ -375,7 +375,7 @@ impl StepCa {
         let Some(der) = der else {
             return Err(who.bad_answer(format!("sends no certificate for {}", leaf.name)));
         };
-        answer::checked(request, &der, &self.signer, self.behind.as_ref(), now)
+        answer::checked(request, &der, &self.signer, &self.behind, now)
             .map_err(|wrong| wrong.of(who, leaf))
     }
 }

@@ -28,6 +28,11 @@ pub fn certificates(chain: &[CertificateDer<'_>]) -> String {
         .collect()
 }
 
+/// A certificate request (PKCS#10).
+pub fn request(der: &[u8]) -> String {
+    section("CERTIFICATE REQUEST", der)
+}
+
 /// Kafka's PEM key store (`ssl.keystore.type=PEM`, KIP-651): the key, then its chain, in one file.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use rcgen::{
     CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, PublicKeyData, SanType,
     SerialNumber, SigningKey,
 };
+use rustls_pki_types::CertificateSigningRequestDer;
 use time::OffsetDateTime;
 
 use super::{
@@ -33,31 +34,29 @@ impl LeafSpec {
         let own = Host::Dns(self.name.to_string());
         self.hosts.is_empty() && hosts == [own]
     }
-}
 
-/// A certificate request (PKCS#10), as PEM: subject and hosts, proved by the key.
-///
-/// # Errors
-/// When a name cannot be written, or the library refuses.
-pub fn request(
-    name: &IdentityName,
-    hosts: &[Host],
-    key: &impl SigningKey,
-) -> Result<String, PkiError> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = Dn::common_name(name.as_str())?.to_rcgen();
-    params.subject_alt_names = alt_names(hosts)?;
-    Ok(params.serialize_request(key)?.pem()?)
-}
+    /// A request (PKCS#10) for it, signed with its key: subject and hosts, as what else a certificate says is its
+    /// issuer's to decide.
+    ///
+    /// # Errors
+    /// When a name cannot be encoded, or the key cannot sign.
+    pub fn request(
+        &self,
+        key: &impl SigningKey,
+    ) -> Result<CertificateSigningRequestDer<'static>, PkiError> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = Dn::common_name(self.name.as_str())?.to_rcgen();
+        params.subject_alt_names = self.alt_names()?;
+        Ok(params.serialize_request(key)?.der().clone())
+    }
 
-fn alt_names(hosts: &[Host]) -> Result<Vec<SanType>, PkiError> {
-    let names = hosts.iter().map(|host| {
-        Ok(match host {
-            Host::Ip(ip) => SanType::IpAddress(*ip),
-            Host::Dns(name) => SanType::DnsName(name.as_str().try_into()?),
-        })
-    });
-    names.collect()
+    fn alt_names(&self) -> Result<Vec<SanType>, PkiError> {
+        let names = self.hosts.iter().map(|host| match host {
+            Host::Ip(ip) => Ok(SanType::IpAddress(*ip)),
+            Host::Dns(name) => Ok(SanType::DnsName(name.as_str().try_into()?)),
+        });
+        names.collect()
+    }
 }
 
 /// Signs a leaf certificate for a public key.
@@ -112,6 +111,6 @@ pub fn sign(
         }
         _ => vec![ExtendedKeyUsagePurpose::ClientAuth],
     };
-    params.subject_alt_names = alt_names(&leaf.hosts)?;
+    params.subject_alt_names = leaf.alt_names()?;
     Certificate::from_der(params.signed_by(key, &authority.issuer)?.der())
 }

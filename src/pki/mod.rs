@@ -25,7 +25,7 @@ pub use host::{Host, HostError};
 pub use java_regex::PatternError;
 pub use key::{KeyAlgorithm, UnknownKeyAlgorithm};
 pub use kind::Kind;
-pub use leaf::{LeafSpec, request, sign};
+pub use leaf::{LeafSpec, sign};
 pub use name::{IdentityName, NameError};
 pub use name_constraint::NameConstraint;
 pub use rfc2253::{DerNameError, rfc2253};

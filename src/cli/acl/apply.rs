@@ -59,8 +59,8 @@ Examples:
   kpki acl apply policies/quickstart.yaml --command-config admin.properties
 
 Ctrl-C stops between two requests and says what was done.
-Where so many bindings are deleted that a filter for each would take too long, what broader filters may hit is noted in
-OUT/pruning.jsonl before they are sent; after a lost answer the next command says whose newer bindings may be gone.
+Where a filter for each deletion would take too long, broader ones are used: what they may delete is noted in \
+OUT/pruning.jsonl first, and after a lost answer the next command says whose newer bindings may be gone.
 Exit codes: 1 nothing was changed, 4 partly applied, and running it again finishes the work.")]
 pub struct Apply {
     /// The policy file, or a saved plan; `-` is standard input
