@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::{
@@ -11,7 +12,8 @@ use super::{
 use crate::{
     issuer::{
         Closed, Issuer, IssuerError,
-        local::{self, NewCa},
+        local::{self, CaSpec, NewCa},
+        pkcs11,
     },
     keystore::{StoreError, StoreProfile, pem},
     pki::{Certificate, KeyProtection, Kind, PkiError},
@@ -229,6 +231,25 @@ impl Ca {
         Ok(Self {
             dir: out.ca(),
             trust: Trust::of(root, chain)?,
+            issuer,
+        })
+    }
+
+    /// A new CA whose key is in a token, of which nothing is on disk yet.
+    ///
+    /// # Errors
+    /// When the token cannot be used, or the CA's certificate cannot be made.
+    pub fn in_token(
+        out: &OutDir,
+        issuer: Closed,
+        spec: &CaSpec,
+        pin: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<Self, CaError> {
+        let root = pkcs11::make(&issuer, spec, pin, now)?;
+        Ok(Self {
+            dir: out.ca(),
+            trust: Trust::of(root, Vec::new())?,
             issuer,
         })
     }

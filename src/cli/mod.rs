@@ -16,6 +16,7 @@ mod renew;
 mod scram;
 mod shell;
 mod tip;
+mod token;
 mod ui;
 mod up;
 

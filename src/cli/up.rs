@@ -14,6 +14,7 @@ use super::{
     init_ca::{begin, tidy},
     passphrase,
     policy::read_policy,
+    token::in_token,
     ui::{GREEN, Ui},
 };
 use crate::{
@@ -29,7 +30,8 @@ use crate::{
     issuer::local::{self, CaSpec, NewCa},
     keystore::StoreProfile,
     plan::Action,
-    policy::{LAYOUTS, Layout, ValidatedPolicy},
+    policy::{IssuerSettings, LAYOUTS, Layout, ValidatedPolicy},
+    secret::Secret,
     state::OutDir,
 };
 use report::UpReport;
@@ -151,7 +153,7 @@ impl Up {
             ui,
         };
         if self.dry_run {
-            let ca = CaOfRun::find(context)?;
+            let ca = CaOfRun::find(context, None)?;
             let planned = plan(context, ca.trust())?;
             if let CaOfRun::New(..) | CaOfRun::Far(..) = ca {
                 ui.say(format!(
@@ -172,11 +174,11 @@ impl Up {
         let fresh = match out.root().exists() {
             true => None,
             false => {
-                let ca = CaOfRun::find(context)?;
+                let ca = CaOfRun::find(context, Some(global))?;
                 let planned = plan(context, ca.trust())?;
                 let protection = match ca {
                     CaOfRun::New(..) => Some(passphrase::new(global)?),
-                    CaOfRun::There(_) | CaOfRun::Far(_) => None,
+                    CaOfRun::There(_) | CaOfRun::Far(..) => None,
                 };
                 Some((ca, planned, protection))
             }
@@ -187,7 +189,7 @@ impl Up {
             _ => {
                 let members = Member::all(&policy).into_iter();
                 secure_identities(&out, members.map(Member::name).collect::<Vec<_>>(), ui)?;
-                let ca = CaOfRun::find(context)?;
+                let ca = CaOfRun::find(context, Some(global))?;
                 if let CaOfRun::There(ca) = &ca {
                     compare_ca(&policy, ca, ui);
                 }
@@ -210,12 +212,16 @@ impl Up {
                 report.warn(&planned);
                 (trust, Some(issuer))
             }
-            CaOfRun::Far(ca) => {
+            CaOfRun::Far(ca, secret) => {
                 // Whoever has no credential finds out before anything is written.
-                let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
+                let secret = match secret {
+                    None => passphrase::existing(global, &ca.issuer)?,
+                    known => known,
+                };
+                let issuer = ca.open_issuer(secret.as_ref())?;
                 ca.write(&out, &lock)?;
                 ui.say(format!(
-                    "{GREEN}took up{GREEN:#}  the CA of {}, {}",
+                    "{GREEN}took up{GREEN:#}  the CA of {}: {}",
                     ca.issuer.engine(),
                     ca.trust.root.subject
                 ));
@@ -264,11 +270,12 @@ enum CaOfRun {
     /// It is about to be made.
     New(Box<NewCa>, Trust),
     /// It is elsewhere, and was never used here.
-    Far(Ca),
+    Far(Box<Ca>, Option<Secret>),
 }
 
 impl CaOfRun {
-    fn find(context: Context<'_>) -> Result<Self, Failure> {
+    /// `global` says where secrets come from; `None`: nothing is made.
+    fn find(context: Context<'_>, global: Option<&Global>) -> Result<Self, Failure> {
         Ok(match Ca::exists(context.out)? {
             true => {
                 let mut ca = Ca::open(context.out)?;
@@ -278,10 +285,22 @@ impl CaOfRun {
                 Self::There(ca)
             }
             false => {
-                if let Some(settings) = &context.policy.ca.issuer {
-                    return Ok(Self::Far(Ca::elsewhere(context.out, settings)?));
+                let spec = ca_spec(context.policy);
+                match (&context.policy.ca.issuer, global) {
+                    (None, _) => {}
+                    // A plan is the same whichever CA is new.
+                    (Some(IssuerSettings::Pkcs11(_)), None) => {}
+                    (Some(settings @ IssuerSettings::Pkcs11(_)), Some(global)) => {
+                        let (ca, pin) =
+                            in_token(global, context.out, settings, &spec, context.now)?;
+                        return Ok(Self::Far(ca, Some(pin)));
+                    }
+                    (Some(settings), _) => {
+                        let ca = Ca::elsewhere(context.out, settings)?;
+                        return Ok(Self::Far(Box::new(ca), None));
+                    }
                 }
-                let new = NewCa::make(&ca_spec(context.policy), context.now)?;
+                let new = NewCa::make(&spec, context.now)?;
                 let trust = Trust::new(&new)?;
                 Self::New(Box::new(new), trust)
             }
@@ -290,9 +309,8 @@ impl CaOfRun {
 
     fn trust(&self) -> &Trust {
         match self {
-            Self::There(Ca { trust, .. }) | Self::Far(Ca { trust, .. }) | Self::New(_, trust) => {
-                trust
-            }
+            Self::There(Ca { trust, .. }) | Self::New(_, trust) => trust,
+            Self::Far(ca, _) => &ca.trust,
         }
     }
 }

@@ -8,11 +8,11 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted};
+use super::{CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted, fresh_serial};
 use crate::{
     pki::{
         Authority, AuthorityRequest, Certificate, Dn, KeyAlgorithm, KeyProtection, Kind,
-        NameConstraint, PkiError, SealError, SealedKey, Serial, self_signed, sign, subordinate,
+        NameConstraint, PkiError, SealError, SealedKey, self_signed, sign, subordinate,
     },
     random,
     secret::{Secret, SecretBytes},
@@ -207,9 +207,4 @@ fn parse(bytes: &[u8]) -> Result<SealedKey, SealError> {
 fn sealed(path: &Path) -> impl FnOnce(SealError) -> IssuerError {
     let path = path.to_owned();
     |source| IssuerError::Sealed { path, source }
-}
-
-/// 158 random bits: [`super::issue`] would see if they came again.
-fn fresh_serial() -> Result<Serial, IssuerError> {
-    Ok(Serial::from_random(random::octets()?))
 }

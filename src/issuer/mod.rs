@@ -8,7 +8,9 @@ mod far;
 mod http;
 mod jose;
 pub mod local;
+pub mod pkcs11;
 mod step_ca;
+mod token;
 
 use std::{
     borrow::Cow,
@@ -22,16 +24,16 @@ use time::OffsetDateTime;
 
 use crate::{
     keystore::pem,
-    pki::{Certificate, DnError, LeafSpec, PkiError, SealError},
+    pki::{Certificate, DnError, KeyUriError, LeafSpec, PkiError, SealError, Serial},
     policy::IssuerSettings,
-    random::NoRandomness,
+    random::{self, NoRandomness},
     secret::{Secret, SecretBytes},
     state::{FileSpec, Inventory, Lock, OutDir, Record, StateError, read_optional},
 };
 pub use far::{FarError, Why};
 
 /// Every engine; the first whose file lies in `ca/` is the one that signs.
-pub const ENGINES: &[Engine] = &[local::ENGINE, step_ca::ENGINE];
+pub const ENGINES: &[Engine] = &[local::ENGINE, pkcs11::ENGINE, step_ca::ENGINE];
 
 /// One entry of the table.
 #[derive(Debug)]
@@ -192,6 +194,11 @@ pub fn issue(
     Ok(answers)
 }
 
+/// 158 random bits: [`issue`] would see if they came again.
+fn fresh_serial() -> Result<Serial, IssuerError> {
+    Ok(Serial::from_random(random::octets()?))
+}
+
 /// An issuer as it lies in `ca/`: it has to be opened before it signs.
 #[derive(Debug)]
 pub struct Closed {
@@ -235,6 +242,7 @@ impl Closed {
     /// When it cannot be written as text.
     pub fn of(out: &OutDir, settings: &IssuerSettings) -> Result<Self, IssuerError> {
         let (engine, bytes) = match settings {
+            IssuerSettings::Pkcs11(settings) => (&pkcs11::ENGINE, far::keep(settings)),
             IssuerSettings::StepCa(settings) => (&step_ca::ENGINE, far::keep(settings)),
         };
         let path = out.ca_file(engine.file);
@@ -312,6 +320,9 @@ pub enum IssuerError {
         /// Why.
         source: SealError,
     },
+    /// A key's address that cannot be used.
+    #[error("the PKCS#11 URI of the CA's key cannot be used: {0}")]
+    KeyUri(#[source] KeyUriError),
     /// The sealed key holds something else than a key.
     #[error("the sealed key holds no usable private key")]
     NotAKey(#[source] rcgen::Error),

@@ -103,6 +103,11 @@ impl<S: SigningKey> Authority<S> {
         })
     }
 
+    /// The CA's key.
+    pub fn key(&self) -> &S {
+        self.issuer.key()
+    }
+
     /// The CA's own certificate.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate

@@ -10,6 +10,7 @@ codes! {
         BadDays = "bad-days", "lifetimes that contradict each other";
         BadFingerprint = "bad-fingerprint", "text that is not a SHA-256 fingerprint";
         BadHost = "bad-host", "text that is not a host name or an address";
+        BadKeyUri = "bad-key-uri", "a PKCS#11 URI that names no key, or more than that";
         BadListenerName = "bad-listener-name", "a listener's name that Kafka does not take";
         BadName = "bad-name", "a name with characters that it cannot have";
         BadOwner = "bad-owner", "an owner that is not UID:GID";

@@ -7,8 +7,17 @@ use serde::{Deserialize, Serialize};
 /// Who signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IssuerSettings {
+    /// A key in a token.
+    Pkcs11(Pkcs11Settings),
     /// Smallstep's step-ca.
     StepCa(StepCaSettings),
+}
+
+/// A key in a token, reached by PKCS#11.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pkcs11Settings {
+    /// Where it is: a PKCS#11 URI (RFC 7512).
+    pub uri: String,
 }
 
 /// A step-ca, and the provisioner by which it knows kpki.

@@ -10,8 +10,20 @@ use crate::document::Spanned;
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "issuer", extend("minProperties" = 1, "maxProperties" = 1))]
 pub(super) struct RawIssuer {
+    /// A key in a token or HSM, reached by PKCS#11. kpki makes the CA's certificate.
+    pub pkcs11: Option<Spanned<RawPkcs11>>,
     /// Smallstep's step-ca, by a provisioner of the kind JWK.
     pub step_ca: Option<Spanned<RawStepCa>>,
+}
+
+/// A key in a token.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "pkcs11")]
+pub(super) struct RawPkcs11 {
+    /// Where the key is (RFC 7512): `pkcs11:token=LABEL;object=LABEL?module-path=/usr/lib/…/library.so`. It is made
+    /// where it is not there yet. The PIN comes from the file that `pin-source` names, KPKI_PKCS11_PIN, or is asked.
+    pub uri: Spanned<String>,
 }
 
 /// A step-ca.

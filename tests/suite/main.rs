@@ -29,6 +29,7 @@ mod crash;
 mod first_steps;
 mod harness;
 mod issue;
+mod issuers;
 mod layouts;
 mod modes;
 mod nodes;

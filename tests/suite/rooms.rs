@@ -57,6 +57,7 @@ impl Outside {
                 "std::env",
                 "std::process",
                 "std::thread",
+                "cryptoki",
                 "rustix::process",
                 "signal_hook",
             ],

@@ -197,6 +197,8 @@ impl From<IssuerError> for CliError {
         match error {
             IssuerError::Changed(_) => CliError::new(Code::CaChanged, text).hint("run the command again"),
             IssuerError::NotAKey(_) => CliError::new(Code::CaDamaged, text).hint("restore ca.key from a backup"),
+            IssuerError::KeyUri(_) => CliError::new(Code::IssuerSettings, text)
+                .hint("write it as pkcs11:token=kpki;object=kafka-ca?module-path=/usr/lib/softhsm/libsofthsm2.so"),
             IssuerError::Subject(_) => {
                 CliError::new(Code::BadSubject, text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
             }

@@ -5,7 +5,7 @@ use crate::{
     document::{Report, Span, Spanned},
     pki::{Dn, DnError},
     policy::{
-        CaSettings, PolicyCode,
+        CaSettings, IssuerSettings, PolicyCode,
         raw::{RawCa, RawCluster},
     },
 };
@@ -45,7 +45,7 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
         Some(raw) => Some(issuer::issuer(report, &raw.value)?),
         None => None,
     };
-    if let (Some(_), Some(key)) = (&issuer, made(raw)) {
+    if let (Some(IssuerSettings::StepCa(_)), Some(key)) = (&issuer, made(raw)) {
         report
             .error(
                 PolicyCode::NoEffect,

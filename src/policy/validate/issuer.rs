@@ -4,17 +4,38 @@ use std::path::PathBuf;
 
 use crate::{
     document::{Report, Spanned},
-    pki::Host,
+    pki::{Host, KeyUri},
     policy::{
-        IssuerSettings, PolicyCode, StepCaSettings,
-        raw_issuer::{RawIssuer, RawStepCa},
+        IssuerSettings, Pkcs11Settings, PolicyCode, StepCaSettings,
+        raw_issuer::{RawIssuer, RawPkcs11, RawStepCa},
     },
 };
 
 /// Who signs; `None` where it is wrong, which was reported.
 pub(super) fn issuer(report: &mut Report, raw: &RawIssuer) -> Option<IssuerSettings> {
+    // The form lets one stand there, and no more.
+    if let Some(raw) = &raw.pkcs11 {
+        return pkcs11(report, &raw.value).map(IssuerSettings::Pkcs11);
+    }
     let raw = raw.step_ca.as_ref()?;
     step_ca(report, &raw.value).map(IssuerSettings::StepCa)
+}
+
+fn pkcs11(report: &mut Report, raw: &RawPkcs11) -> Option<Pkcs11Settings> {
+    let uri = &raw.uri;
+    match uri.value.parse::<KeyUri>() {
+        Ok(found) => Some(Pkcs11Settings {
+            uri: found.to_string(),
+        }),
+        Err(error) => {
+            // The URI itself is not quoted: it may hold the PIN.
+            let message = format!("this PKCS#11 URI cannot be used: {error}");
+            report.error(PolicyCode::BadKeyUri, uri.span, message).hint(
+                "write it as pkcs11:token=kpki;object=kafka-ca?module-path=/usr/lib/softhsm/libsofthsm2.so",
+            );
+            None
+        }
+    }
 }
 
 fn step_ca(report: &mut Report, raw: &RawStepCa) -> Option<StepCaSettings> {
