@@ -99,7 +99,7 @@ pub struct Decision {
     pub binding: Option<usize>,
 }
 
-/// Bindings ready for decisions. Works on whatever a cluster stores, since that is what Kafka decides by.
+/// Bindings ready for decisions. Works on what a cluster stores, valid or not, as Kafka does.
 #[derive(Debug)]
 pub struct Authorizer<'a> {
     bindings: Vec<&'a RawBinding>,

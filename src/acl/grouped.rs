@@ -39,6 +39,27 @@ pub struct LeftOut<'a> {
     pub reason: String,
 }
 
+impl<'a> LeftOut<'a> {
+    /// The bindings for which `why` finds no reason, and the others.
+    pub(crate) fn of(
+        bindings: &'a BTreeSet<RawBinding>,
+        why: impl Fn(&RawBinding) -> Option<(StableCode, String)>,
+    ) -> (Vec<&'a RawBinding>, Vec<Self>) {
+        let (mut said, mut left_out) = (Vec::new(), Vec::new());
+        for binding in bindings {
+            match why(binding) {
+                None => said.push(binding),
+                Some((code, reason)) => left_out.push(Self {
+                    binding,
+                    code,
+                    reason,
+                }),
+            }
+        }
+        (said, left_out)
+    }
+}
+
 /// The statements that together mean exactly these bindings, sorted by principal, then by resource type and host.
 /// The bindings' order and what is there twice make no difference.
 pub fn grouped<'a>(bindings: impl IntoIterator<Item = &'a RawBinding>) -> Vec<Group<'a>> {

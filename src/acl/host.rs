@@ -15,7 +15,7 @@ fn java_text(address: IpAddr) -> String {
 }
 
 /// What Java prints for the client address that `text` names; a zone (`fe80::1%2`) is kept as it is.
-/// None when it is no address.
+/// None when it is not an address.
 pub fn client_address(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(':') {
         return text.parse::<Ipv4Addr>().ok().map(|_| Cow::Borrowed(text));

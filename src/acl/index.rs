@@ -146,7 +146,7 @@ impl<'a> Index<'a> {
         name: &str,
     ) -> impl Iterator<Item = &[Row]> {
         let prefixes = &self.prefixes[resource_type as usize];
-        // Whatever `name` begins with is the last pattern not after it, or one that this begins with in turn.
+        // A prefix of `name` is the last pattern not after it, or one that this begins with in turn.
         let last = prefixes.partition_point(|p| p.text <= name).checked_sub(1);
         std::iter::successors(last.map(|last| &prefixes[last]), |p| {
             p.parent.map(|parent| &prefixes[parent as usize])

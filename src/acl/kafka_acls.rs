@@ -1,9 +1,9 @@
 //! Bindings as a shell script of Kafka's own `kafka-acls.sh`, for those who restore them without kpki.
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::collections::BTreeSet;
 
 use super::{
-    CLUSTER_NAME, Group, KafkaVersion, LeftOut, NO_WORDS, PatternType, Permission, Problem,
+    CLUSTER_NAME, Group, KafkaVersion, LeftOut, NO_WORDS, PatternType, Permission, ProblemCode,
     RawBinding, ResourceType, grouped,
 };
 use crate::{code::StableCode, printable::is_printable, shell::quote};
@@ -26,42 +26,30 @@ pub fn kafka_acls<'a>(
     version: KafkaVersion,
     comments: &[String],
 ) -> Script<'a> {
-    let (mut said, mut left_out) = (Vec::new(), Vec::new());
-    for binding in bindings {
-        match refused(binding, version) {
-            None => said.push(binding),
-            Some((code, reason)) => left_out.push(LeftOut {
-                binding,
-                code,
-                reason,
-            }),
-        }
-    }
+    let (said, left_out) = LeftOut::of(bindings, |binding| refused(binding, version));
     let mut text = "#!/bin/sh\n".to_owned();
     for comment in comments {
-        line(&mut text, format_args!("# {}", one_line(comment)));
+        line(&mut text, format!("# {}", one_line(comment)));
     }
     line(
         &mut text,
-        format_args!(
-            "# Run it as: sh THIS --bootstrap-server HOST:PORT --command-config client.properties"
-        ),
+        "# Run it as: sh THIS --bootstrap-server HOST:PORT --command-config client.properties",
     );
     for LeftOut {
         binding, reason, ..
     } in &left_out
     {
         let binding = one_line(&binding.to_string());
-        line(&mut text, format_args!("# left out: {binding}"));
-        line(&mut text, format_args!("#   {}", one_line(reason)));
+        line(&mut text, format!("# left out: {binding}"));
+        line(&mut text, format!("#   {}", one_line(reason)));
     }
-    line(&mut text, format_args!("set -e"));
+    line(&mut text, "set -e");
     if said
         .iter()
         .any(|b| !b.name.is_ascii() || !b.principal.is_ascii())
     {
         // Java reads its arguments in the locale's encoding.
-        line(&mut text, format_args!("export LC_ALL=C.UTF-8"));
+        line(&mut text, "export LC_ALL=C.UTF-8");
     }
     // Denials first, so that at no time more is allowed than in the end.
     let mut groups = grouped(said);
@@ -98,19 +86,15 @@ pub fn kafka_acls_command(binding: &RawBinding) -> String {
 /// What `org.apache.kafka.tools.AclCommand` (4.3.1) would refuse or turn into something else.
 fn refused(binding: &RawBinding, version: KafkaVersion) -> Option<(StableCode, String)> {
     let problems = binding.problems(version);
-    let mut refusals = problems.iter().filter(|problem| {
-        matches!(
-            problem,
-            Problem::OperationForeign { .. }
-                | Problem::NameEmpty { .. }
-                | Problem::ClusterName { .. }
-                // Never matched by any client, and not for terminals.
-                | Problem::ControlCharacter { .. }
-        ) || (matches!(problem, Problem::PrincipalWithoutType { .. })
-            && !binding.principal.contains(':'))
+    let mut refusals = problems.iter().filter(|problem| match problem.code {
+        ProblemCode::OperationForeign | ProblemCode::NameEmpty | ProblemCode::ClusterName => true,
+        // Never matched by any client, and not for terminals.
+        ProblemCode::ControlCharacter => true,
+        ProblemCode::PrincipalWithoutType => !binding.principal.contains(':'),
+        _ => false,
     });
     if let Some(problem) = refusals.next() {
-        return Some((problem.code().into(), problem.to_string()));
+        return Some((problem.code.into(), problem.to_string()));
     }
     let no_words = |reason: &str| Some((NO_WORDS, reason.to_owned()));
     let texts = [&binding.name, &binding.principal, &binding.host];
@@ -162,13 +146,12 @@ fn options(text: &mut String, group: &Group<'_>, pattern_type: PatternType, name
 }
 
 fn option(text: &mut String, name: &str, value: &str) {
-    // Writing to a string cannot fail.
-    let _ = write!(text, " --{name} {}", quote(value));
+    text.push_str(&format!(" --{name} {}", quote(value)));
 }
 
-fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{line}");
+fn line(text: &mut String, line: impl AsRef<str>) {
+    text.push_str(line.as_ref());
+    text.push('\n');
 }
 
 /// A text that stays inside of its comment.

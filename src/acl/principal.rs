@@ -1,11 +1,11 @@
-//! Who somebody is to Kafka: `Type:name` (`org.apache.kafka.common.security.auth.KafkaPrincipal`).
+//! Kafka's principals: `Type:name` (`org.apache.kafka.common.security.auth.KafkaPrincipal`).
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
-/// Everyone, as bindings name it. As the principal of a client it would be nobody's.
+/// Everyone, as bindings name it; not the principal of any client.
 pub const EVERYONE: &str = "User:*";
 
-/// Whoever connects without showing who it is.
+/// Every client that connects without authentication.
 pub const ANONYMOUS: &str = "User:ANONYMOUS";
 
 /// The type of all principals that Kafka itself makes, with what stands between it and the name.
@@ -45,7 +45,7 @@ impl Principal {
 impl FromStr for Principal {
     type Err = NotAPrincipal;
 
-    /// Takes whatever a broker takes as a super user.
+    /// Accepts what a broker accepts as a super user.
     fn from_str(text: &str) -> Result<Self, NotAPrincipal> {
         match text.contains(':') {
             true => Ok(Self(text.into())),

@@ -17,7 +17,7 @@ impl KafkaVersion {
     /// kpki knows every release of this major version, those to come included.
     pub const NEWEST_MAJOR: u16 = 4;
     /// The release that is assumed where none is named. Deliberately not 4.4, which matches address ranges:
-    /// on a 4.3 broker a `DENY` from `10.0.0.0/8` is stored and refuses nobody.
+    /// on a 4.3 broker a `DENY` from `10.0.0.0/8` is stored and has no effect.
     pub const ASSUMED: KafkaVersion = KafkaVersion::new(4, 3);
     /// The first release with KRaft for production.
     pub const FIRST_KRAFT: KafkaVersion = KafkaVersion::new(3, 3);
@@ -25,14 +25,14 @@ impl KafkaVersion {
     pub const LAST_ZOOKEEPER: KafkaVersion = KafkaVersion::new(3, 9);
     /// The first release with the class `AclAuthorizer` (KIP-504); the one before it went in 3.0.
     pub const ACL_AUTHORIZER: KafkaVersion = KafkaVersion::new(2, 4);
-    /// The first release that takes what TLS 1.3 sends after the handshake (KIP-573).
+    /// The first release that accepts TLS 1.3's post-handshake messages (KIP-573).
     pub const TLS_1_3: KafkaVersion = KafkaVersion::new(2, 6);
     /// The first release that lets a controller advertise its listener, for `--bootstrap-controller`.
     pub const ADVERTISED_CONTROLLERS: KafkaVersion = KafkaVersion::new(3, 9);
     /// The first release with share groups (KIP-932), which have a topic of their own.
     pub const SHARE_GROUPS: KafkaVersion = KafkaVersion::new(4, 0);
-    /// The first release in which whoever may write to some topic may do so idempotently; before, that was a right of its
-    /// own, IdempotentWrite on the cluster (KIP-679).
+    /// The first release in which Write on a topic includes idempotent writing; before, that needed IdempotentWrite on the
+    /// cluster (KIP-679).
     pub const WRITE_IS_IDEMPOTENT: KafkaVersion = KafkaVersion::new(2, 8);
     /// The first release whose groups have a configuration to describe and alter.
     pub const GROUP_CONFIGS: KafkaVersion = KafkaVersion::new(4, 0);

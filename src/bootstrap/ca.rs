@@ -6,19 +6,18 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::{
-    Cause,
+    BootstrapError, Cause,
     trust::{Trust, truststore_name},
 };
 use crate::{
     issuer::{
-        Closed, Issuer, IssuerError,
+        Closed, Issuer, Opened,
         local::{self, CaSpec, NewCa},
         pkcs11,
     },
-    keystore::{StoreError, StoreProfile, pem},
-    pki::{Certificate, KeyProtection, Kind, PkiError},
+    keystore::{StoreProfile, pem},
+    pki::{Certificate, KeyProtection, Kind},
     policy::IssuerSettings,
-    random::NoRandomness,
     secret::{Secret, SecretBytes},
     state::{
         FileSpec, Inventory, Lock, OutDir, Record, Staging, StateError, read_optional, write_atomic,
@@ -32,7 +31,7 @@ const INTERMEDIATE: &str = "intermediate.crt";
 /// The password of the truststore, one for all identities as the store's bytes are.
 pub(super) const TRUSTSTORE_PASSWORD: &str = "truststore.password";
 
-/// Why a CA could not be made, opened or used.
+/// What is wrong with a CA on disk.
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {
     /// There is one already.
@@ -76,37 +75,19 @@ pub enum CaError {
     /// The root's key was taken off this machine.
     #[error("the root's key is not here: there is no {0}")]
     RootKeyAway(String),
-    /// What signs.
-    #[error(transparent)]
-    Issuer(#[from] IssuerError),
-    /// The disk.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// Certificates.
-    #[error(transparent)]
-    Pki(#[from] PkiError),
-    /// Stores.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Randomness.
-    #[error(transparent)]
-    Random(#[from] NoRandomness),
 }
 
 /// Writes a CA that was made. It appears whole, with its inventory, or not at all. Its key comes back open, as deriving
 /// the key to it once more takes longer than everything else.
-///
-/// # Errors
-/// When there is one already, or it cannot be sealed or written.
 pub fn write(
     out: &OutDir,
     lock: &Lock,
     new: NewCa,
     trust: &Trust,
     protection: &KeyProtection,
-) -> Result<Box<dyn Issuer>, CaError> {
+) -> Result<Box<dyn Issuer>, BootstrapError> {
     if Ca::exists(out)? {
-        return Err(CaError::Exists(out.ca().display().to_string()));
+        return Err(CaError::Exists(out.ca().display().to_string()).into());
     }
     commit(out, lock, trust, &new.records(), new.seal(protection)?)?;
     Ok(new.into_issuer()?)
@@ -119,7 +100,7 @@ fn commit(
     trust: &Trust,
     records: &[Record],
     signs: Vec<FileSpec>,
-) -> Result<(), CaError> {
+) -> Result<(), BootstrapError> {
     let lines: String = records.iter().map(Record::to_line).collect();
     let pem = |all: &[Certificate]| {
         let ders: Vec<_> = all.iter().map(|c| c.der.clone()).collect();
@@ -144,6 +125,12 @@ fn commit(
     Ok(staging.commit()?)
 }
 
+/// The password in a file of one line.
+pub(super) fn password_in(line: Vec<u8>) -> Secret {
+    let line = Zeroizing::new(line);
+    Secret::new(String::from_utf8_lossy(&line).trim_end().to_owned())
+}
+
 /// A CA as it is on disk, not opened to sign yet.
 #[derive(Debug)]
 pub struct Ca {
@@ -156,28 +143,24 @@ pub struct Ca {
 
 impl Ca {
     /// True where there is a CA, or any part of one: over such a part no new one is made.
-    ///
-    /// # Errors
-    /// When that cannot be seen, as with a link to a disk that is not there.
-    pub fn exists(out: &OutDir) -> Result<bool, CaError> {
+    pub fn exists(out: &OutDir) -> Result<bool, StateError> {
         Ok(!out.is_ca_empty()?)
     }
 
     /// Reads the CA; what signs stays closed.
-    ///
-    /// # Errors
-    /// When there is none, or a part of it is missing or damaged.
-    pub fn open(out: &OutDir) -> Result<Self, CaError> {
+    pub fn open(out: &OutDir) -> Result<Self, BootstrapError> {
         let shown = out.ca().display().to_string();
         out.check()?;
         if !Self::exists(out)? {
-            return Err(CaError::Missing(shown));
+            return Err(CaError::Missing(shown).into());
         }
         let incomplete = |file| CaError::Incomplete {
             dir: shown.clone(),
             file,
         };
-        let need = |file| read_optional(&out.ca_file(file))?.ok_or_else(|| incomplete(file));
+        let need = |file| -> Result<_, BootstrapError> {
+            Ok(read_optional(&out.ca_file(file))?.ok_or_else(|| incomplete(file))?)
+        };
         let certificates = |file: &str, bytes: &[u8]| -> Result<Vec<Certificate>, CaError> {
             let damaged = |source: Cause| CaError::Damaged {
                 file: out.ca_file(file).display().to_string(),
@@ -192,20 +175,19 @@ impl Ca {
         let mut trusted = certificates(CERTIFICATE, &need(CERTIFICATE)?)?.into_iter();
         let root = trusted.next().ok_or_else(|| incomplete(CERTIFICATE))?;
         if !out.ca_file(Inventory::FILE).exists() {
-            return Err(incomplete(Inventory::FILE));
+            return Err(incomplete(Inventory::FILE).into());
         }
         let intermediates = match read_optional(&out.ca_file(INTERMEDIATE))? {
             Some(bytes) => certificates(INTERMEDIATE, &bytes)?,
             None if out.ca_file(local::ROOT_KEY).exists() => {
-                return Err(incomplete(INTERMEDIATE));
+                return Err(incomplete(INTERMEDIATE).into());
             }
             None => Vec::new(),
         };
         let issuer = Closed::read(out)?.ok_or_else(|| incomplete(local::KEY))?;
-        let password = Zeroizing::new(need(TRUSTSTORE_PASSWORD)?);
-        let password = Secret::new(String::from_utf8_lossy(&password).trim_end().to_owned());
+        let password = password_in(need(TRUSTSTORE_PASSWORD)?);
         if password.expose().is_empty() {
-            return Err(incomplete(TRUSTSTORE_PASSWORD));
+            return Err(incomplete(TRUSTSTORE_PASSWORD).into());
         }
         Ok(Self {
             dir: out.ca(),
@@ -223,7 +205,7 @@ impl Ca {
     ///
     /// # Errors
     /// When it does not answer, or its chain does not lead to a root.
-    pub fn elsewhere(out: &OutDir, settings: &IssuerSettings) -> Result<Self, CaError> {
+    pub fn elsewhere(out: &OutDir, settings: &IssuerSettings) -> Result<Self, BootstrapError> {
         let issuer = Closed::of(out, settings)?;
         let mut chain = issuer.authorities()?;
         let root = chain.pop();
@@ -245,7 +227,7 @@ impl Ca {
         spec: &CaSpec,
         pin: &Secret,
         now: OffsetDateTime,
-    ) -> Result<Self, CaError> {
+    ) -> Result<Self, BootstrapError> {
         let root = pkcs11::make(&issuer, spec, pin, now)?;
         Ok(Self {
             dir: out.ca(),
@@ -258,10 +240,10 @@ impl Ca {
     ///
     /// # Errors
     /// When there is a CA already, or it cannot be written.
-    pub fn write(&self, out: &OutDir, lock: &Lock) -> Result<(), CaError> {
+    pub fn write(&self, out: &OutDir, lock: &Lock) -> Result<(), BootstrapError> {
         let Self { dir, trust, issuer } = self;
         if Self::exists(out)? {
-            return Err(CaError::Exists(dir.display().to_string()));
+            return Err(CaError::Exists(dir.display().to_string()).into());
         }
         let below = trust.intermediates.iter();
         let mut records = vec![Record::of("ca", Kind::Ca, &trust.root)];
@@ -274,14 +256,19 @@ impl Ca {
     ///
     /// # Errors
     /// When the policy names another engine.
-    pub fn follow(&mut self, out: &OutDir, settings: &IssuerSettings) -> Result<(), CaError> {
+    pub fn follow(
+        &mut self,
+        out: &OutDir,
+        settings: &IssuerSettings,
+    ) -> Result<(), BootstrapError> {
         let wanted = Closed::of(out, settings)?;
         if wanted.engine() != self.issuer.engine() {
             return Err(CaError::OtherIssuer {
                 dir: self.dir.display().to_string(),
                 is: self.issuer.engine(),
                 wanted: wanted.engine(),
-            });
+            }
+            .into());
         }
         self.issuer = wanted;
         Ok(())
@@ -291,7 +278,7 @@ impl Ca {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn keep_issuer(&self, out: &OutDir, lock: &Lock) -> Result<(), CaError> {
+    pub fn keep_issuer(&self, out: &OutDir, lock: &Lock) -> Result<(), BootstrapError> {
         if self.issuer.check_unchanged(lock).is_ok() {
             return Ok(());
         }
@@ -300,29 +287,23 @@ impl Ca {
     }
 
     /// Makes it ready to sign.
-    ///
-    /// # Errors
-    /// When the passphrase is wrong or missing, or key and certificate do not belong together.
-    pub fn open_issuer(&self, passphrase: Option<&Secret>) -> Result<Box<dyn Issuer>, CaError> {
+    pub fn open_issuer(&self, passphrase: Option<&Secret>) -> Opened {
         let Self { trust, issuer, .. } = self;
-        Ok(issuer.open(trust.signer(), &trust.intermediates, passphrase)?)
+        issuer.open(trust.signer(), &trust.intermediates, passphrase)
     }
 
     /// A file with a sealed key: [`local::KEY`], or [`local::ROOT_KEY`], which an intermediate makes needless from day
     /// to day.
-    ///
-    /// # Errors
-    /// When it is not there.
-    pub fn sealed(&self, file: &'static str) -> Result<(PathBuf, SecretBytes), CaError> {
+    pub fn sealed(&self, file: &'static str) -> Result<(PathBuf, SecretBytes), BootstrapError> {
         let (dir, path) = (self.dir.display().to_string(), self.dir.join(file));
         match read_optional(&path)? {
             Some(text) => Ok((path, text.into())),
             None if self.issuer.engine() != local::NAME => {
-                Err(CaError::KeyElsewhere(dir, self.issuer.engine()))
+                Err(CaError::KeyElsewhere(dir, self.issuer.engine()).into())
             }
-            None if file != local::ROOT_KEY => Err(CaError::Incomplete { dir, file }),
-            None if self.trust.intermediates.is_empty() => Err(CaError::NoRootKey(dir)),
-            None => Err(CaError::RootKeyAway(path.display().to_string())),
+            None if file != local::ROOT_KEY => Err(CaError::Incomplete { dir, file }.into()),
+            None if self.trust.intermediates.is_empty() => Err(CaError::NoRootKey(dir).into()),
+            None => Err(CaError::RootKeyAway(path.display().to_string()).into()),
         }
     }
 }

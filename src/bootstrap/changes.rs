@@ -57,7 +57,7 @@ pub(super) enum Reader {
     Controller,
     /// A client.
     Client,
-    /// Whoever has nothing but a password.
+    /// A SCRAM user, who has nothing but a password.
     User,
 }
 

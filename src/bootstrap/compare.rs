@@ -9,7 +9,7 @@ use super::{
     changes::{self, Needs, Reader},
     context::Context,
     edits::Evidence,
-    identity::{self, Credentials, OnDisk},
+    identity::{self, Credentials},
     member::Member,
     planned::{Planned, ToCome},
     step::Step,
@@ -43,9 +43,6 @@ pub(super) struct Look<'a> {
 
 impl Look<'_> {
     /// Decides what is done for the member, and finds every file that changes.
-    ///
-    /// # Errors
-    /// What cannot be read, and every file that somebody edited.
     pub(super) fn compare(
         &self,
         step: &mut Step<'_>,
@@ -144,7 +141,14 @@ impl Look<'_> {
             Member::Client(_) => Reader::Client,
             Member::User(_) => Reader::User,
         };
+        let evidence = Evidence {
+            entry: self.entry,
+            trust: self.trust,
+            disk: &step.disk,
+            names: self.names,
+        };
         let (mut right, mut errors) = (Vec::new(), Vec::new());
+        let mut changes = Vec::new();
         files.retain(|planned| {
             let file = planned.name();
             let old = match self.read(step, file) {
@@ -159,7 +163,7 @@ impl Look<'_> {
             if let Some(old) = &old
                 && new != Some(old)
                 && !self.context.asked.overwrite.contains(&path)
-                && let Some(edit) = self.evidence(&step.disk).edit(&path, file, old, new)
+                && let Some(edit) = evidence.edit(&path, file, old, new)
             {
                 let shown = dir.join(file).display().to_string();
                 errors.push(BootstrapError::Edited { path, shown, edit });
@@ -188,12 +192,13 @@ impl Look<'_> {
                 self.context.asked.diffs,
             );
             change.create = old.is_none();
-            step.changes.push(change);
+            changes.push(change);
             true
         });
         if !errors.is_empty() {
             return Err(Errors(errors));
         }
+        step.changes = changes;
         if !right.is_empty() {
             step.adopted = Some(Writing::of(name, &right));
         }
@@ -201,15 +206,6 @@ impl Look<'_> {
             step.lost_hosts = changes::lost_hosts(&step.disk, &spec.hosts);
         }
         Ok(())
-    }
-
-    fn evidence<'b>(&'b self, disk: &'b OnDisk) -> Evidence<'b> {
-        Evidence {
-            entry: self.entry,
-            trust: self.trust,
-            disk,
-            names: self.names,
-        }
     }
 
     fn certificate_needs(&self, step: &Step<'_>) -> Needs {
@@ -271,17 +267,11 @@ impl Look<'_> {
             (leaf.hosts.iter().collect(), spec.hosts.iter().collect());
         if were != shall_be && !spec.is_named_alone(&leaf.hosts) {
             let list = |hosts: &[Host]| {
-                hosts
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(" ")
+                let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+                hosts.join(" ")
             };
-            return reissue(format!(
-                "hosts were {}, shall be {}",
-                list(&leaf.hosts),
-                list(&spec.hosts)
-            ));
+            let (were, are) = (list(&leaf.hosts), list(&spec.hosts));
+            return reissue(format!("hosts were {were}, shall be {are}"));
         }
         // An engine elsewhere may have given less than was asked for, so that it would be due from its first day.
         let life = leaf.not_after - leaf.not_before;

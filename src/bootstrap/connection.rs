@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    BootstrapError, Cause, files,
+    BootstrapError, files,
     identity::{OnDisk, read_secret},
     member::PASSWORD,
 };
@@ -39,9 +39,6 @@ pub enum ConnectionError {
 }
 
 /// The settings of the policy's admin. `servers` replaces where the policy says to connect.
-///
-/// # Errors
-/// What is missing, or cannot be used.
 pub fn of_admin(
     policy: &ValidatedPolicy,
     out: &OutDir,
@@ -104,13 +101,10 @@ fn tls(
 ) -> Result<Tls, ConnectionError> {
     let names = files::names(policy, &admin.name);
     let missing = |file: &str| ConnectionError::Missing(dir.join(file));
-    let damaged = |file: &str, source: Cause| BootstrapError::Damaged {
-        file: dir.join(file).display().to_string(),
-        source,
-    };
     let ca = read_plain(&dir.join(&names.ca)).map_err(BootstrapError::State)?;
     let ca = ca.ok_or_else(|| missing(&names.ca))?;
-    let trusted = pem::parse_certificates(&ca).map_err(|e| damaged(&names.ca, e.into()))?;
+    let trusted = pem::parse_certificates(&ca)
+        .map_err(|e| BootstrapError::damaged(&dir.join(&names.ca), e))?;
     let mut identity = None;
     if shows_certificate {
         let found = OnDisk::read(out, &admin.name, &names)?;
@@ -121,7 +115,7 @@ fn tls(
         }
         if !together {
             let reason = "it is of another key than the certificate beside it";
-            return Err(damaged(&names.key, reason.into()).into());
+            return Err(BootstrapError::damaged(&dir.join(&names.key), reason).into());
         }
         identity = Some(Identity {
             key_pkcs8: key.to_vec().into(),

@@ -96,18 +96,14 @@ impl Evidence<'_> {
         }
         let by_hand = |diff, added| Some(Edit::ByHand { diff, added });
         if file == self.names.keystore {
-            return self
-                .holds_more(old)
-                .then(|| by_hand(String::new(), Vec::new()))?;
+            let more = self.holds_more(old);
+            return more.then(|| by_hand(String::new(), Vec::new()))?;
         }
         let Some(new) = new.filter(|_| !changes::is_hidden(self.names, file)) else {
             return by_hand(String::new(), Vec::new());
         };
-        let diff = masked_diff(
-            path,
-            &String::from_utf8_lossy(new),
-            &String::from_utf8_lossy(old),
-        );
+        let text = String::from_utf8_lossy;
+        let diff = masked_diff(path, &text(new), &text(old));
         let added = match file.ends_with(".properties") {
             true => added_settings(new, old),
             false => Vec::new(),

@@ -53,9 +53,6 @@ pub fn names(policy: &ValidatedPolicy, name: &IdentityName) -> FileNames {
 
 /// Everything but the key store and its PEM companions: what follows from the policy, the CA and the passwords
 /// alone, and is the same bytes every time.
-///
-/// # Errors
-/// When a configuration cannot be written, which names the setting.
 pub fn texts(
     cluster: &ClusterFiles<'_>,
     member: Member<'_>,
@@ -133,9 +130,6 @@ pub fn texts(
 }
 
 /// What a broker's disk is formatted with.
-///
-/// # Errors
-/// When a SCRAM user has a name that the storage tool cannot be given.
 pub(super) fn storage(
     cluster: &ClusterFiles<'_>,
     member: Member<'_>,
@@ -169,11 +163,8 @@ pub(super) fn storage(
 pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
     let mut known = BTreeSet::from(member::FILES.map(str::to_owned));
     known.insert(STORAGE_ARGS.to_owned());
-    let auths = Mechanism::ALL
-        .map(Auth::Scram)
-        .into_iter()
-        .chain([Auth::Tls, Auth::None]);
-    let auths: Vec<Auth> = auths.collect();
+    let scram = Mechanism::ALL.map(Auth::Scram);
+    let auths: Vec<Auth> = scram.into_iter().chain([Auth::Tls, Auth::None]).collect();
     for names in LAYOUTS.iter().map(|l| l.files(name.as_str())) {
         for &format in ClientFormat::ALL {
             let plain = client_file_name(format, &names);
@@ -181,22 +172,7 @@ pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
                 (0..2).flat_map(|at| auths.iter().map(move |auth| client_file(plain, at, *auth))),
             );
         }
-        known.extend(
-            names
-                .key_password
-                .into_iter()
-                .chain(names.truststore_password),
-        );
-        known.extend([
-            names.keystore,
-            names.truststore,
-            names.key,
-            names.certificate,
-            names.ca,
-            names.pem,
-            names.password,
-            names.server_properties,
-        ]);
+        known.extend(names.all().map(str::to_owned));
     }
     known
 }
@@ -211,11 +187,11 @@ fn client_file(plain: &str, at: usize, auth: Auth) -> String {
 
 /// Where identities' directories are mounted, where that is not where they were written.
 pub fn install_dir(policy: &ValidatedPolicy) -> Option<&str> {
-    policy
-        .cluster
+    let cluster = &policy.cluster;
+    cluster
         .install_dir
         .as_deref()
-        .or(policy.cluster.layout.install_dir)
+        .or(cluster.layout.install_dir)
 }
 
 impl ClusterFiles<'_> {
@@ -232,20 +208,12 @@ impl ClusterFiles<'_> {
         match &self.policy.cluster.log_dir {
             Some(dir) => dir.clone(),
             None if install_dir(self.policy).is_some() => "/var/lib/kafka/data".to_owned(),
-            None => self
-                .root
-                .join("data")
-                .join(name.as_str())
-                .display()
-                .to_string(),
+            None => format!("{}/data/{name}", self.root.display()),
         }
     }
 }
 
 /// Whether what lies in a broker's directory makes it a controller alone, which takes no clients.
-///
-/// # Errors
-/// When its configuration cannot be read.
 pub fn is_controller_alone(out: &OutDir, name: &IdentityName) -> Result<bool, BootstrapError> {
     // The name is the same in every layout.
     let file = Layout::DEFAULT.files(name.as_str()).server_properties;

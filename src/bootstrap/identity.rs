@@ -6,7 +6,7 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{BootstrapError, Cause};
+use super::BootstrapError;
 use crate::{
     issuer::{self, CertificateRequest, Issued, Issuer, IssuerError},
     keystore::{
@@ -47,35 +47,26 @@ pub struct OnDisk {
 
 impl OnDisk {
     /// Reads an identity's key, certificate and password, as far as they are there.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or is not what its name says.
     pub fn read(
         out: &OutDir,
         name: &IdentityName,
         names: &FileNames,
     ) -> Result<Self, BootstrapError> {
         let dir = out.identity(name);
-        let damaged = |file: &str, source: Cause| BootstrapError::Damaged {
-            file: dir.join(file).display().to_string(),
-            source,
-        };
         let mut found = Self::default();
-        if let Some(text) = read_plain(&dir.join(&names.certificate))? {
-            let file = &names.certificate;
-            found.chain = pem::parse_certificates(&text).map_err(|e| damaged(file, e.into()))?;
+        let path = dir.join(&names.certificate);
+        if let Some(text) = read_plain(&path)? {
+            let damaged = |e| BootstrapError::damaged(&path, e);
+            found.chain = pem::parse_certificates(&text).map_err(damaged)?;
             if let Some(leaf) = found.chain.first() {
-                let leaf = Certificate::from_der(leaf).map_err(|e| damaged(file, e.into()))?;
-                found.certificate = Some(leaf);
+                let leaf = Certificate::from_der(leaf);
+                found.certificate = Some(leaf.map_err(|e| BootstrapError::damaged(&path, e))?);
             }
         }
-        if let Some(text) = read_plain(&dir.join(&names.key))?.map(Zeroizing::new) {
-            found.key = Some(
-                pem::parse_key(&text)
-                    .map_err(|e| damaged(&names.key, e.into()))?
-                    .to_vec()
-                    .into(),
-            );
+        let path = dir.join(&names.key);
+        if let Some(text) = read_plain(&path)?.map(Zeroizing::new) {
+            let key = pem::parse_key(&text).map_err(|e| BootstrapError::damaged(&path, e))?;
+            found.key = Some(key.to_vec().into());
         }
         found.password = read_secret(out, name, &names.password)?;
         Ok(found)
@@ -95,8 +86,8 @@ impl OnDisk {
 
     /// True where the certificate that is there is the recorded one, signed by `signer`.
     pub fn is_recorded(&self, record: &Record, signer: &Certificate) -> bool {
-        let certificate = self.certificate.as_ref();
-        certificate.is_some_and(|c| record.is_of(c, signer))
+        let mut certificate = self.certificate.iter();
+        certificate.any(|c| record.is_of(c, signer))
     }
 
     /// The key that is there, where the recorded certificate was signed for it and it is of the wanted kind: whoever
@@ -134,9 +125,6 @@ impl OnDisk {
 }
 
 /// Reads a one-line secret from an identity's directory.
-///
-/// # Errors
-/// When it is there and cannot be read.
 pub fn read_secret(
     out: &OutDir,
     name: &IdentityName,
@@ -146,10 +134,8 @@ pub fn read_secret(
     let Some(bytes) = read_plain(&path)?.map(Zeroizing::new) else {
         return Ok(None);
     };
-    let text = std::str::from_utf8(&bytes).map_err(|_| BootstrapError::Damaged {
-        file: path.display().to_string(),
-        source: "not a text".into(),
-    })?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| BootstrapError::damaged(&path, "not UTF-8 text"))?;
     let text = text.trim_end_matches(['\n', '\r']);
     Ok((!text.is_empty()).then(|| Secret::new(text.to_owned())))
 }
@@ -167,9 +153,6 @@ pub struct Applicant<'a> {
 
 /// Makes or keeps the keys and has their certificates signed, which puts them on record. Who is refused gets an error
 /// in their place.
-///
-/// # Errors
-/// When a key cannot be made, or the record cannot be written.
 pub fn enrol(
     applicants: Vec<Applicant<'_>>,
     issuer: &dyn Issuer,
@@ -209,9 +192,6 @@ pub fn enrol(
 
 impl Credentials {
     /// The key store. Its bytes differ at each encoding.
-    ///
-    /// # Errors
-    /// When it cannot be encoded.
     pub fn keystore(
         &self,
         name: &IdentityName,
@@ -242,9 +222,6 @@ impl Credentials {
     }
 
     /// PEM files and password file, the same bytes every time.
-    ///
-    /// # Errors
-    /// When the key is none.
     pub fn texts(&self, names: &FileNames) -> Result<[FileSpec; 4], BootstrapError> {
         let pem = pem::keystore(&self.key, &self.chain)?;
         Ok([
@@ -257,9 +234,6 @@ impl Credentials {
 }
 
 /// The file with a key.
-///
-/// # Errors
-/// When it is none.
 pub(super) fn key_file(names: &FileNames, key: &[u8]) -> Result<FileSpec, BootstrapError> {
     let pem = pem::key(key)?;
     Ok(FileSpec::secret(&names.key, pem.expose().as_bytes()))

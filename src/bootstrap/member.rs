@@ -1,4 +1,4 @@
-//! Whoever gets a directory: brokers, clients and SCRAM users, seen alike.
+//! Everyone who gets a directory: brokers, clients and SCRAM users, seen alike.
 
 use zeroize::Zeroizing;
 
@@ -138,12 +138,7 @@ impl Derivation {
         match self {
             Self::Done(credential) => credential.kraft_argument(),
             Self::ToCome(info) => {
-                let ScramInfo {
-                    user,
-                    mechanism,
-                    iterations,
-                } = info;
-                kraft_argument(user, *mechanism, *iterations, &[], &[])
+                kraft_argument(&info.user, info.mechanism, info.iterations, &[], &[])
             }
         }
     }
@@ -162,9 +157,6 @@ pub struct ScramState {
 
 impl ScramState {
     /// Reads what is on disk; what is missing or has other iterations is to come. `None` for members without SCRAM.
-    ///
-    /// # Errors
-    /// When a file cannot be read or is damaged, or the operating system has no randomness.
     pub fn load(
         out: &OutDir,
         member: Member<'_>,
@@ -176,17 +168,13 @@ impl ScramState {
         let name = member.name();
         let path = out.identity(name).join(CREDENTIALS);
         let kept = match read_plain(&path)?.map(Zeroizing::new) {
-            Some(bytes) => scram::parse_file(&String::from_utf8_lossy(&bytes)).map_err(|e| {
-                BootstrapError::Damaged {
-                    file: path.display().to_string(),
-                    source: e.into(),
-                }
-            })?,
+            Some(bytes) => scram::parse_file(&String::from_utf8_lossy(&bytes))
+                .map_err(|e| BootstrapError::damaged(&path, e))?,
             None => Vec::new(),
         };
         Ok(Some(match read_secret(out, name, PASSWORD)? {
             Some(password) => Self::new(member, policy, password, &kept),
-            // Without its password, what was derived from it is of no use to the client.
+            // Without its password the client cannot use what was derived from it.
             None => {
                 let password = match read_secret(out, name, NEXT)? {
                     Some(next) => next,
@@ -236,20 +224,20 @@ impl ScramState {
     }
 
     /// The same, with all credentials derived.
-    ///
-    /// # Errors
-    /// When the operating system has no randomness.
     pub fn derive(&self) -> Result<Self, BootstrapError> {
         let derive = |credential: &Derivation| {
             Ok(Derivation::Done(match credential {
                 Derivation::Done(credential) => credential.clone(),
-                Derivation::ToCome(ScramInfo {
-                    user,
-                    mechanism,
-                    iterations,
-                }) => {
+                Derivation::ToCome(info) => {
                     let salt = random::octets::<SALT_LEN>()?;
-                    Credential::derive(user, &self.password, *mechanism, *iterations, &salt)?
+                    let password = &self.password;
+                    Credential::derive(
+                        &info.user,
+                        password,
+                        info.mechanism,
+                        info.iterations,
+                        &salt,
+                    )?
                 }
             }))
         };

@@ -110,6 +110,15 @@ pub enum BootstrapError {
     Random(#[from] NoRandomness),
 }
 
+impl BootstrapError {
+    fn damaged(path: &std::path::Path, source: impl Into<Cause>) -> Self {
+        Self::Damaged {
+            file: path.display().to_string(),
+            source: source.into(),
+        }
+    }
+}
+
 /// Everything that is wrong, each by itself.
 #[derive(Debug)]
 pub struct Errors(pub Vec<BootstrapError>);

@@ -36,9 +36,6 @@ pub struct Nodes {
 
 impl Nodes {
     /// Gives every broker its id and the cluster its own.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or the cluster's id is lost.
     pub fn find(
         context: Context<'_>,
         written: &Written,
@@ -215,11 +212,8 @@ fn unrecorded(out: &OutDir, name: &IdentityName) -> Result<Option<NodeFacts>, Bo
         let Some(bytes) = read_plain(&dir.join(file))? else {
             continue;
         };
-        let facts = Properties::parse(&bytes)
-            .ok()
-            .as_ref()
-            .and_then(NodeFacts::of);
-        if let Some(mut facts) = facts {
+        let settings = Properties::parse(&bytes).ok();
+        if let Some(mut facts) = settings.as_ref().and_then(NodeFacts::of) {
             if let Some(args) = read_plain(&dir.join(STORAGE_ARGS))? {
                 facts.cluster = config::formatted_for(&String::from_utf8_lossy(&args));
             }
@@ -230,21 +224,18 @@ fn unrecorded(out: &OutDir, name: &IdentityName) -> Result<Option<NodeFacts>, Bo
 }
 
 /// The id that the cluster's disks are formatted with, where it was written down.
-///
-/// # Errors
-/// When the file cannot be read.
 pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
-    if let Some(bytes) = read_optional(&out.root().join(CLUSTER_ID))? {
-        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        if config::is_cluster_id(&text) {
-            return Ok(Some(text));
-        }
-        return Err(BootstrapError::ClusterId(format!(
-            "{} holds no cluster id of 22 characters",
-            out.root().join(CLUSTER_ID).display()
-        )));
+    let path = out.root().join(CLUSTER_ID);
+    let Some(bytes) = read_optional(&path)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+    if config::is_cluster_id(&text) {
+        return Ok(Some(text));
     }
-    Ok(None)
+    let path = path.display();
+    let why = format!("{path} holds no cluster id of 22 characters");
+    Err(BootstrapError::ClusterId(why))
 }
 
 /// The cluster's id: the one on disk, else the one that the brokers' disks are formatted with, else a new one. True
@@ -283,9 +274,6 @@ fn cluster_id(
 }
 
 /// Writes the cluster's id down, where it is not.
-///
-/// # Errors
-/// When it cannot be written.
 pub(super) fn keep_cluster_id(out: &OutDir, id: &str) -> Result<(), BootstrapError> {
     let path = out.root().join(CLUSTER_ID);
     if !path.exists() {

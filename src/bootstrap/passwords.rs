@@ -58,9 +58,6 @@ pub fn desired(policy: &ValidatedPolicy) -> Vec<ScramInfo> {
 }
 
 /// The users whose password, or whose key store's, is not on the disk: `kpki up` makes them.
-///
-/// # Errors
-/// When a file cannot be read.
 pub fn missing<'a>(
     out: &OutDir,
     policy: &'a ValidatedPolicy,
@@ -83,9 +80,6 @@ pub fn missing<'a>(
 }
 
 /// The password that lies here for a SCRAM user of the policy, in use or to be.
-///
-/// # Errors
-/// When the file cannot be read.
 pub fn on_disk(
     out: &OutDir,
     policy: &ValidatedPolicy,
@@ -99,9 +93,6 @@ pub fn on_disk(
 
 /// The passwords that the cluster has yet to be told, by user: of rotations that were begun and not finished, and of
 /// users who lost theirs.
-///
-/// # Errors
-/// When a file cannot be read.
 pub fn begun(
     out: &OutDir,
     policy: &ValidatedPolicy,
@@ -132,9 +123,6 @@ pub struct Passwords<'a> {
 
 impl<'a> Passwords<'a> {
     /// Reads them, none of which may be [`missing`].
-    ///
-    /// # Errors
-    /// When a file cannot be read or is damaged.
     pub fn read(context: Context<'a>, ca: &'a Ca, lock: &'a Lock) -> Result<Self, BootstrapError> {
         let (mut now, mut derived) = (BTreeMap::new(), Vec::new());
         let owners = Owners::read(context.out, context.policy.cluster.owner)?;
@@ -163,10 +151,7 @@ impl<'a> Passwords<'a> {
     /// Puts on the disk what the cluster is about to be told: credentials that the policy wants otherwise, and the
     /// new passwords of those who are rotated, which are new unless a rotation was begun before.
     ///
-    /// Returns whose directories have new files beside those passwords.
-    ///
-    /// # Errors
-    /// When something cannot be written; then nothing is.
+    /// Returns whose directories have new files beside those passwords. On failure nothing is written.
     pub fn begin(
         &mut self,
         rotate: &BTreeSet<String>,
@@ -210,9 +195,7 @@ impl<'a> Passwords<'a> {
     }
 
     /// Puts new passwords that the cluster has in their place, with everything that carries them.
-    ///
-    /// # Errors
-    /// When something cannot be written: then the next run does it.
+    /// What could not be written, the next run writes.
     pub fn finish(&mut self, rotated: &[&str]) -> Result<(), BootstrapError> {
         let mut names = Vec::new();
         for user in rotated {
@@ -228,9 +211,6 @@ impl<'a> Passwords<'a> {
 
     /// Takes rotations back of which the cluster has nothing for sure. One that was begun by an earlier run stays, as
     /// nobody knows how far that got.
-    ///
-    /// # Errors
-    /// When a file cannot be removed.
     pub fn withdraw(&mut self, refused: &[&str]) -> Result<(), BootstrapError> {
         let fresh: Vec<&str> = refused
             .iter()

@@ -240,16 +240,7 @@ fn superfluous(look: &Look<'_>, step: &Step<'_>, texts: &[Planned]) -> Vec<Strin
     let (name, names) = (step.member.name(), look.names);
     let mut wanted: BTreeSet<&str> = texts.iter().map(Planned::name).collect();
     if step.leaf.is_some() {
-        wanted.extend(
-            [
-                &names.keystore,
-                &names.key,
-                &names.certificate,
-                &names.pem,
-                &names.password,
-            ]
-            .map(String::as_str),
-        );
+        wanted.extend(names.of_certificate());
     }
     let mut found = look.context.out.files(name);
     found.retain(|file| !wanted.contains(file.as_str()));

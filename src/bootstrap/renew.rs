@@ -6,7 +6,7 @@
 use time::OffsetDateTime;
 
 use super::{
-    BootstrapError, Cause, changes,
+    BootstrapError, changes,
     identity::{Applicant, OnDisk, enrol},
 };
 use crate::{
@@ -51,9 +51,6 @@ pub struct Candidate {
 impl Candidate {
     /// Reads an identity: what it is from the inventory; from its directory its password and, where it is the one that
     /// was signed for, its key.
-    ///
-    /// # Errors
-    /// When there is none of that name, or it cannot be read.
     pub fn read(
         out: &OutDir,
         inventory: &Inventory,
@@ -68,22 +65,17 @@ impl Candidate {
         };
         let record = inventory.latest(name.as_str()).ok_or_else(unknown)?;
         out.check_identity(name, owners)?;
-        let damaged = |source: Cause| BootstrapError::Damaged {
-            file: out.identity(name).display().to_string(),
-            source,
-        };
+        let damaged = |why: &str| BootstrapError::damaged(&out.identity(name), why);
         let mut layouts = Vec::new();
         for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {
             if let Some(store) = read_plain(&out.identity(name).join(&names.keystore))? {
-                layouts.push((
-                    names,
-                    renewal.profile.unwrap_or_else(|| StoreProfile::of(&store)),
-                ));
+                let profile = renewal.profile;
+                layouts.push((names, profile.unwrap_or_else(|| StoreProfile::of(&store))));
             }
         }
         let Some((names, _)) = layouts.first() else {
             return Err(if out.identity(name).exists() {
-                damaged("it holds no key store".into())
+                damaged("it holds no key store")
             } else {
                 unknown()
             });
@@ -92,24 +84,19 @@ impl Candidate {
         let recorded = disk.is_recorded(record, signer);
         let hosts = record.sans.iter().map(|san| {
             Host::from_tagged(san)
-                .ok_or_else(|| damaged(format!("the inventory has `{san}` as a host of it").into()))
+                .ok_or_else(|| damaged(&format!("the inventory has `{san}` as a host of it")))
         });
         let life = (record.not_after - record.not_before).whole_days();
         // Lines of the first kpki do not say what kind of key it was.
         let theirs = disk.certificate.as_ref().filter(|_| recorded);
+        let key = record.key.or(theirs.and_then(|c| c.key));
+        let days = renewal.days.or(u32::try_from(life).ok());
         let leaf = LeafSpec {
             name: name.clone(),
             kind: record.kind,
             hosts: hosts.collect::<Result<_, _>>()?,
-            key: record
-                .key
-                .or(theirs.and_then(|c| c.key))
-                .unwrap_or_default(),
-            days: renewal
-                .days
-                .or(u32::try_from(life).ok())
-                .unwrap_or(1)
-                .max(1),
+            key: key.unwrap_or_default(),
+            days: days.unwrap_or(1).max(1),
         };
         let key = disk
             .kept_key(record, signer, leaf.key)
@@ -159,9 +146,7 @@ impl Candidate {
 
 /// Has a new certificate signed for each candidate and replaces key store, PEM files and, with a new key, the key.
 /// Passwords and paths stay. Returns the new certificates' records.
-///
-/// # Errors
-/// When something cannot be signed or written. Who is refused keeps what they have.
+/// An identity that the issuer refuses keeps what it has.
 pub fn renew(
     out: &OutDir,
     lock: &Lock,
@@ -173,17 +158,9 @@ pub fn renew(
     let staging = Staging::begin(out, lock, None)?;
     let mut applicants = Vec::new();
     for candidate in candidates {
-        let files = candidate.layouts.iter().flat_map(|(names, _)| {
-            [
-                &names.keystore,
-                &names.key,
-                &names.certificate,
-                &names.pem,
-                &names.password,
-            ]
-        });
-        let name = candidate.leaf.name.as_str();
-        staging.check(name, files.map(String::as_str))?;
+        let files = candidate.layouts.iter();
+        let files = files.flat_map(|(names, _)| names.of_certificate());
+        staging.check(candidate.leaf.name.as_str(), files)?;
         applicants.push(Applicant {
             leaf: &candidate.leaf,
             key: candidate.key.clone(),

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::{
-    ca::{CERTIFICATE, CaError, TRUSTSTORE_PASSWORD},
+    BootstrapError,
+    ca::{CERTIFICATE, TRUSTSTORE_PASSWORD, password_in},
     trust::truststore_name,
 };
 use crate::{
@@ -33,22 +34,16 @@ pub struct Restored {
 const MAX_PASSWORD: usize = 128;
 
 /// True where a part is missing that may stand elsewhere. Without what signs a CA is beyond help.
-///
-/// # Errors
-/// When that cannot be seen.
-pub fn is_needed(out: &OutDir) -> Result<bool, CaError> {
+pub fn is_needed(out: &OutDir) -> bool {
     let there = |file| out.ca_file(file).exists();
-    Ok(ENGINES.iter().any(|engine| there(engine.file))
+    ENGINES.iter().any(|engine| there(engine.file))
         && there(Inventory::FILE)
-        && !(there(CERTIFICATE) && there(TRUSTSTORE_PASSWORD)))
+        && !(there(CERTIFICATE) && there(TRUSTSTORE_PASSWORD))
 }
 
 /// Puts back what is missing and found.
-///
-/// # Errors
-/// When something cannot be read or written.
-pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, CaError> {
-    if !is_needed(out)? {
+pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapError> {
+    if !is_needed(out) {
         return Ok(Vec::new());
     }
     let inventory = Inventory::read(out)?;
@@ -57,15 +52,13 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, CaError> {
         return Ok(Vec::new());
     };
     let mut restored = Vec::new();
-    let mut put = |file: &str, bytes: &[u8], mode, from| -> Result<(), CaError> {
+    let mut put = |file: &str, bytes: &[u8], mode, from| -> Result<(), BootstrapError> {
         let file = out.ca_file(file);
         write_atomic(&file, bytes, mode, None)?;
         restored.push(Restored { file, from });
         Ok(())
     };
-    let mut password = read_optional(&out.ca_file(TRUSTSTORE_PASSWORD))?
-        .map(Zeroizing::new)
-        .map(|line| Secret::new(String::from_utf8_lossy(&line).trim_end().to_owned()));
+    let mut password = read_optional(&out.ca_file(TRUSTSTORE_PASSWORD))?.map(password_in);
     if password.is_none()
         && let Some((found, from)) = find_password(out, record)?
     {
@@ -100,13 +93,16 @@ fn trusted(store: &[u8], password: &Secret, record: &Record) -> Option<Vec<Certi
 }
 
 /// The CA's own copy of the truststore.
-fn own_store(out: &OutDir) -> Result<Option<Vec<u8>>, CaError> {
+fn own_store(out: &OutDir) -> Result<Option<Vec<u8>>, BootstrapError> {
     Ok(read_optional(
         &out.ca_file(truststore_name(StoreProfile::Jdk)),
     )?)
 }
 
-fn find_password(out: &OutDir, record: &Record) -> Result<Option<(Secret, PathBuf)>, CaError> {
+fn find_password(
+    out: &OutDir,
+    record: &Record,
+) -> Result<Option<(Secret, PathBuf)>, BootstrapError> {
     let own = own_store(out)?;
     for name in out.identities()? {
         let dir = out.identity(&name);
@@ -122,7 +118,7 @@ fn find_password(out: &OutDir, record: &Record) -> Result<Option<(Secret, PathBu
                 Some(&names.client_properties),
             ];
             for path in files.into_iter().flatten().map(|file| dir.join(file)) {
-                // What cannot be read there is of no use here.
+                // What cannot be read there is passed over.
                 let Ok(Some(text)) = read_plain(&path) else {
                     continue;
                 };
@@ -156,7 +152,7 @@ fn find_certificates(
     out: &OutDir,
     record: &Record,
     password: Option<&Secret>,
-) -> Result<Option<(Vec<Certificate>, PathBuf)>, CaError> {
+) -> Result<Option<(Vec<Certificate>, PathBuf)>, BootstrapError> {
     if let (Some(store), Some(password)) = (own_store(out)?, password)
         && let Some(all) = trusted(&store, password, record)
     {

@@ -33,9 +33,6 @@ pub struct Trust {
 
 impl Trust {
     /// Of a CA that is about to be made.
-    ///
-    /// # Errors
-    /// When the operating system has no randomness.
     pub fn new(new: &NewCa) -> Result<Self, NoRandomness> {
         Ok(Self {
             root: new.root.clone(),
@@ -70,10 +67,8 @@ impl Trust {
 
     /// A leaf's chain as servers send it: the leaf, then the intermediates, without the root.
     pub fn chain(&self, leaf: &Certificate) -> Vec<CertificateDer<'static>> {
-        std::iter::once(leaf)
-            .chain(&self.intermediates)
-            .map(|c| c.der.clone())
-            .collect()
+        let chain = std::iter::once(leaf).chain(&self.intermediates);
+        chain.map(|c| c.der.clone()).collect()
     }
 
     /// What clients trust, as PEM.
@@ -83,9 +78,6 @@ impl Trust {
     }
 
     /// The truststore, where it was encoded before and still holds what is trusted.
-    ///
-    /// # Errors
-    /// When it cannot be read.
     fn kept_truststore(
         &self,
         out: &OutDir,
@@ -104,9 +96,6 @@ impl Trust {
     }
 
     /// Those of both profiles.
-    ///
-    /// # Errors
-    /// When one cannot be read.
     pub(super) fn kept_truststores(&self, out: &OutDir) -> Result<Truststores, StateError> {
         let kept = |profile| self.kept_truststore(out, profile);
         Ok([kept(StoreProfile::Jdk)?, kept(StoreProfile::Legacy)?])
@@ -118,9 +107,6 @@ impl Trust {
     }
 
     /// The truststore, the same bytes for every identity: encoded once and kept.
-    ///
-    /// # Errors
-    /// When it cannot be encoded or kept.
     pub fn truststore(
         &self,
         out: &OutDir,

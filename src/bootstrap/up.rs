@@ -27,9 +27,7 @@ use crate::{
 const BATCH: usize = 128;
 
 /// Does what a plan says. `progress` is called with the number of members that are done.
-///
-/// # Errors
-/// When something cannot be signed or written. What was done before stays; a second run does the rest.
+/// On failure what was done stays, and a second run does the rest.
 pub fn execute(
     context: Context<'_>,
     plan: &Plan<'_>,

@@ -176,7 +176,7 @@ pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
             path.display()
         ));
     }
-    if !leftovers.ours.is_empty() || restore::is_needed(out)? {
+    if !leftovers.ours.is_empty() || restore::is_needed(out) {
         take_lock(out, ui)?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Holds a tree against the JSON Schema that editors use, and reports everything that does not fit.
 //!
 //! Own code rather than a validator from a library, as those answer "no branch of anyOf matches" where a reader
-//! wants to hear what was expected. It knows the keywords that schemars writes for the types of a policy; a test there sees to it.
+//! wants to hear what was expected. It knows the keywords that schemars writes for the types of a policy; a test there ensures it.
 
 use serde_json::Value as Json;
 
@@ -15,7 +15,7 @@ use super::{
     yaml_scalar::Kind,
 };
 
-/// Reports whatever in `root` does not have the shape that `schema` wants.
+/// Reports everything in `root` that does not have the shape that `schema` wants.
 pub(super) fn check(report: &mut Report, form: &Form, root: &Node) {
     // A file without anything in it says nothing, which every section allows.
     if matches!(root.value, Value::Scalar(_, Kind::Null)) {
@@ -81,7 +81,7 @@ impl<'a> Checker<'a> {
     /// `what` names the node for the message: "`port`".
     fn node(&mut self, schema: &'a Json, node: &Node, what: &str) {
         let shapes = self.shapes(schema);
-        // A test sees to it that no two shapes of one choice accept the same type.
+        // A test ensures that no two shapes of one choice accept the same type.
         let Some(shape) = shapes.iter().find(|s| s.accepts(node)) else {
             return self.wrong_type(&shapes, node, what);
         };
@@ -89,12 +89,9 @@ impl<'a> Checker<'a> {
             Value::Map(_) => self.map(*shape, node),
             Value::List(items) => {
                 if items.is_empty() && shape.schema["minItems"].as_u64().unwrap_or(0) > 0 {
+                    let message = format!("{what} is an empty list");
                     self.report
-                        .error(
-                            FormCode::EmptyList,
-                            node.span,
-                            format!("{what} is an empty list"),
-                        )
+                        .error(FormCode::EmptyList, node.span, message)
                         .hint("add an entry");
                 }
                 let entry = if what.starts_with('`') {
@@ -111,11 +108,8 @@ impl<'a> Checker<'a> {
                 let (min, max) = range(shape.schema);
                 if min.is_some_and(|min| *value < min) || max.is_some_and(|max| *value > max) {
                     let expected = shape.expected();
-                    self.report.error(
-                        FormCode::OutOfRange,
-                        node.span,
-                        format!("{what} must be {expected}, not {text}"),
-                    );
+                    let message = format!("{what} must be {expected}, not {text}");
+                    self.report.error(FormCode::OutOfRange, node.span, message);
                 }
             }
             Value::Scalar(..) => {}
@@ -131,12 +125,9 @@ impl<'a> Checker<'a> {
             return self.node(schema, node, what);
         }
         let expected = either(&shapes);
+        let message = format!("{what} has no value");
         self.report
-            .error(
-                FormCode::EmptyValue,
-                node.span,
-                format!("{what} has no value"),
-            )
+            .error(FormCode::EmptyValue, node.span, message)
             .hint(format!("write {expected}{or}"));
     }
 
@@ -173,12 +164,9 @@ impl<'a> Checker<'a> {
             Some(meant) => format!("did you mean `{meant}`? It is one of {}", listed(&words)),
             None => format!("it is {}", either(shapes)),
         };
+        let message = format!("{what} cannot be `{text}`");
         self.report
-            .error(
-                FormCode::UnknownWord,
-                node.span,
-                format!("{what} cannot be `{text}`"),
-            )
+            .error(FormCode::UnknownWord, node.span, message)
             .hint(hint);
     }
 
@@ -241,12 +229,9 @@ impl<'a> Checker<'a> {
         }
         if shape.schema["minProperties"] == 1 && entries.is_empty() {
             let keys: Vec<&str> = shape.keys().collect();
+            let message = format!("an empty {}", shape.name);
             self.report
-                .error(
-                    FormCode::MissingKey,
-                    node.span,
-                    format!("an empty {}", shape.name),
-                )
+                .error(FormCode::MissingKey, node.span, message)
                 .hint(format!("give it one of {}", keys.join(", ")));
         }
     }

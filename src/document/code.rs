@@ -5,21 +5,21 @@ use crate::code::codes;
 codes! {
     /// A mistake of form: the text is not YAML, or does not have the shape that its reader wants.
     pub enum FormCode {
-        BadKey = "bad-key", "a list, a mapping or an alias stands where a key is expected";
+        BadKey = "bad-key", "a list, a mapping or an alias where a key is expected";
         DuplicateKey = "duplicate-key", "one mapping has a key twice";
         EmptyList = "empty-list", "a list needs an entry";
         EmptyValue = "empty-value", "a key or an entry has no value";
-        EndlessAlias = "endless-alias", "an alias stands inside the value that it refers to";
+        EndlessAlias = "endless-alias", "an alias inside the value that it refers to";
         MergeKey = "merge-key", "YAML's merge keys (`<<`) are not allowed";
-        MissingKey = "missing-key", "a key that is needed is not there";
+        MissingKey = "missing-key", "a required key is missing";
         OneKey = "one-key", "a choice of one key has several";
         OutOfRange = "out-of-range", "a number is too small or too large";
-        TooDeep = "too-deep", "too many lists and mappings within each other";
+        TooDeep = "too-deep", "lists and mappings are nested too deeply";
         TooLarge = "too-large", "a file, or what its aliases stand for, is too large";
         TwoDocuments = "two-documents", "a file holds a second YAML document";
-        UnknownKey = "unknown-key", "a key that is not known where it stands";
-        UnknownWord = "unknown-word", "a word that is none of those that can stand there";
-        WrongShape = "wrong-shape", "a value does not have the shape that is wanted";
+        UnknownKey = "unknown-key", "a key that is not known there";
+        UnknownWord = "unknown-word", "a word that is not one of those allowed there";
+        WrongShape = "wrong-shape", "a value does not have the expected shape";
         WrongType = "wrong-type", "a value of another type, such as a text for a number";
         YamlSyntax = "yaml-syntax", "the text is not YAML";
         YamlTag = "yaml-tag", "YAML's tags (`!word`) are not allowed";

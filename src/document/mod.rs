@@ -2,7 +2,7 @@
 //!
 //! A front end that knows nothing of what the documents mean. The way through: `yaml` makes a tree with positions of the
 //! text, `check_shape` holds it against the JSON Schema that `schema` generates of the reader's types, `spanned` turns it
-//! into those types; whoever checks what they mean goes on reporting to the same `Report`.
+//! into those types; the checks of their meaning report to the same `Report`.
 
 mod check_shape;
 mod code;
@@ -27,7 +27,7 @@ pub(crate) use form::Form;
 pub(crate) use read::read;
 pub(crate) use report::Report;
 pub use source::Source;
-pub(crate) use spanned::{OneOrMany, Scalar, Spanned};
+pub(crate) use spanned::{OneOrMany, Scalar, Spanned, text_or_map, value_or};
 pub(crate) use suggest::nearest;
 pub(crate) use text::Span;
 pub use yaml_text::{one_line, scalar};

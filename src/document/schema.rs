@@ -15,7 +15,7 @@ pub(super) fn generate<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(tidy));
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     // A section whose entries are all commented out is an empty value and means what a missing one means.
-    // Anywhere else an empty value is a slip, such as a `host:` that would become "every host".
+    // Anywhere else an empty value is a mistake, such as a `host:` that would become "every host".
     if let Some(Value::Object(sections)) = schema.get_mut("properties") {
         for section in sections.values_mut() {
             let described = section.get("description").cloned();
@@ -29,7 +29,7 @@ pub(super) fn generate<T: JsonSchema>() -> Value {
     schema.to_value()
 }
 
-/// Takes out what schemars writes for other readers: `null` for every Option, and the formats of Rust's numbers.
+/// Removes what schemars writes for other readers: `null` for every Option, and the formats of Rust's numbers.
 fn tidy(schema: &mut Schema) {
     schema.remove("format");
     schema.remove("default");

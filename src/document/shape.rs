@@ -169,7 +169,7 @@ pub(super) fn repair(shapes: &[Shape<'_>], node: &Node) -> Option<String> {
             .any(|s| s.kind() == kind && s.words().is_none())
     };
     match &node.value {
-        // Whatever it was meant to be, it is not shown at length.
+        // A long text is not repeated.
         Value::Scalar(text, _) if text.chars().nth(MAX_QUOTED).is_some() => None,
         Value::Scalar(text, Kind::Text) if wants("boolean") => {
             let yes_or_no = ["yes", "no", "on", "off"];

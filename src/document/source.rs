@@ -3,7 +3,7 @@
 /// Where something was said, for provenance and diagnostics.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
-    /// The file, as the one who handed it in named it.
+    /// The file, as the caller named it.
     pub file: std::sync::Arc<str>,
     /// Line, from 1.
     pub line: usize,

@@ -1,8 +1,9 @@
 //! From a tree to the types of the file's shape, with positions kept.
 
+use serde::Deserialize;
 use serde::de::{
-    self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
-    Visitor, value::Error,
+    self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    value::{Error, MapAccessDeserializer, SeqAccessDeserializer, SeqDeserializer},
 };
 
 use super::{
@@ -17,7 +18,8 @@ const ONE_OR_MANY: &str = "$kpki::OneOrMany";
 const SCALAR: &str = "$kpki::Scalar";
 
 /// A value and its place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename = "$kpki::Spanned")]
 pub(crate) struct Spanned<T> {
     pub value: T,
     pub span: Span,
@@ -31,12 +33,19 @@ impl<T> std::ops::Deref for Spanned<T> {
     }
 }
 
+/// A value that may be left out.
+pub(crate) fn value_or<T: Copy>(said: &Option<Spanned<T>>, default: T) -> T {
+    said.as_ref().map_or(default, |said| said.value)
+}
+
 /// A list, for which a single value may stand.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename = "$kpki::OneOrMany")]
 pub(crate) struct OneOrMany<T>(pub Vec<T>);
 
-/// A text, a number or a boolean, as the text that it is for whoever is handed it.
-#[derive(Clone)]
+/// A text, a number or a boolean, as text.
+#[derive(Clone, Deserialize)]
+#[serde(rename = "$kpki::Scalar")]
 pub(crate) struct Scalar(pub String);
 
 /// Reads a value of the file's shape from a tree that `check_shape` has passed.
@@ -44,69 +53,29 @@ pub(crate) fn from_node<T: for<'de> Deserialize<'de>>(node: &Node) -> Result<T, 
     T::deserialize(node)
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Parts<T>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
-            type Value = Spanned<T>;
+/// Reads what is either a text or a mapping, each in its own way. serde's `untagged` would lose the places.
+pub(crate) fn text_or_map<'de, D: Deserializer<'de>, T, M: Deserialize<'de>>(
+    deserializer: D,
+    text: fn(&str) -> Result<T, Error>,
+    map: fn(M) -> T,
+) -> Result<T, D::Error> {
+    struct Either<T, M>(fn(&str) -> Result<T, Error>, fn(M) -> T);
+    impl<'de, T, M: Deserialize<'de>> Visitor<'de> for Either<T, M> {
+        type Value = T;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a value with its place")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
-                let missing = || de::Error::custom("no place");
-                let file = parts.next_element()?.ok_or_else(missing)?;
-                let start = parts.next_element()?.ok_or_else(missing)?;
-                let end = parts.next_element()?.ok_or_else(missing)?;
-                Ok(Spanned {
-                    value: parts.next_element()?.ok_or_else(missing)?,
-                    span: Span { file, start, end },
-                })
-            }
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a text or a mapping")
         }
-        deserializer.deserialize_newtype_struct(SPANNED, Parts(std::marker::PhantomData))
-    }
-}
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Items<T>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
-            type Value = OneOrMany<T>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a value or a list of values")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-                let mut all = Vec::new();
-                while let Some(item) = items.next_element()? {
-                    all.push(item);
-                }
-                Ok(OneOrMany(all))
-            }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+            (self.0)(text).map_err(E::custom)
         }
-        deserializer.deserialize_newtype_struct(ONE_OR_MANY, Items(std::marker::PhantomData))
-    }
-}
 
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Scalar;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a text, a number, true or false")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar(text.to_owned()))
-            }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            M::deserialize(MapAccessDeserializer::new(map)).map(self.1)
         }
-        deserializer.deserialize_newtype_struct(SCALAR, Text)
     }
+    deserializer.deserialize_any(Either(text, map))
 }
 
 impl<'de> Deserializer<'de> for &Node {
@@ -138,18 +107,32 @@ impl<'de> Deserializer<'de> for &Node {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match (name, &self.value) {
-            (SPANNED, _) => visitor.visit_seq(Parts(self, 0)),
-            (ONE_OR_MANY, Value::List(items)) => visitor.visit_seq(Items(items.iter())),
-            (ONE_OR_MANY, _) => visitor.visit_seq(Items(std::slice::from_ref(self).iter())),
-            (SCALAR, Value::Scalar(text, kind)) => match kind {
-                Kind::Bool(value) => visitor.visit_str(if *value { "true" } else { "false" }),
-                // YAML's other ways to write a number, such as 0x10, are known to few other readers.
-                Kind::Int(value) if !matches!(*value, i64::MIN | i64::MAX) => {
-                    visitor.visit_str(&value.to_string())
-                }
-                _ => visitor.visit_str(text),
-            },
+            (ONE_OR_MANY, Value::Map(_) | Value::Scalar(..)) => {
+                let one = Items(std::slice::from_ref(self).iter());
+                visitor.visit_newtype_struct(SeqAccessDeserializer::new(one))
+            }
+            (SCALAR, Value::Scalar(text, kind)) => {
+                let text = match kind {
+                    Kind::Bool(value) => value.to_string(),
+                    // YAML's other ways to write a number, such as 0x10, are known to few other readers.
+                    Kind::Int(value) if !matches!(*value, i64::MIN | i64::MAX) => value.to_string(),
+                    _ => text.clone(),
+                };
+                visitor.visit_newtype_struct(text.into_deserializer())
+            }
             _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match name {
+            SPANNED => visitor.visit_seq(Parts(self, 0)),
+            _ => self.deserialize_any(visitor),
         }
     }
 
@@ -169,7 +152,7 @@ impl<'de> Deserializer<'de> for &Node {
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit unit_struct seq tuple tuple_struct map identifier ignored_any
     }
 }
 
@@ -217,7 +200,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     }
 }
 
-/// A node as the parts of [`Spanned`]: file, start, end and the value.
+/// A node as the fields of [`Spanned`].
 struct Parts<'a>(&'a Node, u8);
 
 impl<'de> SeqAccess<'de> for Parts<'_> {
@@ -230,10 +213,10 @@ impl<'de> SeqAccess<'de> for Parts<'_> {
         let Span { file, start, end } = self.0.span;
         self.1 += 1;
         match self.1 {
-            1 => seed.deserialize(file.into_deserializer()).map(Some),
-            2 => seed.deserialize(start.into_deserializer()).map(Some),
-            3 => seed.deserialize(end.into_deserializer()).map(Some),
-            4 => seed.deserialize(self.0).map(Some),
+            1 => seed.deserialize(self.0).map(Some),
+            2 => seed
+                .deserialize(SeqDeserializer::new([file, start, end].into_iter()))
+                .map(Some),
             _ => Ok(None),
         }
     }

@@ -3,7 +3,7 @@
 /// Longer words than this are compared with nothing: the comparison is quadratic.
 const MAX_LEN: usize = 40;
 
-/// The candidate that was probably meant: the same but for case and separators, or a few slips of the finger away.
+/// The candidate that was probably meant: the same but for case and separators, or a few typing errors away.
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,

@@ -8,7 +8,7 @@ use super::source::Source;
 const QUOTE_LEN: usize = 160;
 
 /// A range of bytes in one of the files of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 pub(crate) struct Span {
     /// The file, counted in the order of reading.
     pub file: usize,
@@ -16,6 +16,16 @@ pub(crate) struct Span {
     pub start: usize,
     /// The byte behind the last.
     pub end: usize,
+}
+
+impl Span {
+    /// The beginning of a file.
+    pub(crate) fn beginning(file: usize) -> Self {
+        Self {
+            file,
+            ..Self::default()
+        }
+    }
 }
 
 /// A file of a document.

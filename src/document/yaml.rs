@@ -99,14 +99,10 @@ struct Builder<'a> {
     root: Option<Node>,
 }
 
-/// Reads a file of the report. `None` where it is no YAML at all; other faults are reported and left out.
+/// Reads a file of the report. `None` where it is not YAML at all; other faults are reported and left out.
 /// An empty file is an empty scalar.
 pub(super) fn read(report: &mut Report, file: usize) -> Option<Node> {
-    let start = Span {
-        file,
-        start: 0,
-        end: 0,
-    };
+    let start = Span::beginning(file);
     if report.file(file).body.len() > MAX_BYTES {
         report
             .error(FormCode::TooLarge, start, "the file is larger than 64 MiB")
@@ -283,12 +279,9 @@ impl Builder<'_> {
                 .error(FormCode::MergeKey, span, "merge keys are not allowed")
                 .hint("write the keys out; an alias may stand for a whole value, as in `hosts: *hosts`");
         } else if let Some(first) = first {
+            let message = format!("the key `{text}` is there twice");
             self.report
-                .error(
-                    FormCode::DuplicateKey,
-                    span,
-                    format!("the key `{text}` is there twice"),
-                )
+                .error(FormCode::DuplicateKey, span, message)
                 .label("again here")
                 .note(first, "first here")
                 .hint("keep one of them");

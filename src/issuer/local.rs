@@ -117,9 +117,6 @@ pub struct NewCa {
 
 impl NewCa {
     /// Makes keys and certificates.
-    ///
-    /// # Errors
-    /// When the subject or the validity cannot be expressed, or the machine has no randomness.
     pub fn make(spec: &CaSpec, now: OffsetDateTime) -> Result<Self, IssuerError> {
         let generate = || spec.key.generate().map_err(PkiError::from);
         let subject = spec.subject.with_generation(1)?;
@@ -160,9 +157,6 @@ impl NewCa {
     }
 
     /// The files with its keys.
-    ///
-    /// # Errors
-    /// When the machine has no randomness, or not the memory to derive a key from the passphrase.
     pub fn seal(&self, protection: &KeyProtection) -> Result<Vec<FileSpec>, IssuerError> {
         let seal = |file: &str, key: &KeyPair| {
             let (salt, nonce) = (random::octets()?, random::octets()?);
@@ -176,9 +170,6 @@ impl NewCa {
     }
 
     /// Its key comes back open, as deriving the key to it once more takes longer than everything else.
-    ///
-    /// # Errors
-    /// When key and certificate do not belong together.
     pub fn into_issuer(self) -> Result<Box<dyn Issuer>, IssuerError> {
         let below = self.intermediate.as_slice();
         let signer = below.first().unwrap_or(&self.root);
@@ -187,9 +178,6 @@ impl NewCa {
 }
 
 /// The PKCS#8 key in a file like `ca/ca.key`.
-///
-/// # Errors
-/// When the file is damaged, or the passphrase is wrong or missing.
 pub fn unseal(
     path: &Path,
     bytes: &[u8],

@@ -50,7 +50,8 @@ pub struct Engine {
     authorities: Option<fn(&Path, &[u8]) -> Result<Vec<Certificate>, IssuerError>>,
 }
 
-type Opened = Result<Box<dyn Issuer>, IssuerError>;
+/// An issuer that is ready to sign.
+pub type Opened = Result<Box<dyn Issuer>, IssuerError>;
 
 /// A secret without which an engine does not sign, and where it is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,9 +211,6 @@ pub struct Closed {
 
 impl Closed {
     /// Finds the engine that signs in an output directory; `None` where there is none.
-    ///
-    /// # Errors
-    /// When its file cannot be read, or is damaged.
     pub fn read(out: &OutDir) -> Result<Option<Self>, IssuerError> {
         for engine in ENGINES {
             let path = out.ca_file(engine.file);
@@ -280,9 +278,6 @@ impl Closed {
     }
 
     /// Makes it ready to sign with the key of `signer`. `behind` is what stands behind a leaf in its chain.
-    ///
-    /// # Errors
-    /// When the passphrase is wrong or missing, or the certificate is not of this key.
     pub fn open(
         &self,
         signer: &Certificate,
@@ -293,9 +288,6 @@ impl Closed {
     }
 
     /// Refuses to go on where another process changed it since it was read.
-    ///
-    /// # Errors
-    /// [`IssuerError::Changed`].
     pub fn check_unchanged(&self, _lock: &Lock) -> Result<(), IssuerError> {
         let now = read_optional(&self.path)?.map(SecretBytes::from);
         if now.as_ref() == Some(&self.bytes) {

@@ -56,9 +56,6 @@ impl AuthorityRequest<'_> {
 }
 
 /// A root: a CA certificate signed with its own key.
-///
-/// # Errors
-/// When the validity cannot be expressed or the library refuses.
 pub fn self_signed(
     request: &AuthorityRequest<'_>,
     key: &impl SigningKey,
@@ -67,9 +64,6 @@ pub fn self_signed(
 }
 
 /// An intermediate: a CA certificate for `key` signed by `issuer`.
-///
-/// # Errors
-/// As [`self_signed`], and when the issuer's own time is over.
 pub fn subordinate(
     request: &AuthorityRequest<'_>,
     key: &impl PublicKeyData,
@@ -89,9 +83,6 @@ pub struct Authority<S> {
 
 impl<S: SigningKey> Authority<S> {
     /// Joins a CA certificate and its key.
-    ///
-    /// # Errors
-    /// When the key is not the certificate's, or the certificate cannot be read.
     pub fn new(certificate: Certificate, key: S) -> Result<Self, PkiError> {
         if key.subject_public_key_info() != certificate.public_key_info {
             return Err(PkiError::KeyMismatch(certificate.subject));

@@ -51,9 +51,6 @@ pub struct Certificate {
 
 impl Certificate {
     /// Reads a certificate.
-    ///
-    /// # Errors
-    /// When the bytes are no certificate, or something follows it.
     pub fn from_der(der: &CertificateDer<'_>) -> Result<Self, PkiError> {
         let (rest, x509) = X509Certificate::from_der(der).map_err(NotACertificate::from)?;
         if !rest.is_empty() {
@@ -93,11 +90,7 @@ impl Certificate {
             is_ca,
             subject_key_id,
             authority_key_id,
-            serial: x509
-                .raw_serial()
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect(),
+            serial: hex(x509.raw_serial()),
             subject: name(x509.subject())?,
             issuer: name(x509.issuer())?,
             hosts,
@@ -143,9 +136,6 @@ impl Certificate {
     }
 
     /// Refuses a host that this CA's name constraints do not permit.
-    ///
-    /// # Errors
-    /// [`PkiError::OutsideConstraints`].
     pub fn check_permitted(&self, host: &Host, kind: Kind) -> Result<(), PkiError> {
         if self.permits(host) {
             return Ok(());

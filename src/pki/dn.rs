@@ -82,9 +82,6 @@ pub enum DnError {
 
 impl Dn {
     /// A name that consists of a CN alone.
-    ///
-    /// # Errors
-    /// When the CN is empty or longer than 64 characters.
     pub fn common_name(cn: &str) -> Result<Self, DnError> {
         check(Attribute::CN, cn)?;
         Ok(Self(vec![(Attribute::CN, cn.to_owned())]))
@@ -92,24 +89,11 @@ impl Dn {
 
     /// The same name with ` G<n>` behind its CN, so that two generations of a CA never share a DN:
     /// Java picks a chain's issuer by DN alone and may serve the wrong one.
-    ///
-    /// # Errors
-    /// When the CN is then longer than 64 characters.
     pub fn with_generation(&self, generation: u32) -> Result<Self, DnError> {
-        let mut dn = self.clone();
-        for (attribute, value) in &mut dn.0 {
-            if *attribute == Attribute::CN {
-                value.push_str(&format!(" G{generation}"));
-                check(Attribute::CN, value)?;
-            }
-        }
-        Ok(dn)
+        self.with_suffix(&format!(" G{generation}"))
     }
 
     /// The same name with `suffix` behind its CN, for an intermediate CA.
-    ///
-    /// # Errors
-    /// When the CN is then longer than 64 characters.
     pub fn with_suffix(&self, suffix: &str) -> Result<Self, DnError> {
         let mut dn = self.clone();
         for (attribute, value) in &mut dn.0 {

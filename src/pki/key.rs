@@ -6,7 +6,10 @@ use rcgen::{KeyPair, RsaKeySize};
 use serde::{Deserialize, Serialize};
 
 /// A key algorithm and its size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[schemars(rename = "key")]
 pub enum KeyAlgorithm {
     /// ECDSA on P-256, signing with SHA-256: small, fast, read by every client. The default.
     #[default]
@@ -50,9 +53,6 @@ impl KeyAlgorithm {
     ];
 
     /// Makes a key pair; its randomness is the cryptographic library's own.
-    ///
-    /// # Errors
-    /// When the library cannot make one.
     pub fn generate(self) -> Result<KeyPair, rcgen::Error> {
         match self {
             Self::EcdsaP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
@@ -71,13 +71,7 @@ impl KeyAlgorithm {
 
 impl fmt::Display for KeyAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::EcdsaP256 => "ecdsa-p256",
-            Self::EcdsaP384 => "ecdsa-p384",
-            Self::Rsa2048 => "rsa-2048",
-            Self::Rsa3072 => "rsa-3072",
-            Self::Rsa4096 => "rsa-4096",
-        })
+        f.write_str(Self::NAMES[*self as usize])
     }
 }
 

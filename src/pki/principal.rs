@@ -137,9 +137,6 @@ impl MappingRules {
     }
 
     /// Reads the value of `ssl.principal.mapping.rules`. An empty one has no rules, and so lets nobody in.
-    ///
-    /// # Errors
-    /// As [`MappingRules::parse`].
     pub fn from_property(text: &str) -> Result<MappingRules, RuleError> {
         // As Java trims.
         let text = text.trim_matches(|c| c <= ' ');
@@ -179,9 +176,6 @@ impl MappingRules {
     }
 
     /// The principal's name for a certificate's name, by the first rule that matches all of it.
-    ///
-    /// # Errors
-    /// No rule matches, or the outcome is none that a broker could use.
     pub fn apply(&self, dn: &str) -> Result<Mapped, MapError> {
         for rule in &self.rules {
             let name = match &rule.mapping {

@@ -2,6 +2,8 @@
 
 use x509_parser::asn1_rs::{Any, FromDer};
 
+use super::hex;
+
 /// A name that cannot be written down as Java would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DerNameError {
@@ -32,9 +34,6 @@ const TEXTS: [u8; 6] = [0x0c, 0x13, 0x14, 0x16, 0x1b, 0x1e];
 
 /// Prints the DER of a Name as `X500Principal.getName()` does: the last part first, attribute types without a keyword
 /// as `1.2.840.113549.1.9.1=#16…`, whatever RFC 2253 sets apart behind a backslash.
-///
-/// # Errors
-/// Bytes that are no Name, or an attribute type that does not fit 64 bits.
 pub fn rfc2253(name: &[u8]) -> Result<String, DerNameError> {
     let sequence = only(name, 0x30)?;
     let mut parts = Vec::new();
@@ -80,8 +79,7 @@ fn attribute(der: &[u8]) -> Result<String, DerNameError> {
         }
         _ => {
             let kind = keyword.map_or(&*oid, |(_, keyword)| keyword);
-            let hex: String = value.iter().map(|b| format!("{b:02x}")).collect();
-            Ok(format!("{kind}=#{hex}"))
+            Ok(format!("{kind}=#{}", hex(value)))
         }
     }
 }

@@ -20,9 +20,9 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305,
     aead::{Aead, Payload},
 };
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::sha256;
 use crate::secret::{Secret, SecretBytes};
 
 const MAGIC: &str = "kpki sealed key v1";
@@ -42,7 +42,7 @@ const MAX_LANES: u32 = 64;
 pub enum KeyProtection {
     /// Sealed under this passphrase.
     Passphrase(Secret),
-    /// Not at all, by explicit wish.
+    /// Not at all, because the user asked for that.
     None,
 }
 
@@ -58,7 +58,7 @@ pub enum SealError {
     /// Cut off, or changed after it was written.
     #[error("the sealed key is truncated or was altered: {0}")]
     Damaged(&'static str),
-    /// The passphrase does not open it: it is the wrong one, or somebody altered the file and mended its checksum. The
+    /// The passphrase does not open it: it is the wrong one, or somebody altered the file and corrected its checksum. The
     /// seal cannot tell which.
     #[error("wrong passphrase, or the file was altered")]
     WrongPassphrase,
@@ -89,9 +89,6 @@ pub struct SealedKey {
 
 impl SealedKey {
     /// Seals a PKCS#8 key and returns the file's text. `salt` and `nonce` are fresh random octets.
-    ///
-    /// # Errors
-    /// When the machine has not the memory for the derivation.
     pub fn seal(
         pkcs8: &[u8],
         protection: &KeyProtection,
@@ -124,15 +121,12 @@ impl SealedKey {
                 ));
             }
         }
-        let sum = checksum(&text);
+        let sum = sha256(text.as_bytes());
         text.push_str(&format!("sha256: {sum}\n"));
         Ok(text)
     }
 
     /// Reads a sealed key and checks that it is whole.
-    ///
-    /// # Errors
-    /// When it is not a sealed key, of a later version, or damaged.
     pub fn parse(text: &str) -> Result<Self, SealError> {
         let first = text.lines().next().unwrap_or_default();
         if first != MAGIC {
@@ -151,7 +145,7 @@ impl SealedKey {
                 "its last line, the checksum, is missing",
             ))?;
         let body = format!("{body}\n");
-        if checksum(&body) != sum {
+        if sha256(body.as_bytes()) != sum {
             return Err(SealError::Damaged("its checksum does not match"));
         }
         let field = |name: &str| {
@@ -207,9 +201,6 @@ impl SealedKey {
     }
 
     /// Opens it and returns the PKCS#8 DER.
-    ///
-    /// # Errors
-    /// When the passphrase is missing or wrong.
     pub fn open(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, SealError> {
         let Some(params) = &self.kdf else {
             return Ok(self.sealed.clone());
@@ -254,13 +245,6 @@ fn cipher(
         &mut *blocks,
     )?;
     Ok(XChaCha20Poly1305::new((&*key).into()))
-}
-
-fn checksum(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
 }
 
 #[cfg(test)]
@@ -321,7 +305,7 @@ mod tests {
     fn weaker_parameters_with_a_repaired_checksum_do_not_open_it() {
         let text = sealed(Some("x")).replace("t=3", "t=1");
         let body = &text[..text.rfind("sha256").unwrap()];
-        let text = format!("{body}sha256: {}\n", checksum(body));
+        let text = format!("{body}sha256: {}\n", sha256(body.as_bytes()));
         assert_eq!(
             SealedKey::parse(&text).unwrap().open(Some(&secret("x"))),
             Err(SealError::WrongPassphrase)
@@ -332,7 +316,7 @@ mod tests {
     fn a_file_cannot_ask_for_all_memory() {
         let text = sealed(Some("x")).replace("m=65536", "m=4294967295");
         let body = &text[..text.rfind("sha256").unwrap()];
-        let text = format!("{body}sha256: {}\n", checksum(body));
+        let text = format!("{body}sha256: {}\n", sha256(body.as_bytes()));
         assert!(matches!(
             SealedKey::parse(&text),
             Err(SealError::Damaged(_))

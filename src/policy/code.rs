@@ -14,8 +14,8 @@ codes! {
         BadListenerName = "bad-listener-name", "a listener's name that Kafka does not take";
         BadName = "bad-name", "a name with characters that it cannot have";
         BadOwner = "bad-owner", "an owner that is not UID:GID";
-        BadPath = "bad-path", "a path that is not absolute, or that a configuration file cannot say";
-        BadPrincipal = "bad-principal", "a principal that nobody can be";
+        BadPath = "bad-path", "a path that is not absolute, or that a configuration file cannot contain";
+        BadPrincipal = "bad-principal", "a principal that no client can have";
         BadProperty = "bad-property", "a name or value that a properties file cannot hold";
         BadScope = "bad-scope", "a scope that would limit nothing";
         BadSubject = "bad-subject", "a subject that the CA's certificate cannot have";
@@ -28,18 +28,18 @@ codes! {
         IncludeFailed = "include-failed", "a file that cannot be included";
         IncludeItself = "include-itself", "a policy that includes itself";
         IncludeTwice = "include-twice", "a file that is included under two scopes";
-        ListedTwice = "listed-twice", "an entry that stands twice in one list";
+        ListedTwice = "listed-twice", "an entry that is in one list twice";
         MappingRuleMalformed = "mapping-rule-malformed", "text that is not a principal mapping rule";
         MappingRulePattern = "mapping-rule-pattern", "a mapping rule whose pattern Java refuses, or kpki cannot be sure of";
         MappingRuleReplacement = "mapping-rule-replacement", "a mapping rule whose replacement Kafka refuses";
-        ModeAndVersion = "mode-and-version", "a mode that this version of Kafka does not have";
+        ModeAndVersion = "mode-and-version", "a mode that this version of Kafka does not support";
         NoBroker = "no-broker", "a cluster without a broker";
         NoController = "no-controller", "a KRaft cluster without a controller";
-        NoEffect = "no-effect", "a key that changes nothing where it stands";
+        NoEffect = "no-effect", "a key that has no effect there";
         NoListener = "no-listener", "a way to authenticate that no listener accepts";
-        NoRule = "no-rule", "a certificate that no mapping rule takes, so that brokers refuse it";
+        NoRule = "no-rule", "a certificate that no mapping rule matches, so that brokers refuse it";
         NoSuchPort = "no-such-port", "a port that no listener has";
-        NoWildcard = "no-wildcard", "a wildcard or prefix where one name must stand";
+        NoWildcard = "no-wildcard", "a wildcard or prefix where one name is required";
         Nobody = "nobody", "an admin or roles of a client that does not authenticate";
         NotAPolicy = "not-a-policy", "a file that is something else; nothing of it is shown";
         OutsideScope = "outside-scope", "a client or grant outside of the scope of its file";
@@ -52,7 +52,7 @@ codes! {
         UnknownClient = "unknown-client", "the name of a client that the policy does not have";
         UnknownLayout = "unknown-layout", "a layout that kpki does not know";
         UnknownListener = "unknown-listener", "the name of a listener that the cluster does not have";
-        UnreachableRule = "unreachable-rule", "a mapping rule behind DEFAULT, which takes every certificate";
+        UnreachableRule = "unreachable-rule", "a mapping rule after DEFAULT, which matches every certificate";
         UnsaidSuperUser = "unsaid-super-user", "mapping rules that make a client a super user";
     }
 }

@@ -44,8 +44,7 @@ pub enum IdentityRole {
 
 /// A value without a place of its own.
 fn said<T>(value: T) -> Spanned<T> {
-    let (file, start, end) = (0, 0, 0);
-    let span = Span { file, start, end };
+    let span = Span::default();
     Spanned { value, span }
 }
 
@@ -71,21 +70,13 @@ impl Identities {
                     name,
                     id: Some(said(id)),
                     hosts,
-                    port_offset: None,
-                    key: None,
-                    roles: None,
-                    rack: None,
-                    properties: None,
+                    ..RawBroker::default()
                 })),
                 IdentityRole::Clients { formats, .. } => clients.push(said(RawClient {
                     name,
-                    auth: None,
                     hosts,
                     formats: Some(OneOrMany(formats.iter().copied().map(said).collect())),
-                    key: None,
-                    iterations: None,
-                    roles: None,
-                    properties: None,
+                    ..RawClient::default()
                 })),
             }
         }

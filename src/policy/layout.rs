@@ -76,6 +76,43 @@ pub struct FileNames {
     pub client_properties: String,
 }
 
+impl FileNames {
+    /// Every name. A field that is forgotten here does not compile.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        let Self {
+            store_type: _,
+            keystore,
+            truststore,
+            key,
+            certificate,
+            ca,
+            pem,
+            password,
+            key_password,
+            truststore_password,
+            server_properties,
+            client_properties,
+        } = self;
+        [keystore, truststore, key, certificate, ca, pem, password]
+            .into_iter()
+            .chain(key_password)
+            .chain(truststore_password)
+            .chain([server_properties, client_properties])
+            .map(String::as_str)
+    }
+
+    /// What a certificate comes with: the key store and its PEM companions, and their password.
+    pub fn of_certificate(&self) -> [&str; 5] {
+        [
+            &self.keystore,
+            &self.key,
+            &self.certificate,
+            &self.pem,
+            &self.password,
+        ]
+    }
+}
+
 /// Every layout; the first is the default.
 pub const LAYOUTS: &[Layout] = &[
     Layout::DEFAULT,
@@ -198,20 +235,7 @@ mod tests {
     fn the_names_of_a_layout_differ_and_are_plain() {
         for layout in LAYOUTS {
             let names = layout.files("x");
-            let all = [
-                Some(names.keystore),
-                Some(names.truststore),
-                Some(names.key),
-                Some(names.certificate),
-                Some(names.ca),
-                Some(names.pem),
-                Some(names.password),
-                names.key_password,
-                names.truststore_password,
-                Some(names.server_properties),
-                Some(names.client_properties),
-            ];
-            let all: Vec<String> = all.into_iter().flatten().collect();
+            let all: Vec<&str> = names.all().collect();
             let distinct: std::collections::BTreeSet<_> = all.iter().collect();
             assert_eq!(distinct.len(), all.len(), "{}", layout.name);
             assert!(

@@ -53,7 +53,7 @@ pub struct Policy {
     pub brokers: Vec<Broker>,
     /// The clients, in the policy's order, those of included files behind.
     pub clients: Vec<Client>,
-    /// SCRAM users that are no clients of kpki's: credentials without certificates or configuration.
+    /// SCRAM users beside the clients: credentials without certificates or configuration.
     pub users: Vec<ScramUser>,
     /// The `acls` section.
     pub acls: Vec<AclEntry>,
@@ -147,7 +147,7 @@ pub struct Cluster {
     pub controller_port: u16,
     /// Names and password files for the image or recipe that reads them.
     pub layout: &'static Layout,
-    /// `UID:GID` that the files shall belong to.
+    /// `UID:GID` of the files' owner.
     pub owner: Option<(u32, u32)>,
     /// Further settings of every node.
     pub properties: KafkaProperties,
@@ -352,7 +352,7 @@ pub struct ScramUser {
 }
 
 /// A resource name with its pattern type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NamePattern {
     /// LITERAL or PREFIXED.
     pub pattern_type: PatternType,

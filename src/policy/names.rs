@@ -3,7 +3,7 @@
 //! What Kafka makes of them is the `acl` room's knowledge: a word is put into a binding that is otherwise harmless,
 //! and the binding's problems are the word's.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash};
 
 use crate::{
     acl::{
@@ -38,12 +38,13 @@ fn harmless(resource_type: ResourceType) -> RawBinding {
 /// Reports what is wrong with a binding as a fault of the word at `span`; true when nothing is.
 fn passes(report: &mut Report, version: KafkaVersion, span: Span, binding: RawBinding) -> bool {
     let problems = binding.normalised().problems(version);
-    for problem in &problems {
+    let sound = problems.is_empty();
+    for problem in problems {
         report
-            .error(problem.code(), span, problem.to_string())
-            .hint(problem.hint());
+            .error(problem.code, span, problem.to_string())
+            .hint(problem.hint);
     }
-    problems.is_empty()
+    sound
 }
 
 /// A resource name as it stands in the policy.
@@ -80,10 +81,7 @@ pub(super) fn patterns(
         .iter()
         .filter_map(|one| Some((pattern(report, version, resource_type, one)?, one.span)))
         .collect();
-    no_repeats(
-        report,
-        named.iter().map(|(p, span)| (format!("{p:?}"), *span)),
-    );
+    no_repeats(report, named.iter().map(|(name, span)| (name, *span)));
     named.into_iter().map(|(pattern, _)| pattern).collect()
 }
 
@@ -154,12 +152,9 @@ pub(super) fn principal_pattern(
                 Some(PrincipalPattern::Prefix(prefix.prefix.clone()))
             }
             _ => {
+                let message = format!("no principal begins with `{}`", prefix.prefix);
                 report
-                    .error(
-                        PolicyCode::BadPrincipal,
-                        raw.span,
-                        format!("no principal begins with `{}`", prefix.prefix),
-                    )
+                    .error(PolicyCode::BadPrincipal, raw.span, message)
                     .hint("write it as {prefix: \"User:team-\"}");
                 None
             }
@@ -188,10 +183,7 @@ pub(super) fn operations(
     resource_type: ResourceType,
     raw: &OneOrMany<Spanned<RawOperation>>,
 ) -> Vec<Operation> {
-    no_repeats(
-        report,
-        raw.0.iter().map(|o| (o.0.title().to_owned(), o.span)),
-    );
+    each_once(report, &raw.0);
     let mut operations = Vec::new();
     for operation in &raw.0 {
         let binding = RawBinding {
@@ -205,14 +197,19 @@ pub(super) fn operations(
     operations
 }
 
-/// Reports every entry of a list that is there twice. Harmless in itself, it is mostly a slip for something else.
+/// [`no_repeats`] of a list.
+pub(super) fn each_once<T: Eq + Hash>(report: &mut Report, list: &[Spanned<T>]) {
+    no_repeats(report, list.iter().map(|one| (&one.value, one.span)));
+}
+
+/// Reports every entry of a list that is there twice. Harmless in itself, it is mostly a mistake for something else.
 /// True when there is none.
-pub(super) fn no_repeats(
+pub(super) fn no_repeats<T: Eq + Hash>(
     report: &mut Report,
-    entries: impl Iterator<Item = (String, Span)>,
+    entries: impl Iterator<Item = (T, Span)>,
 ) -> bool {
     let before = report.len();
-    let mut seen: HashMap<String, Span> = HashMap::new();
+    let mut seen: HashMap<T, Span> = HashMap::new();
     for (entry, span) in entries {
         if let Some(first) = seen.get(&entry) {
             report

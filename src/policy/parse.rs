@@ -72,7 +72,7 @@ fn file<T: Default + for<'de> Deserialize<'de>>(
 /// of passwords for instance that was included by mistake, and is not quoted.
 fn resembles(form: &Form, text: &str) -> bool {
     let whole = schema::POLICY.sections();
-    // Only the policy itself was surely named by the one who reads what is wrong with it.
+    // Only the policy itself was certainly named by the user.
     let is_policy = form.sections() == whole;
     text.lines().any(|line| {
         let word =
@@ -87,18 +87,10 @@ fn resembles(form: &Form, text: &str) -> bool {
 
 fn not_a_policy(report: &mut Report, form: &Form, file: usize) {
     report.hide(file);
-    let beginning = Span {
-        file,
-        start: 0,
-        end: 0,
-    };
     let sections = form.sections().join(", ");
+    let message = "this file is not a policy; what it says is not shown here";
     report
-        .error(
-            PolicyCode::NotAPolicy,
-            beginning,
-            "this file is not a policy; what it says is not shown here",
-        )
+        .error(PolicyCode::NotAPolicy, Span::beginning(file), message)
         .hint(format!(
             "a policy is YAML and has one of these sections at least: {sections}"
         ));
@@ -111,11 +103,7 @@ fn included(
     include: &dyn Fn(&str) -> IncludedFiles,
 ) -> Vec<Included> {
     let entries = main.include.as_deref().unwrap_or_default();
-    let each = entries.iter().map(|entry| {
-        let (files, span) = RawInclude::files(entry);
-        (files.to_owned(), span)
-    });
-    if !names::no_repeats(report, each) {
+    if !names::no_repeats(report, entries.iter().map(RawInclude::files)) {
         return Vec::new();
     }
     let mut all = Vec::new();
@@ -140,12 +128,9 @@ fn included(
         }
         for (file_name, text) in files {
             if file_name == name {
+                let message = format!("`{pattern}` includes the policy itself");
                 report
-                    .error(
-                        PolicyCode::IncludeItself,
-                        span,
-                        format!("`{pattern}` includes the policy itself"),
-                    )
+                    .error(PolicyCode::IncludeItself, span, message)
                     .hint("put the included files into a directory of their own");
             } else if let Some(first) = by.get(&file_name) {
                 // The wider of two scopes would be the one that counts.
@@ -156,7 +141,7 @@ fn included(
                         .error(PolicyCode::IncludeTwice, span, message)
                         .label("again here")
                         .note(RawInclude::files(&entries[*first]).1, "first here")
-                        .hint("let one entry alone name the file");
+                        .hint("name the file in one entry only");
                 }
             } else {
                 let raw = file::<RawIncluded>(report, &schema::INCLUDED, &file_name, &text);

@@ -1,5 +1,4 @@
-//! `properties`: whatever else a configuration shall say, under Kafka's own names, and what it may not say, as the rest
-//! of the policy decides that.
+//! `properties`: further settings under Kafka's own names, and those that the rest of the policy decides.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -53,11 +52,10 @@ impl fmt::Debug for KafkaProperties {
 type Decided = (&'static str, &'static str);
 
 const LISTENERS: &str = "`cluster.listeners` and `brokers[].hosts` decide it";
-const STORES: &str =
-    "it leads to what kpki issues, which lies where `cluster.install_dir` and `cluster.layout` say";
+const STORES: &str = "it names files that kpki issues, whose place `cluster.install_dir` and `cluster.layout` decide";
 const TLS_VERSIONS: &str = "`cluster.kafka_version` decides it";
 const HOST_NAMES: &str =
-    "brokers are always known by `brokers[].hosts`, which stand in their certificates";
+    "brokers are always verified by `brokers[].hosts`, which are in their certificates";
 const CLIENT_AUTH: &str = "`client_auth` in `cluster.listeners` decides it";
 const MECHANISMS: &str = "`mechanisms` in `cluster.listeners` decide it";
 const MAPPING: &str = "`cluster.principal_mapping_rules` decide it";

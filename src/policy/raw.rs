@@ -3,7 +3,11 @@
 //!
 //! `rename` gives each type the name that diagnostics use: "a listener has no key `prot`".
 
-use crate::document::{OneOrMany, Spanned};
+use crate::{
+    document::{OneOrMany, Spanned},
+    pki::KeyAlgorithm,
+    scram::Mechanism,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -27,7 +31,7 @@ pub(super) struct RawPolicy {
     pub brokers: Option<Vec<Spanned<RawBroker>>>,
     /// The clients; each gets what it needs to connect, and the rights that its roles say.
     pub clients: Option<Vec<Spanned<RawClient>>>,
-    /// SCRAM users that are no clients of kpki's: credentials alone.
+    /// SCRAM users beside the clients: credentials only.
     pub users: Option<Vec<Spanned<RawUser>>>,
     /// Rights that the roles do not say, in Kafka's own words.
     pub acls: Option<Vec<Spanned<RawAcl>>>,
@@ -102,7 +106,7 @@ pub(super) struct RawCluster {
     pub controller_port: Option<Spanned<u16>>,
     /// The names and files that an image or recipe expects. Default: default.
     pub layout: Option<Spanned<String>>,
-    /// Who shall own the files, in quotes: "1000:1000".
+    /// The owner of the files, in quotes: "1000:1000".
     pub owner: Option<Spanned<String>>,
     /// Further settings of every node's server.properties, under Kafka's own names.
     pub properties: Option<RawProperties>,
@@ -124,19 +128,7 @@ pub(super) struct RawListener {
     pub client_auth: Option<Spanned<ClientAuth>>,
     /// The SASL mechanisms, on SASL_SSL and SASL_PLAINTEXT.
     #[schemars(length(min = 1))]
-    pub mechanisms: Option<Spanned<Vec<Spanned<RawMechanism>>>>,
-}
-
-/// A SASL mechanism.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[schemars(rename = "mechanism")]
-pub(super) enum RawMechanism {
-    /// SCRAM with SHA-256.
-    #[serde(rename = "SCRAM-SHA-256")]
-    Sha256,
-    /// SCRAM with SHA-512.
-    #[serde(rename = "SCRAM-SHA-512")]
-    Sha512,
+    pub mechanisms: Option<Spanned<Vec<Spanned<Mechanism>>>>,
 }
 
 /// The private CA.
@@ -147,7 +139,7 @@ pub(super) struct RawCa {
     /// Its subject as RFC 2253 text, `CN=Example CA,O=Example`; a generation number is added to the CN.
     pub subject: Option<Spanned<String>>,
     /// Its key. Default: ecdsa-p256.
-    pub key: Option<RawKey>,
+    pub key: Option<KeyAlgorithm>,
     /// Days that its certificate is valid. Default: 3650.
     #[schemars(range(min = 1, max = 36500))]
     pub valid_days: Option<Spanned<u32>>,
@@ -161,29 +153,8 @@ pub(super) struct RawCa {
     pub issuer: Option<Spanned<RawIssuer>>,
 }
 
-/// A key.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[schemars(rename = "key")]
-pub(super) enum RawKey {
-    /// ECDSA on P-256: small and fast.
-    #[serde(rename = "ecdsa-p256")]
-    EcdsaP256,
-    /// ECDSA on P-384.
-    #[serde(rename = "ecdsa-p384")]
-    EcdsaP384,
-    /// RSA with 2048 bits.
-    #[serde(rename = "rsa-2048")]
-    Rsa2048,
-    /// RSA with 3072 bits.
-    #[serde(rename = "rsa-3072")]
-    Rsa3072,
-    /// RSA with 4096 bits.
-    #[serde(rename = "rsa-4096")]
-    Rsa4096,
-}
-
 /// A broker, or a node that is a controller alone.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "broker")]
 pub(super) struct RawBroker {
@@ -199,7 +170,7 @@ pub(super) struct RawBroker {
     #[schemars(range(min = 0, max = 65534))]
     pub port_offset: Option<Spanned<u16>>,
     /// Its key. Default: ecdsa-p256.
-    pub key: Option<RawKey>,
+    pub key: Option<KeyAlgorithm>,
     /// What it does in a KRaft cluster. Default: both.
     pub roles: Option<Spanned<OneOrMany<Spanned<RawNodeRole>>>>,
     /// The rack, data centre or availability zone that it stands in (broker.rack).
@@ -209,7 +180,7 @@ pub(super) struct RawBroker {
 }
 
 /// What a node does in a KRaft cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "node_role")]
 pub(super) enum RawNodeRole {
@@ -220,7 +191,7 @@ pub(super) enum RawNodeRole {
 }
 
 /// A client.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "client")]
 pub(super) struct RawClient {
@@ -233,7 +204,7 @@ pub(super) struct RawClient {
     /// Which configuration files it gets. Default: java.
     pub formats: Option<OneOrMany<Spanned<ClientFormat>>>,
     /// Its key. Default: ecdsa-p256.
-    pub key: Option<RawKey>,
+    pub key: Option<KeyAlgorithm>,
     /// PBKDF2 iterations of its SCRAM credentials. Default: 8192.
     #[schemars(range(min = 4096, max = 16384))]
     pub iterations: Option<Spanned<u32>>,
@@ -244,7 +215,7 @@ pub(super) struct RawClient {
 }
 
 /// How a client proves who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[schemars(rename = "auth")]
 pub(super) enum RawAuth {
     /// By a certificate.
@@ -276,7 +247,7 @@ pub(super) struct RawUser {
 }
 
 /// How a user proves who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[schemars(rename = "user_auth")]
 pub(super) enum RawUserAuth {
     /// SCRAM with SHA-256.

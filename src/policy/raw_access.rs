@@ -3,14 +3,11 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Deserializer};
 
 use crate::{
-    acl::Operation,
-    document::{OneOrMany, Spanned},
+    acl::{Operation, ResourceType},
+    document::{OneOrMany, Spanned, text_or_map},
 };
 
 /// Resource names: one, or a list of them.
@@ -36,79 +33,86 @@ pub(super) struct RawPrefix {
 }
 
 impl<'de> Deserialize<'de> for RawPattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = RawPattern;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a name or {prefix: x}")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<RawPattern, E> {
-                Ok(RawPattern::Name(name.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawPattern, A::Error> {
-                RawPrefix::deserialize(MapAccessDeserializer::new(map)).map(RawPattern::Prefix)
-            }
-        }
-        deserializer.deserialize_any(Either)
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        text_or_map(from, |name| Ok(Self::Name(name.to_owned())), Self::Prefix)
     }
 }
 
-/// An entry of `acls`: every operation on every resource.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "acl")]
-pub(super) struct RawAcl {
-    /// Who: `User:name`, or `User:*` for everyone.
-    pub principal: Spanned<String>,
-    /// From where: an IP address, or `"*"`, the default, for everywhere.
-    pub host: Option<Spanned<String>>,
-    /// The operations that are granted; or `deny`.
-    pub allow: Option<Spanned<OneOrMany<Spanned<RawOperation>>>>,
-    /// The operations that are refused, whatever else grants them; or `allow`.
-    pub deny: Option<Spanned<OneOrMany<Spanned<RawOperation>>>>,
-    /// Topics.
-    pub topic: Option<Patterns>,
-    /// Consumer groups.
-    pub group: Option<Patterns>,
-    /// Transactional ids.
-    pub transactional_id: Option<Patterns>,
-    /// Delegation tokens, by their ids.
-    pub delegation_token: Option<Patterns>,
-    /// Users whose delegation tokens are meant: `User:name`.
-    pub user: Option<Patterns>,
-    /// `true`: the cluster itself.
-    pub cluster: Option<Spanned<bool>>,
+/// The operations of an entry.
+type Operations = Option<Spanned<OneOrMany<Spanned<RawOperation>>>>;
+
+/// Declares a shape with keys of its own and those that name a resource.
+macro_rules! about_resources {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $key:ident: $type:ty,)+ }) => {
+        #[derive(Debug, Deserialize, JsonSchema)]
+        $(#[$meta])*
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $name {
+            $($(#[$doc])* pub $key: $type,)+
+            /// Topics.
+            topic: Option<Patterns>,
+            /// Consumer groups.
+            group: Option<Patterns>,
+            /// Transactional ids.
+            transactional_id: Option<Patterns>,
+            /// Delegation tokens, by their ids.
+            delegation_token: Option<Patterns>,
+            /// Users whose delegation tokens are meant: `User:name`.
+            user: Option<Patterns>,
+            /// `true`: the cluster itself.
+            cluster: Option<Spanned<bool>>,
+        }
+
+        impl $name {
+            /// What the keys that name a resource say.
+            pub(super) fn resources(&self) -> ResourceKeys<'_> {
+                let named = [
+                    (ResourceType::Topic, &self.topic),
+                    (ResourceType::Group, &self.group),
+                    (ResourceType::TransactionalId, &self.transactional_id),
+                    (ResourceType::DelegationToken, &self.delegation_token),
+                    (ResourceType::User, &self.user),
+                ];
+                (named.map(|(kind, names)| (kind, names.as_ref())), self.cluster.as_ref())
+            }
+        }
+    };
 }
 
-/// An entry of `tests`: a request that must be allowed or denied.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "test")]
-pub(super) struct RawTest {
-    /// Who asks: `User:name`.
-    pub principal: Spanned<String>,
-    /// The address that it asks from. Default: one that no ACL names.
-    pub host: Option<Spanned<String>>,
-    /// The operations that must be allowed; or `cannot`.
-    pub can: Option<Spanned<OneOrMany<Spanned<RawOperation>>>>,
-    /// The operations that must be denied; or `can`.
-    pub cannot: Option<Spanned<OneOrMany<Spanned<RawOperation>>>>,
-    /// Topics, by name.
-    pub topic: Option<Patterns>,
-    /// Consumer groups, by name.
-    pub group: Option<Patterns>,
-    /// Transactional ids.
-    pub transactional_id: Option<Patterns>,
-    /// Delegation tokens, by their ids.
-    pub delegation_token: Option<Patterns>,
-    /// Users whose delegation tokens are meant: `User:name`.
-    pub user: Option<Patterns>,
-    /// `true`: the cluster itself.
-    pub cluster: Option<Spanned<bool>>,
+/// What the keys that name a resource say; the cluster has no name.
+pub(super) type ResourceKeys<'a> = (
+    [(ResourceType, Option<&'a Patterns>); 5],
+    Option<&'a Spanned<bool>>,
+);
+
+about_resources! {
+    /// An entry of `acls`: every operation on every resource.
+    #[schemars(rename = "acl")]
+    RawAcl {
+        /// Who: `User:name`, or `User:*` for everyone.
+        principal: Spanned<String>,
+        /// From where: an IP address, or `"*"`, the default, for everywhere.
+        host: Option<Spanned<String>>,
+        /// The operations that are granted; or `deny`.
+        allow: Operations,
+        /// The operations that are refused, whatever else grants them; or `allow`.
+        deny: Operations,
+    }
+}
+
+about_resources! {
+    /// An entry of `tests`: a request that must be allowed or denied.
+    #[schemars(rename = "test")]
+    RawTest {
+        /// Who asks: `User:name`.
+        principal: Spanned<String>,
+        /// The address that it asks from. Default: one that no ACL names.
+        host: Option<Spanned<String>>,
+        /// The operations that must be allowed; or `cannot`.
+        can: Operations,
+        /// The operations that must be denied; or `can`.
+        cannot: Operations,
+    }
 }
 
 /// What `acl apply --prune` may delete; nothing outside of it is ever touched.
@@ -121,14 +125,9 @@ pub(super) struct RawManage {
 }
 
 /// One of Kafka's operations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(transparent)]
 pub(super) struct RawOperation(pub Operation);
-
-impl<'de> Deserialize<'de> for RawOperation {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Operation::deserialize(deserializer).map(Self)
-    }
-}
 
 impl JsonSchema for RawOperation {
     fn schema_name() -> Cow<'static, str> {

@@ -1,13 +1,10 @@
 //! The shape of `include`; see `raw.rs`.
 
 use schemars::JsonSchema;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Deserializer};
 
 use super::raw_access::RawPattern;
-use crate::document::{Span, Spanned};
+use crate::document::{Span, Spanned, text_or_map};
 
 /// Files to include: a path or pattern alone, or `{files: teams/a/*.yaml, scope: {prefix: team-a-}}`.
 #[derive(Debug, JsonSchema)]
@@ -63,23 +60,11 @@ impl RawInclude {
 }
 
 impl<'de> Deserialize<'de> for RawInclude {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = RawInclude;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a path or {files: …, scope: …}")
-            }
-
-            fn visit_str<E>(self, files: &str) -> Result<RawInclude, E> {
-                Ok(RawInclude::Files(files.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawInclude, A::Error> {
-                Box::deserialize(MapAccessDeserializer::new(map)).map(RawInclude::Scoped)
-            }
-        }
-        deserializer.deserialize_any(Either)
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        text_or_map(
+            from,
+            |files| Ok(Self::Files(files.to_owned())),
+            Self::Scoped,
+        )
     }
 }

@@ -1,6 +1,6 @@
 //! A policy made of the bindings that a cluster has: the way from ACLs that grew to a file that is reviewed.
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::collections::BTreeSet;
 
 use crate::{
     acl::{
@@ -32,27 +32,17 @@ pub fn write_acls<'a>(
     version: KafkaVersion,
     comments: &[String],
 ) -> WrittenPolicy<'a> {
-    let (mut said, mut left_out) = (Vec::new(), Vec::new());
-    for binding in bindings {
-        match unsayable(binding, version) {
-            None => said.push(binding),
-            Some((code, reason)) => left_out.push(LeftOut {
-                binding,
-                code,
-                reason,
-            }),
-        }
-    }
+    let (said, left_out) = LeftOut::of(bindings, |binding| unsayable(binding, version));
     let mut text = String::new();
     for comment in comments {
-        line(&mut text, format_args!("# {}", one_line(comment)));
+        line(&mut text, format!("# {}", one_line(comment)));
     }
-    line(&mut text, format_args!("cluster:"));
+    line(&mut text, "cluster:");
     // KRaft is the default of a policy.
     if version < KafkaVersion::FIRST_KRAFT {
-        line(&mut text, format_args!("  mode: zookeeper"));
+        line(&mut text, "  mode: zookeeper");
     }
-    line(&mut text, format_args!("  kafka_version: \"{version}\""));
+    line(&mut text, format!("  kafka_version: \"{version}\""));
     acls(&mut text, &said);
     stray(&mut text, &left_out);
     manage(&mut text, &said, &left_out);
@@ -62,7 +52,7 @@ pub fn write_acls<'a>(
 /// Why no policy can say this binding.
 fn unsayable(binding: &RawBinding, version: KafkaVersion) -> Option<(StableCode, String)> {
     if let Some(problem) = binding.problems(version).first() {
-        return Some((problem.code().into(), problem.to_string()));
+        return Some((problem.code.into(), problem.to_string()));
     }
     let no_words = |reason| Some((NO_WORDS, reason));
     if binding.resource_type == ResourceType::Cluster
@@ -76,20 +66,20 @@ fn unsayable(binding: &RawBinding, version: KafkaVersion) -> Option<(StableCode,
             no_words(format!("a policy writes this host as {}", checked.host))
         }
         Ok(_) => None,
-        Err(problem) => Some((problem.code().into(), problem.to_string())),
+        Err(problem) => Some((problem.code.into(), problem.to_string())),
     }
 }
 
-fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{line}");
+fn line(text: &mut String, line: impl AsRef<str>) {
+    text.push_str(line.as_ref());
+    text.push('\n');
 }
 
 fn acls(text: &mut String, said: &[&RawBinding]) {
     if said.is_empty() {
-        return line(text, format_args!("acls: []"));
+        return line(text, "acls: []");
     }
-    line(text, format_args!("acls:"));
+    line(text, "acls:");
     let groups = grouped(said.iter().copied());
     for (at, group) in groups.iter().enumerate() {
         if at > 0 && groups[at - 1].principal != group.principal {
@@ -100,26 +90,23 @@ fn acls(text: &mut String, said: &[&RawBinding]) {
 }
 
 fn entry(text: &mut String, group: &Group<'_>) {
-    line(
-        text,
-        format_args!("  - principal: {}", scalar(group.principal)),
-    );
+    line(text, format!("  - principal: {}", scalar(group.principal)));
     if group.host != "*" {
-        line(text, format_args!("    host: {}", scalar(group.host)));
+        line(text, format!("    host: {}", scalar(group.host)));
     }
     let key = match group.permission {
         Permission::Allow => "allow",
         Permission::Deny => "deny",
     };
     let operations: Vec<_> = group.operations.iter().map(|o| o.title()).collect();
-    line(text, format_args!("    {key}: [{}]", operations.join(", ")));
+    line(text, format!("    {key}: [{}]", operations.join(", ")));
     let key = match group.resource_type {
         ResourceType::Topic => "topic",
         ResourceType::Group => "group",
         ResourceType::TransactionalId => "transactional_id",
         ResourceType::DelegationToken => "delegation_token",
         ResourceType::User => "user",
-        ResourceType::Cluster => return line(text, format_args!("    cluster: true")),
+        ResourceType::Cluster => return line(text, "    cluster: true"),
     };
     let resources: Vec<String> = group.resources.iter().map(resource).collect();
     let inline = match resources.as_slice() {
@@ -127,11 +114,11 @@ fn entry(text: &mut String, group: &Group<'_>) {
         all => format!("[{}]", all.join(", ")),
     };
     if resources.len() == 1 || key.len() + inline.len() + 6 <= LINE {
-        return line(text, format_args!("    {key}: {inline}"));
+        return line(text, format!("    {key}: {inline}"));
     }
-    line(text, format_args!("    {key}:"));
+    line(text, format!("    {key}:"));
     for resource in resources {
-        line(text, format_args!("      - {resource}"));
+        line(text, format!("      - {resource}"));
     }
 }
 
@@ -148,45 +135,41 @@ fn stray(text: &mut String, left_out: &[LeftOut<'_>]) {
     }
     line(
         text,
-        format_args!(
-            "# The cluster also has these, which no policy can say, and which stay as they are:"
-        ),
+        "# The cluster also has these, which no policy can say, and which stay as they are:",
     );
     for LeftOut {
         binding, reason, ..
     } in left_out
     {
         let binding = binding.to_string();
-        line(text, format_args!("#   {}", one_line(&binding)));
-        line(text, format_args!("#     {}", one_line(reason)));
+        line(text, format!("#   {}", one_line(&binding)));
+        line(text, format!("#     {}", one_line(reason)));
     }
 }
 
 fn manage(text: &mut String, said: &[&RawBinding], left_out: &[LeftOut<'_>]) {
     let all: BTreeSet<&str> = said.iter().map(|b| &*b.principal).collect();
     let stray: BTreeSet<&str> = left_out.iter().map(|l| &*l.binding.principal).collect();
-    line(text, format_args!("manage:"));
+    line(text, "manage:");
     let managed: Vec<_> = all.difference(&stray).collect();
     if managed.is_empty() {
-        line(text, format_args!("  principals: []"));
+        line(text, "  principals: []");
     } else {
-        line(text, format_args!("  principals:"));
+        line(text, "  principals:");
     }
     for principal in managed {
-        line(text, format_args!("    - {}", scalar(principal)));
+        line(text, format!("    - {}", scalar(principal)));
     }
     // Only those that a policy can name.
     let mut could = all.intersection(&stray).peekable();
     if could.peek().is_some() {
         line(
             text,
-            format_args!(
-                "    # Once these are managed as well, --prune deletes what is left out above:"
-            ),
+            "    # Once these are managed as well, --prune deletes what is left out above:",
         );
     }
     for principal in could {
-        line(text, format_args!("    # - {}", scalar(principal)));
+        line(text, format!("    # - {}", scalar(principal)));
     }
 }
 

@@ -2,12 +2,18 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 /// A SCRAM mechanism.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[schemars(rename = "mechanism")]
 pub enum Mechanism {
-    /// SCRAM-SHA-256 (RFC 7677).
+    /// SCRAM with SHA-256 (RFC 7677).
+    #[serde(rename = "SCRAM-SHA-256")]
     Sha256,
-    /// SCRAM-SHA-512.
+    /// SCRAM with SHA-512.
+    #[serde(rename = "SCRAM-SHA-512")]
     Sha512,
 }
 

@@ -43,11 +43,8 @@ impl FileSpec {
     /// A file without secrets: 0644.
     pub fn public(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
-            name: name.into(),
-            bytes: bytes.into().into(),
             secret: false,
-            made_from: None,
-            node: None,
+            ..Self::secret(name, bytes)
         }
     }
 }

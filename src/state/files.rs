@@ -72,10 +72,7 @@ pub fn sync_file_system(path: &Path) -> Result<(), StateError> {
     rustix::fs::syncfs(&dir).map_err(|e| failed("sync", path)(e.into()))
 }
 
-/// Replaces a file: temporary beside it, synced, renamed.
-///
-/// # Errors
-/// When any step fails; what was there before is then still there.
+/// Replaces a file: temporary beside it, synced, renamed. On failure what was there before is still there.
 pub fn write_atomic(
     path: &Path,
     bytes: &[u8],
@@ -115,9 +112,6 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
 }
 
 /// What stands at a path, no link followed; `None` where nothing does.
-///
-/// # Errors
-/// When that cannot be seen.
 pub fn look(path: &Path) -> Result<Option<fs::Metadata>, StateError> {
     match fs::symlink_metadata(path) {
         Ok(meta) => Ok(Some(meta)),
@@ -127,9 +121,6 @@ pub fn look(path: &Path) -> Result<Option<fs::Metadata>, StateError> {
 }
 
 /// What a directory holds, sorted.
-///
-/// # Errors
-/// When it cannot be listed.
 pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StateError> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(path).map_err(failed("list", path))? {
@@ -163,9 +154,6 @@ pub fn pinned(_path: &Path) -> Option<&'static str> {
 }
 
 /// Reads a file that may be missing.
-///
-/// # Errors
-/// When it is there and cannot be read.
 pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -174,30 +162,25 @@ pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     }
 }
 
+/// Options that open no link, and do not wait for the other end of a pipe.
+pub(super) fn no_link() -> OpenOptions {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    // The flags fit: they are bits of a C int.
+    options.custom_flags(flags.bits() as i32);
+    options
+}
+
 /// The most that a file of an identity may hold, in bytes.
 const MAX_PLAIN: u64 = 16 * 1024 * 1024;
 
 /// Reads a file that may be missing from a directory that may belong to somebody else: only a plain file of sensible
 /// size, so that a link cannot make kpki hand out what its caller alone may read, and a pipe cannot hold it up.
-///
-/// # Errors
-/// When it is there and is something else, or cannot be read.
 pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
-    let obstacle = |why: &str| StateError::Obstacle {
-        path: path.to_owned(),
-        why: why.to_owned(),
-    };
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    // The flags fit: they are bits of a C int.
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits() as i32)
-        .open(path);
-    let file = match opened {
+    let obstacle = |why: &str| StateError::obstacle(path, why);
+    let file = match no_link().read(true).open(path) {
         Ok(file) => file,
-        Err(e) if is_absent(&e) => {
-            return Ok(None);
-        }
+        Err(e) if is_absent(&e) => return Ok(None),
         Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
             return Err(obstacle(
                 "is a symbolic link, and kpki reads only plain files there",
@@ -207,7 +190,7 @@ pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     };
     let meta = file.metadata().map_err(failed("read", path))?;
     if !meta.is_file() {
-        return Err(obstacle("is no plain file"));
+        return Err(obstacle("is not a plain file"));
     }
     let too_large = || obstacle("is larger than any file that kpki writes");
     if meta.len() > MAX_PLAIN {
@@ -225,9 +208,6 @@ pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
 }
 
 /// Refuses an owner that this process may not give files to.
-///
-/// # Errors
-/// When the owner is somebody else and this is not root.
 pub fn check_owner(out: &Path, owner: Option<Owner>) -> Result<(), StateError> {
     let me = rustix::process::geteuid();
     match owner {

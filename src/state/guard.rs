@@ -4,8 +4,8 @@
 //! closed to them again, and said.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    fs::{self, File, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -42,14 +42,7 @@ fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn obstacle(path: &Path, why: impl Into<String>) -> StateError {
-    StateError::Obstacle {
-        path: path.to_owned(),
-        why: why.into(),
-    }
-}
-
-fn foreign(path: &Path, uid: u32) -> StateError {
+pub(super) fn foreign(path: &Path, uid: u32) -> StateError {
     StateError::Foreign {
         path: path.to_owned(),
         uid,
@@ -57,9 +50,6 @@ fn foreign(path: &Path, uid: u32) -> StateError {
 }
 
 /// Refuses a directory or file that anybody but its owner may write to.
-///
-/// # Errors
-/// [`StateError::Writable`].
 pub fn refuse_writable(
     path: &Path,
     meta: &fs::Metadata,
@@ -80,9 +70,6 @@ pub fn refuse_writable(
 impl OutDir {
     /// Refuses an output directory, or a `ca/` in it, that another user owns or could have written to. One that is not
     /// there is fine.
-    ///
-    /// # Errors
-    /// [`StateError::Foreign`], [`StateError::Writable`], [`StateError::Obstacle`].
     pub fn check(&self) -> Result<(), StateError> {
         self.root_to_mend()?;
         self.ca_to_mend()?;
@@ -90,9 +77,6 @@ impl OutDir {
     }
 
     /// As [`OutDir::check`]; then takes from others what they may read of the directory itself and of the CA.
-    ///
-    /// # Errors
-    /// As [`OutDir::check`], and when a mode cannot be changed.
     pub fn mend(&self) -> Result<Vec<Mended>, StateError> {
         let mut mended = Vec::new();
         let (root, ca) = (self.root_to_mend()?, self.ca_to_mend()?);
@@ -182,7 +166,7 @@ impl OutDir {
             };
         }
         if !meta.is_dir() {
-            return Err(obstacle(path, "is no directory"));
+            return Err(StateError::obstacle(path, "is not a directory"));
         }
         if meta.uid() != me() {
             return Err(foreign(path, meta.uid()));
@@ -209,18 +193,15 @@ impl OutDir {
         } else {
             refuse_writable(&path, &meta, "others", "a key would not be safe in it")?;
             return match pinned(&path) {
-                Some(why) => Err(obstacle(&path, why)),
+                Some(why) => Err(StateError::obstacle(&path, why)),
                 None => Ok(()),
             };
         };
-        Err(obstacle(&path, why))
+        Err(StateError::obstacle(&path, why))
     }
 
     /// Takes from others what they may read or change of an identity's directory and of those files in it that kpki
     /// knows.
-    ///
-    /// # Errors
-    /// When a mode cannot be changed.
     pub fn mend_identity(
         &self,
         name: &IdentityName,
@@ -281,12 +262,7 @@ fn tighten(path: &Path, mode: u32, directory: bool) -> Result<Option<Mended>, St
     let file = if directory {
         File::open(path)
     } else {
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        OpenOptions::new()
-            .read(true)
-            // The flags fit: they are bits of a C int.
-            .custom_flags(flags.bits() as i32)
-            .open(path)
+        files::no_link().read(true).open(path)
     };
     let file = file.map_err(failed("open", path))?;
     let meta = file.metadata().map_err(failed("look at", path))?;

@@ -23,18 +23,12 @@ const MAX_INCLUDED: u64 = 64 * 1024 * 1024;
 const TOO_LARGE: &str = "is larger than any file that kpki reads";
 
 /// Reads a file that somebody named on the command line: whatever can be read, a pipe or a link too, but not without end.
-///
-/// # Errors
-/// When it cannot be read, or is too large.
 pub fn read_text(path: &Path) -> Result<Vec<u8>, StateError> {
     let mut file = File::open(path).map_err(failed("read", path))?;
     bounded(&mut file, path, MAX_TEXT)
 }
 
 /// The same of standard input.
-///
-/// # Errors
-/// As [`read_text`].
 pub fn read_stdin() -> Result<Vec<u8>, StateError> {
     bounded(
         &mut io::stdin().lock(),
@@ -44,34 +38,25 @@ pub fn read_stdin() -> Result<Vec<u8>, StateError> {
 }
 
 /// Opens a file that somebody named on the command line, to be read as it comes, however long it is.
-///
-/// # Errors
-/// When it cannot be opened.
 pub fn open(path: &Path) -> io::Result<impl Read + use<>> {
     File::open(path)
 }
 
 /// Reads a plain file below a directory, whatever its path says: nothing on the way from there is a link, so that whoever
 /// may write below the directory cannot have another file read, and a pipe or device is refused at once.
-///
-/// # Errors
-/// When it is no plain file below the directory, is too large, or cannot be read.
 pub fn read_below(dir: &Path, relative: &Path) -> Result<Vec<u8>, StateError> {
     let shown = dir.join(relative);
-    let obstacle = |path: &Path, why: &str| StateError::Obstacle {
-        path: path.to_owned(),
-        why: why.to_owned(),
-    };
+    let obstacle = |why: &str| StateError::obstacle(&shown, why);
     let mut names = Vec::new();
     for component in relative.components() {
         match component {
             Component::Normal(name) => names.push(name),
             Component::CurDir => {}
-            _ => return Err(obstacle(&shown, "is not below the policy's own directory")),
+            _ => return Err(obstacle("is not below the policy's own directory")),
         }
     }
     let Some(last) = names.pop() else {
-        return Err(obstacle(&shown, "is a directory"));
+        return Err(obstacle("is a directory"));
     };
     let start = match dir.as_os_str().is_empty() {
         true => Path::new("."),
@@ -95,7 +80,7 @@ pub fn read_below(dir: &Path, relative: &Path) -> Result<Vec<u8>, StateError> {
             true => "is a directory, where a plain file is needed",
             false => "is not a plain file",
         };
-        return Err(obstacle(&shown, why));
+        return Err(obstacle(why));
     }
     bounded(&mut file, &shown, MAX_INCLUDED)
 }
@@ -106,10 +91,10 @@ fn step(at: &OwnedFd, name: &Path, flags: OFlags, path: &Path) -> Result<OwnedFd
     opened.map_err(|error| {
         let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
         match is_link && matches!(error, Errno::LOOP | Errno::NOTDIR | Errno::MLINK) {
-            true => StateError::Obstacle {
-                path: path.to_owned(),
-                why: "is a symbolic link, and included files are plain files".to_owned(),
-            },
+            true => StateError::obstacle(
+                path,
+                "is a symbolic link, and included files are plain files",
+            ),
             false => failed("read", path)(error.into()),
         }
     })
@@ -121,10 +106,7 @@ fn bounded(from: &mut impl Read, path: &Path, limit: u64) -> Result<Vec<u8>, Sta
         .read_to_end(&mut bytes)
         .map_err(failed("read", path))?;
     if u64::try_from(bytes.len()).is_ok_and(|len| len > limit) {
-        return Err(StateError::Obstacle {
-            path: path.to_owned(),
-            why: TOO_LARGE.to_owned(),
-        });
+        return Err(StateError::obstacle(path, TOO_LARGE));
     }
     Ok(bytes)
 }

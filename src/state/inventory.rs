@@ -108,9 +108,6 @@ impl Inventory {
 
     /// Reads the inventory. A last line that a killed command left unfinished is passed over: its certificate
     /// never left the CA.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or a finished line is no record.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.ca_file(Self::FILE);
         let bytes = files::read_optional(&path)?.unwrap_or_default();
@@ -152,9 +149,7 @@ impl Inventory {
     }
 
     /// Appends records and syncs them to the disk. Only afterwards may their certificates be written anywhere.
-    ///
-    /// # Errors
-    /// When they cannot be written; the file is then as it was.
+    /// On failure the file stays as it was.
     pub fn append(&mut self, _lock: &Lock, records: Vec<Record>) -> Result<(), StateError> {
         let lines: String = records.iter().map(Record::to_line).collect();
         self.tail.append(&lines)?;

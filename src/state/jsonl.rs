@@ -106,9 +106,7 @@ impl Tail {
     }
 
     /// Appends whole lines and syncs them to the disk, in place of an unfinished last one.
-    ///
-    /// # Errors
-    /// When they cannot be written; the file is then as it was.
+    /// On failure the file stays as it was.
     pub(super) fn append(&mut self, lines: &str) -> Result<(), StateError> {
         let mut text = if self.open { "\n" } else { "" }.to_owned();
         text.push_str(lines);

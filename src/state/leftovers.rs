@@ -23,17 +23,12 @@ pub struct Leftovers {
 
 impl OutDir {
     /// What a command that was interrupted has left.
-    ///
-    /// # Errors
-    /// When the directory cannot be listed.
     pub fn leftovers(&self) -> Result<Leftovers, StateError> {
         let mut found = Leftovers::default();
         for dir in [self.root(), &self.ca()] {
             let entries = match fs::read_dir(dir) {
                 Ok(entries) => entries,
-                Err(e) if is_absent(&e) => {
-                    continue;
-                }
+                Err(e) if is_absent(&e) => continue,
                 Err(e) => return Err(failed("list", dir)(e)),
             };
             for entry in entries {

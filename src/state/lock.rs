@@ -21,11 +21,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of the output directory at this path; where another process has it, calls `waiting` once with what can be said of that process, and
-    /// waits, but no longer than `limit`.
-    ///
-    /// # Errors
-    /// When the directory cannot be opened or locked, and [`StateError::Locked`] when the time is over.
+    /// Takes the lock of the output directory at this path; where another process has it, calls `waiting` once with
+    /// what can be said of that process, and waits, but no longer than `limit`.
     pub fn acquire(
         path: &Path,
         limit: Duration,

@@ -125,6 +125,13 @@ pub enum StateError {
 }
 
 impl StateError {
+    fn obstacle(path: &std::path::Path, why: impl Into<String>) -> Self {
+        Self::Obstacle {
+            path: path.to_owned(),
+            why: why.into(),
+        }
+    }
+
     /// The same error of a file that was written under a temporary name, with the name that it will have.
     fn of_place(self, place: &std::path::Path) -> Self {
         match self {

@@ -32,9 +32,6 @@ impl OutDir {
     }
 
     /// Creates the directory 0700, where it is not there.
-    ///
-    /// # Errors
-    /// When it cannot be created, or is there and is not safe: see [`OutDir::check`].
     pub fn create(&self) -> Result<(), StateError> {
         files::create_private_dir(&self.root, None)?;
         self.check()
@@ -42,9 +39,6 @@ impl OutDir {
 
     /// Gives the directory its own `.gitignore`. Returns false where it holds other things, or another `.gitignore`,
     /// so that nothing keeps keys out of version control.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn ignore(&self, _lock: &Lock) -> Result<bool, StateError> {
         let ignore = self.root.join(".gitignore");
         if let Some(text) = files::read_optional(&ignore)? {
@@ -62,19 +56,9 @@ impl OutDir {
     }
 
     /// True where there is nothing in `ca/`, or no such directory.
-    ///
-    /// # Errors
-    /// When that cannot be seen.
     pub fn is_ca_empty(&self) -> Result<bool, StateError> {
         let path = self.ca();
-        match fs::symlink_metadata(&path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
-            Err(e) => Err(failed("look at", &path)(e)),
-            Ok(_) => {
-                let mut entries = fs::read_dir(&path).map_err(failed("list", &path))?;
-                Ok(entries.next().is_none())
-            }
-        }
+        Ok(files::look(&path)?.is_none() || files::entries(&path)?.is_empty())
     }
 
     /// True where a file or directory belongs to this user and group.
@@ -94,9 +78,6 @@ impl OutDir {
     }
 
     /// Removes a file from an identity's directory, for good. One that is not there is no error.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
     pub fn remove_file(
         &self,
         _lock: &Lock,
@@ -117,9 +98,6 @@ impl OutDir {
     }
 
     /// The directory as an absolute path, for configuration that names files.
-    ///
-    /// # Errors
-    /// When the working directory is gone.
     pub fn absolute(&self) -> Result<PathBuf, StateError> {
         fs::canonicalize(&self.root)
             .or_else(|_| std::path::absolute(&self.root))
@@ -142,9 +120,6 @@ impl OutDir {
     }
 
     /// The names of all directories that look like identities.
-    ///
-    /// # Errors
-    /// When the output directory is there and cannot be listed.
     pub fn identities(&self) -> Result<Vec<IdentityName>, StateError> {
         let mut names = Vec::new();
         let entries = match fs::read_dir(&self.root) {

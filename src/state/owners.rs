@@ -27,9 +27,6 @@ pub struct Owners {
 
 impl Owners {
     /// What was given before, and what is said now.
-    ///
-    /// # Errors
-    /// When the file cannot be read or is damaged.
     pub fn read(out: &OutDir, said: Option<Owner>) -> Result<Self, StateError> {
         let path = out.ca_file(FILE);
         let Some(bytes) = files::read_optional(&path)? else {
@@ -38,10 +35,7 @@ impl Owners {
                 ..Self::default()
             });
         };
-        let damaged = |why: &str| StateError::Obstacle {
-            path: path.clone(),
-            why: why.to_owned(),
-        };
+        let damaged = |why: &str| StateError::obstacle(&path, why);
         let stored: Stored = serde_json::from_slice(&bytes)
             .map_err(|_| damaged("does not say whom directories were given to"))?;
         if stored.v != VERSION {
@@ -66,9 +60,6 @@ impl Owners {
     }
 
     /// Writes down that these directories are given to whom it is said, before any is.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn record<'a>(
         &mut self,
         out: &OutDir,

@@ -10,9 +10,6 @@ use super::{
 use crate::pki::IdentityName;
 
 /// Refuses where the staged directory holds what kpki does not make, or cannot take its place.
-///
-/// # Errors
-/// What stands in the way.
 pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
     let strange = |path: &Path| obstacle(path, "is nothing that kpki has put there");
     let name = name_of(staged);
@@ -31,9 +28,6 @@ pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateEr
 }
 
 /// Refuses where these files, which shall be this user's, cannot be put into the directory `name`.
-///
-/// # Errors
-/// What stands in the way.
 pub fn fits<'a>(
     out: &OutDir,
     name: &str,
@@ -57,10 +51,7 @@ pub fn fits<'a>(
             );
         }
     } else if there.uid() != uid && !owners.may_own(name, there.uid()) {
-        return Err(StateError::Foreign {
-            path: target,
-            uid: there.uid(),
-        });
+        return Err(guard::foreign(&target, there.uid()));
     }
     let root = fs::metadata(out.root()).map_err(failed("look at", out.root()))?;
     if there.dev() != root.dev() {
@@ -93,17 +84,11 @@ pub fn fits<'a>(
 }
 
 fn obstacle(path: &Path, why: &str) -> Result<(), StateError> {
-    Err(StateError::Obstacle {
-        path: path.to_owned(),
-        why: why.to_owned(),
-    })
+    Err(StateError::obstacle(path, why))
 }
 
 /// Moves everything in a staged directory to its place, and removes it. Each step can be repeated, so it may be
 /// interrupted anywhere.
-///
-/// # Errors
-/// As [`check`], and when the operating system refuses.
 pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
     check(out, staged, owners)?;
     let target = out.root().join(name_of(staged));
@@ -128,7 +113,7 @@ fn is_place(name: &str) -> bool {
     name == "ca" || name.parse::<IdentityName>().is_ok()
 }
 
-fn name_of(path: &Path) -> &str {
+pub(super) fn name_of(path: &Path) -> &str {
     // What kpki stages has names of ASCII; anything else is no place and refused.
     path.file_name()
         .and_then(|name| name.to_str())

@@ -6,7 +6,7 @@
 //! cut short. The file is held by a lock of its own while a command prunes, and is gone when nothing is left to settle.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, Read, Seek, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -75,6 +75,32 @@ enum Event {
     Settled,
 }
 
+impl Line {
+    /// Takes up what it says.
+    fn apply(self, unsettled: &mut Vec<Unsettled>) {
+        let id = self.id;
+        match self.event {
+            Event::Sent {
+                cluster,
+                at,
+                filters,
+            } => unsettled.push(Unsettled {
+                id,
+                cluster,
+                at: Some(at),
+                filters,
+                newer: None,
+            }),
+            Event::Answered { newer } => {
+                if let Some(noted) = unsettled.iter_mut().find(|u| u.id == id) {
+                    noted.newer = Some(newer);
+                }
+            }
+            Event::Settled => unsettled.retain(|u| u.id != id),
+        }
+    }
+}
+
 /// The file, held by this command alone.
 #[derive(Debug)]
 pub struct Pruning {
@@ -90,16 +116,11 @@ pub struct Pruning {
 
 impl Pruning {
     /// What earlier commands left unsettled. Nothing where a command is at it.
-    ///
-    /// # Errors
-    /// When the file is there and cannot be read.
     pub fn read(out: &OutDir) -> Result<Vec<Unsettled>, StateError> {
         let path = out.root().join(NAME);
         let mut file = match open(&path, false) {
             Ok(file) => file,
-            Err(e) if is_absent(&e) => {
-                return Ok(Vec::new());
-            }
+            Err(e) if is_absent(&e) => return Ok(Vec::new()),
             Err(e) => return Err(failed("read", &path)(e)),
         };
         match file.try_lock_shared() {
@@ -111,9 +132,6 @@ impl Pruning {
     }
 
     /// Takes the file, and makes it and the output directory where there is none. `None`: another command has it.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn take(out: &OutDir, now: OffsetDateTime) -> Result<Option<Self>, StateError> {
         out.create()?;
         let path = out.root().join(NAME);
@@ -142,10 +160,7 @@ impl Pruning {
         }
     }
 
-    /// Notes, durably, that a request is about to be sent. Returns its number.
-    ///
-    /// # Errors
-    /// When that cannot be written: the request must not be sent.
+    /// Notes, durably, that a request is about to be sent. Returns its number. On failure the request must not be sent.
     pub fn sent(
         &mut self,
         cluster: &str,
@@ -154,13 +169,6 @@ impl Pruning {
     ) -> Result<String, StateError> {
         self.sent += 1;
         let id = format!("{:x}-{:x}-{}", self.run, std::process::id(), self.sent);
-        let noted = Unsettled {
-            id: id.clone(),
-            cluster: cluster.to_owned(),
-            at: Some(at),
-            filters: filters.clone(),
-            newer: None,
-        };
         let cluster = cluster.to_owned();
         let event = Event::Sent {
             cluster,
@@ -168,36 +176,17 @@ impl Pruning {
             filters,
         };
         self.append(&id, event, true)?;
-        self.unsettled.push(noted);
         Ok(id)
     }
 
     /// Notes, durably, what an answer names beyond what was known.
-    ///
-    /// # Errors
-    /// When that cannot be written.
     pub fn answered(&mut self, id: &str, newer: Vec<RawBinding>) -> Result<(), StateError> {
-        self.append(
-            id,
-            Event::Answered {
-                newer: newer.clone(),
-            },
-            true,
-        )?;
-        if let Some(noted) = self.unsettled.iter_mut().find(|u| u.id == id) {
-            noted.newer = Some(newer);
-        }
-        Ok(())
+        self.append(id, Event::Answered { newer }, true)
     }
 
     /// Nothing is left to do about a request. That this is lost with the power costs no more than a needless warning.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn settled(&mut self, id: &str) -> Result<(), StateError> {
-        self.append(id, Event::Settled, false)?;
-        self.unsettled.retain(|u| u.id != id);
-        Ok(())
+        self.append(id, Event::Settled, false)
     }
 
     /// What is not settled.
@@ -206,9 +195,6 @@ impl Pruning {
     }
 
     /// Removes the file where nothing is left to settle.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
     pub fn close(self) -> Result<(), StateError> {
         match self.unsettled.is_empty() {
             true => fs::remove_file(&self.path).map_err(failed("remove", &self.path)),
@@ -238,26 +224,24 @@ impl Pruning {
             return Err(failed("append to", &self.path)(error));
         }
         self.end += bytes.len() as u64;
+        line.apply(&mut self.unsettled);
         Ok(())
     }
 }
 
 /// Opens a plain file, and no link to one.
 fn open(path: &Path, write: bool) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file = OpenOptions::new()
+    let file = files::no_link()
         .read(true)
         .write(write)
         .create(write)
         .truncate(false)
         .mode(files::SECRET)
-        // The flags fit: they are bits of a C int.
-        .custom_flags(flags.bits() as i32)
         .open(path)?;
     let meta = file.metadata()?;
     // What it says is created again is created.
     if !meta.is_file() {
-        Err(io::Error::other("it is no plain file"))
+        Err(io::Error::other("it is not a plain file"))
     } else if meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
         Err(io::Error::other(
             "it belongs to somebody else, or may be written by others",
@@ -284,26 +268,7 @@ fn parse(bytes: &[u8]) -> (Vec<Unsettled>, u64) {
         end += text.len() as u64;
         let line = serde_json::from_slice::<Line>(line).ok();
         match line.filter(|line| line.v == VERSION) {
-            Some(Line { id, event, .. }) => match event {
-                Event::Sent {
-                    cluster,
-                    at,
-                    filters,
-                } => unsettled.push(Unsettled {
-                    id,
-                    cluster,
-                    at: Some(at),
-                    filters,
-                    newer: None,
-                }),
-                Event::Answered { newer } => {
-                    let noted = unsettled.iter_mut().find(|u| u.id == id);
-                    if let Some(noted) = noted {
-                        noted.newer = Some(newer);
-                    }
-                }
-                Event::Settled => unsettled.retain(|u| u.id != id),
-            },
+            Some(line) => line.apply(&mut unsettled),
             None => unsettled.push(Unsettled {
                 id: format!("line {}", at + 1),
                 cluster: String::new(),

@@ -23,9 +23,6 @@ pub struct SecretFile {
 
 impl SecretFile {
     /// Reads one.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is larger than any passphrase.
     pub fn read(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let meta = file.metadata()?;

@@ -34,9 +34,6 @@ pub struct Staging<'a> {
 
 impl<'a> Staging<'a> {
     /// Begins one. New directories belong to `owner`, those that are there to whom they were given.
-    ///
-    /// # Errors
-    /// When the output directory cannot be written.
     pub fn begin(
         out: &'a OutDir,
         _lock: &Lock,
@@ -60,9 +57,6 @@ impl<'a> Staging<'a> {
     }
 
     /// Refuses where these files cannot be put into the directory `name`, so that nothing is signed for nothing.
-    ///
-    /// # Errors
-    /// What stands in the way.
     pub fn check<'n>(
         &self,
         name: &str,
@@ -75,9 +69,6 @@ impl<'a> Staging<'a> {
 
     /// Writes files that shall stand in the directory `name`, beside those already there. May be called from
     /// several threads for different directories.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
     pub fn add(&self, name: &str, specs: &[FileSpec]) -> Result<(), StateError> {
         let dir = self.path.join(name);
         let place = self.out.root().join(name);
@@ -124,10 +115,7 @@ impl<'a> Staging<'a> {
     }
 
     /// Makes all of it durable, records it, and then makes it visible.
-    ///
-    /// # Errors
-    /// When something stands in the way, or syncing or renaming fails. Before the rename nothing has changed; after it
-    /// the next writer finishes.
+    /// Before the rename a failure changes nothing; after it the next writer finishes.
     pub fn commit(mut self) -> Result<(), StateError> {
         for dir in files::entries(&self.path)? {
             place::check(self.out, &dir, &self.owners)?;
@@ -138,12 +126,8 @@ impl<'a> Staging<'a> {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         writings.sort_by(|a, b| a.name().cmp(b.name()));
         written::append(self.out, &writings)?;
-        let name = self
-            .path
-            .file_name()
-            .and_then(|n| n.to_str())
-            .unwrap_or(NEW);
-        let commit = self.out.root().join(name.replacen(NEW, COMMIT, 1));
+        let name = place::name_of(&self.path).replacen(NEW, COMMIT, 1);
+        let commit = self.out.root().join(name);
         fs::rename(&self.path, &commit).map_err(failed("rename", &self.path))?;
         self.path = commit;
         files::sync_dir(self.out.root())?;
@@ -167,17 +151,11 @@ impl<'a> Staging<'a> {
     }
 
     /// Finishes what a killed command promised and removes what it did not. Returns true if there was anything.
-    ///
-    /// # Errors
-    /// When the output directory cannot be written, or something stands in the way of a promise.
     pub fn recover(out: &OutDir, _lock: &Lock) -> Result<bool, StateError> {
         let leftovers = out.leftovers()?.ours;
         let mut blocked = None;
         for path in &leftovers {
-            let name = path
-                .file_name()
-                .and_then(|n| n.to_str())
-                .unwrap_or_default();
+            let name = place::name_of(path);
             if name.starts_with(COMMIT) {
                 if let Err(error) = finish(out, path, &Owners::read(out, None)?) {
                     blocked.get_or_insert(error);
@@ -198,12 +176,7 @@ impl<'a> Staging<'a> {
 impl Drop for Staging<'_> {
     /// What was not committed is removed at once; if that fails, the next writer does it.
     fn drop(&mut self) {
-        if self
-            .path
-            .file_name()
-            .and_then(|n| n.to_str())
-            .is_some_and(|n| n.starts_with(NEW))
-        {
+        if place::name_of(&self.path).starts_with(NEW) {
             let _ = fs::remove_dir_all(&self.path);
         }
     }

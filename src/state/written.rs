@@ -146,9 +146,6 @@ pub struct Written {
 
 impl Written {
     /// Reads the record; where there is none, as after an older kpki, nothing is known.
-    ///
-    /// # Errors
-    /// When it cannot be read, or a finished line is no record.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.root().join(FILE);
         let bytes = files::read_optional(&path)?.unwrap_or_default();
@@ -186,10 +183,7 @@ impl Written {
         entries.filter_map(|(name, entry)| Some((name.as_str(), entry.node.as_ref()?)))
     }
 
-    /// Records files that are there already as kpki would write them.
-    ///
-    /// # Errors
-    /// When the record cannot be written; it is then as it was.
+    /// Records files that are there already as kpki would write them. On failure the record stays as it was.
     pub fn adopt(out: &OutDir, _lock: &Lock, found: &[Writing]) -> Result<(), StateError> {
         append(out, found)
     }
@@ -202,10 +196,7 @@ impl Written {
     }
 
     /// Writes the record anew without the states long gone. The states that are on the disk stay in it,
-    /// however old they are.
-    ///
-    /// # Errors
-    /// When it cannot be written; it is then as it was.
+    /// however old they are. On failure the record stays as it was.
     pub fn compact(out: &OutDir, _lock: &Lock) -> Result<(), StateError> {
         let written = Self::read(out)?;
         let mut text = String::new();
@@ -249,9 +240,7 @@ impl Written {
 }
 
 /// Appends lines to the record. Only afterwards may the files be put where they are seen.
-///
-/// # Errors
-/// When they cannot be written; the record is then as it was.
+/// On failure the record stays as it was.
 pub(super) fn append(out: &OutDir, writings: &[Writing]) -> Result<(), StateError> {
     if writings.is_empty() {
         return Ok(());

@@ -448,7 +448,7 @@ fn an_export_is_looked_at_as_brokers_read_it() {
 
     let messages = kpki.run(&["acl", "lint", "acls.jsonl"]).stdout;
     assert!(
-        messages.contains("matches no client to it; this DENY refuses nobody"),
+        messages.contains("matches no client to it; this DENY has no effect"),
         "{messages}"
     );
     // In 4.4 the range is one, and with these super users the denial is void.

@@ -264,6 +264,15 @@ fn controllers_and_brokers_on_one_machine_need_ports_of_their_own_only() {
 }
 
 #[test]
+fn controllers_without_a_free_port_are_an_error_and_not_at_9095() {
+    let text = "cluster: {listeners: [{name: A, port: 1, protocol: SSL}]}
+brokers: [{name: a, port_offset: 65534}]";
+    let refused = parse("p", text, &|_| Ok(Vec::new())).unwrap_err();
+    let messages: Vec<_> = refused.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(messages, ["no port is free on every controller"]);
+}
+
+#[test]
 fn properties_are_texts_as_kafka_takes_them() {
     let policy = valid(
         "p",

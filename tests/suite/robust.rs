@@ -291,7 +291,7 @@ fn links_and_pipes_in_an_identitys_directory_are_not_followed() {
     );
     let said = kpki.run(&["up", "policy.yaml"]).expect_code(1);
     assert!(
-        said.stderr.contains("scram.password is no plain file"),
+        said.stderr.contains("scram.password is not a plain file"),
         "{}",
         said.stderr
     );

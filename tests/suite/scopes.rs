@@ -210,7 +210,7 @@ fn a_team_cannot_become_whom_only_the_cluster_knows() {
     let stripped = rules("RULE:^CN=team-a-(.*)$/$1/");
     let team = "clients: [{name: team-a-handmade}]\n";
     let kpki = with_team(&stripped, SCOPE, team);
-    refused_for(&kpki, "outside-scope", "User:handmade, who may be");
+    refused_for(&kpki, "outside-scope", "User:handmade, which may be");
     // Unless the scope says so, or the principal is the client's own.
     let said = "{prefix: team-a-, principals: [User:handmade]}";
     with_team(&stripped, said, team).ok(&["policy", "check", "p.yaml"]);
@@ -245,7 +245,7 @@ fn a_team_cannot_become_a_broker_by_sasl() {
     );
     // That is no broker then, but no name of the team's either.
     let kpki = with_team(&by_certificate, SCOPE, team);
-    refused_for(&kpki, "outside-scope", "User:kafka1, who may be");
+    refused_for(&kpki, "outside-scope", "User:kafka1, which may be");
 }
 
 #[test]

@@ -338,7 +338,7 @@ proptest! {
         let [name, principal, host] = fields.map(Into::into);
         let raw = RawBinding { name, principal, host, ..acl("Allow User:a Read Topic Literal t *") };
         let problems = raw.problems(KafkaVersion::ASSUMED);
-        prop_assert!(problems.iter().all(|p| !p.to_string().is_empty() && !p.hint().is_empty()));
+        prop_assert!(problems.iter().all(|p| !p.to_string().is_empty() && !p.hint.is_empty()));
         let raw = [raw];
         let [name, principal, host] = asked;
         let authorizer = Authorizer::new(&raw, Settings::default());

@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(lost(Ok(vec![(binding.clone(), Ok(()))])), (0, false, 1));
         let refused = Err(EntryError::NotAttempted);
         assert_eq!(lost(Ok(vec![(binding.clone(), refused)])), (1, true, 0));
-        let gone = AdminError::SecurityDisabled { what: "x" };
+        let gone = AdminError::SecurityDisabled("x");
         assert_eq!(lost(Err(gone)), (1, true, 0));
     }
 }

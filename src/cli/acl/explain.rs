@@ -243,7 +243,7 @@ fn one(decider: &Decider<'_>, question: &Question, ui: &Ui) -> Done {
                 wanted.name = "NAME".to_owned();
             }
             ui.note(match suggest::senseless(&wanted, decider.version) {
-                Some(problem) => format!("{BOLD}hint:{BOLD:#} {problem}: {}", problem.hint()),
+                Some(problem) => format!("{BOLD}hint:{BOLD:#} {problem}: {}", problem.hint),
                 None => format!(
                     "{BOLD}hint:{BOLD:#} to allow it, write into the policy, {}",
                     suggest::policy_lines(&wanted, decider.policy)

@@ -222,7 +222,7 @@ pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failu
             cut: _,
         } = admin.describe_acls(&filter)?;
         if let Some(part) = of_known_principals.into_iter().next() {
-            return Err(AdminError::TooManyBindings { part }.into());
+            return Err(AdminError::TooManyBindings(part).into());
         }
         found.bindings.extend(bindings);
         found.missing.unreadable += unreadable;

@@ -154,19 +154,19 @@ impl Plan {
 /// Prints a plan for people: every change where they are at most so many, else their number for each principal.
 pub fn show(ui: &Ui, plan: &AclPlan, most: usize) {
     let each = plan.creates.len() + plan.deletes.len() <= most;
-    for group in by_principal(plan) {
+    for (principal, changes) in by_principal(plan) {
         if !each {
-            let creates = group.changes.iter().filter(|c| c.0 == Action::Create);
+            let creates = changes.iter().filter(|c| c.0 == Action::Create);
             let creates = creates.count();
-            let deletes = group.changes.len() - creates;
+            let deletes = changes.len() - creates;
             ui.say(format!(
                 "{BOLD}{}{BOLD:#}  {GREEN}+{creates}{GREEN:#} {RED}-{deletes}{RED:#}",
-                Printable(group.principal)
+                Printable(principal)
             ));
             continue;
         }
-        ui.say(format!("{BOLD}{}{BOLD:#}", Printable(group.principal)));
-        for (action, binding) in group.changes {
+        ui.say(format!("{BOLD}{}{BOLD:#}", Printable(principal)));
+        for (action, binding) in changes {
             let colour = match action {
                 Action::Delete => RED,
                 _ => GREEN,

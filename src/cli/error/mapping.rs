@@ -43,7 +43,6 @@ pub fn of_cluster(error: &AdminError) -> Code {
         AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
         AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
         AdminError::Unsupported { .. } => Code::Unsupported,
-        AdminError::Stopped { .. } => Code::Stopped,
     }
 }
 
@@ -182,11 +181,6 @@ impl From<CaError> for CliError {
                 .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
             CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
                 .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes that one again where the damaged one is moved away"),
-            CaError::Issuer(error) => error.into(),
-            CaError::State(error) => error.into(),
-            CaError::Pki(error) => error.into(),
-            CaError::Store(error) => error.into(),
-            CaError::Random(error) => error.into(),
         }
     }
 }

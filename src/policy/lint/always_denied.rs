@@ -2,25 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Finding, Lint, Subject};
-use crate::{
-    acl::{Operation, Permission},
-    code::codes,
-    document::Severity,
-};
+use super::{Findings, Subject};
+use crate::acl::{Operation, Permission};
 
-codes! {
-    pub(super) enum Found {
-        AlwaysDenied = "always-denied", "an ALLOW that some DENY always overrides";
-    }
+lint! {
+    AlwaysDenied = "always-denied", "an ALLOW that some DENY always overrides";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let mut reported = HashSet::new();
     for statement in subject.statements {
         let allow = &statement.binding;
@@ -47,15 +36,14 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
             _ => String::new(),
         };
-        findings.push(Finding {
-            code: Found::AlwaysDenied.into(),
-            severity: Severity::Warning,
-            message: format!(
+        findings.warning(
+            Found::AlwaysDenied,
+            &statement.source,
+            format!(
                 "allows nothing: {allow}, because of {} ({}){rest}",
                 deny.binding, deny.source
             ),
-            hint: "remove it, or deny less: a DENY always wins over an ALLOW".to_owned(),
-            source: statement.source.clone(),
-        });
+            "remove it, or deny less: a DENY always wins over an ALLOW",
+        );
     }
 }

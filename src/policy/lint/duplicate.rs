@@ -1,23 +1,15 @@
 //! `duplicate`: a binding that is said twice. Two roles of a client may overlap; an entry of `acls` that adds nothing
-//! is a slip.
+//! is probably a mistake.
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Finding, Lint, Origin, Subject};
-use crate::{code::codes, document::Severity};
+use super::{Findings, Origin, Subject};
 
-codes! {
-    pub(super) enum Found {
-        Duplicate = "duplicate", "a binding that is said twice";
-    }
+lint! {
+    Duplicate = "duplicate", "a binding that is said twice";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let mut first = HashMap::new();
     let mut reported = HashSet::new();
     for (at, statement) in subject.statements.iter().enumerate() {
@@ -27,13 +19,12 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         if reported.insert((&by.source, &statement.source)) {
-            findings.push(Finding {
-                code: Found::Duplicate.into(),
-                severity: Severity::Warning,
-                message: format!("said before, in {}: {}", by.source, statement.binding),
-                hint: "remove one of the two".to_owned(),
-                source: statement.source.clone(),
-            });
+            findings.warning(
+                Found::Duplicate,
+                &statement.source,
+                format!("said before, in {}: {}", by.source, statement.binding),
+                "remove one of the two",
+            );
         }
     }
 }

@@ -1,24 +1,13 @@
-//! `even-controllers`: a quorum of which one node is there for nothing.
+//! `even-controllers`: a quorum that one node fewer would serve as well.
 
-use super::{Finding, Lint, Subject};
-use crate::{
-    code::codes,
-    document::Severity,
-    policy::{Mode, NodeRole},
-};
+use super::{Findings, Subject};
+use crate::policy::{Mode, NodeRole};
 
-codes! {
-    pub(super) enum Found {
-        EvenControllers = "even-controllers", "a KRaft quorum of an even number, of which one node is there for nothing";
-    }
+lint! {
+    EvenControllers = "even-controllers", "a KRaft quorum with an even number of controllers, one of which adds no fault tolerance";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let Some(policy) = subject.policy else { return };
     // Where every node is both, nobody has chosen how many controllers there are.
     let chosen = policy.brokers.iter().any(|b| b.role != NodeRole::Both);
@@ -34,15 +23,14 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(first) = controllers.first() else {
         return;
     };
-    findings.push(Finding {
-        code: Found::EvenControllers.into(),
-        severity: Severity::Warning,
-        message: format!(
+    findings.warning(
+        Found::EvenControllers,
+        &first.source,
+        format!(
             "of {count} controllers a majority is {}, so no more of them may fail than of {}",
             count / 2 + 1,
             count - 1
         ),
-        hint: "make it an odd number: three for most clusters".to_owned(),
-        source: first.source.clone(),
-    });
+        "make it an odd number: three for most clusters",
+    );
 }

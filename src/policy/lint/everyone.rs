@@ -1,25 +1,14 @@
 //! `allow-everyone`, `deny-wildcard-gap`: what `allow.everyone.if.no.acl.found` leaves open.
 
-use super::{Finding, Lint, Subject};
-use crate::{
-    acl::{PatternType, Permission, ResourceType},
-    code::codes,
-    document::Severity,
-};
+use super::{Findings, Subject};
+use crate::acl::{PatternType, Permission, ResourceType};
 
-codes! {
-    pub(super) enum Found {
-        AllowEveryone = "allow-everyone", "`allow_everyone_if_no_acl_found`: what no ACL names is open to whoever connects";
-        DenyWildcardGap = "deny-wildcard-gap", "a DENY on `*` that names which begin with an asterisk escape";
-    }
+lint! {
+    AllowEveryone = "allow-everyone", "`allow_everyone_if_no_acl_found`: resources that no ACL names are open to every client";
+    DenyWildcardGap = "deny-wildcard-gap", "a DENY on `*` that names which begin with an asterisk escape";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
     if !subject.settings.allow_everyone_if_no_acl_found {
         return;
     }
@@ -27,13 +16,12 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .policy
         .and_then(|p| p.places.allow_everyone.as_ref())
     {
-        findings.push(Finding {
-            code: Found::AllowEveryone.into(),
-            severity: Severity::Warning,
-            message: "whoever connects may do everything to whatever no ACL names, and the first ACL on a resource shuts out everyone else".to_owned(),
-            hint: "keep it for the move to ACLs only; then remove it".to_owned(),
-            source: place.clone(),
-        });
+        findings.warning(
+            Found::AllowEveryone,
+            place,
+            "every client may do everything to a resource that no ACL names, and the first ACL on a resource denies it to all others",
+            "keep it only during the migration to ACLs; then remove it",
+        );
     }
     for statement in subject.statements {
         let b = &statement.binding;
@@ -43,15 +31,14 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             && &*b.name == "*"
             && !matches!(b.resource_type, ResourceType::Topic | ResourceType::Cluster);
         if gap {
-            findings.push(Finding {
-                code: Found::DenyWildcardGap.into(),
-                severity: Severity::Warning,
-                message: format!(
+            findings.warning(
+                Found::DenyWildcardGap,
+                &statement.source,
+                format!(
                     "{b}: Kafka does not apply this to names that begin with an asterisk, and those are open to everyone here"
                 ),
-                hint: "set allow.everyone.if.no.acl.found to false".to_owned(),
-                source: statement.source.clone(),
-            });
+                "set allow.everyone.if.no.acl.found to false",
+            );
         }
     }
 }

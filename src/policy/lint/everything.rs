@@ -1,27 +1,19 @@
-//! `all-on-everything`, `open-to-everyone`: rights without an end.
+//! `all-on-everything`, `open-to-everyone`: rights without a limit.
 
 use std::collections::HashSet;
 
-use super::{Finding, Lint, Subject};
+use super::{Findings, Subject};
 use crate::{
     acl::{EVERYONE, Operation, PatternType, Permission, ResourceType},
-    code::codes,
     document::Severity,
 };
 
-codes! {
-    pub(super) enum Found {
-        AllOnEverything = "all-on-everything", "every right on the cluster, or on every resource of a type";
-        OpenToEveryone = "open-to-everyone", "a right for everyone that does more than read";
-    }
+lint! {
+    AllOnEverything = "all-on-everything", "every right on the cluster, or on every resource of a type";
+    OpenToEveryone = "open-to-everyone", "a right for everyone that does more than read";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let mut reported = HashSet::new();
     let allows = subject.statements.iter();
     for statement in allows.filter(|s| s.binding.permission == Permission::Allow) {
@@ -33,13 +25,12 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 true => "it may change every ACL, and so give itself every other right".to_owned(),
                 false => format!("it may do everything to every {}", b.resource_type),
             };
-            findings.push(Finding {
-                code: Found::AllOnEverything.into(),
-                severity: Severity::Warning,
-                message: format!("{b}: {what}"),
-                hint: "name the operations that it needs, or the resources; the roles `admin` and `monitor` are made for tools".to_owned(),
-                source: statement.source.clone(),
-            });
+            findings.warning(
+                Found::AllOnEverything,
+                &statement.source,
+                format!("{b}: {what}"),
+                "name the operations that it needs, or the resources; the roles `admin` and `monitor` are made for tools",
+            );
         }
         let harmless = matches!(
             b.operation,
@@ -57,16 +48,16 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                     | Operation::Alter
                     | Operation::ClusterAction
                     | Operation::AlterConfigs,
-                ) => (Severity::Error, "whoever connects rules the cluster"),
-                _ => (Severity::Warning, "whoever connects may do this"),
+                ) => (Severity::Error, "every client controls the cluster"),
+                _ => (Severity::Warning, "every client may do this"),
             };
-            findings.push(Finding {
-                code: Found::OpenToEveryone.into(),
+            findings.add(
                 severity,
-                message: format!("{who}: {b}"),
-                hint: "name the principals, or the hosts".to_owned(),
-                source: statement.source.clone(),
-            });
+                Found::OpenToEveryone,
+                &statement.source,
+                format!("{who}: {b}"),
+                "name the principals, or the hosts",
+            );
         }
     }
 }

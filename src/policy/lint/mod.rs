@@ -2,6 +2,17 @@
 //!
 //! A lint is a file here, with its codes and what they mean, and a line in [`LINTS`].
 
+/// Declares a lint by its codes and what they mean; `run` is what finds them.
+macro_rules! lint {
+    ($($variant:ident = $name:literal, $about:literal;)+) => {
+        crate::code::codes! {
+            pub(super) enum Found { $($variant = $name, $about;)+ }
+        }
+
+        pub(super) const LINT: super::Lint = super::Lint { codes: Found::CODES, run };
+    };
+}
+
 mod always_denied;
 mod cover;
 mod custom_type;
@@ -58,7 +69,7 @@ const OF_POLICIES: [PolicyCode; 4] = [
 struct Lint {
     /// What it can find.
     codes: &'static [StableCode],
-    run: fn(&Subject<'_>, &mut Vec<Finding>),
+    run: fn(&Subject<'_>, &mut Findings),
 }
 
 /// Every code that a finding can have.
@@ -82,6 +93,39 @@ pub struct Finding {
     /// Where it is said.
     #[serde(serialize_with = "source")]
     pub source: Source,
+}
+
+/// The findings so far.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(
+        &mut self,
+        severity: Severity,
+        code: impl Into<StableCode>,
+        source: &Source,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.0.push(Finding {
+            code: code.into(),
+            severity,
+            message: message.into(),
+            hint: hint.into(),
+            source: source.clone(),
+        });
+    }
+
+    fn warning(
+        &mut self,
+        code: impl Into<StableCode>,
+        source: &Source,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.add(Severity::Warning, code, source, message, hint);
+    }
 }
 
 impl From<Diagnostic> for Finding {
@@ -189,10 +233,11 @@ fn run(
         settings,
         policy,
     };
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     for lint in LINTS {
         (lint.run)(&subject, &mut findings);
     }
+    let mut findings = findings.0;
     findings.sort_by(|a, b| (&a.source, a.code).cmp(&(&b.source, b.code)));
     findings
 }

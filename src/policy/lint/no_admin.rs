@@ -1,26 +1,15 @@
-//! `no-admin`: a cluster whose ACLs nobody but its brokers could change.
+//! `no-admin`: a cluster whose ACLs only its brokers could change.
 
 use std::collections::BTreeSet;
 
-use super::{Finding, Lint, Subject};
-use crate::{
-    acl::{Authorizer, CLUSTER_NAME, Operation, Principal, Request, ResourceType},
-    code::codes,
-    document::Severity,
-};
+use super::{Findings, Subject};
+use crate::acl::{Authorizer, CLUSTER_NAME, Operation, Principal, Request, ResourceType};
 
-codes! {
-    pub(super) enum Found {
-        NoAdmin = "no-admin", "a cluster whose ACLs nobody but its brokers could change";
-    }
+lint! {
+    NoAdmin = "no-admin", "a cluster whose ACLs only its brokers could change";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let Some(policy) = subject.policy else { return };
     let named = policy.cluster.admin.is_some() || !policy.cluster.super_users.is_empty();
     if named || policy.brokers.is_empty() {
@@ -47,12 +36,11 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         authorizer.decide(&request).is_ok_and(|d| d.allowed)
     };
     if !candidates.iter().any(may) {
-        findings.push(Finding {
-            code: Found::NoAdmin.into(),
-            severity: Severity::Warning,
-            message: "nobody but the brokers could change ACLs, users or topics: the policy has no admin and no super user".to_owned(),
-            hint: "name a client under cluster.admin".to_owned(),
-            source: policy.places.file.clone(),
-        });
+        findings.warning(
+            Found::NoAdmin,
+            &policy.places.file,
+            "only the brokers could change ACLs, users or topics: the policy has no admin and no super user",
+            "name a client under cluster.admin",
+        );
     }
 }

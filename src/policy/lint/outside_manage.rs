@@ -1,22 +1,14 @@
-//! `outside-manage`: what the policy grants and `--prune` would never take back.
+//! `outside-manage`: what the policy grants and `--prune` would never revoke.
 
 use std::collections::HashSet;
 
-use super::{Finding, Lint, Subject};
-use crate::{code::codes, document::Severity};
+use super::{Findings, Subject};
 
-codes! {
-    pub(super) enum Found {
-        OutsideManage = "outside-manage", "a principal that is granted something, and that `--prune` does not take care of";
-    }
+lint! {
+    OutsideManage = "outside-manage", "a principal that is granted something and is not managed by `--prune`";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let Some(managed) = subject.policy.and_then(|p| p.manage.as_ref()) else {
         return;
     };
@@ -25,13 +17,12 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let principal = &*statement.binding.principal;
         let is_managed = managed.iter().any(|pattern| pattern.matches(principal));
         if !is_managed && reported.insert(principal) {
-            findings.push(Finding {
-                code: Found::OutsideManage.into(),
-                severity: Severity::Warning,
-                message: format!("{principal} is not under `manage`: once removed from the policy, its ACLs stay in the cluster"),
-                hint: format!("add \"{principal}\" to manage.principals"),
-                source: statement.source.clone(),
-            });
+            findings.warning(
+                Found::OutsideManage,
+                &statement.source,
+                format!("{principal} is not under `manage`: once removed from the policy, its ACLs stay in the cluster"),
+                format!("add \"{principal}\" to manage.principals"),
+            );
         }
     }
 }

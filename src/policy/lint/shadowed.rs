@@ -2,12 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Finding, Lint, Origin, Statement, Subject};
-use crate::{
-    acl::{Operation, Permission, RawBinding},
-    code::codes,
-    document::Severity,
-};
+use super::{Findings, Origin, Statement, Subject};
+use crate::acl::{Operation, Permission, RawBinding};
 
 /// What is shadowed of one role or entry.
 #[derive(Default)]
@@ -17,18 +13,11 @@ struct Group<'a> {
     shadowed: Vec<(&'a Statement, &'a Statement)>,
 }
 
-codes! {
-    pub(super) enum Found {
-        Shadowed = "shadowed", "a binding that changes nothing, as a wider one covers it";
-    }
+lint! {
+    Shadowed = "shadowed", "a binding that changes nothing, as a wider one covers it";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
     for statement in subject.statements {
         let group = groups.entry(&statement.source).or_default();
@@ -57,16 +46,15 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             1 => String::new(),
             n => format!(" (and {} more like it)", n - 1),
         };
-        findings.push(Finding {
-            code: Found::Shadowed.into(),
-            severity: Severity::Warning,
-            message: format!(
+        findings.warning(
+            Found::Shadowed,
+            source,
+            format!(
                 "changes nothing: {}{more}, because of {} ({})",
                 statement.binding, by.binding, by.source
             ),
-            hint: "remove it, or narrow the other one if this is all that was meant".to_owned(),
-            source: source.clone(),
-        });
+            "remove it, or narrow the other one if this is all that was meant",
+        );
     }
 }
 

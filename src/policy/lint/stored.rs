@@ -1,7 +1,7 @@
-//! What a broker stores without a word and never matches, and names on which its authorizer misbehaves. In a policy
+//! What a broker stores without an error and never matches, and names on which its authorizer misbehaves. In a policy
 //! these are errors already; this finds them in a cluster.
 
-use super::{Finding, Lint, Subject};
+use super::{Findings, Lint, Subject};
 use crate::{
     acl::{Permission, ProblemCode},
     document::Severity,
@@ -12,22 +12,22 @@ pub(super) const LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
     for statement in subject.statements {
         for problem in statement.binding.problems(subject.settings.version) {
             let mut message = problem.to_string();
             if statement.binding.permission == Permission::Deny
-                && problem.code() != ProblemCode::NameBreaksAuthorizer
+                && problem.code != ProblemCode::NameBreaksAuthorizer
             {
-                message.push_str("; this DENY refuses nobody");
+                message.push_str("; this DENY has no effect");
             }
-            findings.push(Finding {
-                code: problem.code().into(),
-                severity: Severity::Error,
+            findings.add(
+                Severity::Error,
+                problem.code,
+                &statement.source,
                 message,
-                hint: problem.hint(),
-                source: statement.source.clone(),
-            });
+                problem.hint,
+            );
         }
     }
 }

@@ -1,53 +1,45 @@
-//! `anonymous-super-user`, `super-user-acl`, `anonymous-allowed`: who stands above the ACLs, or comes in without a name.
+//! `anonymous-super-user`, `super-user-acl`, `anonymous-allowed`: who is not subject to the ACLs, or connects without authentication.
 
 use std::collections::HashSet;
 
-use super::{Finding, Lint, Subject};
+use super::{Findings, Subject};
 use crate::{
     acl::{ANONYMOUS, Permission},
-    code::codes,
     document::Severity,
 };
 
-codes! {
-    pub(super) enum Found {
-        AnonymousSuperUser = "anonymous-super-user", "whoever connects without authentication is a super user";
-        SuperUserAcl = "super-user-acl", "an ACL for a super user, whom no ACL concerns, not even a DENY";
-        AnonymousAllowed = "anonymous-allowed", "a right for whoever connects without authentication";
-    }
+lint! {
+    AnonymousSuperUser = "anonymous-super-user", "clients that connect without authentication are super users";
+    SuperUserAcl = "super-user-acl", "an ACL for a super user, to whom no ACL applies, not even a DENY";
+    AnonymousAllowed = "anonymous-allowed", "a right for clients that connect without authentication";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    if let Some(policy) = subject.policy {
-        let named = policy
-            .cluster
-            .super_users
-            .iter()
-            .zip(&policy.places.super_users);
-        for (_, place) in named.filter(|(user, _)| **user == ANONYMOUS) {
-            findings.push(Finding {
-                code: Found::AnonymousSuperUser.into(),
-                severity: Severity::Error,
-                message: format!("{ANONYMOUS} is a super user: whoever connects without authentication may do everything"),
-                hint: "remove it; a broker or client that needs it needs a certificate instead".to_owned(),
-                source: place.clone(),
-            });
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
+    let (place, hint) = match (subject.policy, subject.statements.first()) {
+        (Some(policy), _) => {
+            let users = policy.cluster.super_users.iter();
+            let mut places = users.zip(&policy.places.super_users);
+            let said = places.find(|(user, _)| **user == ANONYMOUS);
+            let hint = "remove it; a broker or client that needs it needs a certificate instead";
+            (said.map(|(_, place)| place), hint)
         }
-    } else if let Some(first) = subject.statements.first()
-        && subject.settings.super_users.contains(ANONYMOUS)
-    {
-        findings.push(Finding {
-            code: Found::AnonymousSuperUser.into(),
-            severity: Severity::Error,
-            message: format!("{ANONYMOUS} is a super user: whoever connects without authentication may do everything"),
-            hint: "take it out of the brokers' super.users".to_owned(),
-            source: first.source.clone(),
-        });
+        (None, Some(first)) if subject.settings.super_users.contains(ANONYMOUS) => {
+            let hint = "remove it from the brokers' super.users";
+            (Some(&first.source), hint)
+        }
+        _ => (None, ""),
+    };
+    if let Some(place) = place {
+        let message = format!(
+            "{ANONYMOUS} is a super user: every client that connects without authentication may do everything"
+        );
+        findings.add(
+            Severity::Error,
+            Found::AnonymousSuperUser,
+            place,
+            message,
+            hint,
+        );
     }
     let mut reported = HashSet::new();
     for statement in subject.statements {
@@ -63,35 +55,34 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                         "{} is a super user, and may do everything without this: {b}",
                         b.principal
                     ),
-                    "remove it, or take the principal out of the super users",
+                    "remove it, or remove the principal from the super users",
                 ),
                 Permission::Deny => (
                     Severity::Error,
                     format!(
-                        "{} is a super user, and no DENY holds for it: {b}",
+                        "{} is a super user, and no DENY applies to it: {b}",
                         b.principal
                     ),
-                    "take it out of super_users, if this shall be refused",
+                    "remove it from super_users if this must be refused",
                 ),
             };
-            findings.push(Finding {
-                code: Found::SuperUserAcl.into(),
+            findings.add(
                 severity,
+                Found::SuperUserAcl,
+                &statement.source,
                 message,
-                hint: hint.to_owned(),
-                source: statement.source.clone(),
-            });
+                hint,
+            );
         } else if &*b.principal == ANONYMOUS
             && b.permission == Permission::Allow
             && reported.insert((&statement.source, b.permission))
         {
-            findings.push(Finding {
-                code: Found::AnonymousAllowed.into(),
-                severity: Severity::Warning,
-                message: format!("{ANONYMOUS} is whoever connects without authentication: {b}"),
-                hint: "let the client authenticate, and grant it to that principal".to_owned(),
-                source: statement.source.clone(),
-            });
+            findings.warning(
+                Found::AnonymousAllowed,
+                &statement.source,
+                format!("{ANONYMOUS} is every client that connects without authentication: {b}"),
+                "let the client authenticate, and grant it to that principal",
+            );
         }
     }
 }

@@ -1,45 +1,27 @@
-//! `prefix-swallows-scope`, `prefix-open-ended`: a prefix that reaches what is another's.
+//! `prefix-swallows-scope`, `prefix-open-ended`: a prefix that matches names of others.
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Finding, Lint, Statement, Subject};
-use crate::{
-    acl::{PatternType, Permission, ResourceType},
-    code::codes,
-    document::Severity,
-};
+use super::{Findings, Statement, Subject};
+use crate::acl::{PatternType, Permission, ResourceType};
 
 /// So many names behind a prefix are looked at.
 const MOST_NAMES: usize = 64;
 
-codes! {
-    pub(super) enum Found {
-        PrefixSwallowsScope = "prefix-swallows-scope", "a prefix that reaches everything in another team's scope";
-        PrefixOpenEnded = "prefix-open-ended", "a prefix that ends in the middle of a word, and reaches another's names";
-    }
+lint! {
+    PrefixSwallowsScope = "prefix-swallows-scope", "a prefix that matches everything in another team's scope";
+    PrefixOpenEnded = "prefix-open-ended", "a prefix that ends in the middle of a word, and matches names of others";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let scopes: BTreeSet<&str> = subject
-        .statements
-        .iter()
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
+    let statements = subject.statements.iter();
+    let scopes: BTreeSet<&str> = statements
+        .clone()
         .filter_map(|s| s.scope.as_deref())
         .collect();
-    let names: BTreeSet<(ResourceType, &str, &str)> = subject
-        .statements
-        .iter()
-        .map(|s| {
-            (
-                s.binding.resource_type,
-                &*s.binding.name,
-                &*s.binding.principal,
-            )
-        })
+    let bindings = statements.map(|statement| &statement.binding);
+    let names: BTreeSet<_> = bindings
+        .map(|b| (b.resource_type, &*b.name, &*b.principal))
         .collect();
     let names: Vec<_> = names.into_iter().collect();
     let mut reported = HashSet::new();
@@ -52,32 +34,30 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let own = statement.scope.as_deref();
         let mut others = scopes.iter().filter(|scope| Some(**scope) != own);
         if let Some(scope) = others.find(|scope| scope.starts_with(&*b.name)) {
-            findings.push(Finding {
-                code: Found::PrefixSwallowsScope.into(),
-                severity: Severity::Warning,
-                message: format!(
-                    "the {} prefix `{}` reaches everything in the scope `{scope}`, which is another file's: {b}",
+            findings.warning(
+                Found::PrefixSwallowsScope,
+                &statement.source,
+                format!(
+                    "the {} prefix `{}` matches everything in the scope `{scope}`, which is another file's: {b}",
                     b.resource_type, b.name
                 ),
-                hint: "choose a longer prefix".to_owned(),
-                source: statement.source.clone(),
-            });
+                "choose a longer prefix",
+            );
         } else if let Some((name, whose)) = beyond(statement, &names) {
-            findings.push(Finding {
-                code: Found::PrefixOpenEnded.into(),
-                severity: Severity::Warning,
-                message: format!(
-                    "the {} prefix `{}` ends in the middle of a word, and so reaches `{name}` of {whose} as well: {b}",
+            findings.warning(
+                Found::PrefixOpenEnded,
+                &statement.source,
+                format!(
+                    "the {} prefix `{}` ends in the middle of a word, and so matches `{name}` of {whose} as well: {b}",
                     b.resource_type, b.name
                 ),
-                hint: format!("end it with a separator, such as {{prefix: {}-}}, if that is not meant", b.name),
-                source: statement.source.clone(),
-            });
+                format!("end it with a separator, such as {{prefix: {}-}}, if that is not meant", b.name),
+            );
         }
     }
 }
 
-/// A name of somebody else that goes on with a letter or digit where the prefix, too, ends with one.
+/// A name of another principal that goes on with a letter or digit where the prefix, too, ends with one.
 fn beyond<'a>(
     statement: &Statement,
     names: &[(ResourceType, &'a str, &'a str)],

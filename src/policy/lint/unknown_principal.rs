@@ -1,27 +1,19 @@
-//! `unknown-principal`: an entry of `acls`, or a test, for somebody whom the policy does not know.
+//! `unknown-principal`: an entry of `acls`, or a test, for a principal that the policy does not declare.
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Finding, Lint, Subject};
+use super::{Findings, Subject};
 use crate::{
     acl::{ANONYMOUS, EVERYONE, Principal},
-    code::codes,
-    document::{Severity, Source, nearest},
+    document::{Source, nearest},
     policy::ValidatedPolicy,
 };
 
-codes! {
-    pub(super) enum Found {
-        UnknownPrincipal = "unknown-principal", "a principal that no client, user or broker of the policy is";
-    }
+lint! {
+    UnknownPrincipal = "unknown-principal", "a principal that no client, user or broker of the policy is";
 }
 
-pub(super) const LINT: Lint = Lint {
-    codes: Found::CODES,
-    run,
-};
-
-fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let Some(policy) = subject.policy else { return };
     // Without any, they are declared elsewhere.
     if policy.clients.is_empty() && policy.users.is_empty() {
@@ -54,15 +46,12 @@ fn run(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 "correct it, or, if it is known to the cluster alone, list \"{principal}\" under manage.principals"
             ),
         };
-        findings.push(Finding {
-            code: Found::UnknownPrincipal.into(),
-            severity: Severity::Warning,
-            message: format!(
-                "the {what} {principal}, which no client, user or broker of the policy is"
-            ),
+        findings.warning(
+            Found::UnknownPrincipal,
+            source,
+            format!("the {what} {principal}, which no client, user or broker of the policy is"),
             hint,
-            source: source.clone(),
-        });
+        );
     }
 }
 

@@ -1,16 +1,6 @@
 //! `admin`
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{
-    Arguments,
-    rights::{Rights, all},
-};
-use crate::acl::{
-    Operation::{Alter, AlterConfigs, Create, Delete},
-    ResourceType::{Group, Topic},
-};
+use super::prelude::*;
 
 /// Create, change and delete topics, groups, configuration and ACLs.
 #[derive(Debug, Deserialize, JsonSchema)]

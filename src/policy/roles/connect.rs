@@ -1,20 +1,6 @@
 //! `connect`
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{
-    Arguments,
-    rights::{Rights, named, prefixed},
-};
-use crate::{
-    acl::{
-        Operation::{Create, Read, Write},
-        ResourceType::{Group, Topic, TransactionalId},
-    },
-    document::Spanned,
-    policy::raw_access::Patterns,
-};
+use super::prelude::*;
 
 /// Run a Kafka Connect worker with its connectors.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -1,16 +1,6 @@
 //! `consume`
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Arguments, rights::Rights};
-use crate::{
-    acl::{
-        Operation::Read,
-        ResourceType::{Group, Topic},
-    },
-    policy::raw_access::Patterns,
-};
+use super::prelude::*;
 
 /// Read topics as a member of groups.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -1,20 +1,6 @@
 //! `mirror_source`
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{
-    Arguments,
-    rights::{Rights, named},
-};
-use crate::{
-    acl::{
-        Operation::{Create, Describe, DescribeConfigs, Read, Write},
-        ResourceType::{Group, Topic},
-    },
-    document::Spanned,
-    policy::raw_access::Patterns,
-};
+use super::prelude::*;
 
 /// MirrorMaker 2 on the cluster that it reads.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -1,20 +1,6 @@
 //! `mirror_target`
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{
-    Arguments,
-    rights::{Rights, named},
-};
-use crate::{
-    acl::{
-        Operation::{Alter, AlterConfigs, Create, Read, Write},
-        ResourceType::{Group, Topic},
-    },
-    document::Spanned,
-    policy::raw_access::Patterns,
-};
+use super::prelude::*;
 
 /// MirrorMaker 2 on the cluster that it writes to. It does not mirror ACLs: `sync.topic.acls.enabled=false`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -37,7 +23,7 @@ impl Arguments for MirrorTarget {
         let groups = rights.names_if_any(Group, &self.groups);
         rights.on_each(Topic, &topics, &[Create, Write, Alter, AlterConfigs]);
         if !groups.is_empty() {
-            // Whoever commits offsets has to be one who could have read.
+            // Committing offsets needs Read on the topic too.
             rights.on_each(Topic, &topics, &[Read]);
             rights.on_each(Group, &groups, &[Read]);
         }

@@ -19,20 +19,29 @@ mod streams;
 mod tests;
 
 use schemars::{JsonSchema, SchemaGenerator};
-use serde::{
-    Deserialize, Deserializer,
-    de::{
-        MapAccess, Visitor,
-        value::{MapAccessDeserializer, StrDeserializer},
-    },
-};
+use serde::{Deserialize, Deserializer, de::IntoDeserializer};
 
 use crate::{
     acl::KafkaVersion,
-    document::{Report, Spanned},
+    document::{Report, Spanned, text_or_map},
     policy::Role,
 };
 use rights::Rights;
+
+/// What the files of the roles are made of.
+mod prelude {
+    pub(super) use super::{
+        Arguments,
+        rights::{Rights, all, named, prefixed},
+    };
+    pub(super) use crate::{
+        acl::{Operation::*, ResourceType::*},
+        document::Spanned,
+        policy::raw_access::Patterns,
+    };
+    pub(super) use schemars::JsonSchema;
+    pub(super) use serde::Deserialize;
+}
 
 /// The arguments of a role, as the policy says them.
 trait Arguments {
@@ -125,24 +134,9 @@ fn about<T: JsonSchema>() -> String {
 }
 
 impl<'de> Deserialize<'de> for RawRole {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = RawRole;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a role")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<RawRole, E> {
-                RawWord::deserialize(StrDeserializer::new(word)).map(RawRole::Word)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawRole, A::Error> {
-                Box::deserialize(MapAccessDeserializer::new(map)).map(RawRole::Arguments)
-            }
-        }
-        deserializer.deserialize_any(Either)
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let word = |word: &str| RawWord::deserialize(word.into_deserializer()).map(Self::Word);
+        text_or_map(from, word, Self::Arguments)
     }
 }
 

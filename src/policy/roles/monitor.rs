@@ -1,16 +1,6 @@
 //! `monitor`
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{
-    Arguments,
-    rights::{Rights, all},
-};
-use crate::acl::{
-    Operation::{Describe, DescribeConfigs},
-    ResourceType::{Group, Topic},
-};
+use super::prelude::*;
 
 /// See the state and configuration of everything, and no data.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -1,16 +1,6 @@
 //! `produce`
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Arguments, rights::Rights};
-use crate::{
-    acl::{
-        Operation::{Create, Write},
-        ResourceType::{Topic, TransactionalId},
-    },
-    policy::raw_access::Patterns,
-};
+use super::prelude::*;
 
 /// Write to topics.
 #[derive(Debug, Deserialize, JsonSchema)]

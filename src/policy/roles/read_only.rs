@@ -1,16 +1,6 @@
 //! `read_only`
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Arguments, rights::Rights};
-use crate::{
-    acl::{
-        Operation::Read,
-        ResourceType::{Group, Topic},
-    },
-    policy::raw_access::Patterns,
-};
+use super::prelude::*;
 
 /// Look at data: read topics and see groups, for dashboards and people; never write or create anything.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -63,20 +63,20 @@ impl<'a> Rights<'a> {
         literal(self.report, self.version, kind, raw)
     }
 
-    /// Arguments operations on a resource.
+    /// Adds operations on a resource.
     pub fn on(&mut self, kind: ResourceType, name: &NamePattern, operations: &[Operation]) {
         let each = operations.iter().map(|o| (kind, name.clone(), *o));
         self.rights.extend(each);
     }
 
-    /// Arguments operations on each of several resources.
+    /// Adds operations on each of several resources.
     pub fn on_each(&mut self, kind: ResourceType, names: &[NamePattern], operations: &[Operation]) {
         for name in names {
             self.on(kind, name, operations);
         }
     }
 
-    /// Arguments operations on the cluster.
+    /// Adds operations on the cluster.
     pub fn on_cluster(&mut self, operations: &[Operation]) {
         self.on(ResourceType::Cluster, &named(CLUSTER_NAME), operations);
     }

@@ -1,19 +1,6 @@
 //! `schema_registry`
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{
-    Arguments,
-    rights::{Rights, named},
-};
-use crate::{
-    acl::{
-        Operation::{Create, DescribeConfigs, Read, Write},
-        ResourceType::{Group, Topic},
-    },
-    document::Spanned,
-};
+use super::prelude::*;
 
 /// Run Confluent's Schema Registry. By its documentation: kpki's tests run the clients of all other roles, and not it.
 #[derive(Debug, Deserialize, JsonSchema)]

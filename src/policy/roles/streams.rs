@@ -1,20 +1,6 @@
 //! `streams`
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{
-    Arguments,
-    rights::{Rights, named, prefixed},
-};
-use crate::{
-    acl::{
-        Operation::{Create, Delete, Read, Write},
-        ResourceType::{Group, Topic, TransactionalId},
-    },
-    document::Spanned,
-    policy::raw_access::Patterns,
-};
+use super::prelude::*;
 
 /// Run a Kafka Streams application.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -38,7 +24,7 @@ impl Arguments for Streams {
         let read = rights.names(Topic, &self.read);
         let write = rights.names(Topic, &self.write);
         let application_id = application_id?;
-        // Repartition and changelog topics; without Delete the former would grow for ever.
+        // Repartition and changelog topics; without Delete the former would grow forever.
         let internal = prefixed(format!("{application_id}-"));
         rights.on_each(Topic, &read, &[Read]);
         rights.on_each(Topic, &write, &[Write]);

@@ -9,7 +9,7 @@ use crate::{
     policy::{
         AclEntry, AclTest, NamePattern, PolicyCode, names,
         raw::{RawAcl, RawManage, RawOperation, RawPattern, RawTest},
-        raw_access::Patterns,
+        raw_access::{Patterns, ResourceKeys},
     },
 };
 
@@ -21,12 +21,6 @@ enum Resource<'a> {
     Named(ResourceType, &'a Patterns),
     Cluster,
 }
-
-/// The resource keys of an entry, in the order of [`RESOURCES`].
-type ResourceKeys<'a> = (
-    [(ResourceType, Option<&'a Patterns>); 5],
-    Option<&'a Spanned<bool>>,
-);
 
 /// The one resource that an entry names.
 fn resource<'a>(
@@ -43,12 +37,9 @@ fn resource<'a>(
     }
     if let Some(cluster) = cluster {
         if !cluster.value {
+            let message = "`cluster: false` has no effect";
             report
-                .error(
-                    PolicyCode::NoEffect,
-                    cluster.span,
-                    "`cluster: false` has no effect",
-                )
+                .error(PolicyCode::NoEffect, cluster.span, message)
                 .hint("remove it, or write `cluster: true` for the cluster itself");
             return None;
         }
@@ -56,12 +47,9 @@ fn resource<'a>(
     }
     found.sort_by_key(|(span, _)| *span);
     if let [(first, _), (second, _), ..] = found.as_slice() {
+        let message = "one entry names two kinds of resources";
         report
-            .error(
-                PolicyCode::TwoResources,
-                *second,
-                "one entry names two kinds of resources",
-            )
+            .error(PolicyCode::TwoResources, *second, message)
             .label("the second")
             .note(*first, "the first")
             .hint("make it two entries");
@@ -87,20 +75,14 @@ fn either<'a, T>(
         (Some(yes), None) => Some((true, yes)),
         (None, Some(no)) => Some((false, no)),
         (None, None) => {
-            report.error(
-                FormCode::MissingKey,
-                entry,
-                format!("this entry has neither `{yes_key}` nor `{no_key}`"),
-            );
+            let message = format!("this entry has neither `{yes_key}` nor `{no_key}`");
+            report.error(FormCode::MissingKey, entry, message);
             None
         }
         (Some(yes), Some(no)) => {
+            let message = format!("one entry has both `{yes_key}` and `{no_key}`");
             report
-                .error(
-                    PolicyCode::TwoKeys,
-                    yes.span.max(no.span),
-                    format!("one entry has both `{yes_key}` and `{no_key}`"),
-                )
+                .error(PolicyCode::TwoKeys, yes.span.max(no.span), message)
                 .note(yes.span.min(no.span), "the other")
                 .hint("make it two entries");
             None
@@ -120,18 +102,10 @@ pub(super) fn acl(
         None => Some("*".to_owned()),
     };
     let permission = either(report, raw.span, (&raw.allow, "allow"), (&raw.deny, "deny"));
-    let named = [
-        (ResourceType::Topic, raw.topic.as_ref()),
-        (ResourceType::Group, raw.group.as_ref()),
-        (ResourceType::TransactionalId, raw.transactional_id.as_ref()),
-        (ResourceType::DelegationToken, raw.delegation_token.as_ref()),
-        (ResourceType::User, raw.user.as_ref()),
-    ];
-    let (resource_type, resources) =
-        match resource(report, raw.span, (named, raw.cluster.as_ref()))? {
-            Resource::Named(kind, names) => (kind, names::patterns(report, version, kind, names)),
-            Resource::Cluster => (ResourceType::Cluster, vec![the_cluster()]),
-        };
+    let (resource_type, resources) = match resource(report, raw.span, raw.resources())? {
+        Resource::Named(kind, names) => (kind, names::patterns(report, version, kind, names)),
+        Resource::Cluster => (ResourceType::Cluster, vec![the_cluster()]),
+    };
     let (allow, operations) = permission?;
     let operations = names::operations(report, version, resource_type, operations);
     Some(AclEntry {
@@ -170,14 +144,7 @@ pub(super) fn test(
         None => Some(Request::ELSEWHERE.to_owned()),
     };
     let answer = either(report, raw.span, (&raw.can, "can"), (&raw.cannot, "cannot"));
-    let named = [
-        (ResourceType::Topic, raw.topic.as_ref()),
-        (ResourceType::Group, raw.group.as_ref()),
-        (ResourceType::TransactionalId, raw.transactional_id.as_ref()),
-        (ResourceType::DelegationToken, raw.delegation_token.as_ref()),
-        (ResourceType::User, raw.user.as_ref()),
-    ];
-    let (resource_type, names) = match resource(report, raw.span, (named, raw.cluster.as_ref()))? {
+    let (resource_type, names) = match resource(report, raw.span, raw.resources())? {
         Resource::Named(kind, names) => (kind, whole_names(report, version, kind, names)),
         Resource::Cluster => (ResourceType::Cluster, vec![CLUSTER_NAME.to_owned()]),
     };
@@ -201,12 +168,9 @@ fn somebody(
     raw: &Spanned<String>,
 ) -> Option<Principal> {
     if raw.value == EVERYONE {
+        let message = "a test needs one principal, and `User:*` stands for everyone";
         report
-            .error(
-                PolicyCode::NoWildcard,
-                raw.span,
-                "a test asks as one principal, and `User:*` stands for all",
-            )
+            .error(PolicyCode::NoWildcard, raw.span, message)
             .hint("name one user");
         return None;
     }
@@ -216,12 +180,9 @@ fn somebody(
 fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
     let address = client_address(raw);
     if address.is_none() {
+        let message = format!("`{}` is not an IP address", raw.value);
         report
-            .error(
-                PolicyCode::BadHost,
-                raw.span,
-                format!("`{}` is not an IP address", raw.value),
-            )
+            .error(PolicyCode::BadHost, raw.span, message)
             .hint("a test asks from one address, such as 10.0.0.7");
     }
     address.map(|address| address.into_owned())
@@ -229,12 +190,9 @@ fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
 
 fn refuse_all(report: &mut Report, operations: &OneOrMany<Spanned<RawOperation>>) {
     for operation in operations.0.iter().filter(|o| o.0 == Operation::All) {
+        let message = "a test asks for single operations, not for `All`";
         report
-            .error(
-                PolicyCode::NoWildcard,
-                operation.span,
-                "a test asks for single operations, not for `All`",
-            )
+            .error(PolicyCode::NoWildcard, operation.span, message)
             .hint("name the operations that the test is about");
     }
 }
@@ -249,12 +207,9 @@ fn whole_names(
     for pattern in &raw.0 {
         match &pattern.value {
             RawPattern::Prefix(prefix) => {
+                let message = "a test asks for one name, not for a prefix";
                 report
-                    .error(
-                        PolicyCode::NoWildcard,
-                        pattern.span,
-                        "a test asks for one name, not for a prefix",
-                    )
+                    .error(PolicyCode::NoWildcard, pattern.span, message)
                     .hint(format!("write a name, such as {}x", prefix.prefix));
             }
             RawPattern::Name(name) => {

@@ -1,8 +1,8 @@
 //! The `ca` section.
 
-use super::{identities, issuer};
+use super::issuer;
 use crate::{
-    document::{Report, Span, Spanned},
+    document::{Report, Span, Spanned, value_or},
     pki::{Dn, DnError},
     policy::{
         CaSettings, IssuerSettings, PolicyCode,
@@ -15,9 +15,9 @@ const GENERATIONS: u32 = 999;
 
 /// The `ca` section.
 pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<CaSettings> {
-    let valid_days = raw.valid_days.as_ref().map_or(3650, |d| d.value);
-    let leaf_valid_days = raw.leaf_valid_days.as_ref().map_or(397, |d| d.value);
-    let renew_before_days = raw.renew_before_days.as_ref().map_or(60, |d| d.value);
+    let valid_days = value_or(&raw.valid_days, 3650);
+    let leaf_valid_days = value_or(&raw.leaf_valid_days, 397);
+    let renew_before_days = value_or(&raw.renew_before_days, 60);
     let said = |one: &Option<Spanned<u32>>, other: &Option<Spanned<u32>>| {
         one.as_ref().or(other.as_ref()).map(|d| d.span)
     };
@@ -57,7 +57,7 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
     Some(CaSettings {
         issuer,
         subject: subject(report, raw, cluster)?,
-        key: identities::key(raw.key),
+        key: raw.key.unwrap_or_default(),
         valid_days,
         leaf_valid_days,
         renew_before_days,
@@ -89,7 +89,7 @@ fn subject(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<Dn>
                     "write it as CN=Example CA,O=Example; a generation such as ` G2` is added to the CN"
                 }
                 None => {
-                    "the CA is named after the cluster; shorten its name, or say `subject` under `ca`"
+                    "the CA is named after the cluster; shorten its name, or set `subject` under `ca`"
                 }
             };
             report

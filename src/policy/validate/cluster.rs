@@ -3,7 +3,7 @@
 use super::{Declared, listeners, properties::properties, quorum};
 use crate::{
     acl::{KafkaVersion, Principal},
-    document::{FormCode, Report, Spanned, nearest},
+    document::{FormCode, Report, Spanned, nearest, value_or},
     pki::{Host, principal::MappingRules},
     policy::{
         Auth, Cluster, LAYOUTS, Layout, Mode, PolicyCode, decides_for_node, names, raw::RawCluster,
@@ -12,7 +12,7 @@ use crate::{
 
 /// How metadata is kept, and Kafka's version.
 pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, KafkaVersion) {
-    let mode = raw.mode.as_ref().map_or(Mode::Kraft, |m| m.value);
+    let mode = value_or(&raw.mode, Mode::Kraft);
     let default = match mode {
         Mode::Kraft => KafkaVersion::ASSUMED,
         Mode::Zookeeper => KafkaVersion::LAST_ZOOKEEPER,
@@ -23,23 +23,17 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
     let version: KafkaVersion = match text.parse() {
         Ok(version) => version,
         Err(_) => {
+            let message = format!("`{}` is not a version of Kafka", text.value);
             report
-                .error(
-                    PolicyCode::BadVersion,
-                    text.span,
-                    format!("`{}` is not a version of Kafka", text.value),
-                )
+                .error(PolicyCode::BadVersion, text.span, message)
                 .hint("write it as \"4.3\"");
             return (mode, default);
         }
     };
     if !version.is_known() {
+        let message = format!("kpki does not know Kafka {version}");
         report
-            .error(
-                PolicyCode::BadVersion,
-                text.span,
-                format!("kpki does not know Kafka {version}"),
-            )
+            .error(PolicyCode::BadVersion, text.span, message)
             .hint(format!(
                 "kpki knows {} to {}.x",
                 KafkaVersion::OLDEST,
@@ -50,7 +44,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
     match mode {
         Mode::Kraft if version < KafkaVersion::FIRST_KRAFT => {
             let message = format!(
-                "KRaft is for Kafka {} and later, and this is {version}",
+                "KRaft needs Kafka {} or later, not {version}",
                 KafkaVersion::FIRST_KRAFT
             );
             let draft = report.error(PolicyCode::ModeAndVersion, text.span, message);
@@ -91,13 +85,10 @@ pub(super) fn cluster(
         quorum::both_kinds(report, declared);
     }
     let listeners = listeners::listeners(report, raw, mode, declared);
-    let super_users: Vec<&Spanned<String>> = raw.super_users.iter().flatten().collect();
-    names::no_repeats(
-        report,
-        super_users.iter().map(|u| (u.value.clone(), u.span)),
-    );
+    let super_users = raw.super_users.as_deref().unwrap_or_default();
+    names::each_once(report, super_users);
     let super_users = super_users
-        .into_iter()
+        .iter()
         .filter_map(|user| super_user(report, version, user))
         .collect();
     Cluster {
@@ -111,19 +102,13 @@ pub(super) fn cluster(
         log_dir: directory(report, raw.log_dir.as_ref()),
         bind_address: bind_address(report, raw.bind_address.as_ref()),
         super_users,
-        allow_everyone_if_no_acl_found: raw
-            .allow_everyone_if_no_acl_found
-            .as_ref()
-            .is_some_and(|allow| allow.value),
+        allow_everyone_if_no_acl_found: value_or(&raw.allow_everyone_if_no_acl_found, false),
         principal_mapping_rules: mapping.clone(),
         listeners: listeners.all,
         inter_broker_listener: listeners.inter_broker,
         controller_port: listeners.controller_port,
         layout: layout(report, raw.layout.as_ref()),
-        owner: raw
-            .owner
-            .as_ref()
-            .and_then(|owner| self::owner(report, owner)),
+        owner: owner(report, raw.owner.as_ref()),
         properties: properties(report, raw.properties.as_ref(), decides_for_node),
     }
 }
@@ -133,24 +118,21 @@ fn name(report: &mut Report, raw: &RawCluster) -> String {
         return "kafka".to_owned();
     };
     if name.trim().is_empty() || name.chars().any(char::is_control) {
+        let message = "the cluster's name is empty or has control characters";
         report
-            .error(
-                PolicyCode::BadName,
-                name.span,
-                "the cluster's name is empty or has control characters",
-            )
+            .error(PolicyCode::BadName, name.span, message)
             .hint("give it a name that people recognise, or leave it out");
     }
     name.value.clone()
 }
 
 fn bootstrap_servers(report: &mut Report, raw: &RawCluster) -> Vec<String> {
-    let servers: Vec<&Spanned<String>> = raw.bootstrap_servers.iter().flatten().collect();
-    names::no_repeats(report, servers.iter().map(|s| (s.value.clone(), s.span)));
-    for server in &servers {
+    let servers = raw.bootstrap_servers.as_deref().unwrap_or_default();
+    names::each_once(report, servers);
+    for server in servers {
         address(report, server, "bootstrap server", &server.value);
     }
-    servers.into_iter().map(|s| s.value.clone()).collect()
+    servers.iter().map(|s| s.value.clone()).collect()
 }
 
 /// `host:port`, an IPv6 host in brackets.
@@ -170,12 +152,9 @@ fn address(report: &mut Report, whole: &Spanned<String>, kind: &str, text: &str)
         },
     };
     if let Some(fault) = fault {
+        let message = format!("`{}` is not a {kind}: {fault}", whole.value);
         report
-            .error(
-                PolicyCode::BadAddress,
-                whole.span,
-                format!("`{}` is not a {kind}: {fault}", whole.value),
-            )
+            .error(PolicyCode::BadAddress, whole.span, message)
             .hint("write host:port");
     }
 }
@@ -196,25 +175,19 @@ fn admin(
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("add `- name: {}` under clients", wanted.value),
         };
+        let message = format!("no client is named `{}`", wanted.value);
         report
-            .error(
-                PolicyCode::UnknownClient,
-                wanted.span,
-                format!("no client is named `{}`", wanted.value),
-            )
+            .error(PolicyCode::UnknownClient, wanted.span, message)
             .hint(hint);
         return None;
     };
     if client.auth.iter().all(|auth| *auth == Auth::None) {
+        let message = format!(
+            "the admin `{}` does not authenticate: it would be User:ANONYMOUS",
+            wanted.value
+        );
         report
-            .error(
-                PolicyCode::Nobody,
-                wanted.span,
-                format!(
-                    "the admin `{}` does not authenticate: it would be User:ANONYMOUS",
-                    wanted.value
-                ),
-            )
+            .error(PolicyCode::Nobody, wanted.span, message)
             .hint("give it `auth: tls` or `auth: scram-sha-512`");
     }
     Some(client.name.clone())
@@ -229,24 +202,18 @@ fn zookeeper_connect(
     match (&raw.zookeeper_connect, mode) {
         (None, Mode::Zookeeper) => {
             if let (Some(mode), false) = (&raw.mode, declared.brokers.is_empty()) {
+                let message = "brokers with ZooKeeper need `zookeeper_connect`";
                 report
-                    .error(
-                        FormCode::MissingKey,
-                        mode.span,
-                        "brokers with ZooKeeper need `zookeeper_connect`",
-                    )
+                    .error(FormCode::MissingKey, mode.span, message)
                     .hint("add `zookeeper_connect: [localhost:2181]`, with your nodes");
             }
             Vec::new()
         }
         (None, Mode::Kraft) => Vec::new(),
         (Some(nodes), Mode::Kraft) => {
+            let message = "`zookeeper_connect` has no effect with KRaft";
             report
-                .error(
-                    PolicyCode::NoEffect,
-                    nodes.span,
-                    "`zookeeper_connect` has no effect with KRaft",
-                )
+                .error(PolicyCode::NoEffect, nodes.span, message)
                 .hint("remove it, or write mode: zookeeper");
             Vec::new()
         }
@@ -270,14 +237,11 @@ fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Strin
         let message = format!("`{}` has a control character", directory.escape_debug());
         report
             .error(PolicyCode::BadPath, directory.span, message)
-            .hint("no file of Kafka's can name such a path; remove the character");
+            .hint("Kafka's configuration cannot contain such a path; remove the character");
     } else if !directory.starts_with('/') {
+        let message = format!("`{}` is not an absolute path", directory.value);
         report
-            .error(
-                PolicyCode::BadPath,
-                directory.span,
-                format!("`{}` is not an absolute path", directory.value),
-            )
+            .error(PolicyCode::BadPath, directory.span, message)
             .hint("begin it with `/`");
     }
     Some(directory.value.clone())
@@ -288,18 +252,13 @@ fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Ho
     match text.parse::<Host>() {
         Ok(host) if !host.is_wildcard() => Some(host),
         _ => {
-            report
-                .error(
-                    PolicyCode::BadHost,
-                    text.span,
-                    format!(
-                        "`{}` is not an address that a broker can listen on",
-                        text.value
-                    ),
-                )
-                .hint(
-                    "write an IP address without a port; leave it out to listen on every interface",
-                );
+            let message = format!(
+                "`{}` is not an address that a broker can listen on",
+                text.value
+            );
+            report.error(PolicyCode::BadHost, text.span, message).hint(
+                "write an IP address without a port; leave it out to listen on every interface",
+            );
             None
         }
     }
@@ -311,25 +270,19 @@ fn super_user(
     raw: &Spanned<String>,
 ) -> Option<Principal> {
     if raw.contains(';') {
+        let message = "Kafka splits super.users at every `;`";
         report
-            .error(
-                PolicyCode::BadPrincipal,
-                raw.span,
-                "Kafka splits super.users at every `;`",
-            )
+            .error(PolicyCode::BadPrincipal, raw.span, message)
             .hint("make it one entry for each user");
         return None;
     }
     if raw.contains('*') {
+        let message = format!(
+            "`{}` would be one user with an asterisk in the name",
+            raw.value
+        );
         report
-            .error(
-                PolicyCode::NoWildcard,
-                raw.span,
-                format!(
-                    "`{}` would be one user with an asterisk in the name",
-                    raw.value
-                ),
-            )
+            .error(PolicyCode::NoWildcard, raw.span, message)
             .hint("name each super user; Kafka has no patterns for them");
         return None;
     }
@@ -346,18 +299,16 @@ fn layout(report: &mut Report, raw: Option<&Spanned<String>>) -> &'static Layout
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("the layouts are {}", names().collect::<Vec<_>>().join(", ")),
         };
+        let message = format!("no layout is named `{}`", raw.value);
         report
-            .error(
-                PolicyCode::UnknownLayout,
-                raw.span,
-                format!("no layout is named `{}`", raw.value),
-            )
+            .error(PolicyCode::UnknownLayout, raw.span, message)
             .hint(hint);
         &Layout::DEFAULT
     })
 }
 
-fn owner(report: &mut Report, raw: &Spanned<String>) -> Option<(u32, u32)> {
+fn owner(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<(u32, u32)> {
+    let raw = raw?;
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| text.parse().ok()).flatten()
@@ -366,12 +317,9 @@ fn owner(report: &mut Report, raw: &Spanned<String>) -> Option<(u32, u32)> {
         .split_once(':')
         .and_then(|(user, group)| Some((number(user)?, number(group)?)));
     if owner.is_none() {
+        let message = format!("`{}` is not an owner", raw.value);
         report
-            .error(
-                PolicyCode::BadOwner,
-                raw.span,
-                format!("`{}` is not an owner", raw.value),
-            )
+            .error(PolicyCode::BadOwner, raw.span, message)
             .hint("write the numbers of user and group: \"1000:1000\"");
     }
     owner

@@ -1,7 +1,7 @@
-//! That nobody is somebody else: who brokers take each identity to be, by certificate and by password, and who of them
-//! would be a super user, a broker, the admin or another one without the policy saying so.
+//! That identities have principals of their own: which principal brokers derive for each, by certificate and by password,
+//! and which would be a super user, a broker, the admin or another identity without the policy saying so.
 //!
-//! What a file says that the policy includes counts for nothing here: its author is perhaps not one who may decide that.
+//! Included files cannot allow any of it: their authors may not be entitled to.
 
 use std::collections::{HashMap, HashSet};
 
@@ -37,7 +37,7 @@ enum Power {
     Listed,
 }
 
-/// Reports identities that would be somebody else, and grants of included files to others than their scope allows.
+/// Reports identities that share a principal, and grants of included files to others than their scope allows.
 pub(super) fn check(report: &mut Report, everyone: &Everyone<'_>) {
     let powers = powers(report, everyone);
     identities(report, everyone, &powers);
@@ -173,7 +173,7 @@ impl Everyone<'_> {
         admin.is_some_and(|admin| admin.value == name)
     }
 
-    /// The principals of the clients that a scope's files may declare, whoever declares them.
+    /// The principals of the clients that a scope's files may declare, in whichever file.
     fn clients_of(&self, scope: &Scope) -> HashSet<Principal> {
         let clients = self.declared.clients.iter();
         clients
@@ -230,9 +230,8 @@ impl One<'_> {
 
     fn shared(&self, report: &mut Report, other: &str, first: Span) {
         let (name, principal) = (self.name, self.principal);
-        let message = format!(
-            "`{other}` and `{name}` would both be {principal}, and each may do what the other may"
-        );
+        let message =
+            format!("`{other}` and `{name}` would both be {principal}, with the same rights");
         report
             .error(PolicyCode::SharedPrincipal, self.span, message)
             .note(first, format!("`{other}`"))
@@ -250,8 +249,8 @@ impl One<'_> {
             .hint("declare it in the policy itself");
     }
 
-    /// Reports a principal that the mapping rules make of a scope's client and that the scope does not mean: somebody to
-    /// whom others have granted something, or somebody of another name, whom the cluster may know and the policy not.
+    /// Reports a principal that the mapping rules make of a scope's client and that the scope does not list: one to which
+    /// other files grant something, or one of another name, which the cluster may know and the policy not.
     fn named_elsewhere<'g>(
         &self,
         report: &mut Report,
@@ -270,9 +269,9 @@ impl One<'_> {
             !other.is_some_and(|other| std::ptr::eq(other, scope))
         });
         let why = match other {
-            Some(_) => "whose rights are said elsewhere",
+            Some(_) => "whose rights are granted elsewhere",
             None if says_whole(principal, name) => return,
-            None => "who may be somebody else, as that is no name of the scope's",
+            None => "which may be another user's, as the scope has no such name",
         };
         let message = format!("`{name}` would be {principal}, {why}");
         let draft = report.error(PolicyCode::OutsideScope, self.span, message);
@@ -297,14 +296,14 @@ fn grants(
     for grantee in everyone.grantees {
         let Some(scope) = grantee.scope else { continue };
         let principal = &grantee.principal;
-        let in_the_policy = "say it in the policy itself";
+        let in_the_policy = "write it in the policy itself";
         let (fault, hint) = match powers.get(principal) {
             Some(_) => (
-                "a super user, to whom a file with a scope grants nothing",
+                "a super user, to whom a file with a scope cannot grant",
                 in_the_policy.to_owned(),
             ),
             None if *principal == EVERYONE => (
-                "everyone, to whom a file with a scope grants nothing",
+                "everyone, to whom a file with a scope cannot grant",
                 in_the_policy.to_owned(),
             ),
             None if scope.lists(principal.as_str()) => continue,
@@ -324,12 +323,9 @@ fn grants(
                 )
             }
         };
+        let message = format!("{principal} is {fault}");
         report
-            .error(
-                PolicyCode::OutsideScope,
-                grantee.span,
-                format!("{principal} is {fault}"),
-            )
+            .error(PolicyCode::OutsideScope, grantee.span, message)
             .note(scope.span, "the scope")
             .hint(hint);
     }

@@ -81,8 +81,8 @@ impl<'a> Grants<'a> {
                 // The names were checked; this is a name that the role makes of them.
                 Err(problem) => {
                     report
-                        .error(problem.code(), place.span, problem.to_string())
-                        .hint(problem.hint());
+                        .error(problem.code, place.span, problem.to_string())
+                        .hint(problem.hint);
                 }
             }
         }

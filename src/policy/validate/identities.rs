@@ -1,4 +1,4 @@
-//! Brokers, clients and users: names that nobody shares, and how each can be reached and known.
+//! Brokers, clients and users: unique names, and how each is reached and authenticates.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,13 @@ use super::{
     quorum,
 };
 use crate::{
-    document::{Report, Span, Spanned},
-    pki::{Host, IdentityName, KeyAlgorithm, NameError},
+    document::{Report, Span, Spanned, value_or},
+    pki::{Host, IdentityName, NameError},
     policy::{
         Auth, Broker, Client, ClientFormat, Mode, PolicyCode, ScramUser, decides_for_client,
         decides_for_node,
-        names::no_repeats,
-        raw::{RawAuth, RawBroker, RawClient, RawKey, RawUser, RawUserAuth},
+        names::{each_once, no_repeats},
+        raw::{RawAuth, RawBroker, RawClient, RawUser, RawUserAuth},
     },
     scram::{DEFAULT_ITERATIONS, Mechanism},
 };
@@ -63,17 +63,6 @@ impl Names {
     }
 }
 
-/// A key's algorithm.
-pub(super) fn key(raw: Option<RawKey>) -> KeyAlgorithm {
-    match raw {
-        None | Some(RawKey::EcdsaP256) => KeyAlgorithm::EcdsaP256,
-        Some(RawKey::EcdsaP384) => KeyAlgorithm::EcdsaP384,
-        Some(RawKey::Rsa2048) => KeyAlgorithm::Rsa2048,
-        Some(RawKey::Rsa3072) => KeyAlgorithm::Rsa3072,
-        Some(RawKey::Rsa4096) => KeyAlgorithm::Rsa4096,
-    }
-}
-
 /// Hosts for a certificate.
 fn hosts(report: &mut Report, raw: &[Spanned<String>]) -> Vec<Host> {
     let mut hosts = Vec::new();
@@ -89,10 +78,7 @@ fn hosts(report: &mut Report, raw: &[Spanned<String>]) -> Vec<Host> {
             }
         }
     }
-    no_repeats(
-        report,
-        hosts.iter().map(|(host, span)| (host.tagged(), *span)),
-    );
+    no_repeats(report, hosts.iter().map(|(host, span)| (host, *span)));
     hosts.into_iter().map(|(host, _)| host).collect()
 }
 
@@ -110,41 +96,32 @@ pub(super) fn brokers(
         if let Some(id) = &broker.id
             && let Some(first) = ids.insert(id.value, id.span)
         {
+            let message = format!("two brokers have the id {}", id.value);
             report
-                .error(
-                    PolicyCode::DuplicateId,
-                    id.span,
-                    format!("two brokers have the id {}", id.value),
-                )
+                .error(PolicyCode::DuplicateId, id.span, message)
                 .label("again here")
                 .note(first, "first here")
                 .hint("give every broker an `id` of its own, or leave it out: kpki chooses one and keeps it");
         }
-        let hosts = match &broker.hosts {
-            Some(raw) => hosts(report, raw),
-            None => {
-                match broker.name.parse::<Host>() {
-                    Ok(host) => vec![host],
-                    // A name that is wrong in itself has been reported.
-                    Err(error) if name.is_some() => {
-                        report
+        let hosts = match (&broker.hosts, broker.name.parse::<Host>()) {
+            (Some(raw), _) => hosts(report, raw),
+            (None, Ok(host)) => vec![host],
+            (None, Err(error)) => {
+                // A name that is wrong in itself has been reported.
+                if name.is_some() {
+                    report
                         .error(PolicyCode::BadHost, broker.name.span, error.to_string())
-                        .hint("say under `hosts` how the broker is reached: its name cannot be that");
-                        Vec::new()
-                    }
-                    Err(_) => Vec::new(),
+                        .hint("list under `hosts` how the broker is reached: its name is not a host name");
                 }
+                Vec::new()
             }
         };
         if let (Some(first), Some(raw)) = (hosts.first(), &broker.hosts)
             && first.is_wildcard()
         {
+            let message = format!("`{first}` is not a host that a client can connect to");
             report
-                .error(
-                    PolicyCode::BadHost,
-                    raw[0].span,
-                    format!("`{first}` is not a host that a client can connect to"),
-                )
+                .error(PolicyCode::BadHost, raw[0].span, message)
                 .hint("the first of `hosts` is advertised to clients; put a whole name there");
         }
         let role = quorum::role(report, mode, broker);
@@ -155,8 +132,8 @@ pub(super) fn brokers(
                 name,
                 id: broker.id.as_ref().map(|id| id.value),
                 hosts,
-                port_offset: broker.port_offset.as_ref().map_or(0, |offset| offset.value),
-                key: key(broker.key),
+                port_offset: value_or(&broker.port_offset, 0),
+                key: broker.key.unwrap_or_default(),
                 role,
                 rack,
                 properties,
@@ -188,22 +165,16 @@ pub(super) fn client(
     let auth: Vec<Auth> = match &raw.auth {
         None => vec![Auth::Tls],
         Some(list) => {
-            no_repeats(
-                report,
-                list.0.iter().map(|a| (format!("{:?}", a.value), a.span)),
-            );
+            each_once(report, &list.0);
             list.0.iter().map(|a| auth(a.value)).collect()
         }
     };
     if let Some(iterations) = &raw.iterations
         && auth.iter().all(|a| !matches!(a, Auth::Scram(_)))
     {
+        let message = "`iterations` has no effect without SCRAM";
         report
-            .error(
-                PolicyCode::NoEffect,
-                iterations.span,
-                "`iterations` has no effect without SCRAM",
-            )
+            .error(PolicyCode::NoEffect, iterations.span, message)
             .hint("remove it, or add scram-sha-512 to `auth`");
     }
     let hosts = match &raw.hosts {
@@ -213,26 +184,20 @@ pub(super) fn client(
     let formats = match &raw.formats {
         None => vec![ClientFormat::ALL[0]],
         Some(list) => {
-            no_repeats(
-                report,
-                list.0.iter().map(|f| (f.value.name().to_owned(), f.span)),
-            );
+            each_once(report, &list.0);
             list.0.iter().map(|f| f.value).collect()
         }
     };
     if let (Some(roles), true) = (&raw.roles, auth.iter().all(|a| *a == Auth::None))
         && !roles.is_empty()
     {
+        let message = format!(
+            "the roles of `{}` would grant nothing: with `auth: none` it is User:ANONYMOUS",
+            raw.name.value
+        );
         report
-            .error(
-                PolicyCode::Nobody,
-                roles.span,
-                format!(
-                    "the roles of `{}` would grant nothing: with `auth: none` it is User:ANONYMOUS",
-                    raw.name.value
-                ),
-            )
-            .hint("let it authenticate, by tls or scram-sha-512, or write acls for User:ANONYMOUS");
+            .error(PolicyCode::Nobody, roles.span, message)
+            .hint("authenticate it by tls or scram-sha-512, or write acls for User:ANONYMOUS");
     }
     let properties = properties(report, raw.properties.as_ref(), decides_for_client);
     Some(Client {
@@ -240,11 +205,8 @@ pub(super) fn client(
         hosts,
         auth,
         formats,
-        key: key(raw.key),
-        iterations: raw
-            .iterations
-            .as_ref()
-            .map_or(DEFAULT_ITERATIONS, |i| i.value),
+        key: raw.key.unwrap_or_default(),
+        iterations: value_or(&raw.iterations, DEFAULT_ITERATIONS),
         roles: Vec::new(),
         properties,
         scope: None,
@@ -267,13 +229,7 @@ pub(super) fn user(
     raw: &Spanned<RawUser>,
 ) -> Option<ScramUser> {
     let name = names.claim(report, &raw.name, "user");
-    no_repeats(
-        report,
-        raw.auth
-            .0
-            .iter()
-            .map(|a| (format!("{:?}", a.value), a.span)),
-    );
+    each_once(report, &raw.auth.0);
     Some(ScramUser {
         name: name?,
         mechanisms: raw.auth.0.iter().map(|a| user_mechanism(a.value)).collect(),

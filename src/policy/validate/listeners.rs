@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use super::{Declared, ports};
 use crate::{
     acl::ANONYMOUS,
-    document::{FormCode, Report, Span, Spanned},
+    document::{FormCode, Report, Span, Spanned, value_or},
     policy::{
         Auth, CONTROLLER, ClientAuth, Listener, Mode, PolicyCode, SecurityProtocol, TLS_PORT,
-        names::no_repeats,
-        raw::{RawCluster, RawListener, RawMechanism},
+        names::each_once,
+        raw::{RawCluster, RawListener},
     },
     scram::Mechanism,
 };
@@ -19,13 +19,6 @@ pub(super) struct Listeners {
     pub all: Vec<Listener>,
     pub inter_broker: String,
     pub controller_port: u16,
-}
-
-fn mechanism(raw: RawMechanism) -> Mechanism {
-    match raw {
-        RawMechanism::Sha256 => Mechanism::Sha256,
-        RawMechanism::Sha512 => Mechanism::Sha512,
-    }
 }
 
 /// Checks the listeners, fills in the defaults, and finds room for the controllers.
@@ -95,32 +88,23 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
     let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if raw.is_empty() || !raw.chars().all(letters) {
         // The images turn listener names into environment variables and back, and lose all other characters.
+        let message = format!("`{}` is not a valid name of a listener", raw.value);
         report
-            .error(
-                PolicyCode::BadListenerName,
-                raw.span,
-                format!("`{}` is not a valid name of a listener", raw.value),
-            )
+            .error(PolicyCode::BadListenerName, raw.span, message)
             .hint("a listener's name consists of letters, digits and `_`");
     }
     // Kafka takes names in upper case and reads `listener.name.<lower case>.…`.
     let folded = raw.to_ascii_uppercase();
     if folded == CONTROLLER {
+        let message = "`CONTROLLER` is the listener of the KRaft controllers";
         report
-            .error(
-                PolicyCode::ReservedName,
-                raw.span,
-                "`CONTROLLER` is the listener of the KRaft controllers",
-            )
+            .error(PolicyCode::ReservedName, raw.span, message)
             .hint("choose another name; kpki adds that listener itself");
     }
     if let Some(first) = names.insert(folded, raw.span) {
+        let message = format!("two listeners are named `{}`", raw.value);
         report
-            .error(
-                PolicyCode::DuplicateName,
-                raw.span,
-                format!("two listeners are named `{}`", raw.value),
-            )
+            .error(PolicyCode::DuplicateName, raw.span, message)
             .label("again here")
             .note(first, "first here");
     }
@@ -131,43 +115,27 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
     let named = protocol.kafka_name();
     match &raw.mechanisms {
         Some(mechanisms) if !protocol.is_sasl() => {
+            let message = format!("`mechanisms` has no effect on {named}");
             report
-                .error(
-                    PolicyCode::NoEffect,
-                    mechanisms.span,
-                    format!("`mechanisms` has no effect on {named}"),
-                )
+                .error(PolicyCode::NoEffect, mechanisms.span, message)
                 .note(raw.protocol.span, "the protocol")
                 .hint("remove it, or make the protocol SASL_SSL");
         }
         None if protocol.is_sasl() => {
+            let message = format!("a {named} listener needs `mechanisms`");
             report
-                .error(
-                    FormCode::MissingKey,
-                    raw.span,
-                    format!("a {named} listener needs `mechanisms`"),
-                )
+                .error(FormCode::MissingKey, raw.span, message)
                 .hint("mechanisms: [SCRAM-SHA-512]");
         }
-        Some(mechanisms) => {
-            no_repeats(
-                report,
-                mechanisms
-                    .iter()
-                    .map(|m| (format!("{:?}", m.value), m.span)),
-            );
-        }
+        Some(mechanisms) => each_once(report, mechanisms),
         None => {}
     }
     if let Some(auth) = &raw.client_auth
         && !protocol.is_tls()
     {
+        let message = format!("`client_auth` has no effect on {named}");
         report
-            .error(
-                PolicyCode::NoEffect,
-                auth.span,
-                format!("`client_auth` has no effect on {named}"),
-            )
+            .error(PolicyCode::NoEffect, auth.span, message)
             .note(raw.protocol.span, "the protocol")
             .hint("remove it, or make the protocol SSL");
     }
@@ -175,20 +143,13 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
         SecurityProtocol::Ssl => ClientAuth::Required,
         _ => ClientAuth::None,
     };
-    let mechanisms = raw.mechanisms.as_ref().map(|m| m.value.as_slice());
+    let mechanisms = raw.mechanisms.iter().flat_map(|all| &all.value);
     Listener {
         name: raw.name.to_ascii_uppercase(),
         port: raw.port.value,
         protocol,
-        client_auth: raw
-            .client_auth
-            .as_ref()
-            .map_or(auth_default, |auth| auth.value),
-        mechanisms: mechanisms
-            .unwrap_or_default()
-            .iter()
-            .map(|m| mechanism(m.value))
-            .collect(),
+        client_auth: value_or(&raw.client_auth, auth_default),
+        mechanisms: mechanisms.map(|m| m.value).collect(),
     }
 }
 
@@ -243,12 +204,9 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
             let chosen = all.iter().find(|l| l.name.eq_ignore_ascii_case(wanted));
             if chosen.is_none() {
                 let names: Vec<&str> = all.iter().map(|l| l.name.as_str()).collect();
+                let message = format!("no listener is named `{}`", wanted.value);
                 report
-                    .error(
-                        PolicyCode::UnknownListener,
-                        wanted.span,
-                        format!("no listener is named `{}`", wanted.value),
-                    )
+                    .error(PolicyCode::UnknownListener, wanted.span, message)
                     .hint(format!("the listeners are {}", names.join(", ")));
             }
             chosen
@@ -257,15 +215,9 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
     let Some(chosen) = chosen else {
         return String::new();
     };
-    let anonymous_may = raw
-        .allow_everyone_if_no_acl_found
-        .as_ref()
-        .is_some_and(|allow| allow.value)
-        || raw
-            .super_users
-            .iter()
-            .flatten()
-            .any(|user| user.value == ANONYMOUS);
+    let mut super_users = raw.super_users.iter().flatten();
+    let anonymous_may = value_or(&raw.allow_everyone_if_no_acl_found, false)
+        || super_users.any(|user| user.value == ANONYMOUS);
     let known = chosen.serves(Auth::Tls) || !chosen.mechanisms.is_empty();
     // A default has no place of its own: the first listener stands for all of them.
     let place = raw
@@ -274,15 +226,12 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
         .map(|wanted| wanted.span)
         .or_else(|| raw.listeners.as_ref()?.first().map(|l| l.span));
     if let (false, false, Some(place)) = (known, anonymous_may, place) {
+        let message = format!(
+            "brokers would be User:ANONYMOUS to each other on `{}`, and refused",
+            chosen.name
+        );
         report
-            .error(
-                PolicyCode::AnonymousBrokers,
-                place,
-                format!(
-                    "brokers would be User:ANONYMOUS to each other on `{}`, and refused",
-                    chosen.name
-                ),
-            )
+            .error(PolicyCode::AnonymousBrokers, place, message)
             .hint("let the brokers use a listener with protocol: SSL, client_auth: required");
     }
     chosen.name.clone()

@@ -21,12 +21,9 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> MappingRules {
             unusable(report, rule.span, &error);
             faulty = true;
         } else if let Some(default) = default {
+            let message = "no certificate reaches this rule";
             report
-                .error(
-                    PolicyCode::UnreachableRule,
-                    rule.span,
-                    "no certificate reaches this rule",
-                )
+                .error(PolicyCode::UnreachableRule, rule.span, message)
                 .note(default, "DEFAULT matches every certificate")
                 .hint("put DEFAULT last");
         }

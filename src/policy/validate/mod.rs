@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     acl::KafkaVersion,
-    document::{Report, Span, Spanned},
+    document::{Report, Source, Span, Spanned},
     scram::Mechanism,
 };
 
@@ -156,40 +156,22 @@ pub(super) fn policy(
     }))
 }
 
-fn places(report: &Report, raw: &super::raw::RawCluster) -> Places {
-    let place = |span: Span| report.source(span);
-    let beginning = Span {
-        file: 0,
-        start: 0,
-        end: 0,
-    };
+fn places(report: &Report, raw: &RawCluster) -> Places {
+    fn one<T>(report: &Report, said: &Option<Spanned<T>>) -> Option<Source> {
+        said.as_ref().map(|said| report.source(said.span))
+    }
+    fn all<T>(report: &Report, said: &Option<Vec<Spanned<T>>>) -> Vec<Source> {
+        let said = said.iter().flatten();
+        said.map(|one| report.source(one.span)).collect()
+    }
     Places {
-        file: place(beginning),
-        admin: raw.admin.as_ref().map(|admin| place(admin.span)),
-        super_users: raw
-            .super_users
-            .iter()
-            .flatten()
-            .map(|user| place(user.span))
-            .collect(),
-        allow_everyone: raw
-            .allow_everyone_if_no_acl_found
-            .as_ref()
-            .map(|allow| place(allow.span)),
-        mapping_rules: raw
-            .principal_mapping_rules
-            .as_ref()
-            .and_then(|rules| Some(place(rules.first()?.span))),
-        listeners: raw
-            .listeners
-            .iter()
-            .flatten()
-            .map(|listener| place(listener.span))
-            .collect(),
-        inter_broker_listener: raw
-            .inter_broker_listener
-            .as_ref()
-            .map(|listener| place(listener.span)),
+        file: report.source(Span::beginning(0)),
+        admin: one(report, &raw.admin),
+        super_users: all(report, &raw.super_users),
+        allow_everyone: one(report, &raw.allow_everyone_if_no_acl_found),
+        mapping_rules: all(report, &raw.principal_mapping_rules).into_iter().next(),
+        listeners: all(report, &raw.listeners),
+        inter_broker_listener: one(report, &raw.inter_broker_listener),
     }
 }
 

@@ -49,16 +49,19 @@ pub(super) fn ports(
             let higher = CONTROLLER_PORT..=u16::MAX;
             let lower = (1..CONTROLLER_PORT).rev();
             let port = higher.chain(lower).find(|port| free(*port));
-            port.unwrap_or(CONTROLLER_PORT)
+            if let (None, Some((_, span))) = (port, declared.brokers.first()) {
+                let message = "no port is free on every controller";
+                report
+                    .error(FormCode::OutOfRange, *span, message)
+                    .hint("make the brokers' port_offset smaller");
+            }
+            port.unwrap_or_default()
         }
         Some(port) => {
             if mode == Mode::Zookeeper {
+                let message = "`controller_port` has no effect with ZooKeeper";
                 report
-                    .error(
-                        PolicyCode::NoEffect,
-                        port.span,
-                        "`controller_port` has no effect with ZooKeeper",
-                    )
+                    .error(PolicyCode::NoEffect, port.span, message)
                     .hint("remove it");
                 return port.value;
             }
@@ -118,18 +121,15 @@ pub(super) fn bootstrap(
         open.dedup();
         let open: Vec<String> = open.iter().map(u16::to_string).collect();
         let hint = match open.as_slice() {
-            [] => "the node there is a controller alone, to which no client connects".to_owned(),
+            [] => "the node there is only a controller, which accepts no clients".to_owned(),
             open => format!(
                 "brokers there listen on {}: the port of each listener and the broker's port_offset",
                 open.join(", ")
             ),
         };
+        let message = format!("no listener of a broker at `{host}` has the port {port}");
         report
-            .error(
-                PolicyCode::NoSuchPort,
-                server.span,
-                format!("no listener of a broker at `{host}` has the port {port}"),
-            )
+            .error(PolicyCode::NoSuchPort, server.span, message)
             .hint(hint);
     }
 }
@@ -153,7 +153,7 @@ fn claim(
 ) {
     let Some(at) = port.checked_add(broker.port_offset) else {
         let message = format!(
-            "port {port} of {listener} and the port_offset {} of `{}` are more than 65535",
+            "port {port} of {listener} plus the port_offset {} of `{}` is more than 65535",
             broker.port_offset, broker.name
         );
         report

@@ -57,8 +57,8 @@ fn value(report: &mut Report, name: &Spanned<String>, value: &Spanned<Scalar>) -
         )
     } else if text.trim() != text {
         (
-            "begins or ends with a blank, which Kafka takes away",
-            "remove the blank",
+            "begins or ends with a space, which Kafka removes",
+            "remove the space",
         )
     } else {
         return true;
@@ -74,12 +74,10 @@ fn value(report: &mut Report, name: &Spanned<String>, value: &Spanned<Scalar>) -
 pub(super) fn rack(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
     let rack = raw?;
     if rack.trim() != rack.value || rack.is_empty() || rack.chars().any(char::is_control) {
+        let message =
+            "a rack's name is empty, begins or ends with a space, or has a control character in it";
         report
-            .error(
-                PolicyCode::BadName,
-                rack.span,
-                "a rack's name is empty, begins or ends with a blank, or has a control character in it",
-            )
+            .error(PolicyCode::BadName, rack.span, message)
             .hint("write what the racks are called, such as eu-west-1a, or leave the key out");
     }
     Some(rack.value.clone())

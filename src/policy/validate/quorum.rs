@@ -5,7 +5,7 @@ use crate::{
     document::Report,
     policy::{
         Mode, NodeRole, PolicyCode,
-        names::no_repeats,
+        names::each_once,
         raw::{RawBroker, RawNodeRole},
     },
 };
@@ -19,23 +19,13 @@ pub(super) fn role(report: &mut Report, mode: Mode, raw: &RawBroker) -> NodeRole
         };
     };
     if mode == Mode::Zookeeper {
+        let message = "`roles` has no effect with ZooKeeper";
         report
-            .error(
-                PolicyCode::NoEffect,
-                roles.span,
-                "`roles` has no effect with ZooKeeper",
-            )
+            .error(PolicyCode::NoEffect, roles.span, message)
             .hint("remove it: every node is a broker");
         return NodeRole::Broker;
     }
-    let each = roles.0.iter().map(|role| {
-        let word = match role.value {
-            RawNodeRole::Broker => "broker",
-            RawNodeRole::Controller => "controller",
-        };
-        (word.to_owned(), role.span)
-    });
-    no_repeats(report, each);
+    each_once(report, &roles.0);
     let has = |wanted| roles.0.iter().any(|role| role.value == wanted);
     match (has(RawNodeRole::Broker), has(RawNodeRole::Controller)) {
         (true, false) => NodeRole::Broker,
@@ -52,16 +42,13 @@ pub(super) fn both_kinds(report: &mut Report, declared: &Declared<'_>) {
     let roles = || declared.brokers.iter().map(|(broker, _)| broker.role);
     if !roles().any(NodeRole::is_controller) {
         report
-            .error(PolicyCode::NoController, *first, "no node is a controller, and KRaft needs one at least")
-            .hint("give one node, or better three, roles: [controller], or remove `roles` where a node shall be both");
+            .error(PolicyCode::NoController, *first, "no node is a controller; KRaft needs at least one")
+            .hint("give one node, or better three, roles: [controller], or remove `roles` from a node that is to be both");
     }
     if !roles().any(NodeRole::is_broker) {
+        let message = "every node is only a controller; none stores records";
         report
-            .error(
-                PolicyCode::NoBroker,
-                *first,
-                "every node is a controller alone, and none keeps records",
-            )
-            .hint("give the nodes that clients shall connect to roles: [broker]");
+            .error(PolicyCode::NoBroker, *first, message)
+            .hint("give the nodes that clients connect to roles: [broker]");
     }
 }

@@ -16,17 +16,10 @@ use crate::{
 pub(super) struct Scope {
     /// What the names of resources begin with.
     pub prefix: String,
-    clients: Vec<Names>,
+    clients: Vec<RawPattern>,
     principals: Vec<PrincipalPattern>,
     /// Where it is said.
     pub span: Span,
-}
-
-/// Names of clients.
-#[derive(Debug)]
-enum Names {
-    One(String),
-    Prefix(String),
 }
 
 /// Where something is said: in the policy itself, or in a file that it includes.
@@ -53,8 +46,8 @@ impl Scope {
     /// Whether the files may declare a client of this name.
     pub(super) fn permits_client(&self, name: &str) -> bool {
         self.clients.iter().any(|names| match names {
-            Names::One(one) => name == one,
-            Names::Prefix(prefix) => name.starts_with(prefix.as_str()),
+            RawPattern::Name(one) => name == one,
+            RawPattern::Prefix(RawPrefix { prefix }) => name.starts_with(prefix),
         })
     }
 
@@ -75,8 +68,10 @@ impl Scope {
     /// The names of its clients, for messages.
     pub(super) fn clients_in_words(&self) -> String {
         let each = self.clients.iter().map(|names| match names {
-            Names::One(one) => format!("`{one}`"),
-            Names::Prefix(prefix) => format!("those whose names begin with `{prefix}`"),
+            RawPattern::Name(one) => format!("`{one}`"),
+            RawPattern::Prefix(RawPrefix { prefix }) => {
+                format!("those whose names begin with `{prefix}`")
+            }
         });
         match each.collect::<Vec<_>>().as_slice() {
             [] => "none".to_owned(),
@@ -93,29 +88,32 @@ pub(super) fn scope(
 ) -> Option<Scope> {
     let raw = entry.scope()?;
     let before = report.len();
-    prefix(report, version, &raw.prefix);
+    let prefix = RawPattern::Prefix(RawPrefix {
+        prefix: raw.prefix.value.clone(),
+    });
+    let span = raw.prefix.span;
+    if raw.prefix.is_empty() {
+        unlimited(report, span);
+    } else {
+        // Something that names of topics can begin with.
+        let value = prefix.clone();
+        names::pattern(
+            report,
+            version,
+            ResourceType::Topic,
+            &Spanned { value, span },
+        );
+    }
     let scope = Scope {
         prefix: raw.prefix.value.clone(),
-        clients: clients(report, raw),
+        clients: match &raw.clients {
+            Some(clients) => self::clients(report, clients),
+            None => vec![prefix],
+        },
         principals: principals(report, version, raw),
-        span: raw.prefix.span,
+        span,
     };
     (report.len() == before).then_some(scope)
-}
-
-/// What names begin with: something that topics can have.
-fn prefix(report: &mut Report, version: KafkaVersion, raw: &Spanned<String>) {
-    if raw.is_empty() {
-        unlimited(report, raw.span);
-        return;
-    }
-    let prefix = Spanned {
-        value: RawPattern::Prefix(RawPrefix {
-            prefix: raw.value.clone(),
-        }),
-        span: raw.span,
-    };
-    names::pattern(report, version, ResourceType::Topic, &prefix);
 }
 
 fn unlimited(report: &mut Report, span: Span) {
@@ -124,19 +122,16 @@ fn unlimited(report: &mut Report, span: Span) {
         .hint("write {prefix: team-a-}, or include the files without a scope");
 }
 
-fn clients(report: &mut Report, raw: &RawScope) -> Vec<Names> {
-    let Some(all) = &raw.clients else {
-        return vec![Names::Prefix(raw.prefix.value.clone())];
-    };
+fn clients(report: &mut Report, all: &[Spanned<RawPattern>]) -> Vec<RawPattern> {
     let mut names = Vec::new();
     for client in all {
         match &client.value {
             RawPattern::Prefix(prefix) if prefix.prefix.is_empty() => {
-                unlimited(report, client.span)
+                unlimited(report, client.span);
             }
-            RawPattern::Prefix(prefix) => names.push(Names::Prefix(prefix.prefix.clone())),
+            RawPattern::Prefix(_) => names.push(client.value.clone()),
             RawPattern::Name(name) => match name.parse::<IdentityName>() {
-                Ok(name) => names.push(Names::One(name.to_string())),
+                Ok(_) => names.push(client.value.clone()),
                 Err(error) => {
                     let draft = report.error(PolicyCode::BadName, client.span, error.to_string());
                     if let Some(stem) = name.strip_suffix('*') {
@@ -156,13 +151,10 @@ fn principals(report: &mut Report, version: KafkaVersion, raw: &RawScope) -> Vec
         if let RawPattern::Name(name) = &principal.value
             && name == EVERYONE
         {
+            let message = "a scope cannot let files grant to everyone";
             report
-                .error(
-                    PolicyCode::BadScope,
-                    principal.span,
-                    "a scope cannot let files grant to everyone",
-                )
-                .hint("name the principals; what everyone may do is said in the policy itself");
+                .error(PolicyCode::BadScope, principal.span, message)
+                .hint("name the principals, or grant to everyone in the policy itself");
             continue;
         }
         patterns.extend(names::principal_pattern(report, version, principal));
@@ -174,13 +166,10 @@ fn principals(report: &mut Report, version: KafkaVersion, raw: &RawScope) -> Vec
 pub(super) fn client(report: &mut Report, scope: &Scope, name: &IdentityName, span: Span) {
     if !scope.permits_client(name.as_str()) {
         let names = scope.clients_in_words();
+        let message = format!("the file's scope does not let it declare a client `{name}`");
         report
-            .error(
-                PolicyCode::OutsideScope,
-                span,
-                format!("the file's scope does not let it declare a client `{name}`"),
-            )
+            .error(PolicyCode::OutsideScope, span, message)
             .note(scope.span, "the scope")
-            .hint(format!("its clients are {names}; any other is declared in the policy itself, or let in by `clients` of the scope"));
+            .hint(format!("its clients are {names}; any other is declared in the policy itself, or allowed by the scope's `clients`"));
     }
 }
