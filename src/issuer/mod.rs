@@ -11,6 +11,7 @@ pub mod local;
 pub mod pkcs11;
 mod step_ca;
 mod token;
+mod vault;
 
 use std::{
     borrow::Cow,
@@ -33,7 +34,12 @@ use crate::{
 pub use far::{FarError, Why};
 
 /// Every engine; the first whose file lies in `ca/` is the one that signs.
-pub const ENGINES: &[Engine] = &[local::ENGINE, pkcs11::ENGINE, step_ca::ENGINE];
+pub const ENGINES: &[Engine] = &[
+    local::ENGINE,
+    pkcs11::ENGINE,
+    step_ca::ENGINE,
+    vault::ENGINE,
+];
 
 /// One entry of the table.
 #[derive(Debug)]
@@ -242,6 +248,7 @@ impl Closed {
         let (engine, bytes) = match settings {
             IssuerSettings::Pkcs11(settings) => (&pkcs11::ENGINE, far::keep(settings)),
             IssuerSettings::StepCa(settings) => (&step_ca::ENGINE, far::keep(settings)),
+            IssuerSettings::Vault(settings) => (&vault::ENGINE, far::keep(settings)),
         };
         let path = out.ca_file(engine.file);
         let bytes = bytes.map_err(|e| IssuerError::Damaged {

@@ -34,6 +34,7 @@ codes! {
         MappingRuleReplacement = "mapping-rule-replacement", "a mapping rule whose replacement Kafka refuses";
         ModeAndVersion = "mode-and-version", "a mode that this version of Kafka does not support";
         NoBroker = "no-broker", "a cluster without a broker";
+        NoCaFile = "no-ca-file", "a server without the CA that its own certificate is of";
         NoController = "no-controller", "a KRaft cluster without a controller";
         NoEffect = "no-effect", "a key that has no effect there";
         NoListener = "no-listener", "a way to authenticate that no listener accepts";

@@ -11,6 +11,8 @@ pub enum IssuerSettings {
     Pkcs11(Pkcs11Settings),
     /// Smallstep's step-ca.
     StepCa(StepCaSettings),
+    /// Vault or OpenBao.
+    Vault(VaultSettings),
 }
 
 /// A key in a token, reached by PKCS#11.
@@ -32,4 +34,27 @@ pub struct StepCaSettings {
     /// The file with the provisioner's password; `None`: from the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
+}
+
+/// A PKI secrets engine of Vault's or OpenBao's, and its role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultSettings {
+    /// Where the server listens.
+    pub url: String,
+    /// The path that the engine is mounted at, without slashes around.
+    pub mount: String,
+    /// The role that says what is signed.
+    pub role: String,
+    /// The server's namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The file with a token; `None`: from the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// The CAs that the server's own certificate may be of, PEM; `None` without TLS alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The root's certificate, where the server has none but its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_file: Option<PathBuf>,
 }

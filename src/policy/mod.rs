@@ -32,7 +32,7 @@ pub use code::PolicyCode;
 pub use format::ClientFormat;
 pub(crate) use format::client_formats;
 pub use identities::{Identities, IdentityRole};
-pub use issuer::{IssuerSettings, Pkcs11Settings, StepCaSettings};
+pub use issuer::{IssuerSettings, Pkcs11Settings, StepCaSettings, VaultSettings};
 pub use layout::{FileNames, LAYOUTS, Layout, StoreType};
 pub use model::*;
 pub use parse::{IncludedFiles, parse};

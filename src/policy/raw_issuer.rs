@@ -14,6 +14,8 @@ pub(super) struct RawIssuer {
     pub pkcs11: Option<Spanned<RawPkcs11>>,
     /// Smallstep's step-ca, by a provisioner of the kind JWK.
     pub step_ca: Option<Spanned<RawStepCa>>,
+    /// The PKI secrets engine of HashiCorp Vault or OpenBao.
+    pub vault: Option<Spanned<RawVault>>,
 }
 
 /// A key in a token.
@@ -39,4 +41,25 @@ pub(super) struct RawStepCa {
     pub provisioner: Spanned<String>,
     /// The absolute path of the file with the provisioner's password. Default: KPKI_STEP_CA_PASSWORD, or asked.
     pub password_file: Option<Spanned<String>>,
+}
+
+/// A PKI secrets engine of Vault's or OpenBao's.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "vault")]
+pub(super) struct RawVault {
+    /// The server's address, `https://vault.example.com:8200`.
+    pub url: Spanned<String>,
+    /// The path at which the engine is mounted. Default: pki.
+    pub mount: Option<Spanned<String>>,
+    /// The role that says what is signed.
+    pub role: Spanned<String>,
+    /// The server's namespace.
+    pub namespace: Option<Spanned<String>>,
+    /// The absolute path of the file with a token. Default: VAULT_TOKEN, or asked.
+    pub token_file: Option<Spanned<String>>,
+    /// The absolute path of the CA certificates (PEM) that the server's own certificate is of; needed for https.
+    pub ca_file: Option<Spanned<String>>,
+    /// The absolute path of the root's certificate (PEM), where the engine's own chain ends before it.
+    pub root_file: Option<Spanned<String>>,
 }

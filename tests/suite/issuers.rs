@@ -1,7 +1,10 @@
 //! CAs elsewhere: the engines that sign in place of a key in the output directory.
 
+mod far;
+mod hostile;
 mod step;
 mod token;
+mod vault;
 
 use std::fs;
 use std::path::Path;

@@ -45,7 +45,9 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
         Some(raw) => Some(issuer::issuer(report, &raw.value)?),
         None => None,
     };
-    if let (Some(IssuerSettings::StepCa(_)), Some(key)) = (&issuer, made(raw)) {
+    if let (Some(IssuerSettings::StepCa(_) | IssuerSettings::Vault(_)), Some(key)) =
+        (&issuer, made(raw))
+    {
         report
             .error(
                 PolicyCode::NoEffect,

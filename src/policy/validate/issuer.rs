@@ -6,8 +6,8 @@ use crate::{
     document::{Report, Spanned},
     pki::{Host, KeyUri},
     policy::{
-        IssuerSettings, Pkcs11Settings, PolicyCode, StepCaSettings,
-        raw_issuer::{RawIssuer, RawPkcs11, RawStepCa},
+        IssuerSettings, Pkcs11Settings, PolicyCode, StepCaSettings, VaultSettings,
+        raw_issuer::{RawIssuer, RawPkcs11, RawStepCa, RawVault},
     },
 };
 
@@ -17,8 +17,63 @@ pub(super) fn issuer(report: &mut Report, raw: &RawIssuer) -> Option<IssuerSetti
     if let Some(raw) = &raw.pkcs11 {
         return pkcs11(report, &raw.value).map(IssuerSettings::Pkcs11);
     }
+    if let Some(raw) = &raw.vault {
+        return vault(report, raw).map(IssuerSettings::Vault);
+    }
     let raw = raw.step_ca.as_ref()?;
     step_ca(report, &raw.value).map(IssuerSettings::StepCa)
+}
+
+fn vault(report: &mut Report, raw: &Spanned<RawVault>) -> Option<VaultSettings> {
+    let (span, raw) = (raw.span, &raw.value);
+    let url = url(report, &raw.url);
+    let mount = match &raw.mount {
+        Some(mount) => path_in_url(report, mount),
+        None => Some("pki".to_owned()),
+    };
+    let role = path_in_url(report, &raw.role);
+    let namespace = match &raw.namespace {
+        Some(namespace) => path_in_url(report, namespace).map(Some),
+        None => Some(None),
+    };
+    let mut path = |raw: &Option<Spanned<String>>| file(report, raw.as_ref());
+    let (token_file, ca_file, root_file) = (
+        path(&raw.token_file),
+        path(&raw.ca_file),
+        path(&raw.root_file),
+    );
+    let (url, ca_file) = (url?, ca_file?);
+    if url.starts_with("https://") && ca_file.is_none() {
+        report
+            .error(PolicyCode::NoCaFile, span, "nothing says whose certificate the server may show")
+            .hint("give ca_file: the server's CA, or /etc/ssl/certs/ca-certificates.crt for every CA that this machine trusts");
+        return None;
+    }
+    Some(VaultSettings {
+        url,
+        mount: mount?,
+        role: role?,
+        namespace: namespace?,
+        token_file: token_file?,
+        ca_file,
+        root_file: root_file?,
+    })
+}
+
+/// A name that becomes a part of a URL: slashes may stand in it, not around it.
+fn path_in_url(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
+    let text = raw.value.trim_matches('/');
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let mut parts = text.split('/');
+    let part = |part: &str| !part.is_empty() && part.chars().all(plain) && !part.starts_with('.');
+    if parts.all(part) && text.len() <= 255 {
+        return Some(text.to_owned());
+    }
+    let message = format!("`{}` is not a name or path of Vault's", raw.value);
+    report
+        .error(PolicyCode::BadName, raw.span, message)
+        .hint("it consists of letters, digits, `-`, `_`, `.` and inner `/`");
+    None
 }
 
 fn pkcs11(report: &mut Report, raw: &RawPkcs11) -> Option<Pkcs11Settings> {

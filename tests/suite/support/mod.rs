@@ -3,6 +3,7 @@
 
 pub mod expired;
 pub mod go;
+pub mod http;
 pub mod java;
 pub mod jvm;
 pub mod kafka;
