@@ -16,7 +16,6 @@ use crate::{
     keystore::pem,
     pki::{Certificate, Host},
     policy::VaultSettings,
-    secret::Secret,
     state::read_text,
 };
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     document::{Report, Spanned},
-    pki::{Host, KeyUri},
+    pki::{Host, KeyUri, KeyUriError},
     policy::{
         IssuerSettings, Pkcs11Settings, PolicyCode, StepCaSettings, VaultSettings,
         raw_issuer::{RawIssuer, RawPkcs11, RawStepCa, RawVault},
@@ -83,7 +83,9 @@ fn pkcs11(report: &mut Report, raw: &RawPkcs11) -> Option<Pkcs11Settings> {
             uri: found.to_string(),
         }),
         Err(error) => {
-            // The URI itself is not quoted: it may hold the PIN.
+            if error == KeyUriError::Pin {
+                report.hide(uri.span.file);
+            }
             let message = format!("this PKCS#11 URI cannot be used: {error}");
             report.error(PolicyCode::BadKeyUri, uri.span, message).hint(
                 "write it as pkcs11:token=kpki;object=kafka-ca?module-path=/usr/lib/softhsm/libsofthsm2.so",
