@@ -149,15 +149,13 @@ impl Server {
     /// # Errors
     /// When no answer comes. An answer that is a refusal is an answer.
     pub(super) fn ask(&self, question: &Question<'_>) -> Result<Reply, IssuerError> {
-        let mut wait = FIRST_WAIT;
-        for attempt in 1.. {
+        let (mut attempt, mut wait) = (1, FIRST_WAIT);
+        loop {
             let last = attempt >= ATTEMPTS || self.given_up.load(Ordering::Relaxed);
             let body = question.body.map(|make| make()).transpose()?;
             let pause = match self.once(question, body) {
                 Ok(reply) if last || !reply.may_change() || (self.is_final)(&reply) => {
-                    if reply.may_change() {
-                        self.given_up.store(true, Ordering::Relaxed);
-                    }
+                    self.given_up.store(reply.may_change(), Ordering::Relaxed);
                     return Ok(reply);
                 }
                 Ok(reply) => reply.wait,
@@ -171,9 +169,8 @@ impl Server {
                 }
             };
             thread::sleep(pause.unwrap_or(wait).min(LONGEST_WAIT));
-            wait *= 2;
+            (attempt, wait) = (attempt + 1, wait * 2);
         }
-        unreachable!("the last attempt returns")
     }
 
     fn once(&self, question: &Question<'_>, body: Option<Vec<u8>>) -> Result<Reply, ureq::Error> {

@@ -1,9 +1,10 @@
 //! Answers of a CA elsewhere that are not what was asked for: none of them becomes an identity.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use kpki::issuer::{CertificateRequest, Closed, Issuer, IssuerError};
+use kpki::keystore::pem;
 use kpki::pki::{Certificate, KeyAlgorithm, Kind, LeafSpec, sha256};
 use kpki::policy::{IssuerSettings, StepCaSettings, VaultSettings};
 use kpki::secret::Secret;
@@ -86,48 +87,86 @@ fn open(far: Far, ca: &Ca, url: String) -> Box<dyn Issuer> {
     closed.open(&chain[0], &chain[..1], Some(&secret)).unwrap()
 }
 
-/// What becomes of one answer.
-fn ask(far: Far, kind: Kind, sign: Box<Sign>) -> Result<Certificate, IssuerError> {
-    let ca = Arc::new(Ca::new());
-    let server = (far.start)(Arc::clone(&ca), sign);
-    let issuer = open(far, &ca, server.url());
-    let (leaf, key) = (leaf(kind), KeyAlgorithm::EcdsaP256.generate().unwrap());
-    let request = CertificateRequest::new(&leaf, &key);
-    let begin = Instant::now();
-    let mut answers = issuer.sign(&[request], time::OffsetDateTime::now_utc());
-    assert!(begin.elapsed() < PATIENCE);
-    assert_eq!(answers.len(), 1);
-    answers.remove(0).map(|issued| issued.certificate)
+/// An engine that is open, and a server that answers as it is told.
+struct Asked {
+    far: Far,
+    issuer: Box<dyn Issuer>,
+    sign: Arc<Mutex<Arc<Sign>>>,
+    _server: Server,
 }
 
-/// Refused, in one line of bearable length that steers no terminal.
-fn refused(far: Far, what: &str, kind: Kind, sign: Box<Sign>) {
-    match ask(far, kind, sign) {
-        Ok(certificate) => panic!("{}, {what}: {certificate:?}", far.name),
-        Err(error) => {
-            let text = error.to_string();
-            assert!(
-                text.len() < 2_000 && !text.contains(char::is_control),
-                "{what}: {text:?}"
-            );
-            assert!(
-                !text.contains(TOKEN) && !text.contains(PASSWORD),
-                "{what}: {text}"
-            );
+impl Asked {
+    fn new(far: Far) -> Self {
+        let ca = Arc::new(Ca::new());
+        let none: Arc<Sign> = Arc::new(|_: &Ca, _: &str| json(500, &json!({})));
+        let sign = Arc::new(Mutex::new(none));
+        let now = Arc::clone(&sign);
+        let current = move |ca: &Ca, csr: &str| {
+            let sign = Arc::clone(&now.lock().unwrap());
+            sign(ca, csr)
+        };
+        let server = (far.start)(Arc::clone(&ca), Box::new(current));
+        Self {
+            far,
+            issuer: open(far, &ca, server.url()),
+            sign,
+            _server: server,
         }
     }
+
+    /// What becomes of one answer.
+    fn ask(
+        &self,
+        kind: Kind,
+        sign: impl Fn(&Ca, &str) -> Answer + Send + Sync + 'static,
+    ) -> Result<Certificate, IssuerError> {
+        *self.sign.lock().unwrap() = Arc::new(sign);
+        let (leaf, key) = (leaf(kind), KeyAlgorithm::EcdsaP256.generate().unwrap());
+        let request = CertificateRequest::new(&leaf, &key);
+        let begin = Instant::now();
+        let now = time::OffsetDateTime::now_utc();
+        let mut answers = self.issuer.sign(&[request], now);
+        assert!(begin.elapsed() < PATIENCE);
+        assert_eq!(answers.len(), 1);
+        answers.remove(0).map(|issued| issued.certificate)
+    }
+
+    /// Refused, in one line of bearable length that steers no terminal.
+    fn refuses(&self, what: &str, sign: impl Fn(&Ca, &str) -> Answer + Send + Sync + 'static) {
+        let name = self.far.name;
+        match self.ask(Kind::Broker, sign) {
+            Ok(certificate) => panic!("{name}, {what}: {certificate:?}"),
+            Err(error) => {
+                let text = error.to_string();
+                assert!(
+                    text.len() < 2_000 && !text.contains(char::is_control),
+                    "{name}, {what}: {text:?}"
+                );
+                assert!(
+                    !text.contains(TOKEN) && !text.contains(PASSWORD),
+                    "{what}: {text}"
+                );
+            }
+        }
+    }
+}
+
+/// The same for both engines, at once.
+fn both(test: impl Fn(Asked) + Sync) {
+    [VAULT, STEP_CA]
+        .into_par_iter()
+        .for_each(|far| test(Asked::new(far)));
 }
 
 #[test]
 fn an_honest_answer_is_taken() {
-    for far in [VAULT, STEP_CA] {
+    both(|asked| {
         for kind in [Kind::Broker, Kind::Client] {
-            let answer = far.answer;
+            let answer = asked.far.answer;
             let sign = move |ca: &Ca, csr: &str| json(201, &answer(&ca.sign(csr, &|_| ())));
-            let certificate = ask(far, kind, Box::new(sign)).unwrap();
-            assert_eq!(certificate.subject, "CN=kafka1");
+            assert_eq!(asked.ask(kind, sign).unwrap().subject, "CN=kafka1");
         }
-    }
+    });
 }
 
 type Change = fn(&mut CertificateParams);
@@ -216,25 +255,24 @@ const CHANGES: &[(&str, Change)] = &[
 
 #[test]
 fn certificates_that_say_something_else_are_refused() {
-    let cases: Vec<_> = [VAULT, STEP_CA]
-        .into_iter()
-        .flat_map(|far| CHANGES.iter().map(move |change| (far, change)))
-        .collect();
-    assert!(cases.len() >= 44);
-    cases.into_par_iter().for_each(|(far, (what, change))| {
-        let answer = far.answer;
-        let sign = move |ca: &Ca, csr: &str| json(200, &answer(&ca.sign(csr, change)));
-        refused(far, what, Kind::Broker, Box::new(sign));
-    });
-    // For a broker a client's usage is not enough; for a client it is.
-    let sign = |ca: &Ca, csr: &str| {
-        let client = |p: &mut CertificateParams| {
-            p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    assert!(CHANGES.len() >= 22);
+    both(|asked| {
+        let answer = asked.far.answer;
+        for (what, change) in CHANGES {
+            asked.refuses(what, move |ca, csr| {
+                json(200, &answer(&ca.sign(csr, change)))
+            });
+        }
+        // For a broker a client's usage is not enough; for a client it is.
+        let sign = move |ca: &Ca, csr: &str| {
+            let client = |p: &mut CertificateParams| {
+                p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            };
+            json(200, &answer(&ca.sign(csr, &client)))
         };
-        json(200, &vault_answer(&ca.sign(csr, &client)))
-    };
-    refused(VAULT, "a client alone", Kind::Broker, Box::new(sign));
-    ask(VAULT, Kind::Client, Box::new(sign)).unwrap();
+        asked.refuses("a client alone", sign);
+        asked.ask(Kind::Client, sign).unwrap();
+    });
 }
 
 /// What stands where a certificate should.
@@ -358,72 +396,51 @@ const RAW: &[(&str, &[u8])] = &[
 
 #[test]
 fn answers_that_are_no_certificate_are_refused() {
-    let mut cases: Vec<(Far, &str, Box<Sign>)> = Vec::new();
-    for far in [VAULT, STEP_CA] {
-        let answer = far.answer;
+    assert!(TEXTS.len() + BODIES.len() + RAW.len() >= 40);
+    both(|asked| {
+        let answer = asked.far.answer;
+        // First, as whoever waited in vain once does not wait again.
+        for (what, raw) in RAW {
+            asked.refuses(what, |_, _| Answer::Raw(raw.to_vec()));
+        }
         for (what, text) in TEXTS {
-            let sign = move |ca: &Ca, csr: &str| json(200, &answer(&text(ca, csr)));
-            cases.push((far, what, Box::new(sign)));
+            asked.refuses(what, move |ca, csr| json(200, &answer(&text(ca, csr))));
         }
         for (what, body) in BODIES {
-            let sign = move |_: &Ca, _: &str| Answer::Body(200, body.as_bytes().to_vec());
-            cases.push((far, what, Box::new(sign)));
+            asked.refuses(what, |_, _| Answer::Body(200, body.as_bytes().to_vec()));
         }
-        for (what, raw) in RAW {
-            cases.push((far, what, Box::new(move |_, _| Answer::Raw(raw.to_vec()))));
-        }
-        let deep = |_: &Ca, _: &str| Answer::Body(200, b"[".repeat(500_000));
-        cases.push((far, "brackets without an end", Box::new(deep)));
-        let large = |_: &Ca, _: &str| Answer::Body(200, b" ".repeat(8 << 20));
-        cases.push((far, "more than is read", Box::new(large)));
-        let bytes = |_: &Ca, _: &str| Answer::Body(200, (0..=255).cycle().take(5_000).collect());
-        cases.push((far, "bytes", Box::new(bytes)));
+        asked.refuses("brackets without an end", |_, _| {
+            Answer::Body(200, b"[".repeat(500_000))
+        });
+        asked.refuses("more than is read", |_, _| {
+            Answer::Body(200, b" ".repeat(8 << 20))
+        });
+        asked.refuses("bytes", |_, _| {
+            Answer::Body(200, (0..=255).cycle().take(5_000).collect())
+        });
         for status in [204, 302, 400, 401, 403, 404, 418] {
-            let says = json!({"errors": ["\u{1b}[2J no ".repeat(500)], "message": "\u{202e}no"});
-            cases.push((far, "a refusal", Box::new(move |_, _| json(status, &says))));
+            asked.refuses("a refusal", move |_, _| {
+                let no = "\u{1b}[2J no ".repeat(500);
+                json(status, &json!({"errors": [no], "message": "\u{202e}no"}))
+            });
         }
-    }
-    assert!(cases.len() >= 96, "{}", cases.len());
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(32)
-        .build()
-        .unwrap();
-    pool.install(|| {
-        let each = cases.into_par_iter();
-        each.for_each(|(far, what, sign)| refused(far, what, Kind::Broker, sign));
     });
 }
 
 #[test]
 fn a_certificate_with_one_bit_turned_is_refused() {
-    // Every seventh byte, so that all fields have their turn.
-    for far in [VAULT, STEP_CA] {
-        let ca = Arc::new(Ca::new());
-        let turn = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let (at, answer) = (Arc::clone(&turn), far.answer);
-        let sign = move |ca: &Ca, csr: &str| {
-            let good = ca.sign(csr, &|_| ());
-            let mut der =
-                kpki::keystore::pem::parse_certificates(good.as_bytes()).unwrap()[0].to_vec();
-            let at = at.load(std::sync::atomic::Ordering::Relaxed);
-            let byte = at * 7 % der.len();
-            der[byte] ^= 1 << (at % 8);
-            json(
-                200,
-                &answer(&kpki::keystore::pem::certificates(&[der.into()])),
-            )
-        };
-        let server = (far.start)(Arc::clone(&ca), Box::new(sign));
-        let issuer = open(far, &ca, server.url());
-        let (leaf, key) = (
-            leaf(Kind::Broker),
-            KeyAlgorithm::EcdsaP256.generate().unwrap(),
-        );
-        for at in 0..100 {
-            turn.store(at, std::sync::atomic::Ordering::Relaxed);
-            let request = CertificateRequest::new(&leaf, &key);
-            let answers = issuer.sign(&[request], time::OffsetDateTime::now_utc());
-            assert!(answers[0].is_err(), "{}, turn {at}", far.name);
+    both(|asked| {
+        let answer = asked.far.answer;
+        // Every seventh byte, so that all fields have their turn.
+        for turn in 0..100 {
+            asked.refuses(&format!("turn {turn}"), move |ca, csr| {
+                let good = ca.sign(csr, &|_| ());
+                let der = pem::parse_certificates(good.as_bytes()).unwrap().remove(0);
+                let mut der = der.to_vec();
+                let byte = turn * 7 % der.len();
+                der[byte] ^= 1 << (turn % 8);
+                json(200, &answer(&pem::certificates(&[der.into()])))
+            });
         }
-    }
+    });
 }

@@ -54,6 +54,11 @@ pub fn provisioner(name: &str, longest: &str) -> Value {
 impl StepCa {
     /// Starts one that keeps its files in `directory`. `None`: it cannot be built here, and the test is skipped.
     pub fn start(directory: &Path) -> Option<Self> {
+        Self::start_with(directory, &[])
+    }
+
+    /// The same, with further provisioners.
+    pub fn start_with(directory: &Path, more: &[Value]) -> Option<Self> {
         let program = go::step_ca()?;
         fs::create_dir_all(directory).unwrap();
         let [port] = ports::free();
@@ -68,6 +73,8 @@ impl StepCa {
             path
         };
         let root_file = write("root.crt", &root.pem());
+        let mut provisioners = vec![provisioner("somebody", "24h"), provisioner("kpki", "9600h")];
+        provisioners.extend(more.iter().cloned());
         let config = json!({
             "root": root_file,
             "crt": write("intermediate.crt", &below.pem()),
@@ -78,10 +85,7 @@ impl StepCa {
             // Tokens are remembered there.
             "db": {"type": "badgerv2", "dataSource": directory.join("db")},
             "authority": {
-                "provisioners": [
-                    provisioner("somebody", "24h"),
-                    provisioner("kpki", "9600h"),
-                ],
+                "provisioners": provisioners,
             },
         });
         let config = write("ca.json", &config.to_string());
