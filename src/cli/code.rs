@@ -98,7 +98,6 @@ pub enum Code {
     RequestMalformed = "request-malformed", "a line is not a request";
     RequestsUnreadable = "requests-unreadable", "the file of requests cannot be read";
     Scram = "scram", "a SCRAM credential that Kafka refuses";
-    Stopped = "stopped", "stopped from outside before the work was done";
     Store = "store", "a key store or truststore cannot be read or written";
     TestsFailed = "tests-failed", "the policy's own tests failed";
     TimedOut = "timed-out", "no answer in time";

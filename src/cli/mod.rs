@@ -1,6 +1,7 @@
 //! The command line: one file per verb, and the only place that talks to a person.
 
 mod acl;
+mod bundle;
 mod ca;
 mod cluster;
 mod code;
@@ -90,6 +91,7 @@ enum Command {
     Issue(issue::Issue),
     Up(up::Up),
     Renew(renew::Renew),
+    Bundle(bundle::Bundling),
     #[command(subcommand)]
     Scram(scram::Scram),
     #[command(subcommand)]
@@ -118,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Issue(verb) => verb.run(&cli.global, &ui),
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
+        Command::Bundle(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),

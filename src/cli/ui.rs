@@ -159,7 +159,12 @@ impl Ui {
 
     /// A result that is the same for people and machines.
     pub fn raw(&self, text: &str) {
-        self.written(io::stdout().write_all(text.as_bytes()));
+        self.bytes(text.as_bytes());
+    }
+
+    /// A result that is no text, on standard output.
+    pub fn bytes(&self, bytes: &[u8]) {
+        self.written(io::stdout().write_all(bytes));
     }
 
     /// Whether colour may be used on standard error.
