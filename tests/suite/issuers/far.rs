@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertificateSigningRequestParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SerialNumber,
 };
 use serde_json::{Value, json};
 
@@ -61,6 +61,9 @@ impl Ca {
         let now = time::OffsetDateTime::now_utc();
         params.not_before = now - time::Duration::MINUTE;
         params.not_after = now + time::Duration::days(30);
+        // A number of its own, also for a key that was signed before.
+        let serial = kpki::pki::Serial::from_random(kpki::random::octets().unwrap());
+        params.serial_number = Some(SerialNumber::from_slice(serial.as_bytes()));
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
