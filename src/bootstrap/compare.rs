@@ -273,10 +273,13 @@ impl Look<'_> {
             let (were, are) = (list(&leaf.hosts), list(&spec.hosts));
             return reissue(format!("hosts were {were}, shall be {are}"));
         }
-        // An engine elsewhere may have given less than was asked for, so that it would be due from its first day.
-        let life = leaf.not_after - leaf.not_before;
         let before = Duration::days(context.policy.ca.renew_before_days.into());
-        let due = leaf.not_after - if before < life { before } else { life / 3 };
+        let life = leaf.not_after - leaf.not_before;
+        // An engine elsewhere may have given less than was asked for, so that it would be due from its first day.
+        let due = match context.policy.ca.issuer {
+            Some(_) if before >= life => leaf.not_after - life / 3,
+            _ => leaf.not_after - before,
+        };
         // Under a CA that ends soon a new certificate would end no later, and be due again at once.
         let gained =
             (context.now + Duration::days(spec.days.into())).min(signer.not_after) - leaf.not_after;

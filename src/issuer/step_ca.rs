@@ -66,6 +66,8 @@ pub(super) const ENGINE: Engine = Engine {
 const MAX_INTERMEDIATES: usize = 16;
 /// The most pages of provisioners that are read, 100 on each.
 const MAX_PAGES: usize = 50;
+/// So many of them are named where the right one is missing.
+const NAMED: usize = 10;
 /// How long a token is good: the clock of the server may be behind.
 const TOKEN_LIFE: Duration = Duration::minutes(5);
 
@@ -266,7 +268,9 @@ fn provisioner_key(
         let page: Provisioners = get(server, &format!("/provisioners?limit=100{cursor}"))?;
         for found in page.provisioners {
             if found.name != *name {
-                others.push(shown(&found.name));
+                if others.len() < NAMED {
+                    others.push(shown(&found.name));
+                }
                 continue;
             }
             let kid = found.key.map(|key| key.kid).unwrap_or_default();
@@ -307,7 +311,6 @@ fn provisioner_key(
         }
         cursor = format!("&cursor={next}");
     }
-    others.truncate(10);
     let known = match others.is_empty() {
         true => "it has none that is told".to_owned(),
         false => format!("its provisioners are {}", others.join(", ")),
