@@ -343,7 +343,8 @@ fn compare_lifetimes(
     if let Some(end) = ends.min()
         && end < asked - Duration::DAY
     {
-        let given = (end - context.now).whole_days();
+        // To the nearest.
+        let given = (end - context.now + Duration::hours(12)).whole_days();
         ui.note(format!(
             "note: certificates of {} days were given, where leaf_valid_days in the policy is {days}; run kpki up at least every {} days, which renews them in time",
             given,

@@ -53,10 +53,12 @@ pub struct Engine {
     /// As [`Closed::open`].
     open: fn(&Closed, &Certificate, &[Certificate], Option<&Secret>) -> Opened,
     /// As [`Closed::authorities`], of an engine that is elsewhere.
-    authorities: Option<fn(&Path, &[u8]) -> Result<Vec<Certificate>, IssuerError>>,
+    authorities: Option<Authorities>,
 }
 
 /// An issuer that is ready to sign.
+type Authorities = fn(&Path, &[u8]) -> Result<Vec<Certificate>, IssuerError>;
+
 pub type Opened = Result<Box<dyn Issuer>, IssuerError>;
 
 /// A secret without which an engine does not sign, and where it is looked for.

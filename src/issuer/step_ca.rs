@@ -178,7 +178,7 @@ fn connect(settings: &StepCaSettings) -> Result<(Server, Certificate), IssuerErr
     let server = Server::new(
         who(settings),
         &settings.url,
-        &[root.der.clone()],
+        std::slice::from_ref(&root.der),
         trust,
         |_| false,
     );
