@@ -147,6 +147,18 @@ impl Ca {
         Ok(!out.is_ca_empty()?)
     }
 
+    /// Refuses an output directory that is not safe, or holds no CA with its inventory.
+    pub fn require(out: &OutDir) -> Result<(), BootstrapError> {
+        let dir = out.ca().display().to_string();
+        out.check()?;
+        let file = Inventory::FILE;
+        match Self::exists(out)? {
+            false => Err(CaError::Missing(dir).into()),
+            true if !out.ca_file(file).exists() => Err(CaError::Incomplete { dir, file }.into()),
+            true => Ok(()),
+        }
+    }
+
     /// Reads the CA; what signs stays closed.
     pub fn open(out: &OutDir) -> Result<Self, BootstrapError> {
         let shown = out.ca().display().to_string();
@@ -248,7 +260,7 @@ impl Ca {
         let below = trust.intermediates.iter();
         let mut records = vec![Record::of("ca", Kind::Ca, &trust.root)];
         records.extend(below.map(|c| Record::of("intermediate", Kind::Intermediate, c)));
-        commit(out, lock, trust, &records, vec![issuer.file()])
+        commit(out, lock, trust, &records, issuer.files())
     }
 
     /// Takes up what a policy says now of the engine that signs: where it is found, and by what it knows kpki. The CA

@@ -19,9 +19,9 @@ use crate::{
     keystore::{StoreProfile, pkcs12},
     pki::{Certificate, Host, LeafSpec},
     plan::Action,
-    policy::{FileNames, NodeRole},
+    policy::{FileNames, IssuerSettings, NodeRole},
     secret::SecretBytes,
-    state::{FileSpec, OutDir, Record, Writing, WrittenEntry, read_plain},
+    state::{FileSpec, OutDir, Record, Revocation, Writing, WrittenEntry, read_plain},
 };
 
 /// What a member is looked at with.
@@ -33,6 +33,8 @@ pub(super) struct Look<'a> {
     pub trust: &'a Trust,
     /// The last certificate that was signed for the member.
     pub record: Option<&'a Record>,
+    /// What revoked that one.
+    pub revoked: Option<&'a Revocation>,
     /// What was recorded of the member's directory.
     pub entry: Option<&'a WrittenEntry>,
     /// What its files are called.
@@ -48,6 +50,14 @@ impl Look<'_> {
         step: &mut Step<'_>,
         mut files: Vec<Planned>,
     ) -> Result<(), Errors> {
+        if step.revoked.is_some() {
+            // It gets a certificate when somebody asks for one by its name, and nothing at all before it has a directory.
+            step.leaf = None;
+            if !self.there {
+                step.action = Action::Keep;
+                return Ok(());
+            }
+        }
         if let Some(leaf) = &step.disk.certificate {
             // What lies behind the leaf is the CA's to say.
             step.disk.chain = self.trust.chain(leaf);
@@ -272,6 +282,20 @@ impl Look<'_> {
             };
             let (were, are) = (list(&leaf.hosts), list(&spec.hosts));
             return reissue(format!("hosts were {were}, shall be {are}"));
+        }
+        // An engine with a CA of its own has lists of its own.
+        let own = context
+            .policy
+            .ca
+            .issuer
+            .as_ref()
+            .is_some_and(IssuerSettings::has_own_ca);
+        let list = context.policy.ca.crl_url.as_ref().map(ToString::to_string);
+        if !own && leaf.crl_urls.iter().ne(&list) {
+            return reissue(match list {
+                Some(url) => format!("it shall say that the list of revoked ones is {url}"),
+                None => "it names a list of revoked certificates, and the policy none".to_owned(),
+            });
         }
         let before = Duration::days(context.policy.ca.renew_before_days.into());
         let life = leaf.not_after - leaf.not_before;

@@ -128,7 +128,14 @@ fn make_in_token(global: &Global, out: &OutDir, uri: &KeyUri, spec: &CaSpec, ui:
     let settings = IssuerSettings::Pkcs11(Pkcs11Settings {
         uri: uri.to_string(),
     });
-    let (ca, _) = in_token(global, out, &settings, spec, OffsetDateTime::now_utc())?;
+    let (ca, _) = in_token(
+        global,
+        out,
+        &settings,
+        spec,
+        None,
+        OffsetDateTime::now_utc(),
+    )?;
     let lock = begin(out, ui)?;
     ca.write(out, &lock)?;
     let root = &ca.trust.root;

@@ -5,15 +5,18 @@ mod bundle;
 mod ca;
 mod cluster;
 mod code;
+mod crl;
 mod error;
 mod guard;
 mod init_ca;
 mod issue;
+mod list;
 mod passphrase;
 mod planned;
 mod policy;
 mod principal;
 mod renew;
+mod revoke;
 mod scram;
 mod shell;
 mod tip;
@@ -91,6 +94,9 @@ enum Command {
     Issue(issue::Issue),
     Up(up::Up),
     Renew(renew::Renew),
+    Revoke(revoke::Revoke),
+    Crl(crl::Crl),
+    List(list::List),
     Bundle(bundle::Bundling),
     #[command(subcommand)]
     Scram(scram::Scram),
@@ -120,6 +126,9 @@ pub fn main() -> ExitCode {
         Command::Issue(verb) => verb.run(&cli.global, &ui),
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
+        Command::Revoke(verb) => verb.run(&cli.global, &ui),
+        Command::Crl(verb) => verb.run(&cli.global, &ui),
+        Command::List(verb) => verb.run(&cli.global, &ui),
         Command::Bundle(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&ui),

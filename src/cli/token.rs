@@ -6,6 +6,7 @@ use super::{Failure, Global, passphrase};
 use crate::{
     bootstrap::ca::Ca,
     issuer::{Closed, IssuerError, local::CaSpec},
+    pki::CrlUrl,
     policy::IssuerSettings,
     secret::Secret,
     state::OutDir,
@@ -17,9 +18,10 @@ pub fn in_token(
     out: &OutDir,
     settings: &IssuerSettings,
     spec: &CaSpec,
+    crl_url: Option<CrlUrl>,
     now: OffsetDateTime,
 ) -> Result<(Box<Ca>, Secret), Failure> {
-    let issuer = Closed::of(out, settings)?;
+    let issuer = Closed::of(out, settings)?.naming(crl_url);
     let pin = passphrase::existing(global, &issuer)?.ok_or(IssuerError::NotOpened)?;
     let ca = Ca::in_token(out, issuer, spec, &pin, now)?;
     Ok((Box::new(ca), pin))

@@ -248,8 +248,10 @@ impl Up {
                 report.warn(&planned);
                 (ca.trust, Some(issuer))
             }
-            CaOfRun::There(ca) => {
+            CaOfRun::There(mut ca) => {
                 report.warn(&planned);
+                let crl_url = policy.ca.crl_url.as_ref();
+                ca.issuer.keep_crl_url(&out, &lock, crl_url)?;
                 let issuer = match planned.steps.iter().any(Step::signs) {
                     true => {
                         Some(ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?)
@@ -303,8 +305,14 @@ impl CaOfRun {
                     // A plan is the same whichever CA is new.
                     (Some(IssuerSettings::Pkcs11(_)), None) => {}
                     (Some(settings @ IssuerSettings::Pkcs11(_)), Some(global)) => {
-                        let (ca, pin) =
-                            in_token(global, context.out, settings, &spec, context.now)?;
+                        let (ca, pin) = in_token(
+                            global,
+                            context.out,
+                            settings,
+                            &spec,
+                            wanted.crl_url.clone(),
+                            context.now,
+                        )?;
                         return Ok(Self::Far(ca, Some(pin)));
                     }
                     (Some(settings), _) => {
@@ -312,7 +320,8 @@ impl CaOfRun {
                         return Ok(Self::Far(Box::new(ca), None));
                     }
                 }
-                let new = NewCa::make(&spec, context.now)?;
+                let mut new = NewCa::make(&spec, context.now)?;
+                new.crl_url = wanted.crl_url.clone();
                 let trust = Trust::new(&new)?;
                 Self::New(Box::new(new), trust)
             }

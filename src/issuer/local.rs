@@ -4,15 +4,18 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use rcgen::KeyPair;
-use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::{CertificateRevocationListDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted, fresh_serial};
+use super::{
+    CRL_URL, CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted, fresh_serial,
+};
 use crate::{
     pki::{
-        Authority, AuthorityRequest, Certificate, Dn, KeyAlgorithm, KeyProtection, Kind,
-        NameConstraint, PkiError, SealError, SealedKey, self_signed, sign, subordinate,
+        Authority, AuthorityRequest, Certificate, CrlUrl, Dn, KeyAlgorithm, KeyProtection, Kind,
+        NameConstraint, PkiError, RevocationList, SealError, SealedKey, self_signed, sign,
+        subordinate,
     },
     random,
     secret::{Secret, SecretBytes},
@@ -39,7 +42,7 @@ pub(super) const ENGINE: Engine = Engine {
         let key = unseal(&closed.path, &closed.bytes, passphrase)?;
         let key =
             KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(IssuerError::NotAKey)?;
-        Ok(Box::new(Local::new(signer, behind, key)?))
+        Ok(Box::new(Local::new(signer, behind, key, &closed.crl_url)?))
     },
     authorities: None,
 };
@@ -55,9 +58,10 @@ impl Local {
         signer: &Certificate,
         behind: &[Certificate],
         key: KeyPair,
+        crl_url: &Option<CrlUrl>,
     ) -> Result<Self, IssuerError> {
         Ok(Self {
-            authority: Authority::new(signer.clone(), key)?,
+            authority: Authority::new(signer.clone(), key)?.naming(crl_url.clone()),
             behind: behind.to_vec(),
         })
     }
@@ -86,6 +90,13 @@ impl Issuer for Local {
         let requests = requests.par_iter();
         requests.map(|r| self.sign_one(r, now)).collect()
     }
+
+    fn sign_crl(
+        &self,
+        list: &RevocationList,
+    ) -> Result<CertificateRevocationListDer<'static>, IssuerError> {
+        Ok(list.sign(&self.authority)?)
+    }
 }
 
 /// What a new CA shall be.
@@ -113,6 +124,8 @@ pub struct NewCa {
     key: KeyPair,
     /// The root's, where that is another one.
     root_key: Option<KeyPair>,
+    /// Where its certificates are to say that the list of revoked ones is.
+    pub crl_url: Option<CrlUrl>,
 }
 
 impl NewCa {
@@ -136,6 +149,7 @@ impl NewCa {
             intermediate: None,
             key,
             root_key: None,
+            crl_url: None,
         };
         if spec.intermediate {
             let name = subject.with_suffix(" Intermediate")?;
@@ -156,7 +170,7 @@ impl NewCa {
         std::iter::once(root).chain(below).collect()
     }
 
-    /// The files with its keys.
+    /// The files of what signs: its keys, and what else it needs to know.
     pub fn seal(&self, protection: &KeyProtection) -> Result<Vec<FileSpec>, IssuerError> {
         let seal = |file: &str, key: &KeyPair| {
             let (salt, nonce) = (random::octets()?, random::octets()?);
@@ -166,14 +180,22 @@ impl NewCa {
             Ok(FileSpec::secret(file, text.as_bytes()))
         };
         let root = self.root_key.as_ref().map(|key| seal(ROOT_KEY, key));
-        root.into_iter().chain([seal(KEY, &self.key)]).collect()
+        let url = self.crl_url.as_ref();
+        let url = url.map(|url| Ok(FileSpec::secret(CRL_URL, format!("{url}\n"))));
+        let keys = root.into_iter().chain([seal(KEY, &self.key)]);
+        keys.chain(url).collect()
     }
 
     /// Its key comes back open, as deriving the key to it once more takes longer than everything else.
     pub fn into_issuer(self) -> Result<Box<dyn Issuer>, IssuerError> {
         let below = self.intermediate.as_slice();
         let signer = below.first().unwrap_or(&self.root);
-        Ok(Box::new(Local::new(signer, below, self.key)?))
+        Ok(Box::new(Local::new(
+            signer,
+            below,
+            self.key,
+            &self.crl_url,
+        )?))
     }
 }
 

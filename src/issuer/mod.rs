@@ -20,16 +20,19 @@ use std::{
 };
 
 use rcgen::{KeyPair, PublicKeyData, SignatureAlgorithm, SubjectPublicKeyInfo};
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use time::OffsetDateTime;
 
 use crate::{
     keystore::pem,
-    pki::{Certificate, DnError, KeyUriError, LeafSpec, PkiError, SealError, Serial},
+    pki::{
+        Certificate, CrlUrl, DnError, KeyUriError, LeafSpec, PkiError, RevocationList, SealError,
+        Serial,
+    },
     policy::IssuerSettings,
     random::{self, NoRandomness},
     secret::{Secret, SecretBytes},
-    state::{FileSpec, Inventory, Lock, OutDir, Record, StateError, read_optional},
+    state::{FileSpec, Inventory, Lock, OutDir, Record, StateError, read_optional, write_atomic},
 };
 pub use far::{FarError, Why};
 
@@ -56,9 +59,9 @@ pub struct Engine {
     authorities: Option<Authorities>,
 }
 
-/// An issuer that is ready to sign.
 type Authorities = fn(&Path, &[u8]) -> Result<Vec<Certificate>, IssuerError>;
 
+/// An issuer that is ready to sign.
 pub type Opened = Result<Box<dyn Issuer>, IssuerError>;
 
 /// A secret without which an engine does not sign, and where it is looked for.
@@ -170,6 +173,17 @@ pub trait Issuer: Sync {
         requests: &[CertificateRequest<'_>],
         now: OffsetDateTime,
     ) -> Vec<Result<Issued, IssuerError>>;
+
+    /// Signs a list of what is revoked. To be called by [`crate::bootstrap::revoke`] alone, which keeps its numbers.
+    ///
+    /// # Errors
+    /// [`IssuerError::OwnList`] where the engine signs none for others.
+    fn sign_crl(
+        &self,
+        _list: &RevocationList,
+    ) -> Result<CertificateRevocationListDer<'static>, IssuerError> {
+        Err(IssuerError::OwnList)
+    }
 }
 
 /// Has certificates signed, and puts every one of them on record before it leaves the CA.
@@ -215,7 +229,12 @@ pub struct Closed {
     path: PathBuf,
     bytes: SecretBytes,
     wanted: Option<Wanted>,
+    /// Where its certificates say that the list of revoked ones is.
+    crl_url: Option<CrlUrl>,
 }
+
+/// The file in `ca/` that says so.
+const CRL_URL: &str = "crl.url";
 
 impl Closed {
     /// Finds the engine that signs in an output directory; `None` where there is none.
@@ -223,22 +242,20 @@ impl Closed {
         for engine in ENGINES {
             let path = out.ca_file(engine.file);
             if let Some(bytes) = read_optional(&path)?.map(SecretBytes::from) {
-                return Self::new(engine, path, bytes).map(Some);
+                return Self::new(engine, out, bytes).map(Some);
             }
         }
         Ok(None)
     }
 
-    fn new(
-        engine: &'static Engine,
-        path: PathBuf,
-        bytes: SecretBytes,
-    ) -> Result<Self, IssuerError> {
+    fn new(engine: &'static Engine, out: &OutDir, bytes: SecretBytes) -> Result<Self, IssuerError> {
+        let path = out.ca_file(engine.file);
         Ok(Self {
             wanted: (engine.wanted)(&path, &bytes)?,
             engine,
             path,
             bytes,
+            crl_url: read_crl_url(out)?,
         })
     }
 
@@ -252,17 +269,28 @@ impl Closed {
             IssuerSettings::StepCa(settings) => (&step_ca::ENGINE, far::keep(settings)),
             IssuerSettings::Vault(settings) => (&vault::ENGINE, far::keep(settings)),
         };
-        let path = out.ca_file(engine.file);
         let bytes = bytes.map_err(|e| IssuerError::Damaged {
-            path: path.clone(),
+            path: out.ca_file(engine.file),
             reason: e.to_string(),
         })?;
-        Self::new(engine, path, bytes.into())
+        Self::new(engine, out, bytes.into())
     }
 
     /// Its file.
     pub fn file(&self) -> FileSpec {
         FileSpec::secret(self.engine.file, &*self.bytes)
+    }
+
+    /// The same, whose certificates say where the list of revoked ones is.
+    pub fn naming(self, crl_url: Option<CrlUrl>) -> Self {
+        Self { crl_url, ..self }
+    }
+
+    /// The files of a CA that begins here.
+    pub fn files(&self) -> Vec<FileSpec> {
+        let url = self.crl_url.as_ref();
+        let url = url.map(|url| FileSpec::secret(CRL_URL, format!("{url}\n")));
+        [self.file()].into_iter().chain(url).collect()
     }
 
     /// The policy's word for the engine; the key in `ca.key` is [`local::NAME`].
@@ -286,6 +314,24 @@ impl Closed {
         self.wanted.as_ref()
     }
 
+    /// Has certificates say from now on where the list of revoked ones is, or nothing of it.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn keep_crl_url(
+        &mut self,
+        out: &OutDir,
+        _lock: &Lock,
+        url: Option<&CrlUrl>,
+    ) -> Result<(), StateError> {
+        if self.crl_url.as_ref() != url {
+            let line = url.map_or(String::new(), |url| format!("{url}\n"));
+            write_atomic(&out.ca_file(CRL_URL), line.as_bytes(), 0o600, None)?;
+            self.crl_url = url.cloned();
+        }
+        Ok(())
+    }
+
     /// Makes it ready to sign with the key of `signer`. `behind` is what stands behind a leaf in its chain.
     pub fn open(
         &self,
@@ -305,6 +351,12 @@ impl Closed {
         let dir = self.path.parent().unwrap_or(&self.path);
         Err(IssuerError::Changed(dir.to_owned()))
     }
+}
+
+/// What [`Closed::keep_crl_url`] wrote. Whatever else stands there was put there by somebody else, and is not signed.
+fn read_crl_url(out: &OutDir) -> Result<Option<CrlUrl>, StateError> {
+    let line = read_optional(&out.ca_file(CRL_URL))?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&line).trim_end().parse().ok())
 }
 
 /// Why there is no certificate.
@@ -341,6 +393,11 @@ pub enum IssuerError {
     /// Something has to be signed, and nobody opened the issuer.
     #[error("the CA was not opened, and certificates have to be signed")]
     NotOpened,
+    /// An engine elsewhere, which keeps its own list of what is revoked.
+    #[error(
+        "what signs for this CA keeps its own list of revoked certificates, and signs no other"
+    )]
+    OwnList,
     /// The same serial number for two certificates.
     #[error("the CA gave the serial number {0} twice")]
     SerialTwice(String),

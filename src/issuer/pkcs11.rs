@@ -1,6 +1,7 @@
 //! A CA whose key is in a token, which signs without giving it away.
 
 use rcgen::{PublicKeyData, SubjectPublicKeyInfo};
+use rustls_pki_types::CertificateRevocationListDer;
 use time::OffsetDateTime;
 
 use super::{
@@ -11,7 +12,10 @@ use super::{
     token::{Token, TokenKey},
 };
 use crate::{
-    pki::{Authority, AuthorityRequest, Certificate, KeyUri, PkiError, self_signed, sign},
+    pki::{
+        Authority, AuthorityRequest, Certificate, KeyUri, PkiError, RevocationList, self_signed,
+        sign,
+    },
     policy::Pkcs11Settings,
     secret::Secret,
 };
@@ -35,7 +39,7 @@ pub(super) const ENGINE: Engine = Engine {
         let key = key.map_err(IssuerError::NotAKey)?;
         let key = token.key_of(key.algorithm(), key.der_bytes().to_vec())?;
         Ok(Box::new(Pkcs11 {
-            authority: Authority::new(signer.clone(), key)?,
+            authority: Authority::new(signer.clone(), key)?.naming(closed.crl_url.clone()),
             behind: behind.to_vec(),
         }))
     },
@@ -123,5 +127,13 @@ impl Issuer for Pkcs11 {
             })
         });
         signed.collect()
+    }
+
+    fn sign_crl(
+        &self,
+        list: &RevocationList,
+    ) -> Result<CertificateRevocationListDer<'static>, IssuerError> {
+        let signed = list.sign(&self.authority);
+        signed.map_err(|e| of_token(self.authority.key(), e))
     }
 }

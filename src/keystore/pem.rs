@@ -33,6 +33,11 @@ pub fn request(der: &[u8]) -> String {
     section("CERTIFICATE REQUEST", der)
 }
 
+/// A certificate revocation list.
+pub fn crl(der: &[u8]) -> String {
+    section("X509 CRL", der)
+}
+
 /// Kafka's PEM key store (`ssl.keystore.type=PEM`, KIP-651): the key, then its chain, in one file.
 ///
 /// # Errors

@@ -5,6 +5,8 @@
 
 mod authority;
 mod certificate;
+mod crl;
+mod crl_url;
 mod digest;
 mod dn;
 mod host;
@@ -16,13 +18,16 @@ mod leaf;
 mod name;
 mod name_constraint;
 pub mod principal;
+mod reason;
 mod rfc2253;
 mod sealed_key;
 mod serial;
 
 pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
 pub use certificate::Certificate;
-pub use digest::{hex, sha256};
+pub use crl::{RevocationList, RevokedEntry};
+pub use crl_url::{CrlUrl, NotACrlUrl};
+pub use digest::{hex, sha256, unhex};
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
 pub use java_regex::PatternError;
@@ -32,6 +37,7 @@ pub use kind::Kind;
 pub use leaf::{LeafSpec, sign};
 pub use name::{IdentityName, NameError};
 pub use name_constraint::NameConstraint;
+pub use reason::{Reason, UnknownReason};
 pub use rfc2253::{DerNameError, rfc2253};
 pub use sealed_key::{KeyProtection, SealError, SealedKey};
 pub use serial::Serial;

@@ -15,6 +15,16 @@ pub enum IssuerSettings {
     Vault(VaultSettings),
 }
 
+impl IssuerSettings {
+    /// Whether the CA is somebody else's, with its own certificates and its own list of what is revoked.
+    pub fn has_own_ca(&self) -> bool {
+        match self {
+            Self::Pkcs11(_) => false,
+            Self::StepCa(_) | Self::Vault(_) => true,
+        }
+    }
+}
+
 /// A key in a token, reached by PKCS#11.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pkcs11Settings {

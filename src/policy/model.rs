@@ -11,7 +11,7 @@ use crate::{
         ResourceType,
     },
     document::Source,
-    pki::{Dn, Host, IdentityName, KeyAlgorithm, principal::MappingRules},
+    pki::{CrlUrl, Dn, Host, IdentityName, KeyAlgorithm, principal::MappingRules},
 };
 
 use super::{ClientFormat, IssuerSettings, KafkaProperties, Layout};
@@ -242,6 +242,8 @@ pub struct CaSettings {
     pub renew_before_days: u32,
     /// Who signs; `None`: a key in the output directory, or whoever signs there already.
     pub issuer: Option<IssuerSettings>,
+    /// Where leaves say that the list of revoked certificates is.
+    pub crl_url: Option<CrlUrl>,
 }
 
 /// What a node does.

@@ -151,6 +151,9 @@ pub(super) struct RawCa {
     pub renew_before_days: Option<Spanned<u32>>,
     /// Who signs. Default: a key in the output directory, under `ca/`.
     pub issuer: Option<Spanned<RawIssuer>>,
+    /// Where whoever checks certificates finds the list of those that are revoked, as `kpki crl --der` writes it:
+    /// `http://…` or, a file on each machine, `file:///…`. Stands in every certificate that is signed from then on.
+    pub crl_url: Option<Spanned<String>>,
 }
 
 /// A broker, or a node that is a controller alone.

@@ -32,6 +32,8 @@ mod harness;
 mod issue;
 mod issuers;
 mod layouts;
+mod linted;
+mod list;
 mod modes;
 mod nodes;
 mod policies;
@@ -40,6 +42,9 @@ mod policy_texts;
 mod principal;
 mod readme;
 mod renew;
+mod revoke;
+#[cfg(feature = "live")]
+mod revoke_live;
 mod robust;
 #[cfg(feature = "live")]
 mod roles;

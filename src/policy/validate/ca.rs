@@ -3,7 +3,7 @@
 use super::issuer;
 use crate::{
     document::{Report, Span, Spanned, value_or},
-    pki::{Dn, DnError},
+    pki::{Dn, DnError, NotACrlUrl},
     policy::{
         CaSettings, IssuerSettings, PolicyCode,
         raw::{RawCa, RawCluster},
@@ -45,17 +45,24 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
         Some(raw) => Some(issuer::issuer(report, &raw.value)?),
         None => None,
     };
-    if let (Some(IssuerSettings::StepCa(_) | IssuerSettings::Vault(_)), Some(key)) =
-        (&issuer, made(raw))
-    {
+    let own_ca = issuer.as_ref().is_some_and(IssuerSettings::has_own_ca);
+    if let (true, Some(key)) = (own_ca, made(raw)) {
         report
             .error(
                 PolicyCode::NoEffect,
                 key,
                 "this is not kpki's to say where an `issuer` signs",
             )
-            .hint("its own CA has its own subject, key and lifetime: remove the line");
+            .hint("its own CA has its own subject, key, lifetime and list of revoked certificates: remove the line");
     }
+    let crl_url = raw.crl_url.as_ref().and_then(|url| {
+        let bad = |e: NotACrlUrl| {
+            report
+                .error(PolicyCode::BadCrlUrl, url.span, e.to_string())
+                .hint(NotACrlUrl::HINT);
+        };
+        url.value.parse().map_err(bad).ok()
+    });
     Some(CaSettings {
         issuer,
         subject: subject(report, raw, cluster)?,
@@ -63,13 +70,17 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
         valid_days,
         leaf_valid_days,
         renew_before_days,
+        crl_url,
     })
 }
 
 /// Where the policy says what a CA is to be that kpki makes.
 fn made(raw: &RawCa) -> Option<Span> {
     let subject = raw.subject.as_ref().map(|said| said.span);
-    subject.or(raw.valid_days.as_ref().map(|said| said.span))
+    let url = raw.crl_url.as_ref().map(|said| said.span);
+    subject
+        .or(raw.valid_days.as_ref().map(|said| said.span))
+        .or(url)
 }
 
 fn subject(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<Dn> {

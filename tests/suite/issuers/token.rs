@@ -4,6 +4,7 @@ use std::fs;
 
 use super::{contains, error, verify};
 use crate::support::kpki::Kpki;
+use crate::support::openssl::openssl;
 use crate::support::softhsm::{PIN, SoftHsm};
 
 /// A CA for each kind of key, in a token of SoftHSM.
@@ -29,6 +30,25 @@ fn a_key_in_a_token_signs() {
             }
         }
         assert!(!kpki.path("out/ca/ca.key").exists());
+        // The list of what is revoked is signed in the token as well.
+        kpki.ok(&["revoke", "orders", "--reason", "keyCompromise"]);
+        kpki.ok(&["crl"]);
+        let list = [
+            "crl",
+            "-in",
+            "out/ca/crl.pem",
+            "-CAfile",
+            "out/ca/ca.crt",
+            "-noout",
+            "-text",
+        ];
+        let judged = openssl(kpki.dir(), &list).unwrap().expect_code(0);
+        assert!(judged.stderr.contains("verify OK"), "{}", judged.stderr);
+        assert!(
+            judged.stdout.contains("Key Compromise"),
+            "{}",
+            judged.stdout
+        );
         assert!(
             !contains(&kpki.path("out"), PIN.as_bytes()),
             "the PIN stands in out"
