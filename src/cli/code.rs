@@ -74,6 +74,7 @@ pub enum Code {
     NotConfirmed = "not-confirmed", "the question was answered with no";
     NotEncrypted = "not-encrypted", "credentials would be sent without TLS";
     NotHeld = "not-held", "only a certificate on hold comes back";
+    NotTakenUp = "not-taken-up", "a broker does not serve its new certificate";
     NotYetValid = "not-yet-valid", "the broker's certificate is not valid yet";
     Obstacle = "obstacle", "another file or directory is where kpki keeps its files";
     OtherCluster = "other-cluster", "this is another cluster than the output directory's";
@@ -101,6 +102,7 @@ pub enum Code {
     RequestImpossible = "request-impossible", "a request that no client could make";
     RequestMalformed = "request-malformed", "a line is not a request";
     RequestsUnreadable = "requests-unreadable", "the file of requests cannot be read";
+    RestartNeeded = "restart-needed", "a node has to be restarted; the message says why";
     Revoked = "revoked", "the identity's certificate was revoked, and a new one has to be asked for";
     Scram = "scram", "a SCRAM credential that Kafka refuses";
     Store = "store", "a key store or truststore cannot be read or written";

@@ -15,10 +15,12 @@ mod passphrase;
 mod planned;
 mod policy;
 mod principal;
+mod reload;
 mod renew;
 mod revoke;
 mod scram;
 mod shell;
+mod status;
 mod tip;
 mod token;
 mod ui;
@@ -94,6 +96,8 @@ enum Command {
     Issue(issue::Issue),
     Up(up::Up),
     Renew(renew::Renew),
+    Reload(reload::Reload),
+    Status(status::Status),
     Revoke(revoke::Revoke),
     Crl(crl::Crl),
     List(list::List),
@@ -126,6 +130,8 @@ pub fn main() -> ExitCode {
         Command::Issue(verb) => verb.run(&cli.global, &ui),
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
+        Command::Reload(verb) => verb.run(&cli.global, &ui),
+        Command::Status(verb) => verb.run(&cli.global, &ui),
         Command::Revoke(verb) => verb.run(&cli.global, &ui),
         Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),
