@@ -61,6 +61,26 @@ fn what_kpki_made_is_sound() {
     assert_eq!(none.json()["error"]["code"], "ca-missing");
 }
 
+/// Two layouts share the key store's name, so that a renewal took the one for the other and made a new password.
+#[test]
+fn a_renewal_keeps_the_password_under_every_layout() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    for (layout, file) in [
+        ("default", "keystore_creds"),
+        ("script-sh", "keystore_creds"),
+        ("apache-kafka", "kafka_keystore_creds"),
+    ] {
+        let name = format!("b-{layout}");
+        kpki.ok(&["issue", &name, "--layout", layout]);
+        let password = || fs::read(kpki.path("out").join(&name).join(file)).unwrap();
+        let before = password();
+        kpki.ok(&["renew", &name, "--new-key"]);
+        assert_eq!(password(), before, "{layout}");
+        assert!(faults(&kpki, &[], 0).is_empty(), "{layout}");
+    }
+}
+
 #[test]
 fn what_can_be_made_again_without_the_ca_key_is_repaired() {
     let kpki = cluster();
