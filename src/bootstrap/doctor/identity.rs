@@ -174,7 +174,7 @@ impl Examined<'_> {
             }
         }
         let store = self.file(&names.keystore)?;
-        let profile = store.as_deref().map_or(StoreProfile::Jdk, StoreProfile::of);
+        let profile = self.profile([&names.keystore, &names.truststore])?;
         let is_good = store.is_some_and(|store| {
             let made = self
                 .entry
@@ -214,7 +214,7 @@ impl Examined<'_> {
     fn trusted(&self, names: &FileNames, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
         let store = self.file(&names.truststore)?;
         if store.is_some() || self.is_recorded(&names.truststore) {
-            let profile = store.as_deref().map_or(StoreProfile::Jdk, StoreProfile::of);
+            let profile = self.profile([&names.truststore, &names.keystore])?;
             if !store.is_some_and(|store| self.trust.is_in(&store)) {
                 let store = self.trust.encode_truststore(profile)?;
                 let file = FileSpec::secret(&names.truststore, store);
@@ -277,6 +277,19 @@ impl Examined<'_> {
             faults.push(self.repaired(code, file, what));
         }
         Ok(())
+    }
+
+    /// How its stores are encoded, as the first of these shows that is a store at all.
+    fn profile(&self, stores: [&str; 2]) -> Result<StoreProfile, BootstrapError> {
+        const SEQUENCE: u8 = 0x30;
+        for store in stores {
+            if let Some(bytes) = self.file(store)?
+                && bytes.first() == Some(&SEQUENCE)
+            {
+                return Ok(StoreProfile::of(&bytes));
+            }
+        }
+        Ok(StoreProfile::default())
     }
 
     fn missing(&self, file: &str) -> Fault {
