@@ -217,7 +217,7 @@ impl Doctor<'_> {
         }
         // Nobody is asked for a passphrase: without it, the form alone is looked at, which was done.
         if self.out.ca_file(local::KEY).exists()
-            && (self.passphrase.is_some() || !ca.issuer.needs_passphrase())
+            && (self.passphrase.is_some() || ca.issuer.wanted().is_none())
             && let Err(error) = ca.open_issuer(self.passphrase)
         {
             let message = error.to_string();

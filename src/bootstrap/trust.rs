@@ -42,6 +42,19 @@ impl Trust {
         })
     }
 
+    /// Of a CA whose key is elsewhere: its root, and what signs in the root's place.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn of(root: Certificate, intermediates: Vec<Certificate>) -> Result<Self, NoRandomness> {
+        Ok(Self {
+            root,
+            others: Vec::new(),
+            intermediates,
+            truststore_password: random::password()?,
+        })
+    }
+
     /// What clients trust, the current root first.
     pub fn trusted(&self) -> impl Iterator<Item = &Certificate> {
         std::iter::once(&self.root).chain(&self.others)

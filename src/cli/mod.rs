@@ -25,6 +25,7 @@ mod scram;
 mod shell;
 mod status;
 mod tip;
+mod token;
 mod ui;
 mod up;
 

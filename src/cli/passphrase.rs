@@ -4,7 +4,7 @@ use std::{io::IsTerminal, path::Path};
 
 use super::{CliError, Code, Failure, Global, fail, shell::quote_path, ui::Ui};
 use crate::{
-    issuer::Closed,
+    issuer::{Closed, Wanted},
     pki::KeyProtection,
     secret::Secret,
     state::{self, SecretFile, reason},
@@ -20,8 +20,15 @@ const SHORTEST: usize = 8;
 
 /// The passphrase that opens a CA; `None` where it needs none.
 pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Failure> {
-    if !issuer.needs_passphrase() {
-        return Ok(None);
+    match issuer.wanted() {
+        None => return Ok(None),
+        Some(Wanted::Passphrase) => {}
+        Some(Wanted::Credential {
+            what,
+            file,
+            setting,
+            variable,
+        }) => return credential(what, file.as_deref(), setting, variable).map(Some),
     }
     match given(global)? {
         Some(passphrase) => Ok(Some(passphrase)),
@@ -30,6 +37,37 @@ pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Fail
             ask("CA passphrase: ", why).map(Some)
         }
     }
+}
+
+/// What an engine elsewhere knows its callers by.
+fn credential(
+    what: &str,
+    file: Option<&Path>,
+    setting: &str,
+    variable: &str,
+) -> Result<Secret, Failure> {
+    if let Some(path) = file {
+        return from_own_file(path);
+    }
+    match std::env::var(variable) {
+        Ok(text) if !text.is_empty() => return Ok(Secret::new(text)),
+        _ => {}
+    }
+    let missing = CliError::new(
+        Code::PassphraseMissing,
+        format!("{what} is needed, and was not given"),
+    );
+    ask(
+        &format!("{}: ", capital(what)),
+        missing.hint(format!(
+            "give it with {variable}, or by a file that `{setting}` in the policy names; or run kpki on a terminal to be asked"
+        )),
+    )
+}
+
+fn capital(text: &str) -> String {
+    let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+    format!("{}{rest}", first.to_uppercase())
 }
 
 /// The passphrase of a CA that is about to be made.

@@ -32,6 +32,7 @@ mod doctor;
 mod first_steps;
 mod harness;
 mod issue;
+mod issuers;
 mod journal;
 mod layouts;
 mod linted;

@@ -16,13 +16,26 @@ use crate::{
         revoke::RevokeError,
     },
     config::ConfigError,
-    issuer::IssuerError,
+    issuer::{IssuerError, Why},
     keystore::StoreError,
     pki::{Kind, PkiError, Reason, SealError},
     random::NoRandomness,
     scram::ScramError,
     state::StateError,
 };
+
+/// The code of what went wrong between kpki and an engine elsewhere.
+fn of_far(why: Why) -> Code {
+    match why {
+        Why::Unreachable => Code::IssuerUnreachable,
+        Why::Untrusted => Code::IssuerUntrusted,
+        Why::Forbidden => Code::IssuerForbidden,
+        Why::Refused => Code::IssuerRefused,
+        Why::Sealed => Code::IssuerSealed,
+        Why::BadAnswer => Code::IssuerAnswer,
+        Why::Settings => Code::IssuerSettings,
+    }
+}
 
 impl From<AdminError> for CliError {
     fn from(error: AdminError) -> Self {
@@ -230,6 +243,11 @@ impl From<CaError> for CliError {
                 "truststore.password" => format!("restore it from a backup; it is also in every server.properties and client.properties as ssl.truststore.password, and goes to {dir}/{file} as the only line"),
                 _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
             }),
+            CaError::OtherIssuer { is, .. } => CliError::new(Code::OtherIssuer, text).hint(format!(
+                "kpki does not change who signs: choose another --out for the new CA, or have the policy say what signs now ({is})"
+            )),
+            CaError::KeyElsewhere(..) => CliError::new(Code::KeyElsewhere, text)
+                .hint("whoever keeps it can export it, if anybody can"),
             CaError::NoRootKey(_) => CliError::new(Code::NoRootKey, text)
                 .hint("without --root, kpki ca export-key exports the one key that it has"),
             CaError::RootKeyAway(_) => CliError::new(Code::NoRootKey, text)
@@ -246,6 +264,8 @@ impl From<IssuerError> for CliError {
         match error {
             IssuerError::Changed(_) => CliError::new(Code::CaChanged, text).hint("run the command again"),
             IssuerError::NotAKey(_) => CliError::new(Code::CaDamaged, text).hint("restore ca.key from a backup"),
+            IssuerError::KeyUri(_) => CliError::new(Code::IssuerSettings, text)
+                .hint("write it as pkcs11:token=kpki;object=kafka-ca?module-path=/usr/lib/softhsm/libsofthsm2.so"),
             IssuerError::Subject(_) => {
                 CliError::new(Code::BadSubject, text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
             }
@@ -261,6 +281,10 @@ impl From<IssuerError> for CliError {
                     CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
                 }
             },
+            IssuerError::Far(error) => CliError::new(of_far(error.why), text).hint(error.hint),
+            IssuerError::Damaged { .. } => {
+                CliError::new(Code::CaDamaged, text).hint("restore it from a backup")
+            }
             IssuerError::NotOpened | IssuerError::SerialTwice(_) => {
                 CliError::new(Code::Certificate, text).hint("run the command again")
             }
