@@ -5,7 +5,7 @@
 
 mod identity;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::Path};
 
 use rayon::prelude::*;
 use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
@@ -352,7 +352,7 @@ impl Doctor<'_> {
     }
 }
 
-fn open(name: Option<&str>, path: &PathBuf) -> Fault {
+fn open(name: Option<&str>, path: &Path) -> Fault {
     let message = format!("{} can be read or changed by others", path.display());
     Fault::new(FaultCode::Mode, name, message, FIX)
 }

@@ -59,7 +59,7 @@ impl Bundling {
         }
         let out = OutDir::new(&global.out);
         tidy(&out, ui)?;
-        secure_identities(&out, &[self.name.clone()], ui)?;
+        secure_identities(&out, std::slice::from_ref(&self.name), ui)?;
         let lock = take_lock(&out, ui)?;
         let bundle = Bundle::read(&out, &lock, &self.name)?;
         // Whoever takes it up may be slow.
