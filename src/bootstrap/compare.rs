@@ -316,7 +316,7 @@ impl Look<'_> {
 }
 
 /// A store's bytes differ at each encoding, so it is judged by what is in it.
-fn holds(bytes: &[u8], credentials: &Credentials, profile: StoreProfile) -> bool {
+pub(super) fn holds(bytes: &[u8], credentials: &Credentials, profile: StoreProfile) -> bool {
     StoreProfile::of(bytes) == profile
         && pkcs12::open(bytes, &credentials.password).is_ok_and(|contents| {
             matches!(&contents.keys[..], [key] if key.chain == credentials.chain && **key.key_pkcs8 == *credentials.key)

@@ -6,6 +6,10 @@ codes! {
 /// What kind of error it is. Codes do not change.
 pub enum Code {
     AnswerTooLarge = "answer-too-large", "an answer of the cluster is larger than can be received";
+    BackupDamaged = "backup-damaged", "a backup is damaged, or is none";
+    BackupOlder = "backup-older", "the CA that is there is newer than the backup";
+    BackupOther = "backup-other", "the CA that is there has another history than the backup";
+    BackupVersion = "backup-version", "the backup was made by a later kpki";
     BadCertificate = "bad-certificate", "a file is not the certificate that was expected";
     BadRules = "bad-rules", "mapping rules that Kafka refuses";
     BadSalt = "bad-salt", "the salt is not base64";

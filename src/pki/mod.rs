@@ -23,6 +23,7 @@ mod reason;
 mod rfc2253;
 mod sealed_key;
 mod serial;
+mod signed_crl;
 
 pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
 pub use certificate::Certificate;
@@ -41,8 +42,9 @@ pub use name::{IdentityName, NameError};
 pub use name_constraint::NameConstraint;
 pub use reason::{Reason, UnknownReason};
 pub use rfc2253::{DerNameError, rfc2253};
-pub use sealed_key::{KeyProtection, SealError, SealedKey};
+pub use sealed_key::{KeyProtection, SealError, SealedBackup, SealedKey};
 pub use serial::Serial;
+pub use signed_crl::SignedCrl;
 
 use time::{Duration, OffsetDateTime};
 

@@ -102,7 +102,7 @@ const fn room(
 }
 
 /// Small files that everyone may use, and that use nothing but each other.
-const SHARED: &[&str] = &["code", "printable", "secret", "shell"];
+const SHARED: &[&str] = &["code", "deeds", "printable", "secret", "shell"];
 
 #[rustfmt::skip]
 const ROOMS: &[Room] = &[

@@ -11,7 +11,10 @@ use super::{
 use crate::{
     admin::AdminError,
     apply::scram::UnknownUsers,
-    bootstrap::{BootstrapError, ca::CaError, context::Danger, edits::Edit, revoke::RevokeError},
+    bootstrap::{
+        BootstrapError, backup::BackupError, ca::CaError, context::Danger, edits::Edit,
+        revoke::RevokeError,
+    },
     config::ConfigError,
     issuer::{IssuerError, Why},
     keystore::StoreError,
@@ -110,6 +113,7 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Unknown { .. } => {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
             }
+            BootstrapError::Backup(error) => error.into(),
             BootstrapError::Ca(error) => error.into(),
             BootstrapError::Issuer(error) => error.into(),
             BootstrapError::State(error) => error.into(),
@@ -166,6 +170,48 @@ fn dangerous(danger: Danger) -> &'static str {
         Danger::Listeners => {
             "brokers and clients that were not restarted yet could no longer connect: add the new listener beside the old one, restart, move everyone to it, and remove the old one in a later step"
         }
+    }
+}
+
+impl From<BackupError> for CliError {
+    fn from(error: BackupError) -> Self {
+        let text = error.to_string();
+        let apart = "kpki restore FILE --out elsewhere puts the backup beside it, to compare and to take single files from";
+        let (code, hint) = match error {
+            BackupError::Sealed(SealError::LaterVersion(_)) => {
+                (Code::BackupVersion, "use the kpki that made it".to_owned())
+            }
+            BackupError::Sealed(SealError::WrongPassphrase) => (
+                Code::WrongPassphrase,
+                "give the passphrase that the backup was made with; the CA's own is another one"
+                    .to_owned(),
+            ),
+            BackupError::Sealed(SealError::Derivation(_) | SealError::Memory(_)) => (
+                Code::KeyDerivation,
+                "free some memory: 64 MiB are needed".to_owned(),
+            ),
+            BackupError::Sealed(_) | BackupError::Contents(_) => (
+                Code::BackupDamaged,
+                "take another copy of it, or an older backup".to_owned(),
+            ),
+            BackupError::Packing(_) => (Code::Failed, "free some memory".to_owned()),
+            BackupError::Newer { .. } => (
+                Code::BackupOlder,
+                format!("where the CA works there is nothing to restore; {apart}"),
+            ),
+            BackupError::Other(dir) => (
+                Code::BackupOther,
+                format!(
+                    "where the CA works there is nothing to restore; {apart}. Where it is beyond help: mv {0} {0}.old, and restore again",
+                    quote(&dir)
+                ),
+            ),
+            BackupError::Beside(_) => (
+                Code::Obstacle,
+                "move it out of that directory, and restore again".to_owned(),
+            ),
+        };
+        Self::new(code, text).hint(hint)
     }
 }
 
@@ -289,6 +335,10 @@ impl From<StateError> for CliError {
             )),
             StateError::BadInventory { .. } => CliError::new(Code::InventoryDamaged, text)
                 .hint("restore the inventory from a backup; kpki does not sign without a valid one"),
+            StateError::BadJournal { path, .. } => CliError::new(Code::RecordDamaged, text).hint(format!(
+                "restore it from a backup, or move {} away: a new journal begins with the next change",
+                path.display()
+            )),
             StateError::BadWritten { path, .. } => CliError::new(Code::RecordDamaged, text).hint(format!(
                 "restore it from a backup, or move {} away: then the existing files count as written by kpki, and the brokers' ids are taken from them",
                 path.display()
