@@ -8,7 +8,7 @@ use super::{
     planned::{Planned, ToCome},
 };
 use crate::{
-    pki::{IdentityName, Kind, LeafSpec},
+    pki::{Host, IdentityName, KeyAlgorithm, Kind, LeafSpec},
     policy::{Auth, Broker, Client, ScramUser, ValidatedPolicy},
     random,
     scram::{
@@ -79,15 +79,28 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// The certificate that it shall have; `None` for those that use none.
+    /// What its certificate is for, and its hosts and key; `None` for those that use none.
+    fn certified(
+        self,
+        policy: &ValidatedPolicy,
+    ) -> Option<(Kind, &'a Vec<Host>, Option<KeyAlgorithm>)> {
+        match self {
+            Self::Broker(b) if self.speaks_tls(policy) => Some((Kind::Broker, &b.hosts, b.key)),
+            Self::Client(c) if c.auth.contains(&Auth::Tls) => Some((Kind::Client, &c.hosts, c.key)),
+            Self::Broker(_) | Self::Client(_) | Self::User(_) => None,
+        }
+    }
+
+    /// What a request for its key, which is elsewhere, may ask for; `None` for those whose keys are made here.
+    pub fn asks_for(self, policy: &ValidatedPolicy) -> Option<(Kind, &'a [Host])> {
+        let (kind, hosts, key) = self.certified(policy)?;
+        key.is_none().then_some((kind, &hosts[..]))
+    }
+
+    /// The certificate that it shall have for a key that is made here; `None` for those that use none.
     pub fn leaf(self, policy: &ValidatedPolicy) -> Option<LeafSpec> {
-        let (name, kind, hosts, key) = match self {
-            Self::Broker(b) if self.speaks_tls(policy) => (&b.name, Kind::Broker, &b.hosts, b.key),
-            Self::Client(c) if c.auth.contains(&Auth::Tls) => {
-                (&c.name, Kind::Client, &c.hosts, c.key)
-            }
-            Self::Broker(_) | Self::Client(_) | Self::User(_) => return None,
-        };
+        let (kind, hosts, key) = self.certified(policy)?;
+        let (name, key) = (self.name(), key?);
         let days = policy.ca.leaf_valid_days;
         Some(LeafSpec {
             name: name.clone(),

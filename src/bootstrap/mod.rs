@@ -12,6 +12,7 @@ pub mod cut_off;
 pub mod doctor;
 pub mod due;
 pub mod edits;
+pub mod elsewhere;
 pub mod files;
 pub mod folded;
 pub mod identity;
@@ -25,6 +26,7 @@ pub mod restore;
 pub mod revoke;
 pub mod running;
 pub mod served;
+pub mod sign;
 pub mod step;
 pub mod trust;
 pub mod up;
@@ -33,7 +35,7 @@ use crate::{
     config::ConfigError,
     issuer::IssuerError,
     keystore::StoreError,
-    pki::PkiError,
+    pki::{Kind, PkiError},
     random::NoRandomness,
     scram::ScramError,
     state::{Revocation, StateError},
@@ -74,6 +76,33 @@ pub enum BootstrapError {
     /// An identity whose last certificate was revoked.
     #[error("the certificate of `{}` was revoked on {} ({})", .0.name, .0.at.date(), .0.reason)]
     Revoked(Revocation),
+    /// A name that belongs to one of another kind.
+    #[error("`{name}` is a {}, and its name cannot be a {}'s", .was.name(), .wanted.name())]
+    OtherKind {
+        /// The name.
+        name: String,
+        /// What it was certified as.
+        was: Kind,
+        /// What it should become.
+        wanted: Kind,
+    },
+    /// A request for an identity whose key was made here.
+    #[error("the identity `{0}` has its key in its directory here, and no request of it is needed")]
+    KeyHere(String),
+    /// A certificate that was signed for another name.
+    #[error("the certificate is that of `{subject}`, not of `{name}`")]
+    OthersCertificate {
+        /// Whom it was to be installed for.
+        name: String,
+        /// Whose it is.
+        subject: String,
+    },
+    /// No key where a certificate is to be installed.
+    #[error("there is no key of `{0}` here that the certificate could be for")]
+    NoKey(String),
+    /// A certificate that only the one who has its key can have renewed.
+    #[error("the key of `{0}` is elsewhere, so its certificate takes a new request")]
+    KeyElsewhere(String),
     /// A file of an identity that cannot be used.
     #[error("{file} is damaged: {source}")]
     Damaged {

@@ -66,7 +66,7 @@ pub fn missing<'a>(
     for member in members(policy) {
         let name = member.name();
         let mut needed = vec![PASSWORD.to_owned()];
-        if member.leaf(policy).is_some() {
+        if member.leaf(policy).is_some() || member.asks_for(policy).is_some() {
             needed.push(files::names(policy, name).password);
         }
         for file in needed {

@@ -23,10 +23,10 @@ use super::{
 use crate::{
     config::NodeFacts,
     keystore::StoreProfile,
-    pki::IdentityName,
+    pki::{Host, IdentityName, Kind},
     plan::Action,
     random,
-    state::{Inventory, Owners, Written, check_owner, read_plain},
+    state::{FileSpec, Inventory, Owners, Written, check_owner, read_plain},
 };
 
 /// The whole plan.
@@ -174,15 +174,21 @@ fn step<'a>(
         let mut hosts = leaf.hosts.iter();
         hosts.try_for_each(|host| look.trust.signer().check_permitted(host, leaf.kind))?;
     }
-    let password = match (&disk.password, &leaf) {
-        (None, Some(_)) => Some(random::password()?),
-        (kept, _) => kept.clone(),
+    let asks = member.asks_for(policy);
+    if let Some((kind, hosts)) = asks {
+        let mut hosts = hosts.iter();
+        hosts.try_for_each(|host| look.trust.signer().check_permitted(host, kind))?;
+    }
+    let password = match &disk.password {
+        None if leaf.is_some() || asks.is_some() => Some(random::password()?),
+        kept => kept.clone(),
     };
     let mut step = Step {
         member,
         action: Action::Create,
         reason: None,
         revoked: leaf.as_ref().and(look.revoked.cloned()),
+        waits: asks.and_then(|asked| waits(look, asked)),
         superfluous: Vec::new(),
         scram,
         leaf,
@@ -195,13 +201,18 @@ fn step<'a>(
         lost_hosts: Vec::new(),
         adopted: None,
     };
-    let texts = files::texts(
+    let mut texts = files::texts(
         cluster,
         member,
         step.profile,
         step.password.as_ref(),
         step.scram.as_ref(),
     )?;
+    if let (Some(_), Some(password)) = (asks, &step.password) {
+        // Of the key store that is made where the key is.
+        let file = FileSpec::password(&look.names.password, password);
+        texts.push(Planned::Known(file));
+    }
     let facts = texts.iter().find_map(|file| match file {
         Planned::Known(file) => file.node.clone(),
         Planned::ToCome(..) => None,
@@ -211,6 +222,31 @@ fn step<'a>(
     }
     look.compare(&mut step, texts)?;
     Ok((step, facts))
+}
+
+/// Why one whose key is elsewhere needs a new certificate, where that is so.
+fn waits(look: &Look<'_>, (kind, hosts): (Kind, &[Host])) -> Option<String> {
+    let Some(record) = look.record.filter(|r| r.external && r.kind == kind) else {
+        return Some("it has no certificate yet".to_owned());
+    };
+    let mut shall_be: Vec<String> = hosts.iter().map(Host::tagged).collect();
+    let mut are = record.sans.clone();
+    shall_be.sort();
+    are.sort();
+    let due = record.not_after - Duration::days(look.context.policy.ca.renew_before_days.into());
+    if record.issuer != look.trust.signer().subject {
+        Some(format!("it was issued by another CA, {}", record.issuer))
+    } else if shall_be != are {
+        Some(format!(
+            "hosts were {}, shall be {}",
+            are.join(" "),
+            shall_be.join(" ")
+        ))
+    } else if due <= look.context.now {
+        Some(format!("it ends on {}", record.not_after.date()))
+    } else {
+        None
+    }
 }
 
 /// How a member's stores are encoded: as asked for, else as they were.
@@ -242,7 +278,7 @@ pub(super) fn profile(
 fn superfluous(look: &Look<'_>, step: &Step<'_>, texts: &[Planned]) -> Vec<String> {
     let (name, names) = (step.member.name(), look.names);
     let mut wanted: BTreeSet<&str> = texts.iter().map(Planned::name).collect();
-    if step.leaf.is_some() {
+    if step.leaf.is_some() || step.member.asks_for(look.context.policy).is_some() {
         wanted.extend(names.of_certificate());
     }
     let mut found = look.context.out.files(name);

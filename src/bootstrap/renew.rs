@@ -3,6 +3,8 @@
 //! What lies in the identity's directory may have been put there by whoever owns it: nothing of it is signed but a key
 //! that was signed before.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use time::{Duration, OffsetDateTime};
 
@@ -35,12 +37,14 @@ pub struct Chosen {
     pub names: Vec<IdentityName>,
     /// Those that are due, and whose next certificates would end when they do: with the CA.
     pub bounded: Vec<IdentityName>,
+    /// Those that only a new request renews, as their keys are elsewhere.
+    pub external: Vec<IdentityName>,
     /// Where nothing is due: the first that will be, and when.
     pub next: Option<(IdentityName, OffsetDateTime)>,
 }
 
 impl Chosen {
-    /// Everyone who has a directory and was signed for; where `now` is given, those who are due then.
+    /// Everyone who has a directory and a certificate that is not revoked; where `now` is given, those who are due then.
     pub fn find(
         out: &OutDir,
         inventory: &Inventory,
@@ -48,10 +52,15 @@ impl Chosen {
         now: Option<OffsetDateTime>,
     ) -> Result<Self, BootstrapError> {
         let mut chosen = Self::default();
-        for name in out.identities()? {
-            let Some(record) = inventory.latest(name.as_str()) else {
+        let there: BTreeSet<IdentityName> = out.identities()?.into_iter().collect();
+        for record in inventory.current() {
+            let Ok(name) = record.name.parse::<IdentityName>() else {
                 continue;
             };
+            let revoked = inventory.revocation(&record.serial).is_some();
+            if revoked || !record.external && !there.contains(&name) {
+                continue;
+            }
             let due = due(record);
             if now.is_some_and(|now| due > now) {
                 if chosen.next.as_ref().is_none_or(|(_, next)| due < *next) {
@@ -59,10 +68,13 @@ impl Chosen {
                 }
             } else if now.is_some() && signer.not_after - record.not_after < Duration::DAY {
                 chosen.bounded.push(name);
+            } else if record.external {
+                chosen.external.push(name);
             } else {
                 chosen.names.push(name);
             }
         }
+        chosen.names.sort();
         Ok(chosen)
     }
 }
@@ -119,6 +131,9 @@ impl Candidate {
         };
         let record = inventory.latest(name.as_str()).ok_or_else(unknown)?;
         revoke::check(inventory, name.as_str(), renewal.new_key)?;
+        if record.external {
+            return Err(BootstrapError::KeyElsewhere(name.to_string()));
+        }
         out.check_identity(name, owners)?;
         let damaged = |why: &str| BootstrapError::damaged(&out.identity(name), why);
         let mut layouts = Vec::new();

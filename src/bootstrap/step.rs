@@ -25,6 +25,8 @@ pub struct Step<'a> {
     pub reason: Option<String>,
     /// What revoked its certificate: then it gets no other.
     pub revoked: Option<Revocation>,
+    /// Why it needs a certificate that only a request from elsewhere brings, where it does.
+    pub waits: Option<String>,
     /// Files of kpki's in its directory that the policy no longer asks for. They are never deleted.
     pub superfluous: Vec<String>,
     /// Its password and credentials, where it logs in by SCRAM.

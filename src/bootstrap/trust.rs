@@ -60,6 +60,11 @@ impl Trust {
         std::iter::once(&self.root).chain(&self.others)
     }
 
+    /// What stands between a leaf and the root, the one that signs leaves first.
+    pub fn intermediates(&self) -> &[Certificate] {
+        &self.intermediates
+    }
+
     /// The certificate whose key signs leaves.
     pub fn signer(&self) -> &Certificate {
         self.intermediates.first().unwrap_or(&self.root)

@@ -11,6 +11,7 @@ pub enum Code {
     BackupOther = "backup-other", "the CA that is there has another history than the backup";
     BackupVersion = "backup-version", "the backup was made by a later kpki";
     BadCertificate = "bad-certificate", "a file is not the certificate that was expected";
+    BadRequest = "bad-request", "a file is not a certificate request";
     BadRules = "bad-rules", "mapping rules that Kafka refuses";
     BadSalt = "bad-salt", "the salt is not base64";
     BadSubject = "bad-subject", "a subject that a certificate cannot have";
@@ -22,6 +23,7 @@ pub enum Code {
     CaExpired = "ca-expired", "the CA's certificate has expired";
     CaIncomplete = "ca-incomplete", "a file of the CA is missing";
     CaKeyDamaged = "ca-key-damaged", "the sealed key is damaged";
+    CaKeyElsewhere = "ca-key-elsewhere", "the CA's key is not on this machine";
     CaKeyVersion = "ca-key-version", "the key was sealed by a later kpki";
     CaNotRevoked = "ca-not-revoked", "the CA itself is replaced, not revoked";
     CaMissing = "ca-missing", "there is no CA in the output directory";
@@ -51,8 +53,9 @@ pub enum Code {
     InvalidPolicy = "invalid-policy", "the policy is invalid; `error.diagnostics` lists every error";
     InventoryDamaged = "inventory-damaged", "the inventory of certificates is damaged";
     Io = "io", "a file cannot be read or written";
-    KeyElsewhere = "key-elsewhere", "the CA's key is not on this machine";
     KeyDerivation = "key-derivation", "the passphrase's derivation failed, for lack of memory";
+    KeyElsewhere = "key-elsewhere", "the identity's key is elsewhere, so that a new request is needed";
+    KeyHere = "key-here", "the identity's key is here, so that there is no request to be signed";
     Locked = "locked", "another kpki works on the output directory";
     IssuerAnswer = "issuer-answer", "whoever signs answers with something else than what was asked for";
     IssuerForbidden = "issuer-forbidden", "whoever signs does not know kpki, or does not let it";
@@ -83,6 +86,7 @@ pub enum Code {
     Obstacle = "obstacle", "another file or directory is where kpki keeps its files";
     OtherCluster = "other-cluster", "this is another cluster than the output directory's";
     OtherIssuer = "other-issuer", "the policy names another signer than the CA has";
+    OtherKind = "other-kind", "the name belongs to a broker, and a client was asked for, or the other way round";
     OutsideConstraints = "outside-constraints", "the CA may not sign for that name";
     PassphraseEmpty = "passphrase-empty", "the passphrase is empty";
     PassphraseExposed = "passphrase-exposed", "the passphrase's file can be read by others";
@@ -105,6 +109,7 @@ pub enum Code {
     Refused = "refused", "the cluster refuses a request";
     RequestImpossible = "request-impossible", "a request that no client could make";
     RequestMalformed = "request-malformed", "a line is not a request";
+    RequestRefused = "request-refused", "a certificate request that must not be signed; the message says why";
     RequestsUnreadable = "requests-unreadable", "the file of requests cannot be read";
     RestartNeeded = "restart-needed", "a node has to be restarted; the message says why";
     Revoked = "revoked", "the identity's certificate was revoked, and a new one has to be asked for";

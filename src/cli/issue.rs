@@ -1,5 +1,9 @@
 //! `kpki issue`
 
+mod elsewhere;
+
+use std::path::PathBuf;
+
 use clap::{Args, builder::TypedValueParser};
 use serde_json::json;
 
@@ -37,7 +41,9 @@ Examples:
   kpki issue kafka1
   kpki issue kafka1 --host kafka1.example.com --host 10.0.0.11
   kpki issue --client orders-service --format java,librdkafka
-  kpki issue kafka1 kafka2 kafka3 --install-dir /opt/ssl --layout script-sh")]
+  kpki issue kafka1 kafka2 kafka3 --install-dir /opt/ssl --layout script-sh
+  kpki issue kafka1 --host kafka1.example.com --csr-only
+  kpki issue kafka1 --install-cert kafka1.crt")]
 pub struct Issue {
     /// Names: letters, digits, `.`, `_`, `-`
     #[arg(required = true, value_name = "NAME")]
@@ -63,6 +69,12 @@ pub struct Issue {
     /// Where the directory will be mounted on its machine [default: where it is written]
     #[arg(long, value_name = "DIR", value_parser = absolute)]
     install_dir: Option<String>,
+    /// Make a key, which stays here, and a request for kpki sign; it takes no CA
+    #[arg(long, conflicts_with_all = ["days", "formats", "install_dir", "new_key"])]
+    csr_only: bool,
+    /// Make the stores from the key in NAME's directory and the chain that came back from kpki sign
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["csr_only", "client", "hosts", "key", "days", "formats", "install_dir", "new_key"])]
+    install_cert: Option<PathBuf>,
     #[command(flatten)]
     shape: FileOptions,
 }
@@ -78,6 +90,12 @@ fn absolute(text: &str) -> Result<String, String> {
 impl Issue {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
+        if self.csr_only {
+            return self.request(&out, ui);
+        }
+        if let Some(file) = &self.install_cert {
+            return self.install(&out, file, ui);
+        }
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
         self.check(&out)?;
@@ -109,7 +127,7 @@ impl Issue {
             if self.names[..at].iter().any(|n| n.folded() == folded) {
                 let message = format!("the name `{name}` is given twice");
                 errors.push(CliError::new(Code::NameTwice, message).usage());
-            } else if out.identity(name).exists() {
+            } else if !self.csr_only && out.identity(name).exists() {
                 errors.push(BootstrapError::Exists(name.to_string()).into());
             } else if let Some(clash) = taken.clash(name) {
                 errors.push(clash.into());

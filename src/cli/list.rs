@@ -51,6 +51,8 @@ struct Listed<'a> {
     not_after: OffsetDateTime,
     status: Status,
     issuer: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    external: bool,
 }
 
 impl List {
@@ -110,6 +112,7 @@ impl List {
             };
             let more = match inventory.revocation(&record.serial) {
                 Some(revoked) => format!("{} on {}", revoked.reason, revoked.at.date()),
+                None if record.external => format!("{} (key elsewhere)", record.sans.join(" ")),
                 None => record.sans.join(" "),
             };
             // Writing to a string cannot fail.
@@ -140,6 +143,7 @@ impl<'a> Listed<'a> {
             not_after: record.not_after,
             status: *status,
             issuer: &record.issuer,
+            external: record.external,
         }
     }
 }

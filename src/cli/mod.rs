@@ -23,6 +23,7 @@ mod renew;
 mod revoke;
 mod scram;
 mod shell;
+mod sign;
 mod status;
 mod tip;
 mod token;
@@ -104,6 +105,7 @@ enum Command {
     Revoke(revoke::Revoke),
     Crl(crl::Crl),
     List(list::List),
+    Sign(sign::Sign),
     Bundle(bundle::Bundling),
     Log(journal::Log),
     Backup(backup::Make),
@@ -148,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Revoke(verb) => verb.run(&cli.global, &ui),
         Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),
+        Command::Sign(verb) => verb.run(&cli.global, &ui),
         Command::Bundle(verb) => verb.run(&cli.global, &ui),
         Command::Log(verb) => verb.run(&cli.global, &ui),
         Command::Backup(verb) => verb.run(&cli.global, &ui),

@@ -161,6 +161,12 @@ impl Renew {
                 named(&chosen.bounded, NAMED)
             ));
         }
+        if !chosen.external.is_empty() {
+            ui.warn(format!(
+                "the keys of these are elsewhere, so they take a new request (kpki sign NAME.csr): {}",
+                named(&chosen.external, NAMED)
+            ));
+        }
         if chosen.names.is_empty() {
             ui.say(match &chosen.next {
                 Some((name, due)) => {

@@ -129,6 +129,13 @@ fn expiring(
                 format!("the CA's certificate ({}) {ends}", record.subject),
                 format!("{kpki} rotate-ca start"),
             ),
+            kind if record.external => (
+                format!(
+                    "the certificate of the {} {ends}, and its key is elsewhere, so that it takes a new request",
+                    kind.name()
+                ),
+                format!("{kpki} sign {name}.csr"),
+            ),
             _ if there.contains(name) => (
                 format!("the certificate of the {} {ends}", record.kind.name()),
                 format!("{kpki} renew {name}"),

@@ -97,6 +97,16 @@ impl FileOptions {
         policy.laid_out(self.layout, self.owner)
     }
 
+    /// The layout, where one was named.
+    pub fn layout(&self) -> Option<&'static Layout> {
+        self.layout
+    }
+
+    /// How stores are encoded, where that was said.
+    pub fn profile(&self) -> Option<StoreProfile> {
+        self.store_profile
+    }
+
     /// What a run works on that begins now.
     pub fn context<'a>(
         &self,

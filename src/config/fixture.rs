@@ -85,7 +85,7 @@ pub(super) fn fixture(brokers: u32, name: &str) -> Fixture {
                     format!("kafka{id}.example.com").parse().unwrap(),
                 ],
                 port_offset: 0,
-                key: KeyAlgorithm::EcdsaP256,
+                key: Some(KeyAlgorithm::EcdsaP256),
                 role: NodeRole::Both,
                 rack: None,
                 properties: KafkaProperties::default(),

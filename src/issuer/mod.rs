@@ -209,7 +209,9 @@ pub fn issue(
             return Err(IssuerError::SerialTwice(certificate.serial.clone()));
         }
         let leaf = request.leaf;
-        records.push(Record::of(leaf.name.as_str(), leaf.kind, certificate));
+        let mut record = Record::of(leaf.name.as_str(), leaf.kind, certificate);
+        record.external = matches!(request.key, SubjectKey::Elsewhere(..));
+        records.push(record);
     }
     if !records.is_empty() {
         inventory.append(lock, records)?;

@@ -68,6 +68,12 @@ pub enum StoreError {
     /// A PEM text with several private keys.
     #[error("the PEM text contains more than one private key")]
     TwoKeys,
+    /// A private key beside a certificate request.
+    #[error("a private key lies beside the certificate request")]
+    KeyWithRequest,
+    /// A PEM text with several certificate requests.
+    #[error("the PEM text contains more than one certificate request")]
+    TwoRequests,
     /// A private key in a form that Kafka does not read.
     #[error("the PEM text's private key is {0}; Kafka reads unencrypted PKCS#8 (`PRIVATE KEY`)")]
     KeyForm(&'static str),
@@ -88,6 +94,10 @@ impl StoreError {
             Self::NotPkcs12("a JKS store" | "a JCEKS store") => {
                 "convert it: keytool -importkeystore -srckeystore OLD -destkeystore NEW -deststoretype PKCS12"
             }
+            Self::KeyWithRequest => {
+                "it should never leave its machine: make a new key there, and send the request alone"
+            }
+            Self::TwoRequests => "give them one by one",
             Self::KeyForm(_) => "convert it: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW",
             _ => return None,
         })

@@ -99,6 +99,25 @@ pub fn parse_key(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     Ok(key)
 }
 
+/// The one certificate request of a PEM text, as DER; keytool's label for it is known as well.
+///
+/// # Errors
+/// When there is none or more than one, or when a private key lies beside it: that should never have left its machine.
+pub fn parse_request(text: &[u8]) -> Result<Vec<u8>, StoreError> {
+    const LABEL: &str = "CERTIFICATE REQUEST-----";
+    let text = String::from_utf8_lossy(text).replace(&format!("NEW {LABEL}"), LABEL);
+    if text.contains("PRIVATE KEY-----") {
+        return Err(StoreError::KeyWithRequest);
+    }
+    let mut found = None;
+    for (kind, mut der) in sections(text.as_bytes())? {
+        if kind == SectionKind::Csr && found.replace(std::mem::take(&mut *der)).is_some() {
+            return Err(StoreError::TwoRequests);
+        }
+    }
+    found.ok_or(StoreError::NoPem("certificate request"))
+}
+
 type Section = (SectionKind, Zeroizing<Vec<u8>>);
 
 /// The sections of a PEM text whose labels are known.

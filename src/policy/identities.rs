@@ -102,8 +102,16 @@ impl Identities {
         report.add_file("the command line", "");
         let mut policy = validate::policy(&mut report, &raw, &[]).ok_or_else(|| report.finish())?;
         // Any kind of key will do.
-        policy.0.brokers.iter_mut().for_each(|b| b.key = self.key);
-        policy.0.clients.iter_mut().for_each(|c| c.key = self.key);
+        policy
+            .0
+            .brokers
+            .iter_mut()
+            .for_each(|b| b.key = Some(self.key));
+        policy
+            .0
+            .clients
+            .iter_mut()
+            .for_each(|c| c.key = Some(self.key));
         Ok(policy)
     }
 }

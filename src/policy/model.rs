@@ -281,8 +281,8 @@ pub struct Broker {
     pub hosts: Vec<Host>,
     /// Added to every port, so that several brokers fit one machine.
     pub port_offset: u16,
-    /// The leaf's key.
-    pub key: KeyAlgorithm,
+    /// The leaf's key; `None`: it is made elsewhere, and stays there.
+    pub key: Option<KeyAlgorithm>,
     /// What it does.
     pub role: NodeRole,
     /// `broker.rack`.
@@ -326,8 +326,8 @@ pub struct Client {
     pub auth: Vec<Auth>,
     /// Which configuration files it gets.
     pub formats: Vec<ClientFormat>,
-    /// The leaf's key.
-    pub key: KeyAlgorithm,
+    /// The leaf's key; `None`: it is made elsewhere, and stays there.
+    pub key: Option<KeyAlgorithm>,
     /// PBKDF2 iterations of its SCRAM credentials.
     pub iterations: u32,
     /// What it may do.

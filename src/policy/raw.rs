@@ -172,14 +172,38 @@ pub(super) struct RawBroker {
     /// Added to every port, so that several brokers fit one machine. Default: 0.
     #[schemars(range(min = 0, max = 65534))]
     pub port_offset: Option<Spanned<u16>>,
-    /// Its key. Default: ecdsa-p256.
-    pub key: Option<KeyAlgorithm>,
+    /// Its key; external, where it is made on its own machine and stays there. Default: ecdsa-p256.
+    pub key: Option<RawLeafKey>,
     /// What it does in a KRaft cluster. Default: both.
     pub roles: Option<Spanned<OneOrMany<Spanned<RawNodeRole>>>>,
     /// The rack, data centre or availability zone that it stands in (broker.rack).
     pub rack: Option<Spanned<String>>,
     /// Further settings of its server.properties, under Kafka's own names; they go before those of the cluster.
     pub properties: Option<RawProperties>,
+}
+
+/// The key of a broker or client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(rename = "leaf_key")]
+pub(super) enum RawLeafKey {
+    /// ECDSA on P-256, signing with SHA-256: small, fast, read by every client. The default.
+    #[serde(rename = "ecdsa-p256")]
+    EcdsaP256,
+    /// ECDSA on P-384, signing with SHA-384.
+    #[serde(rename = "ecdsa-p384")]
+    EcdsaP384,
+    /// RSA of 2048 bits, signing with SHA-256.
+    #[serde(rename = "rsa-2048")]
+    Rsa2048,
+    /// RSA of 3072 bits, signing with SHA-256.
+    #[serde(rename = "rsa-3072")]
+    Rsa3072,
+    /// RSA of 4096 bits, signing with SHA-256.
+    #[serde(rename = "rsa-4096")]
+    Rsa4096,
+    /// Made on its own machine, from where a request comes.
+    #[serde(rename = "external")]
+    External,
 }
 
 /// What a node does in a KRaft cluster.
@@ -206,8 +230,8 @@ pub(super) struct RawClient {
     pub hosts: Option<Vec<Spanned<String>>>,
     /// Which configuration files it gets. Default: java.
     pub formats: Option<OneOrMany<Spanned<ClientFormat>>>,
-    /// Its key. Default: ecdsa-p256.
-    pub key: Option<KeyAlgorithm>,
+    /// Its key; external, where it is made on its own machine and stays there. Default: ecdsa-p256.
+    pub key: Option<RawLeafKey>,
     /// PBKDF2 iterations of its SCRAM credentials. Default: 8192.
     #[schemars(range(min = 4096, max = 16384))]
     pub iterations: Option<Spanned<u32>>,

@@ -37,6 +37,19 @@ pub fn read_stdin() -> Result<Vec<u8>, StateError> {
     )
 }
 
+/// The most that a certificate request may hold, in bytes: one with a hundred hosts and a large key has some ten thousand.
+const MAX_REQUEST: u64 = 64 * 1024;
+
+/// Reads a certificate request that somebody named on the command line; `-` is standard input.
+pub fn read_request(path: &Path) -> Result<Vec<u8>, StateError> {
+    if path == Path::new("-") {
+        let path = Path::new("standard input");
+        return bounded(&mut io::stdin().lock(), path, MAX_REQUEST);
+    }
+    let mut file = File::open(path).map_err(failed("read", path))?;
+    bounded(&mut file, path, MAX_REQUEST)
+}
+
 /// Opens a file that somebody named on the command line, to be read as it comes, however long it is.
 pub fn open(path: &Path) -> io::Result<impl Read + use<>> {
     File::open(path)

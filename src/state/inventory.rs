@@ -44,6 +44,9 @@ pub struct Record {
     /// SHA-256 of the certificate (DER), lower-case hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// Whether its key is elsewhere, and only a request for it was here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
 }
 
 impl Record {
@@ -62,6 +65,7 @@ impl Record {
             key: certificate.key,
             key_sha256: Some(certificate.key_fingerprint()),
             sha256: Some(certificate.fingerprint()),
+            external: false,
         }
     }
 
@@ -196,6 +200,13 @@ impl Inventory {
     /// The last certificate that was signed for a broker or client of this name.
     pub fn latest(&self, name: &str) -> Option<&Record> {
         self.records.get(*self.latest.get(name)?)
+    }
+
+    /// The last certificate of every broker and client.
+    pub fn current(&self) -> impl Iterator<Item = &Record> {
+        let current = |(at, record): &(usize, &Record)| self.latest.get(&record.name) == Some(at);
+        let records = self.records.iter().enumerate();
+        records.filter(current).map(|(_, record)| record)
     }
 
     /// Every record.
@@ -334,6 +345,7 @@ mod tests {
             key: None,
             key_sha256: None,
             sha256: None,
+            external: false,
         }
     }
 

@@ -30,7 +30,7 @@ pub use event::{CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
 pub use files::{Owner, check_owner, mode_of, read_optional, read_plain, write_atomic, write_new};
 pub use guard::{Mended, is_own};
-pub use input::{open, read_below, read_stdin, read_text};
+pub use input::{open, read_below, read_request, read_stdin, read_text};
 pub use inventory::{Inventory, Record, Status};
 pub use journal::{Ending, Entry, Who, read_journal};
 pub use leftovers::Leftovers;

@@ -29,6 +29,7 @@ mod cluster_identity;
 mod configs;
 mod crash;
 mod doctor;
+mod elsewhere;
 mod first_steps;
 mod harness;
 mod issue;
@@ -60,6 +61,7 @@ mod scram_apply;
 mod scram_vectors;
 mod security;
 mod shared_directory;
+mod sign;
 mod status;
 mod stores;
 #[cfg(feature = "live")]

@@ -60,7 +60,10 @@ impl Examined<'_> {
 
     fn examine(&self, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
         for names in &self.layouts()? {
-            if let Some(record) = self.record {
+            // Where its key is elsewhere, so may be its certificate.
+            let here = |record: &&Record| !record.external;
+            let has_store = self.file(&names.keystore)?.is_some();
+            if let Some(record) = self.record.filter(|r| has_store || here(r)) {
                 self.certificate(names, record, faults)?;
             }
             self.trusted(names, faults)?;

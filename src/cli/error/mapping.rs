@@ -93,7 +93,7 @@ impl From<BootstrapError> for CliError {
                         format!("it is on hold, which kpki revoke {name} --reason removeFromCRL ends")
                     }
                     _ => format!(
-                        "kpki renew {name} --new-key gives it a new key and certificate all the same (kpki issue --new-key where its directory is gone)"
+                        "kpki renew {name} --new-key gives it a new key and certificate all the same (kpki issue --new-key where its directory is gone, kpki sign --new-key where its key is elsewhere)"
                     ),
                 })
             }
@@ -110,6 +110,24 @@ impl From<BootstrapError> for CliError {
             BootstrapError::ClusterId(_) => CliError::new(Code::ClusterIdLost, text).hint(
                 "write the id into that file: it is the cluster.id in meta.properties, in any broker's log.dirs; --allow cluster-id makes a new one, for which every disk must be formatted again",
             ),
+            BootstrapError::OtherKind { was, .. } => {
+                let option = match was {
+                    Kind::Client => "--client",
+                    _ => "--broker",
+                };
+                CliError::new(Code::OtherKind, text)
+                    .hint(format!("with {option} it stays what it is; one of another kind needs another name"))
+            }
+            BootstrapError::OthersCertificate { .. } => CliError::new(Code::BadCertificate, text)
+                .hint("give the chain that was signed for this identity's request, its own certificate first"),
+            BootstrapError::NoKey(name) => CliError::new(Code::IdentityUnknown, text)
+                .hint(format!("kpki issue {name} --csr-only makes key and request on the machine where the key stays")),
+            BootstrapError::KeyHere(name) => CliError::new(Code::KeyHere, text).hint(format!(
+                "kpki renew {name} renews it; if its key shall be elsewhere from now on, move its directory away first"
+            )),
+            BootstrapError::KeyElsewhere(name) => CliError::new(Code::KeyElsewhere, text).hint(format!(
+                "on its machine, openssl req -new -key or kpki issue {name} --csr-only makes one; then kpki sign {name}.csr"
+            )),
             BootstrapError::Unknown { .. } => {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
             }
@@ -246,7 +264,7 @@ impl From<CaError> for CliError {
             CaError::OtherIssuer { is, .. } => CliError::new(Code::OtherIssuer, text).hint(format!(
                 "kpki does not change who signs: choose another --out for the new CA, or have the policy say what signs now ({is})"
             )),
-            CaError::KeyElsewhere(..) => CliError::new(Code::KeyElsewhere, text)
+            CaError::KeyElsewhere(..) => CliError::new(Code::CaKeyElsewhere, text)
                 .hint("whoever keeps it can export it, if anybody can"),
             CaError::NoRootKey(_) => CliError::new(Code::NoRootKey, text)
                 .hint("without --root, kpki ca export-key exports the one key that it has"),

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    super::ui::{BOLD, DIM, GREEN, Ui, YELLOW, named},
+    super::{
+        shell::kpki,
+        ui::{BOLD, DIM, GREEN, Ui, YELLOW, named},
+    },
     NAMED,
     next::{Line, next_steps},
 };
@@ -51,6 +54,7 @@ impl UpReport<'_> {
         for revocation in plan.steps.iter().filter_map(|step| step.revoked.as_ref()) {
             self.ui.warn(revoked(revocation));
         }
+        self.warn_of_waiting(plan);
         let lost = |s: &&Step<'_>| s.scram.as_ref().is_some_and(|s| s.lost);
         let mut lost = plan
             .steps
@@ -62,6 +66,27 @@ impl UpReport<'_> {
             self.ui.warn(format!(
                 "the SCRAM password of {} was lost and replaced; kpki scram apply sends the new one to a running cluster",
                 named(lost, NAMED)
+            ));
+        }
+    }
+
+    /// Those whose certificates only a request from their own machines brings, with what signs it.
+    fn warn_of_waiting(&self, plan: &Plan<'_>) {
+        let Context { policy, out, .. } = self.context;
+        for step in &plan.steps {
+            let name = step.member.name();
+            let (Some(why), Some((kind, hosts))) = (&step.waits, step.member.asks_for(policy))
+            else {
+                continue;
+            };
+            let kpki = kpki(out.root());
+            let hosts: String = hosts.iter().map(|host| format!(" --host {host}")).collect();
+            self.ui.warn(format!(
+                "the key of {name} is elsewhere, and {why}: with a request for it,"
+            ));
+            self.ui.complain(format!(
+                "  {kpki} sign {name}.csr --name {name} --{}{hosts} > {name}.crt",
+                kind.name()
             ));
         }
     }

@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     document::{Report, Span, Spanned, value_or},
-    pki::{Host, IdentityName, NameError},
+    pki::{Host, IdentityName, KeyAlgorithm, NameError},
     policy::{
         Auth, Broker, Client, ClientFormat, Mode, PolicyCode, ScramUser, decides_for_client,
         decides_for_node,
         names::{each_once, no_repeats},
-        raw::{RawAuth, RawBroker, RawClient, RawUser, RawUserAuth},
+        raw::{RawAuth, RawBroker, RawClient, RawLeafKey, RawUser, RawUserAuth},
     },
     scram::{DEFAULT_ITERATIONS, Mechanism},
 };
@@ -82,6 +82,18 @@ fn hosts(report: &mut Report, raw: &[Spanned<String>]) -> Vec<Host> {
     hosts.into_iter().map(|(host, _)| host).collect()
 }
 
+/// A key that kpki makes; `None` for one that is made elsewhere.
+fn key(raw: Option<RawLeafKey>) -> Option<KeyAlgorithm> {
+    Some(match raw {
+        None | Some(RawLeafKey::EcdsaP256) => KeyAlgorithm::EcdsaP256,
+        Some(RawLeafKey::EcdsaP384) => KeyAlgorithm::EcdsaP384,
+        Some(RawLeafKey::Rsa2048) => KeyAlgorithm::Rsa2048,
+        Some(RawLeafKey::Rsa3072) => KeyAlgorithm::Rsa3072,
+        Some(RawLeafKey::Rsa4096) => KeyAlgorithm::Rsa4096,
+        Some(RawLeafKey::External) => return None,
+    })
+}
+
 /// The brokers, each with the span of its name.
 pub(super) fn brokers(
     report: &mut Report,
@@ -133,7 +145,7 @@ pub(super) fn brokers(
                 id: broker.id.as_ref().map(|id| id.value),
                 hosts,
                 port_offset: value_or(&broker.port_offset, 0),
-                key: broker.key.unwrap_or_default(),
+                key: key(broker.key),
                 role,
                 rack,
                 properties,
@@ -205,7 +217,7 @@ pub(super) fn client(
         hosts,
         auth,
         formats,
-        key: raw.key.unwrap_or_default(),
+        key: key(raw.key),
         iterations: value_or(&raw.iterations, DEFAULT_ITERATIONS),
         roles: Vec::new(),
         properties,

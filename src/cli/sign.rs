@@ -1,0 +1,240 @@
+//! `kpki sign`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    CliError, Code, Done, Failure, Global,
+    error::{fail, several},
+    init_ca::{take_lock, tidy},
+    passphrase,
+    ui::{GREEN, Ui},
+};
+use crate::{
+    bootstrap::{
+        ca::Ca,
+        sign::{self, Signed, cas, same_key, sign},
+    },
+    keystore::pem,
+    pki::{Approved, Asked, Certificate, Csr, CsrProblem, Host, IdentityName, Kind},
+    state::{Inventory, OutDir, read_optional, read_request, write_atomic},
+};
+
+/// Sign a certificate request (PKCS#10), for a key that never leaves its machine
+///
+/// The certificate and the intermediates go to standard output. Of the request, kpki takes the key, the CN as the name,
+/// and for a broker the DNS names and addresses of its subjectAltName; everything else is kpki's own decision.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki sign kafka1.csr > kafka1.crt
+  kpki sign kafka1.csr --host kafka1.example.com --host 10.0.0.11
+  kpki sign orders-service.csr --client --out-file orders-service.crt
+  ssh kafka1 cat kafka1.csr | kpki sign -")]
+pub struct Sign {
+    /// The request, PEM or DER; `-` is standard input
+    #[arg(value_name = "REQUEST.csr")]
+    request: PathBuf,
+    /// It is a client's
+    #[arg(long, conflicts_with = "broker")]
+    client: bool,
+    /// It is a broker's [default: what the last certificate of that name was for, else a broker's]
+    #[arg(long)]
+    broker: bool,
+    /// Sign although the last certificate of that name was revoked; the key must be another one
+    #[arg(long)]
+    new_key: bool,
+    /// Whom it is for [default: the CN of the request, which must not be another one]
+    #[arg(long, value_name = "NAME")]
+    name: Option<IdentityName>,
+    /// A DNS name or address that the certificate shall name, in the place of all those of the request (may be repeated)
+    #[arg(long = "host", value_name = "H")]
+    hosts: Vec<Host>,
+    /// Days that the certificate is valid, cut at the CA's end
+    #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
+    days: u32,
+    /// Write the chain to this file; only an earlier certificate of the same name is replaced
+    #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
+    out_file: Option<PathBuf>,
+}
+
+impl Sign {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let out = OutDir::new(&global.out);
+        let bytes = read_request(&self.request)?;
+        let unreadable =
+            |error: String| CliError::new(Code::BadRequest, format!("{}: {error}", self.shown()));
+        let der = match bytes.first() {
+            // A SEQUENCE, as every DER request is.
+            Some(0x30) => bytes,
+            _ => pem::parse_request(&bytes)
+                .map_err(|error| unreadable(error.to_string()).maybe_hint(error.hint()))?,
+        };
+        let csr = Csr::from_der(&der).map_err(|problem| {
+            unreadable(problem.to_string())
+                .hint("kpki issue NAME --csr-only, openssl req -new and keytool -certreq make one")
+        })?;
+        tidy(&out, ui)?;
+        let ca = Ca::open(&out)?;
+        // What is wrong is reported before a passphrase is asked for.
+        let approved = self.approve(&csr, &out, &Inventory::read(&out)?, &ca)?;
+        if let Some(file) = &self.out_file {
+            check_place(file, &approved.leaf.name)?;
+        }
+        let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
+        let lock = take_lock(&out, ui)?;
+        ca.issuer.check_unchanged(&lock)?;
+        let mut inventory = Inventory::read(&out)?;
+        let approved = self.approve(&csr, &out, &inventory, &ca)?;
+        remark(&approved, &inventory, ui);
+        let now = OffsetDateTime::now_utc();
+        let signed = sign(&approved, &*issuer, &mut inventory, &lock, now)?;
+        self.hand_out(signed, ui)
+    }
+
+    /// The request as messages name it.
+    fn shown(&self) -> String {
+        match self.request.to_str() {
+            Some("-") => "standard input".to_owned(),
+            _ => self.request.display().to_string(),
+        }
+    }
+
+    /// What may be signed, or everything that is wrong.
+    fn approve(
+        &self,
+        csr: &Csr<'_>,
+        out: &OutDir,
+        inventory: &Inventory,
+        ca: &Ca,
+    ) -> Result<Approved, Failure> {
+        let name = self.name.clone().or_else(|| csr.name().ok());
+        let last = name
+            .as_ref()
+            .and_then(|name| inventory.latest(name.as_str()));
+        let kind = match (self.client, self.broker, last) {
+            (true, ..) => Kind::Client,
+            (false, false, Some(record)) => record.kind,
+            _ => Kind::Broker,
+        };
+        let asked = Asked {
+            name: self.name.as_ref(),
+            kind,
+            hosts: Some(&self.hosts[..]).filter(|hosts| !hosts.is_empty()),
+            days: self.days,
+        };
+        let mut errors = Vec::new();
+        if let Some(name) = &name {
+            let wrong = sign::check(out, inventory, name, kind, self.new_key)?;
+            errors.extend(wrong.into_iter().map(CliError::from));
+        }
+        match csr.approve(asked, ca.trust.signer(), &cas(&ca.trust)) {
+            Ok(approved) => {
+                several(errors)?;
+                sign::revoked_key(inventory, &approved)?;
+                Ok(approved)
+            }
+            Err(problems) => {
+                let refused = problems.iter().map(|problem| self.refused(problem));
+                Err(Failure::Errors(refused.chain(errors).collect()))
+            }
+        }
+    }
+
+    fn refused(&self, problem: &CsrProblem) -> CliError {
+        let message = format!("the request {} is refused: {problem}", self.shown());
+        let hint = match problem {
+            CsrProblem::UnknownKey(_) | CsrProblem::WeakKey(_) => {
+                "make a new key: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout NAME.key -out NAME.csr -subj /CN=NAME"
+            }
+            CsrProblem::KeyOfCa(_) => "every identity has a key of its own",
+            CsrProblem::NoName => "--name says whom it is for",
+            CsrProblem::BadHost(..)
+            | CsrProblem::NotAHost(_)
+            | CsrProblem::ManyHosts
+            | CsrProblem::Pki(_) => {
+                "--host H gives the hosts, in the place of those of the request"
+            }
+            CsrProblem::OtherName { .. } => {
+                "leave out --name, or have a request made for that name"
+            }
+            CsrProblem::WantsCa(_) => {
+                "an intermediate CA is made by kpki init-ca --intermediate; have a request made without it"
+            }
+            CsrProblem::ManyNames
+            | CsrProblem::BadName(_)
+            | CsrProblem::BadExtension(..)
+            | CsrProblem::WrongSignature
+            | CsrProblem::SignatureAlgorithm(_)
+            | CsrProblem::Malformed => {
+                "have a new request made: kpki issue NAME --csr-only, openssl req -new or keytool -certreq"
+            }
+        };
+        CliError::new(Code::RequestRefused, message).hint(hint)
+    }
+
+    fn hand_out(&self, signed: Signed, ui: &Ui) -> Done {
+        let Signed { record, chain } = signed;
+        let text = pem::certificates(&chain);
+        if let Some(file) = &self.out_file {
+            write_atomic(file, text.as_bytes(), 0o644, None)?;
+        } else if !ui.json {
+            ui.raw(&text);
+        }
+        let sans = match record.sans.is_empty() {
+            true => "no host names".to_owned(),
+            false => record.sans.join(" "),
+        };
+        ui.note(format!(
+            "{GREEN}signed{GREEN:#}  {} {} ({sans}), until {}",
+            record.kind.name(),
+            record.name,
+            record.not_after.date()
+        ));
+        ui.document(&json!({"certificate": record, "chain": text, "file": self.out_file}));
+        Ok(())
+    }
+}
+
+/// What has to be known of a request that is signed.
+fn remark(approved: &Approved, inventory: &Inventory, ui: &Ui) {
+    let name = &approved.leaf.name;
+    if let Some(other) = same_key(inventory, approved) {
+        ui.warn(format!(
+            "{name} has the same key as {}: whoever has that key can be either of them",
+            other.name
+        ));
+    }
+    if !approved.left_out.is_empty() {
+        ui.note(format!(
+            "the certificate is for CN={name}; of the request, this is not taken: {}",
+            approved.left_out.join(", ")
+        ));
+    }
+}
+
+/// Refuses to write over anything but an earlier certificate of the same name.
+fn check_place(file: &Path, name: &IdentityName) -> Done {
+    let Some(text) = read_optional(file)? else {
+        return Ok(());
+    };
+    let chain = pem::parse_certificates(&text).unwrap_or_default();
+    let leaf = chain
+        .first()
+        .and_then(|der| Certificate::from_der(der).ok());
+    let has_key = text.windows(11).any(|part| part == b"PRIVATE KEY");
+    match leaf {
+        Some(leaf) if leaf.subject == format!("CN={name}") && !has_key => Ok(()),
+        _ => fail(
+            Code::FileExists,
+            format!(
+                "{} exists already, and is no earlier certificate of {name}",
+                file.display()
+            ),
+            "choose another --out-file, or move the file away",
+        ),
+    }
+}

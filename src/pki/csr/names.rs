@@ -1,0 +1,74 @@
+//! The names that a request asks for.
+
+use std::net::IpAddr;
+
+use x509_parser::extensions::GeneralName;
+
+use super::CsrProblem;
+use crate::pki::Host;
+
+/// So much of what somebody else wrote is shown.
+pub(super) const SHOWN: usize = 80;
+
+/// A name of a subjectAltName as it is shown.
+pub(super) fn general_name(name: &GeneralName<'_>) -> String {
+    match name {
+        GeneralName::DNSName(text) | GeneralName::RFC822Name(text) | GeneralName::URI(text) => {
+            shown(text)
+        }
+        GeneralName::IPAddress(octets) => match ip(octets) {
+            Some(ip) => ip.to_string(),
+            None => format!("an address of {} octets", octets.len()),
+        },
+        GeneralName::DirectoryName(_) => "a directory name".to_owned(),
+        GeneralName::RegisteredID(oid) => shown(&oid.to_id_string()),
+        _ => "another name".to_owned(),
+    }
+}
+
+/// A host that a certificate may name.
+pub(super) fn host(name: &GeneralName<'_>) -> Result<Host, CsrProblem> {
+    let text = general_name(name);
+    let bad = |why| CsrProblem::BadHost(text.clone(), why);
+    match name {
+        GeneralName::DNSName(dns) if !dns.is_ascii() => Err(bad(
+            "which is not a DNS name: international names are written as xn--",
+        )),
+        GeneralName::DNSName(dns) if dns.len() > 253 => Err(bad("which is too long")),
+        GeneralName::DNSName(dns) => match dns.parse()? {
+            Host::Ip(_) => Err(bad("an address that stands there as a DNS name")),
+            host if host.is_wildcard() => Err(bad(
+                "a wildcard, with which one machine could take the place of others",
+            )),
+            host => Ok(host),
+        },
+        GeneralName::IPAddress(octets) => match ip(octets) {
+            Some(ip) if !ip.is_unspecified() && !ip.is_multicast() => Ok(Host::Ip(ip)),
+            _ => Err(bad("which is not an address that a client can connect to")),
+        },
+        other => Err(CsrProblem::BadHost(
+            text.clone(),
+            match other {
+                GeneralName::RFC822Name(_) => {
+                    "an e-mail address: certificates name hosts and addresses only"
+                }
+                GeneralName::URI(_) => "a URI: certificates name hosts and addresses only",
+                _ => "which is neither a host nor an address",
+            },
+        )),
+    }
+}
+
+fn ip(octets: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))
+        .ok()
+}
+
+/// As much of a text as is shown.
+pub(super) fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

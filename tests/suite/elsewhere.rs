@@ -1,0 +1,248 @@
+//! Keys that never leave their machines: the request there, the signature here, and the stores there again.
+
+use std::fs;
+
+use crate::support::{java, kpki::Kpki, openssl::openssl};
+
+fn read(kpki: &Kpki, path: &str) -> String {
+    fs::read_to_string(kpki.path(path)).unwrap()
+}
+
+/// Takes a file from one machine to the other.
+fn carry(from: &Kpki, to: &Kpki, file: &str, place: &str) {
+    fs::copy(from.path(file), to.path(place)).unwrap();
+}
+
+#[test]
+fn a_key_stays_where_it_was_made_and_gets_its_stores() {
+    let (here, mut there) = (Kpki::new(), Kpki::new());
+    there.without_env("KPKI_CA_PASSPHRASE");
+    here.ok(&["init-ca", "--intermediate"]);
+    let made = there.json(&[
+        "--json",
+        "issue",
+        "kafka1",
+        "--host",
+        "10.0.0.1",
+        "--csr-only",
+    ]);
+    assert_eq!(made[0]["request"], "out/kafka1/kafka1.csr");
+    assert_eq!(there.mode("out/kafka1"), 0o700);
+    assert_eq!(there.mode("out/kafka1/kafka1.key"), 0o600);
+    assert!(!there.path("out/ca").exists());
+    let Some(shown) = openssl(
+        there.dir(),
+        &[
+            "req",
+            "-in",
+            "out/kafka1/kafka1.csr",
+            "-noout",
+            "-verify",
+            "-text",
+        ],
+    ) else {
+        return;
+    };
+    let shown = shown.expect_code(0).stdout;
+    assert!(shown.contains("DNS:kafka1, IP Address:10.0.0.1"), "{shown}");
+
+    carry(&there, &here, "out/kafka1/kafka1.csr", "kafka1.csr");
+    here.ok(&["sign", "kafka1.csr", "--out-file", "kafka1.crt"]);
+    carry(&here, &there, "kafka1.crt", "kafka1.crt");
+    there.ok(&["issue", "kafka1", "--install-cert", "kafka1.crt"]);
+    assert_eq!(
+        read(&there, "out/kafka1/kafka1.crt"),
+        read(&here, "kafka1.crt")
+    );
+    let password = format!("file:{}", there.path("out/kafka1/keystore_creds").display());
+    let opened = [
+        "pkcs12",
+        "-in",
+        "out/kafka1/kafka1.keystore.p12",
+        "-passin",
+        &password,
+        "-nokeys",
+    ];
+    let certificates = openssl(there.dir(), &opened).unwrap().expect_code(0).stdout;
+    assert_eq!(certificates.matches("BEGIN CERTIFICATE").count(), 2);
+    if let Some(judge) = java::judge() {
+        let password = read(&there, "out/kafka1/keystore_creds");
+        let store = there.path("out/kafka1/kafka1.keystore.p12");
+        let entries = judge
+            .keystore(&store, Some(password.trim()), "PKCS12")
+            .unwrap();
+        assert_eq!(
+            (entries[0].alias.as_str(), entries[0].chain.len()),
+            ("kafka1", 2)
+        );
+    }
+
+    // The next one is for the same key, into a store with the same password.
+    let (key, password) = (
+        read(&there, "out/kafka1/kafka1.key"),
+        read(&there, "out/kafka1/keystore_creds"),
+    );
+    there.ok(&["issue", "kafka1", "--host", "10.0.0.2", "--csr-only"]);
+    carry(&there, &here, "out/kafka1/kafka1.csr", "kafka1.csr");
+    here.ok(&["sign", "kafka1.csr", "--out-file", "kafka1.crt"]);
+    carry(&here, &there, "kafka1.crt", "kafka1.crt");
+    there.ok(&["issue", "kafka1", "--install-cert", "kafka1.crt"]);
+    assert_eq!(read(&there, "out/kafka1/kafka1.key"), key);
+    assert_eq!(read(&there, "out/kafka1/keystore_creds"), password);
+}
+
+#[test]
+fn a_chain_that_is_not_for_the_key_is_not_installed() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "--client", "alice", "bob", "--csr-only"]);
+    kpki.ok(&[
+        "sign",
+        "out/alice/alice.csr",
+        "--client",
+        "--out-file",
+        "alice.crt",
+    ]);
+    // A certificate of alice's name for another key.
+    fs::copy(
+        kpki.path("out/bob/bob.key"),
+        kpki.path("out/alice/alice.key"),
+    )
+    .unwrap();
+    let before = fs::read_dir(kpki.path("out/alice")).unwrap().count();
+    for (arguments, code) in [
+        (
+            &["issue", "alice", "--install-cert", "alice.crt"][..],
+            "store",
+        ),
+        (
+            &["issue", "bob", "--install-cert", "alice.crt"],
+            "bad-certificate",
+        ),
+        (
+            &["issue", "carol", "--install-cert", "alice.crt"],
+            "bad-certificate",
+        ),
+        (
+            &["issue", "bob", "--install-cert", "out/bob/bob.csr"],
+            "bad-certificate",
+        ),
+        (&["issue", "ALICE", "--csr-only"], "name-clash"),
+    ] {
+        let said = kpki.run(&[&["--json"], arguments].concat()).expect_code(1);
+        assert_eq!(said.json()["error"]["code"], code, "{}", said.stderr);
+    }
+    assert_eq!(
+        fs::read_dir(kpki.path("out/alice")).unwrap().count(),
+        before
+    );
+    kpki.run(&["issue", "x", "--csr-only", "--days", "3"])
+        .expect_code(2);
+    kpki.run(&["issue", "x", "y", "--install-cert", "alice.crt"])
+        .expect_code(2);
+}
+
+const POLICY: &str = "
+brokers: [{name: kafka1, hosts: [kafka1.example.com], key: external}, {name: kafka2}]
+clients: [{name: alice, key: external, hosts: []}]
+";
+
+#[test]
+fn a_policy_writes_everything_but_keys_that_are_elsewhere() {
+    let (here, there) = (Kpki::new(), Kpki::new());
+    here.write("policy.yaml", POLICY);
+    let said = here.ok(&["up", "policy.yaml"]);
+    let command =
+        "kpki sign kafka1.csr --name kafka1 --broker --host kafka1.example.com > kafka1.crt";
+    assert!(said.stderr.contains(command), "{}", said.stderr);
+    assert!(
+        said.stderr
+            .contains("kpki sign alice.csr --name alice --client > alice.crt"),
+        "{}",
+        said.stderr
+    );
+    let files = |kpki: &Kpki, name: &str| {
+        let entries = fs::read_dir(kpki.path(format!("out/{name}"))).unwrap();
+        let mut files: Vec<String> = entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        files
+    };
+    assert_eq!(
+        files(&here, "kafka1"),
+        [
+            "ca.crt",
+            "format-storage.args",
+            "kafka1.truststore.p12",
+            "keystore_creds",
+            "server.properties"
+        ]
+    );
+    assert_eq!(
+        files(&here, "alice"),
+        [
+            "alice.truststore.p12",
+            "ca.crt",
+            "client.properties",
+            "keystore_creds"
+        ]
+    );
+    // What a request asks for beyond the policy is nobody's to decide but its own.
+    there.ok(&[
+        "issue",
+        "kafka1",
+        "--host",
+        "evil.example.com",
+        "--csr-only",
+    ]);
+    carry(&there, &here, "out/kafka1/kafka1.csr", "kafka1.csr");
+    let sign = [
+        "sign",
+        "kafka1.csr",
+        "--name",
+        "kafka1",
+        "--broker",
+        "--host",
+        "kafka1.example.com",
+        "--out-file",
+        "kafka1.crt",
+    ];
+    here.ok(&sign);
+    let said = here.ok(&["up", "policy.yaml"]);
+    assert!(
+        !said.stderr.contains("kafka1.csr") && said.stderr.contains("alice.csr"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(files(&here, "kafka1").len(), 5);
+    here.ok(&["doctor"]);
+    // On its own machine, the store gets the password that the configuration names.
+    carry(&here, &there, "kafka1.crt", "kafka1.crt");
+    carry(
+        &here,
+        &there,
+        "out/kafka1/keystore_creds",
+        "out/kafka1/keystore_creds",
+    );
+    there.ok(&["issue", "kafka1", "--install-cert", "kafka1.crt"]);
+    let password = read(&here, "out/kafka1/keystore_creds");
+    assert_eq!(read(&there, "out/kafka1/keystore_creds"), password);
+    let settings = read(&here, "out/kafka1/server.properties");
+    assert!(
+        settings.contains(&format!("keystore.password={}", password.trim())),
+        "{settings}"
+    );
+    // Other hosts, another certificate.
+    here.write(
+        "policy.yaml",
+        &POLICY.replace("kafka1.example.com", "kafka1.example.org"),
+    );
+    let said = here.ok(&["up", "policy.yaml", "--allow", "voters"]);
+    assert!(
+        said.stderr
+            .contains("hosts were DNS:kafka1.example.com, shall be DNS:kafka1.example.org"),
+        "{}",
+        said.stderr
+    );
+}

@@ -1,0 +1,474 @@
+//! `kpki sign`: certificates for keys that never leave their machines.
+
+mod hostile;
+
+use std::{fs, process::Command};
+
+use kpki::{keystore::pem, pki::Certificate};
+use serde_json::Value;
+
+use crate::support::{
+    kpki::{Kpki, Output},
+    openssl::openssl,
+};
+
+fn with_ca(arguments: &[&str]) -> Kpki {
+    let kpki = Kpki::new();
+    kpki.ok(&[&["init-ca"], arguments].concat());
+    kpki
+}
+
+/// A key and a request, made by openssl.
+fn request(kpki: &Kpki, name: &str, subject: &str, more: &[&str]) -> Option<()> {
+    let (key, csr) = (format!("{name}.key"), format!("{name}.csr"));
+    let made = [
+        "req", "-new", "-nodes", "-keyout", &key, "-out", &csr, "-subj", subject,
+    ];
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    let keyed = more.contains(&"-newkey");
+    let curve = if keyed { &[][..] } else { &curve[..] };
+    openssl(kpki.dir(), &[&made[..], curve, more].concat())?.expect_code(0);
+    Some(())
+}
+
+fn leaves(text: &str) -> Vec<Certificate> {
+    let chain = pem::parse_certificates(text.as_bytes()).unwrap();
+    chain
+        .iter()
+        .map(|der| Certificate::from_der(der).unwrap())
+        .collect()
+}
+
+fn hosts(certificate: &Certificate) -> Vec<String> {
+    certificate.hosts.iter().map(ToString::to_string).collect()
+}
+
+fn last(kpki: &Kpki) -> Value {
+    let text = fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap();
+    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+}
+
+fn code(said: &Output) -> String {
+    said.json()["error"]["code"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_brokers_request_becomes_a_chain_that_openssl_believes() {
+    let kpki = with_ca(&["--intermediate"]);
+    let san = "subjectAltName=DNS:kafka1.example.com,IP:10.0.0.1,DNS:Kafka1";
+    if request(&kpki, "kafka1", "/CN=kafka1/O=Example", &["-addext", san]).is_none() {
+        return;
+    }
+    let said = kpki.ok(&["sign", "kafka1.csr"]);
+    assert!(
+        said.stderr.contains("not taken: O=Example,CN=kafka1"),
+        "{}",
+        said.stderr
+    );
+    let chain = leaves(&said.stdout);
+    assert_eq!(chain.len(), 2);
+    assert_eq!(chain[0].subject, "CN=kafka1");
+    assert_eq!(
+        hosts(&chain[0]),
+        ["kafka1.example.com", "10.0.0.1", "kafka1"]
+    );
+    kpki.write("kafka1.crt", &said.stdout);
+    for purpose in ["sslserver", "sslclient"] {
+        let verify = [
+            "verify",
+            "-x509_strict",
+            "-purpose",
+            purpose,
+            "-CAfile",
+            "out/ca/ca.crt",
+            "-untrusted",
+            "kafka1.crt",
+            "kafka1.crt",
+        ];
+        openssl(kpki.dir(), &verify).unwrap().expect_code(0);
+    }
+    let key = openssl(kpki.dir(), &["pkey", "-in", "kafka1.key", "-pubout"])
+        .unwrap()
+        .stdout;
+    let certified = openssl(
+        kpki.dir(),
+        &["x509", "-in", "kafka1.crt", "-pubkey", "-noout"],
+    )
+    .unwrap()
+    .stdout;
+    assert_eq!(key, certified);
+    let record = last(&kpki);
+    assert_eq!(record["external"], true);
+    assert_eq!(record["serial"], *chain[0].serial);
+    assert!(!kpki.path("out/kafka1").exists());
+
+    // Only a new request renews it.
+    let refused = kpki.run(&["--json", "renew", "kafka1"]).expect_code(1);
+    assert_eq!(code(&refused), "key-elsewhere");
+    let all = kpki.ok(&["renew", "--all"]);
+    assert!(
+        all.stderr.contains("kpki sign NAME.csr): kafka1"),
+        "{}",
+        all.stderr
+    );
+    let again = kpki.json(&[
+        "--json",
+        "sign",
+        "kafka1.csr",
+        "--days",
+        "10",
+        "--host",
+        "other.example.com",
+    ]);
+    assert_eq!(
+        again["certificate"]["sans"],
+        serde_json::json!(["DNS:other.example.com"])
+    );
+    assert_eq!(leaves(again["chain"].as_str().unwrap()).len(), 2);
+    assert_ne!(again["certificate"]["serial"], *chain[0].serial);
+}
+
+#[test]
+fn a_client_gets_only_the_hosts_that_were_asked_for_and_a_file_is_not_written_over() {
+    let kpki = with_ca(&[]);
+    if request(
+        &kpki,
+        "alice",
+        "/CN=alice",
+        &[
+            "-addext",
+            "subjectAltName=DNS:bank.example.com",
+            "-addext",
+            "extendedKeyUsage=serverAuth,codeSigning",
+        ],
+    )
+    .is_none()
+    {
+        return;
+    }
+    openssl(
+        kpki.dir(),
+        &[
+            "req",
+            "-in",
+            "alice.csr",
+            "-outform",
+            "DER",
+            "-out",
+            "alice.der",
+        ],
+    );
+    let said = kpki.ok(&["sign", "alice.der", "--client", "--out-file", "alice.crt"]);
+    assert!(
+        said.stdout.is_empty() && said.stderr.contains("not taken: bank.example.com"),
+        "{}",
+        said.stderr
+    );
+    let leaf = leaves(&fs::read_to_string(kpki.path("alice.crt")).unwrap()).remove(0);
+    assert!(leaf.hosts.is_empty() && !leaf.server_auth);
+    // What it is stays what it is, and its own earlier certificate gives way.
+    kpki.ok(&[
+        "sign",
+        "alice.csr",
+        "--host",
+        "alice.example.com",
+        "--out-file",
+        "alice.crt",
+    ]);
+    let leaf = leaves(&fs::read_to_string(kpki.path("alice.crt")).unwrap()).remove(0);
+    assert_eq!(
+        (hosts(&leaf), leaf.server_auth),
+        (vec!["alice.example.com".to_owned()], false)
+    );
+    for file in ["alice.key", "alice.csr", "out/ca/ca.crt"] {
+        let before = fs::read(kpki.path(file)).unwrap();
+        let refused = kpki
+            .run(&["--json", "sign", "alice.csr", "--out-file", file])
+            .expect_code(1);
+        assert_eq!(code(&refused), "file-exists");
+        assert_eq!(fs::read(kpki.path(file)).unwrap(), before);
+    }
+    let other = kpki
+        .run(&["--json", "sign", "alice.csr", "--broker", "--host", "x"])
+        .expect_code(1);
+    assert_eq!(code(&other), "other-kind");
+    let text = fs::read_to_string(kpki.path("alice.csr")).unwrap();
+    let piped = kpki.run_with_input(&["sign", "-"], &text).expect_code(0);
+    assert_eq!(leaves(&piped.stdout).len(), 1);
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let kpki = with_ca(&["--name-constraint", "example.com"]);
+    let weak = [
+        "-newkey",
+        "rsa:1024",
+        "-addext",
+        "basicConstraints=critical,CA:TRUE",
+        "-addext",
+        "subjectAltName=DNS:*.example.com,email:a@example.com,URI:https://example.com,DNS:kafka1.example.org",
+    ];
+    if request(&kpki, "bad", "/CN=ca", &weak).is_none() {
+        return;
+    }
+    let said = kpki.run(&["sign", "bad.csr"]).expect_code(1);
+    for part in [
+        "RSA of 1024 bits",
+        "CA:TRUE",
+        "`*.example.com`, a wildcard",
+        "`a@example.com`, an e-mail address",
+        "`https://example.com`, a URI",
+        "`kafka1.example.org` is outside the CA's name constraints",
+        "the name `ca` is reserved",
+    ] {
+        assert!(said.stderr.contains(part), "{part}:\n{}", said.stderr);
+    }
+    assert!(said.stdout.is_empty());
+    let before = last(&kpki);
+    for (subject, arguments, expected) in [
+        ("/O=Example", &["--host", "a.example.com"][..], "has no CN"),
+        ("/CN=a/CN=b", &["--host", "a.example.com"], "several CNs"),
+        (
+            "/CN=kafka1",
+            &["--name", "kafka2", "--host", "a.example.com"],
+            "its CN is `kafka1`, not `kafka2`",
+        ),
+        ("/CN=kafka1", &[], "no host name or address"),
+        (
+            "/CN=kafka1",
+            &["--host", "a.example.org"],
+            "outside the CA's name constraints",
+        ),
+    ] {
+        request(&kpki, "r", subject, &[]);
+        let said = kpki
+            .run(&[&["sign", "r.csr"], arguments].concat())
+            .expect_code(1);
+        assert!(
+            said.stderr.contains(expected),
+            "{expected}:\n{}",
+            said.stderr
+        );
+    }
+    assert_eq!(last(&kpki), before);
+    request(&kpki, "r", "/O=Example", &[]);
+    kpki.ok(&[
+        "sign",
+        "r.csr",
+        "--name",
+        "kafka3",
+        "--host",
+        "a.example.com",
+    ]);
+}
+
+#[test]
+fn what_is_no_request_is_refused_and_so_is_one_with_its_key() {
+    let kpki = with_ca(&[]);
+    if request(&kpki, "a", "/CN=a", &[]).is_none() {
+        return;
+    }
+    let csr = fs::read_to_string(kpki.path("a.csr")).unwrap();
+    let key = fs::read_to_string(kpki.path("a.key")).unwrap();
+    let large = format!("{csr}{}", "#\n".repeat(40_000));
+    for (text, expected) in [
+        (String::new(), "contains no certificate request"),
+        (key.clone(), "a private key lies beside"),
+        (format!("{csr}{key}"), "a private key lies beside"),
+        (format!("{csr}{csr}"), "more than one certificate request"),
+        (csr.replace("MI", "M!"), "damaged"),
+        (csr.replace("MI", "MM"), "not a certificate request"),
+        (
+            fs::read_to_string(kpki.path("out/ca/ca.crt")).unwrap(),
+            "contains no certificate request",
+        ),
+        ("0\u{1}".to_owned(), "not a certificate request"),
+        (large, "larger than any file"),
+    ] {
+        kpki.write("x.csr", &text);
+        let said = kpki.run(&["sign", "x.csr", "--host", "a"]).expect_code(1);
+        assert!(
+            said.stderr.contains(expected),
+            "{expected}:\n{}",
+            said.stderr
+        );
+    }
+    kpki.run(&["sign", "nowhere.csr"]).expect_code(1);
+}
+
+#[test]
+fn names_and_keys_of_others_are_not_taken_silently() {
+    let kpki = with_ca(&[]);
+    kpki.ok(&["issue", "kafka1"]);
+    if request(&kpki, "kafka1", "/CN=kafka1", &[]).is_none() {
+        return;
+    }
+    let sign = |csr: &str| kpki.run(&["--json", "sign", csr, "--host", "h"]);
+    assert_eq!(code(&sign("kafka1.csr").expect_code(1)), "key-here");
+    request(&kpki, "Kafka1", "/CN=Kafka1", &[]);
+    assert_eq!(code(&sign("Kafka1.csr").expect_code(1)), "name-clash");
+    // The key of another identity, as whoever holds both may want it.
+    let new = [
+        "req",
+        "-new",
+        "-key",
+        "out/kafka1/kafka1.key",
+        "-subj",
+        "/CN=kafka2",
+        "-out",
+        "kafka2.csr",
+    ];
+    openssl(kpki.dir(), &new).unwrap().expect_code(0);
+    let said = sign("kafka2.csr").expect_code(0);
+    assert!(
+        said.stderr.contains("kafka2 has the same key as kafka1"),
+        "{}",
+        said.stderr
+    );
+    // The key of the CA is nobody else's.
+    let mut plain = Kpki::new();
+    plain.env("KPKI_EXPORT_PASSWORD", "a password");
+    plain.ok(&["init-ca"]);
+    plain.ok(&["ca", "export-key", "--out-file", "ca.key"]);
+    let new = [
+        "req",
+        "-new",
+        "-key",
+        "ca.key",
+        "-passin",
+        "pass:a password",
+        "-subj",
+        "/CN=kafka2",
+        "-out",
+        "kafka2.csr",
+    ];
+    openssl(plain.dir(), &new).unwrap().expect_code(0);
+    let said = plain
+        .run(&["sign", "kafka2.csr", "--host", "h"])
+        .expect_code(1);
+    assert!(
+        said.stderr.contains("its key is that of the CA"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_key_whose_certificate_was_revoked_gets_no_other() {
+    let kpki = with_ca(&[]);
+    for name in ["alice", "bob"] {
+        if request(&kpki, name, &format!("/CN={name}"), &[]).is_none() {
+            return;
+        }
+        kpki.ok(&["sign", &format!("{name}.csr"), "--client"]);
+    }
+    let listed = kpki.json(&["--json", "list"]);
+    assert_eq!(listed[1]["external"], true);
+    kpki.ok(&["revoke", "alice", "--reason", "keyCompromise"]);
+    let said = kpki.ok(&["renew", "--all"]);
+    assert!(said.stderr.contains("NAME.csr): bob"), "{}", said.stderr);
+    for arguments in [
+        &["sign", "alice.csr"][..],
+        &["sign", "alice.csr", "--new-key"],
+    ] {
+        let refused = kpki.run(&[&["--json"], arguments].concat()).expect_code(1);
+        assert_eq!(code(&refused), "revoked");
+    }
+    // Under another name neither.
+    let new = [
+        "req",
+        "-new",
+        "-key",
+        "alice.key",
+        "-subj",
+        "/CN=carol",
+        "-out",
+        "carol.csr",
+    ];
+    openssl(kpki.dir(), &new).unwrap().expect_code(0);
+    assert_eq!(
+        code(
+            &kpki
+                .run(&["--json", "sign", "carol.csr", "--client"])
+                .expect_code(1)
+        ),
+        "revoked"
+    );
+    request(&kpki, "alice", "/CN=alice", &[]);
+    assert_eq!(
+        code(&kpki.run(&["--json", "sign", "alice.csr"]).expect_code(1)),
+        "revoked"
+    );
+    kpki.ok(&["sign", "alice.csr", "--new-key"]);
+}
+
+#[test]
+fn keytool_gets_an_answer_that_it_takes() {
+    let kpki = with_ca(&["--intermediate"]);
+    let keytool = |arguments: &[&str]| {
+        let common = [
+            "-keystore",
+            "store.p12",
+            "-storepass",
+            "changeit",
+            "-storetype",
+            "PKCS12",
+        ];
+        let output = Command::new("keytool")
+            .args(arguments)
+            .args(common)
+            .current_dir(kpki.dir())
+            .output();
+        output.ok().map(|o| {
+            let text = String::from_utf8_lossy(&o.stdout).into_owned();
+            assert!(o.status.success(), "{text}");
+            text
+        })
+    };
+    let make = [
+        "-genkeypair",
+        "-alias",
+        "kafka1",
+        "-keyalg",
+        "EC",
+        "-groupname",
+        "secp384r1",
+        "-dname",
+        "CN=kafka1, O=Example",
+    ];
+    if keytool(&make).is_none() {
+        crate::support::skip("there is no keytool");
+        return;
+    }
+    keytool(&[
+        "-certreq",
+        "-alias",
+        "kafka1",
+        "-ext",
+        "san=dns:kafka1.example.com",
+        "-file",
+        "kafka1.csr",
+    ]);
+    kpki.ok(&["sign", "kafka1.csr", "--out-file", "kafka1.crt"]);
+    keytool(&[
+        "-importcert",
+        "-noprompt",
+        "-alias",
+        "caroot",
+        "-file",
+        "out/ca/ca.crt",
+    ]);
+    keytool(&[
+        "-importcert",
+        "-noprompt",
+        "-alias",
+        "kafka1",
+        "-file",
+        "kafka1.crt",
+    ]);
+    let listed = keytool(&["-list", "-v", "-alias", "kafka1"]).unwrap();
+    assert!(
+        listed.contains("Certificate chain length: 3") && listed.contains("kafka1.example.com"),
+        "{listed}"
+    );
+}
