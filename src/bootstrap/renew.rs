@@ -128,6 +128,11 @@ impl Candidate {
                 layouts.push((names, profile.unwrap_or_else(|| StoreProfile::of(&store))));
             }
         }
+        // Some layouts share the key store's name: theirs is the one whose password lies beside it.
+        let has_password = |names: &FileNames| out.identity(name).join(&names.password).exists();
+        if layouts.iter().any(|(names, _)| has_password(names)) {
+            layouts.retain(|(names, _)| has_password(names));
+        }
         let Some((names, _)) = layouts.first() else {
             return Err(if out.identity(name).exists() {
                 damaged("it holds no key store")

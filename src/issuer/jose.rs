@@ -1,10 +1,13 @@
 //! What step-ca's provisioners are known by: a JSON Web Key, sealed under a password (RFC 7516, RFC 7518 §4.8), and the
 //! tokens that it signs (RFC 7519).
 
+use std::num::NonZeroU32;
+
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
     digest,
     key_wrap::{AES_128, AesKek, KeyWrap},
+    pbkdf2,
     signature::{
         ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
         EcdsaSigningAlgorithm,
@@ -12,7 +15,6 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -90,20 +92,22 @@ impl TokenKey {
                 super::far::shown(&how)
             )));
         }
-        if !(1..=MAX_ITERATIONS).contains(&header.p2c) {
-            return Err(unusable(format!(
+        let iterations = NonZeroU32::new(header.p2c).filter(|n| n.get() <= MAX_ITERATIONS);
+        let iterations = iterations.ok_or_else(|| {
+            unusable(format!(
                 "it asks for {} iterations, and at most {MAX_ITERATIONS} are made",
                 header.p2c
-            )));
-        }
+            ))
+        })?;
         // RFC 7518 §4.8.1.1: the algorithm's name, a zero octet, the salt input.
         let mut salt = [ALGORITHM.as_bytes(), &[0]].concat();
         salt.extend(decoded(&header.p2s, "salt")?);
         let mut wrapping = Zeroizing::new([0; 16]);
-        pbkdf2::pbkdf2_hmac::<Sha256>(
-            password.expose().as_bytes(),
+        pbkdf2::derive(
+            pbkdf2::PBKDF2_HMAC_SHA256,
+            iterations,
             &salt,
-            header.p2c,
+            password.expose().as_bytes(),
             &mut *wrapping,
         );
         let wrapped = decoded(wrapped, "wrapped key")?;

@@ -59,17 +59,7 @@ impl Examined<'_> {
     }
 
     fn examine(&self, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
-        let layouts = LAYOUTS.iter().map(|l| l.files(self.name.as_str()));
-        let mut used: Vec<FileNames> = Vec::new();
-        for names in layouts {
-            // The names of some layouts differ in other files alone.
-            let known = used.iter().any(|other| other.keystore == names.keystore);
-            let mine = self.is_recorded(&names.truststore) || self.is_recorded(&names.keystore);
-            if (self.file(&names.keystore)?.is_some() && !known) || (mine && used.is_empty()) {
-                used.push(names);
-            }
-        }
-        for names in &used {
+        for names in &self.layouts()? {
             if let Some(record) = self.record {
                 self.certificate(names, record, faults)?;
             }
@@ -84,6 +74,28 @@ impl Examined<'_> {
             }
         }
         self.edited(faults)
+    }
+
+    /// The layouts that it has files of: those of which there is the key store with its password; some share the one.
+    fn layouts(&self) -> Result<Vec<FileNames>, BootstrapError> {
+        let (mut used, mut others) = (Vec::new(), Vec::new());
+        for names in LAYOUTS.iter().map(|l| l.files(self.name.as_str())) {
+            let there = |file: &str| Ok::<_, BootstrapError>(self.file(file)?.is_some());
+            let recorded = |file: &str| self.is_recorded(file);
+            if there(&names.keystore)? && (there(&names.password)? || recorded(&names.password)) {
+                used.push(names);
+            } else if there(&names.keystore)?
+                || recorded(&names.keystore) && recorded(&names.password)
+                || recorded(&names.truststore)
+            {
+                others.push(names);
+            }
+        }
+        if used.is_empty() {
+            others.truncate(1);
+            return Ok(others);
+        }
+        Ok(used)
     }
 
     /// Its certificate, key, password, and what holds them.
@@ -162,7 +174,7 @@ impl Examined<'_> {
             }
         }
         let store = self.file(&names.keystore)?;
-        let profile = store.as_deref().map_or(StoreProfile::Jdk, StoreProfile::of);
+        let profile = self.profile([&names.keystore, &names.truststore])?;
         let is_good = store.is_some_and(|store| {
             let made = self
                 .entry
@@ -202,7 +214,7 @@ impl Examined<'_> {
     fn trusted(&self, names: &FileNames, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
         let store = self.file(&names.truststore)?;
         if store.is_some() || self.is_recorded(&names.truststore) {
-            let profile = store.as_deref().map_or(StoreProfile::Jdk, StoreProfile::of);
+            let profile = self.profile([&names.truststore, &names.keystore])?;
             if !store.is_some_and(|store| self.trust.is_in(&store)) {
                 let store = self.trust.encode_truststore(profile)?;
                 let file = FileSpec::secret(&names.truststore, store);
@@ -265,6 +277,19 @@ impl Examined<'_> {
             faults.push(self.repaired(code, file, what));
         }
         Ok(())
+    }
+
+    /// How its stores are encoded, as the first of these shows that is a store at all.
+    fn profile(&self, stores: [&str; 2]) -> Result<StoreProfile, BootstrapError> {
+        const SEQUENCE: u8 = 0x30;
+        for store in stores {
+            if let Some(bytes) = self.file(store)?
+                && bytes.first() == Some(&SEQUENCE)
+            {
+                return Ok(StoreProfile::of(&bytes));
+            }
+        }
+        Ok(StoreProfile::default())
     }
 
     fn missing(&self, file: &str) -> Fault {
