@@ -35,6 +35,8 @@ pub struct Chosen {
     pub names: Vec<IdentityName>,
     /// Those that are due, and whose next certificates would end when they do: with the CA.
     pub bounded: Vec<IdentityName>,
+    /// Those whose last certificates were revoked, and who have to be named.
+    pub revoked: Vec<IdentityName>,
     /// Where nothing is due: the first that will be, and when.
     pub next: Option<(IdentityName, OffsetDateTime)>,
 }
@@ -52,6 +54,10 @@ impl Chosen {
             let Some(record) = inventory.latest(name.as_str()) else {
                 continue;
             };
+            if inventory.revocation(&record.serial).is_some() {
+                chosen.revoked.push(name);
+                continue;
+            }
             let due = due(record);
             if now.is_some_and(|now| due > now) {
                 if chosen.next.as_ref().is_none_or(|(_, next)| due < *next) {

@@ -2,7 +2,6 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
 use super::super::{
     Done, Failure, Global,
@@ -69,7 +68,7 @@ impl Arguments {
         out: &OutDir,
     ) -> Result<DesiredUsers<'a>, Failure> {
         let rotate = self.rotate.iter().map(ToString::to_string).collect();
-        let revoked = revoked_users(out, OffsetDateTime::now_utc())?;
+        let revoked = revoked_users(out)?;
         let mut begun = passwords::begun(out, policy)?;
         begun.retain(|user, _| !revoked.contains(user));
         let mut credentials = passwords::desired(policy);
