@@ -1,6 +1,7 @@
 //! The bootstrap itself: what the verbs do, without a terminal. Joins the pure rooms with the state on disk.
 
 pub mod archive;
+pub mod backup;
 pub mod bundle;
 pub mod ca;
 pub mod changes;
@@ -8,6 +9,8 @@ mod compare;
 pub mod connection;
 pub mod context;
 pub mod cut_off;
+pub mod doctor;
+pub mod due;
 pub mod edits;
 pub mod files;
 pub mod folded;
@@ -20,6 +23,8 @@ pub mod planned;
 pub mod renew;
 pub mod restore;
 pub mod revoke;
+pub mod running;
+pub mod served;
 pub mod step;
 pub mod trust;
 pub mod up;
@@ -100,6 +105,9 @@ pub enum BootstrapError {
     /// The id of a cluster whose disks are formatted, which is lost.
     #[error("{0}")]
     ClusterId(String),
+    /// A backup.
+    #[error(transparent)]
+    Backup(#[from] backup::BackupError),
     /// The CA.
     #[error(transparent)]
     Ca(#[from] CaError),

@@ -12,6 +12,7 @@ mod fixture;
 mod guard;
 mod input;
 mod inventory;
+mod journal;
 mod jsonl;
 mod leftovers;
 mod lock;
@@ -22,14 +23,16 @@ mod place;
 mod pruning;
 mod secret_file;
 mod staging;
+mod whole_ca;
 mod written;
 
 pub use event::{CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
-pub use files::{Owner, check_owner, mode_of, read_optional, read_plain, write_atomic};
+pub use files::{Owner, check_owner, mode_of, read_optional, read_plain, write_atomic, write_new};
 pub use guard::{Mended, is_own};
 pub use input::{open, read_below, read_stdin, read_text};
 pub use inventory::{Inventory, Record, Status};
+pub use journal::{Ending, Entry, Who, read_journal};
 pub use leftovers::Leftovers;
 pub use lock::Lock;
 pub use matching::matching;
@@ -38,6 +41,7 @@ pub use owners::Owners;
 pub use pruning::{Pruning, Reach, Unsettled};
 pub use secret_file::SecretFile;
 pub use staging::Staging;
+pub use whole_ca::{History, is_ca_file};
 pub use written::{Writing, Written, WrittenEntry, digest_of};
 
 use std::{io, path::PathBuf};
@@ -108,6 +112,16 @@ pub enum StateError {
     #[error("{path}, line {line}: {reason}")]
     BadInventory {
         /// The inventory.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A line of the journal that is none.
+    #[error("{path}, line {line}: {reason}")]
+    BadJournal {
+        /// The journal.
         path: PathBuf,
         /// From 1.
         line: usize,

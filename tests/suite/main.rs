@@ -19,6 +19,7 @@ mod acl_waiting;
 #[cfg(feature = "live")]
 mod admin;
 mod authorizer;
+mod backup;
 mod believed;
 mod bundle;
 mod ca;
@@ -27,9 +28,12 @@ mod cluster;
 mod cluster_identity;
 mod configs;
 mod crash;
+mod doctor;
 mod first_steps;
 mod harness;
 mod issue;
+mod issuers;
+mod journal;
 mod layouts;
 mod linted;
 mod list;
@@ -39,7 +43,9 @@ mod policies;
 mod policy_meaning;
 mod policy_texts;
 mod principal;
+mod probe;
 mod readme;
+mod reload;
 mod renew;
 mod revoke;
 #[cfg(feature = "live")]
@@ -54,6 +60,7 @@ mod scram_apply;
 mod scram_vectors;
 mod security;
 mod shared_directory;
+mod status;
 mod stores;
 #[cfg(feature = "live")]
 mod story;

@@ -6,6 +6,8 @@ use std::{collections::VecDeque, fs};
 
 use kpki::{
     acl::ProblemCode,
+    bootstrap::doctor::FaultCode,
+    bootstrap::due::DueCode,
     cli::Code,
     code::StableCode,
     config::client_file_name,
@@ -191,10 +193,12 @@ fn made(list: &str) -> String {
                 .map(|c| [code(c.name()), c.about().to_owned()]),
         ),
         "commands" => commands(),
+        "due" => codes(DueCode::CODES.to_vec()),
         "diagnostics" => {
             let all = [FormCode::CODES, PolicyCode::CODES, ProblemCode::CODES];
             codes(all.concat())
         }
+        "faults" => codes(FaultCode::CODES.iter().copied()),
         "formats" => formats(),
         "keys" => keys(),
         "layouts" => layouts(),
