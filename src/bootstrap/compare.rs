@@ -55,6 +55,7 @@ impl Look<'_> {
             step.leaf = None;
             if !self.there {
                 step.action = Action::Keep;
+                step.scram = None;
                 return Ok(());
             }
         }

@@ -58,7 +58,7 @@ pub fn cut_off(
             );
         }
     }
-    let revoked = revoked_identities(&inventory, now);
+    let revoked = revoked_identities(&inventory);
     let revoked: Vec<&Record> = revoked
         .into_iter()
         .filter(|r| r.not_after > now || policy.has_client(&r.name))
@@ -106,14 +106,11 @@ pub fn cut_off(
 ///
 /// # Errors
 /// When the inventory is damaged.
-pub fn revoked_users(
-    out: &OutDir,
-    now: OffsetDateTime,
-) -> Result<BTreeSet<String>, BootstrapError> {
+pub fn revoked_users(out: &OutDir) -> Result<BTreeSet<String>, BootstrapError> {
     let Some(inventory) = inventory(out)? else {
         return Ok(BTreeSet::new());
     };
-    let revoked = revoked_identities(&inventory, now).into_iter();
+    let revoked = revoked_identities(&inventory).into_iter();
     Ok(revoked.map(|record| record.name.clone()).collect())
 }
 

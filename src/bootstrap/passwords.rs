@@ -19,6 +19,7 @@ use super::{
     ca::Ca,
     changes::is_scram,
     context::Context,
+    cut_off::revoked_users,
     edits::Edit,
     files,
     identity::read_secret,
@@ -63,8 +64,12 @@ pub fn missing<'a>(
     policy: &'a ValidatedPolicy,
 ) -> Result<Vec<&'a IdentityName>, BootstrapError> {
     let mut missing = Vec::new();
+    let revoked = revoked_users(out)?;
     for member in members(policy) {
         let name = member.name();
+        if revoked.contains(name.as_str()) {
+            continue;
+        }
         let mut needed = vec![PASSWORD.to_owned()];
         if member.leaf(policy).is_some() || member.asks_for(policy).is_some() {
             needed.push(files::names(policy, name).password);

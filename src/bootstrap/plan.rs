@@ -77,9 +77,14 @@ pub fn plan<'a>(context: Context<'a>, trust: &Trust) -> Result<Plan<'a>, Errors>
     if !errors.is_empty() {
         return Err(Errors(errors));
     }
-    let credentials = scram
-        .iter()
-        .flatten()
+    // Who is revoked and has no directory gets none, and so no password.
+    let is_out = |m: &Member<'_>| {
+        let revoked = revoke::of_identity(&inventory, m.name().as_str());
+        revoked.is_some() && !out.identity(m.name()).exists()
+    };
+    let credentials = members.iter().zip(&scram).filter(|(m, _)| !is_out(m));
+    let credentials = credentials
+        .filter_map(|(_, scram)| scram.as_ref())
         .flat_map(|s| s.credentials.clone())
         .collect();
     let truststores = trust.kept_truststores(out)?;

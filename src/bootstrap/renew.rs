@@ -39,6 +39,8 @@ pub struct Chosen {
     pub bounded: Vec<IdentityName>,
     /// Those that only a new request renews, as their keys are elsewhere.
     pub external: Vec<IdentityName>,
+    /// Those whose last certificates were revoked, and who have to be named.
+    pub revoked: Vec<IdentityName>,
     /// Where nothing is due: the first that will be, and when.
     pub next: Option<(IdentityName, OffsetDateTime)>,
 }
@@ -57,8 +59,11 @@ impl Chosen {
             let Ok(name) = record.name.parse::<IdentityName>() else {
                 continue;
             };
-            let revoked = inventory.revocation(&record.serial).is_some();
-            if revoked || !record.external && !there.contains(&name) {
+            if !record.external && !there.contains(&name) {
+                continue;
+            }
+            if inventory.revocation(&record.serial).is_some() {
+                chosen.revoked.push(name);
                 continue;
             }
             let due = due(record);

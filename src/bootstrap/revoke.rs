@@ -9,7 +9,7 @@ use crate::{
     issuer::Issuer,
     keystore::pem,
     pki::{Kind, Reason, RevocationList, RevokedEntry, unhex},
-    state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, Revocation, Status, write_atomic},
+    state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, Revocation, write_atomic},
 };
 
 /// The current list, PEM.
@@ -234,12 +234,10 @@ pub fn write_crl(
 }
 
 /// The identities whose last certificate is revoked.
-pub fn revoked_identities(inventory: &Inventory, now: OffsetDateTime) -> Vec<&Record> {
-    let mut found: Vec<&Record> = inventory
-        .revocations()
-        .filter_map(|revocation| inventory.by_serial(&revocation.serial))
-        .filter(|r| inventory.is_current(r) && inventory.status(r, now) == Status::Revoked)
-        .collect();
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    found
+pub fn revoked_identities(inventory: &Inventory) -> Vec<&Record> {
+    let revoked = inventory.revocations();
+    let records = revoked.filter_map(|revocation| inventory.by_serial(&revocation.serial));
+    let mut last: Vec<&Record> = records.filter(|r| inventory.is_current(r)).collect();
+    last.sort_by(|a, b| a.name.cmp(&b.name));
+    last
 }

@@ -167,6 +167,12 @@ impl Renew {
                 named(&chosen.external, NAMED)
             ));
         }
+        if !chosen.revoked.is_empty() {
+            ui.warn(format!(
+                "the certificates of {} are revoked, so they are not renewed; kpki renew NAME --new-key issues a new one",
+                named(&chosen.revoked, NAMED)
+            ));
+        }
         if chosen.names.is_empty() {
             ui.say(match &chosen.next {
                 Some((name, due)) => {

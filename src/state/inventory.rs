@@ -1,6 +1,6 @@
 //! `ca/inventory.jsonl`: one line for every certificate ever signed, and for what happened to it. Append-only.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -123,7 +123,12 @@ enum Entry {
 
 impl Line for Entry {
     fn parse(line: &[u8]) -> Result<Self, String> {
-        // Most lines are certificates, so that is tried first.
+        // As kpki itself writes them.
+        if line.starts_with(b"{\"v\":2,")
+            && let Some(event) = Event::parse(line)
+        {
+            return event.map(Self::Event);
+        }
         let record = jsonl::parse_first_format(line, "a certificate", |record: &Record| record.v);
         match record {
             Ok(record) => Ok(Self::Certificate(record)),
@@ -136,8 +141,8 @@ impl Line for Entry {
 #[derive(Debug)]
 pub struct Inventory {
     records: Vec<Record>,
-    /// By serial number.
-    serials: HashMap<String, usize>,
+    /// By serial number, once somebody asks for one.
+    serials: OnceLock<HashMap<String, usize>>,
     /// By name, the last certificate that a broker or client got.
     latest: HashMap<String, usize>,
     /// The CA's own certificates.
@@ -161,7 +166,7 @@ impl Inventory {
             .map_err(|(line, reason)| StateError::BadInventory { path, line, reason })?;
         let mut inventory = Self {
             records: Vec::with_capacity(entries.len()),
-            serials: HashMap::with_capacity(entries.len()),
+            serials: OnceLock::new(),
             latest: HashMap::with_capacity(entries.len()),
             authorities: Vec::new(),
             events: Vec::new(),
@@ -176,7 +181,9 @@ impl Inventory {
         match entry {
             Entry::Certificate(record) => {
                 let at = self.records.len();
-                self.serials.insert(record.serial.clone(), at);
+                if let Some(serials) = self.serials.get_mut() {
+                    serials.insert(record.serial.clone(), at);
+                }
                 match record.kind {
                     Kind::Broker | Kind::Client => {
                         self.latest.insert(record.name.clone(), at);
@@ -219,14 +226,20 @@ impl Inventory {
         &self.events
     }
 
+    fn serials(&self) -> &HashMap<String, usize> {
+        let numbered = || self.records.iter().zip(0..);
+        self.serials
+            .get_or_init(|| numbered().map(|(r, at)| (r.serial.clone(), at)).collect())
+    }
+
     /// The certificate with this serial number, lower-case hex.
     pub fn by_serial(&self, serial: &str) -> Option<&Record> {
-        self.records.get(*self.serials.get(serial)?)
+        self.records.get(*self.serials().get(serial)?)
     }
 
     /// True where a certificate with this serial was ever signed.
     pub fn has_serial(&self, serial: &str) -> bool {
-        self.serials.contains_key(serial)
+        self.serials().contains_key(serial)
     }
 
     /// What revoked the certificate with this serial number, where something did.

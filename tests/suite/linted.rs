@@ -85,6 +85,7 @@ fn parted(kpki: &Kpki, file: &str) -> Vec<PathBuf> {
     parts.collect()
 }
 
+/// Host names have a dot in them, as pkilint knows no others.
 #[test]
 fn linters_find_nothing_in_certificates_and_lists() {
     let linters = match linters() {
@@ -100,14 +101,21 @@ fn linters_find_nothing_in_certificates_and_lists() {
         "CN=Test CA,O=Example\\, Inc.,C=DE",
     ]);
     kpki.ok(&[
-        "--out", "plain", "issue", "kafka1", "--host", "10.0.0.1", "--host", "::1",
+        "--out",
+        "plain",
+        "issue",
+        "kafka1.example.com",
+        "--host",
+        "10.0.0.1",
+        "--host",
+        "::1",
     ]);
     kpki.ok(&[
         "--out",
         "plain",
         "issue",
         "--client",
-        "alice",
+        "alice.example.com",
         "with_underscore",
     ]);
     let rsa = [
@@ -123,7 +131,7 @@ fn linters_find_nothing_in_certificates_and_lists() {
         "--out",
         "rsa",
         "issue",
-        "kafka1",
+        "kafka1.example.com",
         "--host",
         "kafka1.example.com",
         "--key",
@@ -134,14 +142,20 @@ fn linters_find_nothing_in_certificates_and_lists() {
         "rsa",
         "issue",
         "--client",
-        "alice",
+        "alice.example.com",
         "--key",
         "ecdsa-p384",
     ]);
     kpki.ok(&[
-        "--out", "rsa", "issue", "--client", "bob", "--key", "rsa-2048",
+        "--out",
+        "rsa",
+        "issue",
+        "--client",
+        "bob.example.com",
+        "--key",
+        "rsa-2048",
     ]);
-    let policy = "ca: {key: ecdsa-p384, crl_url: 'http://pki.example.com/kafka.crl'}\nbrokers: [{name: kafka1}]\nclients: [{name: alice}]\n";
+    let policy = "ca: {key: ecdsa-p384, crl_url: 'http://pki.example.com/kafka.crl'}\nbrokers: [{name: kafka1, hosts: [kafka1.example.com]}]\nclients: [{name: alice, hosts: []}]\n";
     kpki.write("policy.yaml", policy);
     kpki.ok(&["--out", "listed", "up", "policy.yaml"]);
     let reasons = [
@@ -163,22 +177,37 @@ fn linters_find_nothing_in_certificates_and_lists() {
         "--out",
         "rsa",
         "revoke",
-        "alice",
+        "alice.example.com",
         "--reason",
         "keyCompromise",
     ]);
 
     let mut found = Vec::new();
     for (leaf, signer) in [
-        ("plain/kafka1/kafka1.crt", "plain/ca/ca.crt"),
-        ("plain/alice/alice.crt", "plain/ca/ca.crt"),
+        (
+            "plain/kafka1.example.com/kafka1.example.com.crt",
+            "plain/ca/ca.crt",
+        ),
+        (
+            "plain/alice.example.com/alice.example.com.crt",
+            "plain/ca/ca.crt",
+        ),
         (
             "plain/with_underscore/with_underscore.crt",
             "plain/ca/ca.crt",
         ),
-        ("rsa/kafka1/kafka1.crt", "rsa/ca/intermediate.crt"),
-        ("rsa/alice/alice.crt", "rsa/ca/intermediate.crt"),
-        ("rsa/bob/bob.crt", "rsa/ca/intermediate.crt"),
+        (
+            "rsa/kafka1.example.com/kafka1.example.com.crt",
+            "rsa/ca/intermediate.crt",
+        ),
+        (
+            "rsa/alice.example.com/alice.example.com.crt",
+            "rsa/ca/intermediate.crt",
+        ),
+        (
+            "rsa/bob.example.com/bob.example.com.crt",
+            "rsa/ca/intermediate.crt",
+        ),
         ("rsa/ca/intermediate.crt", "rsa/ca/ca.crt"),
         ("listed/kafka1/kafka1.crt", "listed/ca/ca.crt"),
         ("listed/alice/alice.crt", "listed/ca/ca.crt"),

@@ -79,9 +79,15 @@ fn a_revocation_is_on_record_and_on_the_list_and_refuses_renewal() {
         fs::read(kpki.path("out/ca/inventory.jsonl")).unwrap(),
         before
     );
+    fs::rename(kpki.path("alice"), kpki.path("out/alice")).unwrap();
+
+    // Of everyone, it is left out.
+    let all = kpki.json(&["renew", "--all", "--new-key", "--json"]);
+    let all = all.as_array().unwrap().iter();
+    let names: Vec<&str> = all.map(|r| r["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bob", "kafka1"]);
 
     // Who asks for it by name gets a new key.
-    fs::rename(kpki.path("alice"), kpki.path("out/alice")).unwrap();
     let key = fs::read(kpki.path("out/alice/alice.key")).unwrap();
     kpki.ok(&["renew", "alice", "--new-key"]);
     assert_ne!(fs::read(kpki.path("out/alice/alice.key")).unwrap(), key);
@@ -96,7 +102,7 @@ fn a_revocation_is_on_record_and_on_the_list_and_refuses_renewal() {
 #[test]
 fn up_leaves_whoever_is_revoked_alone_and_says_so() {
     let kpki = Kpki::new();
-    let policy = "brokers: [{name: kafka1}]\nclients: [{name: alice}, {name: bob}]\n";
+    let policy = "brokers: [{name: kafka1}]\nclients: [{name: alice, auth: [tls, scram-sha-512]}, {name: bob}]\n";
     kpki.write("policy.yaml", policy);
     kpki.ok(&["up", "policy.yaml"]);
     kpki.ok(&["revoke", "alice", "--reason", "privilegeWithdrawn"]);
@@ -119,8 +125,12 @@ fn up_leaves_whoever_is_revoked_alone_and_says_so() {
     fs::remove_dir_all(kpki.path("out/alice")).unwrap();
     let up = kpki.json(&["up", "policy.yaml", "--json"]);
     assert_eq!(up["identities"][0]["revoked"], "privilegeWithdrawn");
-    assert_eq!(up["changes"], json!([]));
     assert!(!kpki.path("out/alice").exists());
+    // Nor does the broker's disk get a password of hers.
+    let args = fs::read_to_string(kpki.path("out/kafka1/format-storage.args")).unwrap();
+    assert!(!args.contains("alice"), "{args}");
+    let up = kpki.json(&["up", "policy.yaml", "--json"]);
+    assert_eq!(up["changes"], json!([]));
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
 use super::super::{
     Done, Failure, Global,
@@ -82,7 +81,7 @@ pub fn desired<'a>(
     rotate: BTreeSet<String>,
     deletion: Deletion,
 ) -> Result<DesiredUsers<'a>, Failure> {
-    let revoked = revoked_users(out, OffsetDateTime::now_utc())?;
+    let revoked = revoked_users(out)?;
     let mut begun = passwords::begun(out, policy)?;
     begun.retain(|user, _| !revoked.contains(user));
     let mut credentials = passwords::desired(policy);
