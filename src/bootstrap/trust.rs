@@ -83,7 +83,7 @@ impl Trust {
     }
 
     /// The truststore, where it was encoded before and still holds what is trusted.
-    fn kept_truststore(
+    pub(super) fn kept_truststore(
         &self,
         out: &OutDir,
         profile: StoreProfile,

@@ -219,7 +219,11 @@ impl Examined<'_> {
         if store.is_some() || self.is_recorded(&names.truststore) {
             let profile = self.profile([&names.truststore, &names.keystore])?;
             if !store.is_some_and(|store| self.trust.is_in(&store)) {
-                let store = self.trust.encode_truststore(profile)?;
+                // The same bytes for every identity, where the CA has them.
+                let store = match self.trust.kept_truststore(self.out, profile)? {
+                    Some(kept) => kept,
+                    None => self.trust.encode_truststore(profile)?,
+                };
                 let file = FileSpec::secret(&names.truststore, store);
                 let what = "does not hold the CA that is to be trusted, and it alone";
                 faults.push(self.repaired(FaultCode::Truststore, file, what));
