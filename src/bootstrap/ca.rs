@@ -111,6 +111,25 @@ impl Ca {
         Ok(!out.is_ca_empty()?)
     }
 
+    /// Refuses an output directory that is not safe, or holds no CA.
+    ///
+    /// # Errors
+    /// [`CaError::Missing`], [`CaError::Incomplete`] where its inventory is gone, and when something cannot be seen.
+    pub fn require(out: &OutDir) -> Result<(), CaError> {
+        let dir = out.ca().display().to_string();
+        out.check()?;
+        if !Self::exists(out)? {
+            return Err(CaError::Missing(dir));
+        }
+        match out.ca_file(Inventory::FILE).exists() {
+            true => Ok(()),
+            false => Err(CaError::Incomplete {
+                dir,
+                file: Inventory::FILE,
+            }),
+        }
+    }
+
     /// Reads the CA; what signs stays closed.
     pub fn open(out: &OutDir) -> Result<Self, BootstrapError> {
         let shown = out.ca().display().to_string();

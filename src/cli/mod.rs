@@ -9,6 +9,7 @@ mod error;
 mod guard;
 mod init_ca;
 mod issue;
+mod list;
 mod passphrase;
 mod policy;
 mod principal;
@@ -89,6 +90,7 @@ enum Command {
     Issue(issue::Issue),
     Up(up::Up),
     Renew(renew::Renew),
+    List(list::List),
     Scram(scram::Scram),
     Policy(policy::Policy),
     Acl(acl::Acl),
@@ -114,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Issue(verb) => verb.run(&cli.global, &ui),
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
+        Command::List(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&cli.global, &ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),

@@ -1,15 +1,15 @@
-//! `ca/inventory.jsonl`: one line for every certificate ever signed. Append-only.
+//! `ca/inventory.jsonl`: one line for every certificate ever signed, and for what happened to it. Append-only.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    Lock, OutDir, StateError, files,
+    Event, Lock, OutDir, Revocation, StateError, files,
     jsonl::{self, Line, Tail},
 };
-use crate::pki::{Certificate, Host, KeyAlgorithm, Kind};
+use crate::pki::{Certificate, Host, KeyAlgorithm, Kind, Reason};
 
 /// One signed certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,21 +84,62 @@ impl Record {
     }
 }
 
-impl Line for Record {
-    const WHAT: &'static str = "a certificate";
+/// What a certificate is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Good.
+    Valid,
+    /// Revoked, whatever else may be true of it.
+    Revoked,
+    /// Its time is over.
+    Expired,
+    /// There is a later one in its place.
+    Replaced,
+}
 
-    fn version(&self) -> u8 {
-        self.v
+impl Status {
+    /// The word of `list --json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::Replaced => "replaced",
+        }
     }
 }
 
-/// The records, in the order in which they were signed.
+/// One line.
+enum Entry {
+    Certificate(Record),
+    Event(Event),
+}
+
+impl Line for Entry {
+    fn parse(line: &[u8]) -> Result<Self, String> {
+        // Most lines are certificates, so that is tried first.
+        let record = jsonl::parse_first_format(line, "a certificate", |record: &Record| record.v);
+        match record {
+            Ok(record) => Ok(Self::Certificate(record)),
+            Err(why) => Event::parse(line).unwrap_or(Err(why)).map(Self::Event),
+        }
+    }
+}
+
+/// The records and events, in the order in which they came.
 #[derive(Debug)]
 pub struct Inventory {
     records: Vec<Record>,
+    /// By serial number.
+    serials: HashMap<String, usize>,
     /// By name, the last certificate that a broker or client got.
     latest: HashMap<String, usize>,
-    serials: HashSet<String>,
+    /// The CA's own certificates.
+    authorities: Vec<usize>,
+    events: Vec<Event>,
+    /// By serial number, where the event is that revokes it.
+    revoked: HashMap<String, usize>,
     tail: Tail,
 }
 
@@ -111,25 +152,43 @@ impl Inventory {
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.ca_file(Self::FILE);
         let bytes = files::read_optional(&path)?.unwrap_or_default();
-        let (records, tail) = jsonl::parse(&path, &bytes)
+        let (entries, tail) = jsonl::parse(&path, &bytes)
             .map_err(|(line, reason)| StateError::BadInventory { path, line, reason })?;
         let mut inventory = Self {
-            records: Vec::new(),
-            latest: HashMap::new(),
-            serials: HashSet::new(),
+            records: Vec::with_capacity(entries.len()),
+            serials: HashMap::with_capacity(entries.len()),
+            latest: HashMap::with_capacity(entries.len()),
+            authorities: Vec::new(),
+            events: Vec::new(),
+            revoked: HashMap::new(),
             tail,
         };
-        inventory.take(records);
+        entries.into_iter().for_each(|entry| inventory.take(entry));
         Ok(inventory)
     }
 
-    fn take(&mut self, records: Vec<Record>) {
-        for record in records {
-            self.serials.insert(record.serial.clone());
-            if matches!(record.kind, Kind::Broker | Kind::Client) {
-                self.latest.insert(record.name.clone(), self.records.len());
+    fn take(&mut self, entry: Entry) {
+        match entry {
+            Entry::Certificate(record) => {
+                let at = self.records.len();
+                self.serials.insert(record.serial.clone(), at);
+                match record.kind {
+                    Kind::Broker | Kind::Client => {
+                        self.latest.insert(record.name.clone(), at);
+                    }
+                    Kind::Ca | Kind::Intermediate => self.authorities.push(at),
+                }
+                self.records.push(record);
             }
-            self.records.push(record);
+            Entry::Event(event) => {
+                if let Event::Revoked(Revocation { serial, reason, .. }) = &event {
+                    match reason {
+                        Reason::RemoveFromCrl => self.revoked.remove(serial),
+                        _ => self.revoked.insert(serial.clone(), self.events.len()),
+                    };
+                }
+                self.events.push(event);
+            }
         }
     }
 
@@ -143,9 +202,66 @@ impl Inventory {
         &self.records
     }
 
+    /// Every event.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The certificate with this serial number, lower-case hex.
+    pub fn by_serial(&self, serial: &str) -> Option<&Record> {
+        self.records.get(*self.serials.get(serial)?)
+    }
+
     /// True where a certificate with this serial was ever signed.
     pub fn has_serial(&self, serial: &str) -> bool {
-        self.serials.contains(serial)
+        self.serials.contains_key(serial)
+    }
+
+    /// What revoked the certificate with this serial number, where something did.
+    pub fn revocation(&self, serial: &str) -> Option<&Revocation> {
+        match self.events.get(*self.revoked.get(serial)?) {
+            Some(Event::Revoked(revocation)) => Some(revocation),
+            _ => None,
+        }
+    }
+
+    /// Every revocation that holds, in their order.
+    pub fn revocations(&self) -> impl Iterator<Item = &Revocation> {
+        self.events
+            .iter()
+            .enumerate()
+            .filter_map(|(at, event)| match event {
+                Event::Revoked(revocation) if self.revoked.get(&revocation.serial) == Some(&at) => {
+                    Some(revocation)
+                }
+                _ => None,
+            })
+    }
+
+    /// True where there is no later certificate of its name: of brokers and clients, whose names are unique, and of the
+    /// CA's own kinds.
+    pub fn is_current(&self, record: &Record) -> bool {
+        let last = match record.kind {
+            Kind::Broker | Kind::Client => self.latest(&record.name),
+            kind => {
+                let mut all = self.authorities.iter().rev().map(|at| &self.records[*at]);
+                all.find(|other| (other.kind, &other.name) == (kind, &record.name))
+            }
+        };
+        last.is_none_or(|last| last.serial == record.serial)
+    }
+
+    /// What a certificate is now.
+    pub fn status(&self, record: &Record, now: OffsetDateTime) -> Status {
+        if self.revoked.contains_key(&record.serial) {
+            Status::Revoked
+        } else if record.not_after <= now {
+            Status::Expired
+        } else if self.is_current(record) {
+            Status::Valid
+        } else {
+            Status::Replaced
+        }
     }
 
     /// Appends records and syncs them to the disk. Only afterwards may their certificates be written anywhere.
@@ -153,8 +269,31 @@ impl Inventory {
     pub fn append(&mut self, _lock: &Lock, records: Vec<Record>) -> Result<(), StateError> {
         let lines: String = records.iter().map(Record::to_line).collect();
         self.tail.append(&lines)?;
-        self.take(records);
+        records
+            .into_iter()
+            .for_each(|record| self.take(Entry::Certificate(record)));
         Ok(())
+    }
+
+    /// Appends events and syncs them to the disk. Only afterwards may anybody be told.
+    ///
+    /// # Errors
+    /// When they cannot be written; the file is then as it was.
+    pub fn append_events(&mut self, _lock: &Lock, events: Vec<Event>) -> Result<(), StateError> {
+        let lines: String = events.iter().map(Event::to_line).collect();
+        self.tail.append(&lines)?;
+        events
+            .into_iter()
+            .for_each(|event| self.take(Entry::Event(event)));
+        Ok(())
+    }
+
+    /// As [`Self::append_events`], of one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn append_event(&mut self, lock: &Lock, event: Event) -> Result<(), StateError> {
+        self.append_events(lock, vec![event])
     }
 }
 
@@ -228,8 +367,11 @@ mod tests {
         let line = record("a").to_line();
         assert!(!line.contains("sha256"), "{line}");
         let path = std::path::Path::new("x");
-        let (records, ..) = jsonl::parse::<Record>(path, line.as_bytes()).unwrap();
-        assert_eq!(records, [record("a")]);
+        let (lines, ..) = jsonl::parse::<Entry>(path, line.as_bytes()).unwrap();
+        let [Entry::Certificate(only)] = &lines[..] else {
+            panic!("one certificate");
+        };
+        assert_eq!(*only, record("a"));
     }
 
     #[test]
@@ -250,15 +392,59 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_certificate_is_revoked_before_it_is_expired_and_expired_before_it_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = OutDir::new(dir.path());
+        std::fs::create_dir(out.ca()).unwrap();
+        let lock = Lock::acquire(out.root(), Duration::ZERO, |_| ()).unwrap();
+        let mut inventory = Inventory::read(&out).unwrap();
+        let numbered = |serial: &str, name: &str| Record {
+            serial: serial.into(),
+            ..record(name)
+        };
+        let records = [("1", "a"), ("2", "a"), ("3", "b")];
+        let records = records.map(|(serial, name)| numbered(serial, name));
+        inventory.append(&lock, records.to_vec()).unwrap();
+        let begin = records[0].not_before;
+        let revoke = |reason| {
+            Event::Revoked(Revocation {
+                at: begin,
+                serial: "1".into(),
+                name: "a".into(),
+                reason,
+            })
+        };
+        let states = |inventory: &Inventory, now| {
+            let records = inventory.records().iter();
+            let states: Vec<&str> = records.map(|r| inventory.status(r, now).name()).collect();
+            states.join(" ")
+        };
+        let (end, hold) = (records[0].not_after, Reason::CertificateHold);
+        assert_eq!(states(&inventory, begin), "replaced valid valid");
+        assert_eq!(states(&inventory, end), "expired expired expired");
+        inventory.append_event(&lock, revoke(hold)).unwrap();
+        let mut read = Inventory::read(&out).unwrap();
+        assert_eq!(states(&read, begin), "revoked valid valid");
+        assert_eq!(states(&read, end), "revoked expired expired");
+        assert_eq!(read.revocation("1").unwrap().reason, hold);
+        assert_eq!(read.revocations().count(), 1);
+        read.append_event(&lock, revoke(Reason::RemoveFromCrl))
+            .unwrap();
+        let read = Inventory::read(&out).unwrap();
+        assert_eq!(states(&read, begin), "replaced valid valid");
+        assert_eq!((read.revocations().count(), read.events().len()), (0, 2));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), cut in 0usize..300) {
-            let _ = jsonl::parse::<Record>(std::path::Path::new("x"), &bytes);
+            let _ = jsonl::parse::<Entry>(std::path::Path::new("x"), &bytes);
             let line = record("a").to_line();
             let mut damaged = line.into_bytes();
             damaged.truncate(cut);
             damaged.extend(bytes);
-            let _ = jsonl::parse::<Record>(std::path::Path::new("x"), &damaged);
+            let _ = jsonl::parse::<Entry>(std::path::Path::new("x"), &damaged);
         }
     }
 }

@@ -7,17 +7,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 
 use super::{StateError, failed, files};
 
 /// One line of such a file.
-pub(super) trait Line: DeserializeOwned {
-    /// What a line is, for the message about one that is none.
-    const WHAT: &'static str;
+pub(super) trait Line: Sized + Send {
+    /// Reads it, without its line end; else why it cannot be read, without a word of what stands there, which may be
+    /// anything, a secret too.
+    fn parse(line: &[u8]) -> Result<Self, String>;
+}
 
-    /// The version of the line's format; this kpki reads 1.
-    fn version(&self) -> u8;
+/// Reads a line of a file whose only format is the first one. `what` is what a line is.
+pub(super) fn parse_first_format<T: DeserializeOwned>(
+    line: &[u8],
+    what: &str,
+    version: impl FnOnce(&T) -> u8,
+) -> Result<T, String> {
+    let parsed: T = serde_json::from_slice(line)
+        .map_err(|e| format!("not a record of {what}, at column {}", e.column()))?;
+    match version(&parsed) {
+        1 => Ok(parsed),
+        later => Err(format!("written in format {later} by a later kpki")),
+    }
 }
 
 /// A whole line that cannot be read: its number, from 1, and what is wrong with it.
@@ -33,34 +46,28 @@ pub(super) struct Tail {
     open: bool,
 }
 
-/// Reads all lines. A last line that a killed command left unfinished is passed over.
+/// Reads all lines, on all cores. A last line that a killed command left unfinished is passed over.
 pub(super) fn parse<T: Line>(path: &Path, bytes: &[u8]) -> Result<(Vec<T>, Tail), BadLine> {
-    let mut lines = Vec::new();
+    let end = bytes
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |at| at + 1);
+    let (whole, unfinished) = bytes.split_at(end);
+    let lines = whole.par_split_inclusive(|b| *b == b'\n');
+    let parsed = lines.map(|line| T::parse(&line[..line.len() - 1]));
+    let parsed: Vec<Result<T, String>> = parsed.collect();
+    let numbered = parsed.into_iter().zip(1..);
+    let lines = numbered.map(|(line, number)| line.map_err(|why| (number, why)));
+    let mut lines: Vec<T> = lines.collect::<Result<_, _>>()?;
     let mut tail = Tail {
         path: path.to_owned(),
-        end: 0,
+        end: end as u64,
         open: false,
     };
-    for (at, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
-        let Some(text) = line.strip_suffix(b"\n") else {
-            if let Ok(parsed) = serde_json::from_slice(line) {
-                lines.push(parsed);
-                tail.end += line.len() as u64;
-                tail.open = true;
-            }
-            break;
-        };
-        // What stands there may be anything, a secret too, and is not quoted.
-        let parsed: T = serde_json::from_slice(text).map_err(|e| {
-            let why = format!("not a record of {}, at column {}", T::WHAT, e.column());
-            (at + 1, why)
-        })?;
-        if parsed.version() != 1 {
-            let why = format!("written in format {} by a later kpki", parsed.version());
-            return Err((at + 1, why));
-        }
-        lines.push(parsed);
-        tail.end += line.len() as u64;
+    if let Ok(last) = T::parse(unfinished) {
+        lines.push(last);
+        tail.end += unfinished.len() as u64;
+        tail.open = true;
     }
     Ok((lines, tail))
 }
@@ -97,7 +104,7 @@ impl Tail {
             .iter()
             .rposition(|b| *b == b'\n')
             .map_or(0, |at| at + 1);
-        let open = serde_json::from_slice::<T>(&bytes[begin..]).is_ok();
+        let open = T::parse(&bytes[begin..]).is_ok();
         let end = if open { bytes.len() } else { begin };
         Ok(Self {
             open,

@@ -4,6 +4,7 @@
 //! directory, which one rename turns into a promise; the next command keeps it if this one is killed. The
 //! inventory is appended and synced before any key reaches the disk.
 
+mod event;
 mod file_spec;
 mod files;
 #[cfg(test)]
@@ -23,11 +24,12 @@ mod secret_file;
 mod staging;
 mod written;
 
+pub use event::{CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
 pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
 pub use guard::Mended;
 pub use input::{open, read_below, read_stdin, read_text};
-pub use inventory::{Inventory, Record};
+pub use inventory::{Inventory, Record, Status};
 pub use leftovers::Leftovers;
 pub use lock::Lock;
 pub use matching::matching;

@@ -73,10 +73,8 @@ impl Writing {
 }
 
 impl jsonl::Line for Writing {
-    const WHAT: &'static str = "what kpki wrote";
-
-    fn version(&self) -> u8 {
-        self.v
+    fn parse(line: &[u8]) -> Result<Self, String> {
+        jsonl::parse_first_format(line, "what kpki wrote", |writing: &Self| writing.v)
     }
 }
 

@@ -30,6 +30,7 @@ mod first_steps;
 mod harness;
 mod issue;
 mod layouts;
+mod list;
 mod modes;
 mod nodes;
 mod policies;
