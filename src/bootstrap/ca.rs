@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError, Cause,
-    trust::{Trust, truststore_name},
+    slot::{Names, Slot},
+    trust::{Lineage, Trust, truststore_name},
 };
 use crate::{
     issuer::{
@@ -22,7 +23,7 @@ use crate::{
 /// The CA certificates that clients trust.
 pub(super) const CERTIFICATE: &str = "ca.crt";
 /// The intermediates' certificates, the one that signs leaves first.
-const INTERMEDIATE: &str = "intermediate.crt";
+pub(super) const INTERMEDIATE: &str = "intermediate.crt";
 /// The password of the truststore, one for all identities as the store's bytes are.
 pub(super) const TRUSTSTORE_PASSWORD: &str = "truststore.password";
 
@@ -78,7 +79,9 @@ pub fn write(
     files.push(FileSpec::public(CERTIFICATE, pem(&new.root)));
     let intermediate = new.intermediate.as_ref().map(pem);
     files.extend(intermediate.map(|pem| FileSpec::public(INTERMEDIATE, pem)));
-    files.extend(new.seal(protection)?);
+    let (key, root_key) = new.seal(protection)?;
+    files.push(FileSpec::secret(local::KEY, key.to_vec()));
+    files.extend(root_key.map(|key| FileSpec::secret(local::ROOT_KEY, key.to_vec())));
     let password = &trust.truststore_password;
     files.push(FileSpec::password(TRUSTSTORE_PASSWORD, password));
     let store = trust.encode_truststore(StoreProfile::Jdk)?;
@@ -115,18 +118,19 @@ impl Ca {
     ///
     /// # Errors
     /// [`CaError::Missing`], [`CaError::Incomplete`] where its inventory is gone, and when something cannot be seen.
-    pub fn require(out: &OutDir) -> Result<(), CaError> {
+    pub fn require(out: &OutDir) -> Result<(), BootstrapError> {
         let dir = out.ca().display().to_string();
         out.check()?;
         if !Self::exists(out)? {
-            return Err(CaError::Missing(dir));
+            return Err(CaError::Missing(dir).into());
         }
         match out.ca_file(Inventory::FILE).exists() {
             true => Ok(()),
             false => Err(CaError::Incomplete {
                 dir,
                 file: Inventory::FILE,
-            }),
+            }
+            .into()),
         }
     }
 
@@ -167,6 +171,24 @@ impl Ca {
             }
             None => Vec::new(),
         };
+        let Names {
+            root: standby,
+            intermediate: below,
+            ..
+        } = Slot::Standby.names();
+        let standby = match read_optional(&out.ca_file(&standby))? {
+            Some(bytes) => Some(Lineage {
+                root: certificates(&standby, &bytes)?
+                    .into_iter()
+                    .next()
+                    .ok_or_else(|| incomplete(CERTIFICATE))?,
+                intermediates: match read_optional(&out.ca_file(&below))? {
+                    Some(bytes) => certificates(&below, &bytes)?,
+                    None => Vec::new(),
+                },
+            }),
+            None => None,
+        };
         let issuer = Closed::read(out)?.ok_or_else(|| incomplete(local::KEY))?;
         let password = password_in(need(TRUSTSTORE_PASSWORD)?);
         if password.expose().is_empty() {
@@ -178,10 +200,17 @@ impl Ca {
                 root,
                 others: trusted.collect(),
                 intermediates,
+                standby,
                 truststore_password: password,
             },
             issuer,
         })
+    }
+
+    /// A part of it is missing.
+    pub(super) fn incomplete(&self, file: &'static str) -> CaError {
+        let dir = self.dir.display().to_string();
+        CaError::Incomplete { dir, file }
     }
 
     /// Makes it ready to sign.

@@ -16,6 +16,8 @@ pub mod plan;
 pub mod planned;
 pub mod renew;
 pub mod restore;
+pub mod rotate;
+mod slot;
 pub mod step;
 pub mod trust;
 pub mod up;
@@ -87,6 +89,9 @@ pub enum BootstrapError {
     /// The CA.
     #[error(transparent)]
     Ca(#[from] CaError),
+    /// Its replacement.
+    #[error(transparent)]
+    Rotation(#[from] rotate::RotationError),
     /// What signs.
     #[error(transparent)]
     Issuer(#[from] IssuerError),

@@ -73,6 +73,14 @@ impl Candidate {
                 layouts.push((names, profile.unwrap_or_else(|| StoreProfile::of(&store))));
             }
         }
+        // Some layouts call their key stores the same, and its password tells them apart.
+        let has_password = |names: &FileNames| {
+            let file = read_plain(&out.identity(name).join(&names.password));
+            file.ok().flatten().is_some()
+        };
+        if layouts.iter().any(|(names, _)| has_password(names)) {
+            layouts.retain(|(names, _)| has_password(names));
+        }
         let Some((names, _)) = layouts.first() else {
             return Err(if out.identity(name).exists() {
                 damaged("it holds no key store")

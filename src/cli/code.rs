@@ -56,6 +56,7 @@ pub enum Code {
     NoHost = "no-host", "a broker's certificate needs a host";
     NoRandomness = "no-randomness", "the system gives no random numbers";
     NoRootKey = "no-root-key", "the root's key is not here";
+    NoRotation = "no-rotation", "no rotation of the CA is under way";
     NoScramRequests = "no-scram-requests", "the cluster is too old to be asked about SCRAM users";
     NotAScramUser = "not-a-scram-user", "the policy has no SCRAM user of that name";
     NotAuthorized = "not-authorized", "the cluster does not let this principal do it";
@@ -88,6 +89,10 @@ pub enum Code {
     RequestImpossible = "request-impossible", "a request that no client could make";
     RequestMalformed = "request-malformed", "a line is not a request";
     RequestsUnreadable = "requests-unreadable", "the file of requests cannot be read";
+    RotationElsewhere = "rotation-elsewhere", "kpki does not keep the CA's key, so it cannot replace the CA";
+    RotationNotEverywhere = "rotation-not-everywhere", "the last step of the rotation is not seen everywhere";
+    RotationOrder = "rotation-order", "it is not the turn of that step of the rotation";
+    RotationRunning = "rotation-running", "the CA is being replaced already";
     Scram = "scram", "a SCRAM credential that Kafka refuses";
     Stopped = "stopped", "stopped from outside before the work was done";
     Store = "store", "a key store or truststore cannot be read or written";

@@ -14,6 +14,7 @@ mod passphrase;
 mod policy;
 mod principal;
 mod renew;
+mod rotate_ca;
 mod scram;
 mod shell;
 mod tip;
@@ -90,6 +91,7 @@ enum Command {
     Issue(issue::Issue),
     Up(up::Up),
     Renew(renew::Renew),
+    RotateCa(rotate_ca::RotateCa),
     List(list::List),
     Scram(scram::Scram),
     Policy(policy::Policy),
@@ -116,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Issue(verb) => verb.run(&cli.global, &ui),
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
+        Command::RotateCa(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&cli.global, &ui),

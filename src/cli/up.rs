@@ -28,6 +28,7 @@ use crate::{
     },
     issuer::local::{CaSpec, NewCa},
     keystore::StoreProfile,
+    pki::Dn,
     plan::Action,
     policy::{LAYOUTS, Layout, ValidatedPolicy},
     state::OutDir,
@@ -269,6 +270,7 @@ impl CaOfRun {
 fn ca_spec(policy: &ValidatedPolicy) -> CaSpec {
     CaSpec {
         subject: policy.ca.subject.clone(),
+        generation: 1,
         key: policy.ca.key,
         days: policy.ca.valid_days,
         intermediate: false,
@@ -279,13 +281,12 @@ fn ca_spec(policy: &ValidatedPolicy) -> CaSpec {
 /// Says where the CA that is there is not the one that the policy describes: `up` does not replace it.
 fn compare_ca(policy: &ValidatedPolicy, trust: &Trust, ui: &Ui) {
     let root = &trust.root;
-    // The policy's checks left room for it.
-    if let Ok(wanted) = policy.ca.subject.with_generation(1)
-        && root.subject != wanted.to_string()
-    {
+    let subject = root.subject.parse::<Dn>();
+    let subject = subject.map(|dn| dn.without_generation().0);
+    if subject.as_ref() != Ok(&policy.ca.subject) {
         ui.note(format!(
-            "note: the CA is {}, where the policy would make {wanted}; it stays as it is",
-            root.subject
+            "note: the CA is {}, where the policy would make one of {}; it stays as it is",
+            root.subject, policy.ca.subject
         ));
     }
     if root.key != Some(policy.ca.key) {

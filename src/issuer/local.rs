@@ -8,7 +8,7 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{CertificateRequest, Engine, Issued, Issuer, IssuerError};
+use super::{CertificateRequest, Engine, Issued, Issuer, IssuerError, Opened};
 use crate::{
     pki::{
         Authority, AuthorityRequest, Certificate, Dn, KeyAlgorithm, KeyProtection, Kind,
@@ -16,7 +16,7 @@ use crate::{
     },
     random,
     secret::{Secret, SecretBytes},
-    state::{FileSpec, Record},
+    state::Record,
 };
 
 /// The sealed key that signs.
@@ -32,12 +32,22 @@ pub(super) const ENGINE: Engine = Engine {
         Err(source) => Err(sealed(path)(source)),
     },
     open: |closed, signer, behind, passphrase| {
-        let key = unseal(&closed.path, &closed.bytes, passphrase)?;
-        let key =
-            KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(IssuerError::NotAKey)?;
-        Ok(Box::new(Local::new(signer, behind, key)?))
+        open(&closed.path, &closed.bytes, signer, behind, passphrase)
     },
 };
+
+/// Makes a key in a file like `ca/ca.key` ready to sign. `behind` is what stands behind a leaf in its chain.
+pub fn open(
+    path: &Path,
+    bytes: &[u8],
+    signer: &Certificate,
+    behind: &[Certificate],
+    passphrase: Option<&Secret>,
+) -> Opened {
+    let key = unseal(path, bytes, passphrase)?;
+    let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(IssuerError::NotAKey)?;
+    Ok(Box::new(Local::new(signer, behind, key)?))
+}
 
 /// A CA whose key is open.
 struct Local {
@@ -88,6 +98,8 @@ impl Issuer for Local {
 pub struct CaSpec {
     /// Its subject, to which the generation is added.
     pub subject: Dn,
+    /// Which of the CAs that follow each other it is, from 1.
+    pub generation: u32,
     /// The kind of its key.
     pub key: KeyAlgorithm,
     /// Days that it is valid.
@@ -114,7 +126,7 @@ impl NewCa {
     /// Makes keys and certificates.
     pub fn make(spec: &CaSpec, now: OffsetDateTime) -> Result<Self, IssuerError> {
         let generate = || spec.key.generate().map_err(PkiError::from);
-        let subject = spec.subject.with_generation(1)?;
+        let subject = spec.subject.with_generation(spec.generation)?;
         let key = generate()?;
         let request = |subject, path_len, serial| AuthorityRequest {
             subject,
@@ -151,17 +163,20 @@ impl NewCa {
         std::iter::once(root).chain(below).collect()
     }
 
-    /// The files with its keys.
-    pub fn seal(&self, protection: &KeyProtection) -> Result<Vec<FileSpec>, IssuerError> {
+    /// Its keys, sealed: the one that signs, and the root's where that is another one.
+    pub fn seal(
+        &self,
+        protection: &KeyProtection,
+    ) -> Result<(SecretBytes, Option<SecretBytes>), IssuerError> {
         let seal = |file: &str, key: &KeyPair| {
             let (salt, nonce) = (random::octets()?, random::octets()?);
             let text: Zeroizing<String> =
                 SealedKey::seal(key.serialized_der(), protection, salt, nonce)
                     .map_err(sealed(Path::new(file)))?;
-            Ok(FileSpec::secret(file, text.as_bytes()))
+            Ok::<_, IssuerError>(SecretBytes::from(text.as_bytes()))
         };
         let root = self.root_key.as_ref().map(|key| seal(ROOT_KEY, key));
-        root.into_iter().chain([seal(KEY, &self.key)]).collect()
+        Ok((seal(KEY, &self.key)?, root.transpose()?))
     }
 
     /// Its key comes back open, as deriving the key to it once more takes longer than everything else.

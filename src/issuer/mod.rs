@@ -180,6 +180,16 @@ impl Closed {
         self.needs_passphrase
     }
 
+    /// True where the key is kept here.
+    pub fn is_local(&self) -> bool {
+        self.engine.file == local::KEY
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes it ready to sign with the key of `signer`. `behind` is what stands behind a leaf in its chain.
     pub fn open(
         &self,
@@ -267,6 +277,7 @@ mod tests {
         let now = time::macros::datetime!(2026-11-21 12:00 UTC);
         let spec = CaSpec {
             subject: "CN=CA".parse().unwrap(),
+            generation: 1,
             key: KeyAlgorithm::EcdsaP256,
             days: 10,
             intermediate: true,

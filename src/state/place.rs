@@ -3,11 +3,14 @@
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use super::{
-    OutDir, Owners, StateError, failed,
-    files::{self, entries, look, pinned},
+    Inventory, OutDir, Owners, StateError, failed,
+    files::{self, entries, is_absent, look, pinned},
     guard,
 };
 use crate::pki::IdentityName;
+
+/// The directory of the CA.
+const CA: &str = "ca";
 
 /// Refuses where the staged directory holds what kpki does not make, or cannot take its place.
 pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
@@ -36,15 +39,21 @@ pub fn fits<'a>(
     owners: &Owners,
 ) -> Result<(), StateError> {
     let target = out.root().join(name);
+    let files: Vec<&str> = files.collect();
+    // What is staged for a CA with an inventory is a new one, and without one a change of the one that is there.
+    let changes_ca = name == CA && !files.contains(&Inventory::FILE);
+    if changes_ca && look(&target.join(Inventory::FILE))?.is_none() {
+        return obstacle(&target, "is not the CA that was to be changed");
+    }
     let Some(there) = look(&target)? else {
         return Ok(());
     };
     if !there.is_dir() {
         return obstacle(&target, "stands where a directory has to be put");
     }
-    if name == "ca" {
-        // A CA is staged only where there was none. Whatever came to stand there since is not overwritten.
-        if !entries(&target)?.is_empty() {
+    if name == CA {
+        // A new CA is staged only where there was none. Whatever came to stand there since is not overwritten.
+        if !changes_ca && !entries(&target)?.is_empty() {
             return obstacle(
                 &target,
                 "appeared while an interrupted command was making a CA, which waits beside it in a directory named .commit-*",
@@ -67,7 +76,7 @@ pub fn fits<'a>(
     if let Some(why) = pinned(&target) {
         return obstacle(&target, why);
     }
-    for place in files.map(|file| target.join(file)) {
+    for place in files.iter().map(|file| target.join(file)) {
         match look(&place)? {
             None => {}
             Some(there) if there.is_dir() => {
@@ -102,7 +111,17 @@ pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateErro
     }
     for file in entries(staged)? {
         let place = target.join(name_of(&file));
-        fs::rename(&file, &place).map_err(failed("replace", &place))?;
+        let gone = name_of(staged) == CA && look(&file)?.is_some_and(|meta| meta.len() == 0);
+        if gone
+            && let Err(e) = fs::remove_file(&place)
+            && !is_absent(&e)
+        {
+            return Err(failed("remove", &place)(e));
+        }
+        match gone {
+            true => fs::remove_file(&file).map_err(failed("remove", &file))?,
+            false => fs::rename(&file, &place).map_err(failed("replace", &place))?,
+        }
     }
     files::sync_dir(&target)?;
     fs::remove_dir(staged).map_err(failed("remove", staged))
@@ -110,7 +129,7 @@ pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateErro
 
 /// The directories that kpki fills: `ca` and identities.
 fn is_place(name: &str) -> bool {
-    name == "ca" || name.parse::<IdentityName>().is_ok()
+    name == CA || name.parse::<IdentityName>().is_ok()
 }
 
 pub(super) fn name_of(path: &Path) -> &str {

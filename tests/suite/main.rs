@@ -42,6 +42,7 @@ mod robust;
 #[cfg(feature = "live")]
 mod roles;
 mod rooms;
+mod rotate;
 mod scopes;
 #[cfg(feature = "live")]
 mod scram_apply;

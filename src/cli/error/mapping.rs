@@ -8,14 +8,14 @@ use super::{super::shell::quote, CliError, Code};
 use crate::{
     admin::AdminError,
     apply::scram::UnknownUsers,
-    bootstrap::{BootstrapError, ca::CaError, context::Danger, edits::Edit},
+    bootstrap::{BootstrapError, ca::CaError, context::Danger, edits::Edit, rotate::RotationError},
     config::ConfigError,
     issuer::IssuerError,
     keystore::StoreError,
     pki::{Kind, PkiError, SealError},
     random::NoRandomness,
     scram::ScramError,
-    state::StateError,
+    state::{Phase, StateError},
 };
 
 /// The code of what went wrong between kpki and a cluster.
@@ -89,6 +89,7 @@ impl From<BootstrapError> for CliError {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
             }
             BootstrapError::Ca(error) => error.into(),
+            BootstrapError::Rotation(error) => error.into(),
             BootstrapError::Issuer(error) => error.into(),
             BootstrapError::State(error) => error.into(),
             BootstrapError::Pki(error) => error.into(),
@@ -164,6 +165,33 @@ impl From<CaError> for CliError {
                 .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
             CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
                 .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes that one again where the damaged one is moved away"),
+        }
+    }
+}
+
+impl From<RotationError> for CliError {
+    fn from(error: RotationError) -> Self {
+        let text = error.to_string();
+        match error {
+            RotationError::Running(_) => CliError::new(Code::RotationRunning, text)
+                .hint("kpki rotate-ca status says what comes next; kpki rotate-ca abort goes back"),
+            RotationError::None => {
+                CliError::new(Code::NoRotation, text).hint("kpki rotate-ca start begins one")
+            }
+            RotationError::NotYet(Phase::Retiring) => CliError::new(Code::RotationOrder, text)
+                .hint("kpki rotate-ca finish is the last step"),
+            RotationError::NotYet(_) => CliError::new(Code::RotationOrder, text)
+                .hint("kpki rotate-ca next is the next step; kpki rotate-ca status says what to do before it"),
+            RotationError::TooLate => CliError::new(Code::RotationOrder, text)
+                .hint("kpki rotate-ca finish ends the rotation; another CA comes with another one"),
+            RotationError::NotEverywhere(_) => CliError::new(Code::RotationNotEverywhere, text).hint(
+                "copy the directories, reload or restart, and look again with kpki rotate-ca status; --force goes on: whoever has not got the last step can then be cut off",
+            ),
+            RotationError::Elsewhere(_) => CliError::new(Code::RotationElsewhere, text)
+                .hint("replace it where the key is kept, and begin with the new CA"),
+            RotationError::Subject(_) => CliError::new(Code::BadSubject, text)
+                .hint("give the next CA's with --subject 'CN=Kafka CA,O=Example'")
+                .usage(),
         }
     }
 }

@@ -1,0 +1,226 @@
+//! Which identity is where: what can be seen of it from here.
+
+use std::thread;
+
+use super::work::{Leaf, Place};
+use crate::{
+    bootstrap::{BootstrapError, trust::Trust},
+    config::Properties,
+    pki::{Host, IdentityName, Kind},
+    policy::Layout,
+    state::{OutDir, Phase, Record, Rotation, read_plain},
+};
+
+/// So many brokers are asked at once.
+const AT_ONCE: usize = 16;
+
+/// Where a broker is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// A name or address that its certificate has.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// What it says there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The serial number of the certificate that it shows, lower-case hex.
+    pub serial: String,
+    /// The subjects of the CAs that it takes clients' certificates of; empty where it does not say.
+    pub trusted: Vec<String>,
+}
+
+/// Asks a broker; `None` where nobody answers.
+pub type Ask<'a> = &'a (dyn Fn(&Question) -> Option<Answer> + Sync);
+
+/// Where an identity is in the current step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// There is nothing to do.
+    None,
+    /// Its files are still to be written here.
+    Write,
+    /// Its key is elsewhere, so that its owner has to ask for a new certificate.
+    Sign,
+    /// It does not use yet what was written for it.
+    Install,
+    /// What it uses cannot be seen from here.
+    Unseen,
+    /// It uses what was written for it.
+    Done,
+}
+
+impl Step {
+    /// The word of `--json`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Write => "write",
+            Self::Sign => "sign",
+            Self::Install => "install",
+            Self::Unseen => "unseen",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// An identity, and what is seen of it.
+#[derive(Debug)]
+pub struct Seen {
+    /// Its name.
+    pub name: IdentityName,
+    /// What it is, where it has a certificate.
+    pub kind: Option<Kind>,
+    /// Where it is.
+    pub step: Step,
+    /// Why, in words; of what is done, nothing.
+    pub why: &'static str,
+    /// The serial number of the certificate that it shows.
+    pub served: Option<String>,
+}
+
+/// Looks at everyone, and asks those that can be asked.
+pub(super) fn see(
+    out: &OutDir,
+    trust: &Trust,
+    rotation: Option<&Rotation>,
+    places: &[Place<'_>],
+    ask: Ask<'_>,
+) -> Result<Vec<Seen>, BootstrapError> {
+    let mut seen = Vec::new();
+    for some in places.chunks(AT_ONCE) {
+        let questions: Vec<Option<Question>> = some
+            .iter()
+            .map(|place| question(out, place))
+            .collect::<Result<_, _>>()?;
+        let answers: Vec<Option<Answer>> = thread::scope(|scope| {
+            let asked = questions.iter().map(|question| {
+                let question = question.as_ref()?;
+                Some(scope.spawn(move || ask(question)))
+            });
+            let asked: Vec<_> = asked.collect();
+            let joined = asked
+                .into_iter()
+                .map(|thread| thread?.join().ok().flatten());
+            joined.collect()
+        });
+        for ((place, question), answer) in some.iter().zip(questions).zip(answers) {
+            let (step, why) = judge(trust, rotation, place, question.as_ref(), answer.as_ref());
+            seen.push(Seen {
+                name: place.name.clone(),
+                kind: place.record.map(|record| record.kind),
+                step,
+                why,
+                served: answer.map(|answer| answer.serial),
+            });
+        }
+    }
+    Ok(seen)
+}
+
+fn judge(
+    trust: &Trust,
+    rotation: Option<&Rotation>,
+    place: &Place<'_>,
+    question: Option<&Question>,
+    answer: Option<&Answer>,
+) -> (Step, &'static str) {
+    if place.trouble.is_some() || place.is_unfinished() {
+        return (Step::Write, "its files are still to be written");
+    }
+    if place.leaf == Leaf::Elsewhere {
+        return (
+            Step::Sign,
+            "its key is elsewhere: sign a request of its owner's",
+        );
+    }
+    let Some(rotation) = rotation else {
+        return (Step::None, "");
+    };
+    let Some(record) = place.record.filter(|r| r.kind == Kind::Broker) else {
+        return (Step::Unseen, "a client cannot be asked");
+    };
+    let Some(answer) = answer else {
+        return (
+            Step::Unseen,
+            match question {
+                Some(_) => "nobody answers",
+                None => "nothing says where it listens",
+            },
+        );
+    };
+    if answer.serial != record.serial {
+        return (Step::Install, "it still shows another certificate");
+    }
+    let trusts = |subject: &String| answer.trusted.contains(subject);
+    let all = trust.trusted().all(|root| trusts(&root.subject));
+    let ours = |subject: &String| trust.trusted().any(|root| root.subject == *subject);
+    let more = !answer.trusted.iter().all(ours);
+    match (answer.trusted.is_empty(), rotation.phase) {
+        // What it shows is signed by the new CA, which it was seen to trust before.
+        (true, Phase::Reissuing) => (Step::Done, ""),
+        (true, _) => (
+            Step::Unseen,
+            "it asks for no client certificate, so it does not say whom it trusts",
+        ),
+        (false, _) if !all => (Step::Install, "it does not trust all of ca.crt yet"),
+        (false, Phase::Retiring) if more => (Step::Install, "it still trusts another CA"),
+        (false, _) => (Step::Done, ""),
+    }
+}
+
+/// Where a broker is asked: at a listener with TLS, best one that says whom it trusts.
+fn question(out: &OutDir, place: &Place<'_>) -> Result<Option<Question>, BootstrapError> {
+    let Some(record) = place.record.filter(|r| r.kind == Kind::Broker) else {
+        return Ok(None);
+    };
+    // The name is the same in every layout.
+    let file = Layout::DEFAULT.files(place.name.as_str()).server_properties;
+    let text = read_plain(&out.identity(&place.name).join(file))
+        .ok()
+        .flatten();
+    let settings = text.and_then(|text| Properties::parse(&text).ok());
+    Ok(settings.and_then(|settings| listener(&settings, record)))
+}
+
+fn listener(settings: &Properties, record: &Record) -> Option<Question> {
+    let protocols = settings
+        .get("listener.security.protocol.map")
+        .unwrap_or_default();
+    let is_tls = |name: &str| {
+        let mut pairs = protocols
+            .split(',')
+            .filter_map(|pair| pair.trim().split_once(':'));
+        let said = pairs
+            .find(|(of, _)| *of == name)
+            .map(|(_, protocol)| protocol);
+        matches!(said.unwrap_or(name), "SSL" | "SASL_SSL")
+    };
+    let asks = |name: &str| {
+        let key = format!("listener.name.{}.ssl.client.auth", name.to_lowercase());
+        let said = settings
+            .get(&key)
+            .or_else(|| settings.get("ssl.client.auth"));
+        matches!(said, Some("required" | "requested"))
+    };
+    let listeners = settings
+        .get("advertised.listeners")
+        .or_else(|| settings.get("listeners"))?;
+    let listeners = listeners.split(',').filter_map(|listener| {
+        let (name, address) = listener.trim().split_once("://")?;
+        let (host, port) = address.rsplit_once(':')?;
+        is_tls(name).then_some((asks(name), host, port.parse().ok()?))
+    });
+    let mut listeners: Vec<(bool, &str, u16)> = listeners.collect();
+    listeners.sort_by_key(|(asks, ..)| !asks);
+    let (_, host, port) = *listeners.first()?;
+    let host = host.trim_matches(['[', ']']);
+    // The file belongs to the broker's owner, who does not send kpki elsewhere with it.
+    let hosts = record.sans.iter().filter_map(|san| Host::from_tagged(san));
+    let hosts: Vec<Host> = hosts.filter(|host| !host.is_wildcard()).collect();
+    let named = hosts.iter().find(|known| known.to_string() == host);
+    let host = named.or(hosts.first())?.to_string();
+    Some(Question { host, port })
+}
