@@ -1,4 +1,4 @@
-//! Names that somebody gave a broker, on a terminal.
+//! Names that come from elsewhere, shown on a terminal.
 
 use std::fmt::{self, Write};
 

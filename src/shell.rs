@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt::Write};
 use crate::printable::is_printable;
 
 /// A text as one word that the shell takes back to the same text, and that neither steers a terminal nor turns the
-/// direction of writing: scripts and hints show names that somebody else chose.
+/// direction of writing: scripts and hints show names that come from elsewhere.
 pub fn quote(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/=,%@+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

@@ -5,7 +5,7 @@ use super::{
     client::{Admin, Batch, Repeat},
     codes,
     error::{AdminError, EntryError},
-    raw::{BrokerError, code},
+    raw::{Answered, BrokerError, code},
 };
 use crate::acl::{AclBindingFilter, Interner, RawBinding};
 
@@ -45,8 +45,8 @@ impl Admin {
             |binding| codes::pattern(binding).map(drop),
             |admin, chunk| {
                 let patterns: Vec<_> = chunk.iter().flat_map(|b| codes::pattern(b)).collect();
-                admin.ask(CREATE, Repeat::Safe, |handle, timeout, watch| {
-                    heard(handle.create_acls(&patterns, timeout, watch)?)
+                admin.ask(CREATE, Repeat::Safe, |handle, wait| {
+                    heard(handle.create_acls(&patterns, wait)?)
                 })
             },
         )?;
@@ -82,8 +82,8 @@ impl Admin {
                     true => Repeat::Safe,
                     false => Repeat::Never,
                 };
-                let (answer, whole) = admin.ask(DELETE, repeat, |handle, timeout, watch| {
-                    let answer = handle.delete_acls(&patterns, timeout, watch)?;
+                let (answer, whole) = admin.ask(DELETE, repeat, |handle, wait| {
+                    let answer = handle.delete_acls(&patterns, wait)?;
                     let whole = answer.is_whole();
                     Ok((heard(answer.filters)?, whole))
                 })?;
@@ -103,21 +103,10 @@ impl Admin {
         entries: &[T],
         batch: &mut Batch<'_>,
         expressible: impl Fn(&T) -> Result<(), &'static str>,
-        mut send: impl FnMut(&mut Self, &[&T]) -> Result<Vec<Result<R, BrokerError>>, AdminError>,
+        mut send: impl FnMut(&mut Self, &[&T]) -> Result<Vec<Answered<R>>, AdminError>,
     ) -> Result<Vec<Result<R, EntryError>>, AdminError> {
-        let mut results: Vec<Result<R, EntryError>> = entries
-            .iter()
-            .map(|entry| match expressible(entry) {
-                Ok(()) => Err(EntryError::NotAttempted),
-                Err(word) => Err(EntryError::Unsupported(word.to_owned())),
-            })
-            .collect();
-        let to_send: Vec<usize> = results
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| matches!(r, Err(EntryError::NotAttempted)))
-            .map(|(i, _)| i)
-            .collect();
+        let problem = |entry| expressible(entry).err();
+        let (mut results, to_send) = unsent(entries.iter().map(problem));
         for (number, chunk) in to_send.chunks(batch.chunk()).enumerate() {
             if batch.stopped() {
                 break;
@@ -131,10 +120,10 @@ impl Admin {
                 Ok(_) if number == 0 => return Err(self.failed(what, BrokerError::empty_answer())),
                 Err(error) if number == 0 => return Err(error),
                 other => {
-                    let why = match other {
-                        Err(error) => error.to_string(),
-                        Ok(_) => BrokerError::empty_answer().text,
-                    };
+                    let why = other.map_or_else(
+                        |error| error.to_string(),
+                        |_| BrokerError::empty_answer().text,
+                    );
                     for i in chunk {
                         results[*i] = Err(EntryError::Unanswered(why.clone()));
                     }
@@ -159,11 +148,24 @@ impl Admin {
     }
 }
 
-/// An answer in which the broker says of everything that it heard nothing from the controller is none.
-fn heard<R>(
-    answer: Vec<Result<R, BrokerError>>,
-) -> Result<Vec<Result<R, BrokerError>>, BrokerError> {
-    let silent = |r: &Result<R, BrokerError>| matches!(r, Err(e) if e.is_silence());
+/// Results of entries before they are sent, and the places of those that can be.
+pub(super) fn unsent<R>(
+    problems: impl Iterator<Item = Option<&'static str>>,
+) -> (Vec<Result<R, EntryError>>, Vec<usize>) {
+    let (mut results, mut to_send) = (Vec::new(), Vec::new());
+    for (at, problem) in problems.enumerate() {
+        results.push(Err(match problem {
+            Some(problem) => EntryError::Unsupported(problem.to_owned()),
+            None => EntryError::NotAttempted,
+        }));
+        to_send.extend(problem.is_none().then_some(at));
+    }
+    (results, to_send)
+}
+
+/// An answer in which the broker says of every entry that it heard nothing from the controller is none.
+fn heard<R>(answer: Vec<Answered<R>>) -> Answered<Vec<Answered<R>>> {
+    let silent = |r: &Answered<R>| matches!(r, Err(e) if e.is_silence());
     match answer.first() {
         Some(Err(error)) if answer.iter().all(silent) => Err(error.clone()),
         _ => Ok(answer),
@@ -171,10 +173,10 @@ fn heard<R>(
 }
 
 /// The one reason for which a cluster refuses every entry, whatever it says.
-fn all_refused<R>(answer: &[Result<R, BrokerError>]) -> Option<BrokerError> {
+fn all_refused<R>(answer: &[Answered<R>]) -> Option<BrokerError> {
     let first = answer.first()?.as_ref().err()?;
     let whole = [code::SECURITY_DISABLED, code::CLUSTER_AUTHORIZATION_FAILED];
-    let same = |r: &Result<R, BrokerError>| r.as_ref().is_err_and(|e| e.code == first.code);
+    let same = |r: &Answered<R>| r.as_ref().is_err_and(|e| e.code == first.code);
     (whole.contains(&first.code) && answer.iter().all(same)).then(|| first.clone())
 }
 
@@ -186,11 +188,11 @@ fn deleted(matched: Matched, sure: bool, interner: &mut Interner) -> Deleted {
     };
     for (binding, result) in matched {
         match codes::binding(&binding, &mut |text| interner.share(text)) {
-            Some(_) if !sure && result.is_ok() => deleted.unreadable += 1,
-            Some(binding) => deleted
-                .bindings
-                .push((binding, result.map_err(EntryError::from))),
-            None => deleted.unreadable += 1,
+            Some(binding) if sure || result.is_err() => {
+                let result = result.map_err(EntryError::from);
+                deleted.bindings.push((binding, result));
+            }
+            _ => deleted.unreadable += 1,
         }
     }
     deleted

@@ -1,7 +1,7 @@
 //! Answers with names in them, held against the bytes that they had: librdkafka passes names on as C strings, which end
 //! at a NUL character, and brokers take any in names. A name that was cut looks like another.
 
-use super::raw::{AnyBinding, BrokerError, DescribedUser, Outcome};
+use super::raw::{Answered, AnyBinding, BrokerError, DescribedUser, Outcome};
 
 /// An answer to DescribeAcls.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -61,7 +61,7 @@ pub(super) type Matched = Vec<(AnyBinding, Outcome)>;
 
 /// An answer to DeleteAcls: what each filter deleted, or why nothing.
 pub(super) struct DeletedAcls {
-    pub(super) filters: Vec<Result<Matched, BrokerError>>,
+    pub(super) filters: Vec<Answered<Matched>>,
     /// Its length, as of [`Listed`].
     pub(super) bytes: usize,
 }

@@ -1,7 +1,7 @@
 //! Which error it is that a broker's or librdkafka's code and text stand for.
 
 use super::{
-    error::{AdminError, EntryError},
+    error::{AdminError, EntryError, Said},
     messages::plain,
     raw::{BrokerError, code},
 };
@@ -42,23 +42,15 @@ pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> 
         true => plain(&text),
         false => text,
     };
+    let servers = servers.to_owned();
     match kafka {
-        code::CLUSTER_AUTHORIZATION_FAILED => AdminError::NotAuthorized {
-            what,
-            text: needed(text),
-        },
-        code::SECURITY_DISABLED => AdminError::SecurityDisabled { what },
-        code::TIMED_OUT | code::TIMED_OUT_QUEUE | code::REQUEST_TIMED_OUT => AdminError::TimedOut {
-            what,
-            servers: servers.to_owned(),
-            text,
-        },
-        code::TRANSPORT => AdminError::ConnectionLost {
-            what,
-            servers: servers.to_owned(),
-            text,
-        },
-        code::UNSUPPORTED_FEATURE => AdminError::Unsupported { what, text },
+        code::CLUSTER_AUTHORIZATION_FAILED => AdminError::NotAuthorized(what, needed(text)),
+        code::SECURITY_DISABLED => AdminError::SecurityDisabled(what),
+        code::TIMED_OUT | code::TIMED_OUT_QUEUE | code::REQUEST_TIMED_OUT => {
+            AdminError::TimedOut(what, Said { servers, text })
+        }
+        code::TRANSPORT => AdminError::ConnectionLost(what, Said { servers, text }),
+        code::UNSUPPORTED_FEATURE => AdminError::Unsupported(what, text),
         code => AdminError::Refused { what, code, text },
     }
 }
@@ -76,89 +68,81 @@ pub(super) fn connection(
     happened: &[BrokerError],
     timed_out: BrokerError,
 ) -> AdminError {
-    // Where only one is asked, it is named once.
-    let plain = |text: &str| {
-        let text = plain(text);
-        let alone = text
-            .strip_prefix(servers)
-            .and_then(|t| t.strip_prefix(": "));
-        alone.map_or(text.clone(), str::to_owned)
-    };
-    let servers = servers.to_owned();
-    if let Some(error) = certificate(&servers, x509_error) {
+    if let Some(error) = certificate(servers, x509_error) {
         return error;
     }
+    let said = |text: &str| {
+        let text = plain(text);
+        // Where only one server is asked, it is named once.
+        let alone = text.strip_prefix(servers);
+        let alone = alone.and_then(|t| t.strip_prefix(": "));
+        Said {
+            servers: servers.to_owned(),
+            text: alone.unwrap_or(&text).to_owned(),
+        }
+    };
     let raw = |wanted: i32| {
         let last = happened.iter().rev().find(|e| e.code == wanted);
         last.map(|e| &*e.text)
     };
-    let last = |wanted: i32| raw(wanted).map(plain);
-    if let Some(text) = last(code::AUTHENTICATION) {
-        return AdminError::Authentication { servers, text };
+    let last = |wanted: i32| raw(wanted).map(said);
+    if let Some(said) = last(code::AUTHENTICATION) {
+        return AdminError::Authentication(said);
     }
-    let alert = happened.iter().rev().find(|e| is_alert(e));
-    if let Some(BrokerError { text: said, .. }) = alert {
-        let text = plain(said);
-        return match said.contains("certificate") || said.contains("unknown ca") {
-            true => AdminError::ClientCertificate { servers, text },
-            false => AdminError::Tls { servers, text },
+    if let Some(alert) = happened.iter().rev().find(|e| is_alert(e)) {
+        let of_certificate = ["certificate", "unknown ca"];
+        return match of_certificate.iter().any(|w| alert.text.contains(w)) {
+            true => AdminError::ClientCertificate(said(&alert.text)),
+            false => AdminError::Tls(said(&alert.text)),
         };
     }
-    if let (Some(text), Some(said)) = (last(code::SSL), raw(code::SSL)) {
-        return match said.contains("wrong version number") || said.contains("PLAINTEXT broker") {
-            true => AdminError::WrongProtocol { servers, text },
-            false => AdminError::Tls { servers, text },
+    if let Some(text) = raw(code::SSL) {
+        let other = ["wrong version number", "PLAINTEXT broker"];
+        return match other.iter().any(|w| text.contains(w)) {
+            true => AdminError::WrongProtocol(said(text)),
+            false => AdminError::Tls(said(text)),
         };
     }
-    if let Some(text) = last(code::RESOLVE) {
-        return AdminError::UnknownHost { servers, text };
+    if let Some(said) = last(code::RESOLVE) {
+        return AdminError::UnknownHost(said);
     }
     // A TLS alert read as the length of a Kafka message.
-    if let Some(text) = last(code::BAD_MSG) {
-        return AdminError::WrongProtocol { servers, text };
+    if let Some(said) = last(code::BAD_MSG) {
+        return AdminError::WrongProtocol(said);
     }
-    match (last(code::TRANSPORT), raw(code::TRANSPORT)) {
-        (Some(text), Some(said))
-            if ["handshake", "PLAINTEXT", "Disconnected"]
-                .iter()
-                .any(|w| said.contains(w)) =>
-        {
-            AdminError::WrongProtocol { servers, text }
-        }
-        (Some(text), _) => AdminError::Unreachable { servers, text },
-        // librdkafka's own word for it is of a controller, of which nobody has spoken yet.
-        (None, _) if timed_out.is_silence() => AdminError::TimedOut {
-            what: "connecting",
-            servers,
-            text: "it takes connections and does not answer".to_owned(),
-        },
-        (None, _) => AdminError::TimedOut {
-            what: "connecting",
-            servers,
-            text: plain(&timed_out.text),
-        },
+    if let Some(text) = raw(code::TRANSPORT) {
+        let other = ["handshake", "PLAINTEXT", "Disconnected"];
+        return match other.iter().any(|w| text.contains(w)) {
+            true => AdminError::WrongProtocol(said(text)),
+            false => AdminError::Unreachable(said(text)),
+        };
     }
+    AdminError::TimedOut(
+        "connecting",
+        match timed_out.is_silence() {
+            // librdkafka's own text is about a controller, which means nothing to the user yet.
+            true => said("it accepts connections and does not answer"),
+            false => said(&timed_out.text),
+        },
+    )
 }
 
 /// OpenSSL's `X509_V_ERR_*`.
 fn certificate(servers: &str, x509_error: i32) -> Option<AdminError> {
     let servers = servers.to_owned();
-    let untrusted = |text: &str| AdminError::Untrusted {
-        servers: servers.clone(),
-        text: text.to_owned(),
-    };
-    Some(match x509_error {
+    let text = match x509_error {
         0 => return None,
-        9 => AdminError::NotYetValid { servers },
-        10 => AdminError::Expired { servers },
-        62 | 64 => AdminError::WrongHostName { servers },
-        18 => untrusted("it is self-signed"),
-        19 => untrusted("its chain ends in another root"),
-        2 | 20 | 21 => untrusted("its issuer is not known"),
-        7 => untrusted("its signature is not its issuer's"),
-        23 => untrusted("it is revoked"),
-        other => untrusted(&format!("OpenSSL's verification error {other}")),
-    })
+        9 => return Some(AdminError::NotYetValid(servers)),
+        10 => return Some(AdminError::Expired(servers)),
+        62 | 64 => return Some(AdminError::WrongHostName(servers)),
+        18 => "it is self-signed".to_owned(),
+        19 => "its chain ends in another root".to_owned(),
+        2 | 20 | 21 => "its issuer is not known".to_owned(),
+        7 => "its signature is not its issuer's".to_owned(),
+        23 => "it is revoked".to_owned(),
+        other => format!("OpenSSL's verification error {other}"),
+    };
+    Some(AdminError::Untrusted(Said { servers, text }))
 }
 
 #[cfg(test)]

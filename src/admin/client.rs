@@ -10,7 +10,7 @@ use super::{
     error::AdminError,
     ffi::Handle,
     properties::ClientProperties,
-    raw::{AnsweringCluster, BrokerError, Event, code},
+    raw::{Answered, AnsweringCluster, BrokerError, Event, Wait, code},
 };
 use crate::{keystore::pem, secret::Secret};
 
@@ -30,7 +30,7 @@ const REQUEST: Duration = Duration::from_secs(60);
 const FIRST_ANSWER: Duration = Duration::from_secs(15);
 /// How often a request is sent whose answer is lost with the connection.
 const SENT: usize = 5;
-/// When somebody who waits is told what for.
+/// After how long a waiting user is told what for.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// The largest answer that is received, in bytes.
@@ -52,6 +52,7 @@ pub const LARGEST_ANSWER: usize = if cfg!(all(target_os = "linux", target_env = 
 /// Kafka's code of the operation Describe on the cluster, and of Alter.
 pub(super) const DESCRIBE: i32 = 8;
 pub(super) const ALTER: i32 = 7;
+pub(super) const NEEDS_DESCRIBE: &str = "it needs Describe on the cluster";
 
 /// How a list is worked through: in chunks, with a stop between them.
 pub struct Batch<'a> {
@@ -65,7 +66,7 @@ pub struct Batch<'a> {
     pub progress: &'a mut dyn FnMut(usize, usize),
 }
 
-/// Never true: for work that nobody stops.
+/// Never true: for work that is not stopped.
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 impl Default for Batch<'_> {
@@ -166,8 +167,8 @@ impl Admin {
         &mut self,
         what: &'static str,
     ) -> Result<Option<Vec<i32>>, AdminError> {
-        let cluster = self.ask(what, Repeat::Safe, |handle, timeout, watch| {
-            handle.describe_cluster(timeout, watch)
+        let cluster = self.ask(what, Repeat::Safe, |handle, wait| {
+            handle.describe_cluster(wait)
         })?;
         Ok(cluster.operations)
     }
@@ -182,20 +183,26 @@ impl Admin {
     pub(super) fn run<T>(
         &mut self,
         repeat: Repeat,
-        request: impl Fn(&Handle, Duration, &mut dyn FnMut(Event) -> bool) -> Result<T, BrokerError>,
+        request: impl Fn(&Handle, Wait<'_>) -> Answered<T>,
     ) -> Result<T, RequestFailure> {
         let mut left = self.timeout;
         let mut patience = match repeat {
             Repeat::Never => left,
             Repeat::Safe => FIRST_ANSWER,
         };
-        for sent in 1.. {
+        let mut sent = 0;
+        loop {
+            sent += 1;
             let begun = Instant::now();
             let mut too_large = false;
-            let result = request(&self.handle, patience.min(left), &mut |event| {
-                too_large |= event.is_too_large_an_answer();
-                !too_large
-            });
+            let wait = Wait {
+                timeout: patience.min(left),
+                watch: &mut |event| {
+                    too_large |= event.is_too_large_an_answer();
+                    !too_large
+                },
+            };
+            let result = request(&self.handle, wait);
             let error = match result {
                 Ok(answer) => return Ok(answer),
                 Err(_) if too_large => {
@@ -210,7 +217,7 @@ impl Admin {
                 return Err(RequestFailure::Error(error));
             }
             if error.code != code::TRANSPORT {
-                // It is slow, perhaps: the next one may take all the time that is left.
+                // It may be slow: the next one may take all the time that is left.
                 patience = self.timeout;
             }
             let within = CONNECT.min(left);
@@ -220,7 +227,6 @@ impl Admin {
                 Ok(_) | Err(_) => return Err(RequestFailure::Error(error)),
             }
         }
-        Err(RequestFailure::Error(BrokerError::gave_up()))
     }
 
     /// [`Admin::run`] for requests whose answers are small.
@@ -228,11 +234,11 @@ impl Admin {
         &mut self,
         what: &'static str,
         repeat: Repeat,
-        request: impl Fn(&Handle, Duration, &mut dyn FnMut(Event) -> bool) -> Result<T, BrokerError>,
+        request: impl Fn(&Handle, Wait<'_>) -> Answered<T>,
     ) -> Result<T, AdminError> {
         match self.run(repeat, request) {
             Ok(answer) => Ok(answer),
-            Err(RequestFailure::TooLarge) => Err(AdminError::AnswerTooLarge { what }),
+            Err(RequestFailure::TooLarge) => Err(AdminError::AnswerTooLarge(what)),
             Err(RequestFailure::Error(error)) => Err(self.failed(what, error)),
             Err(RequestFailure::Client(error)) => Err(error),
         }
@@ -253,8 +259,7 @@ fn greet(
     loop {
         let handle = start(settings, patience)?;
         let left = silence.saturating_sub(begun.elapsed());
-        let limit = if heard { patience } else { patience.min(left) };
-        let answer = handle.describe_cluster(limit, &mut |event| {
+        let watch = &mut |event| {
             if !told && begun.elapsed() >= QUIET {
                 told = true;
                 waiting(servers);
@@ -275,7 +280,9 @@ fn greet(
                 .iter()
                 .any(|e| matches!(e.code, code::AUTHENTICATION | code::SSL) || causes::is_alert(e));
             !(all_down && final_)
-        });
+        };
+        let timeout = if heard { patience } else { patience.min(left) };
+        let answer = handle.describe_cluster(Wait { timeout, watch });
         let last = match answer {
             Ok(cluster) => return Ok((handle, cluster)),
             Err(last) => last,
@@ -290,13 +297,11 @@ fn greet(
                 attempts.as_slice().first().copied()
             }
         };
-        match next {
-            Some(next) => patience = next,
-            None => {
-                let x509_error = handle.x509_error();
-                return Err(causes::connection(servers, x509_error, &happened, last));
-            }
-        }
+        let Some(next) = next else {
+            let x509_error = handle.x509_error();
+            return Err(causes::connection(servers, x509_error, &happened, last));
+        };
+        patience = next;
         if last.code == code::TRANSPORT {
             std::thread::sleep(Duration::from_millis(200));
         }

@@ -51,42 +51,46 @@ fn whole(text: &str) -> Result<Cow<'_, str>, &'static str> {
     }
 }
 
+/// The code of a word, or [`ANY`] for none; the name of a word that librdkafka does not have is the error.
+fn coded<T: PartialEq + Copy>(
+    table: &[(T, i32)],
+    word: Option<T>,
+    title: fn(T) -> &'static str,
+) -> Result<i32, &'static str> {
+    word.map_or(Ok(ANY), |w| code(table, w).ok_or_else(|| title(w)))
+}
+
 /// The binding in codes; the word that librdkafka does not have is the error.
 pub(super) fn pattern(binding: &RawBinding) -> Result<raw::Pattern<'_>, &'static str> {
-    let operation = binding.operation;
     Ok(raw::Pattern {
-        resource_type: code(&RESOURCE_TYPES, binding.resource_type)
-            .ok_or_else(|| binding.resource_type.title())?,
-        pattern_type: code(&PATTERN_TYPES, binding.pattern_type)
-            .ok_or_else(|| binding.pattern_type.title())?,
+        resource_type: coded(
+            &RESOURCE_TYPES,
+            Some(binding.resource_type),
+            ResourceType::title,
+        )?,
+        pattern_type: coded(
+            &PATTERN_TYPES,
+            Some(binding.pattern_type),
+            PatternType::title,
+        )?,
         name: Some(whole(&binding.name)?),
         principal: Some(whole(&binding.principal)?),
         host: Some(whole(&binding.host)?),
-        operation: code(&OPERATIONS, operation).ok_or_else(|| operation.title())?,
-        permission: code(&PERMISSIONS, binding.permission)
-            .ok_or_else(|| binding.permission.title())?,
+        operation: coded(&OPERATIONS, Some(binding.operation), Operation::title)?,
+        permission: coded(&PERMISSIONS, Some(binding.permission), Permission::title)?,
     })
 }
 
 /// The filter in codes; the word that librdkafka does not have is the error.
 pub(super) fn filter(filter: &AclBindingFilter) -> Result<raw::Pattern<'_>, &'static str> {
-    let any = Ok(ANY);
     Ok(raw::Pattern {
-        resource_type: filter
-            .resource_type
-            .map_or(any, |t| code(&RESOURCE_TYPES, t).ok_or_else(|| t.title()))?,
-        pattern_type: filter
-            .pattern_type
-            .map_or(any, |t| code(&PATTERN_TYPES, t).ok_or_else(|| t.title()))?,
+        resource_type: coded(&RESOURCE_TYPES, filter.resource_type, ResourceType::title)?,
+        pattern_type: coded(&PATTERN_TYPES, filter.pattern_type, PatternType::title)?,
         name: filter.name.as_deref().map(whole).transpose()?,
         principal: filter.principal.as_deref().map(whole).transpose()?,
         host: filter.host.as_deref().map(whole).transpose()?,
-        operation: filter
-            .operation
-            .map_or(any, |o| code(&OPERATIONS, o).ok_or_else(|| o.title()))?,
-        permission: filter
-            .permission
-            .map_or(any, |p| code(&PERMISSIONS, p).ok_or_else(|| p.title()))?,
+        operation: coded(&OPERATIONS, filter.operation, Operation::title)?,
+        permission: coded(&PERMISSIONS, filter.permission, Permission::title)?,
     })
 }
 

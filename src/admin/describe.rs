@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     answers::EMPTY_ANSWER,
-    client::{ALTER, Admin, Batch, DESCRIBE, Repeat, RequestFailure},
+    client::{ALTER, Admin, Batch, DESCRIBE, NEEDS_DESCRIBE, Repeat, RequestFailure},
     codes,
     error::AdminError,
     parts::{Answer, Described, read, too_many},
@@ -17,10 +17,8 @@ const READ: &str = "reading ACLs";
 
 /// Whether an authorizer's class is one that Kafka comes with.
 pub fn is_kafkas_authorizer(class: &str) -> bool {
-    let name = class.rsplit('.').next();
-    ["StandardAuthorizer", "AclAuthorizer", "SimpleAclAuthorizer"]
-        .iter()
-        .any(|known| name == Some(known))
+    let name = class.rsplit('.').next().unwrap_or(class);
+    ["StandardAuthorizer", "AclAuthorizer", "SimpleAclAuthorizer"].contains(&name)
 }
 
 impl Admin {
@@ -50,7 +48,7 @@ impl Admin {
             match self.delete_nothing() {
                 Ok(()) => {}
                 Err(error) if error.leaves_open() => return Err(error),
-                Err(_) => return Err(AdminError::Hidden { what: READ }),
+                Err(_) => return Err(AdminError::Hidden(READ)),
             }
         }
         Ok(described)
@@ -79,7 +77,7 @@ impl Admin {
         let results = self.delete_acls(&[nothing], &mut Batch::default())?;
         match results.iter().all(Result::is_ok) {
             true => Ok(()),
-            false => Err(AdminError::Hidden { what: READ }),
+            false => Err(AdminError::Hidden(READ)),
         }
     }
 
@@ -103,20 +101,16 @@ impl Admin {
 
     /// One request; `None`: the answer is too large.
     fn describe_part(&mut self, part: &AclBindingFilter) -> Answer {
-        let pattern = codes::filter(part).map_err(|word| AdminError::Unsupported {
-            what: READ,
-            text: word.to_owned(),
-        })?;
-        let answer = self.run(Repeat::Safe, |handle, timeout, watch| {
-            handle.describe_acls(&pattern, timeout, watch)
+        let pattern =
+            codes::filter(part).map_err(|word| AdminError::Unsupported(READ, word.to_owned()))?;
+        let answer = self.run(Repeat::Safe, |handle, wait| {
+            handle.describe_acls(&pattern, wait)
         });
         match answer {
             Err(RequestFailure::TooLarge) => {
-                match subprocess::describe_acls(&self.settings, &pattern, self.timeout) {
-                    Some(Ok(listed)) => Ok(Some(listed)),
-                    Some(Err(error)) => Err(self.failed(READ, error)),
-                    None => Ok(None),
-                }
+                subprocess::describe_acls(&self.settings, &pattern, self.timeout)
+                    .transpose()
+                    .map_err(|error| self.failed(READ, error))
             }
             Err(RequestFailure::Error(error)) => Err(self.failed(READ, error)),
             Err(RequestFailure::Client(error)) => Err(error),
@@ -138,17 +132,14 @@ impl Admin {
         let has = |operation| may.as_ref().is_none_or(|may| may.contains(&operation));
         if has(ALTER) {
             // An error comes through there.
-            if let Err(AdminError::SecurityDisabled { .. }) = self.delete_nothing() {
-                return AdminError::SecurityDisabled { what: READ };
+            if let Err(AdminError::SecurityDisabled(_)) = self.delete_nothing() {
+                return AdminError::SecurityDisabled(READ);
             }
         }
         // Brokers too old to tell rights have hardly another reason.
         match may.is_some() && has(DESCRIBE) {
-            true => AdminError::Hidden { what: READ },
-            false => AdminError::NotAuthorized {
-                what: READ,
-                text: "it needs Describe on the cluster".to_owned(),
-            },
+            true => AdminError::Hidden(READ),
+            false => AdminError::NotAuthorized(READ, NEEDS_DESCRIBE.to_owned()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{properties::ClientPropertiesError, raw::code};
 use crate::keystore::StoreError;
 
-/// Why a request, or the connection, failed as a whole. `text` is what the broker or librdkafka said.
+/// Why a request, or the connection, failed as a whole. A `&'static str` is what was being done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdminError {
@@ -20,149 +20,64 @@ pub enum AdminError {
     #[error("the connection cannot be set up: {0}")]
     Settings(String),
     /// No broker answers at the address.
-    #[error("no broker can be reached at {servers}: {text}")]
-    Unreachable {
-        /// The bootstrap servers.
-        servers: String,
-        /// What was said.
-        text: String,
-    },
+    #[error("no broker can be reached at {}: {}", .0.servers, .0.text)]
+    Unreachable(Said),
     /// The name has no address.
-    #[error("the host name of {servers} cannot be resolved: {text}")]
-    UnknownHost {
-        /// The bootstrap servers.
-        servers: String,
-        /// What was said.
-        text: String,
-    },
+    #[error("the host name of {} cannot be resolved: {}", .0.servers, .0.text)]
+    UnknownHost(Said),
     /// Something listens that speaks TLS where the client does not, the other way round, or not Kafka at all.
-    #[error("{servers} speaks another protocol than the client: {text}")]
-    WrongProtocol {
-        /// The bootstrap servers.
-        servers: String,
-        /// What was said.
-        text: String,
-    },
+    #[error("{} speaks another protocol than the client: {}", .0.servers, .0.text)]
+    WrongProtocol(Said),
     /// The broker's certificate is of another CA.
-    #[error("the certificate of {servers} is not signed by a trusted CA: {text}")]
-    Untrusted {
-        /// The bootstrap servers.
-        servers: String,
-        /// What was said.
-        text: String,
-    },
+    #[error("the certificate of {} is not signed by a trusted CA: {}", .0.servers, .0.text)]
+    Untrusted(Said),
     /// The broker's certificate, or its CA's, has ended.
-    #[error("the certificate of {servers} has expired")]
-    Expired {
-        /// The bootstrap servers.
-        servers: String,
-    },
+    #[error("the certificate of {0} has expired")]
+    Expired(String),
     /// The broker's certificate begins in the future.
-    #[error("the certificate of {servers} is not valid yet")]
-    NotYetValid {
-        /// The bootstrap servers.
-        servers: String,
-    },
+    #[error("the certificate of {0} is not valid yet")]
+    NotYetValid(String),
     /// The certificate does not name the host that was connected to.
-    #[error("the certificate of {servers} does not name that host")]
-    WrongHostName {
-        /// The bootstrap servers.
-        servers: String,
-    },
-    /// The broker does not accept the client's certificate, or wants one.
-    #[error("{servers} refuses the client's certificate: {text}")]
-    ClientCertificate {
-        /// The bootstrap servers.
-        servers: String,
-        /// What was said.
-        text: String,
-    },
+    #[error("the certificate of {0} does not name that host")]
+    WrongHostName(String),
+    /// The broker does not accept the client's certificate, or requires one.
+    #[error("{} refuses the client's certificate: {}", .0.servers, .0.text)]
+    ClientCertificate(Said),
     /// TLS failed in another way.
-    #[error("the TLS handshake with {servers} failed: {text}")]
-    Tls {
-        /// The bootstrap servers.
-        servers: String,
-        /// What was said.
-        text: String,
-    },
+    #[error("the TLS handshake with {} failed: {}", .0.servers, .0.text)]
+    Tls(Said),
     /// Wrong user or password, or a mechanism that the listener does not have.
-    #[error("the login at {servers} failed: {text}")]
-    Authentication {
-        /// The bootstrap servers.
-        servers: String,
-        /// What was said.
-        text: String,
-    },
+    #[error("the login at {} failed: {}", .0.servers, .0.text)]
+    Authentication(Said),
     /// No answer in time.
-    #[error("{what}: no answer from {servers} in time: {text}")]
-    TimedOut {
-        /// What was being done.
-        what: &'static str,
-        /// The bootstrap servers.
-        servers: String,
-        /// What was said.
-        text: String,
-    },
+    #[error("{what}: no answer from {} in time: {}", .1.servers, .1.text, what = .0)]
+    TimedOut(&'static str, Said),
     /// The connection ended while an answer was waited for.
-    #[error("{what}: the connection to {servers} was lost: {text}")]
-    ConnectionLost {
-        /// What was being done.
-        what: &'static str,
-        /// The bootstrap servers.
-        servers: String,
-        /// What was said.
-        text: String,
-    },
-    /// The principal may not do it.
-    #[error("{what}: the cluster does not authorize it: {text}")]
-    NotAuthorized {
-        /// What was being done.
-        what: &'static str,
-        /// What was said.
-        text: String,
-    },
+    #[error("{what}: the connection to {} was lost: {}", .1.servers, .1.text, what = .0)]
+    ConnectionLost(&'static str, Said),
+    /// The principal is not allowed to do it.
+    #[error("{0}: the cluster does not authorize it: {1}")]
+    NotAuthorized(&'static str, String),
     /// The brokers are older than the requests for SCRAM users.
     #[error(
-        "{what}: the brokers have no requests for SCRAM users, which came with Kafka 2.7 (KIP-554)"
+        "{0}: the brokers have no requests for SCRAM users, which came with Kafka 2.7 (KIP-554)"
     )]
-    NoScramRequests {
-        /// What was being done.
-        what: &'static str,
-    },
+    NoScramRequests(&'static str),
     /// The brokers have no authorizer, so there are no ACLs.
-    #[error("{what}: the cluster has no authorizer, so it neither has nor keeps ACLs")]
-    SecurityDisabled {
-        /// What was being done.
-        what: &'static str,
-    },
-    /// More bindings match than can be received.
-    #[error(
-        "more ACL bindings match than one answer can hold, even when asked for in parts ({part})"
-    )]
-    TooManyBindings {
-        /// The part that is still too large.
-        part: String,
-    },
+    #[error("{0}: the cluster has no authorizer, so it neither has nor keeps ACLs")]
+    SecurityDisabled(&'static str),
+    /// More bindings match than can be received; this part of the question is still too large.
+    #[error("more ACL bindings match than one answer can hold, even when asked for in parts ({0})")]
+    TooManyBindings(String),
     /// The broker did as asked, or not: its answer was too large to be received.
-    #[error("{what}: the answer is too large to be received, and what was done is not known")]
-    AnswerTooLarge {
-        /// What was being done.
-        what: &'static str,
-    },
+    #[error("{0}: the answer is too large to be received, and what was done is not known")]
+    AnswerTooLarge(&'static str),
     /// The broker answered with an error that librdkafka does not pass on.
-    #[error("{what}: the broker answered with an error that librdkafka hides; nothing was read")]
-    Hidden {
-        /// What was being done.
-        what: &'static str,
-    },
+    #[error("{0}: the broker answered with an error that librdkafka hides; nothing was read")]
+    Hidden(&'static str),
     /// Something that librdkafka's admin requests cannot express.
-    #[error("{what}: librdkafka cannot express it: {text}")]
-    Unsupported {
-        /// What was being done.
-        what: &'static str,
-        /// What was said.
-        text: String,
-    },
+    #[error("{0}: librdkafka cannot express it: {1}")]
+    Unsupported(&'static str, String),
     /// The broker refused, with Kafka's code.
     #[error("{what}: {text} (Kafka error {code})")]
     Refused {
@@ -173,12 +88,14 @@ pub enum AdminError {
         /// What was said.
         text: String,
     },
-    /// The caller set the flag that stops the work.
-    #[error("{what}: stopped")]
-    Stopped {
-        /// What was being done.
-        what: &'static str,
-    },
+}
+
+/// What the broker, librdkafka or OpenSSL said about a connection to these bootstrap servers.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "said above")]
+pub struct Said {
+    pub servers: String,
+    pub text: String,
 }
 
 impl AdminError {
@@ -204,7 +121,7 @@ impl AdminError {
         Some(match self {
             Self::Properties(error) => return error.hint(),
             Self::NotBuilt => {
-                "build it whole: cargo build --release --locked (needs g++, make and perl besides a C compiler)"
+                "build it with the default features: cargo build --release --locked (this needs g++, make and perl besides a C compiler)"
             }
             Self::Unreachable { .. } => {
                 "check that the broker runs and that the port is that of the right listener"
@@ -239,9 +156,7 @@ impl AdminError {
             Self::TooManyBindings { .. } => {
                 "ask for the bindings of named principals only: --principal, or `manage` in the policy"
             }
-            Self::AnswerTooLarge { .. } | Self::Stopped { .. } => {
-                "run the command again: it reads the cluster's state first"
-            }
+            Self::AnswerTooLarge(_) => "run the command again: it reads the cluster's state first",
             Self::ConnectionLost { .. } => {
                 "check that the brokers run, then run the command again: it reads the cluster's state first"
             }
@@ -252,12 +167,12 @@ impl AdminError {
                 "the message names the setting; --command-config FILE says where it is from"
             }
             Self::Tls { .. } => {
-                "the broker's log says more; kpki talks TLS 1.2 and 1.3, with the protocols and ciphers that OpenSSL allows"
+                "see the broker's log; kpki uses TLS 1.2 and 1.3, with the ciphers that OpenSSL allows"
             }
             Self::Hidden { .. } | Self::Refused { .. } => {
-                "the log of the broker, and of the controller behind it, says more"
+                "see the log of the broker, and of the controller behind it"
             }
-            Self::Unsupported { .. } => "do this one with Kafka's own tool",
+            Self::Unsupported { .. } => "use Kafka's own tool for this one",
         })
     }
 }
@@ -297,13 +212,7 @@ impl EntryError {
 
     /// Whether what was to be changed is not there.
     pub fn is_not_found(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused {
-                code: code::RESOURCE_NOT_FOUND,
-                ..
-            }
-        )
+        matches!(self, Self::Refused { code, .. } if *code == code::RESOURCE_NOT_FOUND)
     }
 }
 
@@ -314,29 +223,18 @@ mod tests {
     /// Else `scram.password.next` goes, and with it the only password that the cluster takes.
     #[test]
     fn a_connection_lost_during_a_rotation_keeps_both_passwords() {
-        let servers = || "localhost:9093".to_owned();
+        let said = || Said {
+            servers: "localhost:9093".to_owned(),
+            text: String::new(),
+        };
         let (what, text) = ("writing SCRAM users", String::new());
         let refused = |code| AdminError::Refused {
             what,
             code,
             text: String::new(),
         };
-        assert!(
-            AdminError::ConnectionLost {
-                what,
-                servers: servers(),
-                text: String::new(),
-            }
-            .may_be_done()
-        );
-        assert!(
-            AdminError::TimedOut {
-                what,
-                servers: servers(),
-                text: String::new(),
-            }
-            .may_be_done()
-        );
+        assert!(AdminError::ConnectionLost(what, said()).may_be_done());
+        assert!(AdminError::TimedOut(what, said()).may_be_done());
         // UNKNOWN_SERVER_ERROR, REQUEST_TIMED_OUT, and librdkafka's for an answer that it cannot read.
         assert!(
             [-1, 7, -199]
@@ -344,6 +242,6 @@ mod tests {
                 .all(|code| refused(code).may_be_done())
         );
         assert!(!refused(42).may_be_done());
-        assert!(!AdminError::NotAuthorized { what, text }.may_be_done());
+        assert!(!AdminError::NotAuthorized(what, text).may_be_done());
     }
 }

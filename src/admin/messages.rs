@@ -1,123 +1,13 @@
-//! librdkafka's texts in plain words. They name threads, states of its machinery and lines of OpenSSL's source, which
-//! help nobody who uses kpki.
+//! librdkafka's texts in plain words. They name threads, states of its connections and lines of OpenSSL's source, which
+//! do not help a user of kpki.
 
-/// What it says of the state in which a connection was, in words for what the other side did not do.
-const STATES: [(&str, &str); 6] = [
-    (
-        "SSL_HANDSHAKE",
-        "took the connection and does not answer in TLS",
-    ),
-    (
-        "APIVERSION_QUERY",
-        "took the connection and does not answer",
-    ),
-    ("AUTH_HANDSHAKE", "does not answer the login"),
-    ("AUTH_LEGACY", "does not answer the login"),
-    ("AUTH_REQ", "does not answer the login"),
-    (
-        "CONNECT",
-        "does not answer; is the port open in every firewall between?",
-    ),
-];
-
-/// Begin of a text, and what it means.
-const MEANINGS: [(&str, &str); 16] = [
-    (
-        "Failed while waiting for controller",
-        "no broker could be talked to that the cluster would send changes to",
-    ),
-    (
-        "Timed out waiting for controller",
-        "no broker could be talked to that the cluster would send changes to",
-    ),
-    (
-        "Failed while waiting for broker",
-        "the broker that was to answer could not be talked to",
-    ),
-    (
-        "Timed out waiting for broker",
-        "the broker that was to answer could not be talked to",
-    ),
-    (
-        "Failed while waiting for response from broker: Local: Broker transport failure",
-        "the connection ended before the answer came",
-    ),
-    (
-        "Failed while waiting for response from broker",
-        "the request was sent, and no answer came",
-    ),
-    (
-        "Timed out waiting for response from broker",
-        "the request was sent, and no answer came",
-    ),
-    ("Local: Timed out", "no answer came"),
-    ("Local: Broker transport failure", "the connection ended"),
-    ("Local: Bad message format", "the answer cannot be read"),
-    (
-        "Disconnected: requesting ApiVersion",
-        "it ended the connection at once, as a listener does that wants TLS",
-    ),
-    (
-        "Disconnected: verify that security.protocol",
-        "it ended the connection at once, as a listener does that wants a login (SASL)",
-    ),
-    ("Disconnected", "it ended the connection"),
-    ("Receive failed: Disconnected", "it ended the connection"),
-    (
-        "SSL handshake failed: Disconnected",
-        "it ended the connection during the TLS handshake, as a listener without TLS does",
-    ),
-    (
-        "Broker did not provide a certificate",
-        "it has no certificate",
-    ),
-];
-
-/// Inside of a text, and what it means.
-const INSIDE: [(&str, &str); 9] = [
-    ("wrong version number", "it does not answer in TLS"),
-    (
-        "alert bad certificate",
-        "it says that the certificate is bad",
-    ),
-    (
-        "alert certificate unknown",
-        "it says that it cannot accept the certificate",
-    ),
-    (
-        "alert unknown ca",
-        "it says that it does not know the certificate's CA",
-    ),
-    (
-        "alert certificate expired",
-        "it says that the certificate has expired",
-    ),
-    (
-        "alert certificate required",
-        "it wants a certificate, and the client has none",
-    ),
-    (
-        "alert handshake failure",
-        "it found no protocol version, cipher or certificate in common with this client",
-    ),
-    (
-        "alert protocol version",
-        "it does not speak the TLS versions of this client",
-    ),
-    ("invalid credentials", "user or password is wrong"),
-];
-
-/// The same in plain words, with the server where the text names one.
+/// A text of librdkafka's in plain words, with the server where the text names one.
 pub(super) fn plain(text: &str) -> String {
     let text = text.trim();
     // `[thrd:ssl://localhost:9093/bootstrap]: ssl://localhost:9093/bootstrap: …`
-    let text = match text
-        .strip_prefix("[thrd:")
-        .and_then(|t| t.split_once("]: "))
-    {
-        Some((_, rest)) => rest,
-        None => text,
-    };
+    let thread = text.strip_prefix("[thrd:");
+    let thread = thread.and_then(|t| t.split_once("]: "));
+    let text = thread.map_or(text, |(_, rest)| rest);
     let (server, text) = server(text);
     let text = text.split(" (after ").next().unwrap_or(text);
     let said = meaning(text);
@@ -155,47 +45,97 @@ fn is_server(text: &str) -> bool {
     })
 }
 
+/// What did not happen in the state in which a connection was.
+fn missing_in(state: &str) -> &'static str {
+    match state {
+        s if s.starts_with("SSL_HANDSHAKE") => "accepted the connection and does not answer in TLS",
+        s if s.starts_with("APIVERSION_QUERY") => "accepted the connection and does not answer",
+        s if s.starts_with("AUTH_") => "does not answer the login",
+        s if s.starts_with("CONNECT") => "does not answer; does a firewall block the port?",
+        _ => "it does not answer",
+    }
+}
+
+/// What the known texts mean.
+fn known(text: &str) -> Option<&'static str> {
+    let failed = text.strip_prefix("Failed while ");
+    let text = failed.or(text.strip_prefix("Timed out ")).unwrap_or(text);
+    let has = |part: &str| text.contains(part);
+    let begins = |start: &str| text.starts_with(start);
+    Some(match () {
+        () if has("wrong version number") => "it does not answer in TLS",
+        () if has("alert bad certificate") => "it says that the certificate is bad",
+        () if has("alert certificate unknown") => "it says that it cannot accept the certificate",
+        () if has("alert unknown ca") => "it says that it does not know the certificate's CA",
+        () if has("alert certificate expired") => "it says that the certificate has expired",
+        () if has("alert certificate required") => {
+            "it requires a certificate, and the client has none"
+        }
+        () if has("alert handshake failure") => {
+            "it has no protocol version, cipher or certificate in common with this client"
+        }
+        () if has("alert protocol version") => {
+            "it does not support the TLS versions of this client"
+        }
+        () if has("invalid credentials") => "user or password is wrong",
+        () if begins("waiting for controller") => {
+            "no broker could be reached that passes changes to the controller"
+        }
+        () if begins("waiting for broker") => "the broker that was to answer could not be reached",
+        () if begins("waiting for response from broker: Local: Broker transport failure") => {
+            "the connection ended before the answer came"
+        }
+        () if begins("waiting for response from broker") => {
+            "the request was sent, and no answer came"
+        }
+        () if begins("Local: Timed out") => "no answer came",
+        () if begins("Local: Broker transport failure") => "the connection ended",
+        () if begins("Local: Bad message format") => "the answer cannot be read",
+        () if begins("Disconnected: requesting ApiVersion") => {
+            "it closed the connection at once, as a listener does that requires TLS"
+        }
+        () if begins("Disconnected: verify that security.protocol") => {
+            "it closed the connection at once, as a listener does that requires a login (SASL)"
+        }
+        () if begins("Disconnected") => "it closed the connection",
+        () if begins("Receive failed: Disconnected") => "it closed the connection",
+        () if begins("SSL handshake failed: Disconnected") => {
+            "it closed the connection during the TLS handshake, as a listener without TLS does"
+        }
+        () if begins("Broker did not provide a certificate") => "it has no certificate",
+        () => return None,
+    })
+}
+
 fn meaning(text: &str) -> String {
     if let Some(state) = text.strip_prefix("Connection setup timed out in state ") {
-        let known = STATES.iter().find(|(name, _)| state.starts_with(name));
-        return known
-            .map_or("it does not answer", |(_, words)| *words)
-            .to_owned();
+        return missing_in(state).to_owned();
     }
     // `Connect to ipv4#127.0.0.1:9093 failed: Connection refused`
     if let Some((address, why)) = text
         .strip_prefix("Connect to ")
         .and_then(|rest| rest.split_once(" failed: "))
     {
-        let address = address
-            .split_once('#')
-            .map_or(address, |(_, address)| address);
+        let address = address.split_once('#').map_or(address, |(_, a)| a);
         return match why {
             "Connection refused" => format!("connection refused: nothing listens on {address}"),
             why => format!("no connection to {address}: {why}"),
         };
     }
     // `Failed to resolve 'host:9093': Name or service not known`
-    if let Some((_, why)) = text
-        .strip_prefix("Failed to resolve '")
-        .and_then(|rest| rest.split_once("': "))
-    {
+    let unresolved = text.strip_prefix("Failed to resolve '");
+    if let Some((_, why)) = unresolved.and_then(|rest| rest.split_once("': ")) {
         return why.to_owned();
     }
-    if let Some((_, words)) = INSIDE.iter().find(|(part, _)| text.contains(part)) {
-        return (*words).to_owned();
-    }
-    if let Some((_, words)) = MEANINGS.iter().find(|(begin, _)| text.starts_with(begin)) {
-        return (*words).to_owned();
+    if let Some(words) = known(text) {
+        return words.to_owned();
     }
     if let Some(mechanisms) = text.split("supported mechanisms: ").nth(1) {
         return format!("it has no such sasl.mechanism; it has {mechanisms}");
     }
     // OpenSSL's: `SSL handshake failed: error:0A000438:SSL routines::tlsv1 alert internal error: …`
-    if let Some(reason) = text
-        .split_once("SSL routines:")
-        .map(|(_, rest)| rest.trim_start_matches(':'))
-    {
+    if let Some((_, reason)) = text.split_once("SSL routines:") {
+        let reason = reason.trim_start_matches(':');
         let reason = reason.split(':').next().unwrap_or(reason);
         return format!("OpenSSL says: {}", reason.trim());
     }
@@ -217,15 +157,15 @@ mod tests {
             ),
             (
                 "[thrd:ssl://localhost:9093/bootstrap]: ssl://localhost:9093/bootstrap: Connection setup timed out in state SSL_HANDSHAKE (after 4005ms in state SSL_HANDSHAKE)",
-                "localhost:9093: took the connection and does not answer in TLS",
+                "localhost:9093: accepted the connection and does not answer in TLS",
             ),
             (
                 "Failed while waiting for controller: Local: Timed out",
-                "no broker could be talked to that the cluster would send changes to",
+                "no broker could be reached that passes changes to the controller",
             ),
             (
                 "[thrd:127.0.0.1:9092/1]: 127.0.0.1:9092/1: Disconnected: requesting ApiVersion: might be caused by incorrect security.protocol configuration (connecting to a SSL listener?) or broker version is < 0.10 (see api.version.request) (after 3ms in state APIVERSION_QUERY)",
-                "127.0.0.1:9092: it ended the connection at once, as a listener does that wants TLS",
+                "127.0.0.1:9092: it closed the connection at once, as a listener does that requires TLS",
             ),
             (
                 "ssl://b:1/bootstrap: SSL handshake failed: ssl/record/rec_layer_s3.c:912:ssl3_read_bytes error:0A000412:SSL routines::sslv3 alert bad certificate: SSL alert number 42",

@@ -165,43 +165,28 @@ pub(super) fn read(
 }
 
 pub(super) fn too_many(part: &AclBindingFilter) -> AdminError {
-    AdminError::TooManyBindings {
-        part: part.to_string(),
-    }
+    AdminError::TooManyBindings(part.to_string())
 }
 
 /// Filters that together match what one matches, and whether they really match all of it: there are operations and
 /// resource types that librdkafka does not have. The splits without loss come first.
 fn split(filter: &AclBindingFilter) -> Option<(Vec<AclBindingFilter>, bool)> {
-    fn each<T: Copy>(
-        table: &[(T, i32)],
-        filter: &AclBindingFilter,
-        set: impl Fn(&mut AclBindingFilter, T),
-    ) -> Vec<AclBindingFilter> {
-        let one = |(word, _): &(T, i32)| {
-            let mut part = filter.clone();
-            set(&mut part, *word);
-            part
-        };
-        table.iter().map(one).collect()
+    macro_rules! by {
+        ($field:ident, $table:ident) => {{
+            let one = |(word, _)| AclBindingFilter {
+                $field: Some(word),
+                ..filter.clone()
+            };
+            codes::$table.into_iter().map(one).collect()
+        }};
     }
-    if filter.pattern_type.is_none() {
-        let set = |f: &mut AclBindingFilter, t| f.pattern_type = Some(t);
-        return Some((each(&codes::PATTERN_TYPES, filter, set), true));
-    }
-    if filter.permission.is_none() {
-        let set = |f: &mut AclBindingFilter, p| f.permission = Some(p);
-        return Some((each(&codes::PERMISSIONS, filter, set), true));
-    }
-    if filter.operation.is_none() {
-        let set = |f: &mut AclBindingFilter, o| f.operation = Some(o);
-        return Some((each(&codes::OPERATIONS, filter, set), false));
-    }
-    if filter.resource_type.is_none() {
-        let set = |f: &mut AclBindingFilter, t| f.resource_type = Some(t);
-        return Some((each(&codes::RESOURCE_TYPES, filter, set), false));
-    }
-    None
+    Some(match filter {
+        f if f.pattern_type.is_none() => (by!(pattern_type, PATTERN_TYPES), true),
+        f if f.permission.is_none() => (by!(permission, PERMISSIONS), true),
+        f if f.operation.is_none() => (by!(operation, OPERATIONS), false),
+        f if f.resource_type.is_none() => (by!(resource_type, RESOURCE_TYPES), false),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

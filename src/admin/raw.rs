@@ -1,6 +1,6 @@
 //! What goes into librdkafka and comes out of it, as plain data: numbers are Kafka's codes, with nothing proved.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 /// An error with Kafka's code (positive) or one of librdkafka's own (negative).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -9,8 +9,25 @@ pub(super) struct BrokerError {
     pub(super) text: String,
 }
 
+/// What a broker answers, or its error.
+pub(super) type Answered<T> = Result<T, BrokerError>;
+
 /// What became of one entry.
-pub(super) type Outcome = Result<(), BrokerError>;
+pub(super) type Outcome = Answered<()>;
+
+/// The wait for an answer: how long, and who is told what happens meanwhile and ends the wait with `false`.
+pub(super) struct Wait<'a> {
+    pub(super) timeout: Duration,
+    pub(super) watch: &'a mut dyn FnMut(Event) -> bool,
+}
+
+impl Wait<'_> {
+    /// The same, for no longer than this.
+    pub(super) fn at_most(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout.min(self.timeout);
+        self
+    }
+}
 
 /// librdkafka's own codes (`rdkafka.h`), as far as they are told apart.
 pub(super) mod code {
@@ -53,16 +70,8 @@ impl BrokerError {
         Self::new(code::GAVE_UP, String::new())
     }
 
-    pub(super) fn out_of_memory() -> Self {
-        Self::new(code::UNSUPPORTED_FEATURE, "out of memory".into())
-    }
-
     pub(super) fn empty_answer() -> Self {
         Self::new(code::BAD_MSG, "the broker's answer is empty".into())
-    }
-
-    pub(super) fn unreadable_answer() -> Self {
-        Self::new(code::BAD_MSG, "the broker's answer cannot be read".into())
     }
 
     pub(super) fn unsupported(text: String) -> Self {
@@ -131,13 +140,4 @@ pub(super) struct DescribedUser {
     pub(super) user: String,
     pub(super) error: Option<BrokerError>,
     pub(super) credentials: Vec<(i32, i32)>,
-}
-
-/// A setting of a broker.
-pub(super) struct Config {
-    pub(super) name: String,
-    pub(super) value: Option<String>,
-    pub(super) source: i32,
-    pub(super) read_only: bool,
-    pub(super) sensitive: bool,
 }

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use super::{
+    acls::unsent,
     answers::ScramUsers,
-    client::{ALTER, Admin, Batch, Repeat},
+    client::{ALTER, Admin, Batch, NEEDS_DESCRIBE, Repeat},
     error::{AdminError, EntryError},
-    raw::{BrokerError, code},
+    raw::code,
     scram_change::{ScramChange, unusual},
     subprocess,
 };
@@ -27,15 +28,12 @@ impl Admin {
         let mut seen = HashSet::new();
         let users: Vec<&str> = users.iter().copied().filter(|u| seen.insert(*u)).collect();
         if let Some(problem) = users.iter().find_map(|user| unusual(user)) {
-            return Err(AdminError::Unsupported {
-                what: READ,
-                text: problem.to_owned(),
-            });
+            return Err(AdminError::Unsupported(READ, problem.to_owned()));
         }
         let mut found = Vec::new();
         for part in users.chunks(DESCRIBED_AT_ONCE) {
             let answer = self.describe_users(part)?;
-            self.credentials(answer, &mut found)?;
+            found.extend(self.credentials(answer)?);
         }
         found.sort();
         Ok(found)
@@ -47,22 +45,16 @@ impl Admin {
     /// # Errors
     /// As [`Admin::describe_scram`].
     pub fn describe_every_scram(&mut self) -> Result<Option<Vec<ScramInfo>>, AdminError> {
+        // rd_kafka_buf_read_arraycnt(…, 10000) makes a malformed message of a longer list.
+        const TOO_LONG: i32 = code::BAD_MSG;
         match self.describe_users(&[]) {
             Ok(answer) if answer.is_whole() => {
-                let mut found = Vec::new();
-                self.credentials(answer, &mut found)?;
+                let mut found = self.credentials(answer)?;
                 found.sort();
                 Ok(Some(found))
             }
-            Ok(_) => Ok(None),
-            // rd_kafka_buf_read_arraycnt(…, 10000) makes a malformed message of a longer list.
-            Err(
-                AdminError::AnswerTooLarge { .. }
-                | AdminError::Refused {
-                    code: code::BAD_MSG,
-                    ..
-                },
-            ) => Ok(None),
+            Ok(_) | Err(AdminError::AnswerTooLarge(_)) => Ok(None),
+            Err(AdminError::Refused { code: TOO_LONG, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -70,29 +62,25 @@ impl Admin {
     /// One request: for these users, or for everyone.
     fn describe_users(&mut self, users: &[&str]) -> Result<ScramUsers, AdminError> {
         let settings = self.settings.clone();
-        self.ask(
-            READ,
-            Repeat::Safe,
-            |handle, timeout, watch| match subprocess::describe_scram(&settings, users, timeout) {
-                Some(answer) => answer,
-                None => handle.describe_scram(users, timeout, watch),
-            },
-        )
-        .map_err(|error| describe_needed(too_old(error)))
+        self.ask(READ, Repeat::Safe, |handle, wait| {
+            subprocess::describe_scram(&settings, users, wait.timeout)
+                .unwrap_or_else(|| handle.describe_scram(users, wait))
+        })
+        .map_err(|error| match too_old(error) {
+            // The broker says no more than no.
+            AdminError::NotAuthorized(what, _) => {
+                AdminError::NotAuthorized(what, NEEDS_DESCRIBE.to_owned())
+            }
+            other => other,
+        })
     }
 
     /// What an answer says.
-    fn credentials(
-        &self,
-        answer: ScramUsers,
-        found: &mut Vec<ScramInfo>,
-    ) -> Result<(), AdminError> {
+    fn credentials(&self, answer: ScramUsers) -> Result<Vec<ScramInfo>, AdminError> {
+        let mut found = Vec::new();
         for user in answer.users {
             match user.error {
-                Some(BrokerError {
-                    code: code::RESOURCE_NOT_FOUND,
-                    ..
-                }) => continue,
+                Some(error) if error.code == code::RESOURCE_NOT_FOUND => continue,
                 Some(error) => return Err(self.failed(READ, error)),
                 None => {}
             }
@@ -110,7 +98,7 @@ impl Admin {
                 });
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     /// Asks whether this principal may write credentials, so that nothing is prepared that the cluster then refuses.
@@ -119,7 +107,7 @@ impl Admin {
     /// When it may not, or there is no answer.
     pub fn check_scram_writer(&mut self) -> Result<(), AdminError> {
         let operations = self.cluster_operations(WRITE)?;
-        scram_right(WRITE, operations, ALTER, "it needs Alter on the cluster")
+        scram_writer(operations)
     }
 
     /// Writes and deletes credentials; one result per change, in order. A user with two mechanisms takes two requests,
@@ -132,20 +120,7 @@ impl Admin {
         changes: &[ScramChange],
         batch: &mut Batch<'_>,
     ) -> Result<Vec<Result<(), EntryError>>, AdminError> {
-        let mut results: Vec<Result<(), EntryError>> = changes
-            .iter()
-            .map(|change| {
-                Err(change.problem().map_or(EntryError::NotAttempted, |p| {
-                    EntryError::Unsupported(p.to_owned())
-                }))
-            })
-            .collect();
-        let mut waiting: Vec<usize> = results
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| **r == Err(EntryError::NotAttempted))
-            .map(|(i, _)| i)
-            .collect();
+        let (mut results, mut waiting) = unsent(changes.iter().map(ScramChange::problem));
         let mut first = true;
         while !waiting.is_empty() && !batch.stopped() {
             let mut users = HashSet::new();
@@ -156,8 +131,8 @@ impl Admin {
                 .collect();
             waiting.retain(|i| !chunk.contains(i));
             let sent: Vec<_> = chunk.iter().map(|i| &changes[*i]).collect();
-            let answer = self.ask(WRITE, Repeat::Never, |handle, timeout, watch| {
-                handle.alter_scram(&sent, timeout, watch)
+            let answer = self.ask(WRITE, Repeat::Never, |handle, wait| {
+                handle.alter_scram(&sent, wait)
             });
             let answer = match answer {
                 Ok(answer) => answer,
@@ -185,39 +160,23 @@ impl Admin {
     }
 }
 
-/// Whether what a broker tells of this principal's rights lets it do something with SCRAM users. A broker that tells
-/// nothing is one before 2.3, which has no requests for them either.
-fn scram_right(
-    what: &'static str,
-    operations: Option<Vec<i32>>,
-    operation: i32,
-    missing: &str,
-) -> Result<(), AdminError> {
+/// Whether the rights that a broker reports let this principal write SCRAM users. A broker that reports none is one
+/// before 2.3, which has no requests for them either.
+fn scram_writer(operations: Option<Vec<i32>>) -> Result<(), AdminError> {
     match operations {
-        None => Err(AdminError::NoScramRequests { what }),
-        Some(operations) if operations.contains(&operation) => Ok(()),
-        Some(_) => Err(AdminError::NotAuthorized {
-            what,
-            text: missing.to_owned(),
-        }),
-    }
-}
-
-/// The broker says no more than no.
-fn describe_needed(error: AdminError) -> AdminError {
-    match error {
-        AdminError::NotAuthorized { what, .. } => AdminError::NotAuthorized {
-            what,
-            text: "it needs Describe on the cluster".to_owned(),
-        },
-        other => other,
+        None => Err(AdminError::NoScramRequests(WRITE)),
+        Some(operations) if operations.contains(&ALTER) => Ok(()),
+        Some(_) => {
+            let missing = "it needs Alter on the cluster".to_owned();
+            Err(AdminError::NotAuthorized(WRITE, missing))
+        }
     }
 }
 
 /// librdkafka has words for all that is asked here: what is not supported then is the request, by the broker.
 fn too_old(error: AdminError) -> AdminError {
     match error {
-        AdminError::Unsupported { what, .. } => AdminError::NoScramRequests { what },
+        AdminError::Unsupported(what, _) => AdminError::NoScramRequests(what),
         other => other,
     }
 }
@@ -225,27 +184,20 @@ fn too_old(error: AdminError) -> AdminError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::client::DESCRIBE;
 
     /// Kafka 2.2 tells no rights and has no such request; Kafka 2.3 to 2.6 tell rights and have none either.
     #[test]
     fn brokers_before_2_7_are_called_old_and_not_forbidding() {
-        let of = |operations| scram_right(READ, operations, DESCRIBE, "x");
-        assert!(matches!(of(None), Err(AdminError::NoScramRequests { .. })));
-        let forbidden = of(Some(vec![]));
-        assert!(matches!(forbidden, Err(AdminError::NotAuthorized { .. })));
-        assert!(of(Some(vec![DESCRIBE])).is_ok());
-        let unsupported = AdminError::Unsupported {
-            what: READ,
-            text: "DescribeUserScramCredentials (KIP-554) not supported by broker".into(),
-        };
-        let told = too_old(unsupported);
+        let none = scram_writer(None);
+        assert!(matches!(none, Err(AdminError::NoScramRequests(_))));
+        let forbidden = scram_writer(Some(vec![]));
+        assert!(matches!(forbidden, Err(AdminError::NotAuthorized(..))));
+        assert!(scram_writer(Some(vec![ALTER])).is_ok());
+        let said = "DescribeUserScramCredentials (KIP-554) not supported by broker";
+        let told = too_old(AdminError::Unsupported(READ, said.into()));
         assert!(told.to_string().contains("Kafka 2.7"), "{told}");
         assert!(told.hint().unwrap().contains("--form zookeeper"));
-        let other = AdminError::SecurityDisabled { what: READ };
-        assert!(matches!(
-            too_old(other),
-            AdminError::SecurityDisabled { .. }
-        ));
+        let other = too_old(AdminError::SecurityDisabled(READ));
+        assert!(matches!(other, AdminError::SecurityDisabled(_)));
     }
 }

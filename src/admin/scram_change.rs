@@ -48,27 +48,15 @@ impl ScramChange {
 
     /// What a broker, or librdkafka with an assertion, would refuse.
     pub(super) fn problem(&self) -> Option<&'static str> {
-        let Self::Upsert {
-            user,
-            iterations,
-            password,
-            salt,
-            ..
-        } = self
-        else {
-            return unusual(self.user());
-        };
-        if let Some(problem) = unusual(user) {
-            return Some(problem);
-        }
-        Some(if password.expose().is_empty() {
-            "an empty password"
-        } else if salt.is_empty() {
-            "an empty salt"
-        } else if *iterations > MAX_ITERATIONS {
-            "more iterations than brokers take"
-        } else {
-            return None;
+        unusual(self.user()).or(match self {
+            Self::Upsert { password, .. } if password.expose().is_empty() => {
+                Some("an empty password")
+            }
+            Self::Upsert { salt, .. } if salt.is_empty() => Some("an empty salt"),
+            Self::Upsert { iterations, .. } if *iterations > MAX_ITERATIONS => {
+                Some("more iterations than brokers take")
+            }
+            _ => None,
         })
     }
 }

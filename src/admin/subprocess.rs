@@ -6,6 +6,7 @@
 
 use std::{
     io::{self, Write},
+    mem::ManuallyDrop,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -13,13 +14,13 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
 use super::{
     answers::{Listed, ScramUsers},
     ffi::Handle,
-    raw::{BrokerError, Event, Pattern},
+    raw::{Answered, BrokerError, Event, Pattern, Wait, code},
 };
 use crate::secret::Secret;
 
@@ -54,31 +55,17 @@ enum About<'a> {
     Scram(Vec<String>),
 }
 
-/// What it answers, on its standard output.
-#[derive(Serialize, Deserialize)]
-enum Answer {
-    /// The bindings.
-    Bindings(Listed),
-    /// The users.
-    Users(ScramUsers),
-    /// Why there are none.
-    Error(BrokerError),
-}
-
 /// Describes ACLs in a child. `None`: there is no telling, as the child ended without an answer.
 pub(super) fn describe_acls(
     settings: &[(&'static str, Secret)],
     filter: &Pattern<'_>,
     timeout: Duration,
-) -> Option<Result<Listed, BrokerError>> {
+) -> Option<Answered<Listed>> {
     let about = About::Acls(filter.clone());
-    match ask(PROGRAM.get()?, settings, about, timeout)? {
-        // An answer of this size is no refusal, which would be an empty list.
-        Answer::Bindings(listed) if listed.bindings.is_empty() => None,
-        Answer::Bindings(listed) => Some(Ok(listed)),
-        Answer::Error(error) => Some(Err(error)),
-        Answer::Users(_) => None,
-    }
+    let answer = ask(PROGRAM.get()?, settings, about, timeout)?;
+    // An answer of this size is no refusal, which would be an empty list.
+    let empty = matches!(&answer, Ok(Listed { bindings, .. }) if bindings.is_empty());
+    (!empty).then_some(answer)
 }
 
 /// Describes SCRAM users in a child. `None`: there is no program for it.
@@ -86,22 +73,20 @@ pub(super) fn describe_scram(
     settings: &[(&'static str, Secret)],
     users: &[&str],
     timeout: Duration,
-) -> Option<Result<ScramUsers, BrokerError>> {
+) -> Option<Answered<ScramUsers>> {
     let about = About::Scram(users.iter().map(|user| (*user).to_owned()).collect());
-    Some(match ask(PROGRAM.get()?, settings, about, timeout) {
-        Some(Answer::Users(users)) => Ok(users),
-        Some(Answer::Error(error)) => Err(error),
-        _ => Err(BrokerError::unreadable_answer()),
-    })
+    let answer = ask(PROGRAM.get()?, settings, about, timeout);
+    let text = "the broker's answer cannot be read".to_owned();
+    Some(answer.unwrap_or_else(|| Err(BrokerError::new(code::BAD_MSG, text))))
 }
 
-/// Asks a child. `None`: it ended without an answer.
-fn ask(
+/// Asks a child, which answers on its standard output. `None`: it ended without an answer.
+fn ask<T: DeserializeOwned>(
     program: &Path,
     settings: &[(&'static str, Secret)],
     about: About<'_>,
     timeout: Duration,
-) -> Option<Answer> {
+) -> Option<Answered<T>> {
     let owned = |text: &str| Zeroizing::new(text.to_owned());
     let settings = settings.iter();
     let question = Question {
@@ -151,9 +136,8 @@ pub fn serve() -> bool {
         maximum: Some(0),
     };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
-    let question: Question = match read() {
-        Some(question) => question,
-        None => return false,
+    let Some(question) = read() else {
+        return false;
     };
     let largest = LARGEST.to_string();
     let settings: Vec<(&str, &str)> = question
@@ -169,31 +153,31 @@ pub fn serve() -> bool {
     let Ok(handle) = Handle::new(&settings, LARGEST) else {
         return false;
     };
+    // The process ends soon, and an answer that came too late must not be freed.
+    let handle = ManuallyDrop::new(handle);
     let timeout = Duration::from_millis(question.timeout_ms);
     let mut too_large = false;
     let watch = &mut |event: Event| {
         too_large |= event.is_too_large_an_answer();
         !too_large
     };
-    let answer = match &question.about {
-        About::Acls(filter) => handle
-            .describe_acls(filter, timeout, watch)
-            .map(Answer::Bindings),
+    let wait = Wait { timeout, watch };
+    match &question.about {
+        About::Acls(filter) => {
+            let answer = handle.describe_acls(filter, wait);
+            !too_large && tell(&answer)
+        }
         About::Scram(users) => {
             let users: Vec<&str> = users.iter().map(String::as_str).collect();
-            handle
-                .describe_scram(&users, timeout, watch)
-                .map(Answer::Users)
+            let answer = handle.describe_scram(&users, wait);
+            !too_large && tell(&answer)
         }
-    };
-    // The process ends now, and an answer that came too late must not be freed.
-    let _kept = std::mem::ManuallyDrop::new(handle);
-    if too_large {
-        return false;
     }
-    let answer = answer.unwrap_or_else(Answer::Error);
+}
+
+fn tell<T: Serialize>(answer: &Answered<T>) -> bool {
     let mut stdout = io::BufWriter::new(io::stdout().lock());
-    serde_json::to_writer(&mut stdout, &answer).is_ok() && stdout.flush().is_ok()
+    serde_json::to_writer(&mut stdout, answer).is_ok() && stdout.flush().is_ok()
 }
 
 /// Everything that the parent writes, wiped after it is read.

@@ -7,7 +7,6 @@ mod delete;
 mod delete_filters;
 mod held;
 mod outcome;
-mod plan;
 pub mod unsettled;
 
 use std::{
@@ -16,16 +15,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::observed::Observed;
 use crate::{
-    acl::{AclBindingFilter, RawBinding},
-    admin::{Admin, AdminError, Batch, EntryError},
-    plan::AclPlan,
+    acl::{AclBindingFilter, Binding, Principal, RawBinding, kafka_acls_command},
+    admin::{Admin, AdminError, Batch, EntryError, inexpressible},
+    plan::{AclInputs, AclPlan, Deletion, Managed, Remark, acl_plan},
+    policy::ValidatedPolicy,
     state::OutDir,
 };
 
 pub use delete_filters::{Effort, effort};
 pub use outcome::{AclOutcome, Incident, Undone};
-pub use plan::plan;
 
 /// Bindings in a request that creates them.
 const CREATED_AT_ONCE: usize = 2_000;
@@ -36,6 +36,32 @@ const LOOKED_AT_ONE_BY_ONE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for a cluster that has just failed to answer.
 const LAST_LOOK: Duration = Duration::from_secs(5);
+
+/// The plan that takes the cluster to the policy, for `acl plan` and `acl apply`.
+pub fn plan(policy: &ValidatedPolicy, observed: &Observed, deletion: Deletion) -> AclPlan {
+    let bindings = policy.bindings.iter();
+    let desired: Vec<Binding> = bindings.map(|b| b.binding.clone()).collect();
+    let mut plan = acl_plan(&AclInputs {
+        desired: &desired,
+        observed: &observed.bindings,
+        managed: &Managed::of(&policy.managed()),
+        deletion,
+        operator: observed.operator.as_ref().map(Principal::as_str),
+        operator_doubt: observed.operator_doubt.as_deref(),
+        settings: &observed.settings,
+    });
+    // What librdkafka cannot express must be created by Kafka's own tool.
+    let unnamed = plan.creates.iter().filter(|b| inexpressible(b).is_some());
+    let refusals = unnamed.map(|binding| {
+        let command = kafka_acls_command(binding);
+        Remark::new(
+            "inexpressible",
+            format!("kpki's Kafka client cannot create {binding}; create it with Kafka's own tool, then run this again:\n  {command}"),
+        )
+    });
+    plan.refusals.extend(refusals.collect::<Vec<_>>());
+    plan
+}
 
 /// How a plan is executed.
 pub struct Execution<'a> {
@@ -74,9 +100,7 @@ pub fn execute(admin: &mut Admin, of: &Execution<'_>) -> AclOutcome {
 
 /// The work while it is done.
 struct Run<'a> {
-    /// The cluster.
     admin: &'a mut Admin,
-    /// What is to be done.
     of: &'a Execution<'a>,
     /// What was done so far.
     outcome: AclOutcome,
@@ -114,8 +138,8 @@ impl Run<'_> {
                     false => EntryError::NotAttempted,
                 };
                 self.outcome.cause = Some(error);
-                let all = creates.into_iter();
-                all.map(|b| (b, Err(each.clone()))).collect()
+                let all = creates.into_iter().map(|b| (b, Err(each.clone())));
+                all.collect()
             }
         };
         let (mut created, mut unknown, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
@@ -184,17 +208,14 @@ impl Run<'_> {
     /// What the cluster has of some principals.
     fn read(&mut self, principals: &BTreeSet<String>) -> Result<BTreeSet<RawBinding>, AdminError> {
         if principals.len() > LOOKED_AT_ONE_BY_ONE {
-            let all = self
-                .admin
-                .describe_acls_of(&AclBindingFilter::default(), principals)?;
+            let everything = AclBindingFilter::default();
+            let all = self.admin.describe_acls_of(&everything, principals)?;
             return Ok(all.bindings.into_iter().collect());
         }
         let mut found = BTreeSet::new();
         for principal in principals {
-            let of = self
-                .admin
-                .describe_acls(&AclBindingFilter::principal(principal))?;
-            found.extend(of.bindings);
+            let filter = AclBindingFilter::principal(principal);
+            found.extend(self.admin.describe_acls(&filter)?.bindings);
         }
         Ok(found)
     }
@@ -203,13 +224,11 @@ impl Run<'_> {
     /// controller did a moment later, and in the same order.
     fn await_state<'b>(&mut self, of: Vec<&'b RawBinding>, there: bool) -> Vec<&'b RawBinding> {
         let mut wrong = of;
-        match self.reads_back(&mut wrong, there) {
-            Ok(()) => wrong,
-            Err(error) => {
-                self.outcome.incidents.push(Incident::NotReadBack(error));
-                Vec::new()
-            }
+        if let Err(error) = self.reads_back(&mut wrong, there) {
+            self.outcome.incidents.push(Incident::NotReadBack(error));
+            wrong.clear();
         }
+        wrong
     }
 
     /// Takes out of `wrong` what is as it should be, and waits until that is all.

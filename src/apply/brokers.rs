@@ -1,6 +1,6 @@
 //! What a cluster's brokers are told about authorization, as far as they show it.
 
-use super::notice::Notice;
+use super::Notice;
 use crate::{
     acl::{Settings, super_users},
     admin::{Admin, AdminError, ConfigEntry, is_kafkas_authorizer},
@@ -18,7 +18,7 @@ pub enum Rules {
     Builder(String),
 }
 
-/// What the brokers are told about authorization, as far as they show it, else what the policy says.
+/// The brokers' own settings of authorization as far as they show them, else the policy's.
 pub fn settings(
     admin: &mut Admin,
     policy: &ValidatedPolicy,
@@ -30,13 +30,11 @@ pub fn settings(
         Ok(shown) => shown,
         Err(error) => {
             let why = match error {
-                AdminError::NotAuthorized { .. } => {
-                    "that needs DescribeConfigs on the cluster".to_owned()
-                }
+                AdminError::NotAuthorized { .. } => "DescribeConfigs is needed".to_owned(),
                 other => other.to_string(),
             };
             tell(Notice::Note(format!(
-                "the brokers' settings could not be read ({why}): for super.users, allow.everyone.if.no.acl.found and the mapping rules, what the policy says is taken to be true"
+                "the brokers' settings could not be read ({why}): super.users, allow.everyone.if.no.acl.found and the mapping rules are assumed to be those of the policy"
             )));
             return (settings, rules);
         }
@@ -44,23 +42,22 @@ pub fn settings(
     let find = |name: &str| shown.iter().find(|s| s.name == name);
     let mut hidden = Vec::new();
     let mut value = |name: &'static str| match find(name) {
-        None => Some(String::new()),
-        Some(ConfigEntry { value: None, .. }) => {
-            hidden.push(name);
-            None
+        None => Some(""),
+        Some(ConfigEntry { value, .. }) => {
+            hidden.extend(value.is_none().then_some(name));
+            value.as_deref()
         }
-        Some(ConfigEntry { value, .. }) => value.clone(),
     };
     if let Some(value) = value("allow.everyone.if.no.acl.found") {
         settings.allow_everyone_if_no_acl_found = value.trim().eq_ignore_ascii_case("true");
     }
-    if let Some(Ok(users)) = value("super.users").map(|text| super_users(&text)) {
+    if let Some(Ok(users)) = value("super.users").map(super_users) {
         settings.super_users = users;
     }
     // Kafka takes a setting that it has no type for to be a secret, and those of the authorizer are such.
     if !hidden.is_empty() {
         tell(Notice::Detail(format!(
-            "brokers do not show {}: what the policy says is taken to be true",
+            "brokers do not show {}: the policy's values are assumed",
             hidden.join(" and ")
         )));
     }
@@ -77,7 +74,7 @@ pub fn settings(
         && !class.is_empty()
     {
         tell(Notice::Note(format!(
-            "the brokers' authorizer is {class}: kpki's warnings are about what Kafka's own would do"
+            "the brokers' authorizer is {class}: kpki's warnings assume Kafka's own"
         )));
     }
     (settings, rules)

@@ -5,7 +5,17 @@
 
 pub mod acl;
 pub mod brokers;
-pub mod notice;
 pub mod observed;
 mod operator;
 pub mod scram;
+
+/// What a person should know about a cluster that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Shown on request.
+    Detail(String),
+    /// Shown normally.
+    Note(String),
+    /// Always shown.
+    Warning(String),
+}

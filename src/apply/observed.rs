@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{brokers, notice::Notice, operator::operator};
+use super::{Notice, brokers, operator::operator};
 use crate::{
     acl::{AclBindingFilter, Operation, Principal, PrincipalPattern, RawBinding, Settings},
     admin::{Admin, AdminError, ClientProperties, inexpressible},
@@ -37,9 +37,6 @@ pub fn exported(bindings: Vec<RawBinding>, policy: &ValidatedPolicy) -> Observed
 }
 
 /// From the cluster itself, as the client of these properties.
-///
-/// # Errors
-/// Whatever keeps its bindings from being read.
 pub fn read(
     admin: &mut Admin,
     properties: &ClientProperties,
@@ -53,7 +50,7 @@ pub fn read(
     }
     if let (None, Some(doubt)) = (&operator, &operator_doubt) {
         tell(Notice::Note(format!(
-            "as whom kpki is connected is not known ({doubt}): --prune is refused"
+            "the principal of this connection is unknown ({doubt}): --prune is refused"
         )));
     }
     let mut principals = known(policy);
@@ -62,15 +59,9 @@ pub fn read(
     if !described.of_known_principals.is_empty() {
         // Kafka has no list of principals, but one of SCRAM users.
         let known = principals.len();
-        let users = admin
-            .describe_every_scram()
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        let users = users
-            .into_iter()
-            .map(|u| Principal::user(u.user).to_string());
-        principals.extend(users);
+        let users = admin.describe_every_scram().ok().flatten();
+        let users = users.into_iter().flatten();
+        principals.extend(users.map(|u| Principal::user(u.user).to_string()));
         if principals.len() > known {
             described = admin.describe_acls_of(&AclBindingFilter::default(), &principals)?;
         }
@@ -91,7 +82,7 @@ pub fn read(
     }
     for kind in &described.of_known_principals {
         tell(Notice::Warning(format!(
-            "the cluster has more bindings `{kind}` than one answer can hold: they were read of the principals that the policy names, of SCRAM users and of those that have other bindings too; those of others are left alone"
+            "the cluster has more bindings `{kind}` than one answer can hold: only those of principals in the policy, of SCRAM users and of principals with other bindings were read; the rest is left alone"
         )));
     }
     let mut bindings = described.bindings;
@@ -117,9 +108,6 @@ fn known(policy: &ValidatedPolicy) -> BTreeSet<String> {
 
 /// Those of the policy's bindings that librdkafka cannot name and that the cluster holds nevertheless, by all that can
 /// be seen of them.
-///
-/// # Errors
-/// When they cannot be asked for.
 pub fn held_unnamed(
     admin: &mut Admin,
     policy: &ValidatedPolicy,

@@ -24,10 +24,8 @@ pub(super) fn operator(
     if let Some(sasl) = &properties.sasl {
         return (Some(Principal::user(&sasl.user)), None);
     }
-    let identity = properties
-        .tls
-        .as_ref()
-        .and_then(|tls| tls.identity.as_ref());
+    let tls = properties.tls.as_ref();
+    let identity = tls.and_then(|tls| tls.identity.as_ref());
     let Some(leaf) = identity.and_then(|identity| identity.chain.first()) else {
         return (Some(Principal::anonymous()), None);
     };
@@ -38,11 +36,8 @@ pub(super) fn operator(
     match rules {
         Rules::Assumed(rules) => {
             let mapped = rules.apply(&certificate.subject).ok();
-            let doubt = "the brokers do not show their mapping rules to it";
-            (
-                mapped.map(|m| Principal::user(m.name)),
-                Some(doubt.to_owned()),
-            )
+            let doubt = "the brokers do not show their mapping rules to it".to_owned();
+            (mapped.map(|m| Principal::user(m.name)), Some(doubt))
         }
         Rules::Told(texts) => match told(texts, &certificate.subject) {
             Ok(principal) => (Some(principal), None),

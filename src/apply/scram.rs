@@ -93,9 +93,6 @@ impl<'a> ScramWork<'a> {
     }
 
     /// Does it. `rotated` puts new passwords in their place on the disk, or takes them back, before anything is deleted.
-    ///
-    /// # Errors
-    /// When the cluster takes nothing at all, or the disk does not take what the cluster has.
     pub fn execute<E: From<AdminError>>(
         self,
         admin: &mut Admin,
@@ -104,9 +101,8 @@ impl<'a> ScramWork<'a> {
     ) -> Result<ScramOutcome, E> {
         let mut outcome = ScramOutcome::default();
         if let Err(error) = self.write(admin, progress, &mut outcome) {
-            let refused = users(&self.plan.rotates);
             rotated(&RotationVerdict {
-                refused,
+                refused: users(&self.plan.rotates),
                 ..RotationVerdict::default()
             })?;
             return Err(error.into());
@@ -195,7 +191,7 @@ fn delete(admin: &mut Admin, deletes: &[ScramInfo], outcome: &mut ScramOutcome) 
     };
     for (info, result) in deletes.iter().zip(results) {
         let result = match result {
-            // Somebody else was faster.
+            // Already gone.
             Err(error) if error.is_not_found() => Ok(()),
             result => result,
         };
@@ -203,7 +199,7 @@ fn delete(admin: &mut Admin, deletes: &[ScramInfo], outcome: &mut ScramOutcome) 
     }
 }
 
-/// Waits until the broker that is asked shows what the controller has done, so that whoever comes next sees it too.
+/// Waits until the broker that is asked shows what the controller has done, so that the next command sees it too.
 fn await_brokers(admin: &mut Admin, outcome: &ScramOutcome) {
     // A rotation shows nothing.
     let seen = outcome.done.iter().filter(|(a, _)| *a != Action::Rotate);

@@ -1,5 +1,7 @@
 //! The bootstrap itself: what the verbs do, without a terminal. Joins the pure rooms with the state on disk.
 
+pub mod archive;
+pub mod bundle;
 pub mod ca;
 pub mod changes;
 mod compare;

@@ -1,10 +1,13 @@
 //! What every command that talks to a cluster takes, and how it gets there.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 
-use super::{CliError, Code, Done, Failure, connect::connect, shell, ui::Ui, utf8_path};
+use super::{CliError, Code, Done, Failure, fail, shell, ui::Ui, utf8_path};
 use crate::{
     admin::{Admin, AdminError, ClientProperties, ClientPropertiesError},
     bootstrap::{
@@ -13,6 +16,7 @@ use crate::{
     },
     plan::PlannedCluster,
     policy::{Mode, ValidatedPolicy},
+    printable::Printable,
     state::OutDir,
 };
 
@@ -23,18 +27,17 @@ pub struct Connection {
     /// Brokers to connect to [default: bootstrap.servers of --command-config, else the policy's bootstrap_servers]
     #[arg(long, value_name = "HOST:PORT,…", value_parser = servers)]
     pub bootstrap_server: Option<String>,
-    /// A Java client's properties [default: what lies in OUT/ADMIN, ADMIN from the policy's cluster section]
+    /// A Java client's properties [default: the one in OUT/ADMIN, ADMIN from the policy's cluster section]
     #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     pub command_config: Option<PathBuf>,
 }
 
 impl Connection {
-    /// Whether the command line names a cluster.
     pub fn is_named(&self) -> bool {
         self.bootstrap_server.is_some() || self.command_config.is_some()
     }
 
-    /// Where a plan says to connect, but for what the command line names.
+    /// The connection of a plan, where the command line names no other.
     pub fn of_plan(&self, plan: &PlannedCluster) -> Connection {
         let servers = || Some(plan.bootstrap_servers.clone());
         let config = || plan.command_config.as_ref().map(PathBuf::from);
@@ -44,23 +47,17 @@ impl Connection {
         }
     }
 
-    /// What a plan keeps of a connection.
     pub fn planned(&self, properties: &ClientProperties, admin: &Admin) -> PlannedCluster {
+        let config = self.command_config.as_ref();
         PlannedCluster {
             id: admin.cluster_id().map(str::to_owned),
             bootstrap_servers: properties.bootstrap_servers.clone(),
             servers_named: self.bootstrap_server.is_some(),
-            command_config: self
-                .command_config
-                .as_ref()
-                .map(|path| path.display().to_string()),
+            command_config: config.map(|path| path.display().to_string()),
         }
     }
 
     /// How to connect: by the properties that are named, else as the policy's admin, with what `kpki up` made for it.
-    ///
-    /// # Errors
-    /// When there are none, or they cannot be used.
     pub fn properties(
         &self,
         ui: &Ui,
@@ -76,7 +73,7 @@ impl Connection {
             }
             (None, None) => {
                 return Err(unnamed(
-                    "nothing says which cluster is meant, and as whom to connect",
+                    "neither the cluster nor the client to connect as is given",
                 ));
             }
         };
@@ -84,7 +81,7 @@ impl Connection {
         Ok(properties)
     }
 
-    /// A Java client's properties, with what kpki has to say about them.
+    /// A Java client's properties, with kpki's notes and warnings about them.
     fn named(
         &self,
         ui: &Ui,
@@ -106,17 +103,13 @@ impl Connection {
         }
         if properties.tls.as_ref().is_some_and(|tls| !tls.check_host) {
             ui.warn(format!(
-                "{}: ssl.endpoint.identification.algorithm is empty, so host names are not verified: whoever has any certificate of a trusted CA can pose as a broker; remove that line",
+                "{}: ssl.endpoint.identification.algorithm is empty, so host names are not verified: anyone with a certificate of a trusted CA can impersonate a broker; remove that line",
                 path.display()
             ));
         }
         Ok(properties)
     }
 
-    /// A connection that has logged in.
-    ///
-    /// # Errors
-    /// Why there is none.
     pub fn connect(
         &self,
         ui: &Ui,
@@ -128,32 +121,34 @@ impl Connection {
     }
 }
 
+/// Connects and logs in. On a terminal it is shown after a second what is waited for.
+pub fn connect(ui: &Ui, properties: &ClientProperties) -> Result<Admin, AdminError> {
+    let watched = io::stderr().is_terminal() && !ui.quiet && !ui.json;
+    Admin::connect_telling(properties, &mut |servers| {
+        if watched {
+            ui.note(format!("waiting for {} …", Printable(servers)));
+        }
+    })
+}
+
 /// Refuses to change a cluster other than the one whose disks this output directory formats.
-///
-/// # Errors
-/// It is another one, or the directory's own id cannot be read.
 pub fn check_id(policy: &ValidatedPolicy, out: &Path, admin: &Admin) -> Done {
     let Some((ours, theirs)) = other_id(policy, out, admin)? else {
         return Ok(());
     };
-    let out = out.display();
-    Err(CliError::new(
+    let (servers, out) = (admin.servers(), out.display());
+    fail(
         Code::OtherCluster,
         format!(
-            "{} is the cluster {theirs}, and {out} belongs to the cluster {ours} ({out}/cluster.id); nothing was changed",
-            admin.servers()
+            "{servers} is the cluster {theirs}, and {out} belongs to the cluster {ours} ({out}/cluster.id); nothing was changed"
+        ),
+        format!(
+            "connect to the right cluster (bootstrap_servers in the policy, --bootstrap-server), or give with --out the directory that belongs to this one; if its disks were formatted with another id than that of format-storage.args, write {theirs} into {out}/cluster.id"
         ),
     )
-    .hint(format!(
-        "connect to the right cluster (bootstrap_servers in the policy, --bootstrap-server), or say with --out which directory belongs to this one; if its disks were formatted with another id than that of format-storage.args, write {theirs} into {out}/cluster.id"
-    ))
-    .into())
 }
 
 /// The same for a command that changes nothing: a warning.
-///
-/// # Errors
-/// The directory's own id cannot be read.
 pub fn compare_id(ui: &Ui, policy: &ValidatedPolicy, out: &Path, admin: &Admin) -> Done {
     if let Some((ours, theirs)) = other_id(policy, out, admin)? {
         ui.warn(format!(
@@ -181,21 +176,18 @@ fn other_id(
 }
 
 fn no_admin(error: ConnectionError, policy: &ValidatedPolicy, out: &Path) -> Failure {
-    let error = match error {
-        ConnectionError::Bootstrap(error) => return error.into(),
-        ConnectionError::NoAdmin | ConnectionError::NoServers => {
-            return unnamed(&error.to_string());
-        }
-        ConnectionError::Missing(_) => CliError::new(Code::NoCluster, error.to_string()),
-    };
-    error
-        .hint(format!(
-            "make it, or say with --out where it is; to connect as another client give --command-config client.properties\n  {} up {}",
-            shell::kpki(out),
-            shell::policy(policy)
-        ))
-        .usage()
-        .into()
+    match error {
+        ConnectionError::Bootstrap(error) => error.into(),
+        ConnectionError::NoAdmin | ConnectionError::NoServers => unnamed(&error.to_string()),
+        ConnectionError::Missing(_) => CliError::new(Code::NoCluster, error.to_string())
+            .hint(format!(
+                "make it, or give its directory with --out; to connect as another client give --command-config client.properties\n  {} up {}",
+                shell::kpki(out),
+                shell::path(&policy.places.file.file)
+            ))
+            .usage()
+            .into(),
+    }
 }
 
 fn unnamed(message: &str) -> Failure {

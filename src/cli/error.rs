@@ -11,15 +11,14 @@ use clap::error::ErrorKind;
 use serde_json::json;
 
 use super::{
-    Code, tip,
+    Code, Done, tip,
     ui::{BOLD, RED, Ui},
 };
 use crate::{
     bootstrap::Errors,
     document::{self, Diagnostic},
+    plan::count,
 };
-
-pub use mapping::of_cluster;
 
 /// Failed; nothing was changed, or what was is named.
 const FAILED: u8 = 1;
@@ -33,14 +32,13 @@ const PARTLY: u8 = 4;
 /// One error: what happened, to which thing, and what to do next.
 #[derive(Debug)]
 pub struct CliError {
-    code: Code,
-    message: String,
+    pub code: Code,
+    pub message: String,
     hint: Option<String>,
     exit: u8,
 }
 
 impl CliError {
-    /// An error with its stable code.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -55,29 +53,17 @@ impl CliError {
         Self::new(Code::Usage, message).hint(hint).usage()
     }
 
-    /// What to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// What to do next, where that is known.
     pub fn maybe_hint(mut self, hint: Option<&str>) -> Self {
         self.hint = hint.map(str::to_owned);
         self
     }
 
-    /// Its stable code.
-    pub fn code(&self) -> Code {
-        self.code
-    }
-
-    /// What happened.
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// The error as `--json` prints it, without the braces around.
+    /// The value of `error` in the document of `--json`.
     pub fn as_json(&self) -> serde_json::Value {
         json!({"code": self.code.name(), "message": self.message, "hint": self.hint})
     }
@@ -92,10 +78,8 @@ impl CliError {
 /// How a verb fails.
 #[derive(Debug)]
 pub enum Failure {
-    /// One error.
-    Error(Box<CliError>),
-    /// Several errors of one kind, each on its own.
-    Several(Vec<CliError>),
+    /// One or more errors.
+    Errors(Vec<CliError>),
     /// An invalid policy, with everything that is wrong with it.
     Policy(Vec<Diagnostic>),
     /// The answer is no, and was printed.
@@ -111,7 +95,38 @@ where
     CliError: From<E>,
 {
     fn from(error: E) -> Self {
-        Self::Error(Box::new(error.into()))
+        Self::Errors(vec![error.into()])
+    }
+}
+
+/// Fails with one error, and what to do next.
+pub fn fail<T>(
+    code: Code,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> Result<T, Failure> {
+    Err(CliError::new(code, message).hint(hint).into())
+}
+
+/// Fails with these errors, if there are any.
+pub fn several(errors: Vec<CliError>) -> Done {
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Errors(errors)),
+    }
+}
+
+/// How a command ends that has already printed a yes or no.
+pub fn verdict(yes: bool) -> Done {
+    yes.then_some(()).ok_or(Failure::No)
+}
+
+/// How a command ends that made all of its changes, or some of them, and has printed the failures.
+pub fn completed(all: bool, some: bool) -> Done {
+    match (all, some) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Failure::Partly),
+        (false, false) => Err(Failure::AlreadyReported),
     }
 }
 
@@ -119,28 +134,26 @@ impl Failure {
     /// Prints it and gives the exit code.
     pub fn report(self, ui: &Ui) -> ExitCode {
         match self {
-            Self::Error(error) => report(ui, &[*error]),
-            Self::Several(errors) => report(ui, &errors),
+            Self::Errors(errors) => report(ui, &errors),
             Self::No => ExitCode::from(NO),
             Self::AlreadyReported => ExitCode::from(FAILED),
             Self::Partly => ExitCode::from(PARTLY),
             Self::Policy(diagnostics) => {
-                let count = diagnostics.len();
-                let message = format!(
-                    "the policy is invalid: {count} {}",
-                    if count == 1 { "error" } else { "errors" }
-                );
+                let errors = count(diagnostics.len(), "error");
+                let error = CliError::new(
+                    Code::InvalidPolicy,
+                    format!("the policy is invalid: {errors}"),
+                )
+                .hint("fix every diagnostic; nothing was changed");
                 if ui.json {
-                    ui.document(&json!({"error": {
-                        "code": Code::InvalidPolicy.name(),
-                        "message": message,
-                        "hint": "mend each of the diagnostics; nothing was changed",
-                        "diagnostics": diagnostics,
-                    }}));
+                    let mut error = error.as_json();
+                    error["diagnostics"] = json!(diagnostics);
+                    ui.document(&json!({"error": error}));
                 } else {
                     ui.excerpt(document::render(&diagnostics, ui.colours()).trim_end());
                     ui.complain(format!(
-                        "\n{RED}error:{RED:#} {message}; nothing was changed"
+                        "\n{RED}error:{RED:#} {}; nothing was changed",
+                        error.message
                     ));
                 }
                 ExitCode::from(USAGE)
@@ -174,7 +187,7 @@ fn report(ui: &Ui, errors: &[CliError]) -> ExitCode {
 pub fn unwritable(error: &io::Error) -> ExitCode {
     let _ = writeln!(
         anstream::stderr(),
-        "{RED}error:{RED:#} standard output cannot be written: {error}\n{BOLD}hint:{BOLD:#} make room, or write it elsewhere; the command did its work, but what it printed is not complete"
+        "{RED}error:{RED:#} standard output cannot be written: {error}\n{BOLD}hint:{BOLD:#} free some space, or redirect the output; the command did its work, but its output is incomplete"
     );
     ExitCode::from(FAILED)
 }
@@ -193,26 +206,17 @@ pub fn usage(error: clap::Error, command: &clap::Command) -> ExitCode {
         let first = lines.split(|line| line.is_empty()).next();
         let message = first.unwrap_or_default().join(" ");
         let message = message.trim_start_matches("error: ");
-        println_json(
-            &json!({"error": {"code": Code::Usage.name(), "message": message, "hint": tip.as_deref().unwrap_or("see kpki --help")}}),
-        );
+        let error = CliError::misuse(message, tip.as_deref().unwrap_or("see kpki --help"));
+        let _ = writeln!(io::stdout(), "{:#}", json!({"error": error.as_json()}));
     } else {
         // Nothing can be done about an unwritable terminal.
         let _ = error.print();
     }
-    if asked {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(USAGE)
-    }
-}
-
-fn println_json(value: &serde_json::Value) {
-    let _ = writeln!(io::stdout(), "{value:#}");
+    ExitCode::from(if asked { 0 } else { USAGE })
 }
 
 impl From<Errors> for Failure {
     fn from(Errors(errors): Errors) -> Self {
-        Self::Several(errors.into_iter().map(Into::into).collect())
+        Self::Errors(errors.into_iter().map(Into::into).collect())
     }
 }

@@ -1,4 +1,4 @@
-//! What is said of directories and files that others could read, and of whoever holds the lock.
+//! Access of others to the output directory, and how long to wait for its lock.
 
 use std::time::Duration;
 
@@ -26,16 +26,10 @@ pub fn lock_limit() -> Result<Duration, Failure> {
     let seconds = text.parse::<u32>().map_err(|_| {
         CliError::misuse(
             format!("{VARIABLE} is not a number of seconds"),
-            format!("for example {VARIABLE}=300; 0 does not wait at all"),
+            format!("for example {VARIABLE}=300; 0 does not wait"),
         )
     })?;
     Ok(Duration::from_secs(seconds.into()))
-}
-
-/// Refuses an output directory that others could have written to, and closes what they could read of the CA.
-pub fn secure(out: &OutDir, ui: &Ui) -> Result<(), Failure> {
-    tell(&out.mend()?, ui);
-    Ok(())
 }
 
 /// Closes what others could read of these identities.
@@ -56,7 +50,8 @@ pub fn secure_identities<'a>(
     Ok(())
 }
 
-fn tell(mended: &[Mended], ui: &Ui) {
+/// Warns about what others had access to until now.
+pub fn tell(mended: &[Mended], ui: &Ui) {
     for Mended { path, was, is } in mended.iter().take(NAMED) {
         let (path, directory) = (path.display(), is & 0o100 != 0);
         let could = match (was & 0o022 != 0, directory) {
@@ -66,8 +61,8 @@ fn tell(mended: &[Mended], ui: &Ui) {
         };
         let after = match (was & 0o022 != 0, directory) {
             (_, true) => "",
-            (true, false) => "; look at what it holds",
-            (false, false) => "; take what it holds for seen",
+            (true, false) => "; check its contents",
+            (false, false) => "; consider its contents disclosed",
         };
         ui.warn(format!(
             "{path} could be {could} by others ({was:04o}); it is {is:04o} now{after}"

@@ -42,7 +42,7 @@ pub struct InitCa {
     /// Days that the CA is valid
     #[arg(long, default_value_t = 3650, value_name = "N", value_parser = super::whole_number::<MIN_CA_LIFE, { u32::MAX }>)]
     days: u32,
-    /// Write the CA key without a passphrase: whoever reads the file can impersonate everyone
+    /// Write the CA key without a passphrase: anyone who reads the file can impersonate everyone
     #[arg(long, conflicts_with = "ca_passphrase_file")]
     no_passphrase: bool,
     /// Let an intermediate sign, and seal the root's key in a file of its own that can be taken away
@@ -57,7 +57,7 @@ impl InitCa {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
         tidy(&out, ui)?;
-        // Before anybody types a passphrase for nothing.
+        // Before a passphrase is asked for.
         if Ca::exists(&out)? {
             return Err(CaError::Exists(out.ca().display().to_string()).into());
         }
@@ -71,7 +71,7 @@ impl InitCa {
         };
         let new = NewCa::make(&spec, OffsetDateTime::now_utc())?;
         let protection = if self.no_passphrase {
-            ui.warn("the CA key will be written without a passphrase: whoever reads the file can impersonate every broker and client");
+            ui.warn("the CA key will be written without a passphrase: anyone who reads the file can impersonate every broker and client");
             KeyProtection::None
         } else {
             passphrase::new(global)?
@@ -86,19 +86,21 @@ impl InitCa {
             root.subject,
             root.not_after.date()
         ));
-        ui.say(format!(
-            "  {}  the certificate that clients and brokers trust",
-            path("ca.crt")
-        ));
-        ui.say(format!(
-            "  {}  the key that signs: keep a backup, and the passphrase apart from it",
-            path("ca.key")
-        ));
+        let mut files = vec![
+            ("ca.crt", "the certificate that clients and brokers trust"),
+            (
+                "ca.key",
+                "the key that signs: keep a backup, and the passphrase apart from it",
+            ),
+        ];
         if self.intermediate {
-            ui.say(format!(
-                "  {}  the root's key: nothing needs it every day, take it off this machine",
-                path("root.key")
+            files.push((
+                "root.key",
+                "the root's key: rarely needed, keep it off this machine",
             ));
+        }
+        for (file, what) in files {
+            ui.say(format!("  {}  {what}", path(file)));
         }
         ui.say(format!("\n{BOLD}next:{BOLD:#} kpki issue kafka1"));
         ui.document(&json!({
@@ -113,13 +115,13 @@ impl InitCa {
     }
 }
 
-/// Creates the output directory, takes the lock, and warns where nothing keeps keys out of version control.
+/// Creates the output directory, takes the lock, and warns where keys could get into version control.
 pub fn begin(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     out.create()?;
     let lock = take_lock(out, ui)?;
     if !out.ignore(&lock)? {
         ui.warn(format!(
-            "{0} is no directory of kpki's own, and its .gitignore does not leave out everything: keep its keys out of version control",
+            "{} was not created by kpki, and its .gitignore does not exclude everything: keep its keys out of version control",
             out.root().display()
         ));
     }
@@ -127,9 +129,10 @@ pub fn begin(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
 }
 
 /// Refuses a directory that others could have written to, and finishes what a killed command left, before anything is
-/// said about what is there.
+/// read from it.
 pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
-    guard::secure(out, ui)?;
+    // What others could read of the CA is closed.
+    guard::tell(&out.mend()?, ui);
     let leftovers = out.leftovers()?;
     for (path, what) in &leftovers.foreign {
         ui.warn(format!(
@@ -143,7 +146,7 @@ pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
     Ok(())
 }
 
-/// Takes the writers' lock, says so when that means waiting, and finishes what a killed command left.
+/// Takes the writers' lock, reports waiting for it, and finishes what a killed command left.
 pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     let limit = guard::lock_limit()?;
     let lock = Lock::acquire(out.root(), limit, |holder| {
@@ -159,7 +162,7 @@ pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     }
     for restore::Restored { file, from } in restore::restore(out, &lock)? {
         ui.warn(format!(
-            "{} was lost; it has been written again from {}",
+            "{} was lost; it was restored from {}",
             file.display(),
             from.display()
         ));

@@ -2,29 +2,28 @@
 
 use clap::{Args, builder::TypedValueParser};
 use serde_json::json;
-use time::OffsetDateTime;
 
 use super::{
     CliError, Code, Done, Failure, Global,
+    error::several,
     init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui, YELLOW},
-    up::FileOptions,
+    up::{FileOptions, execute},
 };
 use crate::{
     bootstrap::{
         BootstrapError,
         ca::Ca,
-        context::{Asked, Context, Danger},
+        context::{Asked, Danger},
         files::{is_controller_alone, names},
         folded::Folded,
         plan::plan,
-        up::execute,
     },
     config::client_file_name,
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
     policy::{ClientFormat, Identities, IdentityRole, TLS_PORT, ValidatedPolicy},
-    state::{Inventory, OutDir, Record},
+    state::{Inventory, OutDir},
 };
 
 /// Issue certificates, stores and configuration for brokers or clients
@@ -66,10 +65,9 @@ pub struct Issue {
 
 /// As the policy's `install_dir`: another machine's path, so nothing here can complete it.
 fn absolute(text: &str) -> Result<String, String> {
-    if text.starts_with('/') && !text.chars().any(char::is_control) {
-        Ok(text.to_owned())
-    } else {
-        Err("write the whole path, beginning with `/`".to_owned())
+    match text.starts_with('/') && !text.chars().any(char::is_control) {
+        true => Ok(text.to_owned()),
+        false => Err("it must be an absolute path, beginning with `/`".to_owned()),
     }
 }
 
@@ -85,39 +83,27 @@ impl Issue {
         let lock = take_lock(&out, ui)?;
         ca.issuer.check_unchanged(&lock)?;
         self.check(&out)?;
-        let context = Context {
-            policy: &policy,
-            out: &out,
-            profile: self.shape.profile(),
-            now: OffsetDateTime::now_utc(),
-            // Nobody of these names is there, and whoever once was is no part of what is made now.
-            asked: Asked {
-                dangers: &[Danger::NodeId, Danger::Voters, Danger::Listeners],
-                overwrite: &[],
-                diffs: false,
-            },
+        // None of these names exists, so nothing that runs is changed.
+        let asked = Asked {
+            dangers: &[Danger::NodeId, Danger::Voters, Danger::Listeners],
+            ..Asked::default()
         };
+        let context = self.shape.context(&policy, &out, asked);
         let planned = plan(context, &ca.trust)?;
-        let bar = ui.progress(self.names.len() as u64, "identities");
-        execute(context, &planned, &ca.trust, Some(&*issuer), &lock, &|n| {
-            bar.inc(n as u64)
-        })?;
-        bar.finish_and_clear();
+        execute(ui, context, &planned, &ca.trust, Some(&*issuer), &lock)?;
         self.report(&policy, &out, &in_cn_only, ui)
     }
 
     /// Refuses names that are taken, or taken but for case, and hosts that would be shared.
-    fn check(&self, out: &OutDir) -> Result<(), Failure> {
+    fn check(&self, out: &OutDir) -> Done {
         let mut errors = Vec::new();
         let there = out.identities()?;
         let taken = Folded::new(&there);
         for (at, name) in self.names.iter().enumerate() {
             let folded = name.folded();
             if self.names[..at].iter().any(|n| n.folded() == folded) {
-                errors.push(
-                    CliError::new(Code::NameTwice, format!("the name `{name}` is given twice"))
-                        .usage(),
-                );
+                let message = format!("the name `{name}` is given twice");
+                errors.push(CliError::new(Code::NameTwice, message).usage());
             } else if out.identity(name).exists() {
                 errors.push(BootstrapError::Exists(name.to_string()).into());
             } else if let Some(clash) = taken.clash(name) {
@@ -125,20 +111,15 @@ impl Issue {
             }
         }
         if self.names.len() > 1 && !self.hosts.is_empty() {
+            let message = "--host goes with one NAME: brokers do not share a host name";
+            let error = CliError::new(Code::HostsShared, message);
             errors.push(
-                CliError::new(
-                    Code::HostsShared,
-                    "--host goes with one NAME: brokers do not share a host name",
-                )
-                .hint("issue them one by one, or write a policy")
-                .usage(),
+                error
+                    .hint("issue them one by one, or write a policy")
+                    .usage(),
             );
         }
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Failure::Several(errors))
-        }
+        several(errors)
     }
 
     /// The policy that these arguments amount to, and the names that stand in the CN only.
@@ -195,15 +176,13 @@ impl Issue {
         let inventory = Inventory::read(out)?;
         let mut documents = Vec::new();
         for name in &self.names {
-            let record = inventory
-                .records()
-                .iter()
-                .rfind(|r| r.name == name.as_str());
-            let Some(record) = record else { continue };
-            let sans = if record.sans.is_empty() {
-                "no host names".to_owned()
-            } else {
-                record.sans.join(" ")
+            let mut records = inventory.records().iter();
+            let Some(record) = records.rfind(|r| r.name == name.as_str()) else {
+                continue;
+            };
+            let sans = match record.sans.is_empty() {
+                true => "no host names".to_owned(),
+                false => record.sans.join(" "),
             };
             ui.say(format!(
                 "{GREEN}issued{GREEN:#}  {} {name} ({sans}), until {}",
@@ -213,7 +192,7 @@ impl Issue {
             ui.say(format!("  {}", out.identity(name).display()));
             if in_cn_only.contains(&name) {
                 ui.say(format!(
-                    "  {YELLOW}note:{YELLOW:#} `{name}` is no host name that the CA may sign for, so it stands in the CN and not in the SAN"
+                    "  {YELLOW}note:{YELLOW:#} `{name}` is not a host name that the CA may sign for, so it is in the CN and not in the SAN"
                 ));
             }
             documents.push(json!({"certificate": record, "directory": out.identity(name)}));
@@ -223,7 +202,7 @@ impl Issue {
         });
         if others && !self.client {
             ui.say(format!(
-                "{YELLOW}note:{YELLOW:#} the brokers named here form a cluster of their own in their server.properties; for one cluster with those issued before, use kpki up POLICY"
+                "{YELLOW}note:{YELLOW:#} by their server.properties these brokers form a separate cluster; for one cluster with those issued before, use kpki up POLICY"
             ));
         }
         let next = next_of_client(policy, out).unwrap_or_else(|| {
@@ -242,14 +221,13 @@ fn next_of_client(policy: &ValidatedPolicy, out: &OutDir) -> Option<String> {
     let java = client.formats.iter().find(|f| **f == ClientFormat::Java);
     let format = java.or(client.formats.first())?;
     let names = names(policy, &client.name);
-    let path = out.identity(&client.name);
-    let path = path.join(client_file_name(*format, &names));
+    let path = out
+        .identity(&client.name)
+        .join(client_file_name(*format, &names));
+    let path = path.display();
     Some(match java {
-        Some(_) => format!(
-            "every Kafka tool takes {} (--command-config)",
-            path.display()
-        ),
-        None => format!("{} says how to connect", path.display()),
+        Some(_) => format!("every Kafka tool takes {path} (--command-config)"),
+        None => format!("{path} says how to connect"),
     })
 }
 
@@ -260,20 +238,19 @@ fn bootstrap_servers(out: &OutDir) -> Result<Vec<String>, BootstrapError> {
     let brokers = inventory
         .records()
         .iter()
-        .filter(|r: &&Record| r.kind == Kind::Broker);
+        .filter(|r| r.kind == Kind::Broker);
     for record in brokers {
-        let Some(host) = record.sans.first().and_then(|san| san.split_once(':')) else {
-            continue;
-        };
+        let san = record.sans.first().and_then(|san| san.split_once(':'));
+        let Some((_, host)) = san else { continue };
         let name: Option<IdentityName> = record.name.parse().ok();
         if let Some(name) = name
             && is_controller_alone(out, &name)?
         {
             continue;
         }
-        let server = match host.1.contains(':') {
-            true => format!("[{}]:{TLS_PORT}", host.1),
-            false => format!("{}:{TLS_PORT}", host.1),
+        let server = match host.contains(':') {
+            true => format!("[{host}]:{TLS_PORT}"),
+            false => format!("{host}:{TLS_PORT}"),
         };
         if !servers.contains(&server) {
             servers.push(server);

@@ -1,16 +1,17 @@
 //! The command line: one file per verb, and the only place that talks to a person.
 
 mod acl;
+mod bundle;
 mod ca;
 mod cluster;
 mod code;
-mod connect;
 mod error;
 mod guard;
 mod init_ca;
 mod issue;
 mod list;
 mod passphrase;
+mod planned;
 mod policy;
 mod principal;
 mod renew;
@@ -30,7 +31,7 @@ use clap::{
 
 use crate::admin::subprocess;
 pub use code::Code;
-use error::{CliError, Failure};
+use error::{CliError, Failure, completed, fail, verdict};
 use ui::Ui;
 
 /// PKI and security bootstrap for Apache Kafka.
@@ -54,7 +55,6 @@ First steps:
 
 Exit codes: 0 done, 1 failed, 2 usage or invalid policy, 3 the answer is no, 4 partly applied.";
 
-/// What every command takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 struct Global {
@@ -87,22 +87,28 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     InitCa(init_ca::InitCa),
+    #[command(subcommand)]
     Ca(ca::Ca),
     Issue(issue::Issue),
     Up(up::Up),
     Renew(renew::Renew),
+    #[command(subcommand)]
     RotateCa(rotate_ca::RotateCa),
     List(list::List),
+    Bundle(bundle::Bundling),
+    #[command(subcommand)]
     Scram(scram::Scram),
+    #[command(subcommand)]
     Policy(policy::Policy),
+    #[command(subcommand)]
     Acl(acl::Acl),
     Principal(principal::Principal),
-    /// What kpki asks of itself
+    /// A helper process of kpki's own
     #[command(name = subprocess::COMMAND, hide = true)]
     ReceiveAcls,
 }
 
-/// Parses the command line, runs it and says what went wrong.
+/// Parses the command line, runs it and reports errors.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -120,8 +126,9 @@ pub fn main() -> ExitCode {
         Command::Renew(verb) => verb.run(&cli.global, &ui),
         Command::RotateCa(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),
+        Command::Bundle(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
-        Command::Policy(verb) => verb.run(&cli.global, &ui),
+        Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
         Command::Principal(verb) => verb.run(&cli.global, &ui),
         Command::ReceiveAcls => match subprocess::serve() {
@@ -131,7 +138,7 @@ pub fn main() -> ExitCode {
     };
     let exit = match done {
         Ok(()) => ExitCode::SUCCESS,
-        // An answer as well, which somebody has to get.
+        // Its output was an answer too, so an error in writing it counts.
         Err(Failure::No) => Failure::No.report(&ui),
         Err(error) => return error.report(&ui),
     };
@@ -144,12 +151,12 @@ pub fn main() -> ExitCode {
 /// A path that is text: configuration files and JSON name it.
 fn utf8_path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() || text.chars().any(char::is_control) {
-        return Err("a path is neither empty nor has control characters".to_owned());
+        return Err("a path must not be empty or contain control characters".to_owned());
     }
     Ok(text.into())
 }
 
-/// A whole number within bounds, refused in the words in which a policy is.
+/// A whole number within bounds, with the same message as in a policy.
 fn whole_number<const MIN: u32, const MAX: u32>(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|n| (MIN..=MAX).contains(n));
     number.ok_or_else(|| match MAX {

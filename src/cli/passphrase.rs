@@ -2,19 +2,18 @@
 
 use std::{io::IsTerminal, path::Path};
 
-use super::{CliError, Code, Failure, Global, ui::Ui};
+use super::{CliError, Code, Failure, Global, fail, shell::quote_path, ui::Ui};
 use crate::{
     issuer::Closed,
     pki::KeyProtection,
     secret::Secret,
-    shell::quote,
     state::{self, SecretFile, reason},
 };
 
 const FILE_VARIABLE: &str = "KPKI_CA_PASSPHRASE_FILE";
 const VARIABLE: &str = "KPKI_CA_PASSPHRASE";
 
-/// The shortest passphrase that a new CA is sealed under, in characters. Argon2id makes each guess dear, not
+/// The shortest passphrase that a new CA is sealed under, in characters. Argon2id makes guesses expensive, not
 /// impossible.
 const SHORTEST: usize = 8;
 
@@ -25,11 +24,10 @@ pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Fail
     }
     match given(global)? {
         Some(passphrase) => Ok(Some(passphrase)),
-        None => ask(
-            "CA passphrase: ",
-            missing("the CA key is sealed, and no passphrase was given"),
-        )
-        .map(Some),
+        None => {
+            let why = missing("the CA key is sealed, and no passphrase was given");
+            ask("CA passphrase: ", why).map(Some)
+        }
     }
 }
 
@@ -42,12 +40,8 @@ pub fn new(global: &Global) -> Result<KeyProtection, Failure> {
     let first = ask("New CA passphrase: ", why())?;
     let second = ask("The same again: ", why())?;
     if first != second {
-        return Err(CliError::new(
-            Code::PassphraseMismatch,
-            "the two passphrases are not the same",
-        )
-        .hint("run the command again")
-        .into());
+        let message = "the two passphrases are not the same";
+        return fail(Code::PassphraseMismatch, message, "run the command again");
     }
     long_enough(first)
 }
@@ -55,20 +49,23 @@ pub fn new(global: &Global) -> Result<KeyProtection, Failure> {
 fn long_enough(passphrase: Secret) -> Result<KeyProtection, Failure> {
     let length = passphrase.expose().chars().count();
     if length < SHORTEST {
-        return Err(CliError::new(
+        return fail(
             Code::PassphraseShort,
             format!("the passphrase has {length} characters; a new CA needs {SHORTEST} or more"),
-        )
-        .hint("take several words: whoever gets hold of ca.key can try passphrases for years. kpki init-ca --no-passphrase goes without one")
-        .into());
+            "use several words: anyone who gets ca.key can try passphrases offline. kpki init-ca --no-passphrase uses none",
+        );
     }
     Ok(KeyProtection::Passphrase(passphrase))
 }
 
 fn missing(message: &str) -> CliError {
     CliError::new(Code::PassphraseMissing, message).hint(format!(
-        "give it with --ca-passphrase-file FILE, {FILE_VARIABLE} or {VARIABLE}, or run kpki on a terminal to be asked"
+        "give it with --ca-passphrase-file FILE, {FILE_VARIABLE} or {VARIABLE}, or run kpki on a terminal, which asks for it"
     ))
+}
+
+fn unreadable(message: String) -> CliError {
+    CliError::new(Code::PassphraseUnreadable, message)
 }
 
 fn given(global: &Global) -> Result<Option<Secret>, Failure> {
@@ -82,42 +79,35 @@ fn given(global: &Global) -> Result<Option<Secret>, Failure> {
     match std::env::var(VARIABLE) {
         Ok(text) => checked(Secret::new(text), VARIABLE).map(Some),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(CliError::new(
-            Code::PassphraseUnreadable,
-            format!("{VARIABLE} is not UTF-8"),
-        )
-        .into()),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(unreadable(format!("{VARIABLE} is not UTF-8")).into())
+        }
     }
 }
 
 /// Reads the CA's passphrase from a file that nobody else may read.
 fn from_own_file(path: &Path) -> Result<Secret, Failure> {
     let SecretFile { text, exposed } = read(path)?;
-    if let Some(mode) = exposed {
-        return Err(CliError::new(
+    let (path, quoted) = (path.display(), quote_path(path));
+    match exposed {
+        None => Ok(text),
+        Some(mode) => fail(
             Code::PassphraseExposed,
+            format!("the passphrase file {path} can be read by others ({mode:04o})"),
             format!(
-                "the passphrase file {} may be read by others ({mode:04o})",
-                path.display()
+                "chmod 600 {quoted}, and choose another passphrase if others use this machine; a container's secret can be mounted read-only, or with mode 0400"
             ),
-        )
-        .hint(format!(
-            "chmod 600 {0}, and take another passphrase if others use this machine; a container's secret can be mounted read-only, or with mode 0400",
-            quote(&path.display().to_string())
-        ))
-        .into());
+        ),
     }
-    Ok(text)
 }
 
-/// Reads a secret from a file that others had better not read; one line end behind it is not part of it.
+/// Reads a secret from a file, without the end of its line; warns where others can read it.
 pub fn from_file(path: &Path, ui: &Ui) -> Result<Secret, Failure> {
     let SecretFile { text, exposed } = read(path)?;
     if let Some(mode) = exposed {
+        let (path, quoted) = (path.display(), quote_path(path));
         ui.warn(format!(
-            "{} may be read by others ({mode:04o}): chmod 600 {}",
-            path.display(),
-            quote(&path.display().to_string())
+            "{path} can be read by others ({mode:04o}): chmod 600 {quoted}"
         ));
     }
     Ok(text)
@@ -125,30 +115,23 @@ pub fn from_file(path: &Path, ui: &Ui) -> Result<Secret, Failure> {
 
 fn read(path: &Path) -> Result<SecretFile, Failure> {
     let SecretFile { text, exposed } = SecretFile::read(path).map_err(|e| {
-        CliError::new(
-            Code::PassphraseUnreadable,
-            format!(
-                "cannot read the passphrase file {}: {}",
-                path.display(),
-                reason(&e)
-            ),
-        )
-        .hint("the file holds the passphrase and nothing else")
+        let (path, why) = (path.display(), reason(&e));
+        unreadable(format!("cannot read the passphrase file {path}: {why}"))
+            .hint("the file must contain the passphrase and nothing else")
     })?;
     let text = checked(text, &path.display().to_string())?;
     Ok(SecretFile { text, exposed })
 }
 
 fn checked(secret: Secret, whence: &str) -> Result<Secret, Failure> {
-    if secret.expose().is_empty() {
-        return Err(CliError::new(
+    match secret.expose().is_empty() {
+        false => Ok(secret),
+        true => fail(
             Code::PassphraseEmpty,
             format!("the passphrase from {whence} is empty"),
-        )
-        .hint("give a passphrase of several words")
-        .into());
+            "give a passphrase of several words",
+        ),
     }
-    Ok(secret)
 }
 
 /// Asks on the terminal without echo; where there is none, fails with `otherwise`.
@@ -156,11 +139,7 @@ pub fn ask(prompt: &str, otherwise: CliError) -> Result<Secret, Failure> {
     if !std::io::stderr().is_terminal() || state::open(Path::new("/dev/tty")).is_err() {
         return Err(otherwise.into());
     }
-    let text = rpassword::prompt_password(prompt).map_err(|e| {
-        CliError::new(
-            Code::PassphraseUnreadable,
-            format!("cannot read from the terminal: {e}"),
-        )
-    })?;
+    let text = rpassword::prompt_password(prompt)
+        .map_err(|e| unreadable(format!("cannot read from the terminal: {e}")))?;
     checked(Secret::new(text), "the terminal")
 }

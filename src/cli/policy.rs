@@ -2,27 +2,22 @@
 
 use std::{cell::RefCell, collections::BTreeMap, path::Path};
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use sha2::{Digest, Sha256};
 
 use super::{
-    CliError, Code, Done, Failure, Global,
+    CliError, Code, Done, Failure,
     ui::{GREEN, Ui},
 };
 use crate::{
+    plan::count,
     policy::{self, ValidatedPolicy},
-    state::{self, StateError},
+    state,
 };
 
 /// Check a policy file, or print its JSON Schema
-#[derive(Debug, Args)]
-pub struct Policy {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
 #[derive(Debug, Subcommand)]
-enum Verb {
+pub enum Policy {
     /// Check a policy and change nothing
     #[command(after_help = "Example:\n  kpki policy check policies/quickstart.yaml")]
     Check {
@@ -36,9 +31,9 @@ enum Verb {
 }
 
 impl Policy {
-    pub(super) fn run(self, _global: &Global, ui: &Ui) -> Done {
-        match self.verb {
-            Verb::Check { policy } => {
+    pub(super) fn run(self, ui: &Ui) -> Done {
+        match self {
+            Self::Check { policy } => {
                 let valid = read_policy(&policy)?;
                 let counts = [
                     (valid.brokers.len(), "brokers"),
@@ -47,57 +42,36 @@ impl Policy {
                     (valid.acls.len(), "acls"),
                     (valid.tests.len(), "tests"),
                 ];
-                let text: Vec<String> = counts
-                    .iter()
-                    .map(|(n, what)| match n {
-                        1 => format!("1 {}", what.trim_end_matches('s')),
-                        n => format!("{n} {what}"),
-                    })
-                    .collect();
-                ui.say(format!(
-                    "{GREEN}valid{GREEN:#}  {policy}: {}",
-                    text.join(", ")
-                ));
-                let counts: serde_json::Map<_, _> = counts
-                    .iter()
-                    .map(|(n, w)| ((*w).to_owned(), (*n).into()))
-                    .collect();
+                let text = counts.map(|(n, what)| count(n, what.trim_end_matches('s')));
+                let text = text.join(", ");
+                ui.say(format!("{GREEN}valid{GREEN:#}  {policy}: {text}"));
+                let counts: BTreeMap<_, _> = counts.map(|(n, what)| (what, n)).into();
                 ui.document(&serde_json::json!({"valid": true, "counts": counts}));
             }
-            Verb::Schema => ui.raw(&format!("{:#}\n", policy::json_schema())),
+            Self::Schema => ui.raw(&format!("{:#}\n", policy::json_schema())),
         }
         Ok(())
     }
 }
 
-/// A policy that was read from a file.
 pub struct ReadPolicy {
-    /// What it means.
     pub policy: ValidatedPolicy,
-    /// SHA-256 in hex of its text, followed by those of the files that it includes.
+    /// SHA-256 in hex of its text followed by those of the files that it includes.
     pub sha256: String,
 }
 
-/// A text file's name and text.
 pub struct Text {
     /// The path, or `standard input`.
     pub name: String,
-    /// What it says.
     pub text: String,
 }
 
 /// Reads and checks a policy with the files that it includes; `-` is standard input.
-///
-/// # Errors
-/// An unreadable file, or every diagnostic of an invalid policy.
 pub fn read_policy(path: &str) -> Result<ValidatedPolicy, Failure> {
     Ok(read_policy_file(path)?.policy)
 }
 
 /// The same, with the digest of what was read.
-///
-/// # Errors
-/// As [`read_policy`].
 pub fn read_policy_file(path: &str) -> Result<ReadPolicy, Failure> {
     parse_policy(path, &read_text(path)?)
 }
@@ -115,15 +89,15 @@ pub fn check_stdin(what: &str, paths: [Option<&str>; 2]) -> Done {
 }
 
 /// Reads a text file, or for `-` standard input.
-///
-/// # Errors
-/// A file that cannot be read, or is no UTF-8.
 pub fn read_text(path: &str) -> Result<Text, Failure> {
     let (name, bytes) = match path {
         "-" => ("standard input", state::read_stdin()),
         path => (path, state::read_text(Path::new(path))),
     };
-    let bytes = bytes.map_err(|e| unreadable(&e))?;
+    let bytes = bytes.map_err(|e| {
+        CliError::new(Code::PolicyUnreadable, e.to_string())
+            .hint("the argument is the path of a file, or - for standard input")
+    })?;
     Ok(Text {
         name: name.to_owned(),
         text: utf8(name, bytes)?,
@@ -131,9 +105,6 @@ pub fn read_text(path: &str) -> Result<Text, Failure> {
 }
 
 /// Checks a policy that was read from `path`.
-///
-/// # Errors
-/// Every diagnostic of an invalid policy.
 pub fn parse_policy(path: &str, text: &Text) -> Result<ReadPolicy, Failure> {
     let dir = match path {
         "-" => Path::new(""),
@@ -168,19 +139,20 @@ pub fn parse_policy(path: &str, text: &Text) -> Result<ReadPolicy, Failure> {
     })
 }
 
-/// Another of kpki's own files, in a policy's place.
+/// Another of kpki's own files that was given instead of a policy.
 fn mistaken(text: &Text) -> Option<Failure> {
     let name = &text.name;
     let begins = |with: &str| text.text.trim_start().starts_with(with);
     let (what, hint) = if begins("{") && text.text.contains("\"policy_sha256\"") {
         ("a saved plan", format!("kpki acl apply {name} applies it"))
     } else if begins("{\"resource_type\"") {
-        let hint = "kpki acl export --observed ACLS.jsonl --format policy makes a policy of them";
+        let hint =
+            "kpki acl export --observed ACLS.jsonl --format policy converts them to a policy";
         ("ACL bindings as JSON lines", hint.to_owned())
     } else {
         return None;
     };
-    let message = format!("{name} holds {what}, where a policy is needed");
+    let message = format!("{name} contains {what}, but a policy is needed");
     Some(CliError::misuse(message, hint).into())
 }
 
@@ -190,24 +162,12 @@ fn included(dir: &Path, path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", dir.join(path).display()))
 }
 
-fn unreadable(error: &StateError) -> CliError {
-    CliError::new(Code::PolicyUnreadable, error.to_string())
-        .hint("the argument is the path of a file, or - for standard input")
-}
-
 fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|e| {
-        let line = e.as_bytes()[..e.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1;
-        CliError::new(
-            Code::PolicyNotUtf8,
-            format!("{name}, line {line}: not UTF-8"),
-        )
-        .hint("save the policy as UTF-8")
-        .usage()
-        .into()
+        let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = valid.split(|b| *b == b'\n').count();
+        let message = format!("{name}, line {line}: not UTF-8");
+        let error = CliError::new(Code::PolicyNotUtf8, message);
+        error.hint("save the policy as UTF-8").usage().into()
     })
 }

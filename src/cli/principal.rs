@@ -6,8 +6,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    CliError, Code, Done, Failure, Global,
+    CliError, Code, Done, Failure, Global, fail,
     ui::{BOLD, DIM, RED, Ui},
+    verdict,
 };
 use crate::{
     acl,
@@ -20,7 +21,7 @@ use crate::{
     state::{OutDir, read_plain, read_text},
 };
 
-/// Say who Kafka takes the owner of a certificate to be, and which rule says so
+/// Show the principal that Kafka gives to the owner of a certificate, and the rule behind it
 ///
 /// ACLs are for principals, and a certificate's principal is what ssl.principal.mapping.rules make of its name.
 /// Exit code 3 where no rule matches: brokers then refuse the certificate.
@@ -55,9 +56,8 @@ impl Principal {
             Ok(mapped) => Some(mapped),
             Err(MapError::NoRule { .. }) => None,
             Err(unsure @ MapError::Unsure { .. }) => {
-                return Err(CliError::new(Code::MappingUnsure, unsure.to_string())
-                    .hint("ask a broker, or write a simpler rule, anchored with ^ and $")
-                    .into());
+                let hint = "ask a broker, or write a simpler rule, anchored with ^ and $";
+                return fail(Code::MappingUnsure, unsure.to_string(), hint);
             }
         };
         ui.document(&json!({
@@ -66,14 +66,14 @@ impl Principal {
             "rule": mapped.as_ref().map(|m| &m.rule),
         }));
         if ui.json {
-            return mapped.map_or(Err(Failure::No), |_| Ok(()));
+            return verdict(mapped.is_some());
         }
         let Some(mapped) = mapped else {
             ui.complain(format!(
-                "{RED}nobody{RED:#}  no rule matches {subject}, and brokers refuse its owner"
+                "{RED}no principal{RED:#}  no rule matches {subject}; brokers refuse its owner"
             ));
             ui.complain(format!(
-                "{BOLD}hint:{BOLD:#} a rule has to match the whole name; DEFAULT as the last rule takes every name as it is"
+                "{BOLD}hint:{BOLD:#} a rule must match the whole name; DEFAULT as the last rule takes every name unchanged"
             ));
             return Err(Failure::No);
         };
@@ -88,21 +88,20 @@ impl Principal {
 
 /// The certificate's name as Java prints it.
 fn subject(of: &str, global: &Global) -> Result<String, Failure> {
-    if Path::new(of).is_file() {
-        return of_file(Path::new(of));
+    let path = Path::new(of);
+    if path.is_file() {
+        return of_text(path, &read_text(path).map_err(|e| bad(e.to_string()))?);
     }
     if of.contains('=') {
         return Ok(tight(of));
     }
     let unknown = || {
-        CliError::new(
-            Code::IdentityUnknown,
-            format!(
-                "`{of}` is not known: there is no identity of that name in {}, and no such file",
-                global.out.display()
-            ),
-        )
-        .hint("give an identity, the file of a certificate, or a whole name as certificates have it: 'CN=alice,O=Example'")
+        let out = global.out.display();
+        let message = format!(
+            "`{of}` is unknown: {out} has no identity of that name, and there is no such file"
+        );
+        CliError::new(Code::IdentityUnknown, message)
+        .hint("give an identity, a certificate file, or a whole distinguished name: 'CN=alice,O=Example'")
         .usage()
     };
     let name: IdentityName = of.parse().map_err(|_| unknown())?;
@@ -116,24 +115,18 @@ fn subject(of: &str, global: &Global) -> Result<String, Failure> {
     of_text(&file, &read_plain(&file)?.ok_or_else(unknown)?)
 }
 
-fn of_file(path: &Path) -> Result<String, Failure> {
-    let text = read_text(path).map_err(|e| {
-        CliError::new(Code::BadCertificate, e.to_string())
-            .hint("give a PEM file that begins with the certificate in question")
-    })?;
-    of_text(path, &text)
+fn bad(message: String) -> CliError {
+    CliError::new(Code::BadCertificate, message)
+        .hint("give a PEM file that begins with the certificate in question")
 }
 
 fn of_text(path: &Path, text: &[u8]) -> Result<String, Failure> {
-    let fault = |what: String| {
-        CliError::new(Code::BadCertificate, format!("{}: {what}", path.display()))
-            .hint("give a PEM file that begins with the certificate in question")
-    };
-    let certificates = pem::parse_certificates(text).map_err(|e| fault(e.to_string()))?;
+    let fault = |what: &str| bad(format!("{}: {what}", path.display()));
+    let certificates = pem::parse_certificates(text).map_err(|e| fault(&e.to_string()))?;
     let leaf = certificates
         .first()
-        .ok_or_else(|| fault("no certificate".to_owned()))?;
-    let certificate = Certificate::from_der(leaf).map_err(|e| fault(e.to_string()))?;
+        .ok_or_else(|| fault("no certificate"))?;
+    let certificate = Certificate::from_der(leaf).map_err(|e| fault(&e.to_string()))?;
     Ok(certificate.subject)
 }
 

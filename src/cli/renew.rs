@@ -5,7 +5,8 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    CliError, Done, Failure, Global,
+    Done, Failure, Global,
+    error::several,
     guard::secure_identities,
     init_ca::{take_lock, tidy},
     passphrase,
@@ -22,10 +23,10 @@ use crate::{
     state::{Inventory, OutDir, Owners},
 };
 
-/// Replace the certificates of identities that are there
+/// Replace the certificates of existing identities
 ///
 /// Hosts and lifetime are those of the inventory; paths and passwords stay, and so does the key unless --new-key is
-/// given, or the key that lies there is not the one that was signed. `kpki up` renews by itself what
+/// given, or the key on disk is not the one that was signed. `kpki up` renews by itself what
 /// its policy calls due.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -62,7 +63,7 @@ impl Renew {
         let mut names = self.names;
         names.sort();
         names.dedup();
-        // Unknown names are said before anybody is asked for a passphrase.
+        // Unknown names are reported before a passphrase is asked for.
         secure_identities(&out, &names, ui)?;
         read(&out, &ca, &names, renewal)?;
         let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
@@ -73,18 +74,11 @@ impl Renew {
             ui.warn(found);
         }
         for (name, hosts) in candidates.iter().filter_map(Candidate::lost_hosts) {
-            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-            ui.warn(loses_hosts(name.as_str(), &hosts));
+            ui.warn(loses_hosts(name, hosts));
         }
         let brokers = candidates.iter().any(|c| c.kind() == Kind::Broker);
-        let records = renew(
-            &out,
-            &lock,
-            &mut inventory,
-            &*issuer,
-            &candidates,
-            renewal.now,
-        )?;
+        let now = renewal.now;
+        let records = renew(&out, &lock, &mut inventory, &*issuer, &candidates, now)?;
         for record in &records {
             ui.say(format!(
                 "{GREEN}renewed{GREEN:#}  {} {}, until {}",
@@ -116,16 +110,13 @@ fn read(
     let owners = Owners::read(out, None)?;
     let signer = ca.trust.signer();
     let mut candidates = Vec::new();
-    let mut errors: Vec<CliError> = Vec::new();
+    let mut errors = Vec::new();
     for name in names {
         match Candidate::read(out, &inventory, &owners, signer, name, renewal) {
             Ok(candidate) => candidates.push(candidate),
             Err(error) => errors.push(error.into()),
         }
     }
-    if errors.is_empty() {
-        Ok((inventory, candidates))
-    } else {
-        Err(Failure::Several(errors))
-    }
+    several(errors)?;
+    Ok((inventory, candidates))
 }

@@ -21,20 +21,14 @@ use crate::{
 ///
 /// First everyone trusts the old and the new CA, then the new one signs and everyone gets a certificate of it, then the
 /// old one is trusted no longer. After each step the directories are copied, and brokers and clients take them up.
-#[derive(Debug, Args)]
+#[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
   kpki rotate-ca start
   kpki rotate-ca status
   kpki rotate-ca next
   kpki rotate-ca finish")]
-pub struct RotateCa {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
+pub enum RotateCa {
     /// Make the next CA, and have everyone trust both
     Start(Start),
     /// Say who is where, and what to do next
@@ -48,7 +42,7 @@ enum Verb {
 }
 
 #[derive(Debug, Args)]
-struct Start {
+pub struct Start {
     /// The next CA's subject; a generation number is added behind its CN [default: the last one's]
     #[arg(long, value_name = "DN")]
     subject: Option<String>,
@@ -61,7 +55,7 @@ struct Start {
 }
 
 #[derive(Debug, Args)]
-struct Go {
+pub struct Go {
     /// Go on although the last step was not seen everywhere: whoever has not got it can be cut off
     #[arg(long)]
     force: bool,
@@ -72,17 +66,17 @@ impl RotateCa {
         let out = OutDir::new(&global.out);
         tidy(&out, ui)?;
         let now = OffsetDateTime::now_utc();
-        if let Verb::Status = self.verb {
+        if let Self::Status = &self {
             return status(&Rotating::read(&out, now)?, ui);
         }
         let lock = take_lock(&out, ui)?;
         let rotating = Rotating::read(&out, now)?;
         let phase = rotating.rotation.map(|rotation| rotation.phase);
-        let signs = match &self.verb {
-            Verb::Start(_) => phase.is_none(),
-            Verb::Next(_) => phase == Some(Phase::Trusting) || rotating.unfinished()?.1,
-            Verb::Abort(_) => phase == Some(Phase::Reissuing) || rotating.unfinished()?.1,
-            Verb::Finish(_) | Verb::Status => rotating.unfinished()?.1,
+        let signs = match &self {
+            Self::Start(_) => phase.is_none(),
+            Self::Next(_) => phase == Some(Phase::Trusting) || rotating.unfinished()?.1,
+            Self::Abort(_) => phase == Some(Phase::Reissuing) || rotating.unfinished()?.1,
+            Self::Finish(_) | Self::Status => rotating.unfinished()?.1,
         };
         let passphrase = match signs {
             true => passphrase::existing(global, &rotating.ca.issuer)?,
@@ -100,15 +94,15 @@ impl RotateCa {
             force,
             progress: &progress,
         };
-        let outcome = match self.verb {
-            Verb::Start(start) => {
+        let outcome = match self {
+            Self::Start(start) => {
                 let successor = start.successor()?;
                 rotating.start(tools(&lock, false), &successor)?
             }
-            Verb::Next(go) => rotating.next(tools(&lock, go.force))?,
-            Verb::Finish(go) => rotating.finish(tools(&lock, go.force))?,
-            Verb::Abort(go) => rotating.abort(tools(&lock, go.force))?,
-            Verb::Status => return Ok(()),
+            Self::Next(go) => rotating.next(tools(&lock, go.force))?,
+            Self::Finish(go) => rotating.finish(tools(&lock, go.force))?,
+            Self::Abort(go) => rotating.abort(tools(&lock, go.force))?,
+            Self::Status => return Ok(()),
         };
         bar.finish_and_clear();
         report(&Rotating::read(&out, now)?, &outcome, &lock, ui)

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use crate::policy::ValidatedPolicy;
 pub use crate::shell::quote;
 
-/// The path of a policy as a shell takes it; what was read from standard input has none.
-pub fn policy(policy: &ValidatedPolicy) -> String {
-    path(&policy.places.file.file)
+/// A path as a shell takes it.
+pub fn quote_path(path: &Path) -> String {
+    quote(&path.display().to_string()).into_owned()
 }
 
-/// The same for the argument that named it.
+/// The path of a policy as a shell takes it; what was read from standard input has none.
 pub fn path(argument: &str) -> String {
     match argument {
         "-" | "standard input" => "POLICY".to_owned(),

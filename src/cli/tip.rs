@@ -1,20 +1,17 @@
-//! What was probably meant by a command that there is none of.
+//! What was probably meant by an unknown command.
 //!
-//! clap proposes whatever looks alike, `renew` for `revoke` among it: the one does the opposite of the other. Only
-//! slips of the finger are proposed here, and commands of that very name that stand elsewhere.
+//! clap proposes anything similar, even `renew` for `revoke`, which does the opposite. Only typing errors are proposed
+//! here, and commands of the same name elsewhere.
 
 use clap::{
     Command,
-    error::{ContextKind, ContextValue, ErrorKind},
+    error::{ContextKind, ContextValue},
 };
 
 use crate::document::nearest;
 
 /// The error with a better tip, and that tip.
 pub fn instead(mut error: clap::Error, command: &Command) -> (clap::Error, Option<String>) {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return (error, None);
-    }
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
         return (error, None);
     };

@@ -1,6 +1,7 @@
 //! What people and machines read: results on standard output, everything else on standard error.
 
 use std::{
+    fmt::Display,
     io::{self, ErrorKind, IsTerminal, Write},
     sync::OnceLock,
 };
@@ -13,25 +14,20 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::Global;
 use crate::{
-    apply::notice::Notice,
+    apply::Notice,
     printable::{is_printable, printable_json},
 };
 
 /// How this run talks.
 pub struct Ui {
-    /// A JSON document is what standard output is for.
     pub json: bool,
-    /// Only what went wrong is told.
     pub quiet: bool,
-    /// More is told.
     pub verbose: bool,
     /// Columns of the terminal that standard output and standard error are; `None` where they are none.
     columns: [Option<usize>; 2],
-    /// The first that kept standard output from being written.
     unwritten: OnceLock<io::Error>,
 }
 
-/// Bold.
 pub const BOLD: Style = Style::new().bold();
 /// What was made.
 pub const GREEN: Style = AnsiColor::Green.on_default();
@@ -63,13 +59,13 @@ impl Ui {
         }
     }
 
-    /// What kept standard output from being written, if anything did.
+    /// The first error in writing to standard output, if any.
     pub fn unwritten(self) -> Option<io::Error> {
         self.written(io::stdout().flush());
         self.unwritten.into_inner()
     }
 
-    /// A reader that has gone away is no reason to stop a command half-way; a full disk is none either, but is told.
+    /// Remembers an error in writing, which does not stop a command half-way. A reader that has gone away is none.
     pub fn written(&self, result: io::Result<()>) {
         if let Err(error) = result
             && error.kind() != ErrorKind::BrokenPipe
@@ -84,8 +80,7 @@ impl Ui {
         } else if self.json {
             self.complain(text);
         } else {
-            let text = wrapped(&visible(text.as_ref()), self.columns[0]);
-            self.written(writeln!(anstream::stdout(), "{text}"));
+            self.answer(text);
         }
     }
 
@@ -113,7 +108,6 @@ impl Ui {
         }
     }
 
-    /// Something that only `-v` shows.
     pub fn detail(&self, text: impl AsRef<str>) {
         if self.verbose {
             self.complain(text);
@@ -125,7 +119,6 @@ impl Ui {
         self.complain(format!("{YELLOW}warning:{YELLOW:#} {}", text.as_ref()));
     }
 
-    /// Something about a cluster, as loud as it is meant.
     pub fn tell(&self, notice: Notice) {
         match notice {
             Notice::Detail(text) => self.detail(text),
@@ -159,12 +152,22 @@ impl Ui {
         }
     }
 
-    /// A result that is the same for people and machines: text on standard output.
-    pub fn raw(&self, text: &str) {
-        self.written(io::stdout().write_all(text.as_bytes()));
+    /// One line of JSON on standard output, whether or not it was asked for.
+    pub fn json_line(&self, value: &impl Serialize) {
+        self.raw(&(json_line(value) + "\n"));
     }
 
-    /// True where colour may be used on standard error.
+    /// A result that is the same for people and machines.
+    pub fn raw(&self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// A result that is no text, on standard output.
+    pub fn bytes(&self, bytes: &[u8]) {
+        self.written(io::stdout().write_all(bytes));
+    }
+
+    /// Whether colour may be used on standard error.
     pub fn colours(&self) -> bool {
         anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
     }
@@ -179,6 +182,21 @@ impl Ui {
             Ok(style) => bar.with_style(style),
             Err(_) => bar,
         }
+    }
+}
+
+/// A value as one line of JSON.
+pub fn json_line(value: &impl Serialize) -> String {
+    printable_json(serde_json::to_string(value).unwrap_or_default())
+}
+
+/// Names, or the first of them and how many more there are.
+pub fn named<T: Display>(names: impl IntoIterator<Item = T>, most: usize) -> String {
+    let mut names = names.into_iter();
+    let shown: Vec<String> = names.by_ref().take(most).map(|n| n.to_string()).collect();
+    match names.count() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -205,8 +223,8 @@ fn wrapped(text: &str, columns: Option<usize>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A text for people, who see the characters that would steer the terminal instead: brokers tell names and errors that
-/// somebody else wrote. Colours and the ends of lines are kpki's own.
+/// A text for people, with control characters escaped: brokers report names and errors that somebody else wrote.
+/// Colours and the ends of lines are kpki's own.
 fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;

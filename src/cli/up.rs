@@ -15,23 +15,27 @@ use super::{
     passphrase,
     policy::read_policy,
     ui::{GREEN, Ui},
+    verdict,
 };
 use crate::{
     bootstrap::{
         ca::{self, Ca},
         context::{Asked, Context, Danger},
         member::Member,
-        plan::plan,
+        plan::{Plan, plan},
         step::Step,
         trust::Trust,
-        up::execute,
+        up,
     },
-    issuer::local::{CaSpec, NewCa},
+    issuer::{
+        Issuer,
+        local::{CaSpec, NewCa},
+    },
     keystore::StoreProfile,
     pki::Dn,
     plan::Action,
     policy::{LAYOUTS, Layout, ValidatedPolicy},
-    state::OutDir,
+    state::{Lock, OutDir},
 };
 use report::UpReport;
 pub use report::loses_hosts;
@@ -42,8 +46,8 @@ const NAMED: usize = 5;
 /// Make everything that a policy asks for
 ///
 /// The CA if it is missing, a certificate and stores for every broker and client, SCRAM credentials, server.properties
-/// and client.properties. What is there stays byte for byte; what is due is renewed; nothing is ever deleted. Brokers
-/// keep the ids that they were once given, wherever they stand in the policy.
+/// and client.properties. Existing files stay byte for byte; what is due is renewed; nothing is ever deleted. Brokers
+/// keep their ids, whatever their order in the policy.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -58,10 +62,10 @@ pub struct Up {
     /// Only say what would be done, with a diff of every file; secrets are not shown
     #[arg(long)]
     dry_run: bool,
-    /// End with exit code 3 where something would be done
+    /// Exit with 3 when there is something to do
     #[arg(long, requires = "dry_run")]
     exit_code: bool,
-    /// Go on with a change that a running cluster does not survive by a restart (may be repeated): node-id, voters,
+    /// Make a change that a running cluster does not survive by a restart (may be repeated): node-id, voters,
     /// cluster-id or listeners
     #[arg(long = "allow", value_name = "CHANGE", value_parser = danger)]
     dangers: Vec<Danger>,
@@ -92,10 +96,38 @@ impl FileOptions {
         policy.laid_out(self.layout, self.owner)
     }
 
-    /// The profile of the stores.
-    pub fn profile(&self) -> Option<StoreProfile> {
-        self.store_profile
+    /// What a run works on that begins now.
+    pub fn context<'a>(
+        &self,
+        policy: &'a ValidatedPolicy,
+        out: &'a OutDir,
+        asked: Asked<'a>,
+    ) -> Context<'a> {
+        Context {
+            policy,
+            out,
+            profile: self.store_profile,
+            now: OffsetDateTime::now_utc(),
+            asked,
+        }
     }
+}
+
+/// Executes a plan, with a progress bar.
+pub fn execute(
+    ui: &Ui,
+    context: Context<'_>,
+    planned: &Plan<'_>,
+    trust: &Trust,
+    issuer: Option<&dyn Issuer>,
+    lock: &Lock,
+) -> Done {
+    let changed = planned.steps.iter().filter(|s| s.action != Action::Keep);
+    let bar = ui.progress(changed.count() as u64, "identities");
+    let progress = |done| bar.inc(done as u64);
+    up::execute(context, planned, trust, issuer, lock, &progress)?;
+    bar.finish_and_clear();
+    Ok(())
 }
 
 fn danger(text: &str) -> Result<Danger, String> {
@@ -109,10 +141,8 @@ fn danger(text: &str) -> Result<Danger, String> {
 fn in_out(file: &str, out: &Path) -> String {
     let path = Path::new(file);
     let inside = path.strip_prefix(out).unwrap_or(path);
-    let parts: Vec<_> = inside
-        .components()
-        .map(|c| c.as_os_str().to_string_lossy())
-        .collect();
+    let parts = inside.components().map(|c| c.as_os_str().to_string_lossy());
+    let parts: Vec<_> = parts.collect();
     parts.join("/").trim_start_matches("./").to_owned()
 }
 
@@ -128,22 +158,14 @@ impl Up {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let policy = self.shape.apply(read_policy(&self.policy)?);
         let out = OutDir::new(&global.out);
-        let overwrite: Vec<String> = self
-            .overwrite
-            .iter()
-            .map(|f| in_out(f, out.root()))
-            .collect();
-        let context = Context {
-            policy: &policy,
-            out: &out,
-            profile: self.shape.profile(),
-            now: OffsetDateTime::now_utc(),
-            asked: Asked {
-                dangers: &self.dangers,
-                overwrite: &overwrite,
-                diffs: self.dry_run,
-            },
+        let overwrite = self.overwrite.iter().map(|f| in_out(f, out.root()));
+        let overwrite: Vec<String> = overwrite.collect();
+        let asked = Asked {
+            dangers: &self.dangers,
+            overwrite: &overwrite,
+            diffs: self.dry_run,
         };
+        let context = self.shape.context(&policy, &out, asked);
         let mut report = UpReport {
             context,
             file: &self.policy,
@@ -163,13 +185,10 @@ impl Up {
             }
             report.warn(&planned);
             let something = report.print(&planned);
-            return match something && self.exit_code {
-                true => Err(Failure::No),
-                false => Ok(()),
-            };
+            return verdict(!something || !self.exit_code);
         }
         tidy(&out, ui)?;
-        // Where nothing is, whatever is wrong is said before anybody thinks of a passphrase, and nothing is made.
+        // In a new directory, errors are reported before a passphrase is asked for, and nothing is made.
         let fresh = match out.root().exists() {
             true => None,
             false => {
@@ -220,21 +239,7 @@ impl Up {
                 (ca.trust, issuer)
             }
         };
-        let work = planned
-            .steps
-            .iter()
-            .filter(|s| s.action != Action::Keep)
-            .count();
-        let bar = ui.progress(work as u64, "identities");
-        execute(
-            context,
-            &planned,
-            &trust,
-            issuer.as_deref(),
-            &lock,
-            &|done| bar.inc(done as u64),
-        )?;
-        bar.finish_and_clear();
+        execute(ui, context, &planned, &trust, issuer.as_deref(), &lock)?;
         report.print(&planned);
         Ok(())
     }
@@ -242,9 +247,8 @@ impl Up {
 
 /// The CA that signs in a run.
 enum CaOfRun {
-    /// It is there.
     There(Ca),
-    /// It is about to be made.
+    /// About to be made.
     New(Box<NewCa>, Trust),
 }
 
@@ -253,7 +257,16 @@ impl CaOfRun {
         Ok(match Ca::exists(context.out)? {
             true => Self::There(Ca::open(context.out)?),
             false => {
-                let new = NewCa::make(&ca_spec(context.policy), context.now)?;
+                let wanted = &context.policy.ca;
+                let spec = CaSpec {
+                    subject: wanted.subject.clone(),
+                    generation: 1,
+                    key: wanted.key,
+                    days: wanted.valid_days,
+                    intermediate: false,
+                    name_constraints: Vec::new(),
+                };
+                let new = NewCa::make(&spec, context.now)?;
                 let trust = Trust::new(&new)?;
                 Self::New(Box::new(new), trust)
             }
@@ -267,46 +280,21 @@ impl CaOfRun {
     }
 }
 
-fn ca_spec(policy: &ValidatedPolicy) -> CaSpec {
-    CaSpec {
-        subject: policy.ca.subject.clone(),
-        generation: 1,
-        key: policy.ca.key,
-        days: policy.ca.valid_days,
-        intermediate: false,
-        name_constraints: Vec::new(),
-    }
-}
-
-/// Says where the CA that is there is not the one that the policy describes: `up` does not replace it.
+/// Tells where the existing CA is not the one that the policy describes: `up` does not replace it.
 fn compare_ca(policy: &ValidatedPolicy, trust: &Trust, ui: &Ui) {
     let root = &trust.root;
     let subject = root.subject.parse::<Dn>();
     let subject = subject.map(|dn| dn.without_generation().0);
     if subject.as_ref() != Ok(&policy.ca.subject) {
         ui.note(format!(
-            "note: the CA is {}, where the policy would make one of {}; it stays as it is",
+            "note: the CA is {}, and the policy says {}; the CA is not changed",
             root.subject, policy.ca.subject
         ));
     }
     if root.key != Some(policy.ca.key) {
         ui.note(format!(
-            "note: the CA's key is not {}, as the policy has it; it stays as it is",
+            "note: the CA's key is not {}, as in the policy; the CA is not changed",
             policy.ca.key
         ));
-    }
-}
-
-/// Names, or the first few of them.
-fn named(names: &[&str]) -> String {
-    let shown = names
-        .iter()
-        .take(NAMED)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
     }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     pki::IdentityName,
-    policy::{Auth, Broker, ClientAuth, Cluster, KafkaProperties, Listener, SecurityProtocol},
+    policy::{Auth, Broker, ClientAuth, Cluster, KafkaProperties, SecurityProtocol},
     scram::Mechanism,
     secret::Secret,
 };
@@ -31,7 +31,7 @@ pub struct ClientInput<'a> {
     pub properties: &'a KafkaProperties,
 }
 
-/// The way to the first listener that serves a client, and what that asks for.
+/// The route to the first listener that serves a client, and what that listener requires.
 #[derive(Debug)]
 pub struct Route {
     /// `host:port` of each broker; empty where nothing is known.
@@ -49,8 +49,7 @@ impl Route {
     }
 }
 
-/// Finds the way of a client that authenticates so. Where there are no brokers, `cluster.bootstrap_servers` is where to
-/// connect.
+/// Finds the route of a client that authenticates so. Without brokers it leads to `cluster.bootstrap_servers`.
 ///
 /// # Errors
 /// No listener serves it, or a broker's address does not fit into a setting.
@@ -60,18 +59,17 @@ pub fn route(
     client: &IdentityName,
     auth: Auth,
 ) -> Result<Route, ConfigError> {
-    let listener = listener(cluster, client, auth)?;
-    let brokers = if brokers.is_empty() {
-        cluster.bootstrap_servers.clone()
-    } else {
-        brokers
-            .iter()
-            .filter(|b| b.role.is_broker())
-            .map(|b| {
-                let port = port(b, listener.port)?;
-                Ok(format!("{}:{port}", advertised_host(b)?))
-            })
-            .collect::<Result<_, ConfigError>>()?
+    let listener = cluster
+        .listener_for(auth)
+        .ok_or_else(|| ConfigError::NoListener(client.to_string(), auth.to_string()))?;
+    let address = |b: &Broker| {
+        let port = port(b, listener.port)?;
+        Ok(format!("{}:{port}", advertised_host(b)?))
+    };
+    let serving = brokers.iter().filter(|b| b.role.is_broker());
+    let brokers = match brokers.is_empty() {
+        true => cluster.bootstrap_servers.clone(),
+        false => serving.map(address).collect::<Result<_, ConfigError>>()?,
     };
     Ok(Route {
         brokers,
@@ -79,19 +77,6 @@ pub fn route(
         certificate: auth == Auth::Tls
             || listener.protocol.is_tls() && listener.client_auth == ClientAuth::Required,
     })
-}
-
-fn listener<'c>(
-    cluster: &'c Cluster,
-    client: &IdentityName,
-    auth: Auth,
-) -> Result<&'c Listener, ConfigError> {
-    cluster
-        .listener_for(auth)
-        .ok_or_else(|| ConfigError::NoListener {
-            client: client.to_string(),
-            auth: auth.to_string(),
-        })
 }
 
 /// What every format says in its own words.
@@ -105,13 +90,11 @@ pub(super) struct Connection<'a> {
 }
 
 impl<'a> ClientInput<'a> {
-    /// The client's way, and what it shows and logs in with.
+    /// The client's route, and what it authenticates with.
     pub(super) fn connection(&self) -> Result<Connection<'a>, ConfigError> {
         let route = route(self.cluster, self.brokers, self.name, self.auth)?;
-        let keystore_password = match route.certificate {
-            true => Some(self.stores.keystore_password(self.name.as_str())?),
-            false => None,
-        };
+        let keystore = || self.stores.keystore_password(self.name.as_str());
+        let keystore_password = route.certificate.then(keystore).transpose()?;
         let sasl = match self.auth {
             Auth::Scram(mechanism) => {
                 let password = self

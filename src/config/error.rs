@@ -5,20 +5,15 @@
 #[non_exhaustive]
 pub enum ConfigError {
     /// No listener lets the client in the way it authenticates.
-    #[error("no listener serves the client `{client}` with `{auth}`")]
-    NoListener {
-        /// The client.
-        client: String,
-        /// How it authenticates, as the policy writes it.
-        auth: String,
-    },
+    #[error("no listener serves the client `{0}` with `{1}`")]
+    NoListener(String, String),
     /// The name of the inter-broker listener is none of the listeners'.
     #[error("the inter-broker listener `{0}` is not among the listeners")]
     NoInterBrokerListener(String),
     /// A listener over SASL that lists no mechanism.
     #[error("the listener `{0}` is over SASL but has no mechanism")]
     NoMechanism(String),
-    /// Only wildcards, which nobody can connect to.
+    /// Only wildcards, which are no address to connect to.
     #[error("the broker `{0}` has no host that clients can connect to")]
     NoAdvertisedHost(String),
     /// Above 65535.
@@ -43,7 +38,7 @@ pub enum ConfigError {
         file: &'static str,
         /// The setting.
         key: String,
-        /// What is the matter with its value.
+        /// What is wrong with its value.
         why: &'static str,
     },
     /// A credential that the storage tool cannot be given.

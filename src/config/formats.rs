@@ -65,17 +65,14 @@ mod tests {
             let mut fixture = fixture(1, "alice");
             assert_eq!(
                 fixture.client(format, Auth::Scram(Mechanism::Sha256)),
-                Err(ConfigError::NoListener {
-                    client: client.clone(),
-                    auth: "scram-sha-256".into()
-                })
+                Err(ConfigError::NoListener(
+                    client.clone(),
+                    "scram-sha-256".into()
+                ))
             );
             assert_eq!(
                 fixture.client(format, Auth::None),
-                Err(ConfigError::NoListener {
-                    client: client.clone(),
-                    auth: "none".into()
-                }),
+                Err(ConfigError::NoListener(client.clone(), "none".into())),
                 "the SSL listener requires a certificate"
             );
             fixture.scram_password = None;

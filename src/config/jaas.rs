@@ -7,12 +7,12 @@ use crate::secret::Secret;
 /// Kafka's login module for SCRAM, for clients and brokers alike.
 const SCRAM_LOGIN_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 
-/// What a listener needs that only lets others log in.
+/// For a listener that only accepts logins.
 pub(super) fn scram_server() -> String {
     format!("{SCRAM_LOGIN_MODULE} required;")
 }
 
-/// What somebody needs who logs in: a client, or a broker to its peers.
+/// For a login: of a client, or of a broker to its peers.
 pub(super) fn scram_login(user: &str, password: &Secret) -> Zeroizing<String> {
     Zeroizing::new(format!(
         "{SCRAM_LOGIN_MODULE} required username={} password={};",
@@ -28,10 +28,7 @@ fn quoted(text: &str) -> Zeroizing<String> {
     out.push('"');
     for c in text.chars() {
         match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
+            '"' | '\\' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             other => out.push(other),

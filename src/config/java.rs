@@ -4,7 +4,7 @@ use super::{
     ClientInput, ConfigError,
     jaas::scram_login,
     properties::Writer,
-    stores::{Setting, tls_protocols},
+    stores::{Setting, tls_settings},
 };
 use crate::{policy::FileNames, secret::Secret};
 
@@ -28,9 +28,7 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     ));
     for section in sections(input)? {
         out.comment(section.about);
-        for setting in section.settings {
-            out.set(&setting.key, &setting.value);
-        }
+        out.settings(&section.settings);
     }
     out.properties("client.properties", input.properties.iter())?;
     Ok(out.finish())
@@ -39,55 +37,37 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
 /// The settings of a Java client.
 pub(super) fn sections(input: &ClientInput<'_>) -> Result<Vec<Section>, ConfigError> {
     let connection = input.connection()?;
+    let protocol = connection.route.protocol;
     let mut sections = Vec::new();
     let mut section = |about, settings| sections.push(Section { about, settings });
 
-    match connection.route.bootstrap_servers() {
-        Some(servers) => section(
-            "Where the brokers are.",
-            vec![Setting::new("bootstrap.servers", servers)],
-        ),
-        None => section(
-            "Where the brokers are is not known here: set bootstrap.servers, or give --bootstrap-server.",
-            vec![],
-        ),
-    }
-    section(
-        "How the connection is protected.",
-        vec![Setting::new(
-            "security.protocol",
-            connection.route.protocol.kafka_name(),
-        )],
-    );
-    if connection.route.protocol.is_tls() {
+    let servers = connection.route.bootstrap_servers();
+    let about = match &servers {
+        Some(_) => "Where the brokers are.",
+        None => {
+            "Where the brokers are is not known here: set bootstrap.servers, or give --bootstrap-server."
+        }
+    };
+    let servers = servers.map(|servers| Setting::new("bootstrap.servers", servers));
+    section(about, servers.into_iter().collect());
+    let security = Setting::new("security.protocol", protocol.kafka_name());
+    section("How the connection is protected.", vec![security]);
+    if protocol.is_tls() {
         let mut trust = input.stores.trust().to_vec();
-        trust.push(Setting::new(
-            "ssl.enabled.protocols",
-            tls_protocols(input.cluster.kafka_version),
-        ));
-        trust.push(Setting::new(
-            "ssl.endpoint.identification.algorithm",
-            "https",
-        ));
-        section(
-            "Which CA to trust, and that a broker's certificate must name its host.",
-            trust,
-        );
+        trust.extend(tls_settings(input.cluster.kafka_version));
+        let about = "Which CA to trust, and that a broker's certificate must name its host.";
+        section(about, trust);
     }
     if let Some(password) = connection.keystore_password {
-        section(
-            "The certificate to show.",
-            input.stores.identity(password).to_vec(),
-        );
+        let identity = input.stores.identity(password).to_vec();
+        section("The certificate to show.", identity);
     }
     if let Some((mechanism, user, password)) = connection.sasl {
-        section(
-            "The SCRAM user to log in as.",
-            vec![
-                Setting::new("sasl.mechanism", mechanism.name()),
-                Setting::new("sasl.jaas.config", scram_login(user, password)),
-            ],
-        );
+        let login = vec![
+            Setting::new("sasl.mechanism", mechanism.name()),
+            Setting::new("sasl.jaas.config", scram_login(user, password)),
+        ];
+        section("The SCRAM user to log in as.", login);
     }
     Ok(sections)
 }

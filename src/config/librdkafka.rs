@@ -25,35 +25,33 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let connection = input.connection()?;
     let (stores, names) = (input.stores, input.stores.names);
     let mut settings = Vec::new();
+    let mut set = |key: &str, value: &str| settings.push(Setting::new(key, value));
     if let Some(servers) = connection.route.bootstrap_servers() {
-        settings.push(Setting::new("bootstrap.servers", servers));
+        set("bootstrap.servers", &servers);
     }
-    settings.push(Setting::new(
+    let protocol = connection.route.protocol;
+    set(
         "security.protocol",
-        connection.route.protocol.kafka_name().to_ascii_lowercase(),
-    ));
-    if connection.route.protocol.is_tls() {
-        settings.push(Setting::new("ssl.ca.location", stores.path(&names.ca)));
-        settings.push(Setting::new(
-            "ssl.endpoint.identification.algorithm",
-            "https",
-        ));
+        &protocol.kafka_name().to_ascii_lowercase(),
+    );
+    if protocol.is_tls() {
+        set("ssl.ca.location", &stores.path(&names.ca));
+        set("ssl.endpoint.identification.algorithm", "https");
     }
     if connection.keystore_password.is_some() {
-        settings.push(Setting::new(
-            "ssl.certificate.location",
-            stores.path(&names.certificate),
-        ));
-        settings.push(Setting::new("ssl.key.location", stores.path(&names.key)));
+        set("ssl.certificate.location", &stores.path(&names.certificate));
+        set("ssl.key.location", &stores.path(&names.key));
     }
     if let Some((mechanism, user, password)) = connection.sasl {
-        settings.push(Setting::new("sasl.mechanism", mechanism.name()));
-        settings.push(Setting::new("sasl.username", user));
-        settings.push(Setting::new("sasl.password", password.expose()));
+        set("sasl.mechanism", mechanism.name());
+        set("sasl.username", user);
+        set("sasl.password", password.expose());
     }
-
     // Its own settings come last, under librdkafka's names, as it refuses all others.
-    settings.extend(input.properties.iter().map(|(k, v)| Setting::new(k, v)));
+    input
+        .properties
+        .iter()
+        .for_each(|(key, value)| set(key, value));
 
     let mut text = Zeroizing::new(format!(
         "# How {} connects to its Kafka cluster, written by kpki for clients built on librdkafka.\n",

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use zeroize::Zeroizing;
 
-use super::ConfigError;
+use super::{ConfigError, stores::Setting};
 use crate::secret::Secret;
 
 /// A file that is being written: comments, and settings in the order given.
@@ -18,13 +18,8 @@ impl Writer {
             self.0.push('\n');
         }
         // A line break would end the comment and begin a setting.
-        let text: String = text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        self.0.push_str("# ");
-        self.0.push_str(&text);
-        self.0.push('\n');
+        let text = text.replace(char::is_control, " ");
+        self.0.push_str(&format!("# {text}\n"));
     }
 
     /// A setting.
@@ -33,6 +28,11 @@ impl Writer {
         self.0.push('=');
         escape(value, false, &mut self.0);
         self.0.push('\n');
+    }
+
+    /// Settings in order.
+    pub(super) fn settings(&mut self, settings: &[Setting]) {
+        settings.iter().for_each(|s| self.set(&s.key, &s.value));
     }
 
     /// What the policy says in Kafka's own words; what the file says already is not theirs to say.
@@ -88,14 +88,8 @@ fn escape(text: &str, key: bool, out: &mut String) {
             '\u{c}' => out.push_str("\\f"),
             // Leading spaces would be skipped, and in a key any of these would end it or make it a comment.
             ' ' if key || at == 0 => out.push_str("\\ "),
-            '=' | ':' if key => {
-                out.push('\\');
-                out.push(c);
-            }
-            '#' | '!' if key && at == 0 => {
-                out.push('\\');
-                out.push(c);
-            }
+            '=' | ':' if key => out.extend(['\\', c]),
+            '#' | '!' if key && at == 0 => out.extend(['\\', c]),
             ' '..='~' => out.push(c),
             other => {
                 for unit in other.encode_utf16(&mut [0; 2]) {
@@ -157,6 +151,11 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | 0x0c)
 }
 
+fn skip_spaces(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|b| !is_space(*b));
+    &text[start.unwrap_or(text.len())..]
+}
+
 /// Joins continued lines and drops comments and blank ones; each with the number of its first line.
 fn logical_lines(bytes: &[u8]) -> Vec<(usize, Zeroizing<Vec<u8>>)> {
     let mut lines = Vec::new();
@@ -164,11 +163,7 @@ fn logical_lines(bytes: &[u8]) -> Vec<(usize, Zeroizing<Vec<u8>>)> {
     let mut first = 0;
     let mut continued = false;
     for (number, natural) in natural_lines(bytes).enumerate() {
-        let start = natural
-            .iter()
-            .position(|b| !is_space(*b))
-            .unwrap_or(natural.len());
-        let text = &natural[start..];
+        let text = skip_spaces(natural);
         // A comment is one only where a setting could begin; a continued line that is still empty counts as such.
         if current.is_empty() && matches!(text.first(), None | Some(b'#' | b'!')) {
             continued = false;
@@ -200,11 +195,7 @@ fn natural_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
             rest = None;
             return (!text.is_empty()).then_some(text);
         };
-        let skip = if text[end..].starts_with(b"\r\n") {
-            2
-        } else {
-            1
-        };
+        let skip = 1 + usize::from(text[end..].starts_with(b"\r\n"));
         rest = Some(&text[end + skip..]);
         Some(&text[..end])
     })
@@ -221,20 +212,11 @@ fn split(line: &[u8]) -> (&[u8], &[u8]) {
             ends
         })
         .unwrap_or(line.len());
-    let (key, mut value) = line.split_at(end);
-    let skip_spaces = |text: &mut &[u8]| {
-        while let Some((first, rest)) = text.split_first()
-            && is_space(*first)
-        {
-            *text = rest;
-        }
-    };
-    skip_spaces(&mut value);
-    if let Some((b'=' | b':', rest)) = value.split_first() {
-        value = rest;
-        skip_spaces(&mut value);
+    let (key, value) = line.split_at(end);
+    match skip_spaces(value) {
+        [b'=' | b':', value @ ..] => (key, skip_spaces(value)),
+        value => (key, value),
     }
-    (key, value)
 }
 
 fn unescape(text: &[u8], line: usize) -> Result<Zeroizing<String>, PropertiesError> {

@@ -5,7 +5,7 @@ use super::{
     address::{advertised_host, node_id, port},
     jaas::{scram_login, scram_server},
     properties::Writer,
-    stores::tls_protocols,
+    stores::tls_settings,
 };
 use crate::{
     acl::{KafkaVersion, Principal},
@@ -40,9 +40,9 @@ pub struct ServerInput<'a> {
 /// When a host, a port, a password or a listener is missing or cannot be written.
 pub fn server_properties(input: &ServerInput<'_>) -> Result<Secret, ConfigError> {
     let mut out = Writer::default();
-    let what = match input.broker.role {
-        NodeRole::Controller => "Controller",
-        NodeRole::Both | NodeRole::Broker => "Broker",
+    let what = match input.broker.role.is_broker() {
+        true => "Broker",
+        false => "Controller",
     };
     out.comment(&format!(
         "{what} {} of the Kafka cluster {}, written by kpki from its policy: what is to stay belongs there. Where this file is edited, kpki stops and says so.",
@@ -106,10 +106,8 @@ fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
             }
             out.comment("ZooKeeper keeps the metadata.");
             out.set("broker.id", &id);
-            out.set(
-                "zookeeper.connect",
-                &input.cluster.zookeeper_connect.join(","),
-            );
+            let nodes = input.cluster.zookeeper_connect.join(",");
+            out.set("zookeeper.connect", &nodes);
         }
     }
     Ok(())
@@ -160,43 +158,31 @@ fn tls(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     out.comment("TLS: this broker's key and certificate, and the CA that it trusts.");
     let stores = input.stores;
     let password = stores.keystore_password(input.broker.name.as_str())?;
-    for setting in stores.identity(password).iter().chain(&stores.trust()) {
-        out.set(&setting.key, &setting.value);
-    }
+    out.settings(&stores.identity(password));
+    out.settings(&stores.trust());
     out.comment("Only sound versions of TLS, and brokers check each other's host names.");
-    out.set(
-        "ssl.enabled.protocols",
-        tls_protocols(input.cluster.kafka_version),
-    );
-    out.set("ssl.endpoint.identification.algorithm", "https");
+    out.settings(&tls_settings(input.cluster.kafka_version));
     out.comment("Who must show a certificate.");
     // Kafka heeds `ssl.client.auth` without a prefix on SSL listeners alone, not on SASL_SSL.
     let role = input.broker.role;
-    for listener in input
-        .cluster
-        .listeners
-        .iter()
-        .filter(|l| l.protocol.is_tls() && role.is_broker())
-    {
+    let listeners = input.cluster.listeners.iter();
+    for listener in listeners.filter(|l| l.protocol.is_tls() && role.is_broker()) {
         let word = match listener.client_auth {
             ClientAuth::None => "none",
             ClientAuth::Requested => "requested",
             ClientAuth::Required => "required",
         };
-        out.set(&format!("{}ssl.client.auth", prefix(&listener.name)), word);
+        out.set(&of_listener(&listener.name, "ssl.client.auth"), word);
     }
     if input.cluster.mode == Mode::Kraft && role.is_controller() {
-        out.set(
-            &format!("{}ssl.client.auth", prefix(CONTROLLER)),
-            "required",
-        );
+        out.set(&of_listener(CONTROLLER, "ssl.client.auth"), "required");
     }
     Ok(())
 }
 
-/// What makes a setting one listener's.
-fn prefix(listener: &str) -> String {
-    format!("listener.name.{}.", listener.to_ascii_lowercase())
+/// A setting for one listener.
+fn of_listener(listener: &str, key: &str) -> String {
+    format!("listener.name.{}.{key}", listener.to_ascii_lowercase())
 }
 
 fn sasl(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
@@ -206,11 +192,8 @@ fn sasl(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
         .iter()
         .find(|l| l.name == cluster.inter_broker_listener)
         .ok_or_else(|| ConfigError::NoInterBrokerListener(cluster.inter_broker_listener.clone()))?;
-    let listeners: Vec<&Listener> = cluster
-        .listeners
-        .iter()
-        .filter(|l| l.protocol.is_sasl())
-        .collect();
+    let listeners = cluster.listeners.iter();
+    let listeners: Vec<&Listener> = listeners.filter(|l| l.protocol.is_sasl()).collect();
     if listeners.is_empty() {
         return Ok(());
     }
@@ -225,19 +208,14 @@ fn sasl(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
             .mechanisms
             .first()
             .ok_or_else(|| ConfigError::NoMechanism(listener.name.clone()))?;
-        let prefix = prefix(&listener.name);
         if !all.iter().all(|m| listener.mechanisms.contains(m)) {
-            out.set(
-                &format!("{prefix}sasl.enabled.mechanisms"),
-                &names(&listener.mechanisms),
-            );
+            let key = of_listener(&listener.name, "sasl.enabled.mechanisms");
+            out.set(&key, &names(&listener.mechanisms));
         }
         let ours = listener.name == inter_broker.name;
         for mechanism in &listener.mechanisms {
-            let key = format!(
-                "{prefix}{}.sasl.jaas.config",
-                mechanism.name().to_ascii_lowercase()
-            );
+            let key = format!("{}.sasl.jaas.config", mechanism.name().to_ascii_lowercase());
+            let key = of_listener(&listener.name, &key);
             if ours && *mechanism == first {
                 let name = input.broker.name.as_str();
                 let password = input
@@ -277,19 +255,11 @@ fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     };
     out.set("authorizer.class.name", class);
     out.set("super.users", &input.super_users.join(";"));
-    out.set(
-        "allow.everyone.if.no.acl.found",
-        if cluster.allow_everyone_if_no_acl_found {
-            "true"
-        } else {
-            "false"
-        },
-    );
+    let everyone = cluster.allow_everyone_if_no_acl_found.to_string();
+    out.set("allow.everyone.if.no.acl.found", &everyone);
     if certificates {
-        out.set(
-            "ssl.principal.mapping.rules",
-            &cluster.principal_mapping_rules.to_string(),
-        );
+        let rules = cluster.principal_mapping_rules.to_string();
+        out.set("ssl.principal.mapping.rules", &rules);
     }
 }
 
@@ -327,7 +297,7 @@ fn storage(
         copies.extend([
             (
                 "share.coordinator.state.topic.replication.factor",
-                replicas.as_str(),
+                &*replicas,
             ),
             ("share.coordinator.state.topic.min.isr", in_sync),
         ]);

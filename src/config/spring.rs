@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::{
     ClientInput, ConfigError,
     jaas::scram_login,
-    stores::{Setting, tls_protocols},
+    stores::{Setting, tls_settings},
 };
 use crate::{policy::FileNames, secret::Secret};
 
@@ -21,44 +21,35 @@ pub(super) fn file_name(_: &FileNames) -> &str {
 /// As for `client.properties`, and a value with `${` in it, where Spring would look for a placeholder.
 pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let connection = input.connection()?;
+    let protocol = connection.route.protocol;
     let (stores, names) = (input.stores, input.stores.names);
-    let mut ssl = Vec::new();
-    let mut properties = Vec::new();
-    if connection.route.protocol.is_tls() {
+    let (mut ssl, mut properties) = (Vec::new(), Vec::new());
+    // A Spring resource location.
+    let location = |file| format!("file:{}", stores.path(file));
+    if protocol.is_tls() {
         let password = stores.truststore_password.expose();
-        ssl.push(Setting::new("trust-store-type", names.store_type.name()));
-        ssl.push(Setting::new(
-            "trust-store-location",
-            file_url(&stores.path(&names.truststore)),
-        ));
-        ssl.push(Setting::new("trust-store-password", password));
-        properties.push(Setting::new(
-            "ssl.enabled.protocols",
-            tls_protocols(input.cluster.kafka_version),
-        ));
-        properties.push(Setting::new(
-            "ssl.endpoint.identification.algorithm",
-            "https",
-        ));
+        ssl.extend([
+            Setting::new("trust-store-type", names.store_type.name()),
+            Setting::new("trust-store-location", location(&names.truststore)),
+            Setting::new("trust-store-password", password),
+        ]);
+        properties.extend(tls_settings(input.cluster.kafka_version));
     }
     if let Some(password) = connection.keystore_password {
         let password = password.expose();
-        ssl.push(Setting::new("key-store-type", names.store_type.name()));
-        ssl.push(Setting::new(
-            "key-store-location",
-            file_url(&stores.path(&names.keystore)),
-        ));
-        ssl.push(Setting::new("key-store-password", password));
-        ssl.push(Setting::new("key-password", password));
+        ssl.extend([
+            Setting::new("key-store-type", names.store_type.name()),
+            Setting::new("key-store-location", location(&names.keystore)),
+            Setting::new("key-store-password", password),
+            Setting::new("key-password", password),
+        ]);
     }
     if let Some((mechanism, user, password)) = connection.sasl {
-        properties.push(Setting::new("sasl.mechanism", mechanism.name()));
-        properties.push(Setting::new(
-            "sasl.jaas.config",
-            scram_login(user, password),
-        ));
+        properties.extend([
+            Setting::new("sasl.mechanism", mechanism.name()),
+            Setting::new("sasl.jaas.config", scram_login(user, password)),
+        ]);
     }
-
     let own = input.properties.iter();
     properties.extend(own.map(|(name, value)| Setting::new(binding_key(name), value)));
 
@@ -71,10 +62,7 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     }
     yaml.map(
         "security",
-        &[Setting::new(
-            "protocol",
-            connection.route.protocol.kafka_name(),
-        )],
+        &[Setting::new("protocol", protocol.kafka_name())],
     )?;
     yaml.map("ssl", &ssl)?;
     yaml.map("properties", &properties)?;
@@ -91,11 +79,6 @@ fn binding_key(name: &str) -> String {
     } else {
         format!("\"[{name}]\"")
     }
-}
-
-/// A Spring resource location.
-fn file_url(path: &str) -> String {
-    format!("file:{path}")
 }
 
 struct Yaml(Zeroizing<String>);
@@ -129,19 +112,10 @@ fn quote(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
         match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
+            '"' | '\\' => out.extend(['\\', c]),
             ' '..='~' => out.push(c),
-            other => {
-                let code = u32::from(other);
-                out.push_str(&if code > 0xffff {
-                    format!("\\U{code:08X}")
-                } else {
-                    format!("\\u{code:04X}")
-                });
-            }
+            '\0'..='\u{ffff}' => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            _ => out.push_str(&format!("\\U{:08X}", u32::from(c))),
         }
     }
     out.push('"');

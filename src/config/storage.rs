@@ -27,7 +27,7 @@ pub fn storage_args(
         return Err(ConfigError::Unwritable {
             file: STORAGE_ARGS,
             key: "--config".to_owned(),
-            why: "has a line break in it",
+            why: "contains a line break",
         });
     }
     let mut text = Zeroizing::new(format!(

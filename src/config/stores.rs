@@ -1,4 +1,4 @@
-//! Where an identity's machine finds its stores, and the words that open them.
+//! Where an identity's machine finds its stores, and their passwords.
 
 use zeroize::Zeroizing;
 
@@ -21,7 +21,7 @@ pub struct Stores<'a> {
 /// A setting of a configuration file.
 #[derive(Clone)]
 pub(super) struct Setting {
-    /// Its name, as whoever reads the file knows it.
+    /// Its name, as the reader of the file knows it.
     pub(super) key: String,
     /// Its value, which may be secret.
     pub(super) value: Zeroizing<String>,
@@ -42,7 +42,7 @@ impl<'a> Stores<'a> {
         format!("{}/{file}", self.dir.trim_end_matches('/'))
     }
 
-    /// What a Java process must know to trust others.
+    /// What a Java process needs to verify others.
     pub(super) fn trust(&self) -> [Setting; 3] {
         [
             Setting::new("ssl.truststore.type", self.names.store_type.name()),
@@ -57,7 +57,7 @@ impl<'a> Stores<'a> {
             .ok_or_else(|| ConfigError::NoKeystore(name.to_owned()))
     }
 
-    /// What a Java process must know to show who it is.
+    /// What a Java process needs to authenticate itself.
     pub(super) fn identity(&self, password: &Secret) -> [Setting; 4] {
         [
             Setting::new("ssl.keystore.type", self.names.store_type.name()),
@@ -69,12 +69,15 @@ impl<'a> Stores<'a> {
     }
 }
 
-/// The TLS versions to offer and take. Earlier versions of Kafka mishandle what TLS 1.3
-/// sends after the handshake.
-pub(super) fn tls_protocols(kafka_version: KafkaVersion) -> &'static str {
-    if kafka_version >= KafkaVersion::TLS_1_3 {
-        "TLSv1.3,TLSv1.2"
-    } else {
-        "TLSv1.2"
-    }
+/// The versions of TLS to use, and that the other side's certificate must name its host. Earlier versions of Kafka
+/// mishandle what TLS 1.3 sends after the handshake.
+pub(super) fn tls_settings(kafka_version: KafkaVersion) -> [Setting; 2] {
+    let protocols = match kafka_version >= KafkaVersion::TLS_1_3 {
+        true => "TLSv1.3,TLSv1.2",
+        false => "TLSv1.2",
+    };
+    [
+        Setting::new("ssl.enabled.protocols", protocols),
+        Setting::new("ssl.endpoint.identification.algorithm", "https"),
+    ]
 }

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use rustls_pki_types::CertificateDer;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use x509_parser::{
     extensions::{GeneralName, ParsedExtension},
@@ -12,7 +11,9 @@ use x509_parser::{
     x509::{SubjectPublicKeyInfo, X509Name},
 };
 
-use super::{Host, KeyAlgorithm, Kind, NameConstraint, NotACertificate, PkiError, rfc2253};
+use super::{
+    Host, KeyAlgorithm, Kind, NameConstraint, NotACertificate, PkiError, hex, rfc2253, sha256,
+};
 
 /// A certificate: its bytes, and what kpki asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,21 +148,6 @@ impl Certificate {
     pub fn permits(&self, host: &Host) -> bool {
         self.name_constraints.is_empty() || self.name_constraints.iter().any(|c| c.permits(host))
     }
-}
-
-/// SHA-256 as lower-case hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Lower-case hex, without a formatter for every octet: digests are made of many thousands of files.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |n: u8| char::from(DIGITS[usize::from(n & 15)]);
-    bytes
-        .iter()
-        .flat_map(|b| [digit(b >> 4), digit(*b)])
-        .collect()
 }
 
 fn name(name: &X509Name<'_>) -> Result<String, NotACertificate> {

@@ -5,6 +5,7 @@
 
 mod authority;
 mod certificate;
+mod digest;
 mod dn;
 mod host;
 mod java_regex;
@@ -20,7 +21,8 @@ mod sealed_key;
 mod serial;
 
 pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
-pub use certificate::{Certificate, hex, sha256};
+pub use certificate::Certificate;
+pub use digest::{hex, sha256};
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
 pub use java_regex::PatternError;

@@ -2,7 +2,7 @@
 
 mod guard;
 
-use super::{Deletion, Managed, Remark, count, difference};
+use super::{Deletion, Managed, Remark, difference};
 use crate::acl::{Binding, RawBinding, Settings};
 
 /// What a plan is made of.
@@ -62,19 +62,12 @@ pub fn acl_plan(inputs: &AclInputs<'_>) -> AclPlan {
         deletes = surplus;
     } else if !surplus.is_empty() {
         kept = surplus.len();
-        warnings.push(Remark::new(
-            "surplus",
-            format!(
-                "the cluster has {} of managed principals that are not in the policy; --prune deletes {}",
-                count(kept, "binding"),
-                if kept == 1 { "it" } else { "them" },
-            ),
-        ));
+        warnings.push(Remark::surplus(kept, "binding", "principals"));
     }
+    let missing = &found.missing;
     let (creates, deletes) = rayon::join(
         || {
-            found
-                .missing
+            missing
                 .iter()
                 .map(|at| desired[*at as usize].clone())
                 .collect()

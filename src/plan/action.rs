@@ -13,37 +13,34 @@ pub enum Action {
     Reissue,
     /// It gets the same certificate for a longer time.
     Renew,
-    /// It goes.
+    /// It is deleted.
     Delete,
     /// Nothing.
     Keep,
 }
 
 impl Action {
+    /// What is to be done, and what was done.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Create => ("create", "created"),
+            Self::Update => ("update", "updated"),
+            Self::Rotate => ("rotate", "rotated"),
+            Self::Reissue => ("reissue", "reissued"),
+            Self::Renew => ("renew", "renewed"),
+            Self::Delete => ("delete", "deleted"),
+            Self::Keep => ("keep", "unchanged"),
+        }
+    }
+
     /// What is to be done: `create`.
     pub fn verb(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Rotate => "rotate",
-            Self::Reissue => "reissue",
-            Self::Renew => "renew",
-            Self::Delete => "delete",
-            Self::Keep => "keep",
-        }
+        self.words().0
     }
 
     /// What was done: `created`.
     pub fn done(self) -> &'static str {
-        match self {
-            Self::Create => "created",
-            Self::Update => "updated",
-            Self::Rotate => "rotated",
-            Self::Reissue => "reissued",
-            Self::Renew => "renewed",
-            Self::Delete => "deleted",
-            Self::Keep => "unchanged",
-        }
+        self.words().1
     }
 
     /// Before a line of a plan: `+`, `~` or `-`.

@@ -196,11 +196,8 @@ fn together<'t>(mut all: Texts<'t>, more: Texts<'t>) -> Texts<'t> {
     all
 }
 
-struct Ranks {
-    principal: Rank,
-    name: Rank,
-    host: Rank,
-}
+/// Of principals, names and hosts.
+struct Ranks([Rank; 3]);
 
 impl Ranks {
     fn of(desired: &[Binding], observed: &[RawBinding]) -> Ranks {
@@ -208,12 +205,7 @@ impl Ranks {
             || texts(desired, Binding::as_raw),
             || texts(observed, |b| b),
         );
-        let [principal, name, host] = together(wanted, have).map(|met| Rank::of(met.texts));
-        Ranks {
-            principal,
-            name,
-            host,
-        }
+        Ranks(together(wanted, have).map(|met| Rank::of(met.texts)))
     }
 
     fn sorted<T: Sync>(&self, bindings: &[T], raw: impl Fn(&T) -> &RawBinding + Sync) -> Vec<Key> {
@@ -227,10 +219,9 @@ impl Ranks {
     fn key(&self, b: &RawBinding) -> u128 {
         let kind = (b.resource_type as u128) << 1 | b.pattern_type as u128;
         let what = (b.permission as u128) << 5 | b.operation as u128;
-        let texts = self.name.get(&b.name) << TEXT | self.host.get(&b.host);
-        (self.principal.get(&b.principal) << (KIND - 6) | kind) << (2 * TEXT + 6)
-            | texts << 6
-            | what
+        let [principal, name, host] = &self.0;
+        let texts = name.get(&b.name) << TEXT | host.get(&b.host);
+        (principal.get(&b.principal) << (KIND - 6) | kind) << (2 * TEXT + 6) | texts << 6 | what
     }
 }
 

@@ -24,8 +24,6 @@ pub use saved::{
 };
 pub use scram::{SCRAM_PLAN_VERSION, ScramInputs, ScramPlan, ScramUpdate, Stranger, scram_plan};
 
-/// No plan deletes more than this share of the managed bindings, unless it is told how many.
-const DEFAULT_DELETED_SHARE: f64 = 0.2;
 /// As many may always be deleted: a share of few is none.
 const ALWAYS_DELETABLE: usize = 10;
 
@@ -58,7 +56,7 @@ impl Deletion {
             }
         };
         let message = format!(
-            "{} would be deleted, more than {limit} ({reason}); if that is meant, say --max-deletes {deletes}",
+            "{} would be deleted, more than {limit} ({reason}); if that is intended, use --max-deletes {deletes}",
             count(deletes, what)
         );
         (deletes > limit).then(|| Remark::new("too-many-deletes", message))
@@ -82,12 +80,23 @@ impl Remark {
             message: message.into(),
         }
     }
+
+    /// What the cluster has and the policy does not mean, where nothing is to be deleted.
+    fn surplus(number: usize, one: &str, of: &str) -> Remark {
+        let what = count(number, one);
+        let them = if number == 1 { "it" } else { "them" };
+        Self::new(
+            "surplus",
+            format!(
+                "the cluster has {what} of managed {of} that are not in the policy; --prune deletes {them}"
+            ),
+        )
+    }
 }
 
-/// The number of deletions that need no permission of their own.
+/// The number of deletions that need no permission of their own: a fifth of what is managed, and at least ten.
 pub fn default_max_deletes(managed: usize) -> usize {
-    // The share of as many bindings as any cluster has is exact in a float.
-    ((managed as f64 * DEFAULT_DELETED_SHARE) as usize).max(ALWAYS_DELETABLE)
+    (managed / 5).max(ALWAYS_DELETABLE)
 }
 
 /// "1 binding", "2 bindings".

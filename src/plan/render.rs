@@ -8,14 +8,8 @@ use crate::{
     printable::Printable,
 };
 
-/// The changes of one principal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PrincipalChanges<'p> {
-    /// Whose they are.
-    pub principal: &'p str,
-    /// The changes, by resource.
-    pub changes: Vec<(Action, &'p RawBinding)>,
-}
+/// The changes of one principal, by resource.
+pub type PrincipalChanges<'p> = (&'p str, Vec<(Action, &'p RawBinding)>);
 
 /// The plan's changes by principal, in the order of their names.
 pub fn by_principal(plan: &AclPlan) -> Vec<PrincipalChanges<'_>> {
@@ -23,11 +17,9 @@ pub fn by_principal(plan: &AclPlan) -> Vec<PrincipalChanges<'_>> {
     let deletes = plan.deletes.iter().map(|b| (Action::Delete, b));
     let mut all: Vec<_> = creates.chain(deletes).collect();
     all.sort_by(|a, b| order(a.1, b.1).then(a.0.cmp(&b.0)));
-    all.chunk_by(|a, b| a.1.principal == b.1.principal)
-        .map(|changes| PrincipalChanges {
-            principal: &changes[0].1.principal,
-            changes: changes.to_vec(),
-        })
+    let groups = all.chunk_by(|a, b| a.1.principal == b.1.principal);
+    groups
+        .map(|changes| (&*changes[0].1.principal, changes.to_vec()))
         .collect()
 }
 
@@ -37,15 +29,12 @@ pub struct Right<'b>(pub &'b RawBinding);
 impl fmt::Display for Right<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let b = self.0;
+        let (kind, name) = (b.resource_type, Printable(&b.name));
         write!(f, "{} {} on ", b.permission, b.operation)?;
-        match (b.pattern_type, &*b.name) {
-            (PatternType::Literal, "*") => write!(f, "every {}", b.resource_type)?,
-            (PatternType::Literal, name) => {
-                write!(f, "{} `{}`", b.resource_type, Printable(name))?;
-            }
-            (PatternType::Prefixed, name) => {
-                write!(f, "{} prefix `{}`", b.resource_type, Printable(name))?;
-            }
+        match b.pattern_type {
+            PatternType::Literal if name.0 == "*" => write!(f, "every {kind}")?,
+            PatternType::Literal => write!(f, "{kind} `{name}`")?,
+            PatternType::Prefixed => write!(f, "{kind} prefix `{name}`")?,
         }
         match &*b.host {
             "*" => Ok(()),

@@ -12,7 +12,7 @@ use crate::acl::RawBinding;
 pub const PLAN_VERSION: u32 = 1;
 
 /// A plan with what it was made from. Its JSON is also that of `acl plan --json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedPlan {
     /// [`PLAN_VERSION`].
     pub version: u32,
@@ -128,18 +128,13 @@ impl SavedPlan {
     pub fn of(plan: &AclPlan) -> SavedPlan {
         SavedPlan {
             version: PLAN_VERSION,
-            cluster: None,
-            policy: String::new(),
-            policy_sha256: String::new(),
-            observed_sha256: String::new(),
-            kafka_version: String::new(),
-            prune: false,
             creates: plan.creates.iter().map(|b| b.as_raw().clone()).collect(),
             deletes: plan.deletes.clone(),
             unchanged: plan.unchanged,
             left_alone: plan.left_alone,
             warnings: plan.warnings.clone(),
             refusals: plan.refusals.clone(),
+            ..SavedPlan::default()
         }
     }
 
@@ -173,35 +168,28 @@ fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
 /// A digest in hex of the managed bindings that a cluster holds, in whatever order it told them.
 /// A plan whose digest is no longer the cluster's was made for another state.
 pub fn observed_digest(observed: &[RawBinding], managed: &Managed) -> String {
-    let mut digests: Vec<[u8; 32]> = observed
-        .iter()
-        .filter(|b| managed.contains(&b.principal))
-        .map(|b| {
-            let mut hash = Sha256::new();
-            let words = [
-                b.resource_type.kafka_name(),
-                b.pattern_type.kafka_name(),
-                &b.name,
-                &b.principal,
-                &b.host,
-                b.operation.kafka_name(),
-                b.permission.kafka_name(),
-            ];
-            for word in words {
-                // A length before each, so that no two bindings make one text.
-                hash.update((word.len() as u64).to_be_bytes());
-                hash.update(word);
-            }
-            hash.finalize().into()
-        })
-        .collect();
+    let digest = |b: &RawBinding| -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let words = [
+            b.resource_type.kafka_name(),
+            b.pattern_type.kafka_name(),
+            &b.name,
+            &b.principal,
+            &b.host,
+            b.operation.kafka_name(),
+            b.permission.kafka_name(),
+        ];
+        for word in words {
+            // A length before each, so that no two bindings make one text.
+            hash.update((word.len() as u64).to_be_bytes());
+            hash.update(word);
+        }
+        hash.finalize().into()
+    };
+    let observed = observed.iter().filter(|b| managed.contains(&b.principal));
+    let mut digests: Vec<[u8; 32]> = observed.map(digest).collect();
     digests.sort_unstable();
     digests.dedup();
-    let mut whole = Sha256::new();
-    digests.iter().for_each(|digest| whole.update(digest));
-    whole
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    let whole = Sha256::digest(digests.as_flattened());
+    whole.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Deletion, Managed, Remark, count};
+use super::{Action, Deletion, Managed, Remark};
 use crate::{
     acl::Principal,
     printable::Printable,
@@ -90,22 +90,22 @@ impl ScramPlan {
         let user = Printable(user);
         let why = match stranger {
             Stranger::Refused => format!(
-                "and refuses the password that kpki has for {user}: somebody else gave it another"
+                "and refuses the password that kpki has for {user}: it was given another one without kpki"
             ),
             Stranger::Untried => format!(
-                "and kpki reaches no listener where {user} could log in, so it cannot tell whether it gave it its password"
+                "and kpki can reach no listener where {user} could log in, so it cannot tell whether the user's password is kpki's"
             ),
         };
         self.refusals.push(Remark::new(
             "user-exists",
             format!(
-                "the cluster has a user {user} already, {why}. If it is to get a new password, say --rotate {user}, or put User:{user} under `manage` in the main policy"
+                "the cluster has a user {user} already, {why}. To give it a new password, use --rotate {user}, or put User:{user} under `manage` in the main policy"
             ),
         ));
     }
 }
 
-/// Why a user's password is taken to be somebody else's.
+/// Why a user's password is assumed not to be kpki's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stranger {
     /// The cluster refuses the one that lies on this disk.
@@ -116,9 +116,9 @@ pub enum Stranger {
 
 /// Finds what has to change.
 pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
-    let key = |info: &ScramInfo| (info.user.clone(), info.mechanism);
     let by_key = |infos: &[ScramInfo]| -> BTreeMap<(String, Mechanism), u32> {
-        infos.iter().map(|i| (key(i), i.iterations)).collect()
+        let entry = |i: &ScramInfo| ((i.user.clone(), i.mechanism), i.iterations);
+        infos.iter().map(entry).collect()
     };
     let (wanted, mut have) = (by_key(inputs.desired), by_key(inputs.observed));
     let existing: BTreeSet<&str> = inputs.observed.iter().map(|i| i.user.as_str()).collect();
@@ -137,11 +137,11 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
             Some(was) => plan.updates.push(ScramUpdate { info, was }),
         }
     }
-    let written = plan
+    let updated = plan.updates.iter().map(|u| &u.info);
+    plan.overwrites = plan
         .creates
         .iter()
-        .chain(plan.updates.iter().map(|u| &u.info));
-    plan.overwrites = written
+        .chain(updated)
         .filter(|i| existing.contains(i.user.as_str()))
         .filter(|i| !inputs.entrusted.contains(principal(i).as_str()))
         .map(|i| i.user.clone())
@@ -152,28 +152,26 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
             mechanism,
             iterations,
         };
-        let left = match (is_managed(inputs, &info), guarded(inputs, &info)) {
-            (true, None) => {
-                plan.deletes.push(info);
-                continue;
+        if is_managed(inputs, &info) {
+            match guarded(inputs, &info) {
+                None => {
+                    plan.deletes.push(info);
+                    continue;
+                }
+                remark => plan
+                    .warnings
+                    .extend(remark.filter(|_| inputs.deletion.prune)),
             }
-            (true, Some(remark)) if inputs.deletion.prune => {
-                plan.warnings.push(remark);
-                info
-            }
-            _ => info,
-        };
+        }
         plan.left_alone += 1;
-        if inputs.rotate.contains(&left.user) {
-            plan.keep_old.push(left);
+        if inputs.rotate.contains(&info.user) {
+            plan.keep_old.push(info);
         }
     }
     if inputs.deletion.prune {
         let managed = || inputs.observed.iter().filter(|i| is_managed(inputs, i));
-        let deletes = plan.deletes.len();
-        let refusal = inputs
-            .deletion
-            .refusal(deletes, "credential", || managed().count());
+        let (deletion, deletes) = (inputs.deletion, plan.deletes.len());
+        let refusal = deletion.refusal(deletes, "credential", || managed().count());
         plan.refusals.extend(refusal);
     } else {
         let old = plan.deletes.iter();
@@ -182,12 +180,8 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
         let surplus = std::mem::take(&mut plan.deletes).len();
         plan.left_alone += surplus;
         if surplus > 0 {
-            let message = format!(
-                "the cluster has {} of managed users that are not in the policy; --prune deletes {}",
-                count(surplus, "credential"),
-                if surplus == 1 { "it" } else { "them" },
-            );
-            plan.warnings.push(Remark::new("surplus", message));
+            plan.warnings
+                .push(Remark::surplus(surplus, "credential", "users"));
         }
     }
     let old = plan.keep_old.iter().map(|ScramInfo { user, mechanism, .. }| {
@@ -208,19 +202,20 @@ fn is_managed(inputs: &ScramInputs<'_>, info: &ScramInfo) -> bool {
     inputs.managed.contains(principal(info).as_str())
 }
 
-/// Why a credential is never deleted: with it goes the way in for whoever could undo that.
+/// Why a credential is never deleted: without it, the one who could undo the deletion cannot log in.
 fn guarded(inputs: &ScramInputs<'_>, info: &ScramInfo) -> Option<Remark> {
     let ScramInfo {
         user, mechanism, ..
     } = info;
     if inputs.operator == Some(user) {
-        let message = format!("not deleted: {mechanism} of {user}, as whom kpki is logged in");
+        let message =
+            format!("not deleted: {mechanism} of {user}, the user that kpki is logged in as");
         return Some(Remark::new("operator-kept", message));
     }
     let is_super = inputs.super_users.contains(&principal(info));
     is_super.then(|| {
         let message = format!(
-            "not deleted: {mechanism} of {user}, which is a super user or broker of the policy; if that is meant, kafka-configs.sh deletes it"
+            "not deleted: {mechanism} of {user}, which is a super user or broker of the policy; if the deletion is intended, use kafka-configs.sh"
         );
         Remark::new("super-user-kept", message)
     })

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
+use pbkdf2::pbkdf2_hmac;
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
@@ -42,10 +43,21 @@ pub enum ScramError {
     File(String),
 }
 
+/// That a user has a credential, without its keys, which no cluster gives out again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScramInfo {
+    /// The user.
+    pub user: String,
+    /// The mechanism.
+    pub mechanism: Mechanism,
+    /// PBKDF2 iterations.
+    pub iterations: u32,
+}
+
 /// What a broker must know of a user to let it log in by SCRAM, and what it was derived from.
 ///
-/// The salted password is as good as the password itself for logging in to Kafka, and with the two
-/// keys somebody can pose as the broker; all three are wiped from memory and never shown by `Debug`.
+/// With the salted password anybody can log in to Kafka, and with the two keys pose as the broker; all three are wiped
+/// from memory and never shown by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
     /// The user; its principal is `User:<user>`.
@@ -85,14 +97,10 @@ impl Credential {
         // RFC 5802 §2.2: SaltedPassword := Hi(password, salt, i), which is PBKDF2 with a block of the hash's length.
         let mut salted = Zeroizing::new(vec![0; mechanism.hash_len()]);
         match mechanism {
-            Mechanism::Sha256 => {
-                pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut salted);
-            }
-            Mechanism::Sha512 => {
-                pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut salted);
-            }
+            Mechanism::Sha256 => pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut salted),
+            Mechanism::Sha512 => pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut salted),
         }
-        Ok(Self::assemble(user, mechanism, iterations, salt, salted))
+        Self::from_salted(user, mechanism, iterations, salt, salted)
     }
 
     /// The same from a salted password, which spares the derivation.
@@ -101,32 +109,22 @@ impl Credential {
         mechanism: Mechanism,
         iterations: u32,
         salt: &[u8],
-        salted: Zeroizing<Vec<u8>>,
+        salted_password: Zeroizing<Vec<u8>>,
     ) -> Result<Self, ScramError> {
         check(user, iterations, salt)?;
-        Ok(Self::assemble(user, mechanism, iterations, salt, salted))
-    }
-
-    fn assemble(
-        user: &str,
-        mechanism: Mechanism,
-        iterations: u32,
-        salt: &[u8],
-        salted: Zeroizing<Vec<u8>>,
-    ) -> Self {
         let (stored_key, server_key) = match mechanism {
-            Mechanism::Sha256 => keys::<Hmac<Sha256>, Sha256>(&salted),
-            Mechanism::Sha512 => keys::<Hmac<Sha512>, Sha512>(&salted),
+            Mechanism::Sha256 => keys::<Hmac<Sha256>, Sha256>(&salted_password),
+            Mechanism::Sha512 => keys::<Hmac<Sha512>, Sha512>(&salted_password),
         };
-        Self {
+        Ok(Self {
             user: user.to_owned(),
             mechanism,
             iterations,
             salt: salt.to_vec(),
             stored_key,
             server_key,
-            salted_password: salted,
-        }
+            salted_password,
+        })
     }
 }
 

@@ -33,18 +33,16 @@ struct Entry {
 
 /// The text of `scram.json`.
 pub fn write_file<'a>(credentials: impl IntoIterator<Item = &'a Credential>) -> Secret {
+    let entry = |c: &Credential| Entry {
+        user: c.user.clone(),
+        mechanism: c.mechanism.name().to_owned(),
+        iterations: c.iterations,
+        salt: STANDARD.encode(&c.salt),
+        salted_password: STANDARD.encode(&*c.salted_password),
+    };
     let file = File {
         version: VERSION,
-        credentials: credentials
-            .into_iter()
-            .map(|c| Entry {
-                user: c.user.clone(),
-                mechanism: c.mechanism.name().to_owned(),
-                iterations: c.iterations,
-                salt: STANDARD.encode(&c.salt),
-                salted_password: STANDARD.encode(&*c.salted_password),
-            })
-            .collect(),
+        credentials: credentials.into_iter().map(entry).collect(),
     };
     #[expect(
         clippy::expect_used,
@@ -63,10 +61,9 @@ pub fn write_file<'a>(credentials: impl IntoIterator<Item = &'a Credential>) -> 
 pub fn parse_file(text: &str) -> Result<Vec<Credential>, ScramError> {
     // serde_json's own message may quote a value, which may be secret.
     let file: File = serde_json::from_str(text).map_err(|e| {
+        let (line, column) = (e.line(), e.column());
         ScramError::File(format!(
-            "not as kpki writes it, at line {} column {}",
-            e.line(),
-            e.column()
+            "not as kpki writes it, at line {line} column {column}"
         ))
     })?;
     if file.version != VERSION {
@@ -79,12 +76,8 @@ pub fn parse_file(text: &str) -> Result<Vec<Credential>, ScramError> {
 }
 
 fn read(entry: &Entry) -> Result<Credential, ScramError> {
-    let bad = |what: &str| {
-        ScramError::File(format!(
-            "the {what} of the user `{}` is not valid",
-            entry.user
-        ))
-    };
+    let user = &entry.user;
+    let bad = |what| ScramError::File(format!("the {what} of the user `{user}` is not valid"));
     let mechanism: Mechanism = entry.mechanism.parse().map_err(|_| bad("mechanism"))?;
     let salt = STANDARD.decode(&entry.salt).map_err(|_| bad("salt"))?;
     let salted = STANDARD
@@ -93,7 +86,7 @@ fn read(entry: &Entry) -> Result<Credential, ScramError> {
         .ok()
         .filter(|s| s.len() == mechanism.hash_len())
         .ok_or_else(|| bad("salted password"))?;
-    Credential::from_salted(&entry.user, mechanism, entry.iterations, &salt, salted)
+    Credential::from_salted(user, mechanism, entry.iterations, &salt, salted)
 }
 
 #[cfg(test)]

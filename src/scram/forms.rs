@@ -49,19 +49,8 @@ impl Credential {
     /// # Errors
     /// As there.
     pub fn kraft_argument(&self) -> Result<Secret, ScramError> {
-        let Self {
-            user,
-            mechanism,
-            iterations,
-            ..
-        } = self;
-        kraft_argument(
-            user,
-            *mechanism,
-            *iterations,
-            &self.salt,
-            &self.salted_password,
-        )
+        let (salt, salted) = (&self.salt, &self.salted_password);
+        kraft_argument(&self.user, self.mechanism, self.iterations, salt, salted)
     }
 
     /// The documented JSON of `scram derive`.
@@ -97,7 +86,7 @@ pub fn kraft_argument(
         return refuse("it splits its argument at every comma");
     }
     if user.contains('"') {
-        return refuse("it takes double quotes away");
+        return refuse("it removes double quotes");
     }
     if user.chars().any(char::is_control) {
         return refuse("the name contains a control character");
@@ -121,31 +110,23 @@ pub fn zookeeper(credentials: &[Credential]) -> Vec<ZookeeperUser> {
             users.push(&credential.user);
         }
     }
-    users
-        .into_iter()
-        .map(|user| {
-            let config: serde_json::Map<_, _> = Mechanism::ALL
-                .into_iter()
-                .filter_map(|mechanism| {
-                    credentials
-                        .iter()
-                        .rfind(|c| c.user == user && c.mechanism == mechanism)
-                        .map(|c| (mechanism.name().to_owned(), c.kafka().into()))
-                })
-                .collect();
-            let name = sanitize(user);
-            // `name` and the credentials are ASCII without quotes or backslashes, so they need no JSON escapes.
-            ZookeeperUser {
-                path: format!("/config/users/{name}"),
-                data: format!(
-                    "{{\"version\":1,\"config\":{}}}",
-                    serde_json::Value::from(config)
-                ),
-                change_path: "/config/changes/config_change_".to_owned(),
-                change: format!("{{\"version\":2,\"entity_path\":\"users/{name}\"}}"),
-            }
-        })
-        .collect()
+    let node = |user: &str| {
+        let of_user = credentials.iter().filter(|c| c.user == user);
+        // A map of JSON is sorted by key, and takes the last of two values.
+        let config: serde_json::Map<_, _> = of_user
+            .map(|c| (c.mechanism.name().to_owned(), c.kafka().into()))
+            .collect();
+        let config = serde_json::Value::from(config);
+        let name = sanitize(user);
+        // `name` and the credentials are ASCII without quotes or backslashes, so they need no JSON escapes.
+        ZookeeperUser {
+            path: format!("/config/users/{name}"),
+            data: format!("{{\"version\":1,\"config\":{config}}}"),
+            change_path: "/config/changes/config_change_".to_owned(),
+            change: format!("{{\"version\":2,\"entity_path\":\"users/{name}\"}}"),
+        }
+    };
+    users.into_iter().map(node).collect()
 }
 
 /// `org.apache.kafka.common.utils.Sanitizer.sanitize`: Java's URL encoding, with `*` and the space percent-encoded too.

@@ -14,6 +14,12 @@ pub const SECRET: u32 = 0o600;
 /// Mode of files that anybody may read, inside directories that nobody else enters.
 pub const PUBLIC: u32 = 0o644;
 
+/// The mode of a file with this name.
+pub fn mode_of(name: &str) -> u32 {
+    let public = [".crt", "crl.pem"].iter().any(|end| name.ends_with(end));
+    if public { PUBLIC } else { SECRET }
+}
+
 /// How the names of temporary files begin.
 pub const TEMPORARY: &str = ".kpki-";
 

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     OutDir, Owners, StateError, failed,
-    files::{self, PUBLIC, SECRET, look, pinned},
+    files::{self, look, mode_of, pinned},
     out_dir::leaves_out_everything,
 };
 use crate::pki::IdentityName;
@@ -40,6 +40,11 @@ pub struct Mended {
 
 fn me() -> u32 {
     rustix::process::geteuid().as_raw()
+}
+
+/// True where a file or directory is this process's user's.
+pub fn is_own(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == me())
 }
 
 pub(super) fn foreign(path: &Path, uid: u32) -> StateError {
@@ -238,8 +243,7 @@ impl OutDir {
             let entry = entry.map_err(failed("list", dir))?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            let public = [".crt", "crl.pem"].iter().any(|end| name.ends_with(end));
-            let mode = if public { PUBLIC } else { SECRET };
+            let mode = mode_of(name);
             let Some(meta) = look(&entry.path())?.filter(fs::Metadata::is_file) else {
                 continue;
             };

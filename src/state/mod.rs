@@ -28,8 +28,8 @@ mod written;
 
 pub use event::{CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
-pub use files::{Owner, check_owner, read_optional, read_plain, write_atomic};
-pub use guard::Mended;
+pub use files::{Owner, check_owner, mode_of, read_optional, read_plain, write_atomic};
+pub use guard::{Mended, is_own};
 pub use input::{open, read_below, read_stdin, read_text};
 pub use inventory::{Inventory, Record, Status};
 pub use leftovers::Leftovers;

@@ -54,6 +54,11 @@ impl Owners {
             || self.said.iter().chain(given).any(|owner| owner.0 == uid)
     }
 
+    /// Whom the directory of that name was given to.
+    pub fn given(&self, name: &str) -> Option<Owner> {
+        self.given.get(name).copied()
+    }
+
     /// What is said for every identity.
     pub fn said(&self) -> Option<Owner> {
         self.said

@@ -423,7 +423,7 @@ fn a_child_that_cannot_start_answers_nothing() {
     let question = question.to_string().replace("no.such.setting", "client.id");
     let out = kpki.run_with_input(&["receive-acls"], &question);
     assert!(
-        out.stdout.starts_with("{\"Error\":{\"code\":"),
+        out.stdout.starts_with("{\"Err\":{\"code\":"),
         "{}",
         out.stdout
     );

@@ -230,7 +230,7 @@ fn interrupted(cluster: &OneBroker, judge: &Judge) {
             .success()
     );
     let out = run.end();
-    assert!(out.stderr.contains("stopped, as told"), "{}", out.stderr);
+    assert!(out.stderr.contains("stopped on request"), "{}", out.stderr);
     let told = partly(out);
     assert_eq!(why(&told), "not attempted: stopped before its turn");
     let created = told["created"].as_u64().unwrap() as usize;

@@ -158,7 +158,7 @@ fn guards_speak_up() {
     let prune = [&PLAN[..], &["--prune"]].concat();
     let out = many.ok(&prune);
     assert!(
-        out.stderr.contains("not to be applied as it is: 60 bindings would be deleted, more than 12 (a fifth of the 60 managed ones, and at least 10)"),
+        out.stderr.contains("must not be applied as it is: 60 bindings would be deleted, more than 12 (a fifth of the 60 managed ones, and at least 10)"),
         "{}",
         out.stderr
     );

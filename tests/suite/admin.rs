@@ -8,10 +8,7 @@ use std::{
 
 use kpki::{
     acl::{AclBindingFilter, Operation, PatternType, Permission, RawBinding, ResourceType},
-    admin::{
-        Admin, AdminError, Batch, ClientProperties, ConfigSource, EntryError, ScramChange,
-        ScramInfo,
-    },
+    admin::{Admin, AdminError, Batch, ClientProperties, EntryError, ScramChange, ScramInfo},
     scram::Mechanism,
     secret::Secret,
 };
@@ -430,14 +427,13 @@ fn settings(admin: &mut Admin) {
     };
     let authorizer = find(admin, "authorizer.class.name").unwrap();
     assert!(authorizer.value.unwrap().ends_with("StandardAuthorizer"));
-    assert_eq!(authorizer.source, ConfigSource::Static);
-    assert!(authorizer.read_only);
+    assert!(!authorizer.dynamic);
     // The same store again, which makes the broker load it anew.
     let name = "listener.name.ssl.ssl.keystore.location";
     let location = find(admin, "ssl.keystore.location").unwrap().value.unwrap();
     admin.alter_broker(1, &[(name, Some(&location))]).unwrap();
-    eventually(Some((ConfigSource::DynamicBroker, Some(location))), || {
-        find(admin, name).map(|s| (s.source, s.value))
+    eventually(Some((true, Some(location))), || {
+        find(admin, name).map(|s| (s.dynamic, s.value))
     });
     let error = admin
         .alter_broker(1, &[("node.id", Some("7"))])
@@ -539,7 +535,7 @@ fn nothing_listening_and_no_such_host_are_told_apart() {
     };
     let error = refused(&properties(format!("127.0.0.1:{port}")));
     assert!(
-        matches!(&error, AdminError::Unreachable { text, .. } if text.contains("refused")),
+        matches!(&error, AdminError::Unreachable(said) if said.text.contains("refused")),
         "{error:?}"
     );
     let error = refused(&properties("no-such-host.invalid:9093".into()));

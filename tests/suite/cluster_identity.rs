@@ -400,7 +400,7 @@ fn the_clusters_own_acls(cluster: &OneBroker, judge: &Judge) {
     assert_eq!(failed["failed"][0]["acl_source"], Value::Null);
     assert_eq!(failed["failed"][0]["decision"], "ALLOWED");
     let told = kpki.run(&live[..4]).expect_code(3).stdout;
-    let why = "by Allow User:* Read on Topic `payroll` from *, which the cluster has and the policy has not";
+    let why = "by Allow User:* Read on Topic `payroll` from *, which is in the cluster and not in the policy";
     assert!(told.contains(why), "{told}");
     // What is missing in the cluster fails as well.
     let config = ["--command-config", "out/admin/client.properties"];

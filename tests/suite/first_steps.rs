@@ -150,7 +150,7 @@ fn up_says_what_comes_next_for_new_brokers_and_for_those_that_run() {
         &format!("{policy}  - {{name: b, auth: scram-sha-512}}\n"),
     );
     let second = kpki.ok(&["up", "p.yaml"]).stdout;
-    for step in ["restart the brokers that run", "kpki scram apply"] {
+    for step in ["restart the running brokers", "kpki scram apply"] {
         assert!(second.contains(step), "{second}");
     }
     assert!(!second.contains("kafka-storage.sh"), "{second}");

@@ -99,9 +99,7 @@ fn a_client_whose_name_is_no_host_name_stands_in_the_cn_only_and_kpki_says_so() 
     let kpki = with_ca();
     let issued = kpki.ok(&["issue", "--client", "kafka_client"]);
     assert!(
-        issued
-            .stdout
-            .contains("it stands in the CN and not in the SAN"),
+        issued.stdout.contains("it is in the CN and not in the SAN"),
         "{}",
         issued.stdout
     );

@@ -20,6 +20,7 @@ mod acl_waiting;
 mod admin;
 mod authorizer;
 mod believed;
+mod bundle;
 mod ca;
 mod cluster;
 #[cfg(feature = "live")]

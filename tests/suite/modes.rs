@@ -31,7 +31,7 @@ fn loosened_modes_are_mended_and_said() {
             "out/ca/ca.key",
             0o644,
             0o600,
-            "could be read by others (0644); it is 0600 now; take",
+            "could be read by others (0644); it is 0600 now; consider",
         ),
         (
             "out/ca/ca.crt",
@@ -111,7 +111,7 @@ fn a_passphrase_file_that_others_can_read_is_refused() {
             .expect_code(1)
             .stderr;
         assert!(
-            said.contains("the passphrase file pass may be read by others"),
+            said.contains("the passphrase file pass can be read by others"),
             "{said}"
         );
         assert!(said.contains("hint: chmod 600 pass"), "{said}");
@@ -216,9 +216,8 @@ fn a_lost_truststore_password_or_ca_certificate_is_taken_from_where_it_also_stan
             for (file, before) in lost.iter().zip(before) {
                 if *file != "truststore.p12" {
                     assert_eq!(read(file), before, "{file}");
-                    let line = format!(
-                        "warning: out/ca/{file} was lost; it has been written again from out/"
-                    );
+                    let line =
+                        format!("warning: out/ca/{file} was lost; it was restored from out/");
                     assert!(said.contains(&line), "{said}");
                 }
             }

@@ -234,8 +234,18 @@ fn the_commands_that_need_no_cluster_work_as_written() {
         let script = commands(&text).join("\n");
         if !script.is_empty() {
             let kpki = Kpki::new();
+            let bin = kpki.path("bin");
+            fs::create_dir(&bin).unwrap();
+            fs::create_dir_all(kpki.path("machine/etc/kafka/secrets")).unwrap();
+            // Another machine is a directory.
+            let there = "shift; eval \"$(echo \"$*\" | sed s,/etc/,machine/etc/,)\"";
+            program(&bin, "ssh", there);
             let walked = walk(&kpki, &script);
             assert!(walked.status.success(), "{name}: {walked:?}");
+            if script.contains("| ssh") {
+                let key = "machine/etc/kafka/secrets/kafka1.key";
+                assert_eq!(kpki.mode(key), 0o600);
+            }
             run += 1;
         }
     }

@@ -368,8 +368,7 @@ fn a_foreign_directory_is_not_hidden_from_version_control_and_the_user_is_warned
     kpki.write("src/main.rs", "");
     let said = kpki.ok(&["--out", ".", "init-ca"]);
     assert!(
-        said.stderr
-            .contains("warning: . is no directory of kpki's own"),
+        said.stderr.contains("warning: . was not created by kpki"),
         "{}",
         said.stderr
     );
@@ -412,7 +411,7 @@ fn a_lost_scram_password_is_said_and_superfluous_files_are_reported() {
     );
     assert!(
         said.stdout.contains(
-            "gets the new SCRAM credentials of alice by:\n    kpki scram apply policy.yaml\n"
+            "to send the new SCRAM credentials of alice to a running cluster:\n    kpki scram apply policy.yaml\n"
         ),
         "{}",
         said.stdout
@@ -478,7 +477,7 @@ fn brokers_issued_one_by_one_are_said_to_be_clusters_of_their_own() {
     );
     let third = kpki.ok(&["issue", "kafka3"]).stdout;
     assert!(
-        third.contains("note: the brokers named here form a cluster of their own"),
+        third.contains("note: by their server.properties these brokers form a separate cluster"),
         "{third}"
     );
 }

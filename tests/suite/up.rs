@@ -430,7 +430,7 @@ fn a_full_disk_gives_an_error_and_leaves_what_was_there() {
         }
         failures += 1;
         assert!(
-            code == 1 && said.contains("hint: make room and run the command again"),
+            code == 1 && said.contains("hint: free some space and run the command again"),
             "{code}: {said}"
         );
         let grows = ["ca/inventory.jsonl", "written.jsonl"];

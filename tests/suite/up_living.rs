@@ -556,7 +556,7 @@ fn a_new_scram_user_needs_nothing_of_brokers_that_run() {
         );
     }
     let text = kpki.ok(&["up", "policy.yaml"]).stdout;
-    assert!(text.contains("brokers that run need nothing"), "{text}");
+    assert!(text.contains("running brokers need nothing"), "{text}");
     assert!(!text.contains("restart"), "{text}");
 }
 

@@ -1,24 +1,20 @@
 //! What stands in for librdkafka in a kpki that was built without it (`--no-default-features`): nothing can be
 //! connected to, so no handle exists.
 
-use std::time::Duration;
-
 use super::{
     answers::{DeletedAcls, Listed, ScramUsers},
-    raw::{AnsweringCluster, BrokerError, Config, Event, Outcome, Pattern},
+    configs::ConfigEntry,
+    raw::{Answered, AnsweringCluster, Outcome, Pattern, Wait},
     scram_change::ScramChange,
 };
 
 /// A client that cannot be.
 pub(super) enum Handle {}
 
-type Watch<'a> = &'a mut dyn FnMut(Event) -> bool;
-type Answer<T> = Result<T, BrokerError>;
-
 /// Requests, by what they take and answer.
 macro_rules! requests {
     ($($name:ident($($argument:ty),*) -> $answer:ty;)*) => {
-        $(pub(super) fn $name(&self, $(_: $argument,)* _: Duration, _: Watch<'_>) -> Answer<$answer> {
+        $(pub(super) fn $name(&self, $(_: $argument,)* _: Wait<'_>) -> Answered<$answer> {
             match *self {}
         })*
     };
@@ -44,7 +40,7 @@ impl Handle {
         delete_acls(&[Pattern<'_>]) -> DeletedAcls;
         describe_scram(&[&str]) -> ScramUsers;
         alter_scram(&[&ScramChange]) -> Vec<(String, Outcome)>;
-        describe_broker(i32) -> Vec<Config>;
+        describe_broker(i32) -> Vec<ConfigEntry>;
         alter_broker(i32, &[(&str, Option<&str>)]) -> ();
     }
 }

@@ -1,13 +1,13 @@
 //! The requests about ACL bindings.
 
-use std::{ffi::CString, ptr, time::Duration};
+use std::{ffi::CString, ptr};
 
 use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t as Operation};
 
 use super::{
     super::{
         answers::{DeletedAcls, Listed},
-        raw::{AnyBinding, BrokerError, Event, Outcome, Pattern},
+        raw::{Answered, AnyBinding, BrokerError, Outcome, Pattern, Wait},
     },
     handle::Handle,
     integers as c,
@@ -18,18 +18,13 @@ type Acl = rd::rd_kafka_AclBinding_t;
 
 impl Handle {
     /// One result per binding, in order. A binding that librdkafka cannot express must not be given.
-    pub fn create_acls(
-        &self,
-        bindings: &[Pattern<'_>],
-        timeout: Duration,
-        watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Vec<Outcome>, BrokerError> {
+    pub fn create_acls(&self, bindings: &[Pattern<'_>], wait: Wait<'_>) -> Answered<Vec<Outcome>> {
         let owned = bindings.iter().map(|b| new(b, c::rd_kafka_AclBinding_new));
         let owned = owned.collect::<Result<Vec<_>, _>>()?;
         let mut acls = pointers(&owned);
         let kind = Operation::RD_KAFKA_ADMIN_OP_CREATEACLS;
         // SAFETY: live values; the bindings are copied.
-        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+        let answer = self.ask(kind, wait, |to| unsafe {
             let (first, count) = (acls.as_mut_ptr(), acls.len());
             rd::rd_kafka_CreateAcls(to.client, first, count, to.options, to.queue);
         })?;
@@ -44,16 +39,11 @@ impl Handle {
 
     /// Every binding that matches. The broker's own error is lost in librdkafka: the caller has to look at the answer's
     /// length before it believes in an empty list.
-    pub fn describe_acls(
-        &self,
-        filter: &Pattern<'_>,
-        timeout: Duration,
-        watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Listed, BrokerError> {
+    pub fn describe_acls(&self, filter: &Pattern<'_>, wait: Wait<'_>) -> Answered<Listed> {
         let filter = new(filter, c::rd_kafka_AclBindingFilter_new)?;
         let kind = Operation::RD_KAFKA_ADMIN_OP_DESCRIBEACLS;
         // SAFETY: live values; the filter is copied.
-        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+        let answer = self.ask(kind, wait, |to| unsafe {
             rd::rd_kafka_DescribeAcls(to.client, filter.as_ptr(), to.options, to.queue);
         })?;
         // SAFETY: the event is a DescribeAcls result, which lives until `answer` is dropped, and so do its parts.
@@ -68,12 +58,7 @@ impl Handle {
     }
 
     /// What each filter deleted, in order.
-    pub fn delete_acls(
-        &self,
-        filters: &[Pattern<'_>],
-        timeout: Duration,
-        watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<DeletedAcls, BrokerError> {
+    pub fn delete_acls(&self, filters: &[Pattern<'_>], wait: Wait<'_>) -> Answered<DeletedAcls> {
         let owned = filters
             .iter()
             .map(|f| new(f, c::rd_kafka_AclBindingFilter_new));
@@ -81,7 +66,7 @@ impl Handle {
         let mut acls = pointers(&owned);
         let kind = Operation::RD_KAFKA_ADMIN_OP_DELETEACLS;
         // SAFETY: live values; the filters are copied.
-        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+        let answer = self.ask(kind, wait, |to| unsafe {
             let (first, count) = (acls.as_mut_ptr(), acls.len());
             rd::rd_kafka_DeleteAcls(to.client, first, count, to.options, to.queue);
         })?;
@@ -106,7 +91,7 @@ impl Handle {
     }
 }
 
-fn new(from: &Pattern<'_>, new: c::NewBinding) -> Result<Owned<Acl>, BrokerError> {
+fn new(from: &Pattern<'_>, new: c::NewBinding) -> Answered<Owned<Acl>> {
     let name = from.name.as_deref().map(c_string).transpose()?;
     let principal = from.principal.as_deref().map(c_string).transpose()?;
     let host = from.host.as_deref().map(c_string).transpose()?;

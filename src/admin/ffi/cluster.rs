@@ -1,11 +1,9 @@
 //! The request about the cluster itself.
 
-use std::time::Duration;
-
 use rdkafka::bindings as rd;
 
 use super::{
-    super::raw::{AnsweringCluster, BrokerError, Event},
+    super::raw::{Answered, AnsweringCluster, Wait},
     handle::Handle,
     integers as c,
     values::{Owned, array, list, text},
@@ -13,14 +11,10 @@ use super::{
 
 impl Handle {
     /// Connects, and asks who the brokers are and what this principal may do with the cluster.
-    pub fn describe_cluster(
-        &self,
-        timeout: Duration,
-        watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<AnsweringCluster, BrokerError> {
+    pub fn describe_cluster(&self, wait: Wait<'_>) -> Answered<AnsweringCluster> {
         let kind = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER;
         // SAFETY: live values; an error that is returned is owned by the caller.
-        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+        let answer = self.ask(kind, wait, |to| unsafe {
             let refused =
                 rd::rd_kafka_AdminOptions_set_include_authorized_operations(to.options, 1);
             drop(Owned::new(refused, rd::rd_kafka_error_destroy));

@@ -1,13 +1,16 @@
 //! The requests about the settings of a broker.
 
-use std::{ptr, slice, time::Duration};
+use std::{ptr, slice};
 
 use rdkafka::bindings::{
     self as rd, rd_kafka_AlterConfigOpType_t as Change, rd_kafka_admin_op_t as Operation,
 };
 
 use super::{
-    super::raw::{BrokerError, Config, Event},
+    super::{
+        configs::ConfigEntry,
+        raw::{Answered, BrokerError, Outcome, Wait},
+    },
     handle::Handle,
     integers as c,
     values::{Owned, c_string, coded, list, outcome, pointers, text},
@@ -17,17 +20,12 @@ type Resource = rd::rd_kafka_ConfigResource_t;
 
 impl Handle {
     /// The configuration of one broker.
-    pub fn describe_broker(
-        &self,
-        broker: i32,
-        timeout: Duration,
-        watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Vec<Config>, BrokerError> {
+    pub fn describe_broker(&self, broker: i32, wait: Wait<'_>) -> Answered<Vec<ConfigEntry>> {
         let resource = resource(broker)?;
         let mut one = pointers(slice::from_ref(&resource));
         let kind = Operation::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
         // SAFETY: live values; the resource is copied.
-        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+        let answer = self.ask(kind, wait, |to| unsafe {
             rd::rd_kafka_DescribeConfigs(to.client, one.as_mut_ptr(), 1, to.options, to.queue);
         })?;
         // SAFETY: the event is a DescribeConfigs result, which lives until `answer` is dropped, and so do its parts.
@@ -44,9 +42,8 @@ impl Handle {
         &self,
         broker: i32,
         changes: &[(&str, Option<&str>)],
-        timeout: Duration,
-        watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<(), BrokerError> {
+        wait: Wait<'_>,
+    ) -> Outcome {
         let resource = resource(broker)?;
         for (name, value) in changes {
             add(&resource, name, *value)?;
@@ -54,7 +51,7 @@ impl Handle {
         let mut one = pointers(slice::from_ref(&resource));
         let kind = Operation::RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS;
         // SAFETY: live values; the resource is copied.
-        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+        let answer = self.ask(kind, wait, |to| unsafe {
             let first = one.as_mut_ptr();
             rd::rd_kafka_IncrementalAlterConfigs(to.client, first, 1, to.options, to.queue);
         })?;
@@ -70,7 +67,7 @@ impl Handle {
     }
 }
 
-fn resource(broker: i32) -> Result<Owned<Resource>, BrokerError> {
+fn resource(broker: i32) -> Answered<Owned<Resource>> {
     let name = c_string(&broker.to_string())?;
     let kind = rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_BROKER;
     // SAFETY: a valid string, which is copied.
@@ -78,7 +75,7 @@ fn resource(broker: i32) -> Result<Owned<Resource>, BrokerError> {
     Owned::new(resource, rd::rd_kafka_ConfigResource_destroy)
 }
 
-fn add(resource: &Owned<Resource>, name: &str, value: Option<&str>) -> Result<(), BrokerError> {
+fn add(resource: &Owned<Resource>, name: &str, value: Option<&str>) -> Outcome {
     let (name, value) = (c_string(name)?, value.map(c_string).transpose()?);
     let (change, value) = match &value {
         Some(value) => (Change::RD_KAFKA_ALTER_CONFIG_OP_TYPE_SET, value.as_ptr()),
@@ -89,11 +86,8 @@ fn add(resource: &Owned<Resource>, name: &str, value: Option<&str>) -> Result<()
     unsafe {
         let error =
             rd::rd_kafka_ConfigResource_add_incremental_config(resource, name, change, value);
-        match Owned::new(error, rd::rd_kafka_error_destroy) {
-            Ok(error) => outcome(error.as_ptr()),
-            // There is none.
-            Err(_) => Ok(()),
-        }
+        // Where there is none, there is nothing to own.
+        Owned::new(error, rd::rd_kafka_error_destroy).map_or(Ok(()), |e| outcome(e.as_ptr()))
     }
 }
 
@@ -101,7 +95,7 @@ fn add(resource: &Owned<Resource>, name: &str, value: Option<&str>) -> Result<()
 ///
 /// # Safety
 /// The resources are live.
-unsafe fn only(resources: &[*const Resource]) -> Result<*const Resource, BrokerError> {
+unsafe fn only(resources: &[*const Resource]) -> Answered<*const Resource> {
     let resource = *resources.first().ok_or_else(BrokerError::empty_answer)?;
     // SAFETY: as the caller promises.
     unsafe {
@@ -113,16 +107,15 @@ unsafe fn only(resources: &[*const Resource]) -> Result<*const Resource, BrokerE
 
 /// # Safety
 /// `entry` is live.
-unsafe fn config(entry: *const rd::rd_kafka_ConfigEntry_t) -> Config {
+unsafe fn config(entry: *const rd::rd_kafka_ConfigEntry_t) -> ConfigEntry {
     // SAFETY: as the caller promises.
     unsafe {
         let value = rd::rd_kafka_ConfigEntry_value(entry);
-        Config {
+        ConfigEntry {
             name: text(rd::rd_kafka_ConfigEntry_name(entry)),
             value: (!value.is_null()).then(|| text(value)),
-            source: c::rd_kafka_ConfigEntry_source(entry),
-            read_only: rd::rd_kafka_ConfigEntry_is_read_only(entry) == 1,
-            sensitive: rd::rd_kafka_ConfigEntry_is_sensitive(entry) == 1,
+            // `DescribeConfigsResponse.ConfigSource`: DYNAMIC_BROKER_CONFIG.
+            dynamic: c::rd_kafka_ConfigEntry_source(entry) == 2,
         }
     }
 }

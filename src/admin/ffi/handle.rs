@@ -18,7 +18,7 @@ use rdkafka::{
 use zeroize::Zeroize;
 
 use super::{
-    super::raw::{BrokerError, Event},
+    super::raw::{Answered, BrokerError, Event, Wait},
     callbacks::{self, Told},
     integers as c, stack,
     values::{Owned, text},
@@ -81,12 +81,11 @@ impl Handle {
     pub(super) fn ask(
         &self,
         operation: Operation,
-        timeout: Duration,
-        watch: &mut dyn FnMut(Event) -> bool,
+        wait: Wait<'_>,
         send: impl FnOnce(&Sender),
-    ) -> Result<Answer, BrokerError> {
+    ) -> Answered<Answer> {
         self.told().answer_bytes.store(0, Ordering::Release);
-        let options = options(&self.client, operation, timeout)?;
+        let options = options(&self.client, operation, wait.timeout)?;
         let client = self.client.native_ptr();
         // SAFETY: a live client; the queue is a new reference to its main one, of answers, errors and log lines.
         let queue = unsafe { rd::rd_kafka_queue_get_main(client) };
@@ -96,7 +95,7 @@ impl Handle {
             options: options.as_ptr(),
             queue: queue.as_ptr(),
         });
-        wait(&queue, answer_to(operation), watch)
+        receive(&queue, answer_to(operation), wait.watch)
     }
 }
 
@@ -126,7 +125,7 @@ fn options(
     client: &Client<Told>,
     operation: Operation,
     timeout: Duration,
-) -> Result<Owned<rd::rd_kafka_AdminOptions_t>, BrokerError> {
+) -> Answered<Owned<rd::rd_kafka_AdminOptions_t>> {
     let timeout = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
     // SAFETY: a live client; the options are owned by the caller.
     let options = unsafe { rd::rd_kafka_AdminOptions_new(client.native_ptr(), operation) };
@@ -141,11 +140,11 @@ fn options(
     Ok(options)
 }
 
-fn wait(
+fn receive(
     queue: &Owned<rd::rd_kafka_queue_t>,
     answer: c_int,
     watch: &mut dyn FnMut(Event) -> bool,
-) -> Result<Answer, BrokerError> {
+) -> Answered<Answer> {
     loop {
         // SAFETY: a live queue; the event is owned by the caller.
         let event = unsafe { rd::rd_kafka_queue_poll(queue.as_ptr(), 100) };

@@ -1,13 +1,13 @@
 //! The requests about SCRAM users.
 
-use std::{ffi::c_int, time::Duration};
+use std::ffi::c_int;
 
 use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t as Operation};
 
 use super::{
     super::{
         answers::ScramUsers,
-        raw::{BrokerError, DescribedUser, Event, Outcome},
+        raw::{Answered, DescribedUser, Outcome, Wait},
         scram_change::ScramChange,
     },
     handle::Handle,
@@ -23,18 +23,13 @@ impl Handle {
     ///
     /// Call it in a process of its own where there is one, and end that without dropping the handle: librdkafka frees a
     /// pointer into its stack with an answer that says no and cannot be read to its end, or that nobody waits for.
-    pub fn describe_scram(
-        &self,
-        users: &[&str],
-        timeout: Duration,
-        watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<ScramUsers, BrokerError> {
+    pub fn describe_scram(&self, users: &[&str], wait: Wait<'_>) -> Answered<ScramUsers> {
         let names = users.iter().map(|u| c_string(u));
         let names = names.collect::<Result<Vec<_>, _>>()?;
         let mut names: Vec<_> = names.iter().map(|n| n.as_ptr()).collect();
         let kind = Operation::RD_KAFKA_ADMIN_OP_DESCRIBEUSERSCRAMCREDENTIALS;
         // SAFETY: live values; the names are copied.
-        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+        let answer = self.ask(kind, wait, |to| unsafe {
             let (first, count) = (names.as_mut_ptr(), names.len());
             rd::rd_kafka_DescribeUserScramCredentials(
                 to.client, first, count, to.options, to.queue,
@@ -58,15 +53,14 @@ impl Handle {
     pub fn alter_scram(
         &self,
         changes: &[&ScramChange],
-        timeout: Duration,
-        watch: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<Vec<(String, Outcome)>, BrokerError> {
+        wait: Wait<'_>,
+    ) -> Answered<Vec<(String, Outcome)>> {
         let owned = changes.iter().map(|change| alteration(change));
         let owned = owned.collect::<Result<Vec<_>, _>>()?;
         let mut alterations = pointers(&owned);
         let kind = Operation::RD_KAFKA_ADMIN_OP_ALTERUSERSCRAMCREDENTIALS;
         // SAFETY: live values; the alterations are copied.
-        let answer = self.ask(kind, timeout, watch, |to| unsafe {
+        let answer = self.ask(kind, wait, |to| unsafe {
             let (first, count) = (alterations.as_mut_ptr(), alterations.len());
             rd::rd_kafka_AlterUserScramCredentials(to.client, first, count, to.options, to.queue);
         })?;
@@ -108,7 +102,7 @@ unsafe fn described(user: *const rd::rd_kafka_UserScramCredentialsDescription_t)
     }
 }
 
-fn alteration(change: &ScramChange) -> Result<Owned<Alteration>, BrokerError> {
+fn alteration(change: &ScramChange) -> Answered<Owned<Alteration>> {
     let user = c_string(change.user())?;
     let mechanism = match change.mechanism() {
         Mechanism::Sha256 => rd::rd_kafka_ScramMechanism_t::RD_KAFKA_SCRAM_MECHANISM_SHA_256,

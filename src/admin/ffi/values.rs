@@ -7,7 +7,10 @@ use std::{
 
 use rdkafka::bindings as rd;
 
-use super::{super::raw::BrokerError, integers};
+use super::{
+    super::raw::{Answered, BrokerError, Outcome},
+    integers as c,
+};
 
 /// Frees a C value with its function.
 pub struct Owned<T> {
@@ -16,8 +19,9 @@ pub struct Owned<T> {
 }
 
 impl<T> Owned<T> {
-    pub fn new(value: *mut T, free: unsafe extern "C" fn(*mut T)) -> Result<Self, BrokerError> {
-        let value = NonNull::new(value).ok_or_else(BrokerError::out_of_memory)?;
+    pub fn new(value: *mut T, free: unsafe extern "C" fn(*mut T)) -> Answered<Self> {
+        let value =
+            NonNull::new(value).ok_or_else(|| BrokerError::unsupported("out of memory".into()))?;
         Ok(Self { value, free })
     }
 
@@ -66,14 +70,14 @@ pub unsafe fn array<'a, T>(first: *const T, count: usize) -> &'a [T] {
 
 /// # Safety
 /// `error` is null or live.
-pub unsafe fn outcome(error: *const rd::rd_kafka_error_t) -> Result<(), BrokerError> {
+pub unsafe fn outcome(error: *const rd::rd_kafka_error_t) -> Outcome {
     if error.is_null() {
         return Ok(());
     }
     // SAFETY: as the caller promises.
     unsafe {
         coded(
-            integers::rd_kafka_error_code(error),
+            c::rd_kafka_error_code(error),
             rd::rd_kafka_error_string(error),
         )
     }
@@ -81,7 +85,7 @@ pub unsafe fn outcome(error: *const rd::rd_kafka_error_t) -> Result<(), BrokerEr
 
 /// # Safety
 /// As for [`text`].
-pub unsafe fn coded(code: i32, message: *const c_char) -> Result<(), BrokerError> {
+pub unsafe fn coded(code: i32, message: *const c_char) -> Outcome {
     match code {
         0 => Ok(()),
         // SAFETY: as the caller promises.
@@ -89,7 +93,7 @@ pub unsafe fn coded(code: i32, message: *const c_char) -> Result<(), BrokerError
     }
 }
 
-pub fn c_string(text: &str) -> Result<CString, BrokerError> {
+pub fn c_string(text: &str) -> Answered<CString> {
     CString::new(text).map_err(|_| BrokerError::unsupported("a NUL character".into()))
 }
 

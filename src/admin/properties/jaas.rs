@@ -15,11 +15,8 @@ pub(super) fn parse(text: &str) -> Result<Login, &'static str> {
     let tokens = tokens(text)?;
     let mut tokens = tokens.iter().map(|t| t.as_str());
     let module = tokens.next().ok_or("is empty")?;
-    let known = ["ScramLoginModule", "PlainLoginModule"];
-    if !known
-        .iter()
-        .any(|name| module.rsplit('.').next() == Some(name))
-    {
+    let name = module.rsplit('.').next();
+    if !matches!(name, Some("ScramLoginModule" | "PlainLoginModule")) {
         return Err("names a login module other than ScramLoginModule and PlainLoginModule");
     }
     tokens
@@ -27,20 +24,18 @@ pub(super) fn parse(text: &str) -> Result<Login, &'static str> {
         .ok_or("has no `required` after the login module")?;
     let (mut user, mut password) = (None, None);
     loop {
-        match tokens.next() {
-            None => return Err("does not end with `;`"),
-            Some(";") => break,
-            Some(key) => {
-                if tokens.next() != Some("=") {
-                    return Err("has an option without `=`");
-                }
-                let value = tokens.next().ok_or("has an option without a value")?;
-                match key {
-                    "username" => user = Some(value.to_owned()),
-                    "password" => password = Some(Secret::new(value.to_owned())),
-                    _ => {}
-                }
-            }
+        let key = tokens.next().ok_or("does not end with `;`")?;
+        if key == ";" {
+            break;
+        }
+        if tokens.next() != Some("=") {
+            return Err("has an option without `=`");
+        }
+        let value = tokens.next().ok_or("has an option without a value")?;
+        match key {
+            "username" => user = Some(value.to_owned()),
+            "password" => password = Some(Secret::new(value.to_owned())),
+            _ => {}
         }
     }
     if tokens.next().is_some() {
@@ -103,11 +98,8 @@ fn escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<char, 
             let mut value = first.to_digit(8).unwrap_or(0);
             let longest = if first <= '3' { 2 } else { 1 };
             for _ in 0..longest {
-                let Some(digit) = chars.next_if(|c| c.is_digit(8)).and_then(|c| c.to_digit(8))
-                else {
-                    break;
-                };
-                value = value * 8 + digit;
+                let digit = chars.next_if(|c| c.is_digit(8));
+                value = digit.map_or(value, |d| value * 8 + d.to_digit(8).unwrap_or(0));
             }
             char::from_u32(value).unwrap_or('\u{fffd}')
         }

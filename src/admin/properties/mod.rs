@@ -27,7 +27,7 @@ pub struct ClientProperties {
     pub bootstrap_servers: String,
     /// `None` where the connection is not encrypted.
     pub tls: Option<Tls>,
-    /// `None` where nobody logs in by password.
+    /// `None` where the client does not log in with a password.
     pub sasl: Option<Sasl>,
     /// Settings that were read and have no effect here, each with the reason.
     pub notes: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Tls {
     pub check_host: bool,
 }
 
-/// A login by password.
+/// A login with a password.
 #[derive(Debug, Clone)]
 pub struct Sasl {
     /// `SCRAM-SHA-256`, `SCRAM-SHA-512` or `PLAIN`.
@@ -70,7 +70,7 @@ impl ClientProperties {
         Self::new(&properties, bootstrap_servers)
     }
 
-    /// The same for properties that are in memory already; the stores are still files.
+    /// The same for properties in memory; the stores are still files.
     ///
     /// # Errors
     /// As [`ClientProperties::read`].
@@ -126,10 +126,8 @@ impl Settings<'_> {
     }
 
     fn sasl(&self) -> Result<Sasl> {
-        let mechanism = self
-            .get("sasl.mechanism")
-            .unwrap_or("GSSAPI")
-            .to_ascii_uppercase();
+        let mechanism = self.get("sasl.mechanism").unwrap_or("GSSAPI");
+        let mechanism = mechanism.to_ascii_uppercase();
         if !["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"].contains(&mechanism.as_str()) {
             return Err(unsupported(
                 "sasl.mechanism",

@@ -33,62 +33,57 @@ impl std::fmt::Debug for Identity {
 impl Settings<'_> {
     pub(super) fn trusted(&self) -> Result<Vec<CertificateDer<'static>>> {
         let kind = self.kind("ssl.truststore.type")?;
-        if let Some(text) = self.get("ssl.truststore.certificates") {
-            return pem::parse_certificates(text.as_bytes())
-                .map_err(|e| inline("ssl.truststore.certificates", e));
+        let inline = "ssl.truststore.certificates";
+        if let Some(text) = self.get(inline) {
+            return pem::parse_certificates(text.as_bytes()).map_err(wrong(inline, INLINE));
         }
-        let Some(path) = self.get("ssl.truststore.location") else {
+        let setting = "ssl.truststore.location";
+        let Some(path) = self.get(setting) else {
             return Ok(Vec::new());
         };
-        let setting = "ssl.truststore.location";
         let bytes = Zeroizing::new(read_text(Path::new(path))?);
         if kind == Kind::Pem {
-            return pem::parse_certificates(&bytes).map_err(|e| store(setting, path, e));
+            return pem::parse_certificates(&bytes).map_err(wrong(setting, path));
         }
-        let password = self
-            .password("ssl.truststore.password")
-            .unwrap_or_else(|| Secret::new(String::new()));
-        let store_contents =
-            pkcs12::open(&bytes, &password).map_err(|e| store(setting, path, e))?;
-        let trusted: Vec<_> = store_contents.trusted.into_iter().map(|t| t.cert).collect();
-        if trusted.is_empty() {
-            return Err(store(setting, path, StoreError::NoEntries));
+        let password = self.password("ssl.truststore.password");
+        let password = password.unwrap_or_else(|| Secret::new(String::new()));
+        let contents = pkcs12::open(&bytes, &password).map_err(wrong(setting, path))?;
+        let trusted: Vec<_> = contents.trusted.into_iter().map(|t| t.cert).collect();
+        match trusted.is_empty() {
+            true => Err(wrong(setting, path)(StoreError::NoEntries)),
+            false => Ok(trusted),
         }
-        Ok(trusted)
     }
 
     pub(super) fn identity(&self) -> Result<Option<Identity>> {
         let kind = self.kind("ssl.keystore.type")?;
-        if let Some(key) = self.password("ssl.keystore.key") {
-            let text = self.get("ssl.keystore.certificate.chain").ok_or(
-                ClientPropertiesError::Missing("ssl.keystore.certificate.chain"),
-            )?;
-            let setting = "ssl.keystore.key";
+        let (key, chain) = ("ssl.keystore.key", "ssl.keystore.certificate.chain");
+        if let Some(pem) = self.password(key) {
+            let text = self
+                .get(chain)
+                .ok_or(ClientPropertiesError::Missing(chain))?;
             return Ok(Some(Identity {
-                key_pkcs8: pem::parse_key(key.expose().as_bytes())
-                    .map_err(|e| inline(setting, e))?,
-                chain: pem::parse_certificates(text.as_bytes())
-                    .map_err(|e| inline("ssl.keystore.certificate.chain", e))?,
+                key_pkcs8: pem::parse_key(pem.expose().as_bytes()).map_err(wrong(key, INLINE))?,
+                chain: pem::parse_certificates(text.as_bytes()).map_err(wrong(chain, INLINE))?,
             }));
         }
-        let Some(path) = self.get("ssl.keystore.location") else {
+        let setting = "ssl.keystore.location";
+        let Some(path) = self.get(setting) else {
             return Ok(None);
         };
-        let setting = "ssl.keystore.location";
-        let wrong = |e| store(setting, path, e);
         let bytes = Zeroizing::new(read_text(Path::new(path))?);
         if kind == Kind::Pem {
             return Ok(Some(Identity {
-                key_pkcs8: pem::parse_key(&bytes).map_err(wrong)?,
-                chain: pem::parse_certificates(&bytes).map_err(wrong)?,
+                key_pkcs8: pem::parse_key(&bytes).map_err(wrong(setting, path))?,
+                chain: pem::parse_certificates(&bytes).map_err(wrong(setting, path))?,
             }));
         }
         let password = self
             .password("ssl.keystore.password")
             .ok_or(ClientPropertiesError::Missing("ssl.keystore.password"))?;
-        let contents = pkcs12::open(&bytes, &password).map_err(wrong)?;
+        let contents = pkcs12::open(&bytes, &password).map_err(wrong(setting, path))?;
         let key = contents.keys.into_iter().find(|key| !key.chain.is_empty());
-        let key = key.ok_or_else(|| wrong(StoreError::NoChain))?;
+        let key = key.ok_or_else(|| wrong(setting, path)(StoreError::NoChain))?;
         Ok(Some(Identity {
             key_pkcs8: key.key_pkcs8,
             chain: key.chain,
@@ -111,14 +106,13 @@ enum Kind {
     Pem,
 }
 
-fn store(setting: &'static str, path: &str, source: StoreError) -> ClientPropertiesError {
-    ClientPropertiesError::Store {
+/// In place of a path, where a setting holds PEM.
+const INLINE: &str = "the value itself";
+
+fn wrong(setting: &'static str, path: &str) -> impl Fn(StoreError) -> ClientPropertiesError {
+    move |source| ClientPropertiesError::Store {
         setting,
         path: path.to_owned(),
         source,
     }
-}
-
-fn inline(setting: &'static str, source: StoreError) -> ClientPropertiesError {
-    store(setting, "the value itself", source)
 }

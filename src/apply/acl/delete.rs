@@ -5,7 +5,7 @@
 //! noted in the output directory before it is sent, and where its answer is lost the next command says so.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeSet, HashSet},
     time::{Duration, Instant},
 };
 
@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 
 use super::{
     Incident, Run, Undone,
-    delete_filters::{COMPARING, delete_filters, exact, is_affordable},
-    held::{HeldByAll, Sent, take},
+    delete_filters::{COMPARING, Sent, by_principal, delete_filters, exact, is_affordable},
+    held::{Held, take},
 };
 use crate::{
     acl::{AclBindingFilter, RawBinding},
@@ -24,9 +24,9 @@ use crate::{
 
 /// As many principals are read one by one before their bindings are deleted; more of them by reading everything.
 const READ_ONE_BY_ONE: usize = 200;
-/// How long a request that deletes shall keep the controller busy.
+/// How long a request that deletes may keep the controller busy.
 const BUSY: Duration = Duration::from_millis(400);
-/// Filters in a request, at most.
+/// Filters in a request, at most: those of a [`Batch`] that says nothing else.
 const MOST_AT_ONCE: usize = 1_000;
 /// How often, and with what pauses, a broker is asked about what got no answer: it learns later than the controller.
 const LOOKS: usize = 3;
@@ -93,11 +93,7 @@ impl Run<'_> {
             left = later;
             let filters: Vec<AclBindingFilter> = now.iter().map(AclBindingFilter::from).collect();
             let begun = Instant::now();
-            let mut batch = Batch {
-                size: filters.len(),
-                ..Batch::default()
-            };
-            match self.admin.delete_acls(&filters, &mut batch) {
+            match self.admin.delete_acls(&filters, &mut Batch::default()) {
                 Ok(results) => {
                     for (binding, result) in now.iter().zip(results) {
                         let refused = match result {
@@ -142,17 +138,14 @@ impl Run<'_> {
     }
 
     fn broadly(&mut self, mut note: Pruning, deleting: &mut Deleting) {
-        let mut of: BTreeMap<&str, BTreeSet<&RawBinding>> = BTreeMap::new();
-        for binding in &self.of.plan.deletes {
-            of.entry(&binding.principal).or_default().insert(binding);
-        }
+        let of = by_principal(&self.of.plan.deletes);
         let mut pace = Pace::new(self.of.observed);
         let mut principals = of.iter();
         let mut waiting = Vec::new();
         let mut all = None;
         if of.len() > READ_ONE_BY_ONE {
             let principals = of.keys().map(|p| (*p).to_owned()).collect();
-            match HeldByAll::read(self.admin, &AclBindingFilter::default(), &principals) {
+            match Held::read(self.admin, &AclBindingFilter::default(), &principals) {
                 Ok(read) => all = Some(read),
                 Err(error) => self.outcome.cause = Some(error),
             }
@@ -162,27 +155,26 @@ impl Run<'_> {
             while waiting.len() < pace.at_once
                 && let Some((principal, going)) = principals.next()
             {
+                let of = AclBindingFilter::principal(principal);
+                let mut own;
                 let held = match &mut all {
-                    Some(all) => Ok(all.take(principal)),
-                    None => {
-                        let of = AclBindingFilter::principal(principal);
-                        let held = HeldByAll::read(self.admin, &of, &BTreeSet::new());
-                        held.map(|mut held| held.take(principal))
-                    }
+                    Some(all) => all,
+                    None => match Held::read(self.admin, &of, &BTreeSet::new()) {
+                        Ok(read) => {
+                            own = read;
+                            &mut own
+                        }
+                        Err(error) => {
+                            self.outcome.cause = Some(error);
+                            break;
+                        }
+                    },
                 };
-                match held {
-                    Ok(held) => {
-                        let batches = match held.cut {
-                            true => exact(&held.bindings, going),
-                            false => delete_filters(principal, &held.bindings, going, held.whole),
-                        };
-                        waiting.extend(batches.into_iter().map(Sent::from));
-                    }
-                    Err(error) => {
-                        self.outcome.cause = Some(error);
-                        break;
-                    }
-                }
+                let bindings = held.of.remove(*principal).unwrap_or_default();
+                waiting.extend(match held.cut {
+                    true => exact(&bindings, going),
+                    false => delete_filters(principal, &bindings, going, held.whole),
+                });
             }
             if waiting.is_empty() || self.stopped() || self.outcome.cause.is_some() {
                 break;
@@ -218,22 +210,12 @@ impl Run<'_> {
         let noted = match reach.is_empty() {
             true => None,
             false => {
-                let now = OffsetDateTime::now_utc();
-                let id = note.sent(
-                    self.admin.cluster_id().unwrap_or_default(),
-                    reach.clone(),
-                    now,
-                );
-                Some(id?)
+                let cluster = self.admin.cluster_id().unwrap_or_default();
+                Some(note.sent(cluster, reach.clone(), OffsetDateTime::now_utc())?)
             }
         };
-        let filters: Vec<AclBindingFilter> =
-            request.iter().map(|sent| sent.filter.clone()).collect();
-        let mut batch = Batch {
-            size: filters.len(),
-            ..Batch::default()
-        };
-        let results = match self.admin.delete_acls(&filters, &mut batch) {
+        let filters: Vec<_> = request.iter().map(|sent| sent.filter.clone()).collect();
+        let results = match self.admin.delete_acls(&filters, &mut Batch::default()) {
             Ok(results) => results,
             Err(error) => {
                 match &noted {
@@ -309,23 +291,21 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Holds what was to go against what went.
+    /// Compares what was to go with what went.
     fn finish(&mut self, deleting: Deleting) {
+        let refused = self.outcome.failed.iter().map(|(b, _)| b.clone());
+        let refused: HashSet<RawBinding> = refused.collect();
+        let left = self.of.plan.deletes.iter();
+        let left = left.filter(|b| !deleting.knows(b) && !refused.contains(*b));
+        let left: Vec<RawBinding> = left.cloned().collect();
         let Deleting {
             mut done,
             unanswered,
         } = deleting;
-        let refused: HashSet<RawBinding> =
-            self.outcome.failed.iter().map(|(b, _)| b.clone()).collect();
-        let left =
-            self.of.plan.deletes.iter().filter(|b| {
-                !done.contains(*b) && !unanswered.contains(*b) && !refused.contains(*b)
-            });
-        let left: Vec<RawBinding> = left.cloned().collect();
         match &self.outcome.cause {
             Some(_) => self.give_up(&left, Undone::NotAttempted),
             None if self.stopped() => self.give_up(&left, Undone::Stopped),
-            // Somebody else was faster.
+            // Already gone.
             None => {}
         }
         // A request without an answer may have done its work all the same.

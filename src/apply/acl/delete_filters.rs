@@ -12,10 +12,11 @@ use std::{
 use crate::{
     acl::{AclBindingFilter, RawBinding},
     admin::LARGEST_ANSWER,
+    state::Reach,
 };
 
-/// KRaft refuses a request that deletes more than 10,000 (`AclControlManager.MAX_RECORDS_PER_USER_OP`); a few that come
-/// meanwhile shall not make it so many.
+/// KRaft refuses a request that deletes more than 10,000 (`AclControlManager.MAX_RECORDS_PER_USER_OP`); this leaves room
+/// for some that are created meanwhile.
 const MOST: usize = 9_000;
 
 /// What it takes a controller to compare one filter with one binding.
@@ -64,12 +65,17 @@ pub fn effort(observed: &[RawBinding], deletes: &[RawBinding]) -> Option<Effort>
     Some(Effort { filters, time })
 }
 
+pub(super) fn by_principal(bindings: &[RawBinding]) -> BTreeMap<&str, BTreeSet<&RawBinding>> {
+    let mut of: BTreeMap<&str, BTreeSet<&RawBinding>> = BTreeMap::new();
+    for binding in bindings {
+        of.entry(&binding.principal).or_default().insert(binding);
+    }
+    of
+}
+
 /// How many filters delete these, by principal as [`delete_filters`] would.
 fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
-    let mut going: BTreeMap<&str, BTreeSet<&RawBinding>> = BTreeMap::new();
-    for binding in deletes {
-        going.entry(&binding.principal).or_default().insert(binding);
-    }
+    let going = by_principal(deletes);
     let mut all: BTreeMap<&str, BTreeSet<RawBinding>> = BTreeMap::new();
     for binding in observed {
         if going.contains_key(&*binding.principal) {
@@ -83,43 +89,58 @@ fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
     batches.sum()
 }
 
-/// A filter with what it is meant to delete.
-pub(super) struct FilterBatch<'b> {
-    /// What is sent.
+/// A filter to send, with what it is to match.
+pub(super) struct Sent {
     pub filter: AclBindingFilter,
-    /// What it matches.
-    pub bindings: Vec<&'b RawBinding>,
+    /// What it matched when they were read.
+    pub bindings: BTreeSet<RawBinding>,
+}
+
+impl Sent {
+    /// A filter for one binding.
+    pub fn exact(binding: &RawBinding) -> Self {
+        Sent {
+            filter: binding.into(),
+            bindings: BTreeSet::from([binding.clone()]),
+        }
+    }
+
+    /// What is noted of it.
+    pub fn reach(&self) -> Reach {
+        Reach {
+            principal: self.filter.principal.clone().unwrap_or_default(),
+            filter: self.filter.to_string(),
+            read: self.bindings.len(),
+        }
+    }
+
+    /// Its reach, unless it is exact.
+    pub fn broad(&self) -> Option<Reach> {
+        (!self.filter.is_exact()).then(|| self.reach())
+    }
 }
 
 /// A filter for each binding that is there.
-pub(super) fn exact<'b>(
-    all: &'b BTreeSet<RawBinding>,
-    going: &BTreeSet<&RawBinding>,
-) -> Vec<FilterBatch<'b>> {
+pub(super) fn exact(all: &BTreeSet<RawBinding>, going: &BTreeSet<&RawBinding>) -> Vec<Sent> {
     let there = all.iter().filter(|b| going.contains(b));
-    there
-        .map(|b| FilterBatch {
-            filter: b.into(),
-            bindings: vec![b],
-        })
-        .collect()
+    there.map(Sent::exact).collect()
 }
 
 /// The filters for one principal.
 ///
 /// `all` is what it has, just read, and `going` which of that is to go. `whole` says that it has nothing beyond `all`,
 /// which a filter by principal alone would delete as well.
-pub(super) fn delete_filters<'b>(
+pub(super) fn delete_filters(
     principal: &str,
-    all: &'b BTreeSet<RawBinding>,
+    all: &BTreeSet<RawBinding>,
     going: &BTreeSet<&RawBinding>,
     whole: bool,
-) -> Vec<FilterBatch<'b>> {
+) -> Vec<Sent> {
     let mut left: BTreeSet<&RawBinding> = all.iter().filter(|b| going.contains(b)).collect();
     if whole && left.len() == all.len() && left.len() > 1 && fits(all.iter()) {
-        return vec![FilterBatch {
+        return vec![Sent {
             filter: AclBindingFilter::principal(principal),
-            bindings: left.into_iter().collect(),
+            bindings: all.clone(),
         }];
     }
     let mut batches = Vec::new();
@@ -132,21 +153,16 @@ pub(super) fn delete_filters<'b>(
         let resource = (b.resource_type, b.pattern_type, &b.name);
         resources.entry(resource).or_default().push(b);
     }
-    let mut take = |bindings: &[&'b RawBinding],
-                    filter: &dyn Fn(&RawBinding) -> AclBindingFilter| {
+    let mut take = |bindings: &[&RawBinding], filter: &dyn Fn(&RawBinding) -> AclBindingFilter| {
         let all_go = bindings.iter().all(|b| going.contains(*b));
-        let still: Vec<&RawBinding> = bindings
-            .iter()
-            .filter(|b| left.contains(**b))
-            .copied()
-            .collect();
-        if all_go && still.len() > 1 && fits(bindings.iter().copied()) {
-            for b in &still {
+        let still = bindings.iter().filter(|b| left.contains(**b)).count();
+        if all_go && still > 1 && fits(bindings.iter().copied()) {
+            for b in bindings {
                 left.remove(*b);
             }
-            batches.push(FilterBatch {
+            batches.push(Sent {
                 filter: filter(bindings[0]),
-                bindings: bindings.to_vec(),
+                bindings: bindings.iter().copied().cloned().collect(),
             });
         }
     };
@@ -166,10 +182,7 @@ pub(super) fn delete_filters<'b>(
             ..AclBindingFilter::from(b)
         });
     }
-    batches.extend(left.into_iter().map(|b| FilterBatch {
-        filter: b.into(),
-        bindings: vec![b],
-    }));
+    batches.extend(left.into_iter().map(Sent::exact));
     batches
 }
 
@@ -259,7 +272,7 @@ mod tests {
             for batch in &batches {
                 let matched = all.iter().filter(|b| matches(&batch.filter, b));
                 let matched: BTreeSet<&RawBinding> = matched.collect();
-                prop_assert_eq!(&matched, &batch.bindings.iter().copied().collect());
+                prop_assert_eq!(&matched, &batch.bindings.iter().collect());
                 prop_assert!(whole || batch.filter.resource_type.is_some() && batch.filter.operation.is_some());
             }
         }

@@ -5,37 +5,29 @@ use std::{
     sync::Arc,
 };
 
-use super::delete_filters::{FilterBatch, fits};
+use super::delete_filters::{Sent, fits};
 use crate::{
     acl::{AclBindingFilter, RawBinding},
     admin::{Admin, AdminError},
-    state::Reach,
 };
 
-/// What a principal has.
+/// What principals have.
 pub(super) struct Held {
-    /// Its bindings.
-    pub bindings: BTreeSet<RawBinding>,
+    /// The bindings of each.
+    pub of: HashMap<Arc<str>, BTreeSet<RawBinding>>,
     /// There is nothing else, not even what librdkafka cannot name.
     pub whole: bool,
     /// Some names were cut: a broad filter may match what is not seen.
     pub cut: bool,
 }
 
-/// What every principal has.
-pub(super) struct HeldByAll {
-    of: HashMap<Arc<str>, BTreeSet<RawBinding>>,
-    whole: bool,
-    cut: bool,
-}
-
-impl HeldByAll {
+impl Held {
     /// Reads everything that this filter matches, these principals' whole.
     pub fn read(
         admin: &mut Admin,
         filter: &AclBindingFilter,
         principals: &BTreeSet<String>,
-    ) -> Result<HeldByAll, AdminError> {
+    ) -> Result<Held, AdminError> {
         let read = admin.describe_acls_of(filter, principals)?;
         let cut = read.cut > 0;
         let whole = read.unreadable == 0 && !cut && !read.may_miss_unreadable;
@@ -44,49 +36,7 @@ impl HeldByAll {
             let principal = Arc::clone(&binding.principal);
             of.entry(principal).or_default().insert(binding);
         }
-        Ok(HeldByAll { of, whole, cut })
-    }
-
-    /// What this one has, once.
-    pub fn take(&mut self, principal: &str) -> Held {
-        Held {
-            bindings: self.of.remove(principal).unwrap_or_default(),
-            whole: self.whole,
-            cut: self.cut,
-        }
-    }
-}
-
-/// A filter to send, with what it is to match.
-pub(super) struct Sent {
-    /// What is sent.
-    pub filter: AclBindingFilter,
-    /// What it matched when they were read.
-    pub bindings: BTreeSet<RawBinding>,
-}
-
-impl Sent {
-    /// What is noted of it.
-    pub fn reach(&self) -> Reach {
-        Reach {
-            principal: self.filter.principal.clone().unwrap_or_default(),
-            filter: self.filter.to_string(),
-            read: self.bindings.len(),
-        }
-    }
-
-    /// Its reach, unless it is exact.
-    pub fn broad(&self) -> Option<Reach> {
-        (!self.filter.is_exact()).then(|| self.reach())
-    }
-}
-
-impl From<FilterBatch<'_>> for Sent {
-    fn from(batch: FilterBatch<'_>) -> Self {
-        Sent {
-            filter: batch.filter,
-            bindings: batch.bindings.into_iter().cloned().collect(),
-        }
+        Ok(Held { of, whole, cut })
     }
 }
 

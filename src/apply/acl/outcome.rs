@@ -22,7 +22,7 @@ pub struct AclOutcome {
     pub open: bool,
     /// Filters whose answer was lost, and with it what they deleted beyond what was known.
     pub lost: Vec<Reach>,
-    /// What else to know.
+    /// What else happened.
     pub incidents: Vec<Incident>,
 }
 
@@ -42,7 +42,7 @@ pub enum Undone {
     #[error(transparent)]
     Entry(#[from] EntryError),
     /// The request that creates it got no answer, and the cluster does not have it.
-    #[error("no answer, and it was not done")]
+    #[error("no answer, and it was not created")]
     NotCreated,
     /// The request that deletes it got no answer, and the cluster still has it.
     #[error("no answer, and it was not deleted")]
@@ -56,41 +56,41 @@ pub enum Undone {
     /// It was deleted, and can be seen.
     #[error("deleted, but the broker that was asked still shows it")]
     StillShown,
-    /// It was deleted although nobody said so, and is gone.
-    #[error("came while kpki worked, was deleted with others, and COULD NOT BE CREATED AGAIN: {0}")]
+    /// It was deleted although it was not planned, and is gone.
+    #[error("created while kpki ran, deleted with others, and COULD NOT BE CREATED AGAIN: {0}")]
     NotPutBack(#[source] EntryError),
 }
 
-/// What happened besides, which a person should know.
+/// What else happened that a person should know.
 #[derive(Debug, thiserror::Error)]
 pub enum Incident {
     /// A broad filter deleted what came after the reading, and it was created again.
-    #[error("{0}: came while kpki worked, was deleted with others, and was created again")]
+    #[error("{0}: created while kpki ran, deleted with others, and created again")]
     PutBack(RawBinding),
     /// A broad filter deleted what came after the reading, and what it was cannot be told.
-    #[error("{} that came while kpki worked and that it cannot name went with those of {principal}", count(*.number, "binding"))]
+    #[error("{} created while kpki ran, which it cannot name, deleted with those of {principal}", count(*.number, "binding"))]
     Unnamed {
         /// How many bindings.
         number: usize,
         /// Whose they were.
         principal: String,
     },
-    /// The changes were made, and not seen.
+    /// The changes were made, but not read back.
     #[error("the cluster accepted the changes, but reading them back failed: {0}")]
     NotReadBack(#[source] AdminError),
     /// No broad filters were used, as another command holds the note of what they may hit.
     #[error(
-        "bindings were deleted one by one, which takes long, because what broad filters may hit could not be noted: another kpki is pruning with this output directory"
+        "bindings were deleted one by one, which takes long, because what broad filters may match could not be recorded: another kpki is pruning with this output directory"
     )]
     NoteHeld,
     /// No broad filters were used, as what they may hit could not be noted.
     #[error(
-        "bindings were deleted one by one, which takes long, because what broad filters may hit could not be noted: {0}"
+        "bindings were deleted one by one, which takes long, because what broad filters may match could not be recorded: {0}"
     )]
     NotNoted(#[source] StateError),
     /// From some point on no broad filters were used, as what they may hit could not be noted.
     #[error(
-        "the rest was deleted one by one, because what broad filters may hit could not be noted: {0}"
+        "the rest was deleted one by one, because what broad filters may match could not be recorded: {0}"
     )]
     NoLongerNoted(#[source] StateError),
     /// The note itself failed.
@@ -99,8 +99,8 @@ pub enum Incident {
 }
 
 impl AclOutcome {
-    /// Takes note of bindings that were deleted although nobody said so, and of the attempt to create them again. One
-    /// that is lost is a failure: whoever reads no more than the exit code has to learn of it. True if all are there again.
+    /// Records bindings that were deleted although it was not planned, and the attempt to create them again. One that is
+    /// lost is a failure, which the exit code must show. True if all are there again.
     pub(super) fn put_back(
         &mut self,
         beyond: Vec<RawBinding>,
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(lost(Ok(vec![(binding.clone(), Ok(()))])), (0, false, 1));
         let refused = Err(EntryError::NotAttempted);
         assert_eq!(lost(Ok(vec![(binding.clone(), refused)])), (1, true, 0));
-        let gone = AdminError::SecurityDisabled { what: "x" };
+        let gone = AdminError::SecurityDisabled("x");
         assert_eq!(lost(Err(gone)), (1, true, 0));
     }
 }

@@ -10,9 +10,6 @@ use crate::{
 };
 
 /// What earlier commands left of this cluster.
-///
-/// # Errors
-/// When their note is there and cannot be read.
 pub fn read(out: &OutDir, admin: &Admin) -> Result<Vec<Unsettled>, StateError> {
     let cluster = admin.cluster_id().unwrap_or_default();
     let mut left = Pruning::read(out)?;
@@ -21,21 +18,16 @@ pub fn read(out: &OutDir, admin: &Admin) -> Result<Vec<Unsettled>, StateError> {
 }
 
 /// Creates again what is known to be gone, and forgets the rest.
-pub fn settle(admin: &mut Admin, out: &OutDir, left: &[Unsettled], outcome: &mut AclOutcome) {
-    if !left.is_empty()
-        && let Err(error) = put_back(admin, out, left, outcome)
-    {
-        outcome.incidents.push(error.into());
-    }
-}
-
-fn put_back(
+pub fn settle(
     admin: &mut Admin,
     out: &OutDir,
     left: &[Unsettled],
     outcome: &mut AclOutcome,
 ) -> Result<(), StateError> {
-    // Whoever holds the note says so itself, the next time.
+    if left.is_empty() {
+        return Ok(());
+    }
+    // The process that holds the note reports it itself, the next time.
     let Some(mut note) = Pruning::take(out, OffsetDateTime::now_utc())? else {
         return Ok(());
     };

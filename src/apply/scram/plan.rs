@@ -35,9 +35,6 @@ pub struct DesiredUsers<'a> {
 
 impl<'a> DesiredUsers<'a> {
     /// What a policy with these credentials means.
-    ///
-    /// # Errors
-    /// When somebody is to be rotated who has none of them.
     pub fn new(
         policy: &'a ValidatedPolicy,
         credentials: Vec<ScramInfo>,
@@ -64,12 +61,9 @@ impl<'a> DesiredUsers<'a> {
 
     /// Logs in by `connect`.
     ///
-    /// Where the properties are refused that may be because they and the cluster are at odds about the very user that
-    /// this command is about to change: the cluster may have the new password of a rotation that was interrupted
-    /// already, and not yet the mechanism that `kpki up` has written into the properties. So those are tried as well.
-    ///
-    /// # Errors
-    /// Why the properties as they are were refused.
+    /// The properties may be refused because they and the cluster differ about the very user that this command changes:
+    /// the cluster may already have the new password of an interrupted rotation, and not yet the mechanism that
+    /// `kpki up` wrote into the properties. So those are tried as well.
     pub fn connect(
         &self,
         mut properties: ClientProperties,
@@ -104,9 +98,6 @@ impl<'a> DesiredUsers<'a> {
     }
 
     /// Reads the cluster and plans. `password` gives what lies on the disk for a user.
-    ///
-    /// # Errors
-    /// When the cluster cannot be read, or a password on the disk.
     pub fn plan<E: From<AdminError>>(
         &self,
         connected: &mut Connected,
@@ -137,7 +128,7 @@ impl<'a> DesiredUsers<'a> {
             // the first of those who stay, drops the mechanism with everyone who has it.
             warn(
                 "deletion-and-restart",
-                "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted, by any tool, and before the next metadata snapshot: have an admin with a certificate, who can run `kpki scram apply` again".to_owned(),
+                "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted, by any tool, and before the next metadata snapshot: keep an admin with a certificate that can run `kpki scram apply` again".to_owned(),
             );
         }
         if !whole {
@@ -150,7 +141,7 @@ impl<'a> DesiredUsers<'a> {
             warn(
                 "rotation-begun",
                 format!(
-                    "a new password of {user} is on the disk, and the cluster may not have it yet: `kpki scram apply` sends it again"
+                    "a new password of {user} is on disk, and the cluster may not have it yet: `kpki scram apply` sends it again"
                 ),
             );
         }
@@ -188,8 +179,6 @@ fn observe(
         true => Vec::new(),
         false => admin.describe_scram(&names)?,
     };
-    let prefixes = managed
-        .iter()
-        .any(|p| matches!(p, PrincipalPattern::Prefix(_)));
-    Ok((found, !prefixes))
+    let is_prefix = |p: &PrincipalPattern| matches!(p, PrincipalPattern::Prefix(_));
+    Ok((found, !managed.iter().any(is_prefix)))
 }

@@ -16,9 +16,6 @@ use crate::{
 };
 
 /// Of these users of the cluster, those that kpki does not log in as with the password that lies on this disk.
-///
-/// # Errors
-/// A password that cannot be read.
 pub(super) fn strangers<E>(
     connected: &Connected,
     policy: &ValidatedPolicy,

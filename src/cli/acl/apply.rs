@@ -15,16 +15,12 @@ use signal_hook::{
 use super::{
     super::{
         CliError, Code, Done, Failure, Global,
-        cluster::{Connection, check_id},
-        connect::connect,
-        error::of_cluster,
+        cluster::{Connection, check_id, connect},
+        completed,
+        planned::{DeletionOptions, confirm},
         policy, shell,
     },
-    ReadPolicy,
-    confirm::confirm,
-    count,
-    plan::{self, DeletionOptions},
-    pruned,
+    ReadPolicy, count, fail, plan, pruned,
     saved::Saved,
     test,
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
@@ -36,7 +32,7 @@ use crate::{
         acl::{self, AclOutcome, Effort, Execution, Undone, unsettled},
         observed,
     },
-    plan::AclPlan,
+    plan::{AclPlan, Deletion},
     state::{OutDir, Unsettled},
 };
 
@@ -47,8 +43,8 @@ const FAILURES_SHOWN: usize = 10;
 
 /// Make the cluster's ACLs what the policy says
 ///
-/// What the cluster lacks is created without a question, as the policy is the reviewed thing. Deletions happen with
-/// --prune only, of principals that the policy manages, and are asked about. The policy's own tests have to pass. A
+/// What the cluster lacks is created without a question, as the policy was reviewed. Deletions happen with
+/// --prune only, of principals that the policy manages, and have to be confirmed. The policy's own tests have to pass. A
 /// plan that `kpki acl plan --save` wrote is applied as it was reviewed, or not at all if policy or cluster have moved.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -58,10 +54,10 @@ Examples:
   kpki acl apply monday.plan
   kpki acl apply policies/quickstart.yaml --command-config admin.properties
 
-Ctrl-C stops between two requests and says what was done.
-Where a filter for each deletion would take too long, broader ones are used: what they may delete is noted in \
-OUT/pruning.jsonl first, and after a lost answer the next command says whose newer bindings may be gone.
-Exit codes: 1 nothing was changed, 4 partly applied, and running it again finishes the work.")]
+Ctrl-C stops between two requests and reports what was done.
+Where a filter for each deletion would take too long, broader ones are used: what they may delete is recorded in \
+OUT/pruning.jsonl first, and after a lost answer the next command reports whose newer bindings may be gone.
+Exit codes: 1 nothing was changed, 4 partly applied; running it again finishes the work.")]
 pub struct Apply {
     /// The policy file, or a saved plan; `-` is standard input
     #[arg(value_name = "POLICY|PLAN")]
@@ -100,15 +96,14 @@ impl Apply {
         let out = OutDir::new(&global.out);
         let left = pruned::left(ui, &out, &admin);
         let observed = observed::read(&mut admin, &properties, &read.policy, &|n| ui.tell(n))?;
-        let plan = match &reviewed {
-            None => acl::plan(&read.policy, &observed, self.deletion.into()),
-            Some(reviewed) => {
-                let deletion = reviewed.plan.deletion(self.deletion.max_deletes);
-                let plan = acl::plan(&read.policy, &observed, deletion);
-                reviewed.check_cluster(&read, &observed, &plan)?;
-                plan
-            }
-        };
+        let mut deletion = Deletion::from(self.deletion);
+        if let Some(reviewed) = &reviewed {
+            deletion = reviewed.plan.deletion(deletion.max_deletes);
+        }
+        let plan = acl::plan(&read.policy, &observed, deletion);
+        if let Some(reviewed) = &reviewed {
+            reviewed.check_cluster(&read, &observed, &plan)?;
+        }
         plan::show(ui, &plan, CHANGES_SHOWN);
         refuse(&self.policy, &plan, reviewed.as_ref())?;
         if !plan.is_empty() {
@@ -118,11 +113,13 @@ impl Apply {
         pruned::confirm(ui, self.yes, &left)?;
         let (mut outcome, stopped) =
             carry_out(ui, &mut admin, &plan, observed.bindings.len(), &out)?;
-        if outcome.cause.is_none() {
-            unsettled::settle(&mut admin, &out, &left, &mut outcome);
+        if outcome.cause.is_none()
+            && let Err(error) = unsettled::settle(&mut admin, &out, &left, &mut outcome)
+        {
+            outcome.incidents.push(error.into());
         }
         let done = report(ui, outcome, &plan, stopped, &left);
-        // Whoever reads no more than the exit code has to learn of it.
+        // The exit code alone must tell it.
         match left.is_empty() {
             true => done,
             false => done.and(Err(Failure::Partly)),
@@ -130,7 +127,7 @@ impl Apply {
     }
 
     /// Deletions, and the first ACLs on something that was open to everyone, take rights away.
-    fn confirm(&self, ui: &Ui, plan: &AclPlan) -> Result<(), Failure> {
+    fn confirm(&self, ui: &Ui, plan: &AclPlan) -> Done {
         let mut takes = Vec::new();
         if !plan.deletes.is_empty() {
             takes.push(format!("deleting {}", count(plan.deletes.len(), "binding")));
@@ -146,34 +143,29 @@ impl Apply {
 }
 
 /// The policy's own tests, which say what it is meant to do.
-fn run_tests(read: &ReadPolicy) -> Result<(), Failure> {
+fn run_tests(read: &ReadPolicy) -> Done {
     let outcomes = test::outcomes(&read.policy)?;
     let failed: Vec<_> = outcomes.iter().filter(|o| !o.passed()).collect();
     if failed.is_empty() {
         return Ok(());
     }
-    let each: Vec<String> = failed
-        .iter()
-        .take(5)
-        .map(|o| test::in_one_line(o))
-        .collect();
-    Err(CliError::new(
+    let each = failed.iter().take(5).map(|o| test::in_one_line(o));
+    fail(
         Code::TestsFailed,
         format!(
             "{} of {} of the policy's own tests failed, and nothing was changed:\n  {}",
             failed.len(),
             outcomes.len(),
-            each.join("\n  ")
+            each.collect::<Vec<_>>().join("\n  ")
+        ),
+        format!(
+            "correct the policy or its tests; the reasons are shown by\n  kpki acl test {}",
+            shell::path(&read.policy.places.file.file)
         ),
     )
-    .hint(format!(
-        "correct the policy or its tests; why they failed is said by\n  kpki acl test {}",
-        shell::policy(&read.policy)
-    ))
-    .into())
 }
 
-fn refuse(path: &str, plan: &AclPlan, reviewed: Option<&Saved<'_>>) -> Result<(), Failure> {
+fn refuse(path: &str, plan: &AclPlan, reviewed: Option<&Saved<'_>>) -> Done {
     let refusals = match reviewed {
         Some(reviewed) if !reviewed.plan.refusals.is_empty() => &reviewed.plan.refusals,
         _ => &plan.refusals,
@@ -182,14 +174,8 @@ fn refuse(path: &str, plan: &AclPlan, reviewed: Option<&Saved<'_>>) -> Result<()
         return Ok(());
     }
     let why: Vec<&str> = refusals.iter().map(|r| r.message.as_str()).collect();
-    Err(CliError::new(
-        Code::PlanRefused,
-        format!(
-            "{path} must not be applied as it is, and nothing was changed: {}",
-            why.join("\n")
-        ),
-    )
-    .hint(match reviewed {
+    let why = why.join("\n");
+    let hint = match reviewed {
         // Its options are part of what was reviewed.
         Some(reviewed) => format!(
             "plan again, with that option, and review it:\n  {}",
@@ -198,11 +184,12 @@ fn refuse(path: &str, plan: &AclPlan, reviewed: Option<&Saved<'_>>) -> Result<()
         None => {
             "kpki acl plan, with the same options, shows this without changing anything".to_owned()
         }
-    })
-    .into())
+    };
+    let message = format!("{path} must not be applied as it is, and nothing was changed: {why}");
+    fail(Code::PlanRefused, message, hint)
 }
 
-/// Says so where deletions will take long.
+/// Announces deletions that take long.
 fn foretell(ui: &Ui, observed: &[RawBinding], plan: &AclPlan) {
     let Some(Effort { filters, time }) = acl::effort(observed, &plan.deletes) else {
         return;
@@ -210,14 +197,14 @@ fn foretell(ui: &Ui, observed: &[RawBinding], plan: &AclPlan) {
     let minutes = time.as_secs() / 60;
     if minutes > 0 {
         ui.note(format!(
-            "the deletions take about {}: they need {filters} filters, because some bindings of the same kinds stay, and the controller compares each with all of its {} bindings; Ctrl-C stops in between, and running it again goes on",
+            "the deletions take about {}: they need {filters} filters, because some bindings of the same kinds stay, and the controller compares each with all of its {} bindings; Ctrl-C stops between two requests, and running the command again continues",
             count(minutes as usize, "minute"),
             observed.len()
         ));
     }
 }
 
-/// Does it, with Ctrl-C listened to meanwhile. The flag says whether it was pressed.
+/// Executes the plan; Ctrl-C stops it, which the flag says.
 fn carry_out(
     ui: &Ui,
     admin: &mut Admin,
@@ -230,9 +217,8 @@ fn carry_out(
         // Once more ends the process at once; in this order, so that the first does not.
         let registered = flag::register_conditional_shutdown(signal, 128 + signal, stop.clone())
             .and_then(|_| flag::register(signal, stop.clone()));
-        registered.map_err(|e| {
-            CliError::new(Code::Failed, format!("Ctrl-C cannot be listened to: {e}"))
-        })?;
+        registered
+            .map_err(|e| CliError::new(Code::Failed, format!("cannot handle Ctrl-C: {e}")))?;
     }
     let changes = plan.creates.len() + plan.deletes.len();
     let bar = ui.progress(changes as u64, "applying");
@@ -287,35 +273,34 @@ fn report(ui: &Ui, outcome: AclOutcome, plan: &AclPlan, stopped: bool, left: &[U
     pruned::report(ui, &lost);
     let open = open || !lost.is_empty();
     let done = created + deleted;
-    // The one cause says it all where nothing was done.
-    if let (0, false, Some(cause)) = (done, open, cause.as_ref()) {
-        let error = CliError::new(of_cluster(cause), format!("{cause}; nothing was changed"));
-        return Err(error.maybe_hint(cause.hint()).into());
-    }
+    let cause = match cause {
+        // The one cause says it all where nothing was done.
+        Some(cause) if done == 0 && !open => {
+            let mut error = CliError::from(cause);
+            error.message.push_str("; nothing was changed");
+            return Err(error.into());
+        }
+        cause => cause,
+    };
     show_failures(ui, &failed);
     // What may have been done counts as done, where the next step has to be chosen.
     let some = done > 0 || open;
-    let word = match (failed.is_empty() && lost.is_empty(), some) {
-        (true, _) => format!("{GREEN}applied{GREEN:#}"),
-        (false, false) => format!("{RED}failed{RED:#}"),
-        (false, true) => format!("{YELLOW}partly applied{YELLOW:#}"),
+    let whole = failed.is_empty() && lost.is_empty();
+    let (colour, word) = match (whole, some) {
+        (true, _) => (GREEN, "applied"),
+        (false, false) => (RED, "failed"),
+        (false, true) => (YELLOW, "partly applied"),
     };
-    let mut line = format!("{word}  {created} created, {deleted} deleted");
-    if !failed.is_empty() {
-        line.push_str(&format!(
-            "; not done: {} of {} changes",
-            failed.len(),
-            plan.creates.len() + plan.deletes.len()
-        ));
-    }
-    match failed.is_empty() {
-        // That there was nothing to change is said by then.
-        true if plan.is_empty() => {}
-        true => ui.say(line),
-        false => ui.complain(line),
+    let line = format!("{colour}{word}{colour:#}  {created} created, {deleted} deleted");
+    let (undone, all) = (failed.len(), plan.creates.len() + plan.deletes.len());
+    match undone {
+        // The plan has already said that there is nothing to change.
+        0 if plan.is_empty() => {}
+        0 => ui.say(line),
+        _ => ui.complain(format!("{line}; not done: {undone} of {all} changes")),
     }
     if stopped && !failed.is_empty() {
-        ui.complain("stopped, as told");
+        ui.complain("stopped on request");
     }
     if let Some(cause) = &cause {
         ui.complain(format!("{RED}cause:{RED:#} {cause}"));
@@ -335,13 +320,8 @@ fn report(ui: &Ui, outcome: AclOutcome, plan: &AclPlan, stopped: bool, left: &[U
     let mut document = json!({"created": created, "deleted": deleted, "failed": failures});
     if !lost.is_empty() || !left.is_empty() {
         let before = left.iter().flat_map(|left| &left.filters);
-        document["may_be_gone_of"] = pruned::document(lost.iter().chain(before));
+        document["may_be_gone_of"] = json!(pruned::principals(lost.iter().chain(before)));
     }
     ui.document(&document);
-    match (failed.is_empty(), some) {
-        (true, _) if lost.is_empty() => Ok(()),
-        (true, _) => Err(Failure::Partly),
-        (false, false) => Err(Failure::AlreadyReported),
-        (false, true) => Err(Failure::Partly),
-    }
+    completed(whole, some)
 }

@@ -25,11 +25,8 @@ pub struct Brokers {
     pub kafka_version: Option<KafkaVersion>,
 }
 
-/// Bindings with the places that say them.
 pub enum Bindings {
-    /// A policy's.
     Policy(Box<ReadPolicy>),
-    /// An export's.
     Export(Exported),
 }
 
@@ -37,7 +34,6 @@ pub enum Bindings {
 pub struct Exported {
     /// The file's name.
     pub name: std::sync::Arc<str>,
-    /// The bindings.
     pub bindings: Vec<RawBinding>,
     /// The line of each.
     pub lines: Vec<u32>,
@@ -57,28 +53,23 @@ impl Exported {
 /// Reads a policy or an export, told apart by extension, else by content; `-` is standard input.
 pub fn read(path: &str) -> Result<Bindings, Failure> {
     let text = policy::read_text(path)?;
-    if is_export(path, &text.text) {
-        Ok(Bindings::Export(parse_export(&text)?))
-    } else {
-        let policy = policy::parse_policy(path, &text)?;
-        Ok(Bindings::Policy(Box::new(policy)))
-    }
+    Ok(match is_export(path, &text.text) {
+        true => Bindings::Export(parse_export(&text)?),
+        false => Bindings::Policy(Box::new(policy::parse_policy(path, &text)?)),
+    })
 }
 
-/// Reads an export.
 pub fn read_export(path: &str) -> Result<Exported, Failure> {
     parse_export(&policy::read_text(path)?)
 }
 
 fn is_export(path: &str, text: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    if [".jsonl", ".ndjson", ".json"]
-        .iter()
-        .any(|e| lower.ends_with(e))
-    {
+    let ends = |with: &[&str]| with.iter().any(|end| lower.ends_with(end));
+    if ends(&[".jsonl", ".ndjson", ".json"]) {
         return true;
     }
-    if [".yaml", ".yml"].iter().any(|e| lower.ends_with(e)) {
+    if ends(&[".yaml", ".yml"]) {
         return false;
     }
     let first = text.lines().find(|line| !line.trim().is_empty());
@@ -114,7 +105,7 @@ fn parse_export(text: &Text) -> Result<Exported, Failure> {
     })
 }
 
-/// What is wrong with a line of JSON, in words for people; the line is always the first.
+/// What is wrong with one line of JSON, without the library's words.
 pub fn plain(error: &serde_json::Error) -> String {
     if !error.is_data() {
         return format!("it is not JSON from column {} on", error.column());
@@ -128,7 +119,7 @@ pub fn plain(error: &serde_json::Error) -> String {
         return format!("{key} is missing");
     }
     if let Some(key) = rest("duplicate field ") {
-        return format!("{key} stands there twice");
+        return format!("{key} is given twice");
     }
     if let Some((key, known)) = rest("unknown field ").and_then(|r| r.split_once(", expected ")) {
         return format!(
@@ -148,18 +139,14 @@ pub fn plain(error: &serde_json::Error) -> String {
 }
 
 impl Brokers {
-    /// The settings of the brokers, where a policy says them in addition to its own.
+    /// The settings of the brokers: a policy's, and those given here.
     pub fn settings(&self, policy: Option<&ReadPolicy>) -> Result<Settings, Failure> {
-        let mut settings = policy
-            .map(|read| read.policy.settings())
-            .unwrap_or_default();
+        let mut settings = policy.map_or_else(Settings::default, |read| read.policy.settings());
         if let Some(text) = &self.super_users {
+            let hint = "write it as in server.properties: --super-users 'User:kafka1;User:admin'";
             let given = super_users(text).map_err(|e| {
-                CliError::new(Code::BadSuperUsers, format!("--super-users: {e}"))
-                    .hint(
-                        "write it as in server.properties: --super-users 'User:kafka1;User:admin'",
-                    )
-                    .usage()
+                let error = CliError::new(Code::BadSuperUsers, format!("--super-users: {e}"));
+                error.hint(hint).usage()
             })?;
             settings.super_users.extend(given);
         }

@@ -34,14 +34,12 @@ enum Sources<'a> {
     Live(HashMap<&'a RawBinding, &'a Source>),
 }
 
-/// What decides: the authorizer, and where its bindings are said.
+/// The authorizer, and where its bindings come from.
 pub struct Decider<'a> {
-    /// The authorizer.
     pub authorizer: Authorizer<'a>,
-    /// The brokers' Kafka.
     pub version: KafkaVersion,
     sources: Sources<'a>,
-    /// The policy that is to be mended, if any.
+    /// The policy that a hint is for, if any.
     pub policy: Option<&'a ValidatedPolicy>,
 }
 
@@ -85,7 +83,6 @@ impl<'a> Decider<'a> {
         })
     }
 
-    /// Whether it decides by what a cluster has.
     pub fn is_live(&self) -> bool {
         matches!(self.sources, Sources::Live(_))
     }
@@ -101,11 +98,7 @@ impl<'a> Decider<'a> {
     /// A decision with the binding behind it.
     pub fn answer(&self, decision: &Decision) -> Explanation<'_> {
         Explanation {
-            decision: if decision.allowed {
-                "ALLOWED"
-            } else {
-                "DENIED"
-            },
+            decision: test::word(decision.allowed),
             reason: decision.reason,
             acl: decision.binding.and_then(|at| self.authorizer.binding(at)),
             source: decision
@@ -117,7 +110,7 @@ impl<'a> Decider<'a> {
 
 /// A question about one resource, or about any of its type.
 pub struct Question {
-    /// The request; of any resource, for [`ANY_NAME`].
+    /// The request; for [`ANY_NAME`] where any resource would do.
     pub request: Request,
     /// Whether any resource of the type would do.
     pub any: bool,
@@ -127,7 +120,6 @@ pub struct Question {
 pub const ANY_NAME: &str = "hardcode";
 
 impl Question {
-    /// The answer.
     pub fn ask(&self, authorizer: &Authorizer<'_>) -> Result<Decision, RequestError> {
         let decision = authorizer.decide(&self.request)?;
         if !self.any {

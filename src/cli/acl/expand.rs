@@ -3,14 +3,13 @@
 use clap::Args;
 
 use super::{
-    super::{Done, policy::read_policy},
+    super::{Done, policy::read_policy, ui::json_line},
     count,
     ui::{BOLD, DIM, Ui},
 };
 use crate::{
     plan::Right,
     policy::{PolicyBinding, ValidatedPolicy},
-    printable::printable_json,
 };
 
 /// Print every ACL binding that a policy means, without a cluster
@@ -32,18 +31,16 @@ impl Expand {
     pub(super) fn run(self, ui: &Ui) -> Done {
         let policy = read_policy(&self.policy)?;
         if ui.json {
-            ui.raw(&lines(&policy));
+            let lines = policy
+                .bindings
+                .iter()
+                .map(|said| json_line(&said.binding) + "\n");
+            ui.raw(&lines.collect::<String>());
         } else {
             table(ui, &policy);
         }
         Ok(())
     }
-}
-
-fn lines(policy: &ValidatedPolicy) -> String {
-    let each = policy.bindings.iter();
-    each.map(|said| printable_json(serde_json::to_string(&said.binding).unwrap_or_default()) + "\n")
-        .collect()
 }
 
 fn table(ui: &Ui, policy: &ValidatedPolicy) {

@@ -1,21 +1,25 @@
 //! `kpki acl explain`
 
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::{
+    io::{BufRead, BufReader, BufWriter, Write},
+    str::FromStr,
+};
 
 use clap::Args;
 use rayon::prelude::*;
 
 use super::{
-    super::{CliError, Code, Done, Failure, Global, cluster::Connection, policy::check_stdin},
+    super::{
+        CliError, Code, Done, Failure, Global, cluster::Connection, policy::check_stdin, verdict,
+    },
     bindings::{self, Bindings, Brokers},
     count,
     decider::{ANY_NAME, Decider, Question},
     export, suggest, test,
-    ui::{BOLD, DIM, GREEN, RED, Ui},
+    ui::{BOLD, DIM, GREEN, RED, Ui, json_line},
 };
 use crate::{
-    acl::{CLUSTER_NAME, Operation, Reason, Request, RequestError, ResourceType, UnknownWord},
-    printable::printable_json,
+    acl::{CLUSTER_NAME, Operation, Reason, Request, ResourceType, UnknownWord},
     state,
 };
 
@@ -26,8 +30,7 @@ const BATCH: usize = 16_384;
 ///
 /// Decides as Kafka's own authorizer does: from a policy, or from ACLs that were exported as JSON lines, without a cluster;
 /// or, with --live or a connection, from the ACLs that a cluster has at this moment. What is denied comes with the lines of
-/// a policy that would allow it, and exit code 3; with --requests, which asks many things, the exit code says nothing of the
-/// decisions.
+/// a policy that would allow it, and exit code 3; with --requests the exit code does not depend on the decisions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -51,7 +54,7 @@ pub struct Explain {
     #[arg(long, value_name = "PRINCIPAL", required_unless_present = "requests")]
     principal: Option<String>,
     /// What: Read, Write, Create, Delete, Alter, Describe, …
-    #[arg(long, required_unless_present = "requests", value_parser = operation)]
+    #[arg(long, required_unless_present = "requests", value_parser = word::<Operation>)]
     operation: Option<Operation>,
     /// From which address [default: one that no ACL names]
     #[arg(long, value_name = "ADDRESS")]
@@ -91,20 +94,14 @@ struct Resource {
           value_parser = [CLUSTER_NAME], hide_possible_values = true)]
     cluster: Option<String>,
     /// To at least one resource of this type, which is what brokers ask of idempotent producers: topic, group, …
-    #[arg(long, value_name = "TYPE", value_parser = resource_type)]
+    #[arg(long, value_name = "TYPE", value_parser = word::<ResourceType>)]
     any: Option<ResourceType>,
 }
 
-/// A resource type in the spelling of any of Kafka's tools.
-fn resource_type(text: &str) -> Result<ResourceType, String> {
+/// A resource type or operation in the spelling of any of Kafka's tools.
+fn word<T: FromStr<Err = UnknownWord>>(text: &str) -> Result<T, String> {
     text.replace('-', "_")
         .parse()
-        .map_err(|e: UnknownWord| format!("{e}; there are {}", e.known.join(", ")))
-}
-
-/// An operation in either of Kafka's spellings.
-fn operation(text: &str) -> Result<Operation, String> {
-    text.parse()
         .map_err(|e: UnknownWord| format!("{e}; there are {}", e.known.join(", ")))
 }
 
@@ -122,10 +119,9 @@ impl Explain {
             None => None,
             Some(Bindings::Policy(read)) => Some(&**read),
             Some(Bindings::Export(export)) => {
-                let message = format!(
-                    "{} holds exported ACLs, and a cluster is to be asked for its own",
-                    export.name
-                );
+                let name = &export.name;
+                let message =
+                    format!("{name} is an export, but the ACLs of a cluster are asked for");
                 let hint = "leave out one of the two: the export, or --live and the connection";
                 return Err(CliError::misuse(message, hint).into());
             }
@@ -138,7 +134,7 @@ impl Explain {
             ui.warn(format!("not everything is considered: {text}"));
         }
         if policy.is_none() && self.brokers.super_users.is_none() && !self.brokers.allow_everyone {
-            ui.note("brokers do not show their super.users and allow.everyone.if.no.acl.found: where these matter, name the policy, or give --super-users and --allow-everyone");
+            ui.note("brokers do not show their super.users and allow.everyone.if.no.acl.found: if these matter, give the policy, or --super-users and --allow-everyone");
         }
         let decider = Decider::live(&found, policy, &self.brokers)?;
         self.answer(&decider, ui)
@@ -177,7 +173,7 @@ impl Explain {
             (self.principal, self.operation, resource)
         else {
             return Err(CliError::misuse(
-                "it is not said which resource is asked about",
+                "no resource is given",
                 "give one of --topic, --group, --transactional-id, --delegation-token, --user, --cluster, --any TYPE",
             )
             .into());
@@ -196,18 +192,15 @@ impl Explain {
 }
 
 fn one(decider: &Decider<'_>, question: &Question, ui: &Ui) -> Done {
-    let impossible = |e: RequestError| test::impossible(&e);
-    let decision = question.ask(&decider.authorizer).map_err(impossible)?;
+    let decision = question.ask(&decider.authorizer);
+    let decision = decision.map_err(|e| test::impossible(&e))?;
     let answer = decider.answer(&decision);
     if ui.json {
-        let line = printable_json(serde_json::to_string(&answer).unwrap_or_default());
-        ui.raw(&format!("{line}\n"));
+        ui.json_line(&answer);
         return verdict(decision.allowed);
     }
-    let (colour, word) = match decision.allowed {
-        true => (GREEN, "ALLOWED"),
-        false => (RED, "DENIED"),
-    };
+    let word = test::word(decision.allowed);
+    let colour = if decision.allowed { GREEN } else { RED };
     ui.answer(format!(
         "{colour}{word}{colour:#}  {BOLD}{}{BOLD:#}",
         question.text()
@@ -216,23 +209,17 @@ fn one(decider: &Decider<'_>, question: &Question, ui: &Ui) -> Done {
         (Some(acl), Some(source)) => ui.answer(format!("  by {acl}\n  {DIM}{source}{DIM:#}")),
         (Some(acl), None) => ui.answer(format!(
             "  by {acl}\n  {DIM}in the cluster{}{DIM:#}",
-            match decider.policy {
-                Some(_) => ", and not in the policy",
-                None => "",
-            }
+            decider.policy.map_or("", |_| ", and not in the policy")
         )),
         _ => ui.answer(format!("  {}", question.reason(&decision))),
     }
-    // What the policy decides, where that is something else than what the cluster does.
+    // What the policy decides, which may differ from what the cluster does.
     let meant = decider.policy.filter(|_| decider.is_live());
     let meant = meant.and_then(|policy| question.ask(&policy.authorizer()).ok());
     match (decision.reason, meant) {
         (_, Some(meant)) if meant.allowed != decision.allowed => ui.note(format!(
             "{BOLD}hint:{BOLD:#} the policy {} it: kpki acl plan shows where the cluster differs from the policy",
-            match meant.allowed {
-                true => "allows",
-                false => "does not allow",
-            }
+            if meant.allowed { "allows" } else { "does not allow" }
         )),
         (Reason::Deny, _) => ui.note(format!(
             "{BOLD}hint:{BOLD:#} a Deny wins over every Allow: remove it, or let it deny less"
@@ -255,14 +242,6 @@ fn one(decider: &Decider<'_>, question: &Question, ui: &Ui) -> Done {
     verdict(decision.allowed)
 }
 
-/// What the command ends with, for scripts that go on only where it is allowed.
-fn verdict(allowed: bool) -> Done {
-    match allowed {
-        true => Ok(()),
-        false => Err(Failure::No),
-    }
-}
-
 /// Decides a stream of requests, a batch at a time on all cores, and writes the answers in their order.
 fn many(decider: &Decider<'_>, path: &str, ui: &Ui) -> Done {
     let unreadable = |e: std::io::Error| {
@@ -280,7 +259,7 @@ fn many(decider: &Decider<'_>, path: &str, ui: &Ui) -> Done {
         )),
     };
     let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
-    let (mut number, mut undecided) = (0, 0);
+    let (mut number, mut undecided, mut written) = (0, 0, Ok(()));
     loop {
         let mut batch = Vec::with_capacity(BATCH);
         let mut line = Vec::new();
@@ -300,13 +279,11 @@ fn many(decider: &Decider<'_>, path: &str, ui: &Ui) -> Done {
             .collect();
         for (answer, decided) in answers {
             undecided += usize::from(!decided);
-            if let Err(error) = writeln!(out, "{answer}") {
-                ui.written(Err(error));
-                return Ok(());
-            }
+            written = written.and_then(|()| writeln!(out, "{answer}"));
         }
-        if let Err(error) = out.flush() {
-            ui.written(Err(error));
+        written = written.and_then(|()| out.flush());
+        if written.is_err() {
+            ui.written(written);
             return Ok(());
         }
     }
@@ -314,13 +291,13 @@ fn many(decider: &Decider<'_>, path: &str, ui: &Ui) -> Done {
         return Ok(());
     }
     ui.complain(format!(
-        "{RED}error:{RED:#} {} could not be decided; each has an error in the place of its decision",
+        "{RED}error:{RED:#} {} could not be decided; each has an error instead of a decision",
         count(undecided, "request")
     ));
     Err(Failure::AlreadyReported)
 }
 
-/// The decision about a line, or in its place what is wrong with it; then false.
+/// The decision about a line, or else its error and false.
 fn answer_line(decider: &Decider<'_>, path: &str, number: usize, line: &[u8]) -> (String, bool) {
     let answer = serde_json::from_slice::<Request>(line)
         .map_err(|e| bindings::plain(&e))
@@ -330,16 +307,16 @@ fn answer_line(decider: &Decider<'_>, path: &str, number: usize, line: &[u8]) ->
                 .decide(&request)
                 .map_err(|e| e.to_string())
         })
-        .map(|decision| {
-            printable_json(serde_json::to_string(&decider.answer(&decision)).unwrap_or_default())
-        });
+        .map(|decision| json_line(&decider.answer(&decision)));
     match answer {
         Ok(line) => (line, true),
         Err(what) => {
             let error = CliError::new(Code::RequestMalformed, format!("{path}:{number}: {what}"))
                 .hint(r#"a line is like {"principal":"User:a","host":"10.0.0.1","operation":"READ","resource_type":"TOPIC","name":"orders"}"#);
-            let error = serde_json::json!({"error": error.as_json()});
-            (error.to_string(), false)
+            (
+                serde_json::json!({"error": error.as_json()}).to_string(),
+                false,
+            )
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    io::{BufWriter, ErrorKind, Write},
+    io::{ErrorKind, Write},
 };
 
 use clap::{Args, ValueEnum};
@@ -10,22 +10,21 @@ use serde_json::json;
 
 use super::{
     super::{
-        CliError, Code, Done, Failure, Global,
+        Code, Done, Failure, Global,
         cluster::Connection,
         policy::{check_stdin, read_policy},
     },
-    bindings, count,
-    ui::Ui,
+    bindings, count, fail,
+    ui::{Ui, json_line},
 };
 use crate::{
     acl::{AclBindingFilter, KafkaVersion, LeftOut, RawBinding, kafka_acls},
     admin::{Admin, AdminError, Described},
     document::FormCode,
     policy::{ValidatedPolicy, write_acls},
-    printable::printable_json,
 };
 
-/// Of what could not be written, as much is told on the terminal.
+/// So many bindings that were left out are shown on the terminal.
 const MOST_TOLD: usize = 10;
 
 /// Print the ACLs that a cluster has
@@ -83,18 +82,15 @@ fn principal(text: &str) -> Result<String, String> {
 
 /// What a cluster, or an export of one, holds.
 pub struct Found {
-    /// The bindings.
     pub bindings: BTreeSet<RawBinding>,
     /// Where they are from.
     pub origin: String,
-    /// What is not among them.
     pub missing: Missing,
 }
 
 /// What the cluster has, or may have, beyond the bindings: librdkafka cannot name them.
 #[derive(Default)]
 pub struct Missing {
-    /// So many for sure.
     unreadable: usize,
     /// Others may be missing.
     maybe: bool,
@@ -109,7 +105,10 @@ impl Export {
         let of_policy = policy.as_ref().map(ValidatedPolicy::version);
         let version = self.kafka_version.or(of_policy).unwrap_or_default();
         match self.format {
-            Format::Jsonl => jsonl(&found)?,
+            Format::Jsonl => {
+                let lines = found.bindings.iter().map(|b| json_line(b) + "\n");
+                print(&lines.collect::<String>())?;
+            }
             Format::Policy => {
                 let written = write_acls(&found.bindings, version, &self.comments(&found));
                 readable(&written.text)?;
@@ -127,7 +126,13 @@ impl Export {
             count(principals.len(), "principal"),
             found.origin
         ));
-        found.missing.say(ui)
+        if let Some(text) = found.missing.text() {
+            ui.warn(format!("the export is not complete: {text}"));
+        }
+        match found.missing.unreadable {
+            0 => Ok(()),
+            _ => Err(Failure::Partly),
+        }
     }
 
     fn find(
@@ -151,7 +156,7 @@ impl Export {
         describe(&mut admin, &self.principal)
     }
 
-    /// What stands at the top of a text.
+    /// The comments at the top of a text.
     fn comments(&self, found: &Found) -> Vec<String> {
         let whose = match self.principal.as_slice() {
             [] => String::new(),
@@ -161,16 +166,12 @@ impl Export {
             "ACLs{whose} from {}, written by kpki acl export",
             found.origin
         )];
-        comments.extend(
-            found
-                .missing
-                .text()
-                .map(|text| format!("NOT COMPLETE: {text}")),
-        );
+        let missing = found.missing.text();
+        comments.extend(missing.map(|text| format!("NOT COMPLETE: {text}")));
         comments
     }
 
-    /// Prints a text, and tells what it does not say.
+    /// Prints a text, and warns of what it leaves out.
     fn text(&self, ui: &Ui, text: &str, left_out: &[LeftOut<'_>]) -> Done {
         if ui.json {
             let left_out: Vec<_> = left_out
@@ -179,13 +180,13 @@ impl Export {
                 .collect();
             ui.document(&json!({"text": text, "left_out": left_out}));
         } else {
-            print(text.as_bytes())?;
+            print(text)?;
         }
-        for LeftOut {
-            binding, reason, ..
-        } in left_out.iter().take(MOST_TOLD)
-        {
-            ui.warn(format!("left out: {binding}: {reason}"));
+        for left_out in left_out.iter().take(MOST_TOLD) {
+            ui.warn(format!(
+                "left out: {}: {}",
+                left_out.binding, left_out.reason
+            ));
         }
         if left_out.len() > MOST_TOLD {
             ui.warn(format!(
@@ -222,7 +223,7 @@ pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failu
             cut: _,
         } = admin.describe_acls(&filter)?;
         if let Some(part) = of_known_principals.into_iter().next() {
-            return Err(AdminError::TooManyBindings { part }.into());
+            return Err(AdminError::TooManyBindings(part).into());
         }
         found.bindings.extend(bindings);
         found.missing.unreadable += unreadable;
@@ -232,26 +233,14 @@ pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failu
 }
 
 impl Missing {
-    /// What it is, if anything.
     pub fn text(&self) -> Option<String> {
         const WHAT: &str = "on delegation tokens or users, with the operations CreateTokens, DescribeTokens or TwoPhaseCommit, or with a NUL character in a name, which librdkafka cannot name";
         match self.unreadable {
             0 => self.maybe.then(|| {
-                format!("bindings {WHAT}, would be missing here; whether there are any is not known, as the ACLs are too many to be asked for at once")
+                format!("bindings {WHAT}, would be missing here; whether there are any is unknown, as there are too many ACLs to read at once")
             }),
             1 => Some(format!("the cluster has 1 more binding, {WHAT}")),
             n => Some(format!("the cluster has {n} more bindings, {WHAT}")),
-        }
-    }
-
-    /// Warns, and fails where something is missing for sure.
-    fn say(&self, ui: &Ui) -> Done {
-        if let Some(text) = self.text() {
-            ui.warn(format!("the export is not complete: {text}"));
-        }
-        match self.unreadable {
-            0 => Ok(()),
-            _ => Err(Failure::Partly),
         }
     }
 }
@@ -266,38 +255,21 @@ fn readable(text: &str) -> Done {
         true => (d.message, None),
         false => (d.message, d.hint),
     });
-    Err(CliError::new(
-        Code::ExportNoPolicy,
-        format!("these ACLs do not make a policy: {why}"),
-    )
-    .hint(hint.unwrap_or_else(|| "export fewer of them at a time, with --principal".to_owned()))
-    .into())
-}
-
-fn jsonl(found: &Found) -> Done {
-    let mut text = String::new();
-    for binding in &found.bindings {
-        let line = serde_json::to_string(binding).map_err(|e| unwritable(&e.into()))?;
-        text.push_str(&printable_json(line));
-        text.push('\n');
-    }
-    print(text.as_bytes())
+    let message = format!("these ACLs do not make a policy: {why}");
+    let smaller = || "export fewer of them at a time, with --principal".to_owned();
+    fail(Code::ExportNoPolicy, message, hint.unwrap_or_else(smaller))
 }
 
 /// Writes to standard output; an export that is cut short must not pass for a whole one.
-fn print(text: &[u8]) -> Done {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    match out.write_all(text).and_then(|()| out.flush()) {
+fn print(text: &str) -> Done {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // A reader that has gone away wants no more.
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(unwritable(&e).into()),
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => fail(
+            Code::ExportUnwritable,
+            format!("the export cannot be written: {e}"),
+            "free some space, or redirect the output; what was written is incomplete",
+        ),
         _ => Ok(()),
     }
-}
-
-fn unwritable(error: &std::io::Error) -> CliError {
-    CliError::new(
-        Code::ExportUnwritable,
-        format!("the export cannot be written: {error}"),
-    )
-    .hint("make room, or write it elsewhere; what was written is not complete")
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    super::{Done, Failure},
+    super::{Done, Failure, verdict},
     bindings::{self, Bindings, Brokers},
     count,
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
@@ -36,6 +36,7 @@ pub struct Lint {
 
 impl Lint {
     pub(super) fn run(self, ui: &Ui) -> Done {
+        let is_about_acls = |d: &Diagnostic| lint::codes().any(|code| code == d.code);
         let mut all = true;
         let mut number = 0;
         let findings = match bindings::read(&self.bindings) {
@@ -47,13 +48,9 @@ impl Lint {
             Ok(Bindings::Export(export)) => {
                 let settings = self.brokers.settings(None)?;
                 number = export.bindings.len();
-                let sources: Vec<_> = (0..export.bindings.len())
-                    .map(|at| export.source(at))
-                    .collect();
-                lint::export(
-                    export.bindings.into_iter().zip(sources).collect(),
-                    &settings,
-                )
+                let sources: Vec<_> = (0..number).map(|at| export.source(at)).collect();
+                let bindings = export.bindings.into_iter().zip(sources);
+                lint::export(bindings.collect(), &settings)
             }
             // What is wrong with the ACLs themselves is what a lint is asked for, although other commands call such a
             // policy invalid.
@@ -63,10 +60,8 @@ impl Lint {
             }
             Err(other) => return Err(other),
         };
-        let errors = findings
-            .iter()
-            .filter(|f| f.severity == Severity::Error)
-            .count();
+        let errors = findings.iter().filter(|f| f.severity == Severity::Error);
+        let errors = errors.count();
         let warnings = findings.len() - errors;
         for finding in &findings {
             show(ui, finding);
@@ -84,18 +79,11 @@ impl Lint {
             )),
         }
         if !all {
-            ui.note("the rest is looked at once these errors are mended");
+            ui.note("the rest is checked once these errors are fixed");
         }
         ui.document(&json!({"findings": findings}));
-        match errors > 0 || (self.strict && warnings > 0) {
-            true => Err(Failure::No),
-            false => Ok(()),
-        }
+        verdict(errors == 0 && (warnings == 0 || !self.strict))
     }
-}
-
-fn is_about_acls(diagnostic: &Diagnostic) -> bool {
-    lint::codes().any(|code| code == diagnostic.code)
 }
 
 fn show(ui: &Ui, finding: &Finding) {

@@ -2,7 +2,6 @@
 
 mod apply;
 mod bindings;
-pub mod confirm;
 mod decider;
 mod expand;
 mod explain;
@@ -14,20 +13,14 @@ mod saved;
 mod suggest;
 mod test;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-use super::{CliError, Code, Done, Failure, Global, policy::ReadPolicy, ui, ui::Ui};
+use super::{CliError, Code, Done, Failure, Global, fail, policy::ReadPolicy, ui, ui::Ui};
 use crate::plan::count;
 
 /// Check, try out, plan and apply what the policy says about access
-#[derive(Debug, Args)]
-pub struct Acl {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
 #[derive(Debug, Subcommand)]
-enum Verb {
+pub enum Acl {
     Lint(lint::Lint),
     Test(test::Test),
     Expand(expand::Expand),
@@ -39,20 +32,14 @@ enum Verb {
 
 impl Acl {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
-        match self.verb {
-            Verb::Lint(verb) => verb.run(ui),
-            Verb::Test(verb) => verb.run(global, ui),
-            Verb::Expand(verb) => verb.run(ui),
-            Verb::Plan(verb) => verb.run(global, ui),
-            Verb::Apply(verb) => verb.run(global, ui),
-            Verb::Explain(verb) => verb.run(global, ui),
-            Verb::Export(verb) => verb.run(global, ui),
+        match self {
+            Self::Lint(verb) => verb.run(ui),
+            Self::Test(verb) => verb.run(global, ui),
+            Self::Expand(verb) => verb.run(ui),
+            Self::Plan(verb) => verb.run(global, ui),
+            Self::Apply(verb) => verb.run(global, ui),
+            Self::Explain(verb) => verb.run(global, ui),
+            Self::Export(verb) => verb.run(global, ui),
         }
     }
-}
-
-/// A number on the command line.
-pub fn number(text: &str) -> Result<usize, String> {
-    text.parse()
-        .map_err(|_| "a whole number is needed, such as 50".to_owned())
 }

@@ -7,16 +7,16 @@ use clap::Args;
 use super::{
     super::{
         CliError, Code, Done, Failure, Global,
-        cluster::{Connection, compare_id},
-        connect::connect,
-        policy, shell, utf8_path,
+        cluster::{Connection, compare_id, connect},
+        planned::{DeletionOptions, show_refusals, totals},
+        policy, shell, utf8_path, verdict,
     },
-    bindings, count, number, pruned,
+    bindings, fail, pruned,
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
 use crate::{
     apply::{acl, observed},
-    plan::{AclPlan, Action, Deletion, Managed, Right, SavedPlan, by_principal, observed_digest},
+    plan::{AclPlan, Action, Managed, Right, SavedPlan, by_principal, observed_digest},
     printable::{Printable, printable_json},
     state::{self, OutDir},
 };
@@ -54,26 +54,6 @@ pub struct Plan {
     connection: Connection,
 }
 
-/// What may be deleted.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct DeletionOptions {
-    /// Also delete what managed principals have beyond the policy
-    #[arg(long)]
-    pub prune: bool,
-    /// The most deletions [default: a fifth of the managed bindings, at least 10]
-    #[arg(long, value_name = "N", value_parser = number)]
-    pub max_deletes: Option<usize>,
-}
-
-impl From<DeletionOptions> for Deletion {
-    fn from(options: DeletionOptions) -> Self {
-        Self {
-            prune: options.prune,
-            max_deletes: options.max_deletes,
-        }
-    }
-}
-
 impl Plan {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let inputs = [Some(self.policy.as_str()), self.observed.as_deref()];
@@ -107,14 +87,12 @@ impl Plan {
             }
         };
         let plan = acl::plan(&read.policy, &observed, self.deletion.into());
+        let managed = Managed::of(&read.policy.managed());
         let saved = SavedPlan {
             cluster,
             policy: self.policy.clone(),
             policy_sha256: read.sha256.clone(),
-            observed_sha256: observed_digest(
-                &observed.bindings,
-                &Managed::of(&read.policy.managed()),
-            ),
+            observed_sha256: observed_digest(&observed.bindings, &managed),
             kafka_version: read.policy.version().to_string(),
             prune: self.deletion.prune,
             ..SavedPlan::of(&plan)
@@ -125,28 +103,21 @@ impl Plan {
         // The document says it all.
         if !ui.json {
             show(ui, &plan, usize::MAX);
-            for refusal in &plan.refusals {
-                ui.complain(format!(
-                    "{RED}not to be applied as it is:{RED:#} {}",
-                    refusal.message
-                ));
-            }
+            show_refusals(ui, &plan.refusals);
         }
         if let Some(path) = &self.save {
             // The plan holds how to connect.
+            let (kpki, quoted) = (shell::kpki(&global.out), shell::quote_path(path));
+            let path = path.display();
             ui.note(format!(
-                "saved to {}; once it is reviewed:\n  {} acl apply {}",
-                path.display(),
-                shell::kpki(&global.out),
-                shell::quote(&path.display().to_string())
+                "saved to {path}; once it is reviewed:\n  {kpki} acl apply {quoted}"
             ));
         }
         ui.document(&saved);
         pruned::advise(ui, &left);
-        match self.exit_code && !plan.is_empty() {
-            _ if !left.is_empty() => Err(Failure::Partly),
-            true => Err(Failure::No),
-            false => Ok(()),
+        match left.is_empty() {
+            true => verdict(plan.is_empty() || !self.exit_code),
+            false => Err(Failure::Partly),
         }
     }
 }
@@ -154,19 +125,19 @@ impl Plan {
 /// Prints a plan for people: every change where they are at most so many, else their number for each principal.
 pub fn show(ui: &Ui, plan: &AclPlan, most: usize) {
     let each = plan.creates.len() + plan.deletes.len() <= most;
-    for group in by_principal(plan) {
+    for (principal, changes) in by_principal(plan) {
         if !each {
-            let creates = group.changes.iter().filter(|c| c.0 == Action::Create);
+            let creates = changes.iter().filter(|c| c.0 == Action::Create);
             let creates = creates.count();
-            let deletes = group.changes.len() - creates;
+            let deletes = changes.len() - creates;
             ui.say(format!(
                 "{BOLD}{}{BOLD:#}  {GREEN}+{creates}{GREEN:#} {RED}-{deletes}{RED:#}",
-                Printable(group.principal)
+                Printable(principal)
             ));
             continue;
         }
-        ui.say(format!("{BOLD}{}{BOLD:#}", Printable(group.principal)));
-        for (action, binding) in group.changes {
+        ui.say(format!("{BOLD}{}{BOLD:#}", Printable(principal)));
+        for (action, binding) in changes {
             let colour = match action {
                 Action::Delete => RED,
                 _ => GREEN,
@@ -178,29 +149,15 @@ pub fn show(ui: &Ui, plan: &AclPlan, most: usize) {
     if !each {
         ui.say(format!("{DIM}kpki acl plan shows each change{DIM:#}"));
     }
-    let mut line = match plan.is_empty() {
-        true => format!("{GREEN}nothing to change{GREEN:#}"),
-        false => format!(
-            "{} to create, {} to delete",
-            plan.creates.len(),
-            plan.deletes.len()
-        ),
-    };
-    line.push_str(&format!(", {} unchanged", plan.unchanged));
-    if plan.left_alone > 0 {
-        line.push_str(&format!(
-            "{DIM}; {} in the cluster that {} not in the policy: left alone{DIM:#}",
-            count(plan.left_alone, "binding"),
-            if plan.left_alone == 1 { "is" } else { "are" }
-        ));
-    }
-    ui.say(line);
+    let (creates, deletes) = (plan.creates.len(), plan.deletes.len());
+    let changes = (!plan.is_empty()).then(|| format!("{creates} to create, {deletes} to delete"));
+    totals(ui, changes, plan.unchanged, plan.left_alone, "binding");
     for warning in &plan.warnings {
         ui.warn(&warning.message);
     }
 }
 
-/// Refuses to put a plan in the place of something else, such as the policy or a device; an earlier plan is replaced.
+/// Refuses to replace anything but an earlier plan, such as the policy or a device.
 fn check_place(path: &Path) -> Done {
     // One that is damaged is replaced by the very command that its error names.
     let is_plan = |text: &[u8]| {
@@ -212,12 +169,12 @@ fn check_place(path: &Path) -> Done {
     if !path.exists() || path.is_file() && is_saved() {
         return Ok(());
     }
-    Err(CliError::new(
+    let message = format!("{} already exists and is not a saved plan", path.display());
+    fail(
         Code::FileExists,
-        format!("{} is there already, and no saved plan", path.display()),
+        message,
+        "choose another path for --save, or move it away",
     )
-    .hint("choose another path for --save, or move it away")
-    .into())
 }
 
 fn save(path: &Path, saved: &SavedPlan) -> Result<(), Failure> {

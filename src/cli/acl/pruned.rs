@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    Failure,
-    confirm::confirm as ask,
-    count,
-    ui::{BOLD, Ui},
+    super::planned,
+    Done, count,
+    ui::{BOLD, Ui, named},
 };
 use crate::{
     acl::RawBinding,
@@ -28,7 +26,7 @@ pub fn left(ui: &Ui, out: &OutDir, admin: &Admin) -> Vec<Unsettled> {
         Ok(left) => left,
         Err(error) => {
             ui.warn(format!(
-                "whether an earlier prune was cut short cannot be told: {error}"
+                "cannot tell whether an earlier prune was interrupted: {error}"
             ));
             return Vec::new();
         }
@@ -38,14 +36,14 @@ pub fn left(ui: &Ui, out: &OutDir, admin: &Admin) -> Vec<Unsettled> {
     let since = lost.clone().filter_map(|u| u.at).min();
     if !principals.is_empty() {
         ui.warn(format!(
-            "an earlier prune was cut short{}: bindings that somebody created just then for these principals may be gone: {}",
+            "an earlier prune was interrupted{}: bindings that others created at that time for these principals may be gone: {}",
             at(since),
             shown(&principals)
         ));
     }
     if lost.clone().any(|u| u.filters.is_empty()) {
         ui.warn(format!(
-            "an earlier prune was cut short, and its note in {} cannot be read: bindings that somebody created just then may be gone",
+            "an earlier prune was interrupted, and its record in {} cannot be read: bindings that others created at that time may be gone",
             out.root().display()
         ));
     }
@@ -53,7 +51,7 @@ pub fn left(ui: &Ui, out: &OutDir, admin: &Admin) -> Vec<Unsettled> {
     let again: usize = again.sum();
     if again > 0 {
         ui.warn(format!(
-            "an earlier prune deleted {} that came while it worked, and did not create {} again",
+            "an earlier prune deleted {} created while it ran, and did not create {} again",
             count(again, "binding"),
             if again == 1 { "it" } else { "them" }
         ));
@@ -65,16 +63,13 @@ pub fn left(ui: &Ui, out: &OutDir, admin: &Admin) -> Vec<Unsettled> {
 pub fn advise(ui: &Ui, left: &[Unsettled]) {
     if !left.is_empty() {
         ui.complain(format!(
-            "{BOLD}hint:{BOLD:#} ask whoever creates ACLs for these principals; the next kpki acl apply creates again what is known to be gone, says this once more and then forgets it"
+            "{BOLD}hint:{BOLD:#} ask the owners of these principals' ACLs; the next kpki acl apply creates again what is known to be gone, and repeats this warning for the last time"
         ));
     }
 }
 
 /// Asks before anything is created again: no policy says it, and no plan showed it.
-///
-/// # Errors
-/// The answer is no, or nobody can be asked.
-pub fn confirm(ui: &Ui, yes: bool, left: &[Unsettled]) -> Result<(), Failure> {
+pub fn confirm(ui: &Ui, yes: bool, left: &[Unsettled]) -> Done {
     let again: Vec<&RawBinding> = left.iter().flat_map(|u| u.newer.iter().flatten()).collect();
     if again.is_empty() {
         return Ok(());
@@ -87,7 +82,7 @@ pub fn confirm(ui: &Ui, yes: bool, left: &[Unsettled]) -> Result<(), Failure> {
     }
     let bindings = count(again.len(), "binding");
     let question = format!("creating again {bindings} that an earlier prune deleted,");
-    ask(ui, yes, &question)
+    planned::confirm(ui, yes, &question)
 }
 
 /// Says that answers were lost in this run.
@@ -95,32 +90,19 @@ pub fn report(ui: &Ui, lost: &[Reach]) {
     let principals = principals(lost.iter());
     if !principals.is_empty() {
         ui.warn(format!(
-            "the answer to a request that deletes by broad filters was lost: bindings that somebody created just now for these principals may be gone as well: {}",
+            "the answer to a request that deletes by broad filters was lost: bindings that others created just now for these principals may be gone as well: {}",
             shown(&principals)
         ));
     }
 }
 
-/// For machines: the principals, each once.
-pub fn document<'r>(reaches: impl Iterator<Item = &'r Reach>) -> Value {
-    json!(principals(reaches))
-}
-
-fn principals<'r>(reaches: impl Iterator<Item = &'r Reach>) -> BTreeSet<&'r str> {
+/// The principals, each once.
+pub fn principals<'r>(reaches: impl Iterator<Item = &'r Reach>) -> BTreeSet<&'r str> {
     reaches.map(|reach| &*reach.principal).collect()
 }
 
 fn shown(principals: &BTreeSet<&str>) -> String {
-    let named: Vec<String> = principals
-        .iter()
-        .take(SHOWN)
-        .map(|p| Printable(p).to_string())
-        .collect();
-    let named = named.join(", ");
-    match principals.len().saturating_sub(SHOWN) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
+    named(principals.iter().map(|p| Printable(p)), SHOWN)
 }
 
 fn at(since: Option<OffsetDateTime>) -> String {

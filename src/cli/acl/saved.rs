@@ -5,11 +5,11 @@ use std::path::Path;
 use super::{
     super::{
         cluster::Connection,
+        planned::DeletionOptions,
         policy::{Text, read_policy_file},
         shell,
     },
-    CliError, Code, Done, Failure, ReadPolicy,
-    plan::DeletionOptions,
+    CliError, Code, Done, Failure, ReadPolicy, fail,
     ui::{BOLD, Ui},
 };
 use crate::{
@@ -20,19 +20,14 @@ use crate::{
 
 /// A plan in a file.
 pub struct Saved<'a> {
-    /// The file.
     path: &'a str,
     /// The output directory, for the commands in hints.
     out: &'a Path,
-    /// The plan.
     pub plan: SavedPlan,
 }
 
 impl<'a> Saved<'a> {
     /// The plan in a file; `None` where it is something else, such as a policy.
-    ///
-    /// # Errors
-    /// A plan that is damaged, or written by another kpki.
     pub fn parse(path: &'a str, out: &'a Path, text: &Text) -> Result<Option<Self>, Failure> {
         if !SavedPlan::is_meant(&text.text) && !path.ends_with(".plan") {
             return Ok(None);
@@ -51,22 +46,15 @@ impl<'a> Saved<'a> {
             shell::quote(path)
         );
         let message = format!("{path}: {error}");
-        Err(match error {
-            PlanFileError::NoCluster => CliError::new(Code::PlanStale, message).hint(hint),
-            PlanFileError::LaterVersion(_) => {
-                CliError::new(Code::PlanVersion, message).hint(hint).usage()
-            }
-            PlanFileError::Malformed(_) => CliError::new(Code::PlanMalformed, message)
-                .hint(hint)
-                .usage(),
-        }
-        .into())
+        let code = match error {
+            PlanFileError::NoCluster => return fail(Code::PlanStale, message, hint),
+            PlanFileError::LaterVersion(_) => Code::PlanVersion,
+            PlanFileError::Malformed(_) => Code::PlanMalformed,
+        };
+        Err(CliError::new(code, message).hint(hint).usage().into())
     }
 
     /// Whether the options of the command agree with the plan.
-    ///
-    /// # Errors
-    /// They ask for what was not reviewed.
     pub fn check_options(&self, options: DeletionOptions) -> Done {
         let path = self.path;
         if options.prune && !self.plan.prune {
@@ -80,33 +68,30 @@ impl<'a> Saved<'a> {
     }
 
     /// The policy that the plan was made from, read once: what it says is what was reviewed.
-    ///
-    /// # Errors
-    /// It cannot be read, is invalid, or is another one by now.
     pub fn policy(&self) -> Result<ReadPolicy, Failure> {
         let path = self.path;
         let read = read_policy_file(&self.plan.policy).map_err(|failure| match failure {
-            Failure::Error(error) if error.code() == Code::PolicyUnreadable => CliError::new(
+            Failure::Errors(errors) if errors[0].code == Code::PolicyUnreadable => CliError::new(
                 Code::PolicyUnreadable,
                 format!(
                     "{path} is applied together with its policy: {}",
-                    error.message()
+                    errors[0].message
                 ),
             )
             .hint("apply the plan in the directory where it was made, with the policy in its place")
             .into(),
             other => other,
         })?;
-        match self.plan.policy_sha256 == read.sha256 {
-            true => Ok(read),
-            false => Err(self.stale(&format!(
-                "the policy {}, or a file that it includes, has changed",
-                self.plan.policy
-            ))),
+        if self.plan.policy_sha256 == read.sha256 {
+            return Ok(read);
         }
+        let policy = &self.plan.policy;
+        self.stale(&format!(
+            "the policy {policy}, or a file that it includes, has changed"
+        ))
     }
 
-    /// How to connect: as the plan says, whatever a policy says by now.
+    /// How to connect: as the plan says, even where the policy has changed.
     pub fn connection(&self, named: &Connection) -> Connection {
         match &self.plan.cluster {
             Some(cluster) => named.of_plan(cluster),
@@ -114,10 +99,7 @@ impl<'a> Saved<'a> {
         }
     }
 
-    /// Shows what is about to be done where, and whether this is the cluster that the plan was made for.
-    ///
-    /// # Errors
-    /// It is another one.
+    /// Shows plan, policy and cluster, and refuses a cluster that the plan was not made for.
     pub fn check_id(&self, ui: &Ui, admin: &Admin) -> Done {
         let unknown = "of unknown id";
         let connected = admin.cluster_id();
@@ -134,7 +116,7 @@ impl<'a> Saved<'a> {
         if connected == Some(id) {
             return Ok(());
         }
-        Err(CliError::new(
+        fail(
             Code::PlanOtherCluster,
             format!(
                 "{} was made for the cluster {id}, and {} is the cluster {}; nothing was changed",
@@ -142,37 +124,31 @@ impl<'a> Saved<'a> {
                 admin.servers(),
                 connected.unwrap_or(unknown),
             ),
+            format!(
+                "connect to the plan's cluster (--bootstrap-server HOST:PORT), or plan for this one and review that:\n  {}",
+                self.again(self.plan.prune)
+            ),
         )
-        .hint(format!(
-            "connect to the plan's cluster (--bootstrap-server HOST:PORT), or plan for this one and review that:\n  {}",
-            self.again(self.plan.prune)
-        ))
-        .into())
     }
 
-    /// Whether the cluster is still the one that the plan was made for; `plan` is what would be planned now.
-    ///
-    /// # Errors
-    /// It is not.
+    /// Refuses a cluster that has changed since the plan was made; `plan` is what would be planned now.
     pub fn check_cluster(&self, read: &ReadPolicy, observed: &Observed, plan: &AclPlan) -> Done {
         let managed = Managed::of(&read.policy.managed());
         let checked = self.plan.check(&observed.bindings, &managed, plan);
-        checked.map_err(|stale| self.stale(&stale.to_string()))
+        checked.or_else(|stale| self.stale(&stale.to_string()))
     }
 
-    fn stale(&self, what: &str) -> Failure {
-        CliError::new(
+    fn stale<T>(&self, what: &str) -> Result<T, Failure> {
+        let message = format!(
+            "{} is no longer valid: {what}; nothing was changed",
+            self.path
+        );
+        let again = self.again(self.plan.prune);
+        fail(
             Code::PlanStale,
-            format!(
-                "{} is no longer valid: {what}; nothing was changed",
-                self.path
-            ),
+            message,
+            format!("plan again and review that:\n  {again}"),
         )
-        .hint(format!(
-            "plan again and review that:\n  {}",
-            self.again(self.plan.prune)
-        ))
-        .into()
     }
 
     /// The command that makes the plan anew.

@@ -8,6 +8,7 @@ use super::{
         CliError, Code, Done, Failure, Global,
         cluster::{Connection, compare_id},
         policy::read_policy_file,
+        verdict,
     },
     ReadPolicy, count, export,
     ui::{BOLD, DIM, GREEN, RED, Ui},
@@ -18,11 +19,11 @@ use crate::{
     policy::{TestOutcome, ValidatedPolicy},
 };
 
-/// Ask the policy's own questions: may this client do that?
+/// Run the policy's own tests: may this client do that?
 ///
 /// Runs every entry under `tests` against the bindings that the policy means, by the rules of Kafka's authorizer and
 /// without a cluster. A cluster may hold more than the policy: --live, or a connection, asks the cluster for the ACLs that
-/// it has and runs the tests against those. Exit code 3 when an answer is another than the one that is asked for.
+/// it has and runs the tests against those. Exit code 3 when a test fails.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -45,20 +46,17 @@ impl Test {
         let read = read_policy_file(&self.policy)?;
         let policy = &read.policy;
         let live = self.live || self.connection.is_named();
-        let held = match live {
-            true => Some(self.held(&read, global, ui)?),
-            false => None,
+        let bindings;
+        let outcomes = match live {
+            false => outcomes(policy)?,
+            true => {
+                let settings;
+                (bindings, settings) = self.held(&read, global, ui)?;
+                let outcomes = policy.run_tests_against(&bindings, settings);
+                outcomes.map_err(|e| impossible(&e))?
+            }
         };
-        let outcomes = match held {
-            None => outcomes(policy)?,
-            Some((ref bindings, settings)) => policy
-                .run_tests_against(bindings, settings)
-                .map_err(|e| impossible(&e))?,
-        };
-        let whose = match live {
-            true => "the policy's tests, by the cluster's ACLs",
-            false => "the policy's tests",
-        };
+        let whose = if live { ", by the cluster's ACLs" } else { "" };
         let failed: Vec<_> = outcomes.iter().filter(|o| !o.passed()).collect();
         let passed = outcomes.len() - failed.len();
         for outcome in &failed {
@@ -70,11 +68,11 @@ impl Test {
                 self.policy
             )),
             (all, 0) => ui.say(format!(
-                "{GREEN}passed{GREEN:#}  {} of {whose}",
+                "{GREEN}passed{GREEN:#}  {} of the policy's tests{whose}",
                 count(all, "request")
             )),
             (all, failed) => ui.say(format!(
-                "\n{RED}failed{RED:#}  {failed} of {} of {whose}",
+                "\n{RED}failed{RED:#}  {failed} of {} of the policy's tests{whose}",
                 count(all, "request")
             )),
         }
@@ -87,14 +85,9 @@ impl Test {
             document["live"] = true.into();
         }
         ui.document(&document);
-        match failed.is_empty() {
-            true => Ok(()),
-            false => Err(Failure::No),
-        }
+        verdict(failed.is_empty())
     }
-}
 
-impl Test {
     /// The bindings that the cluster has, and the settings by which its brokers decide.
     fn held(
         &self,
@@ -137,14 +130,12 @@ pub fn impossible(error: &RequestError) -> CliError {
 
 fn failure(outcome: &TestOutcome<'_>, live: bool) -> String {
     let TestOutcome { test, request, .. } = outcome;
-    let (wanted, is) = match test.allowed {
-        true => ("should be allowed", "is denied"),
-        false => ("should be denied", "is allowed"),
-    };
+    let is = if test.allowed { "denied" } else { "allowed" };
     format!(
-        "{RED}failed{RED:#}  {DIM}{}{DIM:#}\n        {BOLD}{}{BOLD:#} {wanted} and {is}: {}",
+        "{RED}failed{RED:#}  {DIM}{}{DIM:#}\n        {BOLD}{}{BOLD:#} {} and is {is}: {}",
         test.source,
         asked(request),
+        wanted(outcome),
         why(outcome, live),
     )
 }
@@ -163,19 +154,22 @@ pub fn asked(request: &Request) -> String {
 
 /// A failed test, for a list of them.
 pub fn in_one_line(outcome: &TestOutcome<'_>) -> String {
-    let should = match outcome.test.allowed {
+    let TestOutcome { test, request, .. } = outcome;
+    format!("{}: {} {}", test.source, asked(request), wanted(outcome))
+}
+
+fn wanted(outcome: &TestOutcome<'_>) -> &'static str {
+    match outcome.test.allowed {
         true => "should be allowed",
         false => "should be denied",
-    };
-    let TestOutcome { test, request, .. } = outcome;
-    format!("{}: {} {should}", test.source, asked(request))
+    }
 }
 
 fn why(outcome: &TestOutcome<'_>, live: bool) -> String {
     match (outcome.by, outcome.source) {
         (Some(by), Some(source)) => format!("by {by} ({source})"),
         (Some(by), None) if live => {
-            format!("by {by}, which the cluster has and the policy has not")
+            format!("by {by}, which is in the cluster and not in the policy")
         }
         (Some(by), None) => format!("by {by}"),
         (None, _) => reason(outcome.decision.reason, outcome.decision.allowed).to_owned(),
@@ -185,19 +179,23 @@ fn why(outcome: &TestOutcome<'_>, live: bool) -> String {
 /// The reason in words, where no binding decided.
 pub fn reason(reason: Reason, allowed: bool) -> &'static str {
     match (reason, allowed) {
-        (Reason::SuperUser, _) => "it is a super user, whom no ACL concerns",
-        (Reason::NoMatch, _) => "there are ACLs on this resource, and none that lets it do this",
+        (Reason::SuperUser, _) => "it is a super user, to whom ACLs do not apply",
+        (Reason::NoMatch, _) => "there are ACLs on this resource, but none allows it",
         (Reason::NoAcl, true) => {
-            "no ACL is about this resource, and so everyone may (allow_everyone_if_no_acl_found)"
+            "no ACL applies to this resource, so everyone is allowed (allow_everyone_if_no_acl_found)"
         }
-        (Reason::NoAcl, false) => "no ACL is about this resource",
+        (Reason::NoAcl, false) => "no ACL applies to this resource",
         (Reason::Deny, _) => "an ACL denies it",
         (Reason::Allow, _) => "an ACL allows it",
     }
 }
 
+/// A decision, for people and machines.
+pub fn word(allowed: bool) -> &'static str {
+    if allowed { "ALLOWED" } else { "DENIED" }
+}
+
 fn as_json(outcome: &TestOutcome<'_>) -> serde_json::Value {
-    let word = |allowed| if allowed { "ALLOWED" } else { "DENIED" };
     json!({
         "source": outcome.test.source.to_string(),
         "request": outcome.request,

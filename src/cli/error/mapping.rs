@@ -4,7 +4,10 @@ use std::io;
 
 use serde_json::json;
 
-use super::{super::shell::quote, CliError, Code};
+use super::{
+    super::shell::{quote, quote_path},
+    CliError, Code,
+};
 use crate::{
     admin::AdminError,
     apply::scram::UnknownUsers,
@@ -18,38 +21,33 @@ use crate::{
     state::{Phase, StateError},
 };
 
-/// The code of what went wrong between kpki and a cluster.
-pub fn of_cluster(error: &AdminError) -> Code {
-    match error {
-        AdminError::Properties(_) => Code::ClientProperties,
-        AdminError::NotBuilt => Code::NotBuilt,
-        AdminError::Settings(_) | AdminError::Key(_) => Code::ConnectionSettings,
-        AdminError::Unreachable { .. } => Code::Unreachable,
-        AdminError::UnknownHost { .. } => Code::UnknownHost,
-        AdminError::WrongProtocol { .. } => Code::WrongProtocol,
-        AdminError::Untrusted { .. } => Code::Untrusted,
-        AdminError::Expired { .. } => Code::Expired,
-        AdminError::NotYetValid { .. } => Code::NotYetValid,
-        AdminError::WrongHostName { .. } => Code::WrongHostName,
-        AdminError::ClientCertificate { .. } => Code::CertificateRefused,
-        AdminError::Tls { .. } => Code::Tls,
-        AdminError::Authentication { .. } => Code::LoginFailed,
-        AdminError::TimedOut { .. } => Code::TimedOut,
-        AdminError::ConnectionLost { .. } => Code::ConnectionLost,
-        AdminError::NotAuthorized { .. } => Code::NotAuthorized,
-        AdminError::NoScramRequests { .. } => Code::NoScramRequests,
-        AdminError::SecurityDisabled { .. } => Code::NoAuthorizer,
-        AdminError::TooManyBindings { .. } => Code::TooManyBindings,
-        AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
-        AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
-        AdminError::Unsupported { .. } => Code::Unsupported,
-        AdminError::Stopped { .. } => Code::Stopped,
-    }
-}
-
 impl From<AdminError> for CliError {
     fn from(error: AdminError) -> Self {
-        Self::new(of_cluster(&error), error.to_string()).maybe_hint(error.hint())
+        let code = match &error {
+            AdminError::Properties(_) => Code::ClientProperties,
+            AdminError::NotBuilt => Code::NotBuilt,
+            AdminError::Settings(_) | AdminError::Key(_) => Code::ConnectionSettings,
+            AdminError::Unreachable { .. } => Code::Unreachable,
+            AdminError::UnknownHost { .. } => Code::UnknownHost,
+            AdminError::WrongProtocol { .. } => Code::WrongProtocol,
+            AdminError::Untrusted { .. } => Code::Untrusted,
+            AdminError::Expired { .. } => Code::Expired,
+            AdminError::NotYetValid { .. } => Code::NotYetValid,
+            AdminError::WrongHostName { .. } => Code::WrongHostName,
+            AdminError::ClientCertificate { .. } => Code::CertificateRefused,
+            AdminError::Tls { .. } => Code::Tls,
+            AdminError::Authentication { .. } => Code::LoginFailed,
+            AdminError::TimedOut { .. } => Code::TimedOut,
+            AdminError::ConnectionLost { .. } => Code::ConnectionLost,
+            AdminError::NotAuthorized { .. } => Code::NotAuthorized,
+            AdminError::NoScramRequests { .. } => Code::NoScramRequests,
+            AdminError::SecurityDisabled { .. } => Code::NoAuthorizer,
+            AdminError::TooManyBindings { .. } => Code::TooManyBindings,
+            AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
+            AdminError::Hidden { .. } | AdminError::Refused { .. } => Code::Refused,
+            AdminError::Unsupported { .. } => Code::Unsupported,
+        };
+        Self::new(code, error.to_string()).maybe_hint(error.hint())
     }
 }
 
@@ -81,9 +79,9 @@ impl From<BootstrapError> for CliError {
                 CliError::new(Code::Edited, text).hint(edited(&path, &edit))
             }
             BootstrapError::Dangerous { danger, .. } => CliError::new(Code::DangerousChange, text)
-                .hint(format!("{}; --allow {} goes on", dangerous(danger), danger.word())),
+                .hint(format!("{}; --allow {} proceeds anyway", dangerous(danger), danger.word())),
             BootstrapError::ClusterId(_) => CliError::new(Code::ClusterIdLost, text).hint(
-                "write the id into that file: it is the cluster.id in meta.properties, in any broker's log.dirs; --allow cluster-id makes a new one, for which every disk has to be formatted anew",
+                "write the id into that file: it is the cluster.id in meta.properties, in any broker's log.dirs; --allow cluster-id makes a new one, for which every disk must be formatted again",
             ),
             BootstrapError::Unknown { .. } => {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
@@ -104,15 +102,17 @@ impl From<BootstrapError> for CliError {
 /// More settings than these are not written out.
 const SUGGESTED: usize = 20;
 
-/// What to put into the policy, or how to drop it.
+/// What to put into the policy, or how to drop the edit.
 fn edited(path: &str, edit: &Edit) -> String {
-    let drop = format!("--overwrite {} writes kpki's over it", quote(path));
+    let drop = format!("--overwrite {} replaces the file", quote(path));
     match edit {
         Edit::ForeignCa(_) => format!(
             "trusting further CAs is not supported yet: keep them in a store of their own; {drop}"
         ),
         Edit::ByHand { added, .. } if added.is_empty() || added.len() > SUGGESTED => {
-            format!("put what is to stay into the policy, which this file is written from; {drop}")
+            format!(
+                "put the settings to keep into the policy, from which this file is written; {drop}"
+            )
         }
         Edit::ByHand { added, .. } => {
             let name = path.split('/').next().unwrap_or_default();
@@ -121,27 +121,27 @@ fn edited(path: &str, edit: &Edit) -> String {
                 .map(|(key, value)| format!("{}: {}", json!(key), json!(value)))
                 .collect();
             format!(
-                "what was added belongs into the policy, under {name}: properties: {{{}}}; {drop}",
+                "the added settings belong in the policy, under {name}: properties: {{{}}}; {drop}",
                 yaml.join(", ")
             )
         }
     }
 }
 
-/// Why a cluster that runs does not survive it, and what it takes.
+/// Why a running cluster does not survive the change, and what it takes.
 fn dangerous(danger: Danger) -> &'static str {
     match danger {
         Danger::NodeId => {
-            "a formatted disk starts under no other id: leave `id` out, or write the one that it had; another one takes a disk formatted anew"
+            "a formatted disk only starts with its own id: leave `id` out, or write the previous one; a new id needs the disk to be formatted again"
         }
         Danger::Voters => {
-            "the static voters have to be the same on all nodes at once: it takes an outage, in which every node is stopped and started with its new file, and a new controller's disk is formatted before"
+            "static voters must be the same on all nodes at once: this takes an outage in which every node is stopped and started with its new file; format a new controller's disk before"
         }
         Danger::ClusterId => {
-            "formatted disks start under no other id: put the old one back into cluster.id; another one takes disks formatted anew, on every node"
+            "formatted disks only start with their own cluster id: put the old one back into cluster.id; a new id needs the disks of every node to be formatted again"
         }
         Danger::Listeners => {
-            "brokers or clients that were not restarted yet would find nobody there: add the new listener beside the old one, restart, move everyone to it, and take the old one away in a later step; where an outage is fine"
+            "brokers and clients that were not restarted yet could no longer connect: add the new listener beside the old one, restart, move everyone to it, and remove the old one in a later step"
         }
     }
 }
@@ -151,20 +151,20 @@ impl From<CaError> for CliError {
         let text = error.to_string();
         match error {
             CaError::Exists(_) => CliError::new(Code::CaExists, text)
-                .hint("kpki issue NAME uses it; to begin anew choose another --out, or move the directory away"),
+                .hint("kpki issue NAME uses it; to start over choose another --out, or move the directory away"),
             CaError::Missing(_) => CliError::new(Code::CaMissing, text)
                 .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) names another output directory"),
             CaError::Incomplete { dir, file } => CliError::new(Code::CaIncomplete, text).hint(match file {
-                "ca.crt" => format!("restore it from a backup; every identity's directory has a copy, which goes to {dir}/ca.crt"),
-                "truststore.password" => format!("restore it from a backup; it also stands in every server.properties and client.properties as ssl.truststore.password, and goes alone in a line to {dir}/{file}"),
+                "ca.crt" => format!("restore it from a backup; every identity's directory has a copy, to be copied to {dir}/ca.crt"),
+                "truststore.password" => format!("restore it from a backup; it is also in every server.properties and client.properties as ssl.truststore.password, and goes to {dir}/{file} as the only line"),
                 _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
             }),
             CaError::NoRootKey(_) => CliError::new(Code::NoRootKey, text)
                 .hint("without --root, kpki ca export-key exports the one key that it has"),
             CaError::RootKeyAway(_) => CliError::new(Code::NoRootKey, text)
-                .hint("it was to be taken off this machine: put the file back for as long as it is needed"),
+                .hint("it is meant to be kept off this machine: put the file back for as long as it is needed"),
             CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
-                .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes that one again where the damaged one is moved away"),
+                .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes ca.crt again once the damaged one is moved away"),
         }
     }
 }
@@ -207,11 +207,11 @@ impl From<IssuerError> for CliError {
             }
             IssuerError::Sealed { source, .. } => match source {
                 SealError::WrongPassphrase => CliError::new(Code::WrongPassphrase, text)
-                    .hint("give the passphrase that the CA was made with; if it is the right one, the file was altered: restore it from a backup"),
+                    .hint("give the passphrase that the CA was made with; if it is the right one, the file was changed: restore it from a backup"),
                 SealError::PassphraseNeeded => CliError::new(Code::PassphraseMissing, text)
                     .hint("give it with --ca-passphrase-file FILE, KPKI_CA_PASSPHRASE_FILE or KPKI_CA_PASSPHRASE"),
                 SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
-                    .hint("restore it from a backup; kpki never rewrites it, so the backup of any day will do"),
+                    .hint("restore it from a backup; kpki never rewrites it, so a backup of any age is good"),
                 SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that kpki, or a later one"),
                 SealError::Derivation(_) | SealError::Memory(_) | SealError::Cipher(_) => {
                     CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
@@ -232,47 +232,41 @@ impl From<StateError> for CliError {
         let text = error.to_string();
         match error {
             StateError::Io { source, .. } => {
-                let error = CliError::new(Code::Io, text);
-                match source.kind() {
-                    io::ErrorKind::PermissionDenied => error
-                        .hint("run kpki as the directory's owner, or choose another --out; files for another user need root and --owner"),
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        error.hint("make room and run the command again; what was there before is unchanged")
-                    }
-                    io::ErrorKind::ReadOnlyFilesystem => error.hint("choose another --out; nothing was changed"),
-                    io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-                        error.hint("something else stands there; choose another --out, or move it away")
-                    }
-                    io::ErrorKind::NotFound => error.hint("check the path"),
-                    _ => error.hint("nothing is lost: once the cause is mended, run the command again"),
-                }
+                CliError::new(Code::Io, text).hint(match source.kind() {
+                    io::ErrorKind::PermissionDenied => "run kpki as the directory's owner, or choose another --out; files for another user need root and --owner",
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and run the command again; what was there before is unchanged",
+                    io::ErrorKind::ReadOnlyFilesystem => "choose another --out; nothing was changed",
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "another file is in the way; choose another --out, or move it away",
+                    io::ErrorKind::NotFound => "check the path",
+                    _ => "nothing is lost: fix the cause, then run the command again",
+                })
             }
             StateError::Foreign { path, uid } => CliError::new(Code::ForeignOwner, text).hint(format!(
-                "run kpki as that user; or, if nobody else could have put anything there, make it yours: chown -R {} {1}. An identity's directory is given to a user by `owner:` in the policy or --owner {uid}:GID",
+                "run kpki as that user; or, if nobody else could have put anything there, take it over: chown -R {} {1}. An identity's directory is given to a user by `owner:` in the policy or --owner {uid}:GID",
                 rustix::process::geteuid().as_raw(),
-                quote(&path.display().to_string())
+                quote_path(&path)
             )),
             StateError::Unfinished { cause, waiting } => {
                 let first = CliError::from(*cause).hint.unwrap_or_default();
                 CliError::new(Code::Unfinished, text).hint(format!(
-                    "{first}. The next command that writes does the rest, which waits in {}; commands that only read work meanwhile",
+                    "{first}. The next command that writes does the rest, which is in {}; commands that only read work meanwhile",
                     waiting.display()
                 ))
             }
             StateError::Writable { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
-                "chmod go-w {} keeps them out; look first whether everything in it is yours",
-                quote(&path.display().to_string())
+                "chmod go-w {} denies it; first check that everything in it is yours",
+                quote_path(&path)
             )),
             StateError::Locked { .. } => CliError::new(Code::Locked, text)
-                .hint("run the command again once that one is done, or end it; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),
+                .hint("run the command again once the other is done, or end the other; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),
             StateError::Obstacle { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
-                "move {} away, or undo what keeps it there: kpki wants plain files in directories of its own",
+                "move {} away: kpki needs plain files in directories of its own",
                 path.display()
             )),
             StateError::BadInventory { .. } => CliError::new(Code::InventoryDamaged, text)
-                .hint("restore the inventory from a backup; kpki does not sign without a sound one"),
+                .hint("restore the inventory from a backup; kpki does not sign without a valid one"),
             StateError::BadWritten { path, .. } => CliError::new(Code::RecordDamaged, text).hint(format!(
-                "restore it from a backup, or move {} away: then the files that are there are taken for kpki's own, and the brokers' ids from them",
+                "restore it from a backup, or move {} away: then the existing files count as written by kpki, and the brokers' ids are taken from them",
                 path.display()
             )),
         }
@@ -284,11 +278,11 @@ impl From<PkiError> for CliError {
         let text = error.to_string();
         match error {
             PkiError::AuthorityExpired(_) => CliError::new(Code::CaExpired, text).hint(
-                "what it signed is no longer trusted either; begin with a new CA in another --out",
+                "the certificates that it signed are no longer trusted either; start with a new CA in another --out",
             ),
             PkiError::OutsideConstraints { kind, .. } => CliError::new(Code::OutsideConstraints, text)
                 .hint(match kind {
-                    Kind::Client => "a client's name that could be a host's stands in its certificate as one: choose a name without dots and, in the policy, `hosts: []`; or give it a host that the CA permits",
+                    Kind::Client => "a client's name that could be a host's is also a host in its certificate: choose a name without dots and, in the policy, `hosts: []`; or give it a host that the CA permits",
                     _ => "choose a host inside, or make a CA with other --name-constraint",
                 }),
             PkiError::NoHost(_) => CliError::new(Code::NoHost, text).hint("give one with --host"),

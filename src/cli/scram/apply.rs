@@ -4,31 +4,28 @@ use std::{collections::BTreeSet, path::Path};
 
 use clap::Args;
 use serde_json::json;
-use time::OffsetDateTime;
 
 use super::{
     super::{
-        CliError, Code, Done, Failure, Global,
-        acl::confirm::confirm,
-        cluster::{Connection, check_id},
-        connect::connect,
+        Code, Done, Failure, Global,
+        cluster::{Connection, check_id, connect},
+        completed, fail,
         init_ca::{take_lock, tidy},
+        planned::confirm,
         policy::read_policy,
         shell,
         ui::{BOLD, DIM, GREEN, RED, Ui},
         up::FileOptions,
     },
-    arguments::Arguments,
-    plan::{ACTIONS, counted, no_password, show},
+    plan::{ACTIONS, Arguments, counted, no_password, show},
 };
 use crate::{
     admin::{ClientProperties, EntryError},
     apply::scram::{Connected, RotationVerdict, ScramOutcome, ScramWork},
     bootstrap::{
         ca::Ca,
-        context::{Asked, Context},
-        passwords,
-        passwords::Passwords,
+        context::Asked,
+        passwords::{self, Passwords},
     },
     plan::{Action, ScramPlan, count},
     policy::ValidatedPolicy,
@@ -38,13 +35,13 @@ use crate::{
 
 /// Give the cluster the policy's SCRAM users
 ///
-/// What is missing is created and what has other iterations is updated, with the passwords that `kpki up` has put into
-/// the users' directories. A password changes with --rotate only; then the user's files have the new one as well.
+/// What is missing is created and what has other iterations is updated, with the passwords that `kpki up` wrote to the
+/// users' directories. A password changes with --rotate only, which also updates the user's files.
 /// Credentials that are not in the policy are deleted with --prune only, and only of users that it manages.
-/// A user whom the cluster has already gets no other credential unless kpki can log in as it, --rotate names it, or it
-/// stands under `manage`.
+/// A user that the cluster already has gets no other credential unless kpki can log in as it, --rotate names it, or it
+/// is listed under `manage`.
 ///
-/// Killed at any instant, it loses no password: the next run finishes the work.
+/// No password is lost if it is killed: the next run finishes the work.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -58,7 +55,7 @@ pub struct Apply {
     /// Delete without asking
     #[arg(long, short)]
     yes: bool,
-    /// Send credentials over a connection without TLS, where everyone on the way can take them
+    /// Send credentials over a connection without TLS, where anyone who reads the traffic gets them
     #[arg(long)]
     over_plaintext: bool,
     #[command(flatten)]
@@ -81,7 +78,7 @@ impl Apply {
                 shell::kpki(&global.out),
                 shell::path(&self.arguments.policy)
             );
-            return Err(CliError::new(Code::UpNeeded, message).hint(hint).into());
+            return fail(Code::UpNeeded, message, hint);
         }
         let properties = self.connection.properties(ui, Some(&policy), out.root())?;
         self.check_encrypted(&properties)?;
@@ -100,12 +97,11 @@ impl Apply {
         show(ui, &plan);
         if !plan.refusals.is_empty() {
             let why: Vec<&str> = plan.refusals.iter().map(|r| r.message.as_str()).collect();
-            return Err(CliError::new(
+            return fail(
                 Code::PlanRefused,
                 format!("nothing was changed: {}", why.join("\n")),
-            )
-            .hint("kpki scram plan, with the same options, shows this without changing anything")
-            .into());
+                "kpki scram plan, with the same options, shows this without changing anything",
+            );
         }
         if !plan.is_empty() {
             admin.check_scram_writer()?;
@@ -114,38 +110,27 @@ impl Apply {
             let credentials = count(plan.deletes.len(), "credential");
             confirm(ui, self.yes, &format!("deleting {credentials}"))?;
         }
-        let context = Context {
-            policy: &policy,
-            out: &out,
-            profile: self.shape.profile(),
-            now: OffsetDateTime::now_utc(),
-            asked: Asked::default(),
-        };
+        let context = self.shape.context(&policy, &out, Asked::default());
         let mut passwords = Passwords::read(context, &ca, &lock)?;
         for name in passwords.begin(&desired.rotate)? {
             let dir = out.identity(&name);
+            let dir = dir.display();
             ui.say(format!(
-                "{GREEN}updated{GREEN:#}  {name}'s files  {DIM}{}{DIM:#}",
-                dir.display()
+                "{GREEN}updated{GREEN:#}  {name}'s files  {DIM}{dir}{DIM:#}"
             ));
         }
         let work = ScramWork::new(&plan, |info| passwords.credential(info));
         let bar = ui.progress(work.writes() as u64, "SCRAM users");
-        let outcome = work.execute(
-            &mut admin,
-            &|done| bar.set_position(done as u64),
-            |verdict| {
-                bar.finish_and_clear();
-                end_rotations(ui, &mut passwords, verdict)
-            },
-        )?;
+        let progress = |done| bar.set_position(done as u64);
+        let outcome = work.execute(&mut admin, &progress, |verdict| {
+            bar.finish_and_clear();
+            end_rotations(ui, &mut passwords, verdict)
+        })?;
         self.stale_config(ui, &outcome, operator.as_deref());
         report(ui, &policy, &out, &plan, &outcome)
     }
-}
 
-impl Apply {
-    /// What is sent is not the password, but lets whoever has it log in all the same.
+    /// What is sent is not the password, but suffices to log in.
     fn check_encrypted(&self, properties: &ClientProperties) -> Done {
         if self.over_plaintext || properties.tls.is_some() {
             return Ok(());
@@ -154,18 +139,17 @@ impl Apply {
             Some(_) => "SASL_PLAINTEXT",
             None => "PLAINTEXT",
         };
-        Err(CliError::new(
+        fail(
             Code::NotEncrypted,
             format!(
-                "the connection to {} is {protocol}: whoever listens on the way could log in as every user that is sent; nothing was changed",
+                "the connection to {} is {protocol}: anyone who reads the traffic could log in as every user that is sent; nothing was changed",
                 properties.bootstrap_servers
             ),
+            "connect to a listener with TLS (SSL or SASL_SSL); if the network is trusted, give --over-plaintext",
         )
-        .hint("connect by a listener with TLS (SSL or SASL_SSL); if the way is safe, say --over-plaintext")
-        .into())
     }
 
-    /// Says so where the file that kpki itself logs in with has the old password now.
+    /// Warns where the file that kpki itself logs in with now has the old password.
     fn stale_config(&self, ui: &Ui, outcome: &ScramOutcome, operator: Option<&str>) {
         let (Some(path), Some(user)) = (&self.connection.command_config, operator) else {
             return;
@@ -178,7 +162,7 @@ impl Apply {
     }
 }
 
-/// Puts the new passwords that the cluster took in their place, and takes back those that it refused.
+/// Moves the new passwords that the cluster accepted into place, and withdraws those that it refused.
 fn end_rotations(ui: &Ui, passwords: &mut Passwords<'_>, verdict: &RotationVerdict<'_>) -> Done {
     let RotationVerdict {
         done,
@@ -187,14 +171,14 @@ fn end_rotations(ui: &Ui, passwords: &mut Passwords<'_>, verdict: &RotationVerdi
     } = verdict;
     if !open.is_empty() {
         ui.warn(format!(
-            "it is not known whether the cluster has the old or the new password of {}; both are kept on the disk, and the next `kpki scram apply` finishes the rotation",
+            "it is unknown whether the cluster has the old or the new password of {}; both are kept on disk, and the next `kpki scram apply` finishes the rotation",
             open.join(", ")
         ));
     }
     if !done.is_empty() {
         passwords.finish(done).inspect_err(|_| {
             ui.warn(format!(
-                "the cluster has the new password of {}, which is still in scram.password.next on the disk; the next `kpki scram apply` moves it to its place",
+                "the cluster has the new password of {}, which is still in scram.password.next on disk; the next `kpki scram apply` moves it into place",
                 done.join(", ")
             ));
         })?;
@@ -259,12 +243,6 @@ fn report(
     }
     ui.document(&document);
     let unknown = |(_, e): &(_, EntryError)| e.may_be_done();
-    match (
-        failed.is_empty(),
-        !done.is_empty() || failed.iter().any(unknown),
-    ) {
-        (true, _) => Ok(()),
-        (false, true) => Err(Failure::Partly),
-        (false, false) => Err(Failure::AlreadyReported),
-    }
+    let some = !done.is_empty() || failed.iter().any(unknown);
+    completed(failed.is_empty(), some)
 }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use clap::{Args, ValueEnum};
 
-use super::super::{CliError, Code, Done, Failure, passphrase, ui::Ui};
+use super::super::{CliError, Code, Done, Failure, fail, passphrase, ui::Ui, whole_number};
 use crate::{
     random,
     scram::{
@@ -17,8 +17,8 @@ use crate::{
 
 /// Derive a SCRAM credential offline, as Kafka stores it
 ///
-/// The password comes from KPKI_SCRAM_PASSWORD, else from standard input, else from the terminal, which is asked twice;
-/// never from an argument, which every user of the machine could read.
+/// The password comes from KPKI_SCRAM_PASSWORD, else from standard input, else from the terminal, where it is entered
+/// twice; never from an argument, which every user of the machine could read.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,7 +33,7 @@ pub struct Derive {
     #[arg(long, default_value_t = Mechanism::Sha512)]
     mechanism: Mechanism,
     /// PBKDF2 iterations, 4096 to 16384
-    #[arg(long, default_value_t = DEFAULT_ITERATIONS, value_name = "N", value_parser = iterations)]
+    #[arg(long, default_value_t = DEFAULT_ITERATIONS, value_name = "N", value_parser = whole_number::<MIN_ITERATIONS, MAX_ITERATIONS>)]
     iterations: u32,
     /// The salt in base64 [default: random]
     #[arg(long, value_name = "B64")]
@@ -66,22 +66,12 @@ impl Derive {
             None => random::octets::<SALT_LEN>()?.to_vec(),
         };
         let password = password()?;
-        let credential = Credential::derive(
-            &self.user,
-            &password,
-            self.mechanism,
-            self.iterations,
-            &salt,
-        )?;
-        if ui.json || self.form == Form::Json {
-            ui.raw(&format!(
-                "{}\n",
-                serde_json::to_string(&credential.json()).unwrap_or_default()
-            ));
-            return Ok(());
-        }
+        let (user, mechanism) = (&self.user, self.mechanism);
+        let credential = Credential::derive(user, &password, mechanism, self.iterations, &salt)?;
         match self.form {
-            Form::Kafka | Form::Json => ui.raw(&format!("{}\n", credential.kafka())),
+            _ if ui.json => ui.json_line(&credential.json()),
+            Form::Json => ui.json_line(&credential.json()),
+            Form::Kafka => ui.raw(&format!("{}\n", credential.kafka())),
             Form::Kraft => {
                 let argument = credential.kraft_argument()?;
                 ui.raw(&format!("{}\n", argument.expose()));
@@ -101,11 +91,9 @@ impl Derive {
     }
 }
 
-fn iterations(text: &str) -> Result<u32, String> {
-    let number = text.parse().ok();
-    number
-        .filter(|number| (MIN_ITERATIONS..=MAX_ITERATIONS).contains(number))
-        .ok_or_else(|| format!("Kafka takes {MIN_ITERATIONS} to {MAX_ITERATIONS}"))
+fn missing(message: &str) -> CliError {
+    CliError::new(Code::PasswordMissing, message)
+        .hint("give it on standard input or in KPKI_SCRAM_PASSWORD")
 }
 
 fn password() -> Result<Secret, Failure> {
@@ -113,36 +101,23 @@ fn password() -> Result<Secret, Failure> {
     if let Ok(given) = std::env::var("KPKI_SCRAM_PASSWORD") {
         text.push_str(&given);
     } else if std::io::stdin().is_terminal() {
-        let none = CliError::new(Code::PasswordMissing, "no password was given")
-            .hint("give it on standard input or in KPKI_SCRAM_PASSWORD");
-        let first = passphrase::ask("Password: ", none)?;
-        let again = CliError::new(Code::PasswordMissing, "no password was given");
-        if passphrase::ask("The same again: ", again)? != first {
-            return Err(CliError::new(
-                Code::PasswordMismatch,
-                "the two passwords are not the same; nothing was derived",
-            )
-            .hint("run the command again")
-            .into());
+        let first = passphrase::ask("Password: ", missing("no password was given"))?;
+        let again = passphrase::ask("The same again: ", missing("no password was given"))?;
+        if again != first {
+            let message = "the two passwords are not the same; nothing was derived";
+            return fail(Code::PasswordMismatch, message, "run the command again");
         }
         return Ok(first);
     } else {
         std::io::stdin().read_to_string(&mut text).map_err(|e| {
-            CliError::new(
-                Code::PasswordUnreadable,
-                format!("cannot read the password from standard input: {e}"),
-            )
+            let message = format!("cannot read the password from standard input: {e}");
+            CliError::new(Code::PasswordUnreadable, message)
         })?;
     }
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
-        return Err(
-            CliError::new(Code::PasswordMissing, "the password is empty")
-                .hint("give it on standard input or in KPKI_SCRAM_PASSWORD")
-                .usage()
-                .into(),
-        );
+        return Err(missing("the password is empty").usage().into());
     }
     Ok(Secret::new(line.to_owned()))
 }

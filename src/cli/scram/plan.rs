@@ -3,21 +3,21 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{
-    super::{
-        Done, Failure, Global,
-        cluster::{Connection, compare_id},
-        connect::connect,
-        policy::read_policy,
-        shell,
-        ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
-    },
-    arguments::Arguments,
+use super::super::{
+    Done, Failure, Global,
+    cluster::{Connection, compare_id, connect},
+    planned::{DeletionOptions, show_refusals, totals},
+    policy::read_policy,
+    shell,
+    ui::{BOLD, GREEN, RED, Ui, YELLOW, named},
+    verdict,
 };
 use crate::{
+    apply::scram::DesiredUsers,
     bootstrap::passwords,
     pki::IdentityName,
     plan::{Action, Remark, SCRAM_PLAN_VERSION, ScramPlan},
+    policy::ValidatedPolicy,
     printable::Printable,
     scram::ScramInfo,
     state::OutDir,
@@ -25,9 +25,9 @@ use crate::{
 
 /// Say what has to change so that the cluster has the policy's SCRAM users
 ///
-/// Nothing is changed. Kafka shows which mechanisms and iterations a user has, and no password: that a password on disk
-/// is the one in the cluster cannot be seen, but --rotate makes it so. A user whom the cluster has already gets no other
-/// credential unless kpki can log in as it, --rotate names it, or it stands under `manage`.
+/// Nothing is changed. Kafka shows which mechanisms and iterations a user has, but no password: whether a password on disk
+/// is the one in the cluster cannot be seen; --rotate sets it. A user that the cluster already has gets no other credential
+/// unless kpki can log in as it, --rotate names it, or it is listed under `manage`.
 ///
 /// Deletions are planned with --prune only, and only for users `x` whose principal `User:x` the policy manages: those
 /// under `manage`, else its clients, its users and the principals under `acls`.
@@ -45,6 +45,40 @@ pub struct Plan {
     exit_code: bool,
     #[command(flatten)]
     connection: Connection,
+}
+
+/// What `plan` and `apply` have in common.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The policy file; `-` is standard input
+    #[arg(value_name = "POLICY")]
+    pub policy: String,
+    /// Give a user a new password (may be repeated)
+    #[arg(long, value_name = "USER")]
+    pub rotate: Vec<IdentityName>,
+    #[command(flatten)]
+    pub deletion: DeletionOptions,
+}
+
+impl Arguments {
+    /// What the policy and the disk want of the cluster.
+    pub fn desired<'a>(
+        &self,
+        policy: &'a ValidatedPolicy,
+        out: &OutDir,
+    ) -> Result<DesiredUsers<'a>, Failure> {
+        let rotate = self.rotate.iter().map(ToString::to_string).collect();
+        let begun = passwords::begun(out, policy)?;
+        let credentials = passwords::desired(policy);
+        let deletion = self.deletion.into();
+        Ok(DesiredUsers::new(
+            policy,
+            credentials,
+            rotate,
+            begun,
+            deletion,
+        )?)
+    }
 }
 
 impl Plan {
@@ -68,36 +102,20 @@ impl Plan {
             plan.warnings.push(Remark::new("up-needed", message));
         }
         show(ui, &plan);
-        for refusal in &plan.refusals {
-            ui.complain(format!(
-                "{RED}not to be applied as it is:{RED:#} {}",
-                refusal.message
-            ));
-        }
+        show_refusals(ui, &plan.refusals);
         ui.document(&document(&plan));
-        match self.exit_code && !plan.is_empty() {
-            true => Err(Failure::No),
-            false => Ok(()),
-        }
+        verdict(plan.is_empty() || !self.exit_code)
     }
 }
 
 /// Which users have no password here.
 pub fn no_password(missing: &[&IdentityName], out: &OutDir) -> String {
-    let names: Vec<&str> = missing.iter().map(|n| n.as_str()).collect();
-    let noun = match missing.len() {
-        1 => "the password",
-        _ => "the passwords",
+    let (noun, verb) = match missing.len() {
+        1 => ("the password", "is"),
+        _ => ("the passwords", "are"),
     };
-    let verb = match missing.len() {
-        1 => "is",
-        _ => "are",
-    };
-    format!(
-        "{noun} of {} {verb} not in {}",
-        names.join(", "),
-        out.root().display()
-    )
+    let names = named(missing, usize::MAX);
+    format!("{noun} of {names} {verb} not in {}", out.root().display())
 }
 
 /// What happens to SCRAM users, in order.
@@ -108,7 +126,7 @@ pub const ACTIONS: [Action; 4] = [
     Action::Delete,
 ];
 
-/// "3 to create, 1 to delete": what there is none of is not said.
+/// "3 to create, 1 to delete", without the zeros.
 pub fn counted(to: &str, counts: &[(usize, &str)]) -> String {
     let some = counts.iter().filter(|(count, _)| *count > 0);
     let some: Vec<String> = some
@@ -124,7 +142,7 @@ pub fn show(ui: &Ui, plan: &ScramPlan) {
         let width = plan.changes().map(|(_, i)| i.user.len()).max().unwrap_or(0);
         let mut updates = plan.updates.iter();
         for (action, i) in plan.changes() {
-            // A name that the cluster told.
+            // Names of the cluster may contain anything.
             let user = Printable(&i.user).to_string();
             let (colour, what) = match action {
                 Action::Create => (GREEN, format!(", {} iterations", i.iterations)),
@@ -144,26 +162,12 @@ pub fn show(ui: &Ui, plan: &ScramPlan) {
                 i.mechanism
             ));
         }
-        let mut line = match plan.is_empty() {
-            true => format!("{GREEN}nothing to change{GREEN:#}"),
-            false => {
-                let of = |action| plan.changes().filter(|(a, _)| *a == action).count();
-                let counts = ACTIONS.map(|action| (of(action), action.verb()));
-                format!("{BOLD}{}{BOLD:#}", counted("to ", &counts))
-            }
-        };
-        line.push_str(&format!(", {} unchanged", plan.unchanged));
-        if plan.left_alone > 0 {
-            let (noun, verb) = match plan.left_alone {
-                1 => ("credential", "is"),
-                _ => ("credentials", "are"),
-            };
-            line.push_str(&format!(
-                "{DIM}; {} {noun} in the cluster that {verb} not in the policy: left alone{DIM:#}",
-                plan.left_alone
-            ));
-        }
-        ui.say(line);
+        let changes = (!plan.is_empty()).then(|| {
+            let of = |action| plan.changes().filter(|(a, _)| *a == action).count();
+            let counts = ACTIONS.map(|action| (of(action), action.verb()));
+            format!("{BOLD}{}{BOLD:#}", counted("to ", &counts))
+        });
+        totals(ui, changes, plan.unchanged, plan.left_alone, "credential");
     }
     for warning in &plan.warnings {
         ui.warn(&warning.message);
@@ -177,13 +181,12 @@ fn document(plan: &ScramPlan) -> Value {
         value["was"] = u.was.into();
         value
     });
-    let deletes = plan.deletes.iter();
     json!({
         "version": SCRAM_PLAN_VERSION,
         "creates": plan.creates.iter().map(full).collect::<Vec<_>>(),
         "updates": updates.collect::<Vec<_>>(),
         "rotates": plan.rotates.iter().map(full).collect::<Vec<_>>(),
-        "deletes": deletes.map(|i| json!({"user": i.user, "mechanism": i.mechanism.name()})).collect::<Vec<_>>(),
+        "deletes": plan.deletes.iter().map(|i| json!({"user": i.user, "mechanism": i.mechanism.name()})).collect::<Vec<_>>(),
         "unchanged": plan.unchanged,
         "left_alone": plan.left_alone,
         "warnings": plan.warnings,

@@ -1,6 +1,12 @@
 //! What to do next, so that what was written is used: each command on a line of its own, to be copied.
 
-use super::{super::shell::quote, named};
+use super::{
+    super::{
+        shell::{self, quote, quote_path},
+        ui::named,
+    },
+    NAMED,
+};
 use crate::{
     bootstrap::{
         changes::Needs,
@@ -18,7 +24,6 @@ use crate::{
 /// So many commands of one kind are written out.
 const WRITTEN_OUT: usize = 5;
 
-/// A line of it.
 pub enum Line {
     /// A sentence, which may be wrapped.
     Says(String),
@@ -27,7 +32,10 @@ pub enum Line {
 }
 
 impl Line {
-    /// The line itself.
+    fn says(text: &str) -> Self {
+        Self::Says(text.to_owned())
+    }
+
     pub fn text(&self) -> &str {
         match self {
             Self::Says(text) | Self::Command(text) => text,
@@ -35,7 +43,7 @@ impl Line {
     }
 }
 
-/// The steps that are left to the one who ran `kpki up`.
+/// What is left to do for the one who ran `kpki up`.
 pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line> {
     let Context { policy, out, .. } = context;
     let changed = |step: &&Step<'_>| step.action != Action::Keep;
@@ -48,7 +56,7 @@ pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
             "copy each changed directory to its machine, as {dir}"
         )));
     }
-    // What is new has never run; the rest may be running.
+    // New brokers have never run; the rest may be running.
     let (new, running): (Vec<_>, Vec<_>) = plan
         .steps
         .iter()
@@ -58,37 +66,32 @@ pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
     keep_running(context, plan, &running, &mut lines);
     let created = plan.steps.iter().any(|s| s.action == Action::Create);
     if created && !policy.bindings.is_empty() {
-        lines.push(Line::Says(
-            "once the brokers run, give them the policy's ACLs:".to_owned(),
-        ));
+        lines.push(Line::says("once the brokers run, apply the policy's ACLs:"));
         lines.push(Line::Command(command(context, "acl apply", file)));
     }
-    let derived = plan
+    let new = |s: &&Step<'_>| s.scram.as_ref().is_some_and(ScramState::is_new);
+    let mut derived = plan
         .steps
         .iter()
-        .filter(|s| s.scram.as_ref().is_some_and(ScramState::is_new))
-        .map(|s| s.member.name().as_str());
-    let derived: Vec<&str> = derived.collect();
-    if !running.is_empty() && !derived.is_empty() {
+        .filter(new)
+        .map(|s| s.member.name())
+        .peekable();
+    if !running.is_empty() && derived.peek().is_some() {
         lines.push(Line::Says(format!(
-            "a cluster that runs already gets the new SCRAM credentials of {} by:",
-            named(&derived)
+            "to send the new SCRAM credentials of {} to a running cluster:",
+            named(derived, NAMED)
         )));
         lines.push(Line::Command(command(context, "scram apply", file)));
     }
     let mut clients = plan.steps.iter().filter(changed);
     if let Some(step) = clients.find(|s| matches!(s.member, Member::Client(_))) {
         let name = step.member.name();
-        let file = out
-            .identity(name)
-            .join(files::names(policy, name).client_properties);
-        lines.push(Line::Says(
-            "every Kafka tool takes a client's settings, as in:".to_owned(),
+        let names = files::names(policy, name);
+        let file = quote_path(&out.identity(name).join(names.client_properties));
+        lines.push(Line::says(
+            "every Kafka tool takes a client's settings, as in:",
         ));
-        lines.push(Line::Command(format!(
-            "--command-config {}",
-            quote(&file.display().to_string())
-        )));
+        lines.push(Line::Command(format!("--command-config {file}")));
     }
     lines
 }
@@ -123,15 +126,13 @@ fn start(context: Context<'_>, new: &[&Step<'_>], lines: &mut Vec<Line>) {
         return;
     }
     if context.policy.cluster.mode == Mode::Kraft {
-        lines.push(Line::Says(
-            "once per new broker, before its first start:".to_owned(),
-        ));
+        lines.push(Line::says("once per new broker, before its first start:"));
         each(new, lines, |step| {
             let path = place(context, step, STORAGE_ARGS);
             format!("kafka-storage.sh {}", quote(&format!("@{path}")))
         });
     }
-    lines.push(Line::Says("then start it:".to_owned()));
+    lines.push(Line::says("then start it:"));
     each(new, lines, |step| {
         let names = files::names(context.policy, step.member.name());
         let path = place(context, step, &names.server_properties);
@@ -152,26 +153,23 @@ fn keep_running(
             .filter(move |s| s.action != Action::Keep && s.needs() == needs);
         brokers.copied().collect::<Vec<&Step<'_>>>()
     };
-    let name = |step: &&Step<'_>| step.member.name().as_str().to_owned();
-    let restart: Vec<String> = those(Needs::Restart).iter().map(name).collect();
+    let restart = those(Needs::Restart);
     if !restart.is_empty() {
-        let names: Vec<&str> = restart.iter().map(String::as_str).collect();
         lines.push(Line::Says(format!(
-            "restart the brokers that run, one after the other, each once the one before is in sync again: {}",
-            named(&names)
+            "restart the running brokers one at a time, each once the previous one is in sync again: {}",
+            named(restart.iter().map(|s| s.member.name()), NAMED)
         )));
     }
     let reload = those(Needs::Reload);
     if !reload.is_empty() {
-        lines.push(Line::Says(
-            "these brokers take up their new stores while they run, once their location is set to what it is:".to_owned(),
+        lines.push(Line::says(
+            "these brokers load their new stores while they run, once their location is set again:",
         ));
         each(&reload, lines, |step| reload_command(context, plan, step));
     }
     if restart.is_empty() && reload.is_empty() && !those(Needs::Nothing).is_empty() {
-        lines.push(Line::Says(
-            "brokers that run need nothing: what changed is read by new disks and new nodes only"
-                .to_owned(),
+        lines.push(Line::says(
+            "running brokers need nothing: what changed is only read by new disks and new nodes",
         ));
     }
 }
@@ -181,15 +179,11 @@ fn reload_command(context: Context<'_>, plan: &Plan<'_>, step: &Step<'_>) -> Str
     let Context { policy, out, .. } = context;
     let name = step.member.name();
     let names = files::names(policy, name);
-    let mut brokers = plan.nodes.brokers.iter();
-    let broker = brokers.find(|b| b.name == *name);
+    let broker = plan.nodes.brokers.iter().find(|b| b.name == *name);
     let id = broker.and_then(|b| b.id);
     let id = id.map_or("NODE-ID".to_owned(), |id| id.to_string());
-    let listener = policy
-        .cluster
-        .listeners
-        .iter()
-        .find(|l| l.protocol.is_tls());
+    let mut listeners = policy.cluster.listeners.iter();
+    let listener = listeners.find(|l| l.protocol.is_tls());
     let listener = listener.map_or("ssl".to_owned(), |l| l.name.to_ascii_lowercase());
     let trust = step.changes.iter().any(|c| c.file == names.truststore);
     let keys = step.changes.iter().any(|c| c.file == names.keystore);
@@ -224,16 +218,7 @@ fn reload_command(context: Context<'_>, plan: &Plan<'_>, step: &Step<'_>) -> Str
     )
 }
 
-/// The words of a command that names the output directory and the policy.
 fn command(context: Context<'_>, verb: &str, policy: &str) -> String {
-    let root = context.out.root().display().to_string();
-    let out = match root.as_str() {
-        "out" => String::new(),
-        _ => format!(" --out {}", quote(&root)),
-    };
-    let policy = match policy {
-        "-" => "POLICY".into(),
-        _ => quote(policy),
-    };
-    format!("kpki{out} {verb} {policy}")
+    let kpki = shell::kpki(context.out.root());
+    format!("{kpki} {verb} {}", shell::path(policy))
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    super::ui::{BOLD, DIM, GREEN, Ui, YELLOW},
-    named,
+    super::ui::{BOLD, DIM, GREEN, Ui, YELLOW, named},
+    NAMED,
     next::{Line, next_steps},
 };
 use crate::bootstrap::{
@@ -17,22 +17,18 @@ use crate::bootstrap::{
     rfc3339,
     step::Step,
 };
+use crate::pki::{Host, IdentityName};
 use crate::plan::Action;
 
 /// Of so many of a kind each is told; of more, how many there are.
 const LISTED: usize = 20;
 
-/// What a report is made from, beside the plan.
 pub struct UpReport<'a> {
-    /// What the run works on.
     pub context: Context<'a>,
-    /// The policy, as it was named.
+    /// The policy's path, as it was given.
     pub file: &'a str,
-    /// Whether the CA is new.
     pub made_ca: bool,
-    /// Whether nothing is done.
     pub dry_run: bool,
-    /// Where it is told.
     pub ui: &'a Ui,
 }
 
@@ -46,26 +42,27 @@ impl UpReport<'_> {
             ));
         }
         for step in &plan.steps {
-            let name = step.member.name();
             if !step.lost_hosts.is_empty() {
-                let hosts: Vec<String> = step.lost_hosts.iter().map(ToString::to_string).collect();
-                self.ui.warn(loses_hosts(name.as_str(), &hosts));
+                self.ui
+                    .warn(loses_hosts(step.member.name(), &step.lost_hosts));
             }
         }
-        let lost = plan
+        let lost = |s: &&Step<'_>| s.scram.as_ref().is_some_and(|s| s.lost);
+        let mut lost = plan
             .steps
             .iter()
-            .filter(|s| s.scram.as_ref().is_some_and(|s| s.lost));
-        let lost: Vec<&str> = lost.map(|s| s.member.name().as_str()).collect();
-        if !lost.is_empty() {
+            .filter(lost)
+            .map(|s| s.member.name())
+            .peekable();
+        if lost.peek().is_some() {
             self.ui.warn(format!(
-                "the SCRAM password of {} was lost, so there is a new one; a running cluster gets it by kpki scram apply",
-                named(&lost)
+                "the SCRAM password of {} was lost and replaced; kpki scram apply sends the new one to a running cluster",
+                named(lost, NAMED)
             ));
         }
     }
 
-    /// Says everything. Returns whether there was anything to do.
+    /// Prints everything. Returns whether there was anything to do.
     pub fn print(&self, plan: &Plan<'_>) -> bool {
         let Self { ui, .. } = self;
         let mut groups: Vec<Vec<&Step<'_>>> = Vec::new();
@@ -110,23 +107,22 @@ impl UpReport<'_> {
         if self.dry_run { "would be " } else { "" }
     }
 
-    /// Many of a kind, in a line or two.
     fn summary(&self, group: &[&Step<'_>]) {
         let first = group[0];
-        let names: Vec<&str> = group.iter().map(|s| s.member.name().as_str()).collect();
+        let names = group.iter().map(|s| s.member.name());
         self.ui.say(format!(
             "{GREEN}{}{}{GREEN:#}  {} {}s: {}  {DIM}(-v lists them){DIM:#}",
             self.tense(),
             first.action.done(),
             group.len(),
             first.member.word(),
-            named(&names)
+            named(names, NAMED)
         ));
         for needs in [Needs::Restart, Needs::Reload] {
             let those = group.iter().filter(|s| s.needs() == needs).count();
             if those > 0 {
-                self.ui
-                    .say(format!("  {}: {those} of them", instruction(needs, first)));
+                let what = instruction(needs, first);
+                self.ui.say(format!("  {what}: {those} of them"));
             }
         }
     }
@@ -145,8 +141,8 @@ impl UpReport<'_> {
         ));
         if step.action == Action::Create && step.changes.iter().all(|c| c.create) {
             for change in &step.changes {
-                self.ui
-                    .detail(format!("  {}", dir.join(&change.file).display()));
+                let path = dir.join(&change.file);
+                self.ui.detail(format!("  {}", path.display()));
             }
         } else {
             self.needs(step);
@@ -163,11 +159,8 @@ impl UpReport<'_> {
             let files = step.changes.iter().filter(|change| change.needs == needs);
             let files: Vec<String> = files.map(described).collect();
             if !files.is_empty() {
-                self.ui.below(format!(
-                    "{}: {}",
-                    instruction(needs, step),
-                    files.join(", ")
-                ));
+                let what = instruction(needs, step);
+                self.ui.below(format!("{what}: {}", files.join(", ")));
             }
         }
     }
@@ -189,20 +182,13 @@ impl UpReport<'_> {
     /// What is there and not of this policy.
     fn leftovers(&self, plan: &Plan<'_>) {
         let Self { ui, context, .. } = self;
-        let superfluous: Vec<_> = plan
-            .steps
-            .iter()
-            .filter(|s| !s.superfluous.is_empty())
-            .collect();
+        let superfluous = plan.steps.iter().filter(|s| !s.superfluous.is_empty());
+        let superfluous: Vec<_> = superfluous.collect();
         if superfluous.len() > LISTED && !ui.verbose {
-            let names: Vec<&str> = superfluous
-                .iter()
-                .map(|s| s.member.name().as_str())
-                .collect();
             ui.say(format!(
                 "{YELLOW}superfluous{YELLOW:#}  {} identities still have files that the policy no longer asks for: {}; -v lists them",
-                names.len(),
-                named(&names)
+                superfluous.len(),
+                named(superfluous.iter().map(|s| s.member.name()), NAMED)
             ));
         } else {
             for step in superfluous {
@@ -213,23 +199,17 @@ impl UpReport<'_> {
                 ));
             }
         }
-        let kept = plan
-            .steps
-            .iter()
-            .filter(|s| s.action == Action::Keep)
-            .count();
+        let kept = plan.steps.iter().filter(|s| s.action == Action::Keep);
+        let (kept, all) = (kept.count(), plan.steps.len());
         if kept > 0 {
-            ui.say(format!(
-                "unchanged  {kept} of {} identities",
-                plan.steps.len()
-            ));
+            ui.say(format!("unchanged  {kept} of {all} identities"));
         }
         let root = context.out.root().display();
-        let undeclared: Vec<&str> = plan.undeclared.iter().map(|n| n.as_str()).collect();
+        let undeclared = &plan.undeclared;
         if undeclared.len() > LISTED && !ui.verbose {
             ui.say(format!(
                 "{YELLOW}undeclared{YELLOW:#}  {} are in {root} but not in the policy; they were left as they are",
-                named(&undeclared)
+                named(undeclared, NAMED)
             ));
         } else {
             for name in undeclared {
@@ -261,10 +241,9 @@ impl UpReport<'_> {
         }
         for step in &plan.steps {
             changes.extend(step.changes.iter().map(|change| {
-                let action = if change.create {
-                    Action::Create
-                } else {
-                    Action::Update
+                let action = match change.create {
+                    true => Action::Create,
+                    false => Action::Update,
                 };
                 json!({
                     "path": format!("{}/{}", step.member.name(), change.file),
@@ -274,18 +253,13 @@ impl UpReport<'_> {
                 })
             }));
         }
-        let ids: BTreeMap<&str, Option<u32>> = plan
-            .nodes
-            .brokers
-            .iter()
-            .map(|b| (b.name.as_str(), b.id))
-            .collect();
+        let ids = plan.nodes.brokers.iter().map(|b| (b.name.as_str(), b.id));
         json!({
             "dry_run": self.dry_run,
             "ca": if self.made_ca { "created" } else { "unchanged" },
             "identities": identities.collect::<Vec<_>>(),
             "changes": changes,
-            "ids": ids,
+            "ids": ids.collect::<BTreeMap<_, _>>(),
             "undeclared": plan.undeclared.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
             "ca_ends": plan.ca_ends.map(rfc3339),
             "cluster": policy.cluster.name,
@@ -294,11 +268,12 @@ impl UpReport<'_> {
     }
 }
 
-/// What is said of a broker whose certificate names fewer hosts than the one that it runs with.
-pub fn loses_hosts(name: &str, hosts: &[String]) -> String {
+/// The warning about a broker whose certificate names fewer hosts than the one that it runs with.
+pub fn loses_hosts(name: &IdentityName, hosts: &[Host]) -> String {
+    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
     let hosts = hosts.join(" and ");
     format!(
-        "the certificate of the broker {name} will no longer name {hosts}: a running broker refuses such a one, and from then on, without a word to whoever makes it, every change of its dynamic configuration, until it is restarted. So restart it"
+        "the certificate of the broker {name} will no longer name {hosts}: a running broker refuses to load such a certificate, and then silently refuses every change of its dynamic configuration until it is restarted. So restart it"
     )
 }
 
@@ -312,11 +287,9 @@ fn instruction(needs: Needs, step: &Step<'_>) -> &'static str {
     }
 }
 
-/// A file, and what is other in it.
 fn described(change: &FileChange) -> String {
-    let settings: Vec<&str> = change.settings.iter().map(String::as_str).collect();
-    match settings.is_empty() {
+    match change.settings.is_empty() {
         true => change.file.clone(),
-        false => format!("{} ({})", change.file, named(&settings)),
+        false => format!("{} ({})", change.file, named(&change.settings, NAMED)),
     }
 }

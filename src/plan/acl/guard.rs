@@ -117,14 +117,24 @@ fn operator(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
         ));
         return;
     }
-    let kept: Vec<RawBinding> = plan.deletes.extract_if(.., |b| keep(b)).collect();
-    plan.left_alone += kept.len();
-    plan.warnings.extend(kept.iter().map(|binding| {
-        Remark::new(
-            "operator-right-kept",
-            format!("not deleted, because {operator} needs it to undo this: {binding}; write it into the policy, or prune as another admin"),
+    keep_bindings(plan, "operator-right-kept", keep, |binding| {
+        format!(
+            "not deleted, because {operator} needs it to undo this: {binding}; write it into the policy, or prune as another admin"
         )
-    }));
+    });
+}
+
+/// Takes the deletion of some bindings back, with a warning for each.
+fn keep_bindings(
+    plan: &mut AclPlan,
+    code: &'static str,
+    keep: impl Fn(&RawBinding) -> bool,
+    message: impl Fn(&RawBinding) -> String,
+) {
+    for kept in plan.deletes.extract_if(.., |b| keep(b)) {
+        plan.left_alone += 1;
+        plan.warnings.push(Remark::new(code, message(&kept)));
+    }
 }
 
 /// Refuses what could take the right to change ACLs from an operator whom kpki does not know for sure. Where it does not
@@ -159,34 +169,25 @@ fn doubt(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
 /// Keeps the right by which brokers replicate and talk to controllers. That they are super users is not counted on
 /// either: without both, the cluster comes to a stand.
 fn brokers(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
-    let keep = |b: &mut RawBinding| {
+    let keep = |b: &RawBinding| {
         b.resource_type == ResourceType::Cluster
             && b.permission == Permission::Allow
             && matches!(b.operation, Operation::ClusterAction | Operation::All)
             && inputs.settings.super_users.contains(&*b.principal)
     };
-    let kept: Vec<RawBinding> = plan.deletes.extract_if(.., keep).collect();
-    plan.left_alone += kept.len();
-    plan.warnings.extend(kept.iter().map(|binding| {
-        Remark::new(
-            "broker-right-kept",
-            format!("not deleted, because brokers work by such a right where their super.users does not say it yet: {binding}; if that is meant, kafka-acls.sh deletes it"),
+    keep_bindings(plan, "broker-right-kept", keep, |binding| {
+        format!(
+            "not deleted, because brokers depend on this right until their super.users lists them: {binding}; if the deletion is intended, use kafka-acls.sh"
         )
-    }));
+    });
 }
 
 fn denies(plan: &mut AclPlan) {
     let denies = plan.deletes.iter();
-    let mut denies = denies.filter(|b| b.permission == Permission::Deny);
-    let shown = denies.by_ref().take(MOST_REMARKS);
-    let mut remarks: Vec<Remark> = shown
-        .map(|binding| {
-            let message = format!("deleting this Deny may allow what it refuses today: {binding}");
-            Remark::new("deny-removed", message)
-        })
-        .collect();
-    count_rest(&mut remarks, denies.count(), "deny-removed", "of them");
-    plan.warnings.extend(remarks);
+    let denies = denies.filter(|b| b.permission == Permission::Deny);
+    let message = |b| format!("deleting this Deny may allow what it refuses today: {b}");
+    plan.warnings
+        .extend(capped(denies.map(message), "deny-removed", "of them"));
 }
 
 /// A resource pattern.
@@ -246,45 +247,32 @@ fn openness(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
             }
         }
     }
-    let closing: Vec<Remark> = closed
+    let closed = closed
         .into_iter()
-        .filter(|(_, who)| !who.contains(EVERYONE))
-        .map(|(at, who)| {
-            let who: Vec<&str> = who.into_iter().collect();
-            let who = match who.as_slice() {
-                [] => "everyone".to_owned(),
-                few if few.len() <= 3 => {
-                    format!("everyone but {}", Printable(&few.join(", ")))
-                }
-                many => format!("everyone but {} principals", many.len()),
-            };
-            let message = format!(
-                "the first binding on {} shuts out {who}, who could use it as long as it had none (allow.everyone.if.no.acl.found)",
-                named(at)
-            );
-            Remark::new("first-acl", message)
-        })
-        .collect();
-    let opened: BTreeSet<Pattern<'_>> = plan
-        .deletes
-        .iter()
-        .map(pattern)
-        .filter(|at| !after.cover(*at))
-        .collect();
-    let opening: Vec<Remark> = opened
-        .into_iter()
-        .map(|at| {
-            let message = format!(
-                "deleting the last binding on {} opens it to everyone (allow.everyone.if.no.acl.found)",
-                named(at)
-            );
-            Remark::new("last-acl", message)
-        })
-        .collect();
+        .filter(|(_, who)| !who.contains(EVERYONE));
+    let closing = closed.map(|(at, who)| {
+        let who: Vec<&str> = who.into_iter().collect();
+        let who = match who.as_slice() {
+            [] => "everyone".to_owned(),
+            few if few.len() <= 3 => format!("everyone but {}", Printable(&few.join(", "))),
+            many => format!("everyone but {} principals", many.len()),
+        };
+        format!(
+            "the first binding on {} shuts out {who}, who could use it as long as it had none (allow.everyone.if.no.acl.found)",
+            named(at)
+        )
+    });
     let closing = capped(closing, "first-acl", "resources get their first binding");
+    let opened = plan.deletes.iter().map(pattern);
+    let opened: BTreeSet<Pattern<'_>> = opened.filter(|at| !after.cover(*at)).collect();
+    let opening = opened.into_iter().map(|at| {
+        format!(
+            "deleting the last binding on {} opens it to everyone (allow.everyone.if.no.acl.found)",
+            named(at)
+        )
+    });
     let opening = capped(opening, "last-acl", "resources lose their last binding");
-    plan.warnings.extend(closing);
-    plan.warnings.extend(opening);
+    plan.warnings.extend(closing.into_iter().chain(opening));
 }
 
 fn named((kind, pattern_type, name): Pattern<'_>) -> String {
@@ -297,16 +285,17 @@ fn named((kind, pattern_type, name): Pattern<'_>) -> String {
     }
 }
 
-fn capped(mut remarks: Vec<Remark>, code: &'static str, what: &str) -> Vec<Remark> {
-    let rest = remarks.len().saturating_sub(MOST_REMARKS);
-    remarks.truncate(MOST_REMARKS);
-    count_rest(&mut remarks, rest, code, what);
-    remarks
-}
-
-fn count_rest(remarks: &mut Vec<Remark>, rest: usize, code: &'static str, what: &str) {
+/// The first messages as remarks, and one that counts the rest.
+fn capped(
+    mut messages: impl Iterator<Item = String>,
+    code: &'static str,
+    what: &str,
+) -> Vec<Remark> {
+    let shown = messages.by_ref().take(MOST_REMARKS);
+    let mut remarks: Vec<Remark> = shown.map(|message| Remark::new(code, message)).collect();
+    let rest = messages.count();
     if rest > 0 {
-        let message = format!("and {rest} more {what}");
-        remarks.push(Remark::new(code, message));
+        remarks.push(Remark::new(code, format!("and {rest} more {what}")));
     }
+    remarks
 }

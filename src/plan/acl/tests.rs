@@ -358,8 +358,8 @@ fn the_lists_are_sorted_by_principal_and_shown_so() {
     assert_eq!(order, principals);
     let groups = by_principal(&plan);
     assert_eq!(groups.len(), principals.len());
-    assert_eq!(groups[0].changes[0].0.sign(), '+');
-    let right = Right(groups[0].changes[0].1).to_string();
+    assert_eq!(groups[0].1[0].0.sign(), '+');
+    let right = Right(groups[0].1[0].1).to_string();
     assert_eq!(right, "Allow Read on Topic `t`");
 }
 

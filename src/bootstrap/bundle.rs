@@ -1,0 +1,122 @@
+//! The files of an identity as they go to its machine.
+
+use std::path::PathBuf;
+
+use time::{OffsetDateTime, macros::datetime};
+
+use super::{BootstrapError, archive::Entry, edits::Edit, files, member::NEXT};
+use crate::{
+    pki::IdentityName,
+    state::{
+        Inventory, Lock, OutDir, Owner, Owners, StateError, Written, is_own, mode_of, read_plain,
+    },
+};
+
+/// The time of files that belong to no certificate: the first that a zip archive can say.
+const NO_TIME: OffsetDateTime = datetime!(1980-01-01 0:00 UTC);
+/// Whose the files are where nobody was named: the only user that every machine has under the same number.
+const ROOT: Owner = (0, 0);
+
+/// An identity's files, and what lies beside them.
+#[derive(Debug)]
+pub struct Bundle {
+    /// The files, by name.
+    pub files: Vec<Entry>,
+    /// Whose they shall be.
+    pub owner: Owner,
+    /// The begin of its certificate.
+    pub time: OffsetDateTime,
+    /// What is worth knowing: a thing in its directory, and what about it.
+    pub remarks: Vec<(PathBuf, String)>,
+}
+
+impl Bundle {
+    /// Reads those files that kpki wrote. The lock keeps a command that renews them from being seen half-way.
+    ///
+    /// # Errors
+    /// When there is no such identity, it has no file, or somebody to whom its directory was given changed one.
+    pub fn read(out: &OutDir, _lock: &Lock, name: &IdentityName) -> Result<Self, BootstrapError> {
+        let owners = Owners::read(out, None)?;
+        out.check_identity(name, &owners)?;
+        let dir = out.identity(name);
+        let unknown = || BootstrapError::Unknown {
+            name: name.to_string(),
+            out: out.root().display().to_string(),
+        };
+        if !dir.exists() {
+            return Err(unknown());
+        }
+        let inventory = Inventory::read(out)?;
+        let record = inventory.latest(name.as_str());
+        let written = Written::read(out)?;
+        let entry = written.of(name.as_str());
+        let known = files::known_names(name);
+        let here = out.absolute()?.join(name.as_str());
+        let here = format!("{}/", here.display());
+        let mut bundle = Self {
+            files: Vec::new(),
+            owner: owners.given(name.as_str()).unwrap_or(ROOT),
+            time: record.map_or(NO_TIME, |record| record.not_before),
+            remarks: Vec::new(),
+        };
+        let mut bound = false;
+        let mut there = out.files(name);
+        there.sort();
+        for file in there {
+            let path = dir.join(&file);
+            if file == NEXT {
+                // What the cluster does not know yet is in no file that goes out.
+                continue;
+            }
+            if !known.contains(&file) || entry.is_some_and(|entry| !entry.is_recorded(&file)) {
+                bundle.remark(path, "is nothing that kpki has put there, and left out");
+                continue;
+            }
+            let bytes = match read_plain(&path) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => continue,
+                Err(StateError::Obstacle { path, why }) => {
+                    bundle.remark(path, format!("{why}; it is left out"));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if entry.is_some_and(|entry| entry.is_foreign(&file, &bytes)) {
+                // Whoever has the directory has no say on the machine that its files go to.
+                if !is_own(&dir) {
+                    return Err(BootstrapError::Edited {
+                        path: format!("{name}/{file}"),
+                        shown: path.display().to_string(),
+                        edit: Edit::ByHand {
+                            diff: String::new(),
+                            added: Vec::new(),
+                        },
+                    });
+                }
+                bundle.remark(path, "was edited by hand, and is packed as it is");
+            }
+            bound |= bytes
+                .windows(here.len())
+                .any(|text| text == here.as_bytes());
+            bundle.files.push(Entry {
+                mode: mode_of(&file),
+                name: file,
+                bytes: bytes.into(),
+            });
+        }
+        if bundle.files.is_empty() {
+            return Err(match bundle.remarks.is_empty() {
+                true => unknown(),
+                false => BootstrapError::damaged(&dir, "it holds no file of kpki's"),
+            });
+        }
+        if bound {
+            bundle.remark(dir, "is where its configuration looks for the other files: on another machine set install_dir in the policy, or --install-dir");
+        }
+        Ok(bundle)
+    }
+
+    fn remark(&mut self, path: PathBuf, what: impl Into<String>) {
+        self.remarks.push((path, what.into()));
+    }
+}

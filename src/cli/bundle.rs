@@ -1,0 +1,83 @@
+//! `kpki bundle`
+
+use std::io::{self, IsTerminal};
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    CliError, Code, Done, Global,
+    guard::secure_identities,
+    init_ca::{take_lock, tidy},
+    ui::Ui,
+};
+use crate::{
+    bootstrap::{archive, bundle::Bundle},
+    pki::IdentityName,
+    state::OutDir,
+};
+
+/// Pack an identity's files as one archive, for the machine that they are for
+///
+/// It goes to standard output and holds the files that kpki wrote, with their modes, and with the owner that `owner:` or
+/// --owner named, else root. The same files give the same bytes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki bundle kafka1 | ssh kafka1 tar -x -C /etc/kafka/secrets
+  kpki bundle kafka1 | ssh kafka1 sudo -u kafka tar -x -C /etc/kafka/secrets
+  kpki bundle alice --archive zip > alice.zip")]
+pub struct Bundling {
+    /// The identity
+    #[arg(value_name = "NAME")]
+    name: IdentityName,
+    /// What kind of archive
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Archive::Tar)]
+    archive: Archive,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Archive {
+    /// As `tar -x` reads it
+    Tar,
+    /// As `unzip` reads it
+    Zip,
+}
+
+impl Bundling {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let usage = match self.archive {
+            Archive::Tar => format!("kpki bundle {0} | ssh {0} tar -x -C DIRECTORY", self.name),
+            Archive::Zip => format!("kpki bundle {0} --archive zip > {0}.zip", self.name),
+        };
+        if global.json {
+            let why = "an archive is no JSON document: leave out --json";
+            return Err(CliError::misuse(why, usage).into());
+        }
+        if io::stdout().is_terminal() {
+            let why = "an archive with keys would go to the terminal";
+            return Err(CliError::misuse(why, usage).into());
+        }
+        let out = OutDir::new(&global.out);
+        tidy(&out, ui)?;
+        secure_identities(&out, &[self.name.clone()], ui)?;
+        let lock = take_lock(&out, ui)?;
+        let bundle = Bundle::read(&out, &lock, &self.name)?;
+        // Whoever takes it up may be slow.
+        drop(lock);
+        for (path, what) in &bundle.remarks {
+            ui.warn(format!("{} {what}", path.display()));
+        }
+        let Bundle {
+            files, owner, time, ..
+        } = bundle;
+        let packed = match self.archive {
+            Archive::Tar => archive::tar(&files, owner, time),
+            Archive::Zip => archive::zip(&files, owner, time),
+        };
+        let packed = packed.map_err(|error| {
+            CliError::new(Code::Failed, format!("the archive cannot be made: {error}"))
+        })?;
+        ui.bytes(&packed);
+        Ok(())
+    }
+}
