@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError, Cause,
-    slot::{Names, Slot},
+    slot::{CERTIFICATE, INTERMEDIATE, Names, Slot},
     trust::{Lineage, Trust, truststore_name},
 };
 use crate::{
@@ -20,10 +20,6 @@ use crate::{
     state::{FileSpec, Inventory, Lock, OutDir, Record, Staging, StateError, read_optional},
 };
 
-/// The CA certificates that clients trust.
-pub(super) const CERTIFICATE: &str = "ca.crt";
-/// The intermediates' certificates, the one that signs leaves first.
-pub(super) const INTERMEDIATE: &str = "intermediate.crt";
 /// The password of the truststore, one for all identities as the store's bytes are.
 pub(super) const TRUSTSTORE_PASSWORD: &str = "truststore.password";
 

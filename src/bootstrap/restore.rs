@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError,
-    ca::{CERTIFICATE, TRUSTSTORE_PASSWORD, password_in},
-    slot::Slot,
+    ca::{TRUSTSTORE_PASSWORD, password_in},
+    slot::{CERTIFICATE, Slot},
     trust::truststore_name,
 };
 use crate::{

@@ -1,17 +1,21 @@
 //! The places in `ca/` that one of the CAs that follow each other can be in, and its files there.
 
-use super::{
-    BootstrapError,
-    ca::{CERTIFICATE, CaError, INTERMEDIATE},
-    trust::Lineage,
-};
+use super::trust::Lineage;
 use crate::{
-    issuer::local::{self, NewCa},
+    issuer::{
+        IssuerError,
+        local::{self, NewCa},
+    },
     keystore::pem,
     pki::{Certificate, KeyProtection},
     secret::SecretBytes,
-    state::{FileSpec, OutDir, read_optional},
+    state::{FileSpec, OutDir, StateError, read_optional},
 };
+
+/// The CA certificates that clients trust, first that of the CA that signs.
+pub(super) const CERTIFICATE: &str = "ca.crt";
+/// The intermediates' certificates, the one that signs leaves first.
+pub(super) const INTERMEDIATE: &str = "intermediate.crt";
 
 /// A place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,26 +81,20 @@ pub(super) struct Sealed {
 }
 
 impl Sealed {
-    /// Reads the keys of a CA, whose certificates are read already.
+    /// Reads the keys of a CA, whose certificates are read already; `None` where the one that signs is not there.
     pub(super) fn read(
         out: &OutDir,
         slot: Slot,
         lineage: &Lineage,
-    ) -> Result<Self, BootstrapError> {
+    ) -> Result<Option<Self>, StateError> {
         let names = slot.names();
-        let key = read_optional(&out.ca_file(&names.key))?;
         let root_key = read_optional(&out.ca_file(&names.root_key))?;
-        Ok(Self {
+        let key = read_optional(&out.ca_file(&names.key))?;
+        Ok(key.map(|key| Self {
             lineage: lineage.clone(),
-            key: key.map(SecretBytes::from).ok_or(CaError::Incomplete {
-                dir: out.ca().display().to_string(),
-                file: match slot {
-                    Slot::Signer => local::KEY,
-                    Slot::Standby | Slot::Retired(_) => "standby.key",
-                },
-            })?,
+            key: key.into(),
             root_key: root_key.map(SecretBytes::from),
-        })
+        }))
     }
 
     /// Seals the keys of a CA that was made.
@@ -104,7 +102,7 @@ impl Sealed {
         new: &NewCa,
         lineage: Lineage,
         protection: &KeyProtection,
-    ) -> Result<Self, BootstrapError> {
+    ) -> Result<Self, IssuerError> {
         let (key, root_key) = new.seal(protection)?;
         Ok(Self {
             lineage,

@@ -121,8 +121,8 @@ impl Start {
 }
 
 /// Nobody is asked yet.
-fn ask(_: &Question) -> Option<Answer> {
-    None
+fn ask(questions: &[Question]) -> Vec<Option<Answer>> {
+    questions.iter().map(|_| None).collect()
 }
 
 /// The word of `--json`, also where nothing is under way.

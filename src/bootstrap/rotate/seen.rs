@@ -1,18 +1,13 @@
 //! Which identity is where: what can be seen of it from here.
 
-use std::thread;
-
 use super::work::{Leaf, Place};
 use crate::{
-    bootstrap::{BootstrapError, trust::Trust},
+    bootstrap::trust::Trust,
     config::Properties,
     pki::{Host, IdentityName, Kind},
     policy::Layout,
     state::{OutDir, Phase, Record, Rotation, read_plain},
 };
-
-/// So many brokers are asked at once.
-const AT_ONCE: usize = 16;
 
 /// Where a broker is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +27,8 @@ pub struct Answer {
     pub trusted: Vec<String>,
 }
 
-/// Asks a broker; `None` where nobody answers.
-pub type Ask<'a> = &'a (dyn Fn(&Question) -> Option<Answer> + Sync);
+/// Asks brokers, and gives their answers in the same order; `None` where nobody answers.
+pub type Ask<'a> = &'a dyn Fn(&[Question]) -> Vec<Option<Answer>>;
 
 /// Where an identity is in the current step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,36 +83,22 @@ pub(super) fn see(
     rotation: Option<&Rotation>,
     places: &[Place<'_>],
     ask: Ask<'_>,
-) -> Result<Vec<Seen>, BootstrapError> {
-    let mut seen = Vec::new();
-    for some in places.chunks(AT_ONCE) {
-        let questions: Vec<Option<Question>> = some
-            .iter()
-            .map(|place| question(out, place))
-            .collect::<Result<_, _>>()?;
-        let answers: Vec<Option<Answer>> = thread::scope(|scope| {
-            let asked = questions.iter().map(|question| {
-                let question = question.as_ref()?;
-                Some(scope.spawn(move || ask(question)))
-            });
-            let asked: Vec<_> = asked.collect();
-            let joined = asked
-                .into_iter()
-                .map(|thread| thread?.join().ok().flatten());
-            joined.collect()
-        });
-        for ((place, question), answer) in some.iter().zip(questions).zip(answers) {
-            let (step, why) = judge(trust, rotation, place, question.as_ref(), answer.as_ref());
-            seen.push(Seen {
-                name: place.name.clone(),
-                kind: place.record.map(|record| record.kind),
-                step,
-                why,
-                served: answer.map(|answer| answer.serial),
-            });
+) -> Vec<Seen> {
+    let questions = places.iter().map(|place| question(out, place));
+    let asked: Vec<Question> = questions.clone().flatten().collect();
+    let mut answers = ask(&asked).into_iter();
+    let seen = places.iter().zip(questions).map(|(place, question)| {
+        let answer = question.as_ref().and_then(|_| answers.next().flatten());
+        let (step, why) = judge(trust, rotation, place, question.as_ref(), answer.as_ref());
+        Seen {
+            name: place.name.clone(),
+            kind: place.record.map(|record| record.kind),
+            step,
+            why,
+            served: answer.map(|answer| answer.serial),
         }
-    }
-    Ok(seen)
+    });
+    seen.collect()
 }
 
 fn judge(
@@ -172,17 +153,15 @@ fn judge(
 }
 
 /// Where a broker is asked: at a listener with TLS, best one that says whom it trusts.
-fn question(out: &OutDir, place: &Place<'_>) -> Result<Option<Question>, BootstrapError> {
-    let Some(record) = place.record.filter(|r| r.kind == Kind::Broker) else {
-        return Ok(None);
-    };
+fn question(out: &OutDir, place: &Place<'_>) -> Option<Question> {
+    let record = place.record.filter(|r| r.kind == Kind::Broker)?;
     // The name is the same in every layout.
     let file = Layout::DEFAULT.files(place.name.as_str()).server_properties;
     let text = read_plain(&out.identity(&place.name).join(file))
         .ok()
         .flatten();
     let settings = text.and_then(|text| Properties::parse(&text).ok());
-    Ok(settings.and_then(|settings| listener(&settings, record)))
+    listener(&settings?, record)
 }
 
 fn listener(settings: &Properties, record: &Record) -> Option<Question> {

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     bootstrap::{
         BootstrapError, Errors,
-        ca::{CERTIFICATE, Ca},
+        ca::Ca,
         renew::{Candidate, Renewal, renew},
-        slot::{Sealed, Slot},
+        slot::{CERTIFICATE, Sealed, Slot},
         trust::{Lineage, Trust, Truststores, truststore_name},
     },
     issuer::{
@@ -108,7 +108,7 @@ impl<'a> Rotating<'a> {
         let stores = self.stores(&self.ca.trust)?;
         let places = self.places(&self.ca.trust, &stores)?;
         let rotation = self.rotation.as_ref();
-        see(self.out, &self.ca.trust, rotation, &places, ask)
+        Ok(see(self.out, &self.ca.trust, rotation, &places, ask))
     }
 
     /// True where a command was interrupted, and where that means that certificates have to be signed.
@@ -166,7 +166,7 @@ impl<'a> Rotating<'a> {
             Phase::Trusting => self.swap(tools, Phase::Reissuing)?,
             _ => {
                 let standby = self.standby()?;
-                let old = Sealed::read(self.out, Slot::Standby, &standby)?;
+                let old = self.sealed(Slot::Standby, &standby)?;
                 let mut files = old.files(Slot::Retired(rotation.from));
                 files.extend(Slot::Standby.clear());
                 let change = Change {
@@ -251,8 +251,8 @@ impl<'a> Rotating<'a> {
             return Err(RotationError::None.into());
         };
         let standby = self.standby()?;
-        let goes = Sealed::read(self.out, Slot::Signer, &self.ca.trust.lineage())?;
-        let comes = Sealed::read(self.out, Slot::Standby, &standby)?;
+        let goes = self.sealed(Slot::Signer, &self.ca.trust.lineage())?;
+        let comes = self.sealed(Slot::Standby, &standby)?;
         let issuer = local::open(
             &self.out.ca_file(&Slot::Standby.names().key),
             &comes.key,
@@ -469,6 +469,15 @@ impl<'a> Rotating<'a> {
     fn standby(&self) -> Result<Lineage, BootstrapError> {
         let standby = self.ca.trust.standby.clone();
         Ok(standby.ok_or_else(|| self.ca.incomplete("standby.crt"))?)
+    }
+
+    fn sealed(&self, slot: Slot, lineage: &Lineage) -> Result<Sealed, BootstrapError> {
+        let missing = match slot {
+            Slot::Signer => local::KEY,
+            Slot::Standby | Slot::Retired(_) => "standby.key",
+        };
+        let sealed = Sealed::read(self.out, slot, lineage)?;
+        Ok(sealed.ok_or_else(|| self.ca.incomplete(missing))?)
     }
 
     fn spec(&self, successor: &Successor) -> Result<CaSpec, BootstrapError> {
