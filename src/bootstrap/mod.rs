@@ -32,6 +32,10 @@ use ca::CaError;
 use context::Danger;
 use edits::Edit;
 
+/// So many identities are signed, written and synced together: enough that one sync costs little for each, few
+/// enough that their keys and stores take little memory.
+const BATCH: usize = 128;
+
 /// What is wrong with a file: an error of another room, or a sentence.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 

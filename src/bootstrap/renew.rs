@@ -3,27 +3,76 @@
 //! What lies in the identity's directory may have been put there by whoever owns it: nothing of it is signed but a key
 //! that was signed before.
 
-use time::OffsetDateTime;
+use rayon::prelude::*;
+use time::{Duration, OffsetDateTime};
 
 use super::{
-    BootstrapError, changes,
-    identity::{Applicant, OnDisk, enrol},
+    BATCH, BootstrapError,
+    changes::{self, Needs},
+    files,
+    identity::{Applicant, Credentials, OnDisk, enrol},
 };
 use crate::{
-    issuer::Issuer,
+    issuer::{Issuer, IssuerError},
     keystore::StoreProfile,
     pki::{Certificate, Host, IdentityName, Kind, LeafSpec},
     policy::{FileNames, LAYOUTS},
     random,
     secret::{Secret, SecretBytes},
-    state::{Inventory, Lock, OutDir, Owners, Record, Staging, read_plain},
+    state::{FileSpec, Inventory, Lock, OutDir, Owners, Record, Staging, Written, read_plain},
 };
 
+/// When a certificate is due for renewal where no policy says it: in the last third of its lifetime.
+pub fn due(record: &Record) -> OffsetDateTime {
+    record.not_after - (record.not_after - record.not_before) / 3
+}
+
+/// Identities that are renewed without being named.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    /// Those that are renewed.
+    pub names: Vec<IdentityName>,
+    /// Those that are due, and whose next certificates would end when they do: with the CA.
+    pub bounded: Vec<IdentityName>,
+    /// Where nothing is due: the first that will be, and when.
+    pub next: Option<(IdentityName, OffsetDateTime)>,
+}
+
+impl Chosen {
+    /// Everyone who has a directory and was signed for; where `now` is given, those who are due then.
+    pub fn find(
+        out: &OutDir,
+        inventory: &Inventory,
+        signer: &Certificate,
+        now: Option<OffsetDateTime>,
+    ) -> Result<Self, BootstrapError> {
+        let mut chosen = Self::default();
+        for name in out.identities()? {
+            let Some(record) = inventory.latest(name.as_str()) else {
+                continue;
+            };
+            let due = due(record);
+            if now.is_some_and(|now| due > now) {
+                if chosen.next.as_ref().is_none_or(|(_, next)| due < *next) {
+                    chosen.next = Some((name, due));
+                }
+            } else if now.is_some() && signer.not_after - record.not_after < Duration::DAY {
+                chosen.bounded.push(name);
+            } else {
+                chosen.names.push(name);
+            }
+        }
+        Ok(chosen)
+    }
+}
+
 /// How identities are renewed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Renewal {
     /// Whether they get new keys.
     pub new_key: bool,
+    /// Hosts that the new certificates name beside those of the old ones.
+    pub hosts: Vec<Host>,
     /// Days that the new certificates are valid; `None`: as many as the old ones.
     pub days: Option<u32>,
     /// How stores are encoded; `None`: as they were.
@@ -46,6 +95,10 @@ pub struct Candidate {
     distrust: Option<String>,
     /// What the certificate that lies there names, of a broker, and the new one will not.
     lost_hosts: Vec<Host>,
+    /// What that certificate has for a subject, of a broker, where the new one has another.
+    old_subject: Option<String>,
+    /// What its reader has to do.
+    pub needs: Needs,
 }
 
 impl Candidate {
@@ -57,7 +110,7 @@ impl Candidate {
         owners: &Owners,
         signer: &Certificate,
         name: &IdentityName,
-        renewal: Renewal,
+        renewal: &Renewal,
     ) -> Result<Self, BootstrapError> {
         let unknown = || BootstrapError::Unknown {
             name: name.to_string(),
@@ -94,6 +147,13 @@ impl Candidate {
             Host::from_tagged(san)
                 .ok_or_else(|| damaged(&format!("the inventory has `{san}` as a host of it")))
         });
+        let mut hosts = hosts.collect::<Result<Vec<_>, _>>()?;
+        for host in &renewal.hosts {
+            signer.check_permitted(host, record.kind)?;
+            if !hosts.contains(host) {
+                hosts.push(host.clone());
+            }
+        }
         let life = (record.not_after - record.not_before).whole_days();
         // Lines of the first kpki do not say what kind of key it was.
         let theirs = disk.certificate.as_ref().filter(|_| recorded);
@@ -102,7 +162,7 @@ impl Candidate {
         let leaf = LeafSpec {
             name: name.clone(),
             kind: record.kind,
-            hosts: hosts.collect::<Result<_, _>>()?,
+            hosts,
             key: key.unwrap_or_default(),
             days: days.unwrap_or(1).max(1),
         };
@@ -121,18 +181,37 @@ impl Candidate {
                 out.identity(name).display()
             )),
         };
-        let lost_hosts = match leaf.kind {
-            Kind::Broker => changes::lost_hosts(&disk, &leaf.hosts),
-            _ => Vec::new(),
+        let runs_on = disk
+            .certificate
+            .as_ref()
+            .filter(|_| leaf.kind == Kind::Broker);
+        let old_subject = runs_on.map(|old| old.subject.clone());
+        let old_subject = old_subject.filter(|old| *old != format!("CN={name}"));
+        let stays = runs_on.is_some_and(|old| old.is_issued_by(signer)) && old_subject.is_none();
+        let needs = match leaf.kind {
+            Kind::Broker if !files::is_controller_alone(out, name)? => {
+                changes::certificate_needs(&disk, &leaf.hosts, stays)
+            }
+            _ => Needs::Restart,
         };
         Ok(Self {
+            lost_hosts: match runs_on {
+                Some(_) => changes::lost_hosts(&disk, &leaf.hosts),
+                None => Vec::new(),
+            },
+            old_subject,
+            needs,
             leaf,
             layouts,
-            lost_hosts,
             password: disk.password,
             key,
             distrust,
         })
+    }
+
+    /// Who it is.
+    pub fn name(&self) -> &IdentityName {
+        &self.leaf.name
     }
 
     /// What it is.
@@ -140,10 +219,14 @@ impl Candidate {
         self.leaf.kind
     }
 
-    /// Its name, and the hosts that a broker's new certificate no longer names: one that runs refuses such a one.
-    pub fn lost_hosts(&self) -> Option<(&IdentityName, &[Host])> {
-        let lost = !self.lost_hosts.is_empty();
-        lost.then_some((&self.leaf.name, &self.lost_hosts[..]))
+    /// The hosts that a broker's new certificate no longer names: one that runs refuses such a one.
+    pub fn lost_hosts(&self) -> &[Host] {
+        &self.lost_hosts
+    }
+
+    /// The subject that a broker's certificate has and the new one will not: one that runs refuses such a one.
+    pub fn old_subject(&self) -> Option<&str> {
+        self.old_subject.as_deref()
     }
 
     /// What was found in its directory that is not believed.
@@ -152,9 +235,18 @@ impl Candidate {
     }
 }
 
+/// What became of those who were to be renewed.
+#[derive(Debug, Default)]
+pub struct Renewed {
+    /// The new certificates' records.
+    pub records: Vec<Record>,
+    /// Whom the issuer refused: they keep what they have.
+    pub refused: Vec<(IdentityName, IssuerError)>,
+}
+
 /// Has a new certificate signed for each candidate and replaces key store, PEM files and, with a new key, the key.
-/// Passwords and paths stay. Returns the new certificates' records.
-/// An identity that the issuer refuses keeps what it has.
+/// Passwords and paths stay. `progress` is called with the number of identities that are done; on failure those that
+/// were done stay so.
 pub fn renew(
     out: &OutDir,
     lock: &Lock,
@@ -162,46 +254,63 @@ pub fn renew(
     issuer: &dyn Issuer,
     candidates: &[Candidate],
     now: OffsetDateTime,
-) -> Result<Vec<Record>, BootstrapError> {
-    let staging = Staging::begin(out, lock, None)?;
-    let mut applicants = Vec::new();
-    for candidate in candidates {
-        let files = candidate.layouts.iter();
-        let files = files.flat_map(|(names, _)| names.of_certificate());
-        staging.check(candidate.leaf.name.as_str(), files)?;
-        applicants.push(Applicant {
-            leaf: &candidate.leaf,
-            key: candidate.key.clone(),
-            password: match &candidate.password {
-                Some(password) => password.clone(),
-                None => random::password()?,
-            },
-        });
-    }
-    let answers = enrol(applicants, issuer, inventory, lock, now)?;
-    let (mut records, mut refused) = (Vec::new(), None);
-    for (Candidate { leaf, layouts, .. }, answer) in candidates.iter().zip(answers) {
-        let made = match answer {
-            Ok(made) => made,
-            Err(error) => {
-                refused.get_or_insert(error);
-                continue;
+    progress: &dyn Fn(usize),
+) -> Result<Renewed, BootstrapError> {
+    let mut renewed = Renewed::default();
+    for batch in candidates.chunks(BATCH) {
+        let staging = Staging::begin(out, lock, None)?;
+        let mut applicants = Vec::new();
+        for candidate in batch {
+            let files = candidate.layouts.iter();
+            let files = files.flat_map(|(names, _)| names.of_certificate());
+            staging.check(candidate.leaf.name.as_str(), files)?;
+            applicants.push(Applicant {
+                leaf: &candidate.leaf,
+                key: candidate.key.clone(),
+                password: match &candidate.password {
+                    Some(password) => password.clone(),
+                    None => random::password()?,
+                },
+            });
+        }
+        let answers = enrol(applicants, issuer, inventory, lock, now)?;
+        let (mut made, mut refused) = (Vec::new(), Vec::new());
+        for (candidate, answer) in batch.iter().zip(answers) {
+            match answer {
+                Ok(credentials) => made.push((candidate, credentials)),
+                Err(error) => refused.push((candidate.leaf.name.clone(), error)),
             }
-        };
+        }
+        let staged = made.par_iter().map(|(candidate, credentials)| {
+            let name = &candidate.leaf.name;
+            staging.add(name.as_str(), &candidate.files(credentials)?)?;
+            Ok(())
+        });
+        staged.collect::<Result<(), BootstrapError>>()?;
+        staging.commit()?;
+        let names = made.iter().map(|(candidate, _)| candidate.name().as_str());
+        let records = names.filter_map(|name| inventory.latest(name).cloned());
+        renewed.records.extend(records);
+        renewed.refused.extend(refused);
+        progress(batch.len());
+    }
+    if Written::read(out).is_ok_and(|written| written.is_wasteful()) {
+        Written::compact(out, lock)?;
+    }
+    Ok(renewed)
+}
+
+impl Candidate {
+    /// What its directory gets with a new certificate, under each layout that it has files of.
+    fn files(&self, credentials: &Credentials) -> Result<Vec<FileSpec>, BootstrapError> {
         let mut files = Vec::new();
-        for (names, profile) in layouts {
-            files.push(made.keystore(&leaf.name, names, *profile)?);
-            files.extend(made.texts(names)?);
+        for (names, profile) in &self.layouts {
+            files.push(credentials.keystore(&self.leaf.name, names, *profile)?);
+            files.extend(credentials.texts(names)?);
         }
         // Layouts share some of their names.
         files.sort_by(|a, b| a.name.cmp(&b.name));
         files.dedup_by(|a, b| a.name == b.name);
-        staging.add(leaf.name.as_str(), &files)?;
-        records.extend(inventory.latest(leaf.name.as_str()).cloned());
-    }
-    staging.commit()?;
-    match refused {
-        Some(error) => Err(error.into()),
-        None => Ok(records),
+        Ok(files)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::{
-    BootstrapError,
+    BATCH, BootstrapError,
     context::Context,
     files::{self, ClusterFiles},
     identity::{Applicant, Credentials, enrol},
@@ -21,10 +21,6 @@ use crate::{
     plan::Action,
     state::{FileSpec, Inventory, Lock, Owners, Staging, Written},
 };
-
-/// So many identities are signed, written and synced together: enough that one sync costs little for each, few
-/// enough that their keys and stores take little memory.
-const BATCH: usize = 128;
 
 /// Does what a plan says. `progress` is called with the number of members that are done.
 /// On failure what was done stays, and a second run does the rest.

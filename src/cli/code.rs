@@ -94,7 +94,6 @@ pub enum Code {
     RotationOrder = "rotation-order", "it is not the turn of that step of the rotation";
     RotationRunning = "rotation-running", "the CA is being replaced already";
     Scram = "scram", "a SCRAM credential that Kafka refuses";
-    Stopped = "stopped", "stopped from outside before the work was done";
     Store = "store", "a key store or truststore cannot be read or written";
     TestsFailed = "tests-failed", "the policy's own tests failed";
     TimedOut = "timed-out", "no answer in time";

@@ -63,6 +63,12 @@ impl CliError {
         self
     }
 
+    /// An error beside which the rest of the work was done.
+    pub fn partly(mut self) -> Self {
+        self.exit = PARTLY;
+        self
+    }
+
     /// The value of `error` in the document of `--json`.
     pub fn as_json(&self) -> serde_json::Value {
         json!({"code": self.code.name(), "message": self.message, "hint": self.hint})

@@ -1,46 +1,60 @@
 //! `kpki renew`
 
 use clap::Args;
+use rayon::prelude::*;
 use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    Done, Failure, Global,
+    CliError, Code, Done, Failure, Global,
     error::several,
     guard::secure_identities,
     init_ca::{take_lock, tidy},
     passphrase,
-    ui::{BOLD, GREEN, Ui},
-    up::loses_hosts,
+    shell::kpki,
+    ui::{BOLD, GREEN, Ui, named},
+    up::{NAMED, loses_hosts},
 };
 use crate::{
     bootstrap::{
+        BootstrapError,
         ca::Ca,
-        renew::{Candidate, Renewal, renew},
+        changes::Needs,
+        renew::{Candidate, Chosen, Renewal, renew},
     },
     keystore::StoreProfile,
-    pki::{IdentityName, Kind},
+    pki::{Host, IdentityName, Kind},
     state::{Inventory, OutDir, Owners},
 };
 
 /// Replace the certificates of existing identities
 ///
 /// Hosts and lifetime are those of the inventory; paths and passwords stay, and so does the key unless --new-key is
-/// given, or the key on disk is not the one that was signed. `kpki up` renews by itself what
-/// its policy calls due.
+/// given, or the key on disk is not the one that was signed. `kpki up` renews by itself what its policy calls due.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kpki renew kafka1
   kpki renew kafka1 kafka2 --new-key
-  kpki renew orders-service --days 90")]
+  kpki renew kafka1 --host kafka1.example.org
+  kpki renew orders-service --days 90
+  kpki renew --due")]
 pub struct Renew {
     /// The identities
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required_unless_present_any = ["all", "due"], value_name = "NAME")]
     names: Vec<IdentityName>,
+    /// All identities that have a directory
+    #[arg(long, conflicts_with_all = ["names", "hosts"])]
+    all: bool,
+    /// Those that are in the last third of their certificates' lifetime
+    #[arg(long, conflicts_with_all = ["names", "hosts", "all"])]
+    due: bool,
     /// Make a new key as well
     #[arg(long)]
     new_key: bool,
+    /// A further DNS name or address that the certificate shall name (may be repeated)
+    #[arg(long = "host", value_name = "H")]
+    hosts: Vec<Host>,
     /// Days that the new certificates are valid, cut at the CA's end [default: as many as the old ones]
     #[arg(long, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: Option<u32>,
@@ -50,36 +64,54 @@ pub struct Renew {
 }
 
 impl Renew {
-    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+    pub(super) fn run(mut self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
+        self.names.sort();
+        self.names.dedup();
+        if self.names.len() > 1 && !self.hosts.is_empty() {
+            let error = CliError::new(Code::HostsShared, "--host goes with one NAME");
+            let hint = "renew them one by one, or change the policy and run kpki up";
+            return Err(error.hint(hint).usage().into());
+        }
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
         let renewal = Renewal {
             new_key: self.new_key,
+            hosts: std::mem::take(&mut self.hosts),
             days: self.days,
             profile: self.store_profile,
             now: OffsetDateTime::now_utc(),
         };
-        let mut names = self.names;
-        names.sort();
-        names.dedup();
         // Unknown names are reported before a passphrase is asked for.
+        let names = self.chosen(&out, &ca, renewal.now, Some(ui))?;
+        if names.is_empty() {
+            ui.document(&json!([]));
+            return Ok(());
+        }
         secure_identities(&out, &names, ui)?;
-        read(&out, &ca, &names, renewal)?;
+        self.read(&out, &ca, &names, &renewal)?;
         let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
         let lock = take_lock(&out, ui)?;
         ca.issuer.check_unchanged(&lock)?;
-        let (mut inventory, candidates) = read(&out, &ca, &names, renewal)?;
-        for found in candidates.iter().filter_map(Candidate::distrust) {
-            ui.warn(found);
+        let names = self.chosen(&out, &ca, renewal.now, None)?;
+        let (mut inventory, candidates, mut left) = self.read(&out, &ca, &names, &renewal)?;
+        for candidate in &candidates {
+            warn(candidate, ui);
         }
-        for (name, hosts) in candidates.iter().filter_map(Candidate::lost_hosts) {
-            ui.warn(loses_hosts(name, hosts));
-        }
-        let brokers = candidates.iter().any(|c| c.kind() == Kind::Broker);
-        let now = renewal.now;
-        let records = renew(&out, &lock, &mut inventory, &*issuer, &candidates, now)?;
-        for record in &records {
+        let bar = ui.progress(candidates.len() as u64, "identities");
+        let progress = |n| bar.inc(n as u64);
+        let (issuer, now) = (&*issuer, renewal.now);
+        let done = renew(
+            &out,
+            &lock,
+            &mut inventory,
+            issuer,
+            &candidates,
+            now,
+            &progress,
+        )?;
+        bar.finish_and_clear();
+        for record in &done.records {
             ui.say(format!(
                 "{GREEN}renewed{GREEN:#}  {} {}, until {}",
                 record.kind.name(),
@@ -87,36 +119,133 @@ impl Renew {
                 record.not_after.date()
             ));
         }
-        let who = if brokers {
-            "restart the broker, one at a time"
-        } else {
-            "restart the client"
+        let is_refused = |c: &&Candidate| done.refused.iter().any(|(name, _)| name == c.name());
+        let renewed: Vec<&Candidate> = candidates.iter().filter(|c| !is_refused(c)).collect();
+        next(&renewed, &out, ui);
+        left.extend(done.refused.into_iter().map(|(name, error)| {
+            let mut error = CliError::from(error);
+            error.message = format!("{name} keeps its certificate: {}", error.message);
+            error
+        }));
+        if left.is_empty() {
+            ui.document(&json!(done.records));
+        }
+        let partly = |error: CliError| match done.records.is_empty() {
+            true => error,
+            false => error.partly(),
         };
-        ui.say(format!(
-            "\n{BOLD}next:{BOLD:#} copy the directory to its machine and {who}"
-        ));
-        ui.document(&json!(records));
-        Ok(())
+        several(left.into_iter().map(partly).collect())
+    }
+
+    /// Who is renewed, and what is to be said of those who are not.
+    fn chosen(
+        &self,
+        out: &OutDir,
+        ca: &Ca,
+        now: OffsetDateTime,
+        ui: Option<&Ui>,
+    ) -> Result<Vec<IdentityName>, Failure> {
+        if !self.names.is_empty() {
+            return Ok(self.names.clone());
+        }
+        let inventory = Inventory::read(out)?;
+        let signer = ca.trust.signer();
+        let chosen = Chosen::find(out, &inventory, signer, Some(now).filter(|_| self.due))?;
+        let Some(ui) = ui else {
+            return Ok(chosen.names);
+        };
+        if !chosen.bounded.is_empty() {
+            ui.warn(format!(
+                "the CA itself ends on {}, and new certificates would end with it, as those of {} do already: replace the CA",
+                signer.not_after.date(),
+                named(&chosen.bounded, NAMED)
+            ));
+        }
+        if chosen.names.is_empty() {
+            ui.say(match &chosen.next {
+                Some((name, due)) => {
+                    format!(
+                        "nothing to renew; the next is {name}, due on {}",
+                        due.date()
+                    )
+                }
+                None => "nothing to renew".to_owned(),
+            });
+        }
+        Ok(chosen.names)
+    }
+
+    /// Everyone. Of several who were not named, one that cannot be renewed holds up nobody: what is wrong comes beside.
+    fn read(
+        &self,
+        out: &OutDir,
+        ca: &Ca,
+        names: &[IdentityName],
+        renewal: &Renewal,
+    ) -> Result<(Inventory, Vec<Candidate>, Vec<CliError>), Failure> {
+        let inventory = Inventory::read(out)?;
+        let owners = Owners::read(out, None)?;
+        let signer = ca.trust.signer();
+        let read = names
+            .par_iter()
+            .map(|name| Candidate::read(out, &inventory, &owners, signer, name, renewal));
+        let all: Vec<Result<Candidate, BootstrapError>> = read.collect();
+        let (mut candidates, mut errors) = (Vec::new(), Vec::new());
+        for result in all {
+            match result {
+                Ok(candidate) => candidates.push(candidate),
+                Err(error) => errors.push(CliError::from(error)),
+            }
+        }
+        if !self.names.is_empty() || candidates.is_empty() {
+            several(std::mem::take(&mut errors))?;
+        }
+        Ok((inventory, candidates, errors))
     }
 }
 
-fn read(
-    out: &OutDir,
-    ca: &Ca,
-    names: &[IdentityName],
-    renewal: Renewal,
-) -> Result<(Inventory, Vec<Candidate>), Failure> {
-    let inventory = Inventory::read(out)?;
-    let owners = Owners::read(out, None)?;
-    let signer = ca.trust.signer();
-    let mut candidates = Vec::new();
-    let mut errors = Vec::new();
-    for name in names {
-        match Candidate::read(out, &inventory, &owners, signer, name, renewal) {
-            Ok(candidate) => candidates.push(candidate),
-            Err(error) => errors.push(error.into()),
-        }
+/// What has to be known before a candidate is renewed.
+fn warn(candidate: &Candidate, ui: &Ui) {
+    if let Some(found) = candidate.distrust() {
+        ui.warn(found);
     }
-    several(errors)?;
-    Ok((inventory, candidates))
+    let name = candidate.name();
+    if !candidate.lost_hosts().is_empty() {
+        ui.warn(loses_hosts(name, candidate.lost_hosts()));
+    }
+    if let Some(old) = candidate.old_subject() {
+        ui.warn(format!(
+            "the certificate in the directory of the broker {name} has the subject {old}, and the new one has CN={name}: a running broker refuses another subject, so restart it"
+        ));
+    }
+}
+
+/// What is left to the one who renewed them.
+fn next(renewed: &[&Candidate], out: &OutDir, ui: &Ui) {
+    let those = |needs, is: fn(Kind) -> bool| {
+        let those = renewed.iter().filter(|c| c.needs == needs && is(c.kind()));
+        those.map(|c| c.name().as_str()).collect::<Vec<_>>()
+    };
+    if renewed.is_empty() {
+        return;
+    }
+    ui.say(format!(
+        "\n{BOLD}next:{BOLD:#} copy each directory to its machine"
+    ));
+    let reload = those(Needs::Reload, |kind| kind == Kind::Broker);
+    if !reload.is_empty() {
+        ui.say("running brokers then take up their new stores by:");
+        let kpki = kpki(out.root());
+        ui.say(format!("  {kpki} reload {}", reload.join(" ")));
+    }
+    let restart = those(Needs::Restart, |kind| kind == Kind::Broker);
+    if !restart.is_empty() {
+        let names = named(&restart, restart.len());
+        ui.say(format!("restart, one after the other: {names}"));
+    }
+    let clients = those(Needs::Restart, |kind| kind != Kind::Broker);
+    if !clients.is_empty() {
+        let names = named(&clients, NAMED);
+        ui.say(format!("restart the clients: {names}"));
+    }
 }

@@ -41,7 +41,7 @@ use report::UpReport;
 pub use report::loses_hosts;
 
 /// So many names stand for all of them.
-const NAMED: usize = 5;
+pub const NAMED: usize = 5;
 
 /// Make everything that a policy asks for
 ///

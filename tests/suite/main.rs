@@ -39,6 +39,7 @@ mod policy_meaning;
 mod policy_texts;
 mod principal;
 mod readme;
+mod renew;
 mod robust;
 #[cfg(feature = "live")]
 mod roles;

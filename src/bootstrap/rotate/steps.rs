@@ -1,5 +1,7 @@
 //! The steps of a rotation.
 
+use std::cell::Cell;
+
 use time::OffsetDateTime;
 
 use super::{
@@ -9,7 +11,7 @@ use super::{
 };
 use crate::{
     bootstrap::{
-        BootstrapError, Errors,
+        BATCH, BootstrapError, Errors,
         ca::Ca,
         renew::{Candidate, Renewal, renew},
         slot::{CERTIFICATE, Sealed, Slot},
@@ -27,9 +29,6 @@ use crate::{
         Staging,
     },
 };
-
-/// So many identities are written together.
-const BATCH: usize = 128;
 
 /// What the next CA shall be, where that is not what the last one is.
 #[derive(Debug, Default)]
@@ -358,12 +357,19 @@ impl<'a> Rotating<'a> {
             done += batch.len();
             (tools.progress)(done, all);
         }
-        for batch in candidates.chunks(BATCH) {
+        if !candidates.is_empty() {
             let issuer = issuer.ok_or(IssuerError::NotOpened)?;
-            let inventory = &mut self.inventory;
-            renew(self.out, tools.lock, inventory, issuer, batch, self.now)?;
-            done += batch.len();
-            (tools.progress)(done, all);
+            let before = Cell::new(done);
+            let progress = |n: usize| {
+                before.set(before.get() + n);
+                (tools.progress)(before.get(), all);
+            };
+            let (inventory, now) = (&mut self.inventory, self.now);
+            let (out, lock) = (self.out, tools.lock);
+            let renewed = renew(out, lock, inventory, issuer, &candidates, now, &progress)?;
+            if let Some((_, error)) = renewed.refused.into_iter().next() {
+                return Err(error.into());
+            }
         }
         let distrust = candidates.iter().filter_map(Candidate::distrust);
         Ok(Outcome {
@@ -380,6 +386,7 @@ impl<'a> Rotating<'a> {
         let owners = Owners::read(self.out, None)?;
         let renewal = Renewal {
             new_key: false,
+            hosts: Vec::new(),
             days: None,
             profile: None,
             now: self.now,
@@ -392,7 +399,7 @@ impl<'a> Rotating<'a> {
             } = place;
             errors.extend(place.trouble);
             let read =
-                || Candidate::read(self.out, &self.inventory, &owners, signer, &name, renewal);
+                || Candidate::read(self.out, &self.inventory, &owners, signer, &name, &renewal);
             if leaf == Leaf::Stale {
                 match read() {
                     Ok(candidate) => candidates.push(candidate),

@@ -254,7 +254,7 @@ impl From<StateError> for CliError {
                 ))
             }
             StateError::Writable { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
-                "chmod go-w {} denies it; first check that everything in it is yours",
+                "chmod go-w {} removes that permission; first check that everything in it is yours",
                 quote_path(&path)
             )),
             StateError::Locked { .. } => CliError::new(Code::Locked, text)
