@@ -19,7 +19,7 @@ use super::observed::Observed;
 use crate::{
     acl::{AclBindingFilter, Binding, Principal, RawBinding, kafka_acls_command},
     admin::{Admin, AdminError, Batch, EntryError, inexpressible},
-    plan::{AclInputs, AclPlan, Deletion, Managed, Remark, acl_plan},
+    plan::{AclInputs, AclPlan, CutOff, Deletion, Managed, Remark, acl_plan},
     policy::ValidatedPolicy,
     state::OutDir,
 };
@@ -37,10 +37,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for a cluster that has just failed to answer.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// The plan that takes the cluster to the policy, for `acl plan` and `acl apply`.
-pub fn plan(policy: &ValidatedPolicy, observed: &Observed, deletion: Deletion) -> AclPlan {
-    let bindings = policy.bindings.iter();
-    let desired: Vec<Binding> = bindings.map(|b| b.binding.clone()).collect();
+/// The plan that takes the cluster to the policy and refuses whom it is to refuse, for `acl plan` and `acl apply`.
+pub fn plan(
+    policy: &ValidatedPolicy,
+    cut_off: &CutOff,
+    observed: &Observed,
+    deletion: Deletion,
+) -> AclPlan {
+    let bindings = policy.bindings.iter().map(|b| b.binding.clone());
+    let mut desired: Vec<Binding> = bindings.collect();
+    let refused = cut_off.bindings(&observed.bindings, policy.version());
+    if !refused.is_empty() {
+        desired.extend(refused);
+        desired.sort();
+        desired.dedup();
+    }
     let mut plan = acl_plan(&AclInputs {
         desired: &desired,
         observed: &observed.bindings,
@@ -50,6 +61,7 @@ pub fn plan(policy: &ValidatedPolicy, observed: &Observed, deletion: Deletion) -
         operator_doubt: observed.operator_doubt.as_deref(),
         settings: &observed.settings,
     });
+    plan.warnings.extend(cut_off.remarks.iter().cloned());
     // What librdkafka cannot express must be created by Kafka's own tool.
     let unnamed = plan.creates.iter().filter(|b| inexpressible(b).is_some());
     let refusals = unnamed.map(|binding| {

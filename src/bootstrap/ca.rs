@@ -75,9 +75,7 @@ pub fn write(
     files.push(FileSpec::public(CERTIFICATE, pem(&new.root)));
     let intermediate = new.intermediate.as_ref().map(pem);
     files.extend(intermediate.map(|pem| FileSpec::public(INTERMEDIATE, pem)));
-    let (key, root_key) = new.seal(protection)?;
-    files.push(FileSpec::secret(local::KEY, key.to_vec()));
-    files.extend(root_key.map(|key| FileSpec::secret(local::ROOT_KEY, key.to_vec())));
+    files.extend(new.seal(protection)?);
     let password = &trust.truststore_password;
     files.push(FileSpec::password(TRUSTSTORE_PASSWORD, password));
     let store = trust.encode_truststore(StoreProfile::Jdk)?;
@@ -110,23 +108,15 @@ impl Ca {
         Ok(!out.is_ca_empty()?)
     }
 
-    /// Refuses an output directory that is not safe, or holds no CA.
-    ///
-    /// # Errors
-    /// [`CaError::Missing`], [`CaError::Incomplete`] where its inventory is gone, and when something cannot be seen.
+    /// Refuses an output directory that is not safe, or holds no CA with its inventory.
     pub fn require(out: &OutDir) -> Result<(), BootstrapError> {
         let dir = out.ca().display().to_string();
         out.check()?;
-        if !Self::exists(out)? {
-            return Err(CaError::Missing(dir).into());
-        }
-        match out.ca_file(Inventory::FILE).exists() {
+        let file = Inventory::FILE;
+        match Self::exists(out)? {
+            false => Err(CaError::Missing(dir).into()),
+            true if !out.ca_file(file).exists() => Err(CaError::Incomplete { dir, file }.into()),
             true => Ok(()),
-            false => Err(CaError::Incomplete {
-                dir,
-                file: Inventory::FILE,
-            }
-            .into()),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
     plan::Action,
     policy::{FileNames, NodeRole},
     secret::SecretBytes,
-    state::{FileSpec, OutDir, Record, Writing, WrittenEntry, read_plain},
+    state::{FileSpec, OutDir, Record, Revocation, Writing, WrittenEntry, read_plain},
 };
 
 /// What a member is looked at with.
@@ -33,6 +33,8 @@ pub(super) struct Look<'a> {
     pub trust: &'a Trust,
     /// The last certificate that was signed for the member.
     pub record: Option<&'a Record>,
+    /// What revoked that one.
+    pub revoked: Option<&'a Revocation>,
     /// What was recorded of the member's directory.
     pub entry: Option<&'a WrittenEntry>,
     /// What its files are called.
@@ -48,6 +50,14 @@ impl Look<'_> {
         step: &mut Step<'_>,
         mut files: Vec<Planned>,
     ) -> Result<(), Errors> {
+        if step.revoked.is_some() {
+            // It gets a certificate when somebody asks for one by its name, and nothing at all before it has a directory.
+            step.leaf = None;
+            if !self.there {
+                step.action = Action::Keep;
+                return Ok(());
+            }
+        }
         if let Some(leaf) = &step.disk.certificate {
             // What lies behind the leaf is the CA's to say.
             step.disk.chain = self.trust.chain(leaf);
@@ -274,6 +284,13 @@ impl Look<'_> {
             };
             let (were, are) = (list(&leaf.hosts), list(&spec.hosts));
             return reissue(format!("hosts were {were}, shall be {are}"));
+        }
+        let list = context.policy.ca.crl_url.as_ref().map(ToString::to_string);
+        if leaf.crl_urls.iter().ne(&list) {
+            return reissue(match list {
+                Some(url) => format!("it shall say that the list of revoked ones is {url}"),
+                None => "it names a list of revoked certificates, and the policy none".to_owned(),
+            });
         }
         let due = leaf.not_after - Duration::days(context.policy.ca.renew_before_days.into());
         // Under a CA that ends soon a new certificate would end no later, and be due again at once.

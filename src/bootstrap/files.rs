@@ -96,6 +96,7 @@ pub fn texts(
                 stores,
                 log_dir: &log_dir,
                 scram_password: scram.map(|s| &s.password),
+                crl_url: cluster.policy.ca.crl_url.as_ref(),
                 super_users: &cluster.super_users,
             };
             let text = server_properties(&input)?;

@@ -7,6 +7,7 @@ pub mod changes;
 mod compare;
 pub mod connection;
 pub mod context;
+pub mod cut_off;
 pub mod edits;
 pub mod files;
 pub mod folded;
@@ -18,6 +19,7 @@ pub mod plan;
 pub mod planned;
 pub mod renew;
 pub mod restore;
+pub mod revoke;
 pub mod rotate;
 mod slot;
 pub mod step;
@@ -25,8 +27,13 @@ pub mod trust;
 pub mod up;
 
 use crate::{
-    config::ConfigError, issuer::IssuerError, keystore::StoreError, pki::PkiError,
-    random::NoRandomness, scram::ScramError, state::StateError,
+    config::ConfigError,
+    issuer::IssuerError,
+    keystore::StoreError,
+    pki::PkiError,
+    random::NoRandomness,
+    scram::ScramError,
+    state::{Revocation, StateError},
 };
 use ca::CaError;
 use context::Danger;
@@ -61,6 +68,9 @@ pub enum BootstrapError {
         /// The output directory.
         out: String,
     },
+    /// An identity whose last certificate was revoked.
+    #[error("the certificate of `{}` was revoked on {} ({})", .0.name, .0.at.date(), .0.reason)]
+    Revoked(Revocation),
     /// A file of an identity that cannot be used.
     #[error("{file} is damaged: {source}")]
     Damaged {

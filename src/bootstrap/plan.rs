@@ -16,6 +16,7 @@ use super::{
     member::{Derivation, Member, ScramState},
     nodes::Nodes,
     planned::Planned,
+    revoke,
     step::Step,
     trust::{Trust, Truststores},
 };
@@ -89,6 +90,7 @@ pub fn plan<'a>(context: Context<'a>, trust: &Trust) -> Result<Plan<'a>, Errors>
             context,
             trust,
             record: inventory.latest(member.name().as_str()),
+            revoked: revoke::of_identity(&inventory, member.name().as_str()),
             entry: written.of(member.name().as_str()),
             names: &files::names(policy, member.name()),
             there: out.identity(member.name()).exists(),
@@ -180,6 +182,7 @@ fn step<'a>(
         member,
         action: Action::Create,
         reason: None,
+        revoked: leaf.as_ref().and(look.revoked.cloned()),
         superfluous: Vec::new(),
         scram,
         leaf,

@@ -11,6 +11,7 @@ use super::{
     changes::{self, Needs},
     files,
     identity::{Applicant, Credentials, OnDisk, enrol},
+    revoke,
 };
 use crate::{
     issuer::{Issuer, IssuerError},
@@ -117,6 +118,7 @@ impl Candidate {
             out: out.root().display().to_string(),
         };
         let record = inventory.latest(name.as_str()).ok_or_else(unknown)?;
+        revoke::check(inventory, name.as_str(), renewal.new_key)?;
         out.check_identity(name, owners)?;
         let damaged = |why: &str| BootstrapError::damaged(&out.identity(name), why);
         let mut layouts = Vec::new();

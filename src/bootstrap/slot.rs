@@ -103,11 +103,17 @@ impl Sealed {
         lineage: Lineage,
         protection: &KeyProtection,
     ) -> Result<Self, IssuerError> {
-        let (key, root_key) = new.seal(protection)?;
+        let files = new.seal(protection)?;
+        let file = |name| {
+            files
+                .iter()
+                .find(|f| f.name == name)
+                .map(|f| f.bytes.clone())
+        };
         Ok(Self {
             lineage,
-            key,
-            root_key,
+            key: file(local::KEY).ok_or(IssuerError::NotOpened)?,
+            root_key: file(local::ROOT_KEY),
         })
     }
 

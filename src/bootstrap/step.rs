@@ -11,7 +11,7 @@ use crate::{
     pki::{Host, LeafSpec},
     plan::Action,
     secret::{Secret, SecretBytes},
-    state::Writing,
+    state::{Revocation, Writing},
 };
 
 /// One member with what shall happen to it.
@@ -23,6 +23,8 @@ pub struct Step<'a> {
     pub action: Action,
     /// Why it gets another certificate, where it does.
     pub reason: Option<String>,
+    /// What revoked its certificate: then it gets no other.
+    pub revoked: Option<Revocation>,
     /// Files of kpki's in its directory that the policy no longer asks for. They are never deleted.
     pub superfluous: Vec<String>,
     /// Its password and credentials, where it logs in by SCRAM.

@@ -19,9 +19,11 @@ pub enum Code {
     CaIncomplete = "ca-incomplete", "a file of the CA is missing";
     CaKeyDamaged = "ca-key-damaged", "the sealed key is damaged";
     CaKeyVersion = "ca-key-version", "the key was sealed by a later kpki";
+    CaNotRevoked = "ca-not-revoked", "the CA itself is replaced, not revoked";
     CaMissing = "ca-missing", "there is no CA in the output directory";
     Certificate = "certificate", "a certificate could not be made";
     CertificateRefused = "certificate-refused", "the broker refuses the client's certificate, or wants one";
+    CertificateUnknown = "certificate-unknown", "the CA has signed no such certificate";
     ClientProperties = "client-properties", "a Java client's properties cannot be used";
     ClusterIdLost = "cluster-id-lost", "`cluster.id` is lost, and disks are formatted with it";
     Config = "config", "a configuration file cannot be written as the policy asks";
@@ -53,6 +55,7 @@ pub enum Code {
     NameTwice = "name-twice", "a name was given twice";
     NoAuthorizer = "no-authorizer", "the cluster has no authorizer";
     NoCluster = "no-cluster", "neither the cluster nor the client to connect as is given";
+    NoCrl = "no-crl", "what signs for the CA signs no list of revoked certificates";
     NoHost = "no-host", "a broker's certificate needs a host";
     NoRandomness = "no-randomness", "the system provides no random numbers";
     NoRootKey = "no-root-key", "the root's key is not here";
@@ -63,6 +66,7 @@ pub enum Code {
     NotBuilt = "not-built", "this kpki was built without the part that talks to clusters";
     NotConfirmed = "not-confirmed", "the question was answered with no";
     NotEncrypted = "not-encrypted", "credentials would be sent without TLS";
+    NotHeld = "not-held", "only a certificate on hold comes back";
     NotYetValid = "not-yet-valid", "the broker's certificate is not valid yet";
     Obstacle = "obstacle", "another file or directory is where kpki keeps its files";
     OtherCluster = "other-cluster", "this is another cluster than the output directory's";
@@ -93,6 +97,7 @@ pub enum Code {
     RotationNotEverywhere = "rotation-not-everywhere", "the last step of the rotation is not seen everywhere";
     RotationOrder = "rotation-order", "it is not the turn of that step of the rotation";
     RotationRunning = "rotation-running", "the CA is being replaced already";
+    Revoked = "revoked", "the identity's certificate was revoked, and a new one has to be asked for";
     Scram = "scram", "a SCRAM credential that Kafka refuses";
     Store = "store", "a key store or truststore cannot be read or written";
     TestsFailed = "tests-failed", "the policy's own tests failed";

@@ -137,6 +137,14 @@ pub fn completed(all: bool, some: bool) -> Done {
 }
 
 impl Failure {
+    /// The one error that it is.
+    pub fn only(&self) -> Option<&CliError> {
+        match self {
+            Self::Errors(errors) => errors.first(),
+            _ => None,
+        }
+    }
+
     /// Prints it and gives the exit code.
     pub fn report(self, ui: &Ui) -> ExitCode {
         match self {

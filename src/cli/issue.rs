@@ -19,6 +19,7 @@ use crate::{
         files::{is_controller_alone, names},
         folded::Folded,
         plan::plan,
+        revoke,
     },
     config::client_file_name,
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
@@ -50,6 +51,9 @@ pub struct Issue {
     /// Key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
     #[arg(long, default_value_t, value_name = "ALG")]
     key: KeyAlgorithm,
+    /// Also where the last certificate of that name was revoked
+    #[arg(long)]
+    new_key: bool,
     /// Days that the certificate is valid, cut at the CA's end
     #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
@@ -98,6 +102,7 @@ impl Issue {
     fn check(&self, out: &OutDir) -> Done {
         let mut errors = Vec::new();
         let there = out.identities()?;
+        let inventory = Inventory::read(out)?;
         let taken = Folded::new(&there);
         for (at, name) in self.names.iter().enumerate() {
             let folded = name.folded();
@@ -108,6 +113,8 @@ impl Issue {
                 errors.push(BootstrapError::Exists(name.to_string()).into());
             } else if let Some(clash) = taken.clash(name) {
                 errors.push(clash.into());
+            } else if let Err(revoked) = revoke::check(&inventory, name.as_str(), self.new_key) {
+                errors.push(revoked.into());
             }
         }
         if self.names.len() > 1 && !self.hosts.is_empty() {

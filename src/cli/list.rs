@@ -7,8 +7,9 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Done, Failure, Global,
+    Done, Global,
     ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
+    verdict,
 };
 use crate::{
     bootstrap::ca::Ca,
@@ -82,10 +83,7 @@ impl List {
         } else {
             ui.answer(self.table(&listed, &inventory));
         }
-        match self.expiring.is_some() && !listed.is_empty() {
-            true => Err(Failure::No),
-            false => Ok(()),
-        }
+        verdict(self.expiring.is_none() || listed.is_empty())
     }
 
     fn table(&self, listed: &[(&Record, Status)], inventory: &Inventory) -> String {

@@ -5,6 +5,7 @@ mod bundle;
 mod ca;
 mod cluster;
 mod code;
+mod crl;
 mod error;
 mod guard;
 mod init_ca;
@@ -15,6 +16,7 @@ mod planned;
 mod policy;
 mod principal;
 mod renew;
+mod revoke;
 mod rotate_ca;
 mod scram;
 mod shell;
@@ -94,6 +96,8 @@ enum Command {
     Renew(renew::Renew),
     #[command(subcommand)]
     RotateCa(rotate_ca::RotateCa),
+    Revoke(revoke::Revoke),
+    Crl(crl::Crl),
     List(list::List),
     Bundle(bundle::Bundling),
     #[command(subcommand)]
@@ -125,6 +129,8 @@ pub fn main() -> ExitCode {
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
         Command::RotateCa(verb) => verb.run(&cli.global, &ui),
+        Command::Revoke(verb) => verb.run(&cli.global, &ui),
+        Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),
         Command::Bundle(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),

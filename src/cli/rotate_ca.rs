@@ -22,22 +22,34 @@ use crate::{
 /// First everyone trusts the old and the new CA, then the new one signs and everyone gets a certificate of it, then the
 /// old one is trusted no longer. After each step the directories are copied, and brokers and clients take them up.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "\
-Examples:
-  kpki rotate-ca start
-  kpki rotate-ca status
-  kpki rotate-ca next
-  kpki rotate-ca finish")]
 pub enum RotateCa {
     /// Make the next CA, and have everyone trust both
+    #[command(after_help = "\
+Examples:
+  kpki rotate-ca start
+  kpki rotate-ca start --key ecdsa-p384 --days 3650")]
     Start(Start),
     /// Say who is where, and what to do next
+    #[command(after_help = "\
+Examples:
+  kpki rotate-ca status
+  kpki rotate-ca status --json")]
     Status,
     /// Go a step further: the new CA signs; then the old one is trusted no longer
+    #[command(after_help = "\
+Examples:
+  kpki rotate-ca next
+  kpki rotate-ca next --force")]
     Next(Go),
     /// End it, and remove the old CA's key for good
+    #[command(after_help = "\
+Examples:
+  kpki rotate-ca finish")]
     Finish(Go),
     /// Go back: from the new CA's certificates to the old one's, and from there to the old CA alone
+    #[command(after_help = "\
+Examples:
+  kpki rotate-ca abort")]
     Abort(Go),
 }
 

@@ -228,8 +228,10 @@ impl Up {
                 report.warn(&planned);
                 (trust, Some(issuer))
             }
-            CaOfRun::There(ca) => {
+            CaOfRun::There(mut ca) => {
                 report.warn(&planned);
+                let crl_url = policy.ca.crl_url.as_ref();
+                ca.issuer.keep_crl_url(&out, &lock, crl_url)?;
                 let issuer = match planned.steps.iter().any(Step::signs) {
                     true => {
                         Some(ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?)
@@ -266,7 +268,8 @@ impl CaOfRun {
                     intermediate: false,
                     name_constraints: Vec::new(),
                 };
-                let new = NewCa::make(&spec, context.now)?;
+                let mut new = NewCa::make(&spec, context.now)?;
+                new.crl_url = wanted.crl_url.clone();
                 let trust = Trust::new(&new)?;
                 Self::New(Box::new(new), trust)
             }

@@ -122,6 +122,7 @@ impl Fixture {
             stores: self.stores(),
             log_dir: &self.log_dir,
             scram_password: self.scram_password.as_ref(),
+            crl_url: None,
             super_users: &super_users,
         })
         .map(|text| text.expose().to_owned())

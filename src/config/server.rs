@@ -9,11 +9,15 @@ use super::{
 };
 use crate::{
     acl::{KafkaVersion, Principal},
-    pki::Host,
+    pki::{CrlUrl, Host},
     policy::{Broker, CONTROLLER, ClientAuth, Cluster, KafkaProperties, Listener, Mode, NodeRole},
     scram::Mechanism,
     secret::Secret,
 };
+
+/// What makes a JVM check the list that a certificate names: Kafka has no setting for it.
+const CHECKS_CRL: &str =
+    r#"KAFKA_OPTS="-Dcom.sun.net.ssl.checkRevocation=true -Dcom.sun.security.enableCRLDP=true""#;
 
 /// What a broker's configuration is made from.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +34,8 @@ pub struct ServerInput<'a> {
     pub log_dir: &'a str,
     /// The password of its own SCRAM user, which has its name; needed where the inter-broker listener is over SASL.
     pub scram_password: Option<&'a Secret>,
+    /// Where certificates say that the list of revoked ones is.
+    pub crl_url: Option<&'a CrlUrl>,
     /// Every super user as a whole principal: the brokers, the admin and those of the policy.
     pub super_users: &'a [Principal],
 }
@@ -160,6 +166,11 @@ fn tls(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     let password = stores.keystore_password(input.broker.name.as_str())?;
     out.settings(&stores.identity(password));
     out.settings(&stores.trust());
+    if let Some(url) = input.crl_url {
+        out.comment(&format!(
+            "The list of revoked certificates is {url}. It is checked where the node is started with {CHECKS_CRL}; a list that cannot be read or is past its time then keeps everybody out."
+        ));
+    }
     out.comment("Only sound versions of TLS, and brokers check each other's host names.");
     out.settings(&tls_settings(input.cluster.kafka_version));
     out.comment("Who must show a certificate.");

@@ -4,19 +4,20 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use rcgen::KeyPair;
-use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::{CertificateRevocationListDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{CertificateRequest, Engine, Issued, Issuer, IssuerError, Opened};
+use super::{CRL_URL, CertificateRequest, Engine, Issued, Issuer, IssuerError};
 use crate::{
     pki::{
-        Authority, AuthorityRequest, Certificate, Dn, KeyAlgorithm, KeyProtection, Kind,
-        NameConstraint, PkiError, SealError, SealedKey, Serial, self_signed, sign, subordinate,
+        Authority, AuthorityRequest, Certificate, CrlUrl, Dn, KeyAlgorithm, KeyProtection, Kind,
+        NameConstraint, PkiError, RevocationList, SealError, SealedKey, Serial, self_signed, sign,
+        subordinate,
     },
     random,
     secret::{Secret, SecretBytes},
-    state::Record,
+    state::{FileSpec, Record},
 };
 
 /// The sealed key that signs.
@@ -32,22 +33,12 @@ pub(super) const ENGINE: Engine = Engine {
         Err(source) => Err(sealed(path)(source)),
     },
     open: |closed, signer, behind, passphrase| {
-        open(&closed.path, &closed.bytes, signer, behind, passphrase)
+        let key = unseal(&closed.path, &closed.bytes, passphrase)?;
+        let key =
+            KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(IssuerError::NotAKey)?;
+        Ok(Box::new(Local::new(signer, behind, key, &closed.crl_url)?))
     },
 };
-
-/// Makes a key in a file like `ca/ca.key` ready to sign. `behind` is what stands behind a leaf in its chain.
-pub fn open(
-    path: &Path,
-    bytes: &[u8],
-    signer: &Certificate,
-    behind: &[Certificate],
-    passphrase: Option<&Secret>,
-) -> Opened {
-    let key = unseal(path, bytes, passphrase)?;
-    let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(IssuerError::NotAKey)?;
-    Ok(Box::new(Local::new(signer, behind, key)?))
-}
 
 /// A CA whose key is open.
 struct Local {
@@ -60,9 +51,10 @@ impl Local {
         signer: &Certificate,
         behind: &[Certificate],
         key: KeyPair,
+        crl_url: &Option<CrlUrl>,
     ) -> Result<Self, IssuerError> {
         Ok(Self {
-            authority: Authority::new(signer.clone(), key)?,
+            authority: Authority::new(signer.clone(), key)?.naming(crl_url.clone()),
             behind: behind.to_vec(),
         })
     }
@@ -90,6 +82,13 @@ impl Issuer for Local {
     ) -> Vec<Result<Issued, IssuerError>> {
         let requests = requests.par_iter();
         requests.map(|r| self.sign_one(r, now)).collect()
+    }
+
+    fn sign_crl(
+        &self,
+        list: &RevocationList,
+    ) -> Result<CertificateRevocationListDer<'static>, IssuerError> {
+        Ok(list.sign(&self.authority)?)
     }
 }
 
@@ -120,6 +119,8 @@ pub struct NewCa {
     key: KeyPair,
     /// The root's, where that is another one.
     root_key: Option<KeyPair>,
+    /// Where its certificates are to say that the list of revoked ones is.
+    pub crl_url: Option<CrlUrl>,
 }
 
 impl NewCa {
@@ -143,6 +144,7 @@ impl NewCa {
             intermediate: None,
             key,
             root_key: None,
+            crl_url: None,
         };
         if spec.intermediate {
             let name = subject.with_suffix(" Intermediate")?;
@@ -163,27 +165,32 @@ impl NewCa {
         std::iter::once(root).chain(below).collect()
     }
 
-    /// Its keys, sealed: the one that signs, and the root's where that is another one.
-    pub fn seal(
-        &self,
-        protection: &KeyProtection,
-    ) -> Result<(SecretBytes, Option<SecretBytes>), IssuerError> {
+    /// The files of what signs: its keys, and what else it needs to know.
+    pub fn seal(&self, protection: &KeyProtection) -> Result<Vec<FileSpec>, IssuerError> {
         let seal = |file: &str, key: &KeyPair| {
             let (salt, nonce) = (random::octets()?, random::octets()?);
             let text: Zeroizing<String> =
                 SealedKey::seal(key.serialized_der(), protection, salt, nonce)
                     .map_err(sealed(Path::new(file)))?;
-            Ok::<_, IssuerError>(SecretBytes::from(text.as_bytes()))
+            Ok(FileSpec::secret(file, text.as_bytes()))
         };
         let root = self.root_key.as_ref().map(|key| seal(ROOT_KEY, key));
-        Ok((seal(KEY, &self.key)?, root.transpose()?))
+        let url = self.crl_url.as_ref();
+        let url = url.map(|url| Ok(FileSpec::secret(CRL_URL, format!("{url}\n"))));
+        let keys = root.into_iter().chain([seal(KEY, &self.key)]);
+        keys.chain(url).collect()
     }
 
     /// Its key comes back open, as deriving the key to it once more takes longer than everything else.
     pub fn into_issuer(self) -> Result<Box<dyn Issuer>, IssuerError> {
         let below = self.intermediate.as_slice();
         let signer = below.first().unwrap_or(&self.root);
-        Ok(Box::new(Local::new(signer, below, self.key)?))
+        Ok(Box::new(Local::new(
+            signer,
+            below,
+            self.key,
+            &self.crl_url,
+        )?))
     }
 }
 

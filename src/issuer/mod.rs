@@ -12,14 +12,14 @@ use std::{
 };
 
 use rcgen::{KeyPair, PublicKeyData, SignatureAlgorithm, SubjectPublicKeyInfo};
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use time::OffsetDateTime;
 
 use crate::{
-    pki::{Certificate, DnError, LeafSpec, PkiError, SealError},
+    pki::{Certificate, CrlUrl, DnError, LeafSpec, PkiError, RevocationList, SealError},
     random::NoRandomness,
     secret::{Secret, SecretBytes},
-    state::{Inventory, Lock, OutDir, Record, StateError, read_optional},
+    state::{Inventory, Lock, OutDir, Record, StateError, read_optional, write_atomic},
 };
 
 /// Every engine; the first whose file lies in `ca/` is the one that signs.
@@ -116,6 +116,17 @@ pub trait Issuer: Sync {
         requests: &[CertificateRequest<'_>],
         now: OffsetDateTime,
     ) -> Vec<Result<Issued, IssuerError>>;
+
+    /// Signs a list of what is revoked. To be called by [`crate::bootstrap::revoke`] alone, which keeps its numbers.
+    ///
+    /// # Errors
+    /// [`IssuerError::OwnList`] where the engine signs none for others.
+    fn sign_crl(
+        &self,
+        _list: &RevocationList,
+    ) -> Result<CertificateRevocationListDer<'static>, IssuerError> {
+        Err(IssuerError::OwnList)
+    }
 }
 
 /// Has certificates signed, and puts every one of them on record before it leaves the CA.
@@ -156,7 +167,12 @@ pub struct Closed {
     path: PathBuf,
     bytes: SecretBytes,
     needs_passphrase: bool,
+    /// Where its certificates say that the list of revoked ones is.
+    crl_url: Option<CrlUrl>,
 }
+
+/// The file in `ca/` that says so.
+const CRL_URL: &str = "crl.url";
 
 impl Closed {
     /// Finds the engine that signs in an output directory; `None` where there is none.
@@ -169,10 +185,29 @@ impl Closed {
                     engine,
                     path,
                     bytes,
+                    crl_url: read_crl_url(out)?,
                 }));
             }
         }
         Ok(None)
+    }
+
+    /// Has certificates say from now on where the list of revoked ones is, or nothing of it.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn keep_crl_url(
+        &mut self,
+        out: &OutDir,
+        _lock: &Lock,
+        url: Option<&CrlUrl>,
+    ) -> Result<(), StateError> {
+        if self.crl_url.as_ref() != url {
+            let line = url.map_or(String::new(), |url| format!("{url}\n"));
+            write_atomic(&out.ca_file(CRL_URL), line.as_bytes(), 0o600, None)?;
+            self.crl_url = url.cloned();
+        }
+        Ok(())
     }
 
     /// True where a passphrase is needed to open it.
@@ -183,6 +218,17 @@ impl Closed {
     /// True where the key is kept here.
     pub fn is_local(&self) -> bool {
         self.engine.file == local::KEY
+    }
+
+    /// The same with another key, as another file beside it has it.
+    pub fn with_key(&self, path: PathBuf, bytes: SecretBytes) -> Self {
+        Self {
+            engine: self.engine,
+            path,
+            bytes,
+            needs_passphrase: self.needs_passphrase,
+            crl_url: self.crl_url.clone(),
+        }
     }
 
     /// Its file.
@@ -211,6 +257,12 @@ impl Closed {
     }
 }
 
+/// What [`Closed::keep_crl_url`] wrote. Whatever else stands there was put there by somebody else, and is not signed.
+fn read_crl_url(out: &OutDir) -> Result<Option<CrlUrl>, StateError> {
+    let line = read_optional(&out.ca_file(CRL_URL))?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&line).trim_end().parse().ok())
+}
+
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {
@@ -231,6 +283,11 @@ pub enum IssuerError {
     /// Something has to be signed, and nobody opened the issuer.
     #[error("the CA was not opened, and certificates have to be signed")]
     NotOpened,
+    /// An engine elsewhere, which keeps its own list of what is revoked.
+    #[error(
+        "what signs for this CA keeps its own list of revoked certificates, and signs no other"
+    )]
+    OwnList,
     /// The same serial number for two certificates.
     #[error("the CA gave the serial number {0} twice")]
     SerialTwice(String),

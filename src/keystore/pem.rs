@@ -28,6 +28,11 @@ pub fn certificates(chain: &[CertificateDer<'_>]) -> String {
         .collect()
 }
 
+/// A certificate revocation list.
+pub fn crl(der: &[u8]) -> String {
+    section("X509 CRL", der)
+}
+
 /// Kafka's PEM key store (`ssl.keystore.type=PEM`, KIP-651): the key, then its chain, in one file.
 ///
 /// # Errors

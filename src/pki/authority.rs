@@ -7,7 +7,7 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 
-use super::{CLOCK_SKEW, Certificate, Dn, NameConstraint, PkiError, Serial, end};
+use super::{CLOCK_SKEW, Certificate, CrlUrl, Dn, NameConstraint, PkiError, Serial, end};
 
 /// A CA must live at least this many days: shorter ones leave no leaf time to be renewed.
 pub const MIN_CA_LIFE: u32 = 1;
@@ -79,6 +79,8 @@ pub fn subordinate(
 pub struct Authority<S> {
     pub(super) certificate: Certificate,
     pub(super) issuer: Issuer<'static, S>,
+    /// Where leaves say that the list of revoked ones is.
+    pub(super) crl_url: Option<CrlUrl>,
 }
 
 impl<S: SigningKey> Authority<S> {
@@ -91,7 +93,13 @@ impl<S: SigningKey> Authority<S> {
         Ok(Self {
             certificate,
             issuer,
+            crl_url: None,
         })
+    }
+
+    /// The same, whose leaves say where the list of revoked ones is.
+    pub fn naming(self, crl_url: Option<CrlUrl>) -> Self {
+        Self { crl_url, ..self }
     }
 
     /// The CA's own certificate.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 use x509_parser::{
-    extensions::{GeneralName, ParsedExtension},
+    extensions::{DistributionPointName, GeneralName, ParsedExtension},
     prelude::{FromDer, X509Certificate},
     public_key::PublicKey,
     x509::{SubjectPublicKeyInfo, X509Name},
@@ -42,6 +42,8 @@ pub struct Certificate {
     pub subject_key_id: Option<Vec<u8>>,
     /// The identifier of its issuer's key (RFC 5280 §4.2.1.1).
     pub authority_key_id: Option<Vec<u8>>,
+    /// Where it says that the list of revoked certificates is (RFC 5280 §4.2.1.13).
+    pub crl_urls: Vec<String>,
     /// What a CA may sign for; empty: everything.
     pub name_constraints: Vec<NameConstraint>,
 }
@@ -56,6 +58,7 @@ impl Certificate {
         let time = |t: x509_parser::time::ASN1Time| t.to_datetime();
         let mut hosts = Vec::new();
         let mut name_constraints = Vec::new();
+        let mut crl_urls = Vec::new();
         let mut server_auth = false;
         let (mut subject_key_id, mut authority_key_id) = (None, None);
         for extension in x509.extensions() {
@@ -71,6 +74,16 @@ impl Certificate {
                     }));
                 }
                 ParsedExtension::ExtendedKeyUsage(usage) => server_auth = usage.server_auth,
+                ParsedExtension::CRLDistributionPoints(points) => {
+                    let names = points.iter().filter_map(|p| match &p.distribution_point {
+                        Some(DistributionPointName::FullName(names)) => Some(names),
+                        _ => None,
+                    });
+                    crl_urls.extend(names.flatten().filter_map(|name| match name {
+                        GeneralName::URI(uri) => Some((*uri).to_owned()),
+                        _ => None,
+                    }));
+                }
                 ParsedExtension::SubjectKeyIdentifier(id) => subject_key_id = Some(id.0.to_vec()),
                 ParsedExtension::AuthorityKeyIdentifier(authority) => {
                     authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
@@ -90,6 +103,7 @@ impl Certificate {
             not_after: time(x509.validity().not_after),
             public_key_info: x509.public_key().raw.to_vec(),
             key: key_algorithm(x509.public_key()),
+            crl_urls,
             name_constraints,
             der: der.clone().into_owned(),
         })
@@ -322,6 +336,24 @@ mod tests {
             Authority::new(ca.certificate().clone(), other),
             Err(PkiError::KeyMismatch(_))
         ));
+    }
+
+    #[test]
+    fn no_altered_octet_of_a_certificate_panics() {
+        let ca = root(10, &[]);
+        let url = "http://pki.example.com/kafka.crl".parse().unwrap();
+        let ca = ca.naming(Some(url));
+        let leaf = leaf(&ca, Kind::Broker, &["kafka1", "10.0.0.1"]).unwrap();
+        assert_eq!(leaf.crl_urls, ["http://pki.example.com/kafka.crl"]);
+        for at in 0..leaf.der.len() {
+            for octet in [0, 1, 0x30, 0x7f, 0x80, 0x84, 0xff] {
+                let mut der = leaf.der.to_vec();
+                der[at] = octet;
+                let _ = Certificate::from_der(&CertificateDer::from(der.clone()));
+                der.truncate(at);
+                let _ = Certificate::from_der(&CertificateDer::from(der));
+            }
+        }
     }
 
     proptest! {

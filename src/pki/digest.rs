@@ -16,3 +16,13 @@ pub fn hex(bytes: &[u8]) -> String {
         .flat_map(|b| [digit(b >> 4), digit(*b)])
         .collect()
 }
+
+/// The octets of hex; `None` where it is none.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |c: u8| char::from(c).to_digit(16).map(|digit| digit as u8);
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let octets = pairs
+        .iter()
+        .map(|[a, b]| Some(digit(*a)? << 4 | digit(*b)?));
+    rest.is_empty().then(|| octets.collect())?
+}

@@ -1,8 +1,8 @@
 //! The certificates of brokers and clients.
 
 use rcgen::{
-    CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, PublicKeyData, SanType,
-    SerialNumber, SigningKey,
+    CertificateParams, CrlDistributionPoint, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
+    PublicKeyData, SanType, SerialNumber, SigningKey,
 };
 use rustls_pki_types::CertificateSigningRequestDer;
 use time::OffsetDateTime;
@@ -105,5 +105,10 @@ pub fn sign(
         _ => vec![ExtendedKeyUsagePurpose::ClientAuth],
     };
     params.subject_alt_names = leaf.alt_names()?;
+    // RFC 5280 §4.2.1.13.
+    let lists = authority.crl_url.iter().map(|url| CrlDistributionPoint {
+        uris: vec![url.to_string()],
+    });
+    params.crl_distribution_points = lists.collect();
     Certificate::from_der(params.signed_by(key, &authority.issuer)?.der())
 }

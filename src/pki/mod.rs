@@ -5,6 +5,8 @@
 
 mod authority;
 mod certificate;
+mod crl;
+mod crl_url;
 mod digest;
 mod dn;
 mod host;
@@ -22,7 +24,9 @@ mod serial;
 
 pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
 pub use certificate::Certificate;
-pub use digest::{hex, sha256};
+pub use crl::{RevocationList, RevokedEntry};
+pub use crl_url::{CrlUrl, NotACrlUrl};
+pub use digest::{hex, sha256, unhex};
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
 pub use java_regex::PatternError;

@@ -5,6 +5,7 @@
 
 mod acl;
 mod action;
+mod cut_off;
 mod difference;
 mod managed;
 mod render;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use acl::{AclInputs, AclPlan, acl_plan};
 pub use action::Action;
+pub use cut_off::CutOff;
 pub use managed::Managed;
 pub use render::{PrincipalChanges, Right, by_principal};
 pub use saved::{

@@ -7,6 +7,7 @@ codes! {
     pub enum PolicyCode {
         AnonymousBrokers = "anonymous-brokers", "brokers would be User:ANONYMOUS to each other";
         BadAddress = "bad-address", "text that is not `host:port`";
+        BadCrlUrl = "bad-crl-url", "an address that no list of revoked certificates can be read from";
         BadDays = "bad-days", "lifetimes that contradict each other";
         BadHost = "bad-host", "text that is not a host name or an address";
         BadListenerName = "bad-listener-name", "a listener's name that Kafka does not take";

@@ -11,7 +11,7 @@ use crate::{
         ResourceType,
     },
     document::Source,
-    pki::{Dn, Host, IdentityName, KeyAlgorithm, principal::MappingRules},
+    pki::{CrlUrl, Dn, Host, IdentityName, KeyAlgorithm, principal::MappingRules},
 };
 
 use super::{ClientFormat, KafkaProperties, Layout};
@@ -240,6 +240,8 @@ pub struct CaSettings {
     pub leaf_valid_days: u32,
     /// A leaf is due for renewal this many days before its end.
     pub renew_before_days: u32,
+    /// Where leaves say that the list of revoked certificates is.
+    pub crl_url: Option<CrlUrl>,
 }
 
 /// What a node does.

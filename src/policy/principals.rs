@@ -65,6 +65,18 @@ impl ValidatedPolicy {
         self.mapping().all(client)
     }
 
+    /// The principal of whoever has a certificate of this name.
+    pub fn principal_of(&self, name: &IdentityName) -> Option<Principal> {
+        self.mapping().by_certificate(name)
+    }
+
+    /// True where there is a client of that name.
+    pub fn has_client(&self, name: &str) -> bool {
+        self.clients
+            .iter()
+            .any(|client| client.name.as_str() == name)
+    }
+
     /// The whole principal of a broker by its certificate.
     pub fn broker_principal(&self, broker: &Broker) -> Option<Principal> {
         self.mapping().by_certificate(&broker.name)

@@ -148,6 +148,9 @@ pub(super) struct RawCa {
     /// A certificate is due for renewal this many days before its end. Default: 60.
     #[schemars(range(min = 1, max = 36500))]
     pub renew_before_days: Option<Spanned<u32>>,
+    /// Where whoever checks certificates finds the list of those that are revoked, as `kpki crl --der` writes it:
+    /// `http://…` or, a file on each machine, `file:///…`. Stands in every certificate that is signed from then on.
+    pub crl_url: Option<Spanned<String>>,
 }
 
 /// A broker, or a node that is a controller alone.

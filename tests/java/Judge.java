@@ -31,6 +31,7 @@ public final class Judge {
 
     private static final Map<String, Command> COMMANDS = Map.ofEntries(
             Map.entry("keystore", KeystoreJudge::entries),
+            Map.entry("crl-check", CrlJudge::check),
             Map.entry("handshake", HandshakeJudge::handshake),
             Map.entry("scram", NameJudge::scram),
             Map.entry("principal", NameJudge::principal),

@@ -83,6 +83,7 @@ fn java_reads_a_brokers_file_as_it_was_meant() {
             },
             log_dir: ODD_DIRECTORY,
             scram_password: Some(&password),
+            crl_url: None,
             super_users: &policy.cluster.super_users,
         };
         let text = server_properties(&input).unwrap();
@@ -231,6 +232,7 @@ fn format(judge: &Judge, policy: &ValidatedPolicy, at: usize, dir: &Path) -> Map
         },
         log_dir: data.to_str().unwrap(),
         scram_password: Some(&password),
+        crl_url: None,
         super_users: &[],
     };
     let config = input.stores.path(&names.server_properties);

@@ -31,6 +31,7 @@ mod first_steps;
 mod harness;
 mod issue;
 mod layouts;
+mod linted;
 mod list;
 mod modes;
 mod nodes;
@@ -40,6 +41,9 @@ mod policy_texts;
 mod principal;
 mod readme;
 mod renew;
+mod revoke;
+#[cfg(feature = "live")]
+mod revoke_live;
 mod robust;
 #[cfg(feature = "live")]
 mod roles;

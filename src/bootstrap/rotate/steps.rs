@@ -252,13 +252,10 @@ impl<'a> Rotating<'a> {
         let standby = self.standby()?;
         let goes = self.sealed(Slot::Signer, &self.ca.trust.lineage())?;
         let comes = self.sealed(Slot::Standby, &standby)?;
-        let issuer = local::open(
-            &self.out.ca_file(&Slot::Standby.names().key),
-            &comes.key,
-            standby.signer(),
-            &standby.intermediates,
-            tools.passphrase,
-        )?;
+        let key = self.out.ca_file(&Slot::Standby.names().key);
+        let issuer = self.ca.issuer.with_key(key, comes.key.clone());
+        let (signer, behind) = (standby.signer(), &standby.intermediates);
+        let issuer = issuer.open(signer, behind, tools.passphrase)?;
         let mut files = comes.files(Slot::Signer);
         files.extend(goes.files(Slot::Standby));
         let change = Change {

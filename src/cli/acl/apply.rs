@@ -11,6 +11,7 @@ use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
 };
+use time::OffsetDateTime;
 
 use super::{
     super::{
@@ -32,6 +33,7 @@ use crate::{
         acl::{self, AclOutcome, Effort, Execution, Undone, unsettled},
         observed,
     },
+    bootstrap::cut_off::cut_off,
     plan::{AclPlan, Deletion},
     state::{OutDir, Unsettled},
 };
@@ -100,7 +102,8 @@ impl Apply {
         if let Some(reviewed) = &reviewed {
             deletion = reviewed.plan.deletion(deletion.max_deletes);
         }
-        let plan = acl::plan(&read.policy, &observed, deletion);
+        let cut_off = cut_off(&read.policy, &out, OffsetDateTime::now_utc())?;
+        let plan = acl::plan(&read.policy, &cut_off, &observed, deletion);
         if let Some(reviewed) = &reviewed {
             reviewed.check_cluster(&read, &observed, &plan)?;
         }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use time::OffsetDateTime;
 
 use super::{
     super::{
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::{
     apply::{acl, observed},
+    bootstrap::cut_off::cut_off,
     plan::{AclPlan, Action, Managed, Right, SavedPlan, by_principal, observed_digest},
     printable::{Printable, printable_json},
     state::{self, OutDir},
@@ -86,7 +88,9 @@ impl Plan {
                 (observed, Some(connection.planned(&properties, &admin)))
             }
         };
-        let plan = acl::plan(&read.policy, &observed, self.deletion.into());
+        let out = OutDir::new(&global.out);
+        let cut_off = cut_off(&read.policy, &out, OffsetDateTime::now_utc())?;
+        let plan = acl::plan(&read.policy, &cut_off, &observed, self.deletion.into());
         let managed = Managed::of(&read.policy.managed());
         let saved = SavedPlan {
             cluster,

@@ -11,11 +11,14 @@ use super::{
 use crate::{
     admin::AdminError,
     apply::scram::UnknownUsers,
-    bootstrap::{BootstrapError, ca::CaError, context::Danger, edits::Edit, rotate::RotationError},
+    bootstrap::{
+        BootstrapError, ca::CaError, context::Danger, edits::Edit, revoke::RevokeError,
+        rotate::RotationError,
+    },
     config::ConfigError,
     issuer::IssuerError,
     keystore::StoreError,
-    pki::{Kind, PkiError, SealError},
+    pki::{Kind, PkiError, Reason, SealError},
     random::NoRandomness,
     scram::ScramError,
     state::{Phase, StateError},
@@ -70,6 +73,17 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Exists(name) => CliError::new(Code::IdentityExists, text).hint(format!(
                 "kpki renew {name} replaces its certificate; kpki up POLICY also changes its hosts"
             )),
+            BootstrapError::Revoked(revocation) => {
+                let name = &revocation.name;
+                CliError::new(Code::Revoked, text).hint(match revocation.reason {
+                    Reason::CertificateHold => {
+                        format!("it is on hold, which kpki revoke {name} --reason removeFromCRL ends")
+                    }
+                    _ => format!(
+                        "kpki renew {name} --new-key gives it a new key and certificate all the same (kpki issue --new-key where its directory is gone)"
+                    ),
+                })
+            }
             BootstrapError::Clash { .. } => CliError::new(Code::NameClash, text)
                 .hint("Java key stores and some file systems fold case; choose another name"),
             BootstrapError::Damaged { .. } => CliError::new(Code::IdentityDamaged, text).hint(
@@ -142,6 +156,21 @@ fn dangerous(danger: Danger) -> &'static str {
         }
         Danger::Listeners => {
             "brokers and clients that were not restarted yet could no longer connect: add the new listener beside the old one, restart, move everyone to it, and remove the old one in a later step"
+        }
+    }
+}
+
+impl From<RevokeError> for CliError {
+    fn from(error: RevokeError) -> Self {
+        let text = error.to_string();
+        match error {
+            RevokeError::Unknown(_) => CliError::new(Code::CertificateUnknown, text).hint(
+                "kpki list shows them; a SCRAM user without a certificate is taken out of the policy, and kpki scram apply --prune takes the credential away",
+            ),
+            RevokeError::Authority(_) => CliError::new(Code::CaNotRevoked, text)
+                .hint("a CA whose key was lost to somebody is replaced: kpki rotate-ca"),
+            RevokeError::NotHeld(_) => CliError::new(Code::NotHeld, text)
+                .hint("kpki renew NAME --new-key gives the identity a new certificate"),
         }
     }
 }
@@ -220,6 +249,8 @@ impl From<IssuerError> for CliError {
             IssuerError::NotOpened | IssuerError::SerialTwice(_) => {
                 CliError::new(Code::Certificate, text).hint("run the command again")
             }
+            IssuerError::OwnList => CliError::new(Code::NoCrl, text)
+                .hint("revoke the certificate there as well, and take the list from there"),
             IssuerError::State(error) => error.into(),
             IssuerError::Pki(error) => error.into(),
             IssuerError::Random(error) => error.into(),

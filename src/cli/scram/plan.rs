@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::super::{
     Done, Failure, Global,
@@ -14,7 +15,7 @@ use super::super::{
 };
 use crate::{
     apply::scram::DesiredUsers,
-    bootstrap::passwords,
+    bootstrap::{cut_off::revoked_users, passwords},
     pki::IdentityName,
     plan::{Action, Remark, SCRAM_PLAN_VERSION, ScramPlan},
     policy::ValidatedPolicy,
@@ -68,8 +69,11 @@ impl Arguments {
         out: &OutDir,
     ) -> Result<DesiredUsers<'a>, Failure> {
         let rotate = self.rotate.iter().map(ToString::to_string).collect();
-        let begun = passwords::begun(out, policy)?;
-        let credentials = passwords::desired(policy);
+        let revoked = revoked_users(out, OffsetDateTime::now_utc())?;
+        let mut begun = passwords::begun(out, policy)?;
+        begun.retain(|user, _| !revoked.contains(user));
+        let mut credentials = passwords::desired(policy);
+        credentials.retain(|credential| !revoked.contains(&credential.user));
         let deletion = self.deletion.into();
         Ok(DesiredUsers::new(
             policy,

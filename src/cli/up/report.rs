@@ -17,8 +17,9 @@ use crate::bootstrap::{
     rfc3339,
     step::Step,
 };
-use crate::pki::{Host, IdentityName};
+use crate::pki::{Host, IdentityName, Reason};
 use crate::plan::Action;
+use crate::state::Revocation;
 
 /// Of so many of a kind each is told; of more, how many there are.
 const LISTED: usize = 20;
@@ -46,6 +47,9 @@ impl UpReport<'_> {
                 self.ui
                     .warn(loses_hosts(step.member.name(), &step.lost_hosts));
             }
+        }
+        for revocation in plan.steps.iter().filter_map(|step| step.revoked.as_ref()) {
+            self.ui.warn(revoked(revocation));
         }
         let lost = |s: &&Step<'_>| s.scram.as_ref().is_some_and(|s| s.lost);
         let mut lost = plan
@@ -228,6 +232,7 @@ impl UpReport<'_> {
                 "kind": step.member.word(),
                 "action": step.action.done(),
                 "reason": step.reason.as_deref(),
+                "revoked": step.revoked.as_ref().map(|r| r.reason),
                 "needs": step.needs().word(),
                 "superfluous": step.superfluous,
                 "directory": out.identity(step.member.name()),
@@ -266,6 +271,23 @@ impl UpReport<'_> {
             "next": next.iter().map(Line::text).collect::<Vec<_>>(),
         })
     }
+}
+
+/// The warning about an identity that gets no certificate.
+fn revoked(revocation: &Revocation) -> String {
+    let Revocation {
+        name, at, reason, ..
+    } = revocation;
+    let anew = match reason {
+        Reason::CertificateHold => {
+            format!("kpki revoke {name} --reason removeFromCRL ends the hold")
+        }
+        _ => format!("kpki renew {name} --new-key issues a new one"),
+    };
+    format!(
+        "the certificate of {name} was revoked on {} ({reason}), so it is not renewed; {anew}",
+        at.date()
+    )
 }
 
 /// The warning about a broker whose certificate names fewer hosts than the one that it runs with.

@@ -2,7 +2,7 @@
 
 use crate::{
     document::{Report, Span, Spanned, value_or},
-    pki::{Dn, DnError},
+    pki::{Dn, DnError, NotACrlUrl},
     policy::{
         CaSettings, PolicyCode,
         raw::{RawCa, RawCluster},
@@ -40,12 +40,21 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
             .error(PolicyCode::BadDays, span, message)
             .hint("make renew_before_days less than leaf_valid_days");
     }
+    let crl_url = raw.crl_url.as_ref().and_then(|url| {
+        let bad = |e: NotACrlUrl| {
+            report
+                .error(PolicyCode::BadCrlUrl, url.span, e.to_string())
+                .hint(NotACrlUrl::HINT);
+        };
+        url.value.parse().map_err(bad).ok()
+    });
     Some(CaSettings {
         subject: subject(report, raw, cluster)?,
         key: raw.key.unwrap_or_default(),
         valid_days,
         leaf_valid_days,
         renew_before_days,
+        crl_url,
     })
 }
 

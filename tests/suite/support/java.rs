@@ -211,6 +211,14 @@ impl Judge {
         )
     }
 
+    /// The number of entries of a list of revoked certificates, where the first certificate of `chain` is not on it.
+    pub fn crl_check(&self, chain: &Path, root: &Path, crl: &Path) -> Answer<u64> {
+        self.ask(
+            "crl-check",
+            json!({"chain": chain, "root": root, "crl": crl}),
+        )
+    }
+
     /// `password` and `salt` in base64.
     pub fn scram(
         &self,

@@ -123,11 +123,18 @@ impl Node {
 
     /// Starts the broker, formatted before, without waiting for it.
     pub fn spawn(&self) -> Broker {
+        self.spawn_with(&[])
+    }
+
+    /// The same with further options for its JVM, as `KAFKA_OPTS` gives them.
+    pub fn spawn_with(&self, java_options: &[&str]) -> Broker {
         let log = self.work.join("kafka.log");
         let file = File::create(&log).unwrap();
         let child = jvm::java(jvm::installed().unwrap())
             // WhileStdin ends the broker with the pipe, which ends with this process.
-            .args(["-Xmx1g", "-XX:+UseSerialGC", "WhileStdin", "kafka.Kafka"])
+            .args(["-Xmx1g", "-XX:+UseSerialGC"])
+            .args(java_options)
+            .args(["WhileStdin", "kafka.Kafka"])
             .arg(self.configuration())
             .current_dir(&self.work)
             .stdin(Stdio::piped())

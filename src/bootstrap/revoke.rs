@@ -1,0 +1,245 @@
+//! Revocation: what is recorded, and the list that tells everybody.
+
+use std::collections::BTreeSet;
+
+use time::OffsetDateTime;
+
+use super::BootstrapError;
+use crate::{
+    issuer::Issuer,
+    keystore::pem,
+    pki::{Kind, Reason, RevocationList, RevokedEntry, unhex},
+    state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, Revocation, Status, write_atomic},
+};
+
+/// The current list, PEM.
+pub const CRL: &str = "crl.pem";
+/// The same as DER, which is what the file behind a certificate's distribution point has to be (RFC 5280 §4.2.1.13).
+pub const CRL_DER: &str = "crl.der";
+
+/// Why something is not revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeError {
+    /// Nobody has it.
+    #[error(
+        "`{0}` is neither the name nor the serial number of a certificate that this CA has signed"
+    )]
+    Unknown(String),
+    /// The CA's own certificates are replaced, not revoked.
+    #[error("`{0}` is a certificate of the CA itself")]
+    Authority(String),
+    /// What is not on hold does not come back.
+    #[error("no certificate of `{0}` is on hold, and revoked ones stay revoked")]
+    NotHeld(String),
+}
+
+/// What is to be recorded.
+#[derive(Debug, Default)]
+pub struct Revoking {
+    /// Certificates, with what becomes of them.
+    pub events: Vec<Revocation>,
+    /// What was revoked before and stays so.
+    pub before: Vec<Revocation>,
+}
+
+/// What revoking means: by name every certificate of an identity that has not ended, and its last one; by serial number that
+/// one; and where a key was compromised, every other one of that key.
+///
+/// # Errors
+/// Whatever cannot be revoked: then nothing is.
+pub fn plan(
+    inventory: &Inventory,
+    whose: &[String],
+    reason: Reason,
+    now: OffsetDateTime,
+) -> Result<Revoking, Vec<RevokeError>> {
+    let (mut found, mut errors): (Vec<&Record>, _) = (Vec::new(), Vec::new());
+    for word in whose {
+        match certificates(inventory, word, reason, now) {
+            Ok(of_word) => found.extend(of_word),
+            Err(error) => errors.push(error),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    if reason == Reason::KeyCompromise {
+        let keys: BTreeSet<&str> = found
+            .iter()
+            .filter_map(|r| r.key_sha256.as_deref())
+            .collect();
+        let of_key = |r: &&Record| {
+            let key = r.key_sha256.as_deref();
+            r.not_after > now && key.is_some_and(|key| keys.contains(key))
+        };
+        found.extend(inventory.records().iter().filter(of_key));
+    }
+    let (mut revoking, mut seen) = (Revoking::default(), BTreeSet::new());
+    for record in found {
+        if !seen.insert(&record.serial) {
+            continue;
+        }
+        match inventory.revocation(&record.serial) {
+            Some(before) if before.reason != Reason::CertificateHold || before.reason == reason => {
+                revoking.before.push(before.clone());
+            }
+            _ => revoking.events.push(Revocation {
+                at: now.truncate_to_second(),
+                serial: record.serial.clone(),
+                name: record.name.clone(),
+                reason,
+            }),
+        }
+    }
+    Ok(revoking)
+}
+
+/// The certificates that a word means.
+fn certificates<'a>(
+    inventory: &'a Inventory,
+    word: &str,
+    reason: Reason,
+    now: OffsetDateTime,
+) -> Result<Vec<&'a Record>, RevokeError> {
+    let records = || inventory.records().iter();
+    let mut found: Vec<&Record> = match inventory.latest(word) {
+        Some(_) => records()
+            .filter(|r| r.name == word && matches!(r.kind, Kind::Broker | Kind::Client))
+            .filter(|r| r.not_after > now || inventory.is_current(r))
+            .collect(),
+        None => {
+            let serial = word.replace(':', "").to_ascii_lowercase();
+            inventory.by_serial(&serial).into_iter().collect()
+        }
+    };
+    let is_authority = |r: &&Record| matches!(r.kind, Kind::Ca | Kind::Intermediate);
+    if found.iter().any(is_authority)
+        || found.is_empty() && records().filter(is_authority).any(|r| r.name == word)
+    {
+        return Err(RevokeError::Authority(word.to_owned()));
+    }
+    if found.is_empty() {
+        return Err(RevokeError::Unknown(word.to_owned()));
+    }
+    if reason == Reason::RemoveFromCrl {
+        let held = |r: &&Record| {
+            let revocation = inventory.revocation(&r.serial);
+            revocation.is_some_and(|r| r.reason == Reason::CertificateHold)
+        };
+        found.retain(held);
+        if found.is_empty() {
+            return Err(RevokeError::NotHeld(word.to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+/// Why an identity gets no certificate unless that is asked for by name: its last one was revoked.
+pub fn of_identity<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a Revocation> {
+    inventory.revocation(&inventory.latest(name)?.serial)
+}
+
+/// Refuses a certificate for an identity whose last one was revoked, unless `anew`; one on hold has to come back first.
+///
+/// # Errors
+/// [`BootstrapError::Revoked`].
+pub fn check(inventory: &Inventory, name: &str, anew: bool) -> Result<(), BootstrapError> {
+    match of_identity(inventory, name) {
+        Some(revocation) if !anew || revocation.reason == Reason::CertificateHold => {
+            Err(BootstrapError::Revoked(revocation.clone()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// True where something was revoked since the last list.
+pub fn is_crl_due(inventory: &Inventory) -> bool {
+    let mut latest = inventory.events().iter().rev();
+    latest
+        .find_map(|event| match event {
+            Event::Revoked(_) => Some(true),
+            Event::Crl(_) => Some(false),
+            Event::Rotation(_) => None,
+        })
+        .unwrap_or(false)
+}
+
+/// What the next list of a CA says: every certificate of that CA that is revoked. One that has ended leaves it once it was on a list
+/// that was made after its end (RFC 5280 §3.3).
+fn list(inventory: &Inventory, issuer: &str, days: u32, now: OffsetDateTime) -> RevocationList {
+    let issues = || {
+        inventory.events().iter().filter_map(|event| match event {
+            Event::Crl(issue) => Some(issue),
+            _ => None,
+        })
+    };
+    let mut of_issuer = issues().filter(|issue| issue.issuer == issuer);
+    let last = of_issuer.next_back().map(|issue| issue.at);
+    let entries = inventory.revocations().filter_map(|revocation| {
+        let record = inventory.by_serial(&revocation.serial)?;
+        let is_due = last.is_none_or(|last| last <= record.not_after.max(revocation.at));
+        (record.issuer == issuer && is_due).then_some(())?;
+        Some(RevokedEntry {
+            serial: unhex(&revocation.serial)?,
+            at: revocation.at,
+            reason: revocation.reason,
+        })
+    });
+    RevocationList {
+        number: issues().map(|issue| issue.number).max().unwrap_or(0) + 1,
+        days,
+        now,
+        entries: entries.collect(),
+    }
+}
+
+/// A list that was made.
+#[derive(Debug)]
+pub struct Crl {
+    /// What it says.
+    pub list: RevocationList,
+    /// DER.
+    pub der: Vec<u8>,
+    /// PEM.
+    pub pem: String,
+}
+
+/// Signs the next list, puts its number on record and writes it.
+///
+/// # Errors
+/// When it cannot be signed, recorded or written.
+pub fn write_crl(
+    out: &OutDir,
+    lock: &Lock,
+    inventory: &mut Inventory,
+    issuer: &dyn Issuer,
+    subject: &str,
+    (days, now): (u32, OffsetDateTime),
+) -> Result<Crl, BootstrapError> {
+    let list = list(inventory, subject, days, now);
+    let der = issuer.sign_crl(&list)?.to_vec();
+    // A number that nobody ever sees is no harm; one that comes twice is.
+    let issue = CrlIssue {
+        at: now.truncate_to_second(),
+        number: list.number,
+        issuer: subject.to_owned(),
+    };
+    inventory.append_event(lock, Event::Crl(issue))?;
+    let pem = pem::crl(&der);
+    write_atomic(&out.ca_file(CRL), pem.as_bytes(), 0o644, None)?;
+    if out.ca_file(CRL_DER).exists() {
+        write_atomic(&out.ca_file(CRL_DER), &der, 0o644, None)?;
+    }
+    Ok(Crl { list, der, pem })
+}
+
+/// The identities whose last certificate is revoked.
+pub fn revoked_identities(inventory: &Inventory, now: OffsetDateTime) -> Vec<&Record> {
+    let mut found: Vec<&Record> = inventory
+        .revocations()
+        .filter_map(|revocation| inventory.by_serial(&revocation.serial))
+        .filter(|r| inventory.is_current(r) && inventory.status(r, now) == Status::Revoked)
+        .collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
