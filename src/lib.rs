@@ -20,6 +20,7 @@ pub mod pki;
 pub mod plan;
 pub mod policy;
 pub mod printable;
+pub mod probe;
 pub mod random;
 pub mod scram;
 pub mod secret;

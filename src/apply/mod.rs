@@ -7,6 +7,7 @@ pub mod acl;
 pub mod brokers;
 pub mod observed;
 mod operator;
+pub mod reload;
 pub mod scram;
 
 /// What a person should know about a cluster that was read.

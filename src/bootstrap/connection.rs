@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::{
     BootstrapError, files,
     identity::{OnDisk, read_secret},
@@ -12,12 +14,13 @@ use super::{
 };
 use crate::{
     admin::{
-        ClientProperties,
+        ClientProperties, ClientPropertiesError,
         properties::{Identity, Sasl, Tls},
     },
-    config::route,
+    config::{Properties, route},
     keystore::pem,
-    policy::{Auth, Client, ValidatedPolicy},
+    pki::IdentityName,
+    policy::{Auth, Client, LAYOUTS, ValidatedPolicy},
     state::{OutDir, Owners, read_plain},
 };
 
@@ -33,6 +36,15 @@ pub enum ConnectionError {
     /// The policy says no address.
     #[error("the policy says neither bootstrap_servers nor a broker")]
     NoServers,
+    /// No client here may do what an admin does.
+    #[error("no client in {} is a super user of the brokers", .0.display())]
+    Nobody(PathBuf),
+    /// More than one.
+    #[error("several clients are super users of the brokers: {}", .0.join(", "))]
+    Several(Vec<String>),
+    /// The settings of the one that was found.
+    #[error(transparent)]
+    Properties(#[from] ClientPropertiesError),
     /// Files that cannot be used, or a policy that no listener of the cluster serves.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
@@ -90,6 +102,66 @@ pub fn of_admin(
         sasl,
         notes: Vec::new(),
     })
+}
+
+/// The settings of the one client here that is a super user of the brokers, where no policy says who that is.
+///
+/// # Errors
+/// When there is none, or another besides, or its files cannot be used.
+pub fn of_super_user(
+    out: &OutDir,
+    super_users: &[String],
+    servers: Option<&str>,
+) -> Result<ClientProperties, ConnectionError> {
+    out.check().map_err(BootstrapError::State)?;
+    let mut found = Vec::new();
+    for name in out.identities().map_err(BootstrapError::State)? {
+        let principals = [format!("User:{name}"), format!("User:CN={name}")];
+        if super_users.iter().any(|user| principals.contains(user))
+            && let Some(bytes) = client_properties(out, &name)?
+        {
+            found.push((name, bytes));
+        }
+    }
+    let (name, bytes) = match found.len() {
+        1 => found.remove(0),
+        0 => return Err(ConnectionError::Nobody(out.root().to_owned())),
+        _ => {
+            let names = found.iter().map(|(name, _)| name.to_string());
+            return Err(ConnectionError::Several(names.collect()));
+        }
+    };
+    let owners = Owners::read(out, None).map_err(BootstrapError::State)?;
+    out.check_identity(&name, &owners)
+        .map_err(BootstrapError::State)?;
+    let dir = out.identity(&name);
+    let mut properties = Properties::parse(&bytes).map_err(|source| BootstrapError::Damaged {
+        file: dir.display().to_string(),
+        source: source.into(),
+    })?;
+    // They name the directory of the client's own machine.
+    for setting in ["ssl.keystore.location", "ssl.truststore.location"] {
+        let path = properties.get(setting).map(Path::new);
+        let here = path.and_then(Path::file_name).map(|file| dir.join(file));
+        if let Some(here) = here.filter(|here| here.exists()) {
+            properties.set(setting, here.display().to_string());
+        }
+    }
+    Ok(ClientProperties::new(&properties, servers)?)
+}
+
+/// A Java client's properties, under whichever layout it has them.
+fn client_properties(
+    out: &OutDir,
+    name: &IdentityName,
+) -> Result<Option<Zeroizing<Vec<u8>>>, BootstrapError> {
+    for layout in LAYOUTS {
+        let file = layout.files(name.as_str()).client_properties;
+        if let Some(bytes) = read_plain(&out.identity(name).join(file))? {
+            return Ok(Some(Zeroizing::new(bytes)));
+        }
+    }
+    Ok(None)
 }
 
 fn tls(

@@ -203,7 +203,10 @@ fn before(
 }
 
 /// What a broker's files say, as an older kpki wrote them.
-fn unrecorded(out: &OutDir, name: &IdentityName) -> Result<Option<NodeFacts>, BootstrapError> {
+pub(super) fn unrecorded(
+    out: &OutDir,
+    name: &IdentityName,
+) -> Result<Option<NodeFacts>, BootstrapError> {
     let dir = out.identity(name);
     let names = LAYOUTS
         .iter()

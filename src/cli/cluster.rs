@@ -81,6 +81,34 @@ impl Connection {
         Ok(properties)
     }
 
+    /// The same without a policy: by the properties that are named, else as the one client in `out` that is among these
+    /// super users.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be used.
+    pub fn properties_of_super_user(
+        &self,
+        ui: &Ui,
+        super_users: &[String],
+        out: &Path,
+    ) -> Result<ClientProperties, Failure> {
+        if self.command_config.is_some() {
+            return self.properties(ui, None, out);
+        }
+        let servers = self.bootstrap_server.as_deref();
+        let found = connection::of_super_user(&OutDir::new(out), super_users, servers);
+        let properties = found.map_err(|error| match error {
+            ConnectionError::Bootstrap(error) => Failure::from(error),
+            ConnectionError::Properties(error) => AdminError::from(error).into(),
+            other => CliError::new(Code::NoCluster, other.to_string())
+                .hint("say as whom to connect: --command-config client.properties")
+                .usage()
+                .into(),
+        })?;
+        ui.detail(format!("connecting to {}", properties.bootstrap_servers));
+        Ok(properties)
+    }
+
     /// A Java client's properties, with kpki's notes and warnings about them.
     fn named(
         &self,
@@ -179,7 +207,7 @@ fn no_admin(error: ConnectionError, policy: &ValidatedPolicy, out: &Path) -> Fai
     match error {
         ConnectionError::Bootstrap(error) => error.into(),
         ConnectionError::NoAdmin | ConnectionError::NoServers => unnamed(&error.to_string()),
-        ConnectionError::Missing(_) => CliError::new(Code::NoCluster, error.to_string())
+        other => CliError::new(Code::NoCluster, other.to_string())
             .hint(format!(
                 "make it, or give its directory with --out; to connect as another client give --command-config client.properties\n  {} up {}",
                 shell::kpki(out),

@@ -67,6 +67,7 @@ pub enum Code {
     NotConfirmed = "not-confirmed", "the question was answered with no";
     NotEncrypted = "not-encrypted", "credentials would be sent without TLS";
     NotHeld = "not-held", "only a certificate on hold comes back";
+    NotTakenUp = "not-taken-up", "a broker does not serve its new certificate";
     NotYetValid = "not-yet-valid", "the broker's certificate is not valid yet";
     Obstacle = "obstacle", "another file or directory is where kpki keeps its files";
     OtherCluster = "other-cluster", "this is another cluster than the output directory's";
@@ -93,6 +94,7 @@ pub enum Code {
     RequestImpossible = "request-impossible", "a request that no client could make";
     RequestMalformed = "request-malformed", "a line is not a request";
     RequestsUnreadable = "requests-unreadable", "the file of requests cannot be read";
+    RestartNeeded = "restart-needed", "a node has to be restarted; the message says why";
     RotationElsewhere = "rotation-elsewhere", "kpki does not keep the CA's key, so it cannot replace the CA";
     RotationNotEverywhere = "rotation-not-everywhere", "the last step of the rotation is not seen everywhere";
     RotationOrder = "rotation-order", "it is not the turn of that step of the rotation";

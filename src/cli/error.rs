@@ -34,7 +34,7 @@ const PARTLY: u8 = 4;
 pub struct CliError {
     pub code: Code,
     pub message: String,
-    hint: Option<String>,
+    pub hint: Option<String>,
     exit: u8,
 }
 

@@ -15,11 +15,13 @@ mod passphrase;
 mod planned;
 mod policy;
 mod principal;
+mod reload;
 mod renew;
 mod revoke;
 mod rotate_ca;
 mod scram;
 mod shell;
+mod status;
 mod tip;
 mod ui;
 mod up;
@@ -96,6 +98,8 @@ enum Command {
     Renew(renew::Renew),
     #[command(subcommand)]
     RotateCa(rotate_ca::RotateCa),
+    Reload(reload::Reload),
+    Status(status::Status),
     Revoke(revoke::Revoke),
     Crl(crl::Crl),
     List(list::List),
@@ -129,6 +133,8 @@ pub fn main() -> ExitCode {
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
         Command::RotateCa(verb) => verb.run(&cli.global, &ui),
+        Command::Reload(verb) => verb.run(&cli.global, &ui),
+        Command::Status(verb) => verb.run(&cli.global, &ui),
         Command::Revoke(verb) => verb.run(&cli.global, &ui),
         Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),

@@ -11,7 +11,7 @@ use super::{
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
-    bootstrap::rotate::{Answer, Outcome, Question, Rotating, Seen, Step, Successor, Tools},
+    bootstrap::rotate::{Outcome, Rotating, Seen, Step, Successor, Tools},
     issuer::IssuerError,
     pki::{Dn, KeyAlgorithm, Kind, MIN_CA_LIFE},
     state::{Lock, OutDir, Phase, Rotation},
@@ -102,7 +102,6 @@ impl RotateCa {
         let tools = |lock, force| Tools {
             lock,
             passphrase: passphrase.as_ref(),
-            ask: &ask,
             force,
             progress: &progress,
         };
@@ -132,18 +131,13 @@ impl Start {
     }
 }
 
-/// Nobody is asked yet.
-fn ask(questions: &[Question]) -> Vec<Option<Answer>> {
-    questions.iter().map(|_| None).collect()
-}
-
 /// The word of `--json`, also where nothing is under way.
 fn word(rotating: &Rotating<'_>) -> &'static str {
     rotating.rotation.map_or(Rotation::OVER, |r| r.phase.word())
 }
 
 fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
-    let seen = rotating.status(&ask)?;
+    let seen = rotating.status()?;
     let generation = rotating.generation();
     let next = next(rotating, &seen);
     ui.answer(match rotating.rotation {

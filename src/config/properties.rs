@@ -135,6 +135,11 @@ impl Properties {
         self.0.get(key).map(|v| v.as_str())
     }
 
+    /// Gives a key another value.
+    pub fn set(&mut self, key: &str, value: String) {
+        self.0.insert(key.to_owned(), Zeroizing::new(value));
+    }
+
     /// All settings, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()))

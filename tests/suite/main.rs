@@ -39,7 +39,9 @@ mod policies;
 mod policy_meaning;
 mod policy_texts;
 mod principal;
+mod probe;
 mod readme;
+mod reload;
 mod renew;
 mod revoke;
 #[cfg(feature = "live")]
@@ -55,6 +57,7 @@ mod scram_apply;
 mod scram_vectors;
 mod security;
 mod shared_directory;
+mod status;
 mod stores;
 #[cfg(feature = "live")]
 mod story;

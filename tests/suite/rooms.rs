@@ -116,9 +116,10 @@ const ROOMS: &[Room] = &[
     room("state", &["acl", "config", "pki"], &[Clock, Disk, Process, Streams]),
     room("admin", &["acl", "config", "keystore", "scram", "state"], &[Clock, Disk, Network, Process, Streams]),
     room("issuer", &["pki", "random", "state"], &[Clock]),
-    room("apply", &["acl", "admin", "config", "pki", "plan", "policy", "scram", "state"], &[Clock, Process]),
-    room("bootstrap", &["acl", "admin", "config", "issuer", "keystore", "pki", "plan", "policy", "random", "scram", "state"], &[Clock, Process]),
-    room("cli", &["acl", "admin", "apply", "bootstrap", "config", "document", "issuer", "keystore", "pki", "plan", "policy", "random", "scram", "state"], &[Clock, Process, Streams, Terminal]),
+    room("probe", &["pki"], &[Clock, Network, Process]),
+    room("apply", &["acl", "admin", "config", "pki", "plan", "policy", "probe", "scram", "state"], &[Clock, Process]),
+    room("bootstrap", &["acl", "admin", "config", "issuer", "keystore", "pki", "plan", "policy", "probe", "random", "scram", "state"], &[Clock, Process]),
+    room("cli", &["acl", "admin", "apply", "bootstrap", "config", "document", "issuer", "keystore", "pki", "plan", "policy", "probe", "random", "scram", "state"], &[Clock, Process, Streams, Terminal]),
 ];
 
 /// Whether a path leads to a name, or brings it in with everything beside it.

@@ -364,3 +364,92 @@ fn renewing_keeps_the_password_in_the_layout_of_the_image() {
     assert_eq!(read(&kpki, "kafka1/kafka_keystore_creds"), before);
     assert!(!kpki.path("out/kafka1/keystore_creds").exists());
 }
+
+/// A broker's TLS, as its directory has it: OpenSSL's server, until dropped.
+struct Listener(std::process::Child);
+
+impl Listener {
+    fn start(kpki: &Kpki, port: u16) -> Self {
+        let port = format!("127.0.0.1:{port}");
+        let files = [
+            "-cert_chain",
+            "kafka1.crt",
+            "-cert",
+            "kafka1.crt",
+            "-key",
+            "kafka1.key",
+        ];
+        let child = Command::new("openssl")
+            .args([
+                "s_server", "-quiet", "-accept", &port, "-Verify", "1", "-CAfile", "ca.crt",
+            ])
+            .args(files)
+            .current_dir(kpki.path("out/kafka1"))
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn();
+        let listener = Self(child.unwrap());
+        let begin = std::time::Instant::now();
+        while std::net::TcpStream::connect(&port).is_err() {
+            assert!(begin.elapsed().as_secs() < 20, "no answer at {port}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        listener
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_step_waits_until_the_broker_shows_that_it_has_the_last_one() {
+    let kpki = Kpki::new();
+    if openssl(kpki.dir(), &["version"]).is_none() {
+        return;
+    }
+    let [port, controller] = crate::support::ports::free();
+    kpki.write(
+        "policy.yaml",
+        &format!(
+            "cluster: {{name: test, listeners: [{{name: SSL, port: {port}, protocol: SSL, client_auth: required}}], controller_port: {controller}}}
+brokers: [{{name: kafka1, hosts: [localhost]}}]
+clients: [{{name: alice, auth: tls}}]
+"
+        ),
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    let step = || {
+        let status = status(&kpki);
+        let all = status["identities"].as_array().unwrap();
+        let broker = all.iter().find(|i| i["name"] == "kafka1").unwrap();
+        let served = broker["served"].as_str().map(str::to_owned);
+        (broker["step"].as_str().unwrap().to_owned(), served)
+    };
+    let mut listener = Some(Listener::start(&kpki, port));
+    let (_, first) = step();
+    assert!(first.is_some());
+    for (verb, word) in [
+        ("start", "trusting"),
+        ("next", "reissuing"),
+        ("next", "retiring"),
+    ] {
+        kpki.ok(&["rotate-ca", verb]);
+        assert_eq!(state(&kpki).0, word);
+        assert_eq!(step().0, "install", "{word}: the broker runs as it was");
+        let after = if word == "retiring" { "finish" } else { "next" };
+        let refused = kpki.run(&["--json", "rotate-ca", after]).expect_code(1);
+        assert_eq!(refused.json()["error"]["code"], "rotation-not-everywhere");
+        drop(listener.take());
+        assert_eq!(step(), ("unseen".to_owned(), None));
+        listener = Some(Listener::start(&kpki, port));
+        assert_eq!(step().0, "done", "{word}: the broker has it");
+    }
+    assert_ne!(step().1, first);
+    kpki.ok(&["rotate-ca", "finish"]);
+    assert_eq!(state(&kpki).0, "none");
+}

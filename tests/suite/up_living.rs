@@ -577,8 +577,7 @@ fn a_host_more_is_reloaded_and_a_host_less_is_warned_of_and_restarted() {
     );
     let said = kpki.ok(&["up", "policy.yaml"]);
     assert!(
-        said.stdout
-            .contains("--entity-name 1 --add-config listener.name.ssl.ssl.keystore.location="),
+        said.stdout.contains("\n    kpki reload kafka1\n"),
         "{}",
         said.stdout
     );

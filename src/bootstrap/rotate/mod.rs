@@ -8,7 +8,7 @@ mod seen;
 mod steps;
 mod work;
 
-pub use seen::{Answer, Ask, Question, Seen, Step};
+pub use seen::{Seen, Step};
 pub use steps::{Outcome, Rotating, Successor, Tools};
 
 use std::path::PathBuf;

@@ -1,34 +1,45 @@
 //! Which identity is where: what can be seen of it from here.
 
+use std::time::Duration;
+
 use super::work::{Leaf, Place};
 use crate::{
     bootstrap::trust::Trust,
     config::Properties,
     pki::{Host, IdentityName, Kind},
     policy::Layout,
+    probe,
     state::{OutDir, Phase, Record, Rotation, read_plain},
 };
 
-/// Where a broker is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    /// A name or address that its certificate has.
-    pub host: String,
-    /// The port.
-    pub port: u16,
+/// So long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where a broker is asked: a name or address that its certificate has, and a port.
+struct Question {
+    host: Host,
+    port: u16,
 }
 
 /// What it says there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+struct Answer {
     /// The serial number of the certificate that it shows, lower-case hex.
-    pub serial: String,
+    serial: String,
     /// The subjects of the CAs that it takes clients' certificates of; empty where it does not say.
-    pub trusted: Vec<String>,
+    trusted: Vec<String>,
 }
 
-/// Asks brokers, and gives their answers in the same order; `None` where nobody answers.
-pub type Ask<'a> = &'a dyn Fn(&[Question]) -> Vec<Option<Answer>>;
+impl Question {
+    /// `None` where nobody answers.
+    fn ask(&self) -> Option<Answer> {
+        let address = format!("{}:{}", self.host.authority(), self.port);
+        let served = probe::served(&address, &self.host.to_string(), None, PATIENCE).ok()?;
+        Some(Answer {
+            serial: served.leaf().ok()?.serial,
+            trusted: served.client_authorities.unwrap_or_default(),
+        })
+    }
+}
 
 /// Where an identity is in the current step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,13 +93,11 @@ pub(super) fn see(
     trust: &Trust,
     rotation: Option<&Rotation>,
     places: &[Place<'_>],
-    ask: Ask<'_>,
 ) -> Vec<Seen> {
-    let questions = places.iter().map(|place| question(out, place));
-    let asked: Vec<Question> = questions.clone().flatten().collect();
-    let mut answers = ask(&asked).into_iter();
-    let seen = places.iter().zip(questions).map(|(place, question)| {
-        let answer = question.as_ref().and_then(|_| answers.next().flatten());
+    let questions: Vec<_> = places.iter().map(|place| question(out, place)).collect();
+    let answers = probe::each(&questions, |question| question.as_ref()?.ask());
+    let asked = questions.iter().zip(answers);
+    let seen = places.iter().zip(asked).map(|(place, (question, answer))| {
         let (step, why) = judge(trust, rotation, place, question.as_ref(), answer.as_ref());
         Seen {
             name: place.name.clone(),
@@ -200,6 +209,6 @@ fn listener(settings: &Properties, record: &Record) -> Option<Question> {
     let hosts = record.sans.iter().filter_map(|san| Host::from_tagged(san));
     let hosts: Vec<Host> = hosts.filter(|host| !host.is_wildcard()).collect();
     let named = hosts.iter().find(|known| known.to_string() == host);
-    let host = named.or(hosts.first())?.to_string();
+    let host = named.or(hosts.first())?.clone();
     Some(Question { host, port })
 }

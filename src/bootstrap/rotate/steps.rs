@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     RotationError,
-    seen::{Ask, Seen, Step, see},
+    seen::{Seen, Step, see},
     work::{Leaf, Place, Wanted},
 };
 use crate::{
@@ -63,8 +63,6 @@ pub struct Tools<'a> {
     pub lock: &'a Lock,
     /// The CA's passphrase, where it has one and the step signs.
     pub passphrase: Option<&'a Secret>,
-    /// Asks brokers.
-    pub ask: Ask<'a>,
     /// Go on although the last step was not seen everywhere.
     pub force: bool,
     /// Called with what is done and what there is to do.
@@ -103,11 +101,11 @@ impl<'a> Rotating<'a> {
     }
 
     /// Who is where.
-    pub fn status(&self, ask: Ask<'_>) -> Result<Vec<Seen>, BootstrapError> {
+    pub fn status(&self) -> Result<Vec<Seen>, BootstrapError> {
         let stores = self.stores(&self.ca.trust)?;
         let places = self.places(&self.ca.trust, &stores)?;
         let rotation = self.rotation.as_ref();
-        Ok(see(self.out, &self.ca.trust, rotation, &places, ask))
+        Ok(see(self.out, &self.ca.trust, rotation, &places))
     }
 
     /// True where a command was interrupted, and where that means that certificates have to be signed.
@@ -451,7 +449,7 @@ impl<'a> Rotating<'a> {
     /// Refuses to go on where the last step is not seen on every broker, unless told to.
     fn check_seen(&self, tools: Tools<'_>) -> Result<Vec<(String, &'static str)>, Errors> {
         let retires = self.rotation.is_some_and(|r| r.phase == Phase::Reissuing);
-        let seen = self.status(tools.ask)?;
+        let seen = self.status()?;
         let is_broker = |s: &&Seen| s.kind == Some(Kind::Broker);
         let waits = |s: &&Seen| match s.step {
             Step::Done | Step::None => false,

@@ -5,6 +5,7 @@ mod derive;
 mod plan;
 
 use clap::Subcommand;
+pub use plan::desired;
 
 use super::{Done, Global, ui::Ui};
 

@@ -1,5 +1,7 @@
 //! `kpki scram plan`
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -17,7 +19,7 @@ use crate::{
     apply::scram::DesiredUsers,
     bootstrap::{cut_off::revoked_users, passwords},
     pki::IdentityName,
-    plan::{Action, Remark, SCRAM_PLAN_VERSION, ScramPlan},
+    plan::{Action, Deletion, Remark, SCRAM_PLAN_VERSION, ScramPlan},
     policy::ValidatedPolicy,
     printable::Printable,
     scram::ScramInfo,
@@ -69,20 +71,29 @@ impl Arguments {
         out: &OutDir,
     ) -> Result<DesiredUsers<'a>, Failure> {
         let rotate = self.rotate.iter().map(ToString::to_string).collect();
-        let revoked = revoked_users(out, OffsetDateTime::now_utc())?;
-        let mut begun = passwords::begun(out, policy)?;
-        begun.retain(|user, _| !revoked.contains(user));
-        let mut credentials = passwords::desired(policy);
-        credentials.retain(|credential| !revoked.contains(&credential.user));
-        let deletion = self.deletion.into();
-        Ok(DesiredUsers::new(
-            policy,
-            credentials,
-            rotate,
-            begun,
-            deletion,
-        )?)
+        desired(policy, out, rotate, self.deletion.into())
     }
+}
+
+/// The same for whoever asks without a command line.
+pub fn desired<'a>(
+    policy: &'a ValidatedPolicy,
+    out: &OutDir,
+    rotate: BTreeSet<String>,
+    deletion: Deletion,
+) -> Result<DesiredUsers<'a>, Failure> {
+    let revoked = revoked_users(out, OffsetDateTime::now_utc())?;
+    let mut begun = passwords::begun(out, policy)?;
+    begun.retain(|user, _| !revoked.contains(user));
+    let mut credentials = passwords::desired(policy);
+    credentials.retain(|credential| !revoked.contains(&credential.user));
+    Ok(DesiredUsers::new(
+        policy,
+        credentials,
+        rotate,
+        begun,
+        deletion,
+    )?)
 }
 
 impl Plan {

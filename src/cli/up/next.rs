@@ -63,7 +63,7 @@ pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
         .filter(|s| matches!(s.member, Member::Broker(_)))
         .partition(|s| s.action == Action::Create);
     start(context, &new, &mut lines);
-    keep_running(context, plan, &running, &mut lines);
+    keep_running(context, &running, &mut lines);
     let created = plan.steps.iter().any(|s| s.action == Action::Create);
     if created && !policy.bindings.is_empty() {
         lines.push(Line::says("once the brokers run, apply the policy's ACLs:"));
@@ -141,12 +141,7 @@ fn start(context: Context<'_>, new: &[&Step<'_>], lines: &mut Vec<Line>) {
 }
 
 /// What brokers that run need for their new files.
-fn keep_running(
-    context: Context<'_>,
-    plan: &Plan<'_>,
-    running: &[&Step<'_>],
-    lines: &mut Vec<Line>,
-) {
+fn keep_running(context: Context<'_>, running: &[&Step<'_>], lines: &mut Vec<Line>) {
     let those = |needs| {
         let brokers = running
             .iter()
@@ -163,59 +158,21 @@ fn keep_running(
     let reload = those(Needs::Reload);
     if !reload.is_empty() {
         lines.push(Line::says(
-            "these brokers load their new stores while they run, once their location is set again:",
+            "these brokers load their new stores while they run, once they are on their machines:",
         ));
-        each(&reload, lines, |step| reload_command(context, plan, step));
+        let names: Vec<&str> = reload.iter().map(|s| s.member.name().as_str()).collect();
+        let names = match names.len() > WRITTEN_OUT {
+            true => "--brokers".to_owned(),
+            false => names.join(" "),
+        };
+        let out = shell::kpki(context.out.root());
+        lines.push(Line::Command(format!("{out} reload {names}")));
     }
     if restart.is_empty() && reload.is_empty() && !those(Needs::Nothing).is_empty() {
         lines.push(Line::says(
             "running brokers need nothing: what changed is only read by new disks and new nodes",
         ));
     }
-}
-
-/// KIP-226: a listener's store that is set to the path that it has is read again, and with it those of all listeners.
-fn reload_command(context: Context<'_>, plan: &Plan<'_>, step: &Step<'_>) -> String {
-    let Context { policy, out, .. } = context;
-    let name = step.member.name();
-    let names = files::names(policy, name);
-    let broker = plan.nodes.brokers.iter().find(|b| b.name == *name);
-    let id = broker.and_then(|b| b.id);
-    let id = id.map_or("NODE-ID".to_owned(), |id| id.to_string());
-    let mut listeners = policy.cluster.listeners.iter();
-    let listener = listeners.find(|l| l.protocol.is_tls());
-    let listener = listener.map_or("ssl".to_owned(), |l| l.name.to_ascii_lowercase());
-    let trust = step.changes.iter().any(|c| c.file == names.truststore);
-    let keys = step.changes.iter().any(|c| c.file == names.keystore);
-    let mut settings = Vec::new();
-    for (changed, what, file) in [
-        (trust, "truststore", &names.truststore),
-        (keys || !trust, "keystore", &names.keystore),
-    ] {
-        if changed {
-            let path = place(context, step, file);
-            settings.push(format!(
-                "listener.name.{listener}.ssl.{what}.location={path}"
-            ));
-        }
-    }
-    let servers = match policy.cluster.bootstrap_servers.join(",") {
-        servers if servers.is_empty() => "HOST:PORT".to_owned(),
-        servers => servers,
-    };
-    let admin = match &policy.cluster.admin {
-        Some(admin) => {
-            let file = files::names(policy, admin).client_properties;
-            out.identity(admin).join(file).display().to_string()
-        }
-        None => "client.properties".to_owned(),
-    };
-    format!(
-        "kafka-configs.sh --bootstrap-server {} --command-config {} --alter --entity-type brokers --entity-name {id} --add-config {}",
-        quote(&servers),
-        quote(&admin),
-        quote(&settings.join(","))
-    )
 }
 
 fn command(context: Context<'_>, verb: &str, policy: &str) -> String {

@@ -6,6 +6,7 @@ use std::{collections::VecDeque, fs};
 
 use kpki::{
     acl::ProblemCode,
+    bootstrap::due::DueCode,
     cli::Code,
     code::StableCode,
     config::client_file_name,
@@ -191,6 +192,7 @@ fn made(list: &str) -> String {
                 .map(|c| [code(c.name()), c.about().to_owned()]),
         ),
         "commands" => commands(),
+        "due" => codes(DueCode::CODES.to_vec()),
         "diagnostics" => {
             let all = [FormCode::CODES, PolicyCode::CODES, ProblemCode::CODES];
             codes(all.concat())

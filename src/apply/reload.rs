@@ -1,0 +1,575 @@
+//! A running broker takes up the stores that lie on its machine (KIP-226), and a handshake proves it.
+//!
+//! Seen on 4.3.1: setting the location of a listener's key store to the path that it has makes the broker read the
+//! stores of all its listeners again, the controllers' too in combined mode. Its answer says nothing about what became
+//! of it: a certificate that lost a host is refused in the log alone, and from then on every dynamic change of that
+//! broker fails until it is restarted. So what it would refuse is found first, only a handshake is believed, and the
+//! setting is removed afterwards, as it would go before a path that a later `server.properties` says.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    admin::{Admin, AdminError, ConfigEntry},
+    pki::{Certificate, Host},
+    probe::{self, Identity, ProbeError, Served},
+};
+
+/// How long one listener is waited for.
+const ONE: Duration = Duration::from_secs(5);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(250);
+
+const LOCATION: &str = "ssl.keystore.location";
+
+/// What a broker shall show.
+pub struct Wanted<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// `node.id` or `broker.id`.
+    pub id: u32,
+    /// Its new leaf.
+    pub certificate: &'a Certificate,
+    /// The subject of the CA that its chain ends at.
+    pub root: &'a str,
+    /// The subjects of the CAs that it shall trust.
+    pub trusted: &'a BTreeSet<String>,
+}
+
+/// A listener with TLS of a broker that runs.
+#[derive(Debug)]
+pub struct RunningListener {
+    /// Its name.
+    pub name: String,
+    /// `host:port` that it advertises, or listens on.
+    pub address: String,
+    /// What it shows.
+    pub shown: Result<Served, ProbeError>,
+    /// Its key store; `None` of the controllers' listener, which has no dynamic settings of its own.
+    store: Option<Store>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Store {
+    path: String,
+    /// A dynamic setting that says another path than the broker's file is somebody's purpose.
+    stays: bool,
+    /// It is there now.
+    is_set: bool,
+}
+
+/// A broker as it runs.
+#[derive(Debug)]
+pub struct RunningBroker {
+    /// Its listeners with TLS.
+    pub listeners: Vec<RunningListener>,
+    inter_broker: String,
+    dn_may_change: bool,
+    sans_may_change: bool,
+}
+
+/// Why a broker does not take up its new stores.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// The cluster did not answer, or refused.
+    #[error("{name}: {source}")]
+    Cluster {
+        /// The broker.
+        name: String,
+        /// Why.
+        source: Box<AdminError>,
+    },
+    /// Nothing to reload.
+    #[error("{0} has no listener with TLS")]
+    NoTls(String),
+    /// Certificates that stand in the broker's own configuration.
+    #[error(
+        "{name}: the listener {listener} has no ssl.keystore.location, so there is no file that it could read again"
+    )]
+    NoStore {
+        /// The broker.
+        name: String,
+        /// Its listener.
+        listener: String,
+    },
+    /// Nobody could see what it serves.
+    #[error("{name} cannot be asked what it serves: {why}")]
+    Unseen {
+        /// The broker.
+        name: String,
+        /// Each listener's reason.
+        why: String,
+    },
+    /// A narrower certificate.
+    #[error(
+        "{name} runs with a certificate that names {lost}, which its new one does not: a running broker refuses that"
+    )]
+    LostHosts {
+        /// The broker.
+        name: String,
+        /// The hosts.
+        lost: String,
+    },
+    /// Another subject.
+    #[error(
+        "{name} runs with a certificate of `{old}`, and its new one is of `{new}`: a running broker refuses that"
+    )]
+    OtherSubject {
+        /// The broker.
+        name: String,
+        /// What it serves.
+        old: String,
+        /// What it shall serve.
+        new: String,
+    },
+    /// A CA that is not trusted yet.
+    #[error(
+        "{name} does not trust the CA of its new certificate yet, `{root}`: a running broker refuses it between brokers"
+    )]
+    Untrusted {
+        /// The broker.
+        name: String,
+        /// The CA.
+        root: String,
+    },
+    /// It goes on with what it had.
+    #[error("{name} was told to read its stores again, and after {seconds} s {what}")]
+    NotTakenUp {
+        /// The broker.
+        name: String,
+        /// How long it was waited for.
+        seconds: u64,
+        /// What it still shows.
+        what: String,
+    },
+    /// All is served, but the setting is there.
+    #[error(
+        "{name} serves its new certificate, but the setting {setting} could not be removed: {source}"
+    )]
+    SettingLeft {
+        /// The broker.
+        name: String,
+        /// The setting.
+        setting: String,
+        /// Why.
+        source: Box<AdminError>,
+    },
+}
+
+/// Looks at a broker: its listeners, and what each of them shows.
+///
+/// # Errors
+/// When the broker does not answer, has no TLS, or shows nothing on any listener.
+pub fn look(
+    admin: &mut Admin,
+    wanted: &Wanted<'_>,
+    identity: Option<Identity<'_>>,
+) -> Result<RunningBroker, ReloadError> {
+    let name = || wanted.name.to_owned();
+    let id = i32::try_from(wanted.id).unwrap_or(i32::MAX);
+    let settings = admin.describe_broker(id);
+    let settings = settings.map_err(|source| ReloadError::Cluster {
+        name: name(),
+        source: source.into(),
+    })?;
+    let settings = Settings(settings.into_iter().map(|s| (s.name.clone(), s)).collect());
+    let found = settings.listeners();
+    if found.is_empty() {
+        return Err(ReloadError::NoTls(name()));
+    }
+    let mut listeners = Vec::new();
+    for (listener, address, is_controllers) in found {
+        let store = match is_controllers {
+            true => None,
+            false => Some(
+                settings
+                    .store(&listener)
+                    .ok_or_else(|| ReloadError::NoStore {
+                        name: name(),
+                        listener: listener.clone(),
+                    })?,
+            ),
+        };
+        listeners.push((listener, address, store));
+    }
+    let shown = probe::each(&listeners, |(_, address, _)| ask(address, identity, ONE));
+    let listeners: Vec<RunningListener> = listeners
+        .into_iter()
+        .zip(shown)
+        .map(|((name, address, store), shown)| RunningListener {
+            name,
+            address,
+            shown,
+            store,
+        })
+        .collect();
+    if listeners.iter().all(|l| l.shown.is_err()) {
+        let why = listeners
+            .iter()
+            .filter_map(|l| Some((l, l.shown.as_ref().err()?)));
+        let why: Vec<String> = why
+            .map(|(l, error)| format!("{} at {}: {error}", l.name, l.address))
+            .collect();
+        return Err(ReloadError::Unseen {
+            name: name(),
+            why: why.join("; "),
+        });
+    }
+    let is_true = |setting| settings.get(setting).is_some_and(|v| v == "true");
+    Ok(RunningBroker {
+        listeners,
+        inter_broker: settings
+            .get("inter.broker.listener.name")
+            .or(settings.get("security.inter.broker.protocol"))
+            .unwrap_or_default()
+            .to_owned(),
+        dn_may_change: is_true("ssl.allow.dn.changes"),
+        sans_may_change: is_true("ssl.allow.san.changes"),
+    })
+}
+
+impl RunningBroker {
+    /// Whether every listener that could be asked shows what it shall already.
+    pub fn is_done(&self, wanted: &Wanted<'_>) -> bool {
+        let shown = self.listeners.iter().filter_map(|l| l.shown.as_ref().ok());
+        shown
+            .clone()
+            .all(|s| lacks(wanted, s).is_none() && trusts_no_other(wanted, s))
+    }
+
+    /// The listeners that could not be asked, so that nothing is proved of them.
+    pub fn unseen(&self) -> impl Iterator<Item = (&RunningListener, &ProbeError)> {
+        let listeners = self.listeners.iter();
+        listeners.filter_map(|l| Some((l, l.shown.as_ref().err()?)))
+    }
+
+    /// The key stores that it runs with.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.stores().map(|(_, store)| store.path.as_str())
+    }
+
+    /// Finds what the broker would refuse (`SslFactory.CertificateEntries.ensureCompatible`), and after which it would
+    /// take no dynamic change at all.
+    ///
+    /// # Errors
+    /// The first of it.
+    pub fn check(&self, wanted: &Wanted<'_>) -> Result<(), ReloadError> {
+        let name = || wanted.name.to_owned();
+        for listener in &self.listeners {
+            let Some((shown, old)) = listener
+                .shown
+                .as_ref()
+                .ok()
+                .and_then(|s| Some((s, s.leaf().ok()?)))
+            else {
+                continue;
+            };
+            let new = wanted.certificate;
+            if old.subject != new.subject && !self.dn_may_change {
+                return Err(ReloadError::OtherSubject {
+                    name: name(),
+                    old: old.subject,
+                    new: new.subject.clone(),
+                });
+            }
+            let lost = old.hosts.iter().filter(|h| !new.hosts.contains(h));
+            let lost: Vec<String> = lost.map(Host::to_string).collect();
+            if !lost.is_empty() && !self.sans_may_change {
+                return Err(ReloadError::LostHosts {
+                    name: name(),
+                    lost: lost.join(", "),
+                });
+            }
+            let trusted = shown.client_authorities.iter().flatten();
+            let knows = trusted.clone().count() == 0 || trusted.clone().any(|t| t == wanted.root);
+            if listener.name == self.inter_broker && !knows {
+                return Err(ReloadError::Untrusted {
+                    name: name(),
+                    root: wanted.root.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the broker read its stores again and waits until every listener that could be asked shows it.
+    ///
+    /// # Errors
+    /// When it refuses, or does not show it within `limit`.
+    pub fn reload(
+        &self,
+        admin: &mut Admin,
+        wanted: &Wanted<'_>,
+        identity: Option<Identity<'_>>,
+        limit: Duration,
+    ) -> Result<(), ReloadError> {
+        let cluster = |source| ReloadError::Cluster {
+            name: wanted.name.to_owned(),
+            source: Box::new(source),
+        };
+        let id = i32::try_from(wanted.id).unwrap_or(i32::MAX);
+        let stores = self.stores().map(|(name, store)| (setting(name), store));
+        let stores: Vec<(String, &Store)> = stores.collect();
+        let set: Vec<(&str, Option<&str>)> = stores
+            .iter()
+            .map(|(setting, store)| (setting.as_str(), Some(store.path.as_str())))
+            .collect();
+        let told = admin.alter_broker(id, &set);
+        let proved = match &told {
+            Ok(()) => self.prove(wanted, identity, limit),
+            Err(_) => Ok(()),
+        };
+        // Also where no answer came: it may be there.
+        let is_set = told.as_ref().err().is_none_or(AdminError::may_be_done);
+        let removed = match is_set {
+            true => self.tidy(admin, wanted, true),
+            false => Ok(()),
+        };
+        told.map_err(cluster)?;
+        proved.and(removed)
+    }
+
+    /// Removes the setting that an interrupted reload has left.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub fn tidy(
+        &self,
+        admin: &mut Admin,
+        wanted: &Wanted<'_>,
+        all: bool,
+    ) -> Result<(), ReloadError> {
+        let id = i32::try_from(wanted.id).unwrap_or(i32::MAX);
+        let stores = self.stores().filter(|(_, s)| !s.stays && (all || s.is_set));
+        let settings: Vec<String> = stores.map(|(name, _)| setting(name)).collect();
+        if settings.is_empty() {
+            return Ok(());
+        }
+        let unset: Vec<(&str, Option<&str>)> =
+            settings.iter().map(|s| (s.as_str(), None)).collect();
+        let removed = admin.alter_broker(id, &unset);
+        removed.map_err(|source| ReloadError::SettingLeft {
+            name: wanted.name.to_owned(),
+            setting: settings.join(", "),
+            source: source.into(),
+        })
+    }
+
+    fn stores(&self) -> impl Iterator<Item = (&str, &Store)> {
+        let listeners = self.listeners.iter();
+        listeners.filter_map(|l| Some((l.name.as_str(), l.store.as_ref()?)))
+    }
+
+    /// Waits until it is served.
+    fn prove(
+        &self,
+        wanted: &Wanted<'_>,
+        identity: Option<Identity<'_>>,
+        limit: Duration,
+    ) -> Result<(), ReloadError> {
+        let begun = Instant::now();
+        let mut open: Vec<&RunningListener> =
+            self.listeners.iter().filter(|l| l.shown.is_ok()).collect();
+        loop {
+            let shown = probe::each(&open, |l| ask(&l.address, identity, ONE));
+            let lacking = open.iter().zip(shown).filter_map(|(listener, shown)| {
+                let what = match shown {
+                    Ok(shown) => lacks(wanted, &shown)?,
+                    Err(error) => error.to_string(),
+                };
+                Some((*listener, format!("{}: {what}", listener.name)))
+            });
+            let (left, what): (Vec<_>, Vec<_>) = lacking.unzip();
+            if left.is_empty() {
+                return Ok(());
+            }
+            if begun.elapsed() >= limit {
+                return Err(ReloadError::NotTakenUp {
+                    name: wanted.name.to_owned(),
+                    seconds: limit.as_secs(),
+                    what: what.join("; "),
+                });
+            }
+            open = left;
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// What a listener does not show of what it shall.
+fn lacks(wanted: &Wanted<'_>, shown: &Served) -> Option<String> {
+    let leaf = match shown.leaf() {
+        Ok(leaf) => leaf,
+        Err(error) => return Some(error.to_string()),
+    };
+    if leaf.der != wanted.certificate.der {
+        return Some(format!(
+            "the certificate with the serial number {} is served, and {} is the new one",
+            leaf.serial, wanted.certificate.serial
+        ));
+    }
+    let told = shown.client_authorities.iter().flatten();
+    let missing = wanted
+        .trusted
+        .iter()
+        .find(|ca| !told.clone().any(|t| t == *ca));
+    missing
+        .filter(|_| told.clone().next().is_some())
+        .map(|ca| format!("certificates of the CA `{ca}` are not trusted yet"))
+}
+
+/// Whether it trusts none but those that it shall, as far as it tells.
+fn trusts_no_other(wanted: &Wanted<'_>, shown: &Served) -> bool {
+    let mut told = shown.client_authorities.iter().flatten();
+    told.all(|ca| wanted.trusted.contains(ca))
+}
+
+fn ask(
+    address: &str,
+    identity: Option<Identity<'_>>,
+    timeout: Duration,
+) -> Result<Served, ProbeError> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_matches(['[', ']']);
+    probe::served(address, host, identity, timeout)
+}
+
+/// A listener's own key store.
+fn setting(listener: &str) -> String {
+    format!("listener.name.{}.{LOCATION}", listener.to_ascii_lowercase())
+}
+
+/// The settings of a broker, by name.
+struct Settings(BTreeMap<String, ConfigEntry>);
+
+impl Settings {
+    fn get(&self, name: &str) -> Option<&str> {
+        let value = self.0.get(name)?.value.as_deref()?.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    fn list(&self, name: &str) -> impl Iterator<Item = &str> {
+        let text = self.get(name).unwrap_or_default();
+        text.split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+    }
+
+    /// The name and the address of each listener with TLS, and whether it is the controllers'. One without an address
+    /// that others could use is left out where it is theirs.
+    fn listeners(&self) -> Vec<(String, String, bool)> {
+        let by_name = |setting| -> BTreeMap<&str, &str> {
+            self.list(setting)
+                .filter_map(|l| l.split_once("://"))
+                .collect()
+        };
+        let (bound, advertised) = (by_name("listeners"), by_name("advertised.listeners"));
+        let protocols: BTreeMap<&str, &str> = self
+            .list("listener.security.protocol.map")
+            .filter_map(|pair| pair.split_once(':'))
+            .collect();
+        let mut found = Vec::new();
+        for (name, at) in bound {
+            let protocol = protocols.get(name).copied().unwrap_or(name);
+            if !matches!(protocol, "SSL" | "SASL_SSL") {
+                continue;
+            }
+            let is_controllers = self.list("controller.listener.names").any(|c| c == name);
+            let address = advertised.get(name).copied().unwrap_or(at);
+            let anywhere = ["", "0.0.0.0", "[::]"];
+            let host = address.rsplit_once(':').map_or("", |(host, _)| host);
+            if !(is_controllers && anywhere.contains(&host)) {
+                found.push((name.to_owned(), address.to_owned(), is_controllers));
+            }
+        }
+        found
+    }
+
+    /// The key store of a listener.
+    fn store(&self, listener: &str) -> Option<Store> {
+        let own = setting(listener);
+        let is_set = self.0.get(&own).is_some_and(|entry| entry.dynamic);
+        let general = self.get(LOCATION);
+        let path = self.get(&own).or(general)?.to_owned();
+        Some(Store {
+            stays: is_set && general.is_some_and(|general| general != path),
+            is_set,
+            path,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(lines: &[(&str, &str, bool)]) -> Settings {
+        let entry = |(name, value, dynamic): &(&str, &str, bool)| {
+            let entry = ConfigEntry {
+                name: (*name).to_owned(),
+                value: Some((*value).to_owned()),
+                dynamic: *dynamic,
+            };
+            ((*name).to_owned(), entry)
+        };
+        Settings(lines.iter().map(entry).collect())
+    }
+
+    #[test]
+    fn listeners_with_tls_are_found_with_their_addresses() {
+        let of = |listeners, advertised| {
+            let fixed = false;
+            settings(&[
+                ("listeners", listeners, fixed),
+                ("advertised.listeners", advertised, fixed),
+                (
+                    "listener.security.protocol.map",
+                    "IN:SSL,OUT:SASL_SSL,PLAIN:PLAINTEXT,C:SSL",
+                    fixed,
+                ),
+                ("controller.listener.names", "C", fixed),
+            ])
+            .listeners()
+        };
+        let found = of(
+            "IN://:1,OUT://:2,PLAIN://:3,C://:4",
+            "IN://a:1,OUT://[::1]:2,PLAIN://a:3",
+        );
+        let found: Vec<_> = found.iter().map(|(n, a, c)| (&**n, &**a, *c)).collect();
+        assert_eq!(found, [("IN", "a:1", false), ("OUT", "[::1]:2", false)]);
+        assert_eq!(of("C://10.0.0.1:4", "")[0].1, "10.0.0.1:4");
+        let by_protocol = settings(&[("listeners", "SSL://a:1", false)]);
+        assert_eq!(by_protocol.listeners().len(), 1);
+    }
+
+    #[test]
+    fn a_path_that_somebody_chose_while_it_ran_stays() {
+        let general = (LOCATION, "/a.p12", false);
+        let own = |path, dynamic| {
+            settings(&[
+                general,
+                ("listener.name.in.ssl.keystore.location", path, dynamic),
+            ])
+            .store("IN")
+        };
+        let store = |path: &str, stays, is_set| {
+            Some(Store {
+                path: path.to_owned(),
+                stays,
+                is_set,
+            })
+        };
+        assert_eq!(
+            settings(&[general]).store("IN"),
+            store("/a.p12", false, false)
+        );
+        assert_eq!(own("/b.p12", false), store("/b.p12", false, false));
+        assert_eq!(own("/b.p12", true), store("/b.p12", true, true));
+        // What an interrupted reload has left.
+        assert_eq!(own("/a.p12", true), store("/a.p12", false, true));
+        assert_eq!(settings(&[]).store("IN"), None);
+    }
+}

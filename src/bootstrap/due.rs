@@ -1,0 +1,164 @@
+//! What has to be done now, as far as the inventory, the clock and what brokers serve tell it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+
+use super::{renew, revoke, served::Answer};
+use crate::{
+    code::{StableCode, codes},
+    pki::{Certificate, Host, IdentityName, Kind, crl_life},
+    policy::{NodeRole, ValidatedPolicy},
+    probe::Served,
+    state::{Inventory, OutDir, Record, StateError, Status, read_optional},
+};
+
+codes! {
+/// What kind of thing has to be done. Codes do not change.
+pub enum DueCode {
+    Expires = "expires", "a certificate has ended, or is due for renewal";
+    NotServed = "renewed-not-served", "a broker does not serve the last certificate that was signed for it";
+    Rotation = "rotation", "the replacement of the CA waits for its next step";
+    Drift = "drift", "the cluster's ACLs or SCRAM users are not those of the policy";
+    Crl = "crl", "the revocation list ends soon, or lacks what was revoked";
+}
+}
+
+/// Something to be done.
+#[derive(Debug, Clone, Serialize)]
+pub struct Due {
+    /// What kind of thing.
+    pub code: StableCode,
+    /// What it is about.
+    pub name: String,
+    /// A sentence for people.
+    pub message: String,
+    /// What does it.
+    pub command: String,
+    /// When it is too late.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub by: Option<OffsetDateTime>,
+}
+
+/// What has no end of its own stands behind what ends within so long.
+const WITHOUT_END: Duration = Duration::days(7);
+
+/// Most urgent first.
+pub fn sort(due: &mut [Due], now: OffsetDateTime) {
+    let urgency = |due: &Due| due.by.unwrap_or(now + WITHOUT_END);
+    due.sort_by(|a, b| {
+        let order = |due: &Due| DueCode::CODES.iter().position(|code| *code == due.code);
+        (urgency(a), order(a), &a.name).cmp(&(urgency(b), order(b), &b.name))
+    });
+}
+
+/// A certificate that ends within so long is told of, however short its life is.
+const SOON: Duration = Duration::days(30);
+
+/// When a certificate is due, unless a policy says it: of a CA in the last tenth of its life.
+fn due_at(record: &Record) -> OffsetDateTime {
+    let due = match record.kind {
+        Kind::Ca | Kind::Intermediate => {
+            record.not_after - (record.not_after - record.not_before) / 10
+        }
+        Kind::Broker | Kind::Client => renew::due(record),
+    };
+    due.min(record.not_after - SOON)
+}
+
+/// The certificates that are in use, as far as the inventory knows: the last of each name that was not revoked.
+pub fn current(inventory: &Inventory, now: OffsetDateTime) -> impl Iterator<Item = &Record> {
+    inventory.records().iter().filter(move |record| {
+        inventory.is_current(record) && inventory.status(record, now) != Status::Revoked
+    })
+}
+
+/// Those that have ended or are due.
+pub fn ending<'a>(
+    inventory: &'a Inventory,
+    policy: Option<&ValidatedPolicy>,
+    now: OffsetDateTime,
+) -> Vec<&'a Record> {
+    let mut said: BTreeSet<&str> = BTreeSet::new();
+    let mut early = Duration::ZERO;
+    if let Some(policy) = policy {
+        said.extend(policy.brokers.iter().map(|b| b.name.as_str()));
+        said.extend(policy.clients.iter().map(|c| c.name.as_str()));
+        early = Duration::days(policy.ca.renew_before_days.into());
+    }
+    let is_due = |record: &&Record| {
+        let is_leaf = matches!(record.kind, Kind::Broker | Kind::Client);
+        let due = match is_leaf && said.contains(record.name.as_str()) {
+            true => record.not_after - early,
+            false => due_at(record),
+        };
+        due <= now
+    };
+    current(inventory, now).filter(is_due).collect()
+}
+
+/// When the list in use ends, where it is in the last third of its life. `None` also where there is no list.
+pub fn crl_end(out: &OutDir, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, StateError> {
+    let Some(pem) = read_optional(&out.ca_file(revoke::CRL))? else {
+        return Ok(None);
+    };
+    let der = CertificateRevocationListDer::from_pem_slice(&pem).ok();
+    let life = der.and_then(|der| crl_life(&der));
+    Ok(life.and_then(|(made, ends)| (ends - (ends - made) / 3 <= now).then_some(ends)))
+}
+
+/// A node that serves another certificate than the last one.
+#[derive(Debug)]
+pub struct Behind<'a> {
+    /// Its name.
+    pub node: &'a IdentityName,
+    /// The listeners that do.
+    pub listeners: Vec<&'a str>,
+    /// What they serve.
+    pub served: Certificate,
+    /// Whether that was signed here, for this very node.
+    pub is_ours: bool,
+    /// Whether it can be told to take up the new one while it runs.
+    pub can_reload: bool,
+}
+
+/// Finds the nodes that do not serve what was signed for them last.
+pub fn behind<'a>(
+    inventory: &Inventory,
+    answers: &'a [Answer],
+    now: OffsetDateTime,
+) -> Vec<Behind<'a>> {
+    let mut found: BTreeMap<&IdentityName, Behind<'a>> = BTreeMap::new();
+    for answer in answers {
+        let served = answer.served.as_ref().ok().map(Served::leaf);
+        let (Some(Ok(leaf)), Some(latest)) = (served, inventory.latest(answer.node.as_str()))
+        else {
+            continue;
+        };
+        if leaf.serial == latest.serial {
+            continue;
+        }
+        let keeps = leaf
+            .hosts
+            .iter()
+            .all(|h| latest.sans.contains(&Host::tagged(h)));
+        let can_reload = answer.role != NodeRole::Controller
+            && leaf.subject == latest.subject
+            && keeps
+            && leaf.not_after > now;
+        let of_node = |r: &&Record| r.serial == leaf.serial && r.name == answer.node.as_str();
+        let is_ours = inventory.records().iter().any(|r| of_node(&r));
+        let behind = found.entry(&answer.node).or_insert_with(|| Behind {
+            node: &answer.node,
+            listeners: Vec::new(),
+            served: leaf,
+            is_ours,
+            can_reload,
+        });
+        behind.listeners.push(&answer.at.listener);
+        behind.can_reload &= can_reload;
+    }
+    found.into_values().collect()
+}

@@ -1,0 +1,63 @@
+//! What the nodes of a policy serve: a handshake with each of their listeners, all at once.
+
+use std::time::Duration;
+
+use super::{BootstrapError, files, identity::OnDisk};
+use crate::{
+    config::{TlsEndpoint, tls_endpoints},
+    pki::IdentityName,
+    policy::{NodeRole, ValidatedPolicy},
+    probe::{self, Identity, ProbeError, Served},
+    state::OutDir,
+};
+
+/// A listener, and what it showed.
+#[derive(Debug)]
+pub struct Answer {
+    /// Whose it is.
+    pub node: IdentityName,
+    /// What that node does.
+    pub role: NodeRole,
+    /// Where it is.
+    pub at: TlsEndpoint,
+    /// What it showed.
+    pub served: Result<Served, ProbeError>,
+}
+
+/// Asks every listener with TLS of a policy's nodes, each no longer than `timeout`. Where they want a certificate they
+/// are shown the admin's, so that their logs do not fill with refused handshakes.
+///
+/// # Errors
+/// When an address cannot be told, or the admin's files cannot be read.
+pub fn ask(
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    timeout: Duration,
+) -> Result<Vec<Answer>, BootstrapError> {
+    let disk = match &policy.cluster.admin {
+        Some(admin) => OnDisk::read(out, admin, &files::names(policy, admin))?,
+        None => OnDisk::default(),
+    };
+    let key = disk.key.as_ref().filter(|_| disk.belongs_together());
+    let identity = key.map(|key| Identity {
+        key_pkcs8: key,
+        chain: &disk.chain,
+    });
+    let mut targets = Vec::new();
+    for node in &policy.brokers {
+        let endpoints = tls_endpoints(&policy.cluster, node)?;
+        targets.extend(endpoints.into_iter().map(|at| (node, at)));
+    }
+    let answers = probe::each(&targets, |(_, at)| {
+        probe::served(&at.address, &at.host, identity, timeout)
+    });
+    let answers = targets.into_iter().zip(answers);
+    Ok(answers
+        .map(|((node, at), served)| Answer {
+            node: node.name.clone(),
+            role: node.role,
+            at,
+            served,
+        })
+        .collect())
+}

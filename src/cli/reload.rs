@@ -1,0 +1,343 @@
+//! `kpki reload`
+
+use std::{collections::BTreeMap, time::Duration};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{
+    CliError, Code, Done, Failure, Global,
+    cluster::{Connection, connect},
+    error::{completed, several},
+    shell,
+    ui::{BOLD, DIM, GREEN, RED, Ui},
+};
+use crate::{
+    admin::{Admin, AdminError},
+    apply::reload::{ReloadError, RunningBroker, Wanted, look},
+    bootstrap::running::{self, RunningNode},
+    config::NodeFacts,
+    pki::{IdentityName, Kind},
+    probe::Identity,
+    state::{Inventory, OutDir},
+};
+
+/// Have running brokers take up their renewed stores, without a restart
+///
+/// The directory has to lie on the broker's machine already. What the broker would refuse (another subject, a host less)
+/// is found before anything is changed, and only a TLS handshake that shows the new certificate counts as done. kpki
+/// connects as the client in the output directory that is a super user of the brokers, unless --command-config names
+/// another. Controllers alone, and clients, take up new stores only when they are restarted.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki reload kafka1
+  kpki reload --brokers
+  kpki reload kafka1 kafka2 --command-config admin.properties")]
+pub struct Reload {
+    /// The brokers
+    #[arg(
+        required_unless_present = "brokers",
+        conflicts_with = "brokers",
+        value_name = "NAME"
+    )]
+    names: Vec<IdentityName>,
+    /// Every broker in the output directory, one after the other
+    #[arg(long)]
+    brokers: bool,
+    /// Seconds to wait until a broker serves its new certificate
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = super::whole_number::<1, 3600>)]
+    timeout: u32,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What became of one broker.
+enum Outcome {
+    Unchanged,
+    Reloaded,
+    Failed(CliError),
+    NotAttempted,
+}
+
+impl Outcome {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Reloaded => "reloaded",
+            Self::Failed(_) => "failed",
+            Self::NotAttempted => "not-attempted",
+        }
+    }
+}
+
+impl Reload {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let out = OutDir::new(&global.out);
+        out.check()?;
+        let nodes = self.nodes(&out, ui)?;
+        let Some(first) = nodes.first() else {
+            return Err(CliError::new(
+                Code::IdentityUnknown,
+                format!("there is no broker in {}", out.root().display()),
+            )
+            .hint("kpki up POLICY makes them; --out DIR names another output directory")
+            .into());
+        };
+        let connection = &self.connection;
+        let properties = connection.properties_of_super_user(ui, &first.super_users, out.root())?;
+        let mut admin = connect(ui, &properties)?;
+        let shown = properties
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.identity.as_ref());
+        let identity = shown.map(|shown| Identity {
+            key_pkcs8: &shown.key_pkcs8,
+            chain: &shown.chain,
+        });
+        let running = examine(&mut admin, &nodes, identity, ui)?;
+        let limit = Duration::from_secs(self.timeout.into());
+        let mut outcomes = Vec::new();
+        let mut stopped = false;
+        for (node, running) in nodes.iter().zip(&running) {
+            let wanted = wanted(node);
+            let outcome = if stopped {
+                Outcome::NotAttempted
+            } else if running.is_done(&wanted) {
+                match running.tidy(&mut admin, &wanted, false) {
+                    Ok(()) => Outcome::Unchanged,
+                    Err(error) => Outcome::Failed(error.into()),
+                }
+            } else {
+                match running.reload(&mut admin, &wanted, identity, limit) {
+                    Ok(()) => Outcome::Reloaded,
+                    Err(error) => Outcome::Failed(error.into()),
+                }
+            };
+            stopped |= matches!(outcome, Outcome::Failed(_));
+            say(ui, node, running, &outcome);
+            outcomes.push(outcome);
+        }
+        finish(ui, &nodes, &running, &outcomes)
+    }
+
+    /// The brokers that are meant, with what they shall serve.
+    fn nodes(&self, out: &OutDir, ui: &Ui) -> Result<Vec<RunningNode>, Failure> {
+        let inventory = Inventory::read(out)?;
+        let known = running::nodes(out)?;
+        let mut names = match self.brokers {
+            true => known.keys().cloned().collect(),
+            false => self.names.clone(),
+        };
+        names.sort();
+        names.dedup();
+        let (mut nodes, mut errors) = (Vec::new(), Vec::new());
+        for name in &names {
+            match self.node(out, &inventory, &known, name, ui) {
+                Ok(node) => nodes.extend(node),
+                Err(error) => errors.push(error),
+            }
+        }
+        several(errors)?;
+        Ok(nodes)
+    }
+
+    /// One of them; `None` where only a restart would do, and nobody named it.
+    fn node(
+        &self,
+        out: &OutDir,
+        inventory: &Inventory,
+        known: &BTreeMap<IdentityName, NodeFacts>,
+        name: &IdentityName,
+        ui: &Ui,
+    ) -> Result<Option<RunningNode>, CliError> {
+        let Some(facts) = known.get(name) else {
+            return Err(match inventory.latest(name.as_str()) {
+                Some(record) if record.kind == Kind::Client => CliError::new(
+                    Code::RestartNeeded,
+                    format!("{name} is a client, and clients are reached by no reload"),
+                )
+                .hint("copy its directory to its machine and restart the client"),
+                _ => CliError::new(
+                    Code::IdentityUnknown,
+                    format!("there is no broker {name} in {}", out.root().display()),
+                )
+                .hint(match known.is_empty() {
+                    true => "--out DIR (or KPKI_OUT) names another output directory".to_owned(),
+                    false => {
+                        let known: Vec<&str> = known.keys().map(IdentityName::as_str).collect();
+                        format!("the brokers there are {}", known.join(", "))
+                    }
+                }),
+            });
+        };
+        if running::is_controller_alone(facts) {
+            let text = format!("{name} is a controller alone, which no reload reaches");
+            let hint = "copy its directory to its machine and restart it, one controller at a time";
+            if self.brokers {
+                ui.note(format!("{text}: {hint}"));
+                return Ok(None);
+            }
+            return Err(CliError::new(Code::RestartNeeded, text).hint(hint));
+        }
+        let node = RunningNode::read(out, inventory, name, facts.clone())?;
+        if !node.is_latest {
+            return Err(CliError::new(
+                Code::IdentityDamaged,
+                format!(
+                    "the certificate in {} is not the one that was signed last for {name}",
+                    out.identity(name).display()
+                ),
+            )
+            .hint(format!(
+                "{} renew {name} signs another; then copy the directory to its machine",
+                shell::kpki(out.root())
+            )));
+        }
+        Ok(Some(node))
+    }
+}
+
+fn wanted(node: &RunningNode) -> Wanted<'_> {
+    Wanted {
+        name: node.name.as_str(),
+        id: node.facts.id,
+        certificate: &node.certificate,
+        root: &node.root,
+        trusted: &node.trusted,
+    }
+}
+
+/// Looks at all of them, so that nothing is changed where one would refuse.
+fn examine(
+    admin: &mut Admin,
+    nodes: &[RunningNode],
+    identity: Option<Identity<'_>>,
+    ui: &Ui,
+) -> Result<Vec<RunningBroker>, Failure> {
+    let (mut found, mut errors) = (Vec::new(), Vec::new());
+    for node in nodes {
+        let wanted = wanted(node);
+        let looked = look(admin, &wanted, identity);
+        match looked.and_then(|running| running.check(&wanted).map(|()| running)) {
+            Ok(running) => found.push(running),
+            Err(error) => errors.push(error.into()),
+        }
+    }
+    several(errors)?;
+    for (node, running) in nodes.iter().zip(&found) {
+        for (listener, why) in running.unseen() {
+            ui.warn(format!(
+                "{}: what the listener {} at {} serves cannot be seen from here: {why}",
+                node.name, listener.name, listener.address
+            ));
+        }
+        let paths: Vec<&str> = running.paths().collect();
+        if let Some(path) = &node.keystore
+            && !paths.contains(&path.as_str())
+        {
+            ui.warn(format!(
+                "{} runs with the key store {}, and its server.properties here says {path}: it takes up another path only when it is restarted",
+                node.name,
+                paths.join(", ")
+            ));
+        }
+    }
+    Ok(found)
+}
+
+fn say(ui: &Ui, node: &RunningNode, running: &RunningBroker, outcome: &Outcome) {
+    let seen = running.listeners.iter().filter(|l| l.shown.is_ok());
+    let listeners: Vec<&str> = seen.map(|l| l.name.as_str()).collect();
+    let serial = &node.certificate.serial;
+    let name = &node.name;
+    match outcome {
+        Outcome::Unchanged => ui.say(format!(
+            "unchanged  {name}  {DIM}serves {serial} already{DIM:#}"
+        )),
+        Outcome::Reloaded => ui.say(format!(
+            "{GREEN}reloaded{GREEN:#}  {name}  serves {serial} on {}, until {}",
+            listeners.join(", "),
+            node.certificate.not_after.date()
+        )),
+        Outcome::Failed(error) => {
+            ui.complain(format!("{RED}failed{RED:#}  {}", error.message));
+            if let Some(hint) = &error.hint {
+                ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
+            }
+        }
+        Outcome::NotAttempted => ui.complain(format!("not attempted  {name}")),
+    }
+}
+
+fn finish(ui: &Ui, nodes: &[RunningNode], running: &[RunningBroker], outcomes: &[Outcome]) -> Done {
+    let rows = nodes.iter().zip(running).zip(outcomes);
+    let rows: Vec<Value> = rows
+        .map(|((node, running), outcome)| {
+            let seen = running.listeners.iter().filter(|l| l.shown.is_ok());
+            json!({
+                "name": node.name.as_str(),
+                "action": outcome.word(),
+                "serial": node.certificate.serial,
+                "listeners": seen.map(|l| l.name.as_str()).collect::<Vec<_>>(),
+                "error": match outcome {
+                    Outcome::Failed(error) => error.as_json(),
+                    _ => Value::Null,
+                },
+            })
+        })
+        .collect();
+    ui.document(&json!({"brokers": rows}));
+    let failed = outcomes.iter().any(|o| matches!(o, Outcome::Failed(_)));
+    let some = outcomes.iter().any(|o| matches!(o, Outcome::Reloaded));
+    completed(!failed, some)
+}
+
+impl From<ReloadError> for CliError {
+    fn from(error: ReloadError) -> Self {
+        let text = error.to_string();
+        let restart = |hint: &str| CliError::new(Code::RestartNeeded, text.clone()).hint(hint);
+        match error {
+            ReloadError::Cluster { source, .. } => {
+                let hint = match *source {
+                    AdminError::Expired { .. } => Some(
+                        "nobody can talk to a broker whose certificate has ended: copy its directory to its machine and restart it",
+                    ),
+                    AdminError::NotAuthorized { .. } => Some(
+                        "connect as a super user, or grant AlterConfigs and DescribeConfigs on the cluster",
+                    ),
+                    _ => None,
+                };
+                let mut error = CliError::from(*source);
+                error.message = text;
+                match hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                }
+            }
+            ReloadError::NoTls(_) => {
+                CliError::new(Code::NotTakenUp, text).hint("only listeners SSL and SASL_SSL have a certificate")
+            }
+            ReloadError::NoStore { .. } => restart(
+                "a certificate inside of server.properties is read at a restart; kpki up writes key stores into files",
+            ),
+            ReloadError::Unseen { .. } => CliError::new(Code::Unreachable, text)
+                .hint("run kpki where the brokers' listeners can be reached; nothing was changed"),
+            ReloadError::LostHosts { .. } => restart(
+                "nothing was changed; give it all its hosts again, or copy its directory to its machine and restart it",
+            ),
+            ReloadError::OtherSubject { .. } => {
+                restart("nothing was changed; copy its directory to its machine and restart it")
+            }
+            ReloadError::Untrusted { .. } => restart(
+                "nothing was changed; let all brokers trust the new CA first: kpki rotate-ca does it in steps. Or restart it, once the others trust that CA",
+            ),
+            ReloadError::NotTakenUp { .. } => CliError::new(Code::NotTakenUp, text).hint(
+                "check that its directory was copied to its machine, to where its server.properties says, and look for `Keystore` in its log; if the broker refused the store, it takes no dynamic change until it is restarted",
+            ),
+            ReloadError::SettingLeft { setting, .. } => CliError::new(Code::NotTakenUp, text).hint(format!(
+                "run the command again; while {setting} is set it goes before the path in server.properties"
+            )),
+        }
+    }
+}

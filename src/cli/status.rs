@@ -1,0 +1,286 @@
+//! `kpki status`
+
+mod drift;
+mod metrics;
+
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use clap::Args;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    Done, Failure, Global,
+    cluster::Connection,
+    policy::read_policy,
+    shell,
+    ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
+    utf8_path,
+};
+use crate::{
+    bootstrap::{
+        ca::Ca,
+        due::{self, Behind, Due, DueCode},
+        revoke, served,
+    },
+    pki::Kind,
+    policy::ValidatedPolicy,
+    state::{Inventory, OutDir, Phase, Record, Rotation, read_optional},
+};
+
+/// How long a broker is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// So many are shown on one screen.
+const SHOWN: usize = 10;
+
+/// Say what has to be done now, most urgent first, and by which command
+///
+/// From the inventory: what has ended or ends soon. With a policy, also what its brokers serve, asked by a TLS handshake,
+/// and whether the cluster has the policy's ACLs and SCRAM users. A broker that does not answer is a note. Exits with 3
+/// where something has to be done.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki status
+  kpki status policies/quickstart.yaml
+  kpki status policies/quickstart.yaml --metrics /var/lib/node_exporter/kpki.prom")]
+pub struct Status {
+    /// The policy file; `-` is standard input
+    #[arg(value_name = "POLICY")]
+    policy: Option<String>,
+    /// Also write a file for the textfile collector of Prometheus' node_exporter, whose name ends in .prom
+    #[arg(long, value_name = "FILE", value_parser = utf8_path)]
+    metrics: Option<PathBuf>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Status {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let policy = self.policy.as_deref().map(read_policy).transpose()?;
+        let out = OutDir::new(&global.out);
+        let now = OffsetDateTime::now_utc();
+        Ca::require(&out)?;
+        let inventory = Inventory::read(&out)?;
+        let mut found = expiring(&inventory, policy.as_ref(), &out, now)?;
+        found.extend(rotation(&out)?);
+        found.extend(crl(&inventory, &out, now)?);
+        let mut unreachable = 0;
+        if let Some(policy) = &policy {
+            let answers = served::ask(policy, &out, PATIENCE)?;
+            let behind = due::behind(&inventory, &answers, now);
+            found.extend(behind.iter().map(|b| not_served(b, &out, now)));
+            for answer in &answers {
+                if let Err(error) = &answer.served {
+                    unreachable += 1;
+                    ui.note(format!(
+                        "what {} serves on {} cannot be seen, {}: {error}",
+                        answer.node, answer.at.listener, answer.at.address
+                    ));
+                }
+            }
+            if answers.is_empty() || answers.iter().any(|a| a.served.is_ok()) {
+                found.extend(drift::drift(ui, policy, &out, &self.connection));
+            }
+        }
+        due::sort(&mut found, now);
+        if let Some(path) = &self.metrics {
+            metrics::write(path, &inventory, &found, unreachable, now)?;
+        }
+        show(ui, &inventory, &found, now);
+        ui.document(&json!({"ok": found.is_empty(), "due": found}));
+        match found.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::No),
+        }
+    }
+}
+
+fn expiring(
+    inventory: &Inventory,
+    policy: Option<&ValidatedPolicy>,
+    out: &OutDir,
+    now: OffsetDateTime,
+) -> Result<Vec<Due>, Failure> {
+    let ending = due::ending(inventory, policy, now);
+    // Looked at only where something is due.
+    let there: BTreeSet<String> = match ending.is_empty() {
+        true => BTreeSet::new(),
+        false => out.identities()?.iter().map(ToString::to_string).collect(),
+    };
+    let kpki = shell::kpki(out.root());
+    let rotates = Rotation::read(out)?.is_some();
+    let is_ca = |record: &&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
+    let cas: Vec<&Record> = ending.iter().copied().filter(is_ca).collect();
+    let due = ending.iter().filter_map(|record| {
+        let Record { name, .. } = record;
+        let with = |ca: &&Record| {
+            ca.subject == record.issuer && ca.not_after - record.not_after < time::Duration::DAY
+        };
+        // It ends with its CA, and so would the next one.
+        if !is_ca(record) && cas.iter().any(with) {
+            return None;
+        }
+        let ends = ends(record.not_after, now);
+        let (message, command) = match record.kind {
+            // Its successor is on the way.
+            Kind::Ca | Kind::Intermediate if rotates => return None,
+            Kind::Ca | Kind::Intermediate => (
+                format!("the CA's certificate ({}) {ends}", record.subject),
+                format!("{kpki} rotate-ca start"),
+            ),
+            _ if there.contains(name) => (
+                format!("the certificate of the {} {ends}", record.kind.name()),
+                format!("{kpki} renew {name}"),
+            ),
+            // Nobody renews what is gone for good.
+            _ if record.not_after <= now => return None,
+            kind => (
+                format!(
+                    "the certificate of the {} {ends}, and its key is elsewhere, or it was removed",
+                    kind.name()
+                ),
+                format!("{kpki} sign REQUEST.csr --name {name}"),
+            ),
+        };
+        Some(Due {
+            code: DueCode::Expires.into(),
+            name: name.clone(),
+            message,
+            command,
+            by: Some(record.not_after),
+        })
+    });
+    Ok(due.collect())
+}
+
+/// "ends on 2026-12-24, in 33 days"
+fn ends(at: OffsetDateTime, now: OffsetDateTime) -> String {
+    let date = at.date();
+    let days = (at - now).whole_days();
+    let count = |days: i64| match days {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    match (at <= now, days) {
+        (true, 0) => format!("has ended today ({date})"),
+        (true, days) => format!("has ended on {date}, {} ago", count(-days)),
+        (false, 0) => format!("ends within a day ({date})"),
+        (false, days) => format!("ends on {date}, in {}", count(days)),
+    }
+}
+
+fn not_served(behind: &Behind<'_>, out: &OutDir, now: OffsetDateTime) -> Due {
+    let Behind { node, served, .. } = behind;
+    let listeners = behind.listeners.join(", ");
+    let what = match behind.is_ours {
+        true => format!(
+            "serves an earlier certificate on {listeners}, which {}",
+            ends(served.not_after, now)
+        ),
+        false => format!(
+            "serves a certificate on {listeners} that was not signed here for it (serial number {})",
+            served.serial
+        ),
+    };
+    let copied = format!("once {} is on its machine", out.identity(node).display());
+    let (how, command) = match behind.can_reload {
+        true => (
+            format!("it takes up the new one while it runs, {copied}"),
+            format!("{} reload {node}", shell::kpki(out.root())),
+        ),
+        false => (
+            format!("it takes up the new one only when it is restarted, {copied}"),
+            format!("restart {node}"),
+        ),
+    };
+    Due {
+        code: DueCode::NotServed.into(),
+        name: node.to_string(),
+        message: format!("{what}; {how}"),
+        command,
+        by: Some(served.not_after),
+    }
+}
+
+fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Option<Due>, Failure> {
+    let by = due::crl_end(out, now)?;
+    let message = match by {
+        Some(by) => format!("the revocation list {}", ends(by, now)),
+        None if revoke::is_crl_due(inventory) => {
+            "the revocation list lacks what was revoked after it was signed".to_owned()
+        }
+        None => return Ok(None),
+    };
+    Ok(Some(Due {
+        code: DueCode::Crl.into(),
+        name: "crl".to_owned(),
+        message,
+        command: format!("{} crl", shell::kpki(out.root())),
+        by,
+    }))
+}
+
+fn rotation(out: &OutDir) -> Result<Option<Due>, Failure> {
+    let kpki = shell::kpki(out.root());
+    Ok(Rotation::read(out)?.map(|rotation| {
+        let (last, next) = match rotation.phase {
+            Phase::Trusting => ("everybody is being given the new CA to trust", "next"),
+            Phase::Reissuing => ("every certificate is being signed by the new CA", "next"),
+            Phase::Retiring => ("nobody is told to trust the old CA any more", "finish"),
+        };
+        Due {
+            code: DueCode::Rotation.into(),
+            name: "ca".to_owned(),
+            message: format!(
+                "the CA is being replaced: {last}; `{kpki} rotate-ca status` says who lacks it still"
+            ),
+            command: format!("{kpki} rotate-ca {next}"),
+            by: None,
+        }
+    }))
+}
+
+fn show(ui: &Ui, inventory: &Inventory, found: &[Due], now: OffsetDateTime) {
+    if found.is_empty() {
+        let mut next: Option<&Record> = None;
+        let mut count = 0;
+        for record in due::current(inventory, now).filter(|r| r.not_after > now) {
+            count += 1;
+            if next.is_none_or(|next| record.not_after < next.not_after) {
+                next = Some(record);
+            }
+        }
+        let first = next.map_or(String::new(), |next| {
+            format!(
+                "; the first to end is {}, on {}",
+                next.name,
+                next.not_after.date()
+            )
+        });
+        let noun = if count == 1 {
+            "certificate"
+        } else {
+            "certificates"
+        };
+        ui.say(format!(
+            "{GREEN}nothing to do{GREEN:#}  {DIM}{count} {noun} in use{first}{DIM:#}"
+        ));
+        return;
+    }
+    for due in found.iter().take(SHOWN) {
+        let late = due.by.is_some_and(|by| by <= now);
+        let colour = if late { RED } else { YELLOW };
+        ui.say(format!(
+            "{colour}{}{colour:#}  {BOLD}{}{BOLD:#}: {}",
+            due.code.name(),
+            due.name,
+            due.message
+        ));
+        ui.say(format!("    {}", due.command));
+    }
+    let more = found.len().saturating_sub(SHOWN);
+    if more > 0 {
+        ui.say(format!("and {more} more; --json lists all of them"));
+    }
+}

@@ -1,0 +1,135 @@
+//! Whether the cluster has what the policy says.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use time::OffsetDateTime;
+
+use super::super::{
+    Failure,
+    cluster::{Connection, compare_id, connect},
+    scram::desired,
+    shell,
+    ui::Ui,
+};
+use crate::{
+    admin::ClientProperties,
+    apply::{acl, observed},
+    bootstrap::{
+        cut_off::cut_off,
+        due::{Due, DueCode},
+        passwords,
+    },
+    plan::Deletion,
+    policy::ValidatedPolicy,
+    state::OutDir,
+};
+
+/// How long a request is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Everything that is managed counts, also what the cluster has beyond the policy.
+const ALL: Deletion = Deletion {
+    prune: true,
+    max_deletes: None,
+};
+
+/// Plans ACLs and SCRAM users. What cannot be asked is a note.
+pub fn drift(ui: &Ui, policy: &ValidatedPolicy, out: &OutDir, connection: &Connection) -> Vec<Due> {
+    if policy.cluster.admin.is_none() && !connection.is_named() {
+        ui.detail(
+            "the policy names no admin, so the cluster's ACLs and SCRAM users are not compared",
+        );
+        return Vec::new();
+    }
+    let properties = match connection.properties(ui, Some(policy), out.root()) {
+        Ok(properties) => properties,
+        Err(error) => {
+            not_compared(ui, "ACLs and SCRAM users", error);
+            return Vec::new();
+        }
+    };
+    let mut found = Vec::new();
+    match acls(ui, policy, out, &properties) {
+        Ok(due) => found.extend(due),
+        Err(error) => {
+            not_compared(ui, "ACLs", error);
+            return found;
+        }
+    }
+    match users(ui, policy, out, properties) {
+        Ok(due) => found.extend(due),
+        Err(error) => not_compared(ui, "SCRAM users", error),
+    }
+    found
+}
+
+fn not_compared(ui: &Ui, what: &str, error: Failure) {
+    let why = error.only().map_or("", |error| &error.message);
+    ui.note(format!("the cluster's {what} are not compared: {why}"));
+}
+
+fn acls(
+    ui: &Ui,
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    properties: &ClientProperties,
+) -> Result<Option<Due>, Failure> {
+    let mut admin = connect(ui, properties)?;
+    admin.set_timeout(PATIENCE);
+    compare_id(ui, policy, out.root(), &admin)?;
+    let observed = observed::read(&mut admin, properties, policy, &|_| ())?;
+    let cut_off = cut_off(policy, out, OffsetDateTime::now_utc())?;
+    let plan = acl::plan(policy, &cut_off, &observed, ALL);
+    let (creates, deletes) = (plan.creates.len(), plan.deletes.len());
+    Ok(due("acl", "bindings", (creates, deletes, 0), policy, out))
+}
+
+fn users(
+    ui: &Ui,
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    properties: ClientProperties,
+) -> Result<Option<Due>, Failure> {
+    let desired = desired(policy, out, BTreeSet::new(), ALL)?;
+    let mut connected = desired.connect(properties, |p| connect(ui, p))?;
+    connected.admin.set_timeout(PATIENCE);
+    let password = |user: &str| passwords::on_disk(out, policy, user).map_err(Failure::from);
+    let plan = desired.plan(&mut connected, &password)?;
+    let changes = plan.updates.len() + plan.rotates.len();
+    let counts = (plan.creates.len(), plan.deletes.len(), changes);
+    Ok(due("scram", "SCRAM credentials", counts, policy, out))
+}
+
+fn due(
+    verb: &str,
+    what: &str,
+    (creates, deletes, changes): (usize, usize, usize),
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+) -> Option<Due> {
+    let counts = [
+        (creates, "the policy has and the cluster lacks"),
+        (changes, "are others in the cluster"),
+        (deletes, "the cluster has and the policy lacks"),
+    ];
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, how)| format!("{count} {how}"))
+        .collect();
+    let prune = match deletes > 0 {
+        true => " --prune",
+        false => "",
+    };
+    (!counts.is_empty()).then(|| Due {
+        code: DueCode::Drift.into(),
+        name: verb.to_owned(),
+        message: format!("{what}: {}", counts.join(", ")),
+        command: format!(
+            "{} {verb} apply {}{prune}",
+            shell::kpki(out.root()),
+            shell::path(&policy.places.file.file)
+        ),
+        by: None,
+    })
+}

@@ -1,0 +1,91 @@
+//! What a monitoring system is told: Prometheus' text format, for the textfile collector of node_exporter.
+
+use std::{fmt::Write, path::Path};
+
+use time::OffsetDateTime;
+
+use super::super::Failure;
+use crate::{
+    bootstrap::due::{self, Due, DueCode},
+    pki::Kind,
+    state::{Inventory, write_atomic},
+};
+
+/// The collector runs as another user.
+const MODE: u32 = 0o644;
+
+/// Writes the file whole, so that no half of it is ever read.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(
+    path: &Path,
+    inventory: &Inventory,
+    found: &[Due],
+    unreachable: usize,
+    now: OffsetDateTime,
+) -> Result<(), Failure> {
+    let text = text(inventory, found, unreachable, now);
+    Ok(write_atomic(path, text.as_bytes(), MODE, None)?)
+}
+
+fn text(inventory: &Inventory, found: &[Due], unreachable: usize, now: OffsetDateTime) -> String {
+    let mut text = String::new();
+    head(
+        &mut text,
+        "kpki_certificate_expiry_timestamp_seconds",
+        "When the last certificate of an identity, or of the CA, ends.",
+    );
+    for record in due::current(inventory, now) {
+        let kind = match record.kind {
+            Kind::Broker => "broker",
+            Kind::Client => "client",
+            Kind::Ca => "ca",
+            Kind::Intermediate => "intermediate",
+        };
+        let _ = writeln!(
+            text,
+            "kpki_certificate_expiry_timestamp_seconds{{name=\"{}\",kind=\"{kind}\"}} {}",
+            escaped(&record.name),
+            record.not_after.unix_timestamp()
+        );
+    }
+    head(
+        &mut text,
+        "kpki_due",
+        "How many things have to be done, by their code.",
+    );
+    for code in DueCode::CODES {
+        let count = found.iter().filter(|due| due.code == *code).count();
+        let _ = writeln!(text, "kpki_due{{code=\"{}\"}} {count}", code.name());
+    }
+    head(
+        &mut text,
+        "kpki_listeners_unreachable",
+        "How many listeners of the policy's brokers did not answer.",
+    );
+    let _ = writeln!(text, "kpki_listeners_unreachable {unreachable}");
+    head(
+        &mut text,
+        "kpki_last_run_timestamp_seconds",
+        "When kpki status wrote this.",
+    );
+    let _ = writeln!(
+        text,
+        "kpki_last_run_timestamp_seconds {}",
+        now.unix_timestamp()
+    );
+    text
+}
+
+fn head(text: &mut String, name: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+}
+
+/// A label's value.
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}

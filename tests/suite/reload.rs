@@ -1,0 +1,246 @@
+//! `kpki reload` against a real broker: a renewed certificate is served without a restart, and what a running broker
+//! would refuse is found before anything is changed.
+
+use std::{fs, process::Command};
+
+use serde_json::Value;
+
+use crate::support::{
+    java::{Client, judge},
+    kpki::{Kpki, Output},
+    one_broker::OneBroker,
+    ports,
+};
+
+const CLIENTS: &str = "\
+clients:
+  - {name: admin, auth: tls}
+  - {name: app, auth: scram-sha-512, roles: [{produce: {topic: orders}}]}
+";
+
+/// The dynamic settings of a listener's key store that the broker has.
+fn left_behind(cluster: &OneBroker) -> Vec<String> {
+    let admin = cluster.out("admin/client.properties");
+    let settings = judge()
+        .unwrap()
+        .node_settings(&Client::new(&admin), 1)
+        .unwrap();
+    let names = settings.as_object().unwrap().keys();
+    let own = |name: &&String| name.ends_with(".ssl.keystore.location");
+    names.filter(own).cloned().collect()
+}
+
+fn serial(kpki: &Kpki) -> String {
+    let inventory = fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap();
+    let mut lines = inventory
+        .lines()
+        .rev()
+        .map(|l| serde_json::from_str::<Value>(l).unwrap());
+    let last = lines.find(|line| line["name"] == "kafka1").unwrap();
+    last["serial"].as_str().unwrap().to_owned()
+}
+
+/// What the listener shows, by somebody else's handshake.
+fn served(port: &str) -> Option<String> {
+    let script = format!(
+        "openssl s_client -connect 127.0.0.1:{port} </dev/null 2>/dev/null | openssl x509 -noout -serial"
+    );
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let serial = text.trim().strip_prefix("serial=")?;
+    Some(serial.to_ascii_lowercase())
+}
+
+#[test]
+fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_before_anything_is_changed()
+ {
+    if judge().is_none() {
+        return;
+    }
+    let Some(cluster) = OneBroker::start(CLIENTS) else {
+        return;
+    };
+    let kpki = &cluster.kpki;
+    let server = fs::read_to_string(cluster.out("kafka1/server.properties")).unwrap();
+    let listeners = server
+        .lines()
+        .find(|l| l.starts_with("listeners="))
+        .unwrap();
+    let ports: Vec<&str> = listeners
+        .split(',')
+        .map(|l| l.rsplit(':').next().unwrap())
+        .collect();
+    let every = |serial: &str| {
+        for port in &ports {
+            assert_eq!(
+                served(port).as_deref(),
+                Some(serial.trim_start_matches('0')),
+                "{port}"
+            );
+        }
+    };
+
+    // What the cluster lacks of its policy, and nothing else once that is done.
+    let status = || kpki.run(&["status", "policy.yaml", "--json"]);
+    let due = |output: &Output| -> Vec<(String, String)> {
+        let document = output.json();
+        assert_eq!(
+            document["ok"],
+            document["due"].as_array().unwrap().is_empty()
+        );
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let due = document["due"].as_array().unwrap().iter();
+        due.map(|due| (text(&due["code"]), text(&due["command"])))
+            .collect()
+    };
+    let drift = status().expect_code(3);
+    let apply = "kpki acl apply policy.yaml";
+    assert_eq!(due(&drift), [("drift".to_owned(), apply.to_owned())]);
+    assert!(!drift.stderr.contains("not compared"), "{}", drift.stderr);
+    kpki.ok(&["acl", "apply", "policy.yaml"]);
+    kpki.ok(&["scram", "apply", "policy.yaml"]);
+    assert_eq!(due(&status().expect_code(0)), []);
+
+    // Nothing to do.
+    let first = serial(kpki);
+    let done = kpki.json(&["reload", "kafka1", "--json"]);
+    assert_eq!(done["brokers"][0]["action"], "unchanged", "{done}");
+    every(&first);
+
+    // Renewed with a new key.
+    let renewed = kpki.ok(&["renew", "kafka1", "--new-key"]).stdout;
+    assert!(renewed.contains("\n  kpki reload kafka1\n"), "{renewed}");
+    let second = serial(kpki);
+    assert_ne!(first, second);
+    every(&first);
+    let reload = (
+        "renewed-not-served".to_owned(),
+        "kpki reload kafka1".to_owned(),
+    );
+    assert_eq!(due(&status().expect_code(3)), [reload]);
+    let done = kpki.json(&["reload", "--brokers", "--json"]);
+    let broker = &done["brokers"][0];
+    assert_eq!(
+        (&broker["name"], &broker["action"]),
+        (&"kafka1".into(), &"reloaded".into())
+    );
+    assert_eq!(broker["serial"], second);
+    every(&second);
+    assert_eq!(left_behind(&cluster), [""; 0]);
+
+    // One host less, which a running broker refuses in its log alone.
+    let policy = fs::read_to_string(kpki.path("policy.yaml")).unwrap();
+    let narrower = policy.replace("hosts: [localhost, kafka1]", "hosts: [localhost]");
+    kpki.write("policy.yaml", &narrower);
+    kpki.ok(&["up", "policy.yaml"]);
+    let refused = kpki
+        .run(&["reload", "kafka1", "--json"])
+        .expect_code(1)
+        .json();
+    assert_eq!(refused["error"]["code"], "restart-needed", "{refused}");
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("names kafka1, which its new one does not"),
+        "{message}"
+    );
+    every(&second);
+    assert_eq!(left_behind(&cluster), [""; 0]);
+    // The broker was never told, and takes dynamic changes still.
+    let log = cluster.broker.as_ref().unwrap().log();
+    assert!(!log.contains("SubjectAltNames do not match"), "{log}");
+
+    // Wider again: taken up, with what an interrupted reload has left.
+    kpki.write(
+        "policy.yaml",
+        &policy.replace(
+            "[localhost, kafka1]",
+            "[localhost, kafka1, kafka1.example.com]",
+        ),
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    let said = kpki.ok(&["reload", "kafka1"]).stdout;
+    assert!(said.starts_with("reloaded  kafka1  serves "), "{said}");
+    every(&serial(kpki));
+    assert_eq!(left_behind(&cluster), [""; 0]);
+
+    // Not copied to where the broker reads: the same store again.
+    let store = cluster.out("kafka1/kafka1.keystore.p12");
+    let old = fs::read(&store).unwrap();
+    kpki.ok(&["renew", "kafka1"]);
+    fs::write(&store, old).unwrap();
+    let failed = kpki
+        .run(&["reload", "kafka1", "--timeout", "2"])
+        .expect_code(1);
+    assert!(failed.stderr.contains("after 2 s"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("was copied to its machine"),
+        "{}",
+        failed.stderr
+    );
+    assert_eq!(left_behind(&cluster), [""; 0]);
+}
+
+#[test]
+fn clients_controllers_and_strangers_are_said_to_need_something_else() {
+    let kpki = Kpki::new();
+    let [port] = ports::free();
+    kpki.write(
+        "policy.yaml",
+        &format!(
+            "cluster: {{name: t, admin: admin, bootstrap_servers: ['localhost:{port}'], listeners: [{{name: SSL, port: {port}, protocol: SSL, client_auth: required}}]}}
+brokers:
+  - {{name: kafka1, hosts: [localhost], roles: [broker]}}
+  - {{name: quorum1, hosts: [localhost], roles: [controller], port_offset: 7}}
+clients:
+  - {{name: admin, auth: tls}}
+"
+        ),
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    let error = |arguments: &[&str]| {
+        let arguments = [arguments, &["--json"]].concat();
+        kpki.run(&arguments).json()["error"].take()
+    };
+    let client = error(&["reload", "admin"]);
+    assert_eq!(client["code"], "restart-needed");
+    assert!(
+        client["message"].as_str().unwrap().contains("is a client"),
+        "{client}"
+    );
+    let controller = error(&["reload", "quorum1"]);
+    assert_eq!(controller["code"], "restart-needed");
+    assert!(
+        controller["message"]
+            .as_str()
+            .unwrap()
+            .contains("controller alone"),
+        "{controller}"
+    );
+    let nobody = error(&["reload", "kafka9"]);
+    assert_eq!(nobody["code"], "identity-unknown");
+    assert!(
+        nobody["hint"].as_str().unwrap().contains("kafka1, quorum1"),
+        "{nobody}"
+    );
+    assert_eq!(error(&["reload"])["code"], "usage");
+    assert_eq!(error(&["reload", "kafka1", "--brokers"])["code"], "usage");
+    if cfg!(feature = "live") {
+        // Nobody listens: an error in good time.
+        assert_eq!(error(&["reload", "kafka1"])["code"], "unreachable");
+    }
+    // Another certificate than the last that was signed is nothing to be served.
+    let before = fs::read(kpki.path("out/kafka1/kafka1.crt")).unwrap();
+    kpki.ok(&["renew", "kafka1"]);
+    fs::write(kpki.path("out/kafka1/kafka1.crt"), before).unwrap();
+    let stale = error(&["reload", "kafka1"]);
+    assert_eq!(stale["code"], "identity-damaged", "{stale}");
+    // Without a super user among the clients somebody has to say who connects.
+    kpki.ok(&["--out", "bare", "init-ca"]);
+    kpki.ok(&["--out", "bare", "issue", "kafka1"]);
+    let bare = error(&["--out", "bare", "reload", "kafka1"]);
+    assert_eq!(bare["code"], "no-cluster", "{bare}");
+    assert!(
+        bare["hint"].as_str().unwrap().contains("--command-config"),
+        "{bare}"
+    );
+}
