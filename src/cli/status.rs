@@ -25,7 +25,7 @@ use crate::{
     },
     pki::Kind,
     policy::ValidatedPolicy,
-    state::{Inventory, OutDir, Phase, Record, Rotation, read_optional},
+    state::{Inventory, OutDir, Phase, Record, Rotation},
 };
 
 /// How long a broker is waited for.
