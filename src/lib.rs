@@ -13,6 +13,7 @@ pub mod bootstrap;
 pub mod cli;
 pub mod code;
 pub mod config;
+pub mod deeds;
 pub mod document;
 pub mod issuer;
 pub mod keystore;

@@ -6,6 +6,7 @@ use super::{
     client::{Admin, Repeat},
     error::AdminError,
 };
+use crate::deeds::did;
 
 /// A broker that is down, or does not exist, is not waited for longer.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -75,6 +76,7 @@ impl Admin {
         broker: i32,
         changes: &[(&str, Option<&str>)],
     ) -> Result<(), AdminError> {
+        did("changed the settings of", format!("broker {broker}"));
         self.ask(WRITE, Repeat::Never, |handle, wait| {
             handle.alter_broker(broker, changes, wait.at_most(TIMEOUT))
         })

@@ -19,7 +19,8 @@ use super::observed::Observed;
 use crate::{
     acl::{AclBindingFilter, Binding, Principal, RawBinding, kafka_acls_command},
     admin::{Admin, AdminError, Batch, EntryError, inexpressible},
-    plan::{AclInputs, AclPlan, CutOff, Deletion, Managed, Remark, acl_plan},
+    deeds::did,
+    plan::{AclInputs, AclPlan, CutOff, Deletion, Managed, Remark, acl_plan, count},
     policy::ValidatedPolicy,
     state::OutDir,
 };
@@ -106,6 +107,14 @@ pub fn execute(admin: &mut Admin, of: &Execution<'_>) -> AclOutcome {
     match went_wrong {
         None => run.delete(),
         Some(why) => run.give_up(&of.plan.deletes, why),
+    }
+    for (verb, changed) in [
+        ("created", run.outcome.created),
+        ("deleted", run.outcome.deleted),
+    ] {
+        if changed > 0 {
+            did(verb, count(changed, "ACL binding"));
+        }
     }
     run.outcome
 }

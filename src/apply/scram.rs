@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     admin::{Admin, AdminError, Batch, ClientProperties, EntryError, ScramChange},
+    deeds::did,
     plan::{Action, ScramPlan},
     scram::{Credential, ScramInfo},
     secret::Secret,
@@ -50,7 +51,10 @@ impl ScramOutcome {
 
     fn take(&mut self, action: Action, info: &ScramInfo, result: Result<(), EntryError>) {
         match result {
-            Ok(()) => self.done.push((action, info.clone())),
+            Ok(()) => {
+                did("changed in the cluster: SCRAM user", &info.user);
+                self.done.push((action, info.clone()));
+            }
             Err(error) => self.failed.push((info.clone(), error)),
         }
     }

@@ -1,6 +1,6 @@
 //! Several files as one: tar and zip, the same bytes for the same files.
 
-use std::io::{self, Cursor, Write};
+use std::io::{self, Cursor, Read, Write};
 
 use time::OffsetDateTime;
 use zip::{
@@ -74,4 +74,105 @@ fn dos_time(time: OffsetDateTime) -> DateTime {
     let (hour, minute, second) = time.time().as_hms();
     DateTime::from_date_and_time(year, time.month().into(), time.day(), hour, minute, second)
         .unwrap_or_default()
+}
+
+/// The files of a tar archive that holds nothing but files at its top level.
+///
+/// # Errors
+/// What else it holds, or where it is damaged.
+pub fn untar(bytes: &[u8]) -> Result<Vec<Entry>, &'static str> {
+    let mut found: Vec<Entry> = Vec::new();
+    let mut archive = tar::Archive::new(bytes);
+    for entry in archive.entries().map_err(|_| DAMAGED)? {
+        let mut entry = entry.map_err(|_| DAMAGED)?;
+        if entry.header().entry_type() != tar::EntryType::Regular {
+            return Err("it holds something that is no file");
+        }
+        let name = std::str::from_utf8(&entry.path_bytes()).map(str::to_owned);
+        let name = name.map_err(|_| DAMAGED)?;
+        if found.iter().any(|known| known.name == name) {
+            return Err("it holds a file twice");
+        }
+        let size = usize::try_from(entry.size()).map_err(|_| DAMAGED)?;
+        // As much as there is, whatever the header says; growing leaves copies behind.
+        let mut contents = Vec::with_capacity(size.min(bytes.len()));
+        entry.read_to_end(&mut contents).map_err(|_| DAMAGED)?;
+        if contents.len() != size {
+            return Err(DAMAGED);
+        }
+        found.push(Entry {
+            name,
+            bytes: contents.into(),
+            mode: entry.header().mode().map_err(|_| DAMAGED)?,
+        });
+    }
+    Ok(found)
+}
+
+const DAMAGED: &str = "it is damaged";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entries() -> Vec<Entry> {
+        let entry = |name: &str, bytes: &[u8]| Entry {
+            name: name.into(),
+            bytes: bytes.to_vec().into(),
+            mode: 0o600,
+        };
+        vec![
+            entry("a", b"one"),
+            entry("b", &[0xff; 700]),
+            entry("c", b""),
+        ]
+    }
+
+    #[test]
+    fn what_was_packed_is_unpacked() {
+        let packed = tar(&entries(), (1, 2), OffsetDateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(untar(&packed).unwrap(), entries());
+        assert_eq!(untar(&[]).unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_no_header_is_believed() {
+        let one = |change: fn(&mut tar::Header)| {
+            let mut header = tar::Header::new_gnu();
+            header.set_path("x").unwrap();
+            header.set_size(0);
+            header.set_mode(0o600);
+            change(&mut header);
+            header.set_cksum();
+            let mut bytes = header.as_bytes().to_vec();
+            bytes.extend([0; 1024]);
+            untar(&bytes)
+        };
+        assert!(one(|_| ()).is_ok());
+        for change in [
+            (|h| h.set_entry_type(tar::EntryType::Symlink)) as fn(&mut tar::Header),
+            |h| h.set_entry_type(tar::EntryType::Directory),
+            |h| h.set_entry_type(tar::EntryType::GNUSparse),
+            |h| h.set_entry_type(tar::EntryType::Fifo),
+            |h| h.set_size(1 << 40),
+            |h| h.set_size(u64::MAX),
+        ] {
+            assert!(one(change).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(at in 0usize..4096, to in any::<u8>(), cut in 0usize..4096) {
+            let packed = tar(&entries(), (1, 2), OffsetDateTime::UNIX_EPOCH).unwrap();
+            let mut bytes = packed.to_vec();
+            let length = bytes.len();
+            bytes[at % length] = to;
+            let _ = untar(&bytes);
+            bytes.truncate(cut);
+            let _ = untar(&bytes);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::{
@@ -12,12 +13,16 @@ use super::{
 use crate::{
     issuer::{
         Closed, Issuer, Opened,
-        local::{self, NewCa},
+        local::{self, CaSpec, NewCa},
+        pkcs11,
     },
     keystore::{StoreProfile, pem},
-    pki::{Certificate, KeyProtection},
+    pki::{Certificate, KeyProtection, Kind},
+    policy::IssuerSettings,
     secret::{Secret, SecretBytes},
-    state::{FileSpec, Inventory, Lock, OutDir, Record, Staging, StateError, read_optional},
+    state::{
+        FileSpec, Inventory, Lock, OutDir, Record, Staging, StateError, read_optional, write_atomic,
+    },
 };
 
 /// The password of the truststore, one for all identities as the store's bytes are.
@@ -48,6 +53,19 @@ pub enum CaError {
         /// What is wrong with it.
         source: Cause,
     },
+    /// The policy names another engine than the one that signs.
+    #[error("the CA in {dir} is signed for by {is}, and the policy names {wanted}")]
+    OtherIssuer {
+        /// The CA's directory.
+        dir: String,
+        /// Who signs.
+        is: &'static str,
+        /// Who shall sign.
+        wanted: &'static str,
+    },
+    /// What signs is no key on this machine.
+    #[error("the key of the CA in {0} is not here: {1} keeps it")]
+    KeyElsewhere(String, &'static str),
     /// The root's key is that of the CA itself.
     #[error("the CA in {0} has no intermediate, so its root has no key of its own")]
     NoRootKey(String),
@@ -68,22 +86,40 @@ pub fn write(
     if Ca::exists(out)? {
         return Err(CaError::Exists(out.ca().display().to_string()).into());
     }
-    let lines: String = new.records().iter().map(Record::to_line).collect();
-    let pem = |c: &Certificate| pem::certificates(std::slice::from_ref(&c.der));
+    commit(out, lock, trust, &new.records(), new.seal(protection)?)?;
+    Ok(new.into_issuer()?)
+}
+
+/// Writes what clients trust, the inventory of a CA that begins here, and the files of what signs.
+fn commit(
+    out: &OutDir,
+    lock: &Lock,
+    trust: &Trust,
+    records: &[Record],
+    signs: Vec<FileSpec>,
+) -> Result<(), BootstrapError> {
+    let lines: String = records.iter().map(Record::to_line).collect();
+    let pem = |all: &[Certificate]| {
+        let ders: Vec<_> = all.iter().map(|c| c.der.clone()).collect();
+        pem::certificates(&ders)
+    };
     // First, so that not even an abandoned directory holds a key without its record.
     let mut files = vec![FileSpec::secret(Inventory::FILE, lines)];
-    files.push(FileSpec::public(CERTIFICATE, pem(&new.root)));
-    let intermediate = new.intermediate.as_ref().map(pem);
-    files.extend(intermediate.map(|pem| FileSpec::public(INTERMEDIATE, pem)));
-    files.extend(new.seal(protection)?);
+    files.push(FileSpec::public(
+        CERTIFICATE,
+        pem(std::slice::from_ref(&trust.root)),
+    ));
+    if !trust.intermediates.is_empty() {
+        files.push(FileSpec::public(INTERMEDIATE, pem(&trust.intermediates)));
+    }
+    files.extend(signs);
     let password = &trust.truststore_password;
     files.push(FileSpec::password(TRUSTSTORE_PASSWORD, password));
     let store = trust.encode_truststore(StoreProfile::Jdk)?;
     files.push(FileSpec::secret(truststore_name(StoreProfile::Jdk), store));
     let staging = Staging::begin(out, lock, None)?;
     staging.add("ca", &files)?;
-    staging.commit()?;
-    Ok(new.into_issuer()?)
+    Ok(staging.commit()?)
 }
 
 /// The password in a file of one line.
@@ -199,6 +235,91 @@ impl Ca {
         CaError::Incomplete { dir, file }
     }
 
+    /// The CA of an engine elsewhere, of which nothing is on disk yet: the engine is asked for its certificates.
+    ///
+    /// # Errors
+    /// When it does not answer, or its chain does not lead to a root.
+    pub fn elsewhere(out: &OutDir, settings: &IssuerSettings) -> Result<Self, BootstrapError> {
+        let issuer = Closed::of(out, settings)?;
+        let mut chain = issuer.authorities()?;
+        let root = chain.pop();
+        let root = root.ok_or_else(|| CaError::Missing(out.ca().display().to_string()))?;
+        Ok(Self {
+            dir: out.ca(),
+            trust: Trust::of(root, chain)?,
+            issuer,
+        })
+    }
+
+    /// A new CA whose key is in a token, of which nothing is on disk yet.
+    ///
+    /// # Errors
+    /// When the token cannot be used, or the CA's certificate cannot be made.
+    pub fn in_token(
+        out: &OutDir,
+        issuer: Closed,
+        spec: &CaSpec,
+        pin: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<Self, BootstrapError> {
+        let root = pkcs11::make(&issuer, spec, pin, now)?;
+        Ok(Self {
+            dir: out.ca(),
+            trust: Trust::of(root, Vec::new())?,
+            issuer,
+        })
+    }
+
+    /// Writes down a CA of which nothing is on disk yet. It appears whole, with its inventory, or not at all.
+    ///
+    /// # Errors
+    /// When there is a CA already, or it cannot be written.
+    pub fn write(&self, out: &OutDir, lock: &Lock) -> Result<(), BootstrapError> {
+        let Self { dir, trust, issuer } = self;
+        if Self::exists(out)? {
+            return Err(CaError::Exists(dir.display().to_string()).into());
+        }
+        let below = trust.intermediates.iter();
+        let mut records = vec![Record::of("ca", Kind::Ca, &trust.root)];
+        records.extend(below.map(|c| Record::of("intermediate", Kind::Intermediate, c)));
+        commit(out, lock, trust, &records, issuer.files())
+    }
+
+    /// Takes up what a policy says now of the engine that signs: where it is found, and by what it knows kpki. The CA
+    /// itself stays what it is.
+    ///
+    /// # Errors
+    /// When the policy names another engine.
+    pub fn follow(
+        &mut self,
+        out: &OutDir,
+        settings: &IssuerSettings,
+    ) -> Result<(), BootstrapError> {
+        let wanted = Closed::of(out, settings)?;
+        if wanted.engine() != self.issuer.engine() {
+            return Err(CaError::OtherIssuer {
+                dir: self.dir.display().to_string(),
+                is: self.issuer.engine(),
+                wanted: wanted.engine(),
+            }
+            .into());
+        }
+        self.issuer = wanted;
+        Ok(())
+    }
+
+    /// Writes down what was taken up, where that is not on disk yet.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_issuer(&self, out: &OutDir, lock: &Lock) -> Result<(), BootstrapError> {
+        if self.issuer.check_unchanged(lock).is_ok() {
+            return Ok(());
+        }
+        let FileSpec { name, bytes, .. } = self.issuer.file();
+        Ok(write_atomic(&out.ca_file(&name), &bytes, 0o600, None)?)
+    }
+
     /// Makes it ready to sign.
     pub fn open_issuer(&self, passphrase: Option<&Secret>) -> Opened {
         let Self { trust, issuer, .. } = self;
@@ -211,6 +332,9 @@ impl Ca {
         let (dir, path) = (self.dir.display().to_string(), self.dir.join(file));
         match read_optional(&path)? {
             Some(text) => Ok((path, text.into())),
+            None if self.issuer.engine() != local::NAME => {
+                Err(CaError::KeyElsewhere(dir, self.issuer.engine()).into())
+            }
             None if file != local::ROOT_KEY => Err(CaError::Incomplete { dir, file }.into()),
             None if self.trust.intermediates.is_empty() => Err(CaError::NoRootKey(dir).into()),
             None => Err(CaError::RootKeyAway(path.display().to_string()).into()),

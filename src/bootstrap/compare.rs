@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     keystore::{StoreProfile, pkcs12},
-    pki::{Certificate, Host, Kind, LeafSpec},
+    pki::{Certificate, Host, LeafSpec},
     plan::Action,
-    policy::{FileNames, NodeRole},
+    policy::{FileNames, IssuerSettings, NodeRole},
     secret::SecretBytes,
     state::{FileSpec, OutDir, Record, Revocation, Writing, WrittenEntry, read_plain},
 };
@@ -269,7 +269,8 @@ impl Look<'_> {
         if !together {
             return reissue("its key and certificate do not belong together".to_owned());
         }
-        if leaf.server_auth != (spec.kind == Kind::Broker) {
+        // Not by its extended key usage: engines elsewhere may give every usage to everyone.
+        if record.is_some_and(|record| record.kind != spec.kind) {
             return reissue(format!("it is now a {}", spec.kind.name()));
         }
         if leaf.key != Some(spec.key) {
@@ -277,7 +278,7 @@ impl Look<'_> {
         }
         let (were, shall_be): (BTreeSet<&Host>, BTreeSet<&Host>) =
             (leaf.hosts.iter().collect(), spec.hosts.iter().collect());
-        if were != shall_be {
+        if were != shall_be && !spec.is_named_alone(&leaf.hosts) {
             let list = |hosts: &[Host]| {
                 let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
                 hosts.join(" ")
@@ -285,14 +286,27 @@ impl Look<'_> {
             let (were, are) = (list(&leaf.hosts), list(&spec.hosts));
             return reissue(format!("hosts were {were}, shall be {are}"));
         }
+        // An engine with a CA of its own has lists of its own.
+        let own = context
+            .policy
+            .ca
+            .issuer
+            .as_ref()
+            .is_some_and(IssuerSettings::has_own_ca);
         let list = context.policy.ca.crl_url.as_ref().map(ToString::to_string);
-        if leaf.crl_urls.iter().ne(&list) {
+        if !own && leaf.crl_urls.iter().ne(&list) {
             return reissue(match list {
                 Some(url) => format!("it shall say that the list of revoked ones is {url}"),
                 None => "it names a list of revoked certificates, and the policy none".to_owned(),
             });
         }
-        let due = leaf.not_after - Duration::days(context.policy.ca.renew_before_days.into());
+        let before = Duration::days(context.policy.ca.renew_before_days.into());
+        let life = leaf.not_after - leaf.not_before;
+        // An engine elsewhere may have given less than was asked for, so that it would be due from its first day.
+        let due = match context.policy.ca.issuer {
+            Some(_) if before >= life => leaf.not_after - life / 3,
+            _ => leaf.not_after - before,
+        };
         // Under a CA that ends soon a new certificate would end no later, and be due again at once.
         let gained =
             (context.now + Duration::days(spec.days.into())).min(signer.not_after) - leaf.not_after;
@@ -305,7 +319,7 @@ impl Look<'_> {
 }
 
 /// A store's bytes differ at each encoding, so it is judged by what is in it.
-fn holds(bytes: &[u8], credentials: &Credentials, profile: StoreProfile) -> bool {
+pub(super) fn holds(bytes: &[u8], credentials: &Credentials, profile: StoreProfile) -> bool {
     StoreProfile::of(bytes) == profile
         && pkcs12::open(bytes, &credentials.password).is_ok_and(|contents| {
             matches!(&contents.keys[..], [key] if key.chain == credentials.chain && **key.key_pkcs8 == *credentials.key)

@@ -1,6 +1,7 @@
 //! The bootstrap itself: what the verbs do, without a terminal. Joins the pure rooms with the state on disk.
 
 pub mod archive;
+pub mod backup;
 pub mod bundle;
 pub mod ca;
 pub mod changes;
@@ -8,6 +9,7 @@ mod compare;
 pub mod connection;
 pub mod context;
 pub mod cut_off;
+pub mod doctor;
 pub mod due;
 pub mod edits;
 pub mod files;
@@ -105,6 +107,9 @@ pub enum BootstrapError {
     /// The id of a cluster whose disks are formatted, which is lost.
     #[error("{0}")]
     ClusterId(String),
+    /// A backup.
+    #[error(transparent)]
+    Backup(#[from] backup::BackupError),
     /// The CA.
     #[error(transparent)]
     Ca(#[from] CaError),

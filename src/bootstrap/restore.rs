@@ -14,6 +14,7 @@ use super::{
     trust::truststore_name,
 };
 use crate::{
+    deeds::did,
     issuer::ENGINES,
     keystore::{StoreProfile, pem, pkcs12},
     pki::{Certificate, Kind},
@@ -60,6 +61,7 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapErr
     let mut put = |file: &str, bytes: &[u8], mode, from| -> Result<(), BootstrapError> {
         let file = out.ca_file(file);
         write_atomic(&file, bytes, mode, None)?;
+        did("restored", file.display().to_string());
         restored.push(Restored { file, from });
         Ok(())
     };

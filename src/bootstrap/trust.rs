@@ -61,6 +61,20 @@ impl Trust {
         })
     }
 
+    /// Of a CA whose key is elsewhere: its root, and what signs in the root's place.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn of(root: Certificate, intermediates: Vec<Certificate>) -> Result<Self, NoRandomness> {
+        Ok(Self {
+            root,
+            others: Vec::new(),
+            standby: None,
+            intermediates,
+            truststore_password: random::password()?,
+        })
+    }
+
     /// What clients trust, the current root first.
     pub fn trusted(&self) -> impl Iterator<Item = &Certificate> {
         std::iter::once(&self.root).chain(&self.others)
@@ -147,13 +161,23 @@ impl Trust {
         let Some(bytes) = read_optional(&out.ca_file(truststore_name(profile)))? else {
             return Ok(None);
         };
-        let Ok(contents) = pkcs12::open(&bytes, &self.truststore_password) else {
-            return Ok(None);
-        };
-        let mut trusted = self.trusted();
-        let same = contents.trusted.len() == 1 + self.others.len()
-            && trusted.all(|c| contents.trusted.iter().any(|t| t.cert == c.der));
-        Ok(same.then_some(bytes))
+        Ok(self.is_in(&bytes).then_some(bytes))
+    }
+
+    /// True where a truststore holds what is trusted, and nothing else.
+    pub(super) fn is_in(&self, store: &[u8]) -> bool {
+        let contents = pkcs12::open(store, &self.truststore_password);
+        contents.is_ok_and(|contents| self.is_all(contents.trusted.iter().map(|t| &t.cert)))
+    }
+
+    /// True where a PEM text holds what is trusted, and nothing else.
+    pub(super) fn is_pem_of(&self, text: &[u8]) -> bool {
+        pem::parse_certificates(text).is_ok_and(|certificates| self.is_all(certificates.iter()))
+    }
+
+    fn is_all<'c>(&self, found: impl Iterator<Item = &'c CertificateDer<'static>>) -> bool {
+        let found: Vec<_> = found.collect();
+        found.len() == 1 + self.others.len() && self.trusted().all(|c| found.contains(&&c.der))
     }
 
     /// Those of both profiles.

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     bootstrap::ca::Ca as CaState,
+    deeds::did,
     issuer::local,
     random,
     state::{OutDir, write_atomic},
@@ -87,6 +88,7 @@ impl ExportKey {
         };
         let pem = pem()
             .map_err(|e| CliError::new(Code::Export, format!("the key cannot be exported: {e}")))?;
+        did("exported", "the CA key");
         write_atomic(&self.out_file, pem.as_bytes(), 0o600, None)?;
         ui.say(format!("{GREEN}wrote{GREEN:#} {}", self.out_file.display()));
         ui.document(&serde_json::json!({"key": self.out_file}));

@@ -6,6 +6,10 @@ codes! {
 /// What kind of error it is. Codes do not change.
 pub enum Code {
     AnswerTooLarge = "answer-too-large", "an answer of the cluster is larger than can be received";
+    BackupDamaged = "backup-damaged", "a backup is damaged, or is none";
+    BackupOlder = "backup-older", "the CA that is there is newer than the backup";
+    BackupOther = "backup-other", "the CA that is there has another history than the backup";
+    BackupVersion = "backup-version", "the backup was made by a later kpki";
     BadCertificate = "bad-certificate", "a file is not the certificate that was expected";
     BadRules = "bad-rules", "mapping rules that Kafka refuses";
     BadSalt = "bad-salt", "the salt is not base64";
@@ -47,8 +51,16 @@ pub enum Code {
     InvalidPolicy = "invalid-policy", "the policy is invalid; `error.diagnostics` lists every error";
     InventoryDamaged = "inventory-damaged", "the inventory of certificates is damaged";
     Io = "io", "a file cannot be read or written";
+    KeyElsewhere = "key-elsewhere", "the CA's key is not on this machine";
     KeyDerivation = "key-derivation", "the passphrase's derivation failed, for lack of memory";
     Locked = "locked", "another kpki works on the output directory";
+    IssuerAnswer = "issuer-answer", "whoever signs answers with something else than what was asked for";
+    IssuerForbidden = "issuer-forbidden", "whoever signs does not know kpki, or does not let it";
+    IssuerRefused = "issuer-refused", "whoever signs refuses this certificate";
+    IssuerSealed = "issuer-sealed", "whoever signs is sealed";
+    IssuerSettings = "issuer-settings", "what the policy says of whoever signs is wrong";
+    IssuerUnreachable = "issuer-unreachable", "whoever signs does not answer";
+    IssuerUntrusted = "issuer-untrusted", "whoever signs is not who the policy says";
     LoginFailed = "login-failed", "the cluster refuses user, password or mechanism";
     MappingUnsure = "mapping-unsure", "the result of a mapping rule for a name is uncertain";
     NameClash = "name-clash", "two names differ only in case";
@@ -71,6 +83,7 @@ pub enum Code {
     NotYetValid = "not-yet-valid", "the broker's certificate is not valid yet";
     Obstacle = "obstacle", "another file or directory is where kpki keeps its files";
     OtherCluster = "other-cluster", "this is another cluster than the output directory's";
+    OtherIssuer = "other-issuer", "the policy names another signer than the CA has";
     OutsideConstraints = "outside-constraints", "the CA may not sign for that name";
     PassphraseEmpty = "passphrase-empty", "the passphrase is empty";
     PassphraseExposed = "passphrase-exposed", "the passphrase's file can be read by others";

@@ -18,6 +18,7 @@ use crate::{
     bootstrap::Errors,
     document::{self, Diagnostic},
     plan::count,
+    state::Ending,
 };
 
 /// Failed; nothing was changed, or what was is named.
@@ -137,6 +138,20 @@ pub fn completed(all: bool, some: bool) -> Done {
 }
 
 impl Failure {
+    /// What the journal says of it.
+    pub fn ending(&self) -> (Ending, Option<&'static str>) {
+        match self {
+            Self::Errors(errors) => (
+                Ending::Failed,
+                errors.first().map(|error| error.code.name()),
+            ),
+            Self::Policy(_) => (Ending::Failed, Some(Code::InvalidPolicy.name())),
+            Self::AlreadyReported => (Ending::Failed, None),
+            Self::No => (Ending::No, None),
+            Self::Partly => (Ending::Partly, None),
+        }
+    }
+
     /// The one error that it is.
     pub fn only(&self) -> Option<&CliError> {
         match self {

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     Done, Global, guard, passphrase,
+    token::in_token,
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
@@ -18,7 +19,8 @@ use crate::{
         IssuerError,
         local::{CaSpec, NewCa},
     },
-    pki::{Dn, KeyAlgorithm, KeyProtection, MIN_CA_LIFE, NameConstraint},
+    pki::{Dn, KeyAlgorithm, KeyProtection, KeyUri, MIN_CA_LIFE, NameConstraint},
+    policy::{IssuerSettings, Pkcs11Settings},
     state::{Lock, OutDir, Staging},
 };
 
@@ -31,7 +33,8 @@ use crate::{
 Examples:
   kpki init-ca
   kpki init-ca --subject 'CN=Kafka CA,O=Example' --key ecdsa-p384 --days 3650
-  KPKI_CA_PASSPHRASE_FILE=/run/secrets/ca kpki init-ca --intermediate")]
+  KPKI_CA_PASSPHRASE_FILE=/run/secrets/ca kpki init-ca --intermediate
+  kpki init-ca --key-uri 'pkcs11:token=kpki;object=ca?module-path=/usr/lib/libsofthsm2.so'")]
 pub struct InitCa {
     /// Subject as RFC 2253 text; a generation number is added behind its CN
     #[arg(long, default_value = "CN=Kafka CA", value_name = "DN")]
@@ -48,6 +51,9 @@ pub struct InitCa {
     /// Let an intermediate sign, and seal the root's key in a file of its own that can be taken away
     #[arg(long)]
     intermediate: bool,
+    /// Let a key in a token sign (RFC 7512), which is made there where it is not there yet
+    #[arg(long, value_name = "URI", conflicts_with_all = ["no_passphrase", "intermediate", "ca_passphrase_file"])]
+    key_uri: Option<KeyUri>,
     /// Sign only for DNS names in this domain (may be repeated); addresses stay allowed
     #[arg(long = "name-constraint", value_name = "DNS")]
     name_constraints: Vec<NameConstraint>,
@@ -69,6 +75,9 @@ impl InitCa {
             intermediate: self.intermediate,
             name_constraints: self.name_constraints,
         };
+        if let Some(uri) = &self.key_uri {
+            return make_in_token(global, &out, uri, &spec, ui);
+        }
         let new = NewCa::make(&spec, OffsetDateTime::now_utc())?;
         let protection = if self.no_passphrase {
             ui.warn("the CA key will be written without a passphrase: anyone who reads the file can impersonate every broker and client");
@@ -113,6 +122,44 @@ impl InitCa {
         }));
         Ok(())
     }
+}
+
+/// A CA whose key is in a token.
+fn make_in_token(global: &Global, out: &OutDir, uri: &KeyUri, spec: &CaSpec, ui: &Ui) -> Done {
+    let settings = IssuerSettings::Pkcs11(Pkcs11Settings {
+        uri: uri.to_string(),
+    });
+    let (ca, _) = in_token(
+        global,
+        out,
+        &settings,
+        spec,
+        None,
+        OffsetDateTime::now_utc(),
+    )?;
+    let lock = begin(out, ui)?;
+    ca.write(out, &lock)?;
+    let root = &ca.trust.root;
+    let path = |file: &str| out.ca_file(file).display().to_string();
+    ui.say(format!(
+        "{GREEN}made{GREEN:#} {} (until {}), signed by the key in the token",
+        root.subject,
+        root.not_after.date()
+    ));
+    ui.say(format!(
+        "  {}  the certificate that clients and brokers trust",
+        path("ca.crt")
+    ));
+    ui.say(format!("\n{BOLD}next:{BOLD:#} kpki issue kafka1"));
+    ui.document(&json!({
+        "subject": root.subject,
+        "issuer": root.subject,
+        "serial": root.serial,
+        "not_after": crate::bootstrap::rfc3339(root.not_after),
+        "certificate": path("ca.crt"),
+        "key": uri.to_string(),
+    }));
+    Ok(())
 }
 
 /// Creates the output directory, takes the lock, and warns where keys could get into version control.

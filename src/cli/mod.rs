@@ -1,15 +1,18 @@
 //! The command line: one file per verb, and the only place that talks to a person.
 
 mod acl;
+mod backup;
 mod bundle;
 mod ca;
 mod cluster;
 mod code;
 mod crl;
+mod doctor;
 mod error;
 mod guard;
 mod init_ca;
 mod issue;
+mod journal;
 mod list;
 mod passphrase;
 mod planned;
@@ -23,13 +26,14 @@ mod scram;
 mod shell;
 mod status;
 mod tip;
+mod token;
 mod ui;
 mod up;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{
-    Args, ColorChoice, CommandFactory, Parser, Subcommand,
+    Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 
@@ -104,6 +108,10 @@ enum Command {
     Crl(crl::Crl),
     List(list::List),
     Bundle(bundle::Bundling),
+    Log(journal::Log),
+    Backup(backup::Make),
+    Restore(backup::Restore),
+    Doctor(doctor::Examination),
     #[command(subcommand)]
     Scram(scram::Scram),
     #[command(subcommand)]
@@ -118,9 +126,15 @@ enum Command {
 
 /// Parses the command line, runs it and reports errors.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return error::usage(error, &Cli::command()),
+    let command = Cli::command();
+    let parsed = command.clone().try_get_matches();
+    let parsed = parsed.and_then(|matches| {
+        let words = journal::words(&command, &matches);
+        Ok((Cli::from_arg_matches(&matches)?, words))
+    });
+    let (cli, words) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return error::usage(error, &command),
     };
     let ui = Ui::new(&cli.global);
     if let Ok(program) = std::env::current_exe() {
@@ -139,6 +153,10 @@ pub fn main() -> ExitCode {
         Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),
         Command::Bundle(verb) => verb.run(&cli.global, &ui),
+        Command::Log(verb) => verb.run(&cli.global, &ui),
+        Command::Backup(verb) => verb.run(&cli.global, &ui),
+        Command::Restore(verb) => verb.run(&cli.global, &ui),
+        Command::Doctor(verb) => verb.run(&cli.global, &ui),
         Command::Scram(verb) => verb.run(&cli.global, &ui),
         Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
@@ -148,6 +166,7 @@ pub fn main() -> ExitCode {
             false => Err(Failure::AlreadyReported),
         },
     };
+    journal::keep(&cli.global, words, &done, &ui);
     let exit = match done {
         Ok(()) => ExitCode::SUCCESS,
         // Its output was an answer too, so an error in writing it counts.

@@ -4,12 +4,13 @@ use std::{io::IsTerminal, path::Path};
 
 use super::{CliError, Code, Failure, Global, fail, shell::quote_path, ui::Ui};
 use crate::{
-    issuer::Closed,
+    issuer::{Closed, Wanted},
     pki::KeyProtection,
     secret::Secret,
     state::{self, SecretFile, reason},
 };
 
+const BACKUP_VARIABLE: &str = "KPKI_BACKUP_PASSPHRASE";
 const FILE_VARIABLE: &str = "KPKI_CA_PASSPHRASE_FILE";
 const VARIABLE: &str = "KPKI_CA_PASSPHRASE";
 
@@ -19,8 +20,15 @@ const SHORTEST: usize = 8;
 
 /// The passphrase that opens a CA; `None` where it needs none.
 pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Failure> {
-    if !issuer.needs_passphrase() {
-        return Ok(None);
+    match issuer.wanted() {
+        None => return Ok(None),
+        Some(Wanted::Passphrase) => {}
+        Some(Wanted::Credential {
+            what,
+            file,
+            setting,
+            variable,
+        }) => return credential(what, file.as_deref(), setting, variable).map(Some),
     }
     match given(global)? {
         Some(passphrase) => Ok(Some(passphrase)),
@@ -31,19 +39,97 @@ pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Fail
     }
 }
 
+/// What an engine elsewhere knows its callers by.
+fn credential(
+    what: &str,
+    file: Option<&Path>,
+    setting: &str,
+    variable: &str,
+) -> Result<Secret, Failure> {
+    if let Some(path) = file {
+        return from_own_file(path);
+    }
+    match std::env::var(variable) {
+        Ok(text) if !text.is_empty() => return Ok(Secret::new(text)),
+        _ => {}
+    }
+    let missing = CliError::new(
+        Code::PassphraseMissing,
+        format!("{what} is needed, and was not given"),
+    );
+    ask(
+        &format!("{}: ", capital(what)),
+        missing.hint(format!(
+            "give it with {variable}, or by a file that `{setting}` in the policy names; or run kpki on a terminal to be asked"
+        )),
+    )
+}
+
+fn capital(text: &str) -> String {
+    let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+    format!("{}{rest}", first.to_uppercase())
+}
+
 /// The passphrase of a CA that is about to be made.
 pub fn new(global: &Global) -> Result<KeyProtection, Failure> {
     if let Some(passphrase) = given(global)? {
         return long_enough(passphrase);
     }
     let why = || missing("a new CA needs a passphrase to seal its key under, and none was given");
-    let first = ask("New CA passphrase: ", why())?;
-    let second = ask("The same again: ", why())?;
-    if first != second {
-        let message = "the two passphrases are not the same";
-        return fail(Code::PassphraseMismatch, message, "run the command again");
+    long_enough(twice("New CA passphrase: ", why)?)
+}
+
+/// The passphrase of a backup that is about to be made.
+pub fn new_backup(file: Option<&Path>) -> Result<Secret, Failure> {
+    let passphrase = match given_backup(file)? {
+        Some(passphrase) => passphrase,
+        None => twice("New passphrase of the backup: ", missing_backup)?,
+    };
+    let length = passphrase.expose().chars().count();
+    match length < SHORTEST {
+        false => Ok(passphrase),
+        true => fail(
+            Code::PassphraseShort,
+            format!("the passphrase has {length} characters; a backup needs {SHORTEST} or more"),
+            "use several words: anyone who gets the backup can try passphrases offline",
+        ),
     }
-    long_enough(first)
+}
+
+/// The passphrase that opens a backup.
+pub fn backup(file: Option<&Path>) -> Result<Secret, Failure> {
+    match given_backup(file)? {
+        Some(passphrase) => Ok(passphrase),
+        None => ask("Passphrase of the backup: ", missing_backup()),
+    }
+}
+
+fn given_backup(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
+    match file {
+        Some(path) => from_own_file(path).map(Some),
+        None => from_environment(BACKUP_VARIABLE),
+    }
+}
+
+fn missing_backup() -> CliError {
+    let message = "a backup is sealed under a passphrase of its own, and none was given";
+    CliError::new(Code::PassphraseMissing, message).hint(format!(
+        "give it with --backup-passphrase-file FILE or {BACKUP_VARIABLE}, or run kpki on a terminal, which asks for it"
+    ))
+}
+
+/// Asks for a new passphrase, and once more against slips.
+fn twice(prompt: &str, otherwise: impl Fn() -> CliError) -> Result<Secret, Failure> {
+    let first = ask(prompt, otherwise())?;
+    let second = ask("The same again: ", otherwise())?;
+    match first == second {
+        true => Ok(first),
+        false => fail(
+            Code::PassphraseMismatch,
+            "the two passphrases are not the same",
+            "run the command again",
+        ),
+    }
 }
 
 fn long_enough(passphrase: Secret) -> Result<KeyProtection, Failure> {
@@ -68,7 +154,8 @@ fn unreadable(message: String) -> CliError {
     CliError::new(Code::PassphraseUnreadable, message)
 }
 
-fn given(global: &Global) -> Result<Option<Secret>, Failure> {
+/// The CA's passphrase, where one was given; nobody is asked.
+pub fn given(global: &Global) -> Result<Option<Secret>, Failure> {
     if let Some(path) = &global.ca_passphrase_file {
         return from_own_file(path).map(Some);
     }
@@ -76,11 +163,15 @@ fn given(global: &Global) -> Result<Option<Secret>, Failure> {
     if let Some(path) = std::env::var_os(FILE_VARIABLE).filter(|path| !path.is_empty()) {
         return from_own_file(Path::new(&path)).map(Some);
     }
-    match std::env::var(VARIABLE) {
-        Ok(text) => checked(Secret::new(text), VARIABLE).map(Some),
+    from_environment(VARIABLE)
+}
+
+fn from_environment(variable: &str) -> Result<Option<Secret>, Failure> {
+    match std::env::var(variable) {
+        Ok(text) => checked(Secret::new(text), variable).map(Some),
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => {
-            Err(unreadable(format!("{VARIABLE} is not UTF-8")).into())
+            Err(unreadable(format!("{variable} is not UTF-8")).into())
         }
     }
 }

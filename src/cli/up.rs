@@ -6,7 +6,7 @@ mod report;
 use std::path::Path;
 
 use clap::Args;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{
     Done, Failure, Global,
@@ -14,6 +14,7 @@ use super::{
     init_ca::{begin, tidy},
     passphrase,
     policy::read_policy,
+    token::in_token,
     ui::{GREEN, Ui},
     verdict,
 };
@@ -29,13 +30,14 @@ use crate::{
     },
     issuer::{
         Issuer,
-        local::{CaSpec, NewCa},
+        local::{self, CaSpec, NewCa},
     },
     keystore::StoreProfile,
     pki::Dn,
     plan::Action,
-    policy::{LAYOUTS, Layout, ValidatedPolicy},
-    state::{Lock, OutDir},
+    policy::{IssuerSettings, LAYOUTS, Layout, ValidatedPolicy},
+    secret::Secret,
+    state::{Inventory, Lock, OutDir},
 };
 use report::UpReport;
 pub use report::loses_hosts;
@@ -174,9 +176,9 @@ impl Up {
             ui,
         };
         if self.dry_run {
-            let ca = CaOfRun::find(context)?;
+            let ca = CaOfRun::find(context, None)?;
             let planned = plan(context, ca.trust())?;
-            if let CaOfRun::New(..) = ca {
+            if let CaOfRun::New(..) | CaOfRun::Far(..) = ca {
                 ui.say(format!(
                     "{GREEN}would be created{GREEN:#}  the CA, {}",
                     out.ca().display()
@@ -192,22 +194,24 @@ impl Up {
         let fresh = match out.root().exists() {
             true => None,
             false => {
-                let ca = CaOfRun::find(context)?;
+                let ca = CaOfRun::find(context, Some(global))?;
                 let planned = plan(context, ca.trust())?;
-                Some((ca, planned, passphrase::new(global)?))
+                let protection = match ca {
+                    CaOfRun::New(..) => Some(passphrase::new(global)?),
+                    CaOfRun::There(_) | CaOfRun::Far(..) => None,
+                };
+                Some((ca, planned, protection))
             }
         };
         let lock = begin(&out, ui)?;
         let (ca, planned, protection) = match fresh {
-            Some((ca, planned, protection)) if !Ca::exists(&out)? => {
-                (ca, planned, Some(protection))
-            }
+            Some((ca, planned, protection)) if !Ca::exists(&out)? => (ca, planned, protection),
             _ => {
                 let members = Member::all(&policy).into_iter();
                 secure_identities(&out, members.map(Member::name).collect::<Vec<_>>(), ui)?;
-                let ca = CaOfRun::find(context)?;
+                let ca = CaOfRun::find(context, Some(global))?;
                 if let CaOfRun::There(ca) = &ca {
-                    compare_ca(&policy, &ca.trust, ui);
+                    compare_ca(&policy, ca, ui);
                 }
                 let planned = plan(context, ca.trust())?;
                 (ca, planned, None)
@@ -228,6 +232,23 @@ impl Up {
                 report.warn(&planned);
                 (trust, Some(issuer))
             }
+            CaOfRun::Far(ca, secret) => {
+                // Whoever has no credential finds out before anything is written.
+                let secret = match secret {
+                    None => passphrase::existing(global, &ca.issuer)?,
+                    known => known,
+                };
+                let issuer = ca.open_issuer(secret.as_ref())?;
+                ca.write(&out, &lock)?;
+                ui.say(format!(
+                    "{GREEN}took up{GREEN:#}  the CA of {}: {}",
+                    ca.issuer.engine(),
+                    ca.trust.root.subject
+                ));
+                report.made_ca = true;
+                report.warn(&planned);
+                (ca.trust, Some(issuer))
+            }
             CaOfRun::There(mut ca) => {
                 report.warn(&planned);
                 let crl_url = policy.ca.crl_url.as_ref();
@@ -238,10 +259,14 @@ impl Up {
                     }
                     false => None,
                 };
+                if policy.ca.issuer.is_some() {
+                    ca.keep_issuer(&out, &lock)?;
+                }
                 (ca.trust, issuer)
             }
         };
         execute(ui, context, &planned, &trust, issuer.as_deref(), &lock)?;
+        compare_lifetimes(context, &planned, &trust, ui)?;
         report.print(&planned);
         Ok(())
     }
@@ -252,12 +277,21 @@ enum CaOfRun {
     There(Ca),
     /// About to be made.
     New(Box<NewCa>, Trust),
+    /// It is elsewhere, and was never used here.
+    Far(Box<Ca>, Option<Secret>),
 }
 
 impl CaOfRun {
-    fn find(context: Context<'_>) -> Result<Self, Failure> {
+    /// `global` says where secrets come from; `None`: nothing is made.
+    fn find(context: Context<'_>, global: Option<&Global>) -> Result<Self, Failure> {
         Ok(match Ca::exists(context.out)? {
-            true => Self::There(Ca::open(context.out)?),
+            true => {
+                let mut ca = Ca::open(context.out)?;
+                if let Some(settings) = &context.policy.ca.issuer {
+                    ca.follow(context.out, settings)?;
+                }
+                Self::There(ca)
+            }
             false => {
                 let wanted = &context.policy.ca;
                 let spec = CaSpec {
@@ -268,6 +302,26 @@ impl CaOfRun {
                     intermediate: false,
                     name_constraints: Vec::new(),
                 };
+                match (&context.policy.ca.issuer, global) {
+                    (None, _) => {}
+                    // A plan is the same whichever CA is new.
+                    (Some(IssuerSettings::Pkcs11(_)), None) => {}
+                    (Some(settings @ IssuerSettings::Pkcs11(_)), Some(global)) => {
+                        let (ca, pin) = in_token(
+                            global,
+                            context.out,
+                            settings,
+                            &spec,
+                            wanted.crl_url.clone(),
+                            context.now,
+                        )?;
+                        return Ok(Self::Far(ca, Some(pin)));
+                    }
+                    (Some(settings), _) => {
+                        let ca = Ca::elsewhere(context.out, settings)?;
+                        return Ok(Self::Far(Box::new(ca), None));
+                    }
+                }
                 let mut new = NewCa::make(&spec, context.now)?;
                 new.crl_url = wanted.crl_url.clone();
                 let trust = Trust::new(&new)?;
@@ -279,13 +333,44 @@ impl CaOfRun {
     fn trust(&self) -> &Trust {
         match self {
             Self::There(Ca { trust, .. }) | Self::New(_, trust) => trust,
+            Self::Far(ca, _) => &ca.trust,
         }
     }
 }
 
+/// Tells where an engine elsewhere gave less time than it was asked for.
+fn compare_lifetimes(
+    context: Context<'_>,
+    planned: &Plan<'_>,
+    trust: &Trust,
+    ui: &Ui,
+) -> Result<(), Failure> {
+    let days = context.policy.ca.leaf_valid_days;
+    let asked = (context.now + Duration::days(days.into())).min(trust.signer().not_after);
+    let inventory = Inventory::read(context.out)?;
+    let signed = planned.steps.iter().filter(|step| step.signs());
+    let records = signed.filter_map(|step| inventory.latest(step.member.name().as_str()));
+    let ends = records.map(|record| record.not_after);
+    if let Some(end) = ends.min()
+        && end < asked - Duration::DAY
+    {
+        // To the nearest.
+        let given = (end - context.now + Duration::hours(12)).whole_days();
+        ui.note(format!(
+            "note: certificates of {} days were given, where leaf_valid_days in the policy is {days}; run kpki up at least every {} days, which renews them in time",
+            given,
+            given / 3
+        ));
+    }
+    Ok(())
+}
+
 /// Tells where the existing CA is not the one that the policy describes: `up` does not replace it.
-fn compare_ca(policy: &ValidatedPolicy, trust: &Trust, ui: &Ui) {
-    let root = &trust.root;
+fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
+    let root = &ca.trust.root;
+    if ca.issuer.engine() != local::NAME {
+        return;
+    }
     let subject = root.subject.parse::<Dn>();
     let subject = subject.map(|dn| dn.without_generation().0);
     if subject.as_ref() != Ok(&policy.ca.subject) {

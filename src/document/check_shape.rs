@@ -219,13 +219,17 @@ impl<'a> Checker<'a> {
         {
             let name = shape.name;
             let message = format!(
-                "a {name} has one key, and this has `{}` and `{}`",
-                first.key, second.key
+                "{} has one key, and this has `{}` and `{}`",
+                self.called(name),
+                first.key,
+                second.key
             );
             self.report
                 .error(FormCode::OneKey, second.key_span, message)
                 .note(first.key_span, "the first")
-                .hint(format!("begin each {name} with `- `"));
+                .hint(format!(
+                    "leave one of them; in a list, begin each {name} with `- `"
+                ));
         }
         if shape.schema["minProperties"] == 1 && entries.is_empty() {
             let keys: Vec<&str> = shape.keys().collect();

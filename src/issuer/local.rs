@@ -8,11 +8,13 @@ use rustls_pki_types::{CertificateRevocationListDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{CRL_URL, CertificateRequest, Engine, Issued, Issuer, IssuerError};
+use super::{
+    CRL_URL, CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted, fresh_serial,
+};
 use crate::{
     pki::{
         Authority, AuthorityRequest, Certificate, CrlUrl, Dn, KeyAlgorithm, KeyProtection, Kind,
-        NameConstraint, PkiError, RevocationList, SealError, SealedKey, Serial, self_signed, sign,
+        NameConstraint, PkiError, RevocationList, SealError, SealedKey, self_signed, sign,
         subordinate,
     },
     random,
@@ -25,11 +27,15 @@ pub const KEY: &str = "ca.key";
 /// The root's sealed key, where an intermediate signs; to be taken off this machine.
 pub const ROOT_KEY: &str = "root.key";
 
+/// What it is called beside those of the policy.
+pub const NAME: &str = "local";
+
 /// The entry of the table.
 pub(super) const ENGINE: Engine = Engine {
+    name: NAME,
     file: KEY,
-    needs_passphrase: |path, bytes| match parse(bytes) {
-        Ok(key) => Ok(key.needs_passphrase()),
+    wanted: |path, bytes| match parse(bytes) {
+        Ok(key) => Ok(key.needs_passphrase().then_some(Wanted::Passphrase)),
         Err(source) => Err(sealed(path)(source)),
     },
     open: |closed, signer, behind, passphrase| {
@@ -38,6 +44,7 @@ pub(super) const ENGINE: Engine = Engine {
             KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*key)).map_err(IssuerError::NotAKey)?;
         Ok(Box::new(Local::new(signer, behind, key, &closed.crl_url)?))
     },
+    authorities: None,
 };
 
 /// A CA whose key is open.
@@ -212,9 +219,4 @@ fn parse(bytes: &[u8]) -> Result<SealedKey, SealError> {
 fn sealed(path: &Path) -> impl FnOnce(SealError) -> IssuerError {
     let path = path.to_owned();
     |source| IssuerError::Sealed { path, source }
-}
-
-/// 158 random bits: [`super::issue`] would see if they came again.
-fn fresh_serial() -> Result<Serial, IssuerError> {
-    Ok(Serial::from_random(random::octets()?))
 }

@@ -3,7 +3,15 @@
 //! An engine may sign here or far away, at once or after a while, and may refuse; serial number and chain are its own
 //! to say. Whatever it has signed is on record before anybody else gets to see it.
 
+mod answer;
+mod far;
+mod http;
+mod jose;
 pub mod local;
+pub mod pkcs11;
+mod step_ca;
+mod token;
+mod vault;
 
 use std::{
     borrow::Cow,
@@ -16,28 +24,63 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use time::OffsetDateTime;
 
 use crate::{
-    pki::{Certificate, CrlUrl, DnError, LeafSpec, PkiError, RevocationList, SealError},
-    random::NoRandomness,
+    keystore::pem,
+    pki::{
+        Certificate, CrlUrl, DnError, KeyUriError, LeafSpec, PkiError, RevocationList, SealError,
+        Serial,
+    },
+    policy::IssuerSettings,
+    random::{self, NoRandomness},
     secret::{Secret, SecretBytes},
-    state::{Inventory, Lock, OutDir, Record, StateError, read_optional, write_atomic},
+    state::{FileSpec, Inventory, Lock, OutDir, Record, StateError, read_optional, write_atomic},
 };
+pub use far::{FarError, Why};
 
 /// Every engine; the first whose file lies in `ca/` is the one that signs.
-pub const ENGINES: &[Engine] = &[local::ENGINE];
+pub const ENGINES: &[Engine] = &[
+    local::ENGINE,
+    pkcs11::ENGINE,
+    step_ca::ENGINE,
+    vault::ENGINE,
+];
 
 /// One entry of the table.
 #[derive(Debug)]
 pub struct Engine {
+    /// The policy's word for it.
+    pub name: &'static str,
     /// Its file in `ca/`: the key that it signs with, or where that is found.
     pub file: &'static str,
-    /// Reads that file: true where it signs only for whoever knows a passphrase.
-    needs_passphrase: fn(&Path, &[u8]) -> Result<bool, IssuerError>,
+    /// Reads that file: the secret without which it does not sign.
+    wanted: fn(&Path, &[u8]) -> Result<Option<Wanted>, IssuerError>,
     /// As [`Closed::open`].
     open: fn(&Closed, &Certificate, &[Certificate], Option<&Secret>) -> Opened,
+    /// As [`Closed::authorities`], of an engine that is elsewhere.
+    authorities: Option<Authorities>,
 }
+
+type Authorities = fn(&Path, &[u8]) -> Result<Vec<Certificate>, IssuerError>;
 
 /// An issuer that is ready to sign.
 pub type Opened = Result<Box<dyn Issuer>, IssuerError>;
+
+/// A secret without which an engine does not sign, and where it is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The passphrase that the CA's key is sealed under.
+    Passphrase,
+    /// What an engine elsewhere knows its callers by.
+    Credential {
+        /// What it is, for people.
+        what: &'static str,
+        /// The file that holds it, where the policy names one.
+        file: Option<PathBuf>,
+        /// The policy's word for that file.
+        setting: &'static str,
+        /// The environment variable that holds it else.
+        variable: &'static str,
+    },
+}
 
 /// A certificate that is asked for.
 pub struct CertificateRequest<'a> {
@@ -96,6 +139,20 @@ impl<'a> CertificateRequest<'a> {
             SubjectKey::Here(pair) => Ok(self.leaf.request(pair)?.to_vec().into()),
             SubjectKey::Elsewhere(_, pkcs10) => Ok(pkcs10.into()),
         }
+    }
+
+    /// The same, as SubjectPublicKeyInfo.
+    fn public_key_info(&self) -> Vec<u8> {
+        self.key.subject_public_key_info()
+    }
+
+    /// The request as engines elsewhere are asked with it, PEM, made for `leaf` where its key is here.
+    fn pkcs10_pem(&self, leaf: &LeafSpec) -> Result<String, PkiError> {
+        let key = match &self.key {
+            SubjectKey::Here(pair) => SubjectKey::Here(pair),
+            SubjectKey::Elsewhere(key, pkcs10) => SubjectKey::Elsewhere(key.clone(), pkcs10),
+        };
+        Ok(pem::request(&CertificateRequest { leaf, key }.pkcs10()?))
     }
 }
 
@@ -160,13 +217,18 @@ pub fn issue(
     Ok(answers)
 }
 
+/// 158 random bits: [`issue`] would see if they came again.
+fn fresh_serial() -> Result<Serial, IssuerError> {
+    Ok(Serial::from_random(random::octets()?))
+}
+
 /// An issuer as it lies in `ca/`: it has to be opened before it signs.
 #[derive(Debug)]
 pub struct Closed {
     engine: &'static Engine,
     path: PathBuf,
     bytes: SecretBytes,
-    needs_passphrase: bool,
+    wanted: Option<Wanted>,
     /// Where its certificates say that the list of revoked ones is.
     crl_url: Option<CrlUrl>,
 }
@@ -180,16 +242,76 @@ impl Closed {
         for engine in ENGINES {
             let path = out.ca_file(engine.file);
             if let Some(bytes) = read_optional(&path)?.map(SecretBytes::from) {
-                return Ok(Some(Self {
-                    needs_passphrase: (engine.needs_passphrase)(&path, &bytes)?,
-                    engine,
-                    path,
-                    bytes,
-                    crl_url: read_crl_url(out)?,
-                }));
+                return Self::new(engine, out, bytes).map(Some);
             }
         }
         Ok(None)
+    }
+
+    fn new(engine: &'static Engine, out: &OutDir, bytes: SecretBytes) -> Result<Self, IssuerError> {
+        let path = out.ca_file(engine.file);
+        Ok(Self {
+            wanted: (engine.wanted)(&path, &bytes)?,
+            engine,
+            path,
+            bytes,
+            crl_url: read_crl_url(out)?,
+        })
+    }
+
+    /// The engine elsewhere that a policy names, as it is to lie in `ca/`.
+    ///
+    /// # Errors
+    /// When it cannot be written as text.
+    pub fn of(out: &OutDir, settings: &IssuerSettings) -> Result<Self, IssuerError> {
+        let (engine, bytes) = match settings {
+            IssuerSettings::Pkcs11(settings) => (&pkcs11::ENGINE, far::keep(settings)),
+            IssuerSettings::StepCa(settings) => (&step_ca::ENGINE, far::keep(settings)),
+            IssuerSettings::Vault(settings) => (&vault::ENGINE, far::keep(settings)),
+        };
+        let bytes = bytes.map_err(|e| IssuerError::Damaged {
+            path: out.ca_file(engine.file),
+            reason: e.to_string(),
+        })?;
+        Self::new(engine, out, bytes.into())
+    }
+
+    /// Its file.
+    pub fn file(&self) -> FileSpec {
+        FileSpec::secret(self.engine.file, &*self.bytes)
+    }
+
+    /// The same, whose certificates say where the list of revoked ones is.
+    pub fn naming(self, crl_url: Option<CrlUrl>) -> Self {
+        Self { crl_url, ..self }
+    }
+
+    /// The files of a CA that begins here.
+    pub fn files(&self) -> Vec<FileSpec> {
+        let url = self.crl_url.as_ref();
+        let url = url.map(|url| FileSpec::secret(CRL_URL, format!("{url}\n")));
+        [self.file()].into_iter().chain(url).collect()
+    }
+
+    /// The policy's word for the engine; the key in `ca.key` is [`local::NAME`].
+    pub fn engine(&self) -> &'static str {
+        self.engine.name
+    }
+
+    /// The certificates of an engine's CA: the one whose key signs leaves first, the root last.
+    ///
+    /// # Errors
+    /// When it does not answer, or they do not lead to a root.
+    pub fn authorities(&self) -> Result<Vec<Certificate>, IssuerError> {
+        let Some(ask) = self.engine.authorities else {
+            return Ok(Vec::new());
+        };
+        ask(&self.path, &self.bytes)
+    }
+
+    /// The secret that is needed to open it.
+    pub fn wanted(&self) -> Option<&Wanted> {
+        self.wanted.as_ref()
     }
 
     /// Has certificates say from now on where the list of revoked ones is, or nothing of it.
@@ -210,23 +332,13 @@ impl Closed {
         Ok(())
     }
 
-    /// True where a passphrase is needed to open it.
-    pub fn needs_passphrase(&self) -> bool {
-        self.needs_passphrase
-    }
-
-    /// True where the key is kept here.
-    pub fn is_local(&self) -> bool {
-        self.engine.file == local::KEY
-    }
-
     /// The same with another key, as another file beside it has it.
     pub fn with_key(&self, path: PathBuf, bytes: SecretBytes) -> Self {
         Self {
             engine: self.engine,
             path,
             bytes,
-            needs_passphrase: self.needs_passphrase,
+            wanted: self.wanted.clone(),
             crl_url: self.crl_url.clone(),
         }
     }
@@ -277,9 +389,23 @@ pub enum IssuerError {
         /// Why.
         source: SealError,
     },
+    /// A key's address that cannot be used.
+    #[error("the PKCS#11 URI of the CA's key cannot be used: {0}")]
+    KeyUri(#[source] KeyUriError),
     /// The sealed key holds something else than a key.
     #[error("the sealed key holds no usable private key")]
     NotAKey(#[source] rcgen::Error),
+    /// An engine elsewhere.
+    #[error(transparent)]
+    Far(Box<FarError>),
+    /// The file of an engine elsewhere.
+    #[error("{path} is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Something has to be signed, and nobody opened the issuer.
     #[error("the CA was not opened, and certificates have to be signed")]
     NotOpened,

@@ -28,6 +28,11 @@ pub fn certificates(chain: &[CertificateDer<'_>]) -> String {
         .collect()
 }
 
+/// A certificate request (PKCS#10).
+pub fn request(der: &[u8]) -> String {
+    section("CERTIFICATE REQUEST", der)
+}
+
 /// A certificate revocation list.
 pub fn crl(der: &[u8]) -> String {
     section("X509 CRL", der)

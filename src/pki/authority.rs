@@ -97,6 +97,11 @@ impl<S: SigningKey> Authority<S> {
         })
     }
 
+    /// The CA's key.
+    pub fn key(&self) -> &S {
+        self.issuer.key()
+    }
+
     /// The same, whose leaves say where the list of revoked ones is.
     pub fn naming(self, crl_url: Option<CrlUrl>) -> Self {
         Self { crl_url, ..self }

@@ -38,6 +38,10 @@ pub struct Certificate {
     pub key: Option<KeyAlgorithm>,
     /// Whether it may be shown by a TLS server (RFC 5280 §4.2.1.12).
     pub server_auth: bool,
+    /// Whether it may be shown by a TLS client.
+    pub client_auth: bool,
+    /// Whether it is a CA's (RFC 5280 §4.2.1.9).
+    pub is_ca: bool,
     /// The identifier of its key (RFC 5280 §4.2.1.2).
     pub subject_key_id: Option<Vec<u8>>,
     /// The identifier of its issuer's key (RFC 5280 §4.2.1.1).
@@ -59,7 +63,7 @@ impl Certificate {
         let mut hosts = Vec::new();
         let mut name_constraints = Vec::new();
         let mut crl_urls = Vec::new();
-        let mut server_auth = false;
+        let (mut server_auth, mut client_auth, mut is_ca) = (false, false, false);
         let (mut subject_key_id, mut authority_key_id) = (None, None);
         for extension in x509.extensions() {
             match extension.parsed_extension() {
@@ -73,7 +77,10 @@ impl Certificate {
                         _ => None,
                     }));
                 }
-                ParsedExtension::ExtendedKeyUsage(usage) => server_auth = usage.server_auth,
+                ParsedExtension::ExtendedKeyUsage(usage) => {
+                    (server_auth, client_auth) = (usage.server_auth, usage.client_auth);
+                }
+                ParsedExtension::BasicConstraints(basic) => is_ca = basic.ca,
                 ParsedExtension::CRLDistributionPoints(points) => {
                     let names = points.iter().filter_map(|p| match &p.distribution_point {
                         Some(DistributionPointName::FullName(names)) => Some(names),
@@ -93,6 +100,8 @@ impl Certificate {
         }
         Ok(Self {
             server_auth,
+            client_auth,
+            is_ca,
             subject_key_id,
             authority_key_id,
             serial: hex(x509.raw_serial()),

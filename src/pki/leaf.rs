@@ -28,6 +28,13 @@ pub struct LeafSpec {
 }
 
 impl LeafSpec {
+    /// True where the only host is the identity's own name, and none was asked for: engines elsewhere may know no
+    /// certificates without one.
+    pub fn is_named_alone(&self, hosts: &[Host]) -> bool {
+        let own = Host::Dns(self.name.to_string());
+        self.hosts.is_empty() && hosts == [own]
+    }
+
     /// A request (PKCS#10) for it, signed with its key: subject and hosts, as what else a certificate says is its
     /// issuer's to decide.
     ///

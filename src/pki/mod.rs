@@ -13,6 +13,7 @@ mod dn;
 mod host;
 mod java_regex;
 mod key;
+mod key_uri;
 mod kind;
 mod leaf;
 mod name;
@@ -22,6 +23,7 @@ mod reason;
 mod rfc2253;
 mod sealed_key;
 mod serial;
+mod signed_crl;
 
 pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
 pub use certificate::Certificate;
@@ -33,14 +35,16 @@ pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
 pub use java_regex::PatternError;
 pub use key::{KeyAlgorithm, UnknownKeyAlgorithm};
+pub use key_uri::{KeyUri, KeyUriError};
 pub use kind::Kind;
 pub use leaf::{LeafSpec, sign};
 pub use name::{IdentityName, NameError};
 pub use name_constraint::NameConstraint;
 pub use reason::{Reason, UnknownReason};
 pub use rfc2253::{DerNameError, rfc2253};
-pub use sealed_key::{KeyProtection, SealError, SealedKey};
+pub use sealed_key::{KeyProtection, SealError, SealedBackup, SealedKey};
 pub use serial::Serial;
+pub use signed_crl::SignedCrl;
 
 use time::{Duration, OffsetDateTime};
 

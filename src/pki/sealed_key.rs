@@ -11,6 +11,8 @@
 //! ```
 //!
 //! Without a passphrase the kdf and the cipher are `none`, and `key` is the PKCS#8 itself.
+//!
+//! A backup is sealed in the same form: its first line is `kpki backup v1`, and the field is called `files`.
 
 use std::collections::TryReserveError;
 
@@ -25,7 +27,27 @@ use zeroize::Zeroizing;
 use super::sha256;
 use crate::secret::{Secret, SecretBytes};
 
-const MAGIC: &str = "kpki sealed key v1";
+/// What is sealed, by what tells its files from others.
+#[derive(Debug)]
+struct Form {
+    /// The first line.
+    magic: &'static str,
+    /// The first line without the number of the version.
+    family: &'static str,
+    /// The field that holds it.
+    field: &'static str,
+}
+
+const KEY: Form = Form {
+    magic: "kpki sealed key v1",
+    family: "kpki sealed key v",
+    field: "key",
+};
+const BACKUP: Form = Form {
+    magic: "kpki backup v1",
+    family: "kpki backup v",
+    field: "files",
+};
 
 /// RFC 9106 §4, the second recommended option: 64 MiB, 3 passes, 4 lanes.
 const MEMORY_KIB: u32 = 64 * 1024;
@@ -71,21 +93,14 @@ pub enum SealError {
     /// There is no room for the derivation.
     #[error("the key could not be derived: not enough memory")]
     Memory(#[from] TryReserveError),
-    /// It is longer than any key.
+    /// It is longer than can be sealed.
     #[error("the key could not be sealed: {0}")]
     Cipher(#[from] chacha20poly1305::Error),
 }
 
 /// A sealed key whose form and checksum are right.
 #[derive(Debug)]
-pub struct SealedKey {
-    /// The text up to the cipher line: what the seal covers besides the key.
-    header: String,
-    kdf: Option<Params>,
-    salt: Vec<u8>,
-    nonce: Vec<u8>,
-    sealed: SecretBytes,
-}
+pub struct SealedKey(Sealed);
 
 impl SealedKey {
     /// Seals a PKCS#8 key and returns the file's text. `salt` and `nonce` are fresh random octets.
@@ -95,44 +110,112 @@ impl SealedKey {
         salt: [u8; 16],
         nonce: [u8; 24],
     ) -> Result<Zeroizing<String>, SealError> {
-        let mut text = Zeroizing::new(format!("{MAGIC}\n"));
-        match protection {
-            KeyProtection::None => {
-                text.push_str("kdf: none\ncipher: none\n");
-                let key = Zeroizing::new(BASE64.encode(pkcs8));
-                text.push_str(&format!("key: {}\n", *key));
-            }
-            KeyProtection::Passphrase(passphrase) => {
-                text.push_str(&format!(
-                    "kdf: argon2id m={MEMORY_KIB} t={PASSES} p={LANES}\nsalt: {}\ncipher: xchacha20-poly1305\n",
-                    BASE64.encode(salt)
-                ));
-                let params = params(MEMORY_KIB, PASSES, LANES)?;
-                let cipher = cipher(&params, passphrase, &salt)?;
-                let payload = Payload {
-                    msg: pkcs8,
-                    aad: text.as_bytes(),
-                };
-                let sealed = cipher.encrypt(&nonce.into(), payload)?;
-                text.push_str(&format!(
-                    "nonce: {}\nkey: {}\n",
-                    BASE64.encode(nonce),
-                    BASE64.encode(sealed)
-                ));
-            }
-        }
-        let sum = sha256(text.as_bytes());
-        text.push_str(&format!("sha256: {sum}\n"));
-        Ok(text)
+        seal(&KEY, pkcs8, protection, salt, nonce)
     }
 
     /// Reads a sealed key and checks that it is whole.
     pub fn parse(text: &str) -> Result<Self, SealError> {
+        Sealed::parse(&KEY, text).map(Self)
+    }
+
+    /// True where a passphrase is needed to open it.
+    pub fn needs_passphrase(&self) -> bool {
+        self.0.kdf.is_some()
+    }
+
+    /// Opens it and returns the PKCS#8 DER.
+    pub fn open(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, SealError> {
+        self.0.open(passphrase)
+    }
+}
+
+/// A sealed backup whose form and checksum are right.
+#[derive(Debug)]
+pub struct SealedBackup(Sealed);
+
+impl SealedBackup {
+    /// As [`SealedKey::seal`], of the archive that a backup is.
+    pub fn seal(
+        archive: &[u8],
+        passphrase: Secret,
+        salt: [u8; 16],
+        nonce: [u8; 24],
+    ) -> Result<Zeroizing<String>, SealError> {
+        let protection = KeyProtection::Passphrase(passphrase);
+        seal(&BACKUP, archive, &protection, salt, nonce)
+    }
+
+    /// Reads a backup and checks that it is whole, and sealed.
+    pub fn parse(text: &str) -> Result<Self, SealError> {
+        let sealed = Sealed::parse(&BACKUP, text)?;
+        match sealed.kdf {
+            Some(_) => Ok(Self(sealed)),
+            None => Err(SealError::Damaged("it is not sealed")),
+        }
+    }
+
+    /// Opens it and returns the archive.
+    pub fn open(&self, passphrase: &Secret) -> Result<SecretBytes, SealError> {
+        self.0.open(Some(passphrase))
+    }
+}
+
+#[derive(Debug)]
+struct Sealed {
+    /// The text up to the cipher line: what the seal covers besides the key.
+    header: String,
+    kdf: Option<Params>,
+    salt: Vec<u8>,
+    nonce: Vec<u8>,
+    sealed: SecretBytes,
+}
+
+fn seal(
+    form: &Form,
+    bytes: &[u8],
+    protection: &KeyProtection,
+    salt: [u8; 16],
+    nonce: [u8; 24],
+) -> Result<Zeroizing<String>, SealError> {
+    let mut text = Zeroizing::new(format!("{}\n", form.magic));
+    match protection {
+        KeyProtection::None => {
+            text.push_str("kdf: none\ncipher: none\n");
+            let clear = Zeroizing::new(BASE64.encode(bytes));
+            text.push_str(&format!("{}: {}\n", form.field, *clear));
+        }
+        KeyProtection::Passphrase(passphrase) => {
+            text.push_str(&format!(
+                "kdf: argon2id m={MEMORY_KIB} t={PASSES} p={LANES}\nsalt: {}\ncipher: xchacha20-poly1305\n",
+                BASE64.encode(salt)
+            ));
+            let params = params(MEMORY_KIB, PASSES, LANES)?;
+            let cipher = cipher(&params, passphrase, &salt)?;
+            let payload = Payload {
+                msg: bytes,
+                aad: text.as_bytes(),
+            };
+            let sealed = cipher.encrypt(&nonce.into(), payload)?;
+            text.push_str(&format!(
+                "nonce: {}\n{}: {}\n",
+                BASE64.encode(nonce),
+                form.field,
+                BASE64.encode(sealed)
+            ));
+        }
+    }
+    let sum = sha256(text.as_bytes());
+    text.push_str(&format!("sha256: {sum}\n"));
+    Ok(text)
+}
+
+impl Sealed {
+    fn parse(form: &Form, text: &str) -> Result<Self, SealError> {
         let first = text.lines().next().unwrap_or_default();
-        if first != MAGIC {
-            return Err(if MAGIC.starts_with(first) {
+        if first != form.magic {
+            return Err(if form.magic.starts_with(first) {
                 SealError::Damaged("its first line is incomplete")
-            } else if first.starts_with("kpki sealed key ") {
+            } else if first.starts_with(form.family) {
                 SealError::LaterVersion(first.chars().take(60).collect())
             } else {
                 SealError::NotASealedKey
@@ -157,7 +240,7 @@ impl SealedKey {
                 .and_then(|v| BASE64.decode(v).ok())
                 .ok_or(SealError::Damaged("a field is missing"))
         };
-        let sealed = SecretBytes::from(bytes("key")?);
+        let sealed = SecretBytes::from(bytes(form.field)?);
         let kdf = field("kdf").ok_or(SealError::Damaged("the kdf is missing"))?;
         if kdf == "none" {
             return Ok(Self {
@@ -195,13 +278,7 @@ impl SealedKey {
         })
     }
 
-    /// True where a passphrase is needed to open it.
-    pub fn needs_passphrase(&self) -> bool {
-        self.kdf.is_some()
-    }
-
-    /// Opens it and returns the PKCS#8 DER.
-    pub fn open(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, SealError> {
+    fn open(&self, passphrase: Option<&Secret>) -> Result<SecretBytes, SealError> {
         let Some(params) = &self.kdf else {
             return Ok(self.sealed.clone());
         };
@@ -336,7 +413,7 @@ mod tests {
         #[test]
         fn no_text_panics_and_every_changed_byte_is_seen(text in "\\PC{0,200}", at in 0usize..400, to in 0u8..128) {
             let _ = SealedKey::parse(&text);
-            let _ = SealedKey::parse(&format!("{MAGIC}\n{text}"));
+            let _ = SealedKey::parse(&format!("{}\n{text}", KEY.magic));
             let whole = sealed(None);
             let mut bytes = whole.clone().into_bytes();
             let at = at % bytes.len();

@@ -9,7 +9,9 @@ codes! {
         BadAddress = "bad-address", "text that is not `host:port`";
         BadCrlUrl = "bad-crl-url", "an address that no list of revoked certificates can be read from";
         BadDays = "bad-days", "lifetimes that contradict each other";
+        BadFingerprint = "bad-fingerprint", "text that is not a SHA-256 fingerprint";
         BadHost = "bad-host", "text that is not a host name or an address";
+        BadKeyUri = "bad-key-uri", "a PKCS#11 URI that names no key, or more than that";
         BadListenerName = "bad-listener-name", "a listener's name that Kafka does not take";
         BadName = "bad-name", "a name with characters that it cannot have";
         BadOwner = "bad-owner", "an owner that is not UID:GID";
@@ -18,6 +20,7 @@ codes! {
         BadProperty = "bad-property", "a name or value that a properties file cannot hold";
         BadScope = "bad-scope", "a scope that would limit nothing";
         BadSubject = "bad-subject", "a subject that the CA's certificate cannot have";
+        BadUrl = "bad-url", "an address that no server has, or that secrets must not be sent to";
         BadVersion = "bad-version", "a version that Kafka does not have, or kpki does not know";
         DuplicateId = "duplicate-id", "two brokers with one id";
         DuplicateName = "duplicate-name", "two identities, or two listeners, with one name";
@@ -32,6 +35,7 @@ codes! {
         MappingRuleReplacement = "mapping-rule-replacement", "a mapping rule whose replacement Kafka refuses";
         ModeAndVersion = "mode-and-version", "a mode that this version of Kafka does not support";
         NoBroker = "no-broker", "a cluster without a broker";
+        NoCaFile = "no-ca-file", "a server without the CA that its own certificate is of";
         NoController = "no-controller", "a KRaft cluster without a controller";
         NoEffect = "no-effect", "a key that has no effect there";
         NoListener = "no-listener", "a way to authenticate that no listener accepts";

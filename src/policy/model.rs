@@ -14,7 +14,7 @@ use crate::{
     pki::{CrlUrl, Dn, Host, IdentityName, KeyAlgorithm, principal::MappingRules},
 };
 
-use super::{ClientFormat, KafkaProperties, Layout};
+use super::{ClientFormat, IssuerSettings, KafkaProperties, Layout};
 
 /// A policy that has passed every check, which are the only way to one: what it holds can be read and not changed.
 #[derive(Debug, Clone)]
@@ -240,6 +240,8 @@ pub struct CaSettings {
     pub leaf_valid_days: u32,
     /// A leaf is due for renewal this many days before its end.
     pub renew_before_days: u32,
+    /// Who signs; `None`: a key in the output directory, or whoever signs there already.
+    pub issuer: Option<IssuerSettings>,
     /// Where leaves say that the list of revoked certificates is.
     pub crl_url: Option<CrlUrl>,
 }

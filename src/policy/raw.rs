@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 pub(super) use super::raw_access::{RawAcl, RawManage, RawOperation, RawPattern, RawTest};
 pub(super) use super::raw_include::{RawInclude, RawScope};
+pub(super) use super::raw_issuer::RawIssuer;
 pub(super) use super::raw_properties::RawProperties;
 pub(super) use super::roles::RawRole;
 use super::{ClientAuth, ClientFormat, Mode, SecurityProtocol};
@@ -148,6 +149,8 @@ pub(super) struct RawCa {
     /// A certificate is due for renewal this many days before its end. Default: 60.
     #[schemars(range(min = 1, max = 36500))]
     pub renew_before_days: Option<Spanned<u32>>,
+    /// Who signs. Default: a key in the output directory, under `ca/`.
+    pub issuer: Option<Spanned<RawIssuer>>,
     /// Where whoever checks certificates finds the list of those that are revoked, as `kpki crl --der` writes it:
     /// `http://…` or, a file on each machine, `file:///…`. Stands in every certificate that is signed from then on.
     pub crl_url: Option<Spanned<String>>,

@@ -16,7 +16,9 @@ pub const PUBLIC: u32 = 0o644;
 
 /// The mode of a file with this name.
 pub fn mode_of(name: &str) -> u32 {
-    let public = [".crt", "crl.pem"].iter().any(|end| name.ends_with(end));
+    let public = [".crt", "crl.pem", "crl.der"]
+        .iter()
+        .any(|end| name.ends_with(end));
     if public { PUBLIC } else { SECRET }
 }
 
@@ -85,10 +87,36 @@ pub fn write_atomic(
     mode: u32,
     owner: Option<Owner>,
 ) -> Result<(), StateError> {
-    let parent = match path.parent() {
+    let temporary = write_beside(path, bytes, mode, owner)?;
+    temporary
+        .persist(path)
+        .map_err(|e| failed("replace", path)(e.error))?;
+    sync_dir(parent(path))
+}
+
+/// Creates a file with secrets that is whole or not there, and never one that was there before.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    let temporary = write_beside(path, bytes, SECRET, None)?;
+    temporary
+        .persist_noclobber(path)
+        .map_err(|e| failed("create", path)(e.error))?;
+    sync_dir(parent(path))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+fn write_beside(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    owner: Option<Owner>,
+) -> Result<tempfile::NamedTempFile, StateError> {
+    let parent = parent(path);
     let mut temporary = tempfile::Builder::new()
         .prefix(TEMPORARY)
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
@@ -103,10 +131,7 @@ pub fn write_atomic(
         .as_file()
         .sync_all()
         .map_err(failed("sync", path))?;
-    temporary
-        .persist(path)
-        .map_err(|e| failed("replace", path)(e.error))?;
-    sync_dir(parent)
+    Ok(temporary)
 }
 
 /// True where an error says that nothing stands at a path.

@@ -14,6 +14,7 @@ use super::{
     files::{self, look, mode_of, pinned},
     out_dir::leaves_out_everything,
 };
+use crate::deeds::did;
 use crate::pki::IdentityName;
 
 /// Mode of directories.
@@ -83,6 +84,16 @@ impl OutDir {
 
     /// As [`OutDir::check`]; then takes from others what they may read of the directory itself and of the CA.
     pub fn mend(&self) -> Result<Vec<Mended>, StateError> {
+        self.closed(tighten)
+    }
+
+    /// What [`OutDir::mend`] would change.
+    pub fn loose(&self) -> Result<Vec<PathBuf>, StateError> {
+        let loose = self.closed(foresee)?;
+        Ok(loose.into_iter().map(|loose| loose.path).collect())
+    }
+
+    fn closed(&self, tighten: Tighten) -> Result<Vec<Mended>, StateError> {
         let mut mended = Vec::new();
         let (root, ca) = (self.root_to_mend()?, self.ca_to_mend()?);
         // As long as it shows who came to them.
@@ -93,7 +104,7 @@ impl OutDir {
         if ca {
             mended.extend(tighten(&self.ca(), PRIVATE, true)?);
         }
-        mended.extend(self.mend_files(&self.ca(), |_| true)?);
+        mended.extend(self.mend_files(&self.ca(), |_| true, tighten)?);
         Ok(mended)
     }
 
@@ -212,6 +223,25 @@ impl OutDir {
         name: &IdentityName,
         known: impl Fn(&str) -> bool,
     ) -> Result<Vec<Mended>, StateError> {
+        self.identity_closed(name, known, tighten)
+    }
+
+    /// What [`OutDir::mend_identity`] would change.
+    pub fn loose_identity(
+        &self,
+        name: &IdentityName,
+        known: impl Fn(&str) -> bool,
+    ) -> Result<Vec<PathBuf>, StateError> {
+        let loose = self.identity_closed(name, known, foresee)?;
+        Ok(loose.into_iter().map(|loose| loose.path).collect())
+    }
+
+    fn identity_closed(
+        &self,
+        name: &IdentityName,
+        known: impl Fn(&str) -> bool,
+        tighten: Tighten,
+    ) -> Result<Vec<Mended>, StateError> {
         let path = self.identity(name);
         // What was given away is its owner's to open; what others could have written to is refused elsewhere.
         let ours = |meta: &fs::Metadata| {
@@ -224,7 +254,7 @@ impl OutDir {
         if meta.mode() & OPEN != 0 {
             mended.extend(tighten(&path, PRIVATE, true)?);
         }
-        mended.extend(self.mend_files(&path, known)?);
+        mended.extend(self.mend_files(&path, known, tighten)?);
         Ok(mended)
     }
 
@@ -232,6 +262,7 @@ impl OutDir {
         &self,
         dir: &Path,
         known: impl Fn(&str) -> bool,
+        tighten: Tighten,
     ) -> Result<Vec<Mended>, StateError> {
         let mut mended = Vec::new();
         let entries = match fs::read_dir(dir) {
@@ -260,9 +291,34 @@ impl OutDir {
     }
 }
 
+/// [`tighten`], or [`foresee`] what it would do.
+type Tighten = fn(&Path, u32, bool) -> Result<Option<Mended>, StateError>;
+
 /// Gives a file or directory this mode, if it is still what it was taken for: no link, and no second name of a file
 /// that lies elsewhere.
 fn tighten(path: &Path, mode: u32, directory: bool) -> Result<Option<Mended>, StateError> {
+    let Some((file, meta)) = opened(path, directory)? else {
+        return Ok(None);
+    };
+    file.set_permissions(Permissions::from_mode(mode))
+        .map_err(failed("change the mode of", path))?;
+    did("closed", path.display().to_string());
+    Ok(Some(mended(path, &meta, mode)))
+}
+
+fn foresee(path: &Path, mode: u32, directory: bool) -> Result<Option<Mended>, StateError> {
+    Ok(opened(path, directory)?.map(|(_, meta)| mended(path, &meta, mode)))
+}
+
+fn mended(path: &Path, meta: &fs::Metadata, mode: u32) -> Mended {
+    Mended {
+        path: path.to_owned(),
+        was: meta.mode() & 0o777,
+        is: mode,
+    }
+}
+
+fn opened(path: &Path, directory: bool) -> Result<Option<(File, fs::Metadata)>, StateError> {
     let file = if directory {
         File::open(path)
     } else {
@@ -270,14 +326,7 @@ fn tighten(path: &Path, mode: u32, directory: bool) -> Result<Option<Mended>, St
     };
     let file = file.map_err(failed("open", path))?;
     let meta = file.metadata().map_err(failed("look at", path))?;
-    if meta.is_dir() != directory || !directory && (!meta.is_file() || meta.nlink() != 1) {
-        return Ok(None);
-    }
-    file.set_permissions(Permissions::from_mode(mode))
-        .map_err(failed("change the mode of", path))?;
-    Ok(Some(Mended {
-        path: path.to_owned(),
-        was: meta.mode() & 0o777,
-        is: mode,
-    }))
+    let strange =
+        meta.is_dir() != directory || !directory && (!meta.is_file() || meta.nlink() != 1);
+    Ok((!strange).then_some((file, meta)))
 }

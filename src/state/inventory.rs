@@ -9,6 +9,7 @@ use super::{
     Event, Lock, OutDir, Revocation, StateError, files, generations,
     jsonl::{self, Line, Tail},
 };
+use crate::deeds::did;
 use crate::pki::{Certificate, Host, KeyAlgorithm, Kind, Reason};
 
 /// One signed certificate.
@@ -278,9 +279,10 @@ impl Inventory {
     pub fn append(&mut self, _lock: &Lock, records: Vec<Record>) -> Result<(), StateError> {
         let lines: String = records.iter().map(Record::to_line).collect();
         self.tail.append(&lines)?;
-        records
-            .into_iter()
-            .for_each(|record| self.take(Entry::Certificate(record)));
+        for record in records {
+            did("signed", &record.name);
+            self.take(Entry::Certificate(record));
+        }
         Ok(())
     }
 
@@ -291,9 +293,22 @@ impl Inventory {
     pub fn append_events(&mut self, _lock: &Lock, events: Vec<Event>) -> Result<(), StateError> {
         let lines: String = events.iter().map(Event::to_line).collect();
         self.tail.append(&lines)?;
-        events
-            .into_iter()
-            .for_each(|event| self.take(Entry::Event(event)));
+        for event in events {
+            match &event {
+                Event::Revoked(revocation) if revocation.reason == Reason::RemoveFromCrl => {
+                    did("took back the revocation of", &revocation.name);
+                }
+                Event::Revoked(revocation) => did("revoked", &revocation.name),
+                Event::Crl(issue) => did("signed", format!("CRL {}", issue.number)),
+                Event::Rotation(step) => {
+                    did(
+                        "CA rotation",
+                        format!("{} G{}", step.state, step.generation),
+                    );
+                }
+            }
+            self.take(Entry::Event(event));
+        }
         Ok(())
     }
 

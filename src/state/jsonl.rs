@@ -73,6 +73,15 @@ pub(super) fn parse<T: Line>(path: &Path, bytes: &[u8]) -> Result<(Vec<T>, Tail)
 }
 
 impl Tail {
+    /// Behind so many bytes, which are whole lines.
+    pub(super) fn at(path: &Path, end: u64) -> Self {
+        Self {
+            path: path.to_owned(),
+            end,
+            open: false,
+        }
+    }
+
     /// Finds the end without reading the whole, which only an unfinished last line makes necessary.
     pub(super) fn find<T: Line>(path: &Path) -> Result<Self, StateError> {
         let whole = |end| Self {

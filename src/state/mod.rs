@@ -13,6 +13,7 @@ mod generations;
 mod guard;
 mod input;
 mod inventory;
+mod journal;
 mod jsonl;
 mod leftovers;
 mod lock;
@@ -24,14 +25,16 @@ mod pruning;
 mod rotation;
 mod secret_file;
 mod staging;
+mod whole_ca;
 mod written;
 
 pub use event::{CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
-pub use files::{Owner, check_owner, mode_of, read_optional, read_plain, write_atomic};
+pub use files::{Owner, check_owner, mode_of, read_optional, read_plain, write_atomic, write_new};
 pub use guard::{Mended, is_own};
 pub use input::{open, read_below, read_stdin, read_text};
 pub use inventory::{Inventory, Record, Status};
+pub use journal::{Ending, Entry, Who, read_journal};
 pub use leftovers::Leftovers;
 pub use lock::Lock;
 pub use matching::matching;
@@ -41,6 +44,7 @@ pub use pruning::{Pruning, Reach, Unsettled};
 pub use rotation::{Phase, Rotation};
 pub use secret_file::SecretFile;
 pub use staging::Staging;
+pub use whole_ca::{History, is_ca_file};
 pub use written::{Writing, Written, WrittenEntry, digest_of};
 
 use std::{io, path::PathBuf};
@@ -111,6 +115,16 @@ pub enum StateError {
     #[error("{path}, line {line}: {reason}")]
     BadInventory {
         /// The inventory.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A line of the journal that is none.
+    #[error("{path}, line {line}: {reason}")]
+    BadJournal {
+        /// The journal.
         path: PathBuf,
         /// From 1.
         line: usize,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{Lock, StateError, failed, files};
+use crate::deeds::did;
 use crate::pki::IdentityName;
 
 /// An output directory, by its path. `docs/files.md` says what is where.
@@ -86,7 +87,10 @@ impl OutDir {
     ) -> Result<(), StateError> {
         let path = self.identity(name).join(file);
         match fs::remove_file(&path) {
-            Ok(()) => files::sync_dir(&self.identity(name)),
+            Ok(()) => {
+                did("removed", format!("{name}/{file}"));
+                files::sync_dir(&self.identity(name))
+            }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(failed("remove", &path)(e)),
         }

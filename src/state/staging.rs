@@ -15,6 +15,8 @@ use super::{
     written::{self, Writing},
 };
 
+use crate::deeds::did;
+
 pub const NEW: &str = ".new-";
 pub const COMMIT: &str = ".commit-";
 
@@ -65,6 +67,11 @@ impl<'a> Staging<'a> {
         let me = rustix::process::geteuid().as_raw();
         let uid = self.owner(name)?.map_or(me, |(uid, _)| uid);
         place::fits(self.out, name, uid, files, &self.owners)
+    }
+
+    /// What is staged so far, as an output directory of its own.
+    pub fn preview(&self) -> OutDir {
+        OutDir::new(&self.path)
     }
 
     /// Writes files that shall stand in the directory `name`, beside those already there. May be called from
@@ -130,6 +137,9 @@ impl<'a> Staging<'a> {
         let commit = self.out.root().join(name);
         fs::rename(&self.path, &commit).map_err(failed("rename", &self.path))?;
         self.path = commit;
+        for dir in files::entries(&self.path)? {
+            did("wrote", place::name_of(&dir));
+        }
         files::sync_dir(self.out.root())?;
         finish(self.out, &self.path, &self.owners)
     }
@@ -168,7 +178,11 @@ impl<'a> Staging<'a> {
         }
         match blocked {
             Some(error) => Err(error),
-            None => Ok(!leftovers.is_empty()),
+            None if leftovers.is_empty() => Ok(false),
+            None => {
+                did("finished", "what an interrupted command had begun");
+                Ok(true)
+            }
         }
     }
 }

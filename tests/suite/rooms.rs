@@ -49,6 +49,7 @@ impl Outside {
                 "std::net::ToSocketAddrs",
                 "std::net::UdpSocket",
                 "std::os::unix::net",
+                "ureq",
                 "rdkafka",
                 "rdkafka_sys",
             ],
@@ -56,6 +57,7 @@ impl Outside {
                 "std::env",
                 "std::process",
                 "std::thread",
+                "cryptoki",
                 "rustix::process",
                 "signal_hook",
             ],
@@ -100,7 +102,7 @@ const fn room(
 }
 
 /// Small files that everyone may use, and that use nothing but each other.
-const SHARED: &[&str] = &["code", "printable", "secret", "shell"];
+const SHARED: &[&str] = &["code", "deeds", "printable", "secret", "shell"];
 
 #[rustfmt::skip]
 const ROOMS: &[Room] = &[
@@ -115,7 +117,7 @@ const ROOMS: &[Room] = &[
     room("config", &["acl", "pki", "policy", "scram"], &[]),
     room("state", &["acl", "config", "pki"], &[Clock, Disk, Process, Streams]),
     room("admin", &["acl", "config", "keystore", "scram", "state"], &[Clock, Disk, Network, Process, Streams]),
-    room("issuer", &["pki", "random", "state"], &[Clock]),
+    room("issuer", &["keystore", "pki", "policy", "random", "state"], &[Clock, Network, Process]),
     room("probe", &["pki"], &[Clock, Network, Process]),
     room("apply", &["acl", "admin", "config", "pki", "plan", "policy", "probe", "scram", "state"], &[Clock, Process]),
     room("bootstrap", &["acl", "admin", "config", "issuer", "keystore", "pki", "plan", "policy", "probe", "random", "scram", "state"], &[Clock, Process]),

@@ -121,12 +121,12 @@ impl<'a> Rotating<'a> {
         if let Some(rotation) = &self.rotation {
             return Err(RotationError::Running(rotation.phase).into());
         }
-        if !self.ca.issuer.is_local() {
+        if self.ca.issuer.engine() != local::NAME {
             return Err(RotationError::Elsewhere(self.ca.issuer.path().to_owned()).into());
         }
         // The next key is sealed as the last one is, so the passphrase has to be that of the CA.
         let issuer = self.ca.open_issuer(tools.passphrase)?;
-        let protection = match (self.ca.issuer.needs_passphrase(), tools.passphrase) {
+        let protection = match (self.ca.issuer.wanted().is_some(), tools.passphrase) {
             (true, Some(passphrase)) => KeyProtection::Passphrase(passphrase.clone()),
             _ => KeyProtection::None,
         };

@@ -12,17 +12,30 @@ use crate::{
     admin::AdminError,
     apply::scram::UnknownUsers,
     bootstrap::{
-        BootstrapError, ca::CaError, context::Danger, edits::Edit, revoke::RevokeError,
-        rotate::RotationError,
+        BootstrapError, backup::BackupError, ca::CaError, context::Danger, edits::Edit,
+        revoke::RevokeError, rotate::RotationError,
     },
     config::ConfigError,
-    issuer::IssuerError,
+    issuer::{IssuerError, Why},
     keystore::StoreError,
     pki::{Kind, PkiError, Reason, SealError},
     random::NoRandomness,
     scram::ScramError,
     state::{Phase, StateError},
 };
+
+/// The code of what went wrong between kpki and an engine elsewhere.
+fn of_far(why: Why) -> Code {
+    match why {
+        Why::Unreachable => Code::IssuerUnreachable,
+        Why::Untrusted => Code::IssuerUntrusted,
+        Why::Forbidden => Code::IssuerForbidden,
+        Why::Refused => Code::IssuerRefused,
+        Why::Sealed => Code::IssuerSealed,
+        Why::BadAnswer => Code::IssuerAnswer,
+        Why::Settings => Code::IssuerSettings,
+    }
+}
 
 impl From<AdminError> for CliError {
     fn from(error: AdminError) -> Self {
@@ -100,6 +113,7 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Unknown { .. } => {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
             }
+            BootstrapError::Backup(error) => error.into(),
             BootstrapError::Ca(error) => error.into(),
             BootstrapError::Rotation(error) => error.into(),
             BootstrapError::Issuer(error) => error.into(),
@@ -160,6 +174,48 @@ fn dangerous(danger: Danger) -> &'static str {
     }
 }
 
+impl From<BackupError> for CliError {
+    fn from(error: BackupError) -> Self {
+        let text = error.to_string();
+        let apart = "kpki restore FILE --out elsewhere puts the backup beside it, to compare and to take single files from";
+        let (code, hint) = match error {
+            BackupError::Sealed(SealError::LaterVersion(_)) => {
+                (Code::BackupVersion, "use the kpki that made it".to_owned())
+            }
+            BackupError::Sealed(SealError::WrongPassphrase) => (
+                Code::WrongPassphrase,
+                "give the passphrase that the backup was made with; the CA's own is another one"
+                    .to_owned(),
+            ),
+            BackupError::Sealed(SealError::Derivation(_) | SealError::Memory(_)) => (
+                Code::KeyDerivation,
+                "free some memory: 64 MiB are needed".to_owned(),
+            ),
+            BackupError::Sealed(_) | BackupError::Contents(_) => (
+                Code::BackupDamaged,
+                "take another copy of it, or an older backup".to_owned(),
+            ),
+            BackupError::Packing(_) => (Code::Failed, "free some memory".to_owned()),
+            BackupError::Newer { .. } => (
+                Code::BackupOlder,
+                format!("where the CA works there is nothing to restore; {apart}"),
+            ),
+            BackupError::Other(dir) => (
+                Code::BackupOther,
+                format!(
+                    "where the CA works there is nothing to restore; {apart}. Where it is beyond help: mv {0} {0}.old, and restore again",
+                    quote(&dir)
+                ),
+            ),
+            BackupError::Beside(_) => (
+                Code::Obstacle,
+                "move it out of that directory, and restore again".to_owned(),
+            ),
+        };
+        Self::new(code, text).hint(hint)
+    }
+}
+
 impl From<RevokeError> for CliError {
     fn from(error: RevokeError) -> Self {
         let text = error.to_string();
@@ -188,6 +244,11 @@ impl From<CaError> for CliError {
                 "truststore.password" => format!("restore it from a backup; it is also in every server.properties and client.properties as ssl.truststore.password, and goes to {dir}/{file} as the only line"),
                 _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
             }),
+            CaError::OtherIssuer { is, .. } => CliError::new(Code::OtherIssuer, text).hint(format!(
+                "kpki does not change who signs: choose another --out for the new CA, or have the policy say what signs now ({is})"
+            )),
+            CaError::KeyElsewhere(..) => CliError::new(Code::KeyElsewhere, text)
+                .hint("whoever keeps it can export it, if anybody can"),
             CaError::NoRootKey(_) => CliError::new(Code::NoRootKey, text)
                 .hint("without --root, kpki ca export-key exports the one key that it has"),
             CaError::RootKeyAway(_) => CliError::new(Code::NoRootKey, text)
@@ -231,6 +292,8 @@ impl From<IssuerError> for CliError {
         match error {
             IssuerError::Changed(_) => CliError::new(Code::CaChanged, text).hint("run the command again"),
             IssuerError::NotAKey(_) => CliError::new(Code::CaDamaged, text).hint("restore ca.key from a backup"),
+            IssuerError::KeyUri(_) => CliError::new(Code::IssuerSettings, text)
+                .hint("write it as pkcs11:token=kpki;object=kafka-ca?module-path=/usr/lib/softhsm/libsofthsm2.so"),
             IssuerError::Subject(_) => {
                 CliError::new(Code::BadSubject, text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
             }
@@ -246,6 +309,10 @@ impl From<IssuerError> for CliError {
                     CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
                 }
             },
+            IssuerError::Far(error) => CliError::new(of_far(error.why), text).hint(error.hint),
+            IssuerError::Damaged { .. } => {
+                CliError::new(Code::CaDamaged, text).hint("restore it from a backup")
+            }
             IssuerError::NotOpened | IssuerError::SerialTwice(_) => {
                 CliError::new(Code::Certificate, text).hint("run the command again")
             }
@@ -296,6 +363,10 @@ impl From<StateError> for CliError {
             )),
             StateError::BadInventory { .. } => CliError::new(Code::InventoryDamaged, text)
                 .hint("restore the inventory from a backup; kpki does not sign without a valid one"),
+            StateError::BadJournal { path, .. } => CliError::new(Code::RecordDamaged, text).hint(format!(
+                "restore it from a backup, or move {} away: a new journal begins with the next change",
+                path.display()
+            )),
             StateError::BadWritten { path, .. } => CliError::new(Code::RecordDamaged, text).hint(format!(
                 "restore it from a backup, or move {} away: then the existing files count as written by kpki, and the brokers' ids are taken from them",
                 path.display()

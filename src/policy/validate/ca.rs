@@ -1,10 +1,11 @@
 //! The `ca` section.
 
+use super::issuer;
 use crate::{
     document::{Report, Span, Spanned, value_or},
     pki::{Dn, DnError, NotACrlUrl},
     policy::{
-        CaSettings, PolicyCode,
+        CaSettings, IssuerSettings, PolicyCode,
         raw::{RawCa, RawCluster},
     },
 };
@@ -40,6 +41,20 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
             .error(PolicyCode::BadDays, span, message)
             .hint("make renew_before_days less than leaf_valid_days");
     }
+    let issuer = match &raw.issuer {
+        Some(raw) => Some(issuer::issuer(report, &raw.value)?),
+        None => None,
+    };
+    let own_ca = issuer.as_ref().is_some_and(IssuerSettings::has_own_ca);
+    if let (true, Some(key)) = (own_ca, made(raw)) {
+        report
+            .error(
+                PolicyCode::NoEffect,
+                key,
+                "this is not kpki's to say where an `issuer` signs",
+            )
+            .hint("its own CA has its own subject, key, lifetime and list of revoked certificates: remove the line");
+    }
     let crl_url = raw.crl_url.as_ref().and_then(|url| {
         let bad = |e: NotACrlUrl| {
             report
@@ -49,6 +64,7 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
         url.value.parse().map_err(bad).ok()
     });
     Some(CaSettings {
+        issuer,
         subject: subject(report, raw, cluster)?,
         key: raw.key.unwrap_or_default(),
         valid_days,
@@ -56,6 +72,15 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
         renew_before_days,
         crl_url,
     })
+}
+
+/// Where the policy says what a CA is to be that kpki makes.
+fn made(raw: &RawCa) -> Option<Span> {
+    let subject = raw.subject.as_ref().map(|said| said.span);
+    let url = raw.crl_url.as_ref().map(|said| said.span);
+    subject
+        .or(raw.valid_days.as_ref().map(|said| said.span))
+        .or(url)
 }
 
 fn subject(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<Dn> {

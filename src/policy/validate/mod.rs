@@ -9,6 +9,7 @@ mod cluster;
 mod collisions;
 mod grants;
 mod identities;
+mod issuer;
 mod listeners;
 mod mapping;
 mod ports;

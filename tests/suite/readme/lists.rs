@@ -6,6 +6,7 @@ use std::{collections::VecDeque, fs};
 
 use kpki::{
     acl::ProblemCode,
+    bootstrap::doctor::FaultCode,
     bootstrap::due::DueCode,
     cli::Code,
     code::StableCode,
@@ -197,6 +198,7 @@ fn made(list: &str) -> String {
             let all = [FormCode::CODES, PolicyCode::CODES, ProblemCode::CODES];
             codes(all.concat())
         }
+        "faults" => codes(FaultCode::CODES.iter().copied()),
         "formats" => formats(),
         "keys" => keys(),
         "layouts" => layouts(),

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "what later tests use")]
 
 pub mod expired;
+pub mod go;
+pub mod http;
 pub mod java;
 pub mod jvm;
 pub mod kafka;
@@ -11,6 +13,8 @@ pub mod openssl;
 pub mod ports;
 pub mod proxy;
 pub mod random;
+pub mod softhsm;
+pub mod step_ca;
 pub mod terminal;
 
 use std::io::Write;

@@ -1,0 +1,381 @@
+//! Whether what lies in the output directory agrees: inventory, files, stores, modes and, where there is one, the policy.
+//!
+//! What can be made again from what is proved gets a repair: of an identity, key and certificate have to belong together
+//! and be the recorded ones.
+
+mod identity;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use rayon::prelude::*;
+use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
+use time::OffsetDateTime;
+
+use super::{
+    BootstrapError,
+    ca::Ca,
+    context::Context,
+    plan::plan,
+    revoke::CRL,
+    trust::{Trust, truststore_name},
+};
+use crate::{
+    code::codes,
+    deeds::did,
+    issuer::local,
+    keystore::StoreProfile,
+    pki::{IdentityName, Kind, SignedCrl},
+    plan::Action,
+    secret::Secret,
+    shell::quote,
+    state::{
+        FileSpec, Inventory, Lock, OutDir, Owners, Staging, StateError, Written, read_optional,
+    },
+};
+
+codes! {
+/// What kind of fault it is. Codes do not change.
+pub enum FaultCode {
+    Ca = "ca", "the CA, or a record that kpki goes by, cannot be used";
+    CaKey = "ca-key", "the CA's key does not open, or is not that of its certificate";
+    Crl = "crl", "the CRL is missing, outdated or damaged, or lacks a certificate that is revoked";
+    Certificate = "certificate", "an identity's certificate is missing, or not the one that was signed last";
+    Edited = "edited", "a file is not as kpki wrote it";
+    Key = "key", "an identity's key is missing, or not that of its certificate";
+    Leftover = "leftover", "an interrupted command has left something";
+    Missing = "missing", "a file that kpki wrote is gone";
+    Mode = "mode", "others can read or change something";
+    Owner = "owner", "a directory does not belong to whom it should";
+    Password = "password", "the password of an identity's stores is missing, or not the one that kpki wrote";
+    Policy = "policy", "the policy asks for something else";
+    Store = "store", "a key store, or the same as PEM, does not hold the key and its certificates";
+    Truststore = "truststore", "a truststore or `ca.crt` does not hold what is to be trusted";
+}
+}
+
+/// Something that does not agree.
+#[derive(Debug)]
+pub struct Fault {
+    /// What kind of fault it is.
+    pub code: FaultCode,
+    /// Whose it is; `None`: the CA's, or of the whole directory.
+    pub name: Option<String>,
+    /// What it is about, and what is wrong with it.
+    pub message: String,
+    /// What repairs it.
+    pub command: String,
+    /// The file as it should be, where that is known.
+    repair: Option<FileSpec>,
+}
+
+/// The command for everything that is repaired without the CA's key.
+const FIX: &str = "kpki doctor --fix";
+/// The command for a CA that is beyond that.
+const RESTORE: &str = "kpki restore FILE";
+
+impl Fault {
+    fn new(
+        code: FaultCode,
+        name: Option<&str>,
+        message: impl Into<String>,
+        command: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            name: name.map(str::to_owned),
+            message: message.into(),
+            command: command.into(),
+            repair: None,
+        }
+    }
+
+    /// The same fault, wherever it was found.
+    pub fn is(&self, other: &Self) -> bool {
+        (self.code.name(), &self.name, &self.message)
+            == (other.code.name(), &other.name, &other.message)
+    }
+}
+
+/// What is looked at, and with what.
+#[derive(Debug, Clone, Copy)]
+pub struct Doctor<'a> {
+    /// The output directory.
+    pub out: &'a OutDir,
+    /// The policy, with the rest of what a run of `kpki up` goes by.
+    pub context: Option<Context<'a>>,
+    /// The policy's path, for the command.
+    pub policy: &'a str,
+    /// The time.
+    pub now: OffsetDateTime,
+    /// The CA's passphrase, where it was given.
+    pub passphrase: Option<&'a Secret>,
+}
+
+impl Doctor<'_> {
+    /// Everything that is wrong, the CA's faults first. Nothing is written.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn examine(&self) -> Result<Vec<Fault>, BootstrapError> {
+        let mut faults = self.surroundings()?;
+        let Some((ca, inventory, written, owners)) = self.records(&mut faults) else {
+            return Ok(faults);
+        };
+        self.authority(&ca, &inventory, &mut faults)?;
+        let names = self.out.identities()?;
+        let examined: Vec<Vec<Fault>> = names
+            .par_iter()
+            .map(|name| {
+                let mut found = self.modes_of(name)?;
+                let file = identity::Examined {
+                    out: self.out,
+                    trust: &ca.trust,
+                    owners: &owners,
+                    name,
+                    record: inventory.latest(name.as_str()),
+                    entry: written.of(name.as_str()),
+                };
+                found.extend(file.faults()?);
+                Ok(found)
+            })
+            .collect::<Result<_, BootstrapError>>()?;
+        faults.extend(examined.into_iter().flatten());
+        if faults.is_empty() {
+            // A policy cannot be held against files that are not as they were written.
+            faults.extend(self.wanted(&ca.trust));
+        }
+        Ok(faults)
+    }
+
+    /// Unfinished work, and who else may read or change what is here.
+    fn surroundings(&self) -> Result<Vec<Fault>, BootstrapError> {
+        let mut faults = Vec::new();
+        let leftovers = self.out.leftovers()?;
+        for path in leftovers.ours {
+            let message = format!("{} was left by an interrupted command", path.display());
+            faults.push(Fault::new(FaultCode::Leftover, None, message, FIX));
+        }
+        for (path, what) in leftovers.foreign {
+            let command = format!("rm -r {}", quote(&path.display().to_string()));
+            let message = format!("{} {what}", path.display());
+            faults.push(Fault::new(FaultCode::Leftover, None, message, command));
+        }
+        match self.out.loose() {
+            Ok(loose) => faults.extend(loose.iter().map(|path| open(None, path))),
+            Err(error) => faults.push(barred(None, &error)),
+        }
+        Ok(faults)
+    }
+
+    fn modes_of(&self, name: &IdentityName) -> Result<Vec<Fault>, BootstrapError> {
+        let loose = self.out.loose_identity(name, |file| {
+            super::files::known_names(name).contains(file) || file.ends_with(".next")
+        })?;
+        Ok(loose
+            .iter()
+            .map(|path| open(Some(name.as_str()), path))
+            .collect())
+    }
+
+    /// What everything else is held against; `None` where a part of it cannot be used.
+    fn records(&self, faults: &mut Vec<Fault>) -> Option<(Ca, Inventory, Written, Owners)> {
+        let mut lost = |error: BootstrapError, command: &str| {
+            faults.push(Fault::new(
+                FaultCode::Ca,
+                None,
+                error.to_string(),
+                command.to_owned(),
+            ));
+        };
+        let ca = Ca::open(self.out).map_err(|e| lost(e, RESTORE)).ok();
+        let inventory = Inventory::read(self.out);
+        let inventory = inventory.map_err(|e| lost(e.into(), RESTORE)).ok();
+        let owners = Owners::read(self.out, None);
+        let owners = owners.map_err(|e| lost(e.into(), RESTORE)).ok();
+        let away = "mv written.jsonl written.jsonl.old";
+        let written = Written::read(self.out);
+        let written = written.map_err(|e| lost(e.into(), away)).ok();
+        Some((ca?, inventory?, written?, owners?))
+    }
+
+    fn authority(
+        &self,
+        ca: &Ca,
+        inventory: &Inventory,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), BootstrapError> {
+        let (root, signer) = (&ca.trust.root, ca.trust.signer());
+        let own = inventory.records().iter();
+        let mut own = own.filter(|r| r.kind == Kind::Ca).peekable();
+        // A CA that is elsewhere has its own records.
+        if own.peek().is_some() && !own.any(|r| r.is_of(root, root) || r.is_of(signer, root)) {
+            let message = format!(
+                "{} is not the CA's certificate that is on record",
+                self.out.ca_file("ca.crt").display()
+            );
+            faults.push(Fault::new(FaultCode::Ca, None, message, RESTORE));
+        }
+        // Nobody is asked for a passphrase: without it, the form alone is looked at, which was done.
+        if self.out.ca_file(local::KEY).exists()
+            && (self.passphrase.is_some() || ca.issuer.wanted().is_none())
+            && let Err(error) = ca.open_issuer(self.passphrase)
+        {
+            let message = error.to_string();
+            faults.push(Fault::new(FaultCode::CaKey, None, message, RESTORE));
+        }
+        faults.extend(self.revoked(ca, inventory)?);
+        for profile in [StoreProfile::Jdk, StoreProfile::Legacy] {
+            let path = self.out.ca_file(truststore_name(profile));
+            let Some(store) = read_optional(&path)? else {
+                continue;
+            };
+            if !ca.trust.is_in(&store) {
+                let message = format!("{} does not hold what is to be trusted", path.display());
+                faults.push(Fault {
+                    repair: Some(FileSpec::secret(
+                        truststore_name(profile),
+                        ca.trust.encode_truststore(profile)?,
+                    )),
+                    ..Fault::new(FaultCode::Truststore, None, message, FIX)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The CRL, held against what is revoked and has not ended.
+    fn revoked(&self, ca: &Ca, inventory: &Inventory) -> Result<Option<Fault>, BootstrapError> {
+        let fault = |message: String| {
+            let fault = Fault::new(FaultCode::Crl, None, message, "kpki crl");
+            Ok(Some(fault))
+        };
+        let records = inventory.revocations();
+        let records = records.filter_map(|revocation| inventory.by_serial(&revocation.serial));
+        let lasting: Vec<_> = records.filter(|r| r.not_after > self.now).collect();
+        let path = self.out.ca_file(CRL);
+        let shown = path.display();
+        let Some(pem) = read_optional(&path)? else {
+            return match lasting.is_empty() {
+                true => Ok(None),
+                false => fault(format!("{shown} is missing, and certificates are revoked")),
+            };
+        };
+        let authorities = ca.trust.intermediates.iter().chain(ca.trust.trusted());
+        let crl = CertificateRevocationListDer::from_pem_slice(&pem).ok();
+        let crl = crl.and_then(|der| SignedCrl::read(&der, authorities));
+        let Some(crl) = crl else {
+            return fault(format!("{shown} is no CRL that the CA has signed"));
+        };
+        if crl.next_update <= self.now {
+            let end = crl.next_update.date();
+            return fault(format!(
+                "{shown} is outdated since {end}: whoever checks it refuses everyone"
+            ));
+        }
+        let lacks = lasting
+            .iter()
+            .find(|r| r.issuer == crl.issuer && !crl.has(&r.serial));
+        match lacks {
+            Some(record) => fault(format!(
+                "{shown} lacks {} of {}, which is revoked",
+                record.serial, record.name
+            )),
+            None => Ok(None),
+        }
+    }
+
+    /// What `kpki up` would do.
+    fn wanted(&self, trust: &Trust) -> Vec<Fault> {
+        let Some(context) = self.context else {
+            return Vec::new();
+        };
+        let command = format!("kpki up {}", quote(self.policy));
+        let planned = match plan(context, trust) {
+            Ok(planned) => planned,
+            Err(errors) => {
+                let errors = errors.0.into_iter();
+                let fault = |error: BootstrapError| {
+                    Fault::new(FaultCode::Policy, None, error.to_string(), command.clone())
+                };
+                return errors.map(fault).collect();
+            }
+        };
+        let steps = planned.steps.iter();
+        let steps = steps.filter(|step| step.action != Action::Keep);
+        let fault = |step: &super::step::Step<'_>| {
+            let name = step.member.name().as_str();
+            let files: Vec<&str> = step.changes.iter().map(|c| c.file.as_str()).collect();
+            let message = format!(
+                "{} is not as the policy asks: {}",
+                self.out.identity(step.member.name()).display(),
+                match (&step.reason, files.is_empty()) {
+                    (Some(reason), _) => reason.clone(),
+                    (None, false) => files.join(", "),
+                    (None, true) => "it is missing".to_owned(),
+                }
+            );
+            Fault::new(FaultCode::Policy, Some(name), message, command.clone())
+        };
+        steps.map(fault).collect()
+    }
+
+    /// Repairs what it can of these faults, under the lock, which has finished what was interrupted.
+    pub fn repair(&self, lock: &Lock, faults: &[Fault]) -> Result<(), BootstrapError> {
+        let names: Vec<IdentityName> = self.out.identities()?;
+        // Where that is refused, the fault stays and says what to do.
+        let _ = self.out.mend();
+        for name in &names {
+            self.out.mend_identity(name, |file| {
+                super::files::known_names(name).contains(file) || file.ends_with(".next")
+            })?;
+        }
+        let mut files: BTreeMap<String, Vec<FileSpec>> = BTreeMap::new();
+        for fault in faults {
+            if let Some(file) = &fault.repair {
+                let name = fault.name.clone().unwrap_or_else(|| "ca".to_owned());
+                let files = files.entry(name).or_default();
+                // Layouts share some of their names.
+                if files.iter().all(|known| known.name != file.name) {
+                    files.push(file.clone());
+                }
+            }
+        }
+        if files.is_empty() {
+            return Ok(());
+        }
+        let staging = Staging::begin(self.out, lock, None)?;
+        for (name, files) in &files {
+            staging.add(name, files)?;
+            did("repaired", name);
+        }
+        Ok(staging.commit()?)
+    }
+}
+
+fn open(name: Option<&str>, path: &PathBuf) -> Fault {
+    let message = format!("{} can be read or changed by others", path.display());
+    Fault::new(FaultCode::Mode, name, message, FIX)
+}
+
+/// What cannot be looked at as long as somebody else could have put it there.
+fn barred(name: Option<&str>, error: &StateError) -> Fault {
+    let (code, command) = match error {
+        StateError::Foreign { path, .. } => (
+            FaultCode::Owner,
+            format!(
+                "chown -R \"$(id -u)\" {}",
+                quote(&path.display().to_string())
+            ),
+        ),
+        StateError::Writable { path, .. } => (
+            FaultCode::Mode,
+            format!("chmod go-w {}", quote(&path.display().to_string())),
+        ),
+        StateError::Obstacle { path, .. } => {
+            let path = path.display().to_string();
+            (FaultCode::Owner, format!("mv {0} {0}.old", quote(&path)))
+        }
+        _ => (FaultCode::Owner, "ls -l".to_owned()),
+    };
+    Fault::new(code, name, error.to_string(), command)
+}

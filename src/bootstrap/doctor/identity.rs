@@ -1,0 +1,299 @@
+//! One identity's files held against what is on record and against each other.
+
+use super::{FIX, Fault, FaultCode, barred};
+use crate::{
+    bootstrap::{
+        BootstrapError,
+        compare::holds,
+        identity::{Credentials, OnDisk},
+        member::FILES,
+        trust::Trust,
+    },
+    config::STORAGE_ARGS,
+    keystore::{StoreProfile, pem},
+    pki::IdentityName,
+    policy::{FileNames, LAYOUTS},
+    shell::quote,
+    state::{FileSpec, OutDir, Owners, Record, StateError, WrittenEntry, read_plain},
+};
+
+/// What is known of the one who is looked at.
+pub(super) struct Examined<'a> {
+    pub out: &'a OutDir,
+    pub trust: &'a Trust,
+    pub owners: &'a Owners,
+    pub name: &'a IdentityName,
+    pub record: Option<&'a Record>,
+    pub entry: Option<&'a WrittenEntry>,
+}
+
+impl Examined<'_> {
+    pub fn faults(&self) -> Result<Vec<Fault>, BootstrapError> {
+        // A directory that merely looks like one of kpki's: brokers' records lie beside them.
+        if self.record.is_none() && self.entry.is_none() {
+            return Ok(Vec::new());
+        }
+        if let Err(error) = self.out.check_identity(self.name, self.owners) {
+            return Ok(vec![barred(Some(self.name.as_str()), &error)]);
+        }
+        let mut faults = Vec::new();
+        let dir = self.out.identity(self.name);
+        if let Some((uid, gid)) = self.owners.given(self.name.as_str())
+            && !OutDir::is_owned(&dir, (uid, gid))
+        {
+            let command = format!("chown -R {uid}:{gid} {}", quote(&dir.display().to_string()));
+            let message = format!(
+                "{} was given to {uid}:{gid} and is not theirs",
+                dir.display()
+            );
+            faults.push(self.fault(FaultCode::Owner, message, command));
+        }
+        match self.examine(&mut faults) {
+            // Something of its owner's in a file's place.
+            Err(BootstrapError::State(error @ StateError::Obstacle { .. })) => {
+                faults.push(barred(Some(self.name.as_str()), &error));
+            }
+            examined => examined?,
+        }
+        Ok(faults)
+    }
+
+    fn examine(&self, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
+        let layouts = LAYOUTS.iter().map(|l| l.files(self.name.as_str()));
+        let mut used: Vec<FileNames> = Vec::new();
+        for names in layouts {
+            // The names of some layouts differ in other files alone.
+            let known = used.iter().any(|other| other.keystore == names.keystore);
+            let mine = self.is_recorded(&names.truststore) || self.is_recorded(&names.keystore);
+            if (self.file(&names.keystore)?.is_some() && !known) || (mine && used.is_empty()) {
+                used.push(names);
+            }
+        }
+        for names in &used {
+            if let Some(record) = self.record {
+                self.certificate(names, record, faults)?;
+            }
+            self.trusted(names, faults)?;
+            for file in names.all() {
+                if self.is_recorded(file)
+                    && self.file(file)?.is_none()
+                    && !faults.iter().any(|fault| fault.message.contains(file))
+                {
+                    faults.push(self.missing(file));
+                }
+            }
+        }
+        self.edited(faults)
+    }
+
+    /// Its certificate, key, password, and what holds them.
+    fn certificate(
+        &self,
+        names: &FileNames,
+        record: &Record,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), BootstrapError> {
+        let renew = format!("kpki renew {}", self.name);
+        let path = |file: &str| self.path(file);
+        let disk = match OnDisk::read(self.out, self.name, names) {
+            Ok(disk) => disk,
+            Err(error @ BootstrapError::Damaged { .. }) => {
+                faults.push(self.fault(FaultCode::Certificate, error.to_string(), renew));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let before = faults.len();
+        if !disk.is_recorded(record, self.trust.signer()) {
+            let message = format!(
+                "{} is not the certificate that was signed last for {}",
+                path(&names.certificate),
+                self.name
+            );
+            faults.push(self.fault(FaultCode::Certificate, message, renew.clone()));
+        } else if !disk.belongs_together() {
+            // A key that never leaves its machine is not here, and neither is a store.
+            if self.file(&names.keystore)?.is_none() && self.file(&names.key)?.is_none() {
+                return Ok(());
+            }
+            let message = format!("{} is not the certificate's key", path(&names.key));
+            faults.push(self.fault(FaultCode::Key, message, renew.clone()));
+        }
+        let password = self.file(&names.password)?;
+        let foreign = |bytes: &[u8]| {
+            self.entry
+                .is_some_and(|entry| entry.is_foreign(&names.password, bytes))
+        };
+        if disk.password.is_none() || password.is_some_and(|bytes| foreign(&bytes)) {
+            let message = format!(
+                "{} is not the password that kpki wrote",
+                path(&names.password)
+            );
+            faults.push(self.fault(
+                FaultCode::Password,
+                message,
+                format!("{renew} && kpki up POLICY"),
+            ));
+        }
+        match disk.credentials() {
+            Some(credentials) if faults.len() == before => self.stores(names, credentials, faults),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is made of key, certificate and password, which are right.
+    fn stores(
+        &self,
+        names: &FileNames,
+        mut credentials: Credentials,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), BootstrapError> {
+        let trust = self.trust;
+        if credentials.certificate.is_signed_by(trust.signer()) {
+            let chain = trust.chain(&credentials.certificate);
+            if chain != credentials.chain {
+                let file = FileSpec::public(&names.certificate, pem::certificates(&chain));
+                faults.push(self.repaired(
+                    FaultCode::Store,
+                    file,
+                    "does not hold the CA's intermediates",
+                ));
+                credentials.chain = chain;
+            }
+        }
+        let store = self.file(&names.keystore)?;
+        let profile = store.as_deref().map_or(StoreProfile::Jdk, StoreProfile::of);
+        let is_good = store.is_some_and(|store| {
+            let made = self
+                .entry
+                .and_then(|entry| entry.made_from(&names.keystore, &store));
+            made == Some(credentials.made_from(profile).as_str())
+                || holds(&store, &credentials, profile)
+        });
+        if !is_good {
+            let file = credentials.keystore(self.name, names, profile)?;
+            let what =
+                "does not open with its password, or does not hold the key and its certificates";
+            faults.push(self.repaired(FaultCode::Store, file, what));
+        }
+        let both = self.file(&names.pem)?;
+        let same = both.is_some_and(|both| {
+            pem::parse_certificates(&both).is_ok_and(|chain| chain == credentials.chain)
+                && pem::parse_key(&both).is_ok_and(|key| **key == *credentials.key)
+        });
+        if !same {
+            let [_, _, file, _] = credentials.texts(names)?;
+            let what = "does not hold the key and its certificates";
+            faults.push(self.repaired(FaultCode::Store, file, what));
+        }
+        if let Some(file) = &names.key_password {
+            let file = FileSpec::password(file, &credentials.password);
+            self.same(
+                FaultCode::Password,
+                file,
+                "is not the key's password",
+                faults,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Whom it trusts.
+    fn trusted(&self, names: &FileNames, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
+        let store = self.file(&names.truststore)?;
+        if store.is_some() || self.is_recorded(&names.truststore) {
+            let profile = store.as_deref().map_or(StoreProfile::Jdk, StoreProfile::of);
+            if !store.is_some_and(|store| self.trust.is_in(&store)) {
+                let store = self.trust.encode_truststore(profile)?;
+                let file = FileSpec::secret(&names.truststore, store);
+                let what = "does not hold the CA that is to be trusted, and it alone";
+                faults.push(self.repaired(FaultCode::Truststore, file, what));
+            }
+        }
+        let ca = self.file(&names.ca)?;
+        if (ca.is_some() || self.is_recorded(&names.ca))
+            && !ca.is_some_and(|ca| self.trust.is_pem_of(&ca))
+        {
+            let file = FileSpec::public(&names.ca, self.trust.trusted_pem());
+            let what = "does not hold the CA that is to be trusted, and it alone";
+            faults.push(self.repaired(FaultCode::Truststore, file, what));
+        }
+        if let Some(file) = &names.truststore_password {
+            let file = FileSpec::password(file, &self.trust.truststore_password);
+            let what = "is not the truststore's password";
+            self.same(FaultCode::Truststore, file, what, faults)?;
+        }
+        Ok(())
+    }
+
+    /// Other files of kpki's that somebody changed.
+    fn edited(&self, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
+        let Some(entry) = self.entry else {
+            return Ok(());
+        };
+        let mut files = self.out.files(self.name);
+        files.sort();
+        for file in files {
+            let is_text = [".properties", ".conf", ".yaml", ".json"]
+                .iter()
+                .any(|end| file.ends_with(end));
+            let concerned = is_text || file == STORAGE_ARGS || FILES.contains(&file.as_str());
+            if concerned
+                && entry.is_recorded(&file)
+                && let Some(bytes) = self.file(&file)?
+                && entry.is_foreign(&file, &bytes)
+            {
+                let message = format!("{} is not as kpki wrote it", self.path(&file));
+                let fault = self.fault(FaultCode::Edited, message, "kpki up POLICY".to_owned());
+                faults.push(fault);
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that has to have these very bytes, where it is there at all or was written.
+    fn same(
+        &self,
+        code: FaultCode,
+        file: FileSpec,
+        what: &str,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), BootstrapError> {
+        let there = self.file(&file.name)?;
+        let wanted = there.is_some() || self.is_recorded(&file.name);
+        if wanted && there.as_deref() != Some(&*file.bytes) {
+            faults.push(self.repaired(code, file, what));
+        }
+        Ok(())
+    }
+
+    fn missing(&self, file: &str) -> Fault {
+        let message = format!("{} is missing", self.path(file));
+        self.fault(FaultCode::Missing, message, "kpki up POLICY".to_owned())
+    }
+
+    fn repaired(&self, code: FaultCode, file: FileSpec, what: &str) -> Fault {
+        let message = format!("{} {what}", self.path(&file.name));
+        Fault {
+            repair: Some(file),
+            ..self.fault(code, message, FIX.to_owned())
+        }
+    }
+
+    fn fault(&self, code: FaultCode, message: String, command: String) -> Fault {
+        Fault::new(code, Some(self.name.as_str()), message, command)
+    }
+
+    fn path(&self, file: &str) -> String {
+        let path = self.out.identity(self.name).join(file);
+        path.display().to_string()
+    }
+
+    fn file(&self, file: &str) -> Result<Option<Vec<u8>>, BootstrapError> {
+        Ok(read_plain(&self.out.identity(self.name).join(file))?)
+    }
+
+    fn is_recorded(&self, file: &str) -> bool {
+        self.entry.is_some_and(|entry| entry.is_recorded(file))
+    }
+}

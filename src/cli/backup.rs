@@ -1,0 +1,120 @@
+//! `kpki backup` and `kpki restore`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    Code, Done, Global, fail,
+    init_ca::{begin, take_lock, tidy},
+    passphrase,
+    shell::quote_path,
+    ui::{BOLD, GREEN, Ui},
+};
+use crate::{
+    bootstrap::{
+        backup::{self, BackupError},
+        ca::{Ca, CaError},
+    },
+    deeds::did,
+    pki::{SealError, SealedBackup},
+    state::{OutDir, read_text, write_new},
+};
+
+/// Put everything of the CA into one sealed file
+///
+/// It holds all of the CA's directory: sealed key, certificates, inventory, CRL, journal. Its own passphrase opens it,
+/// and the CA's passphrase is needed afterwards as before. Identities are not in it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki backup /mnt/safe/kafka-ca.backup
+  KPKI_BACKUP_PASSPHRASE='choose your own' kpki backup kafka-ca.backup
+  kpki backup kafka-ca.backup --backup-passphrase-file /run/secrets/backup")]
+pub struct Make {
+    /// The file to write, 0600; it must not exist yet
+    #[arg(value_name = "FILE", value_parser = super::utf8_path)]
+    file: PathBuf,
+    #[command(flatten)]
+    passphrase: Passphrase,
+}
+
+/// Put a backup back in its place
+///
+/// Where there is a CA already, it must be an earlier or the same state of the one in the backup: nothing that was signed
+/// or revoked since is forgotten.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki restore kafka-ca.backup
+  kpki restore kafka-ca.backup --out elsewhere")]
+pub struct Restore {
+    /// The backup
+    #[arg(value_name = "FILE", value_parser = super::utf8_path)]
+    file: PathBuf,
+    #[command(flatten)]
+    passphrase: Passphrase,
+}
+
+#[derive(Debug, Args)]
+struct Passphrase {
+    /// File with the backup's passphrase [else: KPKI_BACKUP_PASSPHRASE, or asked]
+    #[arg(long, value_name = "FILE")]
+    backup_passphrase_file: Option<PathBuf>,
+}
+
+impl Make {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let out = OutDir::new(&global.out);
+        let shown = self.file.display();
+        if self.file.symlink_metadata().is_ok() {
+            return fail(
+                Code::FileExists,
+                format!("{shown} exists already"),
+                "choose another name: a backup is never written over an older one",
+            );
+        }
+        tidy(&out, ui)?;
+        if !Ca::exists(&out)? {
+            return Err(CaError::Missing(out.ca().display().to_string()).into());
+        }
+        let passphrase = passphrase::new_backup(self.passphrase.backup_passphrase_file.as_deref())?;
+        let lock = take_lock(&out, ui)?;
+        let packed = backup::pack(&out, &lock)?;
+        // The derivation takes long, and what is packed does not change.
+        drop(lock);
+        let text = backup::seal(&packed, passphrase)?;
+        write_new(&self.file, text.as_bytes())?;
+        did("backed up the CA to", shown.to_string());
+        ui.say(format!("{GREEN}wrote{GREEN:#} {shown}"));
+        ui.say(format!(
+            "\n{BOLD}next:{BOLD:#} keep it on another machine, and its passphrase elsewhere; kpki restore {} puts it back",
+            quote_path(&self.file)
+        ));
+        ui.document(&json!({"backup": self.file}));
+        Ok(())
+    }
+}
+
+impl Restore {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let out = OutDir::new(&global.out);
+        let no_backup = || BackupError::from(SealError::NotASealedKey);
+        let text = String::from_utf8(read_text(&self.file)?).map_err(|_| no_backup())?;
+        let sealed = SealedBackup::parse(&text).map_err(BackupError::from)?;
+        drop(text);
+        let passphrase = passphrase::backup(self.passphrase.backup_passphrase_file.as_deref())?;
+        let backup = backup::Backup::open(&sealed, &passphrase)?;
+        let lock = begin(&out, ui)?;
+        let certificates = backup.restore(&out, &lock)?;
+        drop(lock);
+        let dir = out.ca().display().to_string();
+        ui.say(format!(
+            "{GREEN}restored{GREEN:#} {dir}: {certificates} certificates are on record"
+        ));
+        ui.say(format!("\n{BOLD}next:{BOLD:#} kpki doctor"));
+        ui.document(&json!({"ca": dir, "certificates": certificates}));
+        Ok(())
+    }
+}

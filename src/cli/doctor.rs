@@ -1,0 +1,110 @@
+//! `kpki doctor`
+
+use clap::Args;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    Done, Global,
+    init_ca::take_lock,
+    passphrase,
+    policy::read_policy,
+    ui::{GREEN, RED, Ui},
+    verdict,
+};
+use crate::{
+    bootstrap::{
+        ca::{Ca, CaError},
+        context::{Asked, Context},
+        doctor::{Doctor, Fault},
+    },
+    state::OutDir,
+};
+
+/// Say whether inventory, files and policy agree, and repair what can be repaired
+///
+/// Looks at the CA, at every identity's certificate, key, stores and configuration, at modes and owners, and, where a
+/// policy is given, at what it asks for. Exit code 3 where a fault remains. Nothing is signed, and no passphrase asked
+/// for; where one is given, the CA's key is looked at as well.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki doctor
+  kpki doctor policies/quickstart.yaml
+  kpki doctor --fix")]
+pub struct Examination {
+    /// The policy that the files are to be held against
+    #[arg(value_name = "POLICY")]
+    policy: Option<String>,
+    /// Repair what can be repaired without the CA's key: stores, truststores, modes, what was interrupted
+    #[arg(long)]
+    fix: bool,
+}
+
+impl Examination {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let out = OutDir::new(&global.out);
+        if !Ca::exists(&out)? {
+            return Err(CaError::Missing(out.ca().display().to_string()).into());
+        }
+        let path = self.policy.as_deref();
+        let policy = path.map(read_policy).transpose()?;
+        let now = OffsetDateTime::now_utc();
+        let context = policy.as_ref().map(|policy| Context {
+            policy,
+            out: &out,
+            profile: None,
+            now,
+            asked: Asked::default(),
+        });
+        let passphrase = passphrase::given(global)?;
+        let doctor = Doctor {
+            out: &out,
+            context,
+            now,
+            policy: path.unwrap_or_default(),
+            passphrase: passphrase.as_ref(),
+        };
+        let mut found = doctor.examine()?;
+        let mut fixed = Vec::new();
+        if self.fix && !found.is_empty() {
+            let lock = take_lock(&out, ui)?;
+            // Seen again under the lock: nobody else changes it now.
+            let again = doctor.examine()?;
+            doctor.repair(&lock, &again)?;
+            let remaining = doctor.examine()?;
+            let gone = found
+                .into_iter()
+                .filter(|f| !remaining.iter().any(|r| r.is(f)));
+            fixed = gone.collect();
+            found = remaining;
+        }
+        for fault in &fixed {
+            ui.say(format!("{GREEN}repaired{GREEN:#}  {}", fault.message));
+        }
+        for fault in &found {
+            ui.answer(format!("{RED}fault{RED:#}  {}", fault.message));
+            ui.answer(format!("  {}", fault.command));
+        }
+        if found.is_empty() {
+            ui.say(format!("{GREEN}sound{GREEN:#}  {}", out.root().display()));
+        }
+        let faults: Vec<_> = fixed
+            .iter()
+            .map(|fault| as_json(fault, true))
+            .chain(found.iter().map(|fault| as_json(fault, false)))
+            .collect();
+        ui.document(&json!({"ok": found.is_empty(), "faults": faults}));
+        verdict(found.is_empty())
+    }
+}
+
+fn as_json(fault: &Fault, fixed: bool) -> serde_json::Value {
+    json!({
+        "code": fault.code.name(),
+        "name": fault.name,
+        "message": fault.message,
+        "command": fault.command,
+        "fixed": fixed,
+    })
+}

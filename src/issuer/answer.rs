@@ -1,0 +1,148 @@
+//! Whether what a CA elsewhere answers is what it was asked for. Whoever answers may lie.
+
+use std::collections::BTreeSet;
+
+use rustls_pki_types::CertificateDer;
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    CertificateRequest, Issued, IssuerError,
+    far::{Who, Why, shown},
+};
+use crate::pki::{Certificate, Host, Kind, LeafSpec};
+
+/// A clock elsewhere may be ahead by so much.
+const SKEW: Duration = Duration::HOUR;
+/// The longest serial number that RFC 5280 §4.1.2.2 allows, in hex digits.
+const MAX_SERIAL: usize = 40;
+
+/// What is wrong with an answer, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    what: String,
+    hint: &'static str,
+}
+
+impl Wrong {
+    fn new(what: impl Into<String>) -> Self {
+        let hint = "nothing of its answer was used; see what answers at `url` in the policy";
+        Self {
+            what: what.into(),
+            hint,
+        }
+    }
+
+    fn hint(self, hint: &'static str) -> Self {
+        Self { hint, ..self }
+    }
+
+    /// As an error about whoever answered.
+    pub(super) fn of(self, who: &Who, leaf: &LeafSpec) -> IssuerError {
+        let what = format!(
+            "gives an answer for {} that is refused: {}",
+            leaf.name, self.what
+        );
+        who.fails(Why::BadAnswer, what, self.hint)
+    }
+}
+
+/// How to have it sign what was asked for.
+const TEMPLATE: &str = "its template or role makes something else of requests: have it take subject, hosts and usages from them";
+
+/// The certificate, if it is the one that was asked for. What stands behind it is known already.
+pub(super) fn checked(
+    request: &CertificateRequest<'_>,
+    answer: &CertificateDer<'_>,
+    signer: &Certificate,
+    behind: &[Certificate],
+    now: OffsetDateTime,
+) -> Result<Issued, Wrong> {
+    let certificate = Certificate::from_der(answer).map_err(|e| Wrong::new(e.to_string()))?;
+    if certificate.public_key_info != request.public_key_info() {
+        return Err(Wrong::new("the certificate is for another key"));
+    }
+    if !certificate.is_issued_by(signer) || !certificate.is_signed_by(signer) {
+        let what = format!(
+            "the certificate is not signed by {}, as those before, but by {}",
+            signer.subject,
+            shown(&certificate.issuer)
+        );
+        return Err(Wrong::new(what).hint(
+            "the CA there was replaced, or another one answers: clients trust the one in ca/; to begin with the new one choose another --out",
+        ));
+    }
+    matches(&certificate, request.leaf).map_err(|what| Wrong::new(what).hint(TEMPLATE))?;
+    let (serial, begin, end) = (
+        &certificate.serial,
+        certificate.not_before,
+        certificate.not_after,
+    );
+    if serial.len() > MAX_SERIAL || serial.bytes().all(|b| b == b'0') {
+        return Err(Wrong::new("the certificate's serial number is none"));
+    }
+    if begin > now + SKEW {
+        let what = format!("the certificate begins in the future, on {begin}");
+        return Err(Wrong::new(what).hint("set the clocks of both machines"));
+    }
+    if end <= now {
+        let what = format!("the certificate has ended, on {end}");
+        return Err(Wrong::new(what).hint("set the clocks of both machines"));
+    }
+    let chain = std::iter::once(&certificate).chain(behind);
+    Ok(Issued {
+        chain: chain.map(|c| c.der.clone()).collect(),
+        certificate,
+    })
+}
+
+/// Whether a certificate says what it shall.
+fn matches(certificate: &Certificate, leaf: &LeafSpec) -> Result<(), String> {
+    let subject = format!("CN={}", leaf.name);
+    if certificate.subject != subject {
+        return Err(format!(
+            "the certificate's subject is {}, where it has to be {subject}",
+            shown(&certificate.subject)
+        ));
+    }
+    let has: BTreeSet<&Host> = certificate.hosts.iter().collect();
+    let missing: Vec<String> = leaf
+        .hosts
+        .iter()
+        .filter(|h| !has.contains(h))
+        .map(ToString::to_string)
+        .collect();
+    if !missing.is_empty() {
+        return Err(format!(
+            "the certificate does not name {}",
+            missing.join(", ")
+        ));
+    }
+    let more: Vec<String> = certificate
+        .hosts
+        .iter()
+        .filter(|h| !leaf.hosts.contains(h))
+        .map(ToString::to_string)
+        .collect();
+    if !more.is_empty() && !leaf.is_named_alone(&certificate.hosts) {
+        return Err(format!(
+            "the certificate also names {}, which nobody asked for",
+            shown(&more.join(", "))
+        ));
+    }
+    if certificate.is_ca {
+        return Err("the certificate is that of a CA".to_owned());
+    }
+    let server = leaf.kind == Kind::Broker;
+    if !certificate.client_auth || server && !certificate.server_auth {
+        let needed = if server {
+            "serverAuth and clientAuth"
+        } else {
+            "clientAuth"
+        };
+        return Err(format!(
+            "the certificate lacks the extended key usage that a {} needs, {needed}",
+            leaf.kind.name()
+        ));
+    }
+    Ok(())
+}

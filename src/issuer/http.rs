@@ -1,0 +1,261 @@
+//! Requests to a CA that is reached by HTTP: limited in time and size, and repeated where that may help.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use rayon::prelude::*;
+use rustls_pki_types::CertificateDer;
+use ureq::{
+    Agent,
+    http::{HeaderMap, HeaderValue, Request, header},
+    tls::{Certificate, RootCerts, TlsConfig},
+};
+
+use super::{
+    IssuerError,
+    far::{Who, Why, shown},
+};
+
+/// Requests that are under way at once.
+const PARALLEL: usize = 16;
+/// How often a request is sent at most.
+const ATTEMPTS: u32 = 5;
+/// The wait before the second attempt; it doubles from one to the next.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// The longest wait that a server may ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// For one attempt, from the connection to the last byte.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The largest answer that is read.
+const MAX_ANSWER: u64 = 1024 * 1024;
+
+/// An answer.
+pub(super) struct Reply {
+    pub status: u16,
+    pub body: Vec<u8>,
+    wait: Option<Duration>,
+}
+
+impl Reply {
+    pub(super) fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Whether the same request may get another answer a little later.
+    fn may_change(&self) -> bool {
+        matches!(self.status, 412 | 429 | 500..=599) && self.status != 501
+    }
+}
+
+/// What is asked.
+pub(super) struct Question<'a> {
+    /// The path below the server's URL.
+    pub path: &'a str,
+    /// Headers beside those of HTTP itself.
+    pub headers: HeaderMap,
+    /// A JSON text, made anew for each attempt; `None`: a GET.
+    pub body: Option<&'a (dyn Fn() -> Result<Vec<u8>, IssuerError> + Sync)>,
+}
+
+impl<'a> Question<'a> {
+    /// A GET without headers of its own.
+    pub(super) fn get(path: &'a str) -> Self {
+        Self {
+            path,
+            headers: HeaderMap::new(),
+            body: None,
+        }
+    }
+}
+
+/// A server, with the connections to it.
+pub(super) struct Server {
+    agent: Agent,
+    url: String,
+    pub who: Who,
+    /// Somebody waited for it through all attempts and in vain: the others do not.
+    given_up: AtomicBool,
+    /// Says of an answer that would be waited for that it will not change.
+    is_final: fn(&Reply) -> bool,
+    /// Where its certificates come from.
+    trust: &'static str,
+}
+
+impl Server {
+    /// A server whose certificate is signed by one of `roots`. `trust` is where those come from.
+    pub(super) fn new(
+        who: Who,
+        url: &str,
+        roots: &[CertificateDer<'_>],
+        trust: &'static str,
+        is_final: fn(&Reply) -> bool,
+    ) -> Self {
+        let roots = roots
+            .iter()
+            .map(|der| Certificate::from_der(der).to_owned());
+        Self::with(who, url, Some(RootCerts::from(roots)), trust, is_final)
+    }
+
+    /// A server of which nothing is known yet: nothing that it says may be believed for its saying it.
+    pub(super) fn unverified(who: Who, url: &str) -> Self {
+        Self::with(who, url, None, "", |_| false)
+    }
+
+    fn with(
+        who: Who,
+        url: &str,
+        roots: Option<RootCerts>,
+        trust: &'static str,
+        is_final: fn(&Reply) -> bool,
+    ) -> Self {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(provider);
+        let tls = match roots {
+            Some(roots) => tls.root_certs(roots),
+            None => tls.disable_verification(true),
+        };
+        let config = Agent::config_builder()
+            .tls_config(tls.build())
+            // What is wrong stands in the body.
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // Tokens go nowhere but to the server.
+            .proxy(None)
+            .user_agent(concat!("kpki/", env!("CARGO_PKG_VERSION")))
+            .timeout_global(Some(PATIENCE))
+            .timeout_connect(Some(PATIENCE / 3))
+            .max_idle_connections(PARALLEL)
+            .max_idle_connections_per_host(PARALLEL)
+            .build();
+        Self {
+            agent: config.new_agent(),
+            url: url.trim_end_matches('/').to_owned(),
+            who,
+            given_up: AtomicBool::new(false),
+            is_final,
+            trust,
+        }
+    }
+
+    /// Asks, again where that may help.
+    ///
+    /// # Errors
+    /// When no answer comes. An answer that is a refusal is an answer.
+    pub(super) fn ask(&self, question: &Question<'_>) -> Result<Reply, IssuerError> {
+        let (mut attempt, mut wait) = (1, FIRST_WAIT);
+        loop {
+            let last = attempt >= ATTEMPTS || self.given_up.load(Ordering::Relaxed);
+            let body = question.body.map(|make| make()).transpose()?;
+            let pause = match self.once(question, body) {
+                Ok(reply) if last || !reply.may_change() || (self.is_final)(&reply) => {
+                    self.given_up.store(reply.may_change(), Ordering::Relaxed);
+                    return Ok(reply);
+                }
+                Ok(reply) => reply.wait,
+                Err(error) => {
+                    let fatal = !is_passing(&error);
+                    if last || fatal {
+                        self.given_up.store(true, Ordering::Relaxed);
+                        return Err(self.no_answer(&error));
+                    }
+                    None
+                }
+            };
+            thread::sleep(pause.unwrap_or(wait).min(LONGEST_WAIT));
+            (attempt, wait) = (attempt + 1, wait * 2);
+        }
+    }
+
+    fn once(&self, question: &Question<'_>, body: Option<Vec<u8>>) -> Result<Reply, ureq::Error> {
+        let mut request = Request::builder().uri(format!("{}{}", self.url, question.path));
+        if let Some(headers) = request.headers_mut() {
+            headers.extend(question.headers.clone());
+            headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        }
+        let mut response = match body {
+            None => self.agent.run(request.method("GET").body(())?)?,
+            Some(body) => {
+                let json = request
+                    .method("POST")
+                    .header(header::CONTENT_TYPE, "application/json");
+                self.agent.run(json.body(&body[..])?)?
+            }
+        };
+        let wait = response.headers().get(header::RETRY_AFTER);
+        let wait = wait.and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok(Reply {
+            status: response.status().as_u16(),
+            wait: wait.map(Duration::from_secs),
+            body: response
+                .body_mut()
+                .with_config()
+                .limit(MAX_ANSWER)
+                .read_to_vec()?,
+        })
+    }
+
+    fn no_answer(&self, error: &ureq::Error) -> IssuerError {
+        let fails = |why, what: String, hint: &str| self.who.fails(why, what, hint);
+        if let Some(tls) = of_tls(error) {
+            let what = format!("is not trusted: {}", shown(&tls.to_string()));
+            return fails(Why::Untrusted, what, self.trust);
+        }
+        match error {
+            ureq::Error::BodyExceedsLimit(_) => self.who.bad_answer(format!(
+                "sends more than the {MAX_ANSWER} bytes that an answer may have"
+            )),
+            ureq::Error::Timeout(_) => fails(
+                Why::Unreachable,
+                format!("gives no answer within {} seconds", PATIENCE.as_secs()),
+                "see that it runs and that nothing on the way drops connections; run the command again, which goes on where this one ended",
+            ),
+            ureq::Error::HostNotFound => fails(
+                Why::Unreachable,
+                "has a host name that cannot be resolved".to_owned(),
+                "correct `url` in the policy, or the resolver of this machine",
+            ),
+            error => fails(
+                Why::Unreachable,
+                format!("cannot be reached: {}", shown(&error.to_string())),
+                "see that it runs and listens there; run the command again, which goes on where this one ended",
+            ),
+        }
+    }
+}
+
+fn of_tls(error: &ureq::Error) -> Option<&rustls::Error> {
+    match error {
+        ureq::Error::Rustls(tls) => Some(tls),
+        ureq::Error::Io(io) => io.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// Whether the same request may be answered a little later.
+fn is_passing(error: &ureq::Error) -> bool {
+    let connection = matches!(
+        error,
+        ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed
+    );
+    connection && of_tls(error).is_none()
+}
+
+/// Does the same for each, some at a time; the answers are in the order of the requests.
+pub(super) fn in_parallel<T: Sync, A: Send>(
+    requests: &[T],
+    answer: impl Fn(&T) -> A + Sync,
+) -> Vec<A> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(PARALLEL.min(requests.len().max(1)));
+    match pool.build() {
+        Ok(pool) => pool.install(|| requests.par_iter().map(&answer).collect()),
+        // No threads to be had: one after the other.
+        Err(_) => requests.iter().map(answer).collect(),
+    }
+}

@@ -1,0 +1,394 @@
+//! Smallstep's step-ca, by a provisioner of the kind JWK: it signs for whoever shows a token that the provisioner's key
+//! signed, and gives that key out, sealed under a password.
+
+use rustls_pki_types::CertificateDer;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use ureq::http::HeaderMap;
+
+use super::{
+    CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted, answer,
+    far::{self, Who, Why, kept, shown},
+    http::{Question, Reply, Server, in_parallel},
+    jose::{KeyError, TokenKey},
+};
+use crate::{
+    keystore::pem,
+    pki::{Certificate, Host, hex, sha256},
+    policy::StepCaSettings,
+    random,
+    secret::Secret,
+};
+
+/// The entry of the table.
+pub(super) const ENGINE: Engine = Engine {
+    name: "step_ca",
+    file: "step-ca.json",
+    wanted: |path, bytes| {
+        let settings: StepCaSettings = kept(path, bytes)?;
+        Ok(Some(Wanted::Credential {
+            what: "the password of step-ca's provisioner",
+            file: settings.password_file,
+            setting: "password_file",
+            variable: "KPKI_STEP_CA_PASSWORD",
+        }))
+    },
+    open: |closed, signer, behind, password| {
+        let settings: StepCaSettings = kept(&closed.path, &closed.bytes)?;
+        let Some(password) = password else {
+            return Err(IssuerError::NotOpened);
+        };
+        let (server, _) = connect(&settings)?;
+        let key = provisioner_key(&server, &settings, password)?;
+        Ok(Box::new(StepCa {
+            audience: format!("{}/1.0/sign", settings.url.trim_end_matches('/')),
+            server,
+            key,
+            settings,
+            signer: signer.clone(),
+            behind: behind.to_vec(),
+        }))
+    },
+    authorities: Some(|path, bytes| {
+        let settings: StepCaSettings = kept(path, bytes)?;
+        let (server, root) = connect(&settings)?;
+        let all: Crts = get(&server, "/intermediates")?;
+        let mut chain = Vec::new();
+        for pem in all.crts.iter().take(MAX_INTERMEDIATES) {
+            chain.extend(certificates(&server, pem)?);
+        }
+        chain.push(root);
+        far::chain(&server.who, chain)
+    }),
+};
+
+/// The most intermediates that are read.
+const MAX_INTERMEDIATES: usize = 16;
+/// The most pages of provisioners that are read, 100 on each.
+const MAX_PAGES: usize = 50;
+/// So many of them are named where the right one is missing.
+const NAMED: usize = 10;
+/// How long a token is good: the clock of the server may be behind.
+const TOKEN_LIFE: Duration = Duration::minutes(5);
+
+/// A step-ca that is ready to sign.
+struct StepCa {
+    server: Server,
+    key: TokenKey,
+    settings: StepCaSettings,
+    /// Whom tokens are for.
+    audience: String,
+    signer: Certificate,
+    behind: Vec<Certificate>,
+}
+
+#[derive(Deserialize)]
+struct Crts {
+    crts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Root {
+    ca: String,
+}
+
+#[derive(Deserialize)]
+struct Provisioners {
+    provisioners: Vec<Provisioner>,
+    #[serde(default, rename = "nextCursor")]
+    next_cursor: String,
+}
+
+#[derive(Deserialize)]
+struct Provisioner {
+    #[serde(default, rename = "type")]
+    kind: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    key: Option<PublicKey>,
+    #[serde(default, rename = "encryptedKey")]
+    encrypted_key: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct PublicKey {
+    #[serde(default)]
+    kid: String,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    crt: String,
+}
+
+#[derive(Serialize)]
+struct SignRequest<'a> {
+    csr: &'a str,
+    ott: &'a str,
+    #[serde(rename = "notAfter")]
+    not_after: &'a str,
+}
+
+/// RFC 7519 §4.1; `sans` is step's own.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    sans: &'a [String],
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: String,
+}
+
+fn who(settings: &StepCaSettings) -> Who {
+    Who(format!("step-ca at {}", settings.url))
+}
+
+/// The server, and its root, which the fingerprint proves, whoever gave it.
+fn connect(settings: &StepCaSettings) -> Result<(Server, Certificate), IssuerError> {
+    let stranger = Server::unverified(who(settings), &settings.url);
+    let path = format!("/root/{}", settings.fingerprint);
+    let reply = stranger.ask(&Question::get(&path))?;
+    if reply.status == 404 {
+        return Err(stranger.who.fails(
+            Why::Settings,
+            format!("has no root of the fingerprint {}", settings.fingerprint),
+            "`fingerprint` in the policy is the SHA-256 of the root's certificate: `step certificate fingerprint root_ca.crt`, on the CA's machine",
+        ));
+    }
+    let root: Root = good(&stranger, &reply, "to show its root")?;
+    let root = certificates(&stranger, &root.ca)?.into_iter().next();
+    let Some(root) = root.filter(|root| sha256(&root.der) == settings.fingerprint) else {
+        return Err(stranger.who.fails(
+            Why::Untrusted,
+            "gives a root that has not the fingerprint in the policy",
+            "somebody else may answer there: correct `url`, or `fingerprint` where the CA has a new root",
+        ));
+    };
+    let trust = "its certificate is not of the root whose fingerprint is in the policy, or does not name the host in `url`: correct `url`, or add that name to dnsNames in the CA's ca.json";
+    let server = Server::new(
+        who(settings),
+        &settings.url,
+        std::slice::from_ref(&root.der),
+        trust,
+        |_| false,
+    );
+    Ok((server, root))
+}
+
+/// The certificates in a text that the server sent.
+fn certificates(server: &Server, text: &str) -> Result<Vec<Certificate>, IssuerError> {
+    let bad = |e: String| {
+        server.who.bad_answer(format!(
+            "sends something else than a certificate: {}",
+            shown(&e)
+        ))
+    };
+    let ders = pem::parse_certificates(text.as_bytes()).map_err(|e| bad(e.to_string()))?;
+    let read = ders
+        .iter()
+        .map(|der| Certificate::from_der(der).map_err(|e| bad(e.to_string())));
+    read.collect()
+}
+
+/// What a good answer says; a refusal is an error.
+fn good<T: DeserializeOwned>(server: &Server, reply: &Reply, what: &str) -> Result<T, IssuerError> {
+    if !reply.is_good() {
+        return Err(refused(server, reply, what));
+    }
+    serde_json::from_slice(&reply.body).map_err(|e| {
+        let what = format!(
+            "sends an answer that cannot be read: {}",
+            shown(&e.to_string())
+        );
+        server.who.bad_answer(what)
+    })
+}
+
+fn get<T: DeserializeOwned>(server: &Server, path: &str) -> Result<T, IssuerError> {
+    good(server, &server.ask(&Question::get(path))?, "to answer")
+}
+
+/// What step-ca says where it does not sign.
+fn refused(server: &Server, reply: &Reply, what: &str) -> IssuerError {
+    let said = serde_json::from_slice::<Refusal>(&reply.body).map(|r| r.message);
+    let said = said.unwrap_or_default();
+    let about = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let (why, hint) = match reply.status {
+        401 => (
+            Why::Forbidden,
+            "the token was refused: the clocks of both machines have to agree, and `url` in the policy has to name one of dnsNames in the CA's ca.json",
+        ),
+        403 | 400 if about(&["duration", "validity", "not after"]) => (
+            Why::Refused,
+            "its provisioner does not sign for so long: set leaf_valid_days (and renew_before_days) to what it does, or let it: step ca provisioner update NAME --x509-max-dur=9528h",
+        ),
+        403 | 400 => (
+            Why::Refused,
+            "its policy, provisioner or template does not allow this certificate: change that, or the name or hosts in the policy",
+        ),
+        429 => (
+            Why::Unreachable,
+            "it limits how many requests it takes: run the command again later, which goes on where this one ended",
+        ),
+        500.. => (
+            Why::Unreachable,
+            "its log says why; run the command again, which goes on where this one ended",
+        ),
+        _ => (
+            Why::BadAnswer,
+            "see that step-ca, and nothing else, listens at `url`",
+        ),
+    };
+    let what = match said.is_empty() {
+        true => format!("refuses {what} with the status {}", reply.status),
+        false => format!("refuses {what} ({}): {}", reply.status, shown(&said)),
+    };
+    server.who.fails(why, what, hint)
+}
+
+/// The key of the provisioner that the policy names.
+fn provisioner_key(
+    server: &Server,
+    settings: &StepCaSettings,
+    password: &Secret,
+) -> Result<TokenKey, IssuerError> {
+    let name = &settings.provisioner;
+    let (mut cursor, mut others) = (String::new(), Vec::new());
+    for _ in 0..MAX_PAGES {
+        let page: Provisioners = get(server, &format!("/provisioners?limit=100{cursor}"))?;
+        for found in page.provisioners {
+            if found.name != *name {
+                if others.len() < NAMED {
+                    others.push(shown(&found.name));
+                }
+                continue;
+            }
+            let kid = found.key.map(|key| key.kid).unwrap_or_default();
+            let Some(sealed) = found.encrypted_key.filter(|_| found.kind == "JWK") else {
+                return Err(server.who.fails(
+                    Why::Settings,
+                    format!("has a provisioner {name} of the kind {}, without a key to fetch", shown(&found.kind)),
+                    "kpki uses provisioners of the kind JWK whose sealed key the CA keeps: step ca provisioner add kpki --type JWK --create",
+                ));
+            };
+            return TokenKey::open(&kid, &sealed, password).map_err(|error| {
+                let what = format!("has a provisioner {name}, but {error}");
+                match error {
+                    KeyError::WrongPassword => server.who.fails(
+                        Why::Forbidden,
+                        what,
+                        "give the password that the provisioner was made with, by password_file in the policy or KPKI_STEP_CA_PASSWORD",
+                    ),
+                    KeyError::Unusable(_) => server.who.fails(
+                        Why::Settings,
+                        what,
+                        "make a provisioner for kpki: step ca provisioner add kpki --type JWK --create",
+                    ),
+                }
+            });
+        }
+        let next = page.next_cursor;
+        if next.is_empty() {
+            break;
+        }
+        if !next
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        {
+            return Err(server
+                .who
+                .bad_answer("sends a list of provisioners that cannot be followed"));
+        }
+        cursor = format!("&cursor={next}");
+    }
+    let known = match others.is_empty() {
+        true => "it has none that is told".to_owned(),
+        false => format!("its provisioners are {}", others.join(", ")),
+    };
+    Err(server.who.fails(
+        Why::Settings,
+        format!("has no provisioner {name}"),
+        format!("{known}; step ca provisioner add {name} --type JWK --create makes one"),
+    ))
+}
+
+impl StepCa {
+    fn sign_one(
+        &self,
+        request: &CertificateRequest<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Issued, IssuerError> {
+        let leaf = request.leaf;
+        let who = &self.server.who;
+        let unwritable = || {
+            who.fails(
+                Why::Settings,
+                "cannot be asked for that",
+                "this is a fault of kpki",
+            )
+        };
+        // With no host at all, step-ca takes the subject for one.
+        let mut asked = leaf.clone();
+        if asked.hosts.is_empty() {
+            asked.hosts.push(Host::Dns(leaf.name.to_string()));
+        }
+        let sans: Vec<String> = asked.hosts.iter().map(ToString::to_string).collect();
+        let csr = request.pkcs10_pem(&asked)?;
+        let end = (now + Duration::days(leaf.days.into())).min(self.signer.not_after);
+        let not_after = end.format(&Rfc3339).map_err(|_| unwritable())?;
+        let body = || {
+            // Each token is taken once.
+            let issued = OffsetDateTime::now_utc().unix_timestamp();
+            let claims = Claims {
+                iss: &self.settings.provisioner,
+                aud: &self.audience,
+                sub: leaf.name.as_str(),
+                sans: &sans,
+                iat: issued,
+                nbf: issued,
+                exp: issued + TOKEN_LIFE.whole_seconds(),
+                jti: hex(&random::octets::<32>()?),
+            };
+            let token = self.key.token(&claims).ok_or_else(unwritable)?;
+            serde_json::to_vec(&SignRequest {
+                csr: &csr,
+                ott: token.expose(),
+                not_after: &not_after,
+            })
+            .map_err(|_| unwritable())
+        };
+        let reply = self.server.ask(&Question {
+            path: "/1.0/sign",
+            headers: HeaderMap::new(),
+            body: Some(&body),
+        })?;
+        let signed: Signed = good(&self.server, &reply, leaf.name.as_str())?;
+        let ders = pem::parse_certificates(signed.crt.as_bytes());
+        let der: Option<CertificateDer<'_>> = ders.ok().and_then(|all| all.into_iter().next());
+        let Some(der) = der else {
+            return Err(who.bad_answer(format!("sends no certificate for {}", leaf.name)));
+        };
+        answer::checked(request, &der, &self.signer, &self.behind, now)
+            .map_err(|wrong| wrong.of(who, leaf))
+    }
+}
+
+impl Issuer for StepCa {
+    fn sign(
+        &self,
+        requests: &[CertificateRequest<'_>],
+        now: OffsetDateTime,
+    ) -> Vec<Result<Issued, IssuerError>> {
+        in_parallel(requests, |request| self.sign_one(request, now))
+    }
+}

@@ -1,0 +1,335 @@
+//! The PKI secrets engine of HashiCorp Vault and of OpenBao, which speaks the same.
+
+use std::path::Path;
+
+use rustls_pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{
+    CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted, answer,
+    far::{self, Who, Why, kept, shown},
+    http::{Question, Reply, Server, in_parallel},
+};
+use crate::{
+    keystore::pem,
+    pki::{Certificate, Host},
+    policy::VaultSettings,
+    state::read_text,
+};
+
+/// The entry of the table.
+pub(super) const ENGINE: Engine = Engine {
+    name: "vault",
+    file: "vault.json",
+    wanted: |path, bytes| {
+        let settings: VaultSettings = kept(path, bytes)?;
+        Ok(Some(Wanted::Credential {
+            what: "a token of Vault's",
+            file: settings.token_file,
+            setting: "token_file",
+            variable: "VAULT_TOKEN",
+        }))
+    },
+    open: |closed, signer, behind, token| {
+        let settings: VaultSettings = kept(&closed.path, &closed.bytes)?;
+        let server = connect(&settings)?;
+        let token = token.ok_or(IssuerError::NotOpened)?;
+        let Ok(mut value) = HeaderValue::from_str(token.expose().trim()) else {
+            return Err(server.who.fails(
+                Why::Forbidden,
+                "cannot be given that token: it has a character that no token has",
+                "the file, or VAULT_TOKEN, holds the token and nothing else",
+            ));
+        };
+        value.set_sensitive(true);
+        let mut headers = headers(&server, &settings)?;
+        headers.insert(HeaderName::from_static("x-vault-token"), value);
+        Ok(Box::new(Vault {
+            path: format!("/v1/{}/sign/{}", settings.mount, settings.role),
+            server,
+            headers,
+            settings,
+            signer: signer.clone(),
+            behind: behind.to_vec(),
+        }))
+    },
+    authorities: Some(|path, bytes| {
+        let settings: VaultSettings = kept(path, bytes)?;
+        let server = connect(&settings)?;
+        let headers = headers(&server, &settings)?;
+        let get = |what: &str| {
+            let path = format!("/v1/{}/{what}", settings.mount);
+            let question = Question {
+                path: &path,
+                headers: headers.clone(),
+                body: None,
+            };
+            let reply = server.ask(&question)?;
+            match reply.is_good() {
+                true => Ok(reply.body),
+                false => Err(refused(&server, &reply, "to show its CA", &settings)),
+            }
+        };
+        let mut chain = certificates(&server.who, &get("ca/pem")?)?;
+        // A root has no chain, and older versions leave theirs empty.
+        let behind = get("ca_chain")?;
+        if !behind.trim_ascii().is_empty() {
+            chain.extend(certificates(&server.who, &behind)?);
+        }
+        if let Some(root) = &settings.root_file {
+            chain.extend(certificates(&of_file(root), &read_text(root)?)?);
+        }
+        far::chain(&server.who, chain)
+    }),
+};
+
+/// A role of the engine that is ready to sign.
+struct Vault {
+    server: Server,
+    path: String,
+    headers: HeaderMap,
+    settings: VaultSettings,
+    signer: Certificate,
+    behind: Vec<Certificate>,
+}
+
+/// What signing is asked with; roles may take it from the request (`use_csr_sans`) or from here.
+#[derive(Serialize)]
+struct SignRequest<'a> {
+    csr: &'a str,
+    common_name: &'a str,
+    alt_names: String,
+    ip_sans: String,
+    ttl: String,
+    exclude_cn_from_sans: bool,
+    format: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    data: SignedData,
+}
+
+#[derive(Deserialize)]
+struct SignedData {
+    certificate: String,
+}
+
+#[derive(Deserialize)]
+struct Errors {
+    #[serde(default)]
+    errors: Vec<String>,
+}
+
+fn of_file(path: &Path) -> Who {
+    Who(format!("the file {}", path.display()))
+}
+
+fn connect(settings: &VaultSettings) -> Result<Server, IssuerError> {
+    let who = Who(format!("Vault at {}", settings.url));
+    let roots: Vec<CertificateDer<'_>> = match &settings.ca_file {
+        Some(path) => certificates(&of_file(path), &read_text(path)?)?
+            .into_iter()
+            .map(|c| c.der)
+            .collect(),
+        None => Vec::new(),
+    };
+    let trust = "its certificate is not of a CA in `ca_file`, or does not name the host in `url`";
+    Ok(Server::new(who, &settings.url, &roots, trust, is_sealed))
+}
+
+fn headers(server: &Server, settings: &VaultSettings) -> Result<HeaderMap, IssuerError> {
+    let mut headers = HeaderMap::new();
+    // Against requests that a browser or proxy was talked into.
+    headers.insert(
+        HeaderName::from_static("x-vault-request"),
+        HeaderValue::from_static("true"),
+    );
+    if let Some(namespace) = &settings.namespace {
+        let value = HeaderValue::from_str(namespace).map_err(|_| {
+            server.who.fails(
+                Why::Settings,
+                "has no such namespace",
+                "correct `namespace` in the policy",
+            )
+        })?;
+        headers.insert(HeaderName::from_static("x-vault-namespace"), value);
+    }
+    Ok(headers)
+}
+
+/// Sealed is what it stays until somebody unseals it.
+fn is_sealed(reply: &Reply) -> bool {
+    reply.status == 503 && errors(reply).contains("sealed")
+}
+
+fn errors(reply: &Reply) -> String {
+    let said = serde_json::from_slice::<Errors>(&reply.body).map(|e| e.errors.join("; "));
+    said.unwrap_or_default()
+}
+
+fn certificates(who: &Who, text: &[u8]) -> Result<Vec<Certificate>, IssuerError> {
+    let bad = |e: String| {
+        who.bad_answer(format!(
+            "has something else than a certificate: {}",
+            shown(&e)
+        ))
+    };
+    let ders = pem::parse_certificates(text).map_err(|e| bad(e.to_string()))?;
+    let read = ders
+        .iter()
+        .map(|der| Certificate::from_der(der).map_err(|e| bad(e.to_string())));
+    read.collect()
+}
+
+/// What Vault says where it does not sign.
+fn refused(server: &Server, reply: &Reply, what: &str, settings: &VaultSettings) -> IssuerError {
+    let VaultSettings { mount, role, .. } = settings;
+    let said = errors(reply);
+    let about = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let own = |hint: &str| hint.to_owned();
+    let (why, hint) = match reply.status {
+        503 if about(&["sealed"]) => (
+            Why::Sealed,
+            own(
+                "unseal it (vault operator unseal), then run the command again, which goes on where this one ended",
+            ),
+        ),
+        403 => (
+            Why::Forbidden,
+            format!(
+                "the token is wrong, has ended, or its policy does not let it: give that `update` on {mount}/sign/{role}, and take a fresh token"
+            ),
+        ),
+        404 => (
+            Why::Settings,
+            own(
+                "there is no PKI secrets engine at `mount`, or it has no CA yet: vault secrets list shows what there is",
+            ),
+        ),
+        400 if about(&["unknown role"]) => (
+            Why::Settings,
+            format!(
+                "make it, for example: vault write {mount}/roles/{role} allow_any_name=true enforce_hostnames=false key_type=any max_ttl=9600h"
+            ),
+        ),
+        400 if about(&["key type", "key bits", "key_type", "keys of type"]) => (
+            Why::Refused,
+            own(
+                "the role wants another kind of key: set its key_type to `any`, or `key` in the policy to what it wants",
+            ),
+        ),
+        400 if about(&["beyond the expiration", "ttl", "TTL"]) => (
+            Why::Refused,
+            own(
+                "set leaf_valid_days (and renew_before_days) in the policy to what the role and the CA allow, or raise max_ttl",
+            ),
+        ),
+        400 => (
+            Why::Refused,
+            own(
+                "the role does not allow this certificate: widen its allowed_domains (with allow_bare_domains and enforce_hostnames=false for plain names), or allow_any_name; or change the name or hosts in the policy",
+            ),
+        ),
+        300..=399 => (
+            Why::Settings,
+            own(
+                "another server is the active one: write its address, or that of the load balancer, as `url` into the policy",
+            ),
+        ),
+        429 => (
+            Why::Unreachable,
+            own(
+                "it limits how many requests it takes: run the command again later, which goes on where this one ended",
+            ),
+        ),
+        500.. => (
+            Why::Unreachable,
+            own("its log says why; run the command again, which goes on where this one ended"),
+        ),
+        _ => (
+            Why::BadAnswer,
+            own("see that Vault or OpenBao, and nothing else, listens at `url`"),
+        ),
+    };
+    let what = match said.is_empty() {
+        true => format!("refuses {what} with the status {}", reply.status),
+        false => format!("refuses {what} ({}): {}", reply.status, shown(&said)),
+    };
+    server.who.fails(why, what, hint)
+}
+
+impl Vault {
+    fn sign_one(
+        &self,
+        request: &CertificateRequest<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Issued, IssuerError> {
+        let (leaf, who) = (request.leaf, &self.server.who);
+        let listed = |is: fn(&Host) -> bool| {
+            let hosts = leaf.hosts.iter().filter(|h| is(h));
+            hosts.map(ToString::to_string).collect::<Vec<_>>().join(",")
+        };
+        // Beyond its CA's own end Vault does not sign.
+        let wanted = Duration::days(leaf.days.into());
+        let life = wanted.min(self.signer.not_after - now - Duration::MINUTE);
+        let csr = request.pkcs10_pem(leaf)?;
+        let body = || {
+            let asked = SignRequest {
+                csr: &csr,
+                common_name: leaf.name.as_str(),
+                alt_names: listed(|h| matches!(h, Host::Dns(_))),
+                ip_sans: listed(|h| matches!(h, Host::Ip(_))),
+                ttl: format!("{}s", life.whole_seconds().max(1)),
+                exclude_cn_from_sans: true,
+                format: "pem",
+            };
+            let json = serde_json::to_vec(&asked);
+            json.map_err(|_| {
+                who.fails(
+                    Why::Settings,
+                    "cannot be asked for that",
+                    "this is a fault of kpki",
+                )
+            })
+        };
+        let reply = self.server.ask(&Question {
+            path: &self.path,
+            headers: self.headers.clone(),
+            body: Some(&body),
+        })?;
+        if !reply.is_good() {
+            return Err(refused(
+                &self.server,
+                &reply,
+                leaf.name.as_str(),
+                &self.settings,
+            ));
+        }
+        let signed: Signed = serde_json::from_slice(&reply.body).map_err(|e| {
+            let what = format!(
+                "sends an answer that cannot be read: {}",
+                shown(&e.to_string())
+            );
+            who.bad_answer(what)
+        })?;
+        let ders = pem::parse_certificates(signed.data.certificate.as_bytes());
+        let Some(der) = ders.ok().and_then(|all| all.into_iter().next()) else {
+            return Err(who.bad_answer(format!("sends no certificate for {}", leaf.name)));
+        };
+        answer::checked(request, &der, &self.signer, &self.behind, now)
+            .map_err(|wrong| wrong.of(who, leaf))
+    }
+}
+
+impl Issuer for Vault {
+    fn sign(
+        &self,
+        requests: &[CertificateRequest<'_>],
+        now: OffsetDateTime,
+    ) -> Vec<Result<Issued, IssuerError>> {
+        in_parallel(requests, |request| self.sign_one(request, now))
+    }
+}

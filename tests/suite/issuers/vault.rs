@@ -1,0 +1,179 @@
+//! Vault's interface, by a server of the tests: no build of Vault or OpenBao can be had from the Go module proxy.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+
+use super::far::{Ca, TOKEN, vault, vault_answer};
+use super::{contains, error, verify};
+use crate::support::http::{Answer, Server, json};
+use crate::support::kpki::Kpki;
+
+fn policy(url: &str, more: &str) -> String {
+    format!(
+        "ca:\n  issuer:\n    vault: {{url: '{url}', role: kafka{more}}}\nbrokers:\n  - {{name: kafka1, hosts: [kafka1, 10.0.0.11]}}\nclients:\n  - {{name: orders_service}}\n"
+    )
+}
+
+/// A Vault that signs all that it is asked for, after it said each of these once.
+fn honest(ca: &Arc<Ca>, first: Vec<u16>) -> (Server, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let sign = move |ca: &Ca, csr: &str| match first.get(count.fetch_add(1, Ordering::Relaxed)) {
+        Some(0) => Answer::Raw(Vec::new()),
+        Some(status) => json(*status, &json!({"errors": ["not now"]})),
+        None => json(200, &vault_answer(&ca.sign(csr, &|_| ()))),
+    };
+    (vault(Arc::clone(ca), Box::new(sign)), asked)
+}
+
+fn kpki() -> Kpki {
+    let mut kpki = Kpki::new();
+    kpki.without_env("KPKI_CA_PASSPHRASE")
+        .env("VAULT_TOKEN", TOKEN);
+    kpki
+}
+
+#[test]
+fn vault_signs_and_what_passes_is_waited_for() {
+    let ca = Arc::new(Ca::new());
+    // Too many requests, a connection that ends, a server that restarts.
+    let (server, asked) = honest(&ca, vec![429, 0, 503]);
+    let mut kpki = kpki();
+    kpki.write("policy.yaml", &policy(&server.url(), ""));
+    let said = kpki.ok(&["up", "policy.yaml"]);
+    assert_eq!(
+        asked.load(Ordering::Relaxed),
+        5,
+        "two requests, and three attempts in vain"
+    );
+    // Vault gave 30 days where the policy has 397.
+    assert!(said.stderr.contains("30 days"), "{}", said.stderr);
+    for (name, purpose) in [("kafka1", "sslserver"), ("orders_service", "sslclient")] {
+        if verify(&kpki, name, purpose).is_none() {
+            return;
+        }
+    }
+    // Certificates that end before `renew_before_days` are not due from their first day.
+    kpki.run(&["up", "--dry-run", "--exit-code", "policy.yaml"])
+        .expect_code(0);
+    assert!(!contains(&kpki.path("out"), TOKEN.as_bytes()));
+    // The token from a file.
+    kpki.without_env("VAULT_TOKEN");
+    let (code, said) = error(&kpki, &["renew", "kafka1"]);
+    assert!(
+        code == "passphrase-missing" && said.contains("VAULT_TOKEN"),
+        "{said}"
+    );
+    let token = kpki.write("token", &format!("{TOKEN}\n"));
+    kpki.set_mode("token", 0o600);
+    let more = format!(", token_file: {}", token.display());
+    kpki.write("policy.yaml", &policy(&server.url(), &more));
+    kpki.ok(&["up", "policy.yaml"]);
+    kpki.ok(&["renew", "kafka1"]);
+    // The same Vault at another address, without the policy's being told: it is not there any more.
+    drop(server);
+    let (code, _) = error(&kpki, &["renew", "kafka1"]);
+    assert_eq!(code, "issuer-unreachable");
+    let (server, _) = honest(&ca, Vec::new());
+    kpki.write("policy.yaml", &policy(&server.url(), &more));
+    kpki.ok(&["up", "policy.yaml"]);
+    kpki.ok(&["renew", "kafka1"]);
+    // Another CA than the one that clients trust.
+    let (server, _) = honest(&Arc::new(Ca::new()), Vec::new());
+    kpki.write("policy.yaml", &policy(&server.url(), &more));
+    kpki.ok(&["up", "policy.yaml"]);
+    let before = fs::read(kpki.path("out/kafka1/kafka1.crt")).unwrap();
+    let (code, said) = error(&kpki, &["renew", "kafka1"]);
+    assert!(
+        code == "issuer-answer" && said.contains("not signed by"),
+        "{said}"
+    );
+    assert_eq!(
+        fs::read(kpki.path("out/kafka1/kafka1.crt")).unwrap(),
+        before
+    );
+}
+
+#[test]
+fn what_keeps_vault_from_signing_is_said_with_what_to_do() {
+    for (status, says, code, hint) in [
+        (503, "Vault is sealed", "issuer-sealed", "unseal"),
+        (
+            403,
+            "permission denied",
+            "issuer-forbidden",
+            "`update` on pki/sign/kafka",
+        ),
+        (
+            400,
+            "unknown role: kafka",
+            "issuer-settings",
+            "vault write pki/roles/kafka",
+        ),
+        (
+            400,
+            "common name kafka1 not allowed by this role",
+            "issuer-refused",
+            "allowed_domains",
+        ),
+        (
+            400,
+            "role requires keys of type rsa",
+            "issuer-refused",
+            "key_type",
+        ),
+        (
+            400,
+            "cannot satisfy request, as TTL would result in notAfter that is beyond the expiration of the CA certificate",
+            "issuer-refused",
+            "leaf_valid_days",
+        ),
+        (
+            404,
+            "no handler for route",
+            "issuer-settings",
+            "vault secrets list",
+        ),
+        (307, "", "issuer-settings", "active"),
+    ] {
+        let sign = move |_: &Ca, _: &str| json(status, &json!({"errors": [says]}));
+        let server = vault(Arc::new(Ca::new()), Box::new(sign));
+        let kpki = kpki();
+        kpki.write("policy.yaml", &policy(&server.url(), ""));
+        let (found, said) = error(&kpki, &["up", "policy.yaml"]);
+        assert_eq!(found, code, "{said}");
+        assert!(said.contains(says) && said.contains(hint), "{said}");
+        assert!(!kpki.path("out/kafka1").exists() && !said.contains(TOKEN));
+    }
+    // A wrong token, and a chain that ends before the root.
+    let ca = Arc::new(Ca::new());
+    let (server, asked) = honest(&ca, Vec::new());
+    let mut kpki = kpki();
+    kpki.env("VAULT_TOKEN", "hvs.another");
+    kpki.write("policy.yaml", &policy(&server.url(), ""));
+    let (code, _) = error(&kpki, &["up", "policy.yaml"]);
+    assert_eq!(
+        (code.as_str(), asked.load(Ordering::Relaxed)),
+        ("issuer-forbidden", 0)
+    );
+    let below = ca.below.pem();
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/v1/pki/ca/pem" | "/v1/pki/ca_chain" => Answer::Body(200, below.clone().into_bytes()),
+        _ => json(403, &json!({"errors": ["permission denied"]})),
+    });
+    let kpki = super::vault::kpki();
+    kpki.write("policy.yaml", &policy(&server.url(), ""));
+    let (code, said) = error(&kpki, &["up", "policy.yaml"]);
+    assert!(
+        code == "issuer-settings" && said.contains("root_file"),
+        "{said}"
+    );
+    assert!(!kpki.path("out/ca").exists());
+    let root = kpki.write("root.crt", &ca.root.pem());
+    let more = format!(", root_file: {}", root.display());
+    kpki.write("policy.yaml", &policy(&server.url(), &more));
+    kpki.ok(&["up", "--dry-run", "policy.yaml"]);
+}
