@@ -47,6 +47,7 @@ fn prepare(out: &OutDir) -> Result<(), Failed> {
     let lock = Lock::acquire(out.root(), Duration::ZERO, |_| ())?;
     let spec = CaSpec {
         subject: policy.ca.subject.clone(),
+        generation: 1,
         key: policy.ca.key,
         days: policy.ca.valid_days,
         intermediate: false,

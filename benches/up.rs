@@ -76,6 +76,7 @@ fn up(policy: &policy::ValidatedPolicy, out: &Path) -> Result<Duration, Failed> 
     let passphrase = Secret::new("bench".into());
     let spec = CaSpec {
         subject: policy.ca.subject.clone(),
+        generation: 1,
         key: policy.ca.key,
         days: policy.ca.valid_days,
         intermediate: false,

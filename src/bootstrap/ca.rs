@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError, Cause,
-    trust::{Trust, truststore_name},
+    slot::{CERTIFICATE, INTERMEDIATE, Names, Slot},
+    trust::{Lineage, Trust, truststore_name},
 };
 use crate::{
     issuer::{
@@ -24,10 +25,6 @@ use crate::{
     },
 };
 
-/// The CA certificates that clients trust.
-pub(super) const CERTIFICATE: &str = "ca.crt";
-/// The intermediates' certificates, the one that signs leaves first.
-const INTERMEDIATE: &str = "intermediate.crt";
 /// The password of the truststore, one for all identities as the store's bytes are.
 pub(super) const TRUSTSTORE_PASSWORD: &str = "truststore.password";
 
@@ -196,6 +193,24 @@ impl Ca {
             }
             None => Vec::new(),
         };
+        let Names {
+            root: standby,
+            intermediate: below,
+            ..
+        } = Slot::Standby.names();
+        let standby = match read_optional(&out.ca_file(&standby))? {
+            Some(bytes) => Some(Lineage {
+                root: certificates(&standby, &bytes)?
+                    .into_iter()
+                    .next()
+                    .ok_or_else(|| incomplete(CERTIFICATE))?,
+                intermediates: match read_optional(&out.ca_file(&below))? {
+                    Some(bytes) => certificates(&below, &bytes)?,
+                    None => Vec::new(),
+                },
+            }),
+            None => None,
+        };
         let issuer = Closed::read(out)?.ok_or_else(|| incomplete(local::KEY))?;
         let password = password_in(need(TRUSTSTORE_PASSWORD)?);
         if password.expose().is_empty() {
@@ -207,10 +222,17 @@ impl Ca {
                 root,
                 others: trusted.collect(),
                 intermediates,
+                standby,
                 truststore_password: password,
             },
             issuer,
         })
+    }
+
+    /// A part of it is missing.
+    pub(super) fn incomplete(&self, file: &'static str) -> CaError {
+        let dir = self.dir.display().to_string();
+        CaError::Incomplete { dir, file }
     }
 
     /// The CA of an engine elsewhere, of which nothing is on disk yet: the engine is asked for its certificates.

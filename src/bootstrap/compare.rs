@@ -225,7 +225,7 @@ impl Look<'_> {
             return Needs::Reload;
         };
         let leaf = step.disk.certificate.as_ref();
-        let stays = leaf.is_some_and(|leaf| leaf.is_issued_by(self.trust.signer()));
+        let stays = leaf.is_some_and(|leaf| self.trust.vouches_for(leaf));
         changes::certificate_needs(&step.disk, &spec.hosts, stays)
     }
 
@@ -260,6 +260,9 @@ impl Look<'_> {
                 None => "; it gets a new key",
             };
             return reissue(format!("{why}{key}"));
+        }
+        if !self.trust.vouches_for(leaf) {
+            return reissue(format!("{} is trusted no longer", leaf.issuer));
         }
         if disk.key.is_none() || disk.password.is_none() {
             return reissue("its key or password file is missing".to_owned());

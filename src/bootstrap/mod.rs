@@ -24,9 +24,11 @@ pub mod planned;
 pub mod renew;
 pub mod restore;
 pub mod revoke;
+pub mod rotate;
 pub mod running;
 pub mod served;
 pub mod sign;
+mod slot;
 pub mod step;
 pub mod trust;
 pub mod up;
@@ -140,6 +142,9 @@ pub enum BootstrapError {
     /// The CA.
     #[error(transparent)]
     Ca(#[from] CaError),
+    /// Its replacement.
+    #[error(transparent)]
+    Rotation(#[from] rotate::RotationError),
     /// What signs.
     #[error(transparent)]
     Issuer(#[from] IssuerError),

@@ -148,8 +148,11 @@ impl Candidate {
                 layouts.push((names, profile.unwrap_or_else(|| StoreProfile::of(&store))));
             }
         }
-        // Some layouts share the key store's name: theirs is the one whose password lies beside it.
-        let has_password = |names: &FileNames| out.identity(name).join(&names.password).exists();
+        // Some layouts call their key stores the same, and its password tells them apart.
+        let has_password = |names: &FileNames| {
+            let file = read_plain(&out.identity(name).join(&names.password));
+            file.ok().flatten().is_some()
+        };
         if layouts.iter().any(|(names, _)| has_password(names)) {
             layouts.retain(|(names, _)| has_password(names));
         }

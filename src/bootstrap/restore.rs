@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError,
-    ca::{CERTIFICATE, TRUSTSTORE_PASSWORD, password_in},
+    ca::{TRUSTSTORE_PASSWORD, password_in},
+    slot::{CERTIFICATE, Slot},
     trust::truststore_name,
 };
 use crate::{
@@ -48,10 +49,14 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapErr
         return Ok(Vec::new());
     }
     let inventory = Inventory::read(out)?;
-    let mut records = inventory.records().iter();
-    let Some(record) = records.rfind(|record| record.kind == Kind::Ca) else {
-        return Ok(Vec::new());
-    };
+    // Where a CA stands by, it is trusted as well, and is not the one that was lost.
+    let standby = read_optional(&out.ca_file(&Slot::Standby.names().root))?;
+    let standby = standby.and_then(|text| pem::parse_certificates(&text).ok());
+    let standby = standby.and_then(|all| Certificate::from_der(all.first()?).ok());
+    let stands_by = |record: &Record| standby.as_ref().is_some_and(|c| record.is_of(c, c));
+    let records = inventory.records().iter();
+    let roots = records.filter(|record| record.kind == Kind::Ca && !stands_by(record));
+    let roots: Vec<&Record> = roots.collect();
     let mut restored = Vec::new();
     let mut put = |file: &str, bytes: &[u8], mode, from| -> Result<(), BootstrapError> {
         let file = out.ca_file(file);
@@ -62,14 +67,14 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapErr
     };
     let mut password = read_optional(&out.ca_file(TRUSTSTORE_PASSWORD))?.map(password_in);
     if password.is_none()
-        && let Some((found, from)) = find_password(out, record)?
+        && let Some((found, from)) = find_password(out, &roots)?
     {
         let line = Zeroizing::new(format!("{}\n", found.expose()));
         put(TRUSTSTORE_PASSWORD, line.as_bytes(), 0o600, from)?;
         password = Some(found);
     }
     if !out.ca_file(CERTIFICATE).exists()
-        && let Some((found, from)) = find_certificates(out, record, password.as_ref())?
+        && let Some((found, from)) = find_certificates(out, &roots, password.as_ref())?
     {
         let ders: Vec<_> = found.into_iter().map(|c| c.der).collect();
         put(
@@ -82,14 +87,15 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapErr
     Ok(restored)
 }
 
-/// What a store trusts, where this password opens it and the recorded root is among it, the root first.
-fn trusted(store: &[u8], password: &Secret, record: &Record) -> Option<Vec<Certificate>> {
+/// What a store trusts, where this password opens it and a recorded root is among it, the root first.
+fn trusted(store: &[u8], password: &Secret, roots: &[&Record]) -> Option<Vec<Certificate>> {
     let contents = pkcs12::open(store, password).ok()?;
     let entries = contents.trusted.iter();
     let mut all: Vec<_> = entries
         .filter_map(|entry| Certificate::from_der(&entry.cert).ok())
         .collect();
-    let root = all.iter().position(|c| record.is_of(c, c))?;
+    let is_root = |c: &Certificate| roots.iter().any(|record| record.is_of(c, c));
+    let root = all.iter().position(is_root)?;
     all.swap(0, root);
     Some(all)
 }
@@ -103,7 +109,7 @@ fn own_store(out: &OutDir) -> Result<Option<Vec<u8>>, BootstrapError> {
 
 fn find_password(
     out: &OutDir,
-    record: &Record,
+    roots: &[&Record],
 ) -> Result<Option<(Secret, PathBuf)>, BootstrapError> {
     let own = own_store(out)?;
     for name in out.identities()? {
@@ -127,7 +133,7 @@ fn find_password(
                 let text = Secret::new(String::from_utf8_lossy(&text).into_owned());
                 for candidate in candidates(text.expose()) {
                     let candidate = Secret::new(candidate.to_owned());
-                    if trusted(&store, &candidate, record).is_some() {
+                    if trusted(&store, &candidate, roots).is_some() {
                         return Ok(Some((candidate, path)));
                     }
                 }
@@ -152,15 +158,17 @@ fn candidates(text: &str) -> impl Iterator<Item = &str> {
 
 fn find_certificates(
     out: &OutDir,
-    record: &Record,
+    roots: &[&Record],
     password: Option<&Secret>,
 ) -> Result<Option<(Vec<Certificate>, PathBuf)>, BootstrapError> {
     if let (Some(store), Some(password)) = (own_store(out)?, password)
-        && let Some(all) = trusted(&store, password, record)
+        && let Some(all) = trusted(&store, password, roots)
     {
         return Ok(Some((all, out.ca_file(truststore_name(StoreProfile::Jdk)))));
     }
-    // A line without a fingerprint does not tell the root from another of its serial number.
+    // A line without a fingerprint does not tell the root from another of its serial number, and of several roots
+    // others than the one that is trusted now may stand there.
+    let [record] = roots else { return Ok(None) };
     if record.sha256.is_none() {
         return Ok(None);
     }

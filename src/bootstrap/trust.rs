@@ -18,8 +18,24 @@ const ALIAS: &str = "caroot";
 /// The truststore of each profile, where there is one.
 pub(super) type Truststores = [Option<Vec<u8>>; 2];
 
+/// The certificates of one of the CAs that follow each other.
+#[derive(Debug, Clone)]
+pub struct Lineage {
+    /// What clients trust.
+    pub root: Certificate,
+    /// What stands between a leaf and the root: first what signs leaves in the root's place.
+    pub intermediates: Vec<Certificate>,
+}
+
+impl Lineage {
+    /// The certificate whose key signs leaves.
+    pub fn signer(&self) -> &Certificate {
+        self.intermediates.first().unwrap_or(&self.root)
+    }
+}
+
 /// The public side of a CA.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Trust {
     /// The current root.
     pub root: Certificate,
@@ -27,6 +43,8 @@ pub struct Trust {
     pub(super) others: Vec<Certificate>,
     /// What stands between a leaf and the root: first what signs leaves in the root's place.
     pub(super) intermediates: Vec<Certificate>,
+    /// Of the other roots, the CA that signed before or will sign next: leaves of it are as good.
+    pub(super) standby: Option<Lineage>,
     /// The password of the truststore.
     pub truststore_password: Secret,
 }
@@ -37,6 +55,7 @@ impl Trust {
         Ok(Self {
             root: new.root.clone(),
             others: Vec::new(),
+            standby: None,
             intermediates: new.intermediate.iter().cloned().collect(),
             truststore_password: random::password()?,
         })
@@ -50,6 +69,7 @@ impl Trust {
         Ok(Self {
             root,
             others: Vec::new(),
+            standby: None,
             intermediates,
             truststore_password: random::password()?,
         })
@@ -70,14 +90,69 @@ impl Trust {
         self.intermediates.first().unwrap_or(&self.root)
     }
 
+    /// The certificates of the CA that signs.
+    pub(super) fn lineage(&self) -> Lineage {
+        Lineage {
+            root: self.root.clone(),
+            intermediates: self.intermediates.clone(),
+        }
+    }
+
+    /// The same with another that is trusted and does not sign.
+    pub(super) fn with(&self, standby: Lineage) -> Self {
+        let mut trust = self.alone();
+        trust.others.push(standby.root.clone());
+        trust.standby = Some(standby);
+        trust
+    }
+
+    /// The same where the other signs, and the one that signs does no longer.
+    pub(super) fn swapped(&self, standby: &Lineage) -> Self {
+        let mut trust = self.alone();
+        trust.root = standby.root.clone();
+        trust.intermediates = standby.intermediates.clone();
+        trust.with(self.lineage())
+    }
+
+    /// The same without the one that does not sign.
+    pub(super) fn alone(&self) -> Self {
+        let mut trust = self.clone();
+        if let Some(standby) = trust.standby.take() {
+            trust.others.retain(|c| c.der != standby.root.der);
+        }
+        trust
+    }
+
+    /// True of a leaf of the CA that signs, or of the one that is trusted beside it.
+    pub(super) fn vouches_for(&self, leaf: &Certificate) -> bool {
+        let other = self.standby.as_ref().map(Lineage::signer);
+        leaf.is_issued_by(self.signer()) || other.is_some_and(|signer| leaf.is_issued_by(signer))
+    }
+
     /// A leaf's chain as servers send it: the leaf, then the intermediates, without the root.
     pub fn chain(&self, leaf: &Certificate) -> Vec<CertificateDer<'static>> {
-        let chain = std::iter::once(leaf).chain(&self.intermediates);
+        let behind = match &self.standby {
+            Some(standby) if leaf.is_issued_by(standby.signer()) => &standby.intermediates,
+            _ => &self.intermediates,
+        };
+        let chain = std::iter::once(leaf).chain(behind);
         chain.map(|c| c.der.clone()).collect()
+    }
+
+    /// What clients trust, in an order that does not depend on who signs.
+    fn in_order(&self) -> Vec<CertificateDer<'static>> {
+        let mut trusted: Vec<_> = self.trusted().collect();
+        trusted.sort_by_key(|c| (c.not_before, &c.serial));
+        trusted.into_iter().map(|c| c.der.clone()).collect()
     }
 
     /// What clients trust, as PEM.
     pub fn trusted_pem(&self) -> String {
+        pem::certificates(&self.in_order())
+    }
+
+    /// The same with the root of the CA that signs first, for the CA's own directory.
+    pub(super) fn own_pem(&self) -> String {
         let ders: Vec<_> = self.trusted().map(|c| c.der.clone()).collect();
         pem::certificates(&ders)
     }
@@ -144,7 +219,7 @@ impl Trust {
             })
             .collect();
         let aliases = aliases.iter().map(String::as_str);
-        let entries: Vec<_> = aliases.zip(self.trusted().map(|c| c.der.clone())).collect();
+        let entries: Vec<_> = aliases.zip(self.in_order()).collect();
         pkcs12::truststore(&entries, &self.truststore_password, profile)
     }
 }

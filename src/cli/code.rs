@@ -23,7 +23,6 @@ pub enum Code {
     CaExpired = "ca-expired", "the CA's certificate has expired";
     CaIncomplete = "ca-incomplete", "a file of the CA is missing";
     CaKeyDamaged = "ca-key-damaged", "the sealed key is damaged";
-    CaKeyElsewhere = "ca-key-elsewhere", "the CA's key is not on this machine";
     CaKeyVersion = "ca-key-version", "the key was sealed by a later kpki";
     CaNotRevoked = "ca-not-revoked", "the CA itself is replaced, not revoked";
     CaMissing = "ca-missing", "there is no CA in the output directory";
@@ -54,7 +53,7 @@ pub enum Code {
     InventoryDamaged = "inventory-damaged", "the inventory of certificates is damaged";
     Io = "io", "a file cannot be read or written";
     KeyDerivation = "key-derivation", "the passphrase's derivation failed, for lack of memory";
-    KeyElsewhere = "key-elsewhere", "the identity's key is elsewhere, so that a new request is needed";
+    KeyElsewhere = "key-elsewhere", "the CA's key is not on this machine";
     KeyHere = "key-here", "the identity's key is here, so that there is no request to be signed";
     Locked = "locked", "another kpki works on the output directory";
     IssuerAnswer = "issuer-answer", "whoever signs answers with something else than what was asked for";
@@ -74,6 +73,7 @@ pub enum Code {
     NoHost = "no-host", "a broker's certificate needs a host";
     NoRandomness = "no-randomness", "the system provides no random numbers";
     NoRootKey = "no-root-key", "the root's key is not here";
+    NoRotation = "no-rotation", "no rotation of the CA is under way";
     NoScramRequests = "no-scram-requests", "the cluster is too old to be asked about SCRAM users";
     NotAScramUser = "not-a-scram-user", "the policy has no SCRAM user of that name";
     NotAuthorized = "not-authorized", "the cluster does not let this principal do it";
@@ -109,9 +109,14 @@ pub enum Code {
     Refused = "refused", "the cluster refuses a request";
     RequestImpossible = "request-impossible", "a request that no client could make";
     RequestMalformed = "request-malformed", "a line is not a request";
+    RequestNeeded = "request-needed", "the identity's key is elsewhere, so that a new request is needed";
     RequestRefused = "request-refused", "a certificate request that must not be signed; the message says why";
     RequestsUnreadable = "requests-unreadable", "the file of requests cannot be read";
     RestartNeeded = "restart-needed", "a node has to be restarted; the message says why";
+    RotationElsewhere = "rotation-elsewhere", "kpki does not keep the CA's key, so it cannot replace the CA";
+    RotationNotEverywhere = "rotation-not-everywhere", "the last step of the rotation is not seen everywhere";
+    RotationOrder = "rotation-order", "it is not the turn of that step of the rotation";
+    RotationRunning = "rotation-running", "the CA is being replaced already";
     Revoked = "revoked", "the identity's certificate was revoked, and a new one has to be asked for";
     Scram = "scram", "a SCRAM credential that Kafka refuses";
     Store = "store", "a key store or truststore cannot be read or written";

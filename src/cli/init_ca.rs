@@ -69,6 +69,7 @@ impl InitCa {
         }
         let spec = CaSpec {
             subject: self.subject.parse::<Dn>().map_err(IssuerError::from)?,
+            generation: 1,
             key: self.key,
             days: self.days,
             intermediate: self.intermediate,

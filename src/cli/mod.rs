@@ -21,6 +21,7 @@ mod principal;
 mod reload;
 mod renew;
 mod revoke;
+mod rotate_ca;
 mod scram;
 mod shell;
 mod sign;
@@ -100,6 +101,8 @@ enum Command {
     Issue(issue::Issue),
     Up(up::Up),
     Renew(renew::Renew),
+    #[command(subcommand)]
+    RotateCa(rotate_ca::RotateCa),
     Reload(reload::Reload),
     Status(status::Status),
     Revoke(revoke::Revoke),
@@ -145,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Issue(verb) => verb.run(&cli.global, &ui),
         Command::Up(verb) => verb.run(&cli.global, &ui),
         Command::Renew(verb) => verb.run(&cli.global, &ui),
+        Command::RotateCa(verb) => verb.run(&cli.global, &ui),
         Command::Reload(verb) => verb.run(&cli.global, &ui),
         Command::Status(verb) => verb.run(&cli.global, &ui),
         Command::Revoke(verb) => verb.run(&cli.global, &ui),

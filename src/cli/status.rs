@@ -25,7 +25,7 @@ use crate::{
     },
     pki::Kind,
     policy::ValidatedPolicy,
-    state::{Inventory, OutDir, Record, read_optional},
+    state::{Inventory, OutDir, Phase, Record, Rotation},
 };
 
 /// How long a broker is waited for.
@@ -109,7 +109,7 @@ fn expiring(
         false => out.identities()?.iter().map(ToString::to_string).collect(),
     };
     let kpki = shell::kpki(out.root());
-    let rotates = is_rotating(out)?;
+    let rotates = Rotation::read(out)?.is_some();
     let is_ca = |record: &&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
     let cas: Vec<&Record> = ending.iter().copied().filter(is_ca).collect();
     let due = ending.iter().filter_map(|record| {
@@ -228,30 +228,13 @@ fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Optio
     }))
 }
 
-/// Where the replacement of the CA stands.
-const ROTATION: &str = "rotation.json";
-
-fn rotation_state(out: &OutDir) -> Result<Option<String>, Failure> {
-    let Some(text) = read_optional(&out.ca_file(ROTATION))? else {
-        return Ok(None);
-    };
-    let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    let state = value["state"].as_str().unwrap_or("unknown");
-    Ok((state != "none").then(|| state.to_owned()))
-}
-
-fn is_rotating(out: &OutDir) -> Result<bool, Failure> {
-    Ok(rotation_state(out)?.is_some())
-}
-
 fn rotation(out: &OutDir) -> Result<Option<Due>, Failure> {
     let kpki = shell::kpki(out.root());
-    Ok(rotation_state(out)?.map(|state| {
-        let (last, next) = match state.as_str() {
-            "trusting" => ("everybody is being given the new CA to trust", "next"),
-            "reissuing" => ("every certificate is being signed by the new CA", "next"),
-            "retiring" => ("nobody is told to trust the old CA any more", "finish"),
-            _ => ("its step is one of a later kpki", "status"),
+    Ok(Rotation::read(out)?.map(|rotation| {
+        let (last, next) = match rotation.phase {
+            Phase::Trusting => ("everybody is being given the new CA to trust", "next"),
+            Phase::Reissuing => ("every certificate is being signed by the new CA", "next"),
+            Phase::Retiring => ("nobody is told to trust the old CA any more", "finish"),
         };
         Due {
             code: DueCode::Rotation.into(),

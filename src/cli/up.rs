@@ -33,6 +33,7 @@ use crate::{
         local::{self, CaSpec, NewCa},
     },
     keystore::StoreProfile,
+    pki::Dn,
     plan::Action,
     policy::{IssuerSettings, LAYOUTS, Layout, ValidatedPolicy},
     secret::Secret,
@@ -305,6 +306,7 @@ impl CaOfRun {
                 let wanted = &context.policy.ca;
                 let spec = CaSpec {
                     subject: wanted.subject.clone(),
+                    generation: 1,
                     key: wanted.key,
                     days: wanted.valid_days,
                     intermediate: false,
@@ -379,13 +381,12 @@ fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
     if ca.issuer.engine() != local::NAME {
         return;
     }
-    // The policy's checks left room for it.
-    if let Ok(wanted) = policy.ca.subject.with_generation(1)
-        && root.subject != wanted.to_string()
-    {
+    let subject = root.subject.parse::<Dn>();
+    let subject = subject.map(|dn| dn.without_generation().0);
+    if subject.as_ref() != Ok(&policy.ca.subject) {
         ui.note(format!(
-            "note: the CA is {}, and the policy says {wanted}; the CA is not changed",
-            root.subject
+            "note: the CA is {}, and the policy says {}; the CA is not changed",
+            root.subject, policy.ca.subject
         ));
     }
     if root.key != Some(policy.ca.key) {

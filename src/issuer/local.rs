@@ -104,6 +104,8 @@ impl Issuer for Local {
 pub struct CaSpec {
     /// Its subject, to which the generation is added.
     pub subject: Dn,
+    /// Which of the CAs that follow each other it is, from 1.
+    pub generation: u32,
     /// The kind of its key.
     pub key: KeyAlgorithm,
     /// Days that it is valid.
@@ -132,7 +134,7 @@ impl NewCa {
     /// Makes keys and certificates.
     pub fn make(spec: &CaSpec, now: OffsetDateTime) -> Result<Self, IssuerError> {
         let generate = || spec.key.generate().map_err(PkiError::from);
-        let subject = spec.subject.with_generation(1)?;
+        let subject = spec.subject.with_generation(spec.generation)?;
         let key = generate()?;
         let request = |subject, path_len, serial| AuthorityRequest {
             subject,

@@ -334,6 +334,22 @@ impl Closed {
         Ok(())
     }
 
+    /// The same with another key, as another file beside it has it.
+    pub fn with_key(&self, path: PathBuf, bytes: SecretBytes) -> Self {
+        Self {
+            engine: self.engine,
+            path,
+            bytes,
+            wanted: self.wanted.clone(),
+            crl_url: self.crl_url.clone(),
+        }
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes it ready to sign with the key of `signer`. `behind` is what stands behind a leaf in its chain.
     pub fn open(
         &self,
@@ -446,6 +462,7 @@ mod tests {
         let now = time::macros::datetime!(2026-11-21 12:00 UTC);
         let spec = CaSpec {
             subject: "CN=CA".parse().unwrap(),
+            generation: 1,
             key: KeyAlgorithm::EcdsaP256,
             days: 10,
             intermediate: true,

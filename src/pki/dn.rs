@@ -93,6 +93,23 @@ impl Dn {
         self.with_suffix(&format!(" G{generation}"))
     }
 
+    /// The same name without the generation behind its CN, and that generation.
+    pub fn without_generation(&self) -> (Self, Option<u32>) {
+        let mut dn = self.clone();
+        let mut found = None;
+        for (attribute, value) in &mut dn.0 {
+            if *attribute == Attribute::CN
+                && let Some((base, number)) = value.rsplit_once(" G")
+                && number.bytes().all(|b| b.is_ascii_digit())
+                && let Ok(generation) = number.parse()
+            {
+                found = Some(generation);
+                *value = base.to_owned();
+            }
+        }
+        (dn, found)
+    }
+
     /// The same name with `suffix` behind its CN, for an intermediate CA.
     pub fn with_suffix(&self, suffix: &str) -> Result<Self, DnError> {
         let mut dn = self.clone();
@@ -257,6 +274,9 @@ mod tests {
             dn.with_generation(2).unwrap().to_string(),
             "CN=Quickstart CA G2,O=Example\\, Inc.,C=DE"
         );
+        let second = dn.with_generation(2).unwrap();
+        assert_eq!(second.without_generation(), (dn.clone(), Some(2)));
+        assert_eq!(dn.without_generation(), (dn, None));
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl FileSpec {
         Self::secret(name, line.as_bytes())
     }
 
+    /// A file of the CA that shall no longer be there: no other of its files is empty.
+    pub fn gone(name: impl Into<String>) -> Self {
+        Self::secret(name, "")
+    }
+
     /// A file without secrets: 0644.
     pub fn public(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         Self {

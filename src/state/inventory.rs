@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    Event, Lock, OutDir, Revocation, StateError, files,
+    Event, Lock, OutDir, Revocation, StateError, files, generations,
     jsonl::{self, Line, Tail},
 };
 use crate::deeds::did;
@@ -270,7 +270,16 @@ impl Inventory {
             Kind::Broker | Kind::Client => self.latest(&record.name),
             kind => {
                 let mut all = self.authorities.iter().rev().map(|at| &self.records[*at]);
-                all.find(|other| (other.kind, &other.name) == (kind, &record.name))
+                let in_use = generations::in_use(&self.events);
+                let of = |record: &Record| generations::generation(&record.subject);
+                if in_use.is_some_and(|(one, other)| of(record) != one && Some(of(record)) != other)
+                {
+                    return false;
+                }
+                all.find(|other| {
+                    let same = in_use.is_none() || of(other) == of(record);
+                    same && (other.kind, &other.name) == (kind, &record.name)
+                })
             }
         };
         last.is_none_or(|last| last.serial == record.serial)

@@ -55,6 +55,7 @@ mod robust;
 #[cfg(feature = "live")]
 mod roles;
 mod rooms;
+mod rotate;
 mod scopes;
 #[cfg(feature = "live")]
 mod scram_apply;

@@ -151,6 +151,7 @@ fn a_short_passphrase_is_refused_for_a_new_ca_and_opens_an_old_one() {
     let lock = Lock::acquire(out.root(), std::time::Duration::ZERO, |_| ()).unwrap();
     let spec = CaSpec {
         subject: "CN=Kafka CA".parse().unwrap(),
+        generation: 1,
         key: KeyAlgorithm::EcdsaP256,
         days: 10,
         intermediate: false,

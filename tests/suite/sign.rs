@@ -104,7 +104,7 @@ fn a_brokers_request_becomes_a_chain_that_openssl_believes() {
 
     // Only a new request renews it.
     let refused = kpki.run(&["--json", "renew", "kafka1"]).expect_code(1);
-    assert_eq!(code(&refused), "key-elsewhere");
+    assert_eq!(code(&refused), "request-needed");
     let all = kpki.ok(&["renew", "--all"]);
     assert!(
         all.stderr.contains("kpki sign NAME.csr): kafka1"),

@@ -13,7 +13,7 @@ use crate::{
     apply::scram::UnknownUsers,
     bootstrap::{
         BootstrapError, backup::BackupError, ca::CaError, context::Danger, edits::Edit,
-        revoke::RevokeError,
+        revoke::RevokeError, rotate::RotationError,
     },
     config::ConfigError,
     issuer::{IssuerError, Why},
@@ -21,7 +21,7 @@ use crate::{
     pki::{Kind, PkiError, Reason, SealError},
     random::NoRandomness,
     scram::ScramError,
-    state::StateError,
+    state::{Phase, StateError},
 };
 
 /// The code of what went wrong between kpki and an engine elsewhere.
@@ -125,7 +125,7 @@ impl From<BootstrapError> for CliError {
             BootstrapError::KeyHere(name) => CliError::new(Code::KeyHere, text).hint(format!(
                 "kpki renew {name} renews it; if its key shall be elsewhere from now on, move its directory away first"
             )),
-            BootstrapError::KeyElsewhere(name) => CliError::new(Code::KeyElsewhere, text).hint(format!(
+            BootstrapError::KeyElsewhere(name) => CliError::new(Code::RequestNeeded, text).hint(format!(
                 "on its machine, openssl req -new -key or kpki issue {name} --csr-only makes one; then kpki sign {name}.csr"
             )),
             BootstrapError::Unknown { .. } => {
@@ -133,6 +133,7 @@ impl From<BootstrapError> for CliError {
             }
             BootstrapError::Backup(error) => error.into(),
             BootstrapError::Ca(error) => error.into(),
+            BootstrapError::Rotation(error) => error.into(),
             BootstrapError::Issuer(error) => error.into(),
             BootstrapError::State(error) => error.into(),
             BootstrapError::Pki(error) => error.into(),
@@ -264,7 +265,7 @@ impl From<CaError> for CliError {
             CaError::OtherIssuer { is, .. } => CliError::new(Code::OtherIssuer, text).hint(format!(
                 "kpki does not change who signs: choose another --out for the new CA, or have the policy say what signs now ({is})"
             )),
-            CaError::KeyElsewhere(..) => CliError::new(Code::CaKeyElsewhere, text)
+            CaError::KeyElsewhere(..) => CliError::new(Code::KeyElsewhere, text)
                 .hint("whoever keeps it can export it, if anybody can"),
             CaError::NoRootKey(_) => CliError::new(Code::NoRootKey, text)
                 .hint("without --root, kpki ca export-key exports the one key that it has"),
@@ -272,6 +273,33 @@ impl From<CaError> for CliError {
                 .hint("it is meant to be kept off this machine: put the file back for as long as it is needed"),
             CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
                 .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes ca.crt again once the damaged one is moved away"),
+        }
+    }
+}
+
+impl From<RotationError> for CliError {
+    fn from(error: RotationError) -> Self {
+        let text = error.to_string();
+        match error {
+            RotationError::Running(_) => CliError::new(Code::RotationRunning, text)
+                .hint("kpki rotate-ca status says what comes next; kpki rotate-ca abort goes back"),
+            RotationError::None => {
+                CliError::new(Code::NoRotation, text).hint("kpki rotate-ca start begins one")
+            }
+            RotationError::NotYet(Phase::Retiring) => CliError::new(Code::RotationOrder, text)
+                .hint("kpki rotate-ca finish is the last step"),
+            RotationError::NotYet(_) => CliError::new(Code::RotationOrder, text)
+                .hint("kpki rotate-ca next is the next step; kpki rotate-ca status says what to do before it"),
+            RotationError::TooLate => CliError::new(Code::RotationOrder, text)
+                .hint("kpki rotate-ca finish ends the rotation; another CA comes with another one"),
+            RotationError::NotEverywhere(_) => CliError::new(Code::RotationNotEverywhere, text).hint(
+                "copy the directories, reload or restart, and look again with kpki rotate-ca status; --force goes on: whoever has not got the last step can then be cut off",
+            ),
+            RotationError::Elsewhere(_) => CliError::new(Code::RotationElsewhere, text)
+                .hint("replace it where the key is kept, and begin with the new CA"),
+            RotationError::Subject(_) => CliError::new(Code::BadSubject, text)
+                .hint("give the next CA's with --subject 'CN=Kafka CA,O=Example'")
+                .usage(),
         }
     }
 }

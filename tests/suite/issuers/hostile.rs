@@ -277,8 +277,11 @@ fn certificates_that_say_something_else_are_refused() {
     });
 }
 
+/// Made of the CA and a good certificate.
+type Text = fn(&Ca, &str) -> String;
+
 /// What stands where a certificate should.
-const TEXTS: &[(&str, fn(&Ca, &str) -> String)] = &[
+const TEXTS: &[(&str, Text)] = &[
     ("nothing", |_, _| String::new()),
     ("a word", |_, _| "certificate".to_owned()),
     ("an empty section", |_, _| {

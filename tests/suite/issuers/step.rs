@@ -94,7 +94,7 @@ fn step_ca_signs_for_a_policy_and_for_single_commands() {
         .expect_code(0);
     // There is no key to give away.
     let (code, _) = error(&kpki, &["ca", "export-key", "--out-file", "key.pem"]);
-    assert_eq!(code, "ca-key-elsewhere");
+    assert_eq!(code, "key-elsewhere");
     // What the policy says of step-ca may change; who signs may not.
     kpki.write(
         "policy.yaml",

@@ -276,7 +276,7 @@ fn requests_that_ask_for_more_are_refused_whatever_they_are_made_of() {
             p.attributes = asking(&[san.clone(), value.clone()])
         });
         bench.refused_with("an extension in an attribute of its own", |p| {
-            p.attributes = [asking(&[san.clone()]), asking(&[value])].concat();
+            p.attributes = [asking(std::slice::from_ref(&san)), asking(&[value])].concat();
         });
     }
     // Unknown ones are not taken, however they are made.

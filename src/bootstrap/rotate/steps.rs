@@ -1,0 +1,552 @@
+//! The steps of a rotation.
+
+use std::cell::Cell;
+
+use time::OffsetDateTime;
+
+use super::{
+    RotationError,
+    seen::{Seen, Step, see},
+    work::{Leaf, Place, Wanted},
+};
+use crate::{
+    bootstrap::{
+        BATCH, BootstrapError, Errors,
+        ca::Ca,
+        renew::{Candidate, Renewal, renew},
+        slot::{CERTIFICATE, Sealed, Slot},
+        trust::{Lineage, Trust, Truststores, truststore_name},
+    },
+    issuer::{
+        Issuer, IssuerError,
+        local::{self, CaSpec, NewCa},
+    },
+    keystore::StoreProfile,
+    pki::{Dn, IdentityName, KeyAlgorithm, KeyProtection, Kind, PkiError},
+    secret::Secret,
+    state::{
+        Event, FileSpec, Inventory, Lock, OutDir, Owners, Phase, Record, Rotation, RotationStep,
+        Staging,
+    },
+};
+
+/// What the next CA shall be, where that is not what the last one is.
+#[derive(Debug, Default)]
+pub struct Successor {
+    /// Its subject, to which the generation is added.
+    pub subject: Option<Dn>,
+    /// The kind of its key.
+    pub key: Option<KeyAlgorithm>,
+    /// Days that it is valid.
+    pub days: Option<u32>,
+}
+
+/// What a step has done.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// It did no more than finish what was interrupted.
+    pub finished_only: bool,
+    /// Whose truststores were written.
+    pub trust: usize,
+    /// Who got a new certificate.
+    pub leaves: usize,
+    /// What was found in identities' directories and not believed.
+    pub distrust: Vec<String>,
+    /// Where the last step was not seen, although it was gone on.
+    pub unseen: Vec<(String, &'static str)>,
+}
+
+/// What a step works with.
+#[derive(Clone, Copy)]
+pub struct Tools<'a> {
+    /// The right to write.
+    pub lock: &'a Lock,
+    /// The CA's passphrase, where it has one and the step signs.
+    pub passphrase: Option<&'a Secret>,
+    /// Go on although the last step was not seen everywhere.
+    pub force: bool,
+    /// Called with what is done and what there is to do.
+    pub progress: &'a dyn Fn(usize, usize),
+}
+
+/// The CA, and how far its replacement is.
+pub struct Rotating<'a> {
+    out: &'a OutDir,
+    now: OffsetDateTime,
+    inventory: Inventory,
+    /// The CA.
+    pub ca: Ca,
+    /// The rotation that is under way.
+    pub rotation: Option<Rotation>,
+}
+
+impl<'a> Rotating<'a> {
+    /// Reads both.
+    pub fn read(out: &'a OutDir, now: OffsetDateTime) -> Result<Self, BootstrapError> {
+        Ok(Self {
+            ca: Ca::open(out)?,
+            rotation: Rotation::read(out)?,
+            inventory: Inventory::read(out)?,
+            out,
+            now,
+        })
+    }
+
+    /// The generation of the CA that comes, or of the one that is there.
+    pub fn generation(&self) -> u32 {
+        match &self.rotation {
+            Some(rotation) => rotation.generation,
+            None => self.current(),
+        }
+    }
+
+    /// Who is where.
+    pub fn status(&self) -> Result<Vec<Seen>, BootstrapError> {
+        let stores = self.stores(&self.ca.trust)?;
+        let places = self.places(&self.ca.trust, &stores)?;
+        let rotation = self.rotation.as_ref();
+        Ok(see(self.out, &self.ca.trust, rotation, &places))
+    }
+
+    /// True where a command was interrupted, and where that means that certificates have to be signed.
+    pub fn unfinished(&self) -> Result<(bool, bool), BootstrapError> {
+        let stores = self.stores(&self.ca.trust)?;
+        let places = self.places(&self.ca.trust, &stores)?;
+        let stale = places.iter().any(|place| place.leaf == Leaf::Stale);
+        Ok((places.iter().any(Place::is_unfinished), stale))
+    }
+
+    /// Makes the next CA and has everyone trust both.
+    pub fn start(mut self, tools: Tools<'_>, successor: &Successor) -> Result<Outcome, Errors> {
+        if let Some(rotation) = &self.rotation {
+            return Err(RotationError::Running(rotation.phase).into());
+        }
+        if self.ca.issuer.engine() != local::NAME {
+            return Err(RotationError::Elsewhere(self.ca.issuer.path().to_owned()).into());
+        }
+        // The next key is sealed as the last one is, so the passphrase has to be that of the CA.
+        let issuer = self.ca.open_issuer(tools.passphrase)?;
+        let protection = match (self.ca.issuer.wanted().is_some(), tools.passphrase) {
+            (true, Some(passphrase)) => KeyProtection::Passphrase(passphrase.clone()),
+            _ => KeyProtection::None,
+        };
+        let new = NewCa::make(&self.spec(successor)?, self.now)?;
+        let lineage = Lineage {
+            root: new.root.clone(),
+            intermediates: new.intermediate.iter().cloned().collect(),
+        };
+        let sealed = Sealed::of(&new, lineage.clone(), &protection)?;
+        let (from, generation) = (self.current(), self.following());
+        let target = self.ca.trust.with(lineage);
+        let change = Change {
+            files: sealed.files(Slot::Standby),
+            records: new.records(),
+            phase: Some((Phase::Trusting, from, generation)),
+            issuer: Some(issuer),
+        };
+        self.change(tools, target, change)
+    }
+
+    /// Goes a step further, or finishes one that was interrupted.
+    pub fn next(mut self, tools: Tools<'_>) -> Result<Outcome, Errors> {
+        if self.unfinished()?.0 {
+            return self.settle(tools);
+        }
+        let Some(rotation) = self.rotation else {
+            return Err(RotationError::None.into());
+        };
+        if rotation.phase == Phase::Retiring {
+            return Err(RotationError::NotYet(rotation.phase).into());
+        }
+        let unseen = self.check_seen(tools)?;
+        let outcome = match rotation.phase {
+            Phase::Trusting => self.swap(tools, Phase::Reissuing)?,
+            _ => {
+                let standby = self.standby()?;
+                let old = self.sealed(Slot::Standby, &standby)?;
+                let mut files = old.files(Slot::Retired(rotation.from));
+                files.extend(Slot::Standby.clear());
+                let change = Change {
+                    files,
+                    records: Vec::new(),
+                    phase: Some((Phase::Retiring, rotation.from, rotation.generation)),
+                    issuer: None,
+                };
+                self.change(tools, self.ca.trust.alone(), change)?
+            }
+        };
+        Ok(Outcome { unseen, ..outcome })
+    }
+
+    /// Ends it: the old CA's key is gone for good.
+    pub fn finish(mut self, tools: Tools<'_>) -> Result<Outcome, Errors> {
+        if self.unfinished()?.0 {
+            return self.settle(tools);
+        }
+        let Some(rotation) = self.rotation else {
+            return Err(RotationError::None.into());
+        };
+        if rotation.phase != Phase::Retiring {
+            return Err(RotationError::NotYet(rotation.phase).into());
+        }
+        let unseen = self.check_seen(tools)?;
+        let change = Change {
+            files: Slot::Retired(rotation.from).clear(),
+            records: Vec::new(),
+            phase: None,
+            issuer: None,
+        };
+        let outcome = self.change(tools, self.ca.trust.clone(), change)?;
+        Ok(Outcome { unseen, ..outcome })
+    }
+
+    /// Goes a step back.
+    pub fn abort(mut self, tools: Tools<'_>) -> Result<Outcome, Errors> {
+        let Some(rotation) = self.rotation else {
+            return match self.unfinished()?.0 {
+                true => self.settle(tools),
+                false => Err(RotationError::None.into()),
+            };
+        };
+        match rotation.phase {
+            Phase::Retiring => Err(RotationError::TooLate.into()),
+            Phase::Reissuing => self.swap(tools, Phase::Trusting),
+            Phase::Trusting => {
+                let (_, stale) = self.unfinished()?;
+                if stale {
+                    return self.settle(tools);
+                }
+                let other = self.standby()?;
+                // What it has signed may be in use.
+                let in_use = self.inventory.records().iter().any(|record| {
+                    record.issuer == other.signer().subject
+                        && matches!(record.kind, Kind::Broker | Kind::Client)
+                        && record.not_after > self.now
+                });
+                let unseen = match in_use {
+                    true => self.check_seen(tools)?,
+                    false => Vec::new(),
+                };
+                let change = Change {
+                    files: Slot::Standby.clear(),
+                    records: Vec::new(),
+                    phase: None,
+                    issuer: None,
+                };
+                let outcome = self.change(tools, self.ca.trust.alone(), change)?;
+                Ok(Outcome { unseen, ..outcome })
+            }
+        }
+    }
+
+    /// Who signs and who stands by change places, and everyone gets a certificate of who signs then.
+    fn swap(&mut self, tools: Tools<'_>, to: Phase) -> Result<Outcome, Errors> {
+        let Some(Rotation {
+            from, generation, ..
+        }) = self.rotation
+        else {
+            return Err(RotationError::None.into());
+        };
+        let standby = self.standby()?;
+        let goes = self.sealed(Slot::Signer, &self.ca.trust.lineage())?;
+        let comes = self.sealed(Slot::Standby, &standby)?;
+        let key = self.out.ca_file(&Slot::Standby.names().key);
+        let issuer = self.ca.issuer.with_key(key, comes.key.clone());
+        let (signer, behind) = (standby.signer(), &standby.intermediates);
+        let issuer = issuer.open(signer, behind, tools.passphrase)?;
+        let mut files = comes.files(Slot::Signer);
+        files.extend(goes.files(Slot::Standby));
+        let change = Change {
+            files,
+            records: Vec::new(),
+            phase: Some((to, from, generation)),
+            issuer: Some(issuer),
+        };
+        self.change(tools, self.ca.trust.swapped(&standby), change)
+    }
+
+    /// Writes what an interrupted command left to be written.
+    fn settle(&mut self, tools: Tools<'_>) -> Result<Outcome, Errors> {
+        let prepared = self.prepare(&self.ca.trust)?;
+        let issuer = match prepared.candidates.is_empty() {
+            true => None,
+            false => Some(self.ca.open_issuer(tools.passphrase)?),
+        };
+        let outcome = self.write(tools, prepared, issuer.as_deref())?;
+        Ok(Outcome {
+            finished_only: true,
+            ..outcome
+        })
+    }
+
+    /// Puts a change on record, makes it in one step, and then writes what follows from it.
+    fn change(
+        &mut self,
+        tools: Tools<'_>,
+        target: Trust,
+        change: Change,
+    ) -> Result<Outcome, Errors> {
+        let prepared = self.prepare(&target)?;
+        let issuer = change.issuer.as_deref();
+        if !prepared.candidates.is_empty() {
+            let signer = target.signer();
+            if issuer.is_none() {
+                return Err(IssuerError::NotOpened.into());
+            }
+            if signer.not_after <= self.now {
+                return Err(PkiError::AuthorityExpired(signer.not_after.to_string()).into());
+            }
+        }
+        let mut files = change.files;
+        let (state, generation) = match change.phase {
+            Some((phase, from, generation)) => {
+                files.push(Rotation::new(phase, from, generation, self.now).file());
+                (phase.word(), generation)
+            }
+            None => {
+                files.push(FileSpec::gone(Rotation::FILE));
+                (Rotation::OVER, generation_of(&target).unwrap_or(1))
+            }
+        };
+        files.push(FileSpec::public(CERTIFICATE, target.own_pem()));
+        for profile in [StoreProfile::Jdk, StoreProfile::Legacy] {
+            if let Some(store) = &prepared.stores[profile as usize] {
+                files.push(FileSpec::secret(truststore_name(profile), store.clone()));
+            }
+        }
+        let step = RotationStep {
+            at: self.now,
+            state: state.to_owned(),
+            generation,
+        };
+        if !change.records.is_empty() {
+            self.inventory.append(tools.lock, change.records)?;
+        }
+        let event = Event::Rotation(step);
+        self.inventory.append_event(tools.lock, event)?;
+        let staging = Staging::begin(self.out, tools.lock, None)?;
+        staging.add("ca", &files)?;
+        staging.commit()?;
+        self.write(tools, prepared, issuer)
+    }
+
+    /// Brings every identity in line with the CA.
+    fn write(
+        &mut self,
+        tools: Tools<'_>,
+        prepared: Prepared,
+        issuer: Option<&dyn Issuer>,
+    ) -> Result<Outcome, Errors> {
+        let Prepared {
+            trust, candidates, ..
+        } = prepared;
+        let all = trust.len() + candidates.len();
+        let mut done = 0;
+        for batch in trust.chunks(BATCH) {
+            let staging = Staging::begin(self.out, tools.lock, None)?;
+            for (name, files) in batch {
+                staging.check(name.as_str(), files.iter().map(|f| f.name.as_str()))?;
+                staging.add(name.as_str(), files)?;
+            }
+            staging.commit()?;
+            done += batch.len();
+            (tools.progress)(done, all);
+        }
+        if !candidates.is_empty() {
+            let issuer = issuer.ok_or(IssuerError::NotOpened)?;
+            let before = Cell::new(done);
+            let progress = |n: usize| {
+                before.set(before.get() + n);
+                (tools.progress)(before.get(), all);
+            };
+            let (inventory, now) = (&mut self.inventory, self.now);
+            let (out, lock) = (self.out, tools.lock);
+            let renewed = renew(out, lock, inventory, issuer, &candidates, now, &progress)?;
+            if let Some((_, error)) = renewed.refused.into_iter().next() {
+                return Err(error.into());
+            }
+        }
+        let distrust = candidates.iter().filter_map(Candidate::distrust);
+        Ok(Outcome {
+            trust: trust.len(),
+            leaves: candidates.len(),
+            distrust: distrust.map(str::to_owned).collect(),
+            ..Outcome::default()
+        })
+    }
+
+    /// Finds what is to be written where the CA is as `target` says, and whatever stands in its way.
+    fn prepare(&self, target: &Trust) -> Result<Prepared, Errors> {
+        let stores = self.stores(target)?;
+        let owners = Owners::read(self.out, None)?;
+        let renewal = Renewal {
+            new_key: false,
+            hosts: Vec::new(),
+            days: None,
+            profile: None,
+            now: self.now,
+        };
+        let signer = self.ca.trust.signer();
+        let (mut trust, mut candidates, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+        for place in self.places(target, &stores)? {
+            let Place {
+                name, leaf, files, ..
+            } = place;
+            errors.extend(place.trouble);
+            let read =
+                || Candidate::read(self.out, &self.inventory, &owners, signer, &name, &renewal);
+            if leaf == Leaf::Stale {
+                match read() {
+                    Ok(candidate) => candidates.push(candidate),
+                    Err(error) => errors.push(error),
+                }
+            }
+            if !files.is_empty() {
+                trust.push((name, files));
+            }
+        }
+        match errors.is_empty() {
+            true => Ok(Prepared {
+                stores,
+                trust,
+                candidates,
+            }),
+            false => Err(Errors(errors)),
+        }
+    }
+
+    /// The truststores that hold what a CA trusts.
+    fn stores(&self, trust: &Trust) -> Result<Truststores, BootstrapError> {
+        let [jdk, legacy] = trust.kept_truststores(self.out)?;
+        let jdk = match jdk {
+            Some(store) => store,
+            None => trust.encode_truststore(StoreProfile::Jdk)?,
+        };
+        let legacy = match legacy {
+            None if Trust::has_legacy_truststore(self.out) => {
+                Some(trust.encode_truststore(StoreProfile::Legacy)?)
+            }
+            kept => kept,
+        };
+        Ok([Some(jdk), legacy])
+    }
+
+    fn places(
+        &self,
+        trust: &Trust,
+        stores: &Truststores,
+    ) -> Result<Vec<Place<'_>>, BootstrapError> {
+        let wanted = Wanted {
+            out: self.out,
+            trust,
+            stores,
+            inventory: &self.inventory,
+            now: self.now,
+        };
+        wanted.places()
+    }
+
+    /// Refuses to go on where the last step is not seen on every broker, unless told to.
+    fn check_seen(&self, tools: Tools<'_>) -> Result<Vec<(String, &'static str)>, Errors> {
+        let retires = self.rotation.is_some_and(|r| r.phase == Phase::Reissuing);
+        let seen = self.status()?;
+        let is_broker = |s: &&Seen| s.kind == Some(Kind::Broker);
+        let waits = |s: &&Seen| match s.step {
+            Step::Done | Step::None => false,
+            Step::Sign => retires,
+            _ => s.kind == Some(Kind::Broker),
+        };
+        let missing: Vec<_> = seen.iter().filter(waits).collect();
+        let none = seen.iter().filter(is_broker).count() == 0;
+        let missing: Vec<_> = missing
+            .iter()
+            .map(|s| (s.name.to_string(), s.why))
+            .collect();
+        match tools.force || missing.is_empty() && !none {
+            true => Ok(missing),
+            false => Err(RotationError::NotEverywhere(missing).into()),
+        }
+    }
+
+    fn standby(&self) -> Result<Lineage, BootstrapError> {
+        let standby = self.ca.trust.standby.clone();
+        Ok(standby.ok_or_else(|| self.ca.incomplete("standby.crt"))?)
+    }
+
+    fn sealed(&self, slot: Slot, lineage: &Lineage) -> Result<Sealed, BootstrapError> {
+        let missing = match slot {
+            Slot::Signer => local::KEY,
+            Slot::Standby | Slot::Retired(_) => "standby.key",
+        };
+        let sealed = Sealed::read(self.out, slot, lineage)?;
+        Ok(sealed.ok_or_else(|| self.ca.incomplete(missing))?)
+    }
+
+    fn spec(&self, successor: &Successor) -> Result<CaSpec, BootstrapError> {
+        let root = &self.ca.trust.root;
+        let subject = match &successor.subject {
+            Some(subject) => subject.clone(),
+            None => {
+                let parsed = root.subject.parse::<Dn>();
+                let parsed = parsed.map_err(|_| RotationError::Subject(root.subject.clone()))?;
+                parsed.without_generation().0
+            }
+        };
+        let life = (root.not_after - root.not_before).whole_days();
+        Ok(CaSpec {
+            subject,
+            generation: self.following(),
+            key: successor.key.or(root.key).unwrap_or_default(),
+            days: successor
+                .days
+                .or(u32::try_from(life).ok())
+                .unwrap_or(1)
+                .max(1),
+            intermediate: !self.ca.trust.intermediates.is_empty(),
+            name_constraints: root.name_constraints.clone(),
+        })
+    }
+
+    /// The generation of the CA that signs.
+    fn current(&self) -> u32 {
+        generation_of(&self.ca.trust).unwrap_or(1)
+    }
+
+    /// One that no CA had yet, not even one that was given up: somebody may still trust that one.
+    fn following(&self) -> u32 {
+        let records = self.inventory.records().iter();
+        let roots = records.filter(|record| record.kind == Kind::Ca);
+        let subjects = roots.filter_map(|record| record.subject.parse::<Dn>().ok());
+        let generations = subjects.filter_map(|dn| dn.without_generation().1);
+        generations.max().unwrap_or(1).max(self.current()) + 1
+    }
+}
+
+fn generation_of(trust: &Trust) -> Option<u32> {
+    trust
+        .root
+        .subject
+        .parse::<Dn>()
+        .ok()?
+        .without_generation()
+        .1
+}
+
+/// A change of the CA.
+struct Change {
+    /// Its files, beside those that follow from what it trusts.
+    files: Vec<FileSpec>,
+    /// The certificates that are new with it.
+    records: Vec<Record>,
+    /// Where the rotation is then, from which generation to which.
+    phase: Option<(Phase, u32, u32)>,
+    /// What signs then, where that is another.
+    issuer: Option<Box<dyn Issuer>>,
+}
+
+/// What follows from a change of the CA.
+struct Prepared {
+    stores: Truststores,
+    trust: Vec<(IdentityName, Vec<FileSpec>)>,
+    candidates: Vec<Candidate>,
+}

@@ -1,0 +1,151 @@
+//! The places in `ca/` that one of the CAs that follow each other can be in, and its files there.
+
+use super::trust::Lineage;
+use crate::{
+    issuer::{
+        IssuerError,
+        local::{self, NewCa},
+    },
+    keystore::pem,
+    pki::{Certificate, KeyProtection},
+    secret::SecretBytes,
+    state::{FileSpec, OutDir, StateError, read_optional},
+};
+
+/// The CA certificates that clients trust, first that of the CA that signs.
+pub(super) const CERTIFICATE: &str = "ca.crt";
+/// The intermediates' certificates, the one that signs leaves first.
+pub(super) const INTERMEDIATE: &str = "intermediate.crt";
+
+/// A place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// It signs.
+    Signer,
+    /// It is trusted, and signs next or has signed before.
+    Standby,
+    /// It signed before, and is trusted no longer; the number is its generation.
+    Retired(u32),
+}
+
+/// What its files are called.
+pub(super) struct Names {
+    /// The root's certificate.
+    pub root: String,
+    /// The intermediates' certificates.
+    pub intermediate: String,
+    /// The sealed key that signs.
+    pub key: String,
+    /// The root's, where that is another one.
+    pub root_key: String,
+}
+
+impl Slot {
+    pub(super) fn names(self) -> Names {
+        let prefix = match self {
+            Self::Signer => {
+                return Names {
+                    root: CERTIFICATE.to_owned(),
+                    intermediate: INTERMEDIATE.to_owned(),
+                    key: local::KEY.to_owned(),
+                    root_key: local::ROOT_KEY.to_owned(),
+                };
+            }
+            Self::Standby => "standby".to_owned(),
+            Self::Retired(generation) => format!("retired-g{generation}"),
+        };
+        Names {
+            root: format!("{prefix}.crt"),
+            intermediate: format!("{prefix}-intermediate.crt"),
+            key: format!("{prefix}.key"),
+            root_key: format!("{prefix}-root.key"),
+        }
+    }
+
+    /// Nothing is there any longer.
+    pub(super) fn clear(self) -> Vec<FileSpec> {
+        let names = self.names();
+        let all = [names.root, names.intermediate, names.key, names.root_key];
+        all.into_iter().map(FileSpec::gone).collect()
+    }
+}
+
+/// A CA with its keys, as they are sealed.
+pub(super) struct Sealed {
+    /// Its certificates.
+    pub lineage: Lineage,
+    /// The key that signs.
+    pub key: SecretBytes,
+    /// The root's, where that is another one, and here.
+    pub root_key: Option<SecretBytes>,
+}
+
+impl Sealed {
+    /// Reads the keys of a CA, whose certificates are read already; `None` where the one that signs is not there.
+    pub(super) fn read(
+        out: &OutDir,
+        slot: Slot,
+        lineage: &Lineage,
+    ) -> Result<Option<Self>, StateError> {
+        let names = slot.names();
+        let root_key = read_optional(&out.ca_file(&names.root_key))?;
+        let key = read_optional(&out.ca_file(&names.key))?;
+        Ok(key.map(|key| Self {
+            lineage: lineage.clone(),
+            key: key.into(),
+            root_key: root_key.map(SecretBytes::from),
+        }))
+    }
+
+    /// Seals the keys of a CA that was made.
+    pub(super) fn of(
+        new: &NewCa,
+        lineage: Lineage,
+        protection: &KeyProtection,
+    ) -> Result<Self, IssuerError> {
+        let files = new.seal(protection)?;
+        let file = |name| {
+            files
+                .iter()
+                .find(|f| f.name == name)
+                .map(|f| f.bytes.clone())
+        };
+        Ok(Self {
+            lineage,
+            key: file(local::KEY).ok_or(IssuerError::NotOpened)?,
+            root_key: file(local::ROOT_KEY),
+        })
+    }
+
+    /// Its files in a place, where nothing else of what was there stays.
+    pub(super) fn files(&self, slot: Slot) -> Vec<FileSpec> {
+        let names = slot.names();
+        let Lineage {
+            root,
+            intermediates,
+        } = &self.lineage;
+        let pem = |of: &[Certificate]| {
+            let ders: Vec<_> = of.iter().map(|c| c.der.clone()).collect();
+            pem::certificates(&ders)
+        };
+        let mut files = vec![
+            FileSpec::secret(names.key, self.key.to_vec()),
+            match &self.root_key {
+                Some(key) => FileSpec::secret(names.root_key, key.to_vec()),
+                None => FileSpec::gone(names.root_key),
+            },
+            match &intermediates[..] {
+                [] => FileSpec::gone(names.intermediate),
+                all => FileSpec::public(names.intermediate, pem(all)),
+            },
+        ];
+        // Who signs has its root where everyone's are.
+        if slot != Slot::Signer {
+            files.push(FileSpec::public(
+                names.root,
+                pem(std::slice::from_ref(root)),
+            ));
+        }
+        files
+    }
+}

@@ -1,0 +1,269 @@
+//! `kpki rotate-ca`
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    Done, Global,
+    init_ca::{take_lock, tidy},
+    passphrase,
+    ui::{BOLD, GREEN, Ui},
+};
+use crate::{
+    bootstrap::rotate::{Outcome, Rotating, Seen, Step, Successor, Tools},
+    issuer::IssuerError,
+    pki::{Dn, KeyAlgorithm, Kind, MIN_CA_LIFE},
+    state::{Lock, OutDir, Phase, Rotation},
+};
+
+/// Replace the CA without an outage, in steps
+///
+/// First everyone trusts the old and the new CA, then the new one signs and everyone gets a certificate of it, then the
+/// old one is trusted no longer. After each step the directories are copied, and brokers and clients take them up.
+#[derive(Debug, Subcommand)]
+pub enum RotateCa {
+    /// Make the next CA, and have everyone trust both
+    #[command(after_help = "\
+Examples:
+  kpki rotate-ca start
+  kpki rotate-ca start --key ecdsa-p384 --days 3650")]
+    Start(Start),
+    /// Say who is where, and what to do next
+    #[command(after_help = "\
+Examples:
+  kpki rotate-ca status
+  kpki rotate-ca status --json")]
+    Status,
+    /// Go a step further: the new CA signs; then the old one is trusted no longer
+    #[command(after_help = "\
+Examples:
+  kpki rotate-ca next
+  kpki rotate-ca next --force")]
+    Next(Go),
+    /// End it, and remove the old CA's key for good
+    #[command(after_help = "\
+Examples:
+  kpki rotate-ca finish")]
+    Finish(Go),
+    /// Go back: from the new CA's certificates to the old one's, and from there to the old CA alone
+    #[command(after_help = "\
+Examples:
+  kpki rotate-ca abort")]
+    Abort(Go),
+}
+
+#[derive(Debug, Args)]
+pub struct Start {
+    /// The next CA's subject; a generation number is added behind its CN [default: the last one's]
+    #[arg(long, value_name = "DN")]
+    subject: Option<String>,
+    /// The next CA's key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default: as the last one's]
+    #[arg(long, value_name = "ALG")]
+    key: Option<KeyAlgorithm>,
+    /// Days that the next CA is valid [default: as many as the last one]
+    #[arg(long, value_name = "N", value_parser = super::whole_number::<MIN_CA_LIFE, { u32::MAX }>)]
+    days: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct Go {
+    /// Go on although the last step was not seen everywhere: whoever has not got it can be cut off
+    #[arg(long)]
+    force: bool,
+}
+
+impl RotateCa {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let out = OutDir::new(&global.out);
+        tidy(&out, ui)?;
+        let now = OffsetDateTime::now_utc();
+        if let Self::Status = &self {
+            return status(&Rotating::read(&out, now)?, ui);
+        }
+        let lock = take_lock(&out, ui)?;
+        let rotating = Rotating::read(&out, now)?;
+        let phase = rotating.rotation.map(|rotation| rotation.phase);
+        let signs = match &self {
+            Self::Start(_) => phase.is_none(),
+            Self::Next(_) => phase == Some(Phase::Trusting) || rotating.unfinished()?.1,
+            Self::Abort(_) => phase == Some(Phase::Reissuing) || rotating.unfinished()?.1,
+            Self::Finish(_) | Self::Status => rotating.unfinished()?.1,
+        };
+        let passphrase = match signs {
+            true => passphrase::existing(global, &rotating.ca.issuer)?,
+            false => None,
+        };
+        let bar = ui.progress(2, "identities");
+        let progress = |done: usize, all: usize| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        };
+        let tools = |lock, force| Tools {
+            lock,
+            passphrase: passphrase.as_ref(),
+            force,
+            progress: &progress,
+        };
+        let outcome = match self {
+            Self::Start(start) => {
+                let successor = start.successor()?;
+                rotating.start(tools(&lock, false), &successor)?
+            }
+            Self::Next(go) => rotating.next(tools(&lock, go.force))?,
+            Self::Finish(go) => rotating.finish(tools(&lock, go.force))?,
+            Self::Abort(go) => rotating.abort(tools(&lock, go.force))?,
+            Self::Status => return Ok(()),
+        };
+        bar.finish_and_clear();
+        report(&Rotating::read(&out, now)?, &outcome, &lock, ui)
+    }
+}
+
+impl Start {
+    fn successor(&self) -> Result<Successor, IssuerError> {
+        let subject = self.subject.as_deref().map(str::parse::<Dn>).transpose()?;
+        Ok(Successor {
+            subject,
+            key: self.key,
+            days: self.days,
+        })
+    }
+}
+
+/// The word of `--json`, also where nothing is under way.
+fn word(rotating: &Rotating<'_>) -> &'static str {
+    rotating.rotation.map_or(Rotation::OVER, |r| r.phase.word())
+}
+
+fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
+    let seen = rotating.status()?;
+    let generation = rotating.generation();
+    let next = next(rotating, &seen);
+    ui.answer(match rotating.rotation {
+        None => format!("no rotation is under way; the CA is generation {generation}"),
+        Some(rotation) => format!(
+            "{BOLD}{}{BOLD:#} since {}, from generation {} to {generation}",
+            rotation.phase.word(),
+            rotation.since.date(),
+            rotation.from
+        ),
+    });
+    let width = seen
+        .iter()
+        .map(|s| s.name.as_str().len())
+        .max()
+        .unwrap_or(0);
+    for Seen {
+        name,
+        kind,
+        step,
+        why,
+        served,
+    } in seen.iter().filter(|s| s.step != Step::None)
+    {
+        let kind = kind.map_or("", Kind::name);
+        let served = served
+            .as_deref()
+            .map_or("", |serial| &serial[..serial.len().min(8)]);
+        ui.answer(format!(
+            "  {:width$}  {kind:6}  {:7}  {served:8}  {why}",
+            name.as_str(),
+            step.word()
+        ));
+    }
+    ui.answer(format!("{BOLD}next:{BOLD:#} {next}"));
+    let identities = seen
+        .iter()
+        .map(|s| json!({"name": s.name.as_str(), "step": s.step.word(), "served": s.served}));
+    ui.document(&json!({
+        "state": word(rotating),
+        "generation": generation,
+        "identities": identities.collect::<Vec<_>>(),
+        "next": next,
+    }));
+    Ok(())
+}
+
+/// What is to be done now.
+fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
+    let some = |step| seen.iter().any(|s| s.step == step);
+    let verb = match rotating.rotation.map(|rotation| rotation.phase) {
+        None if some(Step::Write) => {
+            return "kpki rotate-ca finish, which writes what an interrupted command left"
+                .to_owned();
+        }
+        None => return "kpki rotate-ca start begins one".to_owned(),
+        Some(Phase::Trusting | Phase::Reissuing) => "kpki rotate-ca next",
+        Some(Phase::Retiring) => "kpki rotate-ca finish",
+    };
+    if some(Step::Write) {
+        return format!("{verb}, which writes what an interrupted command left");
+    }
+    let sign = match some(Step::Sign) {
+        true => "sign a new request of everyone whose key is elsewhere (kpki sign), ",
+        false => "",
+    };
+    let copy = match some(Step::Install) || some(Step::Unseen) {
+        true => {
+            "copy each directory to its machine, reload or restart the brokers one at a time and restart the clients, then "
+        }
+        false => "",
+    };
+    format!("{sign}{copy}{verb}")
+}
+
+fn report(rotating: &Rotating<'_>, outcome: &Outcome, _lock: &Lock, ui: &Ui) -> Done {
+    for found in &outcome.distrust {
+        ui.warn(found);
+    }
+    for (name, why) in &outcome.unseen {
+        ui.warn(format!(
+            "{name} was not seen to have the step before: {why}"
+        ));
+    }
+    if outcome.finished_only {
+        ui.note("a step that was interrupted is finished; no further one was begun");
+    }
+    let state = word(rotating);
+    let trusted: Vec<&str> = rotating
+        .ca
+        .trust
+        .trusted()
+        .map(|c| c.subject.as_str())
+        .collect();
+    ui.say(format!(
+        "{GREEN}{state}{GREEN:#}  {} signs; trusted: {}",
+        rotating.ca.trust.signer().subject,
+        trusted.join(" and ")
+    ));
+    ui.say(format!(
+        "  wrote {} truststores and {} certificates",
+        outcome.trust, outcome.leaves
+    ));
+    let todo = match rotating.rotation.map(|rotation| rotation.phase) {
+        None => {
+            "copy each directory to its machine once more where it changed; the rotation is over"
+                .to_owned()
+        }
+        Some(phase) => {
+            let then = match phase {
+                Phase::Retiring => "kpki rotate-ca finish, which removes the old CA's key for good",
+                _ => "kpki rotate-ca next",
+            };
+            format!(
+                "copy each directory to its machine, reload or restart the brokers one at a time and restart the clients; kpki rotate-ca status says who has it; then {then}"
+            )
+        }
+    };
+    ui.say(format!("\n{BOLD}next:{BOLD:#} {todo}"));
+    ui.document(&json!({
+        "state": state,
+        "generation": rotating.generation(),
+        "truststores": outcome.trust,
+        "certificates": outcome.leaves,
+        "finished_only": outcome.finished_only,
+        "next": todo,
+    }));
+    Ok(())
+}

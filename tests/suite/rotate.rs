@@ -1,0 +1,455 @@
+//! `kpki rotate-ca`, judged by OpenSSL and keytool.
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use serde_json::Value;
+
+use crate::support::{kpki::Kpki, openssl::openssl, skip};
+
+const POLICY: &str = "
+brokers: [{name: kafka1}, {name: kafka2}]
+clients:
+  - {name: alice, auth: [tls, scram-sha-512]}
+  - {name: bob, auth: scram-sha-256}
+";
+
+const ALL: [&str; 4] = ["kafka1", "kafka2", "alice", "bob"];
+const WITH_CERTIFICATE: [&str; 3] = ["kafka1", "kafka2", "alice"];
+
+fn cluster() -> Kpki {
+    let kpki = Kpki::new();
+    kpki.write("policy.yaml", POLICY);
+    kpki.ok(&["up", "policy.yaml"]);
+    kpki
+}
+
+fn read(kpki: &Kpki, file: &str) -> Vec<u8> {
+    fs::read(kpki.path("out").join(file)).unwrap()
+}
+
+fn status(kpki: &Kpki) -> Value {
+    kpki.json(&["rotate-ca", "status", "--json"])
+}
+
+fn state(kpki: &Kpki) -> (String, u64) {
+    let status = status(kpki);
+    let state = status["state"].as_str().unwrap().to_owned();
+    (state, status["generation"].as_u64().unwrap())
+}
+
+/// The subjects of the certificates in a PEM file, in order.
+fn subjects(kpki: &Kpki, file: &str) -> Vec<String> {
+    let ders = kpki::keystore::pem::parse_certificates(&read(kpki, file)).unwrap();
+    let certificates = ders
+        .iter()
+        .map(|der| kpki::pki::Certificate::from_der(der).unwrap());
+    certificates.map(|c| c.subject).collect()
+}
+
+fn issuer(kpki: &Kpki, name: &str) -> String {
+    let ders = kpki::keystore::pem::parse_certificates(&read(kpki, &format!("{name}/{name}.crt")));
+    kpki::pki::Certificate::from_der(&ders.unwrap()[0])
+        .unwrap()
+        .issuer
+}
+
+/// OpenSSL finds the chain of every identity good under what every other one trusts.
+fn everyone_trusts_everyone(kpki: &Kpki) {
+    for name in WITH_CERTIFICATE {
+        let leaf = format!("out/{name}/{name}.crt");
+        for other in ALL {
+            let ca = format!("out/{other}/ca.crt");
+            let verify = [
+                "verify",
+                "-x509_strict",
+                "-CAfile",
+                &ca,
+                "-untrusted",
+                &leaf,
+                &leaf,
+            ];
+            let Some(verified) = openssl(kpki.dir(), &verify) else {
+                return;
+            };
+            verified.expect_code(0);
+        }
+    }
+}
+
+/// `up` finds nothing to do: what a rotation wrote is what a policy asks for.
+fn up_changes_nothing(kpki: &Kpki) {
+    kpki.ok(&["up", "policy.yaml", "--dry-run", "--exit-code"]);
+}
+
+#[test]
+fn a_rotation_from_its_first_step_to_its_last() {
+    let kpki = cluster();
+    let keys: Vec<_> = WITH_CERTIFICATE
+        .map(|n| read(&kpki, &format!("{n}/{n}.key")))
+        .into();
+    assert_eq!(state(&kpki), ("none".to_owned(), 1));
+
+    kpki.ok(&["rotate-ca", "start"]);
+    assert_eq!(state(&kpki), ("trusting".to_owned(), 2));
+    for name in ALL {
+        assert_eq!(
+            subjects(&kpki, &format!("{name}/ca.crt")),
+            ["CN=Kafka CA G1", "CN=Kafka CA G2"]
+        );
+    }
+    assert!(
+        WITH_CERTIFICATE
+            .iter()
+            .all(|n| issuer(&kpki, n) == "CN=Kafka CA G1")
+    );
+    everyone_trusts_everyone(&kpki);
+    up_changes_nothing(&kpki);
+
+    let refused = kpki.run(&["--json", "rotate-ca", "next"]).expect_code(1);
+    assert_eq!(refused.json()["error"]["code"], "rotation-not-everywhere");
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    assert_eq!(state(&kpki), ("reissuing".to_owned(), 2));
+    assert!(
+        WITH_CERTIFICATE
+            .iter()
+            .all(|n| issuer(&kpki, n) == "CN=Kafka CA G2")
+    );
+    assert_eq!(
+        subjects(&kpki, "ca/ca.crt"),
+        ["CN=Kafka CA G2", "CN=Kafka CA G1"],
+        "who signs stands first"
+    );
+    let now: Vec<_> = WITH_CERTIFICATE
+        .map(|n| read(&kpki, &format!("{n}/{n}.key")))
+        .into();
+    assert_eq!(keys, now, "keys stay");
+    everyone_trusts_everyone(&kpki);
+    up_changes_nothing(&kpki);
+
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    assert_eq!(state(&kpki), ("retiring".to_owned(), 2));
+    for name in ALL {
+        assert_eq!(
+            subjects(&kpki, &format!("{name}/ca.crt")),
+            ["CN=Kafka CA G2"]
+        );
+    }
+    assert!(kpki.path("out/ca/retired-g1.key").exists());
+    everyone_trusts_everyone(&kpki);
+    up_changes_nothing(&kpki);
+
+    kpki.ok(&["rotate-ca", "finish", "--force"]);
+    assert_eq!(state(&kpki), ("none".to_owned(), 2));
+    let left: BTreeSet<String> = fs::read_dir(kpki.path("out/ca"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|n| n.contains("retired") || n.contains("standby") || n.contains("rotation"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    kpki.ok(&["issue", "--client", "carol"]);
+    assert_eq!(issuer(&kpki, "carol"), "CN=Kafka CA G2");
+    everyone_trusts_everyone(&kpki);
+    up_changes_nothing(&kpki);
+
+    let inventory = String::from_utf8(read(&kpki, "ca/inventory.jsonl")).unwrap();
+    let steps: Vec<String> = inventory
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["event"] == "rotation")
+        .map(|line| format!("{} {}", line["state"].as_str().unwrap(), line["generation"]))
+        .collect();
+    assert_eq!(steps, ["trusting 2", "reissuing 2", "retiring 2", "none 2"]);
+    let listed = kpki.json(&["list", "--json"]);
+    let cas: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|c| c["kind"] == "ca")
+        .collect();
+    let cas: Vec<_> = cas
+        .iter()
+        .map(|c| {
+            (
+                c["subject"].as_str().unwrap(),
+                c["status"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert!(
+        cas.contains(&("CN=Kafka CA G1", "replaced")) && cas.contains(&("CN=Kafka CA G2", "valid")),
+        "{cas:?}"
+    );
+}
+
+#[test]
+fn java_finds_both_cas_in_the_truststore_while_both_are_trusted() {
+    let kpki = cluster();
+    kpki.ok(&["rotate-ca", "start"]);
+    let properties = String::from_utf8(read(&kpki, "alice/client.properties")).unwrap();
+    let password = properties
+        .lines()
+        .find_map(|line| line.strip_prefix("ssl.truststore.password="))
+        .unwrap();
+    let store = kpki.path("out/alice/alice.truststore.p12");
+    let store = store.to_str().unwrap();
+    let list = ["-J-Duser.language=en", "-list", "-v", "-keystore", store];
+    let listed = Command::new("keytool")
+        .args(list)
+        .args(["-storepass", password])
+        .output();
+    let Ok(listed) = listed else {
+        skip("there is no keytool");
+        return;
+    };
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    for expected in ["CN=Kafka CA G1", "CN=Kafka CA G2", "2 entries"] {
+        assert!(listed.contains(expected), "{listed}");
+    }
+    assert_eq!(
+        read(&kpki, "alice/alice.truststore.p12"),
+        read(&kpki, "kafka1/kafka1.truststore.p12")
+    );
+}
+
+#[test]
+fn abort_goes_back_from_either_step() {
+    let kpki = cluster();
+    kpki.ok(&["rotate-ca", "start"]);
+    kpki.ok(&["rotate-ca", "abort"]);
+    assert_eq!(state(&kpki), ("none".to_owned(), 1));
+    assert_eq!(subjects(&kpki, "alice/ca.crt"), ["CN=Kafka CA G1"]);
+    assert!(!kpki.path("out/ca/standby.key").exists());
+    up_changes_nothing(&kpki);
+
+    // The one that was given up may be trusted somewhere, so the next has another name.
+    kpki.ok(&["rotate-ca", "start"]);
+    assert_eq!(state(&kpki), ("trusting".to_owned(), 3));
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    kpki.ok(&["rotate-ca", "abort"]);
+    assert_eq!(state(&kpki), ("trusting".to_owned(), 3));
+    assert!(
+        WITH_CERTIFICATE
+            .iter()
+            .all(|n| issuer(&kpki, n) == "CN=Kafka CA G1")
+    );
+    everyone_trusts_everyone(&kpki);
+    up_changes_nothing(&kpki);
+    // What the new one has signed may be in use.
+    let refused = kpki.run(&["--json", "rotate-ca", "abort"]).expect_code(1);
+    assert_eq!(refused.json()["error"]["code"], "rotation-not-everywhere");
+    kpki.ok(&["rotate-ca", "abort", "--force"]);
+    assert_eq!(state(&kpki), ("none".to_owned(), 1));
+    up_changes_nothing(&kpki);
+}
+
+#[test]
+fn whoever_comes_in_between_is_signed_by_who_signs_and_trusts_both() {
+    let kpki = cluster();
+    kpki.ok(&["rotate-ca", "start"]);
+    kpki.ok(&["issue", "--client", "one"]);
+    assert_eq!(issuer(&kpki, "one"), "CN=Kafka CA G1");
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    assert_eq!(issuer(&kpki, "one"), "CN=Kafka CA G2");
+    kpki.ok(&["issue", "--client", "two"]);
+    kpki.ok(&["renew", "kafka1"]);
+    assert_eq!(issuer(&kpki, "two"), "CN=Kafka CA G2");
+    assert_eq!(issuer(&kpki, "kafka1"), "CN=Kafka CA G2");
+    for name in ["one", "two"] {
+        assert_eq!(subjects(&kpki, &format!("{name}/ca.crt")).len(), 2);
+    }
+}
+
+#[test]
+fn an_intermediate_and_its_root_are_replaced_together_even_where_the_roots_key_is_away() {
+    let kpki = Kpki::new();
+    kpki.ok(&[
+        "init-ca",
+        "--intermediate",
+        "--name-constraint",
+        "example.com",
+    ]);
+    kpki.ok(&["issue", "kafka1", "--host", "kafka1.example.com"]);
+    kpki.ok(&["issue", "--client", "alice"]);
+    fs::remove_file(kpki.path("out/ca/root.key")).unwrap();
+    let verify = || {
+        for ca in ["out/kafka1/ca.crt", "out/alice/ca.crt"] {
+            let leaf = "out/kafka1/kafka1.crt";
+            let verify = [
+                "verify",
+                "-x509_strict",
+                "-CAfile",
+                ca,
+                "-untrusted",
+                leaf,
+                leaf,
+            ];
+            if let Some(verified) = openssl(kpki.dir(), &verify) {
+                verified.expect_code(0);
+            }
+        }
+    };
+    kpki.ok(&["rotate-ca", "start"]);
+    verify();
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    verify();
+    assert!(kpki.path("out/ca/root.key").exists(), "the new root's");
+    assert_eq!(issuer(&kpki, "kafka1"), "CN=Kafka CA G2 Intermediate");
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    kpki.ok(&["rotate-ca", "finish", "--force"]);
+    verify();
+    let refused = kpki.run(&["issue", "other", "--host", "other.example.org"]);
+    assert!(refused.expect_code(1).stderr.contains("name constraints"));
+}
+
+#[test]
+fn each_step_has_its_turn() {
+    let kpki = cluster();
+    let code = |arguments: &[&str]| {
+        let output = kpki
+            .run(&[&["--json", "rotate-ca"], arguments].concat())
+            .expect_code(1);
+        output.json()["error"]["code"].as_str().unwrap().to_owned()
+    };
+    for verb in ["next", "finish", "abort"] {
+        assert_eq!(code(&[verb]), "no-rotation");
+    }
+    kpki.ok(&["rotate-ca", "start"]);
+    assert_eq!(code(&["start"]), "rotation-running");
+    assert_eq!(code(&["finish", "--force"]), "rotation-order");
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    assert_eq!(code(&["abort"]), "rotation-order");
+    assert_eq!(code(&["next", "--force"]), "rotation-order");
+    kpki.ok(&["rotate-ca", "finish", "--force"]);
+}
+
+#[test]
+fn a_foreign_ca_in_a_truststore_and_a_wrong_passphrase_stop_it_before_anything_is_written() {
+    let mut kpki = cluster();
+    let other = Kpki::new();
+    other.ok(&["init-ca", "--subject", "CN=Foreign"]);
+    let mut pem = read(&kpki, "alice/ca.crt");
+    let ours = pem.clone();
+    pem.extend(read(&other, "ca/ca.crt"));
+    fs::write(kpki.path("out/alice/ca.crt"), &pem).unwrap();
+    let refused = kpki.run(&["rotate-ca", "start"]).expect_code(1);
+    assert!(
+        refused.stderr.contains("also trusts CN=Foreign G1"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(state(&kpki).0, "none");
+    fs::write(kpki.path("out/alice/ca.crt"), &ours).unwrap();
+    kpki.env("KPKI_CA_PASSPHRASE", "another");
+    let refused = kpki.run(&["rotate-ca", "start"]).expect_code(1);
+    assert!(
+        refused.stderr.contains("wrong passphrase"),
+        "{}",
+        refused.stderr
+    );
+    kpki.env("KPKI_CA_PASSPHRASE", "a passphrase of the tests");
+    kpki.ok(&["rotate-ca", "start"]);
+    kpki.env("KPKI_CA_PASSPHRASE", "another");
+    kpki.run(&["rotate-ca", "next", "--force"]).expect_code(1);
+    assert_eq!(state(&kpki).0, "trusting");
+}
+
+#[test]
+fn renewing_keeps_the_password_in_the_layout_of_the_image() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "kafka1", "--layout", "apache-kafka"]);
+    let before = read(&kpki, "kafka1/kafka_keystore_creds");
+    kpki.ok(&["renew", "kafka1"]);
+    assert_eq!(read(&kpki, "kafka1/kafka_keystore_creds"), before);
+    assert!(!kpki.path("out/kafka1/keystore_creds").exists());
+}
+
+/// A broker's TLS, as its directory has it: OpenSSL's server, until dropped.
+struct Listener(std::process::Child);
+
+impl Listener {
+    fn start(kpki: &Kpki, port: u16) -> Self {
+        let port = format!("127.0.0.1:{port}");
+        let files = [
+            "-cert_chain",
+            "kafka1.crt",
+            "-cert",
+            "kafka1.crt",
+            "-key",
+            "kafka1.key",
+        ];
+        let child = Command::new("openssl")
+            .args([
+                "s_server", "-quiet", "-accept", &port, "-Verify", "1", "-CAfile", "ca.crt",
+            ])
+            .args(files)
+            .current_dir(kpki.path("out/kafka1"))
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn();
+        let listener = Self(child.unwrap());
+        let begin = std::time::Instant::now();
+        while std::net::TcpStream::connect(&port).is_err() {
+            assert!(begin.elapsed().as_secs() < 20, "no answer at {port}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        listener
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_step_waits_until_the_broker_shows_that_it_has_the_last_one() {
+    let kpki = Kpki::new();
+    if openssl(kpki.dir(), &["version"]).is_none() {
+        return;
+    }
+    let [port, controller] = crate::support::ports::free();
+    kpki.write(
+        "policy.yaml",
+        &format!(
+            "cluster: {{name: test, listeners: [{{name: SSL, port: {port}, protocol: SSL, client_auth: required}}], controller_port: {controller}}}
+brokers: [{{name: kafka1, hosts: [localhost]}}]
+clients: [{{name: alice, auth: tls}}]
+"
+        ),
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    let step = || {
+        let status = status(&kpki);
+        let all = status["identities"].as_array().unwrap();
+        let broker = all.iter().find(|i| i["name"] == "kafka1").unwrap();
+        let served = broker["served"].as_str().map(str::to_owned);
+        (broker["step"].as_str().unwrap().to_owned(), served)
+    };
+    let mut listener = Some(Listener::start(&kpki, port));
+    let (_, first) = step();
+    assert!(first.is_some());
+    for (verb, word) in [
+        ("start", "trusting"),
+        ("next", "reissuing"),
+        ("next", "retiring"),
+    ] {
+        kpki.ok(&["rotate-ca", verb]);
+        assert_eq!(state(&kpki).0, word);
+        assert_eq!(step().0, "install", "{word}: the broker runs as it was");
+        let after = if word == "retiring" { "finish" } else { "next" };
+        let refused = kpki.run(&["--json", "rotate-ca", after]).expect_code(1);
+        assert_eq!(refused.json()["error"]["code"], "rotation-not-everywhere");
+        drop(listener.take());
+        assert_eq!(step(), ("unseen".to_owned(), None));
+        listener = Some(Listener::start(&kpki, port));
+        assert_eq!(step().0, "done", "{word}: the broker has it");
+    }
+    assert_ne!(step().1, first);
+    kpki.ok(&["rotate-ca", "finish"]);
+    assert_eq!(state(&kpki).0, "none");
+}
