@@ -63,7 +63,7 @@ fn leaves() -> Result<Vec<LeafSpec>, Failed> {
 /// kpki, from nothing but the address to the last record.
 fn through_kpki(ca: &StepCa, leaves: &[LeafSpec]) -> Result<Duration, Failed> {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let out = OutDir::new(&dir.path().join("out"));
+    let out = OutDir::new(dir.path().join("out"));
     out.create()?;
     let lock = Lock::acquire(out.root(), Duration::ZERO, |_| ())?;
     let settings = IssuerSettings::StepCa(StepCaSettings {
