@@ -55,3 +55,5 @@ mod support;
 mod terminal;
 mod up;
 mod up_living;
+#[cfg(feature = "live")]
+mod year;
