@@ -30,6 +30,9 @@ final class LoadJudge {
     private final Queue<String> failures = new ConcurrentLinkedQueue<>();
     /** How often each number was read; of the consumer's thread alone, until that has ended. */
     private final Map<Integer, Integer> read = new HashMap<>();
+    /** The last number of each partition. */
+    private final Map<Integer, Integer> last = new HashMap<>();
+    private final Queue<Integer> disordered = new ConcurrentLinkedQueue<>();
 
     private final Thread writer = new Thread(this::write, "load-writer");
     private final Thread reader = new Thread(this::read, "load-reader");
@@ -65,7 +68,7 @@ final class LoadJudge {
         return Judge.JSON.createObjectNode().put("acknowledged", load.acknowledged.size());
     }
 
-    /** {@code topic}: what was sent and acknowledged, and which of that was lost, or read more than once. */
+    /** {@code topic}: what was sent and acknowledged, and which of that was lost, read more than once, or too late. */
     static JsonNode stop(JsonNode question) throws Exception {
         LoadJudge load = RUNNING.remove(Judge.text(question, "topic"));
         load.writing = false;
@@ -85,6 +88,8 @@ final class LoadJudge {
                 repeated.add(number);
             }
         });
+        ArrayNode disordered = answer.putArray("disordered");
+        load.disordered.forEach(disordered::add);
         return answer;
     }
 
@@ -121,6 +126,10 @@ final class LoadJudge {
                 }
                 for (ConsumerRecord<Integer, Integer> record : consumer.poll(Duration.ofMillis(100))) {
                     read.merge(record.value(), 1, Integer::sum);
+                    Integer before = last.put(record.partition(), record.value());
+                    if (before != null && before >= record.value()) {
+                        disordered.add(record.value());
+                    }
                 }
             }
         } catch (Exception thrown) {

@@ -71,3 +71,5 @@ mod support;
 mod terminal;
 mod up;
 mod up_living;
+#[cfg(feature = "live")]
+mod year;

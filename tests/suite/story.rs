@@ -78,7 +78,7 @@ fn a_cluster_under_load_is_changed_five_times_and_loses_nothing() {
     let load: Value = judge.ask("load-stop", json!({"topic": "numbers"})).unwrap();
     assert_eq!(load["sent"], load["acknowledged"], "{load}");
     assert!(load["sent"].as_u64() > Some(1000), "{load}");
-    for fault in ["failed", "lost", "repeated"] {
+    for fault in ["failed", "lost", "repeated", "disordered"] {
         assert_eq!(load[fault], json!([]), "{fault}");
     }
     assert_eq!(*unanswered.lock().unwrap(), Vec::<String>::new());
