@@ -395,7 +395,13 @@ fn exactly(cluster: &OneBroker, proxy: &Proxy, judge: &Judge) {
         "{}",
         out.stderr
     );
-    let there = held(&mut admin);
+    // A broker tells of what was written once it has read of it itself.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut there = held(&mut admin);
+    while written.difference(&there).count() > 0 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(200));
+        there = held(&mut admin);
+    }
     assert_eq!(written.difference(&there).count(), 0);
     assert!(old.iter().all(|binding| !there.contains(binding)));
     assert!(!cluster.out("pruning.jsonl").exists());

@@ -15,6 +15,8 @@ use crate::support::{
 const NODES: [&str; 3] = ["kafka1", "kafka2", "kafka3"];
 /// One client that shows a certificate, and one that knows a password.
 const LOADS: [&str; 2] = ["meter", "sensor"];
+/// How often the clients are started.
+const SEASONS: usize = 4;
 
 struct Year<'a> {
     kpki: &'a Kpki,
@@ -40,6 +42,7 @@ fn a_year_of_renewals_a_new_ca_and_a_revoked_client_loses_no_record() {
         running,
         season: 0,
     };
+    year.create_topics();
     kpki.ok(&["acl", "apply", "policy.yaml"]);
     year.begin_season();
 
@@ -70,13 +73,19 @@ fn a_year_of_renewals_a_new_ca_and_a_revoked_client_loses_no_record() {
 }
 
 impl Year<'_> {
+    /// All of them long before they are used: a broker that has not heard of a topic says that it is not allowed.
+    fn create_topics(&self) {
+        let seasons = (1..=SEASONS).flat_map(|season| LOADS.map(|name| format!("{name}-{season}")));
+        for topic in seasons.chain(["safe".to_owned()]) {
+            let created = self.judge.create_topic(&self.client("admin"), &topic, 3, 3);
+            created.unwrap();
+        }
+    }
+
     fn begin_season(&mut self) {
         self.season += 1;
         for name in LOADS {
             let topic = self.topic(name);
-            self.judge
-                .create_topic(&self.client("admin"), &topic, 3, 3)
-                .unwrap();
             let question = json!({"properties": self.properties(name), "topic": topic});
             self.judge.ask::<Value>("load-start", question).unwrap();
         }
@@ -128,8 +137,6 @@ impl Year<'_> {
     /// A client whose key is lost: it is refused, and everybody else goes on.
     fn lock_out_the_thief(&self) {
         let thief = self.client("thief");
-        let created = self.judge.create_topic(&self.client("admin"), "safe", 1, 3);
-        created.unwrap();
         self.judge.produce(&thief, "safe", 1).unwrap();
         self.kpki
             .ok(&["revoke", "thief", "--reason", "keyCompromise"]);
