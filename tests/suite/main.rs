@@ -71,5 +71,3 @@ mod support;
 mod terminal;
 mod up;
 mod up_living;
-#[cfg(feature = "live")]
-mod year;
