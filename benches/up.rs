@@ -2,35 +2,16 @@
 //! stores demand on all cores of the machine; the memory that it takes; and what a second run with nothing to do costs
 //! with 10,000, against the first.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+mod many;
 
-use kpki::{
-    bootstrap::{
-        ca::{self, Ca},
-        context::{Asked, Context},
-        plan::plan,
-        trust::Trust,
-        up::execute,
-    },
-    issuer::local::{CaSpec, NewCa},
-    pki::KeyProtection,
-    policy,
-    secret::Secret,
-    state::{Lock, OutDir},
-};
-use rayon::prelude::*;
-use sha2::Sha256;
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use many::{Failed, IDENTITIES, clients, floor, peak_memory, up};
 
 /// Wall time of the whole, as a multiple of the derivation.
 const BOUND: f64 = 2.0;
 /// Peak memory, MB.
 const MEMORY: u64 = 100;
-const IDENTITIES: usize = 1000;
-const ITERATIONS: u32 = 10_000;
 /// How many there are where a second run has nothing to do.
 const MANY: usize = 10_000;
 /// Wall time of that second run, as a part of the first.
@@ -38,8 +19,6 @@ const AGAIN: f64 = 0.1;
 
 /// What the names of the directories begin with that the bench makes.
 const MADE: &str = "bench-up-";
-
-type Failed = Box<dyn std::error::Error>;
 
 /// Removes what earlier benches made. What was made just now stays: ext4 gives an inode that was freed within the last
 /// minutes to nobody (`recently_deleted` in its ialloc.c), so that after 10,000 deletions each new file has to be
@@ -65,77 +44,6 @@ fn empty() -> Result<PathBuf, Failed> {
     #[cfg(target_os = "linux")]
     rustix::fs::syncfs(std::fs::File::open(&dir)?)?;
     Ok(dir.join("out"))
-}
-
-/// The whole of `kpki up`: in an empty directory from the CA, its key's derivation included, to the last sync.
-fn up(policy: &policy::ValidatedPolicy, out: &Path) -> Result<Duration, Failed> {
-    let begin = Instant::now();
-    let out = OutDir::new(out);
-    out.create()?;
-    let lock = Lock::acquire(out.root(), std::time::Duration::ZERO, |_| ())?;
-    let passphrase = Secret::new("bench".into());
-    let spec = CaSpec {
-        subject: policy.ca.subject.clone(),
-        generation: 1,
-        key: policy.ca.key,
-        days: policy.ca.valid_days,
-        intermediate: false,
-        name_constraints: Vec::new(),
-    };
-    let now = time::OffsetDateTime::now_utc();
-    let context = Context {
-        policy,
-        out: &out,
-        profile: None,
-        now,
-        asked: Asked::default(),
-    };
-    if Ca::exists(&out)? {
-        let ca = Ca::open(&out)?;
-        let planned = plan(context, &ca.trust).map_err(|e| format!("{e:?}"))?;
-        execute(context, &planned, &ca.trust, None, &lock, &|_| ())?;
-    } else {
-        let new = NewCa::make(&spec, now)?;
-        let trust = Trust::new(&new)?;
-        let planned = plan(context, &trust).map_err(|e| format!("{e:?}"))?;
-        let protection = KeyProtection::Passphrase(passphrase);
-        let issuer = ca::write(&out, &lock, new, &trust, &protection)?;
-        execute(context, &planned, &trust, Some(&*issuer), &lock, &|_| ())?;
-    }
-    Ok(begin.elapsed())
-}
-
-/// A policy of so many clients with certificates.
-fn clients(count: usize) -> Result<policy::ValidatedPolicy, Failed> {
-    let mut text = "clients:\n".to_owned();
-    for n in 0..count {
-        text.push_str(&format!("  - {{name: client{n}, auth: tls}}\n"));
-    }
-    Ok(policy::parse("bench", &text, &|_| Ok(Vec::new())).map_err(|e| format!("{e:?}"))?)
-}
-
-/// Two PBKDF2 for each store, one after the other, on all cores. The derivation of its integrity check comes on
-/// top, so this is less than what has to be done.
-fn floor() -> Duration {
-    let begin = Instant::now();
-    (0..2 * IDENTITIES).into_par_iter().for_each(|n| {
-        let mut key = [0; 32];
-        pbkdf2::pbkdf2_hmac::<Sha256>(
-            b"abcdefghijklmnopqrstuvwxyz012345",
-            &n.to_le_bytes(),
-            ITERATIONS,
-            &mut key,
-        );
-        std::hint::black_box(key);
-    });
-    begin.elapsed()
-}
-
-/// The most memory that this process has had, in MB, as Linux counts it.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? / 1000)
 }
 
 fn main() -> Result<ExitCode, Failed> {
