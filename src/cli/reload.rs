@@ -106,7 +106,13 @@ impl Reload {
             } else if running.is_done(&wanted) {
                 match running.tidy(&mut admin, &wanted, false) {
                     Ok(()) => Outcome::Unchanged,
-                    Err(error) => Outcome::Failed(error.into()),
+                    Err(left) => Outcome::Failed(
+                        ReloadError::SettingLeft {
+                            name: node.name.as_str().to_owned(),
+                            left,
+                        }
+                        .into(),
+                    ),
                 }
             } else {
                 match running.reload(&mut admin, &wanted, identity, limit) {
@@ -335,8 +341,9 @@ impl From<ReloadError> for CliError {
             ReloadError::NotTakenUp { .. } => CliError::new(Code::NotTakenUp, text).hint(
                 "check that its directory was copied to its machine, to where its server.properties says, and look for `Keystore` in its log; if the broker refused the store, it takes no dynamic change until it is restarted",
             ),
-            ReloadError::SettingLeft { setting, .. } => CliError::new(Code::NotTakenUp, text).hint(format!(
-                "run the command again; while {setting} is set it goes before the path in server.properties"
+            ReloadError::SettingLeft { left, .. } => CliError::new(Code::NotTakenUp, text).hint(format!(
+                "run the command again; while {} is set it goes before the path in server.properties",
+                left.setting
             )),
         }
     }
