@@ -27,6 +27,7 @@ mod ca;
 mod cluster;
 #[cfg(feature = "live")]
 mod cluster_identity;
+mod completions;
 mod configs;
 mod crash;
 mod doctor;
@@ -39,6 +40,7 @@ mod journal;
 mod layouts;
 mod linted;
 mod list;
+mod man;
 mod modes;
 mod nodes;
 mod policies;
