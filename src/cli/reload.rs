@@ -107,7 +107,13 @@ impl Reload {
             } else if running.is_done(&wanted) {
                 match running.tidy(&mut admin, &wanted, false) {
                     Ok(()) => Outcome::Unchanged,
-                    Err(error) => Outcome::Failed(error.into()),
+                    Err(left) => Outcome::Failed(
+                        ReloadError::SettingLeft {
+                            name: node.name.as_str().to_owned(),
+                            left,
+                        }
+                        .into(),
+                    ),
                 }
             } else {
                 match running.reload(&mut admin, &wanted, identity, limit) {
@@ -336,8 +342,9 @@ impl From<ReloadError> for CliError {
             ReloadError::NotTakenUp { .. } => CliError::new(Code::NotTakenUp, text).hint(
                 "check that its directory was copied to its machine, to the path in its server.properties, and look for `Keystore` in its log; if the broker refused the keystore, it accepts no dynamic change until it is restarted",
             ),
-            ReloadError::SettingLeft { setting, .. } => CliError::new(Code::NotTakenUp, text).hint(format!(
-                "run the command again; while {setting} is set, it overrides the path in server.properties"
+            ReloadError::SettingLeft { left, .. } => CliError::new(Code::NotTakenUp, text).hint(format!(
+                "run the command again; while {} is set, it overrides the path in server.properties",
+                left.setting
             )),
         }
     }
