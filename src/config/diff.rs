@@ -40,7 +40,7 @@ pub fn masked_diff(path: &str, old: &str, new: &str) -> String {
     let (old, new) = (mask.everywhere(&old), mask.everywhere(&new));
     let (were, are) = (old.lines().count(), new.lines().count());
     if effort(&old, &new) > MOST_EFFORT {
-        return format!("too much to show: {were} lines against {are}\n");
+        return format!("too much to show: {were} lines compared with {are}\n");
     }
     let diff = similar::TextDiff::from_lines(&*old, &*new);
     let mut unified = diff.unified_diff();

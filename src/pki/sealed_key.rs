@@ -403,7 +403,7 @@ mod tests {
         let error = SealedKey::parse("kpki sealed key v2\n").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "sealed by a later kpki (`kpki sealed key v2`)"
+            "sealed by a newer version of kpki (`kpki sealed key v2`)"
         );
     }
 

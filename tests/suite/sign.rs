@@ -61,7 +61,8 @@ fn a_brokers_request_becomes_a_chain_that_openssl_believes() {
     }
     let said = kpki.ok(&["sign", "kafka1.csr"]);
     assert!(
-        said.stderr.contains("not taken: O=Example,CN=kafka1"),
+        said.stderr
+            .contains("not taken from the request: O=Example,CN=kafka1"),
         "{}",
         said.stderr
     );
@@ -160,7 +161,10 @@ fn a_client_gets_only_the_hosts_that_were_asked_for_and_a_file_is_not_written_ov
     );
     let said = kpki.ok(&["sign", "alice.der", "--client", "--out-file", "alice.crt"]);
     assert!(
-        said.stdout.is_empty() && said.stderr.contains("not taken: bank.example.com"),
+        said.stdout.is_empty()
+            && said
+                .stderr
+                .contains("not taken from the request: bank.example.com"),
         "{}",
         said.stderr
     );
