@@ -187,7 +187,7 @@ mod tests {
             ),
             (
                 "sasl_ssl://b:1/1: SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported mechanisms: SCRAM-SHA-512",
-                "b:1: it has no such sasl.mechanism; it has SCRAM-SHA-512",
+                "b:1: it does not offer this sasl.mechanism; it offers SCRAM-SHA-512",
             ),
             ("Topic 'a: b' is odd", "Topic 'a: b' is odd"),
             ("", ""),

@@ -69,7 +69,7 @@ pub enum Code {
     NameTwice = "name-twice", "a name was given twice";
     NoAuthorizer = "no-authorizer", "the cluster has no authorizer";
     NoCluster = "no-cluster", "neither the cluster nor the client to connect as is given";
-    NoCrl = "no-crl", "kpki cannot sign a CRL for this CA, because its key is kept elsewhere";
+    NoCrl = "no-crl", "the external issuer keeps its own CRL, so kpki cannot sign one";
     NoHost = "no-host", "a broker's certificate needs a host";
     NoRandomness = "no-randomness", "the system provides no random numbers";
     NoRootKey = "no-root-key", "the root key is not on this machine";

@@ -261,7 +261,7 @@ mod tests {
         let many = |key: &str, n| -> String { (0..n).map(|i| format!("{key}{i}=1\n")).collect() };
         assert_eq!(
             masked_diff("f", &many("a", 50), &many("b", 100_000)),
-            "too much to show: 50 lines against 100000\n"
+            "too much to show: 50 lines compared with 100000\n"
         );
         // As long as they have most in common.
         let diff = masked_diff("f", &many("a", 100_000), &many("a", 100_002));

@@ -57,8 +57,18 @@ fn loosened_modes_are_mended_and_said() {
             0o700,
             "could be entered by other users (0755); its mode is now 0700",
         ),
-        ("out/ca", 0o755, 0o700, "could be entered by other users (0755)"),
-        ("out", 0o755, 0o700, "could be entered by other users (0755)"),
+        (
+            "out/ca",
+            0o755,
+            0o700,
+            "could be entered by other users (0755)",
+        ),
+        (
+            "out",
+            0o755,
+            0o700,
+            "could be entered by other users (0755)",
+        ),
     ] {
         for command in [&["up", "policy.yaml"][..], &["renew", "kafka1"]] {
             kpki.set_mode(path, loose);
