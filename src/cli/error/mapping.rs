@@ -259,7 +259,7 @@ impl From<CaError> for CliError {
             CaError::Missing(_) => CliError::new(Code::CaMissing, text)
                 .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) selects another output directory"),
             CaError::Incomplete { dir, file } => CliError::new(Code::CaIncomplete, text).hint(match file {
-                "ca.crt" => format!("restore it from a backup, or copy it to {dir}/ca.crt from any identity's directory"),
+                "ca.crt" => format!("restore it from a backup; every identity's directory has a copy, which can be copied to {dir}/ca.crt"),
                 "truststore.password" => format!("restore it from a backup; it is also in every server.properties and client.properties as ssl.truststore.password: write it to {dir}/{file} as the only line"),
                 _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
             }),
