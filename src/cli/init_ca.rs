@@ -198,7 +198,7 @@ pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     let limit = guard::lock_limit()?;
     let lock = Lock::acquire(out.root(), limit, |holder| {
         ui.note(format!(
-            "waiting up to {2} seconds for {0}, which is writing to {1}",
+            "waiting for {}, which is writing to {}, for up to {} seconds",
             holder.unwrap_or("another kpki"),
             out.root().display(),
             limit.as_secs()

@@ -453,7 +453,7 @@ fn names_that_differ_in_case_from_what_is_there_are_refused_by_up_as_well() {
     let said = kpki.run(&["up", "policy.yaml"]).expect_code(1);
     assert!(
         said.stderr
-            .contains("the name `KAFKA1` differs from `kafka1`"),
+            .contains("the name `KAFKA1` differs from the existing `kafka1`"),
         "{}",
         said.stderr
     );
