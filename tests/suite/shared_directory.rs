@@ -109,7 +109,7 @@ fn what_others_could_have_written_to_is_refused_with_the_command_that_helps() {
     kpki.ok(&named);
     kpki.set_mode("my $dir", 0o777);
     let said = kpki.run(&named).expect_code(1).stderr;
-    assert!(said.contains("chmod go-w 'my $dir' removes"), "{said}");
+    assert!(said.contains("chmod go-w 'my $dir'"), "{said}");
 }
 
 /// `chmod 666` on a file and a directory that others may enter: that is all it takes to have `renew` sign other hosts.
