@@ -26,6 +26,8 @@ pub enum Code {
     CaKeyVersion = "ca-key-version", "the key was sealed by a later kpki";
     CaNotRevoked = "ca-not-revoked", "the CA itself is replaced, not revoked";
     CaMissing = "ca-missing", "there is no CA in the output directory";
+    CaRefused = "ca-refused", "a CA that is not fit to be used; the message says why";
+    CaWaits = "ca-waits", "the CA's certificate was asked for, and is not there yet";
     Certificate = "certificate", "a certificate could not be made";
     CertificateRefused = "certificate-refused", "the broker refuses the client's certificate, or wants one";
     CertificateUnknown = "certificate-unknown", "the CA has signed no such certificate";

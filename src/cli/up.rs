@@ -377,19 +377,19 @@ fn compare_lifetimes(
 
 /// Tells where the existing CA is not the one that the policy describes: `up` does not replace it.
 fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
-    let root = &ca.trust.root;
+    let own = ca.trust.own();
     if ca.issuer.engine() != local::NAME {
         return;
     }
-    let subject = root.subject.parse::<Dn>();
+    let subject = own.subject.parse::<Dn>();
     let subject = subject.map(|dn| dn.without_generation().0);
     if subject.as_ref() != Ok(&policy.ca.subject) {
         ui.note(format!(
             "note: the CA is {}, and the policy says {}; the CA is not changed",
-            root.subject, policy.ca.subject
+            own.subject, policy.ca.subject
         ));
     }
-    if root.key != Some(policy.ca.key) {
+    if own.key != Some(policy.ca.key) {
         ui.note(format!(
             "note: the CA's key is not {}, as in the policy; the CA is not changed",
             policy.ca.key

@@ -21,6 +21,9 @@ pub enum StoreError {
     /// A key that is no PKCS#8, or of an algorithm that kpki does not know.
     #[error("the private key is not an unencrypted PKCS#8 key of RSA (2048 bits or more) or EC")]
     Key,
+    /// A key that kpki does not sign with.
+    #[error("the key is weak or damaged, or of a kind that kpki does not sign with")]
+    UnfitKey,
     /// A key without a certificate.
     #[error("the private key has no certificate chain")]
     NoChain,
@@ -55,6 +58,12 @@ pub enum StoreError {
     /// The bytes are not PKCS#12 at all.
     #[error("this is {0}, not a PKCS#12 store")]
     NotPkcs12(&'static str),
+    /// Opening it would take longer than anybody waits, or all memory.
+    #[error("it is not opened: {0}")]
+    Costly(String),
+    /// A store without a private key.
+    #[error("the store holds no private key")]
+    NoKey,
     /// PKCS#12, but with an algorithm, a size or a content that cannot be read.
     #[error("the PKCS#12 store cannot be read: {0}")]
     Unsupported(String),
@@ -65,8 +74,8 @@ pub enum StoreError {
     /// A PEM text that breaks RFC 7468.
     #[error("the PEM text is damaged: {0}")]
     DamagedPem(String),
-    /// A PEM text with several private keys.
-    #[error("the PEM text contains more than one private key")]
+    /// A file with several private keys.
+    #[error("there is more than one private key in it")]
     TwoKeys,
     /// A private key beside a certificate request.
     #[error("a private key lies beside the certificate request")]
@@ -77,6 +86,9 @@ pub enum StoreError {
     /// A private key in a form that Kafka does not read.
     #[error("the PEM text's private key is {0}; Kafka reads unencrypted PKCS#8 (`PRIVATE KEY`)")]
     KeyForm(&'static str),
+    /// A private key in a form that kpki does not read.
+    #[error("the private key is {0}, which kpki does not read")]
+    UnreadKey(&'static str),
 }
 
 impl StoreError {
@@ -98,6 +110,13 @@ impl StoreError {
                 "it should never leave its machine: make a new key there, and send the request alone"
             }
             Self::TwoRequests => "give them one by one",
+            Self::UnfitKey => {
+                "kpki signs with RSA of 2048 to 8192 bits, and with ECDSA on P-256, P-384 and P-521"
+            }
+            Self::Costly(_) => {
+                "no program asks for as much: have the file written anew, with fewer iterations"
+            }
+            Self::UnreadKey(_) => "convert it: openssl pkcs8 -topk8 -v2 aes256 -in OLD -out NEW",
             Self::KeyForm(_) => "convert it: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW",
             _ => return None,
         })

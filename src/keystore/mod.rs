@@ -5,12 +5,15 @@
 //! `p12-keystore` crate, which takes no random source from outside; so no two stores are the same bytes.
 
 mod chain;
+mod cost;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod foreign_key;
 pub mod pem;
 pub mod pkcs12;
 mod profile;
 
 pub use error::StoreError;
+pub use foreign_key::{ForeignKey, OpenedKey};
 pub use profile::{StoreProfile, UnknownProfile};
