@@ -27,11 +27,11 @@ use crate::{
     state::{Lock, OutDir, Staging},
 };
 
-/// Make the private CA
+/// Create the private CA
 ///
-/// Its key is sealed under a passphrase (Argon2id, 64 MiB), its certificate is what every client and broker will
-/// trust. Done once; `kpki up` does it as well. A CA that is there already can be brought: by its certificates and key, or
-/// as an intermediate whose certificate a company's CA signs.
+/// Its key is sealed with a passphrase (Argon2id, 64 MiB); its certificate is what every client and broker will trust.
+/// This is done once; `kpki up` does it too if the CA is missing. An existing CA can be imported with its key, or a company's CA can sign an
+/// intermediate.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -44,25 +44,25 @@ Examples:
   kpki init-ca --request --subject 'CN=Kafka CA,O=Example' --out-file kafka-ca.csr
   kpki init-ca --install-cert answer.pem")]
 pub struct InitCa {
-    /// Subject as RFC 2253 text; a generation number is added behind its CN
+    /// Subject in RFC 2253 form; a generation number is appended to its CN
     #[arg(long, default_value = SUBJECT, value_name = "DN")]
     subject: String,
-    /// Key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
+    /// Key algorithm: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
     #[arg(long, default_value_t, value_name = "ALG")]
     key: KeyAlgorithm,
-    /// Days that the CA is valid
+    /// Validity of the CA in days
     #[arg(long, default_value_t = 3650, value_name = "N", value_parser = super::whole_number::<MIN_CA_LIFE, { u32::MAX }>)]
     days: u32,
     /// Write the CA key without a passphrase: anyone who reads the file can impersonate everyone
     #[arg(long, conflicts_with = "ca_passphrase_file")]
     no_passphrase: bool,
-    /// Let an intermediate sign, and seal the root's key in a file of its own that can be taken away
+    /// Create an intermediate CA that signs, and seal the root key in a file of its own that can be kept offline
     #[arg(long)]
     intermediate: bool,
-    /// Let a key in a token sign (RFC 7512), which is made there where it is not there yet
+    /// Sign with a key in a PKCS#11 token (an RFC 7512 URI); it is created there if it does not exist
     #[arg(long, value_name = "URI", conflicts_with_all = ["no_passphrase", "intermediate", "ca_passphrase_file"])]
     key_uri: Option<KeyUri>,
-    /// Sign only for DNS names in this domain (may be repeated); addresses stay allowed
+    /// Restrict the CA to DNS names in this domain (may be repeated); IP addresses stay allowed
     #[arg(long = "name-constraint", value_name = "DNS")]
     name_constraints: Vec<NameConstraint>,
     #[command(flatten)]
@@ -107,13 +107,13 @@ impl InitCa {
             ("ca.crt", "the certificate that clients and brokers trust"),
             (
                 "ca.key",
-                "the key that signs: keep a backup, and the passphrase apart from it",
+                "the signing key: keep a backup, and store the passphrase separately",
             ),
         ];
         if self.intermediate {
             files.push((
                 "root.key",
-                "the root's key: rarely needed, keep it off this machine",
+                "the root key: rarely needed, keep it off this machine",
             ));
         }
         for (file, what) in files {
@@ -189,7 +189,7 @@ fn make_in_token(global: &Global, out: &OutDir, uri: &KeyUri, spec: &CaSpec, ui:
     Ok(())
 }
 
-/// Creates the output directory, takes the lock, and warns where keys could get into version control.
+/// Creates the output directory, takes the lock, and warns if keys could get into version control.
 pub fn begin(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     out.create()?;
     let lock = take_lock(out, ui)?;
@@ -202,10 +202,10 @@ pub fn begin(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     Ok(lock)
 }
 
-/// Refuses a directory that others could have written to, and finishes what a killed command left, before anything is
-/// read from it.
+/// Refuses a directory that other users could have written to, and completes what a killed command left, before
+/// anything is read from it.
 pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
-    // What others could read of the CA is closed.
+    // Closes access of other users to the CA.
     guard::tell(&out.mend()?, ui);
     let leftovers = out.leftovers()?;
     for (path, what) in &leftovers.foreign {
@@ -220,19 +220,19 @@ pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
     Ok(())
 }
 
-/// Takes the writers' lock, reports waiting for it, and finishes what a killed command left.
+/// Takes the writers' lock, reports waiting for it, and completes what a killed command left.
 pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     let limit = guard::lock_limit()?;
     let lock = Lock::acquire(out.root(), limit, |holder| {
         ui.note(format!(
-            "waiting for {}, which is writing to {}, for at most {} seconds",
+            "waiting up to {2} seconds for {0}, which is writing to {1}",
             holder.unwrap_or("another kpki"),
             out.root().display(),
             limit.as_secs()
         ));
     })?;
     if Staging::recover(out, &lock)? {
-        ui.note("a command that was interrupted has been tidied up");
+        ui.note("the work of an interrupted command was completed or cleaned up");
     }
     for restore::Restored { file, from } in restore::restore(out, &lock)? {
         ui.warn(format!(

@@ -1,4 +1,4 @@
-//! A certificate as it is read.
+//! Reading certificates.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ use super::{
     Host, KeyAlgorithm, Kind, NameLimits, NotACertificate, PkiError, hex, rfc2253, sha256,
 };
 
-/// A certificate: its bytes, and what kpki asks of it.
+/// A certificate: its bytes, and the fields that kpki uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
     /// The DER.
@@ -29,25 +29,25 @@ pub struct Certificate {
     pub issuer: String,
     /// The dNSNames and iPAddresses of its subjectAltName, in order.
     pub hosts: Vec<Host>,
-    /// Its begin.
+    /// Its notBefore.
     pub not_before: OffsetDateTime,
-    /// Its end.
+    /// Its notAfter.
     pub not_after: OffsetDateTime,
     /// The DER of its SubjectPublicKeyInfo.
     pub public_key_info: Vec<u8>,
-    /// The kind of its key, where kpki makes such keys.
+    /// Its key algorithm, if it is one that kpki supports.
     pub key: Option<KeyAlgorithm>,
-    /// Whether it may be shown by a TLS server (RFC 5280 §4.2.1.12).
+    /// Whether it may be used by a TLS server (RFC 5280 §4.2.1.12).
     pub server_auth: bool,
-    /// Whether it may be shown by a TLS client.
+    /// Whether it may be used by a TLS client.
     pub client_auth: bool,
-    /// Whether it is a CA's (RFC 5280 §4.2.1.9).
+    /// Whether it is a CA certificate (RFC 5280 §4.2.1.9).
     pub is_ca: bool,
     /// The identifier of its key (RFC 5280 §4.2.1.2).
     pub subject_key_id: Option<Vec<u8>>,
     /// The identifier of its issuer's key (RFC 5280 §4.2.1.1).
     pub authority_key_id: Option<Vec<u8>>,
-    /// Where it says that the list of revoked certificates is (RFC 5280 §4.2.1.13).
+    /// Its CRL distribution point (RFC 5280 §4.2.1.13).
     pub crl_urls: Vec<String>,
     /// What a CA may sign for: its own name constraints, and those of the CAs above it where they were said. Empty:
     /// everything.
@@ -116,8 +116,8 @@ impl Certificate {
         })
     }
 
-    /// True where this certificate's issuer is `ca`: by name, and by key where both tell it, as two CAs may well
-    /// have one name.
+    /// True if this certificate's issuer is `ca`: by name, and by key identifier if both have one, since two CAs may
+    /// have the same name.
     pub fn is_issued_by(&self, ca: &Self) -> bool {
         let same_key = match (&self.authority_key_id, &ca.subject_key_id) {
             (Some(mine), Some(theirs)) => mine == theirs,
@@ -126,7 +126,7 @@ impl Certificate {
         self.issuer == ca.subject && same_key
     }
 
-    /// True where the key of `ca` has signed this certificate, bit for bit.
+    /// True if this certificate's signature was made with the key of `ca`.
     pub fn is_signed_by(&self, ca: &Self) -> bool {
         let parsed = (
             X509Certificate::from_der(&self.der),
@@ -160,7 +160,7 @@ impl Certificate {
         self
     }
 
-    /// True where no name constraint forbids the host.
+    /// True if no name constraint forbids the host.
     pub fn permits(&self, host: &Host) -> bool {
         self.name_limits.iter().all(|limits| limits.permits(host))
     }

@@ -1,4 +1,4 @@
-//! Whether what is staged can be put in its place: asked before it is promised, and again when it is done.
+//! Whether what is staged can be moved into place: checked before the commit, and again when it is done.
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
@@ -17,9 +17,9 @@ pub const CA_REQUEST: &str = "request.csr";
 /// has come.
 pub const CA_REQUEST_KEY: &str = "request.key";
 
-/// Refuses where the staged directory holds what kpki does not make, or cannot take its place.
+/// Refuses a staged directory that contains what kpki does not make, or that cannot be moved into place.
 pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
-    let strange = |path: &Path| obstacle(path, "is nothing that kpki has put there");
+    let strange = |path: &Path| obstacle(path, "was not put there by kpki");
     let name = name_of(staged);
     let meta = look(staged)?;
     let Some(meta) = meta.filter(|meta| meta.is_dir() && is_place(name)) else {
@@ -35,7 +35,7 @@ pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateEr
     fits(out, name, meta.uid(), files, owners)
 }
 
-/// Refuses where these files, which shall be this user's, cannot be put into the directory `name`.
+/// Refuses if these files, to be owned by this user, cannot be put into the directory `name`.
 pub fn fits<'a>(
     out: &OutDir,
     name: &str,
@@ -47,7 +47,10 @@ pub fn fits<'a>(
     let files: Vec<&str> = files.collect();
     let there = look(&target)?;
     if there.as_ref().is_some_and(|there| !there.is_dir()) {
-        return obstacle(&target, "stands where a directory has to be put");
+        return obstacle(
+            &target,
+            "is in the place of a directory that is to be created",
+        );
     }
     if name == CA {
         let held = match there {
@@ -63,7 +66,7 @@ pub fn fits<'a>(
     if name != CA && there.uid() != uid && !owners.may_own(name, there.uid()) {
         return Err(guard::foreign(&target, there.uid()));
     }
-    let root = fs::metadata(out.root()).map_err(failed("look at", out.root()))?;
+    let root = fs::metadata(out.root()).map_err(failed("examine", out.root()))?;
     if there.dev() != root.dev() {
         return obstacle(
             &target,
@@ -72,7 +75,7 @@ pub fn fits<'a>(
     }
     guard::refuse_writable(&target, &there, "others", "a key would not be safe in it")?;
     if there.mode() & 0o300 != 0o300 && !rustix::process::geteuid().is_root() {
-        return obstacle(&target, "may not be written by its own owner");
+        return obstacle(&target, "is not writable by its own owner");
     }
     if let Some(why) = pinned(&target) {
         return obstacle(&target, why);
@@ -81,7 +84,10 @@ pub fn fits<'a>(
         match look(&place)? {
             None => {}
             Some(there) if there.is_dir() => {
-                return obstacle(&place, "is a directory, where a file has to be put");
+                return obstacle(
+                    &place,
+                    "is a directory in the place of a file that is to be written",
+                );
             }
             Some(_) => {
                 if let Some(why) = pinned(&place) {
@@ -107,7 +113,7 @@ fn fits_ca(target: &Path, files: &[&str], held: &[&str]) -> Result<(), StateErro
     match is_new {
         true if !held.is_empty() && !answers => obstacle(
             target,
-            "appeared while an interrupted command was making a CA, which waits beside it in a directory named .commit-*",
+            "appeared while an interrupted command was creating a CA, which is still beside it in a directory named .commit-*",
         ),
         false if !held.contains(&Inventory::FILE) && !asks => {
             obstacle(target, "is not the CA that was to be changed")
@@ -120,18 +126,18 @@ fn obstacle(path: &Path, why: &str) -> Result<(), StateError> {
     Err(StateError::obstacle(path, why))
 }
 
-/// Moves everything in a staged directory to its place, and removes it. Each step can be repeated, so it may be
-/// interrupted anywhere.
+/// Moves everything in a staged directory into place, and removes the directory. Each step can be repeated, so it may
+/// be interrupted anywhere.
 pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
     check(out, staged, owners)?;
     let target = out.root().join(name_of(staged));
     let Some(there) = look(&target)? else {
         return fs::rename(staged, &target).map_err(failed("make", &target));
     };
-    let meta = fs::symlink_metadata(staged).map_err(failed("look at", staged))?;
+    let meta = fs::symlink_metadata(staged).map_err(failed("examine", staged))?;
     if (there.uid(), there.gid()) != (meta.uid(), meta.gid()) {
         std::os::unix::fs::lchown(&target, Some(meta.uid()), Some(meta.gid()))
-            .map_err(failed("give away", &target))?;
+            .map_err(failed("change the owner of", &target))?;
     }
     for file in entries(staged)? {
         let place = target.join(name_of(&file));
@@ -157,7 +163,7 @@ fn is_place(name: &str) -> bool {
 }
 
 pub(super) fn name_of(path: &Path) -> &str {
-    // What kpki stages has names of ASCII; anything else is no place and refused.
+    // What kpki stages has ASCII names; anything else is refused.
     path.file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default()
