@@ -35,7 +35,7 @@ pub(super) fn check(der: &[u8]) -> Result<(), StoreError> {
     walk(der, 0, &mut all)?;
     match all > MAX_ALL {
         true => Err(StoreError::Costly(format!(
-            "its derivations take {all} iterations together, more than {MAX_ALL}"
+            "its key derivations take {all} iterations in total; at most 10,000,000 are accepted"
         ))),
         false => Ok(()),
     }
@@ -44,7 +44,7 @@ pub(super) fn check(der: &[u8]) -> Result<(), StoreError> {
 fn single(iterations: u64) -> Result<(), StoreError> {
     match iterations > MAX_ITERATIONS {
         true => Err(StoreError::Costly(format!(
-            "a derivation takes {iterations} iterations, more than {MAX_ITERATIONS}"
+            "a key derivation takes {iterations} iterations; at most 1,000,000 are accepted"
         ))),
         false => Ok(()),
     }
@@ -102,7 +102,7 @@ fn derivation(oid: ObjectIdentifier, parameters: AnyRef<'_>) -> Result<u64, Stor
         let memory = cost.saturating_mul(block).saturating_mul(128);
         return match memory.saturating_mul(parallel.max(1)) > MAX_SCRYPT {
             true => Err(StoreError::Costly(format!(
-                "scrypt is to fill {memory} octets {parallel} times, more than {MAX_SCRYPT} in all"
+                "scrypt would use {memory} bytes {parallel} times; at most 256 MiB in total are accepted"
             ))),
             // In the time of so many iterations of the others.
             false => Ok(memory >> 9),

@@ -240,7 +240,9 @@ fn host(name: &GeneralName<'_>) -> Option<Host> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Authority, AuthorityRequest, Dn, LeafSpec, Serial, self_signed, sign};
+    use super::super::{
+        Authority, AuthorityRequest, Dn, LeafSpec, NameConstraint, Serial, self_signed, sign,
+    };
     use super::*;
 
     fn now() -> OffsetDateTime {
