@@ -71,3 +71,4 @@ mod support;
 mod terminal;
 mod up;
 mod up_living;
+mod verify;

@@ -13,7 +13,7 @@ use crate::{
     apply::scram::UnknownUsers,
     bootstrap::{
         BootstrapError, backup::BackupError, ca::CaError, context::Danger, edits::Edit,
-        revoke::RevokeError, rotate::RotationError,
+        revoke::RevokeError, rotate::RotationError, verify::TruststoreError,
     },
     config::ConfigError,
     issuer::{IssuerError, Why},
@@ -423,6 +423,19 @@ impl From<PkiError> for CliError {
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         Self::new(Code::Store, error.to_string()).maybe_hint(error.hint())
+    }
+}
+
+impl From<TruststoreError> for CliError {
+    fn from(error: TruststoreError) -> Self {
+        let text = error.to_string();
+        match error {
+            TruststoreError::State(error) => error.into(),
+            TruststoreError::Store { source, .. } => Self::new(Code::Store, text)
+                .hint(source.hint().unwrap_or(
+                    "give PEM, DER or PKCS12; --truststore-password-file names the file with its password",
+                )),
+        }
     }
 }
 
