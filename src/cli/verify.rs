@@ -22,12 +22,10 @@ use crate::{
     state::{Inventory, OutDir},
 };
 
-/// Say what is wrong with what listens at an address, or with every listener of a policy
+/// Check a listener, or all listeners of a policy, and say what is wrong
 ///
-/// A TLS handshake, whatever the certificate, and then: does the chain lead to the CA, does the certificate name the
-/// host, are keys and protocol good, is the client's certificate taken, which SASL mechanisms are there, can the
-/// identity log in, and is the newest certificate served. Each fault comes with what to do. Exit code 3 where there is
-/// one.
+/// Checks chain, host name, expiry, keys, TLS version, client certificate, SASL mechanisms and login, and whether the
+/// newest certificate is served. Each fault comes with the next step. Exit code 3 if there is a fault.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -36,22 +34,22 @@ Examples:
   kpki verify broker.example.org:9093 --truststore their-ca.pem
   kpki verify policies/quickstart.yaml")]
 pub struct Verify {
-    /// An address, or a policy, all of whose brokers' and controllers' listeners are looked at
+    /// An address, or a policy: all listeners of its brokers and controllers are checked
     #[arg(value_name = "HOST:PORT|POLICY")]
     what: String,
-    /// Go as this identity, with the certificate and the password in its directory [default for a policy: its admin]
+    /// Connect as this identity, with the certificate and password in its directory [default for a policy: its admin]
     #[arg(long, value_name = "NAME")]
     identity: Option<IdentityName>,
-    /// What to trust: PEM, DER or PKCS12 [default: the CA in the output directory]
+    /// The CAs to trust: PEM, DER or PKCS12 [default: the CA in the output directory]
     #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     truststore: Option<PathBuf>,
     /// File with the truststore's password
     #[arg(long, value_name = "FILE", requires = "truststore")]
     truststore_password_file: Option<PathBuf>,
-    /// The host to ask for, which the certificate has to name [default: HOST]
+    /// The host name that the certificate must have, also sent as SNI [default: HOST]
     #[arg(long, value_name = "N")]
     server_name: Option<String>,
-    /// How many seconds each listener is waited for
+    /// Seconds to wait for each listener
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = super::whole_number::<1, 600>)]
     timeout: u32,
 }
@@ -102,8 +100,8 @@ impl Verify {
 
     fn policy(&self, judge: &Judge<'_>, out: &OutDir, visitor: Option<Visitor>, ui: &Ui) -> Done {
         if self.server_name.is_some() {
-            let why = "--server-name is for one address; the policy names its brokers' hosts";
-            return Err(CliError::misuse(why, "leave out --server-name").into());
+            let why = "--server-name is for a single address; a policy names its brokers' hosts";
+            return Err(CliError::misuse(why, "remove --server-name").into());
         }
         let policy = read_policy(&self.what)?;
         let answers = judge.policy(&policy, out, visitor)?;

@@ -9,38 +9,38 @@ codes! {
 pub enum Fault {
     NoListener = "no-listener", "nothing listens at the address";
     UnknownHost = "unknown-host", "the host's name cannot be resolved, or the address is none";
-    Unreachable = "unreachable", "no connection comes about";
-    Silent = "silent", "connections are taken, and nothing is said";
-    Stalled = "stalled", "the TLS handshake begins and does not end";
+    Unreachable = "unreachable", "no connection can be made";
+    Silent = "silent", "connections are accepted, but nothing is sent";
+    Stalled = "stalled", "the TLS handshake begins, but is not completed";
     PlaintextPort = "plaintext-port", "the port speaks Kafka's protocol without TLS";
-    TlsPort = "tls-port", "the port speaks TLS, and the client does not";
-    NotTls = "not-tls", "something else than TLS or Kafka answers";
-    OldTls = "old-tls", "the port speaks only versions or cipher suites of TLS that clients refuse";
+    TlsPort = "tls-port", "the port speaks TLS, but the client or the policy says PLAINTEXT";
+    NotTls = "not-tls", "neither TLS nor Kafka answers";
+    OldTls = "old-tls", "the port speaks only TLS versions or cipher suites that current clients refuse";
     HandshakeFailed = "handshake-failed", "the TLS handshake fails for another reason";
-    NotKafka = "not-kafka", "what listens does not answer as Kafka does";
-    BadCertificate = "bad-certificate", "the certificate cannot be read, or nobody may use it";
+    NotKafka = "not-kafka", "the listener does not answer Kafka requests";
+    BadCertificate = "bad-certificate", "the certificate cannot be read, or clients must refuse it";
     UnknownCa = "unknown-ca", "the certificate was signed by a CA that is not trusted";
     SelfSigned = "self-signed", "the certificate was signed by its own key, and is not trusted";
     OtherCa = "other-ca", "the certificate was signed by another CA with the name of a trusted one";
     MissingIntermediate = "missing-intermediate", "the listener does not send an intermediate certificate";
-    WrongUsage = "wrong-usage", "a certificate of the chain is used for what it is not meant for";
-    Unchecked = "unchecked", "a signature is of an algorithm that kpki does not know";
+    WrongUsage = "wrong-usage", "a certificate in the chain may not be used this way";
+    Unchecked = "unchecked", "a signature uses an algorithm that kpki cannot check";
     WrongHost = "wrong-host", "the certificate does not name the host";
-    NoSan = "no-san", "the certificate names no host";
-    Expired = "expired", "a certificate of the chain has ended";
-    NotYetValid = "not-yet-valid", "a certificate of the chain is not valid yet";
-    WeakKey = "weak-key", "a key of the chain can be broken";
-    WeakSignature = "weak-signature", "a certificate of the chain was signed with MD5 or SHA-1";
-    CertificateRequired = "certificate-required", "clients must show a certificate, and none was shown";
-    CertificateRefused = "certificate-refused", "the client's certificate was refused";
-    NoSasl = "no-sasl", "the listener has no SASL, and a login was expected";
-    MechanismNotOffered = "mechanism-not-offered", "the listener does not have the SASL mechanism";
-    LoginRefused = "login-refused", "the listener refuses user and password";
-    LoginFailed = "login-failed", "the login ended in another way";
-    Outdated = "outdated", "the listener serves an earlier certificate than the last one";
-    Revoked = "revoked", "the listener serves a certificate that was revoked";
-    Foreign = "foreign", "the listener serves a certificate that was not signed here for it";
-    UnreadableFiles = "unreadable-files", "the user cannot read files that it needs";
+    NoSan = "no-san", "the certificate has no host names (SANs)";
+    Expired = "expired", "a certificate in the chain has expired";
+    NotYetValid = "not-yet-valid", "a certificate in the chain is not valid yet";
+    WeakKey = "weak-key", "a key in the chain is too weak";
+    WeakSignature = "weak-signature", "a certificate in the chain is signed with MD5 or SHA-1";
+    CertificateRequired = "certificate-required", "the listener requires a client certificate, and none was given";
+    CertificateRefused = "certificate-refused", "the listener refused the client certificate";
+    NoSasl = "no-sasl", "the listener has no SASL, but should have it";
+    MechanismNotOffered = "mechanism-not-offered", "the listener does not offer the SASL mechanism";
+    LoginRefused = "login-refused", "the listener refused user and password";
+    LoginFailed = "login-failed", "the login failed for another reason";
+    Outdated = "outdated", "the listener serves an older certificate than the newest one in the inventory";
+    Revoked = "revoked", "the listener serves a revoked certificate";
+    Foreign = "foreign", "the listener serves a certificate that this CA did not sign for it";
+    UnreadableFiles = "unreadable-files", "the user cannot read the files that it needs";
 }
 }
 
@@ -49,68 +49,70 @@ impl Fault {
     pub fn advice(self) -> &'static str {
         match self {
             Self::NoListener => "start the broker, or compare the port with its `listeners`",
-            Self::UnknownHost => "correct the name, or make it known (DNS, /etc/hosts)",
-            Self::Unreachable => "look at what is between: firewall, route, security group",
+            Self::UnknownHost => "correct the name, or add it to DNS or /etc/hosts",
+            Self::Unreachable => "check the network in between: firewalls, routes, security groups",
             Self::Silent => {
-                "look whether the broker hangs (its log, a thread dump), or another program has the port"
+                "check whether the broker hangs (log, thread dump), or another program uses the port"
             }
-            Self::Stalled => {
-                "look at the broker's load and log; with --timeout it is waited for longer"
-            }
+            Self::Stalled => "check the broker's load and log; --timeout waits longer",
             Self::PlaintextPort => {
-                "connect to the port of a listener with TLS, or make this one SSL or SASL_SSL in listener.security.protocol.map and restart the broker"
+                "connect to a TLS listener, or make this one SSL or SASL_SSL in listener.security.protocol.map and restart the broker"
             }
-            Self::TlsPort => "set security.protocol to SSL or SASL_SSL where PLAINTEXT is said",
+            Self::TlsPort => "set security.protocol to SSL or SASL_SSL",
             Self::NotTls => "compare the port with the broker's `listeners`",
             Self::OldTls => {
                 "set ssl.enabled.protocols=TLSv1.2,TLSv1.3 on the listener, without ssl.cipher.suites, and restart the broker"
             }
-            Self::HandshakeFailed => "look into the log of whoever listens: it names the reason",
-            Self::NotKafka => {
-                "compare the port with the broker's `listeners`; its log says why it hung up"
-            }
-            Self::BadCertificate => "have a new certificate made: kpki renew, or kpki issue",
+            Self::HandshakeFailed => "see the listener's log for the reason",
+            Self::NotKafka => "compare the port with the broker's `listeners`, and see its log",
+            Self::BadCertificate => "issue a new certificate: kpki renew, or kpki issue",
             Self::UnknownCa => {
-                "compare the CAs; to trust this one, take its certificate from its owner and give it by --truststore"
+                "if this CA is the right one, get its certificate from its owner and pass it with --truststore"
             }
             Self::SelfSigned => {
-                "have the certificate signed by the CA that clients trust: kpki issue, or kpki sign"
+                "use a certificate signed by the CA that clients trust: kpki issue, or kpki sign"
             }
             Self::OtherCa => {
-                "sign the certificate again with the CA that clients trust, or give them the other one: two CAs must not have one name"
+                "sign the certificate with the CA that clients trust, or add the other CA to their truststores; two CAs should never have the same name"
             }
             Self::MissingIntermediate => {
-                "put the intermediate certificate behind the leaf in the broker's key store"
+                "add the intermediate certificate to the chain in the broker's keystore"
             }
             Self::WrongUsage => {
-                "have the certificate signed again, for servers (serverAuth), by a CA that may sign"
+                "issue the certificate again, with serverAuth, from a certificate that is a CA"
             }
-            Self::Unchecked => "ask OpenSSL: openssl s_client -connect HOST:PORT -CAfile ca.crt",
+            Self::Unchecked => {
+                "check it with OpenSSL: openssl s_client -connect HOST:PORT -CAfile ca.crt"
+            }
             Self::WrongHost => {
-                "connect by a name that the certificate has, or have one made that names the host"
+                "connect with a name that the certificate has, or issue one with this name"
             }
-            Self::NoSan => {
-                "have a certificate made that names its hosts as SANs, which clients look at alone"
+            Self::NoSan => "issue a certificate with the host names as SANs; clients ignore the CN",
+            Self::Expired => "renew the certificate, and reload the broker",
+            Self::NotYetValid => "compare the clocks of both machines",
+            Self::WeakKey => {
+                "issue a certificate with a new key: ECDSA P-256, or RSA with at least 2048 bits"
             }
-            Self::Expired => "renew the certificate, and have the broker take it up",
-            Self::NotYetValid => "compare the clocks of the two machines",
-            Self::WeakKey => "have a new key and certificate made, of RSA from 2048 bits or P-256",
-            Self::WeakSignature => "have the certificate signed again with SHA-256",
-            Self::CertificateRequired => "give the client's identity: --identity NAME",
+            Self::WeakSignature => "issue the certificate again, signed with SHA-256",
+            Self::CertificateRequired => "connect with an identity: --identity NAME",
             Self::CertificateRefused => {
-                "compare the CA of the client's certificate with the broker's truststore, and look whether it has ended or was revoked; the broker's log names the reason"
+                "check that the broker's truststore has the client's CA, and that the certificate is neither expired nor revoked; the broker's log has the reason"
             }
-            Self::NoSasl => "connect to a SASL listener, or compare sasl.enabled.mechanisms",
+            Self::NoSasl => "connect to a SASL listener, or check the listener's security protocol",
             Self::MechanismNotOffered => {
-                "use a mechanism that it has, or add this one to sasl.enabled.mechanisms of the listener"
+                "use a mechanism that it offers, or add this one to its sasl.enabled.mechanisms"
             }
-            Self::LoginRefused => "give the cluster the user's credential: kpki scram apply POLICY",
-            Self::LoginFailed => "look into the broker's log: it names the reason",
-            Self::Outdated => "copy the new stores to the broker's machine, and kpki reload NAME",
-            Self::Revoked => "give the broker its new stores: kpki renew, copy, kpki reload",
-            Self::Foreign => "give the broker the stores that kpki made for it",
+            Self::LoginRefused => "update the credential in the cluster: kpki scram apply POLICY",
+            Self::LoginFailed => "see the broker's log for the reason",
+            Self::Outdated => "copy the new files to the broker's machine, then kpki reload NAME",
+            Self::Revoked => {
+                "renew the certificate, copy the files to the broker's machine, then kpki reload NAME"
+            }
+            Self::Foreign => {
+                "give the broker the files that kpki wrote for it, or find out who answers instead"
+            }
             Self::UnreadableFiles => {
-                "give the files to that user: owner in the policy's cluster section, or --owner"
+                "change the owner of the files: owner in the policy's cluster section, or chown"
             }
         }
     }

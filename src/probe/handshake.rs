@@ -53,7 +53,7 @@ pub(super) fn shake(
         .with_custom_certificate_verifier(witness.clone())
         .with_client_cert_resolver(applicant.clone());
     config.resumption = Resumption::disabled();
-    // A name of an address is not sent.
+    // An IP address is not sent as SNI.
     let unnamed = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0, 0, 0, 0])));
     let name = ServerName::try_from(server_name.to_owned()).unwrap_or(unnamed);
 
@@ -66,7 +66,7 @@ pub(super) fn shake(
     let (Some(seen), Some(suite)) = (seen, connection.negotiated_cipher_suite()) else {
         return Err(wire.failure(done.err()));
     };
-    // Whom it does not let in has seen it nevertheless.
+    // The certificate was received even if the peer refuses us.
     if !(shaken || seen.signed && asked.is_some()) {
         return Err(wire.failure(done.err()));
     }

@@ -95,12 +95,12 @@ pub fn judge(seen: &Sighting, expected: &Expected<'_>) -> Verdict {
             Some((true, who)) => Check::fault(
                 "protocol",
                 Fault::PlaintextPort,
-                format!("the port speaks Kafka without TLS, and {who} says TLS"),
+                format!("the port speaks Kafka without TLS, but {who} says TLS"),
             ),
             None => Check::fault(
                 "protocol",
                 Fault::PlaintextPort,
-                "the port speaks Kafka without TLS: whatever is sent there can be read on the way",
+                "the port speaks Kafka without TLS: everything sent there can be read in transit",
             ),
         }),
         Speaks::Tls(served) => {
@@ -110,7 +110,7 @@ pub fn judge(seen: &Sighting, expected: &Expected<'_>) -> Verdict {
                 Some((false, who)) => Check::fault(
                     "protocol",
                     Fault::TlsPort,
-                    format!("the port speaks TLS, and {who} says PLAINTEXT"),
+                    format!("the port speaks TLS, but {who} says PLAINTEXT"),
                 ),
                 _ => Check::good(
                     "protocol",
@@ -130,7 +130,7 @@ pub fn judge(seen: &Sighting, expected: &Expected<'_>) -> Verdict {
             }
         }
         None if expected.kafka && !matches!(seen.client, ClientCert::Refused(_)) => {
-            let message = "what listens does not answer as Kafka does";
+            let message = "the listener does not answer Kafka requests";
             verdict.add(Check::fault("kafka", Fault::NotKafka, message));
         }
         None => {}
@@ -164,11 +164,9 @@ fn connection(error: &ProbeError) -> Check {
 fn old_tls(version: &str, error: &ProbeError) -> Check {
     let message = match version {
         "TLS 1.2" => format!(
-            "it speaks TLS 1.2 only with cipher suites that clients of today leave out ({error})"
+            "it speaks TLS 1.2, but only with cipher suites that current clients refuse ({error})"
         ),
-        version => format!(
-            "it speaks only {version}, which clients of today refuse: TLS 1.2 is the least ({error})"
-        ),
+        version => format!("it speaks only {version}, but clients need at least TLS 1.2 ({error})"),
     };
     Check::fault("protocol", Fault::OldTls, message)
 }
@@ -176,13 +174,11 @@ fn old_tls(version: &str, error: &ProbeError) -> Check {
 fn client_auth(seen: &Sighting, expected: &Expected<'_>) -> Check {
     const CHECK: &str = "client_auth";
     match (&seen.client, expected.shown) {
-        (ClientCert::NotAsked, _) => Check::good(CHECK, "clients are not asked for a certificate"),
+        (ClientCert::NotAsked, _) => Check::good(CHECK, "no client certificate is requested"),
         (ClientCert::Accepted, Some(name)) => {
             Check::good(CHECK, format!("the certificate of {name} was accepted"))
         }
-        (ClientCert::Accepted, None) => {
-            Check::good(CHECK, "clients may show a certificate, and need not")
-        }
+        (ClientCert::Accepted, None) => Check::good(CHECK, "a client certificate is optional"),
         (ClientCert::Refused(why), Some(name)) => Check::fault(
             CHECK,
             Fault::CertificateRefused,
@@ -191,11 +187,11 @@ fn client_auth(seen: &Sighting, expected: &Expected<'_>) -> Check {
         (ClientCert::Refused(why), None) => Check::fault(
             CHECK,
             Fault::CertificateRequired,
-            format!("clients must show a certificate, and none was shown: {why}"),
+            format!("a client certificate is required, and none was given: {why}"),
         ),
         (ClientCert::Unseen, _) => Check::good(
             CHECK,
-            "clients are asked for a certificate; whether this one was accepted is not said",
+            "a client certificate is requested; the listener did not say whether it accepts this one",
         ),
     }
 }

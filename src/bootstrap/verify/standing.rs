@@ -62,7 +62,7 @@ impl Standing<'_> {
         const CHECK: &str = "served";
         let name = self.name();
         match self {
-            Self::Latest(_) => Check::good(CHECK, format!("the last certificate of {name}")),
+            Self::Latest(_) => Check::good(CHECK, format!("the newest certificate of {name}")),
             Self::Revoked(_, revocation) => Check::fault(
                 CHECK,
                 Fault::Revoked,
@@ -77,14 +77,14 @@ impl Standing<'_> {
             )),
             Self::Earlier { served, latest } => {
                 let age = match served.not_after < now {
-                    true => "which has ended on",
-                    false => "good until",
+                    true => "which expired on",
+                    false => "valid until",
                 };
                 Check::fault(
                     CHECK,
                     Fault::Outdated,
                     format!(
-                        "an earlier certificate of {name} is served, {age} {}; the last one is good until {}",
+                        "an old certificate of {name} is served, {age} {}; the newest is valid until {}",
                         served.not_after.date(),
                         latest.not_after.date()
                     ),
@@ -96,10 +96,10 @@ impl Standing<'_> {
             Self::Foreign(_) => Check::fault(
                 CHECK,
                 Fault::Foreign,
-                format!("the certificate was not signed here for {name}"),
+                format!("this CA did not sign the certificate for {name}"),
             )
             .hint(format!(
-                "give {name} the stores that lie in its directory here, or look who answers in its place"
+                "give {name} the files in its directory, or find out who answers instead"
             )),
         }
     }

@@ -70,19 +70,19 @@ fn chain(
         PathEnd::Trusted => usages(leaf, on_path, last),
         PathEnd::Unchecked => fault(
             Fault::Unchecked,
-            format!("{ends} was signed in a way that kpki cannot check"),
+            format!("{ends} has a signature that kpki cannot check"),
         ),
         PathEnd::OtherKey => fault(
             Fault::OtherCa,
             format!(
-                "{ends} says that `{}` has signed it, and the key of the CA of that name in {from} has not",
+                "{ends} names `{}` as its issuer, but was not signed by the CA of that name in {from}",
                 last.issuer
             ),
         ),
         PathEnd::Untrusted if path.certificates.len() == 1 => fault(
             Fault::SelfSigned,
             format!(
-                "the certificate of `{}` was signed by its own key, and is not in {from}",
+                "the certificate of `{}` is self-signed, and is not in {from}",
                 last.subject
             ),
         ),
@@ -104,14 +104,14 @@ fn chain(
                 true => fault(
                     Fault::MissingIntermediate,
                     format!(
-                        "the listener does not send the certificate of the intermediate CA `{}`, so that clients that trust only its root cannot follow the chain",
+                        "the listener does not send the certificate of the intermediate CA `{}`, which clients need to reach the root",
                         last.issuer
                     ),
                 ),
                 false => fault(
                     Fault::UnknownCa,
                     format!(
-                        "{ends} was signed by `{}`, which is neither in {from} nor sent: an unknown CA, or an intermediate that the listener leaves out",
+                        "{ends} was issued by `{}`, which is neither in {from} nor sent: an unknown CA, or an intermediate that the listener does not send",
                         last.issuer
                     ),
                 ),
@@ -146,13 +146,13 @@ fn usages(leaf: &Details, on_path: &[Details], root: &Certificate) -> Check {
             .is_some_and(|most| usize::try_from(most).is_ok_and(|most| below - 1 > most));
         if !(may && says) {
             return fault(format!(
-                "`{}` has signed a certificate, and is not a CA",
+                "`{}` has signed a certificate, but is not a CA",
                 ca.subject
             ));
         }
         if deep {
             return fault(format!(
-                "`{}` may not have so many CAs below it",
+                "`{}` may not have so many CAs below it (path length)",
                 ca.subject
             ));
         }
@@ -160,7 +160,7 @@ fn usages(leaf: &Details, on_path: &[Details], root: &Certificate) -> Check {
     let message = match on_path.len() {
         1 => format!("the certificate of `{}` is itself trusted", leaf.subject),
         _ => format!(
-            "`{}` leads to `{}`, which is trusted",
+            "`{}`, issued under the trusted CA `{}`",
             leaf.subject, root.subject
         ),
     };
@@ -190,23 +190,23 @@ fn hostname(certificate: &Certificate, leaf: &Details, expected: &Expected<'_>) 
             "hostname",
             Fault::NoSan,
             format!(
-                "the certificate of `{}` has no SAN, so that it is no host's",
+                "the certificate of `{}` has no SAN, so it is not valid for any host",
                 leaf.subject
             ),
         ),
         false => Check::fault(
             "hostname",
             Fault::WrongHost,
-            format!("the certificate has no SAN for {name}: it names {names}"),
+            format!("the certificate has no SAN for {name}; it has {names}"),
         ),
     };
     let Expected { kpki, .. } = expected;
     match (expected.owner, expected.policy) {
         (Some(owner), Some(policy)) => check.hint(format!(
-            "add {name} under hosts of {owner} in {policy}, run {kpki} up {policy}, and have the broker take it up"
+            "add {name} to the hosts of {owner} in {policy}, run {kpki} up {policy}, and reload the broker"
         )),
         (Some(owner), None) => check.hint(format!(
-            "connect by a name that it has, or add this one: {kpki} renew {owner} --host {name}"
+            "connect with a name that it has, or add this one: {kpki} renew {owner} --host {name}"
         )),
         _ => check,
     }
@@ -221,7 +221,7 @@ fn expiry(on_path: &[Details], expected: &Expected<'_>) -> Check {
         };
         if certificate.not_after < now {
             let message = format!(
-                "{of} has ended on {}, {} ago",
+                "{of} expired on {}, {} ago",
                 certificate.not_after.date(),
                 distance(certificate.not_after, now)
             );
@@ -229,7 +229,7 @@ fn expiry(on_path: &[Details], expected: &Expected<'_>) -> Check {
             let Expected { kpki, .. } = expected;
             return match expected.owner.filter(|_| at == 0) {
                 Some(owner) => check.hint(format!(
-                    "{kpki} renew {owner}, copy its directory to its machine, then {kpki} reload {owner}; where that was done already, reload is what is missing"
+                    "{kpki} renew {owner}, copy its directory to its machine, then {kpki} reload {owner}"
                 )),
                 None if at > 0 => check.hint(format!("replace the CA: {kpki} rotate-ca start")),
                 None => check,
@@ -248,7 +248,7 @@ fn expiry(on_path: &[Details], expected: &Expected<'_>) -> Check {
     let first = first.unwrap_or(now);
     Check::good(
         "expiry",
-        format!("good until {}, for {}", first.date(), distance(now, first)),
+        format!("valid until {}, for {}", first.date(), distance(now, first)),
     )
 }
 
@@ -278,7 +278,7 @@ fn strength(path: &TrustPath<'_>, on_path: &[Details], proved: bool) -> Check {
         let is_anchor = trusted && at + 1 == on_path.len();
         if !certificate.signature_is_strong && !is_anchor {
             let message = format!(
-                "the certificate of `{subject}` was signed with {}, which can be forged",
+                "the certificate of `{subject}` is signed with {}, which can be forged",
                 certificate.signature
             );
             return Check::fault("key", Fault::WeakSignature, message);
@@ -287,7 +287,7 @@ fn strength(path: &TrustPath<'_>, on_path: &[Details], proved: bool) -> Check {
     let keys: Vec<&str> = on_path.iter().map(|c| c.key.name.as_str()).collect();
     let mut message = keys.join(", ");
     if !proved {
-        message.push_str("; whether whoever listens has the key could not be checked");
+        message.push_str("; that the listener has the key could not be checked");
     }
     Check::good("key", message)
 }

@@ -14,10 +14,10 @@ pub(super) fn checks(kafka: &Kafka, expected: &Expected<'_>) -> Vec<Check> {
     let Some(offered) = &kafka.mechanisms else {
         if !wanted.is_empty() {
             let names = names(wanted);
-            let message = format!("the listener has no SASL, and {names} should be there");
+            let message = format!("the listener has no SASL, but should offer {names}");
             checks.push(Check::fault(CHECK, Fault::NoSasl, message));
         } else if let (Some((user, _)), Some(Err(error))) = (expected.user, &kafka.login) {
-            let message = format!("{user} could not log in: {error}");
+            let message = format!("the login of {user} failed: {error}");
             checks.push(Check::fault(CHECK, Fault::LoginFailed, message));
         }
         return checks;
@@ -26,11 +26,11 @@ pub(super) fn checks(kafka: &Kafka, expected: &Expected<'_>) -> Vec<Check> {
     let lacks: Vec<Mechanism> = wanted.iter().copied().filter(|m| !has(m)).collect();
     let list = offered.join(", ");
     let not_offered = |who: String| {
-        let message = format!("{who}, and the listener offers {list}");
+        let message = format!("{who}, but the listener offers {list}");
         Check::fault(CHECK, Fault::MechanismNotOffered, message)
     };
     if !lacks.is_empty() {
-        checks.push(not_offered(format!("{} should be there", names(&lacks))));
+        checks.push(not_offered(format!("{} is missing", names(&lacks))));
     }
     let Some((user, mechanisms)) = expected.user else {
         if checks.is_empty() {
@@ -40,34 +40,31 @@ pub(super) fn checks(kafka: &Kafka, expected: &Expected<'_>) -> Vec<Check> {
     };
     match &kafka.login {
         Some(Ok(mechanism)) => {
-            let message = format!("{user} has logged in by {mechanism}");
+            let message = format!("{user} logged in with {mechanism}");
             checks.push(Check::good(CHECK, message));
         }
         Some(Err(LoginError::NotOffered)) if checks.is_empty() => {
-            checks.push(not_offered(format!(
-                "{user} logs in by {}",
-                names(mechanisms)
-            )));
+            checks.push(not_offered(format!("{user} uses {}", names(mechanisms))));
         }
         Some(Err(LoginError::NotOffered)) => {}
         Some(Err(LoginError::Refused(why))) => {
-            let message = format!("{user} was not let in: {why}");
+            let message = format!("the login of {user} was refused: {why}");
             let check = Check::fault(CHECK, Fault::LoginRefused, message);
             checks.push(match expected.policy {
                 Some(policy) => check.hint(format!(
-                    "give the cluster the credential that is here: {} scram apply {policy}",
+                    "update the credential in the cluster: {} scram apply {policy}",
                     expected.kpki
                 )),
                 None => check,
             });
         }
         Some(Err(error)) => {
-            let message = format!("{user} could not log in: {error}");
+            let message = format!("the login of {user} failed: {error}");
             checks.push(Check::fault(CHECK, Fault::LoginFailed, message));
         }
         None => checks.push(Check::good(
             CHECK,
-            format!("offers {list}; no password was used, as whoever listens is not proved"),
+            format!("offers {list}; no login, as the certificate is not good"),
         )),
     }
     checks
