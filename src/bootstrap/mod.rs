@@ -33,6 +33,7 @@ mod slot;
 pub mod step;
 pub mod trust;
 pub mod up;
+pub mod verify;
 
 use crate::{
     config::ConfigError,

@@ -73,3 +73,4 @@ mod support;
 mod terminal;
 mod up;
 mod up_living;
+mod verify;

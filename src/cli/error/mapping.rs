@@ -13,7 +13,7 @@ use crate::{
     apply::scram::UnknownUsers,
     bootstrap::{
         BootstrapError, backup::BackupError, ca::CaError, context::Danger, edits::Edit,
-        revoke::RevokeError, rotate::RotationError,
+        revoke::RevokeError, rotate::RotationError, verify::TruststoreError,
     },
     config::ConfigError,
     issuer::{IssuerError, Why},
@@ -451,6 +451,19 @@ impl From<StoreError> for CliError {
             _ => Code::Store,
         };
         Self::new(code, error.to_string()).maybe_hint(error.hint())
+    }
+}
+
+impl From<TruststoreError> for CliError {
+    fn from(error: TruststoreError) -> Self {
+        let text = error.to_string();
+        match error {
+            TruststoreError::State(error) => error.into(),
+            TruststoreError::Store { source, .. } => Self::new(Code::Store, text)
+                .hint(source.hint().unwrap_or(
+                    "give PEM, DER or PKCS12; --truststore-password-file names the file with its password",
+                )),
+        }
     }
 }
 
