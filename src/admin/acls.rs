@@ -1,4 +1,4 @@
-//! Creating and deleting ACL bindings, in parts that broker and library can take.
+//! Creating and deleting ACL bindings, in parts that the broker and the library can handle.
 
 use super::{
     answers::Matched,
@@ -12,7 +12,7 @@ use crate::acl::{AclBindingFilter, Interner, RawBinding};
 const CREATE: &str = "creating ACLs";
 const DELETE: &str = "deleting ACLs";
 
-/// Bindings, each with what became of it.
+/// Bindings, each with its result.
 pub type Entries = Vec<(RawBinding, Result<(), EntryError>)>;
 
 /// What one filter deleted.
@@ -26,7 +26,7 @@ pub struct Deleted {
 }
 
 impl Admin {
-    /// Writes bindings; one that exists already is a success. The result has every binding, in the order given.
+    /// Writes bindings; one that already exists is a success. The result has every binding, in the order given.
     ///
     /// A request whose answer is lost is sent again. Work that was begun is never an error as a whole: what got no answer and what was not attempted says so.
     ///

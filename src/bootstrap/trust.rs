@@ -1,12 +1,12 @@
-//! What a CA shows to the world: whom clients trust, whom leaves are signed by, and the truststore that all share.
+//! The public part of a CA: what clients trust, what signs leaves, and the shared truststore.
 
 use rustls_pki_types::CertificateDer;
 
 use super::BootstrapError;
 use crate::{
-    issuer::local::NewCa,
+    issuer::local::{NewCa, SUFFIX},
     keystore::{StoreError, StoreProfile, pem, pkcs12},
-    pki::Certificate,
+    pki::{Certificate, Dn},
     random::{self, NoRandomness},
     secret::Secret,
     state::{Lock, OutDir, StateError, read_optional, write_atomic},
@@ -15,19 +15,31 @@ use crate::{
 /// The alias of the CA in truststores.
 const ALIAS: &str = "caroot";
 
-/// The truststore of each profile, where there is one.
+/// The truststore of each profile, if there is one.
 pub(super) type Truststores = [Option<Vec<u8>>; 2];
 
-/// The certificates of one of the CAs that follow each other.
+/// The certificates of one of the successive CAs.
 #[derive(Debug, Clone)]
 pub struct Lineage {
     /// What clients trust.
     pub root: Certificate,
-    /// What stands between a leaf and the root: first what signs leaves in the root's place.
+    /// The intermediates: first the one that signs leaves.
     pub intermediates: Vec<Certificate>,
 }
 
 impl Lineage {
+    /// What signs may do no more than what stands above it.
+    pub(super) fn new(root: Certificate, mut intermediates: Vec<Certificate>) -> Self {
+        if let Some((signer, above)) = intermediates.split_first_mut() {
+            let above: Vec<_> = above.iter().chain([&root]).cloned().collect();
+            *signer = signer.clone().below(&above);
+        }
+        Self {
+            root,
+            intermediates,
+        }
+    }
+
     /// The certificate whose key signs leaves.
     pub fn signer(&self) -> &Certificate {
         self.intermediates.first().unwrap_or(&self.root)
@@ -41,31 +53,32 @@ pub struct Trust {
     pub root: Certificate,
     /// Other roots that clients trust.
     pub(super) others: Vec<Certificate>,
-    /// What stands between a leaf and the root: first what signs leaves in the root's place.
+    /// The intermediates: first the one that signs leaves.
     pub(super) intermediates: Vec<Certificate>,
-    /// Of the other roots, the CA that signed before or will sign next: leaves of it are as good.
+    /// Of the other roots, the CA that signed before or will sign next: its leaves are valid too.
     pub(super) standby: Option<Lineage>,
     /// The password of the truststore.
     pub truststore_password: Secret,
 }
 
 impl Trust {
-    /// Of a CA that is about to be made.
-    pub fn new(new: &NewCa) -> Result<Self, NoRandomness> {
-        Ok(Self {
-            root: new.root.clone(),
-            others: Vec::new(),
-            standby: None,
-            intermediates: new.intermediate.iter().cloned().collect(),
-            truststore_password: random::password()?,
-        })
-    }
-
-    /// Of a CA whose key is elsewhere: its root, and what signs in the root's place.
+    /// For a CA that is about to be created.
     ///
     /// # Errors
     /// When the operating system has no randomness.
+    pub fn new(new: &NewCa) -> Result<Self, NoRandomness> {
+        Self::of(new.root.clone(), new.intermediates.clone())
+    }
+
+    /// For a CA with this root, and these intermediates between it and the leaves.
+    ///
+    /// # Errors
+    /// If the operating system has no randomness.
     pub fn of(root: Certificate, intermediates: Vec<Certificate>) -> Result<Self, NoRandomness> {
+        let Lineage {
+            root,
+            intermediates,
+        } = Lineage::new(root, intermediates);
         Ok(Self {
             root,
             others: Vec::new(),
@@ -75,12 +88,26 @@ impl Trust {
         })
     }
 
+    /// The certificate that says what the CA is: its root, unless that is somebody else's, as that of a company is.
+    pub fn own(&self) -> &Certificate {
+        let signer = self.signer();
+        let made_here = |root: &str, signer: &str| {
+            let (root, signer) = (root.parse::<Dn>(), signer.parse::<Dn>());
+            let named = root.ok().and_then(|dn| dn.with_suffix(SUFFIX).ok());
+            named.is_some() && named == signer.ok()
+        };
+        match self.intermediates.is_empty() || made_here(&self.root.subject, &signer.subject) {
+            true => &self.root,
+            false => signer,
+        }
+    }
+
     /// What clients trust, the current root first.
     pub fn trusted(&self) -> impl Iterator<Item = &Certificate> {
         std::iter::once(&self.root).chain(&self.others)
     }
 
-    /// What stands between a leaf and the root, the one that signs leaves first.
+    /// The intermediates, the one that signs leaves first.
     pub fn intermediates(&self) -> &[Certificate] {
         &self.intermediates
     }
@@ -90,7 +117,7 @@ impl Trust {
         self.intermediates.first().unwrap_or(&self.root)
     }
 
-    /// The certificates of the CA that signs.
+    /// The certificates of the signing CA.
     pub(super) fn lineage(&self) -> Lineage {
         Lineage {
             root: self.root.clone(),
@@ -98,7 +125,7 @@ impl Trust {
         }
     }
 
-    /// The same with another that is trusted and does not sign.
+    /// The same with another CA that is trusted but does not sign.
     pub(super) fn with(&self, standby: Lineage) -> Self {
         let mut trust = self.alone();
         trust.others.push(standby.root.clone());
@@ -106,7 +133,7 @@ impl Trust {
         trust
     }
 
-    /// The same where the other signs, and the one that signs does no longer.
+    /// The same with the signing and the other CA exchanged.
     pub(super) fn swapped(&self, standby: &Lineage) -> Self {
         let mut trust = self.alone();
         trust.root = standby.root.clone();
@@ -114,7 +141,7 @@ impl Trust {
         trust.with(self.lineage())
     }
 
-    /// The same without the one that does not sign.
+    /// The same without the CA that does not sign.
     pub(super) fn alone(&self) -> Self {
         let mut trust = self.clone();
         if let Some(standby) = trust.standby.take() {
@@ -123,7 +150,7 @@ impl Trust {
         trust
     }
 
-    /// True of a leaf of the CA that signs, or of the one that is trusted beside it.
+    /// True for a leaf of the signing CA, or of the one that is trusted beside it.
     pub(super) fn vouches_for(&self, leaf: &Certificate) -> bool {
         let other = self.standby.as_ref().map(Lineage::signer);
         leaf.is_issued_by(self.signer()) || other.is_some_and(|signer| leaf.is_issued_by(signer))
@@ -139,7 +166,7 @@ impl Trust {
         chain.map(|c| c.der.clone()).collect()
     }
 
-    /// What clients trust, in an order that does not depend on who signs.
+    /// What clients trust, in an order that does not depend on which CA signs.
     fn in_order(&self) -> Vec<CertificateDer<'static>> {
         let mut trusted: Vec<_> = self.trusted().collect();
         trusted.sort_by_key(|c| (c.not_before, &c.serial));
@@ -151,13 +178,13 @@ impl Trust {
         pem::certificates(&self.in_order())
     }
 
-    /// The same with the root of the CA that signs first, for the CA's own directory.
+    /// The same with the root of the signing CA first, for the CA's own directory.
     pub(super) fn own_pem(&self) -> String {
         let ders: Vec<_> = self.trusted().map(|c| c.der.clone()).collect();
         pem::certificates(&ders)
     }
 
-    /// The truststore, where it was encoded before and still holds what is trusted.
+    /// The truststore, if it was encoded before and still contains what is trusted.
     pub(super) fn kept_truststore(
         &self,
         out: &OutDir,
@@ -169,13 +196,13 @@ impl Trust {
         Ok(self.is_in(&bytes).then_some(bytes))
     }
 
-    /// True where a truststore holds what is trusted, and nothing else.
+    /// True if a truststore contains exactly what is trusted.
     pub(super) fn is_in(&self, store: &[u8]) -> bool {
         let contents = pkcs12::open(store, &self.truststore_password);
         contents.is_ok_and(|contents| self.is_all(contents.trusted.iter().map(|t| &t.cert)))
     }
 
-    /// True where a PEM text holds what is trusted, and nothing else.
+    /// True if a PEM text contains exactly what is trusted.
     pub(super) fn is_pem_of(&self, text: &[u8]) -> bool {
         pem::parse_certificates(text).is_ok_and(|certificates| self.is_all(certificates.iter()))
     }
@@ -191,7 +218,7 @@ impl Trust {
         Ok([kept(StoreProfile::Jdk)?, kept(StoreProfile::Legacy)?])
     }
 
-    /// True where the legacy truststore was ever asked for.
+    /// True if the legacy truststore was ever requested.
     pub fn has_legacy_truststore(out: &OutDir) -> bool {
         out.ca_file(truststore_name(StoreProfile::Legacy)).exists()
     }

@@ -1,4 +1,4 @@
-//! Where passphrases come from: a file, the environment or the terminal; never an argument.
+//! Where passphrases come from: a file, the environment or the terminal, but never an argument.
 
 use std::{io::IsTerminal, path::Path};
 
@@ -11,14 +11,14 @@ use crate::{
 };
 
 const BACKUP_VARIABLE: &str = "KPKI_BACKUP_PASSPHRASE";
+const IMPORT_VARIABLE: &str = "KPKI_IMPORT_PASSWORD";
 const FILE_VARIABLE: &str = "KPKI_CA_PASSPHRASE_FILE";
 const VARIABLE: &str = "KPKI_CA_PASSPHRASE";
 
-/// The shortest passphrase that a new CA is sealed under, in characters. Argon2id makes guesses expensive, not
-/// impossible.
+/// The minimum length of a new CA's passphrase, in characters. Argon2id makes guessing expensive, not impossible.
 const SHORTEST: usize = 8;
 
-/// The passphrase that opens a CA; `None` where it needs none.
+/// The passphrase that opens a CA; `None` if it needs none.
 pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Failure> {
     match issuer.wanted() {
         None => return Ok(None),
@@ -30,16 +30,40 @@ pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Fail
             variable,
         }) => return credential(what, file.as_deref(), setting, variable).map(Some),
     }
+    of_ca(global).map(Some)
+}
+
+/// The passphrase that a key of the CA is sealed under.
+pub fn of_ca(global: &Global) -> Result<Secret, Failure> {
     match given(global)? {
-        Some(passphrase) => Ok(Some(passphrase)),
+        Some(passphrase) => Ok(passphrase),
         None => {
             let why = missing("the CA key is sealed, and no passphrase was given");
-            ask("CA passphrase: ", why).map(Some)
+            ask("CA passphrase: ", why)
         }
     }
 }
 
-/// What an engine elsewhere knows its callers by.
+/// The password of a file that is imported.
+pub fn import(file: Option<&Path>, of: &Path) -> Result<Secret, Failure> {
+    let given = match file {
+        Some(path) => from_own_file(path).map(Some),
+        None => from_environment(IMPORT_VARIABLE),
+    };
+    if let Some(password) = given? {
+        return Ok(password);
+    }
+    let message = format!(
+        "{} is encrypted, and its password was not given",
+        of.display()
+    );
+    let missing = CliError::new(Code::PassphraseMissing, message).hint(format!(
+        "give it with --import-password-file FILE or {IMPORT_VARIABLE}, or run kpki on a terminal, which asks for it"
+    ));
+    ask(&format!("Password of {}: ", of.display()), missing)
+}
+
+/// The credential for an external issuer.
 fn credential(
     what: &str,
     file: Option<&Path>,
@@ -55,12 +79,12 @@ fn credential(
     }
     let missing = CliError::new(
         Code::PassphraseMissing,
-        format!("{what} is needed, and was not given"),
+        format!("{what} is needed, but was not given"),
     );
     ask(
         &format!("{}: ", capital(what)),
         missing.hint(format!(
-            "give it with {variable}, or by a file that `{setting}` in the policy names; or run kpki on a terminal to be asked"
+            "give it in {variable}, or in a file named by `{setting}` in the policy; or run kpki on a terminal to be asked for it"
         )),
     )
 }
@@ -70,20 +94,20 @@ fn capital(text: &str) -> String {
     format!("{}{rest}", first.to_uppercase())
 }
 
-/// The passphrase of a CA that is about to be made.
+/// The passphrase of a new CA.
 pub fn new(global: &Global) -> Result<KeyProtection, Failure> {
     if let Some(passphrase) = given(global)? {
         return long_enough(passphrase);
     }
-    let why = || missing("a new CA needs a passphrase to seal its key under, and none was given");
+    let why = || missing("a new CA needs a passphrase to seal its key, but none was given");
     long_enough(twice("New CA passphrase: ", why)?)
 }
 
-/// The passphrase of a backup that is about to be made.
+/// The passphrase of a new backup.
 pub fn new_backup(file: Option<&Path>) -> Result<Secret, Failure> {
     let passphrase = match given_backup(file)? {
         Some(passphrase) => passphrase,
-        None => twice("New passphrase of the backup: ", missing_backup)?,
+        None => twice("New backup passphrase: ", missing_backup)?,
     };
     let length = passphrase.expose().chars().count();
     match length < SHORTEST {
@@ -100,7 +124,7 @@ pub fn new_backup(file: Option<&Path>) -> Result<Secret, Failure> {
 pub fn backup(file: Option<&Path>) -> Result<Secret, Failure> {
     match given_backup(file)? {
         Some(passphrase) => Ok(passphrase),
-        None => ask("Passphrase of the backup: ", missing_backup()),
+        None => ask("Backup passphrase: ", missing_backup()),
     }
 }
 
@@ -112,21 +136,21 @@ fn given_backup(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
 }
 
 fn missing_backup() -> CliError {
-    let message = "a backup is sealed under a passphrase of its own, and none was given";
+    let message = "a backup is sealed with a passphrase of its own, but none was given";
     CliError::new(Code::PassphraseMissing, message).hint(format!(
-        "give it with --backup-passphrase-file FILE or {BACKUP_VARIABLE}, or run kpki on a terminal, which asks for it"
+        "give it with --backup-passphrase-file FILE or {BACKUP_VARIABLE}, or run kpki on a terminal to be asked for it"
     ))
 }
 
-/// Asks for a new passphrase, and once more against slips.
+/// Asks for a new passphrase twice, to catch typing errors.
 fn twice(prompt: &str, otherwise: impl Fn() -> CliError) -> Result<Secret, Failure> {
     let first = ask(prompt, otherwise())?;
-    let second = ask("The same again: ", otherwise())?;
+    let second = ask("Repeat: ", otherwise())?;
     match first == second {
         true => Ok(first),
         false => fail(
             Code::PassphraseMismatch,
-            "the two passphrases are not the same",
+            "the two passphrases differ",
             "run the command again",
         ),
     }
@@ -146,7 +170,7 @@ fn long_enough(passphrase: Secret) -> Result<KeyProtection, Failure> {
 
 fn missing(message: &str) -> CliError {
     CliError::new(Code::PassphraseMissing, message).hint(format!(
-        "give it with --ca-passphrase-file FILE, {FILE_VARIABLE} or {VARIABLE}, or run kpki on a terminal, which asks for it"
+        "give it with --ca-passphrase-file FILE, {FILE_VARIABLE} or {VARIABLE}, or run kpki on a terminal to be asked for it"
     ))
 }
 
@@ -154,12 +178,12 @@ fn unreadable(message: String) -> CliError {
     CliError::new(Code::PassphraseUnreadable, message)
 }
 
-/// The CA's passphrase, where one was given; nobody is asked.
+/// The CA passphrase, if one was given; it is not asked for.
 pub fn given(global: &Global) -> Result<Option<Secret>, Failure> {
     if let Some(path) = &global.ca_passphrase_file {
         return from_own_file(path).map(Some);
     }
-    // Compose files set variables that have no value to nothing.
+    // Compose files set variables without a value to an empty string.
     if let Some(path) = std::env::var_os(FILE_VARIABLE).filter(|path| !path.is_empty()) {
         return from_own_file(Path::new(&path)).map(Some);
     }
@@ -176,7 +200,7 @@ fn from_environment(variable: &str) -> Result<Option<Secret>, Failure> {
     }
 }
 
-/// Reads the CA's passphrase from a file that nobody else may read.
+/// Reads the CA passphrase from a file, which other users must not be able to read.
 fn from_own_file(path: &Path) -> Result<Secret, Failure> {
     let SecretFile { text, exposed } = read(path)?;
     let (path, quoted) = (path.display(), quote_path(path));
@@ -184,7 +208,7 @@ fn from_own_file(path: &Path) -> Result<Secret, Failure> {
         None => Ok(text),
         Some(mode) => fail(
             Code::PassphraseExposed,
-            format!("the passphrase file {path} can be read by others ({mode:04o})"),
+            format!("the passphrase file {path} can be read by other users ({mode:04o})"),
             format!(
                 "chmod 600 {quoted}, and choose another passphrase if others use this machine; a container's secret can be mounted read-only, or with mode 0400"
             ),
@@ -192,13 +216,13 @@ fn from_own_file(path: &Path) -> Result<Secret, Failure> {
     }
 }
 
-/// Reads a secret from a file, without the end of its line; warns where others can read it.
+/// Reads a secret from a file, without the line ending; warns if other users can read it.
 pub fn from_file(path: &Path, ui: &Ui) -> Result<Secret, Failure> {
     let SecretFile { text, exposed } = read(path)?;
     if let Some(mode) = exposed {
         let (path, quoted) = (path.display(), quote_path(path));
         ui.warn(format!(
-            "{path} can be read by others ({mode:04o}): chmod 600 {quoted}"
+            "{path} can be read by other users ({mode:04o}): chmod 600 {quoted}"
         ));
     }
     Ok(text)
@@ -225,7 +249,7 @@ fn checked(secret: Secret, whence: &str) -> Result<Secret, Failure> {
     }
 }
 
-/// Asks on the terminal without echo; where there is none, fails with `otherwise`.
+/// Asks on the terminal without echo; fails with `otherwise` if there is none.
 pub fn ask(prompt: &str, otherwise: CliError) -> Result<Secret, Failure> {
     if !std::io::stderr().is_terminal() || state::open(Path::new("/dev/tty")).is_err() {
         return Err(otherwise.into());

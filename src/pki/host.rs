@@ -1,4 +1,4 @@
-//! What a certificate is valid for: a DNS name or an address, as it stands in the subjectAltName.
+//! A host that a certificate is valid for: a DNS name or an IP address, as in the subjectAltName.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ pub enum Host {
     Ip(IpAddr),
 }
 
-/// Why a text is no host.
+/// Why a text is not a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// Neither a DNS name nor an address.
@@ -29,6 +29,19 @@ impl Host {
         matches!(self, Self::Dns(name) if name.starts_with("*."))
     }
 
+    /// True where a certificate with this name is one of `host`: the same, or a wildcard that stands for its first label.
+    pub fn covers(&self, host: &Self) -> bool {
+        let (Self::Dns(mine), Self::Dns(other)) = (self, host) else {
+            return self == host;
+        };
+        let other = other.trim_end_matches('.');
+        let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+        match (mine.strip_prefix("*."), other.split_once('.')) {
+            (Some(rest), Some((first, parent))) => !first.is_empty() && same(rest, parent),
+            _ => same(mine, other),
+        }
+    }
+
     /// `DNS:kafka1` or `IP:10.0.0.1`, the form of OpenSSL and of kpki's JSON.
     pub fn tagged(&self) -> String {
         match self {
@@ -40,14 +53,14 @@ impl Host {
     /// Reads what [`Host::tagged`] wrote; `None` for anything else.
     pub fn from_tagged(text: &str) -> Option<Self> {
         match text.split_once(':')? {
-            // As it was signed: rules for new names may have become stricter since.
+            // As signed: the rules for new names may have become stricter since.
             ("DNS", name) => Some(Self::Dns(name.to_owned())),
             ("IP", ip) => ip.parse().ok().map(Self::Ip),
             _ => None,
         }
     }
 
-    /// The host as it stands before `:PORT`: an IPv6 address in brackets.
+    /// The host as written before `:PORT`: an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         match self {
             Self::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
@@ -91,23 +104,23 @@ impl FromStr for Host {
             .find(|c| c.is_ascii() && !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.')))
         {
             return Err(invalid(match c {
-                '_' => "DNS host names have no underscore",
+                '_' => "DNS host names cannot contain underscores",
                 ' ' => "it contains a space",
                 ':' => "it contains `:`; give the port elsewhere, and an IPv6 address in full",
-                '*' => "`*` may only stand for the whole first label, as in `*.example.com`",
-                _ => "it contains a character that DNS host names do not have",
+                '*' => "`*` can only replace the whole first label, as in `*.example.com`",
+                _ => "it contains a character that is not allowed in DNS host names",
             }));
         }
         // IDNA: international names go into certificates as A-labels (RFC 5280 §7.2).
         let ascii = idna::domain_to_ascii_strict(rest).map_err(|_| {
             invalid(
-                "each label needs 1 to 63 letters, digits or inner hyphens, and all together at most 253 characters",
+                "each label needs 1 to 63 letters, digits or inner hyphens, and the whole name at most 253 characters",
             )
         })?;
         let labels: Vec<&str> = ascii.split('.').collect();
         if labels.last().is_some_and(|l| l.is_empty()) {
             return Err(invalid(
-                "it ends with a dot; certificates name hosts without it",
+                "it ends with a dot; host names in certificates do not",
             ));
         }
         if labels
@@ -118,15 +131,15 @@ impl FromStr for Host {
                 "each label needs 1 to 63 letters, digits or inner hyphens",
             ));
         }
-        // TLS clients read them as addresses, or refuse them outright, as rustls does.
+        // TLS clients read them as addresses, or reject them outright, as rustls does.
         if labels
             .last()
             .is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()))
         {
             return Err(invalid(if labels.len() > 1 {
-                "it looks like an IPv4 address but is none"
+                "it looks like an IPv4 address but is not valid"
             } else {
-                "a name of digits alone is none that TLS clients take"
+                "TLS clients do not accept a name of digits only"
             }));
         }
         if !wildcard.is_empty() && labels.len() < 2 {
@@ -158,6 +171,26 @@ mod tests {
         assert_eq!(host("2001:db8::1"), "IP:2001:db8::1");
         assert_eq!(host("[::1]"), "IP:::1");
         assert_eq!("::1".parse::<Host>().unwrap().authority(), "[::1]");
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label_and_case_for_nothing() {
+        let covers = |mine: &str, other: &str| {
+            let tagged = |text: &str| Host::from_tagged(text).unwrap();
+            tagged(mine).covers(&tagged(other))
+        };
+        assert!(covers("DNS:kafka1", "DNS:KAFKA1") && covers("DNS:a.b", "DNS:a.b."));
+        assert!(covers("DNS:*.example.com", "DNS:a.example.com"));
+        assert!(covers("IP:::1", "IP:0:0:0:0:0:0:0:1"));
+        for (mine, other) in [
+            ("DNS:*.example.com", "DNS:example.com"),
+            ("DNS:*.example.com", "DNS:a.b.example.com"),
+            ("DNS:*.example.com", "DNS:.example.com"),
+            ("DNS:10.0.0.1", "IP:10.0.0.1"),
+            ("DNS:kafka1", "DNS:kafka2"),
+        ] {
+            assert!(!covers(mine, other), "{mine} {other}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a CA may sign for.
+//! Restrictions on what a CA may sign for.
 
 use std::{fmt, str::FromStr};
 
@@ -9,10 +9,12 @@ use super::{Host, HostError};
 pub struct NameConstraint(String);
 
 impl NameConstraint {
-    /// True for a host that the CA may sign for under this constraint alone. Addresses are not constrained.
+    /// True for a host that the CA may sign for under this constraint. IP addresses are not constrained.
     pub fn permits(&self, host: &Host) -> bool {
         match host {
             Host::Ip(_) => true,
+            // In a certificate it may be all of them.
+            Host::Dns(_) if self.0.is_empty() => true,
             Host::Dns(name) => {
                 let name = name.strip_prefix("*.").unwrap_or(name);
                 name.strip_suffix(self.0.as_str())
@@ -41,7 +43,7 @@ impl FromStr for NameConstraint {
             Host::Dns(name) if !name.starts_with("*.") => Ok(Self(name)),
             _ => Err(HostError::Invalid(
                 text.to_owned(),
-                "a name constraint is a DNS domain such as `example.com`, which covers all below it",
+                "a name constraint is a DNS domain such as `example.com`, which covers all names below it",
             )),
         }
     }

@@ -1,9 +1,9 @@
-//! Files that kpki reads and never writes: policies, plans, exports and requests.
+//! Files that kpki reads but never writes: policies, plans, exports and requests.
 
 use std::{
     fs::File,
     io::{self, Read},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Component, Path},
 };
 
@@ -13,22 +13,23 @@ use rustix::{
 };
 
 use super::{StateError, failed};
+use crate::secret::SecretBytes;
 
-/// The most that one such file may hold, in bytes: a million ACL bindings as JSON lines.
+/// The maximum size of such a file, in bytes: a million ACL bindings as JSON lines.
 const MAX_TEXT: u64 = 256 * 1024 * 1024;
-/// The most that a file may hold that a policy includes, in bytes.
+/// The maximum size of an included policy file, in bytes.
 const MAX_INCLUDED: u64 = 64 * 1024 * 1024;
 
 /// Why a file that is too large was not read.
-const TOO_LARGE: &str = "is larger than any file that kpki reads";
+const TOO_LARGE: &str = "is larger than the largest file that kpki reads";
 
-/// Reads a file that somebody named on the command line: whatever can be read, a pipe or a link too, but not without end.
+/// Reads a file named on the command line: anything readable, also a pipe or a link, up to a size limit.
 pub fn read_text(path: &Path) -> Result<Vec<u8>, StateError> {
     let mut file = File::open(path).map_err(failed("read", path))?;
     bounded(&mut file, path, MAX_TEXT)
 }
 
-/// The same of standard input.
+/// The same for standard input.
 pub fn read_stdin() -> Result<Vec<u8>, StateError> {
     bounded(
         &mut io::stdin().lock(),
@@ -37,10 +38,11 @@ pub fn read_stdin() -> Result<Vec<u8>, StateError> {
     )
 }
 
-/// The most that a certificate request may hold, in bytes: one with a hundred hosts and a large key has some ten thousand.
+/// The maximum size of a certificate request, in bytes: one with a hundred hosts and a large key has about ten
+/// thousand.
 const MAX_REQUEST: u64 = 64 * 1024;
 
-/// Reads a certificate request that somebody named on the command line; `-` is standard input.
+/// Reads a certificate request named on the command line; `-` is standard input.
 pub fn read_request(path: &Path) -> Result<Vec<u8>, StateError> {
     if path == Path::new("-") {
         let path = Path::new("standard input");
@@ -50,13 +52,36 @@ pub fn read_request(path: &Path) -> Result<Vec<u8>, StateError> {
     bounded(&mut file, path, MAX_REQUEST)
 }
 
-/// Opens a file that somebody named on the command line, to be read as it comes, however long it is.
+/// The most that a key, a store or a chain of certificates may hold, in bytes.
+const MAX_FOREIGN: u64 = 1024 * 1024;
+
+/// A file with keys or certificates of somebody else's making.
+#[derive(Debug)]
+pub struct Foreign {
+    /// What it holds.
+    pub bytes: SecretBytes,
+    /// Its mode, where that lets others read or write it.
+    pub exposed: Option<u32>,
+}
+
+/// Reads one that somebody named on the command line.
+pub fn read_foreign(path: &Path) -> Result<Foreign, StateError> {
+    let mut file = File::open(path).map_err(failed("read", path))?;
+    let meta = file.metadata().map_err(failed("read", path))?;
+    let mode = meta.mode() & 0o777;
+    Ok(Foreign {
+        bytes: bounded(&mut file, path, MAX_FOREIGN)?.into(),
+        exposed: (meta.is_file() && mode & 0o077 != 0).then_some(mode),
+    })
+}
+
+/// Opens a file named on the command line, to be read as a stream of any length.
 pub fn open(path: &Path) -> io::Result<impl Read + use<>> {
     File::open(path)
 }
 
-/// Reads a plain file below a directory, whatever its path says: nothing on the way from there is a link, so that whoever
-/// may write below the directory cannot have another file read, and a pipe or device is refused at once.
+/// Reads a regular file below a directory, whatever its path: no part of the path may be a link, so that someone who
+/// can write below the directory cannot make kpki read another file, and a pipe or device is refused at once.
 pub fn read_below(dir: &Path, relative: &Path) -> Result<Vec<u8>, StateError> {
     let shown = dir.join(relative);
     let obstacle = |why: &str| StateError::obstacle(&shown, why);
@@ -83,22 +108,22 @@ pub fn read_below(dir: &Path, relative: &Path) -> Result<Vec<u8>, StateError> {
         path.push(name);
         at = step(&at, Path::new(name), flags | OFlags::DIRECTORY, &path)?;
     }
-    // A pipe without a writer would be waited for.
+    // Opening a pipe without a writer would block.
     let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = step(&at, Path::new(last), flags, &shown)?;
     let mut file = File::from(file);
     let meta = file.metadata().map_err(failed("read", &shown))?;
     if !meta.is_file() {
         let why = match meta.is_dir() {
-            true => "is a directory, where a plain file is needed",
-            false => "is not a plain file",
+            true => "is a directory, but a regular file is needed",
+            false => "is not a regular file",
         };
         return Err(obstacle(why));
     }
     bounded(&mut file, &shown, MAX_INCLUDED)
 }
 
-/// Opens what a directory holds under a name, unless it is a link.
+/// Opens an entry of a directory, unless it is a link.
 fn step(at: &OwnedFd, name: &Path, flags: OFlags, path: &Path) -> Result<OwnedFd, StateError> {
     let opened = openat(at, name, flags | OFlags::NOFOLLOW, Mode::empty());
     opened.map_err(|error| {
@@ -106,7 +131,7 @@ fn step(at: &OwnedFd, name: &Path, flags: OFlags, path: &Path) -> Result<OwnedFd
         match is_link && matches!(error, Errno::LOOP | Errno::NOTDIR | Errno::MLINK) {
             true => StateError::obstacle(
                 path,
-                "is a symbolic link, and included files are plain files",
+                "is a symbolic link, but included files must be regular files",
             ),
             false => failed("read", path)(error.into()),
         }

@@ -1,5 +1,6 @@
 //! Nothing is lost: kpki killed at random instants, and what the next run makes of it.
 
+mod brought;
 mod rotation;
 
 use std::{
@@ -292,8 +293,8 @@ fn two_hundred_kills_lose_nothing() {
                 } else {
                     // Where it was promised already, the next run keeps the promise before it looks.
                     let next = kpki.run(&["issue", &name]);
-                    let kept =
-                        next.stderr.contains("tidied up") && next.stderr.contains("exists already");
+                    let kept = next.stderr.contains("interrupted command")
+                        && next.stderr.contains("already exists");
                     assert!(next.code == Some(0) || kept, "{}", next.stderr);
                     assert_eq!(
                         fs::read_dir(kpki.path("out").join(&name)).unwrap().count(),

@@ -36,7 +36,7 @@ fn an_interrupted_ca_does_not_overwrite_one_that_was_restored() {
     let said = kpki.run(&["issue", "kafka1"]).expect_code(1);
     assert!(
         said.stderr
-            .contains("appeared while an interrupted command was making a CA"),
+            .contains("appeared while an interrupted command was creating a CA"),
         "{}",
         said.stderr
     );
@@ -58,7 +58,7 @@ fn no_new_ca_is_made_over_the_remains_of_an_old_one_or_a_link_to_nowhere() {
         kpki.run(&["init-ca"])
             .expect_code(1)
             .stderr
-            .contains("a CA exists already")
+            .contains("a CA already exists")
     );
     assert!(
         kpki.run(&["issue", "a"])
@@ -257,9 +257,9 @@ fn what_stands_in_the_way_is_named_before_anything_is_signed() {
     fs::set_permissions(kpki.path("out/kafka3"), fs::Permissions::from_mode(0o777)).unwrap();
     let said = kpki.run(&["up", "policy.yaml"]).expect_code(1).stderr;
     for reason in [
-        "out/kafka1 stands where the directory of an identity has to be",
-        "out/kafka2 stands where the directory of an identity has to be",
-        "out/kafka3 may be written by others",
+        "out/kafka1 is in the place of an identity's directory",
+        "out/kafka2 is in the place of an identity's directory",
+        "out/kafka3 can be written by others",
         "hint: move out/kafka1 away",
     ] {
         assert!(said.contains(reason), "{reason} is not in {said}");
@@ -291,7 +291,7 @@ fn links_and_pipes_in_an_identitys_directory_are_not_followed() {
     );
     let said = kpki.run(&["up", "policy.yaml"]).expect_code(1);
     assert!(
-        said.stderr.contains("scram.password is not a plain file"),
+        said.stderr.contains("scram.password is not a regular file"),
         "{}",
         said.stderr
     );
@@ -335,7 +335,7 @@ fn a_policy_that_cannot_be_carried_out_leaves_no_ca_behind() {
         .run(&["--out", "open", "up", "policy.yaml"])
         .expect_code(1);
     assert!(
-        said.stderr.contains("may be written by everyone"),
+        said.stderr.contains("can be written by everyone"),
         "{}",
         said.stderr
     );
@@ -453,7 +453,7 @@ fn names_that_differ_in_case_from_what_is_there_are_refused_by_up_as_well() {
     let said = kpki.run(&["up", "policy.yaml"]).expect_code(1);
     assert!(
         said.stderr
-            .contains("the name `KAFKA1` differs from `kafka1`"),
+            .contains("the name `KAFKA1` differs from the existing `kafka1`"),
         "{}",
         said.stderr
     );
@@ -477,7 +477,9 @@ fn brokers_issued_one_by_one_are_said_to_be_clusters_of_their_own() {
     );
     let third = kpki.ok(&["issue", "kafka3"]).stdout;
     assert!(
-        third.contains("note: by their server.properties these brokers form a separate cluster"),
+        third.contains(
+            "note: according to their server.properties, these brokers form a separate cluster"
+        ),
         "{third}"
     );
 }
@@ -489,7 +491,7 @@ fn a_damaged_identity_is_told_from_one_that_is_not_there() {
     let said = kpki.run(&["renew", "kafka1"]).expect_code(1);
     assert!(
         said.stderr
-            .contains("out/kafka1 is damaged: it holds no key store"),
+            .contains("out/kafka1 is damaged: it does not contain a keystore"),
         "{}",
         said.stderr
     );

@@ -61,7 +61,8 @@ fn a_brokers_request_becomes_a_chain_that_openssl_believes() {
     }
     let said = kpki.ok(&["sign", "kafka1.csr"]);
     assert!(
-        said.stderr.contains("not taken: O=Example,CN=kafka1"),
+        said.stderr
+            .contains("not taken from the request: O=Example,CN=kafka1"),
         "{}",
         said.stderr
     );
@@ -160,7 +161,10 @@ fn a_client_gets_only_the_hosts_that_were_asked_for_and_a_file_is_not_written_ov
     );
     let said = kpki.ok(&["sign", "alice.der", "--client", "--out-file", "alice.crt"]);
     assert!(
-        said.stdout.is_empty() && said.stderr.contains("not taken: bank.example.com"),
+        said.stdout.is_empty()
+            && said
+                .stderr
+                .contains("not taken from the request: bank.example.com"),
         "{}",
         said.stderr
     );
@@ -233,7 +237,7 @@ fn everything_that_is_wrong_is_said_at_once() {
             &["--name", "kafka2", "--host", "a.example.com"],
             "its CN is `kafka1`, not `kafka2`",
         ),
-        ("/CN=kafka1", &[], "no host name or address"),
+        ("/CN=kafka1", &[], "no host name or IP address"),
         (
             "/CN=kafka1",
             &["--host", "a.example.org"],
@@ -273,8 +277,8 @@ fn what_is_no_request_is_refused_and_so_is_one_with_its_key() {
     let large = format!("{csr}{}", "#\n".repeat(40_000));
     for (text, expected) in [
         (String::new(), "contains no certificate request"),
-        (key.clone(), "a private key lies beside"),
-        (format!("{csr}{key}"), "a private key lies beside"),
+        (key.clone(), "also contains a private key"),
+        (format!("{csr}{key}"), "also contains a private key"),
         (format!("{csr}{csr}"), "more than one certificate request"),
         (csr.replace("MI", "M!"), "damaged"),
         (csr.replace("MI", "MM"), "not a certificate request"),
@@ -283,7 +287,7 @@ fn what_is_no_request_is_refused_and_so_is_one_with_its_key() {
             "contains no certificate request",
         ),
         ("0\u{1}".to_owned(), "not a certificate request"),
-        (large, "larger than any file"),
+        (large, "larger than the largest file"),
     ] {
         kpki.write("x.csr", &text);
         let said = kpki.run(&["sign", "x.csr", "--host", "a"]).expect_code(1);
@@ -347,7 +351,7 @@ fn names_and_keys_of_others_are_not_taken_silently() {
         .run(&["sign", "kafka2.csr", "--host", "h"])
         .expect_code(1);
     assert!(
-        said.stderr.contains("its key is that of the CA"),
+        said.stderr.contains("its key is the key of the CA"),
         "{}",
         said.stderr
     );
