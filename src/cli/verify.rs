@@ -10,6 +10,7 @@ use super::{
     CliError, Done, Failure, Global, passphrase,
     policy::read_policy,
     shell,
+    table::{Column::*, table as draw},
     ui::{BOLD, DIM, GREEN, RED, Ui},
     utf8_path, verdict,
 };
@@ -108,7 +109,7 @@ impl Verify {
         let ok = answers.iter().all(|answer| answer.verdict.ok);
         let listeners: Vec<_> = answers.iter().map(document).collect();
         ui.document(&json!({"ok": ok, "listeners": listeners}));
-        ui.answer(overview(&answers));
+        ui.answer(overview(&answers, ui));
         for answer in &answers {
             let place = format!("{} {}", answer.node, answer.at.listener);
             for fault in answer.verdict.faults() {
@@ -172,18 +173,8 @@ fn table(found: &Verdict) -> String {
 }
 
 /// A line for each listener.
-fn overview(answers: &[Answer]) -> String {
-    let width = |of: fn(&Answer) -> usize, least: usize| {
-        answers.iter().map(of).max().unwrap_or_default().max(least)
-    };
-    let node = width(|a| a.node.as_str().len(), 4);
-    let listener = width(|a| a.at.listener.len(), 8);
-    let address = width(|a| a.at.address.len(), 7);
-    let mut lines = vec![format!(
-        "  {BOLD}{:node$}  {:listener$}  {:address$}  {:8}  RESULT{BOLD:#}",
-        "NODE", "LISTENER", "ADDRESS", "PROTOCOL"
-    )];
-    lines.extend(answers.iter().map(|answer| {
+fn overview(answers: &[Answer], ui: &Ui) -> String {
+    let rows = answers.iter().map(|answer| {
         let Answer {
             node: name,
             at,
@@ -194,14 +185,22 @@ fn overview(answers: &[Answer]) -> String {
             true => (GREEN, "ok".to_owned()),
             false => (RED, faults.join(", ")),
         };
-        let protocol = verdict.protocol.as_deref().unwrap_or("-");
-        format!(
-            "  {:node$}  {:listener$}  {:address$}  {protocol:8}  {colour}{result}{colour:#}",
-            name.as_str(),
-            at.listener,
-            at.address
-        )
-    }));
+        [
+            name.to_string(),
+            at.listener.to_string(),
+            at.address.to_string(),
+            verdict.protocol.as_deref().unwrap_or("-").to_owned(),
+            format!("{colour}{result}{colour:#}"),
+        ]
+    });
+    let columns = [
+        Whole("NODE"),
+        Whole("LISTENER"),
+        Spare("ADDRESS"),
+        Spare("PROTOCOL"),
+        Prose("RESULT"),
+    ];
+    let mut lines = vec![draw(ui, columns, rows.collect())];
     let bad = answers.iter().filter(|answer| !answer.verdict.ok).count();
     lines.push(match bad {
         0 => format!(
