@@ -1,18 +1,20 @@
 //! What has to be done now, as far as the inventory, the clock and what brokers serve tell it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, HashSet},
+};
 
-use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::{renew, revoke, served::Answer};
+use super::{renew, served::Answer};
 use crate::{
     code::{StableCode, codes},
-    pki::{Certificate, Host, IdentityName, Kind, crl_life},
+    pki::{Certificate, Host, IdentityName, Kind},
     policy::{NodeRole, ValidatedPolicy},
     probe::Served,
-    state::{Inventory, OutDir, Record, StateError, Status, read_optional},
+    state::{Inventory, Record, Status},
 };
 
 codes! {
@@ -54,18 +56,26 @@ pub fn sort(due: &mut [Due], now: OffsetDateTime) {
     });
 }
 
-/// A certificate that ends within so long is told of, however short its life is.
+/// A certificate that ends within so long is told of, however short its life is, unless it followed one: then that is how
+/// long they live, and another would be due from its first day as well.
 const SOON: Duration = Duration::days(30);
 
 /// When a certificate is due, unless a policy says it: of a CA in the last tenth of its life.
 fn due_at(record: &Record) -> OffsetDateTime {
-    let due = match record.kind {
+    match record.kind {
         Kind::Ca | Kind::Intermediate => {
             record.not_after - (record.not_after - record.not_before) / 10
         }
         Kind::Broker | Kind::Client => renew::due(record),
-    };
-    due.min(record.not_after - SOON)
+    }
+}
+
+/// The names that more than one certificate was signed for.
+fn with_successors(inventory: &Inventory) -> HashSet<&str> {
+    let mut seen = HashSet::new();
+    let records = inventory.records().iter();
+    let names = records.map(|record| record.name.as_str());
+    names.filter(|name| !seen.insert(*name)).collect()
 }
 
 /// The certificates that are in use, as far as the inventory knows: the last of each name that was not revoked.
@@ -88,25 +98,20 @@ pub fn ending<'a>(
         said.extend(policy.clients.iter().map(|c| c.name.as_str()));
         early = Duration::days(policy.ca.renew_before_days.into());
     }
+    let followed = OnceCell::new();
     let is_due = |record: &&Record| {
         let is_leaf = matches!(record.kind, Kind::Broker | Kind::Client);
-        let due = match is_leaf && said.contains(record.name.as_str()) {
-            true => record.not_after - early,
-            false => due_at(record),
+        let name = record.name.as_str();
+        if is_leaf && said.contains(name) {
+            return record.not_after - early <= now;
+        }
+        let is_first = || {
+            let followed = followed.get_or_init(|| with_successors(inventory));
+            !followed.contains(name)
         };
-        due <= now
+        due_at(record) <= now || record.not_after - SOON <= now && is_first()
     };
     current(inventory, now).filter(is_due).collect()
-}
-
-/// When the list in use ends, where it is in the last third of its life. `None` also where there is no list.
-pub fn crl_end(out: &OutDir, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, StateError> {
-    let Some(pem) = read_optional(&out.ca_file(revoke::CRL))? else {
-        return Ok(None);
-    };
-    let der = CertificateRevocationListDer::from_pem_slice(&pem).ok();
-    let life = der.and_then(|der| crl_life(&der));
-    Ok(life.and_then(|(made, ends)| (ends - (ends - made) / 3 <= now).then_some(ends)))
 }
 
 /// A node that serves another certificate than the last one.

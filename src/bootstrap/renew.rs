@@ -209,7 +209,10 @@ impl Candidate {
             .filter(|_| leaf.kind == Kind::Broker);
         let old_subject = runs_on.map(|old| old.subject.clone());
         let old_subject = old_subject.filter(|old| *old != format!("CN={name}"));
-        let stays = runs_on.is_some_and(|old| old.is_issued_by(signer)) && old_subject.is_none();
+        // To one whose certificate has ended nobody can connect any more to tell it.
+        let stays = runs_on
+            .is_some_and(|old| old.is_issued_by(signer) && old.not_after > renewal.now)
+            && old_subject.is_none();
         let needs = match leaf.kind {
             Kind::Broker if !files::is_controller_alone(out, name)? => {
                 changes::certificate_needs(&disk, &leaf.hosts, stays)

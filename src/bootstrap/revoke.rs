@@ -6,16 +6,9 @@ use time::OffsetDateTime;
 
 use super::BootstrapError;
 use crate::{
-    issuer::Issuer,
-    keystore::pem,
     pki::{Kind, Reason, RevocationList, RevokedEntry, unhex},
-    state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, Revocation, write_atomic},
+    state::{Event, Inventory, Record, Revocation},
 };
-
-/// The current list, PEM.
-pub const CRL: &str = "crl.pem";
-/// The same as DER, which is what the file behind a certificate's distribution point has to be (RFC 5280 §4.2.1.13).
-pub const CRL_DER: &str = "crl.der";
 
 /// Why something is not revoked.
 #[derive(Debug, thiserror::Error)]
@@ -165,23 +158,28 @@ pub fn is_crl_due(inventory: &Inventory) -> bool {
 }
 
 /// What the next list of a CA says: every certificate of that CA that is revoked. One that has ended leaves it once it was on a list
-/// that was made after its end (RFC 5280 §3.3).
-fn list(inventory: &Inventory, issuer: &str, days: u32, now: OffsetDateTime) -> RevocationList {
+/// that was made after its end (RFC 5280 §3.3), as far as the clock can be believed, which may have been ahead.
+pub(super) fn next_list(
+    inventory: &Inventory,
+    issuer: &str,
+    days: u32,
+    now: OffsetDateTime,
+) -> RevocationList {
     let issues = || {
         inventory.events().iter().filter_map(|event| match event {
-            Event::Crl(issue) => Some(issue),
+            Event::Crl(issue) if issue.issuer == issuer => Some(issue),
             _ => None,
         })
     };
-    let mut of_issuer = issues().filter(|issue| issue.issuer == issuer);
-    let last = of_issuer.next_back().map(|issue| issue.at);
+    let last = issues().next_back().map(|issue| issue.at);
     let entries = inventory.revocations().filter_map(|revocation| {
         let record = inventory.by_serial(&revocation.serial)?;
-        let is_due = last.is_none_or(|last| last <= record.not_after.max(revocation.at));
+        let is_due = record.not_after > now
+            || last.is_none_or(|last| last <= record.not_after.max(revocation.at));
         (record.issuer == issuer && is_due).then_some(())?;
         Some(RevokedEntry {
             serial: unhex(&revocation.serial)?,
-            at: revocation.at,
+            at: revocation.at.min(now),
             reason: revocation.reason,
         })
     });
@@ -191,46 +189,6 @@ fn list(inventory: &Inventory, issuer: &str, days: u32, now: OffsetDateTime) -> 
         now,
         entries: entries.collect(),
     }
-}
-
-/// A list that was made.
-#[derive(Debug)]
-pub struct Crl {
-    /// What it says.
-    pub list: RevocationList,
-    /// DER.
-    pub der: Vec<u8>,
-    /// PEM.
-    pub pem: String,
-}
-
-/// Signs the next list, puts its number on record and writes it.
-///
-/// # Errors
-/// When it cannot be signed, recorded or written.
-pub fn write_crl(
-    out: &OutDir,
-    lock: &Lock,
-    inventory: &mut Inventory,
-    issuer: &dyn Issuer,
-    subject: &str,
-    (days, now): (u32, OffsetDateTime),
-) -> Result<Crl, BootstrapError> {
-    let list = list(inventory, subject, days, now);
-    let der = issuer.sign_crl(&list)?.to_vec();
-    // A number that nobody ever sees is no harm; one that comes twice is.
-    let issue = CrlIssue {
-        at: now.truncate_to_second(),
-        number: list.number,
-        issuer: subject.to_owned(),
-    };
-    inventory.append_event(lock, Event::Crl(issue))?;
-    let pem = pem::crl(&der);
-    write_atomic(&out.ca_file(CRL), pem.as_bytes(), 0o644, None)?;
-    if out.ca_file(CRL_DER).exists() {
-        write_atomic(&out.ca_file(CRL_DER), &der, 0o644, None)?;
-    }
-    Ok(Crl { list, der, pem })
 }
 
 /// The identities whose last certificate is revoked.

@@ -15,9 +15,10 @@ use super::{
 use crate::{
     bootstrap::{
         ca::Ca,
-        revoke::{CRL, CRL_DER, Crl as Written, write_crl},
+        lists::{self, CRL, CRL_DER, Crl as Written, Lists},
         rfc3339,
     },
+    secret::Secret,
     state::{Inventory, OutDir, write_atomic},
 };
 
@@ -27,7 +28,9 @@ pub const DAYS: u32 = 30;
 /// Write the list of revoked certificates anew
 ///
 /// It goes to ca/crl.pem. Whoever checks it refuses every certificate once its time is over, so it is to be written anew
-/// before that, whether or not something was revoked.
+/// before that, whether or not something was revoked. While the CA is replaced, the lists of both are in it; with an
+/// intermediate CA, also that of its root, where root.key is here. As DER each is a file of its own: kafka.crl, and
+/// kafka-g2.crl of the CA of generation 2.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -51,62 +54,79 @@ impl Crl {
         let out = OutDir::new(&global.out);
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
-        let crl = write(global, &out, &ca, self.days, ui)?;
+        let lists = write(global, &out, &ca, self.days, ui)?;
         let mut files = vec![out.ca_file(CRL)];
-        let copy = match (&self.out_file, self.der) {
-            (Some(file), _) => Some(file.clone()),
-            (None, true) => Some(out.ca_file(CRL_DER)),
-            (None, false) => None,
-        };
-        if let Some(file) = copy {
-            let bytes = match self.der {
-                true => &crl.der,
-                false => crl.pem.as_bytes(),
-            };
-            write_atomic(&file, bytes, 0o644, None)?;
-            files.push(file);
+        match (&self.out_file, self.der) {
+            (Some(file), true) => files.extend(lists.write_der(file)?),
+            (None, true) => files.extend(lists.write_der(&out.ca_file(CRL_DER))?),
+            (Some(file), false) => {
+                write_atomic(file, lists.pem.as_bytes(), 0o644, None)?;
+                files.push(file.clone());
+            }
+            (None, false) => {}
         }
         for file in &files {
             ui.say(format!("{GREEN}wrote{GREEN:#} {}", file.display()));
         }
-        ui.say(format!("  {}", described(&crl)));
+        ui.say(format!("  {}", described(&lists.own)));
+        for other in &lists.others {
+            ui.say(format!("  {}: {}", other.issuer, described(other)));
+        }
+        let it = match lists.others.is_empty() {
+            true => "it",
+            false => "each",
+        };
         ui.say(format!(
-            "\n{BOLD}next:{BOLD:#} give it to whoever checks it, and run this again before {}",
-            until(&crl).date()
+            "\n{BOLD}next:{BOLD:#} give {it} to whoever checks it, and run this again before {}",
+            until(&lists.own).date()
         ));
-        let mut document = document(&crl);
-        document["issuer"] = json!(ca.trust.signer().subject);
+        let mut document = document(&lists.own);
+        document["issuer"] = json!(lists.own.issuer);
         document["files"] = json!(files);
+        let each = lists.all().map(|crl| {
+            let mut each = self::document(crl);
+            each["issuer"] = json!(crl.issuer);
+            each
+        });
+        document["lists"] = json!(each.collect::<Vec<_>>());
         ui.document(&document);
         Ok(())
     }
 }
 
-/// Signs and writes the next list.
+/// Signs and writes the next lists.
 ///
 /// # Errors
 /// When the CA cannot be opened, or something cannot be written.
-pub fn write(
-    global: &Global,
+pub fn write(global: &Global, out: &OutDir, ca: &Ca, days: u32, ui: &Ui) -> Result<Lists, Failure> {
+    let passphrase = passphrase::existing(global, &ca.issuer)?;
+    write_with(passphrase.as_ref(), out, ca, days, ui)
+}
+
+/// The same with a passphrase that is known already.
+///
+/// # Errors
+/// As there.
+pub fn write_with(
+    passphrase: Option<&Secret>,
     out: &OutDir,
     ca: &Ca,
     days: u32,
     ui: &Ui,
-) -> Result<Written, Failure> {
-    let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
-    let lock = take_lock(out, ui)?;
-    ca.issuer.check_unchanged(&lock)?;
+) -> Result<Lists, Failure> {
+    let now = OffsetDateTime::now_utc();
     // To free a million texts one by one takes longer than to end.
+    let known = ManuallyDrop::new(Inventory::read(out)?);
+    let keys = lists::open(out, ca, &known, passphrase, now)?;
+    let lock = take_lock(out, ui)?;
+    ca.check_unchanged(out, &lock)?;
     let mut inventory = ManuallyDrop::new(Inventory::read(out)?);
-    let subject = &ca.trust.signer().subject;
-    let when = (days, OffsetDateTime::now_utc());
-    Ok(write_crl(
+    Ok(lists::write(
         out,
         &lock,
         &mut inventory,
-        &*issuer,
-        subject,
-        when,
+        &keys,
+        (days, now),
     )?)
 }
 

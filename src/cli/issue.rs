@@ -103,7 +103,7 @@ impl Issue {
         // The derivation takes long, so it comes before the lock.
         let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
         let lock = take_lock(&out, ui)?;
-        ca.issuer.check_unchanged(&lock)?;
+        ca.check_unchanged(&out, &lock)?;
         self.check(&out)?;
         // None of these names exists, so nothing that runs is changed.
         let asked = Asked {

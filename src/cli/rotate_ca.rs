@@ -5,16 +5,17 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    Done, Global,
+    Done, Global, crl,
     init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
+    bootstrap::lists::CRL,
     bootstrap::rotate::{Outcome, Rotating, Seen, Step, Successor, Tools},
     issuer::IssuerError,
     pki::{Dn, KeyAlgorithm, Kind, MIN_CA_LIFE},
-    state::{Lock, OutDir, Phase, Rotation},
+    state::{OutDir, Phase, Rotation},
 };
 
 /// Replace the CA without an outage, in steps
@@ -116,7 +117,28 @@ impl RotateCa {
             Self::Status => return Ok(()),
         };
         bar.finish_and_clear();
-        report(&Rotating::read(&out, now)?, &outcome, &lock, ui)
+        let rotating = Rotating::read(&out, now)?;
+        drop(lock);
+        report(&rotating, &outcome, ui)?;
+        // Whoever checks lists wants one of each CA that is trusted.
+        if signs && out.ca_file(CRL).exists() {
+            let shown = out.ca_file(CRL);
+            match crl::write_with(passphrase.as_ref(), &out, &rotating.ca, crl::DAYS, ui) {
+                Ok(lists) => lists.all().for_each(|list| {
+                    ui.note(format!(
+                        "{} has a new list of {}",
+                        shown.display(),
+                        list.issuer
+                    ));
+                }),
+                Err(why) => ui.warn(format!(
+                    "{} is not written anew: {}; `kpki crl` does it",
+                    shown.display(),
+                    why.only().map_or("", |error| &error.message)
+                )),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -213,7 +235,7 @@ fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
     format!("{sign}{copy}{verb}")
 }
 
-fn report(rotating: &Rotating<'_>, outcome: &Outcome, _lock: &Lock, ui: &Ui) -> Done {
+fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
     for found in &outcome.distrust {
         ui.warn(found);
     }

@@ -2,6 +2,7 @@
 
 mod drift;
 mod metrics;
+mod rotation;
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
@@ -14,18 +15,17 @@ use super::{
     cluster::Connection,
     policy::read_policy,
     shell,
-    ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
+    ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW, named},
     utf8_path,
 };
 use crate::{
     bootstrap::{
         ca::Ca,
         due::{self, Behind, Due, DueCode},
-        revoke, served,
+        lists, revoke, served,
     },
     pki::Kind,
-    policy::ValidatedPolicy,
-    state::{Inventory, OutDir, Phase, Record, Rotation},
+    state::{Inventory, OutDir, Record, Rotation},
 };
 
 /// How long a broker is waited for.
@@ -62,10 +62,14 @@ impl Status {
         let now = OffsetDateTime::now_utc();
         Ca::require(&out)?;
         let inventory = Inventory::read(&out)?;
-        let mut found = expiring(&inventory, policy.as_ref(), &out, now)?;
-        found.extend(rotation(&out)?);
+        let ending = due::ending(&inventory, policy.as_ref(), now);
+        let mut found = expiring(&ending, &out, now)?;
+        found.extend(rotation::due(&out, &ending, now)?);
         found.extend(crl(&inventory, &out, now)?);
         let mut unreachable = 0;
+        if policy.is_none() {
+            look_for_revoked(&inventory, now, ui);
+        }
         if let Some(policy) = &policy {
             let answers = served::ask(policy, &out, PATIENCE)?;
             let behind = due::behind(&inventory, &answers, now);
@@ -96,13 +100,7 @@ impl Status {
     }
 }
 
-fn expiring(
-    inventory: &Inventory,
-    policy: Option<&ValidatedPolicy>,
-    out: &OutDir,
-    now: OffsetDateTime,
-) -> Result<Vec<Due>, Failure> {
-    let ending = due::ending(inventory, policy, now);
+fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec<Due>, Failure> {
     // Looked at only where something is due.
     let there: BTreeSet<String> = match ending.is_empty() {
         true => BTreeSet::new(),
@@ -161,19 +159,37 @@ fn expiring(
     Ok(due.collect())
 }
 
+/// Says what is not looked at without a policy: whether those who are revoked are shut out.
+fn look_for_revoked(inventory: &Inventory, now: OffsetDateTime, ui: &Ui) {
+    let revoked = revoke::revoked_identities(inventory).into_iter();
+    let revoked: Vec<&str> = revoked
+        .filter(|record| record.not_after > now)
+        .map(|record| record.name.as_str())
+        .collect();
+    if !revoked.is_empty() {
+        ui.note(format!(
+            "revoked, and not ended yet: {}; kpki status POLICY asks the cluster whether it lets them in still",
+            named(revoked, SHOWN)
+        ));
+    }
+}
+
 /// "ends on 2026-12-24, in 33 days"
 fn ends(at: OffsetDateTime, now: OffsetDateTime) -> String {
     let date = at.date();
     let days = (at - now).whole_days();
-    let count = |days: i64| match days {
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    };
     match (at <= now, days) {
         (true, 0) => format!("has ended today ({date})"),
-        (true, days) => format!("has ended on {date}, {} ago", count(-days)),
+        (true, days) => format!("has ended on {date}, {} ago", count_of_days(-days)),
         (false, 0) => format!("ends within a day ({date})"),
-        (false, days) => format!("ends on {date}, in {}", count(days)),
+        (false, days) => format!("ends on {date}, in {}", count_of_days(days)),
+    }
+}
+
+fn count_of_days(days: i64) -> String {
+    match days {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
     }
 }
 
@@ -211,13 +227,20 @@ fn not_served(behind: &Behind<'_>, out: &OutDir, now: OffsetDateTime) -> Due {
 }
 
 fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Option<Due>, Failure> {
-    let by = due::crl_end(out, now)?;
-    let message = match by {
-        Some(by) => format!("the revocation list {}", ends(by, now)),
-        None if revoke::is_crl_due(inventory) => {
-            "the revocation list lacks what was revoked after it was signed".to_owned()
-        }
-        None => return Ok(None),
+    let trust = Ca::trust(out)?;
+    let (message, by) = match lists::examine(out, &trust, inventory, now)? {
+        Some(trouble) => (trouble.message, trouble.by),
+        None => match lists::ending(out, &trust, now)? {
+            Some((by, how)) => (
+                format!("the revocation list {}{how}", ends(by, now)),
+                Some(by),
+            ),
+            None if revoke::is_crl_due(inventory) => (
+                "the revocation list is older than what was revoked or taken back last".to_owned(),
+                None,
+            ),
+            None => return Ok(None),
+        },
     };
     Ok(Some(Due {
         code: DueCode::Crl.into(),
@@ -225,26 +248,6 @@ fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Optio
         message,
         command: format!("{} crl", shell::kpki(out.root())),
         by,
-    }))
-}
-
-fn rotation(out: &OutDir) -> Result<Option<Due>, Failure> {
-    let kpki = shell::kpki(out.root());
-    Ok(Rotation::read(out)?.map(|rotation| {
-        let (last, next) = match rotation.phase {
-            Phase::Trusting => ("everybody is being given the new CA to trust", "next"),
-            Phase::Reissuing => ("every certificate is being signed by the new CA", "next"),
-            Phase::Retiring => ("nobody is told to trust the old CA any more", "finish"),
-        };
-        Due {
-            code: DueCode::Rotation.into(),
-            name: "ca".to_owned(),
-            message: format!(
-                "the CA is being replaced: {last}; `{kpki} rotate-ca status` says who lacks it still"
-            ),
-            command: format!("{kpki} rotate-ca {next}"),
-            by: None,
-        }
     }))
 }
 

@@ -4,7 +4,11 @@ use std::{fmt, str::FromStr};
 
 /// An address that stands in certificates as their CRL distribution point.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CrlUrl(String);
+pub struct CrlUrl {
+    text: String,
+    /// Which CA's list it is; `None`: the first one's, which is at the very address.
+    generation: Option<u32>,
+}
 
 /// A text that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +22,45 @@ impl NotACrlUrl {
 
 /// No longer than any program takes.
 const MAX_LENGTH: usize = 1024;
+
+/// The path of a later CA's list beside that of the first one: `kafka.crl` and `kafka-g2.crl`. What answers at an
+/// address is a single list (RFC 5280 §4.2.1.13), and while a CA is replaced there are certificates of both.
+pub fn crl_path(path: &str, generation: Option<u32>) -> String {
+    let Some(generation) = generation else {
+        return path.to_owned();
+    };
+    let file = path.rfind('/').map_or(0, |at| at + 1);
+    let dot = path[file..].rfind('.').filter(|at| *at > 0);
+    let (stem, end) = path.split_at(dot.map_or(path.len(), |at| file + at));
+    format!("{stem}-g{generation}{end}")
+}
+
+impl CrlUrl {
+    /// Where the list of a CA of this generation is; `None`: of the first one.
+    pub fn of_generation(&self, generation: Option<u32>) -> Self {
+        Self {
+            text: self.text.clone(),
+            generation,
+        }
+    }
+
+    /// The text that is kept of it.
+    pub fn to_kept(&self) -> String {
+        let generation = self.generation.map(|n| format!("{n}\n"));
+        format!("{}\n{}", self.text, generation.unwrap_or_default())
+    }
+
+    /// Reads what was kept; `None` of anything else.
+    pub fn from_kept(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let url: Self = lines.next()?.parse().ok()?;
+        let generation = lines.next().map(str::parse).transpose().ok()?;
+        lines
+            .next()
+            .is_none()
+            .then(|| url.of_generation(generation))
+    }
+}
 
 impl FromStr for CrlUrl {
     type Err = NotACrlUrl;
@@ -34,7 +77,10 @@ impl FromStr for CrlUrl {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?[]@!$&'()*+,;=%".contains(c);
         let is_whole = rest.len() > 1 && text.len() <= MAX_LENGTH && rest.chars().all(plain);
         match is_whole {
-            true => Ok(Self(text.to_owned())),
+            true => Ok(Self {
+                text: text.to_owned(),
+                generation: None,
+            }),
             false => Err(NotACrlUrl),
         }
     }
@@ -42,7 +88,17 @@ impl FromStr for CrlUrl {
 
 impl fmt::Display for CrlUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let query = self.text.find('?').unwrap_or(self.text.len());
+        let (path, query) = self.text.split_at(query);
+        let begin = path.find("://").map_or(0, |at| at + 3);
+        let (host, path) =
+            path.split_at(path[begin..].find('/').map_or(path.len(), |at| begin + at));
+        // Without a path, the one that stands for it (RFC 3986 §6.2.3).
+        let path = match (path, self.generation) {
+            ("", Some(_)) => "/",
+            (path, _) => path,
+        };
+        write!(f, "{host}{}{query}", crl_path(path, self.generation))
     }
 }
 
@@ -55,6 +111,7 @@ mod tests {
         for url in [
             "http://pki.example.com/kafka.crl",
             "http://127.0.0.1:8080/a",
+            "http://pki.example.com",
             "file:///etc/kafka/a.crl",
         ] {
             assert_eq!(url.parse::<CrlUrl>().unwrap().to_string(), url);
@@ -70,6 +127,31 @@ mod tests {
             "http://a/\n",
         ] {
             assert!(url.parse::<CrlUrl>().is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn each_later_ca_has_a_list_of_its_own_beside_the_first_ones() {
+        for (first, second) in [
+            (
+                "http://pki.example.com/kafka.crl",
+                "http://pki.example.com/kafka-g2.crl",
+            ),
+            ("file:///etc/v1.0/list", "file:///etc/v1.0/list-g2"),
+            ("http://a/x.crl?of=b.c", "http://a/x-g2.crl?of=b.c"),
+            ("http://a.example.com", "http://a.example.com/-g2"),
+        ] {
+            let url: CrlUrl = first.parse().unwrap();
+            let later = url.of_generation(Some(2));
+            assert_eq!(later.to_string(), second);
+            assert_eq!(later.of_generation(None), url);
+            for url in [url, later] {
+                assert_eq!(CrlUrl::from_kept(&url.to_kept()), Some(url));
+            }
+        }
+        assert_eq!(crl_path(".crl", Some(3)), ".crl-g3");
+        for other in ["", "x\n2\n", "http://a/b\nx\n", "http://a/b\n2\n3\n"] {
+            assert_eq!(CrlUrl::from_kept(other), None, "{other}");
         }
     }
 }

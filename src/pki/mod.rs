@@ -6,7 +6,6 @@
 mod authority;
 mod certificate;
 mod crl;
-mod crl_life;
 mod crl_url;
 mod csr;
 mod digest;
@@ -29,8 +28,7 @@ mod signed_crl;
 pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
 pub use certificate::Certificate;
 pub use crl::{RevocationList, RevokedEntry};
-pub use crl_life::crl_life;
-pub use crl_url::{CrlUrl, NotACrlUrl};
+pub use crl_url::{CrlUrl, NotACrlUrl, crl_path};
 pub use csr::{Approved, Asked, Csr, CsrProblem};
 pub use digest::{hex, sha256, unhex};
 pub use dn::{Attribute, Dn, DnError};

@@ -14,6 +14,8 @@ use super::{Certificate, hex};
 pub struct SignedCrl {
     /// The subject of the CA that signed it.
     pub issuer: String,
+    /// When it was made.
+    pub this_update: OffsetDateTime,
     /// When the next one is there at the latest.
     pub next_update: OffsetDateTime,
     serials: HashSet<String>,
@@ -35,9 +37,15 @@ impl SignedCrl {
         let entries = crl.iter_revoked_certificates();
         Some(Self {
             issuer: signer.subject.clone(),
+            this_update: crl.last_update().to_datetime(),
             next_update: next.to_datetime(),
             serials: entries.map(|entry| hex(entry.raw_serial())).collect(),
         })
+    }
+
+    /// When it is to be replaced: in the last third of its life.
+    pub fn due(&self) -> OffsetDateTime {
+        self.next_update - (self.next_update - self.this_update) / 3
     }
 
     /// True where the certificate with this serial number, lower-case hex, is on it.

@@ -69,6 +69,11 @@ impl Record {
         }
     }
 
+    /// Of a CA, which of those that follow each other it is.
+    pub fn generation(&self) -> u32 {
+        generations::generation(&self.subject)
+    }
+
     /// True where this is the record of that very certificate. Without a fingerprint, the serial number and the
     /// signature of `signer` have to say so.
     pub fn is_of(&self, certificate: &Certificate, signer: &Certificate) -> bool {
@@ -235,6 +240,18 @@ impl Inventory {
     /// The certificate with this serial number, lower-case hex.
     pub fn by_serial(&self, serial: &str) -> Option<&Record> {
         self.records.get(*self.serials().get(serial)?)
+    }
+
+    /// The generation of a CA that came after another one; `None` of the first.
+    pub fn successor(&self, root: &Certificate) -> Option<u32> {
+        let mut authorities = self.authorities.iter().map(|at| &self.records[*at]);
+        let first = authorities.find(|record| record.kind == Kind::Ca)?;
+        (!first.is_of(root, root)).then(|| generations::generation(&root.subject))
+    }
+
+    /// The generations that are trusted, the one that comes or signs first: two while the CA is replaced. `None`: it never was.
+    pub fn generations(&self) -> Option<(u32, Option<u32>)> {
+        generations::in_use(&self.events)
     }
 
     /// True where a certificate with this serial was ever signed.

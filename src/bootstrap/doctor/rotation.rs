@@ -1,0 +1,280 @@
+//! How far the replacement of the CA is, held against what lies there, and whose certificates are of the wrong CA.
+
+use super::{Doctor, FIX, Fault, FaultCode, RESTORE};
+use crate::{
+    bootstrap::{
+        BootstrapError,
+        ca::Ca,
+        slot::{CERTIFICATE, Slot},
+        trust::Trust,
+    },
+    issuer::local,
+    pki::Kind,
+    state::{
+        Event, FileSpec, Inventory, OutDir, Phase, Record, Rotation, RotationStep, read_optional,
+    },
+};
+
+/// What is there of the CAs that follow each other.
+struct There<'a> {
+    out: &'a OutDir,
+    ca: &'a Ca,
+    inventory: &'a Inventory,
+}
+
+impl Doctor<'_> {
+    pub(super) fn rotation(
+        &self,
+        ca: &Ca,
+        inventory: &Inventory,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), BootstrapError> {
+        let there = There {
+            out: self.out,
+            ca,
+            inventory,
+        };
+        let rotation = match Rotation::read(self.out) {
+            Ok(rotation) => rotation,
+            Err(error) => {
+                faults.push(fault(error.to_string(), RESTORE));
+                return Ok(());
+            }
+        };
+        faults.extend(match &rotation {
+            Some(rotation) => there.running(rotation)?,
+            None => there.over()?,
+        });
+        if let (Some(standby), true) = (&ca.trust.standby, faults.is_empty())
+            && (self.passphrase.is_some() || ca.issuer.wanted().is_none())
+            && let path = self.out.ca_file(&Slot::Standby.names().key)
+            && let Some(key) = read_optional(&path)?
+        {
+            let issuer = ca.issuer.with_key(path, key.into());
+            let behind = &standby.intermediates;
+            if let Err(error) = issuer.open(standby.signer(), behind, self.passphrase) {
+                let message = error.to_string();
+                faults.push(Fault::new(FaultCode::CaKey, None, message, RESTORE));
+            }
+        }
+        let phase = rotation.map(|rotation| rotation.phase);
+        self.leaves(ca, inventory, phase, faults)
+    }
+
+    /// Certificates that another one of kpki's CAs has signed than the one that signs now.
+    fn leaves(
+        &self,
+        ca: &Ca,
+        inventory: &Inventory,
+        phase: Option<Phase>,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), BootstrapError> {
+        // An engine elsewhere has its own ways.
+        if ca.issuer.engine() != local::NAME {
+            return Ok(());
+        }
+        let signer = &ca.trust.signer().subject;
+        let records = inventory.records().iter();
+        let is_ca = |record: &&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
+        let others: Vec<&str> = records
+            .filter(is_ca)
+            .map(|record| record.subject.as_str())
+            .filter(|subject| subject != signer)
+            .collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        for name in self.out.identities()? {
+            let record = inventory.latest(name.as_str());
+            let Some(record) = record.filter(|r| others.contains(&r.issuer.as_str())) else {
+                continue;
+            };
+            if inventory.revocation(&record.serial).is_some() || record.not_after <= self.now {
+                continue;
+            }
+            let is_trusted = matches!(phase, Some(Phase::Trusting | Phase::Reissuing));
+            let (why, command) = match (record.external, phase) {
+                // Its owner has to ask, which the rotation waits for.
+                (true, _) if is_trusted => continue,
+                (true, _) => ("is trusted no longer", format!("kpki sign {name}.csr")),
+                (false, Some(Phase::Retiring)) => {
+                    ("signs no longer", "kpki rotate-ca finish".to_owned())
+                }
+                (false, Some(_)) => ("does not sign now", "kpki rotate-ca next".to_owned()),
+                (false, None) => ("signs no longer", format!("kpki renew {name}")),
+            };
+            let message = format!(
+                "the certificate of {name} is of {}, which {why}",
+                record.issuer
+            );
+            faults.push(Fault::new(
+                FaultCode::Rotation,
+                Some(name.as_str()),
+                message,
+                command,
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl There<'_> {
+    /// While one is under way.
+    fn running(&self, rotation: &Rotation) -> Result<Option<Fault>, BootstrapError> {
+        let trust = &self.ca.trust;
+        let signs = match rotation.phase {
+            Phase::Trusting => rotation.from,
+            Phase::Reissuing | Phase::Retiring => rotation.generation,
+        };
+        let is = generation_of(trust);
+        if is != signs {
+            let message = format!(
+                "{} says that the CA of generation {signs} signs, and {} is of generation {is}",
+                self.shown(Rotation::FILE),
+                self.shown(CERTIFICATE)
+            );
+            return Ok(Some(fault(message, RESTORE)));
+        }
+        if rotation.phase != Phase::Retiring {
+            let names = Slot::Standby.names();
+            for file in [&names.root, &names.key] {
+                if !self.out.ca_file(file).exists() {
+                    let message = format!(
+                        "{} is missing, so the rotation can go neither on nor back",
+                        self.shown(file)
+                    );
+                    return Ok(Some(fault(message, RESTORE)));
+                }
+            }
+            if let Some(standby) = &trust.standby
+                && trust.trusted().all(|root| root.der != standby.root.der)
+            {
+                let message = format!(
+                    "{} lacks {}, which is to be trusted as well",
+                    self.shown(CERTIFICATE),
+                    standby.root.subject
+                );
+                let both = trust.with(standby.clone());
+                let file = FileSpec::public(CERTIFICATE, both.own_pem());
+                return Ok(Some(fault(message, FIX).repaired_by(vec![file])));
+            }
+        }
+        let said = self.said();
+        if said.is_some_and(|s| s.state == rotation.phase.word()) {
+            return Ok(None);
+        }
+        let said = said.map_or(Rotation::OVER, |step| step.state.as_str());
+        let message = format!(
+            "{} says that the rotation is {}, and the inventory `{said}`, as of a step that was interrupted",
+            self.shown(Rotation::FILE),
+            rotation.phase.word(),
+        );
+        let truth = self.event(rotation.phase.word(), rotation.generation, rotation.since);
+        Ok(Some(fault(message, FIX).recorded_by(truth)))
+    }
+
+    /// While none is under way.
+    fn over(&self) -> Result<Option<Fault>, BootstrapError> {
+        let said = self.said();
+        let standby = Slot::Standby.names();
+        let stands_by = [&standby.root, &standby.key]
+            .iter()
+            .all(|file| self.out.ca_file(file).exists());
+        let retired = self.retired()?;
+        if let Some(step) = said.filter(|step| step.state != Rotation::OVER) {
+            let is = generation_of(&self.ca.trust);
+            let phase = match (stands_by, is == step.generation) {
+                (true, true) => Some(Phase::Reissuing),
+                (true, false) => Some(Phase::Trusting),
+                (false, true) if !retired.is_empty() => Some(Phase::Retiring),
+                (false, _) => None,
+            };
+            let from = self.inventory.generations().and_then(|(_, from)| from);
+            let Some(phase) = phase else {
+                let message = format!(
+                    "the inventory says that the rotation is {}, and none is under way, as of a step that was interrupted",
+                    step.state
+                );
+                let truth = self.event(Rotation::OVER, is, step.at);
+                return Ok(Some(fault(message, FIX).recorded_by(truth)));
+            };
+            let lost = Rotation::new(phase, from.unwrap_or(1), step.generation, step.at);
+            let message = format!(
+                "{} is missing, and the rotation is {}",
+                self.shown(Rotation::FILE),
+                phase.word()
+            );
+            return Ok(Some(fault(message, FIX).repaired_by(vec![lost.file()])));
+        }
+        let left = Slot::Standby.clear().into_iter().map(|file| file.name);
+        let left: Vec<String> = left
+            .filter(|file| self.out.ca_file(file).exists())
+            .chain(retired)
+            .collect();
+        let Some(first) = left.first() else {
+            return Ok(None);
+        };
+        let message = format!(
+            "{} was left by a rotation that is over: {}",
+            self.shown(first),
+            left.join(", ")
+        );
+        if said.is_none() {
+            // Whoever put them there knows why.
+            let shown = self.out.ca().display().to_string();
+            let message = format!("{first} in {shown} is of no rotation that is on record");
+            let path = self.out.ca_file(first).display().to_string();
+            let path = crate::shell::quote(&path).into_owned();
+            return Ok(Some(fault(message, &format!("mv {path} {path}.old"))));
+        }
+        let mut files: Vec<FileSpec> = left.into_iter().map(FileSpec::gone).collect();
+        let alone = self.ca.trust.alone();
+        files.push(FileSpec::public(CERTIFICATE, alone.own_pem()));
+        Ok(Some(fault(message, FIX).repaired_by(files)))
+    }
+
+    /// The last step that is on record.
+    fn said(&self) -> Option<&RotationStep> {
+        let mut events = self.inventory.events().iter().rev();
+        events.find_map(|event| match event {
+            Event::Rotation(step) => Some(step),
+            _ => None,
+        })
+    }
+
+    fn event(&self, state: &str, generation: u32, at: time::OffsetDateTime) -> Event {
+        Event::Rotation(RotationStep {
+            at,
+            state: state.to_owned(),
+            generation,
+        })
+    }
+
+    /// The files of CAs that signed once.
+    fn retired(&self) -> Result<Vec<String>, BootstrapError> {
+        let records = self.inventory.records().iter();
+        let roots = records.filter(|record| record.kind == Kind::Ca);
+        let slots = roots.map(|record| Slot::Retired(record.generation()));
+        let mut files: Vec<String> = slots
+            .flat_map(|slot| slot.clear().into_iter().map(|file| file.name))
+            .filter(|file| self.out.ca_file(file).exists())
+            .collect();
+        files.sort();
+        files.dedup();
+        Ok(files)
+    }
+
+    fn shown(&self, file: &str) -> String {
+        self.out.ca_file(file).display().to_string()
+    }
+}
+
+/// The generation of the CA that signs.
+fn generation_of(trust: &Trust) -> u32 {
+    let root = trust.root.subject.parse::<crate::pki::Dn>().ok();
+    root.and_then(|dn| dn.without_generation().1).unwrap_or(1)
+}
+
+fn fault(message: String, command: &str) -> Fault {
+    Fault::new(FaultCode::Rotation, None, message, command)
+}

@@ -1,0 +1,356 @@
+//! The lists of what is revoked: one of each CA that is trusted, as whoever checks a certificate wants that of its CA;
+//! and, where an intermediate signs, one of the root above it, which whoever checks whole chains wants as well.
+
+use std::path::{Path, PathBuf};
+
+use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
+use time::OffsetDateTime;
+
+use super::{
+    BootstrapError,
+    ca::Ca,
+    revoke::next_list,
+    slot::Slot,
+    trust::{Lineage, Trust},
+};
+use crate::{
+    issuer::Issuer,
+    keystore::pem,
+    pki::{Certificate, RevocationList, SignedCrl, crl_path},
+    secret::Secret,
+    state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, read_optional, write_atomic},
+};
+
+/// The current lists, PEM, that of the CA that signs first.
+pub const CRL: &str = "crl.pem";
+/// The same as DER, which is what the file behind a certificate's distribution point has to be (RFC 5280 §4.2.1.13): one
+/// list a file.
+pub const CRL_DER: &str = "crl.der";
+
+/// Days that the list of a root is good at least: its key is to be far away, and its list has nothing to tell.
+const ROOT_DAYS: u32 = 365;
+
+/// A key that signs a list.
+pub struct Signing {
+    issuer: Box<dyn Issuer>,
+    subject: String,
+    /// Which CA it is of; `None`: the first.
+    generation: Option<u32>,
+    is_root: bool,
+}
+
+/// Every key that is to sign now.
+pub struct Keys {
+    /// That of the CA that signs leaves.
+    own: Signing,
+    others: Vec<Signing>,
+    /// Roots' lists that are good for long still, or cannot be made anew here; DER.
+    kept: Vec<Vec<u8>>,
+}
+
+/// A list that was made.
+#[derive(Debug)]
+pub struct Crl {
+    /// The CA that signed it.
+    pub issuer: String,
+    /// What it says.
+    pub list: RevocationList,
+    /// DER.
+    pub der: Vec<u8>,
+    /// Which CA it is of; `None`: the first.
+    generation: Option<u32>,
+    is_root: bool,
+}
+
+/// All that were made.
+#[derive(Debug)]
+pub struct Lists {
+    /// That of the CA that signs.
+    pub own: Crl,
+    /// Those of the others.
+    pub others: Vec<Crl>,
+    /// All of them, PEM.
+    pub pem: String,
+}
+
+/// Opens every key that signs a list now.
+///
+/// # Errors
+/// When one of them does not open.
+pub fn open(
+    out: &OutDir,
+    ca: &Ca,
+    inventory: &Inventory,
+    passphrase: Option<&Secret>,
+    now: OffsetDateTime,
+) -> Result<Keys, BootstrapError> {
+    let current = read(out, &ca.trust)?.unwrap_or_default();
+    let lineage = ca.trust.lineage();
+    let mut keys = Keys {
+        own: Signing {
+            issuer: ca.open_issuer(passphrase)?,
+            subject: lineage.signer().subject.clone(),
+            generation: inventory.successor(&lineage.root),
+            is_root: false,
+        },
+        others: Vec::new(),
+        kept: Vec::new(),
+    };
+    let lineages = [
+        (Slot::Signer, Some(&lineage)),
+        (Slot::Standby, ca.trust.standby.as_ref()),
+    ];
+    for (slot, lineage) in lineages {
+        let Some(Lineage {
+            root,
+            intermediates,
+        }) = lineage
+        else {
+            continue;
+        };
+        let generation = inventory.successor(root);
+        let with = |file: &str, signer: &Certificate, behind: &[Certificate], is_root| {
+            let path = out.ca_file(file);
+            let Some(bytes) = read_optional(&path)? else {
+                return Ok(None);
+            };
+            let issuer = ca.issuer.with_key(path, bytes.into());
+            Ok::<_, BootstrapError>(Some(Signing {
+                issuer: issuer.open(signer, behind, passphrase)?,
+                subject: signer.subject.clone(),
+                generation,
+                is_root,
+            }))
+        };
+        let names = slot.names();
+        if slot == Slot::Standby {
+            let signer = intermediates.first().unwrap_or(root);
+            keys.others
+                .extend(with(&names.key, signer, intermediates, false)?);
+        }
+        if intermediates.is_empty() {
+            continue;
+        }
+        let there = current.iter().find(|(list, _)| list.issuer == root.subject);
+        let signing = match there.filter(|(list, _)| list.due() > now) {
+            Some(_) => None,
+            None => with(&names.root_key, root, &[], true)?,
+        };
+        match (signing, there) {
+            (Some(signing), _) => keys.others.push(signing),
+            (None, Some((_, der))) => keys.kept.push(der.to_vec()),
+            (None, None) => {}
+        }
+    }
+    // Who signs leaves stands before who signs those.
+    keys.others.sort_by_key(|signing| signing.is_root);
+    Ok(keys)
+}
+
+/// The lists that are there and were signed by a CA that is trusted, in their order; `None` where there is no file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read(
+    out: &OutDir,
+    trust: &Trust,
+) -> Result<Option<Vec<(SignedCrl, CertificateRevocationListDer<'static>)>>, BootstrapError> {
+    let Some(text) = read_optional(&out.ca_file(CRL))? else {
+        return Ok(None);
+    };
+    let ders = CertificateRevocationListDer::pem_slice_iter(&text).map_while(Result::ok);
+    let standby = trust.standby.iter().flat_map(|s| s.intermediates.iter());
+    let authorities: Vec<&Certificate> = trust
+        .intermediates
+        .iter()
+        .chain(standby)
+        .chain(trust.trusted())
+        .collect();
+    let lists = ders.filter_map(|der| {
+        let list = SignedCrl::read(&der, authorities.iter().copied())?;
+        Some((list, der))
+    });
+    Ok(Some(lists.collect()))
+}
+
+/// What is wrong with the lists.
+#[derive(Debug)]
+pub struct Trouble {
+    /// In words.
+    pub message: String,
+    /// When they end, where that is it.
+    pub by: Option<OffsetDateTime>,
+}
+
+/// Looks for the first thing that is wrong with the lists: those that are missing, past their end, or lack a certificate
+/// that is revoked and has not ended.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn examine(
+    out: &OutDir,
+    trust: &Trust,
+    inventory: &Inventory,
+    now: OffsetDateTime,
+) -> Result<Option<Trouble>, BootstrapError> {
+    let path = out.ca_file(CRL);
+    let shown = path.display();
+    let trouble = |message, by| Ok(Some(Trouble { message, by }));
+    let revoked = inventory.revocations();
+    let revoked = revoked.filter_map(|revocation| inventory.by_serial(&revocation.serial));
+    let lasting: Vec<&Record> = revoked.filter(|r| r.not_after > now).collect();
+    let Some(lists) = read(out, trust)? else {
+        return match lasting.is_empty() {
+            true => Ok(None),
+            false => trouble(
+                format!("{shown} is missing, and certificates are revoked"),
+                None,
+            ),
+        };
+    };
+    let signers = [
+        Some(trust.signer()),
+        trust.standby.as_ref().map(Lineage::signer),
+    ];
+    for (at, signer) in signers.into_iter().flatten().enumerate() {
+        let Some((list, _)) = lists.iter().find(|(list, _)| list.issuer == signer.subject) else {
+            return trouble(
+                match at {
+                    0 => format!("{shown} is no CRL that the CA has signed"),
+                    _ => format!(
+                        "{shown} lacks the list of {}, which is trusted as well",
+                        signer.subject
+                    ),
+                },
+                None,
+            );
+        };
+        let mut lasting = lasting.iter().filter(|r| r.issuer == list.issuer);
+        if let Some(record) = lasting.find(|r| !list.has(&r.serial)) {
+            return trouble(
+                format!(
+                    "{shown} lacks {} of {}, which is revoked",
+                    record.serial, record.name
+                ),
+                None,
+            );
+        }
+    }
+    let ended = lists.iter().find(|(list, _)| list.next_update <= now);
+    match ended {
+        Some((list, _)) => trouble(
+            format!(
+                "{shown} is outdated since {}: whoever checks it refuses everyone{}",
+                list.next_update.date(),
+                key_away(out, trust, &list.issuer)
+            ),
+            Some(list.next_update),
+        ),
+        None => Ok(None),
+    }
+}
+
+/// When the first of the lists ends, where it is in the last third of its life, and what that takes in words.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn ending(
+    out: &OutDir,
+    trust: &Trust,
+    now: OffsetDateTime,
+) -> Result<Option<(OffsetDateTime, &'static str)>, BootstrapError> {
+    let lists = read(out, trust)?.unwrap_or_default();
+    let due = lists.iter().filter(|(list, _)| list.due() <= now);
+    let first = due.min_by_key(|(list, _)| list.next_update);
+    Ok(first.map(|(list, _)| (list.next_update, key_away(out, trust, &list.issuer))))
+}
+
+/// What is to be known of the list of a root whose key is not here.
+fn key_away(out: &OutDir, trust: &Trust, issuer: &str) -> &'static str {
+    let is_root = issuer != trust.signer().subject && issuer == trust.root.subject;
+    match is_root && !out.ca_file(&Slot::Signer.names().root_key).exists() {
+        true => "; it is the root's list, for which root.key has to be put back for a moment",
+        false => "",
+    }
+}
+
+/// Signs the next lists, puts their numbers on record and writes them.
+///
+/// # Errors
+/// When one cannot be signed, recorded or written.
+pub fn write(
+    out: &OutDir,
+    lock: &Lock,
+    inventory: &mut Inventory,
+    keys: &Keys,
+    (days, now): (u32, OffsetDateTime),
+) -> Result<Lists, BootstrapError> {
+    let mut made = Vec::new();
+    for signing in std::iter::once(&keys.own).chain(&keys.others) {
+        let days = match signing.is_root {
+            true => days.max(ROOT_DAYS),
+            false => days,
+        };
+        let list = next_list(inventory, &signing.subject, days, now);
+        made.push(Crl {
+            der: signing.issuer.sign_crl(&list)?.to_vec(),
+            issuer: signing.subject.clone(),
+            generation: signing.generation,
+            is_root: signing.is_root,
+            list,
+        });
+    }
+    // A number that nobody ever sees is no harm; one that comes twice is.
+    let issues = made.iter().map(|crl| {
+        Event::Crl(CrlIssue {
+            at: now.truncate_to_second(),
+            number: crl.list.number,
+            issuer: crl.issuer.clone(),
+        })
+    });
+    inventory.append_events(lock, issues.collect())?;
+    let ders = made.iter().map(|crl| &crl.der).chain(&keys.kept);
+    let text: String = ders.map(|der| pem::crl(der)).collect();
+    write_atomic(&out.ca_file(CRL), text.as_bytes(), 0o644, None)?;
+    let own = made.remove(0);
+    let lists = Lists {
+        own,
+        others: made,
+        pem: text,
+    };
+    let der = out.ca_file(CRL_DER);
+    if der.exists() {
+        lists.write_der(&der)?;
+    }
+    Ok(lists)
+}
+
+impl Lists {
+    /// Each of them, that of the CA that signs first.
+    pub fn all(&self) -> impl Iterator<Item = &Crl> {
+        std::iter::once(&self.own).chain(&self.others)
+    }
+
+    /// Writes one file for each CA whose certificates name such a file: `path` for the first CA, and beside it one for each
+    /// later one. Where the first is gone, that of the CA that signs stands there too. Returns the files.
+    ///
+    /// # Errors
+    /// When one cannot be written.
+    pub fn write_der(&self, path: &Path) -> Result<Vec<PathBuf>, BootstrapError> {
+        let leaves = || self.all().filter(|crl| !crl.is_root);
+        let mut files: Vec<(PathBuf, &Crl)> = Vec::new();
+        if leaves().all(|crl| crl.generation.is_some()) {
+            files.push((path.to_owned(), &self.own));
+        }
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or(CRL_DER);
+        let beside = |crl: &Crl| path.with_file_name(crl_path(name, crl.generation));
+        files.extend(leaves().map(|crl| (beside(crl), crl)));
+        for (file, crl) in &files {
+            write_atomic(file, &crl.der, 0o644, None)?;
+        }
+        Ok(files.into_iter().map(|(file, _)| file).collect())
+    }
+}
