@@ -20,6 +20,7 @@ use crate::{
 codes! {
 /// What kind of thing has to be done. Codes do not change.
 pub enum DueCode {
+    Clock = "clock", "a certificate begins later than this machine's clock says";
     Expires = "expires", "a certificate has ended, or is due for renewal";
     NotServed = "renewed-not-served", "a broker does not serve the last certificate that was signed for it";
     Rotation = "rotation", "the replacement of the CA waits for its next step";
@@ -112,6 +113,18 @@ pub fn ending<'a>(
         due_at(record) <= now || record.not_after - SOON <= now && is_first()
     };
     current(inventory, now).filter(is_due).collect()
+}
+
+/// Those that begin later than now: they were signed while the clock was ahead, or it is behind. Where the CA is among
+/// them, it is the clock.
+pub fn early(inventory: &Inventory, now: OffsetDateTime) -> Vec<&Record> {
+    let early = current(inventory, now).filter(|record| record.not_before > now);
+    let early: Vec<&Record> = early.collect();
+    let is_ca = |record: &&&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
+    match early.iter().find(is_ca) {
+        Some(ca) => vec![ca],
+        None => early,
+    }
 }
 
 /// A node that serves another certificate than the last one.

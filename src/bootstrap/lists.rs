@@ -16,7 +16,7 @@ use super::{
 use crate::{
     issuer::Issuer,
     keystore::pem,
-    pki::{Certificate, RevocationList, SignedCrl, crl_path},
+    pki::{Certificate, Kind, RevocationList, SignedCrl, crl_path},
     secret::Secret,
     state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, read_optional, write_atomic},
 };
@@ -173,6 +173,21 @@ pub fn read(
     Ok(Some(lists.collect()))
 }
 
+/// True where there is a list of each CA that signs, has signed or will sign.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn are_whole(out: &OutDir, trust: &Trust) -> Result<bool, BootstrapError> {
+    let lists = read(out, trust)?.unwrap_or_default();
+    let mut signers = signers(trust);
+    Ok(signers.all(|signer| lists.iter().any(|(list, _)| list.issuer == signer.subject)))
+}
+
+/// Whose lists tell of leaves, first that of the CA that signs.
+fn signers(trust: &Trust) -> impl Iterator<Item = &Certificate> {
+    std::iter::once(trust.signer()).chain(trust.standby.as_ref().map(Lineage::signer))
+}
+
 /// What is wrong with the lists.
 #[derive(Debug)]
 pub struct Trouble {
@@ -208,15 +223,13 @@ pub fn examine(
             ),
         };
     };
-    let signers = [
-        Some(trust.signer()),
-        trust.standby.as_ref().map(Lineage::signer),
-    ];
-    for (at, signer) in signers.into_iter().flatten().enumerate() {
+    for (at, signer) in signers(trust).enumerate() {
         let Some((list, _)) = lists.iter().find(|(list, _)| list.issuer == signer.subject) else {
             return trouble(
                 match at {
                     0 => format!("{shown} is no CRL that the CA has signed"),
+                    // One that has signed nothing yet has nobody who would be looked for on its list.
+                    _ if !has_signed(inventory, signer, now) => continue,
                     _ => format!(
                         "{shown} lacks the list of {}, which is trusted as well",
                         signer.subject
@@ -236,6 +249,15 @@ pub fn examine(
             );
         }
     }
+    if let Some((list, _)) = lists.iter().find(|(list, _)| list.this_update > now) {
+        return trouble(
+            format!(
+                "{shown} begins only on {}, as it was signed by another clock: whoever checks it refuses everyone until then",
+                list.this_update.date()
+            ),
+            Some(now),
+        );
+    }
     let ended = lists.iter().find(|(list, _)| list.next_update <= now);
     match ended {
         Some((list, _)) => trouble(
@@ -248,6 +270,15 @@ pub fn examine(
         ),
         None => Ok(None),
     }
+}
+
+/// Whether a CA has signed a certificate of a broker or client that has not ended.
+fn has_signed(inventory: &Inventory, signer: &Certificate, now: OffsetDateTime) -> bool {
+    let mut records = inventory.records().iter();
+    records.any(|record| {
+        let is_leaf = matches!(record.kind, Kind::Broker | Kind::Client);
+        is_leaf && record.issuer == signer.subject && record.not_after > now
+    })
 }
 
 /// When the first of the lists ends, where it is in the last third of its life, and what that takes in words.

@@ -18,7 +18,6 @@ use crate::{
         lists::{self, CRL, CRL_DER, Crl as Written, Lists},
         rfc3339,
     },
-    secret::Secret,
     state::{Inventory, OutDir, write_atomic},
 };
 
@@ -100,24 +99,10 @@ impl Crl {
 /// When the CA cannot be opened, or something cannot be written.
 pub fn write(global: &Global, out: &OutDir, ca: &Ca, days: u32, ui: &Ui) -> Result<Lists, Failure> {
     let passphrase = passphrase::existing(global, &ca.issuer)?;
-    write_with(passphrase.as_ref(), out, ca, days, ui)
-}
-
-/// The same with a passphrase that is known already.
-///
-/// # Errors
-/// As there.
-pub fn write_with(
-    passphrase: Option<&Secret>,
-    out: &OutDir,
-    ca: &Ca,
-    days: u32,
-    ui: &Ui,
-) -> Result<Lists, Failure> {
     let now = OffsetDateTime::now_utc();
     // To free a million texts one by one takes longer than to end.
     let known = ManuallyDrop::new(Inventory::read(out)?);
-    let keys = lists::open(out, ca, &known, passphrase, now)?;
+    let keys = lists::open(out, ca, &known, passphrase.as_ref(), now)?;
     let lock = take_lock(out, ui)?;
     ca.check_unchanged(out, &lock)?;
     let mut inventory = ManuallyDrop::new(Inventory::read(out)?);

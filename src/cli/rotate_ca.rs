@@ -5,17 +5,20 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    Done, Global, crl,
+    Done, Failure, Global, crl,
     init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
-    bootstrap::lists::CRL,
     bootstrap::rotate::{Outcome, Rotating, Seen, Step, Successor, Tools},
+    bootstrap::{
+        ca::Ca,
+        lists::{self, CRL, Lists},
+    },
     issuer::IssuerError,
     pki::{Dn, KeyAlgorithm, Kind, MIN_CA_LIFE},
-    state::{OutDir, Phase, Rotation},
+    state::{Inventory, Lock, OutDir, Phase, Rotation},
 };
 
 /// Replace the CA without an outage, in steps
@@ -95,6 +98,22 @@ impl RotateCa {
             true => passphrase::existing(global, &rotating.ca.issuer)?,
             false => None,
         };
+        let lists = |lock: &Lock| -> Result<Lists, Failure> {
+            let ca = Ca::open(&out)?;
+            let mut inventory = Inventory::read(&out)?;
+            let keys = lists::open(&out, &ca, &inventory, passphrase.as_ref(), now)?;
+            let when = (crl::DAYS, now);
+            Ok(lists::write(&out, lock, &mut inventory, &keys, when)?)
+        };
+        // Whoever checks lists wants one of each CA whose certificates there are.
+        let keeps_lists = signs && out.ca_file(CRL).exists();
+        let rotating = match &self {
+            Self::Next(_) if keeps_lists && !lists::are_whole(&out, &rotating.ca.trust)? => {
+                lists(&lock)?;
+                Rotating::read(&out, now)?
+            }
+            _ => rotating,
+        };
         let bar = ui.progress(2, "identities");
         let progress = |done: usize, all: usize| {
             bar.set_length(all as u64);
@@ -117,13 +136,10 @@ impl RotateCa {
             Self::Status => return Ok(()),
         };
         bar.finish_and_clear();
-        let rotating = Rotating::read(&out, now)?;
-        drop(lock);
-        report(&rotating, &outcome, ui)?;
-        // Whoever checks lists wants one of each CA that is trusted.
-        if signs && out.ca_file(CRL).exists() {
+        report(&Rotating::read(&out, now)?, &outcome, ui)?;
+        if keeps_lists {
             let shown = out.ca_file(CRL);
-            match crl::write_with(passphrase.as_ref(), &out, &rotating.ca, crl::DAYS, ui) {
+            match lists(&lock) {
                 Ok(lists) => lists.all().for_each(|list| {
                     ui.note(format!(
                         "{} has a new list of {}",

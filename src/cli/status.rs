@@ -63,7 +63,8 @@ impl Status {
         Ca::require(&out)?;
         let inventory = Inventory::read(&out)?;
         let ending = due::ending(&inventory, policy.as_ref(), now);
-        let mut found = expiring(&ending, &out, now)?;
+        let mut found = early(&inventory, &out, now);
+        found.extend(expiring(&ending, &out, now)?);
         found.extend(rotation::due(&out, &ending, now)?);
         found.extend(crl(&inventory, &out, now)?);
         let mut unreachable = 0;
@@ -98,6 +99,37 @@ impl Status {
             false => Err(Failure::No),
         }
     }
+}
+
+/// What is no good before the clock is where it was when that was signed.
+fn early(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Vec<Due> {
+    let due = due::early(inventory, now).into_iter().map(|record| {
+        let begins = record.not_before.date();
+        let (message, command) = match record.kind {
+            Kind::Ca | Kind::Intermediate => (
+                format!(
+                    "the CA begins only on {begins}, and this machine's clock says {}: set it",
+                    now.date()
+                ),
+                "timedatectl set-ntp true".to_owned(),
+            ),
+            kind => (
+                format!(
+                    "the certificate of the {} is no good before {begins}, as it was signed by a clock that was ahead",
+                    kind.name()
+                ),
+                format!("{} renew {}", shell::kpki(out.root()), record.name),
+            ),
+        };
+        Due {
+            code: DueCode::Clock.into(),
+            name: record.name.clone(),
+            message,
+            command,
+            by: Some(now),
+        }
+    });
+    due.collect()
 }
 
 fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec<Due>, Failure> {

@@ -2,8 +2,19 @@
 
 use std::fs;
 
-use super::{POLICY, cluster, faults, sh};
+use super::{POLICY, faults, sh};
 use crate::support::kpki::Kpki;
+
+/// As in the other tests, without a passphrase, whose derivation takes most of the time.
+fn cluster() -> Kpki {
+    let mut kpki = Kpki::new();
+    kpki.without_env("KPKI_CA_PASSPHRASE");
+    kpki.write("p.yaml", POLICY);
+    kpki.ok(&["init-ca", "--no-passphrase"]);
+    kpki.ok(&["up", "p.yaml"]);
+    kpki.ok(&["issue", "--client", "carol"]);
+    kpki
+}
 
 fn rotate(kpki: &Kpki, verb: &str) {
     let force: &[&str] = if verb == "start" { &[] } else { &["--force"] };

@@ -10,6 +10,7 @@ pub mod jvm;
 pub mod kafka;
 pub mod kpki;
 pub mod listener;
+pub mod mounts;
 pub mod one_broker;
 pub mod openssl;
 pub mod ports;
