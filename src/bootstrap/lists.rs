@@ -1,5 +1,5 @@
-//! The lists of what is revoked: one of each CA that is trusted, as whoever checks a certificate wants that of its CA;
-//! and, where an intermediate signs, one of the root above it, which whoever checks whole chains wants as well.
+//! The CRLs: one of each trusted CA, as a certificate is checked with the CRL of its issuer; and below an intermediate,
+//! one of the root, which programs that check whole chains need as well.
 
 use std::path::{Path, PathBuf};
 
@@ -21,62 +21,61 @@ use crate::{
     state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, read_optional, write_atomic},
 };
 
-/// The current lists, PEM, that of the CA that signs first.
+/// The current CRLs, PEM. The signing CA's is the first.
 pub const CRL: &str = "crl.pem";
-/// The same as DER, which is what the file behind a certificate's distribution point has to be (RFC 5280 §4.2.1.13): one
-/// list a file.
+/// The same as DER, as required at a CRL distribution point (RFC 5280 §4.2.1.13): one CRL per file.
 pub const CRL_DER: &str = "crl.der";
 
-/// Days that the list of a root is good at least: its key is to be far away, and its list has nothing to tell.
+/// Minimum validity of a root's CRL in days: its key should be offline, and its CRL is empty.
 const ROOT_DAYS: u32 = 365;
 
-/// A key that signs a list.
+/// A key that signs a CRL.
 pub struct Signing {
     issuer: Box<dyn Issuer>,
     subject: String,
-    /// Which CA it is of; `None`: the first.
+    /// Which CA it belongs to; `None`: the first.
     generation: Option<u32>,
     is_root: bool,
 }
 
-/// Every key that is to sign now.
+/// All keys that sign now.
 pub struct Keys {
-    /// That of the CA that signs leaves.
+    /// The key of the CA that signs leaves.
     own: Signing,
     others: Vec<Signing>,
-    /// Roots' lists that are good for long still, or cannot be made anew here; DER.
+    /// Roots' CRLs that are not due yet, or cannot be signed here; DER.
     kept: Vec<Vec<u8>>,
 }
 
-/// A list that was made.
+/// A new CRL.
 #[derive(Debug)]
 pub struct Crl {
     /// The CA that signed it.
     pub issuer: String,
-    /// What it says.
+    /// Its content.
     pub list: RevocationList,
     /// DER.
     pub der: Vec<u8>,
-    /// Which CA it is of; `None`: the first.
+    /// Which CA it belongs to; `None`: the first.
     generation: Option<u32>,
     is_root: bool,
 }
 
-/// All that were made.
+/// All new CRLs.
 #[derive(Debug)]
 pub struct Lists {
-    /// That of the CA that signs.
+    /// The signing CA's.
     pub own: Crl,
-    /// Those of the others.
+    /// The others.
     pub others: Vec<Crl>,
     /// All of them, PEM.
     pub pem: String,
 }
 
-/// Opens every key that signs a list now.
+/// Opens every key that signs a CRL now.
 ///
 /// # Errors
-/// When one of them does not open.
+/// If one of them cannot be opened.
 pub fn open(
     out: &OutDir,
     ca: &Ca,
@@ -142,15 +141,15 @@ pub fn open(
             (None, None) => {}
         }
     }
-    // Who signs leaves stands before who signs those.
+    // CAs that sign leaves come first.
     keys.others.sort_by_key(|signing| signing.is_root);
     Ok(keys)
 }
 
-/// The lists that are there and were signed by a CA that is trusted, in their order; `None` where there is no file.
+/// The current CRLs that a trusted CA has signed, in their order; `None` if there is no file.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// If the file cannot be read.
 pub fn read(
     out: &OutDir,
     trust: &Trust,
@@ -173,35 +172,34 @@ pub fn read(
     Ok(Some(lists.collect()))
 }
 
-/// True where there is a list of each CA that signs, has signed or will sign.
+/// True if there is a CRL of every trusted CA.
 ///
 /// # Errors
-/// When they cannot be read.
+/// If they cannot be read.
 pub fn are_whole(out: &OutDir, trust: &Trust) -> Result<bool, BootstrapError> {
     let lists = read(out, trust)?.unwrap_or_default();
     let mut signers = signers(trust);
     Ok(signers.all(|signer| lists.iter().any(|(list, _)| list.issuer == signer.subject)))
 }
 
-/// Whose lists tell of leaves, first that of the CA that signs.
+/// The CAs that sign leaves, the current one first.
 fn signers(trust: &Trust) -> impl Iterator<Item = &Certificate> {
     std::iter::once(trust.signer()).chain(trust.standby.as_ref().map(Lineage::signer))
 }
 
-/// What is wrong with the lists.
+/// What is wrong with the CRLs.
 #[derive(Debug)]
 pub struct Trouble {
-    /// In words.
+    /// The message.
     pub message: String,
-    /// When they end, where that is it.
+    /// When they expire, if that is the problem.
     pub by: Option<OffsetDateTime>,
 }
 
-/// Looks for the first thing that is wrong with the lists: those that are missing, past their end, or lack a certificate
-/// that is revoked and has not ended.
+/// Finds the first problem of the CRLs: one is missing, has expired, or lacks a revoked certificate that has not expired.
 ///
 /// # Errors
-/// When they cannot be read.
+/// If they cannot be read.
 pub fn examine(
     out: &OutDir,
     trust: &Trust,
@@ -218,7 +216,7 @@ pub fn examine(
         return match lasting.is_empty() {
             true => Ok(None),
             false => trouble(
-                format!("{shown} is missing, and certificates are revoked"),
+                format!("{shown} is missing, but certificates were revoked"),
                 None,
             ),
         };
@@ -227,11 +225,11 @@ pub fn examine(
         let Some((list, _)) = lists.iter().find(|(list, _)| list.issuer == signer.subject) else {
             return trouble(
                 match at {
-                    0 => format!("{shown} is no CRL that the CA has signed"),
-                    // One that has signed nothing yet has nobody who would be looked for on its list.
+                    0 => format!("{shown} is not a CRL signed by the CA"),
+                    // Nothing is checked against the CRL of a CA that has signed nothing yet.
                     _ if !has_signed(inventory, signer, now) => continue,
                     _ => format!(
-                        "{shown} lacks the list of {}, which is trusted as well",
+                        "{shown} lacks the CRL of {}, which is trusted as well",
                         signer.subject
                     ),
                 },
@@ -252,7 +250,7 @@ pub fn examine(
     if let Some((list, _)) = lists.iter().find(|(list, _)| list.this_update > now) {
         return trouble(
             format!(
-                "{shown} begins only on {}, as it was signed by another clock: whoever checks it refuses everyone until then",
+                "{shown} is valid only from {}, as it was signed while the clock was ahead: programs that check it refuse every certificate until then",
                 list.this_update.date()
             ),
             Some(now),
@@ -262,7 +260,7 @@ pub fn examine(
     match ended {
         Some((list, _)) => trouble(
             format!(
-                "{shown} is outdated since {}: whoever checks it refuses everyone{}",
+                "{shown} expired on {}: programs that check it refuse every certificate{}",
                 list.next_update.date(),
                 key_away(out, trust, &list.issuer)
             ),
@@ -272,7 +270,7 @@ pub fn examine(
     }
 }
 
-/// Whether a CA has signed a certificate of a broker or client that has not ended.
+/// Whether a CA has signed a broker's or client's certificate that has not expired.
 fn has_signed(inventory: &Inventory, signer: &Certificate, now: OffsetDateTime) -> bool {
     let mut records = inventory.records().iter();
     records.any(|record| {
@@ -281,10 +279,10 @@ fn has_signed(inventory: &Inventory, signer: &Certificate, now: OffsetDateTime) 
     })
 }
 
-/// When the first of the lists ends, where it is in the last third of its life, and what that takes in words.
+/// When the first of the CRLs expires, if it is in the last third of its validity, and what replacing it needs.
 ///
 /// # Errors
-/// When they cannot be read.
+/// If they cannot be read.
 pub fn ending(
     out: &OutDir,
     trust: &Trust,
@@ -296,19 +294,19 @@ pub fn ending(
     Ok(first.map(|(list, _)| (list.next_update, key_away(out, trust, &list.issuer))))
 }
 
-/// What is to be known of the list of a root whose key is not here.
+/// What replacing the CRL of a root needs, if its key is not here.
 fn key_away(out: &OutDir, trust: &Trust, issuer: &str) -> &'static str {
     let is_root = issuer != trust.signer().subject && issuer == trust.root.subject;
     match is_root && !out.ca_file(&Slot::Signer.names().root_key).exists() {
-        true => "; it is the root's list, for which root.key has to be put back for a moment",
+        true => "; it is the root's CRL, so put root.key back to sign a new one",
         false => "",
     }
 }
 
-/// Signs the next lists, puts their numbers on record and writes them.
+/// Signs the next CRLs, records their numbers and writes them.
 ///
 /// # Errors
-/// When one cannot be signed, recorded or written.
+/// If one cannot be signed, recorded or written.
 pub fn write(
     out: &OutDir,
     lock: &Lock,
@@ -331,7 +329,7 @@ pub fn write(
             list,
         });
     }
-    // A number that nobody ever sees is no harm; one that comes twice is.
+    // An unused number does no harm; a number used twice does.
     let issues = made.iter().map(|crl| {
         Event::Crl(CrlIssue {
             at: now.truncate_to_second(),
@@ -357,16 +355,16 @@ pub fn write(
 }
 
 impl Lists {
-    /// Each of them, that of the CA that signs first.
+    /// All of them, the signing CA's first.
     pub fn all(&self) -> impl Iterator<Item = &Crl> {
         std::iter::once(&self.own).chain(&self.others)
     }
 
-    /// Writes one file for each CA whose certificates name such a file: `path` for the first CA, and beside it one for each
-    /// later one. Where the first is gone, that of the CA that signs stands there too. Returns the files.
+    /// Writes one file for each CA that signs leaves: `path` for the first CA, and one beside it for each later CA. If the
+    /// first CA is gone, `path` gets the signing CA's as well. Returns the files.
     ///
     /// # Errors
-    /// When one cannot be written.
+    /// If one cannot be written.
     pub fn write_der(&self, path: &Path) -> Result<Vec<PathBuf>, BootstrapError> {
         let leaves = || self.all().filter(|crl| !crl.is_root);
         let mut files: Vec<(PathBuf, &Crl)> = Vec::new();

@@ -21,15 +21,15 @@ use crate::{
     state::{Inventory, OutDir, write_atomic},
 };
 
-/// Days until the next list is there at the latest.
+/// Days until the next CRL must be available.
 pub const DAYS: u32 = 30;
 
-/// Write the list of revoked certificates anew
+/// Write a new certificate revocation list (CRL)
 ///
-/// It goes to ca/crl.pem. Whoever checks it refuses every certificate once its time is over, so it is to be written anew
-/// before that, whether or not something was revoked. While the CA is replaced, the lists of both are in it; with an
-/// intermediate CA, also that of its root, where root.key is here. As DER each is a file of its own: kafka.crl, and
-/// kafka-g2.crl of the CA of generation 2.
+/// It is written to ca/crl.pem. Programs that check it refuse every certificate once the CRL has expired, so it must be
+/// written again before that, even if nothing was revoked. During a CA rotation the CRLs of both CAs are written; with an
+/// intermediate CA, also that of the root, if root.key is there. With --der each is a file of its own: kafka.crl, and
+/// kafka-g2.crl for the CA of generation 2.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,13 +37,13 @@ Examples:
   kpki crl --days 7 --der --out-file /var/www/pki/kafka.crl
   openssl crl -in out/ca/crl.pem -noout -text")]
 pub struct Crl {
-    /// Days until the next list is there at the latest
+    /// Days until the CRL expires (its nextUpdate)
     #[arg(long, default_value_t = DAYS, value_name = "N", value_parser = super::whole_number::<1, 3650>)]
     days: u32,
-    /// Write it there as well
+    /// Also write it to this file
     #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
     out_file: Option<PathBuf>,
-    /// As DER, which certificates' distribution points want; without --out-file it goes to ca/crl.der
+    /// Write DER, as CRL distribution points need it; without --out-file, to ca/crl.der
     #[arg(long)]
     der: bool,
 }
@@ -76,7 +76,7 @@ impl Crl {
             false => "each",
         };
         ui.say(format!(
-            "\n{BOLD}next:{BOLD:#} give {it} to whoever checks it, and run this again before {}",
+            "\n{BOLD}next:{BOLD:#} publish {it} to the programs that check it, and run this again before {}",
             until(&lists.own).date()
         ));
         let mut document = document(&lists.own);
@@ -93,14 +93,14 @@ impl Crl {
     }
 }
 
-/// Signs and writes the next lists.
+/// Signs and writes the next CRLs.
 ///
 /// # Errors
-/// When the CA cannot be opened, or something cannot be written.
+/// If the CA cannot be opened, or something cannot be written.
 pub fn write(global: &Global, out: &OutDir, ca: &Ca, days: u32, ui: &Ui) -> Result<Lists, Failure> {
     let passphrase = passphrase::existing(global, &ca.issuer)?;
     let now = OffsetDateTime::now_utc();
-    // To free a million texts one by one takes longer than to end.
+    // Freeing a million strings one by one takes longer than exiting.
     let known = ManuallyDrop::new(Inventory::read(out)?);
     let keys = lists::open(out, ca, &known, passphrase.as_ref(), now)?;
     let lock = take_lock(out, ui)?;
@@ -116,18 +116,18 @@ pub fn write(global: &Global, out: &OutDir, ca: &Ca, days: u32, ui: &Ui) -> Resu
 }
 
 fn until(crl: &Written) -> OffsetDateTime {
-    // Its date was expressed when it was signed.
+    // The date could be represented when it was signed.
     crl.list.next_update().unwrap_or(crl.list.now)
 }
 
-/// Its number, length and end.
+/// Its number, length and expiry.
 pub fn described(crl: &Written) -> String {
     let certificates = match crl.list.entries.len() {
         1 => "1 certificate".to_owned(),
         many => format!("{many} certificates"),
     };
     format!(
-        "number {}, {certificates}, to be replaced before {}",
+        "number {}, {certificates}, expires {}",
         crl.list.number,
         until(crl).date()
     )

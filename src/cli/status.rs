@@ -28,16 +28,16 @@ use crate::{
     state::{Inventory, OutDir, Record, Rotation},
 };
 
-/// How long a broker is waited for.
+/// How long to wait for a broker.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// So many are shown on one screen.
+/// How many are shown on one screen.
 const SHOWN: usize = 10;
 
-/// Say what has to be done now, most urgent first, and by which command
+/// Show what must be done now, most urgent first, and the command for it
 ///
-/// From the inventory: what has ended or ends soon. With a policy, also what its brokers serve, asked by a TLS handshake,
-/// and whether the cluster has the policy's ACLs and SCRAM users. A broker that does not answer is a note. Exits with 3
-/// where something has to be done.
+/// Reports what has expired or expires soon, from the inventory. With a policy, it also checks which certificates its
+/// brokers serve, by a TLS handshake, and whether the cluster has the policy's ACLs and SCRAM users. A broker that does
+/// not answer is only noted. The exit code is 3 if something must be done.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -48,7 +48,7 @@ pub struct Status {
     /// The policy file; `-` is standard input
     #[arg(value_name = "POLICY")]
     policy: Option<String>,
-    /// Also write a file for the textfile collector of Prometheus' node_exporter, whose name ends in .prom
+    /// Also write a file for the textfile collector of Prometheus node_exporter, whose name must end in .prom
     #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     metrics: Option<PathBuf>,
     #[command(flatten)]
@@ -79,7 +79,7 @@ impl Status {
                 if let Err(error) = &answer.served {
                     unreachable += 1;
                     ui.note(format!(
-                        "what {} serves on {} cannot be seen, {}: {error}",
+                        "cannot see what {} serves on {}, {}: {error}",
                         answer.node, answer.at.listener, answer.at.address
                     ));
                 }
@@ -101,21 +101,21 @@ impl Status {
     }
 }
 
-/// What is no good before the clock is where it was when that was signed.
+/// Certificates that are not valid yet.
 fn early(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Vec<Due> {
     let due = due::early(inventory, now).into_iter().map(|record| {
         let begins = record.not_before.date();
         let (message, command) = match record.kind {
             Kind::Ca | Kind::Intermediate => (
                 format!(
-                    "the CA begins only on {begins}, and this machine's clock says {}: set it",
+                    "the CA is valid only from {begins}, but this machine's clock says {}: set the clock",
                     now.date()
                 ),
                 "timedatectl set-ntp true".to_owned(),
             ),
             kind => (
                 format!(
-                    "the certificate of the {} is no good before {begins}, as it was signed by a clock that was ahead",
+                    "the certificate of the {} is valid only from {begins}: it was signed while the clock was ahead",
                     kind.name()
                 ),
                 format!("{} renew {}", shell::kpki(out.root()), record.name),
@@ -133,7 +133,7 @@ fn early(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Vec<Due> {
 }
 
 fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec<Due>, Failure> {
-    // Looked at only where something is due.
+    // Only read if something is due.
     let there: BTreeSet<String> = match ending.is_empty() {
         true => BTreeSet::new(),
         false => out.identities()?.iter().map(ToString::to_string).collect(),
@@ -147,13 +147,13 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
         let with = |ca: &&Record| {
             ca.subject == record.issuer && ca.not_after - record.not_after < time::Duration::DAY
         };
-        // It ends with its CA, and so would the next one.
+        // It expires with its CA, and so would the next one.
         if !is_ca(record) && cas.iter().any(with) {
             return None;
         }
         let ends = ends(record.not_after, now);
         let (message, command) = match record.kind {
-            // Its successor is on the way.
+            // Its successor is being introduced.
             Kind::Ca | Kind::Intermediate if rotates => return None,
             Kind::Ca | Kind::Intermediate => (
                 format!("the CA's certificate ({}) {ends}", record.subject),
@@ -161,7 +161,7 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
             ),
             kind if record.external => (
                 format!(
-                    "the certificate of the {} {ends}, and its key is elsewhere, so that it takes a new request",
+                    "the certificate of the {} {ends}; its key is elsewhere, so a new request is needed",
                     kind.name()
                 ),
                 format!("{kpki} sign {name}.csr"),
@@ -170,11 +170,11 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
                 format!("the certificate of the {} {ends}", record.kind.name()),
                 format!("{kpki} renew {name}"),
             ),
-            // Nobody renews what is gone for good.
+            // What is gone for good is not renewed.
             _ if record.not_after <= now => return None,
             kind => (
                 format!(
-                    "the certificate of the {} {ends}, and its key is elsewhere, or it was removed",
+                    "the certificate of the {} {ends}; its key is elsewhere, or the identity was removed",
                     kind.name()
                 ),
                 format!("{kpki} sign REQUEST.csr --name {name}"),
@@ -191,7 +191,7 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
     Ok(due.collect())
 }
 
-/// Says what is not looked at without a policy: whether those who are revoked are shut out.
+/// Notes what is not checked without a policy: whether the cluster still accepts revoked identities.
 fn look_for_revoked(inventory: &Inventory, now: OffsetDateTime, ui: &Ui) {
     let revoked = revoke::revoked_identities(inventory).into_iter();
     let revoked: Vec<&str> = revoked
@@ -200,21 +200,21 @@ fn look_for_revoked(inventory: &Inventory, now: OffsetDateTime, ui: &Ui) {
         .collect();
     if !revoked.is_empty() {
         ui.note(format!(
-            "revoked, and not ended yet: {}; kpki status POLICY asks the cluster whether it lets them in still",
+            "revoked but not expired: {}; kpki status POLICY checks whether the cluster still accepts them",
             named(revoked, SHOWN)
         ));
     }
 }
 
-/// "ends on 2026-12-24, in 33 days"
+/// "expires on 2026-12-24, in 33 days"
 fn ends(at: OffsetDateTime, now: OffsetDateTime) -> String {
     let date = at.date();
     let days = (at - now).whole_days();
     match (at <= now, days) {
-        (true, 0) => format!("has ended today ({date})"),
-        (true, days) => format!("has ended on {date}, {} ago", count_of_days(-days)),
-        (false, 0) => format!("ends within a day ({date})"),
-        (false, days) => format!("ends on {date}, in {}", count_of_days(days)),
+        (true, 0) => format!("expired today ({date})"),
+        (true, days) => format!("expired on {date}, {} ago", count_of_days(-days)),
+        (false, 0) => format!("expires within a day ({date})"),
+        (false, days) => format!("expires on {date}, in {}", count_of_days(days)),
     }
 }
 
@@ -230,22 +230,22 @@ fn not_served(behind: &Behind<'_>, out: &OutDir, now: OffsetDateTime) -> Due {
     let listeners = behind.listeners.join(", ");
     let what = match behind.is_ours {
         true => format!(
-            "serves an earlier certificate on {listeners}, which {}",
+            "still serves an earlier certificate on {listeners}, which {}",
             ends(served.not_after, now)
         ),
         false => format!(
-            "serves a certificate on {listeners} that was not signed here for it (serial number {})",
+            "serves a certificate on {listeners} that this CA did not sign for it (serial number {})",
             served.serial
         ),
     };
     let copied = format!("once {} is on its machine", out.identity(node).display());
     let (how, command) = match behind.can_reload {
         true => (
-            format!("it takes up the new one while it runs, {copied}"),
+            format!("it can load the new one without a restart, {copied}"),
             format!("{} reload {node}", shell::kpki(out.root())),
         ),
         false => (
-            format!("it takes up the new one only when it is restarted, {copied}"),
+            format!("it loads the new one only at a restart, {copied}"),
             format!("restart {node}"),
         ),
     };
@@ -263,14 +263,10 @@ fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Optio
     let (message, by) = match lists::examine(out, &trust, inventory, now)? {
         Some(trouble) => (trouble.message, trouble.by),
         None => match lists::ending(out, &trust, now)? {
-            Some((by, how)) => (
-                format!("the revocation list {}{how}", ends(by, now)),
-                Some(by),
-            ),
-            None if revoke::is_crl_due(inventory) => (
-                "the revocation list is older than what was revoked or taken back last".to_owned(),
-                None,
-            ),
+            Some((by, how)) => (format!("the CRL {}{how}", ends(by, now)), Some(by)),
+            None if revoke::is_crl_due(inventory) => {
+                ("the CRL is older than the last revocation".to_owned(), None)
+            }
             None => return Ok(None),
         },
     };
@@ -295,7 +291,7 @@ fn show(ui: &Ui, inventory: &Inventory, found: &[Due], now: OffsetDateTime) {
         }
         let first = next.map_or(String::new(), |next| {
             format!(
-                "; the first to end is {}, on {}",
+                "; the first to expire is {}, on {}",
                 next.name,
                 next.not_after.date()
             )

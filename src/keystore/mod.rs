@@ -1,8 +1,8 @@
-//! Key stores and trust stores as bytes: PKCS#12 and PEM, the two formats that Kafka, every Java program and
-//! every OpenSSL program read.
+//! Keystores and truststores as bytes: PKCS#12 and PEM, the formats that Kafka, Java programs and OpenSSL programs
+//! read.
 //!
-//! Pure: bytes in, bytes out. Only salts and initialisation vectors of PKCS#12 are drawn inside, by the
-//! `p12-keystore` crate, which takes no random source from outside; so no two stores are the same bytes.
+//! Pure: bytes in, bytes out. Only the salts and initialisation vectors of PKCS#12 are generated inside, by the
+//! `p12-keystore` crate, which accepts no external random source; so no two stores have the same bytes.
 
 mod chain;
 mod error;

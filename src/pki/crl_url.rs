@@ -1,30 +1,30 @@
-//! Where the list of revoked certificates is found.
+//! CRL URLs.
 
 use std::{fmt, str::FromStr};
 
-/// An address that stands in certificates as their CRL distribution point.
+/// A URL that certificates contain as their CRL distribution point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrlUrl {
     text: String,
-    /// Which CA's list it is; `None`: the first one's, which is at the very address.
+    /// Which CA's CRL it is; `None`: the first one's, which is at the address itself.
     generation: Option<u32>,
 }
 
-/// A text that is none.
+/// An invalid URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an address that a list of revoked certificates can be read from")]
+#[error("not a URL that a CRL can be fetched from")]
 pub struct NotACrlUrl;
 
 impl NotACrlUrl {
     /// What to write instead.
-    pub const HINT: &str = "write http://HOST/PATH, or file:///PATH for a file on every machine that checks; https would need a check of its own";
+    pub const HINT: &str = "write http://HOST/PATH, or file:///PATH for a file on every machine that checks it; https would itself need a revocation check";
 }
 
-/// No longer than any program takes.
+/// The maximum length that every program accepts.
 const MAX_LENGTH: usize = 1024;
 
-/// The path of a later CA's list beside that of the first one: `kafka.crl` and `kafka-g2.crl`. What answers at an
-/// address is a single list (RFC 5280 §4.2.1.13), and while a CA is replaced there are certificates of both.
+/// The path of a later CA's CRL beside the first one's: `kafka.crl` and `kafka-g2.crl`. An address returns a single CRL
+/// (RFC 5280 §4.2.1.13), and during a CA rotation there are certificates of both CAs.
 pub fn crl_path(path: &str, generation: Option<u32>) -> String {
     let Some(generation) = generation else {
         return path.to_owned();
@@ -36,7 +36,7 @@ pub fn crl_path(path: &str, generation: Option<u32>) -> String {
 }
 
 impl CrlUrl {
-    /// Where the list of a CA of this generation is; `None`: of the first one.
+    /// The address of the CRL of a CA of this generation; `None`: of the first CA.
     pub fn of_generation(&self, generation: Option<u32>) -> Self {
         Self {
             text: self.text.clone(),
@@ -44,13 +44,13 @@ impl CrlUrl {
         }
     }
 
-    /// The text that is kept of it.
+    /// The text that is stored in `ca/`.
     pub fn to_kept(&self) -> String {
         let generation = self.generation.map(|n| format!("{n}\n"));
         format!("{}\n{}", self.text, generation.unwrap_or_default())
     }
 
-    /// Reads what was kept; `None` of anything else.
+    /// Reads that text; `None` for anything else.
     pub fn from_kept(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let url: Self = lines.next()?.parse().ok()?;
@@ -68,7 +68,7 @@ impl FromStr for CrlUrl {
     fn from_str(text: &str) -> Result<Self, NotACrlUrl> {
         let rest = match text.strip_prefix("http://") {
             Some(rest) => rest,
-            // Three slashes: the machine's own file.
+            // Three slashes: a local file.
             None => text
                 .strip_prefix("file://")
                 .filter(|path| path.starts_with('/'))
@@ -93,7 +93,7 @@ impl fmt::Display for CrlUrl {
         let begin = path.find("://").map_or(0, |at| at + 3);
         let (host, path) =
             path.split_at(path[begin..].find('/').map_or(path.len(), |at| begin + at));
-        // Without a path, the one that stands for it (RFC 3986 §6.2.3).
+        // An empty path is equivalent to `/` (RFC 3986 §6.2.3).
         let path = match (path, self.generation) {
             ("", Some(_)) => "/",
             (path, _) => path,
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn each_later_ca_has_a_list_of_its_own_beside_the_first_ones() {
+    fn each_later_ca_has_a_crl_of_its_own_beside_the_first_ones() {
         for (first, second) in [
             (
                 "http://pki.example.com/kafka.crl",

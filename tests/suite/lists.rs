@@ -169,7 +169,7 @@ fn while_two_cas_are_trusted_each_has_its_list() {
         crl["message"]
             .as_str()
             .unwrap()
-            .contains("lacks the list of CN=Kafka CA G1"),
+            .contains("lacks the CRL of CN=Kafka CA G1"),
         "{crl}"
     );
     kpki.run(&["doctor"]).expect_code(3);
@@ -226,7 +226,7 @@ fn the_list_of_a_root_is_made_while_its_key_is_here_and_kept_afterwards() {
         crl["message"]
             .as_str()
             .unwrap()
-            .contains("root.key has to be put back"),
+            .contains("put root.key back"),
         "{crl}"
     );
     fs::rename(kpki.path("away"), &key).unwrap();

@@ -129,7 +129,7 @@ clients:
     kpki.ok(&["issue", "--client", "short", "--days", "2"]);
     let plain = kpki.run(&["status", "--json"]).expect_code(3);
     assert!(
-        plain.stderr.contains("alice; kpki status POLICY asks"),
+        plain.stderr.contains("alice; kpki status POLICY checks"),
         "{}",
         plain.stderr
     );
@@ -152,7 +152,7 @@ clients:
         );
         let message = due["message"].as_str().unwrap();
         assert!(
-            message.contains("revoked, and its") && message.ends_with(whose),
+            message.contains("revoked, but its") && message.ends_with(whose),
             "{message}"
         );
         assert!(due["by"].is_string(), "{due}");

@@ -1,4 +1,4 @@
-//! How far the replacement of the CA is, held against what lies there, and whose certificates are of the wrong CA.
+//! The CA rotation: whether its record matches the files, and certificates that the wrong CA has signed.
 
 use super::{Doctor, FIX, Fault, FaultCode, RESTORE};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// What is there of the CAs that follow each other.
+/// What the checks read.
 struct There<'a> {
     out: &'a OutDir,
     ca: &'a Ca,
@@ -61,7 +61,7 @@ impl Doctor<'_> {
         self.leaves(ca, inventory, phase, faults)
     }
 
-    /// Certificates that another one of kpki's CAs has signed than the one that signs now.
+    /// Certificates that were signed by another generation of the CA than the current one.
     fn leaves(
         &self,
         ca: &Ca,
@@ -69,7 +69,7 @@ impl Doctor<'_> {
         phase: Option<Phase>,
         faults: &mut Vec<Fault>,
     ) -> Result<(), BootstrapError> {
-        // An engine elsewhere has its own ways.
+        // An external issuer may replace its CA by itself.
         if ca.issuer.engine() != local::NAME {
             return Ok(());
         }
@@ -94,17 +94,17 @@ impl Doctor<'_> {
             }
             let is_trusted = matches!(phase, Some(Phase::Trusting | Phase::Reissuing));
             let (why, command) = match (record.external, phase) {
-                // Its owner has to ask, which the rotation waits for.
+                // The rotation waits for its owner's request.
                 (true, _) if is_trusted => continue,
-                (true, _) => ("is trusted no longer", format!("kpki sign {name}.csr")),
+                (true, _) => ("is no longer trusted", format!("kpki sign {name}.csr")),
                 (false, Some(Phase::Retiring)) => {
-                    ("signs no longer", "kpki rotate-ca finish".to_owned())
+                    ("no longer signs", "kpki rotate-ca finish".to_owned())
                 }
                 (false, Some(_)) => ("does not sign now", "kpki rotate-ca next".to_owned()),
-                (false, None) => ("signs no longer", format!("kpki renew {name}")),
+                (false, None) => ("no longer signs", format!("kpki renew {name}")),
             };
             let message = format!(
-                "the certificate of {name} is of {}, which {why}",
+                "the certificate of {name} was signed by {}, which {why}",
                 record.issuer
             );
             faults.push(Fault::new(
@@ -119,7 +119,7 @@ impl Doctor<'_> {
 }
 
 impl There<'_> {
-    /// While one is under way.
+    /// Checks a rotation that is in progress.
     fn running(&self, rotation: &Rotation) -> Result<Option<Fault>, BootstrapError> {
         let trust = &self.ca.trust;
         let signs = match rotation.phase {
@@ -129,7 +129,7 @@ impl There<'_> {
         let is = generation_of(trust);
         if is != signs {
             let message = format!(
-                "{} says that the CA of generation {signs} signs, and {} is of generation {is}",
+                "{} says that generation {signs} of the CA signs, but {} is generation {is}",
                 self.shown(Rotation::FILE),
                 self.shown(CERTIFICATE)
             );
@@ -140,7 +140,7 @@ impl There<'_> {
             for file in [&names.root, &names.key] {
                 if !self.out.ca_file(file).exists() {
                     let message = format!(
-                        "{} is missing, so the rotation can go neither on nor back",
+                        "{} is missing, so the rotation can be neither continued nor aborted",
                         self.shown(file)
                     );
                     return Ok(Some(fault(message, RESTORE)));
@@ -150,7 +150,7 @@ impl There<'_> {
                 && trust.trusted().all(|root| root.der != standby.root.der)
             {
                 let message = format!(
-                    "{} lacks {}, which is to be trusted as well",
+                    "{} lacks {}, which must be trusted as well",
                     self.shown(CERTIFICATE),
                     standby.root.subject
                 );
@@ -165,7 +165,7 @@ impl There<'_> {
         }
         let said = said.map_or(Rotation::OVER, |step| step.state.as_str());
         let message = format!(
-            "{} says that the rotation is {}, and the inventory `{said}`, as of a step that was interrupted",
+            "{} says that the rotation is {}, but the inventory says `{said}`, because a step was interrupted",
             self.shown(Rotation::FILE),
             rotation.phase.word(),
         );
@@ -173,7 +173,7 @@ impl There<'_> {
         Ok(Some(fault(message, FIX).recorded_by(truth)))
     }
 
-    /// While none is under way.
+    /// Checks that no rotation left anything behind.
     fn over(&self) -> Result<Option<Fault>, BootstrapError> {
         let said = self.said();
         let standby = Slot::Standby.names();
@@ -192,7 +192,7 @@ impl There<'_> {
             let from = self.inventory.generations().and_then(|(_, from)| from);
             let Some(phase) = phase else {
                 let message = format!(
-                    "the inventory says that the rotation is {}, and none is under way, as of a step that was interrupted",
+                    "the inventory says that the rotation is {}, but none is in progress, because a step was interrupted",
                     step.state
                 );
                 let truth = self.event(Rotation::OVER, is, step.at);
@@ -200,7 +200,7 @@ impl There<'_> {
             };
             let lost = Rotation::new(phase, from.unwrap_or(1), step.generation, step.at);
             let message = format!(
-                "{} is missing, and the rotation is {}",
+                "{} is missing, but the rotation is {}",
                 self.shown(Rotation::FILE),
                 phase.word()
             );
@@ -215,14 +215,14 @@ impl There<'_> {
             return Ok(None);
         };
         let message = format!(
-            "{} was left by a rotation that is over: {}",
+            "{} was left behind by a finished rotation: {}",
             self.shown(first),
             left.join(", ")
         );
         if said.is_none() {
-            // Whoever put them there knows why.
+            // Not kpki's files, so kpki does not remove them.
             let shown = self.out.ca().display().to_string();
-            let message = format!("{first} in {shown} is of no rotation that is on record");
+            let message = format!("{first} in {shown} does not belong to a recorded rotation");
             let path = self.out.ca_file(first).display().to_string();
             let path = crate::shell::quote(&path).into_owned();
             return Ok(Some(fault(message, &format!("mv {path} {path}.old"))));
@@ -233,7 +233,7 @@ impl There<'_> {
         Ok(Some(fault(message, FIX).repaired_by(files)))
     }
 
-    /// The last step that is on record.
+    /// The last recorded step.
     fn said(&self) -> Option<&RotationStep> {
         let mut events = self.inventory.events().iter().rev();
         events.find_map(|event| match event {
@@ -250,7 +250,7 @@ impl There<'_> {
         })
     }
 
-    /// The files of CAs that signed once.
+    /// The files of earlier CAs.
     fn retired(&self) -> Result<Vec<String>, BootstrapError> {
         let records = self.inventory.records().iter();
         let roots = records.filter(|record| record.kind == Kind::Ca);
@@ -269,7 +269,7 @@ impl There<'_> {
     }
 }
 
-/// The generation of the CA that signs.
+/// The generation of the signing CA.
 fn generation_of(trust: &Trust) -> u32 {
     let root = trust.root.subject.parse::<crate::pki::Dn>().ok();
     root.and_then(|dn| dn.without_generation().1).unwrap_or(1)

@@ -1,4 +1,4 @@
-//! Whether the cluster has what the policy says.
+//! Whether the cluster has what the policy describes.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -26,19 +26,19 @@ use crate::{
     state::{Inventory, OutDir},
 };
 
-/// So many are named.
+/// How many names are shown.
 const NAMED: usize = 5;
 
-/// How long a request is waited for.
+/// How long to wait for a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Everything that is managed counts, also what the cluster has beyond the policy.
+/// Everything that is managed counts, including what the cluster has beyond the policy.
 const ALL: Deletion = Deletion {
     prune: true,
     max_deletes: None,
 };
 
-/// Plans ACLs and SCRAM users. What cannot be asked is a note.
+/// Plans ACLs and SCRAM users. What cannot be queried is only noted.
 pub fn drift(ui: &Ui, policy: &ValidatedPolicy, out: &OutDir, connection: &Connection) -> Vec<Due> {
     if policy.cluster.admin.is_none() && !connection.is_named() {
         ui.detail(
@@ -94,12 +94,7 @@ fn acls(
     let let_in: BTreeSet<String> = denials.map(|b| b.principal.to_string()).collect();
     let counts = (creates, deletes, 0);
     let mut due = due("acl", "bindings", counts, policy, out);
-    urge(
-        &mut due,
-        let_in,
-        "its principal is not denied everything yet",
-        out,
-    )?;
+    urge(&mut due, let_in, "its principal is not denied yet", out)?;
     Ok(due)
 }
 
@@ -120,16 +115,11 @@ fn users(
     let users = plan.deletes.iter().map(|info| info.user.clone());
     let let_in = users.filter(|user| revoked.contains(user)).collect();
     let mut due = due("scram", "SCRAM credentials", counts, policy, out);
-    urge(
-        &mut due,
-        let_in,
-        "its password is good in the cluster yet",
-        out,
-    )?;
+    urge(&mut due, let_in, "its SCRAM credential still exists", out)?;
     Ok(due)
 }
 
-/// Whoever is revoked and let in was to be shut out when that was done.
+/// A revoked identity that the cluster still accepts is overdue since its revocation.
 fn urge(
     due: &mut Option<Due>,
     let_in: BTreeSet<String>,
@@ -143,7 +133,7 @@ fn urge(
     let revoked = revoked_identities(&inventory).into_iter();
     let since = revoked.filter_map(|record| Some(inventory.revocation(&record.serial)?.at));
     due.by = since.min();
-    due.message += &format!("; revoked, and {why}: {}", named(let_in, NAMED));
+    due.message += &format!("; revoked, but {why}: {}", named(let_in, NAMED));
     Ok(())
 }
 
@@ -155,9 +145,9 @@ fn due(
     out: &OutDir,
 ) -> Option<Due> {
     let counts = [
-        (creates, "the policy has and the cluster lacks"),
-        (changes, "are others in the cluster"),
-        (deletes, "the cluster has and the policy lacks"),
+        (creates, "in the policy but not in the cluster"),
+        (changes, "different in the cluster"),
+        (deletes, "in the cluster but not in the policy"),
     ];
     let counts: Vec<String> = counts
         .iter()

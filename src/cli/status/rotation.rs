@@ -1,4 +1,4 @@
-//! A replacement of the CA that is under way: who lacks its last step, and what goes on from there.
+//! A CA rotation in progress: which identities lack its last step, and the command that continues it.
 
 use time::OffsetDateTime;
 
@@ -14,22 +14,25 @@ use crate::{
     state::{OutDir, Phase, Record, Rotation},
 };
 
-/// So many are named.
+/// How many names are shown.
 const NAMED: usize = 5;
 
-/// What is due of a rotation, where one is under way. `ending` are the certificates that have ended or end soon.
+/// What is due for a rotation, if one is in progress. `ending` are the certificates that have expired or expire soon.
 ///
 /// # Errors
-/// When what lies here cannot be read.
+/// If the output directory cannot be read.
 pub fn due(out: &OutDir, ending: &[&Record], now: OffsetDateTime) -> Result<Option<Due>, Failure> {
     let Some(rotation) = Rotation::read(out)? else {
         return Ok(None);
     };
     let seen = Rotating::read(out, now)?.status()?;
     let (last, next) = match rotation.phase {
-        Phase::Trusting => ("everybody is being given the new CA to trust", "next"),
-        Phase::Reissuing => ("every certificate is being signed by the new CA", "next"),
-        Phase::Retiring => ("nobody is told to trust the old CA any more", "finish"),
+        Phase::Trusting => ("the new CA is being added to every truststore", "next"),
+        Phase::Reissuing => ("every certificate is being re-issued by the new CA", "next"),
+        Phase::Retiring => (
+            "the old CA is being removed from every truststore",
+            "finish",
+        ),
     };
     let (waits, command) = waits(out, &seen, &format!("rotate-ca {next}"))?;
     let since = match (now - rotation.since).whole_days() {
@@ -52,20 +55,20 @@ pub fn due(out: &OutDir, ending: &[&Record], now: OffsetDateTime) -> Result<Opti
     }))
 }
 
-/// What it waits for, and the command that goes on.
+/// What the rotation is waiting for, and the command that continues it.
 fn waits(out: &OutDir, seen: &[Seen], next: &str) -> Result<(String, String), Failure> {
     let kpki = shell::kpki(out.root());
     let with = |step: Step| seen.iter().filter(move |s| s.step == step);
     let names = |of: &[&Seen]| named(of.iter().map(|s| &s.name), NAMED);
     let is_broker = |s: &&Seen| s.kind == Some(Kind::Broker);
     if with(Step::Write).next().is_some() {
-        let waits = "a command was interrupted, and this finishes what it had begun".to_owned();
+        let waits = "a command was interrupted, and this finishes it".to_owned();
         return Ok((waits, format!("{kpki} {next}")));
     }
     if let Some(first) = with(Step::Sign).next() {
         let all: Vec<&Seen> = with(Step::Sign).collect();
         let waits = format!(
-            "the keys of these are elsewhere, so that each takes a new request: {}",
+            "the keys of these identities are elsewhere, so each needs a new request: {}",
             names(&all)
         );
         return Ok((waits, format!("{kpki} sign {}.csr", first.name)));
@@ -73,7 +76,7 @@ fn waits(out: &OutDir, seen: &[Seen], next: &str) -> Result<(String, String), Fa
     let install: Vec<&Seen> = with(Step::Install).filter(is_broker).collect();
     if !install.is_empty() {
         let waits = format!(
-            "what lies here has to be copied to the machines of {} and taken up there",
+            "the new files of {} must be copied to their machines and loaded there",
             names(&install)
         );
         let known = nodes(out)?;
@@ -92,20 +95,20 @@ fn waits(out: &OutDir, seen: &[Seen], next: &str) -> Result<(String, String), Fa
     let unseen: Vec<&Seen> = with(Step::Unseen).filter(is_broker).collect();
     if let Some(first) = unseen.first() {
         let waits = format!(
-            "{} cannot be seen to have it ({}); once you know that it has it, go on with `{kpki} {next} --force`",
+            "cannot check that {} has loaded them ({}); if you know that it has, continue with `{kpki} {next} --force`",
             names(&unseen),
             first.why
         );
         return Ok((waits, format!("{kpki} rotate-ca status")));
     }
-    let clients = "once the clients have their directories and were restarted, go on";
+    let clients = "continue after every client has its new files and was restarted";
     Ok(match seen.iter().any(|s| is_broker(&s)) {
         true => (
-            format!("every broker has it; {clients}"),
+            format!("every broker has loaded them; {clients}"),
             format!("{kpki} {next}"),
         ),
         false => (
-            format!("there is no broker here that could be asked; {clients}"),
+            format!("there is no broker here to check; {clients}"),
             format!("{kpki} {next} --force"),
         ),
     })

@@ -1,4 +1,4 @@
-//! Reading a PKCS#12 store and showing it as Java would.
+//! Reading a PKCS#12 store as Java would.
 
 use std::fmt;
 
@@ -16,26 +16,26 @@ pub struct StoreContents {
     pub keys: Vec<StoredKey>,
     /// The trusted certificates, in the store's order.
     pub trusted: Vec<TrustedCert>,
-    /// Certificates that Java shows nowhere: not marked as trusted and in no key's chain. A trust store made
-    /// by OpenSSL has all of its certificates here.
+    /// Certificates that Java does not show: not marked as trusted and in no key's chain. All certificates of a
+    /// truststore made by OpenSSL are here.
     pub ignored: Vec<CertificateDer<'static>>,
 }
 
 /// A private key entry.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredKey {
-    /// Its name, in lower case as Java shows it; a number where the store has none.
+    /// Its name, in lower case as Java shows it; a number if the store has none.
     pub alias: String,
     /// The key, DER of PKCS#8.
     pub key_pkcs8: Zeroizing<Vec<u8>>,
-    /// Its certificate and issuers, leaf first; empty where the store has no certificate for it.
+    /// Its certificate and issuers, leaf first; empty if the store has no certificate for it.
     pub chain: Vec<CertificateDer<'static>>,
 }
 
 /// A trusted certificate entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedCert {
-    /// Its name, in lower case as Java shows it; a number where the store has none.
+    /// Its name, in lower case as Java shows it; a number if the store has none.
     pub alias: String,
     /// The certificate.
     pub cert: CertificateDer<'static>,
@@ -57,9 +57,9 @@ impl fmt::Debug for StoredKey {
 /// beyond 1 GiB.
 ///
 /// # Errors
-/// [`StoreError::WrongPassword`] and [`StoreError::NotPkcs12`] as far as the bytes tell;
-/// [`StoreError::Unsupported`] for other contents and algorithms. A store without an integrity check may, with
-/// a wrong password, rarely decrypt to nonsense and be reported as something else.
+/// [`StoreError::WrongPassword`] and [`StoreError::NotPkcs12`] as far as the bytes tell; [`StoreError::Unsupported`]
+/// for other contents and algorithms. With a wrong password, a store without an integrity check may in rare cases
+/// decrypt to garbage and be reported as something else.
 pub fn open(bytes: &[u8], password: &Secret) -> Result<StoreContents, StoreError> {
     let password = password.expose();
     if password.chars().any(|c| c > '\u{ffff}') {
@@ -168,20 +168,21 @@ fn explain(bytes: &[u8], error: Error) -> StoreError {
         Error::Pkcs5Error(why) if why == undecryptable => StoreError::WrongPassword,
         Error::DerError(_) | Error::InvalidVersion => StoreError::NotPkcs12(kind(bytes)),
         Error::InvalidParameters => StoreError::Unsupported(
-            "its key derivation has bad parameters, or asks for over 1,000,000 iterations".into(),
+            "its key derivation has invalid parameters, or requires more than 1,000,000 iterations"
+                .into(),
         ),
         other => StoreError::Unsupported(other.to_string()),
     }
 }
 
-/// What bytes that are no PKCS#12 look like.
+/// What bytes that are not PKCS#12 look like.
 fn kind(bytes: &[u8]) -> &'static str {
     match bytes {
         [] => "an empty file",
         [0xfe, 0xed, 0xfe, 0xed, ..] => "a JKS store", // `JavaKeyStore.MAGIC`
         [0xce, 0xce, 0xce, 0xce, ..] => "a JCEKS store", // `JceKeyStore.JCEKS_MAGIC`
         _ if bytes.trim_ascii_start().starts_with(b"-----BEGIN ") => "a PEM text",
-        [0x30, ..] => "damaged, cut off or another ASN.1 structure",
+        [0x30, ..] => "damaged, truncated or another ASN.1 structure",
         _ => "something else",
     }
 }
