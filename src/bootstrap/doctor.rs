@@ -136,8 +136,14 @@ impl Doctor<'_> {
         let Some((ca, inventory, written, owners)) = self.records(&mut faults) else {
             return Ok(faults);
         };
-        self.authority(&ca, &inventory, &mut faults)?;
+        let before = faults.len();
         self.rotation(&ca, &inventory, &mut faults)?;
+        if faults.len() > before {
+            // Everything else depends on which CAs are trusted.
+            return Ok(faults);
+        }
+        self.authority(&ca, &inventory, &mut faults)?;
+        self.leaves(&ca, &inventory, &mut faults)?;
         let names = self.out.identities()?;
         let examined: Vec<Vec<Fault>> = names
             .par_iter()

@@ -70,9 +70,14 @@ impl Examination {
         let mut fixed = Vec::new();
         if self.fix && !found.is_empty() {
             let lock = take_lock(&out, ui)?;
-            // Checked again under the lock, when nobody else can change it.
-            let again = doctor.examine()?;
-            doctor.repair(&lock, &again)?;
+            // Checked again under the lock, when nobody else can change it, and once more, as a fault may hide others.
+            for _ in 0..2 {
+                let again = doctor.examine()?;
+                doctor.repair(&lock, &again)?;
+                let new = again.into_iter().filter(|a| !found.iter().any(|f| f.is(a)));
+                let new: Vec<Fault> = new.collect();
+                found.extend(new);
+            }
             let remaining = doctor.examine()?;
             let gone = found
                 .into_iter()

@@ -70,7 +70,7 @@ fn a_broker_whose_certificate_ended_yesterday_is_renewed_and_restarted() {
         (&*code, &*command),
         ("renewed-not-served", "restart kafka1")
     );
-    assert!(message.contains("only when it is restarted"), "{message}");
+    assert!(message.contains("only at a restart"), "{message}");
     drop(listener.take());
     listener = Some(Listener::start(&kpki, port));
     assert_eq!(first(&kpki, &["policy.yaml"]), None);

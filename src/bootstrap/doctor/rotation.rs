@@ -57,18 +57,17 @@ impl Doctor<'_> {
                 faults.push(Fault::new(FaultCode::CaKey, None, message, RESTORE));
             }
         }
-        let phase = rotation.map(|rotation| rotation.phase);
-        self.leaves(ca, inventory, phase, faults)
+        Ok(())
     }
 
     /// Certificates that were signed by another generation of the CA than the current one.
-    fn leaves(
+    pub(super) fn leaves(
         &self,
         ca: &Ca,
         inventory: &Inventory,
-        phase: Option<Phase>,
         faults: &mut Vec<Fault>,
     ) -> Result<(), BootstrapError> {
+        let phase = Rotation::read(self.out)?.map(|rotation| rotation.phase);
         // An external issuer may replace its CA by itself.
         if ca.issuer.engine() != local::NAME {
             return Ok(());
