@@ -64,10 +64,10 @@ impl Draft {
         self.nodes(&mut text);
         self.clients(&mut text);
         text.push_str(
-            "\n# What no role says, in Kafka's own words:\nacls: []\n#  - {principal: User:app, host: 10.0.0.7, allow: [Read], topic: {prefix: app-}}\n",
+            "\n# What no role says, in Kafka's own words:\n# acls:\n#   - {principal: User:app, host: 10.0.0.7, allow: [Read], topic: {prefix: app-}}\n",
         );
         text.push_str(
-            "\n# Requests that must be allowed or denied; `kpki acl test` and `kpki acl apply` check them:\ntests: []\n#  - {principal: User:app, cannot: Write, topic: payments}\n",
+            "\n# Requests that must be allowed or denied; `kpki acl test` and `kpki acl apply` check them:\n# tests:\n#   - {principal: User:app, cannot: Write, topic: payments}\n",
         );
         text
     }
@@ -152,13 +152,13 @@ impl Draft {
             let name = scalar(client.name.as_str());
             *text += &format!("\n  - name: {name}\n");
             *text += &format!(
-                "    auth: {:<21} # {}\n",
+                "    auth: {:<21}# {}\n",
                 client.auth,
                 Self::AUTHS.join(" | ")
             );
-            *text += "    roles: []                  # what it may do, such as:\n";
-            *text += "    #  - produce: {topic: orders}\n";
-            *text += &format!("    #  - consume: {{topic: orders, group: {name}}}\n");
+            *text += "    # roles:                   # what it may do:\n";
+            *text += "    #   - produce: {topic: orders}\n";
+            *text += &format!("    #   - consume: {{topic: orders, group: {name}}}\n");
         }
     }
 }

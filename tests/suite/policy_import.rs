@@ -162,7 +162,7 @@ items:
         (23, "an ACL of shop"),
         (25, "the quotas of shop"),
         (34, "the scram-sha-512 credentials of audit"),
-        (41, "a resource of the kind Secret"),
+        (40, "a resource of the kind Secret"),
     ];
     let expected = expected.map(|(line, what)| (line, what.to_owned()));
     assert_eq!(left, expected);
@@ -277,9 +277,9 @@ customUserAcls:
     let told = [
         (2, "the settings of topics"),
         (4, "the topics"),
-        (29, "the service cloud"),
-        (35, "the role king of ops"),
-        (45, "the ACL odd of ops"),
+        (30, "the service cloud"),
+        (36, "the role king of ops"),
+        (46, "the ACL odd of ops"),
     ];
     assert_eq!(left, told.map(|(line, what)| (line, what.to_owned())));
 

@@ -33,7 +33,7 @@ const CLIENT: &str = "app";
 #[command(after_help = "\
 Examples:
   kpki policy new --out-file policy.yaml
-  kpki policy new --broker kafka1=kafka1.example.com,10.0.0.11 --broker kafka2=kafka2.example.com --client app=scram-sha-512 > policy.yaml")]
+  kpki policy new --broker k1=k1.example.com,10.0.0.11 --client app=scram-sha-512 > policy.yaml")]
 pub struct New {
     /// The cluster's name, for people
     #[arg(long, value_name = "TEXT", value_parser = cluster_name)]

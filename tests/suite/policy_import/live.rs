@@ -19,7 +19,7 @@ fn what_kafkas_own_tool_lists_plans_to_nothing() {
         "User:CN=app,OU=x * ALLOW WRITE TOPIC LITERAL orders",
         "User:* 10.0.0.7 DENY READ TOPIC LITERAL orders",
         "User:app * ALLOW READ GROUP PREFIXED app-",
-        "User:app 2001:db8::1 ALLOW DESCRIBE_CONFIGS CLUSTER LITERAL kafka-cluster",
+        "User:app 2001:db8:0:0:0:0:0:1 ALLOW DESCRIBE_CONFIGS CLUSTER LITERAL kafka-cluster",
         "User:app * ALLOW ALL TRANSACTIONAL_ID LITERAL *",
         "User:app * ALLOW DESCRIBE DELEGATION_TOKEN LITERAL owner",
     ];
