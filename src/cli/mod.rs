@@ -14,6 +14,7 @@ mod init_ca;
 mod issue;
 mod journal;
 mod list;
+mod new_store;
 mod passphrase;
 mod planned;
 mod policy;
@@ -26,8 +27,11 @@ mod scram;
 mod shell;
 mod sign;
 mod status;
+mod store;
+mod store_file;
 mod tip;
 mod token;
+mod trust;
 mod ui;
 mod up;
 
@@ -121,6 +125,10 @@ enum Command {
     #[command(subcommand)]
     Acl(acl::Acl),
     Principal(principal::Principal),
+    #[command(subcommand)]
+    Store(store::Store),
+    #[command(subcommand)]
+    Trust(trust::Trust),
     /// A helper process of kpki's own
     #[command(name = subprocess::COMMAND, hide = true)]
     ReceiveAcls,
@@ -164,6 +172,8 @@ pub fn main() -> ExitCode {
         Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
         Command::Principal(verb) => verb.run(&cli.global, &ui),
+        Command::Store(verb) => verb.run(&ui),
+        Command::Trust(verb) => verb.run(&ui),
         Command::ReceiveAcls => match subprocess::serve() {
             true => Ok(()),
             false => Err(Failure::AlreadyReported),

@@ -64,10 +64,13 @@ mod security;
 mod shared_directory;
 mod sign;
 mod status;
+mod store_convert;
+mod store_inspect;
 mod stores;
 #[cfg(feature = "live")]
 mod story;
 mod support;
 mod terminal;
+mod trust;
 mod up;
 mod up_living;

@@ -7,6 +7,7 @@ pub mod http;
 pub mod java;
 pub mod jvm;
 pub mod kafka;
+pub mod keytool;
 pub mod kpki;
 pub mod one_broker;
 pub mod openssl;
