@@ -26,7 +26,7 @@ pub struct Deleted {
 }
 
 impl Admin {
-    /// Writes bindings; one that exists already is a success. The result has every binding, in the order given.
+    /// Writes bindings; one that already exists is a success. The result has every binding, in the order given.
     ///
     /// A request whose answer is lost is sent again. Work that was begun is never an error as a whole: what got no answer and what was not attempted says so.
     ///

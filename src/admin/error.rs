@@ -11,7 +11,7 @@ pub enum AdminError {
     #[error(transparent)]
     Properties(#[from] ClientPropertiesError),
     /// The feature `live` was left out.
-    #[error("this kpki was built without the part that talks to clusters")]
+    #[error("this kpki was built without its Kafka client")]
     NotBuilt,
     /// The client's key cannot be given to librdkafka.
     #[error("the connection cannot be set up: the client's key: {0}")]

@@ -19,6 +19,9 @@ use crate::{
 
 /// How long one listener is waited for.
 const ONE: Duration = Duration::from_secs(5);
+/// How long a setting may be there after its removal was asked for: a slow broker, or one whose way to the controller
+/// is interrupted, needs more than one request.
+const REMOVAL: Duration = Duration::from_secs(60);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -136,7 +139,7 @@ pub enum ReloadError {
         root: String,
     },
     /// It goes on with what it had.
-    #[error("{name} was told to read its stores again, and after {seconds} s {what}")]
+    #[error("{name} was told to read its stores again, and after {seconds} s {what}{}", also(.left))]
     NotTakenUp {
         /// The broker.
         name: String,
@@ -144,19 +147,32 @@ pub enum ReloadError {
         seconds: u64,
         /// What it still shows.
         what: String,
+        /// The setting, where it could not be removed either.
+        left: Option<SettingLeft>,
     },
     /// All is served, but the setting is there.
-    #[error(
-        "{name} serves its new certificate, but the setting {setting} could not be removed: {source}"
-    )]
+    #[error("{name} serves its new certificate, but {left}")]
     SettingLeft {
         /// The broker.
         name: String,
         /// The setting.
-        setting: String,
-        /// Why.
-        source: Box<AdminError>,
+        left: SettingLeft,
     },
+}
+
+/// A setting that could not be removed.
+#[derive(Debug, thiserror::Error)]
+#[error("the setting {setting} could not be removed: {why}")]
+pub struct SettingLeft {
+    /// Its name.
+    pub setting: String,
+    /// Why.
+    pub why: String,
+}
+
+fn also(left: &Option<SettingLeft>) -> String {
+    left.as_ref()
+        .map_or_else(String::new, |left| format!("; {left}"))
 }
 
 /// Looks at a broker: its listeners, and what each of them shows.
@@ -318,30 +334,41 @@ impl RunningBroker {
             .map(|(setting, store)| (setting.as_str(), Some(store.path.as_str())))
             .collect();
         let told = admin.alter_broker(id, &set);
-        let proved = match &told {
+        let lacking = match &told {
             Ok(()) => self.prove(wanted, identity, limit),
-            Err(_) => Ok(()),
+            Err(_) => None,
         };
         // Also where no answer came: it may be there.
         let is_set = told.as_ref().err().is_none_or(AdminError::may_be_done);
-        let removed = match is_set {
-            true => self.tidy(admin, wanted, true),
-            false => Ok(()),
+        let left = match is_set {
+            true => self.tidy(admin, wanted, true).err(),
+            false => None,
         };
         told.map_err(cluster)?;
-        proved.and(removed)
+        let name = wanted.name.to_owned();
+        match (lacking, left) {
+            (None, None) => Ok(()),
+            (None, Some(left)) => Err(ReloadError::SettingLeft { name, left }),
+            (Some(what), left) => Err(ReloadError::NotTakenUp {
+                name,
+                seconds: limit.as_secs(),
+                what,
+                left,
+            }),
+        }
     }
 
-    /// Removes the setting that an interrupted reload has left.
+    /// Removes the setting that this reload needed, or that an interrupted one has left, and waits until the broker
+    /// shows it no more: it answers before it has read of the change, and its answer may get lost.
     ///
     /// # Errors
-    /// When the broker refuses.
+    /// When the broker refuses, or still shows it after a minute.
     pub fn tidy(
         &self,
         admin: &mut Admin,
         wanted: &Wanted<'_>,
         all: bool,
-    ) -> Result<(), ReloadError> {
+    ) -> Result<(), SettingLeft> {
         let id = i32::try_from(wanted.id).unwrap_or(i32::MAX);
         let stores = self.stores().filter(|(_, s)| !s.stays && (all || s.is_set));
         let settings: Vec<String> = stores.map(|(name, _)| setting(name)).collect();
@@ -350,12 +377,35 @@ impl RunningBroker {
         }
         let unset: Vec<(&str, Option<&str>)> =
             settings.iter().map(|s| (s.as_str(), None)).collect();
-        let removed = admin.alter_broker(id, &unset);
-        removed.map_err(|source| ReloadError::SettingLeft {
-            name: wanted.name.to_owned(),
+        let left = |why: String| SettingLeft {
             setting: settings.join(", "),
-            source: source.into(),
-        })
+            why,
+        };
+        let begun = Instant::now();
+        let mut asked = Err("it was not asked for".to_owned());
+        loop {
+            if asked.is_err() {
+                asked = match admin.alter_broker(id, &unset) {
+                    Err(error) if !error.may_be_done() => return Err(left(error.to_string())),
+                    answer => answer.map_err(|error| error.to_string()),
+                };
+            }
+            let shown = admin.describe_broker(id);
+            let shows = |shown: &[ConfigEntry]| {
+                let mut dynamic = shown.iter().filter(|s| s.dynamic);
+                dynamic.any(|s| settings.contains(&s.name))
+            };
+            let why = match shown {
+                Ok(shown) if !shows(&shown) => return Ok(()),
+                Ok(_) => asked.clone().err(),
+                Err(error) => Some(error.to_string()),
+            };
+            if begun.elapsed() >= REMOVAL {
+                let why = why.unwrap_or_else(|| "the broker still shows it".to_owned());
+                return Err(left(why));
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     fn stores(&self) -> impl Iterator<Item = (&str, &Store)> {
@@ -363,13 +413,13 @@ impl RunningBroker {
         listeners.filter_map(|l| Some((l.name.as_str(), l.store.as_ref()?)))
     }
 
-    /// Waits until it is served.
+    /// Waits until it is served; what is lacking where that takes longer than `limit`.
     fn prove(
         &self,
         wanted: &Wanted<'_>,
         identity: Option<Identity<'_>>,
         limit: Duration,
-    ) -> Result<(), ReloadError> {
+    ) -> Option<String> {
         let begun = Instant::now();
         let mut open: Vec<&RunningListener> =
             self.listeners.iter().filter(|l| l.shown.is_ok()).collect();
@@ -384,14 +434,10 @@ impl RunningBroker {
             });
             let (left, what): (Vec<_>, Vec<_>) = lacking.unzip();
             if left.is_empty() {
-                return Ok(());
+                return None;
             }
             if begun.elapsed() >= limit {
-                return Err(ReloadError::NotTakenUp {
-                    name: wanted.name.to_owned(),
-                    seconds: limit.as_secs(),
-                    what: what.join("; "),
-                });
+                return Some(what.join("; "));
             }
             open = left;
             std::thread::sleep(PAUSE);

@@ -1,4 +1,4 @@
-//! Several files as one: tar and zip, the same bytes for the same files.
+//! Archives of files, tar and zip: the same files give the same bytes.
 
 use std::io::{self, Cursor, Read, Write};
 
@@ -15,20 +15,20 @@ use crate::{secret::SecretBytes, state::Owner};
 pub struct Entry {
     /// Its name.
     pub name: String,
-    /// What it holds.
+    /// Its contents.
     pub bytes: SecretBytes,
     /// Its mode.
     pub mode: u32,
 }
 
-/// A record of a tar archive; what a file holds is filled up to whole ones.
+/// The size of a tar record; file contents are padded to whole records.
 const RECORD: usize = 512;
 
-/// The files as a tar archive; `time` is that of all of them. Its owner has no name, which another machine could give to
-/// another number.
+/// The files as a tar archive; `time` applies to all of them. The owner is given by number only, as a name could map to
+/// another number on another machine.
 pub fn tar(entries: &[Entry], (uid, gid): Owner, time: OffsetDateTime) -> io::Result<SecretBytes> {
     let sizes = entries.iter().map(|e| 4 * RECORD + e.bytes.len());
-    // Large enough from the start: growing leaves copies behind.
+    // Allocated large enough from the start: growing would leave copies in memory.
     let mut builder = tar::Builder::new(Vec::with_capacity(sizes.sum::<usize>() + 2 * RECORD));
     for entry in entries {
         let mut header = tar::Header::new_gnu();
@@ -42,11 +42,11 @@ pub fn tar(entries: &[Entry], (uid, gid): Owner, time: OffsetDateTime) -> io::Re
     Ok(builder.into_inner()?.into())
 }
 
-/// Info-ZIP's extra field with the numbers of owner and group (APPNOTE 4.6.1, 0x7875): its version, and each number behind
-/// its size.
+/// Info-ZIP's extra field with the owner's and group's numbers (APPNOTE 4.6.1, 0x7875): its version, and each number
+/// preceded by its size.
 const UNIX_OWNER: u16 = 0x7875;
 
-/// The files as a zip archive, as they are; `time` is that of all of them.
+/// The files as an uncompressed zip archive; `time` applies to all of them.
 pub fn zip(entries: &[Entry], (uid, gid): Owner, time: OffsetDateTime) -> io::Result<SecretBytes> {
     let sizes = entries.iter().map(|e| RECORD + e.bytes.len());
     let bytes = Vec::with_capacity(sizes.sum::<usize>() + RECORD);
@@ -67,7 +67,7 @@ pub fn zip(entries: &[Entry], (uid, gid): Owner, time: OffsetDateTime) -> io::Re
     Ok(writer.finish()?.into_inner().into())
 }
 
-/// A time as zip writes it; outside of the years that it knows, its first.
+/// A time in zip's format; outside the years that it can represent, the first one.
 fn dos_time(time: OffsetDateTime) -> DateTime {
     let time = time.to_offset(time::UtcOffset::UTC);
     let year = u16::try_from(time.year()).unwrap_or_default();
@@ -76,25 +76,25 @@ fn dos_time(time: OffsetDateTime) -> DateTime {
         .unwrap_or_default()
 }
 
-/// The files of a tar archive that holds nothing but files at its top level.
+/// The files of a tar archive that contains only regular files at its top level.
 ///
 /// # Errors
-/// What else it holds, or where it is damaged.
+/// If it contains anything else, or is damaged.
 pub fn untar(bytes: &[u8]) -> Result<Vec<Entry>, &'static str> {
     let mut found: Vec<Entry> = Vec::new();
     let mut archive = tar::Archive::new(bytes);
     for entry in archive.entries().map_err(|_| DAMAGED)? {
         let mut entry = entry.map_err(|_| DAMAGED)?;
         if entry.header().entry_type() != tar::EntryType::Regular {
-            return Err("it holds something that is no file");
+            return Err("it contains something that is not a file");
         }
         let name = std::str::from_utf8(&entry.path_bytes()).map(str::to_owned);
         let name = name.map_err(|_| DAMAGED)?;
         if found.iter().any(|known| known.name == name) {
-            return Err("it holds a file twice");
+            return Err("it contains a file twice");
         }
         let size = usize::try_from(entry.size()).map_err(|_| DAMAGED)?;
-        // As much as there is, whatever the header says; growing leaves copies behind.
+        // As much as there is, whatever the header says; growing would leave copies in memory.
         let mut contents = Vec::with_capacity(size.min(bytes.len()));
         entry.read_to_end(&mut contents).map_err(|_| DAMAGED)?;
         if contents.len() != size {

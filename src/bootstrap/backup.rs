@@ -1,4 +1,4 @@
-//! The whole CA in one sealed file, and back.
+//! Backup of the whole CA to one sealed file, and restoring it.
 
 use std::io;
 
@@ -21,35 +21,35 @@ use crate::{
     },
 };
 
-/// The journal's file: it is about this directory, and goes on whatever is restored.
+/// The journal's file: it is about this directory, and continues whatever is restored.
 const JOURNAL: &str = "journal.jsonl";
 
-/// Why there is no backup, or why it is not restored.
+/// Why a backup cannot be made or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// It cannot be opened.
     #[error("{}", sealed(.0))]
     Sealed(#[from] SealError),
-    /// It opens, and is not what kpki packs.
-    #[error("the backup does not hold a CA: {0}")]
+    /// It opens, but is not what kpki packs.
+    #[error("the backup does not contain a CA: {0}")]
     Contents(String),
-    /// What is there knows more.
+    /// The existing CA is newer.
     #[error(
         "{dir} is newer than the backup: its inventory has {}, which would be lost", count(*.lines, "more line")
     )]
     Newer {
         /// The CA's directory.
         dir: String,
-        /// The lines that the backup lacks.
+        /// The number of lines that the backup lacks.
         lines: usize,
     },
-    /// What is there is something else.
+    /// The existing CA is a different one.
     #[error(
-        "{0} has another history than the backup: it is of another CA, or of another copy of this one"
+        "{0} has a different history from the backup: it is of another CA, or of another copy of this one"
     )]
     Other(String),
-    /// A file that would go on to stand beside what is restored.
-    #[error("{0} is not in the backup, and may not belong to what it holds")]
+    /// An existing file that would remain beside what is restored.
+    #[error("{0} is not in the backup, and may not belong to the CA in it")]
     Beside(String),
     /// The archive cannot be made.
     #[error("the backup cannot be packed: {0}")]
@@ -58,8 +58,10 @@ pub enum BackupError {
 
 fn sealed(error: &SealError) -> String {
     match error {
-        SealError::NotASealedKey => "it is not a backup of kpki's".to_owned(),
-        SealError::LaterVersion(version) => format!("it was made by a later kpki (`{version}`)"),
+        SealError::NotASealedKey => "it is not a kpki backup".to_owned(),
+        SealError::LaterVersion(version) => {
+            format!("it was made by a newer version of kpki (`{version}`)")
+        }
         SealError::Damaged(why) => format!("the backup is truncated or was altered: {why}"),
         other => other.to_string(),
     }
@@ -68,7 +70,7 @@ fn sealed(error: &SealError) -> String {
 /// The files of the CA as one archive.
 ///
 /// # Errors
-/// When the CA is not sound, or something lies in its directory that is none of its files.
+/// If the CA is damaged, or its directory contains a file that does not belong to it.
 pub fn pack(out: &OutDir, lock: &Lock) -> Result<SecretBytes, BootstrapError> {
     // What would not be restored is not packed either.
     Ca::open(out)?;
@@ -92,7 +94,7 @@ pub fn seal(archive: &[u8], passphrase: Secret) -> Result<Zeroizing<String>, Boo
     Ok(text.map_err(BackupError::from)?)
 }
 
-/// A backup that was opened.
+/// An opened backup.
 #[derive(Debug)]
 pub struct Backup {
     files: Vec<Entry>,
@@ -105,7 +107,7 @@ impl Backup {
         let files = archive::untar(&sealed.open(passphrase)?).map_err(contents)?;
         match files.iter().all(|file| is_ca_file(&file.name)) {
             true => Ok(Self { files }),
-            false => Err(contents("a file in it has a name that kpki gives to none")),
+            false => Err(contents("a file in it has a name that kpki does not use")),
         }
     }
 
@@ -118,8 +120,8 @@ impl Backup {
         specs.collect()
     }
 
-    /// Puts it in the place of a CA that it contains, or where there is none. Returns how many certificates are on record
-    /// then.
+    /// Restores it, if there is no CA, or an earlier state of the same one. Returns the number of certificates on
+    /// record afterwards.
     ///
     /// # Errors
     /// [`BackupError`], before anything is written.
@@ -143,7 +145,7 @@ impl Backup {
         let theirs = file(Inventory::FILE).map(|file| &*file.bytes);
         let theirs = theirs.unwrap_or_default();
         match out.inventory_bytes()? {
-            // Nothing says whose the rest is.
+            // It is unknown whose the other files are.
             None => return Err(BackupError::Other(dir).into()),
             Some(there) => match History::of(&there, theirs) {
                 History::Contained if there.is_empty() => {
@@ -165,7 +167,7 @@ impl Backup {
             "ca",
             &self.specs(|name| name != Inventory::FILE && !(keeps_journal && name == JOURNAL)),
         )?;
-        // No certificate is there without its record at any time.
+        // At no time is a certificate there without its record.
         out.extend_inventory(lock, theirs)?;
         staging.commit()?;
         Ok(())

@@ -1,4 +1,4 @@
-//! The files of an identity as they go to its machine.
+//! The files of an identity for its machine.
 
 use std::path::PathBuf;
 
@@ -12,29 +12,29 @@ use crate::{
     },
 };
 
-/// The time of files that belong to no certificate: the first that a zip archive can say.
+/// The time of files that belong to no certificate: the first that a zip archive can represent.
 const NO_TIME: OffsetDateTime = datetime!(1980-01-01 0:00 UTC);
-/// Whose the files are where nobody was named: the only user that every machine has under the same number.
+/// The owner of the files if none was given: the only user that has the same number on every machine.
 const ROOT: Owner = (0, 0);
 
-/// An identity's files, and what lies beside them.
+/// An identity's files, and remarks about its directory.
 #[derive(Debug)]
 pub struct Bundle {
     /// The files, by name.
     pub files: Vec<Entry>,
-    /// Whose they shall be.
+    /// Their owner.
     pub owner: Owner,
-    /// The begin of its certificate.
+    /// The start of its certificate's validity.
     pub time: OffsetDateTime,
-    /// What is worth knowing: a thing in its directory, and what about it.
+    /// Remarks: a path in its directory, and what about it.
     pub remarks: Vec<(PathBuf, String)>,
 }
 
 impl Bundle {
-    /// Reads those files that kpki wrote. The lock keeps a command that renews them from being seen half-way.
+    /// Reads the files that kpki wrote. The lock prevents a concurrent renewal from being seen half-way.
     ///
     /// # Errors
-    /// When there is no such identity, it has no file, or somebody to whom its directory was given changed one.
+    /// If there is no such identity, it has no files, or the owner of its directory changed one.
     pub fn read(out: &OutDir, _lock: &Lock, name: &IdentityName) -> Result<Self, BootstrapError> {
         let owners = Owners::read(out, None)?;
         out.check_identity(name, &owners)?;
@@ -65,11 +65,11 @@ impl Bundle {
         for file in there {
             let path = dir.join(&file);
             if file == NEXT {
-                // What the cluster does not know yet is in no file that goes out.
+                // Files for the machine contain nothing that the cluster does not know yet.
                 continue;
             }
             if !known.contains(&file) || entry.is_some_and(|entry| !entry.is_recorded(&file)) {
-                bundle.remark(path, "is nothing that kpki has put there, and left out");
+                bundle.remark(path, "was not put there by kpki, and is left out");
                 continue;
             }
             let bytes = match read_plain(&path) {
@@ -82,7 +82,7 @@ impl Bundle {
                 Err(error) => return Err(error.into()),
             };
             if entry.is_some_and(|entry| entry.is_foreign(&file, &bytes)) {
-                // Whoever has the directory has no say on the machine that its files go to.
+                // The directory's owner must not decide what goes to another machine.
                 if !is_own(&dir) {
                     return Err(BootstrapError::Edited {
                         path: format!("{name}/{file}"),
@@ -107,11 +107,11 @@ impl Bundle {
         if bundle.files.is_empty() {
             return Err(match bundle.remarks.is_empty() {
                 true => unknown(),
-                false => BootstrapError::damaged(&dir, "it holds no file of kpki's"),
+                false => BootstrapError::damaged(&dir, "it contains no file written by kpki"),
             });
         }
         if bound {
-            bundle.remark(dir, "is where its configuration looks for the other files: on another machine set install_dir in the policy, or --install-dir");
+            bundle.remark(dir, "is where its configuration expects the other files: for another machine, set install_dir in the policy, or --install-dir");
         }
         Ok(bundle)
     }

@@ -1,4 +1,4 @@
-//! The CA on disk: made once, opened with its passphrase.
+//! The CA on disk: created once, opened with its passphrase.
 
 use std::path::PathBuf;
 
@@ -25,27 +25,27 @@ use crate::{
     },
 };
 
-/// The password of the truststore, one for all identities as the store's bytes are.
+/// The password of the truststore, shared by all identities like the store itself.
 pub(super) const TRUSTSTORE_PASSWORD: &str = "truststore.password";
 
 /// What is wrong with a CA on disk.
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {
-    /// There is one already.
-    #[error("a CA exists already in {0}")]
+    /// There already is one.
+    #[error("a CA already exists in {0}")]
     Exists(String),
     /// There is none.
     #[error("there is no CA in {0}")]
     Missing(String),
-    /// There is one, but a part of it is gone.
+    /// There is one, but a part of it is missing.
     #[error("the CA in {dir} is incomplete: {file} is missing")]
     Incomplete {
         /// The CA's directory.
         dir: String,
-        /// What is not there.
+        /// What is missing.
         file: &'static str,
     },
-    /// A certificate of it that cannot be read.
+    /// One of its certificates that cannot be read.
     #[error("{file} is damaged: {source}")]
     Damaged {
         /// The file.
@@ -53,29 +53,29 @@ pub enum CaError {
         /// What is wrong with it.
         source: Cause,
     },
-    /// The policy names another engine than the one that signs.
-    #[error("the CA in {dir} is signed for by {is}, and the policy names {wanted}")]
+    /// The policy names a different issuer from the CA's.
+    #[error("the issuer of the CA in {dir} is {is}, but the policy names {wanted}")]
     OtherIssuer {
         /// The CA's directory.
         dir: String,
-        /// Who signs.
+        /// The current issuer.
         is: &'static str,
-        /// Who shall sign.
+        /// The issuer in the policy.
         wanted: &'static str,
     },
-    /// What signs is no key on this machine.
-    #[error("the key of the CA in {0} is not here: {1} keeps it")]
+    /// The signing key is not on this machine.
+    #[error("the key of the CA in {0} is not on this machine: it is kept by {1}")]
     KeyElsewhere(String, &'static str),
-    /// The root's key is that of the CA itself.
-    #[error("the CA in {0} has no intermediate, so its root has no key of its own")]
+    /// There is no intermediate, so the root key is the CA key.
+    #[error("the CA in {0} has no intermediate, so there is no separate root key")]
     NoRootKey(String),
-    /// The root's key was taken off this machine.
-    #[error("the root's key is not here: there is no {0}")]
+    /// The root key was taken off this machine.
+    #[error("the root key is not on this machine: there is no {0}")]
     RootKeyAway(String),
 }
 
-/// Writes a CA that was made. It appears whole, with its inventory, or not at all. Its key comes back open, as deriving
-/// the key to it once more takes longer than everything else.
+/// Writes a new CA. It appears whole, with its inventory, or not at all. Returns its key opened, because key derivation
+/// takes longer than everything else.
 pub fn write(
     out: &OutDir,
     lock: &Lock,
@@ -90,7 +90,7 @@ pub fn write(
     Ok(new.into_issuer()?)
 }
 
-/// Writes what clients trust, the inventory of a CA that begins here, and the files of what signs.
+/// Writes what clients trust, the inventory of the new CA, and the files of its issuer.
 fn commit(
     out: &OutDir,
     lock: &Lock,
@@ -103,7 +103,7 @@ fn commit(
         let ders: Vec<_> = all.iter().map(|c| c.der.clone()).collect();
         pem::certificates(&ders)
     };
-    // First, so that not even an abandoned directory holds a key without its record.
+    // First, so that not even an abandoned directory contains a key without its record.
     let mut files = vec![FileSpec::secret(Inventory::FILE, lines)];
     files.push(FileSpec::public(
         CERTIFICATE,
@@ -128,23 +128,23 @@ pub(super) fn password_in(line: Vec<u8>) -> Secret {
     Secret::new(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
-/// A CA as it is on disk, not opened to sign yet.
+/// A CA as it is on disk, not yet opened for signing.
 #[derive(Debug)]
 pub struct Ca {
     dir: PathBuf,
-    /// What it shows to the world.
+    /// Its public part.
     pub trust: Trust,
-    /// What signs for it.
+    /// Its issuer.
     pub issuer: Closed,
 }
 
 impl Ca {
-    /// True where there is a CA, or any part of one: over such a part no new one is made.
+    /// True if there is a CA or any part of one, over which no new one is created.
     pub fn exists(out: &OutDir) -> Result<bool, StateError> {
         Ok(!out.is_ca_empty()?)
     }
 
-    /// Refuses an output directory that is not safe, or holds no CA with its inventory.
+    /// Refuses an output directory that is unsafe, or does not contain a CA with its inventory.
     pub fn require(out: &OutDir) -> Result<(), BootstrapError> {
         let dir = out.ca().display().to_string();
         out.check()?;
@@ -156,7 +156,7 @@ impl Ca {
         }
     }
 
-    /// Reads the CA; what signs stays closed.
+    /// Reads the CA without opening its issuer.
     pub fn open(out: &OutDir) -> Result<Self, BootstrapError> {
         let shown = out.ca().display().to_string();
         out.check()?;
@@ -235,10 +235,10 @@ impl Ca {
         CaError::Incomplete { dir, file }
     }
 
-    /// The CA of an engine elsewhere, of which nothing is on disk yet: the engine is asked for its certificates.
+    /// The CA of an external issuer, of which nothing is on disk yet: the issuer is asked for its certificates.
     ///
     /// # Errors
-    /// When it does not answer, or its chain does not lead to a root.
+    /// If it does not answer, or its chain does not lead to a root.
     pub fn elsewhere(out: &OutDir, settings: &IssuerSettings) -> Result<Self, BootstrapError> {
         let issuer = Closed::of(out, settings)?;
         let mut chain = issuer.authorities()?;
@@ -254,7 +254,7 @@ impl Ca {
     /// A new CA whose key is in a token, of which nothing is on disk yet.
     ///
     /// # Errors
-    /// When the token cannot be used, or the CA's certificate cannot be made.
+    /// If the token cannot be used, or the CA's certificate cannot be made.
     pub fn in_token(
         out: &OutDir,
         issuer: Closed,
@@ -270,10 +270,10 @@ impl Ca {
         })
     }
 
-    /// Writes down a CA of which nothing is on disk yet. It appears whole, with its inventory, or not at all.
+    /// Writes a CA of which nothing is on disk yet. It appears whole, with its inventory, or not at all.
     ///
     /// # Errors
-    /// When there is a CA already, or it cannot be written.
+    /// If there already is a CA, or it cannot be written.
     pub fn write(&self, out: &OutDir, lock: &Lock) -> Result<(), BootstrapError> {
         let Self { dir, trust, issuer } = self;
         if Self::exists(out)? {
@@ -285,11 +285,11 @@ impl Ca {
         commit(out, lock, trust, &records, issuer.files())
     }
 
-    /// Takes up what a policy says now of the engine that signs: where it is found, and by what it knows kpki. The CA
-    /// itself stays what it is.
+    /// Applies the policy's current settings of the issuer: its address and kpki's credentials. The CA itself is
+    /// unchanged.
     ///
     /// # Errors
-    /// When the policy names another engine.
+    /// If the policy names another issuer.
     pub fn follow(
         &mut self,
         out: &OutDir,
@@ -308,7 +308,7 @@ impl Ca {
         Ok(())
     }
 
-    /// Writes down what was taken up, where that is not on disk yet.
+    /// Writes the changed settings, if they are not on disk yet.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -320,14 +320,14 @@ impl Ca {
         Ok(write_atomic(&out.ca_file(&name), &bytes, 0o600, None)?)
     }
 
-    /// Makes it ready to sign.
+    /// Opens it for signing.
     pub fn open_issuer(&self, passphrase: Option<&Secret>) -> Opened {
         let Self { trust, issuer, .. } = self;
         issuer.open(trust.signer(), &trust.intermediates, passphrase)
     }
 
-    /// A file with a sealed key: [`local::KEY`], or [`local::ROOT_KEY`], which an intermediate makes needless from day
-    /// to day.
+    /// A file with a sealed key: [`local::KEY`], or [`local::ROOT_KEY`], which is rarely needed if there is an
+    /// intermediate.
     pub fn sealed(&self, file: &'static str) -> Result<(PathBuf, SecretBytes), BootstrapError> {
         let (dir, path) = (self.dir.display().to_string(), self.dir.join(file));
         match read_optional(&path)? {

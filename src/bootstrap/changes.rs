@@ -1,4 +1,4 @@
-//! What becomes of each file, and what its reader has to do for it.
+//! What happens to each file, and what its reader must do for it to take effect.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use crate::{
     policy::FileNames,
 };
 
-/// What has to be done so that a changed file is used.
+/// What must be done for a changed file to take effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Needs {
-    /// Nothing: nobody runs with it yet, or it is read only when a disk is formatted or a new user is made.
+    /// Nothing: it is not in use yet, or is only read when a disk is formatted or a user is created.
     Nothing,
-    /// A broker takes it up while it runs, once it is told to (KIP-226).
+    /// A broker loads it without a restart, once it is told to (KIP-226).
     Reload,
-    /// Its reader has to be started again.
+    /// Its reader must be restarted.
     Restart,
 }
 
@@ -40,32 +40,32 @@ pub struct FileChange {
     pub create: bool,
     /// What it needs.
     pub needs: Needs,
-    /// The settings that are others now, of a Java properties file that was there.
+    /// The changed settings of an existing Java properties file.
     pub settings: Vec<String>,
-    /// A unified diff without secrets, where one was asked for; of a key, a store or a password, a sentence.
+    /// A unified diff without secrets, if requested; for a key, a store or a password, a sentence.
     pub diff: Option<String>,
 }
 
 /// Whose files they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// Nobody runs with them: they are all new.
+    /// Nobody: they are all new.
     Nobody,
     /// A broker.
     Broker,
-    /// A controller alone, which is not reached by what makes brokers reload.
+    /// A dedicated controller, which cannot be reloaded like a broker.
     Controller,
     /// A client.
     Client,
-    /// A SCRAM user, who has nothing but a password.
+    /// A SCRAM user, which only has a password.
     User,
 }
 
-/// What is said of a file whose contents are not shown.
-const HIDDEN: &str = "a key, a store or a password: it changes, and is not shown\n";
+/// The text for a file whose contents are not shown.
+const HIDDEN: &str = "a key, a store or a password: it changes, but is not shown\n";
 
-/// Judges the change of one file. `new` is not known of what is signed or chosen only when it is written;
-/// `certificate` is what a changed certificate needs.
+/// Judges the change of one file. `new` is unknown for what is only signed or chosen when it is written; `certificate`
+/// is what a changed certificate needs.
 pub(super) fn change(
     reader: Reader,
     names: &FileNames,
@@ -116,7 +116,7 @@ pub(super) fn change(
     }
 }
 
-/// True where one of the servers that a client knows is still there: it learns of the others from that one.
+/// True if one of the servers that a client knows is still there: it learns of the others from that one.
 fn finds_the_cluster(key: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> bool {
     let servers = |bytes: Option<&[u8]>| -> BTreeSet<String> {
         let parsed = Properties::parse(bytes.unwrap_or_default()).unwrap_or_default();
@@ -126,8 +126,8 @@ fn finds_the_cluster(key: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> bool 
     !servers(old).is_disjoint(&servers(new))
 }
 
-/// What a broker that runs needs for a new certificate: it takes up one of the same name with no host less, as long as
-/// the others trust its issuer already (`SslFactory.CertificateEntries.ensureCompatible`).
+/// What a running broker needs for a new certificate: it loads one of the same subject with no host missing, if the
+/// others already trust its issuer (`SslFactory.CertificateEntries.ensureCompatible`).
 pub(super) fn certificate_needs(disk: &OnDisk, hosts: &[Host], issuer_stays: bool) -> Needs {
     match &disk.certificate {
         Some(leaf) if issuer_stays && leaf.hosts.iter().all(|h| hosts.contains(h)) => Needs::Reload,
@@ -135,7 +135,7 @@ pub(super) fn certificate_needs(disk: &OnDisk, hosts: &[Host], issuer_stays: boo
     }
 }
 
-/// The hosts that a certificate names and the next will not.
+/// The hosts that a certificate names but the next one will not.
 pub(super) fn lost_hosts(disk: &OnDisk, hosts: &[Host]) -> Vec<Host> {
     let were = disk.certificate.iter().flat_map(|leaf| &leaf.hosts);
     were.filter(|host| !hosts.contains(host)).cloned().collect()
@@ -150,7 +150,7 @@ fn is_certificate(names: &FileNames, file: &str) -> bool {
     file == names.certificate || file == names.ca
 }
 
-/// Files of which nothing is shown.
+/// Files whose contents are never shown.
 pub(super) fn is_hidden(names: &FileNames, file: &str) -> bool {
     let secret = [
         Some(&names.keystore),

@@ -1,4 +1,4 @@
-//! One member's files held against what they should be.
+//! Compares one member's files with what they should be.
 
 use std::collections::BTreeSet;
 
@@ -24,20 +24,20 @@ use crate::{
     state::{FileSpec, OutDir, Record, Revocation, Writing, WrittenEntry, read_plain},
 };
 
-/// What a member is looked at with.
+/// What a member is compared with.
 #[derive(Clone, Copy)]
 pub(super) struct Look<'a> {
-    /// What the run works on.
+    /// The context of the run.
     pub context: Context<'a>,
-    /// What the CA shows to the world.
+    /// The CA's public part.
     pub trust: &'a Trust,
     /// The last certificate that was signed for the member.
     pub record: Option<&'a Record>,
-    /// What revoked that one.
+    /// Its revocation.
     pub revoked: Option<&'a Revocation>,
-    /// What was recorded of the member's directory.
+    /// The record of the member's directory.
     pub entry: Option<&'a WrittenEntry>,
-    /// What its files are called.
+    /// The names of its files.
     pub names: &'a FileNames,
     /// Whether it has a directory.
     pub there: bool,
@@ -51,7 +51,7 @@ impl Look<'_> {
         mut files: Vec<Planned>,
     ) -> Result<(), Errors> {
         if step.revoked.is_some() {
-            // It gets a certificate when somebody asks for one by its name, and nothing at all before it has a directory.
+            // It only gets a certificate if that is requested by name, and no files until it has a directory.
             step.leaf = None;
             if !self.there {
                 step.action = Action::Keep;
@@ -60,7 +60,7 @@ impl Look<'_> {
             }
         }
         if let Some(leaf) = &step.disk.certificate {
-            // What lies behind the leaf is the CA's to say.
+            // The chain above the leaf is determined by the CA.
             step.disk.chain = self.trust.chain(leaf);
         }
         let credentials = step.leaf.as_ref().and(step.disk.credentials());
@@ -68,7 +68,7 @@ impl Look<'_> {
             Some(_) => self.read(step, &self.names.keystore)?,
             None => None,
         };
-        // A store whose bytes and whose making are on record needs no look into it, which takes three derivations.
+        // A store whose bytes and inputs are on record is not opened, which would take three key derivations.
         let proven = match (&credentials, &store, self.entry) {
             (Some(credentials), Some(store), Some(entry)) => {
                 let made = entry.made_from(&self.names.keystore, store);
@@ -114,11 +114,11 @@ impl Look<'_> {
             return Ok(None);
         }
         let path = self.context.out.identity(step.member.name()).join(file);
-        // An empty file is one that a crash of the machine or a full disk left, and nobody's work.
+        // An empty file was left by a machine crash or a full disk, and is not an edit.
         Ok(read_plain(&path)?.filter(|bytes| !bytes.is_empty()))
     }
 
-    /// What a new certificate brings with it. Password and key stay where they can, and with them their files.
+    /// The files of a new certificate. Password and key stay if possible, and so do their files.
     fn signed(&self, step: &Step<'_>) -> Result<Vec<Planned>, BootstrapError> {
         let names = self.names;
         let mut files = vec![
@@ -136,7 +136,8 @@ impl Look<'_> {
         Ok(files)
     }
 
-    /// Leaves those files that differ from what is there. Notes each in the step, and what is right and not on record.
+    /// Keeps those files that differ from the disk. Notes each in the step, and also those that are right but not on
+    /// record.
     fn keep_differing(&self, step: &mut Step<'_>, files: &mut Vec<Planned>) -> Result<(), Errors> {
         let name = step.member.name().as_str();
         let dir = self.context.out.identity(step.member.name());
@@ -190,7 +191,7 @@ impl Look<'_> {
                 }
                 return false;
             }
-            // A file that vanished and comes back as it was is missed by nobody who has read it.
+            // If a missing file is written again unchanged, programs that have read it need nothing.
             let same = |new: &&[u8]| self.entry.is_some_and(|e| e.is_last(file, new));
             let before = old.as_deref().or(new.filter(same));
             let mut change = changes::change(
@@ -221,7 +222,7 @@ impl Look<'_> {
 
     fn certificate_needs(&self, step: &Step<'_>) -> Needs {
         let (Some(spec), true) = (&step.leaf, step.signs()) else {
-            // The same key and certificate, encoded anew.
+            // The same key and certificate in a new encoding.
             return Needs::Reload;
         };
         let leaf = step.disk.certificate.as_ref();
@@ -229,14 +230,14 @@ impl Look<'_> {
         changes::certificate_needs(&step.disk, &spec.hosts, stays)
     }
 
-    /// The key that may stay.
+    /// The key that may be kept.
     fn kept_key(&self, step: &Step<'_>) -> Option<SecretBytes> {
         let (record, spec) = (self.record?, step.leaf.as_ref()?);
         let signer = self.trust.signer();
         step.disk.kept_key(record, signer, spec.key)
     }
 
-    /// What the policy and the time ask of a certificate that is there.
+    /// What the policy and the time require of an existing certificate.
     fn certificate_action(
         &self,
         step: &Step<'_>,
@@ -251,7 +252,7 @@ impl Look<'_> {
         let (signer, disk) = (self.trust.signer(), &step.disk);
         if !record.is_some_and(|record| record.is_of(leaf, signer)) {
             let why = if leaf.is_issued_by(signer) {
-                "its certificate is not the one that was signed last".to_owned()
+                "its certificate is not the last one that was signed".to_owned()
             } else {
                 format!("it was issued by another CA, {}", leaf.issuer)
             };
@@ -262,20 +263,20 @@ impl Look<'_> {
             return reissue(format!("{why}{key}"));
         }
         if !self.trust.vouches_for(leaf) {
-            return reissue(format!("{} is trusted no longer", leaf.issuer));
+            return reissue(format!("{} is no longer trusted", leaf.issuer));
         }
         if disk.key.is_none() || disk.password.is_none() {
             return reissue("its key or password file is missing".to_owned());
         }
         if !together {
-            return reissue("its key and certificate do not belong together".to_owned());
+            return reissue("its key and certificate do not match".to_owned());
         }
-        // Not by its extended key usage: engines elsewhere may give every usage to everyone.
+        // Not by its extended key usage: external issuers may give every usage to everyone.
         if record.is_some_and(|record| record.kind != spec.kind) {
             return reissue(format!("it is now a {}", spec.kind.name()));
         }
         if leaf.key != Some(spec.key) {
-            return reissue(format!("the key shall be {}", spec.key));
+            return reissue(format!("the key must be {}", spec.key));
         }
         let (were, shall_be): (BTreeSet<&Host>, BTreeSet<&Host>) =
             (leaf.hosts.iter().collect(), spec.hosts.iter().collect());
@@ -285,9 +286,9 @@ impl Look<'_> {
                 hosts.join(" ")
             };
             let (were, are) = (list(&leaf.hosts), list(&spec.hosts));
-            return reissue(format!("hosts were {were}, shall be {are}"));
+            return reissue(format!("hosts change from {were} to {are}"));
         }
-        // An engine with a CA of its own has lists of its own.
+        // An external CA has its own CRLs.
         let own = context
             .policy
             .ca
@@ -297,29 +298,29 @@ impl Look<'_> {
         let list = context.policy.ca.crl_url.as_ref().map(ToString::to_string);
         if !own && leaf.crl_urls.iter().ne(&list) {
             return reissue(match list {
-                Some(url) => format!("it shall say that the list of revoked ones is {url}"),
-                None => "it names a list of revoked certificates, and the policy none".to_owned(),
+                Some(url) => format!("its CRL distribution point must be {url}"),
+                None => "it has a CRL distribution point, but the policy has none".to_owned(),
             });
         }
         let before = Duration::days(context.policy.ca.renew_before_days.into());
         let life = leaf.not_after - leaf.not_before;
-        // An engine elsewhere may have given less than was asked for, so that it would be due from its first day.
+        // An external issuer may have granted less than requested, so that it would be due from its first day.
         let due = match context.policy.ca.issuer {
             Some(_) if before >= life => leaf.not_after - life / 3,
             _ => leaf.not_after - before,
         };
-        // Under a CA that ends soon a new certificate would end no later, and be due again at once.
+        // Under a CA that expires soon, a new certificate would expire no later, and be due again at once.
         let gained =
             (context.now + Duration::days(spec.days.into())).min(signer.not_after) - leaf.not_after;
         if due <= context.now && gained >= Duration::DAY {
-            let why = format!("it ends on {}", leaf.not_after.date());
+            let why = format!("it expires on {}", leaf.not_after.date());
             return (Action::Renew, Some(why));
         }
         (Action::Keep, None)
     }
 }
 
-/// A store's bytes differ at each encoding, so it is judged by what is in it.
+/// A store's bytes differ at each encoding, so it is compared by its contents.
 pub(super) fn holds(bytes: &[u8], credentials: &Credentials, profile: StoreProfile) -> bool {
     StoreProfile::of(bytes) == profile
         && pkcs12::open(bytes, &credentials.password).is_ok_and(|contents| {

@@ -1,7 +1,7 @@
-//! How kpki itself connects to a policy's cluster: as the admin, with what lies in the admin's directory.
+//! How kpki itself connects to a policy's cluster: as the admin, with the files in the admin's directory.
 //!
-//! The `client.properties` in there are for the admin's own machine: their paths are those of `install_dir`, and their
-//! name is the layout's. So the settings are made anew, from the policy and from the files beside them.
+//! The `client.properties` in there is for the admin's own machine: its paths are those of `install_dir`, and its name
+//! is the layout's. So the settings are made from the policy and the files beside it.
 
 use std::path::{Path, PathBuf};
 
@@ -30,27 +30,27 @@ pub enum ConnectionError {
     /// The policy names no admin.
     #[error("the policy names no admin in its cluster section")]
     NoAdmin,
-    /// A file that is needed: `kpki up` writes it.
-    #[error("{} is missing, and kpki needs it to connect as the cluster's admin", .0.display())]
+    /// A required file, which `kpki up` writes.
+    #[error("{} is missing, but kpki needs it to connect as the cluster's admin", .0.display())]
     Missing(PathBuf),
-    /// The policy says no address.
-    #[error("the policy says neither bootstrap_servers nor a broker")]
+    /// The policy has no address.
+    #[error("the policy has neither bootstrap_servers nor brokers")]
     NoServers,
-    /// No client here may do what an admin does.
+    /// No client here has an admin's rights.
     #[error("no client in {} is a super user of the brokers", .0.display())]
     Nobody(PathBuf),
     /// More than one.
     #[error("several clients are super users of the brokers: {}", .0.join(", "))]
     Several(Vec<String>),
-    /// The settings of the one that was found.
+    /// The settings of the client that was found.
     #[error(transparent)]
     Properties(#[from] ClientPropertiesError),
-    /// Files that cannot be used, or a policy that no listener of the cluster serves.
+    /// Files that cannot be used, or a policy without a listener for the admin.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
 }
 
-/// The settings of the policy's admin. `servers` replaces where the policy says to connect.
+/// The settings of the policy's admin. `servers` overrides the policy's servers.
 pub fn of_admin(
     policy: &ValidatedPolicy,
     out: &OutDir,
@@ -76,7 +76,7 @@ pub fn of_admin(
     if !dir.exists() {
         return Err(ConnectionError::Missing(dir));
     }
-    // Whoever can write there says which CA to trust, and so who may pose as the cluster.
+    // Anyone who can write there decides which CA is trusted, and so who can impersonate the cluster.
     out.check().map_err(BootstrapError::State)?;
     let owners = Owners::read(out, cluster.owner).map_err(BootstrapError::State)?;
     out.check_identity(&admin.name, &owners)
@@ -104,10 +104,10 @@ pub fn of_admin(
     })
 }
 
-/// The settings of the one client here that is a super user of the brokers, where no policy says who that is.
+/// The settings of the one client here that is a super user of the brokers, if no policy names it.
 ///
 /// # Errors
-/// When there is none, or another besides, or its files cannot be used.
+/// If there is none, or more than one, or its files cannot be used.
 pub fn of_super_user(
     out: &OutDir,
     super_users: &[String],
@@ -139,7 +139,7 @@ pub fn of_super_user(
         file: dir.display().to_string(),
         source: source.into(),
     })?;
-    // They name the directory of the client's own machine.
+    // They name the directory on the client's own machine.
     for setting in ["ssl.keystore.location", "ssl.truststore.location"] {
         let path = properties.get(setting).map(Path::new);
         let here = path.and_then(Path::file_name).map(|file| dir.join(file));
@@ -150,7 +150,7 @@ pub fn of_super_user(
     Ok(ClientProperties::new(&properties, servers)?)
 }
 
-/// A Java client's properties, under whichever layout it has them.
+/// A Java client's properties, in any layout.
 fn client_properties(
     out: &OutDir,
     name: &IdentityName,
@@ -186,7 +186,7 @@ fn tls(
             return Err(missing(&names.certificate));
         }
         if !together {
-            let reason = "it is of another key than the certificate beside it";
+            let reason = "it does not match the certificate beside it";
             return Err(BootstrapError::damaged(&dir.join(&names.key), reason).into());
         }
         identity = Some(Identity {

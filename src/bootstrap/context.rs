@@ -1,19 +1,19 @@
-//! What a run works on, and what was asked of it.
+//! The context of a run, and what was requested.
 
 use time::OffsetDateTime;
 
 use crate::{keystore::StoreProfile, policy::ValidatedPolicy, state::OutDir};
 
-/// A change that a running cluster does not survive by being restarted, so that it has to be asked for by name.
+/// A change that rolling restarts cannot apply to a running cluster, so it must be requested by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Danger {
     /// A broker gets another `node.id`.
     NodeId,
-    /// The static voters are others.
+    /// The static voters change.
     Voters,
     /// The cluster gets another id.
     ClusterId,
-    /// A listener by which brokers or clients find the cluster is another, or gone.
+    /// A listener by which brokers or clients find the cluster changes or disappears.
     Listeners,
 }
 
@@ -32,10 +32,10 @@ impl Danger {
     }
 }
 
-/// What was asked for by name, as it is not done otherwise.
+/// What is only done if it is requested by name.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked<'a> {
-    /// Changes that a running cluster does not survive by itself.
+    /// Allowed dangerous changes.
     pub dangers: &'a [Danger],
     /// Edited files to be overwritten: `kafka1/server.properties`.
     pub overwrite: &'a [String],
@@ -50,10 +50,10 @@ pub struct Context<'a> {
     pub policy: &'a ValidatedPolicy,
     /// The output directory.
     pub out: &'a OutDir,
-    /// How stores are encoded; `None`: as they were, and as the JDK does where there are none.
+    /// How stores are encoded; `None`: as before, or as the JDK does if there are none.
     pub profile: Option<StoreProfile>,
     /// The time.
     pub now: OffsetDateTime,
-    /// What was asked for by name.
+    /// What was requested by name.
     pub asked: Asked<'a>,
 }

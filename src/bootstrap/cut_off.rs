@@ -1,6 +1,6 @@
-//! Whom the cluster is to refuse: the clients whose certificates are revoked.
+//! Whom the cluster must refuse: the clients whose certificates are revoked.
 //!
-//! Kafka sees a principal, never a certificate. So a principal is refused only where nobody else has it: another identity
+//! Kafka sees a principal, never a certificate. So a principal is only denied if nobody else has it: another identity
 //! that the mapping rules give the same name, or the same identity with a new certificate, would be shut out as well.
 
 use std::{
@@ -19,7 +19,7 @@ use crate::{
     state::{Inventory, OutDir, Record, StateError, Status},
 };
 
-/// The inventory, where it lies here and may be read: ACLs and SCRAM users may be kept from elsewhere.
+/// The inventory, if it is here and readable: ACLs and SCRAM users may be managed from another machine.
 fn inventory(out: &OutDir) -> Result<Option<Inventory>, StateError> {
     match std::path::Path::try_exists(&out.ca_file(Inventory::FILE)) {
         Ok(true) => Inventory::read(out).map(Some),
@@ -29,10 +29,10 @@ fn inventory(out: &OutDir) -> Result<Option<Inventory>, StateError> {
     }
 }
 
-/// The principals that a cluster with this policy is to refuse.
+/// The principals that a cluster with this policy must refuse.
 ///
 /// # Errors
-/// When the inventory is damaged.
+/// If the inventory is damaged.
 pub fn cut_off(
     policy: &ValidatedPolicy,
     out: &OutDir,
@@ -52,7 +52,7 @@ pub fn cut_off(
             remark(
                 "revoked-key",
                 format!(
-                    "{name} has a new certificate, but whoever has the key of the one that was revoked is the same principal until it ends on {}: give the client another name, or let brokers check the list of what is revoked (ca.crl_url)",
+                    "{name} has a new certificate, but the key of its revoked one gives the same principal until that expires on {}: give the client another name, or make brokers check the CRL (ca.crl_url)",
                     record.not_after.date()
                 ),
             );
@@ -77,20 +77,20 @@ pub fn cut_off(
             if super_users.contains(&principal) {
                 remark(
                     "revoked-super-user",
-                    format!("{who}, but {principal} is a super user, whom no ACL stops"),
+                    format!("{who}, but {principal} is a super user, to whom ACLs do not apply"),
                 );
             } else if let Some(other) = good.get(&principal) {
                 remark(
                     "revoked-shared",
                     format!(
-                        "{who}, but {principal} is {other} as well, so it is not denied anything"
+                        "{who}, but {principal} is also the principal of {other}, so no Deny is added"
                     ),
                 );
             } else if open {
                 remark(
                     "revoked-open",
                     format!(
-                        "{who}, but a Deny for {principal} on everything would shut out everybody who has no Allow (allow.everyone.if.no.acl.found), so there is none"
+                        "{who}, but a Deny for {principal} on everything would shut out everyone who has no Allow (allow.everyone.if.no.acl.found), so no Deny is added"
                     ),
                 );
             } else {
@@ -102,10 +102,10 @@ pub fn cut_off(
     Ok(cut_off)
 }
 
-/// The SCRAM users whose certificates are revoked: whoever has the key had the password beside it.
+/// The SCRAM users whose certificates are revoked: anyone who has the key had the password beside it.
 ///
 /// # Errors
-/// When the inventory is damaged.
+/// If the inventory is damaged.
 pub fn revoked_users(out: &OutDir) -> Result<BTreeSet<String>, BootstrapError> {
     let Some(inventory) = inventory(out)? else {
         return Ok(BTreeSet::new());
@@ -114,7 +114,7 @@ pub fn revoked_users(out: &OutDir) -> Result<BTreeSet<String>, BootstrapError> {
     Ok(revoked.map(|record| record.name.clone()).collect())
 }
 
-/// Whoever an identity of this name can be.
+/// The principals that an identity of this name can have.
 fn principals_of(policy: &ValidatedPolicy, name: &str) -> Vec<Principal> {
     match policy.clients.iter().find(|c| c.name.as_str() == name) {
         Some(client) => policy.principals(client),
@@ -127,7 +127,7 @@ fn principals_of(policy: &ValidatedPolicy, name: &str) -> Vec<Principal> {
     }
 }
 
-/// The principals of everybody whose certificate or password is good, each with one of their names.
+/// The principals of everyone with a valid certificate or password, each with one identity's name.
 fn good(
     policy: &ValidatedPolicy,
     inventory: &Inventory,
@@ -160,7 +160,7 @@ fn good(
     good
 }
 
-/// Revoked certificates that have not ended, of identities that have a good one: their owners are one principal.
+/// Unexpired revoked certificates of identities that also have a valid one, and so the same principal.
 fn old_keys(inventory: &Inventory, now: OffsetDateTime) -> Vec<&Record> {
     let lost = |reason| {
         matches!(

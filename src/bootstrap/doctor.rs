@@ -1,7 +1,7 @@
-//! Whether what lies in the output directory agrees: inventory, files, stores, modes and, where there is one, the policy.
+//! Whether the output directory is consistent: inventory, files, stores, modes and, if there is one, the policy.
 //!
-//! What can be made again from what is proved gets a repair: of an identity, key and certificate have to belong together
-//! and be the recorded ones.
+//! What can be made again from verified data gets a repair: an identity's key and certificate must match and be the
+//! recorded ones.
 
 mod identity;
 
@@ -36,41 +36,41 @@ use crate::{
 codes! {
 /// What kind of fault it is. Codes do not change.
 pub enum FaultCode {
-    Ca = "ca", "the CA, or a record that kpki goes by, cannot be used";
-    CaKey = "ca-key", "the CA's key does not open, or is not that of its certificate";
-    Crl = "crl", "the CRL is missing, outdated or damaged, or lacks a certificate that is revoked";
-    Certificate = "certificate", "an identity's certificate is missing, or not the one that was signed last";
+    Ca = "ca", "the CA, or a record that kpki relies on, cannot be used";
+    CaKey = "ca-key", "the CA's key cannot be opened, or does not match its certificate";
+    Crl = "crl", "the CRL is missing, expired or damaged, or lacks a revoked certificate";
+    Certificate = "certificate", "an identity's certificate is missing, or is not the last one that was signed";
     Edited = "edited", "a file is not as kpki wrote it";
-    Key = "key", "an identity's key is missing, or not that of its certificate";
-    Leftover = "leftover", "an interrupted command has left something";
-    Missing = "missing", "a file that kpki wrote is gone";
-    Mode = "mode", "others can read or change something";
-    Owner = "owner", "a directory does not belong to whom it should";
-    Password = "password", "the password of an identity's stores is missing, or not the one that kpki wrote";
-    Policy = "policy", "the policy asks for something else";
-    Store = "store", "a key store, or the same as PEM, does not hold the key and its certificates";
-    Truststore = "truststore", "a truststore or `ca.crt` does not hold what is to be trusted";
+    Key = "key", "an identity's key is missing, or does not match its certificate";
+    Leftover = "leftover", "an interrupted command left something behind";
+    Missing = "missing", "a file that kpki wrote is missing";
+    Mode = "mode", "other users can read or change something";
+    Owner = "owner", "a directory has the wrong owner";
+    Password = "password", "the password of an identity's stores is missing, or is not the one that kpki wrote";
+    Policy = "policy", "the files do not match the policy";
+    Store = "store", "a keystore, or its PEM equivalent, does not contain the key and its certificates";
+    Truststore = "truststore", "a truststore or `ca.crt` does not contain exactly the trusted CAs";
 }
 }
 
-/// Something that does not agree.
+/// An inconsistency.
 #[derive(Debug)]
 pub struct Fault {
     /// What kind of fault it is.
     pub code: FaultCode,
-    /// Whose it is; `None`: the CA's, or of the whole directory.
+    /// The identity; `None`: the CA, or the whole directory.
     pub name: Option<String>,
-    /// What it is about, and what is wrong with it.
+    /// What is affected, and what is wrong with it.
     pub message: String,
     /// What repairs it.
     pub command: String,
-    /// The file as it should be, where that is known.
+    /// The file as it should be, if that is known.
     repair: Option<FileSpec>,
 }
 
-/// The command for everything that is repaired without the CA's key.
+/// The command for everything that can be repaired without the CA's key.
 const FIX: &str = "kpki doctor --fix";
-/// The command for a CA that is beyond that.
+/// The command for a CA that cannot be repaired.
 const RESTORE: &str = "kpki restore FILE";
 
 impl Fault {
@@ -96,26 +96,26 @@ impl Fault {
     }
 }
 
-/// What is looked at, and with what.
+/// What is checked, and against what.
 #[derive(Debug, Clone, Copy)]
 pub struct Doctor<'a> {
     /// The output directory.
     pub out: &'a OutDir,
-    /// The policy, with the rest of what a run of `kpki up` goes by.
+    /// The policy, with the rest of the context of a `kpki up` run.
     pub context: Option<Context<'a>>,
     /// The policy's path, for the command.
     pub policy: &'a str,
     /// The time.
     pub now: OffsetDateTime,
-    /// The CA's passphrase, where it was given.
+    /// The CA passphrase, if it was given.
     pub passphrase: Option<&'a Secret>,
 }
 
 impl Doctor<'_> {
-    /// Everything that is wrong, the CA's faults first. Nothing is written.
+    /// All faults, those of the CA first. Nothing is written.
     ///
     /// # Errors
-    /// When the directory cannot be read.
+    /// If the directory cannot be read.
     pub fn examine(&self) -> Result<Vec<Fault>, BootstrapError> {
         let mut faults = self.surroundings()?;
         let Some((ca, inventory, written, owners)) = self.records(&mut faults) else {
@@ -141,13 +141,13 @@ impl Doctor<'_> {
             .collect::<Result<_, BootstrapError>>()?;
         faults.extend(examined.into_iter().flatten());
         if faults.is_empty() {
-            // A policy cannot be held against files that are not as they were written.
+            // A policy cannot be compared with files that are not as they were written.
             faults.extend(self.wanted(&ca.trust));
         }
         Ok(faults)
     }
 
-    /// Unfinished work, and who else may read or change what is here.
+    /// Unfinished work, and access of other users to what is here.
     fn surroundings(&self) -> Result<Vec<Fault>, BootstrapError> {
         let mut faults = Vec::new();
         let leftovers = self.out.leftovers()?;
@@ -177,7 +177,7 @@ impl Doctor<'_> {
             .collect())
     }
 
-    /// What everything else is held against; `None` where a part of it cannot be used.
+    /// What everything else is compared with; `None` if a part of it cannot be used.
     fn records(&self, faults: &mut Vec<Fault>) -> Option<(Ca, Inventory, Written, Owners)> {
         let mut lost = |error: BootstrapError, command: &str| {
             faults.push(Fault::new(
@@ -207,15 +207,15 @@ impl Doctor<'_> {
         let (root, signer) = (&ca.trust.root, ca.trust.signer());
         let own = inventory.records().iter();
         let mut own = own.filter(|r| r.kind == Kind::Ca).peekable();
-        // A CA that is elsewhere has its own records.
+        // An external CA has its own records.
         if own.peek().is_some() && !own.any(|r| r.is_of(root, root) || r.is_of(signer, root)) {
             let message = format!(
-                "{} is not the CA's certificate that is on record",
+                "{} is not the CA certificate on record",
                 self.out.ca_file("ca.crt").display()
             );
             faults.push(Fault::new(FaultCode::Ca, None, message, RESTORE));
         }
-        // Nobody is asked for a passphrase: without it, the form alone is looked at, which was done.
+        // The passphrase is not asked for: without it, only the format is checked, which has been done.
         if self.out.ca_file(local::KEY).exists()
             && (self.passphrase.is_some() || ca.issuer.wanted().is_none())
             && let Err(error) = ca.open_issuer(self.passphrase)
@@ -230,7 +230,10 @@ impl Doctor<'_> {
                 continue;
             };
             if !ca.trust.is_in(&store) {
-                let message = format!("{} does not hold what is to be trusted", path.display());
+                let message = format!(
+                    "{} does not contain exactly the trusted CAs",
+                    path.display()
+                );
                 faults.push(Fault {
                     repair: Some(FileSpec::secret(
                         truststore_name(profile),
@@ -243,7 +246,7 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// The CRL, held against what is revoked and has not ended.
+    /// The CRL, compared with the unexpired revoked certificates.
     fn revoked(&self, ca: &Ca, inventory: &Inventory) -> Result<Option<Fault>, BootstrapError> {
         let fault = |message: String| {
             let fault = Fault::new(FaultCode::Crl, None, message, "kpki crl");
@@ -257,19 +260,19 @@ impl Doctor<'_> {
         let Some(pem) = read_optional(&path)? else {
             return match lasting.is_empty() {
                 true => Ok(None),
-                false => fault(format!("{shown} is missing, and certificates are revoked")),
+                false => fault(format!("{shown} is missing, but certificates were revoked")),
             };
         };
         let authorities = ca.trust.intermediates.iter().chain(ca.trust.trusted());
         let crl = CertificateRevocationListDer::from_pem_slice(&pem).ok();
         let crl = crl.and_then(|der| SignedCrl::read(&der, authorities));
         let Some(crl) = crl else {
-            return fault(format!("{shown} is no CRL that the CA has signed"));
+            return fault(format!("{shown} is not a CRL signed by the CA"));
         };
         if crl.next_update <= self.now {
             let end = crl.next_update.date();
             return fault(format!(
-                "{shown} is outdated since {end}: whoever checks it refuses everyone"
+                "{shown} expired on {end}: programs that check it refuse every certificate"
             ));
         }
         let lacks = lasting
@@ -306,7 +309,7 @@ impl Doctor<'_> {
             let name = step.member.name().as_str();
             let files: Vec<&str> = step.changes.iter().map(|c| c.file.as_str()).collect();
             let message = format!(
-                "{} is not as the policy asks: {}",
+                "{} does not match the policy: {}",
                 self.out.identity(step.member.name()).display(),
                 match (&step.reason, files.is_empty()) {
                     (Some(reason), _) => reason.clone(),
@@ -319,10 +322,10 @@ impl Doctor<'_> {
         steps.map(fault).collect()
     }
 
-    /// Repairs what it can of these faults, under the lock, which has finished what was interrupted.
+    /// Repairs what it can of these faults, under the lock, after interrupted work was completed.
     pub fn repair(&self, lock: &Lock, faults: &[Fault]) -> Result<(), BootstrapError> {
         let names: Vec<IdentityName> = self.out.identities()?;
-        // Where that is refused, the fault stays and says what to do.
+        // If that is refused, the fault remains and says what to do.
         let _ = self.out.mend();
         for name in &names {
             self.out.mend_identity(name, |file| {
@@ -334,7 +337,7 @@ impl Doctor<'_> {
             if let Some(file) = &fault.repair {
                 let name = fault.name.clone().unwrap_or_else(|| "ca".to_owned());
                 let files = files.entry(name).or_default();
-                // Layouts share some of their names.
+                // Some names are the same in several layouts.
                 if files.iter().all(|known| known.name != file.name) {
                     files.push(file.clone());
                 }
@@ -353,11 +356,11 @@ impl Doctor<'_> {
 }
 
 fn open(name: Option<&str>, path: &Path) -> Fault {
-    let message = format!("{} can be read or changed by others", path.display());
+    let message = format!("{} can be read or changed by other users", path.display());
     Fault::new(FaultCode::Mode, name, message, FIX)
 }
 
-/// What cannot be looked at as long as somebody else could have put it there.
+/// What cannot be checked because another user could have put it there.
 fn barred(name: Option<&str>, error: &StateError) -> Fault {
     let (code, command) = match error {
         StateError::Foreign { path, .. } => (

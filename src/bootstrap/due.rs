@@ -1,4 +1,4 @@
-//! What has to be done now, as far as the inventory, the clock and what brokers serve tell it.
+//! What must be done now, according to the inventory, the clock and what brokers serve.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,13 +16,13 @@ use crate::{
 };
 
 codes! {
-/// What kind of thing has to be done. Codes do not change.
+/// Kinds of things to do. Codes do not change.
 pub enum DueCode {
-    Expires = "expires", "a certificate has ended, or is due for renewal";
+    Expires = "expires", "a certificate has expired, or is due for renewal";
     NotServed = "renewed-not-served", "a broker does not serve the last certificate that was signed for it";
-    Rotation = "rotation", "the replacement of the CA waits for its next step";
-    Drift = "drift", "the cluster's ACLs or SCRAM users are not those of the policy";
-    Crl = "crl", "the revocation list ends soon, or lacks what was revoked";
+    Rotation = "rotation", "a CA rotation is waiting for its next step";
+    Drift = "drift", "the cluster's ACLs or SCRAM users differ from the policy";
+    Crl = "crl", "the CRL expires soon, or lacks a revoked certificate";
 }
 }
 
@@ -35,14 +35,14 @@ pub struct Due {
     pub name: String,
     /// A sentence for people.
     pub message: String,
-    /// What does it.
+    /// The command that does it.
     pub command: String,
     /// When it is too late.
     #[serde(with = "time::serde::rfc3339::option")]
     pub by: Option<OffsetDateTime>,
 }
 
-/// What has no end of its own stands behind what ends within so long.
+/// What has no deadline comes after what expires within this time.
 const WITHOUT_END: Duration = Duration::days(7);
 
 /// Most urgent first.
@@ -54,10 +54,10 @@ pub fn sort(due: &mut [Due], now: OffsetDateTime) {
     });
 }
 
-/// A certificate that ends within so long is told of, however short its life is.
+/// A certificate that expires within this time is reported, however short its validity is.
 const SOON: Duration = Duration::days(30);
 
-/// When a certificate is due, unless a policy says it: of a CA in the last tenth of its life.
+/// When a certificate is due, unless a policy says otherwise: for a CA, in the last tenth of its validity.
 fn due_at(record: &Record) -> OffsetDateTime {
     let due = match record.kind {
         Kind::Ca | Kind::Intermediate => {
@@ -68,14 +68,14 @@ fn due_at(record: &Record) -> OffsetDateTime {
     due.min(record.not_after - SOON)
 }
 
-/// The certificates that are in use, as far as the inventory knows: the last of each name that was not revoked.
+/// The certificates in use, according to the inventory: the last of each name that was not revoked.
 pub fn current(inventory: &Inventory, now: OffsetDateTime) -> impl Iterator<Item = &Record> {
     inventory.records().iter().filter(move |record| {
         inventory.is_current(record) && inventory.status(record, now) != Status::Revoked
     })
 }
 
-/// Those that have ended or are due.
+/// Those that have expired or are due.
 pub fn ending<'a>(
     inventory: &'a Inventory,
     policy: Option<&ValidatedPolicy>,
@@ -99,7 +99,7 @@ pub fn ending<'a>(
     current(inventory, now).filter(is_due).collect()
 }
 
-/// When the list in use ends, where it is in the last third of its life. `None` also where there is no list.
+/// When the current CRL expires, if it is in the last third of its validity. Also `None` if there is no CRL.
 pub fn crl_end(out: &OutDir, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, StateError> {
     let Some(pem) = read_optional(&out.ca_file(revoke::CRL))? else {
         return Ok(None);
@@ -109,7 +109,7 @@ pub fn crl_end(out: &OutDir, now: OffsetDateTime) -> Result<Option<OffsetDateTim
     Ok(life.and_then(|(made, ends)| (ends - (ends - made) / 3 <= now).then_some(ends)))
 }
 
-/// A node that serves another certificate than the last one.
+/// A node that serves another certificate than its last one.
 #[derive(Debug)]
 pub struct Behind<'a> {
     /// Its name.
@@ -118,13 +118,13 @@ pub struct Behind<'a> {
     pub listeners: Vec<&'a str>,
     /// What they serve.
     pub served: Certificate,
-    /// Whether that was signed here, for this very node.
+    /// Whether that was signed by this CA for this node.
     pub is_ours: bool,
-    /// Whether it can be told to take up the new one while it runs.
+    /// Whether it can load the new one without a restart.
     pub can_reload: bool,
 }
 
-/// Finds the nodes that do not serve what was signed for them last.
+/// Finds the nodes that do not serve the last certificate that was signed for them.
 pub fn behind<'a>(
     inventory: &Inventory,
     answers: &'a [Answer],

@@ -1,4 +1,4 @@
-//! What somebody else put in the place of kpki's own files, which is not overwritten in silence.
+//! Edits to kpki's own files, which are not overwritten silently.
 
 use super::{changes, identity::OnDisk, trust::Trust};
 use crate::{
@@ -9,25 +9,25 @@ use crate::{
     state::WrittenEntry,
 };
 
-/// So many lines of what somebody changed are shown.
+/// How many changed lines are shown.
 const SHOWN: usize = 100;
 
-/// How a file is not what kpki wrote.
+/// How a file differs from what kpki wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// Somebody changed it.
+    /// It was changed.
     ByHand {
-        /// What they changed, without secrets: a unified diff from what kpki writes; empty of what is not shown.
+        /// The changes, without secrets: a unified diff from what kpki writes; empty if the contents are not shown.
         diff: String,
-        /// Settings that they added and that no other line of kpki's concerns.
+        /// Added settings that no line written by kpki sets.
         added: Vec<(String, String)>,
     },
-    /// It trusts others as well, by their subjects.
+    /// It also trusts other CAs; their subjects.
     ForeignCa(Vec<String>),
 }
 
 impl Edit {
-    /// What is the matter with the file, behind its name.
+    /// What is wrong with the file, to follow its name.
     pub(super) fn message(&self) -> String {
         match self {
             Self::ByHand { diff, .. } if diff.is_empty() => "was edited by hand".to_owned(),
@@ -46,22 +46,22 @@ impl Edit {
     }
 }
 
-/// What an edit is found with.
+/// What an edit is detected with.
 #[derive(Clone, Copy)]
 pub(super) struct Evidence<'a> {
-    /// What kpki recorded of the directory.
+    /// kpki's record of the directory.
     pub entry: Option<&'a WrittenEntry>,
-    /// What the CA shows to the world.
+    /// The CA's public part.
     pub trust: &'a Trust,
     /// The identity's key and passwords.
     pub disk: &'a OnDisk,
-    /// What its files are called.
+    /// The names of its files.
     pub names: &'a FileNames,
 }
 
 impl Evidence<'_> {
-    /// Judges a file that is about to be overwritten. `None` for kpki's own earlier work, for what is damaged, and for
-    /// what was written before there was a record.
+    /// Judges a file that is about to be overwritten. `None` for what kpki itself wrote earlier, for what is damaged,
+    /// and for what was written before there was a record.
     pub(super) fn edit(
         &self,
         path: &str,
@@ -69,7 +69,7 @@ impl Evidence<'_> {
         old: &[u8],
         new: Option<&[u8]>,
     ) -> Option<Edit> {
-        // kpki takes passwords from there, whoever chose them.
+        // kpki uses the passwords in there, whoever chose them.
         if changes::is_scram(file) || file == self.names.password {
             return None;
         }
@@ -83,7 +83,7 @@ impl Evidence<'_> {
             let ours = |found: &Certificate| self.trust.trusted().any(|c| c.der == found.der);
             let others = found.iter().filter(|c| !ours(c)).map(|c| c.subject.clone());
             let others: Vec<String> = others.collect();
-            // Without a record, one that trusts others only may be of this cluster's CA of yesterday.
+            // Without a record, a store that trusts only others may contain an earlier CA of this cluster.
             if !others.is_empty() && (foreign || found.iter().any(ours)) {
                 return Some(Edit::ForeignCa(others));
             }
@@ -111,7 +111,7 @@ impl Evidence<'_> {
         by_hand(diff, added)
     }
 
-    /// Whom a truststore or a file of CA certificates trusts; nobody, where it cannot be read.
+    /// The CAs that a truststore or a file of CA certificates trusts; none, if it cannot be read.
     fn trusted(&self, file: &str, bytes: &[u8]) -> Vec<Certificate> {
         let ders = if file == self.names.ca {
             pem::parse_certificates(bytes).unwrap_or_default()
@@ -126,7 +126,8 @@ impl Evidence<'_> {
         certificates.filter_map(Result::ok).collect()
     }
 
-    /// True of a key store that opens and holds something else than the one key: one that does not open is damaged.
+    /// True if a keystore can be opened but contains something else than the one key; one that cannot be opened is
+    /// damaged.
     fn holds_more(&self, bytes: &[u8]) -> bool {
         let password = self.disk.password.as_ref();
         let Some(Ok(contents)) = password.map(|password| pkcs12::open(bytes, password)) else {

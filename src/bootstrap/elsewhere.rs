@@ -1,5 +1,4 @@
-//! The other side of a signature: on the machine where a key is to stay, its request, and its stores once the
-//! certificate has come.
+//! The machine where a key stays: making its request, and its stores once the certificate has been signed.
 
 use rcgen::KeyPair;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -22,7 +21,7 @@ pub fn request_file(name: &IdentityName) -> String {
     format!("{name}.csr")
 }
 
-/// Puts a request for an identity into its directory, and the key that it is for unless one lies there.
+/// Writes a request for an identity to its directory, and its key unless there already is one.
 pub fn request(
     out: &OutDir,
     lock: &Lock,
@@ -76,7 +75,7 @@ pub fn install(
         key,
         password,
     };
-    // Checks as well that key and chain belong together.
+    // Also checks that key and chain match.
     let mut files = vec![credentials.keystore(name, names, profile)?];
     files.extend(credentials.texts(names)?);
     write(out, lock, name, &files)?;

@@ -1,4 +1,4 @@
-//! Every file of a member, as its directory shall hold it.
+//! Every file of a member, as it should be in its directory.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -34,15 +34,15 @@ pub struct ClusterFiles<'a> {
     pub root: PathBuf,
     /// What clients trust, PEM.
     pub ca_pem: String,
-    /// The same as PKCS#12 of each profile, where it was encoded before.
+    /// The same as PKCS#12 in each profile, if it was encoded before.
     pub(super) truststores: Truststores,
-    /// The password of that.
+    /// The truststore's password.
     pub truststore_password: &'a Secret,
     /// The credentials of all SCRAM users.
     pub credentials: Vec<Derivation>,
     /// Its brokers with their ids, and its own id.
     pub nodes: &'a Nodes,
-    /// Whole principals of the super users.
+    /// Full principals of the super users.
     pub super_users: Vec<Principal>,
 }
 
@@ -51,8 +51,8 @@ pub fn names(policy: &ValidatedPolicy, name: &IdentityName) -> FileNames {
     policy.cluster.layout.files(name.as_str())
 }
 
-/// Everything but the key store and its PEM companions: what follows from the policy, the CA and the passwords
-/// alone, and is the same bytes every time.
+/// Everything but the keystore and its PEM equivalents: what depends only on the policy, the CA and the passwords, and
+/// has the same bytes every time.
 pub fn texts(
     cluster: &ClusterFiles<'_>,
     member: Member<'_>,
@@ -142,7 +142,7 @@ pub(super) fn storage(
     if cluster.policy.cluster.mode != Mode::Kraft {
         return Ok(None);
     }
-    // The controllers tell the others; a broker alone has no use for anybody's salted password.
+    // The controllers distribute them; a dedicated broker does not need anyone's salted password.
     let credentials = match broker.role.is_controller() {
         true => credentials,
         false => &[],
@@ -160,7 +160,7 @@ pub(super) fn storage(
     }))
 }
 
-/// Every name that a file of kpki's can have in an identity's directory, under any layout and policy.
+/// Every name that a kpki file can have in an identity's directory, in any layout and policy.
 pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
     let mut known = BTreeSet::from(member::FILES.map(str::to_owned));
     known.insert(STORAGE_ARGS.to_owned());
@@ -178,7 +178,7 @@ pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
     known
 }
 
-/// The first way to authenticate gets the plain file name, each further one its own word in it.
+/// The first authentication method gets the plain file name; each further one adds its own word.
 fn client_file(plain: &str, at: usize, auth: Auth) -> String {
     match plain.rsplit_once('.') {
         Some((stem, extension)) if at > 0 => format!("{stem}-{auth}.{extension}"),
@@ -186,7 +186,7 @@ fn client_file(plain: &str, at: usize, auth: Auth) -> String {
     }
 }
 
-/// Where identities' directories are mounted, where that is not where they were written.
+/// Where identities' directories are mounted, if not where they were written.
 pub fn install_dir(policy: &ValidatedPolicy) -> Option<&str> {
     let cluster = &policy.cluster;
     cluster
@@ -196,15 +196,15 @@ pub fn install_dir(policy: &ValidatedPolicy) -> Option<&str> {
 }
 
 impl ClusterFiles<'_> {
-    /// An identity's directory, as its own machine sees it.
+    /// An identity's directory on its own machine.
     fn machine_dir(&self, name: &IdentityName) -> String {
         install_dir(self.policy)
             .map(str::to_owned)
             .unwrap_or_else(|| self.root.join(name.as_str()).display().to_string())
     }
 
-    /// Where a broker keeps its log: the usual place where the files are installed elsewhere, beside the output
-    /// directory's identities where the broker runs right here.
+    /// Where a broker keeps its log: the usual place if the files are installed elsewhere; beside the identities in the
+    /// output directory if the broker runs here.
     fn log_dir(&self, name: &IdentityName) -> String {
         match &self.policy.cluster.log_dir {
             Some(dir) => dir.clone(),
@@ -214,7 +214,7 @@ impl ClusterFiles<'_> {
     }
 }
 
-/// Whether what lies in a broker's directory makes it a controller alone, which takes no clients.
+/// Whether a broker's files make it a dedicated controller, which accepts no clients.
 pub fn is_controller_alone(out: &OutDir, name: &IdentityName) -> Result<bool, BootstrapError> {
     // The name is the same in every layout.
     let file = Layout::DEFAULT.files(name.as_str()).server_properties;

@@ -1,12 +1,11 @@
-//! Names that are one where case is folded.
+//! Names that are equal when case is ignored.
 
 use std::collections::HashMap;
 
 use super::BootstrapError;
 use crate::pki::IdentityName;
 
-/// The names of the identities on disk by what is left of them without case: file systems and Java's key stores fold
-/// it.
+/// The names of the identities on disk, by their case-folded form: some file systems and Java keystores ignore case.
 pub struct Folded<'a>(HashMap<String, Vec<&'a IdentityName>>);
 
 impl<'a> Folded<'a> {
@@ -19,7 +18,7 @@ impl<'a> Folded<'a> {
         Self(names)
     }
 
-    /// The identity on disk whose name differs from this one only in case.
+    /// The identity on disk whose name differs from this one only by case.
     pub fn clash(&self, name: &IdentityName) -> Option<BootstrapError> {
         let same = self.0.get(&name.folded())?;
         let other = same.iter().find(|other| **other != name)?;

@@ -19,7 +19,7 @@ use crate::{
     state::{FileSpec, Inventory, Lock, OutDir, Record, digest_of, read_plain},
 };
 
-/// A key with its certificate, and the password of the stores that hold them.
+/// A key with its certificate, and the password of the stores that contain them.
 #[derive(Debug)]
 pub struct Credentials {
     /// The leaf.
@@ -28,11 +28,11 @@ pub struct Credentials {
     pub chain: Vec<CertificateDer<'static>>,
     /// PKCS#8 DER.
     pub key: SecretBytes,
-    /// Of the key store, and of the key in it.
+    /// The password of the keystore and of the key in it.
     pub password: Secret,
 }
 
-/// What is on disk of an identity.
+/// An identity's files on disk.
 #[derive(Debug, Default)]
 pub struct OnDisk {
     /// Its leaf and the rest of its chain.
@@ -46,7 +46,7 @@ pub struct OnDisk {
 }
 
 impl OnDisk {
-    /// Reads an identity's key, certificate and password, as far as they are there.
+    /// Reads an identity's key, certificate and password, as far as they exist.
     pub fn read(
         out: &OutDir,
         name: &IdentityName,
@@ -72,26 +72,26 @@ impl OnDisk {
         Ok(found)
     }
 
-    /// The public half of the key that is there, as SubjectPublicKeyInfo.
+    /// The public key of the existing key, as SubjectPublicKeyInfo.
     fn public_key(&self) -> Option<Vec<u8>> {
         let pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(&**self.key.as_ref()?)).ok()?;
         Some(pair.subject_public_key_info())
     }
 
-    /// True where key and certificate are there and belong together.
+    /// True if key and certificate exist and match.
     pub fn belongs_together(&self) -> bool {
         let certificate = self.certificate.as_ref();
         certificate.is_some_and(|c| self.public_key().as_ref() == Some(&c.public_key_info))
     }
 
-    /// True where the certificate that is there is the recorded one, signed by `signer`.
+    /// True if the existing certificate is the recorded one, signed by `signer`.
     pub fn is_recorded(&self, record: &Record, signer: &Certificate) -> bool {
         let mut certificate = self.certificate.iter();
         certificate.any(|c| record.is_of(c, signer))
     }
 
-    /// The key that is there, where the recorded certificate was signed for it and it is of the wanted kind: whoever
-    /// can write to the directory could put another there, to have it signed.
+    /// The existing key, if the recorded certificate was signed for it and it has the right algorithm: anyone who can
+    /// write to the directory could put another key there to have it signed.
     pub fn kept_key(
         &self,
         record: &Record,
@@ -113,7 +113,7 @@ impl OnDisk {
             .filter(|_| recorded && kind == Some(wanted))
     }
 
-    /// All three parts, where they are there.
+    /// All three parts, if they exist.
     pub fn credentials(&self) -> Option<Credentials> {
         Some(Credentials {
             certificate: self.certificate.clone()?,
@@ -140,19 +140,19 @@ pub fn read_secret(
     Ok((!text.is_empty()).then(|| Secret::new(text.to_owned())))
 }
 
-/// Who shall get a certificate, with what stays of what they have.
+/// An identity that is to get a certificate, with what it keeps.
 #[derive(Debug)]
 pub struct Applicant<'a> {
-    /// What it shall say.
+    /// The content of the certificate.
     pub leaf: &'a LeafSpec,
-    /// The key that stays.
+    /// The key that is kept.
     pub key: Option<SecretBytes>,
     /// The password of the stores.
     pub password: Secret,
 }
 
-/// Makes or keeps the keys and has their certificates signed, which puts them on record. Who is refused gets an error
-/// in their place.
+/// Makes or keeps the keys and has their certificates signed and recorded. Refused requests get an error in their
+/// place.
 pub fn enrol(
     applicants: Vec<Applicant<'_>>,
     issuer: &dyn Issuer,
@@ -191,7 +191,7 @@ pub fn enrol(
 }
 
 impl Credentials {
-    /// The key store. Its bytes differ at each encoding.
+    /// The keystore. Its bytes differ at each encoding.
     pub fn keystore(
         &self,
         name: &IdentityName,
@@ -210,7 +210,8 @@ impl Credentials {
         })
     }
 
-    /// The digest of all that a key store of them is made from: where two agree, so do the stores, whatever their bytes.
+    /// The digest of everything that the keystore is made from: if two digests agree, so do the stores, whatever their
+    /// bytes.
     pub fn made_from(&self, profile: StoreProfile) -> String {
         let profile: &[u8] = match profile {
             StoreProfile::Jdk => b"jdk",

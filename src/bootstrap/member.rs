@@ -1,4 +1,4 @@
-//! Everyone who gets a directory: brokers, clients and SCRAM users, seen alike.
+//! Everyone who gets a directory: brokers, clients and SCRAM users, treated alike.
 
 use zeroize::Zeroizing;
 
@@ -24,10 +24,10 @@ pub(super) const PASSWORD: &str = "scram.password";
 /// File with what was derived from it.
 const CREDENTIALS: &str = "scram.json";
 
-/// File with a password that the cluster has yet to be told: see [`super::passwords`].
+/// File with a password that has not been sent to the cluster yet: see [`super::passwords`].
 pub(super) const NEXT: &str = "scram.password.next";
 
-/// What a member who logs in by SCRAM always has.
+/// The files of every member that logs in with SCRAM.
 pub(super) const FILES: [&str; 2] = [PASSWORD, CREDENTIALS];
 
 /// One who gets a directory.
@@ -37,12 +37,12 @@ pub enum Member<'a> {
     Broker(&'a Broker),
     /// A client.
     Client(&'a Client),
-    /// A SCRAM user that is no client of kpki's.
+    /// A SCRAM user that is not one of the policy's clients.
     User(&'a ScramUser),
 }
 
 impl<'a> Member<'a> {
-    /// Everyone in a policy. Brokers come last: their files hold what was derived for the others.
+    /// Everyone in a policy. Brokers come last: their files contain what was derived for the others.
     pub fn all(policy: &'a ValidatedPolicy) -> Vec<Self> {
         let clients = policy.clients.iter().map(Self::Client);
         let users = policy.users.iter().map(Self::User);
@@ -70,7 +70,7 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// Whether it has to do with certificates at all.
+    /// Whether it uses certificates at all.
     pub fn speaks_tls(self, policy: &ValidatedPolicy) -> bool {
         match self {
             Self::Broker(_) => policy.cluster.speaks_tls(),
@@ -91,13 +91,13 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// What a request for its key, which is elsewhere, may ask for; `None` for those whose keys are made here.
+    /// What a request for its external key may ask for; `None` for those whose keys are made here.
     pub fn asks_for(self, policy: &ValidatedPolicy) -> Option<(Kind, &'a [Host])> {
         let (kind, hosts, key) = self.certified(policy)?;
         key.is_none().then_some((kind, &hosts[..]))
     }
 
-    /// The certificate that it shall have for a key that is made here; `None` for those that use none.
+    /// The certificate that it should have for a key made here; `None` for those that use none.
     pub fn leaf(self, policy: &ValidatedPolicy) -> Option<LeafSpec> {
         let (kind, hosts, key) = self.certified(policy)?;
         let (name, key) = (self.name(), key?);
@@ -111,8 +111,8 @@ impl<'a> Member<'a> {
         })
     }
 
-    /// The SCRAM mechanisms that it logs in with, and their iterations. A broker logs in to the others where they
-    /// talk over SASL among themselves.
+    /// The SCRAM mechanisms that it logs in with, and their iterations. A broker logs in to the others if the
+    /// inter-broker listener uses SASL.
     pub fn scram(self, policy: &ValidatedPolicy) -> (Vec<Mechanism>, u32) {
         match self {
             Self::User(user) => (user.mechanisms.clone(), user.iterations),
@@ -123,7 +123,7 @@ impl<'a> Member<'a> {
                 });
                 (mechanisms.collect(), client.iterations)
             }
-            // A controller alone is known by its certificate.
+            // A dedicated controller is identified by its certificate.
             Self::Broker(node) if !node.role.is_broker() => (Vec::new(), DEFAULT_ITERATIONS),
             Self::Broker(_) => {
                 let between = policy.cluster.listeners.iter().find(|l| {
@@ -136,12 +136,12 @@ impl<'a> Member<'a> {
     }
 }
 
-/// A credential: to derive one takes long, so that it waits until something is written.
+/// A credential: deriving one takes long, so it is deferred until something is written.
 #[derive(Debug, Clone)]
 pub enum Derivation {
     /// Derived, now or by an earlier run.
     Done(Credential),
-    /// To come.
+    /// Still to be derived.
     ToCome(ScramInfo),
 }
 
@@ -160,16 +160,17 @@ impl Derivation {
 /// The SCRAM password of a member and what is derived from it.
 #[derive(Debug)]
 pub struct ScramState {
-    /// The password, which is new where none was there.
+    /// The password, which is new if there was none.
     pub password: Secret,
     /// One credential per mechanism.
     pub credentials: Vec<Derivation>,
-    /// There were credentials, but the password was gone, so there is a new one.
+    /// There were credentials, but the password was lost, so there is a new one.
     pub lost: bool,
 }
 
 impl ScramState {
-    /// Reads what is on disk; what is missing or has other iterations is to come. `None` for members without SCRAM.
+    /// Reads what is on disk; what is missing or has other iterations is still to be derived. `None` for members
+    /// without SCRAM.
     pub fn load(
         out: &OutDir,
         member: Member<'_>,
@@ -187,7 +188,7 @@ impl ScramState {
         };
         Ok(Some(match read_secret(out, name, PASSWORD)? {
             Some(password) => Self::new(member, policy, password, &kept),
-            // Without its password the client cannot use what was derived from it.
+            // Without the password, the client cannot use what was derived from it.
             None => {
                 let password = match read_secret(out, name, NEXT)? {
                     Some(next) => next,
@@ -201,7 +202,7 @@ impl ScramState {
         }))
     }
 
-    /// A member's credentials under a password: those that are kept where they fit, else new ones.
+    /// A member's credentials for a password: existing ones that fit, else new ones.
     pub fn new(
         member: Member<'_>,
         policy: &ValidatedPolicy,
@@ -230,7 +231,7 @@ impl ScramState {
         }
     }
 
-    /// Whether some of the credentials are new, so that no cluster can know them yet.
+    /// Whether some of the credentials are new, so that no cluster can have them yet.
     pub fn is_new(&self) -> bool {
         let mut all = self.credentials.iter();
         all.any(|c| matches!(c, Derivation::ToCome(_)))
@@ -276,7 +277,7 @@ impl ScramState {
         FileSpec::secret(CREDENTIALS, text.expose().as_bytes())
     }
 
-    /// The files that keep it. A cluster that knows the lost password has to be told the new one.
+    /// The files that contain it. A cluster that has the lost password must be sent the new one.
     pub(super) fn files(&self) -> Vec<Planned> {
         let password = |file| Planned::Known(FileSpec::password(file, &self.password));
         let credentials = match self.is_new() {

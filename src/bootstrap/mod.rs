@@ -1,4 +1,4 @@
-//! The bootstrap itself: what the verbs do, without a terminal. Joins the pure rooms with the state on disk.
+//! The bootstrap itself: what the verbs do, without a terminal. Connects the pure rooms with the state on disk.
 
 pub mod archive;
 pub mod backup;
@@ -46,8 +46,8 @@ use ca::CaError;
 use context::Danger;
 use edits::Edit;
 
-/// So many identities are signed, written and synced together: enough that one sync costs little for each, few
-/// enough that their keys and stores take little memory.
+/// How many identities are signed, written and synced together: enough to share the cost of a sync, few enough that
+/// their keys and stores take little memory.
 const BATCH: usize = 128;
 
 /// What is wrong with a file: an error of another room, or a sentence.
@@ -56,18 +56,18 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// Why an identity could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
-    /// An identity of that name is there already.
-    #[error("the identity `{0}` exists already")]
+    /// An identity of that name already exists.
+    #[error("the identity `{0}` already exists")]
     Exists(String),
-    /// Two names that are one where case is folded.
-    #[error("the name `{name}` differs from `{other}`, which is there, only in case")]
+    /// Two names that differ only by case.
+    #[error("the name `{name}` differs from the existing `{other}` only by case")]
     Clash {
         /// The new one.
         name: String,
         /// The one on disk.
         other: String,
     },
-    /// No identity of that name is there.
+    /// There is no identity of that name.
     #[error("there is no identity `{name}` in {out}")]
     Unknown {
         /// The name.
@@ -79,7 +79,7 @@ pub enum BootstrapError {
     #[error("the certificate of `{}` was revoked on {} ({})", .0.name, .0.at.date(), .0.reason)]
     Revoked(Revocation),
     /// A name that belongs to one of another kind.
-    #[error("`{name}` is a {}, and its name cannot be a {}'s", .was.name(), .wanted.name())]
+    #[error("`{name}` is the name of a {}, so it cannot be used for a {}", .was.name(), .wanted.name())]
     OtherKind {
         /// The name.
         name: String,
@@ -89,21 +89,21 @@ pub enum BootstrapError {
         wanted: Kind,
     },
     /// A request for an identity whose key was made here.
-    #[error("the identity `{0}` has its key in its directory here, and no request of it is needed")]
+    #[error("the key of the identity `{0}` is in its directory here, so no request is needed")]
     KeyHere(String),
     /// A certificate that was signed for another name.
-    #[error("the certificate is that of `{subject}`, not of `{name}`")]
+    #[error("the certificate is for `{subject}`, not for `{name}`")]
     OthersCertificate {
-        /// Whom it was to be installed for.
+        /// The identity that it was to be installed for.
         name: String,
-        /// Whose it is.
+        /// Its subject.
         subject: String,
     },
-    /// No key where a certificate is to be installed.
-    #[error("there is no key of `{0}` here that the certificate could be for")]
+    /// No key in the directory where a certificate is to be installed.
+    #[error("there is no key of `{0}` here for the certificate")]
     NoKey(String),
-    /// A certificate that only the one who has its key can have renewed.
-    #[error("the key of `{0}` is elsewhere, so its certificate takes a new request")]
+    /// A certificate whose renewal needs a request from the owner of its key.
+    #[error("the key of `{0}` is elsewhere, so its certificate needs a new request")]
     KeyElsewhere(String),
     /// A file of an identity that cannot be used.
     #[error("{file} is damaged: {source}")]
@@ -113,27 +113,27 @@ pub enum BootstrapError {
         /// What is wrong with it.
         source: Cause,
     },
-    /// A file that somebody else changed.
+    /// A file that was edited.
     #[error("{shown} {}", .edit.message())]
     Edited {
-        /// What `--overwrite` calls it.
+        /// Its name for `--overwrite`.
         path: String,
         /// Its path.
         shown: String,
-        /// How it is not what kpki wrote.
+        /// How it differs from what kpki wrote.
         edit: Edit,
     },
-    /// A change that a running cluster does not survive by being restarted.
+    /// A change that rolling restarts cannot apply to a running cluster.
     #[error("{} would change {change}", brokers(.names))]
     Dangerous {
         /// What kind of change.
         danger: Danger,
         /// From what to what.
         change: String,
-        /// Whose configuration it concerns.
+        /// Whose configuration it affects.
         names: Vec<String>,
     },
-    /// The id of a cluster whose disks are formatted, which is lost.
+    /// The lost id of a cluster whose disks are formatted.
     #[error("{0}")]
     ClusterId(String),
     /// A backup.
@@ -177,7 +177,7 @@ impl BootstrapError {
     }
 }
 
-/// Everything that is wrong, each by itself.
+/// All errors, separately.
 #[derive(Debug)]
 pub struct Errors(pub Vec<BootstrapError>);
 

@@ -1,6 +1,6 @@
-//! What stays with a cluster whatever its policy's lists look like: the ids of its brokers and its own, its voters, and
-//! the listeners by which it is found. Known from the record of what was written, and where an older kpki left none,
-//! from the files themselves.
+//! What a cluster keeps however its policy's lists change: the ids of its brokers and its own, its voters, and the
+//! listeners by which it is found. Taken from the record of what was written or, if an older kpki left none, from the
+//! files themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,18 +19,18 @@ use crate::{
 /// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
 const CLUSTER_ID: &str = "cluster.id";
 
-/// The cluster, as its files will have it.
+/// The cluster, as its files will describe it.
 #[derive(Debug)]
 pub struct Nodes {
     /// The policy's brokers in its order, each with its id.
     pub brokers: Vec<Broker>,
     /// The KRaft cluster's id.
     pub cluster_id: String,
-    /// That id was lost, and found where disks are formatted with it.
+    /// Whether that id was lost, and restored from the files that disks are formatted with.
     pub recovered: bool,
     /// The listeners that `bootstrap_servers` means, by their ports.
     bootstrap: BTreeSet<String>,
-    /// What was written before, by the broker's name; also of those whom the policy no longer names.
+    /// What was written before, by the broker's name; also for brokers that are no longer in the policy.
     before: BTreeMap<String, NodeFacts>,
 }
 
@@ -53,7 +53,7 @@ impl Nodes {
         })
     }
 
-    /// What a broker's new configuration commits it to, as far as the others count on it.
+    /// What a broker's new configuration commits it to, as far as other nodes depend on it.
     pub fn facts(&self, server_properties: &[u8], mode: Mode) -> Option<NodeFacts> {
         let mut facts = NodeFacts::of(&Properties::parse(server_properties).ok()?)?;
         facts.bootstrap = facts.at(&self.bootstrap).map(str::to_owned).collect();
@@ -61,7 +61,7 @@ impl Nodes {
         Some(facts)
     }
 
-    /// Every dangerous change that was not asked for: those of one broker, and those of all of them, once.
+    /// Every dangerous change that was not allowed: those of single brokers, and once those of all of them.
     pub fn dangers(&self, context: Context<'_>, new: &[(&str, &NodeFacts)]) -> Vec<BootstrapError> {
         let mut found: Vec<(Danger, String, Vec<&str>)> = Vec::new();
         for (name, new) in new {
@@ -111,7 +111,7 @@ impl Nodes {
         errors.collect()
     }
 
-    /// The listeners that brokers or clients count on and that are not what they were.
+    /// The changed listeners that brokers or clients depend on.
     fn listeners(&self, old: &NodeFacts, new: &NodeFacts) -> Vec<(String, String)> {
         let mut used: BTreeSet<&str> = [old.inter_broker.as_str(), &new.inter_broker].into();
         used.extend(old.at(&self.bootstrap));
@@ -121,10 +121,10 @@ impl Nodes {
             let (was, is) = (old.listeners.get(name), new.listeners.get(name));
             let change = match (was, is) {
                 (Some(was), Some(is)) if was != is => format!("from {was} to {is}"),
-                (Some(was), None) => format!("({was}), which would be gone"),
+                (Some(was), None) => format!("({was}), which would be removed"),
                 // Brokers that were not restarted yet do not have it.
                 (None, Some(is)) => {
-                    format!("({is}), which would be new and at once the one between brokers")
+                    format!("({is}), which would be new and immediately used between brokers")
                 }
                 _ => continue,
             };
@@ -152,8 +152,8 @@ fn ports(servers: &[String]) -> BTreeSet<String> {
     ports.map(|(_, port)| port.to_owned()).collect()
 }
 
-/// Ids that are said, then those that were given before, then for each new broker its place in the list or the lowest
-/// that nobody ever had here: the disk of a broker that was removed may come back, and it is formatted with its id.
+/// First ids in the policy, then those assigned before, then for each new broker its place in the list or the lowest id
+/// never used here: the disk of a removed broker may come back, and it is formatted with its id.
 fn numbered(brokers: &[Broker], before: &BTreeMap<String, NodeFacts>) -> Vec<Broker> {
     let mut brokers = brokers.to_vec();
     let mut taken: BTreeSet<u32> = brokers.iter().filter_map(|b| b.id).collect();
@@ -174,7 +174,7 @@ fn numbered(brokers: &[Broker], before: &BTreeMap<String, NodeFacts>) -> Vec<Bro
     brokers
 }
 
-/// What was written before for whom.
+/// What was written before, and for whom.
 fn before(
     policy: &ValidatedPolicy,
     out: &OutDir,
@@ -188,7 +188,7 @@ fn before(
     let declared: BTreeSet<&IdentityName> = policy.brokers.iter().map(|b| &b.name).collect();
     for name in there {
         let mine = declared.contains(name);
-        // Whoever was recorded as something else is no broker of an older kpki.
+        // What was recorded as something else is not a broker of an older kpki.
         if before.contains_key(name.as_str()) || (!mine && written.of(name.as_str()).is_some()) {
             continue;
         }
@@ -226,7 +226,7 @@ pub(super) fn unrecorded(
     Ok(None)
 }
 
-/// The id that the cluster's disks are formatted with, where it was written down.
+/// The id that the cluster's disks are formatted with, from where it was recorded.
 pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
     let path = out.root().join(CLUSTER_ID);
     let Some(bytes) = read_optional(&path)? else {
@@ -237,12 +237,12 @@ pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
         return Ok(Some(text));
     }
     let path = path.display();
-    let why = format!("{path} holds no cluster id of 22 characters");
+    let why = format!("{path} does not contain a cluster id of 22 characters");
     Err(BootstrapError::ClusterId(why))
 }
 
-/// The cluster's id: the one on disk, else the one that the brokers' disks are formatted with, else a new one. True
-/// where it was lost and found.
+/// The cluster's id: the one on disk, else the one that the brokers' disks are formatted with, else a new one. True if
+/// it was lost and restored.
 fn cluster_id(
     context: Context<'_>,
     before: &BTreeMap<String, NodeFacts>,
@@ -260,14 +260,14 @@ fn cluster_id(
         _ if !running || context.asked.dangers.contains(&Danger::ClusterId) => {}
         [] => {
             return Err(BootstrapError::ClusterId(format!(
-                "{} is lost, and no {STORAGE_ARGS} says which id the brokers' disks are formatted with",
+                "{} is missing, and no {STORAGE_ARGS} contains the id that the brokers' disks are formatted with",
                 path.display()
             )));
         }
         several => {
             let ids: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
             return Err(BootstrapError::ClusterId(format!(
-                "{} is lost, and the brokers' files name several: {}",
+                "{} is missing, and the brokers' files contain different ids: {}",
                 path.display(),
                 ids.join(", ")
             )));
@@ -276,7 +276,7 @@ fn cluster_id(
     Ok((config::cluster_id(random::octets()?), false))
 }
 
-/// Writes the cluster's id down, where it is not.
+/// Writes the cluster's id, if it is not on disk.
 pub(super) fn keep_cluster_id(out: &OutDir, id: &str) -> Result<(), BootstrapError> {
     let path = out.root().join(CLUSTER_ID);
     if !path.exists() {

@@ -1,16 +1,16 @@
 //! SCRAM passwords between the disk and a cluster.
 //!
-//! The disk is the authority, as no cluster gives a password out again: whatever a cluster is told was written and
-//! synced here first. Two things follow.
+//! The disk is the authority, because a cluster never discloses a password: whatever is sent to a cluster was written
+//! and synced here first. Two things follow.
 //!
-//! Credentials with other iterations or another mechanism, under the same password, are first in `scram.json` (and in
-//! what broker disks are formatted with), salt included, then in the cluster. Killed between, the next run sees the
-//! difference and sends the same again.
+//! Credentials with other iterations or another mechanism, for the same password, are first written to `scram.json`
+//! (and to what broker disks are formatted with), salt included, and then sent to the cluster. If the command is killed
+//! in between, the next run sees the difference and sends the same again.
 //!
-//! A new password is first `scram.password.next`, beside the one that is in use. From then until that file is gone the
-//! cluster may have the one or the other, and both are on the disk. The rotation is promised: the next run sends it
-//! again, which is right whatever the cluster has, then puts it with all files that carry it in its place, in one step,
-//! and removes `scram.password.next`. `kpki up` leaves that file alone; it makes one itself where a password was lost.
+//! A new password is first written to `scram.password.next`, beside the one in use. Until that file is removed, the
+//! cluster may have either, and both are on the disk. The rotation is committed: the next run sends the new password
+//! again, which is right whatever the cluster has, then moves it and all files that contain it into place, in one step,
+//! and removes `scram.password.next`. `kpki up` leaves that file alone, but creates one itself if a password was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,13 +38,13 @@ use crate::{
     state::{FileSpec, Lock, OutDir, Owners, Staging, Written, read_plain},
 };
 
-/// The members of a policy that log in by SCRAM.
+/// The members of a policy that log in with SCRAM.
 fn members(policy: &ValidatedPolicy) -> impl Iterator<Item = Member<'_>> {
     let all = Member::all(policy).into_iter();
     all.filter(|member| !member.scram(policy).0.is_empty())
 }
 
-/// The credentials that a policy means.
+/// The credentials that a policy describes.
 pub fn desired(policy: &ValidatedPolicy) -> Vec<ScramInfo> {
     members(policy)
         .flat_map(|member| {
@@ -58,7 +58,7 @@ pub fn desired(policy: &ValidatedPolicy) -> Vec<ScramInfo> {
         .collect()
 }
 
-/// The users whose password, or whose key store's, is not on the disk: `kpki up` makes them.
+/// The users whose password, or keystore password, is not on the disk: `kpki up` creates them.
 pub fn missing<'a>(
     out: &OutDir,
     policy: &'a ValidatedPolicy,
@@ -84,7 +84,7 @@ pub fn missing<'a>(
     Ok(missing)
 }
 
-/// The password that lies here for a SCRAM user of the policy, in use or to be.
+/// The password on disk of a SCRAM user of the policy, in use or about to be.
 pub fn on_disk(
     out: &OutDir,
     policy: &ValidatedPolicy,
@@ -96,8 +96,8 @@ pub fn on_disk(
     name.map_or(Ok(None), |name| read_secret(out, name, PASSWORD))
 }
 
-/// The passwords that the cluster has yet to be told, by user: of rotations that were begun and not finished, and of
-/// users who lost theirs.
+/// The passwords that have not been sent to the cluster yet, by user: those of unfinished rotations, and replacements
+/// of lost ones.
 pub fn begun(
     out: &OutDir,
     policy: &ValidatedPolicy,
@@ -111,7 +111,7 @@ pub fn begun(
     Ok(begun)
 }
 
-/// Every SCRAM user's password and credentials, as the disk has them or shall have them.
+/// Every SCRAM user's password and credentials, as they are or will be on the disk.
 pub struct Passwords<'a> {
     context: Context<'a>,
     ca: &'a Ca,
@@ -119,15 +119,15 @@ pub struct Passwords<'a> {
     nodes: Nodes,
     written: Written,
     now: BTreeMap<&'a str, ScramState>,
-    /// Those whose credentials the policy wants otherwise than they are on the disk.
+    /// Those whose credentials on disk differ from the policy.
     derived: Vec<&'a str>,
     next: BTreeMap<&'a str, ScramState>,
-    /// The rotations of this run: the cluster was never told of them before.
+    /// The rotations started by this run, which were never sent to the cluster before.
     fresh: BTreeSet<&'a str>,
 }
 
 impl<'a> Passwords<'a> {
-    /// Reads them, none of which may be [`missing`].
+    /// Reads them; none may be [`missing`].
     pub fn read(context: Context<'a>, ca: &'a Ca, lock: &'a Lock) -> Result<Self, BootstrapError> {
         let (mut now, mut derived) = (BTreeMap::new(), Vec::new());
         let owners = Owners::read(context.out, context.policy.cluster.owner)?;
@@ -153,10 +153,10 @@ impl<'a> Passwords<'a> {
         })
     }
 
-    /// Puts on the disk what the cluster is about to be told: credentials that the policy wants otherwise, and the
-    /// new passwords of those who are rotated, which are new unless a rotation was begun before.
+    /// Writes to disk what is about to be sent to the cluster: credentials that differ from the policy, and the
+    /// passwords of rotated users, which are new unless a rotation was started before.
     ///
-    /// Returns whose directories have new files beside those passwords. On failure nothing is written.
+    /// Returns the users whose directories have new files besides those passwords. On failure nothing is written.
     pub fn begin(
         &mut self,
         rotate: &BTreeSet<String>,
@@ -191,7 +191,7 @@ impl<'a> Passwords<'a> {
         Ok(changed)
     }
 
-    /// The password and the credential behind an entry of [`desired`], for the cluster.
+    /// The password and the credential for an entry of [`desired`], for the cluster.
     pub fn credential(&self, info: &ScramInfo) -> Option<(&Secret, &Credential)> {
         let user = info.user.as_str();
         let state = self.next.get(user).or_else(|| self.now.get(user))?;
@@ -199,8 +199,8 @@ impl<'a> Passwords<'a> {
         Some((&state.password, credential))
     }
 
-    /// Puts new passwords that the cluster has in their place, with everything that carries them.
-    /// What could not be written, the next run writes.
+    /// Moves new passwords that the cluster has into place, with all files that contain them. The next run writes what
+    /// could not be written.
     pub fn finish(&mut self, rotated: &[&str]) -> Result<(), BootstrapError> {
         let mut names = Vec::new();
         for user in rotated {
@@ -214,8 +214,8 @@ impl<'a> Passwords<'a> {
         self.forget(&names)
     }
 
-    /// Takes rotations back of which the cluster has nothing for sure. One that was begun by an earlier run stays, as
-    /// nobody knows how far that got.
+    /// Withdraws rotations that certainly did not reach the cluster. One started by an earlier run stays, because it is
+    /// unknown how far that got.
     pub fn withdraw(&mut self, refused: &[&str]) -> Result<(), BootstrapError> {
         let fresh: Vec<&str> = refused
             .iter()
@@ -236,11 +236,11 @@ impl<'a> Passwords<'a> {
         Ok(self.context.out.remove_file(self.lock, name, NEXT)?)
     }
 
-    /// The files of these members that are not as they should be, and of every broker what its disk is formatted with.
+    /// The files of these members that are not as they should be, and for every broker what its disk is formatted with.
     fn files(&self, users: &[&str]) -> Result<Vec<(IdentityName, Vec<FileSpec>)>, BootstrapError> {
         let Context { policy, out, .. } = self.context;
         let state = |name: &IdentityName| self.now.get(name.as_str());
-        // In the order in which `kpki up` has them.
+        // In the order of `kpki up`.
         let credentials = Member::all(policy)
             .into_iter()
             .filter_map(|m| state(m.name()))
@@ -265,7 +265,7 @@ impl<'a> Passwords<'a> {
                 continue;
             };
             let mut changed = Vec::new();
-            // What is not known is the truststore alone, which has nothing to do with passwords.
+            // Only the truststore is not known, which is unrelated to passwords.
             for file in planned.into_iter().filter_map(Planned::known) {
                 if read_plain(&dir.join(&file.name))?.as_deref() != Some(&*file.bytes) {
                     changed.push(file);
@@ -278,7 +278,7 @@ impl<'a> Passwords<'a> {
         Ok(written)
     }
 
-    /// Refuses to write over what somebody edited, before the cluster is told anything that these files must say.
+    /// Refuses to overwrite edited files, before anything that these files must contain is sent to the cluster.
     fn check_edits(&self, users: &BTreeSet<&str>) -> Result<(), BootstrapError> {
         if users.is_empty() {
             return Ok(());

@@ -1,5 +1,5 @@
-//! What a policy asks for, held against what is on the disk. Nothing is written here. What costs time or takes the CA's
-//! key is to come: it is derived, encoded or signed when the plan is carried out.
+//! Compares a policy with what is on the disk. Nothing is written here. What takes time or needs the CA's key is
+//! deferred: it is derived, encoded or signed when the plan is executed.
 
 use std::collections::BTreeSet;
 
@@ -36,19 +36,19 @@ pub struct Plan<'a> {
     pub steps: Vec<Step<'a>>,
     /// Identities on disk that the policy does not name. They are never deleted.
     pub undeclared: Vec<IdentityName>,
-    /// The CA ends before a leaf's usual time.
+    /// When the CA expires, if that is before a new leaf certificate would.
     pub ca_ends: Option<OffsetDateTime>,
     /// The brokers' ids, and the cluster's.
     pub nodes: Nodes,
-    /// The record of what was written is mostly about states long gone.
+    /// Whether the record of what was written is mostly about outdated states.
     pub(super) wasteful: bool,
 }
 
-/// Compares the policy with the disk. A CA that is only about to be made does as well.
+/// Compares the policy with the disk. The CA may be one that is yet to be created.
 ///
 /// # Errors
-/// Everything on disk that cannot be read or written over, every file that somebody edited, every change that the
-/// cluster would not survive, every host that the CA may not sign for, every configuration that cannot be written.
+/// Everything on disk that cannot be read or overwritten, every edited file, every dangerous change, every host that
+/// the CA may not sign for, every configuration that cannot be written.
 pub fn plan<'a>(context: Context<'a>, trust: &Trust) -> Result<Plan<'a>, Errors> {
     let Context { policy, out, .. } = context;
     check_owner(out.root(), policy.cluster.owner)?;
@@ -77,7 +77,7 @@ pub fn plan<'a>(context: Context<'a>, trust: &Trust) -> Result<Plan<'a>, Errors>
     if !errors.is_empty() {
         return Err(Errors(errors));
     }
-    // Who is revoked and has no directory gets none, and so no password.
+    // A revoked identity without a directory gets none, and so no password.
     let is_out = |m: &Member<'_>| {
         let revoked = revoke::of_identity(&inventory, m.name().as_str());
         revoked.is_some() && !out.identity(m.name()).exists()
@@ -128,7 +128,7 @@ pub fn plan<'a>(context: Context<'a>, trust: &Trust) -> Result<Plan<'a>, Errors>
     })
 }
 
-/// The values, and everything that is wrong.
+/// The values, and all errors.
 fn parted<T>(results: Vec<Result<T, Errors>>) -> (Vec<T>, Vec<BootstrapError>) {
     let mut values = Vec::with_capacity(results.len());
     let mut wrong = Vec::new();
@@ -214,7 +214,7 @@ fn step<'a>(
         step.scram.as_ref(),
     )?;
     if let (Some(_), Some(password)) = (asks, &step.password) {
-        // Of the key store that is made where the key is.
+        // For the keystore that is made where the key is.
         let file = FileSpec::password(&look.names.password, password);
         texts.push(Planned::Known(file));
     }
@@ -229,7 +229,7 @@ fn step<'a>(
     Ok((step, facts))
 }
 
-/// Why one whose key is elsewhere needs a new certificate, where that is so.
+/// Why an identity whose key is elsewhere needs a new certificate, if it does.
 fn waits(look: &Look<'_>, (kind, hosts): (Kind, &[Host])) -> Option<String> {
     let Some(record) = look.record.filter(|r| r.external && r.kind == kind) else {
         return Some("it has no certificate yet".to_owned());
@@ -243,18 +243,18 @@ fn waits(look: &Look<'_>, (kind, hosts): (Kind, &[Host])) -> Option<String> {
         Some(format!("it was issued by another CA, {}", record.issuer))
     } else if shall_be != are {
         Some(format!(
-            "hosts were {}, shall be {}",
+            "hosts change from {} to {}",
             are.join(" "),
             shall_be.join(" ")
         ))
     } else if due <= look.context.now {
-        Some(format!("it ends on {}", record.not_after.date()))
+        Some(format!("it expires on {}", record.not_after.date()))
     } else {
         None
     }
 }
 
-/// How a member's stores are encoded: as asked for, else as they were.
+/// How a member's stores are encoded: as requested, else as before.
 pub(super) fn profile(
     context: Context<'_>,
     name: &IdentityName,
@@ -270,7 +270,8 @@ pub(super) fn profile(
     {
         if let Some(store) = read_plain(&context.out.identity(name).join(file))? {
             let profile = StoreProfile::of(&store);
-            // What does not look like a new store may be a damaged one. An old one has a truststore to go with it.
+            // A store that is not in the new format may be damaged; one in the old format has a truststore in the same
+            // format.
             if profile == StoreProfile::Jdk || Trust::has_legacy_truststore(context.out) {
                 return Ok(profile);
             }
@@ -279,7 +280,7 @@ pub(super) fn profile(
     Ok(StoreProfile::Jdk)
 }
 
-/// Files that kpki wrote into a member's directory when the policy said something else.
+/// Files that kpki wrote to a member's directory for an earlier version of the policy.
 fn superfluous(look: &Look<'_>, step: &Step<'_>, texts: &[Planned]) -> Vec<String> {
     let (name, names) = (step.member.name(), look.names);
     let mut wanted: BTreeSet<&str> = texts.iter().map(Planned::name).collect();

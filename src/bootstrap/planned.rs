@@ -1,28 +1,28 @@
-//! A file as it shall be, also where its bytes are still to come.
+//! A file as it should be, even if its bytes are not known yet.
 
 use crate::{secret::SecretBytes, state::FileSpec};
 
-/// A file as it shall be.
+/// A file as it should be.
 #[derive(Debug)]
 pub enum Planned {
     /// Its bytes are known.
     Known(FileSpec),
-    /// They are there only once the plan is carried out.
+    /// They are only known when the plan is executed.
     ToCome(String, ToCome),
 }
 
-/// What has to be done first.
+/// What must be done first.
 #[derive(Debug)]
 pub enum ToCome {
-    /// The key store is encoded, for a new certificate or once more.
+    /// The keystore is encoded, for a new certificate or again.
     KeyStore,
     /// A certificate is signed.
     Pem,
-    /// The truststore is encoded, once for all.
+    /// The truststore is encoded, once for all members.
     Truststore,
     /// SCRAM credentials of its owner are derived.
     Scram,
-    /// SCRAM credentials of anybody are derived: as much of the text as is known, for showing.
+    /// SCRAM credentials of any member are derived: the text as far as it is known, for display.
     StorageArgs(SecretBytes),
 }
 
@@ -39,7 +39,7 @@ impl Planned {
         }
     }
 
-    /// The file, where its bytes are known.
+    /// The file, if its bytes are known.
     pub fn known(self) -> Option<FileSpec> {
         match self {
             Self::Known(file) => Some(file),

@@ -1,6 +1,6 @@
-//! A new certificate for an identity that is there, from what the inventory says of the last one.
+//! A new certificate for an existing identity, based on the inventory's record of the last one.
 //!
-//! What lies in the identity's directory may have been put there by whoever owns it: nothing of it is signed but a key
+//! The files in the identity's directory may have been changed by its owner: nothing from there is signed, except a key
 //! that was signed before.
 
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ use crate::{
     state::{FileSpec, Inventory, Lock, OutDir, Owners, Record, Staging, Written, read_plain},
 };
 
-/// When a certificate is due for renewal where no policy says it: in the last third of its lifetime.
+/// When a certificate is due for renewal if there is no policy: in the last third of its validity.
 pub fn due(record: &Record) -> OffsetDateTime {
     record.not_after - (record.not_after - record.not_before) / 3
 }
@@ -35,18 +35,19 @@ pub fn due(record: &Record) -> OffsetDateTime {
 pub struct Chosen {
     /// Those that are renewed.
     pub names: Vec<IdentityName>,
-    /// Those that are due, and whose next certificates would end when they do: with the CA.
+    /// Those that are due, but whose next certificates would expire at the same time: with the CA.
     pub bounded: Vec<IdentityName>,
-    /// Those that only a new request renews, as their keys are elsewhere.
+    /// Those that need a new request, because their keys are elsewhere.
     pub external: Vec<IdentityName>,
-    /// Those whose last certificates were revoked, and who have to be named.
+    /// Those whose last certificates were revoked, which must be named explicitly.
     pub revoked: Vec<IdentityName>,
-    /// Where nothing is due: the first that will be, and when.
+    /// If nothing is due: the first that will be, and when.
     pub next: Option<(IdentityName, OffsetDateTime)>,
 }
 
 impl Chosen {
-    /// Everyone who has a directory and a certificate that is not revoked; where `now` is given, those who are due then.
+    /// All identities that have a directory and a certificate that is not revoked; if `now` is given, those that are
+    /// due then.
     pub fn find(
         out: &OutDir,
         inventory: &Inventory,
@@ -89,11 +90,11 @@ impl Chosen {
 pub struct Renewal {
     /// Whether they get new keys.
     pub new_key: bool,
-    /// Hosts that the new certificates name beside those of the old ones.
+    /// Hosts for the new certificates besides those of the old ones.
     pub hosts: Vec<Host>,
-    /// Days that the new certificates are valid; `None`: as many as the old ones.
+    /// Validity of the new certificates in days; `None`: as before.
     pub days: Option<u32>,
-    /// How stores are encoded; `None`: as they were.
+    /// How stores are encoded; `None`: as before.
     pub profile: Option<StoreProfile>,
     /// The time.
     pub now: OffsetDateTime,
@@ -103,25 +104,25 @@ pub struct Renewal {
 #[derive(Debug)]
 pub struct Candidate {
     leaf: LeafSpec,
-    /// The names under every layout that the identity has files of, with the profile of its store.
+    /// The file names in every layout that the identity has files of, with the profile of its store.
     layouts: Vec<(FileNames, StoreProfile)>,
     /// The password of its stores.
     password: Option<Secret>,
     /// The key that it keeps.
     key: Option<SecretBytes>,
-    /// Why it gets a new key although nobody asked for one.
+    /// Why it gets a new key although none was requested.
     distrust: Option<String>,
-    /// What the certificate that lies there names, of a broker, and the new one will not.
+    /// For a broker: hosts in the existing certificate that the new one will lack.
     lost_hosts: Vec<Host>,
-    /// What that certificate has for a subject, of a broker, where the new one has another.
+    /// For a broker: the subject of the existing certificate, if the new one has another.
     old_subject: Option<String>,
-    /// What its reader has to do.
+    /// What its reader must do.
     pub needs: Needs,
 }
 
 impl Candidate {
-    /// Reads an identity: what it is from the inventory; from its directory its password and, where it is the one that
-    /// was signed for, its key.
+    /// Reads an identity: its attributes from the inventory; from its directory its password and, if it is the one that
+    /// was signed, its key.
     pub fn read(
         out: &OutDir,
         inventory: &Inventory,
@@ -148,7 +149,7 @@ impl Candidate {
                 layouts.push((names, profile.unwrap_or_else(|| StoreProfile::of(&store))));
             }
         }
-        // Some layouts call their key stores the same, and its password tells them apart.
+        // Some layouts share the keystore's name; they are distinguished by the password file.
         let has_password = |names: &FileNames| {
             let file = read_plain(&out.identity(name).join(&names.password));
             file.ok().flatten().is_some()
@@ -158,7 +159,7 @@ impl Candidate {
         }
         let Some((names, _)) = layouts.first() else {
             return Err(if out.identity(name).exists() {
-                damaged("it holds no key store")
+                damaged("it does not contain a keystore")
             } else {
                 unknown()
             });
@@ -167,7 +168,7 @@ impl Candidate {
         let recorded = disk.is_recorded(record, signer);
         let hosts = record.sans.iter().map(|san| {
             Host::from_tagged(san)
-                .ok_or_else(|| damaged(&format!("the inventory has `{san}` as a host of it")))
+                .ok_or_else(|| damaged(&format!("the inventory has the host `{san}` for it")))
         });
         let mut hosts = hosts.collect::<Result<Vec<_>, _>>()?;
         for host in &renewal.hosts {
@@ -177,7 +178,7 @@ impl Candidate {
             }
         }
         let life = (record.not_after - record.not_before).whole_days();
-        // Lines of the first kpki do not say what kind of key it was.
+        // Lines of the first kpki do not contain the key algorithm.
         let theirs = disk.certificate.as_ref().filter(|_| recorded);
         let key = record.key.or(theirs.and_then(|c| c.key));
         let days = renewal.days.or(u32::try_from(life).ok());
@@ -195,11 +196,11 @@ impl Candidate {
             _ if renewal.new_key => None,
             (Some(_), true) => None,
             (Some(_), false) => Some(format!(
-                "the certificate in {} is not the one that was signed last: hosts and lifetime are those of the inventory",
+                "the certificate in {} is not the last one that was signed: hosts and validity are taken from the inventory",
                 out.identity(name).display()
             )),
             (None, _) => Some(format!(
-                "the key in {} is not the one that was signed last: {name} gets a new key",
+                "the key in {} is not the last one that was signed: {name} gets a new key",
                 out.identity(name).display()
             )),
         };
@@ -241,34 +242,34 @@ impl Candidate {
         self.leaf.kind
     }
 
-    /// The hosts that a broker's new certificate no longer names: one that runs refuses such a one.
+    /// The hosts that a broker's new certificate no longer names: a running broker refuses such a certificate.
     pub fn lost_hosts(&self) -> &[Host] {
         &self.lost_hosts
     }
 
-    /// The subject that a broker's certificate has and the new one will not: one that runs refuses such a one.
+    /// The subject of a broker's existing certificate, if it changes: a running broker refuses such a certificate.
     pub fn old_subject(&self) -> Option<&str> {
         self.old_subject.as_deref()
     }
 
-    /// What was found in its directory that is not believed.
+    /// What was found in its directory and is not trusted.
     pub fn distrust(&self) -> Option<&str> {
         self.distrust.as_deref()
     }
 }
 
-/// What became of those who were to be renewed.
+/// The outcome of a renewal.
 #[derive(Debug, Default)]
 pub struct Renewed {
     /// The new certificates' records.
     pub records: Vec<Record>,
-    /// Whom the issuer refused: they keep what they have.
+    /// Those that the issuer refused: they keep what they have.
     pub refused: Vec<(IdentityName, IssuerError)>,
 }
 
-/// Has a new certificate signed for each candidate and replaces key store, PEM files and, with a new key, the key.
-/// Passwords and paths stay. `progress` is called with the number of identities that are done; on failure those that
-/// were done stay so.
+/// Has a new certificate signed for each candidate and replaces the keystore, PEM files and, if it is new, the key.
+/// Passwords and paths stay. `progress` is called with the number of identities that are done; after a failure, those
+/// remain done.
 pub fn renew(
     out: &OutDir,
     lock: &Lock,
@@ -323,14 +324,14 @@ pub fn renew(
 }
 
 impl Candidate {
-    /// What its directory gets with a new certificate, under each layout that it has files of.
+    /// The files of a new certificate, in each layout that the identity has files of.
     fn files(&self, credentials: &Credentials) -> Result<Vec<FileSpec>, BootstrapError> {
         let mut files = Vec::new();
         for (names, profile) in &self.layouts {
             files.push(credentials.keystore(&self.leaf.name, names, *profile)?);
             files.extend(credentials.texts(names)?);
         }
-        // Layouts share some of their names.
+        // Some names are the same in several layouts.
         files.sort_by(|a, b| a.name.cmp(&b.name));
         files.dedup_by(|a, b| a.name == b.name);
         Ok(files)

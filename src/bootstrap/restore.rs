@@ -1,7 +1,7 @@
-//! Parts of a CA that were lost and stand elsewhere as well: its certificate, and the truststore's password.
+//! Lost parts of a CA of which there are copies elsewhere: its certificate, and the truststore's password.
 //!
-//! Identities' directories may belong to others, so nothing from there is believed for being there: the certificate
-//! has to be the one that the inventory records, and the password has to open the store.
+//! Identities' directories may belong to other users, so nothing in them is trusted as such: the certificate must be
+//! the one in the inventory, and the password must open the store.
 
 use std::path::PathBuf;
 
@@ -23,19 +23,19 @@ use crate::{
     state::{Inventory, Lock, OutDir, Record, read_optional, read_plain, write_atomic},
 };
 
-/// What was put back, and where it was found.
+/// What was restored, and from where.
 #[derive(Debug)]
 pub struct Restored {
     /// The file of the CA.
     pub file: PathBuf,
-    /// Where the same stood.
+    /// Where the copy was found.
     pub from: PathBuf,
 }
 
 /// Longer than any password that kpki makes.
 const MAX_PASSWORD: usize = 128;
 
-/// True where a part is missing that may stand elsewhere. Without what signs a CA is beyond help.
+/// True if a part is missing of which there may be a copy. A CA without its signing key cannot be restored.
 pub fn is_needed(out: &OutDir) -> bool {
     let there = |file| out.ca_file(file).exists();
     ENGINES.iter().any(|engine| there(engine.file))
@@ -43,13 +43,13 @@ pub fn is_needed(out: &OutDir) -> bool {
         && !(there(CERTIFICATE) && there(TRUSTSTORE_PASSWORD))
 }
 
-/// Puts back what is missing and found.
+/// Restores what is missing, if it is found.
 pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapError> {
     if !is_needed(out) {
         return Ok(Vec::new());
     }
     let inventory = Inventory::read(out)?;
-    // Where a CA stands by, it is trusted as well, and is not the one that was lost.
+    // During a rotation, the other CA is trusted as well, and is not the one that was lost.
     let standby = read_optional(&out.ca_file(&Slot::Standby.names().root))?;
     let standby = standby.and_then(|text| pem::parse_certificates(&text).ok());
     let standby = standby.and_then(|all| Certificate::from_der(all.first()?).ok());
@@ -87,7 +87,7 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapErr
     Ok(restored)
 }
 
-/// What a store trusts, where this password opens it and a recorded root is among it, the root first.
+/// What a store trusts, root first, if this password opens it and it contains a recorded root.
 fn trusted(store: &[u8], password: &Secret, roots: &[&Record]) -> Option<Vec<Certificate>> {
     let contents = pkcs12::open(store, password).ok()?;
     let entries = contents.trusted.iter();
@@ -126,7 +126,7 @@ fn find_password(
                 Some(&names.client_properties),
             ];
             for path in files.into_iter().flatten().map(|file| dir.join(file)) {
-                // What cannot be read there is passed over.
+                // What cannot be read there is skipped.
                 let Ok(Some(text)) = read_plain(&path) else {
                     continue;
                 };
@@ -143,7 +143,7 @@ fn find_password(
     Ok(None)
 }
 
-/// The passwords that a file may mean: its only line, or the value of the property.
+/// The passwords that a file may contain: its only line, or the value of the property.
 fn candidates(text: &str) -> impl Iterator<Item = &str> {
     let only = Some(text.trim_end()).filter(|line| !line.contains('\n'));
     let values = text.lines().filter_map(|line| {
@@ -166,8 +166,8 @@ fn find_certificates(
     {
         return Ok(Some((all, out.ca_file(truststore_name(StoreProfile::Jdk)))));
     }
-    // A line without a fingerprint does not tell the root from another of its serial number, and of several roots
-    // others than the one that is trusted now may stand there.
+    // A line without a fingerprint does not distinguish the root from another with the same serial number, and of
+    // several roots, one that is no longer trusted may be there.
     let [record] = roots else { return Ok(None) };
     if record.sha256.is_none() {
         return Ok(None);

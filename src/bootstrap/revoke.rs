@@ -1,4 +1,4 @@
-//! Revocation: what is recorded, and the list that tells everybody.
+//! Revocation: what is recorded, and the CRL that publishes it.
 
 use std::collections::BTreeSet;
 
@@ -12,41 +12,41 @@ use crate::{
     state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, Revocation, write_atomic},
 };
 
-/// The current list, PEM.
+/// The current CRL, PEM.
 pub const CRL: &str = "crl.pem";
-/// The same as DER, which is what the file behind a certificate's distribution point has to be (RFC 5280 §4.2.1.13).
+/// The same as DER, as required at a CRL distribution point (RFC 5280 §4.2.1.13).
 pub const CRL_DER: &str = "crl.der";
 
-/// Why something is not revoked.
+/// Why something cannot be revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
-    /// Nobody has it.
+    /// Unknown.
     #[error(
         "`{0}` is neither the name nor the serial number of a certificate that this CA has signed"
     )]
     Unknown(String),
-    /// The CA's own certificates are replaced, not revoked.
+    /// The CA's own certificates cannot be revoked, only replaced.
     #[error("`{0}` is a certificate of the CA itself")]
     Authority(String),
-    /// What is not on hold does not come back.
-    #[error("no certificate of `{0}` is on hold, and revoked ones stay revoked")]
+    /// Only a certificate on hold can be reinstated.
+    #[error("no certificate of `{0}` is on hold, and other revocations are permanent")]
     NotHeld(String),
 }
 
 /// What is to be recorded.
 #[derive(Debug, Default)]
 pub struct Revoking {
-    /// Certificates, with what becomes of them.
+    /// Certificates, with their new status.
     pub events: Vec<Revocation>,
-    /// What was revoked before and stays so.
+    /// What was already revoked.
     pub before: Vec<Revocation>,
 }
 
-/// What revoking means: by name every certificate of an identity that has not ended, and its last one; by serial number that
-/// one; and where a key was compromised, every other one of that key.
+/// What to revoke: by name, every unexpired certificate of an identity, and its last one; by serial number, that one;
+/// and if a key was compromised, every other one of that key.
 ///
 /// # Errors
-/// Whatever cannot be revoked: then nothing is.
+/// Whatever cannot be revoked; then nothing is.
 pub fn plan(
     inventory: &Inventory,
     whose: &[String],
@@ -94,7 +94,7 @@ pub fn plan(
     Ok(revoking)
 }
 
-/// The certificates that a word means.
+/// The certificates that an argument selects.
 fn certificates<'a>(
     inventory: &'a Inventory,
     word: &str,
@@ -134,12 +134,13 @@ fn certificates<'a>(
     Ok(found)
 }
 
-/// Why an identity gets no certificate unless that is asked for by name: its last one was revoked.
+/// Why an identity only gets a certificate by explicit request: its last one was revoked.
 pub fn of_identity<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a Revocation> {
     inventory.revocation(&inventory.latest(name)?.serial)
 }
 
-/// Refuses a certificate for an identity whose last one was revoked, unless `anew`; one on hold has to come back first.
+/// Refuses a certificate for an identity whose last one was revoked, unless `anew`; one on hold must be reinstated
+/// first.
 ///
 /// # Errors
 /// [`BootstrapError::Revoked`].
@@ -152,7 +153,7 @@ pub fn check(inventory: &Inventory, name: &str, anew: bool) -> Result<(), Bootst
     }
 }
 
-/// True where something was revoked since the last list.
+/// True if something was revoked since the last CRL.
 pub fn is_crl_due(inventory: &Inventory) -> bool {
     let mut latest = inventory.events().iter().rev();
     latest
@@ -164,8 +165,8 @@ pub fn is_crl_due(inventory: &Inventory) -> bool {
         .unwrap_or(false)
 }
 
-/// What the next list of a CA says: every certificate of that CA that is revoked. One that has ended leaves it once it was on a list
-/// that was made after its end (RFC 5280 §3.3).
+/// The content of a CA's next CRL: every revoked certificate of that CA. An expired one is removed after it was on a
+/// CRL issued after its expiry (RFC 5280 §3.3).
 fn list(inventory: &Inventory, issuer: &str, days: u32, now: OffsetDateTime) -> RevocationList {
     let issues = || {
         inventory.events().iter().filter_map(|event| match event {
@@ -193,10 +194,10 @@ fn list(inventory: &Inventory, issuer: &str, days: u32, now: OffsetDateTime) -> 
     }
 }
 
-/// A list that was made.
+/// A new CRL.
 #[derive(Debug)]
 pub struct Crl {
-    /// What it says.
+    /// Its content.
     pub list: RevocationList,
     /// DER.
     pub der: Vec<u8>,
@@ -204,10 +205,10 @@ pub struct Crl {
     pub pem: String,
 }
 
-/// Signs the next list, puts its number on record and writes it.
+/// Signs the next CRL, records its number and writes it.
 ///
 /// # Errors
-/// When it cannot be signed, recorded or written.
+/// If it cannot be signed, recorded or written.
 pub fn write_crl(
     out: &OutDir,
     lock: &Lock,
@@ -218,7 +219,7 @@ pub fn write_crl(
 ) -> Result<Crl, BootstrapError> {
     let list = list(inventory, subject, days, now);
     let der = issuer.sign_crl(&list)?.to_vec();
-    // A number that nobody ever sees is no harm; one that comes twice is.
+    // An unused number does no harm; a number used twice does.
     let issue = CrlIssue {
         at: now.truncate_to_second(),
         number: list.number,

@@ -1,4 +1,4 @@
-//! What a node that runs shall show once it has taken up the directory that is here.
+//! What a running node should serve once it has loaded the directory that is here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,15 +20,15 @@ pub struct RunningNode {
     pub facts: NodeFacts,
     /// Its leaf.
     pub certificate: Certificate,
-    /// Whether that is the one that was signed last.
+    /// Whether that is the last one that was signed.
     pub is_latest: bool,
-    /// The subject of the CA that its chain ends at.
+    /// The subject of the root CA of its chain.
     pub root: String,
     /// The subjects of the CAs that it trusts.
     pub trusted: BTreeSet<String>,
-    /// Where its configuration says that its key store is.
+    /// The path of its keystore according to its configuration.
     pub keystore: Option<String>,
-    /// Whole principals of those who may do everything.
+    /// Full principals of the super users.
     pub super_users: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ impl RunningNode {
     /// Reads a node's directory.
     ///
     /// # Errors
-    /// When there is none, or a file of it is missing or damaged.
+    /// If there is none, or one of its files is missing or damaged.
     pub fn read(
         out: &OutDir,
         inventory: &Inventory,
@@ -98,7 +98,7 @@ impl RunningNode {
     }
 }
 
-/// True where a node is a controller of a KRaft quorum and nothing else.
+/// True if a node is a dedicated KRaft controller.
 pub fn is_controller_alone(facts: &NodeFacts) -> bool {
     let mut listeners = facts.listeners.keys();
     !facts.listeners.is_empty() && listeners.all(|name| name == CONTROLLER)
@@ -107,7 +107,7 @@ pub fn is_controller_alone(facts: &NodeFacts) -> bool {
 /// Every node that has a directory here.
 ///
 /// # Errors
-/// When the record of what was written, or a directory, cannot be read.
+/// If the record of what was written, or a directory, cannot be read.
 pub fn nodes(out: &OutDir) -> Result<BTreeMap<IdentityName, NodeFacts>, BootstrapError> {
     let written = Written::read(out)?;
     let recorded: BTreeMap<&str, &NodeFacts> = written.nodes().collect();
@@ -115,7 +115,7 @@ pub fn nodes(out: &OutDir) -> Result<BTreeMap<IdentityName, NodeFacts>, Bootstra
     for name in out.identities()? {
         let facts = match recorded.get(name.as_str()) {
             Some(facts) => Some((*facts).clone()),
-            // Whoever was recorded as something else is no node of an older kpki.
+            // What was recorded as something else is not a node of an older kpki.
             None if written.of(name.as_str()).is_some() => None,
             None => nodes::unrecorded(out, &name)?,
         };
@@ -124,7 +124,7 @@ pub fn nodes(out: &OutDir) -> Result<BTreeMap<IdentityName, NodeFacts>, Bootstra
     Ok(nodes)
 }
 
-/// The names of the files in a node's directory: those of the layout that it has a key store by.
+/// The names of the files in a node's directory, in the layout that its keystore has.
 fn names(out: &OutDir, name: &IdentityName) -> Result<Option<FileNames>, BootstrapError> {
     for layout in LAYOUTS {
         let names = layout.files(name.as_str());

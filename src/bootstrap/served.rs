@@ -1,4 +1,4 @@
-//! What the nodes of a policy serve: a handshake with each of their listeners, all at once.
+//! What the nodes of a policy serve: a handshake with each of their listeners, in parallel.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::{
 /// A listener, and what it showed.
 #[derive(Debug)]
 pub struct Answer {
-    /// Whose it is.
+    /// The node.
     pub node: IdentityName,
-    /// What that node does.
+    /// The node's role.
     pub role: NodeRole,
     /// Where it is.
     pub at: TlsEndpoint,
@@ -24,11 +24,11 @@ pub struct Answer {
     pub served: Result<Served, ProbeError>,
 }
 
-/// Asks every listener with TLS of a policy's nodes, each no longer than `timeout`. Where they want a certificate they
-/// are shown the admin's, so that their logs do not fill with refused handshakes.
+/// Asks every TLS listener of a policy's nodes, each for at most `timeout`. If they request a certificate, the admin's
+/// is sent, so that their logs do not fill up with refused handshakes.
 ///
 /// # Errors
-/// When an address cannot be told, or the admin's files cannot be read.
+/// If an address is not known, or the admin's files cannot be read.
 pub fn ask(
     policy: &ValidatedPolicy,
     out: &OutDir,

@@ -12,8 +12,8 @@ use crate::{
     state::{Inventory, Lock, OutDir, Record, read_plain},
 };
 
-/// What keeps a request from being signed for a name, whatever it says: everything that is wrong. With `anew`, a new key may
-/// take the place of a revoked one.
+/// Every reason why a name can get no certificate, whatever the request contains. With `anew`, a new key may replace a
+/// revoked one.
 pub fn check(
     out: &OutDir,
     inventory: &Inventory,
@@ -40,7 +40,7 @@ pub fn check(
     Ok(wrong)
 }
 
-/// Whether a key store that was made here lies in an identity's directory.
+/// Whether an identity's directory contains a keystore that was made here.
 fn has_store(out: &OutDir, name: &IdentityName) -> Result<bool, BootstrapError> {
     for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {
         if read_plain(&out.identity(name).join(&names.keystore))?.is_some() {
@@ -50,7 +50,7 @@ fn has_store(out: &OutDir, name: &IdentityName) -> Result<bool, BootstrapError> 
     Ok(false)
 }
 
-/// What revoked a certificate of the same key, whoever's: no other is signed for such a key.
+/// The revocation of any certificate of the same key: no other is signed for such a key.
 pub fn revoked_key(inventory: &Inventory, approved: &Approved) -> Result<(), BootstrapError> {
     let key = sha256(&approved.key.subject_public_key_info());
     let mut records = inventory.records().iter();
@@ -71,7 +71,7 @@ pub fn same_key<'a>(inventory: &'a Inventory, approved: &Approved) -> Option<&'a
     others.find(|r| r.name != approved.leaf.name.as_str() && r.key_sha256.as_ref() == Some(&key))
 }
 
-/// Every CA whose key no leaf may share.
+/// Every CA, whose key no leaf may share.
 pub fn cas(trust: &Trust) -> Vec<&Certificate> {
     trust.trusted().chain(trust.intermediates()).collect()
 }
@@ -81,11 +81,11 @@ pub fn cas(trust: &Trust) -> Vec<&Certificate> {
 pub struct Signed {
     /// Its record.
     pub record: Record,
-    /// The leaf and what stands between it and the root.
+    /// The leaf and the intermediates.
     pub chain: Vec<CertificateDer<'static>>,
 }
 
-/// Has an approved request signed, which puts the certificate on record before it leaves the CA.
+/// Has an approved request signed; the certificate is recorded before it leaves the CA.
 pub fn sign(
     approved: &Approved,
     issuer: &dyn Issuer,

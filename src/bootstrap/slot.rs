@@ -1,4 +1,4 @@
-//! The places in `ca/` that one of the CAs that follow each other can be in, and its files there.
+//! The slots in `ca/` for successive CAs, and the files in each.
 
 use super::trust::Lineage;
 use crate::{
@@ -12,23 +12,23 @@ use crate::{
     state::{FileSpec, OutDir, StateError, read_optional},
 };
 
-/// The CA certificates that clients trust, first that of the CA that signs.
+/// The CA certificates that clients trust, that of the signing CA first.
 pub(super) const CERTIFICATE: &str = "ca.crt";
-/// The intermediates' certificates, the one that signs leaves first.
+/// The intermediate certificates, the one that signs leaves first.
 pub(super) const INTERMEDIATE: &str = "intermediate.crt";
 
-/// A place.
+/// A slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
     /// It signs.
     Signer,
-    /// It is trusted, and signs next or has signed before.
+    /// It is trusted, and will sign next or has signed before.
     Standby,
-    /// It signed before, and is trusted no longer; the number is its generation.
+    /// It signed before, and is no longer trusted; the number is its generation.
     Retired(u32),
 }
 
-/// What its files are called.
+/// The names of its files.
 pub(super) struct Names {
     /// The root's certificate.
     pub root: String,
@@ -36,7 +36,7 @@ pub(super) struct Names {
     pub intermediate: String,
     /// The sealed key that signs.
     pub key: String,
-    /// The root's, where that is another one.
+    /// The root key, if it is a different one.
     pub root_key: String,
 }
 
@@ -62,7 +62,7 @@ impl Slot {
         }
     }
 
-    /// Nothing is there any longer.
+    /// Empties the slot.
     pub(super) fn clear(self) -> Vec<FileSpec> {
         let names = self.names();
         let all = [names.root, names.intermediate, names.key, names.root_key];
@@ -70,18 +70,18 @@ impl Slot {
     }
 }
 
-/// A CA with its keys, as they are sealed.
+/// A CA with its sealed keys.
 pub(super) struct Sealed {
     /// Its certificates.
     pub lineage: Lineage,
     /// The key that signs.
     pub key: SecretBytes,
-    /// The root's, where that is another one, and here.
+    /// The root key, if it is a different one and is here.
     pub root_key: Option<SecretBytes>,
 }
 
 impl Sealed {
-    /// Reads the keys of a CA, whose certificates are read already; `None` where the one that signs is not there.
+    /// Reads the keys of a CA whose certificates were already read; `None` if the signing one is not there.
     pub(super) fn read(
         out: &OutDir,
         slot: Slot,
@@ -97,7 +97,7 @@ impl Sealed {
         }))
     }
 
-    /// Seals the keys of a CA that was made.
+    /// Seals the keys of a new CA.
     pub(super) fn of(
         new: &NewCa,
         lineage: Lineage,
@@ -117,7 +117,7 @@ impl Sealed {
         })
     }
 
-    /// Its files in a place, where nothing else of what was there stays.
+    /// Its files in a slot, replacing everything that was there.
     pub(super) fn files(&self, slot: Slot) -> Vec<FileSpec> {
         let names = slot.names();
         let Lineage {
@@ -139,7 +139,7 @@ impl Sealed {
                 all => FileSpec::public(names.intermediate, pem(all)),
             },
         ];
-        // Who signs has its root where everyone's are.
+        // The signing CA has its root in the file of all roots.
         if slot != Slot::Signer {
             files.push(FileSpec::public(
                 names.root,

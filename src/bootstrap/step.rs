@@ -1,4 +1,4 @@
-//! What shall happen to one member.
+//! What happens to one member.
 
 use super::{
     changes::{FileChange, Needs},
@@ -14,28 +14,28 @@ use crate::{
     state::{Revocation, Writing},
 };
 
-/// One member with what shall happen to it.
+/// One member and what happens to it.
 #[derive(Debug)]
 pub struct Step<'a> {
     /// Who.
     pub member: Member<'a>,
     /// What.
     pub action: Action,
-    /// Why it gets another certificate, where it does.
+    /// Why it gets a new certificate, if it does.
     pub reason: Option<String>,
-    /// What revoked its certificate: then it gets no other.
+    /// The revocation of its certificate: then it gets no other.
     pub revoked: Option<Revocation>,
-    /// Why it needs a certificate that only a request from elsewhere brings, where it does.
+    /// Why it needs a certificate for which only a request from elsewhere can be used, if it does.
     pub waits: Option<String>,
-    /// Files of kpki's in its directory that the policy no longer asks for. They are never deleted.
+    /// Files of kpki in its directory that the policy no longer needs. They are never deleted.
     pub superfluous: Vec<String>,
-    /// Its password and credentials, where it logs in by SCRAM.
+    /// Its password and credentials, if it logs in with SCRAM.
     pub scram: Option<ScramState>,
-    /// The certificate that it shall have.
+    /// The certificate that it should have.
     pub(super) leaf: Option<LeafSpec>,
     /// The key that stays where a certificate is signed.
     pub(super) key: Option<SecretBytes>,
-    /// The password of its stores, which is new where none was there.
+    /// The password of its stores, which is new if there was none.
     pub(super) password: Option<Secret>,
     /// What there is.
     pub(super) disk: OnDisk,
@@ -43,21 +43,21 @@ pub struct Step<'a> {
     pub(super) profile: StoreProfile,
     /// Every file that is written.
     pub(super) files: Vec<Planned>,
-    /// The same, with what its reader has to do for it.
+    /// The same, with what its reader must do.
     pub changes: Vec<FileChange>,
     /// The hosts that its new certificate no longer names.
     pub lost_hosts: Vec<Host>,
-    /// Files that are right and not on record, as an older kpki wrote them.
+    /// Files that are right but not on record, because an older kpki wrote them.
     pub(super) adopted: Option<Writing>,
 }
 
 impl Step<'_> {
-    /// True where a certificate has to be signed.
+    /// True if a certificate must be signed.
     pub fn signs(&self) -> bool {
         self.leaf.is_some() && !matches!(self.action, Action::Update | Action::Keep)
     }
 
-    /// What has to be done for all of it.
+    /// What must be done for all of it.
     pub fn needs(&self) -> Needs {
         let each = self.changes.iter().map(|change| change.needs);
         each.max().unwrap_or(Needs::Nothing)

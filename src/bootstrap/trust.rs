@@ -1,4 +1,4 @@
-//! What a CA shows to the world: whom clients trust, whom leaves are signed by, and the truststore that all share.
+//! The public part of a CA: what clients trust, what signs leaves, and the shared truststore.
 
 use rustls_pki_types::CertificateDer;
 
@@ -15,15 +15,15 @@ use crate::{
 /// The alias of the CA in truststores.
 const ALIAS: &str = "caroot";
 
-/// The truststore of each profile, where there is one.
+/// The truststore of each profile, if there is one.
 pub(super) type Truststores = [Option<Vec<u8>>; 2];
 
-/// The certificates of one of the CAs that follow each other.
+/// The certificates of one of the successive CAs.
 #[derive(Debug, Clone)]
 pub struct Lineage {
     /// What clients trust.
     pub root: Certificate,
-    /// What stands between a leaf and the root: first what signs leaves in the root's place.
+    /// The intermediates: first the one that signs leaves.
     pub intermediates: Vec<Certificate>,
 }
 
@@ -41,16 +41,16 @@ pub struct Trust {
     pub root: Certificate,
     /// Other roots that clients trust.
     pub(super) others: Vec<Certificate>,
-    /// What stands between a leaf and the root: first what signs leaves in the root's place.
+    /// The intermediates: first the one that signs leaves.
     pub(super) intermediates: Vec<Certificate>,
-    /// Of the other roots, the CA that signed before or will sign next: leaves of it are as good.
+    /// Of the other roots, the CA that signed before or will sign next: its leaves are valid too.
     pub(super) standby: Option<Lineage>,
     /// The password of the truststore.
     pub truststore_password: Secret,
 }
 
 impl Trust {
-    /// Of a CA that is about to be made.
+    /// For a CA that is about to be created.
     pub fn new(new: &NewCa) -> Result<Self, NoRandomness> {
         Ok(Self {
             root: new.root.clone(),
@@ -61,10 +61,10 @@ impl Trust {
         })
     }
 
-    /// Of a CA whose key is elsewhere: its root, and what signs in the root's place.
+    /// For a CA whose key is elsewhere: its root and intermediates.
     ///
     /// # Errors
-    /// When the operating system has no randomness.
+    /// If the operating system has no randomness.
     pub fn of(root: Certificate, intermediates: Vec<Certificate>) -> Result<Self, NoRandomness> {
         Ok(Self {
             root,
@@ -80,7 +80,7 @@ impl Trust {
         std::iter::once(&self.root).chain(&self.others)
     }
 
-    /// What stands between a leaf and the root, the one that signs leaves first.
+    /// The intermediates, the one that signs leaves first.
     pub fn intermediates(&self) -> &[Certificate] {
         &self.intermediates
     }
@@ -90,7 +90,7 @@ impl Trust {
         self.intermediates.first().unwrap_or(&self.root)
     }
 
-    /// The certificates of the CA that signs.
+    /// The certificates of the signing CA.
     pub(super) fn lineage(&self) -> Lineage {
         Lineage {
             root: self.root.clone(),
@@ -98,7 +98,7 @@ impl Trust {
         }
     }
 
-    /// The same with another that is trusted and does not sign.
+    /// The same with another CA that is trusted but does not sign.
     pub(super) fn with(&self, standby: Lineage) -> Self {
         let mut trust = self.alone();
         trust.others.push(standby.root.clone());
@@ -106,7 +106,7 @@ impl Trust {
         trust
     }
 
-    /// The same where the other signs, and the one that signs does no longer.
+    /// The same with the signing and the other CA exchanged.
     pub(super) fn swapped(&self, standby: &Lineage) -> Self {
         let mut trust = self.alone();
         trust.root = standby.root.clone();
@@ -114,7 +114,7 @@ impl Trust {
         trust.with(self.lineage())
     }
 
-    /// The same without the one that does not sign.
+    /// The same without the CA that does not sign.
     pub(super) fn alone(&self) -> Self {
         let mut trust = self.clone();
         if let Some(standby) = trust.standby.take() {
@@ -123,7 +123,7 @@ impl Trust {
         trust
     }
 
-    /// True of a leaf of the CA that signs, or of the one that is trusted beside it.
+    /// True for a leaf of the signing CA, or of the one that is trusted beside it.
     pub(super) fn vouches_for(&self, leaf: &Certificate) -> bool {
         let other = self.standby.as_ref().map(Lineage::signer);
         leaf.is_issued_by(self.signer()) || other.is_some_and(|signer| leaf.is_issued_by(signer))
@@ -139,7 +139,7 @@ impl Trust {
         chain.map(|c| c.der.clone()).collect()
     }
 
-    /// What clients trust, in an order that does not depend on who signs.
+    /// What clients trust, in an order that does not depend on which CA signs.
     fn in_order(&self) -> Vec<CertificateDer<'static>> {
         let mut trusted: Vec<_> = self.trusted().collect();
         trusted.sort_by_key(|c| (c.not_before, &c.serial));
@@ -151,13 +151,13 @@ impl Trust {
         pem::certificates(&self.in_order())
     }
 
-    /// The same with the root of the CA that signs first, for the CA's own directory.
+    /// The same with the root of the signing CA first, for the CA's own directory.
     pub(super) fn own_pem(&self) -> String {
         let ders: Vec<_> = self.trusted().map(|c| c.der.clone()).collect();
         pem::certificates(&ders)
     }
 
-    /// The truststore, where it was encoded before and still holds what is trusted.
+    /// The truststore, if it was encoded before and still contains what is trusted.
     pub(super) fn kept_truststore(
         &self,
         out: &OutDir,
@@ -169,13 +169,13 @@ impl Trust {
         Ok(self.is_in(&bytes).then_some(bytes))
     }
 
-    /// True where a truststore holds what is trusted, and nothing else.
+    /// True if a truststore contains exactly what is trusted.
     pub(super) fn is_in(&self, store: &[u8]) -> bool {
         let contents = pkcs12::open(store, &self.truststore_password);
         contents.is_ok_and(|contents| self.is_all(contents.trusted.iter().map(|t| &t.cert)))
     }
 
-    /// True where a PEM text holds what is trusted, and nothing else.
+    /// True if a PEM text contains exactly what is trusted.
     pub(super) fn is_pem_of(&self, text: &[u8]) -> bool {
         pem::parse_certificates(text).is_ok_and(|certificates| self.is_all(certificates.iter()))
     }
@@ -191,7 +191,7 @@ impl Trust {
         Ok([kept(StoreProfile::Jdk)?, kept(StoreProfile::Legacy)?])
     }
 
-    /// True where the legacy truststore was ever asked for.
+    /// True if the legacy truststore was ever requested.
     pub fn has_legacy_truststore(out: &OutDir) -> bool {
         out.ca_file(truststore_name(StoreProfile::Legacy)).exists()
     }

@@ -1,4 +1,4 @@
-//! Doing what a plan says: what is missing is made, what is due is renewed, the rest stays as it is.
+//! Executes a plan: what is missing is created, what is due is renewed, the rest stays as it is.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ use crate::{
     state::{FileSpec, Inventory, Lock, Owners, Staging, Written},
 };
 
-/// Does what a plan says. `progress` is called with the number of members that are done.
-/// On failure what was done stays, and a second run does the rest.
+/// Executes a plan. `progress` is called with the number of members that are done. After a failure, what was done
+/// stays, and a second run does the rest.
 pub fn execute(
     context: Context<'_>,
     plan: &Plan<'_>,
@@ -88,7 +88,7 @@ pub fn execute(
     Ok(())
 }
 
-/// What is asked of the issuer for a member.
+/// The request to the issuer for a member.
 fn applicant<'a>(step: &'a Step<'_>) -> Option<Applicant<'a>> {
     Some(Applicant {
         leaf: step.leaf.as_ref().filter(|_| step.signs())?,
@@ -97,7 +97,7 @@ fn applicant<'a>(step: &'a Step<'_>) -> Option<Applicant<'a>> {
     })
 }
 
-/// What a plan left to come: here it is.
+/// What the plan deferred.
 struct Late<'a> {
     cluster: ClusterFiles<'a>,
     scram: BTreeMap<&'a str, ScramState>,

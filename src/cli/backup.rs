@@ -22,10 +22,10 @@ use crate::{
     state::{OutDir, read_text, write_new},
 };
 
-/// Put everything of the CA into one sealed file
+/// Back up the CA to one sealed file
 ///
-/// It holds all of the CA's directory: sealed key, certificates, inventory, CRL, journal. Its own passphrase opens it,
-/// and the CA's passphrase is needed afterwards as before. Identities are not in it.
+/// It contains the whole CA directory: sealed key, certificates, inventory, CRL, journal. It is sealed with a
+/// passphrase of its own; a restored CA still needs the CA passphrase. Identities are not included.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,24 +33,24 @@ Examples:
   KPKI_BACKUP_PASSPHRASE='choose your own' kpki backup kafka-ca.backup
   kpki backup kafka-ca.backup --backup-passphrase-file /run/secrets/backup")]
 pub struct Make {
-    /// The file to write, 0600; it must not exist yet
+    /// The file to write, with mode 0600; it must not exist yet
     #[arg(value_name = "FILE", value_parser = super::utf8_path)]
     file: PathBuf,
     #[command(flatten)]
     passphrase: Passphrase,
 }
 
-/// Put a backup back in its place
+/// Restore the CA from a backup
 ///
-/// Where there is a CA already, it must be an earlier or the same state of the one in the backup: nothing that was signed
-/// or revoked since is forgotten.
+/// An existing CA must be an earlier state of the one in the backup, or the same: nothing that was signed or revoked
+/// since is lost.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kpki restore kafka-ca.backup
   kpki restore kafka-ca.backup --out elsewhere")]
 pub struct Restore {
-    /// The backup
+    /// The backup file
     #[arg(value_name = "FILE", value_parser = super::utf8_path)]
     file: PathBuf,
     #[command(flatten)]
@@ -71,8 +71,8 @@ impl Make {
         if self.file.symlink_metadata().is_ok() {
             return fail(
                 Code::FileExists,
-                format!("{shown} exists already"),
-                "choose another name: a backup is never written over an older one",
+                format!("{shown} already exists"),
+                "choose another name: an existing backup is never overwritten",
             );
         }
         tidy(&out, ui)?;
@@ -82,14 +82,14 @@ impl Make {
         let passphrase = passphrase::new_backup(self.passphrase.backup_passphrase_file.as_deref())?;
         let lock = take_lock(&out, ui)?;
         let packed = backup::pack(&out, &lock)?;
-        // The derivation takes long, and what is packed does not change.
+        // Key derivation takes long, and what was packed does not change.
         drop(lock);
         let text = backup::seal(&packed, passphrase)?;
         write_new(&self.file, text.as_bytes(), 0o600)?;
         did("backed up the CA to", shown.to_string());
         ui.say(format!("{GREEN}wrote{GREEN:#} {shown}"));
         ui.say(format!(
-            "\n{BOLD}next:{BOLD:#} keep it on another machine, and its passphrase elsewhere; kpki restore {} puts it back",
+            "\n{BOLD}next:{BOLD:#} keep it on another machine, and its passphrase elsewhere; kpki restore {} restores it",
             quote_path(&self.file)
         ));
         ui.document(&json!({"backup": self.file}));

@@ -16,10 +16,10 @@ use crate::{
     state::OutDir,
 };
 
-/// Pack an identity's files as one archive, for the machine that they are for
+/// Pack an identity's files into an archive for their machine
 ///
-/// It goes to standard output and holds the files that kpki wrote, with their modes, and with the owner that `owner:` or
-/// --owner named, else root. The same files give the same bytes.
+/// The archive is written to standard output. It contains the files that kpki wrote, with their modes, and with the
+/// owner given by `owner:` or --owner, else root. The same files give the same bytes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -30,16 +30,16 @@ pub struct Bundling {
     /// The identity
     #[arg(value_name = "NAME")]
     name: IdentityName,
-    /// What kind of archive
+    /// The archive format
     #[arg(long, value_name = "KIND", value_enum, default_value_t = Archive::Tar)]
     archive: Archive,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Archive {
-    /// As `tar -x` reads it
+    /// A tar archive
     Tar,
-    /// As `unzip` reads it
+    /// A zip archive
     Zip,
 }
 
@@ -50,7 +50,7 @@ impl Bundling {
             Archive::Zip => format!("kpki bundle {0} --archive zip > {0}.zip", self.name),
         };
         if global.json {
-            let why = "an archive is no JSON document: leave out --json";
+            let why = "an archive is not a JSON document: leave out --json";
             return Err(CliError::misuse(why, usage).into());
         }
         if io::stdout().is_terminal() {
@@ -62,7 +62,7 @@ impl Bundling {
         secure_identities(&out, std::slice::from_ref(&self.name), ui)?;
         let lock = take_lock(&out, ui)?;
         let bundle = Bundle::read(&out, &lock, &self.name)?;
-        // Whoever takes it up may be slow.
+        // The reader may be slow.
         drop(lock);
         for (path, what) in &bundle.remarks {
             ui.warn(format!("{} {what}", path.display()));

@@ -17,7 +17,7 @@ use crate::{
     state::{OutDir, write_atomic},
 };
 
-/// Work with the CA itself
+/// Work with the CA's key
 #[derive(Debug, Subcommand)]
 pub enum Ca {
     ExportKey(ExportKey),
@@ -25,7 +25,8 @@ pub enum Ca {
 
 /// Export the CA key as password-protected PKCS#8, for use with other tools
 ///
-/// The result is a PEM file that OpenSSL and every other CA reads (PBES2, PBKDF2 with 600,000 rounds, AES-256).
+/// The result is a PEM file that OpenSSL and other CA software can read (PBES2, PBKDF2 with 600,000 iterations,
+/// AES-256).
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,10 +34,10 @@ Examples:
   kpki ca export-key --out-file ca-key.pem --password-file password.txt
   openssl pkey -in ca-key.pem -noout -text")]
 pub struct ExportKey {
-    /// The file to write, 0600; it must not exist yet
+    /// The file to write, with mode 0600; it must not exist yet
     #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
     out_file: PathBuf,
-    /// The root's key, where an intermediate signs
+    /// The root key, if an intermediate signs
     #[arg(long)]
     root: bool,
     /// File with the password of the exported key [else: KPKI_EXPORT_PASSWORD, or asked]
@@ -57,7 +58,7 @@ impl Ca {
 impl ExportKey {
     fn run(self, global: &Global, ui: &Ui) -> Done {
         if self.out_file.exists() {
-            let message = format!("{} exists already", self.out_file.display());
+            let message = format!("{} already exists", self.out_file.display());
             let hint = "choose another --out-file, or move the file away";
             return fail(Code::FileExists, message, hint);
         }
@@ -74,7 +75,7 @@ impl ExportKey {
             _ => passphrase::ask(
                 "Password for the exported key: ",
                 CliError::new(Code::PassphraseMissing, "the exported key needs a password, but none was given")
-                    .hint("give it with --password-file FILE or KPKI_EXPORT_PASSWORD, or run kpki on a terminal, which asks for it"),
+                    .hint("give it with --password-file FILE or KPKI_EXPORT_PASSWORD, or run kpki on a terminal to be asked for it"),
             )?,
         };
         let salt = random::octets::<16>()?;

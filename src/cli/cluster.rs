@@ -1,4 +1,4 @@
-//! What every command that talks to a cluster takes, and how it gets there.
+//! The options of every command that talks to a cluster, and how it connects.
 
 use std::{
     io::{self, IsTerminal},
@@ -20,7 +20,7 @@ use crate::{
     state::OutDir,
 };
 
-/// Which cluster, and as whom.
+/// Which cluster to connect to, and as whom.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
@@ -57,7 +57,8 @@ impl Connection {
         }
     }
 
-    /// How to connect: by the properties that are named, else as the policy's admin, with what `kpki up` made for it.
+    /// How to connect: with the given properties, else as the policy's admin, with the files that `kpki up` made for
+    /// it.
     pub fn properties(
         &self,
         ui: &Ui,
@@ -81,11 +82,11 @@ impl Connection {
         Ok(properties)
     }
 
-    /// The same without a policy: by the properties that are named, else as the one client in `out` that is among these
-    /// super users.
+    /// The same without a policy: with the given properties, else as the one client in `out` that is among these super
+    /// users.
     ///
     /// # Errors
-    /// When there are none, or they cannot be used.
+    /// If there are none, or they cannot be used.
     pub fn properties_of_super_user(
         &self,
         ui: &Ui,
@@ -149,7 +150,7 @@ impl Connection {
     }
 }
 
-/// Connects and logs in. On a terminal it is shown after a second what is waited for.
+/// Connects and logs in. On a terminal, a note after a second says what it is waiting for.
 pub fn connect(ui: &Ui, properties: &ClientProperties) -> Result<Admin, AdminError> {
     let watched = io::stderr().is_terminal() && !ui.quiet && !ui.json;
     Admin::connect_telling(properties, &mut |servers| {
@@ -171,7 +172,7 @@ pub fn check_id(policy: &ValidatedPolicy, out: &Path, admin: &Admin) -> Done {
             "{servers} is the cluster {theirs}, and {out} belongs to the cluster {ours} ({out}/cluster.id); nothing was changed"
         ),
         format!(
-            "connect to the right cluster (bootstrap_servers in the policy, --bootstrap-server), or give with --out the directory that belongs to this one; if its disks were formatted with another id than that of format-storage.args, write {theirs} into {out}/cluster.id"
+            "connect to the right cluster (bootstrap_servers in the policy, --bootstrap-server), or use --out to give the directory that belongs to this one; if its disks were formatted with a different id from the one in format-storage.args, write {theirs} into {out}/cluster.id"
         ),
     )
 }
@@ -188,13 +189,13 @@ pub fn compare_id(ui: &Ui, policy: &ValidatedPolicy, out: &Path, admin: &Admin) 
     Ok(())
 }
 
-/// The id of this output directory's cluster, and the connected one's, where they differ.
+/// The id of this output directory's cluster and that of the connected one, if they differ.
 fn other_id(
     policy: &ValidatedPolicy,
     out: &Path,
     admin: &Admin,
 ) -> Result<Option<(String, String)>, Failure> {
-    // Only brokers of the policy are formatted with the id that lies there.
+    // Only brokers of the policy are formatted with the id in that file.
     if policy.cluster.mode != Mode::Kraft || policy.brokers.is_empty() {
         return Ok(None);
     }
@@ -209,7 +210,7 @@ fn no_admin(error: ConnectionError, policy: &ValidatedPolicy, out: &Path) -> Fai
         ConnectionError::NoAdmin | ConnectionError::NoServers => unnamed(&error.to_string()),
         other => CliError::new(Code::NoCluster, other.to_string())
             .hint(format!(
-                "make it, or give its directory with --out; to connect as another client give --command-config client.properties\n  {} up {}",
+                "create it, or give its directory with --out; to connect as another client, give --command-config client.properties\n  {} up {}",
                 shell::kpki(out),
                 shell::path(&policy.places.file.file)
             ))
@@ -225,7 +226,7 @@ fn unnamed(message: &str) -> Failure {
         .into()
 }
 
-/// Servers with their ports. An empty list, as of a variable that is not set, must not mean another cluster.
+/// Servers with their ports. An empty list, such as from an unset variable, must not select another cluster.
 fn servers(text: &str) -> Result<String, String> {
     let named = |server: &str| {
         let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);

@@ -21,13 +21,13 @@ use crate::{
     state::{Inventory, OutDir, write_atomic},
 };
 
-/// Days until the next list is there at the latest.
+/// Days until the next CRL must be available.
 pub const DAYS: u32 = 30;
 
-/// Write the list of revoked certificates anew
+/// Write a new certificate revocation list (CRL)
 ///
-/// It goes to ca/crl.pem. Whoever checks it refuses every certificate once its time is over, so it is to be written anew
-/// before that, whether or not something was revoked.
+/// It is written to ca/crl.pem. Programs that check it refuse every certificate once the CRL has expired, so it must be
+/// written again before that, even if nothing was revoked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,13 +35,13 @@ Examples:
   kpki crl --days 7 --der --out-file /var/www/pki/kafka.crl
   openssl crl -in out/ca/crl.pem -noout -text")]
 pub struct Crl {
-    /// Days until the next list is there at the latest
+    /// Days until the CRL expires (its nextUpdate)
     #[arg(long, default_value_t = DAYS, value_name = "N", value_parser = super::whole_number::<1, 3650>)]
     days: u32,
-    /// Write it there as well
+    /// Also write it to this file
     #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
     out_file: Option<PathBuf>,
-    /// As DER, which certificates' distribution points want; without --out-file it goes to ca/crl.der
+    /// Write DER, as CRL distribution points need it; without --out-file, to ca/crl.der
     #[arg(long)]
     der: bool,
 }
@@ -71,7 +71,7 @@ impl Crl {
         }
         ui.say(format!("  {}", described(&crl)));
         ui.say(format!(
-            "\n{BOLD}next:{BOLD:#} give it to whoever checks it, and run this again before {}",
+            "\n{BOLD}next:{BOLD:#} publish it to the programs that check it, and run this again before {}",
             until(&crl).date()
         ));
         let mut document = document(&crl);
@@ -82,10 +82,10 @@ impl Crl {
     }
 }
 
-/// Signs and writes the next list.
+/// Signs and writes the next CRL.
 ///
 /// # Errors
-/// When the CA cannot be opened, or something cannot be written.
+/// If the CA cannot be opened, or something cannot be written.
 pub fn write(
     global: &Global,
     out: &OutDir,
@@ -96,7 +96,7 @@ pub fn write(
     let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
     let lock = take_lock(out, ui)?;
     ca.issuer.check_unchanged(&lock)?;
-    // To free a million texts one by one takes longer than to end.
+    // Freeing a million strings one by one takes longer than exiting.
     let mut inventory = ManuallyDrop::new(Inventory::read(out)?);
     let subject = &ca.trust.signer().subject;
     let when = (days, OffsetDateTime::now_utc());
@@ -111,18 +111,18 @@ pub fn write(
 }
 
 fn until(crl: &Written) -> OffsetDateTime {
-    // Its date was expressed when it was signed.
+    // The date could be represented when it was signed.
     crl.list.next_update().unwrap_or(crl.list.now)
 }
 
-/// Its number, length and end.
+/// Its number, length and expiry.
 pub fn described(crl: &Written) -> String {
     let certificates = match crl.list.entries.len() {
         1 => "1 certificate".to_owned(),
         many => format!("{many} certificates"),
     };
     format!(
-        "number {}, {certificates}, to be replaced before {}",
+        "number {}, {certificates}, expires {}",
         crl.list.number,
         until(crl).date()
     )

@@ -21,11 +21,11 @@ use crate::{
     state::OutDir,
 };
 
-/// Say whether inventory, files and policy agree, and repair what can be repaired
+/// Check that inventory, files and policy agree, and repair what can be repaired
 ///
-/// Looks at the CA, at every identity's certificate, key, stores and configuration, at modes and owners, and, where a
-/// policy is given, at what it asks for. Exit code 3 where a fault remains. Nothing is signed, and no passphrase asked
-/// for; where one is given, the CA's key is looked at as well.
+/// Checks the CA, every identity's certificate, key, stores and configuration, file modes and owners, and, if a policy
+/// is given, whether the files match it. The exit code is 3 if a fault remains. Nothing is signed, and no passphrase is
+/// asked for; if one is given, the CA key is checked as well.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,10 +33,10 @@ Examples:
   kpki doctor policies/quickstart.yaml
   kpki doctor --fix")]
 pub struct Examination {
-    /// The policy that the files are to be held against
+    /// The policy to compare the files with
     #[arg(value_name = "POLICY")]
     policy: Option<String>,
-    /// Repair what can be repaired without the CA's key: stores, truststores, modes, what was interrupted
+    /// Repair what can be repaired without the CA key: keystores, truststores, modes, interrupted commands
     #[arg(long)]
     fix: bool,
 }
@@ -69,7 +69,7 @@ impl Examination {
         let mut fixed = Vec::new();
         if self.fix && !found.is_empty() {
             let lock = take_lock(&out, ui)?;
-            // Seen again under the lock: nobody else changes it now.
+            // Checked again under the lock, when nobody else can change it.
             let again = doctor.examine()?;
             doctor.repair(&lock, &again)?;
             let remaining = doctor.examine()?;
@@ -87,7 +87,7 @@ impl Examination {
             ui.answer(format!("  {}", fault.command));
         }
         if found.is_empty() {
-            ui.say(format!("{GREEN}sound{GREEN:#}  {}", out.root().display()));
+            ui.say(format!("{GREEN}ok{GREEN:#}  {}", out.root().display()));
         }
         let faults: Vec<_> = fixed
             .iter()

@@ -1,4 +1,4 @@
-//! The one place that turns what went wrong into a text, a hint, an exit code and JSON.
+//! The one place that turns errors into a text, a hint, an exit code and JSON.
 
 mod mapping;
 
@@ -21,7 +21,7 @@ use crate::{
     state::Ending,
 };
 
-/// Failed; nothing was changed, or what was is named.
+/// Failed; nothing was changed, or the message names what was.
 const FAILED: u8 = 1;
 /// A usage error, or an invalid policy.
 const USAGE: u8 = 2;
@@ -49,7 +49,7 @@ impl CliError {
         }
     }
 
-    /// An error in how the command was called, and how to call it.
+    /// A usage error, and the correct usage.
     pub fn misuse(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Code::Usage, message).hint(hint).usage()
     }
@@ -64,18 +64,18 @@ impl CliError {
         self
     }
 
-    /// An error beside which the rest of the work was done.
+    /// An error after which the rest of the work was done.
     pub fn partly(mut self) -> Self {
         self.exit = PARTLY;
         self
     }
 
-    /// The value of `error` in the document of `--json`.
+    /// The value of `error` in the `--json` document.
     pub fn as_json(&self) -> serde_json::Value {
         json!({"code": self.code.name(), "message": self.message, "hint": self.hint})
     }
 
-    /// An error in how the command was called.
+    /// A usage error.
     pub fn usage(mut self) -> Self {
         self.exit = USAGE;
         self
@@ -87,13 +87,13 @@ impl CliError {
 pub enum Failure {
     /// One or more errors.
     Errors(Vec<CliError>),
-    /// An invalid policy, with everything that is wrong with it.
+    /// An invalid policy, with all of its diagnostics.
     Policy(Vec<Diagnostic>),
-    /// The answer is no, and was printed.
+    /// The answer is no and has been printed.
     No,
-    /// What failed was printed where it happened.
+    /// The failure has already been printed.
     AlreadyReported,
-    /// Partly applied; what failed was printed where it happened.
+    /// Partly applied; the failures have already been printed.
     Partly,
 }
 
@@ -123,12 +123,12 @@ pub fn several(errors: Vec<CliError>) -> Done {
     }
 }
 
-/// How a command ends that has already printed a yes or no.
+/// The result of a command that has already printed a yes or no.
 pub fn verdict(yes: bool) -> Done {
     yes.then_some(()).ok_or(Failure::No)
 }
 
-/// How a command ends that made all of its changes, or some of them, and has printed the failures.
+/// The result of a command that made all or some of its changes and has printed the failures.
 pub fn completed(all: bool, some: bool) -> Done {
     match (all, some) {
         (true, _) => Ok(()),
@@ -138,7 +138,7 @@ pub fn completed(all: bool, some: bool) -> Done {
 }
 
 impl Failure {
-    /// What the journal says of it.
+    /// What the journal records about it.
     pub fn ending(&self) -> (Ending, Option<&'static str>) {
         match self {
             Self::Errors(errors) => (
@@ -152,7 +152,7 @@ impl Failure {
         }
     }
 
-    /// The one error that it is.
+    /// The first error, if it has one.
     pub fn only(&self) -> Option<&CliError> {
         match self {
             Self::Errors(errors) => errors.first(),
@@ -212,7 +212,7 @@ fn report(ui: &Ui, errors: &[CliError]) -> ExitCode {
     ExitCode::from(exit)
 }
 
-/// A command that did its work, but could not say so.
+/// A command that did its work, but could not print its output.
 pub fn unwritable(error: &io::Error) -> ExitCode {
     let _ = writeln!(
         anstream::stderr(),
@@ -221,7 +221,7 @@ pub fn unwritable(error: &io::Error) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
-/// A command line that clap refused, or one that asks for help.
+/// A command line that clap rejected, or a request for help.
 pub fn usage(error: clap::Error, command: &clap::Command) -> ExitCode {
     let (error, tip) = tip::instead(error, command);
     let asked = matches!(
@@ -230,7 +230,7 @@ pub fn usage(error: clap::Error, command: &clap::Command) -> ExitCode {
     );
     if !asked && std::env::args_os().any(|a| a == "--json") {
         let text = error.render().to_string();
-        // Up to the first empty line: what is missing stands below what says so.
+        // Up to the first empty line: missing arguments are listed below the message.
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let first = lines.split(|line| line.is_empty()).next();
         let message = first.unwrap_or_default().join(" ");

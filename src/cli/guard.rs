@@ -1,4 +1,4 @@
-//! Access of others to the output directory, and how long to wait for its lock.
+//! Access of other users to the output directory, and how long to wait for its lock.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     state::{Mended, OutDir},
 };
 
-/// So many are named one by one.
+/// How many are named one by one.
 const NAMED: usize = 5;
 
 const VARIABLE: &str = "KPKI_LOCK_TIMEOUT";
@@ -32,7 +32,7 @@ pub fn lock_limit() -> Result<Duration, Failure> {
     Ok(Duration::from_secs(seconds.into()))
 }
 
-/// Closes what others could read of these identities.
+/// Closes access of other users to these identities.
 pub fn secure_identities<'a>(
     out: &OutDir,
     names: impl IntoParallelIterator<Item = &'a IdentityName>,
@@ -50,7 +50,7 @@ pub fn secure_identities<'a>(
     Ok(())
 }
 
-/// Warns about what others had access to until now.
+/// Warns about what other users had access to until now.
 pub fn tell(mended: &[Mended], ui: &Ui) {
     for Mended { path, was, is } in mended.iter().take(NAMED) {
         let (path, directory) = (path.display(), is & 0o100 != 0);
@@ -65,13 +65,13 @@ pub fn tell(mended: &[Mended], ui: &Ui) {
             (false, false) => "; consider its contents disclosed",
         };
         ui.warn(format!(
-            "{path} could be {could} by others ({was:04o}); it is {is:04o} now{after}"
+            "{path} could be {could} by other users ({was:04o}); its mode is now {is:04o}{after}"
         ));
     }
     let more = mended.len().saturating_sub(NAMED);
     if more > 0 {
         ui.warn(format!(
-            "{more} more files and directories could be read or changed by others, and no longer can"
+            "{more} more files and directories could be read or changed by other users, and no longer can"
         ));
     }
 }

@@ -24,10 +24,10 @@ use crate::{
     state::{Lock, OutDir, Staging},
 };
 
-/// Make the private CA
+/// Create the private CA
 ///
-/// Its key is sealed under a passphrase (Argon2id, 64 MiB), its certificate is what every client and broker will
-/// trust. Done once; `kpki up` does it as well.
+/// Its key is sealed with a passphrase (Argon2id, 64 MiB); its certificate is what every client and broker will trust.
+/// This is done once; `kpki up` does it too if the CA is missing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -36,25 +36,25 @@ Examples:
   KPKI_CA_PASSPHRASE_FILE=/run/secrets/ca kpki init-ca --intermediate
   kpki init-ca --key-uri 'pkcs11:token=kpki;object=ca?module-path=/usr/lib/libsofthsm2.so'")]
 pub struct InitCa {
-    /// Subject as RFC 2253 text; a generation number is added behind its CN
+    /// Subject in RFC 2253 form; a generation number is appended to its CN
     #[arg(long, default_value = "CN=Kafka CA", value_name = "DN")]
     subject: String,
-    /// Key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
+    /// Key algorithm: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
     #[arg(long, default_value_t, value_name = "ALG")]
     key: KeyAlgorithm,
-    /// Days that the CA is valid
+    /// Validity of the CA in days
     #[arg(long, default_value_t = 3650, value_name = "N", value_parser = super::whole_number::<MIN_CA_LIFE, { u32::MAX }>)]
     days: u32,
     /// Write the CA key without a passphrase: anyone who reads the file can impersonate everyone
     #[arg(long, conflicts_with = "ca_passphrase_file")]
     no_passphrase: bool,
-    /// Let an intermediate sign, and seal the root's key in a file of its own that can be taken away
+    /// Create an intermediate CA that signs, and seal the root key in a file of its own that can be kept offline
     #[arg(long)]
     intermediate: bool,
-    /// Let a key in a token sign (RFC 7512), which is made there where it is not there yet
+    /// Sign with a key in a PKCS#11 token (an RFC 7512 URI); it is created there if it does not exist
     #[arg(long, value_name = "URI", conflicts_with_all = ["no_passphrase", "intermediate", "ca_passphrase_file"])]
     key_uri: Option<KeyUri>,
-    /// Sign only for DNS names in this domain (may be repeated); addresses stay allowed
+    /// Restrict the CA to DNS names in this domain (may be repeated); IP addresses stay allowed
     #[arg(long = "name-constraint", value_name = "DNS")]
     name_constraints: Vec<NameConstraint>,
 }
@@ -63,7 +63,7 @@ impl InitCa {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
         tidy(&out, ui)?;
-        // Before a passphrase is asked for.
+        // Checked before a passphrase is asked for.
         if Ca::exists(&out)? {
             return Err(CaError::Exists(out.ca().display().to_string()).into());
         }
@@ -99,13 +99,13 @@ impl InitCa {
             ("ca.crt", "the certificate that clients and brokers trust"),
             (
                 "ca.key",
-                "the key that signs: keep a backup, and the passphrase apart from it",
+                "the signing key: keep a backup, and store the passphrase separately",
             ),
         ];
         if self.intermediate {
             files.push((
                 "root.key",
-                "the root's key: rarely needed, keep it off this machine",
+                "the root key: rarely needed, keep it off this machine",
             ));
         }
         for (file, what) in files {
@@ -162,7 +162,7 @@ fn make_in_token(global: &Global, out: &OutDir, uri: &KeyUri, spec: &CaSpec, ui:
     Ok(())
 }
 
-/// Creates the output directory, takes the lock, and warns where keys could get into version control.
+/// Creates the output directory, takes the lock, and warns if keys could get into version control.
 pub fn begin(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     out.create()?;
     let lock = take_lock(out, ui)?;
@@ -175,10 +175,10 @@ pub fn begin(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     Ok(lock)
 }
 
-/// Refuses a directory that others could have written to, and finishes what a killed command left, before anything is
-/// read from it.
+/// Refuses a directory that other users could have written to, and completes what a killed command left, before
+/// anything is read from it.
 pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
-    // What others could read of the CA is closed.
+    // Closes access of other users to the CA.
     guard::tell(&out.mend()?, ui);
     let leftovers = out.leftovers()?;
     for (path, what) in &leftovers.foreign {
@@ -193,19 +193,19 @@ pub fn tidy(out: &OutDir, ui: &Ui) -> Result<(), super::Failure> {
     Ok(())
 }
 
-/// Takes the writers' lock, reports waiting for it, and finishes what a killed command left.
+/// Takes the writers' lock, reports waiting for it, and completes what a killed command left.
 pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     let limit = guard::lock_limit()?;
     let lock = Lock::acquire(out.root(), limit, |holder| {
         ui.note(format!(
-            "waiting for {}, which is writing to {}, for at most {} seconds",
+            "waiting up to {2} seconds for {0}, which is writing to {1}",
             holder.unwrap_or("another kpki"),
             out.root().display(),
             limit.as_secs()
         ));
     })?;
     if Staging::recover(out, &lock)? {
-        ui.note("a command that was interrupted has been tidied up");
+        ui.note("the work of an interrupted command was completed or cleaned up");
     }
     for restore::Restored { file, from } in restore::restore(out, &lock)? {
         ui.warn(format!(

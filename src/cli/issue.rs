@@ -33,8 +33,8 @@ use crate::{
 
 /// Issue certificates, stores and configuration for brokers or clients
 ///
-/// Each NAME gets a directory with a PKCS12 key store and truststore, the same as PEM, and its configuration. Brokers
-/// named together form one cluster in their server.properties; for more than that, write a policy and use kpki up.
+/// Each NAME gets a directory with a PKCS12 keystore and truststore, the same in PEM, and its configuration. Brokers
+/// issued together form one cluster in their server.properties; for more than that, write a policy and use kpki up.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -48,42 +48,42 @@ pub struct Issue {
     /// Names: letters, digits, `.`, `_`, `-`
     #[arg(required = true, value_name = "NAME")]
     names: Vec<IdentityName>,
-    /// They are clients, not brokers
+    /// The names are clients, not brokers
     #[arg(long)]
     client: bool,
-    /// A further DNS name or address that it is reached at (may be repeated)
+    /// A further DNS name or IP address of the broker or client (may be repeated)
     #[arg(long = "host", value_name = "H")]
     hosts: Vec<Host>,
-    /// Key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
+    /// Key algorithm: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
     #[arg(long, default_value_t, value_name = "ALG")]
     key: KeyAlgorithm,
-    /// Also where the last certificate of that name was revoked
+    /// Issue even if the last certificate of that name was revoked
     #[arg(long)]
     new_key: bool,
-    /// Days that the certificate is valid, cut at the CA's end
+    /// Validity of the certificate in days; it never outlives the CA
     #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
-    /// Configuration to write for clients (a list with commas, or repeated)
+    /// Client configuration to write (comma-separated, or repeated)
     #[arg(long = "format", value_name = "F", default_value = ClientFormat::ALL[0].name(), value_delimiter = ',', value_parser = super::one_of(ClientFormat::ALL, |f| f.name(), |f| f.about()).map(|f| *f))]
     formats: Vec<ClientFormat>,
-    /// Where the directory will be mounted on its machine [default: where it is written]
+    /// Where the directory will be on its machine [default: where it is written]
     #[arg(long, value_name = "DIR", value_parser = absolute)]
     install_dir: Option<String>,
-    /// Make a key, which stays here, and a request for kpki sign; it takes no CA
+    /// Make a key, which stays here, and a request for kpki sign; no CA is needed
     #[arg(long, conflicts_with_all = ["days", "formats", "install_dir", "new_key"])]
     csr_only: bool,
-    /// Make the stores from the key in NAME's directory and the chain that came back from kpki sign
+    /// Make the stores from the key in NAME's directory and the chain that kpki sign returned
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csr_only", "client", "hosts", "key", "days", "formats", "install_dir", "new_key"])]
     install_cert: Option<PathBuf>,
     #[command(flatten)]
     shape: FileOptions,
 }
 
-/// As the policy's `install_dir`: another machine's path, so nothing here can complete it.
+/// Like the policy's `install_dir`: a path on another machine, so it cannot be completed here.
 fn absolute(text: &str) -> Result<String, String> {
     match text.starts_with('/') && !text.chars().any(char::is_control) {
         true => Ok(text.to_owned()),
-        false => Err("it must be an absolute path, beginning with `/`".to_owned()),
+        false => Err("it must be an absolute path that starts with `/`".to_owned()),
     }
 }
 
@@ -100,12 +100,12 @@ impl Issue {
         let ca = Ca::open(&out)?;
         self.check(&out)?;
         let (policy, in_cn_only) = self.policy(&out, ca.trust.signer())?;
-        // The derivation takes long, so it comes before the lock.
+        // Key derivation takes long, so it is done before taking the lock.
         let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
         let lock = take_lock(&out, ui)?;
         ca.issuer.check_unchanged(&lock)?;
         self.check(&out)?;
-        // None of these names exists, so nothing that runs is changed.
+        // None of these names exists, so nothing that is running is changed.
         let asked = Asked {
             dangers: &[Danger::NodeId, Danger::Voters, Danger::Listeners],
             ..Asked::default()
@@ -116,7 +116,7 @@ impl Issue {
         self.report(&policy, &out, &in_cn_only, ui)
     }
 
-    /// Refuses names that are taken, or taken but for case, and hosts that would be shared.
+    /// Refuses names that are taken, ignoring case, and hosts that would be shared.
     fn check(&self, out: &OutDir) -> Done {
         let mut errors = Vec::new();
         let there = out.identities()?;
@@ -136,7 +136,7 @@ impl Issue {
             }
         }
         if self.names.len() > 1 && !self.hosts.is_empty() {
-            let message = "--host goes with one NAME: brokers do not share a host name";
+            let message = "--host can only be used with one NAME: brokers cannot share a host name";
             let error = CliError::new(Code::HostsShared, message);
             errors.push(
                 error
@@ -147,7 +147,7 @@ impl Issue {
         several(errors)
     }
 
-    /// The policy that these arguments amount to, and the names that stand in the CN only.
+    /// The policy that these arguments amount to, and the names that are in the CN only.
     fn policy(
         &self,
         out: &OutDir,
@@ -217,7 +217,7 @@ impl Issue {
             ui.say(format!("  {}", out.identity(name).display()));
             if in_cn_only.contains(&name) {
                 ui.say(format!(
-                    "  {YELLOW}note:{YELLOW:#} `{name}` is not a host name that the CA may sign for, so it is in the CN and not in the SAN"
+                    "  {YELLOW}note:{YELLOW:#} `{name}` is not a host name that the CA may sign for, so it is in the CN but not in the SAN"
                 ));
             }
             documents.push(json!({"certificate": record, "directory": out.identity(name)}));
@@ -227,7 +227,7 @@ impl Issue {
         });
         if others && !self.client {
             ui.say(format!(
-                "{YELLOW}note:{YELLOW:#} by their server.properties these brokers form a separate cluster; for one cluster with those issued before, use kpki up POLICY"
+                "{YELLOW}note:{YELLOW:#} according to their server.properties, these brokers form a separate cluster; for one cluster with those issued before, use kpki up POLICY"
             ));
         }
         let next = next_of_client(policy, out).unwrap_or_else(|| {
@@ -240,7 +240,7 @@ impl Issue {
     }
 }
 
-/// What the first client's configuration is for: Kafka's own tools where it is Java's.
+/// How to use the first client's configuration: with Kafka's own tools, if it is in Java's format.
 fn next_of_client(policy: &ValidatedPolicy, out: &OutDir) -> Option<String> {
     let client = policy.clients.first()?;
     let java = client.formats.iter().find(|f| **f == ClientFormat::Java);
@@ -251,8 +251,8 @@ fn next_of_client(policy: &ValidatedPolicy, out: &OutDir) -> Option<String> {
         .join(client_file_name(*format, &names));
     let path = path.display();
     Some(match java {
-        Some(_) => format!("every Kafka tool takes {path} (--command-config)"),
-        None => format!("{path} says how to connect"),
+        Some(_) => format!("Kafka's tools take {path} with --command-config"),
+        None => format!("{path} contains the connection settings"),
     })
 }
 

@@ -1,4 +1,4 @@
-//! `kpki log`, and the line in the journal that every other command leaves that changed something.
+//! `kpki log`, and the journal line of every other command that changed something.
 
 use clap::{ArgAction, ArgMatches, Args, Command};
 use serde_json::json;
@@ -12,8 +12,8 @@ use crate::{
 
 /// Show who changed what, and when
 ///
-/// One line for each command that changed something, the oldest first: ca/journal.jsonl. Commands that only look leave
-/// none.
+/// One line for each command that changed something, oldest first, from ca/journal.jsonl. Commands that only read are
+/// not recorded.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -82,7 +82,7 @@ fn show(entries: &[Entry], ui: &Ui) {
     }
 }
 
-/// The command as the journal has it: its verb, the flags that it was given, and the names; no other option's value.
+/// The command as recorded in the journal: its verb, flags and names, but no values of other options.
 pub fn words(command: &Command, matches: &ArgMatches) -> String {
     let (mut command, mut matches) = (command, matches);
     let mut words = Vec::new();
@@ -116,8 +116,8 @@ pub fn words(command: &Command, matches: &ArgMatches) -> String {
     words.join(" ")
 }
 
-/// Leaves the line of a command that changed something. The work is done: where the journal cannot be written, that is
-/// said and nothing more.
+/// Writes the journal line of a command that changed something. The work is already done, so if the journal cannot be
+/// written, there is only a warning.
 pub fn keep(global: &Global, command: String, done: &Done, ui: &Ui) {
     let Some(what) = deeds::summary() else {
         return;
@@ -129,7 +129,7 @@ pub fn keep(global: &Global, command: String, done: &Done, ui: &Ui) {
     let entry = Entry::new(OffsetDateTime::now_utc(), command, what, ending, error);
     if let Err(error) = entry.append(&OutDir::new(&global.out)) {
         ui.warn(format!(
-            "the journal has no line about this command, which changed something: {error}"
+            "this command made changes, but they could not be recorded in the journal: {error}"
         ));
     }
 }

@@ -20,8 +20,8 @@ use crate::{
 
 /// List every certificate that the CA has signed
 ///
-/// A certificate is revoked, expired, replaced by a later one of its name, or valid. With --expiring the exit code is 3
-/// where there is one that ends too soon.
+/// A certificate is valid, expired, revoked, or replaced by a newer one of the same name. With --expiring, the exit
+/// code is 3 if there are any.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +29,8 @@ Examples:
   kpki list --expiring 30 || kpki renew --due
   kpki list --revoked --json")]
 pub struct List {
-    /// Only those that end within so many days, or have ended, and that nobody has replaced; exit code 3 where there are any
+    /// Only those that expire within this many days, or have expired, and have not been replaced; exit code 3 if there
+    /// are any
     #[arg(long, value_name = "DAYS", conflicts_with = "revoked", value_parser = super::whole_number::<0, 36_500>)]
     expiring: Option<u32>,
     /// Only those that were revoked
@@ -37,7 +38,7 @@ pub struct List {
     revoked: bool,
 }
 
-/// What `--json` says of a certificate.
+/// A certificate in the `--json` output.
 #[derive(Serialize)]
 struct Listed<'a> {
     name: &'a str,
@@ -59,7 +60,7 @@ impl List {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
         Ca::require(&out)?;
-        // To free a million texts one by one takes longer than to end.
+        // Freeing a million strings one by one takes longer than exiting.
         let inventory = ManuallyDrop::new(Inventory::read(&out)?);
         let now = OffsetDateTime::now_utc();
         let all = inventory.records().iter();
@@ -92,14 +93,14 @@ impl List {
     fn table(&self, listed: &[(&Record, Status)], inventory: &Inventory) -> String {
         if listed.is_empty() {
             return match self.expiring {
-                Some(days) => format!("no certificate ends within {days} days"),
+                Some(days) => format!("no certificate expires within {days} days"),
                 None if self.revoked => "no certificate is revoked".to_owned(),
-                None => "the CA has signed nothing".to_owned(),
+                None => "the CA has not signed any certificate".to_owned(),
             };
         }
         let name = listed.iter().map(|(record, _)| record.name.len()).max();
         let name = name.unwrap_or_default().max(4);
-        // Indented, as lines of a table stay whole on a narrow terminal.
+        // Indented, so that the lines of the table are not wrapped on a narrow terminal.
         let mut table = format!(
             "  {BOLD}{:name$}  {:12}  {:8}  {:10}  {:40}  SAN{BOLD:#}",
             "NAME", "KIND", "STATUS", "UNTIL", "SERIAL"

@@ -83,16 +83,16 @@ struct Global {
     /// File with the CA passphrase [else: KPKI_CA_PASSPHRASE_FILE, KPKI_CA_PASSPHRASE, or asked]
     #[arg(long, value_name = "FILE", global = true)]
     ca_passphrase_file: Option<PathBuf>,
-    /// One JSON document on standard output
+    /// Print one JSON document on standard output
     #[arg(long, global = true)]
     json: bool,
-    /// Say only what went wrong
+    /// Print only errors and warnings
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Say more
+    /// Print more details
     #[arg(short, long, global = true)]
     verbose: bool,
-    /// Colour in what people read
+    /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     color: ColorChoice,
 }
@@ -129,7 +129,7 @@ enum Command {
     Store(store::Store),
     #[command(subcommand)]
     Trust(trust::Trust),
-    /// A helper process of kpki's own
+    /// A helper process used by kpki itself
     #[command(name = subprocess::COMMAND, hide = true)]
     ReceiveAcls,
 }
@@ -182,7 +182,7 @@ pub fn main() -> ExitCode {
     journal::keep(&cli.global, words, &done, &ui);
     let exit = match done {
         Ok(()) => ExitCode::SUCCESS,
-        // Its output was an answer too, so an error in writing it counts.
+        // The output is part of the work, so a failure to write it counts.
         Err(Failure::No) => Failure::No.report(&ui),
         Err(error) => return error.report(&ui),
     };
@@ -192,7 +192,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A path that is text: configuration files and JSON name it.
+/// A path that is valid UTF-8, because configuration files and JSON contain it.
 fn utf8_path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() || text.chars().any(char::is_control) {
         return Err("a path must not be empty or contain control characters".to_owned());
@@ -226,5 +226,5 @@ fn one_of<T: Sync>(
     })
 }
 
-/// What a verb ends with.
+/// The result of a verb.
 type Done = Result<(), Failure>;

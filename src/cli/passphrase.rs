@@ -1,4 +1,4 @@
-//! Where passphrases come from: a file, the environment or the terminal; never an argument.
+//! Where passphrases come from: a file, the environment or the terminal, but never an argument.
 
 use std::{io::IsTerminal, path::Path};
 
@@ -14,11 +14,10 @@ const BACKUP_VARIABLE: &str = "KPKI_BACKUP_PASSPHRASE";
 const FILE_VARIABLE: &str = "KPKI_CA_PASSPHRASE_FILE";
 const VARIABLE: &str = "KPKI_CA_PASSPHRASE";
 
-/// The shortest passphrase that a new CA is sealed under, in characters. Argon2id makes guesses expensive, not
-/// impossible.
+/// The minimum length of a new CA's passphrase, in characters. Argon2id makes guessing expensive, not impossible.
 const SHORTEST: usize = 8;
 
-/// The passphrase that opens a CA; `None` where it needs none.
+/// The passphrase that opens a CA; `None` if it needs none.
 pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Failure> {
     match issuer.wanted() {
         None => return Ok(None),
@@ -39,7 +38,7 @@ pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Fail
     }
 }
 
-/// What an engine elsewhere knows its callers by.
+/// The credential for an external issuer.
 fn credential(
     what: &str,
     file: Option<&Path>,
@@ -55,12 +54,12 @@ fn credential(
     }
     let missing = CliError::new(
         Code::PassphraseMissing,
-        format!("{what} is needed, and was not given"),
+        format!("{what} is needed, but was not given"),
     );
     ask(
         &format!("{}: ", capital(what)),
         missing.hint(format!(
-            "give it with {variable}, or by a file that `{setting}` in the policy names; or run kpki on a terminal to be asked"
+            "give it in {variable}, or in a file named by `{setting}` in the policy; or run kpki on a terminal to be asked for it"
         )),
     )
 }
@@ -70,20 +69,20 @@ fn capital(text: &str) -> String {
     format!("{}{rest}", first.to_uppercase())
 }
 
-/// The passphrase of a CA that is about to be made.
+/// The passphrase of a new CA.
 pub fn new(global: &Global) -> Result<KeyProtection, Failure> {
     if let Some(passphrase) = given(global)? {
         return long_enough(passphrase);
     }
-    let why = || missing("a new CA needs a passphrase to seal its key under, and none was given");
+    let why = || missing("a new CA needs a passphrase to seal its key, but none was given");
     long_enough(twice("New CA passphrase: ", why)?)
 }
 
-/// The passphrase of a backup that is about to be made.
+/// The passphrase of a new backup.
 pub fn new_backup(file: Option<&Path>) -> Result<Secret, Failure> {
     let passphrase = match given_backup(file)? {
         Some(passphrase) => passphrase,
-        None => twice("New passphrase of the backup: ", missing_backup)?,
+        None => twice("New backup passphrase: ", missing_backup)?,
     };
     let length = passphrase.expose().chars().count();
     match length < SHORTEST {
@@ -100,7 +99,7 @@ pub fn new_backup(file: Option<&Path>) -> Result<Secret, Failure> {
 pub fn backup(file: Option<&Path>) -> Result<Secret, Failure> {
     match given_backup(file)? {
         Some(passphrase) => Ok(passphrase),
-        None => ask("Passphrase of the backup: ", missing_backup()),
+        None => ask("Backup passphrase: ", missing_backup()),
     }
 }
 
@@ -112,21 +111,21 @@ fn given_backup(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
 }
 
 fn missing_backup() -> CliError {
-    let message = "a backup is sealed under a passphrase of its own, and none was given";
+    let message = "a backup is sealed with a passphrase of its own, but none was given";
     CliError::new(Code::PassphraseMissing, message).hint(format!(
-        "give it with --backup-passphrase-file FILE or {BACKUP_VARIABLE}, or run kpki on a terminal, which asks for it"
+        "give it with --backup-passphrase-file FILE or {BACKUP_VARIABLE}, or run kpki on a terminal to be asked for it"
     ))
 }
 
-/// Asks for a new passphrase, and once more against slips.
+/// Asks for a new passphrase twice, to catch typing errors.
 pub fn twice(prompt: &str, otherwise: impl Fn() -> CliError) -> Result<Secret, Failure> {
     let first = ask(prompt, otherwise())?;
-    let second = ask("The same again: ", otherwise())?;
+    let second = ask("Repeat: ", otherwise())?;
     match first == second {
         true => Ok(first),
         false => fail(
             Code::PassphraseMismatch,
-            "the two passphrases are not the same",
+            "the two passphrases differ",
             "run the command again",
         ),
     }
@@ -146,7 +145,7 @@ fn long_enough(passphrase: Secret) -> Result<KeyProtection, Failure> {
 
 fn missing(message: &str) -> CliError {
     CliError::new(Code::PassphraseMissing, message).hint(format!(
-        "give it with --ca-passphrase-file FILE, {FILE_VARIABLE} or {VARIABLE}, or run kpki on a terminal, which asks for it"
+        "give it with --ca-passphrase-file FILE, {FILE_VARIABLE} or {VARIABLE}, or run kpki on a terminal to be asked for it"
     ))
 }
 
@@ -154,12 +153,12 @@ fn unreadable(message: String) -> CliError {
     CliError::new(Code::PassphraseUnreadable, message)
 }
 
-/// The CA's passphrase, where one was given; nobody is asked.
+/// The CA passphrase, if one was given; it is not asked for.
 pub fn given(global: &Global) -> Result<Option<Secret>, Failure> {
     if let Some(path) = &global.ca_passphrase_file {
         return from_own_file(path).map(Some);
     }
-    // Compose files set variables that have no value to nothing.
+    // Compose files set variables without a value to an empty string.
     if let Some(path) = std::env::var_os(FILE_VARIABLE).filter(|path| !path.is_empty()) {
         return from_own_file(Path::new(&path)).map(Some);
     }
@@ -176,7 +175,7 @@ fn from_environment(variable: &str) -> Result<Option<Secret>, Failure> {
     }
 }
 
-/// Reads the CA's passphrase from a file that nobody else may read.
+/// Reads the CA passphrase from a file, which other users must not be able to read.
 fn from_own_file(path: &Path) -> Result<Secret, Failure> {
     let SecretFile { text, exposed } = read(path)?;
     let (path, quoted) = (path.display(), quote_path(path));
@@ -184,7 +183,7 @@ fn from_own_file(path: &Path) -> Result<Secret, Failure> {
         None => Ok(text),
         Some(mode) => fail(
             Code::PassphraseExposed,
-            format!("the passphrase file {path} can be read by others ({mode:04o})"),
+            format!("the passphrase file {path} can be read by other users ({mode:04o})"),
             format!(
                 "chmod 600 {quoted}, and choose another passphrase if others use this machine; a container's secret can be mounted read-only, or with mode 0400"
             ),
@@ -192,13 +191,13 @@ fn from_own_file(path: &Path) -> Result<Secret, Failure> {
     }
 }
 
-/// Reads a secret from a file, without the end of its line; warns where others can read it.
+/// Reads a secret from a file, without the line ending; warns if other users can read it.
 pub fn from_file(path: &Path, ui: &Ui) -> Result<Secret, Failure> {
     let SecretFile { text, exposed } = read(path)?;
     if let Some(mode) = exposed {
         let (path, quoted) = (path.display(), quote_path(path));
         ui.warn(format!(
-            "{path} can be read by others ({mode:04o}): chmod 600 {quoted}"
+            "{path} can be read by other users ({mode:04o}): chmod 600 {quoted}"
         ));
     }
     Ok(text)
@@ -230,7 +229,7 @@ pub fn can_ask() -> bool {
     std::io::stderr().is_terminal() && state::open(Path::new("/dev/tty")).is_ok()
 }
 
-/// Asks on the terminal without echo; where there is none, fails with `otherwise`.
+/// Asks on the terminal without echo; fails with `otherwise` if there is none.
 pub fn ask(prompt: &str, otherwise: CliError) -> Result<Secret, Failure> {
     if !can_ask() {
         return Err(otherwise.into());

@@ -1,4 +1,4 @@
-//! What `acl` and `scram` have in common where they plan and apply.
+//! What `acl` and `scram` have in common when they plan and apply.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -14,10 +14,10 @@ use crate::plan::{Deletion, Remark, count};
 /// What may be deleted.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DeletionOptions {
-    /// Also delete what is managed and not in the policy
+    /// Also delete what is managed but not in the policy
     #[arg(long)]
     pub prune: bool,
-    /// The most deletions [default: a fifth of what is managed, at least 10]
+    /// The maximum number of deletions [default: a fifth of what is managed, at least 10]
     #[arg(long, value_name = "N", value_parser = whole_number::<0, { u32::MAX }>)]
     pub max_deletes: Option<u32>,
 }
@@ -31,7 +31,7 @@ impl From<DeletionOptions> for Deletion {
     }
 }
 
-/// Prints the last line of a plan: its changes, if any, and how many entries stay.
+/// Prints the last line of a plan: its changes, if any, and the number of unchanged entries.
 pub fn totals(ui: &Ui, changes: Option<String>, unchanged: usize, left_alone: usize, noun: &str) {
     let changes = changes.unwrap_or_else(|| format!("{GREEN}nothing to change{GREEN:#}"));
     let mut line = format!("{changes}, {unchanged} unchanged");
@@ -54,7 +54,7 @@ pub fn show_refusals(ui: &Ui, refusals: &[Remark]) {
     }
 }
 
-/// Asks on a terminal; elsewhere, and with `-q`, which shows nothing of what is asked about, needs `--yes`.
+/// Asks on a terminal; requires `--yes` elsewhere, and with `-q`, which does not show what the question is about.
 pub fn confirm(ui: &Ui, yes: bool, question: &str) -> Done {
     if yes {
         return Ok(());
@@ -65,11 +65,11 @@ pub fn confirm(ui: &Ui, yes: bool, question: &str) -> Done {
             true => "-q does not ask",
             false => "there is no terminal to ask on",
         };
-        let message = format!("{question} needs to be confirmed, but {why}; nothing was changed");
+        let message = format!("{question} needs confirmation, but {why}; nothing was changed");
         return fail(
             Code::ConfirmationNeeded,
             message,
-            "look at the plan, then give --yes",
+            "review the plan, then give --yes",
         );
     }
     let question = question.trim_end_matches(',');

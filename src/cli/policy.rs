@@ -56,7 +56,7 @@ impl Policy {
 
 pub struct ReadPolicy {
     pub policy: ValidatedPolicy,
-    /// SHA-256 in hex of its text followed by those of the files that it includes.
+    /// Hex SHA-256 of its text followed by the texts of the files that it includes.
     pub sha256: String,
 }
 
@@ -76,7 +76,7 @@ pub fn read_policy_file(path: &str) -> Result<ReadPolicy, Failure> {
     parse_policy(path, &read_text(path)?)
 }
 
-/// Refuses to read two things from standard input.
+/// Refuses to read two inputs from standard input.
 pub fn check_stdin(what: &str, paths: [Option<&str>; 2]) -> Done {
     match paths {
         [Some("-"), Some("-")] => Err(CliError::misuse(
@@ -139,7 +139,7 @@ pub fn parse_policy(path: &str, text: &Text) -> Result<ReadPolicy, Failure> {
     })
 }
 
-/// Another of kpki's own files that was given instead of a policy.
+/// Another of kpki's own files, given instead of a policy.
 fn mistaken(text: &Text) -> Option<Failure> {
     let name = &text.name;
     let begins = |with: &str| text.text.trim_start().starts_with(with);
@@ -156,7 +156,7 @@ fn mistaken(text: &Text) -> Option<Failure> {
     Some(CliError::misuse(message, hint).into())
 }
 
-/// What a file below the policy's own directory says.
+/// The text of a file below the policy's directory.
 fn included(dir: &Path, path: &Path) -> Result<String, String> {
     let bytes = state::read_below(dir, path).map_err(|e| e.to_string())?;
     String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", dir.join(path).display()))

@@ -21,10 +21,10 @@ use crate::{
     state::{OutDir, read_plain, read_text},
 };
 
-/// Show the principal that Kafka gives to the owner of a certificate, and the rule behind it
+/// Show the principal that Kafka derives from a certificate, and the rule that produces it
 ///
-/// ACLs are for principals, and a certificate's principal is what ssl.principal.mapping.rules make of its name.
-/// Exit code 3 where no rule matches: brokers then refuse the certificate.
+/// ACLs name principals; Kafka derives a certificate's principal from its subject with ssl.principal.mapping.rules. The
+/// exit code is 3 if no rule matches: brokers then refuse the certificate.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,10 +32,10 @@ Examples:
   kpki principal client.pem --rules 'RULE:^CN=([^,]+),OU=apps.*$/$1/L,DEFAULT'
   kpki principal 'CN=alice,OU=apps,O=Example'")]
 pub struct Principal {
-    /// An identity in the output directory, a PEM file, or a name in the form of RFC 2253
+    /// An identity in the output directory, a PEM file, or a distinguished name (RFC 2253)
     #[arg(value_name = "NAME|CERT.pem|DN")]
     of: String,
-    /// The brokers' ssl.principal.mapping.rules [default: those of a policy that says none, which take the CN]
+    /// The brokers' ssl.principal.mapping.rules [default: a policy's default rules, which take the CN]
     #[arg(long, value_name = "RULES")]
     rules: Option<String>,
 }
@@ -73,7 +73,7 @@ impl Principal {
                 "{RED}no principal{RED:#}  no rule matches {subject}; brokers refuse its owner"
             ));
             ui.complain(format!(
-                "{BOLD}hint:{BOLD:#} a rule must match the whole name; DEFAULT as the last rule takes every name unchanged"
+                "{BOLD}hint:{BOLD:#} a rule must match the whole name; DEFAULT as the last rule keeps every other name unchanged"
             ));
             return Err(Failure::No);
         };
@@ -101,7 +101,7 @@ fn subject(of: &str, global: &Global) -> Result<String, Failure> {
             "`{of}` is unknown: {out} has no identity of that name, and there is no such file"
         );
         CliError::new(Code::IdentityUnknown, message)
-        .hint("give an identity, a certificate file, or a whole distinguished name: 'CN=alice,O=Example'")
+        .hint("give an identity, a certificate file, or a complete distinguished name: 'CN=alice,O=Example'")
         .usage()
     };
     let name: IdentityName = of.parse().map_err(|_| unknown())?;
@@ -117,7 +117,7 @@ fn subject(of: &str, global: &Global) -> Result<String, Failure> {
 
 fn bad(message: String) -> CliError {
     CliError::new(Code::BadCertificate, message)
-        .hint("give a PEM file that begins with the certificate in question")
+        .hint("give a PEM file whose first certificate is the one in question")
 }
 
 fn of_text(path: &Path, text: &[u8]) -> Result<String, Failure> {
@@ -130,7 +130,7 @@ fn of_text(path: &Path, text: &[u8]) -> Result<String, Failure> {
     Ok(certificate.subject)
 }
 
-/// A name without the spaces after commas, which Java does not print.
+/// A name without spaces after commas, as Java prints it.
 fn tight(name: &str) -> String {
     let mut tight = String::with_capacity(name.len());
     let mut escaped = false;

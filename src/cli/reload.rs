@@ -22,12 +22,13 @@ use crate::{
     state::{Inventory, OutDir},
 };
 
-/// Have running brokers take up their renewed stores, without a restart
+/// Make running brokers load their renewed keystores, without a restart
 ///
-/// The directory has to lie on the broker's machine already. What the broker would refuse (another subject, a host less)
-/// is found before anything is changed, and only a TLS handshake that shows the new certificate counts as done. kpki
-/// connects as the client in the output directory that is a super user of the brokers, unless --command-config names
-/// another. Controllers alone, and clients, take up new stores only when they are restarted.
+/// Each broker's directory must already have been copied to its machine. Changes that a broker would refuse (another
+/// subject, a missing host) are detected before anything is changed, and a reload succeeds only when a TLS handshake
+/// shows the new certificate. kpki connects as the client in the output directory that is a super user of the brokers,
+/// unless --command-config names another. Dedicated controllers and clients load new stores only when they are
+/// restarted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,7 +43,7 @@ pub struct Reload {
         value_name = "NAME"
     )]
     names: Vec<IdentityName>,
-    /// Every broker in the output directory, one after the other
+    /// All brokers in the output directory, one after the other
     #[arg(long)]
     brokers: bool,
     /// Seconds to wait until a broker serves its new certificate
@@ -52,7 +53,7 @@ pub struct Reload {
     connection: Connection,
 }
 
-/// What became of one broker.
+/// The outcome for one broker.
 enum Outcome {
     Unchanged,
     Reloaded,
@@ -81,7 +82,7 @@ impl Reload {
                 Code::IdentityUnknown,
                 format!("there is no broker in {}", out.root().display()),
             )
-            .hint("kpki up POLICY makes them; --out DIR names another output directory")
+            .hint("kpki up POLICY creates them; --out DIR selects another output directory")
             .into());
         };
         let connection = &self.connection;
@@ -106,7 +107,13 @@ impl Reload {
             } else if running.is_done(&wanted) {
                 match running.tidy(&mut admin, &wanted, false) {
                     Ok(()) => Outcome::Unchanged,
-                    Err(error) => Outcome::Failed(error.into()),
+                    Err(left) => Outcome::Failed(
+                        ReloadError::SettingLeft {
+                            name: node.name.as_str().to_owned(),
+                            left,
+                        }
+                        .into(),
+                    ),
                 }
             } else {
                 match running.reload(&mut admin, &wanted, identity, limit) {
@@ -121,7 +128,7 @@ impl Reload {
         finish(ui, &nodes, &running, &outcomes)
     }
 
-    /// The brokers that are meant, with what they shall serve.
+    /// The selected brokers, with the certificates that they should serve.
     fn nodes(&self, out: &OutDir, ui: &Ui) -> Result<Vec<RunningNode>, Failure> {
         let inventory = Inventory::read(out)?;
         let known = running::nodes(out)?;
@@ -142,7 +149,7 @@ impl Reload {
         Ok(nodes)
     }
 
-    /// One of them; `None` where only a restart would do, and nobody named it.
+    /// One of them; `None` if only a restart would do, and it was not named.
     fn node(
         &self,
         out: &OutDir,
@@ -155,7 +162,7 @@ impl Reload {
             return Err(match inventory.latest(name.as_str()) {
                 Some(record) if record.kind == Kind::Client => CliError::new(
                     Code::RestartNeeded,
-                    format!("{name} is a client, and clients are reached by no reload"),
+                    format!("{name} is a client, and clients cannot be reloaded"),
                 )
                 .hint("copy its directory to its machine and restart the client"),
                 _ => CliError::new(
@@ -163,7 +170,7 @@ impl Reload {
                     format!("there is no broker {name} in {}", out.root().display()),
                 )
                 .hint(match known.is_empty() {
-                    true => "--out DIR (or KPKI_OUT) names another output directory".to_owned(),
+                    true => "--out DIR (or KPKI_OUT) selects another output directory".to_owned(),
                     false => {
                         let known: Vec<&str> = known.keys().map(IdentityName::as_str).collect();
                         format!("the brokers there are {}", known.join(", "))
@@ -172,7 +179,7 @@ impl Reload {
             });
         };
         if running::is_controller_alone(facts) {
-            let text = format!("{name} is a controller alone, which no reload reaches");
+            let text = format!("{name} is a dedicated controller, which cannot be reloaded");
             let hint = "copy its directory to its machine and restart it, one controller at a time";
             if self.brokers {
                 ui.note(format!("{text}: {hint}"));
@@ -185,12 +192,12 @@ impl Reload {
             return Err(CliError::new(
                 Code::IdentityDamaged,
                 format!(
-                    "the certificate in {} is not the one that was signed last for {name}",
+                    "the certificate in {} is not the one that was last signed for {name}",
                     out.identity(name).display()
                 ),
             )
             .hint(format!(
-                "{} renew {name} signs another; then copy the directory to its machine",
+                "{} renew {name} signs another one; then copy the directory to its machine",
                 shell::kpki(out.root())
             )));
         }
@@ -208,7 +215,7 @@ fn wanted(node: &RunningNode) -> Wanted<'_> {
     }
 }
 
-/// Looks at all of them, so that nothing is changed where one would refuse.
+/// Checks all of them first, so that nothing is changed if one would refuse.
 fn examine(
     admin: &mut Admin,
     nodes: &[RunningNode],
@@ -228,7 +235,7 @@ fn examine(
     for (node, running) in nodes.iter().zip(&found) {
         for (listener, why) in running.unseen() {
             ui.warn(format!(
-                "{}: what the listener {} at {} serves cannot be seen from here: {why}",
+                "{}: cannot see from here what the listener {} at {} serves: {why}",
                 node.name, listener.name, listener.address
             ));
         }
@@ -237,7 +244,7 @@ fn examine(
             && !paths.contains(&path.as_str())
         {
             ui.warn(format!(
-                "{} runs with the key store {}, and its server.properties here says {path}: it takes up another path only when it is restarted",
+                "{} is running with the keystore {}, but its server.properties here says {path}: a changed path takes effect only after a restart",
                 node.name,
                 paths.join(", ")
             ));
@@ -253,7 +260,7 @@ fn say(ui: &Ui, node: &RunningNode, running: &RunningBroker, outcome: &Outcome) 
     let name = &node.name;
     match outcome {
         Outcome::Unchanged => ui.say(format!(
-            "unchanged  {name}  {DIM}serves {serial} already{DIM:#}"
+            "unchanged  {name}  {DIM}already serves {serial}{DIM:#}"
         )),
         Outcome::Reloaded => ui.say(format!(
             "{GREEN}reloaded{GREEN:#}  {name}  serves {serial} on {}, until {}",
@@ -301,7 +308,7 @@ impl From<ReloadError> for CliError {
             ReloadError::Cluster { source, .. } => {
                 let hint = match *source {
                     AdminError::Expired { .. } => Some(
-                        "nobody can talk to a broker whose certificate has ended: copy its directory to its machine and restart it",
+                        "no client can connect to a broker whose certificate has expired: copy its directory to its machine and restart it",
                     ),
                     AdminError::NotAuthorized { .. } => Some(
                         "connect as a super user, or grant AlterConfigs and DescribeConfigs on the cluster",
@@ -319,24 +326,25 @@ impl From<ReloadError> for CliError {
                 CliError::new(Code::NotTakenUp, text).hint("only listeners SSL and SASL_SSL have a certificate")
             }
             ReloadError::NoStore { .. } => restart(
-                "a certificate inside of server.properties is read at a restart; kpki up writes key stores into files",
+                "a certificate inside server.properties is only read at a restart; kpki up writes keystores to files",
             ),
             ReloadError::Unseen { .. } => CliError::new(Code::Unreachable, text)
-                .hint("run kpki where the brokers' listeners can be reached; nothing was changed"),
+                .hint("run kpki from where the brokers' listeners can be reached; nothing was changed"),
             ReloadError::LostHosts { .. } => restart(
-                "nothing was changed; give it all its hosts again, or copy its directory to its machine and restart it",
+                "nothing was changed; add the missing hosts again, or copy its directory to its machine and restart it",
             ),
             ReloadError::OtherSubject { .. } => {
                 restart("nothing was changed; copy its directory to its machine and restart it")
             }
             ReloadError::Untrusted { .. } => restart(
-                "nothing was changed; let all brokers trust the new CA first: kpki rotate-ca does it in steps. Or restart it, once the others trust that CA",
+                "nothing was changed; make all brokers trust the new CA first: kpki rotate-ca does this in steps. Or restart it, once the others trust that CA",
             ),
             ReloadError::NotTakenUp { .. } => CliError::new(Code::NotTakenUp, text).hint(
-                "check that its directory was copied to its machine, to where its server.properties says, and look for `Keystore` in its log; if the broker refused the store, it takes no dynamic change until it is restarted",
+                "check that its directory was copied to its machine, to the path in its server.properties, and look for `Keystore` in its log; if the broker refused the keystore, it accepts no dynamic change until it is restarted",
             ),
-            ReloadError::SettingLeft { setting, .. } => CliError::new(Code::NotTakenUp, text).hint(format!(
-                "run the command again; while {setting} is set it goes before the path in server.properties"
+            ReloadError::SettingLeft { left, .. } => CliError::new(Code::NotTakenUp, text).hint(format!(
+                "run the command again; while {} is set, it overrides the path in server.properties",
+                left.setting
             )),
         }
     }

@@ -29,8 +29,9 @@ use crate::{
 
 /// Replace the certificates of existing identities
 ///
-/// Hosts and lifetime are those of the inventory; paths and passwords stay, and so does the key unless --new-key is
-/// given, or the key on disk is not the one that was signed. `kpki up` renews by itself what its policy calls due.
+/// Hosts and validity are taken from the inventory; paths and passwords stay the same. So does the key, unless
+/// --new-key is given or the key on disk is not the one that was signed. `kpki up` also renews what is due by its
+/// policy.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,22 +44,22 @@ pub struct Renew {
     /// The identities
     #[arg(required_unless_present_any = ["all", "due"], value_name = "NAME")]
     names: Vec<IdentityName>,
-    /// All identities that have a directory
+    /// Renew all identities that have a directory
     #[arg(long, conflicts_with_all = ["names", "hosts"])]
     all: bool,
-    /// Those that are in the last third of their certificates' lifetime
+    /// Renew those whose certificates are in the last third of their validity
     #[arg(long, conflicts_with_all = ["names", "hosts", "all"])]
     due: bool,
-    /// Make a new key as well
+    /// Also make a new key
     #[arg(long)]
     new_key: bool,
-    /// A further DNS name or address that the certificate shall name (may be repeated)
+    /// A further DNS name or IP address for the certificate (may be repeated)
     #[arg(long = "host", value_name = "H")]
     hosts: Vec<Host>,
-    /// Days that the new certificates are valid, cut at the CA's end [default: as many as the old ones]
+    /// Validity of the new certificates in days; they never outlive the CA [default: as before]
     #[arg(long, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: Option<u32>,
-    /// How PKCS12 stores are encrypted: default, or legacy for Java 8 before 8u301 [default: as they were]
+    /// Encryption of PKCS12 stores: default, or legacy for Java 8 before 8u301 [default: as before]
     #[arg(long, value_name = "PROFILE")]
     store_profile: Option<StoreProfile>,
 }
@@ -69,7 +70,7 @@ impl Renew {
         self.names.sort();
         self.names.dedup();
         if self.names.len() > 1 && !self.hosts.is_empty() {
-            let error = CliError::new(Code::HostsShared, "--host goes with one NAME");
+            let error = CliError::new(Code::HostsShared, "--host can only be used with one NAME");
             let hint = "renew them one by one, or change the policy and run kpki up";
             return Err(error.hint(hint).usage().into());
         }
@@ -137,7 +138,7 @@ impl Renew {
         several(left.into_iter().map(partly).collect())
     }
 
-    /// Who is renewed, and what is to be said of those who are not.
+    /// Which identities are renewed, and messages about those that are not.
     fn chosen(
         &self,
         out: &OutDir,
@@ -156,14 +157,14 @@ impl Renew {
         };
         if !chosen.bounded.is_empty() {
             ui.warn(format!(
-                "the CA itself ends on {}, and new certificates would end with it, as those of {} do already: replace the CA",
+                "the CA itself expires on {}, and new certificates would expire with it, as those of {} already do: replace the CA",
                 signer.not_after.date(),
                 named(&chosen.bounded, NAMED)
             ));
         }
         if !chosen.external.is_empty() {
             ui.warn(format!(
-                "the keys of these are elsewhere, so they take a new request (kpki sign NAME.csr): {}",
+                "not renewed, because their keys are elsewhere and new requests are needed (kpki sign NAME.csr): {}",
                 named(&chosen.external, NAMED)
             ));
         }
@@ -176,10 +177,7 @@ impl Renew {
         if chosen.names.is_empty() {
             ui.say(match &chosen.next {
                 Some((name, due)) => {
-                    format!(
-                        "nothing to renew; the next is {name}, due on {}",
-                        due.date()
-                    )
+                    format!("nothing to renew; next is {name}, due on {}", due.date())
                 }
                 None => "nothing to renew".to_owned(),
             });
@@ -187,7 +185,8 @@ impl Renew {
         Ok(chosen.names)
     }
 
-    /// Everyone. Of several who were not named, one that cannot be renewed holds up nobody: what is wrong comes beside.
+    /// All identities. If they were not named, one that cannot be renewed does not stop the others: its error is
+    /// returned separately.
     fn read(
         &self,
         out: &OutDir,
@@ -216,7 +215,7 @@ impl Renew {
     }
 }
 
-/// What has to be known before a candidate is renewed.
+/// What the user must know before a candidate is renewed.
 fn warn(candidate: &Candidate, ui: &Ui) {
     if let Some(found) = candidate.distrust() {
         ui.warn(found);
@@ -227,12 +226,12 @@ fn warn(candidate: &Candidate, ui: &Ui) {
     }
     if let Some(old) = candidate.old_subject() {
         ui.warn(format!(
-            "the certificate in the directory of the broker {name} has the subject {old}, and the new one has CN={name}: a running broker refuses another subject, so restart it"
+            "the certificate in the directory of the broker {name} has the subject {old}, but the new one has CN={name}: a running broker refuses another subject, so restart it"
         ));
     }
 }
 
-/// What is left to the one who renewed them.
+/// What remains to be done after the renewal.
 fn next(renewed: &[&Candidate], out: &OutDir, ui: &Ui) {
     let those = |needs, is: fn(Kind) -> bool| {
         let those = renewed.iter().filter(|c| c.needs == needs && is(c.kind()));
@@ -246,7 +245,7 @@ fn next(renewed: &[&Candidate], out: &OutDir, ui: &Ui) {
     ));
     let reload = those(Needs::Reload, |kind| kind == Kind::Broker);
     if !reload.is_empty() {
-        ui.say("running brokers then take up their new stores by:");
+        ui.say("then make running brokers load their new keystores:");
         let kpki = kpki(out.root());
         ui.say(format!("  {kpki} reload {}", reload.join(" ")));
     }

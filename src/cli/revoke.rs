@@ -21,9 +21,9 @@ use crate::{
 
 /// Revoke an identity's certificates
 ///
-/// It is on record before it is said, and from then on the identity gets no certificate unless that is asked for by name:
-/// kpki renew NAME --new-key. What shuts a client out of a cluster is said at the end; docs/security.md says what that
-/// is worth.
+/// The revocation is recorded before it is reported. From then on, the identity gets no new certificate unless it is
+/// requested by name: kpki renew NAME --new-key. The output ends with the steps that shut the client out of a cluster;
+/// docs/security.md describes how effective they are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,13 +31,13 @@ Examples:
   kpki revoke 4A:1F:…:07 --reason superseded
   kpki revoke alice --reason certificateHold && kpki revoke alice --reason removeFromCRL
 
-A NAME means every certificate of that identity that has not ended, a SERIAL that one alone.
-Where a key was compromised, every other certificate of that key is revoked as well.")]
+A NAME revokes every unexpired certificate of that identity, a SERIAL only that one.
+For keyCompromise, every other certificate of the same key is revoked as well.")]
 pub struct Revoke {
     /// Names of identities, or serial numbers in hex
     #[arg(required = true, value_name = "NAME|SERIAL")]
     whose: Vec<String>,
-    /// Why, in RFC 5280's words; certificateHold is for the time being, and removeFromCRL ends it
+    /// The reason, an RFC 5280 reason code; certificateHold is temporary, and removeFromCRL ends it
     #[arg(long, value_name = "R", default_value_t = Reason::Unspecified, value_parser = reason())]
     reason: Reason,
 }
@@ -73,7 +73,7 @@ impl Revoke {
         };
         for revocation in &revoking.events {
             let word = match revocation.reason {
-                Reason::RemoveFromCrl => format!("{YELLOW}taken back{YELLOW:#}"),
+                Reason::RemoveFromCrl => format!("{YELLOW}reinstated{YELLOW:#}"),
                 _ => format!("{RED}revoked{RED:#}"),
             };
             ui.say(format!(
@@ -98,7 +98,7 @@ impl Revoke {
                 crl::described(list)
             )),
             Err(why) => ui.warn(format!(
-                "it is on record, and not yet in {}: {}; `kpki crl` writes it",
+                "the revocation is recorded, but not yet in {}: {}; `kpki crl` writes it",
                 out.ca_file(CRL).display(),
                 why.only().map_or("", |error| &error.message)
             )),
@@ -112,34 +112,34 @@ impl Revoke {
             "crl": list.as_ref().ok().map(crl::document),
         }));
         match list {
-            // Nobody asked for the list.
+            // The list was not asked for.
             Err(why) if !why.only().is_some_and(is_passphrase_missing) => Err(Failure::Partly),
             _ => Ok(()),
         }
     }
 
-    /// What shuts its owner out.
+    /// What shuts its owner out of a cluster.
     fn next(&self, events: &[Revocation], brokers: bool, ui: &Ui) {
         if events.is_empty() {
             return;
         }
         ui.say(format!("\n{BOLD}next:{BOLD:#}"));
         if self.reason == Reason::RemoveFromCrl {
-            ui.below("kpki acl apply POLICY --prune takes the client's Deny back; kpki scram apply POLICY gives it its SCRAM credential again");
+            ui.below("kpki acl apply POLICY --prune removes the client's Deny; kpki scram apply POLICY restores its SCRAM credential");
             return;
         }
         match brokers {
             true => ui.below(
-                "a broker is a super user, whom no ACL stops: take it out of the policy, kpki up POLICY, and restart the others",
+                "a broker is a super user, to whom ACLs do not apply: remove it from the policy, run kpki up POLICY, and restart the others",
             ),
             false => {
                 ui.below("kpki acl apply POLICY denies the client everything");
-                ui.below("kpki scram apply POLICY --prune takes its SCRAM credential away");
+                ui.below("kpki scram apply POLICY --prune deletes its SCRAM credential");
             }
         }
-        ui.below("brokers go on accepting the certificate itself until it ends, unless they check the list (`crl_url` in the policy)");
+        ui.below("brokers continue to accept the certificate itself until it expires, unless they check the CRL (`crl_url` in the policy)");
         if self.reason != Reason::CertificateHold {
-            ui.below("kpki renew NAME --new-key gives the identity a new key and certificate, when it is to have one");
+            ui.below("kpki renew NAME --new-key gives the identity a new key and certificate, if it should have one");
         }
     }
 }

@@ -19,34 +19,34 @@ use crate::{
 
 /// Replace the CA without an outage, in steps
 ///
-/// First everyone trusts the old and the new CA, then the new one signs and everyone gets a certificate of it, then the
-/// old one is trusted no longer. After each step the directories are copied, and brokers and clients take them up.
+/// First all identities trust both the old and the new CA; then the new one re-issues every certificate; then the old
+/// one is no longer trusted. After each step, copy the directories, and reload or restart brokers and clients.
 #[derive(Debug, Subcommand)]
 pub enum RotateCa {
-    /// Make the next CA, and have everyone trust both
+    /// Create the next CA, and make all identities trust both
     #[command(after_help = "\
 Examples:
   kpki rotate-ca start
   kpki rotate-ca start --key ecdsa-p384 --days 3650")]
     Start(Start),
-    /// Say who is where, and what to do next
+    /// Show how far each identity is, and what to do next
     #[command(after_help = "\
 Examples:
   kpki rotate-ca status
   kpki rotate-ca status --json")]
     Status,
-    /// Go a step further: the new CA signs; then the old one is trusted no longer
+    /// Take the next step: the new CA re-issues all certificates; then the old one is no longer trusted
     #[command(after_help = "\
 Examples:
   kpki rotate-ca next
   kpki rotate-ca next --force")]
     Next(Go),
-    /// End it, and remove the old CA's key for good
+    /// End the rotation, and permanently delete the old CA's key
     #[command(after_help = "\
 Examples:
   kpki rotate-ca finish")]
     Finish(Go),
-    /// Go back: from the new CA's certificates to the old one's, and from there to the old CA alone
+    /// Go back: from the new CA's certificates to the old one's, then to trusting only the old CA
     #[command(after_help = "\
 Examples:
   kpki rotate-ca abort")]
@@ -55,20 +55,20 @@ Examples:
 
 #[derive(Debug, Args)]
 pub struct Start {
-    /// The next CA's subject; a generation number is added behind its CN [default: the last one's]
+    /// The next CA's subject; a generation number is appended to its CN [default: as before]
     #[arg(long, value_name = "DN")]
     subject: Option<String>,
-    /// The next CA's key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default: as the last one's]
+    /// The next CA's key algorithm: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default: as before]
     #[arg(long, value_name = "ALG")]
     key: Option<KeyAlgorithm>,
-    /// Days that the next CA is valid [default: as many as the last one]
+    /// Validity of the next CA in days [default: as before]
     #[arg(long, value_name = "N", value_parser = super::whole_number::<MIN_CA_LIFE, { u32::MAX }>)]
     days: Option<u32>,
 }
 
 #[derive(Debug, Args)]
 pub struct Go {
-    /// Go on although the last step was not seen everywhere: whoever has not got it can be cut off
+    /// Go on even if the last step was not confirmed everywhere, which can cut off those without it
     #[arg(long)]
     force: bool,
 }
@@ -131,7 +131,7 @@ impl Start {
     }
 }
 
-/// The word of `--json`, also where nothing is under way.
+/// The state in `--json`, including that of no rotation.
 fn word(rotating: &Rotating<'_>) -> &'static str {
     rotating.rotation.map_or(Rotation::OVER, |r| r.phase.word())
 }
@@ -141,7 +141,7 @@ fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
     let generation = rotating.generation();
     let next = next(rotating, &seen);
     ui.answer(match rotating.rotation {
-        None => format!("no rotation is under way; the CA is generation {generation}"),
+        None => format!("no rotation is in progress; the CA is generation {generation}"),
         Some(rotation) => format!(
             "{BOLD}{}{BOLD:#} since {}, from generation {} to {generation}",
             rotation.phase.word(),
@@ -185,23 +185,22 @@ fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
     Ok(())
 }
 
-/// What is to be done now.
+/// What to do now.
 fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
     let some = |step| seen.iter().any(|s| s.step == step);
     let verb = match rotating.rotation.map(|rotation| rotation.phase) {
         None if some(Step::Write) => {
-            return "kpki rotate-ca finish, which writes what an interrupted command left"
-                .to_owned();
+            return "kpki rotate-ca finish, which completes an interrupted command".to_owned();
         }
         None => return "kpki rotate-ca start begins one".to_owned(),
         Some(Phase::Trusting | Phase::Reissuing) => "kpki rotate-ca next",
         Some(Phase::Retiring) => "kpki rotate-ca finish",
     };
     if some(Step::Write) {
-        return format!("{verb}, which writes what an interrupted command left");
+        return format!("{verb}, which completes an interrupted command");
     }
     let sign = match some(Step::Sign) {
-        true => "sign a new request of everyone whose key is elsewhere (kpki sign), ",
+        true => "sign a new request of every identity whose key is elsewhere (kpki sign), ",
         false => "",
     };
     let copy = match some(Step::Install) || some(Step::Unseen) {
@@ -219,11 +218,11 @@ fn report(rotating: &Rotating<'_>, outcome: &Outcome, _lock: &Lock, ui: &Ui) -> 
     }
     for (name, why) in &outcome.unseen {
         ui.warn(format!(
-            "{name} was not seen to have the step before: {why}"
+            "{name} was not confirmed to have the previous step: {why}"
         ));
     }
     if outcome.finished_only {
-        ui.note("a step that was interrupted is finished; no further one was begun");
+        ui.note("an interrupted step was completed; no further step was started");
     }
     let state = word(rotating);
     let trusted: Vec<&str> = rotating
@@ -242,17 +241,17 @@ fn report(rotating: &Rotating<'_>, outcome: &Outcome, _lock: &Lock, ui: &Ui) -> 
         outcome.trust, outcome.leaves
     ));
     let todo = match rotating.rotation.map(|rotation| rotation.phase) {
-        None => {
-            "copy each directory to its machine once more where it changed; the rotation is over"
-                .to_owned()
-        }
+        None => "copy each changed directory to its machine once more; the rotation is complete"
+            .to_owned(),
         Some(phase) => {
             let then = match phase {
-                Phase::Retiring => "kpki rotate-ca finish, which removes the old CA's key for good",
+                Phase::Retiring => {
+                    "kpki rotate-ca finish, which permanently deletes the old CA's key"
+                }
                 _ => "kpki rotate-ca next",
             };
             format!(
-                "copy each directory to its machine, reload or restart the brokers one at a time and restart the clients; kpki rotate-ca status says who has it; then {then}"
+                "copy each directory to its machine, reload or restart the brokers one at a time and restart the clients; kpki rotate-ca status shows who has it; then {then}"
             )
         }
     };

@@ -4,12 +4,12 @@ use std::path::Path;
 
 pub use crate::shell::quote;
 
-/// A path as a shell takes it.
+/// A path quoted for a shell.
 pub fn quote_path(path: &Path) -> String {
     quote(&path.display().to_string()).into_owned()
 }
 
-/// The path of a policy as a shell takes it; what was read from standard input has none.
+/// The path of a policy quoted for a shell; a policy from standard input has none.
 pub fn path(argument: &str) -> String {
     match argument {
         "-" | "standard input" => "POLICY".to_owned(),
@@ -17,7 +17,7 @@ pub fn path(argument: &str) -> String {
     }
 }
 
-/// `kpki`, and where its output directory is, unless that is the usual one.
+/// `kpki`, with its output directory unless that is the default.
 pub fn kpki(out: &Path) -> String {
     match out.to_str() {
         Some("out") | None => "kpki".to_owned(),

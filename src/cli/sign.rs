@@ -25,8 +25,8 @@ use crate::{
 
 /// Sign a certificate request (PKCS#10), for a key that never leaves its machine
 ///
-/// The certificate and the intermediates go to standard output. Of the request, kpki takes the key, the CN as the name,
-/// and for a broker the DNS names and addresses of its subjectAltName; everything else is kpki's own decision.
+/// Prints the certificate and the intermediates. kpki takes from the request only the key, the CN as the name, and for
+/// a broker the DNS names and IP addresses of its subjectAltName.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -38,25 +38,25 @@ pub struct Sign {
     /// The request, PEM or DER; `-` is standard input
     #[arg(value_name = "REQUEST.csr")]
     request: PathBuf,
-    /// It is a client's
+    /// Sign for a client
     #[arg(long, conflicts_with = "broker")]
     client: bool,
-    /// It is a broker's [default: what the last certificate of that name was for, else a broker's]
+    /// Sign for a broker [default: as the last certificate of that name, else a broker]
     #[arg(long)]
     broker: bool,
-    /// Sign although the last certificate of that name was revoked; the key must be another one
+    /// Sign even if the last certificate of that name was revoked; the key must be a new one
     #[arg(long)]
     new_key: bool,
-    /// Whom it is for [default: the CN of the request, which must not be another one]
+    /// The identity's name [default: the CN of the request, which must not be a different one]
     #[arg(long, value_name = "NAME")]
     name: Option<IdentityName>,
-    /// A DNS name or address that the certificate shall name, in the place of all those of the request (may be repeated)
+    /// A DNS name or IP address for the certificate, instead of all those in the request (may be repeated)
     #[arg(long = "host", value_name = "H")]
     hosts: Vec<Host>,
-    /// Days that the certificate is valid, cut at the CA's end
+    /// Validity of the certificate in days; it never outlives the CA
     #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
-    /// Write the chain to this file; only an earlier certificate of the same name is replaced
+    /// Write the chain to this file; only an earlier certificate of the same name is overwritten
     #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
     out_file: Option<PathBuf>,
 }
@@ -68,7 +68,7 @@ impl Sign {
         let unreadable =
             |error: String| CliError::new(Code::BadRequest, format!("{}: {error}", self.shown()));
         let der = match bytes.first() {
-            // A SEQUENCE, as every DER request is.
+            // A SEQUENCE, as every DER request begins with.
             Some(0x30) => bytes,
             _ => pem::parse_request(&bytes)
                 .map_err(|error| unreadable(error.to_string()).maybe_hint(error.hint()))?,
@@ -79,7 +79,7 @@ impl Sign {
         })?;
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
-        // What is wrong is reported before a passphrase is asked for.
+        // Errors are reported before a passphrase is asked for.
         let approved = self.approve(&csr, &out, &Inventory::read(&out)?, &ca)?;
         if let Some(file) = &self.out_file {
             check_place(file, &approved.leaf.name)?;
@@ -95,7 +95,7 @@ impl Sign {
         self.hand_out(signed, ui)
     }
 
-    /// The request as messages name it.
+    /// The request's name in messages.
     fn shown(&self) -> String {
         match self.request.to_str() {
             Some("-") => "standard input".to_owned(),
@@ -103,7 +103,7 @@ impl Sign {
         }
     }
 
-    /// What may be signed, or everything that is wrong.
+    /// What may be signed, or every error.
     fn approve(
         &self,
         csr: &Csr<'_>,
@@ -150,19 +150,15 @@ impl Sign {
             CsrProblem::UnknownKey(_) | CsrProblem::WeakKey(_) => {
                 "make a new key: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout NAME.key -out NAME.csr -subj /CN=NAME"
             }
-            CsrProblem::KeyOfCa(_) => "every identity has a key of its own",
-            CsrProblem::NoName => "--name says whom it is for",
+            CsrProblem::KeyOfCa(_) => "every identity needs a key of its own",
+            CsrProblem::NoName => "give the name with --name",
             CsrProblem::BadHost(..)
             | CsrProblem::NotAHost(_)
             | CsrProblem::ManyHosts
-            | CsrProblem::Pki(_) => {
-                "--host H gives the hosts, in the place of those of the request"
-            }
-            CsrProblem::OtherName { .. } => {
-                "leave out --name, or have a request made for that name"
-            }
+            | CsrProblem::Pki(_) => "give the hosts with --host H, instead of those in the request",
+            CsrProblem::OtherName { .. } => "leave out --name, or make a request for that name",
             CsrProblem::WantsCa(_) => {
-                "an intermediate CA is made by kpki init-ca --intermediate; have a request made without it"
+                "kpki init-ca --intermediate makes an intermediate CA; make a request that does not ask for one"
             }
             CsrProblem::ManyNames
             | CsrProblem::BadName(_)
@@ -170,7 +166,7 @@ impl Sign {
             | CsrProblem::WrongSignature
             | CsrProblem::SignatureAlgorithm(_)
             | CsrProblem::Malformed => {
-                "have a new request made: kpki issue NAME --csr-only, openssl req -new or keytool -certreq"
+                "make a new request: kpki issue NAME --csr-only, openssl req -new or keytool -certreq"
             }
         };
         CliError::new(Code::RequestRefused, message).hint(hint)
@@ -199,24 +195,24 @@ impl Sign {
     }
 }
 
-/// What has to be known of a request that is signed.
+/// Warnings about a request that is signed.
 fn remark(approved: &Approved, inventory: &Inventory, ui: &Ui) {
     let name = &approved.leaf.name;
     if let Some(other) = same_key(inventory, approved) {
         ui.warn(format!(
-            "{name} has the same key as {}: whoever has that key can be either of them",
+            "{name} has the same key as {}: anyone who has that key can impersonate both",
             other.name
         ));
     }
     if !approved.left_out.is_empty() {
         ui.note(format!(
-            "the certificate is for CN={name}; of the request, this is not taken: {}",
+            "the certificate is for CN={name}; not taken from the request: {}",
             approved.left_out.join(", ")
         ));
     }
 }
 
-/// Refuses to write over anything but an earlier certificate of the same name.
+/// Refuses to overwrite anything but an earlier certificate of the same name.
 fn check_place(file: &Path, name: &IdentityName) -> Done {
     let Some(text) = read_optional(file)? else {
         return Ok(());
@@ -231,7 +227,7 @@ fn check_place(file: &Path, name: &IdentityName) -> Done {
         _ => fail(
             Code::FileExists,
             format!(
-                "{} exists already, and is no earlier certificate of {name}",
+                "{} already exists, and is not an earlier certificate of {name}",
                 file.display()
             ),
             "choose another --out-file, or move the file away",

@@ -28,16 +28,16 @@ use crate::{
     state::{Inventory, OutDir, Phase, Record, Rotation},
 };
 
-/// How long a broker is waited for.
+/// How long to wait for a broker.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// So many are shown on one screen.
+/// How many are shown on one screen.
 const SHOWN: usize = 10;
 
-/// Say what has to be done now, most urgent first, and by which command
+/// Show what must be done now, most urgent first, and the command for it
 ///
-/// From the inventory: what has ended or ends soon. With a policy, also what its brokers serve, asked by a TLS handshake,
-/// and whether the cluster has the policy's ACLs and SCRAM users. A broker that does not answer is a note. Exits with 3
-/// where something has to be done.
+/// Reports what has expired or expires soon, from the inventory. With a policy, it also checks which certificates its
+/// brokers serve, by a TLS handshake, and whether the cluster has the policy's ACLs and SCRAM users. A broker that does
+/// not answer is only noted. The exit code is 3 if something must be done.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -48,7 +48,7 @@ pub struct Status {
     /// The policy file; `-` is standard input
     #[arg(value_name = "POLICY")]
     policy: Option<String>,
-    /// Also write a file for the textfile collector of Prometheus' node_exporter, whose name ends in .prom
+    /// Also write a file for the textfile collector of Prometheus node_exporter, whose name must end in .prom
     #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     metrics: Option<PathBuf>,
     #[command(flatten)]
@@ -74,7 +74,7 @@ impl Status {
                 if let Err(error) = &answer.served {
                     unreachable += 1;
                     ui.note(format!(
-                        "what {} serves on {} cannot be seen, {}: {error}",
+                        "cannot see what {} serves on {}, {}: {error}",
                         answer.node, answer.at.listener, answer.at.address
                     ));
                 }
@@ -103,7 +103,7 @@ fn expiring(
     now: OffsetDateTime,
 ) -> Result<Vec<Due>, Failure> {
     let ending = due::ending(inventory, policy, now);
-    // Looked at only where something is due.
+    // Only read if something is due.
     let there: BTreeSet<String> = match ending.is_empty() {
         true => BTreeSet::new(),
         false => out.identities()?.iter().map(ToString::to_string).collect(),
@@ -117,13 +117,13 @@ fn expiring(
         let with = |ca: &&Record| {
             ca.subject == record.issuer && ca.not_after - record.not_after < time::Duration::DAY
         };
-        // It ends with its CA, and so would the next one.
+        // It expires with its CA, and so would the next one.
         if !is_ca(record) && cas.iter().any(with) {
             return None;
         }
         let ends = ends(record.not_after, now);
         let (message, command) = match record.kind {
-            // Its successor is on the way.
+            // Its successor is being introduced.
             Kind::Ca | Kind::Intermediate if rotates => return None,
             Kind::Ca | Kind::Intermediate => (
                 format!("the CA's certificate ({}) {ends}", record.subject),
@@ -131,7 +131,7 @@ fn expiring(
             ),
             kind if record.external => (
                 format!(
-                    "the certificate of the {} {ends}, and its key is elsewhere, so that it takes a new request",
+                    "the certificate of the {} {ends}; its key is elsewhere, so a new request is needed",
                     kind.name()
                 ),
                 format!("{kpki} sign {name}.csr"),
@@ -140,11 +140,11 @@ fn expiring(
                 format!("the certificate of the {} {ends}", record.kind.name()),
                 format!("{kpki} renew {name}"),
             ),
-            // Nobody renews what is gone for good.
+            // What is gone for good is not renewed.
             _ if record.not_after <= now => return None,
             kind => (
                 format!(
-                    "the certificate of the {} {ends}, and its key is elsewhere, or it was removed",
+                    "the certificate of the {} {ends}; its key is elsewhere, or the identity was removed",
                     kind.name()
                 ),
                 format!("{kpki} sign REQUEST.csr --name {name}"),
@@ -161,7 +161,7 @@ fn expiring(
     Ok(due.collect())
 }
 
-/// "ends on 2026-12-24, in 33 days"
+/// "expires on 2026-12-24, in 33 days"
 fn ends(at: OffsetDateTime, now: OffsetDateTime) -> String {
     let date = at.date();
     let days = (at - now).whole_days();
@@ -170,10 +170,10 @@ fn ends(at: OffsetDateTime, now: OffsetDateTime) -> String {
         days => format!("{days} days"),
     };
     match (at <= now, days) {
-        (true, 0) => format!("has ended today ({date})"),
-        (true, days) => format!("has ended on {date}, {} ago", count(-days)),
-        (false, 0) => format!("ends within a day ({date})"),
-        (false, days) => format!("ends on {date}, in {}", count(days)),
+        (true, 0) => format!("expired today ({date})"),
+        (true, days) => format!("expired on {date}, {} ago", count(-days)),
+        (false, 0) => format!("expires within a day ({date})"),
+        (false, days) => format!("expires on {date}, in {}", count(days)),
     }
 }
 
@@ -182,22 +182,22 @@ fn not_served(behind: &Behind<'_>, out: &OutDir, now: OffsetDateTime) -> Due {
     let listeners = behind.listeners.join(", ");
     let what = match behind.is_ours {
         true => format!(
-            "serves an earlier certificate on {listeners}, which {}",
+            "still serves an earlier certificate on {listeners}, which {}",
             ends(served.not_after, now)
         ),
         false => format!(
-            "serves a certificate on {listeners} that was not signed here for it (serial number {})",
+            "serves a certificate on {listeners} that this CA did not sign for it (serial number {})",
             served.serial
         ),
     };
     let copied = format!("once {} is on its machine", out.identity(node).display());
     let (how, command) = match behind.can_reload {
         true => (
-            format!("it takes up the new one while it runs, {copied}"),
+            format!("it can load the new one without a restart, {copied}"),
             format!("{} reload {node}", shell::kpki(out.root())),
         ),
         false => (
-            format!("it takes up the new one only when it is restarted, {copied}"),
+            format!("it loads the new one only at a restart, {copied}"),
             format!("restart {node}"),
         ),
     };
@@ -213,9 +213,9 @@ fn not_served(behind: &Behind<'_>, out: &OutDir, now: OffsetDateTime) -> Due {
 fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Option<Due>, Failure> {
     let by = due::crl_end(out, now)?;
     let message = match by {
-        Some(by) => format!("the revocation list {}", ends(by, now)),
+        Some(by) => format!("the CRL {}", ends(by, now)),
         None if revoke::is_crl_due(inventory) => {
-            "the revocation list lacks what was revoked after it was signed".to_owned()
+            "the CRL lacks certificates that were revoked after it was signed".to_owned()
         }
         None => return Ok(None),
     };
@@ -232,15 +232,15 @@ fn rotation(out: &OutDir) -> Result<Option<Due>, Failure> {
     let kpki = shell::kpki(out.root());
     Ok(Rotation::read(out)?.map(|rotation| {
         let (last, next) = match rotation.phase {
-            Phase::Trusting => ("everybody is being given the new CA to trust", "next"),
-            Phase::Reissuing => ("every certificate is being signed by the new CA", "next"),
-            Phase::Retiring => ("nobody is told to trust the old CA any more", "finish"),
+            Phase::Trusting => ("the new CA is being added to every truststore", "next"),
+            Phase::Reissuing => ("every certificate is being re-issued by the new CA", "next"),
+            Phase::Retiring => ("the old CA is being removed from every truststore", "finish"),
         };
         Due {
             code: DueCode::Rotation.into(),
             name: "ca".to_owned(),
             message: format!(
-                "the CA is being replaced: {last}; `{kpki} rotate-ca status` says who lacks it still"
+                "the CA is being replaced: {last}; `{kpki} rotate-ca status` shows who still lacks it"
             ),
             command: format!("{kpki} rotate-ca {next}"),
             by: None,
@@ -260,7 +260,7 @@ fn show(ui: &Ui, inventory: &Inventory, found: &[Due], now: OffsetDateTime) {
         }
         let first = next.map_or(String::new(), |next| {
             format!(
-                "; the first to end is {}, on {}",
+                "; the first to expire is {}, on {}",
                 next.name,
                 next.not_after.date()
             )

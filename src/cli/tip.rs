@@ -1,7 +1,7 @@
 //! What was probably meant by an unknown command.
 //!
-//! clap proposes anything similar, even `renew` for `revoke`, which does the opposite. Only typing errors are proposed
-//! here, and commands of the same name elsewhere.
+//! clap suggests anything similar, even `renew` for `revoke`, which does the opposite. Only corrections of typing
+//! errors, and commands of the same name elsewhere, are suggested here.
 
 use clap::{
     Command,
@@ -33,7 +33,7 @@ pub fn instead(mut error: clap::Error, command: &Command) -> (clap::Error, Optio
     (error, Some(tip))
 }
 
-/// The commands of this name, wherever they stand.
+/// The commands of this name, at any level.
 fn find(command: &Command, word: &str, path: &str, found: &mut Vec<String>) {
     for below in command.get_subcommands().filter(|c| !c.is_hide_set()) {
         let path = format!("{path} {}", below.get_name());

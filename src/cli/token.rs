@@ -12,7 +12,7 @@ use crate::{
     state::OutDir,
 };
 
-/// A new CA in a token, and the PIN that it took.
+/// A new CA in a token, and the PIN that was needed.
 pub fn in_token(
     global: &Global,
     out: &OutDir,

@@ -1,4 +1,4 @@
-//! What people and machines read: results on standard output, everything else on standard error.
+//! Output for people and machines: results on standard output, everything else on standard error.
 
 use std::{
     fmt::Display,
@@ -18,12 +18,13 @@ use crate::{
     printable::{is_printable, printable_json},
 };
 
-/// How this run talks.
+/// The output settings of this run.
 pub struct Ui {
     pub json: bool,
     pub quiet: bool,
     pub verbose: bool,
-    /// Columns of the terminal that standard output and standard error are; `None` where they are none.
+    /// Widths of the terminals that standard output and standard error are connected to; `None` if they are not
+    /// terminals.
     columns: [Option<usize>; 2],
     unwritten: OnceLock<io::Error>,
 }
@@ -65,7 +66,7 @@ impl Ui {
         self.unwritten.into_inner()
     }
 
-    /// Remembers an error in writing, which does not stop a command half-way. A reader that has gone away is none.
+    /// Remembers a write error, which must not stop a command half-way. A closed pipe is not an error.
     pub fn written(&self, result: io::Result<()>) {
         if let Err(error) = result
             && error.kind() != ErrorKind::BrokenPipe
@@ -74,7 +75,7 @@ impl Ui {
         }
     }
 
-    /// A result for people: on standard output, on standard error beside JSON, nowhere with `-q`.
+    /// A result for people: on standard output, or standard error with `--json`; not printed with `-q`.
     pub fn say(&self, text: impl AsRef<str>) {
         if self.quiet {
         } else if self.json {
@@ -84,7 +85,7 @@ impl Ui {
         }
     }
 
-    /// As [`Ui::say`], of prose below what was said before, and so indented.
+    /// Like [`Ui::say`], indented, for text that belongs to the line before.
     pub fn below(&self, text: impl AsRef<str>) {
         let columns = self.columns[usize::from(self.json)];
         let narrower = columns.map(|columns| columns.saturating_sub(2).max(1));
@@ -93,7 +94,8 @@ impl Ui {
         self.say(lines.join("\n"));
     }
 
-    /// What a person asked for: on standard output even with `-q`; beside JSON, which says it all, nowhere.
+    /// What a person asked for: on standard output even with `-q`; not printed with `--json`, whose document contains
+    /// it.
     pub fn answer(&self, text: impl AsRef<str>) {
         if !self.json {
             let text = wrapped(&visible(text.as_ref()), self.columns[0]);
@@ -101,7 +103,7 @@ impl Ui {
         }
     }
 
-    /// Something to know while it happens.
+    /// A note on progress.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.quiet {
             self.complain(text);
@@ -162,7 +164,7 @@ impl Ui {
         self.bytes(text.as_bytes());
     }
 
-    /// A result that is no text, on standard output.
+    /// A binary result, on standard output.
     pub fn bytes(&self, bytes: &[u8]) {
         self.written(io::stdout().write_all(bytes));
     }
@@ -205,8 +207,8 @@ fn columns(size: Option<(Width, Height)>) -> Option<usize> {
         .filter(|columns| *columns > 0)
 }
 
-/// Breaks prose between words where the terminal would break it anywhere. Indented lines are commands, lists and
-/// tables: they stay whole, so that they can be copied.
+/// Wraps text at word boundaries to the terminal's width. Indented lines are commands, lists and tables, and are not
+/// wrapped, so that they can be copied.
 fn wrapped(text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns else {
         return text.to_owned();
@@ -223,8 +225,8 @@ fn wrapped(text: &str, columns: Option<usize>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A text for people, with control characters escaped: brokers report names and errors that somebody else wrote.
-/// Colours and the ends of lines are kpki's own.
+/// A text for people, with control characters escaped, because names and errors from brokers can contain anything. Only
+/// kpki's own colours and line endings are kept.
 fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;

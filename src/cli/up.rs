@@ -42,14 +42,14 @@ use crate::{
 use report::UpReport;
 pub use report::loses_hosts;
 
-/// So many names stand for all of them.
+/// How many names are listed as examples.
 pub const NAMED: usize = 5;
 
-/// Make everything that a policy asks for
+/// Create and update everything that a policy describes
 ///
-/// The CA if it is missing, a certificate and stores for every broker and client, SCRAM credentials, server.properties
-/// and client.properties. Existing files stay byte for byte; what is due is renewed; nothing is ever deleted. Brokers
-/// keep their ids, whatever their order in the policy.
+/// Creates the CA if it is missing, and for every broker and client a certificate, stores, SCRAM credentials and
+/// server.properties or client.properties. Certificates that are due are renewed; other files stay byte for byte the
+/// same, and nothing is ever deleted. Brokers keep their ids, whatever their order in the policy.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -61,54 +61,54 @@ pub struct Up {
     /// The policy file; `-` is standard input
     #[arg(value_name = "POLICY")]
     policy: String,
-    /// Only say what would be done, with a diff of every file; secrets are not shown
+    /// Only show what would be done, with a diff of every file; secrets are masked
     #[arg(long)]
     dry_run: bool,
-    /// Exit with 3 when there is something to do
+    /// Exit with 3 if there is something to do
     #[arg(long, requires = "dry_run")]
     exit_code: bool,
-    /// Make a change that a running cluster does not survive by a restart (may be repeated): node-id, voters,
+    /// Allow a change that rolling restarts cannot apply to a running cluster (may be repeated): node-id, voters,
     /// cluster-id or listeners
     #[arg(long = "allow", value_name = "CHANGE", value_parser = danger)]
     dangers: Vec<Danger>,
-    /// Write over a file that was edited by hand (may be repeated), as in --overwrite kafka1/server.properties
+    /// Overwrite a file that was edited by hand (may be repeated), as in --overwrite kafka1/server.properties
     #[arg(long, value_name = "FILE")]
     overwrite: Vec<String>,
     #[command(flatten)]
     shape: FileOptions,
 }
 
-/// How files are named and encoded, beyond what the policy says.
+/// How files are named and encoded, overriding the policy.
 #[derive(Debug, Args)]
 pub struct FileOptions {
-    /// File names and password files for the image or recipe that reads them
+    /// File names and password files, as a container image or recipe expects them
     #[arg(long, value_name = "NAME", value_parser = super::one_of(LAYOUTS, |l| l.name, |l| l.about))]
     layout: Option<&'static Layout>,
-    /// Give the files to this user and group, for containers that read as another user; needs root
+    /// Owner of the files, for containers that run as another user; needs root
     #[arg(long, value_name = "UID:GID", value_parser = owner)]
     owner: Option<(u32, u32)>,
-    /// How PKCS12 stores are encrypted: default, or legacy for Java 8 before 8u301 [default: as they were]
+    /// Encryption of PKCS12 stores: default, or legacy for Java 8 before 8u301 [default: as before]
     #[arg(long, value_name = "PROFILE")]
     store_profile: Option<StoreProfile>,
 }
 
 impl FileOptions {
-    /// Puts what was said on the command line over what the policy says.
+    /// Overrides the policy with what was given on the command line.
     pub fn apply(&self, policy: ValidatedPolicy) -> ValidatedPolicy {
         policy.laid_out(self.layout, self.owner)
     }
 
-    /// The layout, where one was named.
+    /// The layout, if one was given.
     pub fn layout(&self) -> Option<&'static Layout> {
         self.layout
     }
 
-    /// How stores are encoded, where that was said.
+    /// The encryption of the stores, if it was given.
     pub fn profile(&self) -> Option<StoreProfile> {
         self.store_profile
     }
 
-    /// What a run works on that begins now.
+    /// The context of a run that starts now.
     pub fn context<'a>(
         &self,
         policy: &'a ValidatedPolicy,
@@ -149,7 +149,7 @@ fn danger(text: &str) -> Result<Danger, String> {
         .ok_or_else(|| format!("known changes: {known}"))
 }
 
-/// The file of an identity as the record calls it, however its path was written.
+/// The name of an identity's file in the record, however its path was written.
 fn in_out(file: &str, out: &Path) -> String {
     let path = Path::new(file);
     let inside = path.strip_prefix(out).unwrap_or(path);
@@ -200,7 +200,7 @@ impl Up {
             return verdict(!something || !self.exit_code);
         }
         tidy(&out, ui)?;
-        // In a new directory, errors are reported before a passphrase is asked for, and nothing is made.
+        // In a new directory, errors are reported before a passphrase is asked for and anything is created.
         let fresh = match out.root().exists() {
             true => None,
             false => {
@@ -243,7 +243,7 @@ impl Up {
                 (trust, Some(issuer))
             }
             CaOfRun::Far(ca, secret) => {
-                // Whoever has no credential finds out before anything is written.
+                // A missing credential is reported before anything is written.
                 let secret = match secret {
                     None => passphrase::existing(global, &ca.issuer)?,
                     known => known,
@@ -251,7 +251,7 @@ impl Up {
                 let issuer = ca.open_issuer(secret.as_ref())?;
                 ca.write(&out, &lock)?;
                 ui.say(format!(
-                    "{GREEN}took up{GREEN:#}  the CA of {}: {}",
+                    "{GREEN}registered{GREEN:#}  the CA of {}: {}",
                     ca.issuer.engine(),
                     ca.trust.root.subject
                 ));
@@ -285,14 +285,14 @@ impl Up {
 /// The CA that signs in a run.
 enum CaOfRun {
     There(Ca),
-    /// About to be made.
+    /// To be created.
     New(Box<NewCa>, Trust),
-    /// It is elsewhere, and was never used here.
+    /// It is elsewhere, and has not been used here before.
     Far(Box<Ca>, Option<Secret>),
 }
 
 impl CaOfRun {
-    /// `global` says where secrets come from; `None`: nothing is made.
+    /// `global` says where secrets come from; with `None`, nothing is created.
     fn find(context: Context<'_>, global: Option<&Global>) -> Result<Self, Failure> {
         Ok(match Ca::exists(context.out)? {
             true => {
@@ -314,7 +314,7 @@ impl CaOfRun {
                 };
                 match (&context.policy.ca.issuer, global) {
                     (None, _) => {}
-                    // A plan is the same whichever CA is new.
+                    // The plan is the same for every new CA.
                     (Some(IssuerSettings::Pkcs11(_)), None) => {}
                     (Some(settings @ IssuerSettings::Pkcs11(_)), Some(global)) => {
                         let (ca, pin) = in_token(
@@ -348,7 +348,7 @@ impl CaOfRun {
     }
 }
 
-/// Tells where an engine elsewhere gave less time than it was asked for.
+/// Notes that an external issuer granted a shorter validity than requested.
 fn compare_lifetimes(
     context: Context<'_>,
     planned: &Plan<'_>,
@@ -364,10 +364,10 @@ fn compare_lifetimes(
     if let Some(end) = ends.min()
         && end < asked - Duration::DAY
     {
-        // To the nearest.
+        // Rounded to the nearest day.
         let given = (end - context.now + Duration::hours(12)).whole_days();
         ui.note(format!(
-            "note: certificates of {} days were given, where leaf_valid_days in the policy is {days}; run kpki up at least every {} days, which renews them in time",
+            "note: the issuer granted certificates of {} days, although leaf_valid_days in the policy is {days}; run kpki up at least every {} days to renew them in time",
             given,
             given / 3
         ));
@@ -375,7 +375,7 @@ fn compare_lifetimes(
     Ok(())
 }
 
-/// Tells where the existing CA is not the one that the policy describes: `up` does not replace it.
+/// Notes where the existing CA differs from the policy: `up` does not replace it.
 fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
     let root = &ca.trust.root;
     if ca.issuer.engine() != local::NAME {
@@ -385,13 +385,13 @@ fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
     let subject = subject.map(|dn| dn.without_generation().0);
     if subject.as_ref() != Ok(&policy.ca.subject) {
         ui.note(format!(
-            "note: the CA is {}, and the policy says {}; the CA is not changed",
+            "note: the CA is {}, but the policy says {}; the CA is not changed",
             root.subject, policy.ca.subject
         ));
     }
     if root.key != Some(policy.ca.key) {
         ui.note(format!(
-            "note: the CA's key is not {}, as in the policy; the CA is not changed",
+            "note: the CA's key is not {}, which the policy says; the CA is not changed",
             policy.ca.key
         ));
     }

@@ -1,4 +1,4 @@
-//! Whether what a CA elsewhere answers is what it was asked for. Whoever answers may lie.
+//! Whether an external CA's answer matches the request. The answer is not trusted.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::pki::{Certificate, Host, Kind, LeafSpec};
 
-/// A clock elsewhere may be ahead by so much.
+/// How far ahead another machine's clock may be.
 const SKEW: Duration = Duration::HOUR;
 /// The longest serial number that RFC 5280 §4.1.2.2 allows, in hex digits.
 const MAX_SERIAL: usize = 40;
@@ -25,7 +25,7 @@ pub(super) struct Wrong {
 
 impl Wrong {
     fn new(what: impl Into<String>) -> Self {
-        let hint = "nothing of its answer was used; see what answers at `url` in the policy";
+        let hint = "its answer was discarded; check which server answers at `url` in the policy";
         Self {
             what: what.into(),
             hint,
@@ -36,20 +36,20 @@ impl Wrong {
         Self { hint, ..self }
     }
 
-    /// As an error about whoever answered.
+    /// As an error about the issuer that answered.
     pub(super) fn of(self, who: &Who, leaf: &LeafSpec) -> IssuerError {
         let what = format!(
-            "gives an answer for {} that is refused: {}",
+            "gave an answer for {} that cannot be accepted: {}",
             leaf.name, self.what
         );
         who.fails(Why::BadAnswer, what, self.hint)
     }
 }
 
-/// How to have it sign what was asked for.
-const TEMPLATE: &str = "its template or role makes something else of requests: have it take subject, hosts and usages from them";
+/// How to make it sign what was requested.
+const TEMPLATE: &str = "its template or role changes requests: configure it to take subject, hosts and usages from the request";
 
-/// The certificate, if it is the one that was asked for. What stands behind it is known already.
+/// The certificate, if it is the one that was requested. The rest of its chain is already known.
 pub(super) fn checked(
     request: &CertificateRequest<'_>,
     answer: &CertificateDer<'_>,
@@ -63,12 +63,12 @@ pub(super) fn checked(
     }
     if !certificate.is_issued_by(signer) || !certificate.is_signed_by(signer) {
         let what = format!(
-            "the certificate is not signed by {}, as those before, but by {}",
+            "the certificate is not signed by {}, like earlier ones, but by {}",
             signer.subject,
             shown(&certificate.issuer)
         );
         return Err(Wrong::new(what).hint(
-            "the CA there was replaced, or another one answers: clients trust the one in ca/; to begin with the new one choose another --out",
+            "the CA there was replaced, or another one answers: clients trust the one in ca/; to start with the new one, choose another --out",
         ));
     }
     matches(&certificate, request.leaf).map_err(|what| Wrong::new(what).hint(TEMPLATE))?;
@@ -78,15 +78,15 @@ pub(super) fn checked(
         certificate.not_after,
     );
     if serial.len() > MAX_SERIAL || serial.bytes().all(|b| b == b'0') {
-        return Err(Wrong::new("the certificate's serial number is none"));
+        return Err(Wrong::new("the certificate's serial number is not valid"));
     }
     if begin > now + SKEW {
-        let what = format!("the certificate begins in the future, on {begin}");
-        return Err(Wrong::new(what).hint("set the clocks of both machines"));
+        let what = format!("the certificate is not valid before {begin}, which is in the future");
+        return Err(Wrong::new(what).hint("correct the clocks of both machines"));
     }
     if end <= now {
-        let what = format!("the certificate has ended, on {end}");
-        return Err(Wrong::new(what).hint("set the clocks of both machines"));
+        let what = format!("the certificate expired on {end}");
+        return Err(Wrong::new(what).hint("correct the clocks of both machines"));
     }
     let chain = std::iter::once(&certificate).chain(behind);
     Ok(Issued {
@@ -95,12 +95,12 @@ pub(super) fn checked(
     })
 }
 
-/// Whether a certificate says what it shall.
+/// Whether a certificate has the requested content.
 fn matches(certificate: &Certificate, leaf: &LeafSpec) -> Result<(), String> {
     let subject = format!("CN={}", leaf.name);
     if certificate.subject != subject {
         return Err(format!(
-            "the certificate's subject is {}, where it has to be {subject}",
+            "the certificate's subject is {}, but must be {subject}",
             shown(&certificate.subject)
         ));
     }
@@ -125,12 +125,12 @@ fn matches(certificate: &Certificate, leaf: &LeafSpec) -> Result<(), String> {
         .collect();
     if !more.is_empty() && !leaf.is_named_alone(&certificate.hosts) {
         return Err(format!(
-            "the certificate also names {}, which nobody asked for",
+            "the certificate also names {}, which was not requested",
             shown(&more.join(", "))
         ));
     }
     if certificate.is_ca {
-        return Err("the certificate is that of a CA".to_owned());
+        return Err("the certificate is a CA certificate".to_owned());
     }
     let server = leaf.kind == Kind::Broker;
     if !certificate.client_auth || server && !certificate.server_auth {

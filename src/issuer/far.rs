@@ -1,4 +1,4 @@
-//! What the engines whose keys are elsewhere have in common: what is kept of them in `ca/`, and how they fail.
+//! What the external issuers have in common: what `ca/` contains about them, and their errors.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::IssuerError;
 use crate::{pki::Certificate, printable::Printable};
 
-/// The most that is shown of a text that a server sent, in characters.
+/// How much of a server's text is shown, in characters.
 const SHOWN: usize = 300;
 
-/// Why a CA elsewhere gives no certificate.
+/// Why an external CA does not issue a certificate.
 #[derive(Debug, thiserror::Error)]
 #[error("{who} {what}")]
 pub struct FarError {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub why: Why,
     who: String,
     what: String,
@@ -29,15 +29,15 @@ pub enum Why {
     Unreachable,
     /// Its TLS certificate is not trusted.
     Untrusted,
-    /// It does not know its caller, or does not let them do this.
+    /// It rejects the credentials, or denies permission.
     Forbidden,
-    /// It signs, but not this.
+    /// It refuses this request.
     Refused,
     /// It is sealed.
     Sealed,
-    /// What it answers is not what was asked for.
+    /// Its answer does not match the request.
     BadAnswer,
-    /// What the policy says of it is wrong.
+    /// The policy's settings for it are wrong.
     Settings,
 }
 
@@ -61,13 +61,14 @@ impl Who {
     }
 
     pub(super) fn bad_answer(&self, what: impl Into<String>) -> IssuerError {
-        let hint = "nothing of its answer was used: look at its log, and whether the address in the policy is the right one";
+        let hint =
+            "its answer was discarded: check its log, and that the address in the policy is right";
         self.fails(Why::BadAnswer, what, hint)
     }
 }
 
-/// The CA certificates of an engine in their order: the first one given, whose key signs leaves, then whoever signed
-/// it, and so on to the root.
+/// The CA certificates of an issuer in order: the first one given, whose key signs leaves, then its issuer, and so on
+/// to the root.
 pub(super) fn chain(who: &Who, mut all: Vec<Certificate>) -> Result<Vec<Certificate>, IssuerError> {
     let mut chain: Vec<Certificate> = Vec::new();
     let mut next = (!all.is_empty()).then(|| all.remove(0));
@@ -93,11 +94,11 @@ pub(super) fn chain(who: &Who, mut all: Vec<Certificate>) -> Result<Vec<Certific
     Err(who.fails(
         Why::Settings,
         format!("has a chain that does not lead to a root: it ends with {}", shown(end)),
-        "clients need the root to trust: have the CA give its whole chain, or name the root's certificate in the policy (`root_file`)",
+        "clients need a root to trust: configure the CA to return its whole chain, or name the root certificate in the policy (`root_file`)",
     ))
 }
 
-/// A text of a server's, in one line and of bearable length.
+/// A text from a server, shortened and on one line.
 pub(super) fn shown(text: &str) -> String {
     let text = text.trim();
     let cut: String = text.chars().take(SHOWN).collect();
@@ -105,7 +106,7 @@ pub(super) fn shown(text: &str) -> String {
     format!("{}{more}", Printable(&cut))
 }
 
-/// What `ca/` keeps of an engine.
+/// What `ca/` contains about an external issuer.
 #[derive(Serialize, Deserialize)]
 struct Kept<T> {
     v: u8,
@@ -116,7 +117,7 @@ struct Kept<T> {
 /// The version of those files.
 const VERSION: u8 = 1;
 
-/// The text of an engine's file.
+/// The text of an external issuer's file.
 pub(super) fn keep<T: Serialize>(settings: &T) -> Result<Vec<u8>, serde_json::Error> {
     let mut text = serde_json::to_vec_pretty(&Kept {
         v: VERSION,
@@ -126,7 +127,7 @@ pub(super) fn keep<T: Serialize>(settings: &T) -> Result<Vec<u8>, serde_json::Er
     Ok(text)
 }
 
-/// Reads an engine's file.
+/// Reads an external issuer's file.
 pub(super) fn kept<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, IssuerError> {
     let damaged = |reason: String| IssuerError::Damaged {
         path: path.to_owned(),
@@ -136,7 +137,7 @@ pub(super) fn kept<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, 
     match kept.v {
         VERSION => Ok(kept.settings),
         later => Err(damaged(format!(
-            "its version is {later}, which this kpki does not know"
+            "its version is {later}, which this kpki does not support"
         ))),
     }
 }

@@ -1,4 +1,4 @@
-//! Requests to a CA that is reached by HTTP: limited in time and size, and repeated where that may help.
+//! Requests to a CA over HTTP: limited in time and size, and repeated if that may help.
 
 use std::{
     sync::{
@@ -22,15 +22,15 @@ use super::{
     far::{Who, Why, shown},
 };
 
-/// Requests that are under way at once.
+/// The number of concurrent requests.
 const PARALLEL: usize = 16;
-/// How often a request is sent at most.
+/// The maximum number of attempts for a request.
 const ATTEMPTS: u32 = 5;
-/// The wait before the second attempt; it doubles from one to the next.
+/// The wait before the second attempt; it doubles after each attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// The longest wait that a server may ask for.
+/// The longest wait that a server may request.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// For one attempt, from the connection to the last byte.
+/// The time limit of one attempt, from the connection to the last byte.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The largest answer that is read.
 const MAX_ANSWER: u64 = 1024 * 1024;
@@ -53,13 +53,13 @@ impl Reply {
     }
 }
 
-/// What is asked.
+/// A request.
 pub(super) struct Question<'a> {
     /// The path below the server's URL.
     pub path: &'a str,
-    /// Headers beside those of HTTP itself.
+    /// Headers besides those of HTTP itself.
     pub headers: HeaderMap,
-    /// A JSON text, made anew for each attempt; `None`: a GET.
+    /// A JSON body, made again for each attempt; `None`: a GET.
     pub body: Option<&'a (dyn Fn() -> Result<Vec<u8>, IssuerError> + Sync)>,
 }
 
@@ -79,11 +79,11 @@ pub(super) struct Server {
     agent: Agent,
     url: String,
     pub who: Who,
-    /// Somebody waited for it through all attempts and in vain: the others do not.
+    /// One request has used up all attempts: the others do not wait any more.
     given_up: AtomicBool,
-    /// Says of an answer that would be waited for that it will not change.
+    /// Tells that an answer that would normally be retried will not change.
     is_final: fn(&Reply) -> bool,
-    /// Where its certificates come from.
+    /// Where its trusted certificates come from.
     trust: &'static str,
 }
 
@@ -102,7 +102,7 @@ impl Server {
         Self::with(who, url, Some(RootCerts::from(roots)), trust, is_final)
     }
 
-    /// A server of which nothing is known yet: nothing that it says may be believed for its saying it.
+    /// A server that cannot be authenticated yet: nothing that it sends may be trusted as such.
     pub(super) fn unverified(who: Who, url: &str) -> Self {
         Self::with(who, url, None, "", |_| false)
     }
@@ -122,11 +122,11 @@ impl Server {
         };
         let config = Agent::config_builder()
             .tls_config(tls.build())
-            // What is wrong stands in the body.
+            // The reason for an error is in the body.
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // Tokens go nowhere but to the server.
+            // Tokens must only be sent to the server itself.
             .proxy(None)
             .user_agent(concat!("kpki/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(PATIENCE))
@@ -144,10 +144,10 @@ impl Server {
         }
     }
 
-    /// Asks, again where that may help.
+    /// Sends a request, repeatedly if that may help.
     ///
     /// # Errors
-    /// When no answer comes. An answer that is a refusal is an answer.
+    /// If there is no answer. A refusal is an answer.
     pub(super) fn ask(&self, question: &Question<'_>) -> Result<Reply, IssuerError> {
         let (mut attempt, mut wait) = (1, FIRST_WAIT);
         loop {
@@ -208,23 +208,23 @@ impl Server {
             return fails(Why::Untrusted, what, self.trust);
         }
         match error {
-            ureq::Error::BodyExceedsLimit(_) => self.who.bad_answer(format!(
-                "sends more than the {MAX_ANSWER} bytes that an answer may have"
-            )),
+            ureq::Error::BodyExceedsLimit(_) => self
+                .who
+                .bad_answer(format!("sends an answer of more than {MAX_ANSWER} bytes")),
             ureq::Error::Timeout(_) => fails(
                 Why::Unreachable,
-                format!("gives no answer within {} seconds", PATIENCE.as_secs()),
-                "see that it runs and that nothing on the way drops connections; run the command again, which goes on where this one ended",
+                format!("does not answer within {} seconds", PATIENCE.as_secs()),
+                "check that it is running and that no firewall drops connections; then run the command again to continue",
             ),
             ureq::Error::HostNotFound => fails(
                 Why::Unreachable,
                 "has a host name that cannot be resolved".to_owned(),
-                "correct `url` in the policy, or the resolver of this machine",
+                "correct `url` in the policy, or this machine's name resolution",
             ),
             error => fails(
                 Why::Unreachable,
                 format!("cannot be reached: {}", shown(&error.to_string())),
-                "see that it runs and listens there; run the command again, which goes on where this one ended",
+                "check that it is running and listens there; then run the command again to continue",
             ),
         }
     }
@@ -247,7 +247,7 @@ fn is_passing(error: &ureq::Error) -> bool {
     connection && of_tls(error).is_none()
 }
 
-/// Does the same for each, some at a time; the answers are in the order of the requests.
+/// Does the same for each, several at a time; the answers are in the order of the requests.
 pub(super) fn in_parallel<T: Sync, A: Send>(
     requests: &[T],
     answer: impl Fn(&T) -> A + Sync,
@@ -255,7 +255,7 @@ pub(super) fn in_parallel<T: Sync, A: Send>(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(PARALLEL.min(requests.len().max(1)));
     match pool.build() {
         Ok(pool) => pool.install(|| requests.par_iter().map(&answer).collect()),
-        // No threads to be had: one after the other.
+        // Threads cannot be created: one after the other.
         Err(_) => requests.iter().map(answer).collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! What step-ca's provisioners are known by: a JSON Web Key, sealed under a password (RFC 7516, RFC 7518 §4.8), and the
+//! The keys of step-ca's provisioners: a JSON Web Key encrypted with a password (RFC 7516, RFC 7518 §4.8), and the
 //! tokens that it signs (RFC 7519).
 
 use std::num::NonZeroU32;
@@ -19,19 +19,19 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-/// What sealed keys say of how they are sealed; step knows no other.
+/// The encryption of sealed keys; step uses no other.
 const ALGORITHM: &str = "PBES2-HS256+A128KW";
 const ENCRYPTION: &str = "A256GCM";
-/// The most iterations that a sealed key may ask for: step takes 600,000.
+/// The maximum number of iterations of a sealed key: step uses 600,000.
 const MAX_ITERATIONS: u32 = 5_000_000;
 
 /// Why a provisioner's key cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum KeyError {
-    /// It does not open.
-    #[error("the password does not open its key")]
+    /// It cannot be decrypted.
+    #[error("the password does not decrypt its key")]
     WrongPassword,
-    /// It is no sealed key as step makes them.
+    /// It is not a sealed key as step makes them.
     #[error("its key cannot be used: {0}")]
     Unusable(String),
 }
@@ -69,14 +69,14 @@ pub(super) struct TokenKey {
     pair: EcdsaKeyPair,
 }
 
-/// The bytes that stand in base64url.
+/// Decodes base64url.
 fn decoded(text: &str, what: &str) -> Result<Vec<u8>, KeyError> {
     let bytes = BASE64.decode(text);
     bytes.map_err(|_| unusable(format!("its {what} is not base64url")))
 }
 
 impl TokenKey {
-    /// Opens the sealed key of the id `kid`: a JWE in its compact form.
+    /// Decrypts the sealed key with the id `kid`: a JWE in compact form.
     pub(super) fn open(kid: &str, sealed: &str, password: &Secret) -> Result<Self, KeyError> {
         let parts: Vec<&str> = sealed.split('.').collect();
         let [header, wrapped, nonce, text, tag] = parts[..] else {
@@ -88,14 +88,14 @@ impl TokenKey {
         if header.alg != ALGORITHM || header.enc != ENCRYPTION {
             let how = format!("{} and {}", header.alg, header.enc);
             return Err(unusable(format!(
-                "it is sealed by {}, and kpki knows {ALGORITHM} and {ENCRYPTION} alone",
+                "it is encrypted with {}, but kpki only supports {ALGORITHM} and {ENCRYPTION}",
                 super::far::shown(&how)
             )));
         }
         let iterations = NonZeroU32::new(header.p2c).filter(|n| n.get() <= MAX_ITERATIONS);
         let iterations = iterations.ok_or_else(|| {
             unusable(format!(
-                "it asks for {} iterations, and at most {MAX_ITERATIONS} are made",
+                "it requires {} iterations, but at most {MAX_ITERATIONS} are allowed",
                 header.p2c
             ))
         })?;
@@ -112,7 +112,7 @@ impl TokenKey {
         );
         let wrapped = decoded(wrapped, "wrapped key")?;
         if wrapped.len() != 40 {
-            return Err(unusable("its wrapped key has not the length of one"));
+            return Err(unusable("its wrapped key has the wrong length"));
         }
         let mut key = Zeroizing::new([0; 40]);
         let key = AesKek::new(&AES_128, &*wrapping)
@@ -121,14 +121,14 @@ impl TokenKey {
         let mut sealed = Zeroizing::new(decoded(text, "text")?);
         sealed.extend(decoded(tag, "tag")?);
         let nonce = Nonce::try_assume_unique_for_key(&decoded(nonce, "nonce")?)
-            .map_err(|_| unusable("its nonce has not the length of one"))?;
+            .map_err(|_| unusable("its nonce has the wrong length"))?;
         let opened = UnboundKey::new(&AES_256_GCM, key)
             .map(LessSafeKey::new)
             .and_then(|key| key.open_in_place(nonce, Aad::from(aad.as_bytes()), &mut sealed))
             .map_err(|_| unusable("it was altered"))?;
         let jwk: Jwk = serde_json::from_slice(opened)
-            // The text of the error may quote the key.
-            .map_err(|_| unusable("what is sealed in it is no JSON Web Key"))?;
+            // The error message may quote the key.
+            .map_err(|_| unusable("its content is not a JSON Web Key"))?;
         Self::of(kid, &jwk)
     }
 
@@ -140,7 +140,7 @@ impl TokenKey {
                 (kind, curve) => {
                     let kind = super::far::shown(&format!("{kind} {curve}"));
                     return Err(unusable(format!(
-                        "it is of the kind {}, and kpki signs with EC P-256 and P-384",
+                        "its type is {}, but kpki signs with EC P-256 or P-384",
                         kind.trim()
                     )));
                 }
@@ -150,7 +150,7 @@ impl TokenKey {
         point.extend(decoded(&jwk.y, "y")?);
         let secret = Zeroizing::new(decoded(&jwk.d, "d")?);
         let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, &secret, &point)
-            .map_err(|_| unusable("its numbers are not those of a key"))?;
+            .map_err(|_| unusable("its values are not those of a valid key"))?;
         Ok(Self {
             kid: kid.to_owned(),
             alg,
@@ -159,7 +159,7 @@ impl TokenKey {
         })
     }
 
-    /// A signed token (a JWS in its compact form). `None` where the library refuses.
+    /// A signed token (a JWS in its compact form). `None` if the library refuses.
     pub(super) fn token(&self, claims: &impl Serialize) -> Option<Secret> {
         #[derive(Serialize)]
         struct Header<'a> {

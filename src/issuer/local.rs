@@ -24,13 +24,13 @@ use crate::{
 
 /// The sealed key that signs.
 pub const KEY: &str = "ca.key";
-/// The root's sealed key, where an intermediate signs; to be taken off this machine.
+/// The sealed root key, if an intermediate signs; to be taken off this machine.
 pub const ROOT_KEY: &str = "root.key";
 
-/// What it is called beside those of the policy.
+/// Its name, beside those of the external issuers in the policy.
 pub const NAME: &str = "local";
 
-/// The entry of the table.
+/// Its entry in the table.
 pub(super) const ENGINE: Engine = Engine {
     name: NAME,
     file: KEY,
@@ -99,34 +99,34 @@ impl Issuer for Local {
     }
 }
 
-/// What a new CA shall be.
+/// The parameters of a new CA.
 #[derive(Debug)]
 pub struct CaSpec {
-    /// Its subject, to which the generation is added.
+    /// Its subject, to which the generation is appended.
     pub subject: Dn,
-    /// Which of the CAs that follow each other it is, from 1.
+    /// Its generation, from 1.
     pub generation: u32,
     /// The kind of its key.
     pub key: KeyAlgorithm,
     /// Days that it is valid.
     pub days: u32,
-    /// Whether an intermediate shall sign in its place.
+    /// Whether an intermediate signs for it.
     pub intermediate: bool,
-    /// What it may sign for; empty: everything.
+    /// The domains that it may sign for; empty: all.
     pub name_constraints: Vec<NameConstraint>,
 }
 
-/// A CA that was made and is nowhere yet: nobody trusts it, and its keys are still to be sealed.
+/// A new CA that has not been written yet: nobody trusts it, and its keys are not sealed yet.
 pub struct NewCa {
     /// The root's certificate.
     pub root: Certificate,
-    /// The intermediate's, where one signs.
+    /// The intermediate's certificate, if one signs.
     pub intermediate: Option<Certificate>,
     /// The key that signs.
     key: KeyPair,
-    /// The root's, where that is another one.
+    /// The root key, if it is a different one.
     root_key: Option<KeyPair>,
-    /// Where its certificates are to say that the list of revoked ones is.
+    /// The CRL URL for its certificates.
     pub crl_url: Option<CrlUrl>,
 }
 
@@ -172,7 +172,7 @@ impl NewCa {
         std::iter::once(root).chain(below).collect()
     }
 
-    /// The files of what signs: its keys, and what else it needs to know.
+    /// The issuer's files: its keys, and its other settings.
     pub fn seal(&self, protection: &KeyProtection) -> Result<Vec<FileSpec>, IssuerError> {
         let seal = |file: &str, key: &KeyPair| {
             let (salt, nonce) = (random::octets()?, random::octets()?);
@@ -188,7 +188,7 @@ impl NewCa {
         keys.chain(url).collect()
     }
 
-    /// Its key comes back open, as deriving the key to it once more takes longer than everything else.
+    /// Returns its key opened, because key derivation takes longer than everything else.
     pub fn into_issuer(self) -> Result<Box<dyn Issuer>, IssuerError> {
         let below = self.intermediate.as_slice();
         let signer = below.first().unwrap_or(&self.root);

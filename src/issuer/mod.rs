@@ -1,7 +1,7 @@
-//! Who signs: a request in, a certificate and its chain out. One file an engine, and one line in [`ENGINES`].
+//! Issuers: a request in, a certificate and its chain out. One file per issuer, and one line in [`ENGINES`].
 //!
-//! An engine may sign here or far away, at once or after a while, and may refuse; serial number and chain are its own
-//! to say. Whatever it has signed is on record before anybody else gets to see it.
+//! An issuer may sign locally or remotely, at once or after a while, and may refuse; it determines serial number and
+//! chain. Whatever it has signed is recorded before anyone else sees it.
 
 mod answer;
 mod far;
@@ -36,7 +36,7 @@ use crate::{
 };
 pub use far::{FarError, Why};
 
-/// Every engine; the first whose file lies in `ca/` is the one that signs.
+/// Every issuer; the first whose file is in `ca/` is the one that signs.
 pub const ENGINES: &[Engine] = &[
     local::ENGINE,
     pkcs11::ENGINE,
@@ -49,13 +49,13 @@ pub const ENGINES: &[Engine] = &[
 pub struct Engine {
     /// The policy's word for it.
     pub name: &'static str,
-    /// Its file in `ca/`: the key that it signs with, or where that is found.
+    /// Its file in `ca/`: the key that it signs with, or where that is.
     pub file: &'static str,
-    /// Reads that file: the secret without which it does not sign.
+    /// Reads that file; returns the secret that it needs to sign.
     wanted: fn(&Path, &[u8]) -> Result<Option<Wanted>, IssuerError>,
     /// As [`Closed::open`].
     open: fn(&Closed, &Certificate, &[Certificate], Option<&Secret>) -> Opened,
-    /// As [`Closed::authorities`], of an engine that is elsewhere.
+    /// As [`Closed::authorities`], for an external issuer.
     authorities: Option<Authorities>,
 }
 
@@ -64,35 +64,35 @@ type Authorities = fn(&Path, &[u8]) -> Result<Vec<Certificate>, IssuerError>;
 /// An issuer that is ready to sign.
 pub type Opened = Result<Box<dyn Issuer>, IssuerError>;
 
-/// A secret without which an engine does not sign, and where it is looked for.
+/// A secret that an issuer needs to sign, and where it is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// The passphrase that the CA's key is sealed under.
+    /// The passphrase that seals the CA key.
     Passphrase,
-    /// What an engine elsewhere knows its callers by.
+    /// The credential for an external issuer.
     Credential {
-        /// What it is, for people.
+        /// Its description.
         what: &'static str,
-        /// The file that holds it, where the policy names one.
+        /// The file that contains it, if the policy names one.
         file: Option<PathBuf>,
         /// The policy's word for that file.
         setting: &'static str,
-        /// The environment variable that holds it else.
+        /// The environment variable that contains it otherwise.
         variable: &'static str,
     },
 }
 
-/// A certificate that is asked for.
+/// A requested certificate.
 pub struct CertificateRequest<'a> {
-    /// What it shall say.
+    /// The content of the certificate.
     pub leaf: &'a LeafSpec,
     key: SubjectKey<'a>,
 }
 
-/// The key that a certificate is asked for.
+/// The key that a certificate is requested for.
 enum SubjectKey<'a> {
     Here(&'a KeyPair),
-    /// Elsewhere: what is here of it, and its owner's request (PKCS#10, DER).
+    /// Elsewhere: its public key, and its owner's request (PKCS#10, DER).
     Elsewhere(SubjectPublicKeyInfo, &'a [u8]),
 }
 
@@ -113,13 +113,13 @@ impl PublicKeyData for SubjectKey<'_> {
 }
 
 impl<'a> CertificateRequest<'a> {
-    /// Asks for a certificate for a key that is here.
+    /// Requests a certificate for a key that is here.
     pub fn new(leaf: &'a LeafSpec, key: &'a KeyPair) -> Self {
         let key = SubjectKey::Here(key);
         Self { leaf, key }
     }
 
-    /// Asks for a certificate for a key that is elsewhere, with the request (PKCS#10, DER) that its owner made.
+    /// Requests a certificate for a key that is elsewhere, with the request (PKCS#10, DER) that its owner made.
     pub fn elsewhere(leaf: &'a LeafSpec, key: SubjectPublicKeyInfo, pkcs10: &'a [u8]) -> Self {
         let key = SubjectKey::Elsewhere(key, pkcs10);
         Self { leaf, key }
@@ -133,7 +133,7 @@ impl<'a> CertificateRequest<'a> {
     /// The request as PKCS#10 (DER): its owner's, or one made here that names subject and hosts.
     ///
     /// # Errors
-    /// When it cannot be signed with the key that is here.
+    /// If it cannot be signed with the local key.
     pub fn pkcs10(&self) -> Result<Cow<'a, [u8]>, PkiError> {
         match self.key {
             SubjectKey::Here(pair) => Ok(self.leaf.request(pair)?.to_vec().into()),
@@ -146,7 +146,7 @@ impl<'a> CertificateRequest<'a> {
         self.key.subject_public_key_info()
     }
 
-    /// The request as engines elsewhere are asked with it, PEM, made for `leaf` where its key is here.
+    /// The request for external issuers, PEM, made for `leaf` if its key is here.
     fn pkcs10_pem(&self, leaf: &LeafSpec) -> Result<String, PkiError> {
         let key = match &self.key {
             SubjectKey::Here(pair) => SubjectKey::Here(pair),
@@ -161,23 +161,23 @@ impl<'a> CertificateRequest<'a> {
 pub struct Issued {
     /// The leaf.
     pub certificate: Certificate,
-    /// The leaf and what stands between it and the root, as servers send it.
+    /// The leaf and the intermediates, as servers send them.
     pub chain: Vec<CertificateDer<'static>>,
 }
 
 /// A CA that can sign.
 pub trait Issuer: Sync {
-    /// Answers each request by itself, in their order. To be called by [`issue`] alone, which keeps the record.
+    /// Answers each request separately, in order. Only to be called by [`issue`], which keeps the record.
     fn sign(
         &self,
         requests: &[CertificateRequest<'_>],
         now: OffsetDateTime,
     ) -> Vec<Result<Issued, IssuerError>>;
 
-    /// Signs a list of what is revoked. To be called by [`crate::bootstrap::revoke`] alone, which keeps its numbers.
+    /// Signs a CRL. Only to be called by [`crate::bootstrap::revoke`], which keeps the CRL numbers.
     ///
     /// # Errors
-    /// [`IssuerError::OwnList`] where the engine signs none for others.
+    /// [`IssuerError::OwnList`] if the issuer only signs its own.
     fn sign_crl(
         &self,
         _list: &RevocationList,
@@ -186,11 +186,11 @@ pub trait Issuer: Sync {
     }
 }
 
-/// Has certificates signed, and puts every one of them on record before it leaves the CA.
+/// Has certificates signed, and records every one of them before it leaves the CA.
 ///
 /// # Errors
-/// When the record cannot be written, or a serial number comes again: then no certificate leaves. A request that the
-/// issuer refuses is an error in its place among the answers.
+/// If the record cannot be written, or a serial number repeats: then no certificate leaves. A request that the issuer
+/// refuses is an error in its place among the answers.
 pub fn issue(
     issuer: &dyn Issuer,
     requests: &[CertificateRequest<'_>],
@@ -219,27 +219,27 @@ pub fn issue(
     Ok(answers)
 }
 
-/// 158 random bits: [`issue`] would see if they came again.
+/// 158 random bits: [`issue`] would detect a repetition.
 fn fresh_serial() -> Result<Serial, IssuerError> {
     Ok(Serial::from_random(random::octets()?))
 }
 
-/// An issuer as it lies in `ca/`: it has to be opened before it signs.
+/// An issuer as stored in `ca/`: it must be opened before it signs.
 #[derive(Debug)]
 pub struct Closed {
     engine: &'static Engine,
     path: PathBuf,
     bytes: SecretBytes,
     wanted: Option<Wanted>,
-    /// Where its certificates say that the list of revoked ones is.
+    /// The CRL URL in its certificates.
     crl_url: Option<CrlUrl>,
 }
 
-/// The file in `ca/` that says so.
+/// The file in `ca/` that contains it.
 const CRL_URL: &str = "crl.url";
 
 impl Closed {
-    /// Finds the engine that signs in an output directory; `None` where there is none.
+    /// Finds the issuer of an output directory; `None` if there is none.
     pub fn read(out: &OutDir) -> Result<Option<Self>, IssuerError> {
         for engine in ENGINES {
             let path = out.ca_file(engine.file);
@@ -261,10 +261,10 @@ impl Closed {
         })
     }
 
-    /// The engine elsewhere that a policy names, as it is to lie in `ca/`.
+    /// The external issuer that a policy names, in the form stored in `ca/`.
     ///
     /// # Errors
-    /// When it cannot be written as text.
+    /// If it cannot be written as text.
     pub fn of(out: &OutDir, settings: &IssuerSettings) -> Result<Self, IssuerError> {
         let (engine, bytes) = match settings {
             IssuerSettings::Pkcs11(settings) => (&pkcs11::ENGINE, far::keep(settings)),
@@ -283,27 +283,27 @@ impl Closed {
         FileSpec::secret(self.engine.file, &*self.bytes)
     }
 
-    /// The same, whose certificates say where the list of revoked ones is.
+    /// The same, with a CRL URL in its certificates.
     pub fn naming(self, crl_url: Option<CrlUrl>) -> Self {
         Self { crl_url, ..self }
     }
 
-    /// The files of a CA that begins here.
+    /// The files of a new CA.
     pub fn files(&self) -> Vec<FileSpec> {
         let url = self.crl_url.as_ref();
         let url = url.map(|url| FileSpec::secret(CRL_URL, format!("{url}\n")));
         [self.file()].into_iter().chain(url).collect()
     }
 
-    /// The policy's word for the engine; the key in `ca.key` is [`local::NAME`].
+    /// The policy's word for the issuer; the key in `ca.key` is [`local::NAME`].
     pub fn engine(&self) -> &'static str {
         self.engine.name
     }
 
-    /// The certificates of an engine's CA: the one whose key signs leaves first, the root last.
+    /// The certificates of an issuer's CA: the one whose key signs leaves first, the root last.
     ///
     /// # Errors
-    /// When it does not answer, or they do not lead to a root.
+    /// If it does not answer, or they do not lead to a root.
     pub fn authorities(&self) -> Result<Vec<Certificate>, IssuerError> {
         let Some(ask) = self.engine.authorities else {
             return Ok(Vec::new());
@@ -316,10 +316,10 @@ impl Closed {
         self.wanted.as_ref()
     }
 
-    /// Has certificates say from now on where the list of revoked ones is, or nothing of it.
+    /// Sets the CRL URL for future certificates, or removes it.
     ///
     /// # Errors
-    /// When that cannot be written.
+    /// If it cannot be written.
     pub fn keep_crl_url(
         &mut self,
         out: &OutDir,
@@ -334,7 +334,7 @@ impl Closed {
         Ok(())
     }
 
-    /// The same with another key, as another file beside it has it.
+    /// The same with another key, from another file beside it.
     pub fn with_key(&self, path: PathBuf, bytes: SecretBytes) -> Self {
         Self {
             engine: self.engine,
@@ -350,7 +350,7 @@ impl Closed {
         &self.path
     }
 
-    /// Makes it ready to sign with the key of `signer`. `behind` is what stands behind a leaf in its chain.
+    /// Opens it for signing with the key of `signer`. `behind` is the rest of the chain after a leaf.
     pub fn open(
         &self,
         signer: &Certificate,
@@ -360,7 +360,7 @@ impl Closed {
         (self.engine.open)(self, signer, behind, passphrase)
     }
 
-    /// Refuses to go on where another process changed it since it was read.
+    /// Refuses to continue if another process changed it since it was read.
     pub fn check_unchanged(&self, _lock: &Lock) -> Result<(), IssuerError> {
         let now = read_optional(&self.path)?.map(SecretBytes::from);
         if now.as_ref() == Some(&self.bytes) {
@@ -371,17 +371,17 @@ impl Closed {
     }
 }
 
-/// What [`Closed::keep_crl_url`] wrote. Whatever else stands there was put there by somebody else, and is not signed.
+/// What [`Closed::keep_crl_url`] wrote. Anything else in there was not written by kpki, and must not be signed.
 fn read_crl_url(out: &OutDir) -> Result<Option<CrlUrl>, StateError> {
     let line = read_optional(&out.ca_file(CRL_URL))?.unwrap_or_default();
     Ok(String::from_utf8_lossy(&line).trim_end().parse().ok())
 }
 
-/// Why there is no certificate.
+/// Why no certificate was issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {
     /// Another process changed the CA between reading and writing.
-    #[error("the CA in {0} was changed by another command meanwhile")]
+    #[error("the CA in {0} was changed by another command in the meantime")]
     Changed(PathBuf),
     /// A sealed key that cannot be used.
     #[error("{path}: {source}")]
@@ -391,16 +391,16 @@ pub enum IssuerError {
         /// Why.
         source: SealError,
     },
-    /// A key's address that cannot be used.
+    /// A key URI that cannot be used.
     #[error("the PKCS#11 URI of the CA's key cannot be used: {0}")]
     KeyUri(#[source] KeyUriError),
-    /// The sealed key holds something else than a key.
-    #[error("the sealed key holds no usable private key")]
+    /// The sealed content is not a key.
+    #[error("the sealed key does not contain a usable private key")]
     NotAKey(#[source] rcgen::Error),
-    /// An engine elsewhere.
+    /// An external issuer.
     #[error(transparent)]
     Far(Box<FarError>),
-    /// The file of an engine elsewhere.
+    /// The file of an external issuer.
     #[error("{path} is damaged: {reason}")]
     Damaged {
         /// The file.
@@ -408,13 +408,11 @@ pub enum IssuerError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Something has to be signed, and nobody opened the issuer.
-    #[error("the CA was not opened, and certificates have to be signed")]
+    /// Something must be signed, but the issuer was not opened.
+    #[error("certificates must be signed, but the CA was not opened")]
     NotOpened,
-    /// An engine elsewhere, which keeps its own list of what is revoked.
-    #[error(
-        "what signs for this CA keeps its own list of revoked certificates, and signs no other"
-    )]
+    /// An external issuer, which keeps its own CRL.
+    #[error("the external issuer of this CA keeps its own CRL, and signs no other")]
     OwnList,
     /// The same serial number for two certificates.
     #[error("the CA gave the serial number {0} twice")]

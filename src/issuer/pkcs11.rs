@@ -1,4 +1,4 @@
-//! A CA whose key is in a token, which signs without giving it away.
+//! A CA whose key is in a token, which signs without disclosing it.
 
 use rcgen::{PublicKeyData, SubjectPublicKeyInfo};
 use rustls_pki_types::CertificateRevocationListDer;
@@ -20,7 +20,7 @@ use crate::{
     secret::Secret,
 };
 
-/// The entry of the table.
+/// Its entry in the table.
 pub(super) const ENGINE: Engine = Engine {
     name: "pkcs11",
     file: "pkcs11.json",
@@ -56,10 +56,10 @@ fn token(closed: &Closed, pin: Option<&Secret>) -> Result<Token, IssuerError> {
     Token::open(&uri(&settings)?, pin)
 }
 
-/// Makes a root with the key that the URI names, which is made in the token where it is not there yet.
+/// Makes a root with the key that the URI names, which is created in the token if it does not exist.
 ///
 /// # Errors
-/// When the token cannot be used, or the root cannot be made.
+/// If the token cannot be used, or the root cannot be made.
 pub fn make(
     closed: &Closed,
     spec: &CaSpec,
@@ -81,12 +81,12 @@ pub fn make(
     Ok(root)
 }
 
-/// What went wrong, in the token's words where it knows.
+/// What went wrong, with the token's reason if known.
 fn of_token(key: &TokenKey, error: PkiError) -> IssuerError {
     key.failure().unwrap_or_else(|| error.into())
 }
 
-/// What a token signed is believed only once it is seen: the URI may name another key than that of the CA.
+/// A token's signature is only trusted once verified: the URI may name another key than the CA's.
 fn check(
     key: &TokenKey,
     certificate: &Certificate,
@@ -97,12 +97,12 @@ fn check(
     }
     Err(key.who().fails(
         Why::Settings,
-        format!("signs with another key than that of {}", signer.subject),
-        "the URI has to name the key that the CA was made with: add id=, or look whether the token was replaced",
+        format!("signs with a different key from that of {}", signer.subject),
+        "the URI must name the key that the CA was made with: add id=, or check whether the token was replaced",
     ))
 }
 
-/// A CA whose token is logged in to.
+/// A CA with a session that is logged in to its token.
 struct Pkcs11 {
     authority: Authority<TokenKey>,
     behind: Vec<Certificate>,

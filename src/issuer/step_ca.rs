@@ -1,5 +1,5 @@
-//! Smallstep's step-ca, by a provisioner of the kind JWK: it signs for whoever shows a token that the provisioner's key
-//! signed, and gives that key out, sealed under a password.
+//! Smallstep's step-ca, with a JWK provisioner: it signs for anyone who presents a token signed with the provisioner's
+//! key, which it provides encrypted with a password.
 
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -20,7 +20,7 @@ use crate::{
     secret::Secret,
 };
 
-/// The entry of the table.
+/// Its entry in the table.
 pub(super) const ENGINE: Engine = Engine {
     name: "step_ca",
     file: "step-ca.json",
@@ -62,13 +62,13 @@ pub(super) const ENGINE: Engine = Engine {
     }),
 };
 
-/// The most intermediates that are read.
+/// The maximum number of intermediates.
 const MAX_INTERMEDIATES: usize = 16;
-/// The most pages of provisioners that are read, 100 on each.
+/// The maximum number of pages of provisioners, with 100 each.
 const MAX_PAGES: usize = 50;
-/// So many of them are named where the right one is missing.
+/// How many of them are named if the right one is missing.
 const NAMED: usize = 10;
-/// How long a token is good: the clock of the server may be behind.
+/// How long a token is valid, and how far the server's clock may be behind.
 const TOKEN_LIFE: Duration = Duration::minutes(5);
 
 /// A step-ca that is ready to sign.
@@ -76,7 +76,7 @@ struct StepCa {
     server: Server,
     key: TokenKey,
     settings: StepCaSettings,
-    /// Whom tokens are for.
+    /// The audience of tokens.
     audience: String,
     signer: Certificate,
     behind: Vec<Certificate>,
@@ -153,7 +153,7 @@ fn who(settings: &StepCaSettings) -> Who {
     Who(format!("step-ca at {}", settings.url))
 }
 
-/// The server, and its root, which the fingerprint proves, whoever gave it.
+/// The server, and its root, which is verified by the fingerprint.
 fn connect(settings: &StepCaSettings) -> Result<(Server, Certificate), IssuerError> {
     let stranger = Server::unverified(who(settings), &settings.url);
     let path = format!("/root/{}", settings.fingerprint);
@@ -161,8 +161,8 @@ fn connect(settings: &StepCaSettings) -> Result<(Server, Certificate), IssuerErr
     if reply.status == 404 {
         return Err(stranger.who.fails(
             Why::Settings,
-            format!("has no root of the fingerprint {}", settings.fingerprint),
-            "`fingerprint` in the policy is the SHA-256 of the root's certificate: `step certificate fingerprint root_ca.crt`, on the CA's machine",
+            format!("has no root with the fingerprint {}", settings.fingerprint),
+            "`fingerprint` in the policy is the SHA-256 of the root certificate: run `step certificate fingerprint root_ca.crt` on the CA's machine",
         ));
     }
     let root: Root = good(&stranger, &reply, "to show its root")?;
@@ -170,11 +170,11 @@ fn connect(settings: &StepCaSettings) -> Result<(Server, Certificate), IssuerErr
     let Some(root) = root.filter(|root| sha256(&root.der) == settings.fingerprint) else {
         return Err(stranger.who.fails(
             Why::Untrusted,
-            "gives a root that has not the fingerprint in the policy",
-            "somebody else may answer there: correct `url`, or `fingerprint` where the CA has a new root",
+            "returns a root that does not have the fingerprint in the policy",
+            "another server may be answering there: correct `url`, or `fingerprint` if the CA has a new root",
         ));
     };
-    let trust = "its certificate is not of the root whose fingerprint is in the policy, or does not name the host in `url`: correct `url`, or add that name to dnsNames in the CA's ca.json";
+    let trust = "its certificate was not issued under the root whose fingerprint is in the policy, or does not name the host in `url`: correct `url`, or add that name to dnsNames in the CA's ca.json";
     let server = Server::new(
         who(settings),
         &settings.url,
@@ -185,11 +185,11 @@ fn connect(settings: &StepCaSettings) -> Result<(Server, Certificate), IssuerErr
     Ok((server, root))
 }
 
-/// The certificates in a text that the server sent.
+/// The certificates in a text from the server.
 fn certificates(server: &Server, text: &str) -> Result<Vec<Certificate>, IssuerError> {
     let bad = |e: String| {
         server.who.bad_answer(format!(
-            "sends something else than a certificate: {}",
+            "returned something other than a certificate: {}",
             shown(&e)
         ))
     };
@@ -200,14 +200,14 @@ fn certificates(server: &Server, text: &str) -> Result<Vec<Certificate>, IssuerE
     read.collect()
 }
 
-/// What a good answer says; a refusal is an error.
+/// The content of a successful answer; a refusal is an error.
 fn good<T: DeserializeOwned>(server: &Server, reply: &Reply, what: &str) -> Result<T, IssuerError> {
     if !reply.is_good() {
         return Err(refused(server, reply, what));
     }
     serde_json::from_slice(&reply.body).map_err(|e| {
         let what = format!(
-            "sends an answer that cannot be read: {}",
+            "sent an answer that cannot be read: {}",
             shown(&e.to_string())
         );
         server.who.bad_answer(what)
@@ -218,7 +218,7 @@ fn get<T: DeserializeOwned>(server: &Server, path: &str) -> Result<T, IssuerErro
     good(server, &server.ask(&Question::get(path))?, "to answer")
 }
 
-/// What step-ca says where it does not sign.
+/// step-ca's reason for not signing.
 fn refused(server: &Server, reply: &Reply, what: &str) -> IssuerError {
     let said = serde_json::from_slice::<Refusal>(&reply.body).map(|r| r.message);
     let said = said.unwrap_or_default();
@@ -226,11 +226,11 @@ fn refused(server: &Server, reply: &Reply, what: &str) -> IssuerError {
     let (why, hint) = match reply.status {
         401 => (
             Why::Forbidden,
-            "the token was refused: the clocks of both machines have to agree, and `url` in the policy has to name one of dnsNames in the CA's ca.json",
+            "the token was refused: the clocks of both machines must agree, and `url` in the policy must use one of the dnsNames in the CA's ca.json",
         ),
         403 | 400 if about(&["duration", "validity", "not after"]) => (
             Why::Refused,
-            "its provisioner does not sign for so long: set leaf_valid_days (and renew_before_days) to what it does, or let it: step ca provisioner update NAME --x509-max-dur=9528h",
+            "its provisioner does not allow so long a validity: reduce leaf_valid_days (and renew_before_days), or raise its limit: step ca provisioner update NAME --x509-max-dur=9528h",
         ),
         403 | 400 => (
             Why::Refused,
@@ -238,15 +238,15 @@ fn refused(server: &Server, reply: &Reply, what: &str) -> IssuerError {
         ),
         429 => (
             Why::Unreachable,
-            "it limits how many requests it takes: run the command again later, which goes on where this one ended",
+            "it limits the rate of requests: run the command again later to continue",
         ),
         500.. => (
             Why::Unreachable,
-            "its log says why; run the command again, which goes on where this one ended",
+            "its log contains the reason; run the command again to continue",
         ),
         _ => (
             Why::BadAnswer,
-            "see that step-ca, and nothing else, listens at `url`",
+            "check that it is step-ca that listens at `url`",
         ),
     };
     let what = match said.is_empty() {
@@ -277,8 +277,8 @@ fn provisioner_key(
             let Some(sealed) = found.encrypted_key.filter(|_| found.kind == "JWK") else {
                 return Err(server.who.fails(
                     Why::Settings,
-                    format!("has a provisioner {name} of the kind {}, without a key to fetch", shown(&found.kind)),
-                    "kpki uses provisioners of the kind JWK whose sealed key the CA keeps: step ca provisioner add kpki --type JWK --create",
+                    format!("has a provisioner {name} of type {}, whose key cannot be fetched", shown(&found.kind)),
+                    "kpki uses JWK provisioners whose encrypted key is stored by the CA: step ca provisioner add kpki --type JWK --create",
                 ));
             };
             return TokenKey::open(&kid, &sealed, password).map_err(|error| {
@@ -287,7 +287,7 @@ fn provisioner_key(
                     KeyError::WrongPassword => server.who.fails(
                         Why::Forbidden,
                         what,
-                        "give the password that the provisioner was made with, by password_file in the policy or KPKI_STEP_CA_PASSWORD",
+                        "give the password that the provisioner was made with, in password_file in the policy or in KPKI_STEP_CA_PASSWORD",
                     ),
                     KeyError::Unusable(_) => server.who.fails(
                         Why::Settings,
@@ -307,12 +307,12 @@ fn provisioner_key(
         {
             return Err(server
                 .who
-                .bad_answer("sends a list of provisioners that cannot be followed"));
+                .bad_answer("sent a list of provisioners that is not consistent"));
         }
         cursor = format!("&cursor={next}");
     }
     let known = match others.is_empty() {
-        true => "it has none that is told".to_owned(),
+        true => "it lists none".to_owned(),
         false => format!("its provisioners are {}", others.join(", ")),
     };
     Err(server.who.fails(
@@ -334,10 +334,10 @@ impl StepCa {
             who.fails(
                 Why::Settings,
                 "cannot be asked for that",
-                "this is a fault of kpki",
+                "this is a bug in kpki",
             )
         };
-        // With no host at all, step-ca takes the subject for one.
+        // Without any host, step-ca uses the subject as one.
         let mut asked = leaf.clone();
         if asked.hosts.is_empty() {
             asked.hosts.push(Host::Dns(leaf.name.to_string()));
@@ -347,7 +347,7 @@ impl StepCa {
         let end = (now + Duration::days(leaf.days.into())).min(self.signer.not_after);
         let not_after = end.format(&Rfc3339).map_err(|_| unwritable())?;
         let body = || {
-            // Each token is taken once.
+            // Each token is accepted once.
             let issued = OffsetDateTime::now_utc().unix_timestamp();
             let claims = Claims {
                 iss: &self.settings.provisioner,
@@ -376,7 +376,7 @@ impl StepCa {
         let ders = pem::parse_certificates(signed.crt.as_bytes());
         let der: Option<CertificateDer<'_>> = ders.ok().and_then(|all| all.into_iter().next());
         let Some(der) = der else {
-            return Err(who.bad_answer(format!("sends no certificate for {}", leaf.name)));
+            return Err(who.bad_answer(format!("returned no certificate for {}", leaf.name)));
         };
         answer::checked(request, &der, &self.signer, &self.behind, now)
             .map_err(|wrong| wrong.of(who, leaf))

@@ -1,4 +1,4 @@
-//! A key in a token, by PKCS#11: found, made, and used to sign.
+//! A key in a PKCS#11 token: finding it, creating it, and signing with it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -23,11 +23,11 @@ use crate::{
     secret::Secret,
 };
 
-/// The curves' names (RFC 5480 §2.1.1.1), as tokens take them: DER.
+/// The curves' names (RFC 5480 §2.1.1.1) in DER, as tokens expect them.
 const P256: &[u8] = &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 const P384: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x22];
 
-/// A token that is logged in to.
+/// A token with a logged-in session.
 pub(super) struct Token {
     session: Session,
     who: Who,
@@ -39,7 +39,7 @@ pub(super) struct TokenKey {
     session: Mutex<Session>,
     handle: ObjectHandle,
     algorithm: &'static SignatureAlgorithm,
-    /// The public half, as it stands in a SubjectPublicKeyInfo.
+    /// The public key, as in a SubjectPublicKeyInfo.
     public: Vec<u8>,
     who: Who,
     /// Why the last signature failed.
@@ -55,8 +55,8 @@ impl Token {
         let unusable = |e: TokenError| {
             who.fails(
                 Why::Settings,
-                format!("cannot be reached by {module}: {}", shown(&e.to_string())),
-                "module-path in the URI is the PKCS#11 library that came with the token",
+                format!("cannot be reached with {module}: {}", shown(&e.to_string())),
+                "module-path in the URI must be the PKCS#11 library that came with the token",
             )
         };
         let library = Pkcs11::new(&uri.module).map_err(unusable)?;
@@ -82,13 +82,13 @@ impl Token {
         }
         let [(slot, info)] = &found[..] else {
             let what = match found.len() {
-                0 => format!("is none that {module} sees"),
-                several => format!("is one of {several} of that name"),
+                0 => format!("is not found by {module}"),
+                several => format!("is one of {several} with that label"),
             };
             let hint = match (found.is_empty(), others.is_empty()) {
-                (true, true) => "there is no initialised token: softhsm2-util --init-token or the token's own tool makes one".to_owned(),
+                (true, true) => "there is no initialised token: initialise one with softhsm2-util --init-token or the token's own tool".to_owned(),
                 (true, false) => format!("its tokens are {}", others.join(", ")),
-                (false, _) => "tell them apart by serial=NUMBER in the URI".to_owned(),
+                (false, _) => "distinguish them by serial=NUMBER in the URI".to_owned(),
             };
             return Err(who.fails(Why::Settings, what, hint));
         };
@@ -104,7 +104,7 @@ impl Token {
                 return Err(who.fails(
                     Why::Forbidden,
                     format!("refuses the PIN: {}", refusal(&error)),
-                    format!("give the user's PIN, by pin-source=file:/path in the URI or KPKI_PKCS11_PIN{few}"),
+                    format!("give the user PIN with pin-source=file:/path in the URI or KPKI_PKCS11_PIN{few}"),
                 ));
             }
         }
@@ -130,24 +130,24 @@ impl Token {
         self.who.fails(
             Why::Refused,
             format!("fails: {}", refusal(error)),
-            "the token's own log or tool may say more",
+            "the token's own log or tool may show more",
         )
     }
 
-    /// The private key that the URI names; `None` where there is none.
+    /// The private key that the URI names; `None` if there is none.
     fn private(&self) -> Result<Option<ObjectHandle>, IssuerError> {
         match self.find(ObjectClass::PRIVATE_KEY)?[..] {
             [] => Ok(None),
             [only] => Ok(Some(only)),
             _ => Err(self.who.fails(
                 Why::Settings,
-                "has several private keys that the URI fits",
-                "name one by both object=LABEL and id=%01",
+                "has several private keys that match the URI",
+                "select one with both object=LABEL and id=%01",
             )),
         }
     }
 
-    /// The key of a CA whose certificate is there already.
+    /// The key of a CA whose certificate already exists.
     pub(super) fn key_of(
         self,
         algorithm: &'static SignatureAlgorithm,
@@ -163,7 +163,7 @@ impl Token {
         Ok(self.with(handle, algorithm, public))
     }
 
-    /// The key that is there, or a new one of this kind.
+    /// The existing key, or a new one with this algorithm.
     pub(super) fn key_or_new(self, kind: KeyAlgorithm) -> Result<TokenKey, IssuerError> {
         let handle = match self.private()? {
             Some(handle) => handle,
@@ -172,8 +172,8 @@ impl Token {
         let [public] = self.find(ObjectClass::PUBLIC_KEY)?[..] else {
             return Err(self.who.fails(
                 Why::Settings,
-                "has not one public key beside the private one",
-                "import the public key under the same label and id, or let kpki make both: name a key that is not there",
+                "does not have exactly one public key for the private key",
+                "import the public key with the same label and id, or let kpki create both: name a key that does not exist",
             ));
         };
         let (algorithm, public) = self.public(public)?;
@@ -241,7 +241,7 @@ impl Token {
         Ok(private)
     }
 
-    /// What kind of key a public one is, and its bits.
+    /// The algorithm of a public key, and its bits.
     fn public(
         &self,
         key: ObjectHandle,
@@ -269,7 +269,7 @@ impl Token {
                 _ => {}
             }
         }
-        // PKCS#11 wraps the point into an OCTET STRING, and some tokens do not.
+        // PKCS#11 wraps the point in an OCTET STRING, but some tokens do not.
         let bare = |length: usize| match &point[..] {
             [4, _, rest @ ..] if rest.len() == length => Some(rest.to_vec()),
             whole if whole.len() == length => Some(whole.to_vec()),
@@ -287,7 +287,7 @@ impl Token {
         known.ok_or_else(|| {
             self.who.fails(
                 Why::Settings,
-                "has a key there that kpki does not sign with",
+                "has a key of a type that kpki cannot sign with",
                 "kpki signs with ECDSA on P-256 and P-384, and with RSA of 2048 to 4096 bits",
             )
         })
@@ -326,7 +326,7 @@ fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
     der
 }
 
-/// The token's own word for what went wrong.
+/// The token's own error.
 fn refusal(error: &TokenError) -> String {
     match error {
         TokenError::Pkcs11(RvError::PinIncorrect, _) => "it is wrong".to_owned(),
@@ -344,7 +344,7 @@ impl TokenKey {
         Some(self.who.fails(
             Why::Refused,
             format!("does not sign: {what}"),
-            "see that the token is still there, and that the key may sign; then run the command again",
+            "check that the token is still there, and that the key may sign; then run the command again",
         ))
     }
 
@@ -384,7 +384,7 @@ impl SigningKey for TokenKey {
         } else {
             return self.signed(&Mechanism::Sha256RsaPkcs, message);
         };
-        // Both numbers one after the other, of one length (PKCS#11 §6.3.1); certificates have a SEQUENCE of them
+        // Both numbers one after the other, with equal length (PKCS#11 §6.3.1); certificates have a SEQUENCE of them
         // (RFC 5480, appendix A).
         let both = self.signed(&Mechanism::Ecdsa, digest(hash, message).as_ref())?;
         let (r, s) = both.split_at(both.len() / 2);

@@ -1,4 +1,4 @@
-//! The PKI secrets engine of HashiCorp Vault and of OpenBao, which speaks the same.
+//! The PKI secrets engine of HashiCorp Vault, and of OpenBao, which has the same API.
 
 use std::path::Path;
 
@@ -19,14 +19,14 @@ use crate::{
     state::read_text,
 };
 
-/// The entry of the table.
+/// Its entry in the table.
 pub(super) const ENGINE: Engine = Engine {
     name: "vault",
     file: "vault.json",
     wanted: |path, bytes| {
         let settings: VaultSettings = kept(path, bytes)?;
         Ok(Some(Wanted::Credential {
-            what: "a token of Vault's",
+            what: "a Vault token",
             file: settings.token_file,
             setting: "token_file",
             variable: "VAULT_TOKEN",
@@ -39,8 +39,8 @@ pub(super) const ENGINE: Engine = Engine {
         let Ok(mut value) = HeaderValue::from_str(token.expose().trim()) else {
             return Err(server.who.fails(
                 Why::Forbidden,
-                "cannot be given that token: it has a character that no token has",
-                "the file, or VAULT_TOKEN, holds the token and nothing else",
+                "cannot use that token: it contains an invalid character",
+                "the file, or VAULT_TOKEN, must contain the token and nothing else",
             ));
         };
         value.set_sensitive(true);
@@ -73,7 +73,7 @@ pub(super) const ENGINE: Engine = Engine {
             }
         };
         let mut chain = certificates(&server.who, &get("ca/pem")?)?;
-        // A root has no chain, and older versions leave theirs empty.
+        // A root has no chain, and older versions return an empty one.
         let behind = get("ca_chain")?;
         if !behind.trim_ascii().is_empty() {
             chain.extend(certificates(&server.who, &behind)?);
@@ -85,7 +85,7 @@ pub(super) const ENGINE: Engine = Engine {
     }),
 };
 
-/// A role of the engine that is ready to sign.
+/// A role of the secrets engine, ready to sign.
 struct Vault {
     server: Server,
     path: String,
@@ -95,7 +95,7 @@ struct Vault {
     behind: Vec<Certificate>,
 }
 
-/// What signing is asked with; roles may take it from the request (`use_csr_sans`) or from here.
+/// The parameters of a signing request; roles may take them from the CSR (`use_csr_sans`) or from here.
 #[derive(Serialize)]
 struct SignRequest<'a> {
     csr: &'a str,
@@ -136,13 +136,14 @@ fn connect(settings: &VaultSettings) -> Result<Server, IssuerError> {
             .collect(),
         None => Vec::new(),
     };
-    let trust = "its certificate is not of a CA in `ca_file`, or does not name the host in `url`";
+    let trust =
+        "its certificate was not issued by a CA in `ca_file`, or does not name the host in `url`";
     Ok(Server::new(who, &settings.url, &roots, trust, is_sealed))
 }
 
 fn headers(server: &Server, settings: &VaultSettings) -> Result<HeaderMap, IssuerError> {
     let mut headers = HeaderMap::new();
-    // Against requests that a browser or proxy was talked into.
+    // Protects against forged requests through a browser or proxy.
     headers.insert(
         HeaderName::from_static("x-vault-request"),
         HeaderValue::from_static("true"),
@@ -160,7 +161,7 @@ fn headers(server: &Server, settings: &VaultSettings) -> Result<HeaderMap, Issue
     Ok(headers)
 }
 
-/// Sealed is what it stays until somebody unseals it.
+/// It stays sealed until someone unseals it.
 fn is_sealed(reply: &Reply) -> bool {
     reply.status == 503 && errors(reply).contains("sealed")
 }
@@ -173,7 +174,7 @@ fn errors(reply: &Reply) -> String {
 fn certificates(who: &Who, text: &[u8]) -> Result<Vec<Certificate>, IssuerError> {
     let bad = |e: String| {
         who.bad_answer(format!(
-            "has something else than a certificate: {}",
+            "contains something other than a certificate: {}",
             shown(&e)
         ))
     };
@@ -184,7 +185,7 @@ fn certificates(who: &Who, text: &[u8]) -> Result<Vec<Certificate>, IssuerError>
     read.collect()
 }
 
-/// What Vault says where it does not sign.
+/// Vault's reason for not signing.
 fn refused(server: &Server, reply: &Reply, what: &str, settings: &VaultSettings) -> IssuerError {
     let VaultSettings { mount, role, .. } = settings;
     let said = errors(reply);
@@ -193,20 +194,18 @@ fn refused(server: &Server, reply: &Reply, what: &str, settings: &VaultSettings)
     let (why, hint) = match reply.status {
         503 if about(&["sealed"]) => (
             Why::Sealed,
-            own(
-                "unseal it (vault operator unseal), then run the command again, which goes on where this one ended",
-            ),
+            own("unseal it (vault operator unseal), then run the command again to continue"),
         ),
         403 => (
             Why::Forbidden,
             format!(
-                "the token is wrong, has ended, or its policy does not let it: give that `update` on {mount}/sign/{role}, and take a fresh token"
+                "the token is wrong or expired, or its policy does not allow this: grant `update` on {mount}/sign/{role}, and use a fresh token"
             ),
         ),
         404 => (
             Why::Settings,
             own(
-                "there is no PKI secrets engine at `mount`, or it has no CA yet: vault secrets list shows what there is",
+                "there is no PKI secrets engine at `mount`, or it has no CA yet: vault secrets list shows the mounted engines",
             ),
         ),
         400 if about(&["unknown role"]) => (
@@ -218,7 +217,7 @@ fn refused(server: &Server, reply: &Reply, what: &str, settings: &VaultSettings)
         400 if about(&["key type", "key bits", "key_type", "keys of type"]) => (
             Why::Refused,
             own(
-                "the role wants another kind of key: set its key_type to `any`, or `key` in the policy to what it wants",
+                "the role requires another key algorithm: set its key_type to `any`, or `key` in the policy to what it requires",
             ),
         ),
         400 if about(&["beyond the expiration", "ttl", "TTL"]) => (
@@ -236,22 +235,20 @@ fn refused(server: &Server, reply: &Reply, what: &str, settings: &VaultSettings)
         300..=399 => (
             Why::Settings,
             own(
-                "another server is the active one: write its address, or that of the load balancer, as `url` into the policy",
+                "another server is active: set `url` in the policy to its address, or that of the load balancer",
             ),
         ),
         429 => (
             Why::Unreachable,
-            own(
-                "it limits how many requests it takes: run the command again later, which goes on where this one ended",
-            ),
+            own("it limits the rate of requests: run the command again later to continue"),
         ),
         500.. => (
             Why::Unreachable,
-            own("its log says why; run the command again, which goes on where this one ended"),
+            own("its log contains the reason; run the command again to continue"),
         ),
         _ => (
             Why::BadAnswer,
-            own("see that Vault or OpenBao, and nothing else, listens at `url`"),
+            own("check that it is Vault or OpenBao that listens at `url`"),
         ),
     };
     let what = match said.is_empty() {
@@ -272,7 +269,7 @@ impl Vault {
             let hosts = leaf.hosts.iter().filter(|h| is(h));
             hosts.map(ToString::to_string).collect::<Vec<_>>().join(",")
         };
-        // Beyond its CA's own end Vault does not sign.
+        // Vault does not sign beyond its CA's own expiry.
         let wanted = Duration::days(leaf.days.into());
         let life = wanted.min(self.signer.not_after - now - Duration::MINUTE);
         let csr = request.pkcs10_pem(leaf)?;
@@ -291,7 +288,7 @@ impl Vault {
                 who.fails(
                     Why::Settings,
                     "cannot be asked for that",
-                    "this is a fault of kpki",
+                    "this is a bug in kpki",
                 )
             })
         };
@@ -310,14 +307,14 @@ impl Vault {
         }
         let signed: Signed = serde_json::from_slice(&reply.body).map_err(|e| {
             let what = format!(
-                "sends an answer that cannot be read: {}",
+                "sent an answer that cannot be read: {}",
                 shown(&e.to_string())
             );
             who.bad_answer(what)
         })?;
         let ders = pem::parse_certificates(signed.data.certificate.as_bytes());
         let Some(der) = ders.ok().and_then(|all| all.into_iter().next()) else {
-            return Err(who.bad_answer(format!("sends no certificate for {}", leaf.name)));
+            return Err(who.bad_answer(format!("returned no certificate for {}", leaf.name)));
         };
         answer::checked(request, &der, &self.signer, &self.behind, now)
             .map_err(|wrong| wrong.of(who, leaf))

@@ -1,8 +1,8 @@
-//! What must hold between a key and its chain.
+//! Checks of a key and its chain.
 //!
-//! Nothing after kpki checks it: Kafka's `DefaultSslEngineFactory` loads a PEM key beside somebody else's
-//! certificate without a word, and Java's `PKCS12KeyStore` rebuilds a chain by DN alone, ending it silently
-//! where the names do not link. Either is seen only when a handshake fails.
+//! Nothing after kpki checks this: Kafka's `DefaultSslEngineFactory` silently loads a PEM key with the wrong
+//! certificate, and Java's `PKCS12KeyStore` rebuilds a chain only by DN, ending it silently where the names do not
+//! link. Either is noticed only when a handshake fails.
 
 use rcgen::KeyPair;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};

@@ -1,4 +1,4 @@
-//! What can be wrong with a store, or with what should become one.
+//! What can be wrong with a store, or with the content for one.
 
 use crate::pki::NotACertificate;
 
@@ -9,25 +9,25 @@ pub enum StoreError {
     /// An alias that Java could not show or look up.
     #[error("the alias `{0}` {1}")]
     Alias(String, &'static str),
-    /// Two entries whose aliases differ in case at most, which Java takes for one.
-    #[error("two entries have the alias `{0}`; Java folds case and would keep one of them")]
+    /// Two entries whose aliases are equal except for case, which Java treats as one.
+    #[error("two entries have the alias `{0}`; Java ignores case and would keep only one of them")]
     SameAlias(String),
-    /// A truststore without an entry, which Java refuses at the first handshake.
+    /// An empty truststore, which Java refuses at the first handshake.
     #[error("a truststore needs at least one certificate")]
     NoEntries,
-    /// A password that keytool would not take, or could not open the store with.
+    /// A password that keytool would not accept, or could not open the store with.
     #[error("the store password {0}")]
     UnusablePassword(&'static str),
-    /// A key that is no PKCS#8, or of an algorithm that kpki does not know.
+    /// A key that is not PKCS#8, or has an unsupported algorithm.
     #[error("the private key is not an unencrypted PKCS#8 key of RSA (2048 bits or more) or EC")]
     Key,
     /// A key without a certificate.
     #[error("the private key has no certificate chain")]
     NoChain,
-    /// A key that belongs to another certificate.
-    #[error("the private key does not belong to the certificate of `{0}`")]
+    /// A key that does not match the certificate.
+    #[error("the private key does not match the certificate of `{0}`")]
     KeyMismatch(String),
-    /// Bytes that are no X.509 certificate; the number counts from 1.
+    /// Bytes that are not an X.509 certificate; the number counts from 1.
     #[error("certificate {0} is not an X.509 certificate: {1}")]
     Certificate(usize, #[source] NotACertificate),
     /// A chain whose certificates are not in order, each followed by its issuer.
@@ -42,10 +42,12 @@ pub enum StoreError {
         /// The subject that follows in the chain.
         next: String,
     },
-    /// Two certificates of one subject in a chain, of which Java would take the first for both.
-    #[error("two certificates of the chain have the subject `{0}`; Java could not tell them apart")]
+    /// Two certificates with the same subject in a chain, of which Java would use the first for both.
+    #[error(
+        "two certificates in the chain have the subject `{0}`; Java could not distinguish them"
+    )]
     SameSubject(String),
-    /// The encoder refused; a limit of the format, not of the machine.
+    /// The encoder failed, because of a limit of the format.
     #[error("the store could not be encoded: {0}")]
     Encode(String),
 
@@ -58,24 +60,24 @@ pub enum StoreError {
     /// The bytes are not PKCS#12 at all.
     #[error("this is {0}, not a PKCS#12 store")]
     NotPkcs12(&'static str),
-    /// The bytes are no store of any kind.
-    #[error("this is {0}, no PKCS#12, JKS, JCEKS or PEM store")]
+    /// The bytes are not a store of any kind.
+    #[error("this is {0}, not a PKCS#12, JKS, JCEKS or PEM store")]
     NotAStore(&'static str),
-    /// A store, but with an algorithm, a size or a content that cannot be read.
+    /// A store, but with an algorithm, size or content that is not supported.
     #[error("the store cannot be read: {0}")]
     Unsupported(String),
 
-    /// A PEM text without the section looked for.
+    /// A PEM text without the expected section.
     #[error("the PEM text contains no {0}")]
     NoPem(&'static str),
-    /// A PEM text that breaks RFC 7468.
+    /// A PEM text that violates RFC 7468.
     #[error("the PEM text is damaged: {0}")]
     DamagedPem(String),
     /// A PEM text with several private keys.
     #[error("the PEM text contains more than one private key")]
     TwoKeys,
-    /// A private key beside a certificate request.
-    #[error("a private key lies beside the certificate request")]
+    /// A private key in the file of a certificate request.
+    #[error("the file also contains a private key besides the certificate request")]
     KeyWithRequest,
     /// A PEM text with several certificate requests.
     #[error("the PEM text contains more than one certificate request")]
@@ -86,13 +88,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What the user can do about it, where there is something to do.
+    /// What the user can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::UnusablePassword(_) => "use at least 6 ASCII characters, best letters and digits",
-            Self::KeyMismatch(_) => "give the key and the certificate that were made together",
+            Self::UnusablePassword(_) => {
+                "use at least 6 ASCII characters, preferably letters and digits"
+            }
+            Self::KeyMismatch(_) => "give a key and the certificate that was issued for it",
             Self::BrokenChain { .. } => {
-                "give the identity's own certificate first, then each issuer in turn"
+                "give the identity's leaf certificate first, then each issuer in turn"
             }
             Self::WrongPassword => {
                 "check the password file for a trailing space or CR; the key password must equal the store password"
@@ -102,7 +106,7 @@ impl StoreError {
                 "convert it: kpki store convert OLD --to pkcs12 --out-file NEW"
             }
             Self::KeyWithRequest => {
-                "it should never leave its machine: make a new key there, and send the request alone"
+                "it should never leave its machine: make a new key there, and send only the request"
             }
             Self::TwoRequests => "give them one by one",
             Self::KeyForm(_) => "convert it: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW",

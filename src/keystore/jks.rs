@@ -11,12 +11,12 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::{
-    StoreError,
+    Passwords, StoreError,
     ber::Element,
     chain,
     cipher::{Budget, Cipher, unlock, utf16},
     contents::{LockedKey, StoreContents, StoredKey, TrustedCert},
-    opened::{Opened, Passwords, Protection, StoreKind},
+    opened::{Opened, Protection, StoreKind},
     pkcs12::Integrity,
 };
 use crate::secret::Secret;

@@ -1,4 +1,4 @@
-//! PEM (RFC 7468): keys, certificates, and Kafka's one-file key store (KIP-651). LF line ends, 64 columns.
+//! PEM (RFC 7468): keys, certificates, and Kafka's one-file keystore (KIP-651). LF line endings, 64 columns.
 
 use pkcs8::der::pem::{LineEnding, encode_string};
 use rustls_pki_types::{
@@ -41,12 +41,12 @@ pub fn crl(der: &[u8]) -> String {
 /// Kafka's PEM key store (`ssl.keystore.type=PEM`, KIP-651): the key, then its chain, in one file.
 ///
 /// # Errors
-/// When the key is not PKCS#8, does not belong to the first certificate, or the chain is not in order.
+/// If the key is not PKCS#8, does not match the first certificate, or the chain is not in order.
 pub fn keystore(key_pkcs8: &[u8], chain: &[CertificateDer<'_>]) -> Result<Secret, StoreError> {
     chain::check(key_pkcs8, chain)?;
     let key = key(key_pkcs8)?;
     let chain = certificates(chain);
-    // Of the final size from the start, so that growing leaves no copy of the key behind.
+    // Allocated with the final size, so that growing leaves no copy of the key in memory.
     let mut text = String::with_capacity(key.expose().len() + chain.len());
     text.push_str(key.expose());
     text.push_str(&chain);
@@ -56,7 +56,7 @@ pub fn keystore(key_pkcs8: &[u8], chain: &[CertificateDer<'_>]) -> Result<Secret
 /// Every certificate of a PEM text, in its order; other sections and text around them are skipped.
 ///
 /// # Errors
-/// When there is none, when one is no X.509 certificate, or when the text is damaged.
+/// If there is none, one is not an X.509 certificate, or the text is damaged.
 pub fn parse_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, StoreError> {
     let mut certs = Vec::new();
     for (kind, mut der) in sections(text)? {
@@ -99,10 +99,10 @@ pub fn parse_key(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     Ok(key)
 }
 
-/// The one certificate request of a PEM text, as DER; keytool's label for it is known as well.
+/// The one certificate request of a PEM text, as DER; keytool's label for it is accepted as well.
 ///
 /// # Errors
-/// When there is none or more than one, or when a private key lies beside it: that should never have left its machine.
+/// If there is none or more than one, or if there is also a private key, which should never have left its machine.
 pub fn parse_request(text: &[u8]) -> Result<Vec<u8>, StoreError> {
     const LABEL: &str = "CERTIFICATE REQUEST-----";
     let text = String::from_utf8_lossy(text).replace(&format!("NEW {LABEL}"), LABEL);
@@ -120,7 +120,7 @@ pub fn parse_request(text: &[u8]) -> Result<Vec<u8>, StoreError> {
 
 type Section = (SectionKind, Zeroizing<Vec<u8>>);
 
-/// The sections of a PEM text whose labels are known.
+/// The sections of a PEM text with known labels.
 ///
 /// RFC 7468 §2 wants text around them ignored. The parser reads by lines, so a boundary is first given a line
 /// of its own: files joined where the first lacks its last line end, byte order marks and indented text are
@@ -137,7 +137,7 @@ fn sections(text: &[u8]) -> Result<Vec<Section>, StoreError> {
         .collect()
 }
 
-/// The parser's own words quote lines of the text as numbers, and could quote a key.
+/// The parser's own messages quote bytes of the text, and could quote a key.
 fn describe(error: &rustls_pki_types::pem::Error) -> String {
     use rustls_pki_types::pem::Error;
     match error {

@@ -1,6 +1,6 @@
-//! PKCS#12 (RFC 7292) in the dialect of Java's `PKCS12KeyStore`, through the `p12-keystore` crate.
+//! PKCS#12 (RFC 7292) as in Java's `PKCS12KeyStore`, with the `p12-keystore` crate.
 //!
-//! The crate keeps its own copies of a key while it works and does not wipe them; kpki's are wiped.
+//! The crate makes copies of a key while it works and does not wipe them; kpki's own are wiped.
 
 mod mac;
 mod open;
@@ -19,7 +19,7 @@ pub use mac::Integrity;
 pub use open::open;
 pub(super) use open::read;
 
-/// A private key and what certifies it.
+/// A private key and its certificate chain.
 pub struct KeyEntry<'a> {
     /// The entry's name; written in lower case, as Java shows it.
     pub alias: &'a str,
@@ -33,8 +33,8 @@ pub struct KeyEntry<'a> {
 /// Java's PKCS#12 cannot open a store whose passwords differ.
 ///
 /// # Errors
-/// When the key does not belong to the first certificate, the chain is not in order, or alias or password are
-/// such that Java would not open the entry.
+/// If the key does not match the first certificate, the chain is not in order, or Java could not open the entry because
+/// of its alias or password.
 pub fn keystore(
     entry: &KeyEntry<'_>,
     password: &Secret,
@@ -49,7 +49,7 @@ pub fn keystore(
 
 fn key_entry(entry: &KeyEntry<'_>) -> Result<KeyStoreEntry, StoreError> {
     let leaf = entry.chain.first().ok_or(StoreError::NoChain)?;
-    // Ties key and certificate together (RFC 7292 §4.2); any value does that both have and no one else has.
+    // Links key and certificate (RFC 7292 §4.2); any value works that both have and no other entry has.
     let local_key_id = Sha256::digest(leaf).to_vec();
 
     let key = PrivateKey::from_der(entry.key_pkcs8).map_err(|_| StoreError::Key)?;
@@ -105,8 +105,8 @@ pub fn store(
 /// (Oracle's trusted key usage, 2.16.840.1.113894.746875.1.1), in the order of the aliases.
 ///
 /// # Errors
-/// When there is no entry, two aliases are the same but for case, one is no X.509 certificate, or the password
-/// is such that Java would not open the store.
+/// If there is no entry, two aliases are equal except for case, one is not an X.509 certificate, or Java could not open
+/// the store because of the password.
 pub fn truststore(
     entries: &[(&str, CertificateDer<'_>)],
     password: &Secret,
@@ -150,7 +150,7 @@ fn certificate(number: usize, der: &CertificateDer<'_>) -> Result<Certificate, S
     Certificate::from_der(der).map_err(|e| StoreError::Encode(e.to_string()))
 }
 
-/// The alias as Java folds it, refused where a BMPString (RFC 7292 §4.2, friendlyName) cannot hold it.
+/// The alias in Java's folded form, refused if a BMPString (RFC 7292 §4.2, friendlyName) cannot represent it.
 fn java_alias(alias: &str) -> Result<String, StoreError> {
     let bad = |why| Err(StoreError::Alias(alias.to_owned(), why));
     if alias.trim().is_empty() {
@@ -162,8 +162,8 @@ fn java_alias(alias: &str) -> Result<String, StoreError> {
     Ok(alias.to_lowercase())
 }
 
-/// keytool asks for 6 characters, Java's `PBEKey` refuses all but ASCII, and a line end would be lost on the way
-/// through a password file.
+/// keytool requires 6 characters, Java's `PBEKey` accepts only ASCII, and a line ending would be lost in a password
+/// file.
 fn check_password(password: &Secret) -> Result<(), StoreError> {
     let password = password.expose();
     if password.chars().count() < 6 {

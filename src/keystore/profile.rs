@@ -1,23 +1,23 @@
-//! Which algorithms protect a PKCS#12 store.
+//! The algorithms that protect a PKCS#12 store.
 
 use std::{fmt, str::FromStr};
 
 use p12_keystore::{EncryptionAlgorithm, MacAlgorithm};
 
-/// The algorithms of a PKCS#12 store, chosen by the oldest Java that has to read it.
+/// The algorithms of a PKCS#12 store, chosen by the oldest Java that must read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StoreProfile {
     /// What JDK 17's own keytool writes: PBES2 with AES-256 and HMAC-SHA-256, 10,000 iterations each, and an
     /// HMAC-SHA-256 integrity check, 10,000 iterations. Read from JDK 8u301, JDK 11.0.12 and OpenSSL 1.0 on.
     #[default]
     Jdk,
-    /// For a JDK 8 before 8u301, which knows no PBES2: 3DES and SHA-1 (RFC 7292 appendix C), 50,000 iterations,
+    /// For a JDK 8 before 8u301, which does not support PBES2: 3DES and SHA-1 (RFC 7292 appendix C), 50,000 iterations,
     /// and an HMAC-SHA-1 integrity check, 100,000 iterations, as that JDK's `PKCS12KeyStore` wrote its keys.
     /// (Its certificates it wrote with 40-bit RC2, which OpenSSL 3 no longer reads by default.)
     Legacy,
 }
 
-/// A word that names no store profile.
+/// An unknown store profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown store profile `{0}`; known: default, legacy")]
 pub struct UnknownProfile(String);

@@ -15,13 +15,13 @@ pub const MIN_CA_LIFE: u32 = 1;
 /// What a CA certificate is made from.
 #[derive(Debug)]
 pub struct AuthorityRequest<'a> {
-    /// The whole subject, generation included.
+    /// The full subject, including the generation.
     pub subject: &'a Dn,
-    /// Days from now until its end.
+    /// Validity in days from now.
     pub days: u32,
-    /// How many further CAs may stand below it in a chain.
+    /// How many further CAs may be below it in a chain.
     pub path_len: u8,
-    /// What it may sign for; empty: everything.
+    /// The domains that it may sign for; empty: all.
     pub name_constraints: &'a [NameConstraint],
     /// Its serial number.
     pub serial: Serial,
@@ -79,12 +79,12 @@ pub fn subordinate(
 pub struct Authority<S> {
     pub(super) certificate: Certificate,
     pub(super) issuer: Issuer<'static, S>,
-    /// Where leaves say that the list of revoked ones is.
+    /// The CRL URL for leaves.
     pub(super) crl_url: Option<CrlUrl>,
 }
 
 impl<S: SigningKey> Authority<S> {
-    /// Joins a CA certificate and its key.
+    /// Combines a CA certificate and its key.
     pub fn new(certificate: Certificate, key: S) -> Result<Self, PkiError> {
         if key.subject_public_key_info() != certificate.public_key_info {
             return Err(PkiError::KeyMismatch(certificate.subject));
@@ -102,7 +102,7 @@ impl<S: SigningKey> Authority<S> {
         self.issuer.key()
     }
 
-    /// The same, whose leaves say where the list of revoked ones is.
+    /// The same, with a CRL URL for its leaves.
     pub fn naming(self, crl_url: Option<CrlUrl>) -> Self {
         Self { crl_url, ..self }
     }

@@ -1,4 +1,4 @@
-//! A certificate as it is read.
+//! Reading certificates.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,7 @@ use super::{
     Host, KeyAlgorithm, Kind, NameConstraint, NotACertificate, PkiError, hex, rfc2253, sha256,
 };
 
-/// A certificate: its bytes, and what kpki asks of it.
+/// A certificate: its bytes, and the fields that kpki uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
     /// The DER.
@@ -28,27 +28,27 @@ pub struct Certificate {
     pub issuer: String,
     /// The dNSNames and iPAddresses of its subjectAltName, in order.
     pub hosts: Vec<Host>,
-    /// Its begin.
+    /// Its notBefore.
     pub not_before: OffsetDateTime,
-    /// Its end.
+    /// Its notAfter.
     pub not_after: OffsetDateTime,
     /// The DER of its SubjectPublicKeyInfo.
     pub public_key_info: Vec<u8>,
-    /// The kind of its key, where kpki makes such keys.
+    /// Its key algorithm, if it is one that kpki supports.
     pub key: Option<KeyAlgorithm>,
-    /// Whether it may be shown by a TLS server (RFC 5280 §4.2.1.12).
+    /// Whether it may be used by a TLS server (RFC 5280 §4.2.1.12).
     pub server_auth: bool,
-    /// Whether it may be shown by a TLS client.
+    /// Whether it may be used by a TLS client.
     pub client_auth: bool,
-    /// Whether it is a CA's (RFC 5280 §4.2.1.9).
+    /// Whether it is a CA certificate (RFC 5280 §4.2.1.9).
     pub is_ca: bool,
     /// The identifier of its key (RFC 5280 §4.2.1.2).
     pub subject_key_id: Option<Vec<u8>>,
     /// The identifier of its issuer's key (RFC 5280 §4.2.1.1).
     pub authority_key_id: Option<Vec<u8>>,
-    /// Where it says that the list of revoked certificates is (RFC 5280 §4.2.1.13).
+    /// Its CRL distribution point (RFC 5280 §4.2.1.13).
     pub crl_urls: Vec<String>,
-    /// What a CA may sign for; empty: everything.
+    /// The domains that a CA may sign for; empty: all.
     pub name_constraints: Vec<NameConstraint>,
 }
 
@@ -118,8 +118,8 @@ impl Certificate {
         })
     }
 
-    /// True where this certificate's issuer is `ca`: by name, and by key where both tell it, as two CAs may well
-    /// have one name.
+    /// True if this certificate's issuer is `ca`: by name, and by key identifier if both have one, since two CAs may
+    /// have the same name.
     pub fn is_issued_by(&self, ca: &Self) -> bool {
         let same_key = match (&self.authority_key_id, &ca.subject_key_id) {
             (Some(mine), Some(theirs)) => mine == theirs,
@@ -128,7 +128,7 @@ impl Certificate {
         self.issuer == ca.subject && same_key
     }
 
-    /// True where the key of `ca` has signed this certificate, bit for bit.
+    /// True if this certificate's signature was made with the key of `ca`.
     pub fn is_signed_by(&self, ca: &Self) -> bool {
         let parsed = (
             X509Certificate::from_der(&self.der),
@@ -167,7 +167,7 @@ impl Certificate {
         })
     }
 
-    /// True where no name constraint forbids the host.
+    /// True if no name constraint forbids the host.
     pub fn permits(&self, host: &Host) -> bool {
         self.name_constraints.is_empty() || self.name_constraints.iter().any(|c| c.permits(host))
     }

@@ -8,12 +8,12 @@ use time::OffsetDateTime;
 
 use super::{Authority, CLOCK_SKEW, PkiError, Reason, end};
 
-/// What a CRL shall say.
+/// The content of a CRL.
 #[derive(Debug)]
 pub struct RevocationList {
     /// It grows with each CRL of a CA.
     pub number: u64,
-    /// Days until the next one is there at the latest: then everybody who checks refuses everything.
+    /// Days until it expires; after that, everyone who checks it refuses all certificates.
     pub days: u32,
     /// The time of signing.
     pub now: OffsetDateTime,
@@ -26,32 +26,32 @@ pub struct RevocationList {
 pub struct RevokedEntry {
     /// Its serial number, most significant octet first.
     pub serial: Vec<u8>,
-    /// Since when.
+    /// When it was revoked.
     pub at: OffsetDateTime,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
 impl RevocationList {
-    /// When it says that it was made: a little earlier, as machines whose clocks are behind would refuse it, and with it
-    /// everybody.
+    /// Its thisUpdate: slightly in the past, because machines whose clocks are behind would otherwise refuse it, and
+    /// with it all certificates.
     pub fn this_update(&self) -> OffsetDateTime {
         (self.now - CLOCK_SKEW).truncate_to_second()
     }
 
-    /// When the next one is there at the latest.
+    /// Its nextUpdate: when it expires.
     ///
     /// # Errors
-    /// When no date can express it.
+    /// If no date can represent it.
     pub fn next_update(&self) -> Result<OffsetDateTime, PkiError> {
         end(self.now, self.days)
     }
 
     /// Signs it: RFC 5280 §5.1, with the CRL number (§5.2.3), the identifier of the CA's key (§5.2.1) and the reason of
-    /// each entry (§5.3.1). Entries are ordered by serial number, so that the same revocations make the same list.
+    /// each entry (§5.3.1). Entries are ordered by serial number, so that the same revocations give the same list.
     ///
     /// # Errors
-    /// When a date cannot be expressed, or the CA's certificate does not let it sign CRLs.
+    /// If a date cannot be represented, or the CA certificate does not permit signing CRLs.
     pub fn sign(
         &self,
         authority: &Authority<impl SigningKey>,
@@ -71,7 +71,7 @@ impl RevocationList {
             crl_number: SerialNumber::from(self.number),
             issuing_distribution_point: None,
             revoked_certs: entries.collect(),
-            // The identifier that the CA's certificate has, which another tool may have made in its own way.
+            // The identifier in the CA certificate, which another tool may have computed differently.
             key_identifier_method: key_id.map_or(KeyIdMethod::Sha256, KeyIdMethod::PreSpecified),
         };
         Ok(params.signed_by(&authority.issuer)?.into())

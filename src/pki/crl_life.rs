@@ -1,10 +1,10 @@
-//! How long a CRL is good, as it says itself.
+//! The validity of a CRL, as stated in it.
 
 use time::OffsetDateTime;
 use x509_parser::{prelude::FromDer, revocation_list::CertificateRevocationList};
 
-/// When a CRL (DER) was made, and when there will be another (RFC 5280 §5.1.2.4 and 5). `None`: it is none, or does not
-/// say.
+/// The thisUpdate and nextUpdate of a CRL in DER (RFC 5280 §5.1.2.4 and 5). `None`: it is not a CRL, or has no
+/// nextUpdate.
 pub fn crl_life(der: &[u8]) -> Option<(OffsetDateTime, OffsetDateTime)> {
     let (rest, crl) = CertificateRevocationList::from_der(der).ok()?;
     let next = crl.next_update()?.to_datetime();

@@ -1,22 +1,22 @@
-//! Where the list of revoked certificates is found.
+//! CRL URLs.
 
 use std::{fmt, str::FromStr};
 
-/// An address that stands in certificates as their CRL distribution point.
+/// A URL that certificates contain as their CRL distribution point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrlUrl(String);
 
-/// A text that is none.
+/// An invalid URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an address that a list of revoked certificates can be read from")]
+#[error("not a URL that a CRL can be fetched from")]
 pub struct NotACrlUrl;
 
 impl NotACrlUrl {
     /// What to write instead.
-    pub const HINT: &str = "write http://HOST/PATH, or file:///PATH for a file on every machine that checks; https would need a check of its own";
+    pub const HINT: &str = "write http://HOST/PATH, or file:///PATH for a file on every machine that checks it; https would itself need a revocation check";
 }
 
-/// No longer than any program takes.
+/// The maximum length that every program accepts.
 const MAX_LENGTH: usize = 1024;
 
 impl FromStr for CrlUrl {
@@ -25,7 +25,7 @@ impl FromStr for CrlUrl {
     fn from_str(text: &str) -> Result<Self, NotACrlUrl> {
         let rest = match text.strip_prefix("http://") {
             Some(rest) => rest,
-            // Three slashes: the machine's own file.
+            // Three slashes: a local file.
             None => text
                 .strip_prefix("file://")
                 .filter(|path| path.starts_with('/'))

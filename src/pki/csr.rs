@@ -1,5 +1,5 @@
-//! Requests for certificates (PKCS#10, RFC 2986) for keys that are elsewhere. Whoever makes one may ask for anything: of
-//! a request, its key is taken, and of its names those that the profile allows.
+//! Certificate requests (PKCS#10, RFC 2986) for keys that are elsewhere. A request may ask for anything: only its key
+//! is taken, and those of its names that the profile allows.
 
 mod names;
 
@@ -29,62 +29,62 @@ use super::{
 
 use names::{SHOWN, general_name, host, shown};
 
-/// The most hosts that are taken from a request.
+/// The maximum number of hosts in a request.
 const MAX_HOSTS: usize = 100;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CsrProblem {
-    /// Bytes that are no request, or more than one.
+    /// Bytes that are not exactly one request.
     #[error("it is not a certificate request (PKCS#10, DER)")]
     Malformed,
     /// A key that kpki does not know.
     #[error(
-        "its key is {0}; known are ECDSA on P-256 and P-384, and RSA of 2048, 3072 or 4096 bits"
+        "its key is {0}; supported are ECDSA on P-256 and P-384, and RSA of 2048, 3072 or 4096 bits"
     )]
     UnknownKey(String),
     /// A key that can be broken.
     #[error("its key is weak: {0}")]
     WeakKey(String),
     /// The key of a CA, which a leaf must not share.
-    #[error("its key is that of the CA `{0}`")]
+    #[error("its key is the key of the CA `{0}`")]
     KeyOfCa(String),
-    /// Whoever sent it does not have the key.
-    #[error("its signature is not made with its key, so whoever sent it may not have that key")]
+    /// The sender may not have the key.
+    #[error("its signature was not made with its key, so the sender may not have that key")]
     WrongSignature,
     /// A signature that cannot be checked, or proves nothing.
     #[error("it is signed with {0}; use SHA-256 or SHA-384")]
     SignatureAlgorithm(String),
-    /// It asks to be a CA.
-    #[error("it asks for a certificate that signs others ({0})")]
+    /// It asks for a CA certificate.
+    #[error("it asks for a CA certificate ({0})")]
     WantsCa(&'static str),
-    /// An extension that cannot be read, or comes twice.
+    /// An extension that cannot be read, or occurs twice.
     #[error("its extension {0} {1}")]
     BadExtension(String, &'static str),
     /// No name, and none was given.
-    #[error("its subject has no CN, so it does not say whom it is for")]
+    #[error("its subject has no CN, so the identity is not known")]
     NoName,
     /// Several names.
     #[error("its subject has several CNs")]
     ManyNames,
-    /// A name that no identity can have.
-    #[error("its CN is no identity's name: {0}")]
+    /// An invalid identity name.
+    #[error("its CN is not a valid identity name: {0}")]
     BadName(#[from] NameError),
-    /// Another name than was asked for.
+    /// A different name from the requested one.
     #[error("its CN is `{found}`, not `{wanted}`")]
     OtherName {
-        /// What it says.
+        /// The name in the request.
         found: String,
-        /// What was said.
+        /// The requested name.
         wanted: String,
     },
-    /// A name that no certificate of kpki's has.
+    /// A name that kpki does not put into certificates.
     #[error("it names `{0}`, {1}")]
     BadHost(String, &'static str),
     /// No host name at all.
     #[error(transparent)]
     NotAHost(#[from] HostError),
-    /// More than anybody needs.
+    /// Too many.
     #[error("it names more than {MAX_HOSTS} hosts")]
     ManyHosts,
     /// A host that the CA may not sign for; a broker without any.
@@ -92,36 +92,36 @@ pub enum CsrProblem {
     Pki(#[from] PkiError),
 }
 
-/// A request that was read; nothing that it says is believed yet.
+/// A parsed request; nothing in it is trusted yet.
 #[derive(Debug)]
 pub struct Csr<'a> {
     der: &'a [u8],
     parsed: X509CertificationRequest<'a>,
 }
 
-/// What is asked for in a request's favour, by whoever has it signed.
+/// What the operator specifies when signing a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
-    /// Whom it is for; `None`: its CN.
+    /// The identity; `None`: the request's CN.
     pub name: Option<&'a IdentityName>,
-    /// What the certificate is for.
+    /// The kind of certificate.
     pub kind: Kind,
-    /// The hosts that it names; `None`: those of the request, where a broker's.
+    /// The hosts for the certificate; `None`: for a broker, those in the request.
     pub hosts: Option<&'a [Host]>,
-    /// Days that it is valid.
+    /// Validity in days.
     pub days: u32,
 }
 
-/// A request that may be signed, and for what.
+/// A request that may be signed, and the certificate for it.
 #[derive(Debug)]
 pub struct Approved {
-    /// What the certificate shall be.
+    /// The certificate's parameters.
     pub leaf: LeafSpec,
     /// The key that it is for.
     pub key: SubjectPublicKeyInfo,
     /// The whole request, DER.
     pub pkcs10: Vec<u8>,
-    /// The names in it that are not taken, as text.
+    /// The names in it that are not used, as text.
     pub left_out: Vec<String>,
 }
 
@@ -154,7 +154,7 @@ impl<'a> Csr<'a> {
             })
     }
 
-    /// Checks all of it, and says everything that is wrong. `signer` is the CA that shall sign, one of `cas`.
+    /// Checks the whole request and returns every error. `signer` is the CA that will sign, one of `cas`.
     pub fn approve(
         &self,
         asked: Asked<'_>,
@@ -245,7 +245,7 @@ impl<'a> Csr<'a> {
         }
     }
 
-    /// The key, where it is one of those that kpki makes itself.
+    /// The key, if its algorithm is one that kpki supports.
     fn key(&self) -> Result<(SubjectPublicKeyInfo, KeyAlgorithm), CsrProblem> {
         let info = &self.parsed.certification_request_info.subject_pki;
         let unknown = || {
@@ -270,10 +270,10 @@ impl<'a> Csr<'a> {
         Ok((key, algorithm))
     }
 
-    /// Whoever made it has the key (RFC 2986 §3).
+    /// Proof that the sender has the key (RFC 2986 §3).
     fn check_signature(&self) -> Result<(), CsrProblem> {
         let algorithm = self.parsed.signature_algorithm.algorithm.to_id_string();
-        // sha1WithRSAEncryption, by its two names: whoever has the key can do better.
+        // sha1WithRSAEncryption, in both forms: the owner of the key can use a better one.
         if matches!(algorithm.as_str(), "1.2.840.113549.1.1.5" | "1.3.14.3.2.29") {
             return Err(CsrProblem::SignatureAlgorithm("SHA-1".to_owned()));
         }
@@ -285,7 +285,7 @@ impl<'a> Csr<'a> {
         })
     }
 
-    /// The names that its extensions ask for; what else they ask for is either refused or not taken.
+    /// The names that its extensions request; anything else is either refused or ignored.
     fn names(&self, wrong: &mut Vec<CsrProblem>) -> Vec<GeneralName<'_>> {
         let attributes = self.parsed.certification_request_info.attributes().iter();
         let requests: Vec<&[X509Extension<'_>]> = attributes
@@ -300,7 +300,7 @@ impl<'a> Csr<'a> {
         let (mut names, mut seen) = (Vec::new(), HashSet::new());
         for extension in requests.into_iter().flatten() {
             if !seen.insert(extension.oid.clone()) {
-                wrong.push(bad(extension, "comes twice"));
+                wrong.push(bad(extension, "occurs twice"));
                 continue;
             }
             match extension.parsed_extension() {
@@ -323,7 +323,7 @@ impl<'a> Csr<'a> {
     }
 }
 
-/// True where what surrounds the signed part is DER to the letter: the parser that reads the rest is lenient there.
+/// True if the encoding around the signed part is strict DER: the parser that reads the rest is lenient there.
 fn is_strict(der: &[u8]) -> bool {
     let parse = || -> pkcs8::der::Result<bool> {
         let mut reader = SliceReader::new(der)?;
@@ -339,7 +339,8 @@ fn is_strict(der: &[u8]) -> bool {
     parse().unwrap_or(false)
 }
 
-/// The kind of an RSA key that is strong enough (CA/B Baseline Requirements §6.1.6: an odd exponent from 2^16+1 on).
+/// The algorithm of an RSA key that is strong enough (CA/B Baseline Requirements §6.1.6: an odd exponent from 2^16+1
+/// on).
 fn rsa_algorithm(key: &RSAPublicKey<'_>) -> Result<KeyAlgorithm, CsrProblem> {
     let bits = |number: &[u8]| {
         let zeros = number.iter().take_while(|octet| **octet == 0).count();
@@ -358,7 +359,7 @@ fn rsa_algorithm(key: &RSAPublicKey<'_>) -> Result<KeyAlgorithm, CsrProblem> {
     }
     if bits(key.exponent) < 17 || !odd(key.exponent) || !odd(key.modulus) {
         return Err(CsrProblem::WeakKey(
-            "its RSA exponent or modulus is none that keeps a secret".to_owned(),
+            "its RSA exponent or modulus is insecure".to_owned(),
         ));
     }
     match size {

@@ -1,4 +1,4 @@
-//! Digests as the inventory and people read them.
+//! Digests as text.
 
 use sha2::{Digest, Sha256};
 
@@ -7,7 +7,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Lower-case hex, without a formatter for every octet: digests are made of many thousands of files.
+/// Lower-case hex, without a formatter call for every octet: there are digests of many thousands of files.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |n: u8| char::from(DIGITS[usize::from(n & 15)]);
@@ -17,7 +17,7 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The octets of hex; `None` where it is none.
+/// The octets of hex text; `None` if it is not hex.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digit = |c: u8| char::from(c).to_digit(16).map(|digit| digit as u8);
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();

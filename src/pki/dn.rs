@@ -54,7 +54,7 @@ impl fmt::Display for Attribute {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dn(Vec<(Attribute, String)>);
 
-/// Why a text is no subject that kpki can write.
+/// Why a text is not a valid subject.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DnError {
     /// A component without `=`.
@@ -64,16 +64,16 @@ pub enum DnError {
     #[error("unknown subject attribute `{0}`; known: CN, OU, O, L, ST, STREET, C, DC, UID")]
     UnknownAttribute(String),
     /// The same attribute twice.
-    #[error("the subject has {0} twice; kpki writes one of each")]
+    #[error("the subject has {0} twice; only one of each is supported")]
     Twice(Attribute),
-    /// No CN, so nothing to put the generation number behind.
+    /// No CN to which the generation number could be appended.
     #[error("the subject has no CN")]
     NoCommonName,
     /// An empty or overlong value, or one that the attribute's syntax does not allow.
     #[error("the subject's {0} {1}")]
     BadValue(Attribute, &'static str),
     /// `+`, which joins several attributes in one RDN.
-    #[error("the subject has a `+`; write `\\+` where the sign itself is meant")]
+    #[error("the subject contains `+`; write `\\+` for a literal plus sign")]
     MultiValued,
     /// A backslash that escapes nothing.
     #[error("the subject has a backslash that escapes nothing")]
@@ -81,19 +81,19 @@ pub enum DnError {
 }
 
 impl Dn {
-    /// A name that consists of a CN alone.
+    /// A name that consists only of a CN.
     pub fn common_name(cn: &str) -> Result<Self, DnError> {
         check(Attribute::CN, cn)?;
         Ok(Self(vec![(Attribute::CN, cn.to_owned())]))
     }
 
-    /// The same name with ` G<n>` behind its CN, so that two generations of a CA never share a DN:
-    /// Java picks a chain's issuer by DN alone and may serve the wrong one.
+    /// The same name with ` G<n>` appended to its CN, so that two generations of a CA never share a DN: Java picks a
+    /// chain's issuer only by DN and may serve the wrong one.
     pub fn with_generation(&self, generation: u32) -> Result<Self, DnError> {
         self.with_suffix(&format!(" G{generation}"))
     }
 
-    /// The same name without the generation behind its CN, and that generation.
+    /// The same name without the generation at the end of its CN, and that generation.
     pub fn without_generation(&self) -> (Self, Option<u32>) {
         let mut dn = self.clone();
         let mut found = None;
@@ -110,7 +110,7 @@ impl Dn {
         (dn, found)
     }
 
-    /// The same name with `suffix` behind its CN, for an intermediate CA.
+    /// The same name with `suffix` appended to its CN, for an intermediate CA.
     pub fn with_suffix(&self, suffix: &str) -> Result<Self, DnError> {
         let mut dn = self.clone();
         for (attribute, value) in &mut dn.0 {
@@ -122,7 +122,7 @@ impl Dn {
         Ok(dn)
     }
 
-    /// As rcgen wants it: in the order of the DER, which is the reverse of the text (RFC 4514 §2.1).
+    /// In rcgen's form: in the order of the DER, which is the reverse of the text (RFC 4514 §2.1).
     pub fn to_rcgen(&self) -> rcgen::DistinguishedName {
         use rcgen::{DnType, DnValue};
         let mut name = rcgen::DistinguishedName::new();

@@ -1,4 +1,4 @@
-//! What a certificate is valid for: a DNS name or an address, as it stands in the subjectAltName.
+//! A host that a certificate is valid for: a DNS name or an IP address, as in the subjectAltName.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ pub enum Host {
     Ip(IpAddr),
 }
 
-/// Why a text is no host.
+/// Why a text is not a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// Neither a DNS name nor an address.
@@ -40,14 +40,14 @@ impl Host {
     /// Reads what [`Host::tagged`] wrote; `None` for anything else.
     pub fn from_tagged(text: &str) -> Option<Self> {
         match text.split_once(':')? {
-            // As it was signed: rules for new names may have become stricter since.
+            // As signed: the rules for new names may have become stricter since.
             ("DNS", name) => Some(Self::Dns(name.to_owned())),
             ("IP", ip) => ip.parse().ok().map(Self::Ip),
             _ => None,
         }
     }
 
-    /// The host as it stands before `:PORT`: an IPv6 address in brackets.
+    /// The host as written before `:PORT`: an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         match self {
             Self::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
@@ -91,23 +91,23 @@ impl FromStr for Host {
             .find(|c| c.is_ascii() && !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.')))
         {
             return Err(invalid(match c {
-                '_' => "DNS host names have no underscore",
+                '_' => "DNS host names cannot contain underscores",
                 ' ' => "it contains a space",
                 ':' => "it contains `:`; give the port elsewhere, and an IPv6 address in full",
-                '*' => "`*` may only stand for the whole first label, as in `*.example.com`",
-                _ => "it contains a character that DNS host names do not have",
+                '*' => "`*` can only replace the whole first label, as in `*.example.com`",
+                _ => "it contains a character that is not allowed in DNS host names",
             }));
         }
         // IDNA: international names go into certificates as A-labels (RFC 5280 §7.2).
         let ascii = idna::domain_to_ascii_strict(rest).map_err(|_| {
             invalid(
-                "each label needs 1 to 63 letters, digits or inner hyphens, and all together at most 253 characters",
+                "each label needs 1 to 63 letters, digits or inner hyphens, and the whole name at most 253 characters",
             )
         })?;
         let labels: Vec<&str> = ascii.split('.').collect();
         if labels.last().is_some_and(|l| l.is_empty()) {
             return Err(invalid(
-                "it ends with a dot; certificates name hosts without it",
+                "it ends with a dot; host names in certificates do not",
             ));
         }
         if labels
@@ -118,15 +118,15 @@ impl FromStr for Host {
                 "each label needs 1 to 63 letters, digits or inner hyphens",
             ));
         }
-        // TLS clients read them as addresses, or refuse them outright, as rustls does.
+        // TLS clients read them as addresses, or reject them outright, as rustls does.
         if labels
             .last()
             .is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()))
         {
             return Err(invalid(if labels.len() > 1 {
-                "it looks like an IPv4 address but is none"
+                "it looks like an IPv4 address but is not valid"
             } else {
-                "a name of digits alone is none that TLS clients take"
+                "TLS clients do not accept a name of digits only"
             }));
         }
         if !wildcard.is_empty() && labels.len() < 2 {

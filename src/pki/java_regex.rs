@@ -1,11 +1,11 @@
-//! Java's regular expressions, as far as another engine can be made to agree with them to the letter.
+//! Java's regular expressions, as far as another engine can reproduce them exactly.
 //!
 //! A principal mapping rule decides who someone is, so a pattern is either matched as `java.util.regex` matches it or
-//! refused. It is parsed here by Java's grammar and written anew for `fancy_regex`, with everything spelled out on which
+//! refused. It is parsed here by Java's grammar and rewritten for `fancy_regex`, with everything spelled out in which
 //! the two differ: `.` and `$` know five line terminators, `\d`, `\s` and `\w` are ASCII, and so is `(?i)`.
 //!
 //! Refused, because Java's releases or the engines differ: `\b`, `\p{…}`, `\X` and the like, look-behind, nested and
-//! intersected classes, flags other than `i` and `s`, groups that repeat although they can match nothing or are repetitions
+//! intersected classes, flags other than `i` and `s`, repeated groups that can match nothing or are repetitions
 //! themselves.
 
 mod parser;
@@ -14,10 +14,10 @@ use std::collections::HashMap;
 
 use fancy_regex::{Captures, Regex, RegexBuilder};
 
-/// A pattern that is not understood as Java understands it, and where.
+/// A pattern that is not interpreted as in Java, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// Java refuses it as well.
+    /// Java rejects it as well.
     #[error("{what}, at character {at}")]
     Invalid {
         /// What is wrong.
@@ -33,8 +33,8 @@ pub enum PatternError {
         /// The place in the pattern, counted from 1.
         at: usize,
     },
-    /// The engine cannot hold it.
-    #[error("the pattern is too large or too contrived")]
+    /// The engine cannot compile it.
+    #[error("the pattern is too large or too complex")]
     Engine,
 }
 
@@ -57,7 +57,7 @@ impl JavaRegex {
     /// Reads a Java pattern.
     ///
     /// # Errors
-    /// What Java refuses, and what cannot be matched exactly as Java does.
+    /// What Java rejects, and what cannot be matched exactly as Java does.
     pub fn new(pattern: &str) -> Result<JavaRegex, PatternError> {
         let parsed = parser::parse(pattern)?;
         let build = |text: &str| {
@@ -78,7 +78,7 @@ impl JavaRegex {
     }
 
     /// What `Matcher.find()` finds when it is called until it fails. Unlike Rust's iterators, Java finds an empty match
-    /// right behind a match that is not empty.
+    /// right after a non-empty match.
     pub fn find_all<'t>(&self, text: &'t str) -> Result<Vec<Captures<'t, str>>, TooManyAttempts> {
         let mut found = Vec::new();
         let mut at = 0;

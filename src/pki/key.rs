@@ -1,4 +1,4 @@
-//! The kinds of key pair that kpki makes.
+//! The key algorithms that kpki supports.
 
 use std::{fmt, str::FromStr};
 
@@ -29,7 +29,7 @@ pub enum KeyAlgorithm {
     Rsa4096,
 }
 
-/// A name that is no key algorithm's.
+/// An unknown key algorithm.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown key algorithm `{0}`; known: {known}", known = KeyAlgorithm::NAMES.join(", "))]
 pub struct UnknownKeyAlgorithm(String);
@@ -43,7 +43,7 @@ impl KeyAlgorithm {
         Self::Rsa3072,
         Self::Rsa4096,
     ];
-    /// Their names, as `--key` and the policy take them.
+    /// Their names for `--key` and the policy.
     pub const NAMES: [&'static str; 5] = [
         "ecdsa-p256",
         "ecdsa-p384",
@@ -52,7 +52,7 @@ impl KeyAlgorithm {
         "rsa-4096",
     ];
 
-    /// Makes a key pair; its randomness is the cryptographic library's own.
+    /// Makes a key pair with the cryptographic library's own randomness.
     pub fn generate(self) -> Result<KeyPair, rcgen::Error> {
         match self {
             Self::EcdsaP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),

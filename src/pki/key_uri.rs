@@ -1,4 +1,4 @@
-//! Where a key in a token is found: a PKCS#11 URI (RFC 7512).
+//! The PKCS#11 URI (RFC 7512) of a key in a token.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -14,16 +14,16 @@ pub struct KeyUri {
     pub object: Option<String>,
     /// The key's id.
     pub id: Option<Vec<u8>>,
-    /// The library that reaches the token.
+    /// The PKCS#11 library for the token.
     pub module: PathBuf,
     /// The file with the token's PIN.
     pub pin_file: Option<PathBuf>,
 }
 
-/// Why a text is no such URI.
+/// Why a text is not such a URI.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyUriError {
-    /// It begins otherwise.
+    /// It begins differently.
     #[error("it does not begin with `pkcs11:`")]
     Scheme,
     /// Something that is not of the form `name=value`.
@@ -31,29 +31,29 @@ pub enum KeyUriError {
     Form(String),
     /// An attribute that kpki does not know.
     #[error(
-        "kpki does not know the attribute `{0}`; it goes by token, serial, object, id, module-path and pin-source"
+        "unknown attribute `{0}`; known are token, serial, object, id, module-path and pin-source"
     )]
     Unknown(String),
-    /// An attribute that stands there twice.
-    #[error("`{0}` stands there twice")]
+    /// An attribute that occurs twice.
+    #[error("`{0}` occurs twice")]
     Twice(String),
     /// The PIN itself.
     #[error(
-        "it holds the PIN, which is for nobody to read: name the file that holds it, pin-source=file:/path"
+        "it contains the PIN, which must stay secret: name a file that contains it, pin-source=file:/path"
     )]
     Pin,
     /// A value that cannot be read.
     #[error("the value of `{0}` is not valid")]
     Value(String),
     /// No key is named.
-    #[error("it names no key: add object=LABEL or id=%01")]
+    #[error("it does not name a key: add object=LABEL or id=%01")]
     NoKey,
     /// No token is named.
-    #[error("it names no token: add token=LABEL or serial=NUMBER")]
+    #[error("it does not name a token: add token=LABEL or serial=NUMBER")]
     NoToken,
     /// No library is named.
     #[error(
-        "it names no library: add ?module-path=/usr/lib/softhsm/libsofthsm2.so, or that of your token"
+        "it does not name a library: add ?module-path=/usr/lib/softhsm/libsofthsm2.so, or that of your token"
     )]
     NoModule,
 }
@@ -80,7 +80,7 @@ impl FromStr for KeyUri {
                 "module-path" => &mut module,
                 "pin-source" => &mut pin,
                 "pin-value" => return Err(KeyUriError::Pin),
-                // What is meant is a private key in any case.
+                // It always names a private key.
                 "type" if value == "private" => continue,
                 _ => return Err(KeyUriError::Unknown(name.to_owned())),
             };

@@ -12,7 +12,7 @@ use super::{
     Serial, end,
 };
 
-/// What an identity's certificate shall be.
+/// The parameters of an identity's certificate.
 #[derive(Debug, Clone)]
 pub struct LeafSpec {
     /// Its CN.
@@ -21,25 +21,25 @@ pub struct LeafSpec {
     pub kind: Kind,
     /// The subjectAltName; a broker needs at least one.
     pub hosts: Vec<Host>,
-    /// The kind of its key.
+    /// Its key algorithm.
     pub key: KeyAlgorithm,
-    /// Days from its signing until its end, cut at the CA's end.
+    /// Validity in days from signing, limited by the CA's expiry.
     pub days: u32,
 }
 
 impl LeafSpec {
-    /// True where the only host is the identity's own name, and none was asked for: engines elsewhere may know no
+    /// True if the only host is the identity's own name and none was requested: external issuers may not support
     /// certificates without one.
     pub fn is_named_alone(&self, hosts: &[Host]) -> bool {
         let own = Host::Dns(self.name.to_string());
         self.hosts.is_empty() && hosts == [own]
     }
 
-    /// A request (PKCS#10) for it, signed with its key: subject and hosts, as what else a certificate says is its
-    /// issuer's to decide.
+    /// A request (PKCS#10) for it, signed with its key: only subject and hosts, because the issuer decides the rest of
+    /// the certificate.
     ///
     /// # Errors
-    /// When a name cannot be encoded, or the key cannot sign.
+    /// If a name cannot be encoded, or the key cannot sign.
     pub fn request(
         &self,
         key: &impl SigningKey,
@@ -62,7 +62,7 @@ impl LeafSpec {
 /// Signs a leaf certificate for a public key.
 ///
 /// # Errors
-/// When the CA has expired, a host is outside its constraints, or a broker has no host.
+/// If the CA has expired, a host is outside its constraints, or a broker has no host.
 pub fn sign(
     leaf: &LeafSpec,
     key: &impl PublicKeyData,
@@ -80,7 +80,7 @@ pub fn sign(
     for host in &leaf.hosts {
         ca.check_permitted(host, leaf.kind)?;
     }
-    // Without a dNSName, OpenSSL holds a CN that looks like a host name against the constraints as well.
+    // Without a dNSName, OpenSSL also checks a CN that looks like a host name against the constraints.
     if !leaf.hosts.iter().any(|h| matches!(h, Host::Dns(_)))
         && leaf.name.as_str().contains('.')
         && let Ok(host) = leaf.name.as_str().parse::<Host>()
@@ -91,7 +91,7 @@ pub fn sign(
     params.distinguished_name = Dn::common_name(leaf.name.as_str())?.to_rcgen();
     params.serial_number = Some(SerialNumber::from_slice(serial.as_bytes()));
     params.not_before = (now - CLOCK_SKEW).truncate_to_second();
-    // A chain with an outlived CA is refused anyway, and tools that watch the leaf alone would not see it coming.
+    // A chain with an expired CA is refused anyway, and tools that only monitor the leaf would not notice.
     params.not_after = end(now, leaf.days)?.min(ca.not_after);
     params.is_ca = IsCa::ExplicitNoCa;
     params.use_authority_key_identifier_extension = true;

@@ -1,4 +1,4 @@
-//! Names, keys and how they are sealed, certificates and the CA that signs them.
+//! Names, keys and their sealing, certificates and the CA that signs them.
 //!
 //! Pure: clock and serial numbers are arguments. Only key generation draws on the random source of the
 //! cryptographic library (aws-lc), which takes none from outside.
@@ -50,38 +50,38 @@ pub use signed_crl::SignedCrl;
 
 use time::{Duration, OffsetDateTime};
 
-/// A certificate begins this long before it is made, for machines whose clocks are behind.
+/// A certificate's validity starts this long before it is made, for machines whose clocks are behind.
 const CLOCK_SKEW: Duration = Duration::HOUR;
 
 /// Why a certificate could not be made or read.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PkiError {
-    /// The CA's own time is over.
+    /// The CA itself has expired.
     #[error("the CA certificate expired on {0}")]
     AuthorityExpired(String),
-    /// The key that was given is not the certificate's.
+    /// The given key does not match the certificate.
     #[error("the CA key does not belong to the CA certificate `{0}`")]
     KeyMismatch(String),
     /// A host outside what the CA may sign for.
     #[error("`{host}` is outside the CA's name constraints ({permitted})")]
     OutsideConstraints {
-        /// The host that was asked for.
+        /// The requested host.
         host: String,
-        /// What the certificate is for.
+        /// The kind of certificate.
         kind: Kind,
         /// What the CA permits.
         permitted: String,
     },
-    /// A server that no host name would lead to.
-    #[error("the broker `{0}` has no host name or address to be reached at")]
+    /// A server without a host name.
+    #[error("the broker `{0}` has no host name or IP address")]
     NoHost(String),
-    /// Bytes that are no X.509 certificate.
+    /// Bytes that are not an X.509 certificate.
     #[error("not an X.509 certificate: {0}")]
     NotACertificate(#[from] NotACertificate),
-    /// A validity that no date can express.
+    /// A validity that no date can represent.
     #[error("a validity of {0} days ends beyond the year 9999")]
     TooLong(u32),
-    /// A name that no certificate can have.
+    /// A name that is not valid in a certificate.
     #[error("certificate could not be made: {0}")]
     Name(#[from] DnError),
     /// The library's own refusal.
@@ -89,21 +89,21 @@ pub enum PkiError {
     Library(#[from] rcgen::Error),
 }
 
-/// Why bytes are no X.509 certificate.
+/// Why bytes are not an X.509 certificate.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NotACertificate {
-    /// They are not the DER of one.
+    /// They are not DER of one.
     #[error(transparent)]
     Der(#[from] x509_parser::nom::Err<x509_parser::error::X509Error>),
-    /// It ends before they do.
+    /// There are bytes after its end.
     #[error("bytes follow its end")]
     Trailing,
-    /// Java would not print its name.
+    /// Java could not print its name.
     #[error(transparent)]
     Name(#[from] DerNameError),
 }
 
-/// `now` plus `days`, less what a certificate cannot express (RFC 5280 §4.1.2.5: whole seconds, year 9999).
+/// `now` plus `days`, without what a certificate cannot represent (RFC 5280 §4.1.2.5: whole seconds, year 9999).
 fn end(now: OffsetDateTime, days: u32) -> Result<OffsetDateTime, PkiError> {
     now.checked_add(Duration::days(days.into()))
         .filter(|end| end.year() <= 9999)

@@ -1,12 +1,12 @@
-//! The name of an identity: a directory, a certificate's CN, a store's alias and a SCRAM user, all at once.
+//! The name of an identity, which is its directory, its certificate's CN, its stores' alias and its SCRAM user.
 
 use std::{fmt, str::FromStr};
 
 /// The longest name: X.520's ub-common-name, as the name becomes the certificate's CN.
 const MAX_LEN: usize = 64;
 
-/// Names in the output directory that are not an identity's: those that kpki gives to files and directories of its own
-/// there, and those that it may give in a later version. In upper and lower case alike; so is whatever begins with a dot.
+/// Names in the output directory that no identity can have: those of kpki's own files and directories there, and those
+/// that a later version may use. Case is ignored. Names that begin with a dot are reserved too.
 const RESERVED: [&str; 14] = [
     "ca",
     "data",
@@ -31,7 +31,7 @@ pub struct IdentityName(String);
 /// Why a text is not an identity name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing there.
+    /// It is empty.
     #[error("a name must not be empty")]
     Empty,
     /// Over [`MAX_LEN`].
@@ -43,8 +43,8 @@ pub enum NameError {
     /// It begins with a character that makes it a hidden file, a parent directory or an option.
     #[error("the name `{0}` must begin with a letter, a digit or `_`")]
     BadStart(String),
-    /// It would clash with a file or directory of kpki's own.
-    #[error("the name `{0}` is reserved: in the output directory, kpki itself uses it")]
+    /// It would clash with one of kpki's own files or directories.
+    #[error("the name `{0}` is reserved: kpki itself uses it in the output directory")]
     Reserved(String),
 }
 
@@ -54,7 +54,7 @@ impl IdentityName {
         &self.0
     }
 
-    /// What two names must not share: file systems and Java's key stores fold case.
+    /// The form that no two names may share: some file systems and Java keystores ignore case.
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
     }

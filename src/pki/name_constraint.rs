@@ -1,4 +1,4 @@
-//! What a CA may sign for.
+//! Restrictions on what a CA may sign for.
 
 use std::{fmt, str::FromStr};
 
@@ -9,7 +9,7 @@ use super::{Host, HostError};
 pub struct NameConstraint(String);
 
 impl NameConstraint {
-    /// True for a host that the CA may sign for under this constraint alone. Addresses are not constrained.
+    /// True for a host that the CA may sign for under this constraint. IP addresses are not constrained.
     pub fn permits(&self, host: &Host) -> bool {
         match host {
             Host::Ip(_) => true,
@@ -41,7 +41,7 @@ impl FromStr for NameConstraint {
             Host::Dns(name) if !name.starts_with("*.") => Ok(Self(name)),
             _ => Err(HostError::Invalid(
                 text.to_owned(),
-                "a name constraint is a DNS domain such as `example.com`, which covers all below it",
+                "a name constraint is a DNS domain such as `example.com`, which covers all names below it",
             )),
         }
     }

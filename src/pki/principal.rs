@@ -1,11 +1,11 @@
-//! Who Kafka takes the owner of a certificate to be: `ssl.principal.mapping.rules`
+//! The principal that Kafka derives from a certificate: `ssl.principal.mapping.rules`
 //! (`org.apache.kafka.common.security.ssl.SslPrincipalMapper`).
 
 use std::{fmt, sync::LazyLock};
 
 use super::java_regex::{JavaRegex, PatternError};
 
-/// One rule, as Kafka's own expression has it.
+/// One rule, as in Kafka's own expression.
 const RULE: &str = r"(DEFAULT)|RULE:((\\.|[^\\/])*)/((\\.|[^\\/])*)/([LU]?).*?|(.*?)";
 
 #[expect(clippy::expect_used, reason = "a test compiles this constant")]
@@ -17,7 +17,8 @@ static SPLITTER: LazyLock<JavaRegex> = LazyLock::new(|| {
 static PARSER: LazyLock<JavaRegex> =
     LazyLock::new(|| JavaRegex::new(&format!("^(?:{RULE})")).expect("the pattern is a constant"));
 
-/// Why a rule cannot be used. A broker refuses it as well, or kpki cannot be sure to read it as the broker does.
+/// Why a rule cannot be used. Either a broker refuses it as well, or kpki cannot be sure to interpret it like the
+/// broker.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// Neither `DEFAULT` nor `RULE:pattern/replacement/[LU]`.
@@ -26,7 +27,7 @@ pub enum RuleError {
         /// The rule's text.
         rule: String,
     },
-    /// The pattern is no Java pattern, or one on which engines differ.
+    /// The pattern is not a valid Java pattern, or one that engines interpret differently.
     #[error("the pattern of `{rule}`: {source}")]
     Pattern {
         /// The rule's text.
@@ -34,7 +35,7 @@ pub enum RuleError {
         /// What is wrong with it.
         source: PatternError,
     },
-    /// Kafka would throw whenever the rule matches.
+    /// Kafka would throw an exception whenever the rule matches.
     #[error("the replacement of `{rule}`: {what}")]
     Replacement {
         /// The rule's text.
@@ -49,7 +50,7 @@ impl RuleError {
     pub fn hint(&self) -> &'static str {
         match self {
             RuleError::NotARule { .. } => {
-                "write DEFAULT or RULE:pattern/replacement/, followed by L or U for lower or upper case; a slash in either is written \\/"
+                "write DEFAULT or RULE:pattern/replacement/, followed by L or U for lower or upper case; write a slash in either of them as \\/"
             }
             RuleError::Pattern { .. } => {
                 "write the pattern with plain groups, classes and repetitions, like ^CN=([^,]+).*$"
@@ -70,14 +71,14 @@ pub enum MapError {
         /// The certificate's name.
         dn: String,
     },
-    /// A broker's answer cannot be foretold: it would not come in time, be no text, or depend on the Java it runs on.
-    #[error("what `{rule}` makes of `{dn}` cannot be told: {what}")]
+    /// The broker's result cannot be predicted: it would take too long, not be text, or depend on the Java version.
+    #[error("the result of `{rule}` for `{dn}` is uncertain: {what}")]
     Unsure {
         /// The rule's text.
         rule: String,
         /// The certificate's name.
         dn: String,
-        /// What the doubt is about.
+        /// The reason for the uncertainty.
         what: &'static str,
     },
 }
@@ -87,11 +88,11 @@ pub enum MapError {
 pub struct Mapped {
     /// The principal's name, without its type.
     pub name: String,
-    /// The rule that made it, as it was written.
+    /// The rule that produced it, as written.
     pub rule: String,
 }
 
-/// A broker's mapping rules, in their order.
+/// A broker's mapping rules, in order.
 #[derive(Debug, Clone)]
 pub struct MappingRules {
     text: String,
@@ -112,7 +113,7 @@ struct Mapping {
     case: Case,
 }
 
-/// What a match is replaced by.
+/// The replacement of a match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
@@ -127,16 +128,17 @@ enum Case {
 }
 
 impl MappingRules {
-    /// Reads rules as a broker reads them joined by commas.
+    /// Reads rules as a broker reads them when joined by commas.
     ///
     /// # Errors
-    /// The first rule that a broker would refuse, fail on at every use, or read in a way that cannot be reproduced.
+    /// The first rule that a broker would refuse, fail on at every use, or interpret in a way that cannot be
+    /// reproduced.
     pub fn parse<S: AsRef<str>>(rules: &[S]) -> Result<MappingRules, RuleError> {
         let rules: Vec<_> = rules.iter().map(AsRef::as_ref).collect();
         MappingRules::from_property(&rules.join(","))
     }
 
-    /// Reads the value of `ssl.principal.mapping.rules`. An empty one has no rules, and so lets nobody in.
+    /// Reads the value of `ssl.principal.mapping.rules`. An empty one has no rules, and so admits nobody.
     pub fn from_property(text: &str) -> Result<MappingRules, RuleError> {
         // As Java trims.
         let text = text.trim_matches(|c| c <= ' ');
@@ -198,7 +200,7 @@ impl MappingRules {
 }
 
 impl Default for MappingRules {
-    /// What a broker does without `ssl.principal.mapping.rules`: the name as it is.
+    /// A broker's behaviour without `ssl.principal.mapping.rules`: the name is unchanged.
     fn default() -> Self {
         let text = "DEFAULT".to_owned();
         MappingRules {
@@ -247,9 +249,9 @@ impl Mapping {
         })
     }
 
-    /// None where the pattern does not match the whole name. Where it does, Kafka goes on to replace every match
-    /// *within* the name, which is more than one when the pattern is not anchored: `RULE:(.*)/u-$1/` makes `u-abu-` of
-    /// `ab`, by the empty match at its end.
+    /// None if the pattern does not match the whole name. If it does, Kafka replaces every match *within* the name, of
+    /// which there is more than one if the pattern is not anchored: `RULE:(.*)/u-$1/` turns `ab` into `u-abu-`, because
+    /// of the empty match at its end.
     fn apply(&self, dn: &str) -> Result<Option<String>, &'static str> {
         let too_long = |_| "the pattern takes too many attempts";
         if !self.pattern.matches(dn).map_err(too_long)? {
@@ -261,8 +263,8 @@ impl Mapping {
             let Some(whole) = found.get(0) else { continue };
             let splits = dn[whole.end()..].starts_with(|c: char| c.len_utf16() == 2);
             if whole.as_str().is_empty() && splits {
-                // Java goes on between the halves of the surrogate pair.
-                return Err("Java would tear a character apart");
+                // Java continues between the halves of the surrogate pair.
+                return Err("Java would split a character");
             }
             name.push_str(&dn[done..whole.start()]);
             for part in &self.replacement {
@@ -278,7 +280,7 @@ impl Mapping {
         name.push_str(&dn[done..]);
         Ok(Some(match self.case {
             Case::AsIs => name,
-            // Whether it becomes σ or ς depends on where Java sees words end.
+            // Whether it becomes σ or ς depends on Java's word boundaries.
             Case::Lower if name.contains('Σ') => return Err("the lower case of Σ varies"),
             Case::Lower => name.to_lowercase(),
             Case::Upper => name.to_uppercase(),
@@ -286,9 +288,9 @@ impl Mapping {
     }
 }
 
-/// Puts a backslash before the `$n` that name no group, so that they stand for themselves; a pattern without groups is
-/// left alone, and there they are errors. Kafka finds them in the text as it was and inserts into the text as it has
-/// become, one place too early after each: a second one is missed, as here.
+/// Puts a backslash before each `$n` without a group, so that it is literal; for a pattern without groups nothing is
+/// changed, and they are errors. Kafka finds them in the original text but inserts into the changed text, one place too
+/// early after each: a second one is missed, and so it is here.
 fn escape_unknown_groups(replacement: &str, groups: usize) -> Result<String, &'static str> {
     let mut value: Vec<char> = replacement.chars().collect();
     let original = value.clone();
@@ -317,7 +319,7 @@ fn escape_unknown_groups(replacement: &str, groups: usize) -> Result<String, &'s
     Ok(value.into_iter().collect())
 }
 
-/// Takes a replacement apart as `Matcher.appendReplacement` reads it.
+/// Parses a replacement like `Matcher.appendReplacement`.
 fn parse_replacement(text: &str, pattern: &JavaRegex) -> Result<Vec<Part>, &'static str> {
     let mut parts = Vec::new();
     let mut literal = String::new();
@@ -334,12 +336,12 @@ fn parse_replacement(text: &str, pattern: &JavaRegex) -> Result<Vec<Part>, &'sta
                             .names
                             .get(&name)
                             .filter(|_| rest.next() == Some('}'));
-                        *group.ok_or("it refers to a group by a name that the pattern has not")?
+                        *group.ok_or("it refers to a group name that is not in the pattern")?
                     }
                     Some(first) => {
                         let digit = |c: char| c.to_digit(10).map(|d| d as usize);
-                        let mut group = digit(first)
-                            .ok_or("a `$` is followed by other than a group's number")?;
+                        let mut group =
+                            digit(first).ok_or("a `$` is not followed by a group number")?;
                         while let Some(more) =
                             rest.peek().copied().and_then(digit).map(|d| group * 10 + d)
                         {
@@ -354,7 +356,7 @@ fn parse_replacement(text: &str, pattern: &JavaRegex) -> Result<Vec<Part>, &'sta
                     None => return Err("it ends with a `$`"),
                 };
                 if group > pattern.groups {
-                    return Err("it refers to a group that the pattern has not");
+                    return Err("it refers to a group that is not in the pattern");
                 }
                 parts.push(Part::Text(std::mem::take(&mut literal)));
                 parts.push(Part::Group(group));

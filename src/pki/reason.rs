@@ -4,35 +4,35 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A reason by its name in RFC 5280 §5.3.1. The one that is missing, aACompromise, is about attribute certificates.
+/// A reason by its name in RFC 5280 §5.3.1. aACompromise is missing because it is about attribute certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Reason {
-    /// None is given.
+    /// None was given.
     Unspecified,
-    /// Somebody else has its key, or may have it.
+    /// Someone else has, or may have, its key.
     KeyCompromise,
-    /// The same of a CA's key.
+    /// The same for a CA's key.
     #[serde(rename = "cACompromise")]
     CaCompromise,
-    /// Its owner has another name, or belongs to somebody else.
+    /// Its owner's name or affiliation changed.
     AffiliationChanged,
-    /// There is another one in its place.
+    /// It was replaced by another one.
     Superseded,
-    /// Its owner is no more.
+    /// Its owner no longer exists.
     CessationOfOperation,
-    /// For the time being: [`Self::RemoveFromCrl`] ends it.
+    /// Temporarily: [`Self::RemoveFromCrl`] ends it.
     CertificateHold,
-    /// It is revoked no longer.
+    /// It is no longer revoked.
     #[serde(rename = "removeFromCRL")]
     RemoveFromCrl,
-    /// Its owner may no longer do what it was for.
+    /// Its owner's rights were withdrawn.
     PrivilegeWithdrawn,
 }
 
-/// A word that is no reason.
+/// An unknown reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no reason for a revocation; known: {known}", known = Reason::ALL.map(Reason::name).join(", "))]
+#[error("unknown revocation reason; known: {known}", known = Reason::ALL.map(Reason::name).join(", "))]
 pub struct UnknownReason;
 
 impl Reason {
@@ -64,8 +64,8 @@ impl Reason {
         }
     }
 
-    /// The same for a CRL, which is to leave out a reason that says nothing (RFC 5280 §5.3.1) and has no entry for
-    /// what is revoked no longer.
+    /// The same for a CRL, which must omit an unspecified reason (RFC 5280 §5.3.1) and has no entry for what is no
+    /// longer revoked.
     pub(super) fn code(self) -> Option<rcgen::RevocationReason> {
         use rcgen::RevocationReason as Code;
         Some(match self {
@@ -90,7 +90,7 @@ impl fmt::Display for Reason {
 impl FromStr for Reason {
     type Err = UnknownReason;
 
-    /// Upper and lower case count alike: few remember `cACompromise`.
+    /// Case is ignored: few remember `cACompromise`.
     fn from_str(text: &str) -> Result<Self, UnknownReason> {
         Self::ALL
             .into_iter()

@@ -1,10 +1,10 @@
-//! X.500 names as Java prints them, which is how Kafka first sees the owner of a certificate.
+//! X.500 names as Java prints them, which is the form that Kafka starts from.
 
 use x509_parser::asn1_rs::{Any, FromDer};
 
 use super::hex;
 
-/// A name that cannot be written down as Java would.
+/// A name that cannot be printed as Java would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DerNameError {
     /// The bytes are not the DER of a Name (RFC 5280, section 4.1.2.4).
@@ -33,7 +33,7 @@ const KEYWORDS: [(&str, &str); 9] = [
 const TEXTS: [u8; 6] = [0x0c, 0x13, 0x14, 0x16, 0x1b, 0x1e];
 
 /// Prints the DER of a Name as `X500Principal.getName()` does: the last part first, attribute types without a keyword
-/// as `1.2.840.113549.1.9.1=#16…`, whatever RFC 2253 sets apart behind a backslash.
+/// as `1.2.840.113549.1.9.1=#16…`, and RFC 2253's special characters after a backslash.
 pub fn rfc2253(name: &[u8]) -> Result<String, DerNameError> {
     let sequence = only(name, 0x30)?;
     let mut parts = Vec::new();
@@ -46,7 +46,7 @@ pub fn rfc2253(name: &[u8]) -> Result<String, DerNameError> {
     Ok(parts.join(","))
 }
 
-/// The contents of the one value in `der`, whose identifier octet is this.
+/// The contents of the single value in `der`, which must have this identifier octet.
 fn only(der: &[u8], identifier: u8) -> Result<&[u8], DerNameError> {
     match Any::from_der(der) {
         Ok(([], any)) if der.first() == Some(&identifier) => Ok(any.data),
@@ -54,7 +54,7 @@ fn only(der: &[u8], identifier: u8) -> Result<&[u8], DerNameError> {
     }
 }
 
-/// The values that stand one after the other in `der`, each with its header.
+/// The consecutive values in `der`, each with its header.
 fn split(mut der: &[u8]) -> Result<Vec<&[u8]>, DerNameError> {
     let mut values = Vec::new();
     while !der.is_empty() {
@@ -115,8 +115,8 @@ fn dotted(contents: &[u8]) -> Result<String, DerNameError> {
     Ok(components.join("."))
 }
 
-/// Reads UTF-8 as Java does. What is not UTF-8 becomes U+FFFD in the same way as in Rust, but half a surrogate pair is one
-/// of them instead of one for each byte.
+/// Reads UTF-8 as Java does. Invalid bytes become U+FFFD as in Rust, but half a surrogate pair becomes a single one
+/// instead of one for each byte.
 fn java_text(bytes: &[u8]) -> String {
     let mut tidied = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
@@ -136,8 +136,8 @@ fn java_text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&tidied).into_owned()
 }
 
-/// Puts a backslash before what RFC 2253, section 2.4, sets apart, and, as Java does, before `=`, `#` and leading and
-/// trailing carriage returns.
+/// Puts a backslash before the special characters of RFC 2253, section 2.4, and, as Java does, before `=`, `#` and
+/// leading and trailing carriage returns.
 fn escape(text: &str) -> String {
     let blank = |c| matches!(c, ' ' | '\r');
     let end = text.trim_end_matches(blank).len();

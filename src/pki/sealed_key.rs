@@ -1,18 +1,16 @@
-//! `ca/ca.key`: a private key sealed under a passphrase, as text with its parameters.
+//! `ca/ca.key`: a private key sealed with a passphrase, as text with its parameters.
 //!
 //! ```text
-//! kpki sealed key v1
-//! kdf: argon2id m=65536 t=3 p=4        RFC 9106: memory in KiB, passes, lanes
-//! salt: …                              base64, 16 octets
-//! cipher: xchacha20-poly1305           the lines above, as they stand, are its associated data
-//! nonce: …                             base64, 24 octets
-//! key: …                               base64 of the sealed PKCS#8 DER
-//! sha256: …                            of everything above, hex: tells damage by accident from a wrong passphrase
+//! kpki sealed key v1 kdf: argon2id m=65536 t=3 p=4        RFC 9106: memory in KiB, passes, lanes salt: …              
+//! base64, 16 octets cipher: xchacha20-poly1305           the lines above, unchanged, are its associated data
+//! nonce: …                             base64, 24 octets key: …                               base64 of the sealed
+//! PKCS#8 DER sha256: …                            of everything above, hex: distinguishes accidental damage from a
+//! wrong passphrase
 //! ```
 //!
-//! Without a passphrase the kdf and the cipher are `none`, and `key` is the PKCS#8 itself.
+//! Without a passphrase, kdf and cipher are `none`, and `key` is the PKCS#8 itself.
 //!
-//! A backup is sealed in the same form: its first line is `kpki backup v1`, and the field is called `files`.
+//! A backup has the same format: its first line is `kpki backup v1`, and the field is called `files`.
 
 use std::collections::TryReserveError;
 
@@ -27,14 +25,14 @@ use zeroize::Zeroizing;
 use super::sha256;
 use crate::secret::{Secret, SecretBytes};
 
-/// What is sealed, by what tells its files from others.
+/// The kinds of sealed files, and how they are recognised.
 #[derive(Debug)]
 struct Form {
     /// The first line.
     magic: &'static str,
-    /// The first line without the number of the version.
+    /// The first line without the version number.
     family: &'static str,
-    /// The field that holds it.
+    /// The field that contains it.
     field: &'static str,
 }
 
@@ -54,7 +52,7 @@ const MEMORY_KIB: u32 = 64 * 1024;
 const PASSES: u32 = 3;
 const LANES: u32 = 4;
 
-/// What a file may ask for at most: 1 GiB. A tampered file must not exhaust the machine.
+/// The most that a file may request: 1 GiB. A tampered file must not exhaust the machine.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_PASSES: u32 = 64;
 const MAX_LANES: u32 = 64;
@@ -71,34 +69,34 @@ pub enum KeyProtection {
 /// Why a sealed key cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// The file is not of this kind at all.
+    /// The file is of another kind.
     #[error("not a sealed kpki key")]
     NotASealedKey,
     /// Written by a later version.
-    #[error("sealed by a later kpki (`{0}`)")]
+    #[error("sealed by a newer version of kpki (`{0}`)")]
     LaterVersion(String),
-    /// Cut off, or changed after it was written.
+    /// Truncated, or changed after it was written.
     #[error("the sealed key is truncated or was altered: {0}")]
     Damaged(&'static str),
-    /// The passphrase does not open it: it is the wrong one, or somebody altered the file and corrected its checksum. The
-    /// seal cannot tell which.
+    /// The passphrase does not open it: it is the wrong one, or someone altered the file and corrected its checksum.
+    /// The two cannot be distinguished.
     #[error("wrong passphrase, or the file was altered")]
     WrongPassphrase,
-    /// Whole, and needs a passphrase that was not given.
-    #[error("the key is sealed under a passphrase")]
+    /// Complete, but a passphrase is needed and none was given.
+    #[error("the key is sealed with a passphrase")]
     PassphraseNeeded,
-    /// The machine cannot do the derivation.
+    /// The key derivation failed.
     #[error("the key could not be derived: {0}")]
     Derivation(#[from] argon2::Error),
-    /// There is no room for the derivation.
+    /// There is not enough memory for the key derivation.
     #[error("the key could not be derived: not enough memory")]
     Memory(#[from] TryReserveError),
-    /// It is longer than can be sealed.
+    /// It is too long to be sealed.
     #[error("the key could not be sealed: {0}")]
     Cipher(#[from] chacha20poly1305::Error),
 }
 
-/// A sealed key whose form and checksum are right.
+/// A sealed key with valid format and checksum.
 #[derive(Debug)]
 pub struct SealedKey(Sealed);
 
@@ -113,12 +111,12 @@ impl SealedKey {
         seal(&KEY, pkcs8, protection, salt, nonce)
     }
 
-    /// Reads a sealed key and checks that it is whole.
+    /// Reads a sealed key and checks that it is complete.
     pub fn parse(text: &str) -> Result<Self, SealError> {
         Sealed::parse(&KEY, text).map(Self)
     }
 
-    /// True where a passphrase is needed to open it.
+    /// True if a passphrase is needed to open it.
     pub fn needs_passphrase(&self) -> bool {
         self.0.kdf.is_some()
     }
@@ -129,12 +127,12 @@ impl SealedKey {
     }
 }
 
-/// A sealed backup whose form and checksum are right.
+/// A sealed backup with valid format and checksum.
 #[derive(Debug)]
 pub struct SealedBackup(Sealed);
 
 impl SealedBackup {
-    /// As [`SealedKey::seal`], of the archive that a backup is.
+    /// As [`SealedKey::seal`], for the archive of a backup.
     pub fn seal(
         archive: &[u8],
         passphrase: Secret,
@@ -145,7 +143,7 @@ impl SealedBackup {
         seal(&BACKUP, archive, &protection, salt, nonce)
     }
 
-    /// Reads a backup and checks that it is whole, and sealed.
+    /// Reads a backup and checks that it is complete and sealed.
     pub fn parse(text: &str) -> Result<Self, SealError> {
         let sealed = Sealed::parse(&BACKUP, text)?;
         match sealed.kdf {
@@ -162,7 +160,7 @@ impl SealedBackup {
 
 #[derive(Debug)]
 struct Sealed {
-    /// The text up to the cipher line: what the seal covers besides the key.
+    /// The text up to the cipher line: what is authenticated besides the key.
     header: String,
     kdf: Option<Params>,
     salt: Vec<u8>,
@@ -287,7 +285,7 @@ impl Sealed {
             .nonce
             .as_slice()
             .try_into()
-            .map_err(|_| SealError::Damaged("the nonce has a wrong length"))?;
+            .map_err(|_| SealError::Damaged("the nonce has the wrong length"))?;
         let payload = Payload {
             msg: &self.sealed,
             aad: self.header.as_bytes(),
@@ -311,7 +309,7 @@ fn cipher(
 ) -> Result<XChaCha20Poly1305, SealError> {
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
     let mut key = Zeroizing::new([0; 32]);
-    // The blocks hold what the key is made of, so they are wiped like it.
+    // The blocks contain key material, so they are wiped as well.
     let mut blocks = Zeroizing::new(Vec::new());
     blocks.try_reserve_exact(params.block_count())?;
     blocks.resize(params.block_count(), argon2::Block::default());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A certificate's serial number: 20 octets of which 158 bits are random (RFC 5280 §4.1.2.2 allows at most
-/// 20 octets and wants it positive; more than 64 random bits are what public CAs must have).
+/// 20 octets and wants it positive; public CAs must use more than 64 random bits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Serial([u8; 20]);
 

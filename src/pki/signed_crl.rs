@@ -1,4 +1,4 @@
-//! A CRL as it is read back.
+//! Reading a CRL back.
 
 use std::collections::HashSet;
 
@@ -14,13 +14,13 @@ use super::{Certificate, hex};
 pub struct SignedCrl {
     /// The subject of the CA that signed it.
     pub issuer: String,
-    /// When the next one is there at the latest.
+    /// Its nextUpdate: when it expires.
     pub next_update: OffsetDateTime,
     serials: HashSet<String>,
 }
 
 impl SignedCrl {
-    /// Reads one that the key of one of these certificates has signed; `None` where there is no such.
+    /// Reads one signed by the key of one of these certificates; `None` if there is none.
     pub fn read<'a>(
         der: &[u8],
         authorities: impl IntoIterator<Item = &'a Certificate>,
@@ -40,7 +40,7 @@ impl SignedCrl {
         })
     }
 
-    /// True where the certificate with this serial number, lower-case hex, is on it.
+    /// True if the certificate with this serial number, lower-case hex, is on it.
     pub fn has(&self, serial: &str) -> bool {
         self.serials.contains(serial)
     }

@@ -1,49 +1,49 @@
-//! What is at an address, where no certificate is.
+//! What is at an address if no certificate was received.
 
-/// Why a handshake showed no certificate. What it says follows the address and a colon.
+/// Why a handshake returned no certificate. The message follows the address and a colon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProbeError {
-    /// The address is not of the form.
+    /// The address has the wrong form.
     #[error("not HOST:PORT")]
     Address,
     /// The name has no address.
     #[error("the host name cannot be resolved: {0}")]
     UnknownHost(String),
-    /// Nobody listens.
+    /// Nothing listens.
     #[error("nothing listens there")]
     Refused,
-    /// No way there.
+    /// Not reachable.
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
-    /// Nobody answered in time, whether the host or its name.
+    /// No answer in time, from the host or the name resolution.
     #[error("no connection in time")]
     NoConnection,
-    /// A connection, and not a byte.
-    #[error("it takes connections and says nothing")]
+    /// A connection, but not a single byte.
+    #[error("it accepts connections but sends nothing")]
     Silent,
-    /// Bytes, but no end of the handshake.
-    #[error("the TLS handshake did not end in time")]
+    /// Bytes, but the handshake was not completed.
+    #[error("the TLS handshake was not completed in time")]
     Slow,
-    /// Closed at the first message of TLS.
-    #[error("it hangs up when greeted in TLS, as a listener without TLS does")]
+    /// Closed after the first TLS message.
+    #[error("it closes the connection at the first TLS message, as a listener without TLS does")]
     Closed,
     /// Reset, or closed in the middle.
-    #[error("the connection was cut during the TLS handshake")]
+    #[error("the connection was closed during the TLS handshake")]
     Cut,
     /// It speaks something else.
-    #[error("it does not speak TLS: its answer begins `{0}`")]
+    #[error("it does not speak TLS: its answer begins with `{0}`")]
     NotTls(String),
-    /// More than any handshake has.
+    /// More than any handshake needs.
     #[error("its answer is larger than a TLS handshake can be")]
     TooMuch,
-    /// It ended the handshake by an alert, by the name that TLS gives it.
+    /// It ended the handshake with an alert, by its name in TLS.
     #[error("it ended the TLS handshake: {0}")]
     Alert(String),
     /// The handshake failed on this side.
     #[error("the TLS handshake failed: {0}")]
     Tls(String),
-    /// The identity to be shown has a key that cannot be used.
-    #[error("the key to be shown cannot be used: {0}")]
+    /// The key of the client identity cannot be used.
+    #[error("the client's key cannot be used: {0}")]
     Identity(String),
 }

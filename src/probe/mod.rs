@@ -1,5 +1,4 @@
-//! Live TLS: one handshake with whatever listens at an address, and what it shows. Never longer than it is told to
-//! wait, never more bytes than a handshake has.
+//! Live TLS checks: one handshake with whatever listens at an address, and its result. Limited in time and bytes.
 
 mod error;
 mod wire;
@@ -26,10 +25,10 @@ pub use error::ProbeError;
 use wire::Wire;
 use witness::{Applicant, Witness};
 
-/// So many peers are asked at the same time.
+/// How many peers are asked at the same time.
 const AT_ONCE: usize = 64;
 
-/// Whom a handshake shows, where the peer asks for a certificate.
+/// The client identity, for a peer that requests a certificate.
 #[derive(Clone, Copy)]
 pub struct Identity<'a> {
     /// PKCS#8 DER.
@@ -38,19 +37,19 @@ pub struct Identity<'a> {
     pub chain: &'a [CertificateDer<'static>],
 }
 
-/// What a listener shows in a handshake. Nothing of it was judged, but that the peer has the leaf's key.
+/// What a listener presents in a handshake. None of it was validated, except that the peer has the leaf's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Served {
-    /// As it was sent: the leaf first, never empty.
+    /// As sent: the leaf first, never empty.
     pub chain: Vec<CertificateDer<'static>>,
     /// `TLSv1.3` or `TLSv1.2`.
     pub protocol: &'static str,
     /// The cipher suite's name: `TLS_AES_256_GCM_SHA384`.
     pub cipher: String,
-    /// The CAs whose client certificates it takes, RFC 2253 text: Java sends those of its truststore. `None` where it
-    /// asks for no certificate; empty where it does not say.
+    /// The CAs whose client certificates it accepts, as RFC 2253 text: Java sends those of its truststore. `None` if it
+    /// does not request a certificate; empty if it does not name any.
     pub client_authorities: Option<Vec<String>>,
-    /// False where the certificate is of a kind (version 1, a weak key) whose signatures cannot be checked here.
+    /// False if the certificate is of a kind (version 1, a weak key) whose signatures cannot be checked here.
     pub proved: bool,
 }
 
@@ -58,16 +57,16 @@ impl Served {
     /// The leaf, read.
     ///
     /// # Errors
-    /// When it is no certificate that can be read.
+    /// If it is not a certificate that can be read.
     pub fn leaf(&self) -> Result<Certificate, PkiError> {
-        // Never empty: rustls hands over a leaf, and what follows it.
+        // Never empty: rustls returns the leaf and the rest of the chain.
         Certificate::from_der(&self.chain[0])
     }
 }
 
-/// Shakes hands with `address` (`host:port`), asking for `server_name` where that is a DNS name.
+/// Does a handshake with `address` (`host:port`), requesting `server_name` if that is a DNS name.
 ///
-/// A peer that wants a certificate and gets none, or one that it refuses, has shown its own by then: that is no error
+/// A peer that requires a certificate and gets none, or refuses it, has presented its own by then: that is not an error
 /// here.
 ///
 /// # Errors
@@ -99,7 +98,7 @@ pub fn served(
         .with_custom_certificate_verifier(witness.clone())
         .with_client_cert_resolver(applicant.clone());
     config.resumption = Resumption::disabled();
-    // A name of an address is not sent.
+    // An IP address is not sent as SNI.
     let unnamed = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0, 0, 0, 0])));
     let name = ServerName::try_from(server_name.to_owned()).unwrap_or(unnamed);
 
@@ -112,7 +111,7 @@ pub fn served(
     let (Some(seen), Some(suite)) = (seen, connection.negotiated_cipher_suite()) else {
         return Err(wire.failure(done.err()));
     };
-    // Whom it does not let in has seen it nevertheless.
+    // The certificate was received even if the peer refuses us.
     if !(shaken || seen.signed && asked.is_some()) {
         return Err(wire.failure(done.err()));
     }
@@ -134,7 +133,7 @@ pub fn served(
     })
 }
 
-/// Asks many at once, and gives the answers in their order.
+/// Asks many in parallel, and returns the answers in order.
 pub fn each<T: Sync, A: Send>(targets: &[T], ask: impl Fn(&T) -> A + Sync) -> Vec<A> {
     let next = AtomicUsize::new(0);
     let answers = Mutex::new(Vec::with_capacity(targets.len()));

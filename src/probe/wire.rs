@@ -1,4 +1,4 @@
-//! A connection that ends at its deadline and takes no more bytes than a handshake has, and what its failure means.
+//! A connection with a deadline and a byte limit, and what its failures mean.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -12,9 +12,9 @@ use rustls::AlertDescription;
 use super::ProbeError;
 use crate::printable::Printable;
 
-/// No handshake is larger: rustls takes 64 KiB of certificates.
+/// No handshake is larger: rustls accepts 64 KiB of certificates.
 const LARGEST: usize = 256 * 1024;
-/// So much of an answer is kept for the message.
+/// How much of an answer is kept for the message.
 const SHOWN: usize = 32;
 
 pub(super) struct Wire {
@@ -25,7 +25,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Connects to the first address of the name that takes it.
+    /// Connects to the first address of the name that accepts the connection.
     pub(super) fn connect(address: &str, deadline: Instant) -> Result<Self, ProbeError> {
         let (host, port) = address.rsplit_once(':').ok_or(ProbeError::Address)?;
         let port: u16 = port.parse().map_err(|_| ProbeError::Address)?;

@@ -1,4 +1,4 @@
-//! What the inventory says beside certificates: lines of its second format.
+//! The inventory's lines other than certificates: its second format.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -12,15 +12,15 @@ const VERSION: u8 = 2;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// A certificate was revoked, or is so no longer.
+    /// A certificate was revoked, or reinstated.
     Revoked(Revocation),
     /// A CRL was signed.
     Crl(CrlIssue),
-    /// The replacement of the CA went a step further.
+    /// A rotation of the CA took a step.
     Rotation(RotationStep),
 }
 
-/// The word of a certificate's owner or of the CA that it is good no longer.
+/// The revocation of a certificate, or its reinstatement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
     /// When.
@@ -28,7 +28,7 @@ pub struct Revocation {
     pub at: OffsetDateTime,
     /// The certificate's serial number, lower-case hex.
     pub serial: String,
-    /// Whose it is.
+    /// Its name.
     pub name: String,
     /// Why.
     pub reason: Reason,
@@ -52,13 +52,13 @@ pub struct RotationStep {
     /// When.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-    /// Where it is now.
+    /// The new phase.
     pub state: String,
-    /// Of which CA.
+    /// The generation of the CA.
     pub generation: u32,
 }
 
-/// What tells the kinds of line apart.
+/// The field that distinguishes the kinds of line.
 #[derive(Deserialize)]
 struct Head {
     v: u8,
@@ -66,20 +66,24 @@ struct Head {
 }
 
 impl Event {
-    /// Reads a line. `None`: it is none of this format.
+    /// Reads a line. `None`: it is not in this format.
     pub(super) fn parse(line: &[u8]) -> Option<Result<Self, String>> {
         let head: Head = serde_json::from_slice(line).ok()?;
         let event = match head.v {
             0 | 1 => return None,
             VERSION => head.event.unwrap_or_default(),
-            later => return Some(Err(format!("written in format {later} by a later kpki"))),
+            later => {
+                return Some(Err(format!(
+                    "written in format {later} by a newer version of kpki"
+                )));
+            }
         };
         let read = match event.as_str() {
             "revoked" => serde_json::from_slice(line).map(Self::Revoked),
             "crl" => serde_json::from_slice(line).map(Self::Crl),
             "rotation" => serde_json::from_slice(line).map(Self::Rotation),
-            // Whatever else stands there is not quoted.
-            _ => return Some(Err("an event of a later kpki".to_owned())),
+            // Any other content is not quoted.
+            _ => return Some(Err("an event of a newer version of kpki".to_owned())),
         };
         Some(read.map_err(|e| format!("not a record of an event, at column {}", e.column())))
     }
@@ -96,7 +100,7 @@ impl Event {
             v: VERSION,
             event: self,
         };
-        // Texts, numbers and dates up to the year 9999 always serialize.
+        // Strings, numbers and dates up to the year 9999 always serialize.
         let mut line = serde_json::to_string(&line).unwrap_or_default();
         line.push('\n');
         line

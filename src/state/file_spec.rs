@@ -1,4 +1,4 @@
-//! What a file is to hold.
+//! What a file should contain.
 
 use zeroize::Zeroizing;
 
@@ -16,7 +16,7 @@ pub struct FileSpec {
     pub bytes: SecretBytes,
     /// Whether others may read it, once inside the directory.
     pub secret: bool,
-    /// The digest of what it was made from, where its bytes differ at each encoding.
+    /// The digest of what it was made from, if its bytes differ at each encoding.
     pub made_from: Option<String>,
     /// What it commits a broker to.
     pub node: Option<NodeFacts>,
@@ -34,13 +34,13 @@ impl FileSpec {
         }
     }
 
-    /// A password alone in a line: 0600.
+    /// A password on a line of its own: 0600.
     pub fn password(name: impl Into<String>, password: &Secret) -> Self {
         let line = Zeroizing::new(format!("{}\n", password.expose()));
         Self::secret(name, line.as_bytes())
     }
 
-    /// A file of the CA that shall no longer be there: no other of its files is empty.
+    /// A file of the CA that should be removed: none of its other files is empty.
     pub fn gone(name: impl Into<String>) -> Self {
         Self::secret(name, "")
     }

@@ -1,4 +1,4 @@
-//! Files that are whole or not there, with their final mode from the first instant.
+//! Files that are complete or absent, with their final mode from the start.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -11,7 +11,7 @@ use super::{StateError, failed};
 
 /// Mode of files with secrets.
 pub const SECRET: u32 = 0o600;
-/// Mode of files that anybody may read, inside directories that nobody else enters.
+/// Mode of files that anybody may read, inside directories that nobody else can enter.
 pub const PUBLIC: u32 = 0o644;
 
 /// The mode of a file with this name.
@@ -25,10 +25,10 @@ pub fn mode_of(name: &str) -> u32 {
 /// How the names of temporary files begin.
 pub const TEMPORARY: &str = ".kpki-";
 
-/// The user and group that files shall belong to, where that is not the caller.
+/// The user and group that files should belong to, if not the caller.
 pub type Owner = (u32, u32);
 
-/// Creates a directory 0700 if it is not there, with its parents.
+/// Creates a directory with mode 0700, and its parents, if it does not exist.
 pub fn create_private_dir(path: &Path, owner: Option<Owner>) -> Result<(), StateError> {
     let mut builder = fs::DirBuilder::new();
     builder
@@ -37,12 +37,13 @@ pub fn create_private_dir(path: &Path, owner: Option<Owner>) -> Result<(), State
         .create(path)
         .map_err(failed("create", path))?;
     if let Some((uid, gid)) = owner {
-        std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(failed("give away", path))?;
+        std::os::unix::fs::chown(path, Some(uid), Some(gid))
+            .map_err(failed("change the owner of", path))?;
     }
     Ok(())
 }
 
-/// Creates a new file with its final mode and owner and writes it; syncs it where asked to.
+/// Creates a new file with its final mode and owner and writes it; syncs it if requested.
 pub fn create(
     path: &Path,
     bytes: &[u8],
@@ -57,7 +58,7 @@ pub fn create(
         .open(path)
         .map_err(failed("create", path))?;
     if let Some((uid, gid)) = owner {
-        fchown(&file, Some(uid), Some(gid)).map_err(failed("give away", path))?;
+        fchown(&file, Some(uid), Some(gid)).map_err(failed("change the owner of", path))?;
     }
     file.write_all(bytes).map_err(failed("write", path))?;
     if sync {
@@ -80,7 +81,7 @@ pub fn sync_file_system(path: &Path) -> Result<(), StateError> {
     rustix::fs::syncfs(&dir).map_err(|e| failed("sync", path)(e.into()))
 }
 
-/// Replaces a file: temporary beside it, synced, renamed. On failure what was there before is still there.
+/// Replaces a file: temporary beside it, synced, renamed. On failure the old file is still there.
 pub fn write_atomic(
     path: &Path,
     bytes: &[u8],
@@ -94,7 +95,7 @@ pub fn write_atomic(
     sync_dir(parent(path))
 }
 
-/// Creates a file that is whole or not there, and never one that was there before.
+/// Creates a file, complete or not at all, and never overwrites one.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
     let temporary = write_beside(path, bytes, mode, None)?;
     temporary
@@ -121,10 +122,11 @@ fn write_beside(
         .prefix(TEMPORARY)
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
         .tempfile_in(parent)
-        // The library's own text has the temporary name in it.
+        // The library's own message contains the temporary name.
         .map_err(|e| failed("create a file in", parent)(e.kind().into()))?;
     if let Some((uid, gid)) = owner {
-        fchown(temporary.as_file(), Some(uid), Some(gid)).map_err(failed("give away", path))?;
+        fchown(temporary.as_file(), Some(uid), Some(gid))
+            .map_err(failed("change the owner of", path))?;
     }
     temporary.write_all(bytes).map_err(failed("write", path))?;
     temporary
@@ -134,7 +136,7 @@ fn write_beside(
     Ok(temporary)
 }
 
-/// True where an error says that nothing stands at a path.
+/// True if an error means that nothing exists at a path.
 pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -142,16 +144,16 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// What stands at a path, no link followed; `None` where nothing does.
+/// What is at a path, without following links; `None` if nothing is.
 pub fn look(path: &Path) -> Result<Option<fs::Metadata>, StateError> {
     match fs::symlink_metadata(path) {
         Ok(meta) => Ok(Some(meta)),
         Err(e) if is_absent(&e) => Ok(None),
-        Err(e) => Err(failed("look at", path)(e)),
+        Err(e) => Err(failed("examine", path)(e)),
     }
 }
 
-/// What a directory holds, sorted.
+/// The contents of a directory, sorted.
 pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StateError> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(path).map_err(failed("list", path))? {
@@ -161,7 +163,7 @@ pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StateError> {
     Ok(paths)
 }
 
-/// Why nothing can be moved over this, whatever its mode; `None` where nothing of the kind is known.
+/// Why nothing can be moved over this, whatever its mode; `None` if no reason is known.
 #[cfg(target_os = "linux")]
 pub fn pinned(path: &Path) -> Option<&'static str> {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
@@ -170,15 +172,15 @@ pub fn pinned(path: &Path) -> Option<&'static str> {
         .ok()?
         .stx_attributes;
     if attributes.contains(StatxAttributes::MOUNT_ROOT) {
-        Some("is mounted there, so files cannot be moved over it in one step")
+        Some("is a mount point, so files cannot be moved over it in one step")
     } else if attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
-        Some("is marked as unchangeable (chattr)")
+        Some("is marked as immutable (chattr)")
     } else {
         None
     }
 }
 
-/// Elsewhere this is found out by trying.
+/// On other systems, only trying shows this.
 #[cfg(not(target_os = "linux"))]
 pub fn pinned(_path: &Path) -> Option<&'static str> {
     None
@@ -193,7 +195,7 @@ pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     }
 }
 
-/// Options that open no link, and do not wait for the other end of a pipe.
+/// Options that open no links, and do not wait for the other end of a pipe.
 pub(super) fn no_link() -> OpenOptions {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let mut options = OpenOptions::new();
@@ -202,11 +204,11 @@ pub(super) fn no_link() -> OpenOptions {
     options
 }
 
-/// The most that a file of an identity may hold, in bytes.
+/// The maximum size of an identity's file, in bytes.
 const MAX_PLAIN: u64 = 16 * 1024 * 1024;
 
-/// Reads a file that may be missing from a directory that may belong to somebody else: only a plain file of sensible
-/// size, so that a link cannot make kpki hand out what its caller alone may read, and a pipe cannot hold it up.
+/// Reads a file that may be missing, from a directory that may belong to another user: only a regular file of limited
+/// size, so that a link cannot make kpki disclose what only its caller may read, and a pipe cannot block it.
 pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     let obstacle = |why: &str| StateError::obstacle(path, why);
     let file = match no_link().read(true).open(path) {
@@ -214,21 +216,21 @@ pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
         Err(e) if is_absent(&e) => return Ok(None),
         Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
             return Err(obstacle(
-                "is a symbolic link, and kpki reads only plain files there",
+                "is a symbolic link, but only regular files are read there",
             ));
         }
         Err(e) => return Err(failed("read", path)(e)),
     };
     let meta = file.metadata().map_err(failed("read", path))?;
     if !meta.is_file() {
-        return Err(obstacle("is not a plain file"));
+        return Err(obstacle("is not a regular file"));
     }
     let too_large = || obstacle("is larger than any file that kpki writes");
     if meta.len() > MAX_PLAIN {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default());
-    // Its owner may go on writing it.
+    // Its owner may still be writing it.
     file.take(MAX_PLAIN + 1)
         .read_to_end(&mut bytes)
         .map_err(failed("read", path))?;
@@ -246,7 +248,7 @@ pub fn check_owner(out: &Path, owner: Option<Owner>) -> Result<(), StateError> {
             if !me.is_root()
                 && (uid, gid) != (me.as_raw(), rustix::process::getegid().as_raw()) =>
         {
-            Err(failed("give away", out)(
+            Err(failed("change the owner of", out)(
                 io::ErrorKind::PermissionDenied.into(),
             ))
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Lock, OutDir};
 
-/// An empty one with its lock held, and the directory that it vanishes with.
+/// An empty one with its lock held, and the temporary directory that contains it.
 pub(super) fn out() -> (tempfile::TempDir, OutDir, Lock) {
     let dir = tempfile::tempdir().unwrap();
     let out = OutDir::new(dir.path().join("out"));

@@ -1,8 +1,8 @@
-//! Which of the CAs that follow each other are in use, from what the inventory says.
+//! Which of the successive CAs are in use, according to the inventory.
 
 use super::{Event, Rotation};
 
-/// The generation behind a CA's CN; 1 where there is none.
+/// The generation at the end of a CA's CN; 1 if there is none.
 pub(super) fn generation(subject: &str) -> u32 {
     let after = subject.split(" G").skip(1).filter_map(|rest| {
         let end = rest
@@ -15,7 +15,7 @@ pub(super) fn generation(subject: &str) -> u32 {
     after.last().unwrap_or(1)
 }
 
-/// The generations that are trusted: one, or two while the CA is replaced. `None`: it never was.
+/// The trusted generations: one, or two during a rotation. `None`: there was never a rotation.
 pub(super) fn in_use(events: &[Event]) -> Option<(u32, Option<u32>)> {
     let mut steps = events.iter().rev().filter_map(|event| match event {
         Event::Rotation(step) => Some(step),

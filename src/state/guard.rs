@@ -1,7 +1,7 @@
-//! Whose directories and files are, and who else may read or change them.
+//! The owners of directories and files, and who else may read or change them.
 //!
-//! What others could have put there is not believed: it is refused, with what to do. What others could merely read is
-//! closed to them again, and said.
+//! What other users could have changed is refused, with a hint. What they could only read is closed to them again, and
+//! reported.
 
 use std::{
     fs::{self, File, Permissions},
@@ -19,16 +19,16 @@ use crate::pki::IdentityName;
 
 /// Mode of directories.
 const PRIVATE: u32 = 0o700;
-/// Readable, writable or searchable for anybody but the owner.
+/// Readable, writable or searchable by anybody but the owner.
 const OPEN: u32 = 0o077;
-/// Writable for anybody but the owner.
+/// Writable by anybody but the owner.
 const WRITABLE: u32 = 0o022;
-/// Searchable for anybody but the owner.
+/// Searchable by anybody but the owner.
 const ENTERABLE: u32 = 0o011;
-/// The files beside the identities that say what was done and what is to be done.
+/// The files beside the identities that record what was done and what is to be done.
 const RECORDS: [&str; 3] = ["cluster.id", "pruning.jsonl", "written.jsonl"];
 
-/// Something that others could read or change, and no longer can.
+/// Something that other users could read or change, but no longer can.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mended {
     /// The file or directory.
@@ -43,7 +43,7 @@ fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// True where a file or directory is this process's user's.
+/// True if a file or directory belongs to this process's user.
 pub fn is_own(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == me())
 }
@@ -74,15 +74,15 @@ pub fn refuse_writable(
 }
 
 impl OutDir {
-    /// Refuses an output directory, or a `ca/` in it, that another user owns or could have written to. One that is not
-    /// there is fine.
+    /// Refuses an output directory, or a `ca/` in it, that another user owns or could have written to. A missing one is
+    /// fine.
     pub fn check(&self) -> Result<(), StateError> {
         self.root_to_mend()?;
         self.ca_to_mend()?;
         self.check_records()
     }
 
-    /// As [`OutDir::check`]; then takes from others what they may read of the directory itself and of the CA.
+    /// As [`OutDir::check`]; then removes other users' read access to the directory itself and to the CA.
     pub fn mend(&self) -> Result<Vec<Mended>, StateError> {
         self.closed(tighten)
     }
@@ -96,7 +96,7 @@ impl OutDir {
     fn closed(&self, tighten: Tighten) -> Result<Vec<Mended>, StateError> {
         let mut mended = Vec::new();
         let (root, ca) = (self.root_to_mend()?, self.ca_to_mend()?);
-        // As long as it shows who came to them.
+        // While it still shows who had access to them.
         self.check_records()?;
         if root {
             mended.extend(tighten(self.root(), PRIVATE, true)?);
@@ -108,7 +108,7 @@ impl OutDir {
         Ok(mended)
     }
 
-    /// True where the root is ours and safe, but more open than kpki makes it.
+    /// True if the root is ours and safe, but has a more open mode than kpki gives it.
     fn root_to_mend(&self) -> Result<bool, StateError> {
         let root = self.root();
         let Some(meta) = self.real(root)? else {
@@ -131,8 +131,8 @@ impl OutDir {
         if !empty {
             refuse_writable(root, &meta, "its group", "what is in it cannot be trusted")?;
         }
-        // Whom a directory was given to may have to pass through here, and a directory of the user's own, such as
-        // `--out .`, is theirs to open.
+        // The owner of a directory that was given away may have to pass through here, and the mode of the user's own
+        // directory, such as `--out .`, is the user's choice.
         let own = match files::read_plain(&root.join(".gitignore")) {
             Ok(Some(text)) => leaves_out_everything(&text),
             _ => empty,
@@ -148,8 +148,8 @@ impl OutDir {
         Ok(meta.mode() & OPEN != 0)
     }
 
-    /// Refuses what kpki goes by, the inventory above all, where others could have written it: who may write a file and
-    /// enter its directory needs no right to the directory itself.
+    /// Refuses the records that kpki relies on, above all the inventory, if other users could have written them:
+    /// writing a file in a directory needs no write permission for the directory.
     fn check_records(&self) -> Result<(), StateError> {
         let open = |dir: &Path| fs::metadata(dir).is_ok_and(|meta| meta.mode() & ENTERABLE != 0);
         if !open(self.root()) {
@@ -167,7 +167,7 @@ impl OutDir {
         Ok(())
     }
 
-    /// A directory of ours; `None` where there is nothing, or a link of ours to nothing. Our own links are followed.
+    /// A directory of ours; `None` if there is nothing, or our link to nothing. Our own links are followed.
     fn real(&self, path: &Path) -> Result<Option<fs::Metadata>, StateError> {
         let Some(mut meta) = look(path)? else {
             return Ok(None);
@@ -190,18 +190,18 @@ impl OutDir {
         Ok(Some(meta))
     }
 
-    /// Refuses to go on where an identity's directory is something that files cannot safely be put into.
+    /// Refuses an identity's directory that files cannot safely be written to.
     ///
     /// # Errors
-    /// When it is a link or a file, on another file system, writable for others, or belongs to somebody who was not
-    /// given it.
+    /// If it is a link or a file, on another file system, writable by other users, or belongs to a user it was not
+    /// given to.
     pub fn check_identity(&self, name: &IdentityName, owners: &Owners) -> Result<(), StateError> {
         let path = self.identity(name);
         let Some(meta) = look(&path)? else {
             return Ok(());
         };
         let why = if !meta.is_dir() {
-            "stands where the directory of an identity has to be"
+            "is in the place of an identity's directory"
         } else if !owners.may_own(name.as_str(), meta.uid()) {
             return Err(foreign(&path, meta.uid()));
         } else if fs::metadata(self.root()).is_ok_and(|root| root.dev() != meta.dev()) {
@@ -216,8 +216,7 @@ impl OutDir {
         Err(StateError::obstacle(&path, why))
     }
 
-    /// Takes from others what they may read or change of an identity's directory and of those files in it that kpki
-    /// knows.
+    /// Removes other users' access to an identity's directory and to those files in it that kpki knows.
     pub fn mend_identity(
         &self,
         name: &IdentityName,
@@ -243,7 +242,8 @@ impl OutDir {
         tighten: Tighten,
     ) -> Result<Vec<Mended>, StateError> {
         let path = self.identity(name);
-        // What was given away is its owner's to open; what others could have written to is refused elsewhere.
+        // The mode of what was given away is its owner's choice; what other users could have written to is refused
+        // elsewhere.
         let ours = |meta: &fs::Metadata| {
             meta.is_dir() && meta.uid() == me() && meta.mode() & WRITABLE == 0
         };
@@ -267,7 +267,7 @@ impl OutDir {
         let mut mended = Vec::new();
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
-            // Said by whoever needs it.
+            // Reported by the code that needs it.
             Err(_) => return Ok(mended),
         };
         for entry in entries {
@@ -294,8 +294,7 @@ impl OutDir {
 /// [`tighten`], or [`foresee`] what it would do.
 type Tighten = fn(&Path, u32, bool) -> Result<Option<Mended>, StateError>;
 
-/// Gives a file or directory this mode, if it is still what it was taken for: no link, and no second name of a file
-/// that lies elsewhere.
+/// Gives a file or directory this mode, if it is still the same: not a link, and not a second name of a file elsewhere.
 fn tighten(path: &Path, mode: u32, directory: bool) -> Result<Option<Mended>, StateError> {
     let Some((file, meta)) = opened(path, directory)? else {
         return Ok(None);
@@ -325,7 +324,7 @@ fn opened(path: &Path, directory: bool) -> Result<Option<(File, fs::Metadata)>, 
         files::no_link().read(true).open(path)
     };
     let file = file.map_err(failed("open", path))?;
-    let meta = file.metadata().map_err(failed("look at", path))?;
+    let meta = file.metadata().map_err(failed("examine", path))?;
     let strange =
         meta.is_dir() != directory || !directory && (!meta.is_file() || meta.nlink() != 1);
     Ok((!strange).then_some((file, meta)))

@@ -1,4 +1,4 @@
-//! Files that kpki reads and never writes: policies, plans, exports and requests.
+//! Files that kpki reads but never writes: policies, plans, exports and requests.
 
 use std::{
     fs::File,
@@ -14,21 +14,21 @@ use rustix::{
 
 use super::{StateError, failed};
 
-/// The most that one such file may hold, in bytes: a million ACL bindings as JSON lines.
+/// The maximum size of such a file, in bytes: a million ACL bindings as JSON lines.
 const MAX_TEXT: u64 = 256 * 1024 * 1024;
-/// The most that a file may hold that a policy includes, in bytes.
+/// The maximum size of an included policy file, in bytes.
 const MAX_INCLUDED: u64 = 64 * 1024 * 1024;
 
 /// Why a file that is too large was not read.
-const TOO_LARGE: &str = "is larger than any file that kpki reads";
+const TOO_LARGE: &str = "is larger than the largest file that kpki reads";
 
-/// Reads a file that somebody named on the command line: whatever can be read, a pipe or a link too, but not without end.
+/// Reads a file named on the command line: anything readable, also a pipe or a link, up to a size limit.
 pub fn read_text(path: &Path) -> Result<Vec<u8>, StateError> {
     let mut file = File::open(path).map_err(failed("read", path))?;
     bounded(&mut file, path, MAX_TEXT)
 }
 
-/// The same of standard input.
+/// The same for standard input.
 pub fn read_stdin() -> Result<Vec<u8>, StateError> {
     bounded(
         &mut io::stdin().lock(),
@@ -37,10 +37,11 @@ pub fn read_stdin() -> Result<Vec<u8>, StateError> {
     )
 }
 
-/// The most that a certificate request may hold, in bytes: one with a hundred hosts and a large key has some ten thousand.
+/// The maximum size of a certificate request, in bytes: one with a hundred hosts and a large key has about ten
+/// thousand.
 const MAX_REQUEST: u64 = 64 * 1024;
 
-/// Reads a certificate request that somebody named on the command line; `-` is standard input.
+/// Reads a certificate request named on the command line; `-` is standard input.
 pub fn read_request(path: &Path) -> Result<Vec<u8>, StateError> {
     if path == Path::new("-") {
         let path = Path::new("standard input");
@@ -50,13 +51,13 @@ pub fn read_request(path: &Path) -> Result<Vec<u8>, StateError> {
     bounded(&mut file, path, MAX_REQUEST)
 }
 
-/// Opens a file that somebody named on the command line, to be read as it comes, however long it is.
+/// Opens a file named on the command line, to be read as a stream of any length.
 pub fn open(path: &Path) -> io::Result<impl Read + use<>> {
     File::open(path)
 }
 
-/// Reads a plain file below a directory, whatever its path says: nothing on the way from there is a link, so that whoever
-/// may write below the directory cannot have another file read, and a pipe or device is refused at once.
+/// Reads a regular file below a directory, whatever its path: no part of the path may be a link, so that someone who
+/// can write below the directory cannot make kpki read another file, and a pipe or device is refused at once.
 pub fn read_below(dir: &Path, relative: &Path) -> Result<Vec<u8>, StateError> {
     let shown = dir.join(relative);
     let obstacle = |why: &str| StateError::obstacle(&shown, why);
@@ -83,22 +84,22 @@ pub fn read_below(dir: &Path, relative: &Path) -> Result<Vec<u8>, StateError> {
         path.push(name);
         at = step(&at, Path::new(name), flags | OFlags::DIRECTORY, &path)?;
     }
-    // A pipe without a writer would be waited for.
+    // Opening a pipe without a writer would block.
     let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = step(&at, Path::new(last), flags, &shown)?;
     let mut file = File::from(file);
     let meta = file.metadata().map_err(failed("read", &shown))?;
     if !meta.is_file() {
         let why = match meta.is_dir() {
-            true => "is a directory, where a plain file is needed",
-            false => "is not a plain file",
+            true => "is a directory, but a regular file is needed",
+            false => "is not a regular file",
         };
         return Err(obstacle(why));
     }
     bounded(&mut file, &shown, MAX_INCLUDED)
 }
 
-/// Opens what a directory holds under a name, unless it is a link.
+/// Opens an entry of a directory, unless it is a link.
 fn step(at: &OwnedFd, name: &Path, flags: OFlags, path: &Path) -> Result<OwnedFd, StateError> {
     let opened = openat(at, name, flags | OFlags::NOFOLLOW, Mode::empty());
     opened.map_err(|error| {
@@ -106,7 +107,7 @@ fn step(at: &OwnedFd, name: &Path, flags: OFlags, path: &Path) -> Result<OwnedFd
         match is_link && matches!(error, Errno::LOOP | Errno::NOTDIR | Errno::MLINK) {
             true => StateError::obstacle(
                 path,
-                "is a symbolic link, and included files are plain files",
+                "is a symbolic link, but included files must be regular files",
             ),
             false => failed("read", path)(error.into()),
         }

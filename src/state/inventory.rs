@@ -1,4 +1,4 @@
-//! `ca/inventory.jsonl`: one line for every certificate ever signed, and for what happened to it. Append-only.
+//! `ca/inventory.jsonl`: one line for every certificate ever signed, and for every event. Append-only.
 
 use std::{collections::HashMap, sync::OnceLock};
 
@@ -17,7 +17,7 @@ use crate::pki::{Certificate, Host, KeyAlgorithm, Kind, Reason};
 pub struct Record {
     /// Version of the line's format.
     pub v: u8,
-    /// Whose it is.
+    /// Its name.
     pub name: String,
     /// What it is for.
     pub kind: Kind,
@@ -35,7 +35,7 @@ pub struct Record {
     pub not_after: OffsetDateTime,
     /// The issuer's subject.
     pub issuer: String,
-    /// The kind of its key. Not in lines of the first kpki, as the two below.
+    /// Its key algorithm. Missing in lines of the first kpki, like the two below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyAlgorithm>,
     /// SHA-256 of its public key (SubjectPublicKeyInfo, DER), lower-case hex.
@@ -44,7 +44,7 @@ pub struct Record {
     /// SHA-256 of the certificate (DER), lower-case hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Whether its key is elsewhere, and only a request for it was here.
+    /// Whether its key is elsewhere, and only a request was here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub external: bool,
 }
@@ -69,8 +69,8 @@ impl Record {
         }
     }
 
-    /// True where this is the record of that very certificate. Without a fingerprint, the serial number and the
-    /// signature of `signer` have to say so.
+    /// True if this is the record of that certificate. Without a fingerprint, the serial number must match and `signer`
+    /// must have signed it.
     pub fn is_of(&self, certificate: &Certificate, signer: &Certificate) -> bool {
         self.serial == certificate.serial
             && match &self.sha256 {
@@ -81,25 +81,25 @@ impl Record {
 
     /// The record as its line.
     pub fn to_line(&self) -> String {
-        // A struct of texts, numbers and dates up to the year 9999 always serializes; an empty line would be
-        // refused when read, and is never written as `append` refuses it first.
+        // A struct of strings, numbers and dates up to the year 9999 always serializes; an empty line would be refused
+        // when read, and is never written because `append` refuses it first.
         let mut line = serde_json::to_string(self).unwrap_or_default();
         line.push('\n');
         line
     }
 }
 
-/// What a certificate is now.
+/// The current status of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Good.
+    /// Valid.
     Valid,
-    /// Revoked, whatever else may be true of it.
+    /// Revoked, even if it has also expired or was replaced.
     Revoked,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// There is a later one in its place.
+    /// There is a newer one in its place.
     Replaced,
 }
 
@@ -137,18 +137,18 @@ impl Line for Entry {
     }
 }
 
-/// The records and events, in the order in which they came.
+/// The records and events, in order.
 #[derive(Debug)]
 pub struct Inventory {
     records: Vec<Record>,
-    /// By serial number, once somebody asks for one.
+    /// By serial number, built when first needed.
     serials: OnceLock<HashMap<String, usize>>,
     /// By name, the last certificate that a broker or client got.
     latest: HashMap<String, usize>,
     /// The CA's own certificates.
     authorities: Vec<usize>,
     events: Vec<Event>,
-    /// By serial number, where the event is that revokes it.
+    /// By serial number, the position of the event that revokes it.
     revoked: HashMap<String, usize>,
     tail: Tail,
 }
@@ -157,8 +157,7 @@ impl Inventory {
     /// Its file in `ca/`.
     pub const FILE: &str = "inventory.jsonl";
 
-    /// Reads the inventory. A last line that a killed command left unfinished is passed over: its certificate
-    /// never left the CA.
+    /// Reads the inventory. An unfinished last line of a killed command is ignored: its certificate never left the CA.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.ca_file(Self::FILE);
         let bytes = files::read_optional(&path)?.unwrap_or_default();
@@ -242,7 +241,7 @@ impl Inventory {
         self.serials().contains_key(serial)
     }
 
-    /// What revoked the certificate with this serial number, where something did.
+    /// The revocation of the certificate with this serial number, if there is one.
     pub fn revocation(&self, serial: &str) -> Option<&Revocation> {
         match self.events.get(*self.revoked.get(serial)?) {
             Some(Event::Revoked(revocation)) => Some(revocation),
@@ -250,7 +249,7 @@ impl Inventory {
         }
     }
 
-    /// Every revocation that holds, in their order.
+    /// Every revocation in effect, in order.
     pub fn revocations(&self) -> impl Iterator<Item = &Revocation> {
         self.events
             .iter()
@@ -263,8 +262,8 @@ impl Inventory {
             })
     }
 
-    /// True where there is no later certificate of its name: of brokers and clients, whose names are unique, and of the
-    /// CA's own kinds.
+    /// True if there is no newer certificate of its name (for brokers and clients, whose names are unique) or of its
+    /// kind (for the CA).
     pub fn is_current(&self, record: &Record) -> bool {
         let last = match record.kind {
             Kind::Broker | Kind::Client => self.latest(&record.name),
@@ -285,7 +284,7 @@ impl Inventory {
         last.is_none_or(|last| last.serial == record.serial)
     }
 
-    /// What a certificate is now.
+    /// The current status of a certificate.
     pub fn status(&self, record: &Record, now: OffsetDateTime) -> Status {
         if self.revoked.contains_key(&record.serial) {
             Status::Revoked
@@ -298,8 +297,8 @@ impl Inventory {
         }
     }
 
-    /// Appends records and syncs them to the disk. Only afterwards may their certificates be written anywhere.
-    /// On failure the file stays as it was.
+    /// Appends records and syncs them to the disk. Their certificates may only be written afterwards. On failure the
+    /// file is unchanged.
     pub fn append(&mut self, _lock: &Lock, records: Vec<Record>) -> Result<(), StateError> {
         let lines: String = records.iter().map(Record::to_line).collect();
         self.tail.append(&lines)?;
@@ -310,10 +309,10 @@ impl Inventory {
         Ok(())
     }
 
-    /// Appends events and syncs them to the disk. Only afterwards may anybody be told.
+    /// Appends events and syncs them to the disk. They may only be reported afterwards.
     ///
     /// # Errors
-    /// When they cannot be written; the file is then as it was.
+    /// If they cannot be written; the file is then unchanged.
     pub fn append_events(&mut self, _lock: &Lock, events: Vec<Event>) -> Result<(), StateError> {
         let lines: String = events.iter().map(Event::to_line).collect();
         self.tail.append(&lines)?;
@@ -336,7 +335,7 @@ impl Inventory {
         Ok(())
     }
 
-    /// As [`Self::append_events`], of one.
+    /// As [`Self::append_events`], for one event.
     ///
     /// # Errors
     /// As there.

@@ -19,17 +19,17 @@ use super::{
 const FILE: &str = "journal.jsonl";
 /// How long a command waits for another one that is writing its line.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long is waited between two tries.
+/// How long to wait between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Who ran a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
-    /// Their number.
+    /// Their user id.
     pub uid: u32,
-    /// Their name, where this machine's list of users has one.
+    /// Their name, if this machine's user database has one.
     pub user: Option<String>,
-    /// Who became that user by sudo, as sudo says.
+    /// Who became that user with sudo, according to sudo.
     pub sudo_user: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Who {
     }
 }
 
-/// The user of this number in a line of `/etc/passwd` (passwd(5)): `alice:x:1000:1000:…`
+/// The user with this id in a line of `/etc/passwd` (passwd(5)): `alice:x:1000:1000:…`
 fn user(line: &str, uid: u32) -> Option<String> {
     let mut fields = line.split(':');
     let name = fields.next()?;
@@ -57,11 +57,11 @@ fn user(line: &str, uid: u32) -> Option<String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ending {
-    /// It did what was asked.
+    /// It succeeded.
     Done,
-    /// It answered no.
+    /// Its answer was no.
     No,
-    /// It did a part.
+    /// It did part of the work.
     Partly,
     /// It failed.
     Failed,
@@ -77,7 +77,7 @@ pub struct Entry {
     pub at: OffsetDateTime,
     /// Who ran it.
     pub who: Who,
-    /// On which machine.
+    /// The host name of the machine.
     pub host: String,
     /// The verb and the names that it was given.
     pub command: String,
@@ -85,7 +85,7 @@ pub struct Entry {
     pub what: String,
     /// How it ended.
     pub result: Ending,
-    /// The code of what went wrong.
+    /// The error code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -118,7 +118,7 @@ impl Entry {
             return Ok(());
         }
         let path = out.ca_file(FILE);
-        // A lock of its own: the command that changes something next may work for long.
+        // A separate lock: the next command that changes something may hold the main one for long.
         let file = files::no_link()
             .append(true)
             .create(true)
@@ -126,7 +126,7 @@ impl Entry {
             .open(&path)
             .map_err(failed("open", &path))?;
         wait_for(&file).map_err(failed("lock", &path))?;
-        // Texts, numbers and dates up to the year 9999 always serialize.
+        // Strings, numbers and dates up to the year 9999 always serialize.
         let mut line = serde_json::to_string(self).unwrap_or_default();
         line.push('\n');
         Tail::find::<Self>(&path)?.append(&line)
@@ -151,7 +151,7 @@ impl Line for Entry {
     }
 }
 
-/// All lines of the journal, the oldest first.
+/// All lines of the journal, oldest first.
 pub fn read_journal(out: &OutDir) -> Result<Vec<Entry>, StateError> {
     let path = out.ca_file(FILE);
     let bytes = files::read_optional(&path)?.unwrap_or_default();

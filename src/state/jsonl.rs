@@ -1,4 +1,4 @@
-//! Files of JSON lines that only grow.
+//! Append-only files of JSON lines.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,12 +14,11 @@ use super::{StateError, failed, files};
 
 /// One line of such a file.
 pub(super) trait Line: Sized + Send {
-    /// Reads it, without its line end; else why it cannot be read, without a word of what stands there, which may be
-    /// anything, a secret too.
+    /// Reads it, without the line ending; the error never quotes the content, which may be anything, even a secret.
     fn parse(line: &[u8]) -> Result<Self, String>;
 }
 
-/// Reads a line of a file whose only format is the first one. `what` is what a line is.
+/// Reads a line of a file that has only ever had one format. `what` describes a line.
 pub(super) fn parse_first_format<T: DeserializeOwned>(
     line: &[u8],
     what: &str,
@@ -29,24 +28,26 @@ pub(super) fn parse_first_format<T: DeserializeOwned>(
         .map_err(|e| format!("not a record of {what}, at column {}", e.column()))?;
     match version(&parsed) {
         1 => Ok(parsed),
-        later => Err(format!("written in format {later} by a later kpki")),
+        later => Err(format!(
+            "written in format {later} by a newer version of kpki"
+        )),
     }
 }
 
-/// A whole line that cannot be read: its number, from 1, and what is wrong with it.
+/// A complete line that cannot be read: its number, from 1, and what is wrong with it.
 pub(super) type BadLine = (usize, String);
 
 /// Where the next line goes.
 #[derive(Debug)]
 pub(super) struct Tail {
     path: PathBuf,
-    /// Behind the last whole line.
+    /// After the last complete line.
     end: u64,
-    /// The last line is whole but for its line end, as some editors leave it.
+    /// The last line is complete except for its line ending, as some editors leave it.
     open: bool,
 }
 
-/// Reads all lines, on all cores. A last line that a killed command left unfinished is passed over.
+/// Reads all lines, on all cores. An unfinished last line of a killed command is ignored.
 pub(super) fn parse<T: Line>(path: &Path, bytes: &[u8]) -> Result<(Vec<T>, Tail), BadLine> {
     let end = bytes
         .iter()
@@ -73,7 +74,7 @@ pub(super) fn parse<T: Line>(path: &Path, bytes: &[u8]) -> Result<(Vec<T>, Tail)
 }
 
 impl Tail {
-    /// Behind so many bytes, which are whole lines.
+    /// After this many bytes, which are complete lines.
     pub(super) fn at(path: &Path, end: u64) -> Self {
         Self {
             path: path.to_owned(),
@@ -82,7 +83,7 @@ impl Tail {
         }
     }
 
-    /// Finds the end without reading the whole, which only an unfinished last line makes necessary.
+    /// Finds the end without reading the whole file, which is only necessary if the last line is unfinished.
     pub(super) fn find<T: Line>(path: &Path) -> Result<Self, StateError> {
         let whole = |end| Self {
             path: path.to_owned(),
@@ -121,8 +122,8 @@ impl Tail {
         })
     }
 
-    /// Appends whole lines and syncs them to the disk, in place of an unfinished last one.
-    /// On failure the file stays as it was.
+    /// Appends complete lines and syncs them to the disk, replacing an unfinished last one. On failure the file is
+    /// unchanged.
     pub(super) fn append(&mut self, lines: &str) -> Result<(), StateError> {
         let mut text = if self.open { "\n" } else { "" }.to_owned();
         text.push_str(lines);
@@ -140,7 +141,7 @@ impl Tail {
             .open(&self.path)
             .map_err(failed("open", &self.path))?;
         if let Err(error) = write(&mut file) {
-            // On a full disk, cutting still works; if not, the next writer cuts.
+            // On a full disk, truncating still works; if not, the next writer truncates.
             let _ = file.set_len(self.end);
             return Err(failed("append to", &self.path)(error));
         }

@@ -1,4 +1,4 @@
-//! What a command that was interrupted has left, told from what somebody else has put there under such a name.
+//! What an interrupted command left behind, distinguished from what someone else put there under such a name.
 
 use std::{
     fs,
@@ -12,17 +12,17 @@ use super::{
     staging,
 };
 
-/// What lies about under names that kpki gives to unfinished work.
+/// What exists under names that kpki gives to unfinished work.
 #[derive(Debug, Default)]
 pub struct Leftovers {
     /// Made by kpki, as this user.
     pub ours: Vec<PathBuf>,
-    /// Something else, which is never touched: what it is, in words.
+    /// Something else, which is never touched: a description of it.
     pub foreign: Vec<(PathBuf, &'static str)>,
 }
 
 impl OutDir {
-    /// What a command that was interrupted has left.
+    /// What an interrupted command left behind.
     pub fn leftovers(&self) -> Result<Leftovers, StateError> {
         let mut found = Leftovers::default();
         for dir in [self.root(), &self.ca()] {
@@ -46,7 +46,7 @@ impl OutDir {
     }
 }
 
-/// `None`: the name is none of those.
+/// `None`: it is not such a name.
 fn judge(path: &Path) -> Result<Option<Result<(), &'static str>>, StateError> {
     let name = path.file_name().and_then(|n| n.to_str());
     let prefix = |prefix: &'static str| name.and_then(|n| n.strip_prefix(prefix));
@@ -58,20 +58,20 @@ fn judge(path: &Path) -> Result<Option<Result<(), &'static str>>, StateError> {
         (None, Some(suffix)) => (suffix, false),
         (None, None) => return Ok(None),
     };
-    // Gone meanwhile: another kpki is at work.
+    // It has disappeared: another kpki process is working.
     let Some(meta) = look(path)? else {
         return Ok(None);
     };
     let what = if suffix.is_empty() || !suffix.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        "has a name that kpki does not make"
+        "has a name that kpki does not generate"
     } else if meta.is_symlink() {
-        "is a link, and kpki makes none"
+        "is a link, which kpki does not create"
     } else if meta.uid() != rustix::process::geteuid().as_raw() {
         "belongs to another user"
     } else if directory != meta.is_dir() || !directory && !meta.is_file() {
-        "is not what its name says"
+        "is not of the kind that its name means"
     } else if directory && meta.mode() & 0o022 != 0 {
-        "may be written by others"
+        "can be written by other users"
     } else {
         return Ok(Some(Ok(())));
     };

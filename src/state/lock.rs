@@ -10,19 +10,19 @@ use std::{
 
 use super::{StateError, failed};
 
-/// How long is waited between two tries.
+/// How long to wait between two attempts.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The right to write in an output directory, held until dropped. It lies on the directory itself, so there is no
-/// file that somebody could remove as stale, and the operating system gives it back however the process ends.
+/// The right to write to an output directory, held until dropped. The lock is on the directory itself, so there is no
+/// file that could be removed as stale, and the operating system releases it however the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _directory: File,
 }
 
 impl Lock {
-    /// Takes the lock of the output directory at this path; where another process has it, calls `waiting` once with
-    /// what can be said of that process, and waits, but no longer than `limit`.
+    /// Takes the lock of the output directory at this path; if another process has it, calls `waiting` once with a
+    /// description of that process, and waits for at most `limit`.
     pub fn acquire(
         path: &Path,
         limit: Duration,
@@ -34,9 +34,9 @@ impl Lock {
             let directory = File::open(path).map_err(failed("open", path))?;
             match directory.try_lock() {
                 Ok(()) => {
-                    // Somebody may have put another directory in its place meanwhile.
-                    let mine = directory.metadata().map_err(failed("look at", path))?;
-                    let there = fs::metadata(path).map_err(failed("look at", path))?;
+                    // Another directory may have been put in its place in the meantime.
+                    let mine = directory.metadata().map_err(failed("examine", path))?;
+                    let there = fs::metadata(path).map_err(failed("examine", path))?;
                     if (mine.dev(), mine.ino()) == (there.dev(), there.ino()) {
                         return Ok(Self {
                             _directory: directory,
@@ -66,7 +66,7 @@ impl Lock {
     }
 }
 
-/// The process that holds the lock, as `/proc` shows it; elsewhere nobody can say.
+/// The process that holds the lock, from `/proc`; unknown on other systems.
 fn holder(directory: &File) -> Option<String> {
     let inode = directory.metadata().ok()?.ino().to_string();
     let locks = fs::read_to_string("/proc/locks").ok()?;
@@ -80,7 +80,7 @@ fn holder(directory: &File) -> Option<String> {
 }
 
 /// The process in a line of `/proc/locks` (proc_locks(5)) that holds a lock on a whole file of this inode:
-/// `1: FLOCK  ADVISORY  WRITE 4711 fd:00:131090 0 EOF`. One that waits has `->` behind its number.
+/// `1: FLOCK  ADVISORY  WRITE 4711 fd:00:131090 0 EOF`. A waiting one has `->` after its number.
 fn holding(line: &str, inode: &str) -> Option<u32> {
     let mut words = line.split_whitespace().skip(1);
     (words.next()? == "FLOCK").then_some(())?;

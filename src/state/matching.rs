@@ -1,5 +1,5 @@
-//! The files that a pattern of `include` means. Own walk, as that of the glob crate goes through links: two of them that
-//! lead upwards would have it walk for ever, and everywhere.
+//! The files that an `include` pattern matches. We walk the directories ourselves, because the glob crate follows
+//! links: two of them that lead upwards would make it walk forever, and everywhere.
 
 use std::{
     fs, io,
@@ -14,15 +14,14 @@ enum Step {
     Name(String),
     /// A pattern of names.
     Names(Pattern),
-    /// `**`: any number of directories, none among them.
+    /// `**`: any number of directories, including none.
     Anywhere,
 }
 
-/// The files below a directory that a pattern fits, as paths from there, sorted. What is a link is named and not
-/// followed.
+/// The files below a directory that match a pattern, as relative paths, sorted. Links are listed but not followed.
 ///
 /// # Errors
-/// A pattern that is none or leads out of the directory, or a directory that cannot be listed.
+/// An invalid pattern, one that leads out of the directory, or a directory that cannot be listed.
 pub fn matching(dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     let start = match dir.as_os_str().is_empty() {
         true => Path::new("."),
@@ -69,14 +68,13 @@ fn steps(start: &Path, pattern: &str) -> Result<Vec<Step>, String> {
     }
     if let Some(Step::Anywhere) = steps.last() {
         return Err(
-            "`**` stands for directories: add what the files are called, such as /*.yaml"
-                .to_owned(),
+            "`**` stands for directories: add the names of the files, such as /*.yaml".to_owned(),
         );
     }
     Ok(steps)
 }
 
-/// Adds what the steps lead to from `below`, a directory under `start`.
+/// Adds what the steps match from `below`, a directory under `start`.
 fn walk(
     start: &Path,
     below: &Path,
@@ -120,7 +118,7 @@ fn walk(
         if kind.is_dir() && !rest.is_empty() {
             walk(start, &path, rest, found)?;
         } else if rest.is_empty() || kind.is_symlink() {
-            // A link on the way is refused as one at the end is, when it comes to reading.
+            // A link in the path is refused when the file is read, like one at the end.
             found.push(path);
         }
     }

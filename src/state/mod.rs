@@ -1,8 +1,8 @@
 //! The output directory: the only room that touches the disk.
 //!
-//! Nothing is lost here. Writers take a lock. What they make is first complete and synced in a staging
-//! directory, which one rename turns into a promise; the next command keeps it if this one is killed. The
-//! inventory is appended and synced before any key reaches the disk.
+//! Nothing is lost here. Writers take a lock. What they write is first completed and synced in a staging directory,
+//! which one rename commits; if the command is killed, the next one completes the commit. The inventory is appended and
+//! synced before any key reaches the disk.
 
 mod event;
 mod file_spec;
@@ -62,16 +62,16 @@ pub enum StateError {
         /// The reason.
         source: io::Error,
     },
-    /// Something that stands where kpki would write.
+    /// Something that is where kpki would write.
     #[error("{path} {why}")]
     Obstacle {
-        /// What stands there.
+        /// What is there.
         path: PathBuf,
         /// Why it is in the way.
         why: String,
     },
-    /// A directory that others could have put things into, or a file that they could have changed.
-    #[error("{path} may be written by {who} ({mode:04o}), so {harm}")]
+    /// A directory that other users could have put things into, or a file that they could have changed.
+    #[error("{path} can be written by {who} ({mode:04o}), so {harm}")]
     Writable {
         /// The directory.
         path: PathBuf,
@@ -79,39 +79,39 @@ pub enum StateError {
         mode: u32,
         /// By whom.
         who: &'static str,
-        /// What that means.
+        /// The consequence.
         harm: &'static str,
     },
-    /// A file or directory of another user, who was never given it.
+    /// A file or directory of another user that it was not given to.
     #[error(
-        "{path} belongs to another user (uid {uid}), who could change what it holds at any time"
+        "{path} belongs to another user (uid {uid}), who could change its contents at any time"
     )]
     Foreign {
-        /// What belongs to them.
+        /// The path.
         path: PathBuf,
-        /// Their number.
+        /// Their user id.
         uid: u32,
     },
-    /// A promise of a killed command that cannot be kept.
-    #[error("what an interrupted command has promised cannot be put in its place: {cause}")]
+    /// A committed change of a killed command that cannot be completed.
+    #[error("the work of an interrupted command cannot be completed: {cause}")]
     Unfinished {
-        /// What stands in the way.
+        /// What prevents it.
         #[source]
         cause: Box<StateError>,
-        /// Where the rest of the promise waits.
+        /// Where the rest of the change is.
         waiting: PathBuf,
     },
-    /// Another process that holds the lock and does not give it back.
-    #[error("{path} is locked by {}, and still was after {seconds} seconds", holder.as_deref().unwrap_or("another process"))]
+    /// Another process holds the lock and does not release it.
+    #[error("{path} is locked by {}, and was still locked after {seconds} seconds", holder.as_deref().unwrap_or("another process"))]
     Locked {
         /// The output directory.
         path: PathBuf,
-        /// Who holds it, where that can be seen.
+        /// Who holds it, if that is known.
         holder: Option<String>,
-        /// How long it was waited for.
+        /// How long kpki waited.
         seconds: u64,
     },
-    /// A line of the inventory that is no record.
+    /// An invalid line of the inventory.
     #[error("{path}, line {line}: {reason}")]
     BadInventory {
         /// The inventory.
@@ -121,7 +121,7 @@ pub enum StateError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A line of the journal that is none.
+    /// An invalid line of the journal.
     #[error("{path}, line {line}: {reason}")]
     BadJournal {
         /// The journal.
@@ -131,7 +131,7 @@ pub enum StateError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A line of the record of what was written that is none.
+    /// An invalid line of the record of what was written.
     #[error("{path}, line {line}: {reason}")]
     BadWritten {
         /// The record.
@@ -151,7 +151,7 @@ impl StateError {
         }
     }
 
-    /// The same error of a file that was written under a temporary name, with the name that it will have.
+    /// The same error for a file that was written under a temporary name, with its final name.
     fn of_place(self, place: &std::path::Path) -> Self {
         match self {
             Self::Io { action, source, .. } => Self::Io {
@@ -176,7 +176,7 @@ pub fn reason(error: &io::Error) -> String {
     first.into_iter().chain(chars).collect()
 }
 
-/// Gives an I/O error its thing: `.map_err(failed("read", path))`.
+/// Adds the action and path to an I/O error: `.map_err(failed("read", path))`.
 fn failed(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> StateError {
     let path = path.into();
     move |source| StateError::Io {

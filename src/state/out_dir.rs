@@ -10,7 +10,7 @@ use super::{Lock, StateError, failed, files};
 use crate::deeds::did;
 use crate::pki::IdentityName;
 
-/// An output directory, by its path. `docs/files.md` says what is where.
+/// An output directory, by its path. `docs/files.md` describes its contents.
 #[derive(Debug, Clone)]
 pub struct OutDir {
     root: PathBuf,
@@ -32,14 +32,14 @@ impl OutDir {
         Self { root: root.into() }
     }
 
-    /// Creates the directory 0700, where it is not there.
+    /// Creates the directory with mode 0700, if it does not exist.
     pub fn create(&self) -> Result<(), StateError> {
         files::create_private_dir(&self.root, None)?;
         self.check()
     }
 
-    /// Gives the directory its own `.gitignore`. Returns false where it holds other things, or another `.gitignore`,
-    /// so that nothing keeps keys out of version control.
+    /// Gives the directory its own `.gitignore`. Returns false if it contains other things, or another `.gitignore`, so
+    /// that keys could get into version control.
     pub fn ignore(&self, _lock: &Lock) -> Result<bool, StateError> {
         let ignore = self.root.join(".gitignore");
         if let Some(text) = files::read_optional(&ignore)? {
@@ -56,13 +56,13 @@ impl OutDir {
         Ok(true)
     }
 
-    /// True where there is nothing in `ca/`, or no such directory.
+    /// True if `ca/` is empty or does not exist.
     pub fn is_ca_empty(&self) -> Result<bool, StateError> {
         let path = self.ca();
         Ok(files::look(&path)?.is_none() || files::entries(&path)?.is_empty())
     }
 
-    /// True where a file or directory belongs to this user and group.
+    /// True if a file or directory belongs to this user and group.
     pub fn is_owned(path: &Path, (uid, gid): files::Owner) -> bool {
         fs::symlink_metadata(path).is_ok_and(|meta| (meta.uid(), meta.gid()) == (uid, gid))
     }
@@ -78,7 +78,7 @@ impl OutDir {
             .collect()
     }
 
-    /// Removes a file from an identity's directory, for good. One that is not there is no error.
+    /// Permanently removes a file from an identity's directory. A missing one is not an error.
     pub fn remove_file(
         &self,
         _lock: &Lock,
@@ -133,7 +133,7 @@ impl OutDir {
         };
         for entry in entries {
             let entry = entry.map_err(failed("list", &self.root))?;
-            // A link is no identity: files are never put behind one.
+            // A link is not an identity: files are never written through one.
             if entry.file_type().is_ok_and(|kind| kind.is_dir())
                 && let Some(name) = entry.file_name().to_str().and_then(|n| n.parse().ok())
             {

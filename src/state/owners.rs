@@ -1,6 +1,6 @@
-//! `ca/owners.json`: whom kpki has given which directory to, because `owner:` or `--owner` said so.
+//! `ca/owners.json`: which directories kpki gave to whom, as told by `owner:` or `--owner`.
 //!
-//! A directory of another user is believed only where this says so: whoever made it first has no right to a key.
+//! Another user's directory is only trusted if it is listed here: creating it first gives no right to a key.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,13 @@ struct Stored {
 /// Who may own an identity's directory besides the caller.
 #[derive(Debug, Default)]
 pub struct Owners {
-    /// What this run's policy or command line says, for every identity.
+    /// The owner in this run's policy or command line, for every identity.
     said: Option<Owner>,
     given: BTreeMap<String, Owner>,
 }
 
 impl Owners {
-    /// What was given before, and what is said now.
+    /// What was given before, and the owner for this run.
     pub fn read(out: &OutDir, said: Option<Owner>) -> Result<Self, StateError> {
         let path = out.ca_file(FILE);
         let Some(bytes) = files::read_optional(&path)? else {
@@ -36,10 +36,10 @@ impl Owners {
             });
         };
         let damaged = |why: &str| StateError::obstacle(&path, why);
-        let stored: Stored = serde_json::from_slice(&bytes)
-            .map_err(|_| damaged("does not say whom directories were given to"))?;
+        let stored: Stored =
+            serde_json::from_slice(&bytes).map_err(|_| damaged("is not a valid list of owners"))?;
         if stored.v != VERSION {
-            return Err(damaged("was written by a later kpki"));
+            return Err(damaged("was written by a newer version of kpki"));
         }
         Ok(Self {
             said,
@@ -47,24 +47,24 @@ impl Owners {
         })
     }
 
-    /// True where this user may own the directory of that name.
+    /// True if this user may own the directory of that name.
     pub fn may_own(&self, name: &str, uid: u32) -> bool {
         let given = self.given.get(name);
         uid == rustix::process::geteuid().as_raw()
             || self.said.iter().chain(given).any(|owner| owner.0 == uid)
     }
 
-    /// Whom the directory of that name was given to.
+    /// The user that the directory of that name was given to.
     pub fn given(&self, name: &str) -> Option<Owner> {
         self.given.get(name).copied()
     }
 
-    /// What is said for every identity.
+    /// The owner for every identity in this run.
     pub fn said(&self) -> Option<Owner> {
         self.said
     }
 
-    /// Writes down that these directories are given to whom it is said, before any is.
+    /// Records the new owner of these directories, before any is given away.
     pub fn record<'a>(
         &mut self,
         out: &OutDir,

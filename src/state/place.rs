@@ -1,4 +1,4 @@
-//! Whether what is staged can be put in its place: asked before it is promised, and again when it is done.
+//! Whether what is staged can be moved into place: checked before the commit, and again when it is done.
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
@@ -12,9 +12,9 @@ use crate::pki::IdentityName;
 /// The directory of the CA.
 const CA: &str = "ca";
 
-/// Refuses where the staged directory holds what kpki does not make, or cannot take its place.
+/// Refuses a staged directory that contains what kpki does not make, or that cannot be moved into place.
 pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
-    let strange = |path: &Path| obstacle(path, "is nothing that kpki has put there");
+    let strange = |path: &Path| obstacle(path, "was not put there by kpki");
     let name = name_of(staged);
     let meta = look(staged)?;
     let Some(meta) = meta.filter(|meta| meta.is_dir() && is_place(name)) else {
@@ -30,7 +30,7 @@ pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateEr
     fits(out, name, meta.uid(), files, owners)
 }
 
-/// Refuses where these files, which shall be this user's, cannot be put into the directory `name`.
+/// Refuses if these files, to be owned by this user, cannot be put into the directory `name`.
 pub fn fits<'a>(
     out: &OutDir,
     name: &str,
@@ -40,7 +40,7 @@ pub fn fits<'a>(
 ) -> Result<(), StateError> {
     let target = out.root().join(name);
     let files: Vec<&str> = files.collect();
-    // What is staged for a CA with an inventory is a new one, and without one a change of the one that is there.
+    // A staged CA with an inventory is a new one; without, it is a change of the existing one.
     let changes_ca = name == CA && !files.contains(&Inventory::FILE);
     if changes_ca && look(&target.join(Inventory::FILE))?.is_none() {
         return obstacle(&target, "is not the CA that was to be changed");
@@ -49,20 +49,23 @@ pub fn fits<'a>(
         return Ok(());
     };
     if !there.is_dir() {
-        return obstacle(&target, "stands where a directory has to be put");
+        return obstacle(
+            &target,
+            "is in the place of a directory that is to be created",
+        );
     }
     if name == CA {
-        // A new CA is staged only where there was none. Whatever came to stand there since is not overwritten.
+        // A new CA is staged only if there was none. Whatever was put there since is not overwritten.
         if !changes_ca && !entries(&target)?.is_empty() {
             return obstacle(
                 &target,
-                "appeared while an interrupted command was making a CA, which waits beside it in a directory named .commit-*",
+                "appeared while an interrupted command was creating a CA, which is still beside it in a directory named .commit-*",
             );
         }
     } else if there.uid() != uid && !owners.may_own(name, there.uid()) {
         return Err(guard::foreign(&target, there.uid()));
     }
-    let root = fs::metadata(out.root()).map_err(failed("look at", out.root()))?;
+    let root = fs::metadata(out.root()).map_err(failed("examine", out.root()))?;
     if there.dev() != root.dev() {
         return obstacle(
             &target,
@@ -71,7 +74,7 @@ pub fn fits<'a>(
     }
     guard::refuse_writable(&target, &there, "others", "a key would not be safe in it")?;
     if there.mode() & 0o300 != 0o300 && !rustix::process::geteuid().is_root() {
-        return obstacle(&target, "may not be written by its own owner");
+        return obstacle(&target, "is not writable by its own owner");
     }
     if let Some(why) = pinned(&target) {
         return obstacle(&target, why);
@@ -80,7 +83,10 @@ pub fn fits<'a>(
         match look(&place)? {
             None => {}
             Some(there) if there.is_dir() => {
-                return obstacle(&place, "is a directory, where a file has to be put");
+                return obstacle(
+                    &place,
+                    "is a directory in the place of a file that is to be written",
+                );
             }
             Some(_) => {
                 if let Some(why) = pinned(&place) {
@@ -96,18 +102,18 @@ fn obstacle(path: &Path, why: &str) -> Result<(), StateError> {
     Err(StateError::obstacle(path, why))
 }
 
-/// Moves everything in a staged directory to its place, and removes it. Each step can be repeated, so it may be
-/// interrupted anywhere.
+/// Moves everything in a staged directory into place, and removes the directory. Each step can be repeated, so it may
+/// be interrupted anywhere.
 pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
     check(out, staged, owners)?;
     let target = out.root().join(name_of(staged));
     let Some(there) = look(&target)? else {
         return fs::rename(staged, &target).map_err(failed("make", &target));
     };
-    let meta = fs::symlink_metadata(staged).map_err(failed("look at", staged))?;
+    let meta = fs::symlink_metadata(staged).map_err(failed("examine", staged))?;
     if (there.uid(), there.gid()) != (meta.uid(), meta.gid()) {
         std::os::unix::fs::lchown(&target, Some(meta.uid()), Some(meta.gid()))
-            .map_err(failed("give away", &target))?;
+            .map_err(failed("change the owner of", &target))?;
     }
     for file in entries(staged)? {
         let place = target.join(name_of(&file));
@@ -133,7 +139,7 @@ fn is_place(name: &str) -> bool {
 }
 
 pub(super) fn name_of(path: &Path) -> &str {
-    // What kpki stages has names of ASCII; anything else is no place and refused.
+    // What kpki stages has ASCII names; anything else is refused.
     path.file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default()

@@ -1,9 +1,10 @@
 //! `pruning.jsonl`: what requests may have deleted beyond what was reviewed.
 //!
-//! A filter that matches everything of a principal also deletes what somebody creates between the reading and the
-//! deleting, and only the answer names it. So it is noted, durably, before such a request is sent; what the answer names
-//! beyond what was known is noted before it is created again; and whatever is not settled when the next command looks was
-//! cut short. The file is held by a lock of its own while a command prunes, and is gone when nothing is left to settle.
+//! A filter that matches all bindings of a principal also deletes what someone creates between the read and the
+//! deletion, and only the answer names it. So each such request is recorded durably before it is sent; additional
+//! bindings in the answer are recorded before they are created again; and any request that is not settled when the next
+//! command looks was interrupted. The file has a lock of its own while a command prunes, and is removed when nothing is
+//! left to settle.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -30,24 +31,24 @@ const VERSION: u8 = 1;
 pub struct Reach {
     /// Whose bindings it matches.
     pub principal: String,
-    /// Which of them, in words.
+    /// A description of the filter.
     pub filter: String,
-    /// How many bindings it matched when they were read, all of them meant to go.
+    /// How many bindings it matched when they were read, all of them to be deleted.
     pub read: usize,
 }
 
-/// A request that is not settled.
+/// An unsettled request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsettled {
     /// Its number in the file.
     pub id: String,
-    /// The cluster's id; empty where the line cannot be read.
+    /// The cluster's id; empty if the line cannot be read.
     pub cluster: String,
-    /// When it was sent; none where the line cannot be read.
+    /// When it was sent; none if the line cannot be read.
     pub at: Option<OffsetDateTime>,
     /// What it may have matched.
     pub filters: Vec<Reach>,
-    /// What it deleted beyond what was known and has to be created again; none: there was no answer.
+    /// What it deleted beyond what was known and must be created again; none: there was no answer.
     pub newer: Option<Vec<RawBinding>>,
 }
 
@@ -69,14 +70,14 @@ enum Event {
         at: OffsetDateTime,
         filters: Vec<Reach>,
     },
-    /// Its answer names these as well.
+    /// Its answer also names these.
     Answered { newer: Vec<RawBinding> },
-    /// Nothing is left to do about it.
+    /// It is settled.
     Settled,
 }
 
 impl Line {
-    /// Takes up what it says.
+    /// Applies an event.
     fn apply(self, unsettled: &mut Vec<Unsettled>) {
         let id = self.id;
         match self.event {
@@ -106,7 +107,7 @@ impl Line {
 pub struct Pruning {
     path: PathBuf,
     file: File,
-    /// Where the next line goes: behind the last whole one.
+    /// Where the next line goes: after the last complete one.
     end: u64,
     unsettled: Vec<Unsettled>,
     /// Makes the numbers of this command's requests different from those of others.
@@ -115,7 +116,7 @@ pub struct Pruning {
 }
 
 impl Pruning {
-    /// What earlier commands left unsettled. Nothing where a command is at it.
+    /// What earlier commands left unsettled. Nothing if a command is working on it.
     pub fn read(out: &OutDir) -> Result<Vec<Unsettled>, StateError> {
         let path = out.root().join(NAME);
         let mut file = match open(&path, false) {
@@ -131,7 +132,7 @@ impl Pruning {
         Ok(parse(&content(&path, &mut file)?).0)
     }
 
-    /// Takes the file, and makes it and the output directory where there is none. `None`: another command has it.
+    /// Takes the file, creating it and the output directory if necessary. `None`: another command has it.
     pub fn take(out: &OutDir, now: OffsetDateTime) -> Result<Option<Self>, StateError> {
         out.create()?;
         let path = out.root().join(NAME);
@@ -143,7 +144,7 @@ impl Pruning {
                 Err(TryLockError::Error(e)) => return Err(failed("lock", &path)(e)),
             }
             // The command that had it may have removed it just now.
-            let mine = file.metadata().map_err(failed("look at", &path))?;
+            let mine = file.metadata().map_err(failed("examine", &path))?;
             let there = fs::symlink_metadata(&path);
             if there.is_ok_and(|there| (there.dev(), there.ino()) == (mine.dev(), mine.ino())) {
                 files::sync_dir(out.root())?;
@@ -160,7 +161,7 @@ impl Pruning {
         }
     }
 
-    /// Notes, durably, that a request is about to be sent. Returns its number. On failure the request must not be sent.
+    /// Durably records that a request is about to be sent. Returns its number. On failure the request must not be sent.
     pub fn sent(
         &mut self,
         cluster: &str,
@@ -179,12 +180,12 @@ impl Pruning {
         Ok(id)
     }
 
-    /// Notes, durably, what an answer names beyond what was known.
+    /// Durably records what an answer names beyond what was known.
     pub fn answered(&mut self, id: &str, newer: Vec<RawBinding>) -> Result<(), StateError> {
         self.append(id, Event::Answered { newer }, true)
     }
 
-    /// Nothing is left to do about a request. That this is lost with the power costs no more than a needless warning.
+    /// Marks a request as settled. If a power failure loses this, the only cost is a needless warning.
     pub fn settled(&mut self, id: &str) -> Result<(), StateError> {
         self.append(id, Event::Settled, false)
     }
@@ -194,7 +195,7 @@ impl Pruning {
         &self.unsettled
     }
 
-    /// Removes the file where nothing is left to settle.
+    /// Removes the file if nothing is left to settle.
     pub fn close(self) -> Result<(), StateError> {
         match self.unsettled.is_empty() {
             true => fs::remove_file(&self.path).map_err(failed("remove", &self.path)),
@@ -219,7 +220,7 @@ impl Pruning {
             .and_then(|_| file.write_all(&bytes))
             .and_then(|()| if sync { file.sync_all() } else { Ok(()) });
         if let Err(error) = written {
-            // On a full disk, cutting still works; if not, the next line does it.
+            // On a full disk, truncating still works; if not, the next line does it.
             let _ = file.set_len(self.end);
             return Err(failed("append to", &self.path)(error));
         }
@@ -229,7 +230,7 @@ impl Pruning {
     }
 }
 
-/// Opens a plain file, and no link to one.
+/// Opens a regular file, and not a link to one.
 fn open(path: &Path, write: bool) -> io::Result<File> {
     let file = files::no_link()
         .read(true)
@@ -239,12 +240,12 @@ fn open(path: &Path, write: bool) -> io::Result<File> {
         .mode(files::SECRET)
         .open(path)?;
     let meta = file.metadata()?;
-    // What it says is created again is created.
+    // The file decides which bindings are created again.
     if !meta.is_file() {
-        Err(io::Error::other("it is not a plain file"))
+        Err(io::Error::other("it is not a regular file"))
     } else if meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
         Err(io::Error::other(
-            "it belongs to somebody else, or may be written by others",
+            "it belongs to another user, or can be written by other users",
         ))
     } else {
         Ok(file)
@@ -257,8 +258,9 @@ fn content(path: &Path, file: &mut File) -> Result<Vec<u8>, StateError> {
     Ok(bytes)
 }
 
-/// What is not settled, and where the last whole line ends. A line that was being written when its command was killed
-/// belongs to a request that was never sent. A whole line that cannot be read is a request of which nothing is known.
+/// What is not settled, and where the last complete line ends. A line that was being written when its command was
+/// killed belongs to a request that was never sent. A complete line that cannot be read is a request of which nothing
+/// is known.
 fn parse(bytes: &[u8]) -> (Vec<Unsettled>, u64) {
     let (mut unsettled, mut end): (Vec<Unsettled>, u64) = (Vec::new(), 0);
     for (at, text) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {

@@ -1,4 +1,4 @@
-//! `ca/rotation.json`: how far the replacement of the CA is. Not there: none is under way.
+//! `ca/rotation.json`: the state of a CA rotation. The file only exists while one is in progress.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -7,15 +7,15 @@ use super::{FileSpec, OutDir, StateError, files};
 
 const VERSION: u8 = 1;
 
-/// Where a rotation is.
+/// The phase of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// The old CA signs, and everyone is to trust both.
+    /// The old CA signs, and everyone should trust both.
     Trusting,
-    /// The new CA signs, both are trusted, and everyone is to get a certificate of the new one.
+    /// The new CA signs, both are trusted, and everyone should get a certificate from the new one.
     Reissuing,
-    /// The new CA signs, and everyone is to trust it alone.
+    /// The new CA signs, and everyone should trust only it.
     Retiring,
 }
 
@@ -30,18 +30,18 @@ impl Phase {
     }
 }
 
-/// A rotation that is under way.
+/// A rotation in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
     v: u8,
     /// Where it is.
     #[serde(rename = "state")]
     pub phase: Phase,
-    /// The generation of the CA that comes.
+    /// The generation of the new CA.
     pub generation: u32,
-    /// The generation of the CA that goes.
+    /// The generation of the old CA.
     pub from: u32,
-    /// When it came to where it is.
+    /// When its phase began.
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
 }
@@ -50,7 +50,7 @@ impl Rotation {
     /// Its file in `ca/`.
     pub const FILE: &str = "rotation.json";
 
-    /// What the inventory says of one that ended.
+    /// The inventory's word for a finished one.
     pub const OVER: &str = "none";
 
     /// One from a generation to another.
@@ -64,23 +64,26 @@ impl Rotation {
         }
     }
 
-    /// The one that is under way, if any.
+    /// The one in progress, if any.
     pub fn read(out: &OutDir) -> Result<Option<Self>, StateError> {
         let path = out.ca_file(Self::FILE);
         let Some(bytes) = files::read_optional(&path)? else {
             return Ok(None);
         };
         let rotation: Self = serde_json::from_slice(&bytes)
-            .map_err(|_| StateError::obstacle(&path, "does not say how far the rotation is"))?;
+            .map_err(|_| StateError::obstacle(&path, "is not a valid rotation state"))?;
         match rotation.v {
             VERSION => Ok(Some(rotation)),
-            _ => Err(StateError::obstacle(&path, "was written by a later kpki")),
+            _ => Err(StateError::obstacle(
+                &path,
+                "was written by a newer version of kpki",
+            )),
         }
     }
 
     /// Its file.
     pub fn file(&self) -> FileSpec {
-        // Words, numbers and a date up to the year 9999 always serialize.
+        // Strings, numbers and a date up to the year 9999 always serialize.
         let text = serde_json::to_string(self).unwrap_or_default();
         FileSpec::secret(Self::FILE, format!("{text}\n"))
     }

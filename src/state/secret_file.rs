@@ -1,4 +1,4 @@
-//! Files of somebody else's making with a passphrase in them.
+//! Files with a passphrase that kpki did not write.
 
 use std::{
     fs::{File, Metadata},
@@ -9,15 +9,15 @@ use std::{
 
 use crate::secret::Secret;
 
-/// The most that is read of such a file.
+/// The maximum size of such a file.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// What such a file holds, and whether others may know it.
+/// The content of such a file, and whether other users may know it.
 #[derive(Debug)]
 pub struct SecretFile {
-    /// Its text; one line end behind it is not part of it.
+    /// Its text, without one trailing line ending.
     pub text: Secret,
-    /// Its mode, where that lets others read or write it and somebody could change that.
+    /// Its mode, if it lets other users read or write it and can be changed.
     pub exposed: Option<u32>,
 }
 
@@ -26,13 +26,13 @@ impl SecretFile {
     pub fn read(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let meta = file.metadata()?;
-        // Large enough from the start: growing leaves copies behind.
+        // Allocated large enough from the start: growing would leave copies in memory.
         let mut text = String::with_capacity(meta.len().clamp(1024, MAX_FILE + 2) as usize);
         let read = file.take(MAX_FILE + 1).read_to_string(&mut text);
         let text = Secret::new(text);
         read?;
         if text.expose().len() as u64 > MAX_FILE {
-            return Err(io::Error::other("it is larger than any passphrase"));
+            return Err(io::Error::other("it is too large for a passphrase"));
         }
         let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
         let line = line.strip_suffix('\r').unwrap_or(line);
@@ -44,16 +44,16 @@ impl SecretFile {
     }
 }
 
-/// Whether others may read or write a file on a disk. A group may, where root alone decides who is in it and what the
-/// file holds: services get their passphrases so.
+/// Whether other users may read or write a file on a disk. A group may read it if root owns the file, since only root
+/// decides who is in the group: services get their passphrases this way.
 fn is_open(meta: &Metadata) -> bool {
     let roots = meta.uid() == 0 && !rustix::process::geteuid().is_root();
     let closed = if roots { 0o037 } else { 0o077 };
     meta.is_file() && meta.mode() & closed != 0
 }
 
-/// Whether a file lies where nobody could give it another mode, as the secrets of containers do: who may read it there
-/// is decided by whoever mounts it.
+/// Whether a file is where its mode cannot be changed, like container secrets: who may read it there is decided by
+/// whoever mounts it.
 fn is_read_only(path: &Path) -> bool {
     rustix::fs::statvfs(path)
         .is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))

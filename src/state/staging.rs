@@ -1,8 +1,8 @@
-//! Several files, and several directories of them, that appear together.
+//! Several files, in several directories, that appear together.
 //!
-//! A staging directory `.new-*` is filled and synced, then renamed to `.commit-*`: from that instant the change
-//! is promised, and each file is moved to its place. A killed command leaves either a `.new-*`, which the next
-//! writer removes, or a `.commit-*`, which it finishes. What cannot be put in its place is found before the promise.
+//! A staging directory `.new-*` is filled and synced, then renamed to `.commit-*`: from that instant the change is
+//! committed, and each file is moved into place. A killed command leaves either a `.new-*`, which the next writer
+//! removes, or a `.commit-*`, which it completes. What cannot be moved into place is detected before the commit.
 
 use std::{
     fs::{self, Permissions},
@@ -20,22 +20,22 @@ use crate::deeds::did;
 pub const NEW: &str = ".new-";
 pub const COMMIT: &str = ".commit-";
 
-/// Up to so many files are synced one by one; beyond, the whole file system is.
+/// Up to this many files are synced one by one; beyond that, the whole file system is.
 const SYNC_SINGLY: usize = 32;
 
-/// Directories being filled, out of everyone's sight.
+/// Directories being filled, not yet visible.
 #[derive(Debug)]
 pub struct Staging<'a> {
     out: &'a OutDir,
     path: PathBuf,
     owners: Owners,
     written: std::sync::atomic::AtomicUsize,
-    /// What the record will say of it.
+    /// Its entries in the record.
     writings: std::sync::Mutex<Vec<Writing>>,
 }
 
 impl<'a> Staging<'a> {
-    /// Begins one. New directories belong to `owner`, those that are there to whom they were given.
+    /// Starts one. New directories belong to `owner`, existing ones to whom they were given.
     pub fn begin(
         out: &'a OutDir,
         _lock: &Lock,
@@ -46,7 +46,7 @@ impl<'a> Staging<'a> {
             .prefix(NEW)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(out.root())
-            // The library's own text has the temporary name in it.
+            // The library's own message contains the temporary name.
             .map_err(|e| failed("create a directory in", out.root())(e.kind().into()))?
             .keep();
         Ok(Self {
@@ -58,7 +58,7 @@ impl<'a> Staging<'a> {
         })
     }
 
-    /// Refuses where these files cannot be put into the directory `name`, so that nothing is signed for nothing.
+    /// Refuses if these files cannot be put into the directory `name`, so that nothing is signed in vain.
     pub fn check<'n>(
         &self,
         name: &str,
@@ -74,8 +74,8 @@ impl<'a> Staging<'a> {
         OutDir::new(&self.path)
     }
 
-    /// Writes files that shall stand in the directory `name`, beside those already there. May be called from
-    /// several threads for different directories.
+    /// Writes files for the directory `name`, beside those already there. May be called from several threads for
+    /// different directories.
     pub fn add(&self, name: &str, specs: &[FileSpec]) -> Result<(), StateError> {
         let dir = self.path.join(name);
         let place = self.out.root().join(name);
@@ -101,7 +101,7 @@ impl<'a> Staging<'a> {
         Ok(())
     }
 
-    /// Whose the files of a directory shall be, where not the caller's: as is said now, else as was given before.
+    /// The owner of a directory's files, if not the caller: as told for this run, else as given before.
     fn owner(&self, name: &str) -> Result<Option<files::Owner>, StateError> {
         if let Some(owner) = self.owners.said() {
             return Ok(Some(owner));
@@ -114,15 +114,15 @@ impl<'a> Staging<'a> {
         if uid == rustix::process::geteuid().as_raw() {
             return Ok(None);
         }
-        // Whoever made it first gets no file for that.
+        // Creating the directory first gives no right to the files.
         if !self.owners.may_own(name, uid) {
             return Err(StateError::Foreign { path: place, uid });
         }
         Ok(Some((uid, gid)))
     }
 
-    /// Makes all of it durable, records it, and then makes it visible.
-    /// Before the rename a failure changes nothing; after it the next writer finishes.
+    /// Makes everything durable, records it, and then makes it visible. A failure before the rename changes nothing;
+    /// after it, the next writer completes the change.
     pub fn commit(mut self) -> Result<(), StateError> {
         for dir in files::entries(&self.path)? {
             place::check(self.out, &dir, &self.owners)?;
@@ -160,7 +160,7 @@ impl<'a> Staging<'a> {
         files::sync_dir(&self.path)
     }
 
-    /// Finishes what a killed command promised and removes what it did not. Returns true if there was anything.
+    /// Completes what a killed command committed and removes what it did not. Returns true if there was anything.
     pub fn recover(out: &OutDir, _lock: &Lock) -> Result<bool, StateError> {
         let leftovers = out.leftovers()?.ours;
         let mut blocked = None;
@@ -180,7 +180,7 @@ impl<'a> Staging<'a> {
             Some(error) => Err(error),
             None if leftovers.is_empty() => Ok(false),
             None => {
-                did("finished", "what an interrupted command had begun");
+                did("finished", "the work of an interrupted command");
                 Ok(true)
             }
         }
@@ -196,8 +196,8 @@ impl Drop for Staging<'_> {
     }
 }
 
-/// Moves everything out of a promised directory. Each step can be repeated, so it may be interrupted anywhere. What
-/// one thing stands in the way of is left for the next writer; the rest is put in its place.
+/// Moves everything out of a committed directory. Each step can be repeated, so it may be interrupted anywhere. What is
+/// blocked is left for the next writer; the rest is moved into place.
 fn finish(out: &OutDir, commit: &Path, owners: &Owners) -> Result<(), StateError> {
     let mut blocked = None;
     for dir in files::entries(commit)? {

@@ -8,22 +8,22 @@ use super::{
 };
 use crate::secret::SecretBytes;
 
-/// The most that all files of a CA may hold together, in bytes: as text it is what kpki reads of one file.
+/// The maximum total size of a CA's files, in bytes: encoded as text, the maximum size of one file that kpki reads.
 const MAX_CA: usize = 160 * 1024 * 1024;
 
-/// How the inventory that is there relates to another one.
+/// How the existing inventory relates to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum History {
     /// The other one has the same lines, and maybe more.
     Contained,
-    /// It has so many lines that the other one lacks.
+    /// It has this many lines that the other one lacks.
     Newer(usize),
     /// Both have lines that the other one lacks.
     Other,
 }
 
 impl History {
-    /// Compares them byte by byte. A last line that a killed command left unfinished counts for nothing.
+    /// Compares them byte by byte. An unfinished last line of a killed command is ignored.
     pub fn of(there: &[u8], other: &[u8]) -> Self {
         let there = whole(there);
         if other.starts_with(there) {
@@ -36,7 +36,7 @@ impl History {
     }
 }
 
-/// All lines but one that is not finished. One that lacks nothing but its end is none of those.
+/// All lines except an unfinished one. A line that only lacks its line ending is not unfinished.
 fn whole(lines: &[u8]) -> &[u8] {
     let end = lines
         .iter()
@@ -59,7 +59,7 @@ impl OutDir {
     /// Every file of the CA, by name.
     ///
     /// # Errors
-    /// When one of them is none that kpki could put there.
+    /// If one of them could not have been put there by kpki.
     pub fn ca_files(&self, _lock: &Lock) -> Result<Vec<(String, SecretBytes)>, StateError> {
         let mut found = Vec::new();
         let mut size = 0;
@@ -68,7 +68,7 @@ impl OutDir {
             if !look(&path)?.is_some_and(|meta| meta.is_file()) || !is_ca_file(name) {
                 return Err(StateError::obstacle(
                     &path,
-                    "is no plain file of the CA, and a backup holds nothing else",
+                    "is not a regular file of the CA, and only those can be in a backup",
                 ));
             }
             let bytes = files::read_optional(&path)?.unwrap_or_default();
@@ -76,7 +76,7 @@ impl OutDir {
             if size > MAX_CA {
                 return Err(StateError::obstacle(
                     &self.ca(),
-                    "is larger than a backup can be",
+                    "is too large for a backup",
                 ));
             }
             found.push((name.to_owned(), bytes.into()));
@@ -84,12 +84,12 @@ impl OutDir {
         Ok(found)
     }
 
-    /// The inventory as it lies there; `None` where there is none.
+    /// The inventory's bytes; `None` if there is none.
     pub fn inventory_bytes(&self) -> Result<Option<Vec<u8>>, StateError> {
         files::read_optional(&self.ca_file(Inventory::FILE))
     }
 
-    /// Gives the inventory the lines that it lacks of another one that contains it.
+    /// Appends the lines that the inventory lacks from another one that contains it.
     pub fn extend_inventory(&self, _lock: &Lock, other: &[u8]) -> Result<(), StateError> {
         let path = self.ca_file(Inventory::FILE);
         let there = self.inventory_bytes()?.unwrap_or_default();

@@ -1,9 +1,9 @@
-//! `written.jsonl`: what kpki has put into which directory, so that an edit is told from kpki's own earlier work, and
-//! what a broker was once given stays with it. Append-only; it lies beside the identities' directories and in none of
-//! them, as their owners could write it there.
+//! `written.jsonl`: what kpki wrote to which directory, so that an edit can be distinguished from kpki's own earlier
+//! work, and a broker keeps what it was assigned. Append-only; it is beside the identities' directories and not inside,
+//! where their owners could write it.
 //!
 //! A line is on the disk before the files that it describes are visible. A command that is killed in between leaves
-//! files that match an earlier line, so every digest counts that was ever recorded, not the last alone.
+//! files that match an earlier line, so every digest ever recorded counts, not only the last.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -21,11 +21,11 @@ use crate::{
 
 /// The file's name, in the output directory.
 const FILE: &str = "written.jsonl";
-/// So many states of a file are kept when the record is made smaller, beside the one that is on the disk.
+/// How many states of a file are kept when the record is compacted, besides the one on the disk.
 const KEPT: usize = 2;
-/// A record is made smaller when it has this many times the digests that would be left.
+/// A record is compacted when it has this many times the digests that would be left.
 const WASTE: usize = 4;
-/// Below so many digests no record is too large.
+/// A record with fewer digests is never compacted.
 const SMALL: usize = 1000;
 
 /// What was written into one directory at once.
@@ -35,7 +35,7 @@ pub struct Writing {
     name: String,
     /// SHA-256 of each file, in hex.
     files: BTreeMap<String, String>,
-    /// What each file was made from whose bytes differ at every encoding.
+    /// For files whose bytes differ at every encoding, the digest of what they were made from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     made: BTreeMap<String, String>,
     /// What the configuration of a broker commits it to.
@@ -78,7 +78,7 @@ impl jsonl::Line for Writing {
     }
 }
 
-/// What is known of one directory.
+/// What is known about one directory.
 #[derive(Debug, Default)]
 pub struct WrittenEntry {
     files: BTreeMap<String, Vec<String>>,
@@ -87,31 +87,31 @@ pub struct WrittenEntry {
 }
 
 impl WrittenEntry {
-    /// True where kpki recorded a file of that name, and never with these bytes.
+    /// True if kpki recorded a file of that name, but never with these bytes.
     pub fn is_foreign(&self, file: &str, bytes: &[u8]) -> bool {
         let known = self.files.get(file);
         known.is_some_and(|known| !known.contains(&sha256(bytes)))
     }
 
-    /// True where a file of that name was ever recorded.
+    /// True if a file of that name was ever recorded.
     pub fn is_recorded(&self, file: &str) -> bool {
         self.files.contains_key(file)
     }
 
-    /// True where this very state of the file was recorded last, with what it was made from.
+    /// True if the last recorded state of the file is this one, including what it was made from.
     pub fn is_current(&self, file: &FileSpec) -> bool {
         self.is_last(&file.name, &file.bytes)
             && file.made_from.as_ref() == self.made.get(&file.name)
             && (file.node.is_none() || file.node == self.node)
     }
 
-    /// True where the file was recorded last with these bytes.
+    /// True if the file was last recorded with these bytes.
     pub fn is_last(&self, file: &str, bytes: &[u8]) -> bool {
         let last = self.files.get(file).and_then(|known| known.last());
         last.is_some_and(|last| *last == sha256(bytes))
     }
 
-    /// What a file with these bytes was made from, where it is the one that was recorded last.
+    /// What a file with these bytes was made from, if it is the one that was last recorded.
     pub fn made_from(&self, file: &str, bytes: &[u8]) -> Option<&str> {
         let made = self.made.get(file)?;
         self.is_last(file, bytes).then_some(made)
@@ -133,7 +133,7 @@ impl WrittenEntry {
     }
 }
 
-/// What is known of all directories.
+/// What is known about all directories.
 #[derive(Debug)]
 pub struct Written {
     path: PathBuf,
@@ -143,7 +143,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// Reads the record; where there is none, as after an older kpki, nothing is known.
+    /// Reads the record; if there is none, such as after an older kpki, nothing is known.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.root().join(FILE);
         let bytes = files::read_optional(&path)?.unwrap_or_default();
@@ -170,31 +170,31 @@ impl Written {
         entry.add(line);
     }
 
-    /// What is known of a directory.
+    /// What is known about a directory.
     pub fn of(&self, name: &str) -> Option<&WrittenEntry> {
         self.entries.get(name)
     }
 
-    /// Every broker that was ever written, also those whose directory is gone.
+    /// Every broker that was ever written, including those whose directory is gone.
     pub fn nodes(&self) -> impl Iterator<Item = (&str, &NodeFacts)> {
         let entries = self.entries.iter();
         entries.filter_map(|(name, entry)| Some((name.as_str(), entry.node.as_ref()?)))
     }
 
-    /// Records files that are there already as kpki would write them. On failure the record stays as it was.
+    /// Records existing files that are as kpki would write them. On failure the record is unchanged.
     pub fn adopt(out: &OutDir, _lock: &Lock, found: &[Writing]) -> Result<(), StateError> {
         append(out, found)
     }
 
-    /// True where most of the record is about states long gone.
+    /// True if most of the record is about outdated states.
     pub fn is_wasteful(&self) -> bool {
         let states = self.entries.values().flat_map(|e| e.files.values());
         let left: usize = states.map(|known| known.len().min(KEPT)).sum();
         self.digests >= SMALL && self.digests >= WASTE * left
     }
 
-    /// Writes the record anew without the states long gone. The states that are on the disk stay in it,
-    /// however old they are. On failure the record stays as it was.
+    /// Rewrites the record without outdated states. The states that are on the disk are kept, however old they are. On
+    /// failure the record is unchanged.
     pub fn compact(out: &OutDir, _lock: &Lock) -> Result<(), StateError> {
         let written = Self::read(out)?;
         let mut text = String::new();
@@ -237,8 +237,7 @@ impl Written {
     }
 }
 
-/// Appends lines to the record. Only afterwards may the files be put where they are seen.
-/// On failure the record stays as it was.
+/// Appends lines to the record. The files may only be made visible afterwards. On failure the record is unchanged.
 pub(super) fn append(out: &OutDir, writings: &[Writing]) -> Result<(), StateError> {
     if writings.is_empty() {
         return Ok(());
@@ -247,7 +246,7 @@ pub(super) fn append(out: &OutDir, writings: &[Writing]) -> Result<(), StateErro
     Tail::find::<Writing>(&out.root().join(FILE))?.append(&lines)
 }
 
-/// The digest of several parts, which no other division into parts has.
+/// The digest of several parts, which depends on how they are divided.
 pub fn digest_of(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

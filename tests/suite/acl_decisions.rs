@@ -197,7 +197,7 @@ fn a_denial_comes_with_what_to_write() {
     let (said, hint) = ask("User:orders", "Read", &["--topic", "orders"]);
     assert_eq!(
         said,
-        "DENIED  User:orders Read on Topic `orders`\n  there are ACLs on this resource, but none allows it\n"
+        "DENIED  User:orders Read on Topic `orders`\n  there are ACLs on this resource, but none of them allows it\n"
     );
     // What is suggested is a policy in which it is allowed.
     for (start, line) in [
@@ -496,7 +496,7 @@ fn tests_of_a_policy_pass_or_say_what_decided() {
 failed  p.yaml:18:5
         User:orders Write on Topic `orders` should be denied and is allowed: by Allow User:orders Write on Topic `orders` from * (p.yaml:8:9)
 failed  p.yaml:19:5
-        User:orders Read on Topic `orders` should be allowed and is denied: there are ACLs on this resource, but none allows it
+        User:orders Read on Topic `orders` should be allowed and is denied: there are ACLs on this resource, but none of them allows it
 
 failed  2 of 8 requests of the policy's tests
 "

@@ -60,7 +60,7 @@ fn a_backup_is_restored_whole_and_only_its_passphrase_opens_it() {
     assert_eq!(ca(&kpki, "out"), before);
     assert_eq!(lines(&kpki), 4, "init-ca, issue, backup, restore");
     let exists = kpki.run(&["backup", "b"]).expect_code(1);
-    assert!(exists.stderr.contains("b exists already"));
+    assert!(exists.stderr.contains("b already exists"));
     // The CA's passphrase is another one.
     kpki.env("KPKI_BACKUP_PASSPHRASE", "a passphrase of the tests");
     let wrong = kpki
@@ -117,14 +117,14 @@ fn a_backup_is_not_restored_over_a_newer_state_or_another_ca() {
     kpki.ok(&["issue", "kafka3", "--out", "fork"]);
     let fork = ca(&kpki, "fork");
     let into = ["restore", "new", "--out", "fork", "--json"];
-    refused(&kpki, &into, "backup-other", "another history");
+    refused(&kpki, &into, "backup-other", "a different history");
     assert_eq!(ca(&kpki, "fork"), fork);
     kpki.ok(&["init-ca", "--out", "other"]);
     let into = ["restore", "new", "--out", "other", "--json"];
-    refused(&kpki, &into, "backup-other", "another history");
+    refused(&kpki, &into, "backup-other", "a different history");
     // Nothing says whose these are.
     fs::remove_file(kpki.path("other/ca/inventory.jsonl")).unwrap();
-    refused(&kpki, &into, "backup-other", "another history");
+    refused(&kpki, &into, "backup-other", "a different history");
     // What is not in the backup may belong to another state of the CA.
     kpki.write("out/ca/root.key", "x");
     kpki.set_mode("out/ca/root.key", 0o600);

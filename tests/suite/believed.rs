@@ -127,9 +127,9 @@ fn renew_does_not_sign_what_the_directory_claims() {
         let key = read(kpki.path("out/kafka1/kafka1.key"));
         assert_eq!(key == planted, !new_key);
         let warning = if new_key {
-            "the key in out/kafka1 is not the one that was signed last: kafka1 gets a new key"
+            "the key in out/kafka1 is not the last one that was signed: kafka1 gets a new key"
         } else {
-            "the certificate in out/kafka1 is not the one that was signed last"
+            "the certificate in out/kafka1 is not the last one that was signed"
         };
         assert!(said.stderr.contains(warning), "{}", said.stderr);
         // A broker that has loaded what was planted refuses a certificate with fewer hosts while it runs.
@@ -216,8 +216,8 @@ fn a_certificate_of_the_same_ca_that_is_not_the_recorded_one_is_replaced() {
     let said = kpki.ok(&["up", "policy.yaml"]).stdout;
     assert!(
         said.contains(
-            "reissued  broker kafka1: its certificate is not the one that was signed last\u{20}"
-        ) || said.contains("not the one that was signed last"),
+            "reissued  broker kafka1: its certificate is not the last one that was signed\u{20}"
+        ) || said.contains("not the last one that was signed"),
         "{said}"
     );
     assert_eq!(

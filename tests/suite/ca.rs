@@ -175,7 +175,7 @@ fn an_existing_ca_stays_and_the_message_says_what_to_use() {
     assert!(
         again
             .stderr
-            .contains("error: a CA exists already in out/ca\nhint: kpki issue NAME uses it"),
+            .contains("error: a CA already exists in out/ca\nhint: kpki issue NAME uses it"),
         "{}",
         again.stderr
     );
@@ -341,7 +341,7 @@ fn the_exported_key_is_the_cas_and_openssl_opens_it() {
         again
             .expect_code(1)
             .stderr
-            .contains("ca.pem exists already")
+            .contains("ca.pem already exists")
     );
     kpki.env("KPKI_CA_PASSPHRASE", "another");
     let wrong = kpki.run(&[

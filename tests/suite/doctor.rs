@@ -51,7 +51,7 @@ fn what_kpki_made_is_sound() {
     kpki.ok(&["renew", "kafka1", "carol", "--new-key"]);
     assert!(faults(&kpki, &["p.yaml", "--fix"], 0).is_empty());
     let said = kpki.ok(&["doctor"]).stdout;
-    assert_eq!(said, "sound  out\n");
+    assert_eq!(said, "ok  out\n");
     // It says what it is asked and changes nothing: the journal has no line of it.
     let log = kpki.ok(&["log"]).stdout;
     assert!(!log.contains("doctor"), "{log}");

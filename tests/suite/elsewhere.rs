@@ -241,7 +241,7 @@ fn a_policy_writes_everything_but_keys_that_are_elsewhere() {
     let said = here.ok(&["up", "policy.yaml", "--allow", "voters"]);
     assert!(
         said.stderr
-            .contains("hosts were DNS:kafka1.example.com, shall be DNS:kafka1.example.org"),
+            .contains("hosts change from DNS:kafka1.example.com to DNS:kafka1.example.org"),
         "{}",
         said.stderr
     );

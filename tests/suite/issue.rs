@@ -99,7 +99,7 @@ fn a_client_whose_name_is_no_host_name_stands_in_the_cn_only_and_kpki_says_so() 
     let kpki = with_ca();
     let issued = kpki.ok(&["issue", "--client", "kafka_client"]);
     assert!(
-        issued.stdout.contains("it is in the CN and not in the SAN"),
+        issued.stdout.contains("it is in the CN but not in the SAN"),
         "{}",
         issued.stdout
     );
@@ -167,14 +167,17 @@ fn bad_names_and_hosts_are_refused_with_the_reason_before_anything_is_written() 
         (vec!["issue", "good", "bad,name"], "contains ','"),
         (vec!["issue", ""], "must not be empty"),
         (vec!["issue", "kafka1", "KAFKA1"], "given twice"),
-        (vec!["issue", "kafka1", "--host", "a_b"], "no underscore"),
+        (
+            vec!["issue", "kafka1", "--host", "a_b"],
+            "cannot contain underscores",
+        ),
         (
             vec!["issue", "kafka1", "--host", "10.0.0.300"],
             "looks like an IPv4 address",
         ),
         (
             vec!["issue", "kafka1", "--host", "123"],
-            "digits alone is none that TLS clients take",
+            "TLS clients do not accept a name of digits only",
         ),
         (
             vec!["issue", "kafka1", "--host", "kafka1:9093"],
@@ -182,7 +185,7 @@ fn bad_names_and_hosts_are_refused_with_the_reason_before_anything_is_written() 
         ),
         (
             vec!["issue", "a", "b", "--host", "c"],
-            "--host goes with one NAME",
+            "--host can only be used with one NAME",
         ),
         (
             vec!["issue", "kafka1", "--key", "dsa"],
@@ -237,7 +240,7 @@ fn an_existing_name_is_an_error_that_names_renew_and_renew_keeps_key_and_passwor
     assert!(
         clash
             .stderr
-            .contains("differs from `kafka1`, which is there, only in case"),
+            .contains("differs from the existing `kafka1` only by case"),
         "{}",
         clash.stderr
     );

@@ -86,7 +86,7 @@ fn a_journal_that_cannot_be_written_fails_no_command() {
     fs::create_dir(&path).unwrap();
     let done = kpki.ok(&["issue", "kafka2"]);
     assert!(
-        done.stderr.contains("the journal has no line"),
+        done.stderr.contains("could not be recorded in the journal"),
         "{}",
         done.stderr
     );

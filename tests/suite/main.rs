@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(feature = "live")]
+mod a_year;
 mod acl_apply;
 mod acl_decisions;
 mod acl_export;

@@ -1,7 +1,14 @@
 //! `kpki reload` against a real broker: a renewed certificate is served without a restart, and what a running broker
 //! would refuse is found before anything is changed.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
 
 use serde_json::Value;
 
@@ -10,6 +17,7 @@ use crate::support::{
     kpki::{Kpki, Output},
     one_broker::OneBroker,
     ports,
+    proxy::Act,
 };
 
 const CLIENTS: &str = "\
@@ -57,7 +65,7 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
     if judge().is_none() {
         return;
     }
-    let Some(cluster) = OneBroker::start(CLIENTS) else {
+    let Some((cluster, proxy)) = OneBroker::start_behind_proxy(CLIENTS) else {
         return;
     };
     let kpki = &cluster.kpki;
@@ -178,6 +186,32 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
         failed.stderr
     );
     assert_eq!(left_behind(&cluster), [""; 0]);
+
+    // The connection is lost before one of the last answers comes: that the setting is gone is seen all the same.
+    let most = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&most);
+    proxy.decide(move |_, exchanges| {
+        seen.fetch_max(exchanges.len(), Ordering::Relaxed);
+        Act::Forward
+    });
+    kpki.ok(&["renew", "kafka1"]);
+    kpki.ok(&["reload", "kafka1"]);
+    for before_last in [0, 1] {
+        let at = most.load(Ordering::Relaxed) - before_last;
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let cut = Arc::clone(&is_cut);
+        proxy.decide(move |_, exchanges| {
+            match exchanges.len() >= at && !cut.swap(true, Ordering::Relaxed) {
+                true => Act::Cut,
+                false => Act::Forward,
+            }
+        });
+        kpki.ok(&["renew", "kafka1"]);
+        kpki.ok(&["reload", "kafka1"]);
+        assert!(is_cut.load(Ordering::Relaxed));
+        every(&serial(kpki));
+        assert_eq!(left_behind(&cluster), [""; 0]);
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn what_is_due_is_renewed_and_all_where_all_are_asked_for() {
     kpki.without_env("KPKI_CA_PASSPHRASE");
     let said = kpki.ok(&["renew", "--due"]);
     assert!(
-        said.stdout.contains("nothing to renew; the next is "),
+        said.stdout.contains("nothing to renew; next is "),
         "{}",
         said.stdout
     );
@@ -175,7 +175,7 @@ fn a_ca_that_ends_with_its_certificates_is_what_has_to_be_replaced() {
     let before = leaf(&kpki, "kafka1").serial;
     let said = kpki.ok(&["renew", "--due"]);
     assert!(
-        said.stderr.contains("the CA itself ends on"),
+        said.stderr.contains("the CA itself expires on"),
         "{}",
         said.stderr
     );

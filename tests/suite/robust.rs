@@ -36,7 +36,7 @@ fn an_interrupted_ca_does_not_overwrite_one_that_was_restored() {
     let said = kpki.run(&["issue", "kafka1"]).expect_code(1);
     assert!(
         said.stderr
-            .contains("appeared while an interrupted command was making a CA"),
+            .contains("appeared while an interrupted command was creating a CA"),
         "{}",
         said.stderr
     );
@@ -58,7 +58,7 @@ fn no_new_ca_is_made_over_the_remains_of_an_old_one_or_a_link_to_nowhere() {
         kpki.run(&["init-ca"])
             .expect_code(1)
             .stderr
-            .contains("a CA exists already")
+            .contains("a CA already exists")
     );
     assert!(
         kpki.run(&["issue", "a"])
@@ -259,7 +259,7 @@ fn what_stands_in_the_way_is_named_before_anything_is_signed() {
     for reason in [
         "out/kafka1 stands where the directory of an identity has to be",
         "out/kafka2 stands where the directory of an identity has to be",
-        "out/kafka3 may be written by others",
+        "out/kafka3 can be written by others",
         "hint: move out/kafka1 away",
     ] {
         assert!(said.contains(reason), "{reason} is not in {said}");
@@ -291,7 +291,7 @@ fn links_and_pipes_in_an_identitys_directory_are_not_followed() {
     );
     let said = kpki.run(&["up", "policy.yaml"]).expect_code(1);
     assert!(
-        said.stderr.contains("scram.password is not a plain file"),
+        said.stderr.contains("scram.password is not a regular file"),
         "{}",
         said.stderr
     );
@@ -335,7 +335,7 @@ fn a_policy_that_cannot_be_carried_out_leaves_no_ca_behind() {
         .run(&["--out", "open", "up", "policy.yaml"])
         .expect_code(1);
     assert!(
-        said.stderr.contains("may be written by everyone"),
+        said.stderr.contains("can be written by everyone"),
         "{}",
         said.stderr
     );
@@ -489,7 +489,7 @@ fn a_damaged_identity_is_told_from_one_that_is_not_there() {
     let said = kpki.run(&["renew", "kafka1"]).expect_code(1);
     assert!(
         said.stderr
-            .contains("out/kafka1 is damaged: it holds no key store"),
+            .contains("out/kafka1 is damaged: it does not contain a keystore"),
         "{}",
         said.stderr
     );

@@ -558,7 +558,7 @@ fn a_fifo_does_not_hang() {
         .status()
         .unwrap();
     assert!(made.success());
-    not_included(&kpki, "teams/a.yaml", "is not a plain file");
+    not_included(&kpki, "teams/a.yaml", "is not a regular file");
     // The policy itself may come through a pipe, as from `kpki … <(make-policy)`.
     let script = "\"$0\" policy check <(echo 'clients: [{name: a}]')";
     let out = Command::new("bash")

@@ -96,7 +96,7 @@ fn what_others_could_have_written_to_is_refused_with_the_command_that_helps() {
         kpki.set_mode(path, open);
         let said = kpki.run(&["up", "policy.yaml"]).expect_code(1).stderr;
         assert!(
-            said.contains(&format!("error: {path} may be written by")),
+            said.contains(&format!("error: {path} can be written by")),
             "{said}"
         );
         assert!(said.contains(&format!("chmod go-w {path}")), "{said}");
@@ -133,7 +133,7 @@ fn an_inventory_that_others_could_have_altered_is_not_believed() {
         for command in [&["renew", "kafka1"][..], &["up", "policy.yaml"]] {
             let said = kpki.run(command).expect_code(1).stderr;
             assert!(
-                said.contains(&format!("error: {path} may be written by others")),
+                said.contains(&format!("error: {path} can be written by others")),
                 "{said}"
             );
             assert!(said.contains(&format!("chmod go-w {path}")), "{said}");

@@ -233,7 +233,7 @@ fn everything_that_is_wrong_is_said_at_once() {
             &["--name", "kafka2", "--host", "a.example.com"],
             "its CN is `kafka1`, not `kafka2`",
         ),
-        ("/CN=kafka1", &[], "no host name or address"),
+        ("/CN=kafka1", &[], "no host name or IP address"),
         (
             "/CN=kafka1",
             &["--host", "a.example.org"],
@@ -273,8 +273,8 @@ fn what_is_no_request_is_refused_and_so_is_one_with_its_key() {
     let large = format!("{csr}{}", "#\n".repeat(40_000));
     for (text, expected) in [
         (String::new(), "contains no certificate request"),
-        (key.clone(), "a private key lies beside"),
-        (format!("{csr}{key}"), "a private key lies beside"),
+        (key.clone(), "also contains a private key"),
+        (format!("{csr}{key}"), "also contains a private key"),
         (format!("{csr}{csr}"), "more than one certificate request"),
         (csr.replace("MI", "M!"), "damaged"),
         (csr.replace("MI", "MM"), "not a certificate request"),
@@ -347,7 +347,7 @@ fn names_and_keys_of_others_are_not_taken_silently() {
         .run(&["sign", "kafka2.csr", "--host", "h"])
         .expect_code(1);
     assert!(
-        said.stderr.contains("its key is that of the CA"),
+        said.stderr.contains("its key is the key of the CA"),
         "{}",
         said.stderr
     );

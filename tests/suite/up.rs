@@ -203,7 +203,7 @@ fn a_dry_run_says_what_would_be_and_writes_nothing() {
     assert_eq!(second["identities"][4]["action"], "reissued", "{second}");
     assert_eq!(
         second["identities"][4]["reason"],
-        "hosts were kafka1 10.0.0.1, shall be kafka1 10.0.0.2"
+        "hosts change from kafka1 10.0.0.1 to kafka1 10.0.0.2"
     );
     assert_eq!(tree(&kpki.path("out")), before);
 }

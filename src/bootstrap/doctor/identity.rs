@@ -1,4 +1,4 @@
-//! One identity's files held against what is on record and against each other.
+//! Compares one identity's files with the records and with each other.
 
 use super::{FIX, Fault, FaultCode, barred};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     state::{FileSpec, OutDir, Owners, Record, StateError, WrittenEntry, read_plain},
 };
 
-/// What is known of the one who is looked at.
+/// What is known about the identity.
 pub(super) struct Examined<'a> {
     pub out: &'a OutDir,
     pub trust: &'a Trust,
@@ -29,7 +29,7 @@ pub(super) struct Examined<'a> {
 
 impl Examined<'_> {
     pub fn faults(&self) -> Result<Vec<Fault>, BootstrapError> {
-        // A directory that merely looks like one of kpki's: brokers' records lie beside them.
+        // A directory that only looks like one of kpki's: brokers' data directories are beside them.
         if self.record.is_none() && self.entry.is_none() {
             return Ok(Vec::new());
         }
@@ -43,13 +43,13 @@ impl Examined<'_> {
         {
             let command = format!("chown -R {uid}:{gid} {}", quote(&dir.display().to_string()));
             let message = format!(
-                "{} was given to {uid}:{gid} and is not theirs",
+                "{} should belong to {uid}:{gid}, but does not",
                 dir.display()
             );
             faults.push(self.fault(FaultCode::Owner, message, command));
         }
         match self.examine(&mut faults) {
-            // Something of its owner's in a file's place.
+            // Something else in a file's place, put there by its owner.
             Err(BootstrapError::State(error @ StateError::Obstacle { .. })) => {
                 faults.push(barred(Some(self.name.as_str()), &error));
             }
@@ -60,7 +60,7 @@ impl Examined<'_> {
 
     fn examine(&self, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
         for names in &self.layouts()? {
-            // Where its key is elsewhere, so may be its certificate.
+            // If its key is elsewhere, its certificate may be as well.
             let here = |record: &&Record| !record.external;
             let has_store = self.file(&names.keystore)?.is_some();
             if let Some(record) = self.record.filter(|r| has_store || here(r)) {
@@ -79,7 +79,7 @@ impl Examined<'_> {
         self.edited(faults)
     }
 
-    /// The layouts that it has files of: those of which there is the key store with its password; some share the one.
+    /// The layouts that it has files of: those whose keystore and password are there; some share the keystore's name.
     fn layouts(&self) -> Result<Vec<FileNames>, BootstrapError> {
         let (mut used, mut others) = (Vec::new(), Vec::new());
         for names in LAYOUTS.iter().map(|l| l.files(self.name.as_str())) {
@@ -101,7 +101,7 @@ impl Examined<'_> {
         Ok(used)
     }
 
-    /// Its certificate, key, password, and what holds them.
+    /// Its certificate, key, password, and the stores that contain them.
     fn certificate(
         &self,
         names: &FileNames,
@@ -121,13 +121,13 @@ impl Examined<'_> {
         let before = faults.len();
         if !disk.is_recorded(record, self.trust.signer()) {
             let message = format!(
-                "{} is not the certificate that was signed last for {}",
+                "{} is not the last certificate that was signed for {}",
                 path(&names.certificate),
                 self.name
             );
             faults.push(self.fault(FaultCode::Certificate, message, renew.clone()));
         } else if !disk.belongs_together() {
-            // A key that never leaves its machine is not here, and neither is a store.
+            // A key that never leaves its machine is not here, and neither is a keystore.
             if self.file(&names.keystore)?.is_none() && self.file(&names.key)?.is_none() {
                 return Ok(());
             }
@@ -156,7 +156,7 @@ impl Examined<'_> {
         }
     }
 
-    /// What is made of key, certificate and password, which are right.
+    /// The files made from key, certificate and password, which are right.
     fn stores(
         &self,
         names: &FileNames,
@@ -171,7 +171,7 @@ impl Examined<'_> {
                 faults.push(self.repaired(
                     FaultCode::Store,
                     file,
-                    "does not hold the CA's intermediates",
+                    "does not contain the CA's intermediates",
                 ));
                 credentials.chain = chain;
             }
@@ -187,8 +187,7 @@ impl Examined<'_> {
         });
         if !is_good {
             let file = credentials.keystore(self.name, names, profile)?;
-            let what =
-                "does not open with its password, or does not hold the key and its certificates";
+            let what = "cannot be opened with its password, or does not contain the key and its certificates";
             faults.push(self.repaired(FaultCode::Store, file, what));
         }
         let both = self.file(&names.pem)?;
@@ -198,7 +197,7 @@ impl Examined<'_> {
         });
         if !same {
             let [_, _, file, _] = credentials.texts(names)?;
-            let what = "does not hold the key and its certificates";
+            let what = "does not contain the key and its certificates";
             faults.push(self.repaired(FaultCode::Store, file, what));
         }
         if let Some(file) = &names.key_password {
@@ -213,19 +212,19 @@ impl Examined<'_> {
         Ok(())
     }
 
-    /// Whom it trusts.
+    /// Its truststores.
     fn trusted(&self, names: &FileNames, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
         let store = self.file(&names.truststore)?;
         if store.is_some() || self.is_recorded(&names.truststore) {
             let profile = self.profile([&names.truststore, &names.keystore])?;
             if !store.is_some_and(|store| self.trust.is_in(&store)) {
-                // The same bytes for every identity, where the CA has them.
+                // The same bytes for every identity, if the CA has a copy.
                 let store = match self.trust.kept_truststore(self.out, profile)? {
                     Some(kept) => kept,
                     None => self.trust.encode_truststore(profile)?,
                 };
                 let file = FileSpec::secret(&names.truststore, store);
-                let what = "does not hold the CA that is to be trusted, and it alone";
+                let what = "does not contain exactly the trusted CAs";
                 faults.push(self.repaired(FaultCode::Truststore, file, what));
             }
         }
@@ -234,7 +233,7 @@ impl Examined<'_> {
             && !ca.is_some_and(|ca| self.trust.is_pem_of(&ca))
         {
             let file = FileSpec::public(&names.ca, self.trust.trusted_pem());
-            let what = "does not hold the CA that is to be trusted, and it alone";
+            let what = "does not contain exactly the trusted CAs";
             faults.push(self.repaired(FaultCode::Truststore, file, what));
         }
         if let Some(file) = &names.truststore_password {
@@ -245,7 +244,7 @@ impl Examined<'_> {
         Ok(())
     }
 
-    /// Other files of kpki's that somebody changed.
+    /// Other files written by kpki that were changed.
     fn edited(&self, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
         let Some(entry) = self.entry else {
             return Ok(());
@@ -270,7 +269,7 @@ impl Examined<'_> {
         Ok(())
     }
 
-    /// A file that has to have these very bytes, where it is there at all or was written.
+    /// A file that must have exactly these bytes, if it exists or was written.
     fn same(
         &self,
         code: FaultCode,
@@ -286,7 +285,7 @@ impl Examined<'_> {
         Ok(())
     }
 
-    /// How its stores are encoded, as the first of these shows that is a store at all.
+    /// How its stores are encoded, according to the first of these that is a store.
     fn profile(&self, stores: [&str; 2]) -> Result<StoreProfile, BootstrapError> {
         const SEQUENCE: u8 = 0x30;
         for store in stores {

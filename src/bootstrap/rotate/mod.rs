@@ -1,8 +1,8 @@
-//! The CA is replaced without a moment in which two of the cluster cannot talk to each other: first everyone trusts both,
-//! then the new one signs and everyone gets a certificate of it, then the old one is trusted no longer.
+//! Replaces the CA without a moment in which two members of the cluster cannot talk to each other: first everyone
+//! trusts both CAs, then the new one re-issues all certificates, then the old one is no longer trusted.
 //!
-//! Who signs, who is trusted and how far that is change in one step. What identities have follows from it: whatever is
-//! not as the CA is now is written, so that a command that was interrupted is finished by doing the same again.
+//! The signing CA, the trusted CAs and the phase change in one step. The identities' files follow from that: whatever
+//! does not match the CA's state is written, so an interrupted command is completed by running it again.
 
 mod seen;
 mod steps;
@@ -15,38 +15,38 @@ use std::path::PathBuf;
 
 use crate::state::Phase;
 
-/// Why a rotation does not go on.
+/// Why a rotation cannot proceed.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
-    /// One is under way.
-    #[error("the CA is being replaced already: the rotation is {}", .0.word())]
+    /// One is in progress.
+    #[error("a CA rotation is already in progress: the rotation is {}", .0.word())]
     Running(Phase),
-    /// None is under way.
-    #[error("no rotation of the CA is under way")]
+    /// None is in progress.
+    #[error("no CA rotation is in progress")]
     None,
-    /// It is not the turn of that step.
-    #[error("the rotation is {}, so this is not the next step", .0.word())]
+    /// That step is out of order.
+    #[error("the rotation is {}, so this is not its next step", .0.word())]
     NotYet(Phase),
-    /// The old CA is trusted no longer.
-    #[error("the old CA is trusted no longer, so there is no way back to it")]
+    /// The old CA is no longer trusted.
+    #[error("the old CA is no longer trusted, so the rotation cannot be aborted")]
     TooLate,
-    /// What was written last is not seen everywhere.
+    /// The last step was not confirmed everywhere.
     #[error("{}", not_everywhere(.0))]
     NotEverywhere(Vec<(String, &'static str)>),
-    /// An engine elsewhere signs.
-    #[error("{0}: this CA's key is not kept by kpki, so kpki cannot replace it")]
+    /// An external issuer signs.
+    #[error("{0}: kpki does not hold this CA's key, so it cannot replace the CA")]
     Elsewhere(PathBuf),
-    /// A subject that no generation can be put behind.
-    #[error("the subject {0} is not one that kpki can write for the next CA")]
+    /// A subject to which no generation can be appended.
+    #[error("kpki cannot make the next CA's subject from {0}")]
     Subject(String),
 }
 
-/// So many are named.
+/// How many are named.
 const NAMED: usize = 10;
 
 fn not_everywhere(missing: &[(String, &str)]) -> String {
     if missing.is_empty() {
-        return "the last step cannot be seen anywhere: there is no broker here that could be asked".to_owned();
+        return "the last step cannot be confirmed: there is no broker here to ask".to_owned();
     }
     let shown = missing.iter().take(NAMED);
     let shown: Vec<String> = shown.map(|(name, why)| format!("{name} ({why})")).collect();
@@ -55,7 +55,7 @@ fn not_everywhere(missing: &[(String, &str)]) -> String {
         more => format!(" and {more} more"),
     };
     format!(
-        "the last step is not seen everywhere: {}{more}",
+        "the last step was not confirmed everywhere: {}{more}",
         shown.join(", ")
     )
 }

@@ -1,4 +1,4 @@
-//! Which identity is where: what can be seen of it from here.
+//! How far each identity is, as far as that can be seen from here.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ use crate::{
     state::{OutDir, Phase, Record, Rotation, read_plain},
 };
 
-/// So long an answer is waited for.
+/// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Where a broker is asked: a name or address that its certificate has, and a port.
+/// Where to ask a broker: a name or address in its certificate, and a port.
 struct Question {
     host: Host,
     port: u16,
 }
 
-/// What it says there.
+/// What it shows there.
 struct Answer {
     /// The serial number of the certificate that it shows, lower-case hex.
     serial: String,
-    /// The subjects of the CAs that it takes clients' certificates of; empty where it does not say.
+    /// The subjects of the CAs whose client certificates it accepts; empty if it does not say.
     trusted: Vec<String>,
 }
 
 impl Question {
-    /// `None` where nobody answers.
+    /// `None` if there is no answer.
     fn ask(&self) -> Option<Answer> {
         let address = format!("{}:{}", self.host.authority(), self.port);
         let served = probe::served(&address, &self.host.to_string(), None, PATIENCE).ok()?;
@@ -41,16 +41,16 @@ impl Question {
     }
 }
 
-/// Where an identity is in the current step.
+/// The state of an identity in the current step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// There is nothing to do.
     None,
-    /// Its files are still to be written here.
+    /// Its files are not yet written here.
     Write,
-    /// Its key is elsewhere, so that its owner has to ask for a new certificate.
+    /// Its key is elsewhere, so its owner must request a new certificate.
     Sign,
-    /// It does not use yet what was written for it.
+    /// It does not yet use what was written for it.
     Install,
     /// What it uses cannot be seen from here.
     Unseen,
@@ -72,22 +72,22 @@ impl Step {
     }
 }
 
-/// An identity, and what is seen of it.
+/// An identity and its observed state.
 #[derive(Debug)]
 pub struct Seen {
     /// Its name.
     pub name: IdentityName,
-    /// What it is, where it has a certificate.
+    /// Its kind, if it has a certificate.
     pub kind: Option<Kind>,
     /// Where it is.
     pub step: Step,
-    /// Why, in words; of what is done, nothing.
+    /// The reason; empty if it is done.
     pub why: &'static str,
     /// The serial number of the certificate that it shows.
     pub served: Option<String>,
 }
 
-/// Looks at everyone, and asks those that can be asked.
+/// Checks every identity, and asks those that can be asked.
 pub(super) fn see(
     out: &OutDir,
     trust: &Trust,
@@ -118,12 +118,12 @@ fn judge(
     answer: Option<&Answer>,
 ) -> (Step, &'static str) {
     if place.trouble.is_some() || place.is_unfinished() {
-        return (Step::Write, "its files are still to be written");
+        return (Step::Write, "its files are not yet written");
     }
     if place.leaf == Leaf::Elsewhere {
         return (
             Step::Sign,
-            "its key is elsewhere: sign a request of its owner's",
+            "its key is elsewhere: sign a new request from its owner",
         );
     }
     let Some(rotation) = rotation else {
@@ -136,32 +136,32 @@ fn judge(
         return (
             Step::Unseen,
             match question {
-                Some(_) => "nobody answers",
-                None => "nothing says where it listens",
+                Some(_) => "it does not answer",
+                None => "its listener is not known",
             },
         );
     };
     if answer.serial != record.serial {
-        return (Step::Install, "it still shows another certificate");
+        return (Step::Install, "it still serves another certificate");
     }
     let trusts = |subject: &String| answer.trusted.contains(subject);
     let all = trust.trusted().all(|root| trusts(&root.subject));
     let ours = |subject: &String| trust.trusted().any(|root| root.subject == *subject);
     let more = !answer.trusted.iter().all(ours);
     match (answer.trusted.is_empty(), rotation.phase) {
-        // What it shows is signed by the new CA, which it was seen to trust before.
+        // What it serves is signed by the new CA, which it was confirmed to trust before.
         (true, Phase::Reissuing) => (Step::Done, ""),
         (true, _) => (
             Step::Unseen,
-            "it asks for no client certificate, so it does not say whom it trusts",
+            "it requests no client certificate, so it does not show which CAs it trusts",
         ),
-        (false, _) if !all => (Step::Install, "it does not trust all of ca.crt yet"),
+        (false, _) if !all => (Step::Install, "it does not yet trust all of ca.crt"),
         (false, Phase::Retiring) if more => (Step::Install, "it still trusts another CA"),
         (false, _) => (Step::Done, ""),
     }
 }
 
-/// Where a broker is asked: at a listener with TLS, best one that says whom it trusts.
+/// Where to ask a broker: at a TLS listener, preferably one that shows which CAs it trusts.
 fn question(out: &OutDir, place: &Place<'_>) -> Option<Question> {
     let record = place.record.filter(|r| r.kind == Kind::Broker)?;
     // The name is the same in every layout.
@@ -205,7 +205,7 @@ fn listener(settings: &Properties, record: &Record) -> Option<Question> {
     listeners.sort_by_key(|(asks, ..)| !asks);
     let (_, host, port) = *listeners.first()?;
     let host = host.trim_matches(['[', ']']);
-    // The file belongs to the broker's owner, who does not send kpki elsewhere with it.
+    // The file belongs to the broker's owner, who must not be able to direct kpki elsewhere.
     let hosts = record.sans.iter().filter_map(|san| Host::from_tagged(san));
     let hosts: Vec<Host> = hosts.filter(|host| !host.is_wildcard()).collect();
     let named = hosts.iter().find(|known| known.to_string() == host);

@@ -30,10 +30,10 @@ use crate::{
     },
 };
 
-/// What the next CA shall be, where that is not what the last one is.
+/// How the next CA differs from the last one.
 #[derive(Debug, Default)]
 pub struct Successor {
-    /// Its subject, to which the generation is added.
+    /// Its subject, to which the generation is appended.
     pub subject: Option<Dn>,
     /// The kind of its key.
     pub key: Option<KeyAlgorithm>,
@@ -41,42 +41,42 @@ pub struct Successor {
     pub days: Option<u32>,
 }
 
-/// What a step has done.
+/// The result of a step.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// It did no more than finish what was interrupted.
+    /// It only completed what was interrupted.
     pub finished_only: bool,
-    /// Whose truststores were written.
+    /// The identities whose truststores were written.
     pub trust: usize,
-    /// Who got a new certificate.
+    /// The identities that got a new certificate.
     pub leaves: usize,
-    /// What was found in identities' directories and not believed.
+    /// What was found in identities' directories and is not trusted.
     pub distrust: Vec<String>,
-    /// Where the last step was not seen, although it was gone on.
+    /// Where the last step was not confirmed, if the command proceeded anyway.
     pub unseen: Vec<(String, &'static str)>,
 }
 
-/// What a step works with.
+/// The context of a step.
 #[derive(Clone, Copy)]
 pub struct Tools<'a> {
-    /// The right to write.
+    /// The lock.
     pub lock: &'a Lock,
-    /// The CA's passphrase, where it has one and the step signs.
+    /// The CA passphrase, if it has one and the step signs.
     pub passphrase: Option<&'a Secret>,
-    /// Go on although the last step was not seen everywhere.
+    /// Proceed even if the last step was not confirmed everywhere.
     pub force: bool,
-    /// Called with what is done and what there is to do.
+    /// Called with the number done and the total.
     pub progress: &'a dyn Fn(usize, usize),
 }
 
-/// The CA, and how far its replacement is.
+/// The CA, and the state of its rotation.
 pub struct Rotating<'a> {
     out: &'a OutDir,
     now: OffsetDateTime,
     inventory: Inventory,
     /// The CA.
     pub ca: Ca,
-    /// The rotation that is under way.
+    /// The rotation in progress.
     pub rotation: Option<Rotation>,
 }
 
@@ -92,7 +92,7 @@ impl<'a> Rotating<'a> {
         })
     }
 
-    /// The generation of the CA that comes, or of the one that is there.
+    /// The generation of the next CA, or of the current one.
     pub fn generation(&self) -> u32 {
         match &self.rotation {
             Some(rotation) => rotation.generation,
@@ -100,7 +100,7 @@ impl<'a> Rotating<'a> {
         }
     }
 
-    /// Who is where.
+    /// How far each identity is.
     pub fn status(&self) -> Result<Vec<Seen>, BootstrapError> {
         let stores = self.stores(&self.ca.trust)?;
         let places = self.places(&self.ca.trust, &stores)?;
@@ -108,7 +108,7 @@ impl<'a> Rotating<'a> {
         Ok(see(self.out, &self.ca.trust, rotation, &places))
     }
 
-    /// True where a command was interrupted, and where that means that certificates have to be signed.
+    /// True if a command was interrupted, and if certificates must be signed because of that.
     pub fn unfinished(&self) -> Result<(bool, bool), BootstrapError> {
         let stores = self.stores(&self.ca.trust)?;
         let places = self.places(&self.ca.trust, &stores)?;
@@ -116,7 +116,7 @@ impl<'a> Rotating<'a> {
         Ok((places.iter().any(Place::is_unfinished), stale))
     }
 
-    /// Makes the next CA and has everyone trust both.
+    /// Creates the next CA and makes everyone trust both.
     pub fn start(mut self, tools: Tools<'_>, successor: &Successor) -> Result<Outcome, Errors> {
         if let Some(rotation) = &self.rotation {
             return Err(RotationError::Running(rotation.phase).into());
@@ -124,7 +124,7 @@ impl<'a> Rotating<'a> {
         if self.ca.issuer.engine() != local::NAME {
             return Err(RotationError::Elsewhere(self.ca.issuer.path().to_owned()).into());
         }
-        // The next key is sealed as the last one is, so the passphrase has to be that of the CA.
+        // The next key is sealed like the last one, so the passphrase must be the CA's.
         let issuer = self.ca.open_issuer(tools.passphrase)?;
         let protection = match (self.ca.issuer.wanted().is_some(), tools.passphrase) {
             (true, Some(passphrase)) => KeyProtection::Passphrase(passphrase.clone()),
@@ -147,7 +147,7 @@ impl<'a> Rotating<'a> {
         self.change(tools, target, change)
     }
 
-    /// Goes a step further, or finishes one that was interrupted.
+    /// Takes the next step, or completes an interrupted one.
     pub fn next(mut self, tools: Tools<'_>) -> Result<Outcome, Errors> {
         if self.unfinished()?.0 {
             return self.settle(tools);
@@ -178,7 +178,7 @@ impl<'a> Rotating<'a> {
         Ok(Outcome { unseen, ..outcome })
     }
 
-    /// Ends it: the old CA's key is gone for good.
+    /// Ends the rotation: the old CA's key is deleted permanently.
     pub fn finish(mut self, tools: Tools<'_>) -> Result<Outcome, Errors> {
         if self.unfinished()?.0 {
             return self.settle(tools);
@@ -239,7 +239,7 @@ impl<'a> Rotating<'a> {
         }
     }
 
-    /// Who signs and who stands by change places, and everyone gets a certificate of who signs then.
+    /// The signing CA and the standby CA change places, and the new signing CA re-issues every certificate.
     fn swap(&mut self, tools: Tools<'_>, to: Phase) -> Result<Outcome, Errors> {
         let Some(Rotation {
             from, generation, ..
@@ -265,7 +265,7 @@ impl<'a> Rotating<'a> {
         self.change(tools, self.ca.trust.swapped(&standby), change)
     }
 
-    /// Writes what an interrupted command left to be written.
+    /// Writes what an interrupted command did not.
     fn settle(&mut self, tools: Tools<'_>) -> Result<Outcome, Errors> {
         let prepared = self.prepare(&self.ca.trust)?;
         let issuer = match prepared.candidates.is_empty() {
@@ -279,7 +279,7 @@ impl<'a> Rotating<'a> {
         })
     }
 
-    /// Puts a change on record, makes it in one step, and then writes what follows from it.
+    /// Records a change, makes it in one step, and then writes the files that follow from it.
     fn change(
         &mut self,
         tools: Tools<'_>,
@@ -330,7 +330,7 @@ impl<'a> Rotating<'a> {
         self.write(tools, prepared, issuer)
     }
 
-    /// Brings every identity in line with the CA.
+    /// Updates every identity to match the CA.
     fn write(
         &mut self,
         tools: Tools<'_>,
@@ -375,7 +375,7 @@ impl<'a> Rotating<'a> {
         })
     }
 
-    /// Finds what is to be written where the CA is as `target` says, and whatever stands in its way.
+    /// Finds what must be written if the CA is as in `target`, and everything that prevents it.
     fn prepare(&self, target: &Trust) -> Result<Prepared, Errors> {
         let stores = self.stores(target)?;
         let owners = Owners::read(self.out, None)?;
@@ -415,7 +415,7 @@ impl<'a> Rotating<'a> {
         }
     }
 
-    /// The truststores that hold what a CA trusts.
+    /// The truststores that contain what a CA trusts.
     fn stores(&self, trust: &Trust) -> Result<Truststores, BootstrapError> {
         let [jdk, legacy] = trust.kept_truststores(self.out)?;
         let jdk = match jdk {
@@ -446,7 +446,7 @@ impl<'a> Rotating<'a> {
         wanted.places()
     }
 
-    /// Refuses to go on where the last step is not seen on every broker, unless told to.
+    /// Refuses to proceed if the last step is not confirmed on every broker, unless forced.
     fn check_seen(&self, tools: Tools<'_>) -> Result<Vec<(String, &'static str)>, Errors> {
         let retires = self.rotation.is_some_and(|r| r.phase == Phase::Reissuing);
         let seen = self.status()?;
@@ -512,7 +512,7 @@ impl<'a> Rotating<'a> {
         generation_of(&self.ca.trust).unwrap_or(1)
     }
 
-    /// One that no CA had yet, not even one that was given up: somebody may still trust that one.
+    /// One that no CA has had, not even an aborted one, which may still be trusted somewhere.
     fn following(&self) -> u32 {
         let records = self.inventory.records().iter();
         let roots = records.filter(|record| record.kind == Kind::Ca);
@@ -534,13 +534,13 @@ fn generation_of(trust: &Trust) -> Option<u32> {
 
 /// A change of the CA.
 struct Change {
-    /// Its files, beside those that follow from what it trusts.
+    /// Its files, besides those that follow from what it trusts.
     files: Vec<FileSpec>,
     /// The certificates that are new with it.
     records: Vec<Record>,
-    /// Where the rotation is then, from which generation to which.
+    /// The rotation's new phase and generations.
     phase: Option<(Phase, u32, u32)>,
-    /// What signs then, where that is another.
+    /// The new issuer, if it changes.
     issuer: Option<Box<dyn Issuer>>,
 }
 

@@ -1,4 +1,4 @@
-//! What every identity has, held against what the CA is now.
+//! Compares what every identity has with the CA's current state.
 
 use std::collections::BTreeSet;
 
@@ -18,14 +18,14 @@ use crate::{
     state::{FileSpec, Inventory, OutDir, Owners, Record, Written, WrittenEntry, read_plain},
 };
 
-/// What is to be done about a certificate.
+/// What to do about a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaf {
-    /// Nothing: there is none, it is the signer's, or it was revoked or is over.
+    /// Nothing: there is none, the signing CA issued it, or it was revoked or has expired.
     Right,
-    /// It is signed anew.
+    /// It is re-issued.
     Stale,
-    /// Its key is not here, so its owner has to ask for a new one.
+    /// Its key is not here, so its owner must request a new one.
     Elsewhere,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Place<'a> {
     pub name: IdentityName,
     /// The last certificate that it got.
     pub record: Option<&'a Record>,
-    /// The files that do not hold what the CA trusts.
+    /// The files that do not match what the CA trusts.
     pub files: Vec<FileSpec>,
     pub leaf: Leaf,
     /// Why nothing can be written there.
@@ -43,24 +43,24 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// True where something is to be written.
+    /// True if something must be written.
     pub fn is_unfinished(&self) -> bool {
         !self.files.is_empty() || self.leaf == Leaf::Stale
     }
 }
 
-/// What identities are held against.
+/// What identities are compared with.
 pub(super) struct Wanted<'a, 'i> {
     pub out: &'a OutDir,
     pub trust: &'a Trust,
-    /// The truststores that hold what it trusts.
+    /// The truststores that contain what it trusts.
     pub stores: &'a Truststores,
     pub inventory: &'i Inventory,
     pub now: OffsetDateTime,
 }
 
 impl<'i> Wanted<'_, 'i> {
-    /// Every identity that has to do with the CA.
+    /// Every identity that uses the CA.
     pub fn places(&self) -> Result<Vec<Place<'i>>, BootstrapError> {
         let there = self.out.identities()?;
         let written = Written::read(self.out)?;
@@ -104,7 +104,7 @@ impl<'i> Wanted<'_, 'i> {
         Ok(places)
     }
 
-    /// Of a certificate whose key is not here.
+    /// For a certificate whose key is not here.
     fn away(&self, record: &Record) -> Leaf {
         let over = record.not_after <= self.now;
         let signed = record.issuer == self.trust.signer().subject;
@@ -134,7 +134,7 @@ impl<'i> Wanted<'_, 'i> {
             }
         }
         let leaf = self.leaf(name, record, with_key.first().map(|(names, _)| names))?;
-        // A key store without a truststore beside it lost that one.
+        // A keystore without a truststore beside it has lost that one.
         if with_trust.is_empty() {
             with_trust = with_key;
             with_trust.truncate(1);
@@ -156,7 +156,7 @@ impl<'i> Wanted<'_, 'i> {
         Ok((files, leaf))
     }
 
-    /// Notes a file that is not as it shall be, unless somebody else has put something of their own into it.
+    /// Notes a file that is not as it should be, unless it was edited.
     fn differing(
         &self,
         name: &IdentityName,
@@ -201,7 +201,7 @@ impl<'i> Wanted<'_, 'i> {
             return Ok(Leaf::Right);
         }
         let signer = self.trust.signer();
-        // The record is on the disk before the certificate, so both have to say so.
+        // The record is on the disk before the certificate, so both must agree.
         let right = record.issuer == signer.subject
             && OnDisk::read(self.out, name, names)?.is_recorded(record, signer);
         Ok(match right {

@@ -43,11 +43,12 @@ const CHANGES_SHOWN: usize = 1_000;
 /// More failures than these are counted.
 const FAILURES_SHOWN: usize = 10;
 
-/// Make the cluster's ACLs what the policy says
+/// Change the cluster's ACLs to match the policy
 ///
-/// What the cluster lacks is created without a question, as the policy was reviewed. Deletions happen with
-/// --prune only, of principals that the policy manages, and have to be confirmed. The policy's own tests have to pass. A
-/// plan that `kpki acl plan --save` wrote is applied as it was reviewed, or not at all if policy or cluster have moved.
+/// Missing ACLs are created without asking, because the policy has been reviewed. ACLs are deleted only with --prune,
+/// only for principals that the policy manages, and only after confirmation. The policy's own tests must pass first. A
+/// plan saved by `kpki acl plan --save` is applied exactly as reviewed, or not at all if the policy or the cluster has
+/// changed since.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -57,7 +58,7 @@ Examples:
   kpki acl apply policies/quickstart.yaml --command-config admin.properties
 
 Ctrl-C stops between two requests and reports what was done.
-Where a filter for each deletion would take too long, broader ones are used: what they may delete is recorded in \
+Where one filter per deletion would take too long, broader ones are used: what they may delete is recorded in \
 OUT/pruning.jsonl first, and after a lost answer the next command reports whose newer bindings may be gone.
 Exit codes: 1 nothing was changed, 4 partly applied; running it again finishes the work.")]
 pub struct Apply {
@@ -122,14 +123,14 @@ impl Apply {
             outcome.incidents.push(error.into());
         }
         let done = report(ui, outcome, &plan, stopped, &left);
-        // The exit code alone must tell it.
+        // Only the exit code reports it.
         match left.is_empty() {
             true => done,
             false => done.and(Err(Failure::Partly)),
         }
     }
 
-    /// Deletions, and the first ACLs on something that was open to everyone, take rights away.
+    /// Deletions, and the first ACL on a resource that is open to everyone, take rights away.
     fn confirm(&self, ui: &Ui, plan: &AclPlan) -> Done {
         let mut takes = Vec::new();
         if !plan.deletes.is_empty() {
@@ -145,7 +146,7 @@ impl Apply {
     }
 }
 
-/// The policy's own tests, which say what it is meant to do.
+/// The policy's own tests, which state its intent.
 fn run_tests(read: &ReadPolicy) -> Done {
     let outcomes = test::outcomes(&read.policy)?;
     let failed: Vec<_> = outcomes.iter().filter(|o| !o.passed()).collect();
@@ -179,7 +180,7 @@ fn refuse(path: &str, plan: &AclPlan, reviewed: Option<&Saved<'_>>) -> Done {
     let why: Vec<&str> = refusals.iter().map(|r| r.message.as_str()).collect();
     let why = why.join("\n");
     let hint = match reviewed {
-        // Its options are part of what was reviewed.
+        // Its options were reviewed with it.
         Some(reviewed) => format!(
             "plan again, with that option, and review it:\n  {}",
             reviewed.again(reviewed.plan.prune)
@@ -217,7 +218,7 @@ fn carry_out(
 ) -> Result<(AclOutcome, bool), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // Once more ends the process at once; in this order, so that the first does not.
+        // A second Ctrl-C ends the process at once; the order ensures that the first does not.
         let registered = flag::register_conditional_shutdown(signal, 128 + signal, stop.clone())
             .and_then(|_| flag::register(signal, stop.clone()));
         registered
@@ -237,7 +238,7 @@ fn carry_out(
     Ok((outcome, stop.load(Ordering::Relaxed)))
 }
 
-/// The failures by their reasons: thousands of them have mostly one.
+/// The failures grouped by reason: thousands of them usually share one.
 fn show_failures(ui: &Ui, failed: &[(RawBinding, Undone)]) {
     let mut reasons: Vec<(&Undone, Vec<&RawBinding>)> = Vec::new();
     for (binding, error) in failed {
@@ -277,7 +278,7 @@ fn report(ui: &Ui, outcome: AclOutcome, plan: &AclPlan, stopped: bool, left: &[U
     let open = open || !lost.is_empty();
     let done = created + deleted;
     let cause = match cause {
-        // The one cause says it all where nothing was done.
+        // Where nothing was done, the cause alone is enough.
         Some(cause) if done == 0 && !open => {
             let mut error = CliError::from(cause);
             error.message.push_str("; nothing was changed");
@@ -286,7 +287,7 @@ fn report(ui: &Ui, outcome: AclOutcome, plan: &AclPlan, stopped: bool, left: &[U
         cause => cause,
     };
     show_failures(ui, &failed);
-    // What may have been done counts as done, where the next step has to be chosen.
+    // For choosing the next step, what may have been done counts as done.
     let some = done > 0 || open;
     let whole = failed.is_empty() && lost.is_empty();
     let (colour, word) = match (whole, some) {

@@ -11,16 +11,16 @@ use crate::{
     document::Source,
 };
 
-/// What a policy says about the brokers and an export does not.
+/// Broker settings that a policy contains and an export does not.
 #[derive(Debug, Args)]
 pub struct Brokers {
-    /// The brokers' super.users, separated by `;` [a policy's own are known]
+    /// The brokers' super.users, separated by `;`, in addition to those of the policy
     #[arg(long, value_name = "USERS")]
     pub super_users: Option<String>,
     /// The brokers have allow.everyone.if.no.acl.found=true
     #[arg(long)]
     pub allow_everyone: bool,
-    /// The brokers' Kafka, such as 4.3 [default: the policy's, else the newest release]
+    /// The brokers' Kafka version, such as 4.3 [default: the policy's, else the newest release]
     #[arg(long, value_name = "VERSION")]
     pub kafka_version: Option<KafkaVersion>,
 }
@@ -30,7 +30,7 @@ pub enum Bindings {
     Export(Exported),
 }
 
-/// Bindings of a cluster, one to a line.
+/// Bindings of a cluster, one per line.
 pub struct Exported {
     /// The file's name.
     pub name: std::sync::Arc<str>,
@@ -40,7 +40,7 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// Where a binding stands.
+    /// Where a binding is defined.
     pub fn source(&self, at: usize) -> Source {
         Source {
             file: self.name.clone(),
@@ -50,7 +50,7 @@ impl Exported {
     }
 }
 
-/// Reads a policy or an export, told apart by extension, else by content; `-` is standard input.
+/// Reads a policy or an export, distinguished by extension, else by content; `-` is standard input.
 pub fn read(path: &str) -> Result<Bindings, Failure> {
     let text = policy::read_text(path)?;
     Ok(match is_export(path, &text.text) {
@@ -105,7 +105,7 @@ fn parse_export(text: &Text) -> Result<Exported, Failure> {
     })
 }
 
-/// What is wrong with one line of JSON, without the library's words.
+/// What is wrong with one line of JSON, in our own words.
 pub fn plain(error: &serde_json::Error) -> String {
     if !error.is_data() {
         return format!("it is not JSON from column {} on", error.column());
@@ -123,7 +123,7 @@ pub fn plain(error: &serde_json::Error) -> String {
     }
     if let Some((key, known)) = rest("unknown field ").and_then(|r| r.split_once(", expected ")) {
         return format!(
-            "{key} is not known; known are {}",
+            "unknown key {key}; expected one of {}",
             known.trim_start_matches("one of ")
         );
     }
@@ -133,7 +133,7 @@ pub fn plain(error: &serde_json::Error) -> String {
             true => "an object {…}",
             false => wanted,
         };
-        return format!("{found} stands where {wanted} is needed");
+        return format!("found {found} where {wanted} is expected");
     }
     text.to_owned()
 }
@@ -169,11 +169,11 @@ mod tests {
         assert_eq!(said("{}"), "`principal` is missing");
         assert_eq!(
             said("{\"principal\":3}"),
-            "integer `3` stands where a string is needed"
+            "found integer `3` where a string is expected"
         );
         assert_eq!(
             said("3"),
-            "integer `3` stands where an object {…} is needed"
+            "found integer `3` where an object {…} is expected"
         );
     }
 }

@@ -22,15 +22,15 @@ pub struct Explanation<'a> {
     reason: Reason,
     /// The binding that decided.
     pub acl: Option<&'a RawBinding>,
-    /// Where it is said.
+    /// Where it is defined.
     pub source: Option<String>,
 }
 
-/// Where the bindings are said.
+/// Where the bindings are defined.
 enum Sources<'a> {
     Policy(&'a ValidatedPolicy),
     Export(&'a bindings::Exported),
-    /// In a cluster; here is what a policy says as well.
+    /// In a cluster; with the policy's bindings for comparison.
     Live(HashMap<&'a RawBinding, &'a Source>),
 }
 
@@ -44,7 +44,7 @@ pub struct Decider<'a> {
 }
 
 impl<'a> Decider<'a> {
-    /// Decides by what is written.
+    /// Decides from a policy or an export.
     pub fn written(bindings: &'a Bindings, brokers: &Brokers) -> Result<Decider<'a>, Failure> {
         let settings = brokers.settings(match bindings {
             Bindings::Policy(read) => Some(read),
@@ -67,7 +67,7 @@ impl<'a> Decider<'a> {
         })
     }
 
-    /// Decides by what a cluster has.
+    /// Decides from the ACLs of a cluster.
     pub fn live(
         found: &'a export::Found,
         read: Option<&'a policy::ReadPolicy>,
@@ -95,7 +95,7 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// A decision with the binding behind it.
+    /// A decision and the binding that it is based on.
     pub fn answer(&self, decision: &Decision) -> Explanation<'_> {
         Explanation {
             decision: test::word(decision.allowed),
@@ -110,7 +110,7 @@ impl<'a> Decider<'a> {
 
 /// A question about one resource, or about any of its type.
 pub struct Question {
-    /// The request; for [`ANY_NAME`] where any resource would do.
+    /// The request; its name is [`ANY_NAME`] if any resource would do.
     pub request: Request,
     /// Whether any resource of the type would do.
     pub any: bool,
@@ -135,7 +135,7 @@ impl Question {
         let allowed =
             authorizer.decide_by_resource_type(principal, host, *operation, *resource_type)?;
         Ok(match (allowed, decision.reason) {
-            // Decided by what holds for every resource.
+            // Decided by the rules that apply to every resource.
             (true, _) if decision.allowed => decision,
             (false, Reason::Deny) => decision,
             _ => Decision {

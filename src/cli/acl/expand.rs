@@ -12,10 +12,10 @@ use crate::{
     policy::{PolicyBinding, ValidatedPolicy},
 };
 
-/// Print every ACL binding that a policy means, without a cluster
+/// Print every ACL binding that a policy expands to, without a cluster
 ///
-/// For people, by principal, each with the line of the policy that says it. With --json one binding to a line, in the
-/// form of `acl export --format jsonl`.
+/// Grouped by principal, each binding with the line of the policy that it comes from. With --json, one binding per
+/// line, in the format of `acl export --format jsonl`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -45,7 +45,7 @@ impl Expand {
 
 fn table(ui: &Ui, policy: &ValidatedPolicy) {
     let mut all: Vec<&PolicyBinding> = policy.bindings.iter().collect();
-    // Stable: for each principal the policy's order.
+    // A stable sort: each principal keeps the policy's order.
     all.sort_by(|a, b| a.binding.principal.cmp(&b.binding.principal));
     let mut principals = 0;
     for group in all.chunk_by(|a, b| a.binding.principal == b.binding.principal) {

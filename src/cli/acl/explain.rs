@@ -23,14 +23,14 @@ use crate::{
     state,
 };
 
-/// So many requests are decided at a time.
+/// How many requests are decided at a time.
 const BATCH: usize = 16_384;
 
-/// Say whether a client may do something, and which ACL decides
+/// Show whether a client may do something, and which ACL decides
 ///
-/// Decides as Kafka's own authorizer does: from a policy, or from ACLs that were exported as JSON lines, without a cluster;
-/// or, with --live or a connection, from the ACLs that a cluster has at this moment. What is denied comes with the lines of
-/// a policy that would allow it, and exit code 3; with --requests the exit code does not depend on the decisions.
+/// Decides as Kafka's own authorizer does: from a policy or from ACLs exported as JSON lines, without a cluster; or,
+/// with --live or a connection, from the ACLs that the cluster has now. If it is denied, the exit code is 3, and the
+/// policy lines that would allow it are shown. With --requests, the exit code does not depend on the decisions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -47,21 +47,21 @@ pub struct Explain {
     #[arg(value_name = "POLICY|ACLS.jsonl",
           required_unless_present_any = ["live", "bootstrap_server", "command_config"])]
     bindings: Option<String>,
-    /// Ask the cluster for the ACLs that it has now; a policy tells which cluster, and its super users
+    /// Ask the cluster for its current ACLs; a policy says which cluster, and who its super users are
     #[arg(long)]
     live: bool,
-    /// Who: `User:alice`
+    /// The principal, such as `User:alice`
     #[arg(long, value_name = "PRINCIPAL", required_unless_present = "requests")]
     principal: Option<String>,
-    /// What: Read, Write, Create, Delete, Alter, Describe, …
+    /// The operation: Read, Write, Create, Delete, Alter, Describe, …
     #[arg(long, required_unless_present = "requests", value_parser = word::<Operation>)]
     operation: Option<Operation>,
-    /// From which address [default: one that no ACL names]
+    /// The client's address [default: one that no ACL names]
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
     #[command(flatten)]
     resource: Resource,
-    /// Many requests at once, as JSON lines; `-` is standard input. One decision to a line, in their order
+    /// Decide many requests, as JSON lines; `-` is standard input. Prints one decision per line, in the same order
     #[arg(long, value_name = "REQUESTS.jsonl",
           conflicts_with_all = ["principal", "operation", "host", "topic", "group", "transactional_id", "delegation_token", "user", "cluster", "any"])]
     requests: Option<String>,
@@ -74,26 +74,26 @@ pub struct Explain {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct Resource {
-    /// To this topic
+    /// On this topic
     #[arg(long, value_name = "NAME")]
     topic: Option<String>,
-    /// To this consumer group
+    /// On this consumer group
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
-    /// To this transactional id
+    /// On this transactional id
     #[arg(long, value_name = "ID")]
     transactional_id: Option<String>,
-    /// To this delegation token
+    /// On this delegation token
     #[arg(long, value_name = "ID")]
     delegation_token: Option<String>,
-    /// To the delegation tokens of this user: `User:bob`
+    /// On the delegation tokens of this user: `User:bob`
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// To the cluster itself
+    /// On the cluster itself
     #[arg(long, value_name = CLUSTER_NAME, num_args = 0..=1, default_missing_value = CLUSTER_NAME,
           value_parser = [CLUSTER_NAME], hide_possible_values = true)]
     cluster: Option<String>,
-    /// To at least one resource of this type, which is what brokers ask of idempotent producers: topic, group, …
+    /// On at least one resource of this type, which is what brokers check for idempotent producers: topic, group, …
     #[arg(long, value_name = "TYPE", value_parser = word::<ResourceType>)]
     any: Option<ResourceType>,
 }
@@ -102,7 +102,7 @@ struct Resource {
 fn word<T: FromStr<Err = UnknownWord>>(text: &str) -> Result<T, String> {
     text.replace('-', "_")
         .parse()
-        .map_err(|e: UnknownWord| format!("{e}; there are {}", e.known.join(", ")))
+        .map_err(|e: UnknownWord| format!("{e}; expected one of {}", e.known.join(", ")))
 }
 
 impl Explain {
@@ -120,8 +120,9 @@ impl Explain {
             Some(Bindings::Policy(read)) => Some(&**read),
             Some(Bindings::Export(export)) => {
                 let name = &export.name;
-                let message =
-                    format!("{name} is an export, but the ACLs of a cluster are asked for");
+                let message = format!(
+                    "{name} is an export, but the command is to ask a cluster for its ACLs"
+                );
                 let hint = "leave out one of the two: the export, or --live and the connection";
                 return Err(CliError::misuse(message, hint).into());
             }
@@ -173,7 +174,7 @@ impl Explain {
             (self.principal, self.operation, resource)
         else {
             return Err(CliError::misuse(
-                "no resource is given",
+                "no resource was given",
                 "give one of --topic, --group, --transactional-id, --delegation-token, --user, --cluster, --any TYPE",
             )
             .into());
@@ -232,7 +233,7 @@ fn one(decider: &Decider<'_>, question: &Question, ui: &Ui) -> Done {
             ui.note(match suggest::senseless(&wanted, decider.version) {
                 Some(problem) => format!("{BOLD}hint:{BOLD:#} {problem}: {}", problem.hint),
                 None => format!(
-                    "{BOLD}hint:{BOLD:#} to allow it, write into the policy, {}",
+                    "{BOLD}hint:{BOLD:#} to allow it, add to the policy, {}",
                     suggest::policy_lines(&wanted, decider.policy)
                 ),
             });

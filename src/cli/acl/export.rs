@@ -24,17 +24,17 @@ use crate::{
     policy::{ValidatedPolicy, write_acls},
 };
 
-/// So many bindings that were left out are shown on the terminal.
+/// How many omitted bindings are shown on the terminal.
 const MOST_TOLD: usize = 10;
 
 /// Print the ACLs that a cluster has
 ///
-/// As JSON lines, which the other `kpki acl` commands read; as a policy, which plans to no change and is the way from ACLs
-/// that grew to a file that is reviewed; or as a script of Kafka's own kafka-acls.sh.
+/// As JSON lines, which the other `kpki acl` commands read; as a policy that plans to no changes, to turn existing ACLs
+/// into a reviewed file; or as a script that uses Kafka's kafka-acls.sh.
 ///
-/// What cannot be read is an error and never an empty export. Exit code 4 when the cluster has bindings that cannot be read
-/// beside those that are printed. With --json, policy and script come as {"text": …, "left_out": [{"acl": …, "code": …,
-/// "message": …}]}.
+/// A cluster that cannot be read is an error, never an empty export. The exit code is 4 if the cluster has further
+/// bindings that cannot be read. With --json, a policy or script is printed as {"text": …, "left_out": [{"acl": …,
+/// "code": …, "message": …}]}.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,19 +43,19 @@ Examples:
   kpki acl export --command-config client.properties --format policy > policies/cluster.yaml
   kpki acl export --observed acls.jsonl --format kafka-acls > restore.sh")]
 pub struct Export {
-    /// A policy: its cluster is asked, as its admin
+    /// A policy, whose cluster is asked, as the policy's admin
     #[arg(value_name = "POLICY")]
     policy: Option<String>,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     format: Format,
-    /// Only what is about this principal, such as User:alice; may be given several times
+    /// Only the ACLs of this principal, such as User:alice (may be repeated)
     #[arg(long, value_name = "PRINCIPAL", value_parser = principal)]
     principal: Vec<String>,
-    /// Ask no cluster, but convert an earlier export of JSON lines; `-` is standard input
+    /// Convert an earlier export in JSON lines instead of asking a cluster; `-` is standard input
     #[arg(long, value_name = "ACLS.jsonl", conflicts_with_all = ["bootstrap_server", "command_config"])]
     observed: Option<String>,
-    /// The brokers' Kafka, such as 4.3 [default: the policy's, else the newest release]
+    /// The brokers' Kafka version, such as 4.3 [default: the policy's, else the newest release]
     #[arg(long, value_name = "VERSION")]
     kafka_version: Option<KafkaVersion>,
     #[command(flatten)]
@@ -64,11 +64,11 @@ pub struct Export {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// One binding to a line, as JSON
+    /// JSON, one binding per line
     Jsonl,
     /// A whole policy, with `acls` and `manage`
     Policy,
-    /// A shell script of Kafka's own tool
+    /// A shell script that calls kafka-acls.sh
     KafkaAcls,
 }
 
@@ -80,15 +80,15 @@ fn principal(text: &str) -> Result<String, String> {
     }
 }
 
-/// What a cluster, or an export of one, holds.
+/// The bindings of a cluster, or of an export.
 pub struct Found {
     pub bindings: BTreeSet<RawBinding>,
-    /// Where they are from.
+    /// Where they come from.
     pub origin: String,
     pub missing: Missing,
 }
 
-/// What the cluster has, or may have, beyond the bindings: librdkafka cannot name them.
+/// What the cluster has, or may have, besides the bindings: librdkafka cannot represent it.
 #[derive(Default)]
 pub struct Missing {
     unreadable: usize,
@@ -156,7 +156,7 @@ impl Export {
         describe(&mut admin, &self.principal)
     }
 
-    /// The comments at the top of a text.
+    /// The comments at the top of the output.
     fn comments(&self, found: &Found) -> Vec<String> {
         let whose = match self.principal.as_slice() {
             [] => String::new(),
@@ -171,7 +171,7 @@ impl Export {
         comments
     }
 
-    /// Prints a text, and warns of what it leaves out.
+    /// Prints the output, and warns about what it omits.
     fn text(&self, ui: &Ui, text: &str, left_out: &[LeftOut<'_>]) -> Done {
         if ui.json {
             let left_out: Vec<_> = left_out
@@ -190,7 +190,7 @@ impl Export {
         }
         if left_out.len() > MOST_TOLD {
             ui.warn(format!(
-                "left out: {} more; each is a comment in the text",
+                "left out: {} more; each is a comment in the output",
                 left_out.len() - MOST_TOLD
             ));
         }
@@ -198,7 +198,7 @@ impl Export {
     }
 }
 
-/// Reads the bindings of these principals, of all where there are none.
+/// Reads the bindings of these principals; of all, if none are given.
 pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failure> {
     let mut filters: BTreeSet<Option<&str>> = principals.iter().map(|p| Some(p.as_str())).collect();
     if filters.is_empty() {
@@ -213,7 +213,7 @@ pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failu
         let filter = principal
             .map(AclBindingFilter::principal)
             .unwrap_or_default();
-        // By name, so that whatever else may come to be missing is not overlooked here.
+        // Matched by name, so that a new kind of omission is not overlooked here.
         let Described {
             bindings,
             unreadable,
@@ -234,10 +234,10 @@ pub fn describe(admin: &mut Admin, principals: &[String]) -> Result<Found, Failu
 
 impl Missing {
     pub fn text(&self) -> Option<String> {
-        const WHAT: &str = "on delegation tokens or users, with the operations CreateTokens, DescribeTokens or TwoPhaseCommit, or with a NUL character in a name, which librdkafka cannot name";
+        const WHAT: &str = "on delegation tokens or users, with the operations CreateTokens, DescribeTokens or TwoPhaseCommit, or with a NUL character in a name, which librdkafka cannot represent";
         match self.unreadable {
             0 => self.maybe.then(|| {
-                format!("bindings {WHAT}, would be missing here; whether there are any is unknown, as there are too many ACLs to read at once")
+                format!("bindings {WHAT}, would be missing here; it is unknown whether there are any, because there are too many ACLs to read at once")
             }),
             1 => Some(format!("the cluster has 1 more binding, {WHAT}")),
             n => Some(format!("the cluster has {n} more bindings, {WHAT}")),
@@ -264,7 +264,7 @@ fn readable(text: &str) -> Done {
 fn print(text: &str) -> Done {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has gone away wants no more.
+        // The reader has closed the pipe.
         Err(e) if e.kind() != ErrorKind::BrokenPipe => fail(
             Code::ExportUnwritable,
             format!("the export cannot be written: {e}"),

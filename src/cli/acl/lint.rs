@@ -14,10 +14,11 @@ use crate::{
     policy::lint::{self, Finding},
 };
 
-/// Find ACLs that do not do what they say, or hardly what was meant
+/// Find ACLs that have no effect, or probably not the intended one
 ///
-/// Looks at a policy, or at ACLs that were exported as JSON lines: what a broker stores and never matches, denials that
-/// fail open, bindings without effect, rights without an end. Exit code 3 on an error, with --strict on a warning.
+/// Checks a policy, or ACLs exported as JSON lines, for bindings that a broker stores but never matches, denials that
+/// do not deny, bindings without effect, and overly broad rights. The exit code is 3 if there is an error; with
+/// --strict, also if there is a warning.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -52,8 +53,7 @@ impl Lint {
                 let bindings = export.bindings.into_iter().zip(sources);
                 lint::export(bindings.collect(), &settings)
             }
-            // What is wrong with the ACLs themselves is what a lint is asked for, although other commands call such a
-            // policy invalid.
+            // Faults in the ACLs themselves are findings of a lint, although other commands call such a policy invalid.
             Err(Failure::Policy(diagnostics)) if diagnostics.iter().all(is_about_acls) => {
                 all = false;
                 diagnostics.into_iter().map(Finding::from).collect()

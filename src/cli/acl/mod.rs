@@ -18,7 +18,7 @@ use clap::Subcommand;
 use super::{CliError, Code, Done, Failure, Global, fail, policy::ReadPolicy, ui, ui::Ui};
 use crate::plan::count;
 
-/// Check, try out, plan and apply what the policy says about access
+/// Check, test, plan and apply the ACLs of a policy
 #[derive(Debug, Subcommand)]
 pub enum Acl {
     Lint(lint::Lint),

@@ -26,10 +26,10 @@ use crate::{
 /// Plans hold no secrets.
 const PLAN_MODE: u32 = 0o644;
 
-/// Say what has to change so that the cluster has the policy's ACLs
+/// Show what must change for the cluster to have the policy's ACLs
 ///
-/// Nothing is changed. Deletions are planned with --prune only, and only for principals that the policy manages:
-/// those under `manage`, else its clients and the principals under `acls`.
+/// Changes nothing. Deletions are planned only with --prune, and only for principals that the policy manages: those
+/// under `manage`, or by default its clients and the principals under `acls`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -41,15 +41,15 @@ pub struct Plan {
     /// The policy file; `-` is standard input
     #[arg(value_name = "POLICY")]
     policy: String,
-    /// An export of the ACLs to plan from instead of asking the cluster, as JSON lines; `-` is standard input
+    /// Plan from exported ACLs (JSON lines) instead of asking the cluster; `-` is standard input
     #[arg(long, value_name = "ACLS.jsonl", conflicts_with_all = ["bootstrap_server", "command_config"])]
     observed: Option<String>,
     #[command(flatten)]
     deletion: DeletionOptions,
-    /// Write the plan to a file, to be reviewed and applied later
+    /// Write the plan to a file, to review and apply later
     #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     save: Option<std::path::PathBuf>,
-    /// Exit with 3 when there is something to change
+    /// Exit with 3 if there is something to change
     #[arg(long)]
     exit_code: bool,
     #[command(flatten)]
@@ -104,7 +104,7 @@ impl Plan {
         if let Some(path) = &self.save {
             save(path, &saved)?;
         }
-        // The document says it all.
+        // The JSON document contains everything.
         if !ui.json {
             show(ui, &plan, usize::MAX);
             show_refusals(ui, &plan.refusals);
@@ -126,7 +126,7 @@ impl Plan {
     }
 }
 
-/// Prints a plan for people: every change where they are at most so many, else their number for each principal.
+/// Prints a plan for people: every change, or if there are too many, their number for each principal.
 pub fn show(ui: &Ui, plan: &AclPlan, most: usize) {
     let each = plan.creates.len() + plan.deletes.len() <= most;
     for (principal, changes) in by_principal(plan) {
@@ -163,7 +163,7 @@ pub fn show(ui: &Ui, plan: &AclPlan, most: usize) {
 
 /// Refuses to replace anything but an earlier plan, such as the policy or a device.
 fn check_place(path: &Path) -> Done {
-    // One that is damaged is replaced by the very command that its error names.
+    // A damaged plan may be replaced: the command in its error message does just that.
     let is_plan = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);
         text.trim().is_empty() || SavedPlan::is_meant(&text)
@@ -177,7 +177,7 @@ fn check_place(path: &Path) -> Done {
     fail(
         Code::FileExists,
         message,
-        "choose another path for --save, or move it away",
+        "choose another path for --save, or move the file away",
     )
 }
 

@@ -1,4 +1,4 @@
-//! What is said of requests with broad filters whose answers were lost, by earlier commands and in this run.
+//! Warnings about requests with broad filters whose answers were lost, by earlier commands or in this run.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use crate::{
 /// More principals are counted.
 const SHOWN: usize = 20;
 
-/// What earlier commands left of this cluster, having said so.
+/// What earlier commands left behind for this cluster, after a warning about it.
 pub fn left(ui: &Ui, out: &OutDir, admin: &Admin) -> Vec<Unsettled> {
     let left = match unsettled::read(out, admin) {
         Ok(left) => left,
@@ -59,16 +59,16 @@ pub fn left(ui: &Ui, out: &OutDir, admin: &Admin) -> Vec<Unsettled> {
     left
 }
 
-/// What `acl plan` says about them besides: it changes nothing, and so does not put anything back either.
+/// What `acl plan` adds to that: it changes nothing, so it does not restore anything either.
 pub fn advise(ui: &Ui, left: &[Unsettled]) {
     if !left.is_empty() {
         ui.complain(format!(
-            "{BOLD}hint:{BOLD:#} ask the owners of these principals' ACLs; the next kpki acl apply creates again what is known to be gone, and repeats this warning for the last time"
+            "{BOLD}hint:{BOLD:#} ask the owners of these principals' ACLs; the next kpki acl apply restores what is known to be deleted, and repeats this warning one last time"
         ));
     }
 }
 
-/// Asks before anything is created again: no policy says it, and no plan showed it.
+/// Asks before anything is restored: it is in no policy, and no plan showed it.
 pub fn confirm(ui: &Ui, yes: bool, left: &[Unsettled]) -> Done {
     let again: Vec<&RawBinding> = left.iter().flat_map(|u| u.newer.iter().flatten()).collect();
     if again.is_empty() {
@@ -90,7 +90,7 @@ pub fn report(ui: &Ui, lost: &[Reach]) {
     let principals = principals(lost.iter());
     if !principals.is_empty() {
         ui.warn(format!(
-            "the answer to a request that deletes by broad filters was lost: bindings that others created just now for these principals may be gone as well: {}",
+            "the answer to a deletion by broad filters was lost: bindings that others have just created for these principals may be gone as well: {}",
             shown(&principals)
         ));
     }

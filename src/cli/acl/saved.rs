@@ -1,4 +1,4 @@
-//! A saved plan, and whether it is still the plan.
+//! A saved plan, and whether it is still valid.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub struct Saved<'a> {
 }
 
 impl<'a> Saved<'a> {
-    /// The plan in a file; `None` where it is something else, such as a policy.
+    /// The plan in a file; `None` if it is something else, such as a policy.
     pub fn parse(path: &'a str, out: &'a Path, text: &Text) -> Result<Option<Self>, Failure> {
         if !SavedPlan::is_meant(&text.text) && !path.ends_with(".plan") {
             return Ok(None);
@@ -36,7 +36,7 @@ impl<'a> Saved<'a> {
             Ok(plan) => return Ok(Some(Saved { path, out, plan })),
             Err(error) => error,
         };
-        // Plans of every version name it.
+        // Plans of every version contain it.
         let policy = serde_json::from_str::<serde_json::Value>(&text.text).ok();
         let policy = policy.as_ref().and_then(|plan| plan["policy"].as_str());
         let hint = format!(
@@ -59,7 +59,7 @@ impl<'a> Saved<'a> {
         let path = self.path;
         if options.prune && !self.plan.prune {
             return Err(CliError::misuse(
-                format!("{path} was made without --prune, and is applied as it was reviewed"),
+                format!("{path} was made without --prune, and plans are applied as reviewed"),
                 format!("plan again:\n  {}", self.again(true)),
             )
             .into());
@@ -67,14 +67,14 @@ impl<'a> Saved<'a> {
         Ok(())
     }
 
-    /// The policy that the plan was made from, read once: what it says is what was reviewed.
+    /// The policy that the plan was made from, read once, so that exactly what was reviewed is used.
     pub fn policy(&self) -> Result<ReadPolicy, Failure> {
         let path = self.path;
         let read = read_policy_file(&self.plan.policy).map_err(|failure| match failure {
             Failure::Errors(errors) if errors[0].code == Code::PolicyUnreadable => CliError::new(
                 Code::PolicyUnreadable,
                 format!(
-                    "{path} is applied together with its policy: {}",
+                    "{path} can only be applied together with its policy: {}",
                     errors[0].message
                 ),
             )
@@ -91,7 +91,7 @@ impl<'a> Saved<'a> {
         ))
     }
 
-    /// How to connect: as the plan says, even where the policy has changed.
+    /// How to connect: as in the plan, even if the policy has changed.
     pub fn connection(&self, named: &Connection) -> Connection {
         match &self.plan.cluster {
             Some(cluster) => named.of_plan(cluster),
@@ -99,7 +99,7 @@ impl<'a> Saved<'a> {
         }
     }
 
-    /// Shows plan, policy and cluster, and refuses a cluster that the plan was not made for.
+    /// Shows the plan, policy and cluster, and refuses a cluster that the plan was not made for.
     pub fn check_id(&self, ui: &Ui, admin: &Admin) -> Done {
         let unknown = "of unknown id";
         let connected = admin.cluster_id();
@@ -151,7 +151,7 @@ impl<'a> Saved<'a> {
         )
     }
 
-    /// The command that makes the plan anew.
+    /// The command that makes the plan again.
     pub fn again(&self, prune: bool) -> String {
         let SavedPlan {
             policy, cluster, ..

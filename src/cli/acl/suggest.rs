@@ -9,7 +9,7 @@ use crate::{
     policy::ValidatedPolicy,
 };
 
-/// Why no policy can allow it: it is asked for only by mistake.
+/// Why no policy can allow it: such a request is a mistake.
 pub fn senseless(request: &Request, version: KafkaVersion) -> Option<Problem> {
     let binding = RawBinding {
         resource_type: request.resource_type,
@@ -44,7 +44,7 @@ pub fn policy_lines(request: &Request, policy: Option<&ValidatedPolicy>) -> Stri
     let entry = entry(request, &name);
     match (client, role) {
         (Some(client), Some(role)) => format!(
-            "under `roles` of the client `{}`:\n    {role}\nor, for this alone, under `acls`:\n    {entry}",
+            "under `roles` of the client `{}`:\n    {role}\nor, for this right alone, under `acls`:\n    {entry}",
             client.name
         ),
         _ => format!("under `acls`:\n    {entry}"),

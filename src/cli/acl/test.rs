@@ -19,11 +19,11 @@ use crate::{
     policy::{TestOutcome, ValidatedPolicy},
 };
 
-/// Run the policy's own tests: may this client do that?
+/// Run the policy's own tests, which state who can do what
 ///
-/// Runs every entry under `tests` against the bindings that the policy means, by the rules of Kafka's authorizer and
-/// without a cluster. A cluster may hold more than the policy: --live, or a connection, asks the cluster for the ACLs that
-/// it has and runs the tests against those. Exit code 3 when a test fails.
+/// Runs every entry under `tests` against the policy's bindings, by the rules of Kafka's authorizer and without a
+/// cluster. A cluster may have other ACLs than the policy: with --live or a connection, the tests run against the
+/// cluster's current ACLs. The exit code is 3 if a test fails.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -88,7 +88,7 @@ impl Test {
         verdict(failed.is_empty())
     }
 
-    /// The bindings that the cluster has, and the settings by which its brokers decide.
+    /// The cluster's bindings, and the broker settings that decisions depend on.
     fn held(
         &self,
         read: &ReadPolicy,
@@ -99,7 +99,7 @@ impl Test {
         let mut admin = self.connection.connect(ui, policy, &global.out)?;
         compare_id(ui, &read.policy, &global.out, &admin)?;
         let (settings, _) = brokers::settings(&mut admin, &read.policy, &|n| ui.tell(n));
-        // All of them, or an error: a binding that is not seen must not let a test pass.
+        // All of them, or an error: a test must not pass because a binding was not seen.
         let found = export::describe(&mut admin, &[])?;
         if let Some(text) = found.missing.text() {
             ui.warn(format!("not everything is considered: {text}"));
@@ -110,7 +110,7 @@ impl Test {
     }
 }
 
-/// What every test comes to.
+/// The outcome of every test.
 pub fn outcomes(policy: &ValidatedPolicy) -> Result<Vec<TestOutcome<'_>>, Failure> {
     policy.run_tests().map_err(|e| impossible(&e).into())
 }
@@ -180,7 +180,7 @@ fn why(outcome: &TestOutcome<'_>, live: bool) -> String {
 pub fn reason(reason: Reason, allowed: bool) -> &'static str {
     match (reason, allowed) {
         (Reason::SuperUser, _) => "it is a super user, to whom ACLs do not apply",
-        (Reason::NoMatch, _) => "there are ACLs on this resource, but none allows it",
+        (Reason::NoMatch, _) => "there are ACLs on this resource, but none of them allows it",
         (Reason::NoAcl, true) => {
             "no ACL applies to this resource, so everyone is allowed (allow_everyone_if_no_acl_found)"
         }

@@ -24,7 +24,7 @@ use crate::{
     state::{Phase, StateError},
 };
 
-/// The code of what went wrong between kpki and an engine elsewhere.
+/// The code of an error with an external issuer.
 fn of_far(why: Why) -> Code {
     match why {
         Why::Unreachable => Code::IssuerUnreachable,
@@ -90,15 +90,15 @@ impl From<BootstrapError> for CliError {
                 let name = &revocation.name;
                 CliError::new(Code::Revoked, text).hint(match revocation.reason {
                     Reason::CertificateHold => {
-                        format!("it is on hold, which kpki revoke {name} --reason removeFromCRL ends")
+                        format!("it is on hold; kpki revoke {name} --reason removeFromCRL reinstates it")
                     }
                     _ => format!(
-                        "kpki renew {name} --new-key gives it a new key and certificate all the same (kpki issue --new-key where its directory is gone, kpki sign --new-key where its key is elsewhere)"
+                        "kpki renew {name} --new-key gives it a new key and certificate anyway (kpki issue --new-key if its directory is gone, kpki sign --new-key if its key is elsewhere)"
                     ),
                 })
             }
             BootstrapError::Clash { .. } => CliError::new(Code::NameClash, text)
-                .hint("Java key stores and some file systems fold case; choose another name"),
+                .hint("Java keystores and some file systems ignore case; choose another name"),
             BootstrapError::Damaged { .. } => CliError::new(Code::IdentityDamaged, text).hint(
                 "move its directory away and run the command again: it gets a new key and certificate",
             ),
@@ -108,7 +108,7 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Dangerous { danger, .. } => CliError::new(Code::DangerousChange, text)
                 .hint(format!("{}; --allow {} proceeds anyway", dangerous(danger), danger.word())),
             BootstrapError::ClusterId(_) => CliError::new(Code::ClusterIdLost, text).hint(
-                "write the id into that file: it is the cluster.id in meta.properties, in any broker's log.dirs; --allow cluster-id makes a new one, for which every disk must be formatted again",
+                "write the id into that file: it is cluster.id in meta.properties, in any broker's log.dirs; --allow cluster-id makes a new one, and then every disk must be formatted again",
             ),
             BootstrapError::OtherKind { was, .. } => {
                 let option = match was {
@@ -116,17 +116,17 @@ impl From<BootstrapError> for CliError {
                     _ => "--broker",
                 };
                 CliError::new(Code::OtherKind, text)
-                    .hint(format!("with {option} it stays what it is; one of another kind needs another name"))
+                    .hint(format!("{option} keeps its kind; an identity of another kind needs another name"))
             }
             BootstrapError::OthersCertificate { .. } => CliError::new(Code::BadCertificate, text)
-                .hint("give the chain that was signed for this identity's request, its own certificate first"),
+                .hint("give the chain that was signed for this identity's request, leaf certificate first"),
             BootstrapError::NoKey(name) => CliError::new(Code::IdentityUnknown, text)
-                .hint(format!("kpki issue {name} --csr-only makes key and request on the machine where the key stays")),
+                .hint(format!("kpki issue {name} --csr-only makes a key and a request on the machine where the key stays")),
             BootstrapError::KeyHere(name) => CliError::new(Code::KeyHere, text).hint(format!(
-                "kpki renew {name} renews it; if its key shall be elsewhere from now on, move its directory away first"
+                "kpki renew {name} renews it; if its key is to be elsewhere from now on, move its directory away first"
             )),
             BootstrapError::KeyElsewhere(name) => CliError::new(Code::RequestNeeded, text).hint(format!(
-                "on its machine, openssl req -new -key or kpki issue {name} --csr-only makes one; then kpki sign {name}.csr"
+                "make one on its machine with openssl req -new -key or kpki issue {name} --csr-only; then run kpki sign {name}.csr"
             )),
             BootstrapError::Unknown { .. } => {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
@@ -145,10 +145,10 @@ impl From<BootstrapError> for CliError {
     }
 }
 
-/// More settings than these are not written out.
+/// More settings than this are not listed.
 const SUGGESTED: usize = 20;
 
-/// What to put into the policy, or how to drop the edit.
+/// What to put into the policy, or how to discard the edit.
 fn edited(path: &str, edit: &Edit) -> String {
     let drop = format!("--overwrite {} replaces the file", quote(path));
     match edit {
@@ -174,14 +174,14 @@ fn edited(path: &str, edit: &Edit) -> String {
     }
 }
 
-/// Why a running cluster does not survive the change, and what it takes.
+/// Why the change breaks a running cluster, and what it requires.
 fn dangerous(danger: Danger) -> &'static str {
     match danger {
         Danger::NodeId => {
             "a formatted disk only starts with its own id: leave `id` out, or write the previous one; a new id needs the disk to be formatted again"
         }
         Danger::Voters => {
-            "static voters must be the same on all nodes at once: this takes an outage in which every node is stopped and started with its new file; format a new controller's disk before"
+            "static voters must be identical on all nodes at once: this requires an outage in which every node is stopped and started with its new file; format a new controller's disk first"
         }
         Danger::ClusterId => {
             "formatted disks only start with their own cluster id: put the old one back into cluster.id; a new id needs the disks of every node to be formatted again"
@@ -195,14 +195,15 @@ fn dangerous(danger: Danger) -> &'static str {
 impl From<BackupError> for CliError {
     fn from(error: BackupError) -> Self {
         let text = error.to_string();
-        let apart = "kpki restore FILE --out elsewhere puts the backup beside it, to compare and to take single files from";
+        let apart = "kpki restore FILE --out elsewhere restores the backup to another directory, to compare or to copy single files from";
         let (code, hint) = match error {
-            BackupError::Sealed(SealError::LaterVersion(_)) => {
-                (Code::BackupVersion, "use the kpki that made it".to_owned())
-            }
+            BackupError::Sealed(SealError::LaterVersion(_)) => (
+                Code::BackupVersion,
+                "use the version of kpki that made it".to_owned(),
+            ),
             BackupError::Sealed(SealError::WrongPassphrase) => (
                 Code::WrongPassphrase,
-                "give the passphrase that the backup was made with; the CA's own is another one"
+                "give the passphrase that the backup was made with, which is not the CA passphrase"
                     .to_owned(),
             ),
             BackupError::Sealed(SealError::Derivation(_) | SealError::Memory(_)) => (
@@ -216,12 +217,12 @@ impl From<BackupError> for CliError {
             BackupError::Packing(_) => (Code::Failed, "free some memory".to_owned()),
             BackupError::Newer { .. } => (
                 Code::BackupOlder,
-                format!("where the CA works there is nothing to restore; {apart}"),
+                format!("if the CA works, there is nothing to restore; {apart}"),
             ),
             BackupError::Other(dir) => (
                 Code::BackupOther,
                 format!(
-                    "where the CA works there is nothing to restore; {apart}. Where it is beyond help: mv {0} {0}.old, and restore again",
+                    "if the CA works, there is nothing to restore; {apart}. If it cannot be repaired: mv {0} {0}.old, and restore again",
                     quote(&dir)
                 ),
             ),
@@ -239,10 +240,10 @@ impl From<RevokeError> for CliError {
         let text = error.to_string();
         match error {
             RevokeError::Unknown(_) => CliError::new(Code::CertificateUnknown, text).hint(
-                "kpki list shows them; a SCRAM user without a certificate is taken out of the policy, and kpki scram apply --prune takes the credential away",
+                "kpki list shows them; to remove a SCRAM user without a certificate, take it out of the policy and run kpki scram apply --prune",
             ),
             RevokeError::Authority(_) => CliError::new(Code::CaNotRevoked, text)
-                .hint("a CA whose key was lost to somebody is replaced: kpki rotate-ca"),
+                .hint("if the CA's key was compromised, replace the CA: kpki rotate-ca"),
             RevokeError::NotHeld(_) => CliError::new(Code::NotHeld, text)
                 .hint("kpki renew NAME --new-key gives the identity a new certificate"),
         }
@@ -254,25 +255,25 @@ impl From<CaError> for CliError {
         let text = error.to_string();
         match error {
             CaError::Exists(_) => CliError::new(Code::CaExists, text)
-                .hint("kpki issue NAME uses it; to start over choose another --out, or move the directory away"),
+                .hint("kpki issue NAME uses it; to start over, choose another --out, or move the directory away"),
             CaError::Missing(_) => CliError::new(Code::CaMissing, text)
-                .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) names another output directory"),
+                .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) selects another output directory"),
             CaError::Incomplete { dir, file } => CliError::new(Code::CaIncomplete, text).hint(match file {
-                "ca.crt" => format!("restore it from a backup; every identity's directory has a copy, to be copied to {dir}/ca.crt"),
-                "truststore.password" => format!("restore it from a backup; it is also in every server.properties and client.properties as ssl.truststore.password, and goes to {dir}/{file} as the only line"),
+                "ca.crt" => format!("restore it from a backup, or copy it to {dir}/ca.crt from any identity's directory"),
+                "truststore.password" => format!("restore it from a backup; it is also in every server.properties and client.properties as ssl.truststore.password: write it to {dir}/{file} as the only line"),
                 _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
             }),
             CaError::OtherIssuer { is, .. } => CliError::new(Code::OtherIssuer, text).hint(format!(
-                "kpki does not change who signs: choose another --out for the new CA, or have the policy say what signs now ({is})"
+                "kpki does not change a CA's issuer: choose another --out for the new CA, or name the current issuer ({is}) in the policy"
             )),
             CaError::KeyElsewhere(..) => CliError::new(Code::KeyElsewhere, text)
-                .hint("whoever keeps it can export it, if anybody can"),
+                .hint("export it where it is kept, if that is possible there"),
             CaError::NoRootKey(_) => CliError::new(Code::NoRootKey, text)
-                .hint("without --root, kpki ca export-key exports the one key that it has"),
+                .hint("without --root, kpki ca export-key exports the CA's only key"),
             CaError::RootKeyAway(_) => CliError::new(Code::NoRootKey, text)
-                .hint("it is meant to be kept off this machine: put the file back for as long as it is needed"),
+                .hint("it is meant to be kept off this machine: put the file back while it is needed"),
             CaError::Damaged { .. } => CliError::new(Code::CaDamaged, text)
-                .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki writes ca.crt again once the damaged one is moved away"),
+                .hint("restore it from a backup; every identity's directory has a copy of ca.crt, and kpki rewrites ca.crt once the damaged one is moved away"),
         }
     }
 }
@@ -282,23 +283,23 @@ impl From<RotationError> for CliError {
         let text = error.to_string();
         match error {
             RotationError::Running(_) => CliError::new(Code::RotationRunning, text)
-                .hint("kpki rotate-ca status says what comes next; kpki rotate-ca abort goes back"),
+                .hint("kpki rotate-ca status shows the next step; kpki rotate-ca abort goes back"),
             RotationError::None => {
                 CliError::new(Code::NoRotation, text).hint("kpki rotate-ca start begins one")
             }
             RotationError::NotYet(Phase::Retiring) => CliError::new(Code::RotationOrder, text)
                 .hint("kpki rotate-ca finish is the last step"),
             RotationError::NotYet(_) => CliError::new(Code::RotationOrder, text)
-                .hint("kpki rotate-ca next is the next step; kpki rotate-ca status says what to do before it"),
+                .hint("kpki rotate-ca next is the next step; kpki rotate-ca status shows what to do before it"),
             RotationError::TooLate => CliError::new(Code::RotationOrder, text)
-                .hint("kpki rotate-ca finish ends the rotation; another CA comes with another one"),
+                .hint("kpki rotate-ca finish ends this rotation; start another one for another CA"),
             RotationError::NotEverywhere(_) => CliError::new(Code::RotationNotEverywhere, text).hint(
-                "copy the directories, reload or restart, and look again with kpki rotate-ca status; --force goes on: whoever has not got the last step can then be cut off",
+                "copy the directories, reload or restart, and check again with kpki rotate-ca status; --force proceeds anyway, which can cut off those without the last step",
             ),
             RotationError::Elsewhere(_) => CliError::new(Code::RotationElsewhere, text)
-                .hint("replace it where the key is kept, and begin with the new CA"),
+                .hint("replace the CA where its key is kept, and start from the new CA"),
             RotationError::Subject(_) => CliError::new(Code::BadSubject, text)
-                .hint("give the next CA's with --subject 'CN=Kafka CA,O=Example'")
+                .hint("give the next CA's subject, as in --subject 'CN=Kafka CA,O=Example'")
                 .usage(),
         }
     }
@@ -321,10 +322,10 @@ impl From<IssuerError> for CliError {
                 SealError::PassphraseNeeded => CliError::new(Code::PassphraseMissing, text)
                     .hint("give it with --ca-passphrase-file FILE, KPKI_CA_PASSPHRASE_FILE or KPKI_CA_PASSPHRASE"),
                 SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
-                    .hint("restore it from a backup; kpki never rewrites it, so a backup of any age is good"),
-                SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that kpki, or a later one"),
+                    .hint("restore it from a backup; kpki never rewrites it, so a backup of any age will do"),
+                SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that version of kpki, or a newer one"),
                 SealError::Derivation(_) | SealError::Memory(_) | SealError::Cipher(_) => {
-                    CliError::new(Code::KeyDerivation, text).hint("the passphrase's derivation needs 64 MiB of memory")
+                    CliError::new(Code::KeyDerivation, text).hint("deriving a key from the passphrase needs 64 MiB of memory")
                 }
             },
             IssuerError::Far(error) => CliError::new(of_far(error.why), text).hint(error.hint),
@@ -335,7 +336,7 @@ impl From<IssuerError> for CliError {
                 CliError::new(Code::Certificate, text).hint("run the command again")
             }
             IssuerError::OwnList => CliError::new(Code::NoCrl, text)
-                .hint("revoke the certificate there as well, and take the list from there"),
+                .hint("revoke the certificate there as well, and use the CRL from there"),
             IssuerError::State(error) => error.into(),
             IssuerError::Pki(error) => error.into(),
             IssuerError::Random(error) => error.into(),
@@ -358,35 +359,35 @@ impl From<StateError> for CliError {
                 })
             }
             StateError::Foreign { path, uid } => CliError::new(Code::ForeignOwner, text).hint(format!(
-                "run kpki as that user; or, if nobody else could have put anything there, take it over: chown -R {} {1}. An identity's directory is given to a user by `owner:` in the policy or --owner {uid}:GID",
+                "run kpki as that user; or, if nobody else could have changed anything in it, take ownership: chown -R {} {1}. To give an identity's directory to a user, use `owner:` in the policy or --owner {uid}:GID",
                 rustix::process::geteuid().as_raw(),
                 quote_path(&path)
             )),
             StateError::Unfinished { cause, waiting } => {
                 let first = CliError::from(*cause).hint.unwrap_or_default();
                 CliError::new(Code::Unfinished, text).hint(format!(
-                    "{first}. The next command that writes does the rest, which is in {}; commands that only read work meanwhile",
+                    "{first}. The next command that writes completes the rest, which is in {}; until then, commands that only read still work",
                     waiting.display()
                 ))
             }
             StateError::Writable { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
-                "chmod go-w {} removes that permission; first check that everything in it is yours",
+                "remove that permission with chmod go-w {}; first check that everything in it is yours",
                 quote_path(&path)
             )),
             StateError::Locked { .. } => CliError::new(Code::Locked, text)
-                .hint("run the command again once the other is done, or end the other; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),
+                .hint("run the command again once the other one is done, or stop the other one; KPKI_LOCK_TIMEOUT is the number of seconds to wait"),
             StateError::Obstacle { path, .. } => CliError::new(Code::Obstacle, text).hint(format!(
-                "move {} away: kpki needs plain files in directories of its own",
+                "move {} away: kpki needs regular files in directories of its own",
                 path.display()
             )),
             StateError::BadInventory { .. } => CliError::new(Code::InventoryDamaged, text)
                 .hint("restore the inventory from a backup; kpki does not sign without a valid one"),
             StateError::BadJournal { path, .. } => CliError::new(Code::RecordDamaged, text).hint(format!(
-                "restore it from a backup, or move {} away: a new journal begins with the next change",
+                "restore it from a backup, or move {} away: the next change starts a new journal",
                 path.display()
             )),
             StateError::BadWritten { path, .. } => CliError::new(Code::RecordDamaged, text).hint(format!(
-                "restore it from a backup, or move {} away: then the existing files count as written by kpki, and the brokers' ids are taken from them",
+                "restore it from a backup, or move {} away: the existing files then count as written by kpki, and the brokers' ids are taken from them",
                 path.display()
             )),
         }
@@ -402,12 +403,12 @@ impl From<PkiError> for CliError {
             ),
             PkiError::OutsideConstraints { kind, .. } => CliError::new(Code::OutsideConstraints, text)
                 .hint(match kind {
-                    Kind::Client => "a client's name that could be a host's is also a host in its certificate: choose a name without dots and, in the policy, `hosts: []`; or give it a host that the CA permits",
-                    _ => "choose a host inside, or make a CA with other --name-constraint",
+                    Kind::Client => "a client's name that is a valid host name is also a SAN of its certificate: choose a name without dots and, in the policy, `hosts: []`; or give it a host that the CA permits",
+                    _ => "choose a host that the CA permits, or make a CA with another --name-constraint",
                 }),
             PkiError::NoHost(_) => CliError::new(Code::NoHost, text).hint("give one with --host"),
             PkiError::TooLong(_) => CliError::new(Code::BadValidity, text)
-                .hint("give fewer --days")
+                .hint("give a lower --days")
                 .usage(),
             PkiError::KeyMismatch(_) => {
                 CliError::new(Code::CaDamaged, text).hint("restore ca.key and ca.crt from one backup")

@@ -1,4 +1,4 @@
-//! `kpki issue --csr-only` and `--install-cert`: keys that stay here, and a CA that is elsewhere.
+//! `kpki issue --csr-only` and `--install-cert`: keys that stay here, with a CA that is elsewhere.
 
 use std::path::Path;
 
@@ -65,7 +65,7 @@ impl Issue {
             );
         }
         ui.say(format!(
-            "\n{BOLD}next:{BOLD:#} where the CA is, kpki sign NAME.csr > NAME.crt; then here:"
+            "\n{BOLD}next:{BOLD:#} run kpki sign NAME.csr > NAME.crt where the CA is; then here:"
         ));
         for name in &self.names {
             ui.say(format!("  kpki issue {name} --install-cert {name}.crt"));
@@ -74,11 +74,11 @@ impl Issue {
         Ok(())
     }
 
-    /// Stores of a key that is here and the chain that came for it.
+    /// Stores from a key that is here and the chain that was signed for it.
     pub(super) fn install(&self, out: &OutDir, file: &Path, ui: &Ui) -> Done {
         let [name] = &self.names[..] else {
             return Err(CliError::misuse(
-                "--install-cert goes with one NAME",
+                "--install-cert can only be used with one NAME",
                 "install them one by one",
             )
             .into());

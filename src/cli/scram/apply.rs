@@ -33,15 +33,15 @@ use crate::{
     state::OutDir,
 };
 
-/// Give the cluster the policy's SCRAM users
+/// Create and update the policy's SCRAM users in the cluster
 ///
-/// What is missing is created and what has other iterations is updated, with the passwords that `kpki up` wrote to the
-/// users' directories. A password changes with --rotate only, which also updates the user's files.
-/// Credentials that are not in the policy are deleted with --prune only, and only of users that it manages.
-/// A user that the cluster already has gets no other credential unless kpki can log in as it, --rotate names it, or it
-/// is listed under `manage`.
+/// Missing credentials are created, and those with a different iteration count are updated, with the passwords that
+/// `kpki up` wrote to the users' directories. A password is changed only with --rotate, which also updates the user's
+/// files. Credentials that are not in the policy are deleted only with --prune, and only for users that the policy
+/// manages. A user that already exists in the cluster gets no other credential unless kpki can log in as it, --rotate
+/// names it, or it is listed under `manage`.
 ///
-/// No password is lost if it is killed: the next run finishes the work.
+/// If the command is killed, no password is lost: the next run completes the work.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -52,10 +52,10 @@ Examples:
 pub struct Apply {
     #[command(flatten)]
     arguments: Arguments,
-    /// Delete without asking
+    /// Delete without asking for confirmation
     #[arg(long, short)]
     yes: bool,
-    /// Send credentials over a connection without TLS, where anyone who reads the traffic gets them
+    /// Send credentials over a connection without TLS, where anyone who can read the traffic gets them
     #[arg(long)]
     over_plaintext: bool,
     #[command(flatten)]
@@ -68,13 +68,13 @@ impl Apply {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let policy = self.shape.apply(read_policy(&self.arguments.policy)?);
         let out = OutDir::new(&global.out);
-        // An interrupted `up` may have promised what is missing.
+        // An interrupted `up` may have left files that are still to be moved into place.
         tidy(&out, ui)?;
         let missing = passwords::missing(&out, &policy)?;
         if !missing.is_empty() {
             let message = no_password(&missing, &out) + "; nothing was changed";
             let hint = format!(
-                "make what is missing, then run this again:\n  {} up {}",
+                "create what is missing, then run this again:\n  {} up {}",
                 shell::kpki(&global.out),
                 shell::path(&self.arguments.policy)
             );
@@ -130,7 +130,7 @@ impl Apply {
         report(ui, &policy, &out, &plan, &outcome)
     }
 
-    /// What is sent is not the password, but suffices to log in.
+    /// The password itself is not sent, but what is sent is enough to log in.
     fn check_encrypted(&self, properties: &ClientProperties) -> Done {
         if self.over_plaintext || properties.tls.is_some() {
             return Ok(());
@@ -149,12 +149,12 @@ impl Apply {
         )
     }
 
-    /// Warns where the file that kpki itself logs in with now has the old password.
+    /// Warns if the file that kpki itself logs in with now has the old password.
     fn stale_config(&self, ui: &Ui, outcome: &ScramOutcome, operator: Option<&str>) {
         let (Some(path), Some(user)) = (&self.connection.command_config, operator) else {
             return;
         };
-        // One that lies in the user's own directory was written anew.
+        // A file in the user's own directory was updated.
         let own = path.parent().and_then(Path::file_name) == Some(user.as_ref());
         if !own && outcome.of(Action::Rotate).any(|i| i.user == user) {
             ui.warn(format!("{} has the old password of {user}", path.display()));
@@ -162,7 +162,7 @@ impl Apply {
     }
 }
 
-/// Moves the new passwords that the cluster accepted into place, and withdraws those that it refused.
+/// Moves the new passwords that the cluster accepted into place, and removes those that it refused.
 fn end_rotations(ui: &Ui, passwords: &mut Passwords<'_>, verdict: &RotationVerdict<'_>) -> Done {
     let RotationVerdict {
         done,
@@ -171,7 +171,7 @@ fn end_rotations(ui: &Ui, passwords: &mut Passwords<'_>, verdict: &RotationVerdi
     } = verdict;
     if !open.is_empty() {
         ui.warn(format!(
-            "it is unknown whether the cluster has the old or the new password of {}; both are kept on disk, and the next `kpki scram apply` finishes the rotation",
+            "it is unknown whether the cluster has the old or the new password of {}; both are kept on disk, and the next `kpki scram apply` completes the rotation",
             open.join(", ")
         ));
     }

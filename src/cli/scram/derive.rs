@@ -18,7 +18,7 @@ use crate::{
 /// Derive a SCRAM credential offline, as Kafka stores it
 ///
 /// The password comes from KPKI_SCRAM_PASSWORD, else from standard input, else from the terminal, where it is entered
-/// twice; never from an argument, which every user of the machine could read.
+/// twice; never from an argument, which every user of the machine can read.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,7 +26,7 @@ Examples:
   kpki scram derive --user alice --form kraft < password.txt
   kpki scram derive --user alice --mechanism SCRAM-SHA-256 --json < password.txt")]
 pub struct Derive {
-    /// The user
+    /// The user name
     #[arg(long)]
     user: String,
     /// SCRAM-SHA-256 or SCRAM-SHA-512
@@ -47,7 +47,7 @@ pub struct Derive {
 enum Form {
     /// What the broker stores: salt, stored_key, server_key, iterations
     Kafka,
-    /// The value of `kafka-storage format --add-scram`; as secret as the password
+    /// The value for `kafka-storage format --add-scram`; as secret as the password
     Kraft,
     /// The znode under /config/users
     Zookeeper,
@@ -102,9 +102,9 @@ fn password() -> Result<Secret, Failure> {
         text.push_str(&given);
     } else if std::io::stdin().is_terminal() {
         let first = passphrase::ask("Password: ", missing("no password was given"))?;
-        let again = passphrase::ask("The same again: ", missing("no password was given"))?;
+        let again = passphrase::ask("Repeat: ", missing("no password was given"))?;
         if again != first {
-            let message = "the two passwords are not the same; nothing was derived";
+            let message = "the two passwords differ; nothing was derived";
             return fail(Code::PasswordMismatch, message, "run the command again");
         }
         return Ok(first);

@@ -9,7 +9,7 @@ pub use plan::desired;
 
 use super::{Done, Global, ui::Ui};
 
-/// Derive SCRAM credentials, plan and apply the policy's users
+/// Derive SCRAM credentials; plan and apply the policy's SCRAM users
 #[derive(Debug, Subcommand)]
 pub enum Scram {
     Derive(derive::Derive),

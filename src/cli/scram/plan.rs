@@ -25,14 +25,14 @@ use crate::{
     state::OutDir,
 };
 
-/// Say what has to change so that the cluster has the policy's SCRAM users
+/// Show what must change for the cluster to have the policy's SCRAM users
 ///
-/// Nothing is changed. Kafka shows which mechanisms and iterations a user has, but no password: whether a password on disk
-/// is the one in the cluster cannot be seen; --rotate sets it. A user that the cluster already has gets no other credential
-/// unless kpki can log in as it, --rotate names it, or it is listed under `manage`.
+/// Changes nothing. Kafka reports a user's mechanisms and iteration counts, but not its password, so it cannot be seen
+/// whether the password on disk is the one in the cluster; --rotate sets a new one. A user that already exists in the
+/// cluster gets no other credential unless kpki can log in as it, --rotate names it, or it is listed under `manage`.
 ///
-/// Deletions are planned with --prune only, and only for users `x` whose principal `User:x` the policy manages: those
-/// under `manage`, else its clients, its users and the principals under `acls`.
+/// Deletions are planned only with --prune, and only for users `x` whose principal `User:x` the policy manages: those
+/// under `manage`, or by default its clients, its users and the principals under `acls`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -63,7 +63,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// What the policy and the disk want of the cluster.
+    /// What the policy and the files on disk require of the cluster.
     pub fn desired<'a>(
         &self,
         policy: &'a ValidatedPolicy,
@@ -74,7 +74,7 @@ impl Arguments {
     }
 }
 
-/// The same for whoever asks without a command line.
+/// The same for callers without a command line.
 pub fn desired<'a>(
     policy: &'a ValidatedPolicy,
     out: &OutDir,
@@ -108,7 +108,7 @@ impl Plan {
         let missing = passwords::missing(&out, &policy)?;
         if !missing.is_empty() {
             let message = format!(
-                "{}; {} up {} makes what is missing, before anything can be applied",
+                "{}; {} up {} creates what is missing; nothing can be applied before that",
                 no_password(&missing, &out),
                 shell::kpki(&global.out),
                 shell::path(&self.arguments.policy)
@@ -122,7 +122,7 @@ impl Plan {
     }
 }
 
-/// Which users have no password here.
+/// The users that have no password here.
 pub fn no_password(missing: &[&IdentityName], out: &OutDir) -> String {
     let (noun, verb) = match missing.len() {
         1 => ("the password", "is"),
@@ -132,7 +132,7 @@ pub fn no_password(missing: &[&IdentityName], out: &OutDir) -> String {
     format!("{noun} of {names} {verb} not in {}", out.root().display())
 }
 
-/// What happens to SCRAM users, in order.
+/// The changes to SCRAM users, in order.
 pub const ACTIONS: [Action; 4] = [
     Action::Create,
     Action::Update,
@@ -156,7 +156,7 @@ pub fn show(ui: &Ui, plan: &ScramPlan) {
         let width = plan.changes().map(|(_, i)| i.user.len()).max().unwrap_or(0);
         let mut updates = plan.updates.iter();
         for (action, i) in plan.changes() {
-            // Names of the cluster may contain anything.
+            // Names from the cluster may contain anything.
             let user = Printable(&i.user).to_string();
             let (colour, what) = match action {
                 Action::Create => (GREEN, format!(", {} iterations", i.iterations)),

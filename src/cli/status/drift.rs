@@ -1,4 +1,4 @@
-//! Whether the cluster has what the policy says.
+//! Whether the cluster has what the policy describes.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -24,16 +24,16 @@ use crate::{
     state::OutDir,
 };
 
-/// How long a request is waited for.
+/// How long to wait for a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Everything that is managed counts, also what the cluster has beyond the policy.
+/// Everything that is managed counts, including what the cluster has beyond the policy.
 const ALL: Deletion = Deletion {
     prune: true,
     max_deletes: None,
 };
 
-/// Plans ACLs and SCRAM users. What cannot be asked is a note.
+/// Plans ACLs and SCRAM users. What cannot be queried is only noted.
 pub fn drift(ui: &Ui, policy: &ValidatedPolicy, out: &OutDir, connection: &Connection) -> Vec<Due> {
     if policy.cluster.admin.is_none() && !connection.is_named() {
         ui.detail(
@@ -108,9 +108,9 @@ fn due(
     out: &OutDir,
 ) -> Option<Due> {
     let counts = [
-        (creates, "the policy has and the cluster lacks"),
-        (changes, "are others in the cluster"),
-        (deletes, "the cluster has and the policy lacks"),
+        (creates, "in the policy but not in the cluster"),
+        (changes, "different in the cluster"),
+        (deletes, "in the cluster but not in the policy"),
     ];
     let counts: Vec<String> = counts
         .iter()

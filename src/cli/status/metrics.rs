@@ -1,4 +1,4 @@
-//! What a monitoring system is told: Prometheus' text format, for the textfile collector of node_exporter.
+//! Metrics for monitoring in the Prometheus text format, for the textfile collector of node_exporter.
 
 use std::{fmt::Write, path::Path};
 
@@ -14,10 +14,10 @@ use crate::{
 /// The collector runs as another user.
 const MODE: u32 = 0o644;
 
-/// Writes the file whole, so that no half of it is ever read.
+/// Replaces the file atomically, so that a partial one is never read.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub fn write(
     path: &Path,
     inventory: &Inventory,
@@ -34,7 +34,7 @@ fn text(inventory: &Inventory, found: &[Due], unreachable: usize, now: OffsetDat
     head(
         &mut text,
         "kpki_certificate_expiry_timestamp_seconds",
-        "When the last certificate of an identity, or of the CA, ends.",
+        "When the last certificate of an identity, or of the CA, expires.",
     );
     for record in due::current(inventory, now) {
         let kind = match record.kind {
@@ -53,7 +53,7 @@ fn text(inventory: &Inventory, found: &[Due], unreachable: usize, now: OffsetDat
     head(
         &mut text,
         "kpki_due",
-        "How many things have to be done, by their code.",
+        "Number of things to be done, by code.",
     );
     for code in DueCode::CODES {
         let count = found.iter().filter(|due| due.code == *code).count();
@@ -62,13 +62,13 @@ fn text(inventory: &Inventory, found: &[Due], unreachable: usize, now: OffsetDat
     head(
         &mut text,
         "kpki_listeners_unreachable",
-        "How many listeners of the policy's brokers did not answer.",
+        "Number of listeners of the policy's brokers that did not answer.",
     );
     let _ = writeln!(text, "kpki_listeners_unreachable {unreachable}");
     head(
         &mut text,
         "kpki_last_run_timestamp_seconds",
-        "When kpki status wrote this.",
+        "When kpki status wrote this file.",
     );
     let _ = writeln!(
         text,

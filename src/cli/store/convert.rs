@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::{
-    Done, fail,
+    CliError, Done,
     new_store::{self, Format, NewStore},
     store_file::{self, StorePasswords},
     ui::{GREEN, Ui},
@@ -104,11 +104,11 @@ fn rename(contents: &mut StoreContents, alias: String) -> Done {
         ([key], []) => key.alias = alias,
         ([], [entry]) => entry.alias = alias,
         _ => {
-            return fail(
-                super::super::Code::Usage,
+            return Err(CliError::misuse(
                 "--alias is for a store with one entry",
                 "leave it out: every entry keeps its own alias",
-            );
+            )
+            .into());
         }
     }
     Ok(())

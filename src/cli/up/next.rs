@@ -1,4 +1,4 @@
-//! What to do next, so that what was written is used: each command on a line of its own, to be copied.
+//! What to do next for the files to take effect: each command on a line of its own, to be copied.
 
 use super::{
     super::{
@@ -21,13 +21,13 @@ use crate::{
     policy::Mode,
 };
 
-/// So many commands of one kind are written out.
+/// How many commands of one kind are written out.
 const WRITTEN_OUT: usize = 5;
 
 pub enum Line {
     /// A sentence, which may be wrapped.
     Says(String),
-    /// A command, which may not.
+    /// A command, which may not be wrapped.
     Command(String),
 }
 
@@ -43,7 +43,7 @@ impl Line {
     }
 }
 
-/// What is left to do for the one who ran `kpki up`.
+/// What remains to be done after `kpki up`.
 pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line> {
     let Context { policy, out, .. } = context;
     let changed = |step: &&Step<'_>| step.action != Action::Keep;
@@ -56,7 +56,7 @@ pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
             "copy each changed directory to its machine, as {dir}"
         )));
     }
-    // New brokers have never run; the rest may be running.
+    // New brokers have never run; the others may be running.
     let (new, running): (Vec<_>, Vec<_>) = plan
         .steps
         .iter()
@@ -88,15 +88,13 @@ pub fn next_steps(context: Context<'_>, plan: &Plan<'_>, file: &str) -> Vec<Line
         let name = step.member.name();
         let names = files::names(policy, name);
         let file = quote_path(&out.identity(name).join(names.client_properties));
-        lines.push(Line::says(
-            "every Kafka tool takes a client's settings, as in:",
-        ));
+        lines.push(Line::says("Kafka's tools take a client's settings, as in:"));
         lines.push(Line::Command(format!("--command-config {file}")));
     }
     lines
 }
 
-/// A file of an identity, as the machine that it is for sees it.
+/// The path of an identity's file on the machine that it is for.
 fn place(context: Context<'_>, step: &Step<'_>, file: &str) -> String {
     let dir = match files::install_dir(context.policy) {
         Some(dir) => dir.trim_end_matches('/').to_owned(),
@@ -110,13 +108,13 @@ fn place(context: Context<'_>, step: &Step<'_>, file: &str) -> String {
 
 fn each(brokers: &[&Step<'_>], lines: &mut Vec<Line>, command: impl Fn(&Step<'_>) -> String) {
     let mut commands: Vec<String> = brokers.iter().map(|step| command(step)).collect();
-    // Where each machine has the same directory, so are the commands.
+    // If every machine has the same directory, the commands are the same.
     commands.dedup();
     let more = commands.len().saturating_sub(WRITTEN_OUT);
     commands.truncate(WRITTEN_OUT);
     lines.extend(commands.into_iter().map(Line::Command));
     if more > 0 {
-        lines.push(Line::Says(format!("and so for the {more} others")));
+        lines.push(Line::Says(format!("and likewise for the {more} others")));
     }
 }
 
@@ -140,7 +138,7 @@ fn start(context: Context<'_>, new: &[&Step<'_>], lines: &mut Vec<Line>) {
     });
 }
 
-/// What brokers that run need for their new files.
+/// What running brokers need for their new files.
 fn keep_running(context: Context<'_>, running: &[&Step<'_>], lines: &mut Vec<Line>) {
     let those = |needs| {
         let brokers = running
@@ -158,7 +156,7 @@ fn keep_running(context: Context<'_>, running: &[&Step<'_>], lines: &mut Vec<Lin
     let reload = those(Needs::Reload);
     if !reload.is_empty() {
         lines.push(Line::says(
-            "these brokers load their new stores while they run, once they are on their machines:",
+            "these brokers can load their new stores without a restart, once the files are on their machines:",
         ));
         let names: Vec<&str> = reload.iter().map(|s| s.member.name().as_str()).collect();
         let names = match names.len() > WRITTEN_OUT {
@@ -170,7 +168,7 @@ fn keep_running(context: Context<'_>, running: &[&Step<'_>], lines: &mut Vec<Lin
     }
     if restart.is_empty() && reload.is_empty() && !those(Needs::Nothing).is_empty() {
         lines.push(Line::says(
-            "running brokers need nothing: what changed is only read by new disks and new nodes",
+            "running brokers need nothing: what changed is only read when formatting disks and starting new nodes",
         ));
     }
 }

@@ -24,7 +24,7 @@ use crate::pki::{Host, IdentityName, Reason};
 use crate::plan::Action;
 use crate::state::Revocation;
 
-/// Of so many of a kind each is told; of more, how many there are.
+/// Up to this many of a kind are listed; beyond that, only their number.
 const LISTED: usize = 20;
 
 pub struct UpReport<'a> {
@@ -37,7 +37,7 @@ pub struct UpReport<'a> {
 }
 
 impl UpReport<'_> {
-    /// What has to be known before anything is done.
+    /// What the user must know before anything is done.
     pub fn warn(&self, plan: &Plan<'_>) {
         if plan.nodes.recovered {
             self.ui.note(format!(
@@ -70,7 +70,7 @@ impl UpReport<'_> {
         }
     }
 
-    /// Those whose certificates only a request from their own machines brings, with what signs it.
+    /// Identities whose certificates need a request from their own machines, with the command that signs it.
     fn warn_of_waiting(&self, plan: &Plan<'_>) {
         let Context { policy, out, .. } = self.context;
         for step in &plan.steps {
@@ -82,7 +82,7 @@ impl UpReport<'_> {
             let kpki = kpki(out.root());
             let hosts: String = hosts.iter().map(|host| format!(" --host {host}")).collect();
             self.ui.warn(format!(
-                "the key of {name} is elsewhere, and {why}: with a request for it,"
+                "the key of {name} is elsewhere, and {why}: with a request from its machine, run"
             ));
             self.ui.complain(format!(
                 "  {kpki} sign {name}.csr --name {name} --{}{hosts} > {name}.crt",
@@ -111,7 +111,7 @@ impl UpReport<'_> {
         self.leftovers(plan);
         if let Some(end) = plan.ca_ends {
             ui.warn(format!(
-                "the CA ends on {}: no certificate is valid for longer",
+                "the CA expires on {}: no certificate is valid for longer",
                 end.date()
             ));
         }
@@ -182,7 +182,7 @@ impl UpReport<'_> {
         }
     }
 
-    /// What has to be done, and for which files.
+    /// What must be done, and for which files.
     fn needs(&self, step: &Step<'_>) {
         for needs in [Needs::Restart, Needs::Reload, Needs::Nothing] {
             let files = step.changes.iter().filter(|change| change.needs == needs);
@@ -208,14 +208,14 @@ impl UpReport<'_> {
         }
     }
 
-    /// What is there and not of this policy.
+    /// What exists but is not in this policy.
     fn leftovers(&self, plan: &Plan<'_>) {
         let Self { ui, context, .. } = self;
         let superfluous = plan.steps.iter().filter(|s| !s.superfluous.is_empty());
         let superfluous: Vec<_> = superfluous.collect();
         if superfluous.len() > LISTED && !ui.verbose {
             ui.say(format!(
-                "{YELLOW}superfluous{YELLOW:#}  {} identities still have files that the policy no longer asks for: {}; -v lists them",
+                "{YELLOW}superfluous{YELLOW:#}  {} identities still have files that the policy no longer needs: {}; -v lists them",
                 superfluous.len(),
                 named(superfluous.iter().map(|s| s.member.name()), NAMED)
             ));
@@ -327,10 +327,10 @@ pub fn loses_hosts(name: &IdentityName, hosts: &[Host]) -> String {
 fn instruction(needs: Needs, step: &Step<'_>) -> &'static str {
     match (needs, step.member) {
         (Needs::Restart, Member::Broker(_)) => "needs a restart",
-        (Needs::Restart, _) => "the client has to be restarted",
+        (Needs::Restart, _) => "the client must be restarted",
         (Needs::Reload, _) => "needs a reload, or a restart",
-        (Needs::Nothing, Member::Broker(_)) => "needs nothing while it runs",
-        (Needs::Nothing, _) => "nothing has to be done for",
+        (Needs::Nothing, Member::Broker(_)) => "needs nothing while it is running",
+        (Needs::Nothing, _) => "nothing needs to be done for",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reading a PKCS#12 store and showing it as Java would.
+//! Reading a PKCS#12 store as Java would.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -7,11 +7,11 @@ use zeroize::Zeroizing;
 
 use super::{
     super::{
-        StoreError,
+        Passwords, StoreError,
         ber::{BMP_STRING, CONTEXT_0, Element, OCTETS, OID, SEQUENCE, SET},
         cipher::{Budget, Cipher, Scheme, unlock},
         contents::{Issuers, LockedKey, Named, StoreContents, StoredKey, TrustedCert},
-        opened::{Opened, Passwords, Protection, StoreKind, kind},
+        opened::{Opened, Protection, StoreKind, kind},
     },
     mac::{Integrity, MacData},
 };
@@ -40,9 +40,9 @@ const TRUSTED_KEY_USAGE: [u8; 12] = [
 /// The work is bounded: a key derivation has at most 1,000,000 iterations, and all of them together 10,000,000.
 ///
 /// # Errors
-/// [`StoreError::WrongPassword`] and [`StoreError::NotPkcs12`] as far as the bytes tell;
-/// [`StoreError::Unsupported`] for other contents and algorithms. A store without an integrity check may, with
-/// a wrong password, rarely decrypt to nonsense and be reported as something else.
+/// [`StoreError::WrongPassword`] and [`StoreError::NotPkcs12`] as far as the bytes tell; [`StoreError::Unsupported`]
+/// for other contents and algorithms. With a wrong password, a store without an integrity check may in rare cases
+/// decrypt to garbage and be reported as something else.
 pub fn open(bytes: &[u8], password: &Secret) -> Result<StoreContents, StoreError> {
     let passwords = Passwords {
         store: Some(password),

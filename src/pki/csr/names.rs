@@ -7,10 +7,10 @@ use x509_parser::extensions::GeneralName;
 use super::CsrProblem;
 use crate::pki::Host;
 
-/// So much of what somebody else wrote is shown.
+/// How much of external text is shown.
 pub(super) const SHOWN: usize = 80;
 
-/// A name of a subjectAltName as it is shown.
+/// A subjectAltName entry for display.
 pub(super) fn general_name(name: &GeneralName<'_>) -> String {
     match name {
         GeneralName::DNSName(text) | GeneralName::RFC822Name(text) | GeneralName::URI(text) => {
@@ -26,19 +26,19 @@ pub(super) fn general_name(name: &GeneralName<'_>) -> String {
     }
 }
 
-/// A host that a certificate may name.
+/// A host that a certificate may contain.
 pub(super) fn host(name: &GeneralName<'_>) -> Result<Host, CsrProblem> {
     let text = general_name(name);
     let bad = |why| CsrProblem::BadHost(text.clone(), why);
     match name {
         GeneralName::DNSName(dns) if !dns.is_ascii() => Err(bad(
-            "which is not a DNS name: international names are written as xn--",
+            "which is not a DNS name: international names must be written as xn--",
         )),
         GeneralName::DNSName(dns) if dns.len() > 253 => Err(bad("which is too long")),
         GeneralName::DNSName(dns) => match dns.parse()? {
-            Host::Ip(_) => Err(bad("an address that stands there as a DNS name")),
+            Host::Ip(_) => Err(bad("an IP address given as a DNS name")),
             host if host.is_wildcard() => Err(bad(
-                "a wildcard, with which one machine could take the place of others",
+                "a wildcard, which would let one machine impersonate others",
             )),
             host => Ok(host),
         },
@@ -65,7 +65,7 @@ fn ip(octets: &[u8]) -> Option<IpAddr> {
         .ok()
 }
 
-/// As much of a text as is shown.
+/// A text, shortened for display.
 pub(super) fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -1,4 +1,4 @@
-//! Reads a pattern by Java's grammar and writes it anew for `fancy_regex`.
+//! Parses a pattern by Java's grammar and rewrites it for `fancy_regex`.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use super::PatternError;
 /// How deep groups may be nested.
 const DEEPEST: usize = 50;
 
-/// A pattern as `fancy_regex` has to read it.
+/// A pattern for `fancy_regex`.
 pub(super) struct Parsed {
     pub text: String,
     pub groups: usize,
@@ -19,7 +19,7 @@ pub(super) fn parse(pattern: &str) -> Result<Parsed, PatternError> {
     let mut parser = Parser::new(pattern);
     parser.alternatives(0)?;
     if parser.peek().is_some() {
-        return Err(parser.invalid("a `)` that closes nothing"));
+        return Err(parser.invalid("an unmatched `)`"));
     }
     Ok(Parsed {
         text: parser.out,
@@ -127,7 +127,7 @@ impl Parser {
     /// `a|b|c`, up to a closing parenthesis or the end.
     fn alternatives(&mut self, depth: usize) -> Result<Piece, PatternError> {
         if depth > DEEPEST {
-            return Err(self.unsupported("so deep a nesting"));
+            return Err(self.unsupported("nesting this deep"));
         }
         let mut body = self.sequence(depth)?;
         while self.take("|") {
@@ -168,11 +168,11 @@ impl Parser {
             '$' => self.write(END, ASSERTION),
             '*' | '+' | '?' => {
                 self.at -= 1;
-                return Err(self.invalid("a quantifier that follows nothing"));
+                return Err(self.invalid("a quantifier with nothing before it"));
             }
             '{' => {
                 self.at -= 1;
-                return Err(self.unsupported("a repetition that follows nothing"));
+                return Err(self.unsupported("a repetition with nothing before it"));
             }
             c => self.character(c),
         };
@@ -184,7 +184,7 @@ impl Parser {
         piece
     }
 
-    /// A character that stands for itself, or for both its cases.
+    /// A literal character, or both its cases.
     fn character(&mut self, c: char) -> Piece {
         let text = match other_case(c).filter(|_| self.ignore_case) {
             Some(other) => format!("[{c}{other}]"),
@@ -206,7 +206,7 @@ impl Parser {
             let name = self.name()?;
             let group = self.open_group();
             if self.names.insert(name, group).is_some() {
-                return Err(self.invalid("two groups of one name"));
+                return Err(self.invalid("two groups with the same name"));
             }
             capturing = Some(group);
         } else if self.take("=") || self.take("!") {
@@ -223,7 +223,7 @@ impl Parser {
         } else {
             self.flags()?;
             if self.take(")") {
-                // The new flags hold until the group around them ends.
+                // The new flags apply until the end of the enclosing group.
                 return Ok(None);
             }
             if !self.take(":") {
@@ -239,7 +239,7 @@ impl Parser {
             }
         }
         if !self.take(")") {
-            return Err(self.invalid("a group that does not end"));
+            return Err(self.invalid("an unclosed group"));
         }
         self.out.push(')');
         self.closed.extend(capturing);
@@ -260,11 +260,15 @@ impl Parser {
                 c if c.is_ascii_alphabetic() || (c.is_ascii_digit() && !name.is_empty()) => {
                     name.push(c)
                 }
-                _ => return Err(self.invalid("a group name with other than letters and digits")),
+                _ => {
+                    return Err(
+                        self.invalid("a group name with characters other than letters and digits")
+                    );
+                }
             }
         }
         if name.is_empty() {
-            return Err(self.invalid("a group name that is empty"));
+            return Err(self.invalid("an empty group name"));
         }
         Ok(name)
     }
@@ -348,7 +352,7 @@ impl Parser {
         let digits: String = self.pattern[start..self.at].iter().collect();
         match digits.parse() {
             Ok(count) if count <= 1000 => Ok(count),
-            Ok(_) => Err(self.unsupported("so large a repetition")),
+            Ok(_) => Err(self.unsupported("a repetition this large")),
             Err(_) => Err(self.invalid("a repetition without a number")),
         }
     }
@@ -382,10 +386,10 @@ impl Parser {
             self.at += 1;
         }
         if !self.closed.contains(&group) {
-            return Err(self.unsupported("a reference to a group that has not ended"));
+            return Err(self.unsupported("a reference to a group that is not closed yet"));
         }
         if self.ignore_case {
-            return Err(self.unsupported("a back reference without regard to case"));
+            return Err(self.unsupported("a case-insensitive back reference"));
         }
         // The group may have matched nothing, so the reference may.
         let piece = Piece {
@@ -469,7 +473,7 @@ impl Parser {
                 }
             };
             if high < low {
-                return Err(self.invalid("a range of characters that runs backwards"));
+                return Err(self.invalid("a reversed character range"));
             }
             class.push_str(&format!("{}-{}", plain(low), plain(high)));
             if self.ignore_case {

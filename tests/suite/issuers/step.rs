@@ -140,7 +140,7 @@ fn what_keeps_step_ca_from_signing_is_said_with_what_to_do() {
     said(
         &text.replace(&ca.fingerprint, &"0a".repeat(32)),
         "issuer-settings",
-        &["no root of the fingerprint"],
+        &["no root with the fingerprint"],
     );
     let other = text.replace("https://127.0.0.1", "https://localhost");
     said(&other, "issuer-untrusted", &["dnsNames"]);

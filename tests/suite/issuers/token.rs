@@ -150,7 +150,7 @@ fn a_policy_names_the_token_and_a_file_with_its_pin() {
     );
     let refused = kpki.run(&["up", "policy.yaml"]).expect_code(2);
     assert!(
-        refused.stderr.contains("it holds the PIN"),
+        refused.stderr.contains("it contains the PIN"),
         "{}",
         refused.stderr
     );

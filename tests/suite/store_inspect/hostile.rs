@@ -7,7 +7,7 @@ use kpki::{
     secret::Secret,
 };
 use proptest::{
-    prelude::RngCore,
+    prelude::Rng,
     test_runner::{RngAlgorithm, TestRng},
 };
 

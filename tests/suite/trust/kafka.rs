@@ -42,7 +42,9 @@ fn what_is_fetched_from_a_broker_lets_a_producer_in() {
         "fetched.p12",
     ]);
     assert!(
-        taken.stderr.contains("does not send the certificate of its CA"),
+        taken
+            .stderr
+            .contains("does not send the certificate of its CA"),
         "{}",
         taken.stderr
     );
