@@ -151,7 +151,7 @@ pub fn of_super_user(
 }
 
 /// A Java client's properties, in any layout.
-fn client_properties(
+pub(super) fn client_properties(
     out: &OutDir,
     name: &IdentityName,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, BootstrapError> {

@@ -22,7 +22,7 @@ use crate::{
 /// File with a SCRAM password.
 pub(super) const PASSWORD: &str = "scram.password";
 /// File with what was derived from it.
-const CREDENTIALS: &str = "scram.json";
+pub(super) const CREDENTIALS: &str = "scram.json";
 
 /// File with a password that has not been sent to the cluster yet: see [`super::passwords`].
 pub(super) const NEXT: &str = "scram.password.next";

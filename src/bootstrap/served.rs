@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{BootstrapError, files, identity::OnDisk};
 use crate::{
-    config::{TlsEndpoint, tls_endpoints},
+    config::{Endpoint, tls_endpoints},
     pki::IdentityName,
     policy::{NodeRole, ValidatedPolicy},
     probe::{self, Identity, ProbeError, Served},
@@ -19,7 +19,7 @@ pub struct Answer {
     /// The node's role.
     pub role: NodeRole,
     /// Where it is.
-    pub at: TlsEndpoint,
+    pub at: Endpoint,
     /// What it showed.
     pub served: Result<Served, ProbeError>,
 }

@@ -34,6 +34,7 @@ mod token;
 mod trust;
 mod ui;
 mod up;
+mod verify;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -109,6 +110,7 @@ enum Command {
     RotateCa(rotate_ca::RotateCa),
     Reload(reload::Reload),
     Status(status::Status),
+    Verify(verify::Verify),
     Revoke(revoke::Revoke),
     Crl(crl::Crl),
     List(list::List),
@@ -159,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::RotateCa(verb) => verb.run(&cli.global, &ui),
         Command::Reload(verb) => verb.run(&cli.global, &ui),
         Command::Status(verb) => verb.run(&cli.global, &ui),
+        Command::Verify(verb) => verb.run(&cli.global, &ui),
         Command::Revoke(verb) => verb.run(&cli.global, &ui),
         Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{CliError, Code, Done, Failure, fail, passphrase, store_file};
 use crate::{
-    keystore::{StoreContents, StoreProfile, jks, pkcs12, write_pem},
+    keystore::{StoreContents, StoreError, StoreProfile, jks, pkcs12, write_pem},
     random,
     secret::{Secret, SecretBytes},
     state::write_new,
@@ -83,7 +83,11 @@ pub fn password(
 }
 
 /// The bytes of a store.
-pub fn encode(store: &NewStore<'_>) -> Result<SecretBytes, Failure> {
+fn encode(file: &Path, store: &NewStore<'_>) -> Result<SecretBytes, Failure> {
+    let fault = |error: StoreError| {
+        let message = format!("cannot make {}: {error}", file.display());
+        CliError::new(Code::Store, message).maybe_hint(error.hint())
+    };
     let NewStore {
         contents, profile, ..
     } = store;
@@ -92,18 +96,25 @@ pub fn encode(store: &NewStore<'_>) -> Result<SecretBytes, Failure> {
         store.password.as_ref().ok_or(missing)
     };
     Ok(match store.format {
-        Format::Pkcs12 => pkcs12::store(contents, password()?, *profile)?.into(),
-        Format::Pem => write_pem(contents)?.expose().as_bytes().to_vec().into(),
+        Format::Pkcs12 => pkcs12::store(contents, password()?, *profile)
+            .map_err(fault)?
+            .into(),
+        Format::Pem => {
+            let text = write_pem(contents).map_err(fault)?;
+            text.expose().as_bytes().to_vec().into()
+        }
         Format::Jks => {
             let now = OffsetDateTime::now_utc();
-            jks::write(contents, password()?, &random::octets()?, now)?.into()
+            let seed = random::octets()?;
+            let store = jks::write(contents, password()?, &seed, now);
+            store.map_err(fault)?.into()
         }
     })
 }
 
 /// Writes a store that is not there yet; one with keys is nobody else's to read.
 pub fn write(file: &Path, store: NewStore<'_>) -> Done {
-    let bytes = encode(&store)?;
+    let bytes = encode(file, &store)?;
     let mode = match store.contents.keys.is_empty() {
         true => 0o644,
         false => 0o600,

@@ -1,9 +1,10 @@
-//! Where a node is reached, and as which of the cluster's nodes.
+//! A node's address and id.
 
 use super::ConfigError;
 use crate::{
     pki::Host,
-    policy::{Broker, CONTROLLER, Cluster, Mode},
+    policy::{Broker, CONTROLLER, Cluster, Mode, SecurityProtocol},
+    scram::Mechanism,
 };
 
 /// The host that clients connect to: the first that is not a wildcard.
@@ -28,37 +29,55 @@ pub(super) fn port(broker: &Broker, port: u16) -> Result<u16, ConfigError> {
     u16::try_from(sum).map_err(|_| ConfigError::Port(broker.name.to_string(), sum))
 }
 
-/// A listener with TLS of one node, as others reach it.
+/// A listener of one node, as others reach it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsEndpoint {
+pub struct Endpoint {
     /// Its name: `SSL`, `CONTROLLER`.
     pub listener: String,
     /// The host that is asked for.
     pub host: String,
     /// `host:port`.
     pub address: String,
+    /// What it speaks.
+    pub protocol: SecurityProtocol,
+    /// Its SASL mechanisms.
+    pub mechanisms: Vec<Mechanism>,
 }
 
-/// The listeners with TLS of a node, that of the controllers last.
+/// The listeners of a node, that of the controllers last.
 ///
 /// # Errors
 /// When it has no host that others could connect to, or no such port.
-pub fn tls_endpoints(cluster: &Cluster, node: &Broker) -> Result<Vec<TlsEndpoint>, ConfigError> {
-    let mut listeners: Vec<(&str, u16)> = Vec::new();
-    if node.role.is_broker() {
-        let tls = cluster.listeners.iter().filter(|l| l.protocol.is_tls());
-        listeners.extend(tls.map(|l| (l.name.as_str(), l.port)));
-    }
-    if cluster.mode == Mode::Kraft && node.role.is_controller() {
-        listeners.push((CONTROLLER, cluster.controller_port));
-    }
-    let endpoint = |(listener, number): (&str, u16)| {
-        let host = advertised_host(node)?;
-        Ok(TlsEndpoint {
+pub fn endpoints(cluster: &Cluster, node: &Broker) -> Result<Vec<Endpoint>, ConfigError> {
+    let host = advertised_host(node)?;
+    let endpoint = |listener: &str, number, protocol, mechanisms: &[Mechanism]| {
+        Ok::<_, ConfigError>(Endpoint {
             listener: listener.to_owned(),
             address: format!("{host}:{}", port(node, number)?),
             host: host.trim_matches(['[', ']']).to_owned(),
+            protocol,
+            mechanisms: mechanisms.to_vec(),
         })
     };
-    listeners.into_iter().map(endpoint).collect()
+    let mut found = Vec::new();
+    if node.role.is_broker() {
+        for l in &cluster.listeners {
+            found.push(endpoint(&l.name, l.port, l.protocol, &l.mechanisms)?);
+        }
+    }
+    if cluster.mode == Mode::Kraft && node.role.is_controller() {
+        let (port, protocol) = (cluster.controller_port, SecurityProtocol::Ssl);
+        found.push(endpoint(CONTROLLER, port, protocol, &[])?);
+    }
+    Ok(found)
+}
+
+/// Those with TLS.
+///
+/// # Errors
+/// As [`endpoints`].
+pub fn tls_endpoints(cluster: &Cluster, node: &Broker) -> Result<Vec<Endpoint>, ConfigError> {
+    let mut found = endpoints(cluster, node)?;
+    found.retain(|endpoint| endpoint.protocol.is_tls());
+    Ok(found)
 }

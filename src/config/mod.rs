@@ -21,7 +21,7 @@ mod spring;
 mod storage;
 mod stores;
 
-pub use address::{TlsEndpoint, tls_endpoints};
+pub use address::{Endpoint, endpoints, tls_endpoints};
 pub use client::{ClientInput, Route, route};
 pub use diff::{added_settings, changed_settings, masked_diff};
 pub use error::ConfigError;

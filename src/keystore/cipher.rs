@@ -1,5 +1,4 @@
-//! How the parts of a store are encrypted, and opening them. Hostile parameters cost bounded work: what a store asks for
-//! in all is counted before it is done.
+//! How the parts of a store are encrypted, and opening them.
 
 use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit, block_padding::Pkcs7};
 use des::{TdesEde2, TdesEde3};
@@ -16,36 +15,9 @@ use zeroize::Zeroizing;
 use super::{
     Passwords, StoreError,
     ber::{self, Element, OCTETS, OID, SEQUENCE},
+    cost::Budget,
 };
 use crate::secret::Secret;
-
-/// The most that one key derivation may cost, in iterations.
-const MOST: u64 = 1_000_000;
-/// The most that all of a store may cost.
-const MOST_IN_ALL: u64 = 10_000_000;
-
-/// What may still be spent on key derivations.
-pub(super) struct Budget(u64);
-
-impl Budget {
-    pub(super) fn new() -> Self {
-        Self(MOST_IN_ALL)
-    }
-
-    pub(super) fn spend(&mut self, iterations: u64) -> Result<(), StoreError> {
-        if iterations > MOST {
-            return Err(StoreError::Unsupported(format!(
-                "a key derivation asks for {iterations} iterations, over 1,000,000"
-            )));
-        }
-        self.0 = self.0.checked_sub(iterations).ok_or_else(|| {
-            StoreError::Unsupported(
-                "its key derivations ask for over 10,000,000 iterations in all".to_owned(),
-            )
-        })?;
-        Ok(())
-    }
-}
 
 /// Who made up how a part is encrypted; what can read it depends on that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -280,33 +252,49 @@ fn cost(kdf: &Kdf) -> u64 {
     }
 }
 
-/// Opens an EncryptedPrivateKeyInfo (RFC 5958 §3) with the key's own password, or the store's: how it is encrypted, and
-/// the key or why there is none.
+/// An EncryptedPrivateKeyInfo that was tried.
+pub(super) struct Unlocked {
+    /// How it is encrypted.
+    pub cipher: Cipher,
+    /// The key, or why there is none.
+    pub key: Result<Zeroizing<Vec<u8>>, StoreError>,
+    /// The store's password does not open it.
+    pub own_password: bool,
+}
+
+/// Opens an EncryptedPrivateKeyInfo (RFC 5958 §3) with the store's password, or with the key's own.
 ///
 /// `EncryptedPrivateKeyInfo ::= SEQUENCE { AlgorithmIdentifier, OCTET STRING }`
 pub(super) fn unlock(
     info: Element<'_>,
     passwords: Passwords<'_>,
     budget: &mut Budget,
-) -> Option<(Cipher, Result<Zeroizing<Vec<u8>>, StoreError>)> {
+) -> Option<Unlocked> {
     let [algorithm, data] = info.of(SEQUENCE)?.children()?[..] else {
         return None;
     };
     let (scheme, data) = (Scheme::read(algorithm)?, data.octets()?);
-    let mut opened = Err(StoreError::WrongPassword);
-    let given = [passwords.key, passwords.store].into_iter().flatten();
-    for password in given {
-        opened = scheme.decrypt(&data, password, budget).and_then(|key| {
+    let mut key = Err(StoreError::WrongPassword);
+    let mut own_password = false;
+    let given = [(passwords.store, false), (passwords.key, true)];
+    for (password, own) in given {
+        let Some(password) = password else { continue };
+        own_password = own;
+        key = scheme.decrypt(&data, password, budget).and_then(|key| {
             // Padding alone is right by chance one time in 256.
             let info = Element::only(&key).and_then(|key| key.of(SEQUENCE)?.children());
             let is_key = info.is_some();
             is_key.then_some(key).ok_or(StoreError::WrongPassword)
         });
-        if !matches!(opened, Err(StoreError::WrongPassword)) {
+        if !matches!(key, Err(StoreError::WrongPassword)) {
             break;
         }
     }
-    Some((scheme.cipher(), opened))
+    Some(Unlocked {
+        cipher: scheme.cipher(),
+        own_password: own_password && key.is_ok(),
+        key,
+    })
 }
 
 /// A password as PKCS#12 has it (RFC 7292 appendix B.1), and where it is empty, as some write none.

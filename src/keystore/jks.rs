@@ -14,8 +14,9 @@ use super::{
     Passwords, StoreError,
     ber::Element,
     chain,
-    cipher::{Budget, Cipher, unlock, utf16},
+    cipher::{Cipher, unlock, utf16},
     contents::{LockedKey, StoreContents, StoredKey, TrustedCert},
+    cost::Budget,
     opened::{Opened, Protection, StoreKind},
     pkcs12::Integrity,
 };
@@ -65,6 +66,7 @@ pub(super) fn read(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, Sto
         certificates: 0,
         contents: StoreContents::default(),
         keys: BTreeSet::new(),
+        key_password: false,
     };
     for _ in 0..count {
         reader.entry(&mut input).ok_or_else(damaged)??;
@@ -83,6 +85,7 @@ pub(super) fn read(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, Sto
             keys: reader.keys,
             certificates,
             integrity: Integrity::Sun,
+            key_password: reader.key_password,
             hidden: false,
         },
     })
@@ -105,6 +108,7 @@ struct Reader<'p> {
     certificates: usize,
     contents: StoreContents,
     keys: BTreeSet<Cipher>,
+    key_password: bool,
 }
 
 impl Reader<'_> {
@@ -162,9 +166,10 @@ impl Reader<'_> {
     fn key(&mut self, info: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let unlocked =
             Element::only(info).and_then(|info| unlock(info, self.passwords, &mut self.budget));
-        let (cipher, key) = unlocked.ok_or_else(damaged)?;
-        self.keys.insert(cipher);
-        key
+        let unlocked = unlocked.ok_or_else(damaged)?;
+        self.keys.insert(unlocked.cipher);
+        self.key_password |= unlocked.own_password;
+        unlocked.key
     }
 }
 

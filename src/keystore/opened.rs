@@ -37,6 +37,8 @@ pub struct Protection {
     pub certificates: BTreeSet<Cipher>,
     /// How it is checked.
     pub integrity: Integrity,
+    /// A key is under another password than the store.
+    pub key_password: bool,
     /// There is more in it, which no one sees without the password.
     pub hidden: bool,
 }

@@ -13,8 +13,10 @@ use super::{
     Passwords, StoreError,
     ber::Element,
     chain,
-    cipher::{Budget, Cipher, Family, unlock},
+    cipher::{Cipher, Family, unlock},
     contents::{Issuers, LockedKey, Named, StoreContents, StoredKey, TrustedCert},
+    cost::Budget,
+    foreign_key::to_pkcs8,
     opened::{Opened, Protection, StoreKind},
     pem,
     pkcs12::Integrity,
@@ -66,19 +68,14 @@ pub(super) fn read(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, Sto
                 let der = section.der()?;
                 let unlocked =
                     Element::only(&der).and_then(|info| unlock(info, passwords, &mut budget));
-                let (cipher, key) = unlocked.ok_or(StoreError::Key)?;
-                ciphers.insert(cipher);
+                let unlocked = unlocked.ok_or(StoreError::Key)?;
+                ciphers.insert(unlocked.cipher);
+                let key = unlocked.key;
                 keys.push(KeySection { name, key });
             }
-            "RSA PRIVATE KEY" | "EC PRIVATE KEY" | "DSA PRIVATE KEY" => {
-                let form = match section.label {
-                    _ if section.text.contains("ENCRYPTED") => "encrypted in OpenSSL's old way",
-                    "RSA PRIVATE KEY" => "PKCS#1",
-                    "EC PRIVATE KEY" => "SEC1",
-                    _ => "DSA",
-                };
-                ciphers.insert(Cipher::new(Family::Unknown, format!("as {form}")));
-                let key = Err(StoreError::KeyForm(form));
+            "RSA PRIVATE KEY" | "EC PRIVATE KEY" => {
+                let (form, key) = old_form(&section);
+                ciphers.insert(Cipher::new(Family::Unknown, form));
                 keys.push(KeySection { name, key });
             }
             _ => {}
@@ -98,9 +95,24 @@ pub(super) fn read(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, Sto
             keys: ciphers,
             certificates,
             integrity: Integrity::None,
+            key_password: false,
             hidden: false,
         },
     })
+}
+
+/// A key as OpenSSL wrote it before PKCS#8.
+fn old_form(section: &Section<'_>) -> (&'static str, Result<Zeroizing<Vec<u8>>, StoreError>) {
+    const ENCRYPTED: &str = "encrypted in OpenSSL's old way";
+    if section.text.contains("Proc-Type: 4,ENCRYPTED") {
+        return (ENCRYPTED, Err(StoreError::UnreadKey(ENCRYPTED)));
+    }
+    let form = match section.label {
+        "RSA PRIVATE KEY" => "in PKCS#1",
+        _ => "in SEC1",
+    };
+    let key = section.der().and_then(|der| to_pkcs8(&der));
+    (form, key.map(|key| Zeroizing::new(key.to_vec())))
 }
 
 fn assemble(keys: Vec<KeySection>, certs: &[Named], names: Vec<Option<String>>) -> StoreContents {

@@ -1,6 +1,6 @@
 //! Opening a store of any format: the bytes decide which it is, never the name.
 
-use super::{Opened, Passwords, StoreError, jks, opened::kind, pem_store, pkcs12};
+use super::{Opened, Passwords, StoreError, jks, opened::kind, pem, pem_store, pkcs12};
 
 /// The most that a store may hold, in bytes.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -18,12 +18,7 @@ pub fn open(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, StoreError
     match bytes {
         [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => jks::read(bytes, passwords),
         [0x30, ..] => pkcs12::read(bytes, passwords),
-        _ if is_pem(bytes) => pem_store::read(bytes, passwords),
+        _ if pem::is_pem(bytes) => pem_store::read(bytes, passwords),
         _ => Err(StoreError::NotAStore(kind(bytes))),
     }
-}
-
-fn is_pem(bytes: &[u8]) -> bool {
-    const BEGIN: &[u8] = b"-----BEGIN ";
-    bytes.windows(BEGIN.len()).any(|part| part == BEGIN)
 }

@@ -63,7 +63,9 @@ pub(super) fn judge(opened: &Opened, password: Option<&Secret>) -> (Readable, Ve
     } else if password.is_none() && protection.integrity != Integrity::None {
         verdict.note("the integrity check was left out: that needs the store's password");
     }
-    if !opened.contents.locked.is_empty() {
+    if protection.key_password {
+        own_password(opened.kind, &mut verdict);
+    } else {
         locked(opened, password, &mut verdict);
     }
     (verdict.readable, verdict.notes)
@@ -72,25 +74,31 @@ pub(super) fn judge(opened: &Opened, password: Option<&Secret>) -> (Readable, Ve
 fn locked(opened: &Opened, password: Option<&Secret>, verdict: &mut Verdict) {
     for key in &opened.contents.locked {
         let alias = &key.alias;
-        match &key.why {
-            StoreError::WrongPassword if password.is_none() => verdict.notes.push(format!(
-                "the key `{alias}` was not opened: that needs the password"
-            )),
-            StoreError::WrongPassword => {
-                let why = format!(
-                    "the key `{alias}` is under another password than the store: Java needs it as ssl.key.password"
-                );
-                match opened.kind {
-                    StoreKind::Pkcs12 => verdict.no_openssl(&format!(
-                        "{why}; OpenSSL and librdkafka try one password for both"
-                    )),
-                    _ => verdict.note(&why),
-                }
+        let note = match &key.why {
+            StoreError::WrongPassword if password.is_none() => {
+                format!("the key `{alias}` was not opened: that needs the password")
             }
-            other => verdict
-                .notes
-                .push(format!("the key `{alias}` was not opened: {other}")),
-        }
+            StoreError::WrongPassword if opened.kind == StoreKind::Pem => {
+                format!("the password does not open the key `{alias}`")
+            }
+            StoreError::WrongPassword => {
+                own_password(opened.kind, verdict);
+                format!("the key `{alias}` was not opened: its password is not that of the store")
+            }
+            other => format!("the key `{alias}` was not opened: {other}"),
+        };
+        verdict.notes.push(note);
+    }
+}
+
+fn own_password(kind: StoreKind, verdict: &mut Verdict) {
+    match kind {
+        StoreKind::Pkcs12 => verdict.no_openssl(
+            "a key is under another password than the store: Java needs it as ssl.key.password, OpenSSL and librdkafka try one password for both",
+        ),
+        _ => verdict.note(
+            "a key is under another password than the store: Java needs it as ssl.key.password",
+        ),
     }
 }
 
@@ -109,13 +117,11 @@ fn pem(opened: &Opened, verdict: &mut Verdict) {
     verdict.note(
         "of Java programs, Kafka 2.7 and later read PEM (ssl.keystore.type=PEM, ssl.truststore.type=PEM); Java's own key stores do not",
     );
-    let unread = contents.locked.iter().find_map(|key| match &key.why {
-        StoreError::KeyForm(form) => Some(*form),
-        _ => None,
-    });
-    if let Some(form) = unread {
+    let unread = opened.protection.keys.iter();
+    for form in unread.filter(|key| key.family == Family::Unknown) {
         verdict.no_java(&format!(
-            "Kafka reads no private key {form}: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW makes one that it reads"
+            "Kafka reads no private key {}: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW makes one that it reads",
+            form.name
         ));
     }
     let encrypted = |family| !matches!(family, Family::Plain | Family::Unknown);

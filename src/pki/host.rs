@@ -29,6 +29,19 @@ impl Host {
         matches!(self, Self::Dns(name) if name.starts_with("*."))
     }
 
+    /// True where a certificate with this name is one of `host`: the same, or a wildcard that stands for its first label.
+    pub fn covers(&self, host: &Self) -> bool {
+        let (Self::Dns(mine), Self::Dns(other)) = (self, host) else {
+            return self == host;
+        };
+        let other = other.trim_end_matches('.');
+        let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+        match (mine.strip_prefix("*."), other.split_once('.')) {
+            (Some(rest), Some((first, parent))) => !first.is_empty() && same(rest, parent),
+            _ => same(mine, other),
+        }
+    }
+
     /// `DNS:kafka1` or `IP:10.0.0.1`, the form of OpenSSL and of kpki's JSON.
     pub fn tagged(&self) -> String {
         match self {
@@ -158,6 +171,26 @@ mod tests {
         assert_eq!(host("2001:db8::1"), "IP:2001:db8::1");
         assert_eq!(host("[::1]"), "IP:::1");
         assert_eq!("::1".parse::<Host>().unwrap().authority(), "[::1]");
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label_and_case_for_nothing() {
+        let covers = |mine: &str, other: &str| {
+            let tagged = |text: &str| Host::from_tagged(text).unwrap();
+            tagged(mine).covers(&tagged(other))
+        };
+        assert!(covers("DNS:kafka1", "DNS:KAFKA1") && covers("DNS:a.b", "DNS:a.b."));
+        assert!(covers("DNS:*.example.com", "DNS:a.example.com"));
+        assert!(covers("IP:::1", "IP:0:0:0:0:0:0:0:1"));
+        for (mine, other) in [
+            ("DNS:*.example.com", "DNS:example.com"),
+            ("DNS:*.example.com", "DNS:a.b.example.com"),
+            ("DNS:*.example.com", "DNS:.example.com"),
+            ("DNS:10.0.0.1", "IP:10.0.0.1"),
+            ("DNS:kafka1", "DNS:kafka2"),
+        ] {
+            assert!(!covers(mine, other), "{mine} {other}");
+        }
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! cryptographic library (aws-lc), which takes none from outside.
 
 mod authority;
+mod ca_chain;
 mod certificate;
 mod crl;
 mod crl_life;
 mod crl_url;
 mod csr;
+mod details;
 mod digest;
 mod dn;
 mod host;
@@ -19,6 +21,9 @@ mod kind;
 mod leaf;
 mod name;
 mod name_constraint;
+mod name_limits;
+mod own_name;
+mod path;
 pub mod principal;
 mod reason;
 mod rfc2253;
@@ -26,12 +31,16 @@ mod sealed_key;
 mod serial;
 mod signed_crl;
 
-pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
+pub use authority::{
+    Authority, AuthorityRequest, MIN_CA_LIFE, ca_request, self_signed, subordinate,
+};
+pub use ca_chain::{CaChain, ChainProblem};
 pub use certificate::Certificate;
 pub use crl::{RevocationList, RevokedEntry};
 pub use crl_life::crl_life;
 pub use crl_url::{CrlUrl, NotACrlUrl};
 pub use csr::{Approved, Asked, Csr, CsrProblem};
+pub use details::{Details, PublicKeyDetails};
 pub use digest::{hex, sha256, unhex};
 pub use dn::{Attribute, Dn, DnError};
 pub use host::{Host, HostError};
@@ -42,6 +51,8 @@ pub use kind::Kind;
 pub use leaf::{LeafSpec, sign};
 pub use name::{IdentityName, NameError};
 pub use name_constraint::NameConstraint;
+pub use name_limits::NameLimits;
+pub use path::{PathEnd, TrustPath, trust_path};
 pub use reason::{Reason, UnknownReason};
 pub use rfc2253::{DerNameError, rfc2253};
 pub use sealed_key::{KeyProtection, SealError, SealedBackup, SealedKey};

@@ -1,29 +1,33 @@
 //! Live TLS checks: one handshake with whatever listens at an address, and its result. Limited in time and bytes.
 
 mod error;
+mod fault;
+mod handshake;
+mod judge;
+mod kafka;
+mod login;
+mod look;
+mod old;
 mod wire;
 mod witness;
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use rustls::{
-    ClientConfig, ClientConnection, ProtocolVersion,
-    client::Resumption,
-    crypto::aws_lc_rs::default_provider,
-    pki_types::{CertificateDer, IpAddr, Ipv4Addr, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName},
-    sign::CertifiedKey,
-};
+use rustls::pki_types::CertificateDer;
 
-use crate::pki::{Certificate, PkiError, rfc2253};
+use crate::pki::{Certificate, PkiError};
 pub use error::ProbeError;
-use wire::Wire;
-use witness::{Applicant, Witness};
+pub use fault::{Check, Fault};
+pub use judge::{Expected, Verdict, judge, trusts};
+pub use login::{Login, LoginError};
+pub use look::{ClientCert, Kafka, Question, Sighting, Speaks, look};
+pub use old::OldTls;
 
 /// How many peers are asked at the same time.
 const AT_ONCE: usize = 64;
@@ -78,59 +82,10 @@ pub fn served(
     timeout: Duration,
 ) -> Result<Served, ProbeError> {
     let deadline = Instant::now() + timeout;
-    let provider = Arc::new(default_provider());
-    let key = match identity {
-        None => None,
-        Some(identity) => {
-            let der = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(identity.key_pkcs8.to_vec()));
-            let key = provider.key_provider.load_private_key(der);
-            let key = key.map_err(|e| ProbeError::Identity(e.to_string()))?;
-            Some(Arc::new(CertifiedKey::new(identity.chain.to_vec(), key)))
-        }
-    };
-    let witness = Arc::new(Witness::new(provider.signature_verification_algorithms));
-    let applicant = Arc::new(Applicant::new(key));
-    let tls = |error: rustls::Error| ProbeError::Tls(error.to_string());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(tls)?
-        .dangerous()
-        .with_custom_certificate_verifier(witness.clone())
-        .with_client_cert_resolver(applicant.clone());
-    config.resumption = Resumption::disabled();
-    // An IP address is not sent as SNI.
-    let unnamed = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0, 0, 0, 0])));
-    let name = ServerName::try_from(server_name.to_owned()).unwrap_or(unnamed);
-
-    let mut wire = Wire::connect(address, deadline)?;
-    let mut connection = ClientConnection::new(Arc::new(config), name).map_err(tls)?;
-    let done = connection.complete_io(&mut wire);
-    let asked = applicant.asked();
-    let seen = witness.seen();
-    let shaken = done.is_ok() && !connection.is_handshaking();
-    let (Some(seen), Some(suite)) = (seen, connection.negotiated_cipher_suite()) else {
-        return Err(wire.failure(done.err()));
-    };
-    // The certificate was received even if the peer refuses us.
-    if !(shaken || seen.signed && asked.is_some()) {
-        return Err(wire.failure(done.err()));
-    }
-    connection.send_close_notify();
-    let _ = connection.write_tls(&mut wire);
-    let authorities = |asked: Vec<Vec<u8>>| {
-        let names = asked.iter().filter_map(|der| rfc2253(der).ok());
-        names.collect()
-    };
-    Ok(Served {
-        chain: seen.chain,
-        protocol: match connection.protocol_version() {
-            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            _ => "TLSv1.2",
-        },
-        cipher: format!("{:?}", suite.suite()).replace("TLS13_", "TLS_"),
-        client_authorities: asked.map(authorities),
-        proved: seen.proved,
-    })
+    let mut shaken = handshake::shake(address, server_name, identity, deadline)?;
+    shaken.connection.send_close_notify();
+    let _ = shaken.connection.write_tls(&mut shaken.wire);
+    Ok(shaken.served)
 }
 
 /// Asks many in parallel, and returns the answers in order.

@@ -57,6 +57,11 @@ impl Wire {
         Err(failed)
     }
 
+    /// Ends no later than that, from now on.
+    pub(super) fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
     /// What it means that the handshake ended with this error, or with the connection.
     pub(super) fn failure(&self, error: Option<io::Error>) -> ProbeError {
         let inner = error.as_ref().and_then(io::Error::get_ref);

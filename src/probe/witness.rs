@@ -14,6 +14,8 @@ use rustls::{
     sign::CertifiedKey,
 };
 
+use crate::pki::Details;
+
 /// What was seen of the peer.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
@@ -45,11 +47,16 @@ impl Witness {
 
     fn signed(
         &self,
+        cert: &CertificateDer<'_>,
         checked: Result<HandshakeSignatureValid, Error>,
     ) -> Result<HandshakeSignatureValid, Error> {
+        let is_weak = || Details::of(cert).is_ok_and(|details| details.key.weak.is_some());
         let proved = match checked {
             Ok(_) => true,
-            Err(Error::InvalidCertificate(CertificateError::BadSignature)) => return checked,
+            // A weak key is not even tried.
+            Err(Error::InvalidCertificate(CertificateError::BadSignature)) if !is_weak() => {
+                return checked;
+            }
             // A certificate that webpki does not read, or an algorithm that it does not have.
             Err(_) => false,
         };
@@ -86,12 +93,8 @@ impl ServerCertVerifier for Witness {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.signed(verify_tls12_signature(
-            message,
-            cert,
-            signature,
-            &self.algorithms,
-        ))
+        let checked = verify_tls12_signature(message, cert, signature, &self.algorithms);
+        self.signed(cert, checked)
     }
 
     fn verify_tls13_signature(
@@ -100,12 +103,8 @@ impl ServerCertVerifier for Witness {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.signed(verify_tls13_signature(
-            message,
-            cert,
-            signature,
-            &self.algorithms,
-        ))
+        let checked = verify_tls13_signature(message, cert, signature, &self.algorithms);
+        self.signed(cert, checked)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -154,7 +154,7 @@ fn keys<M: Mac + KeyInit, H: Digest>(salted: &[u8]) -> (Zeroizing<Vec<u8>>, Zero
     clippy::expect_used,
     reason = "HMAC takes keys of any length (RFC 2104 §2)"
 )]
-fn hmac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
+pub(super) fn hmac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes any key");
     mac.update(message);
     mac.finalize().into_bytes().to_vec()

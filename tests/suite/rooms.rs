@@ -118,7 +118,7 @@ const ROOMS: &[Room] = &[
     room("state", &["acl", "config", "pki"], &[Clock, Disk, Process, Streams]),
     room("admin", &["acl", "config", "keystore", "scram", "state"], &[Clock, Disk, Network, Process, Streams]),
     room("issuer", &["keystore", "pki", "policy", "random", "state"], &[Clock, Network, Process]),
-    room("probe", &["pki"], &[Clock, Network, Process]),
+    room("probe", &["pki", "scram"], &[Clock, Network, Process]),
     room("apply", &["acl", "admin", "config", "pki", "plan", "policy", "probe", "scram", "state"], &[Clock, Process]),
     room("bootstrap", &["acl", "admin", "config", "issuer", "keystore", "pki", "plan", "policy", "probe", "random", "scram", "state"], &[Clock, Process]),
     room("cli", &["acl", "admin", "apply", "bootstrap", "config", "document", "issuer", "keystore", "pki", "plan", "policy", "probe", "random", "scram", "state"], &[Clock, Process, Streams, Terminal]),

@@ -1,12 +1,14 @@
 //! `kpki store inspect`: stores of every make, and who can read them, each answer judged by who it is about.
 
 mod hostile;
+#[cfg(feature = "live")]
+mod librdkafka;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{keytool::keytool, kpki::Kpki, openssl::openssl, root};
+use crate::support::{java::judge, keytool::keytool, kpki::Kpki, openssl::openssl, root};
 
 const PASSWORD: &str = "fixture password";
 
@@ -143,6 +145,108 @@ fn stores_of_python_go_and_bouncycastle_are_inspected_rightly() {
                 .contains("the password does not open the store"),
             "{file}: {wrong:?}"
         );
+    }
+}
+
+#[test]
+fn a_key_under_a_password_of_its_own_is_for_java_alone() {
+    let kpki = Kpki::new();
+    let file = made("own-key-password.p12");
+    let file = file.to_str().unwrap();
+    let report = inspect(&kpki, file, PASSWORD);
+    assert_eq!(report["entries"][0]["locked"], true);
+    assert_eq!(readable(&report), [false, true, false, false]);
+    kpki.write("key.password", "key password");
+    let passwords = [
+        "--password-file",
+        "store.password",
+        "--key-password-file",
+        "key.password",
+        "--json",
+    ];
+    let report = kpki.json(&[&["store", "inspect", file][..], &passwords].concat());
+    assert_eq!(report["entries"][0]["key_matches"], true);
+    assert_eq!(readable(&report), [false, true, false, false]);
+    assert!(report["notes"].to_string().contains("ssl.key.password"));
+    let dir = made("");
+    if let Some(openssl) = openssl_reads(&dir, "own-key-password.p12", PASSWORD) {
+        assert!(!openssl);
+    }
+}
+
+/// What Java says of passwords and PEM files, through Kafka's own classes.
+#[test]
+fn what_java_refuses_is_said_to_be_refused() {
+    let Some(judge) = judge() else { return };
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "kafka1", "--host", "localhost"]);
+    let other = "p\u{e4}ssw\u{f6}rd";
+    let password = format!("pass:{other}");
+    let export = [
+        "pkcs12",
+        "-export",
+        "-in",
+        "out/kafka1/kafka1.pem",
+        "-out",
+        "a.p12",
+        "-passout",
+        &password,
+    ];
+    let Some(done) = openssl(kpki.dir(), &export) else {
+        return;
+    };
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(
+        readable(&inspect(&kpki, "a.p12", other)),
+        [false, false, true, true]
+    );
+    assert!(
+        judge
+            .keystore(&kpki.path("a.p12"), Some(other), "PKCS12")
+            .is_err()
+    );
+    // In JKS, Java takes any.
+    kpki.ok(&[
+        "store",
+        "convert",
+        "a.p12",
+        "--to",
+        "jks",
+        "--out-file",
+        "a.jks",
+        "--password-file",
+        "store.password",
+    ]);
+    assert_eq!(readable(&inspect(&kpki, "a.jks", other))[..2], [true, true]);
+    let found = judge
+        .keystore(&kpki.path("a.jks"), Some(other), "JKS")
+        .unwrap();
+    assert!(found[0].key_algorithm.is_some());
+    // Two keys in one PEM file.
+    let text = std::fs::read_to_string(kpki.path("out/kafka1/kafka1.pem")).unwrap();
+    let key = std::fs::read_to_string(kpki.path("out/kafka1/kafka1.key")).unwrap();
+    let sec1 = openssl(kpki.dir(), &["ec", "-in", "out/kafka1/kafka1.key"])
+        .unwrap()
+        .stdout;
+    let rest = text.split_once("-----END PRIVATE KEY-----").unwrap().1;
+    let ca = kpki.path("out/ca/ca.crt");
+    for (file, text, expected) in [
+        ("one.pem", text.clone(), true),
+        ("two.pem", text.clone() + &key, false),
+        ("sec1.pem", sec1 + rest, false),
+    ] {
+        let path = kpki.write(file, &text);
+        let report = kpki.json(&["store", "inspect", file, "--json"]);
+        assert_eq!(report["readable"]["java17"], expected, "{file}");
+        let stores = [
+            ("ssl.keystore.type", "PEM"),
+            ("ssl.keystore.location", path.to_str().unwrap()),
+            ("ssl.truststore.type", "PEM"),
+            ("ssl.truststore.location", ca.to_str().unwrap()),
+        ];
+        let session = judge.handshake(&stores, &stores, "localhost");
+        assert_eq!(session.is_ok(), expected, "{file}: {session:?}");
     }
 }
 
@@ -382,7 +486,7 @@ fn pem_files_are_inspected_as_stores() {
     kpki.write("sec1.pem", &(sec1.stdout + &read("out/kafka1/kafka1.crt")));
     let report = kpki.json(&["store", "inspect", "sec1.pem", "--json"]);
     assert_eq!(readable(&report), [false, false, true, true]);
-    assert_eq!(report["entries"][0]["locked"], true);
+    assert_eq!(report["entries"][0]["key_matches"], true);
     // An encrypted one, with its password and without.
     let encrypt = [
         "pkcs8",

@@ -20,9 +20,9 @@ use crate::keystore::{StoreContents, StoreProfile, adopt};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  kpki store convert kafka.keystore.jks --to pkcs12 --out-file kafka.keystore.p12 --password-file keystore_creds
+  kpki store convert kafka.keystore.jks --to pkcs12 --out-file kafka.keystore.p12
   kpki store convert kafka.truststore.jks --to pem --out-file ca.pem
-  kpki store convert kafka1.pem --to jks --out-file kafka1.jks --alias kafka1 --out-password-file keystore_creds")]
+  kpki store convert kafka1.pem --to jks --out-file kafka1.jks --alias kafka1")]
 pub struct Convert {
     /// The store
     #[arg(value_name = "FILE")]

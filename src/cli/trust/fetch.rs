@@ -34,8 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[command(after_help = "\
 Examples:
   kpki trust fetch broker.example.com:9093 --out-file truststore.p12
-  kpki trust fetch 10.0.0.11:9093 --server-name kafka1.example.com --out-file ca.pem \\
-      --expect-fingerprint 5F:1C:…
+  kpki trust fetch 10.0.0.11:9093 --server-name kafka1.example.com --out-file ca.pem
+  kpki trust fetch broker.example.com:9093 --expect-fingerprint 5F:1C:… --out-file ca.pem
   kpki trust fetch broker.example.com:9093 --from truststore.p12 --out-file truststore-2.p12")]
 pub struct Fetch {
     /// The endpoint

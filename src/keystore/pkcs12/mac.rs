@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 use super::super::{
     StoreError,
     ber::{Element, OCTETS, OID, SEQUENCE},
-    cipher::{Budget, bmp},
+    cipher::bmp,
+    cost::Budget,
 };
 use crate::secret::Secret;
 

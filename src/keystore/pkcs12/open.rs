@@ -9,8 +9,9 @@ use super::{
     super::{
         Passwords, StoreError,
         ber::{BMP_STRING, CONTEXT_0, Element, OCTETS, OID, SEQUENCE, SET},
-        cipher::{Budget, Cipher, Scheme, unlock},
+        cipher::{Cipher, Scheme, unlock},
         contents::{Issuers, LockedKey, Named, StoreContents, StoredKey, TrustedCert},
+        cost::{self, Budget},
         opened::{Opened, Protection, StoreKind, kind},
     },
     mac::{Integrity, MacData},
@@ -37,7 +38,8 @@ const TRUSTED_KEY_USAGE: [u8; 12] = [
 
 /// Opens a store and verifies its integrity check, if it has one.
 ///
-/// The work is bounded: a key derivation has at most 1,000,000 iterations, and all of them together 10,000,000.
+/// The work is bounded: what the store shows of its derivations is looked at before the first of them, and counted as
+/// they are done, as some are encrypted themselves.
 ///
 /// # Errors
 /// [`StoreError::WrongPassword`] and [`StoreError::NotPkcs12`] as far as the bytes tell; [`StoreError::Unsupported`]
@@ -54,6 +56,7 @@ pub fn open(bytes: &[u8], password: &Secret) -> Result<StoreContents, StoreError
 /// The same, also without a password, as far as it can be read.
 pub(crate) fn read(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, StoreError> {
     let not = || StoreError::NotPkcs12(kind(bytes));
+    cost::check(bytes)?;
     let outer = Element::only(bytes).and_then(|e| e.of(SEQUENCE)?.children());
     let outer = outer.ok_or_else(not)?;
     let [version, safe, rest @ ..] = &outer[..] else {
@@ -117,6 +120,7 @@ struct Reader<'p> {
     /// The password is that of the integrity check.
     proved: bool,
     hidden: bool,
+    key_password: bool,
     keys: Vec<KeyBag>,
     certs: Vec<CertBag>,
     named: Vec<Named>,
@@ -133,6 +137,7 @@ impl<'p> Reader<'p> {
             integrity: Integrity::None,
             proved: false,
             hidden: false,
+            key_password: false,
             keys: Vec::new(),
             certs: Vec::new(),
             named: Vec::new(),
@@ -201,8 +206,10 @@ impl<'p> Reader<'p> {
                 self.key(attributes, Ok(key));
             }
             2 => {
-                let (cipher, key) = unlock(value.inner()?, self.passwords, &mut self.budget)?;
-                self.key_ciphers.insert(cipher);
+                let unlocked = unlock(value.inner()?, self.passwords, &mut self.budget)?;
+                self.key_ciphers.insert(unlocked.cipher);
+                self.key_password |= unlocked.own_password;
+                let key = unlocked.key;
                 if let Err(error @ StoreError::WrongPassword) = &key
                     && !self.proved
                     && self.passwords.store.is_some()
@@ -295,6 +302,7 @@ impl<'p> Reader<'p> {
                 keys: self.key_ciphers,
                 certificates: self.cert_ciphers,
                 integrity: self.integrity,
+                key_password: self.key_password,
                 hidden: self.hidden,
             },
         })

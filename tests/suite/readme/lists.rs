@@ -13,6 +13,7 @@ use kpki::{
     config::client_file_name,
     document::FormCode,
     policy::{self, ClientFormat, LAYOUTS, Layout, PolicyCode, lint},
+    probe::Fault,
 };
 use serde_json::Value;
 
@@ -205,6 +206,12 @@ fn made(list: &str) -> String {
         "lints" => codes(lint::codes()),
         "roles" => roles(),
         "rooms" => rooms(),
+        "verify" => table(
+            ["code", "what it means", "what to do"],
+            Fault::ALL
+                .iter()
+                .map(|f| [code(f.name()), f.about().to_owned(), f.advice().to_owned()]),
+        ),
         other => panic!("nothing makes the list {other}"),
     }
 }

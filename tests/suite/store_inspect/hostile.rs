@@ -87,9 +87,7 @@ fn a_store_that_asks_for_endless_work_is_refused_at_once() {
         "password",
     ]);
     assert!(
-        refused
-            .stderr
-            .contains("2147483648 iterations, over 1,000,000"),
+        refused.stderr.contains("2147483648 iterations"),
         "{refused:?}"
     );
     assert!(begun.elapsed() < Duration::from_secs(20));

@@ -14,6 +14,7 @@ pub mod openssl;
 pub mod ports;
 pub mod proxy;
 pub mod random;
+pub mod s_server;
 pub mod softhsm;
 pub mod step_ca;
 pub mod terminal;

@@ -1,0 +1,249 @@
+//! `verify`: what listeners show, held against what is here: the CA, the inventory, the policy, identities' files.
+
+mod standing;
+mod trusted;
+mod visitor;
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::BootstrapError;
+use crate::{
+    config::{Endpoint, endpoints},
+    pki::{Certificate, IdentityName},
+    policy::{Client, ValidatedPolicy},
+    probe::{self, Expected, Login, Question, Served, Sighting, Speaks, Verdict},
+    random,
+    scram::Mechanism,
+    state::{Inventory, OutDir},
+};
+pub use standing::{Standing, standing};
+pub use trusted::Trusted;
+pub use visitor::{TruststoreError, Visitor};
+
+/// What is here to hold a listener against.
+pub struct Judge<'a> {
+    /// What is trusted.
+    pub trusted: &'a Trusted,
+    /// What was signed here.
+    pub inventory: Option<&'a Inventory>,
+    /// How kpki is called.
+    pub kpki: &'a str,
+    /// How long each listener is waited for.
+    pub timeout: Duration,
+    /// The time.
+    pub now: OffsetDateTime,
+}
+
+/// A listener of a policy, and what is to be said of it.
+#[derive(Debug)]
+pub struct Answer {
+    /// Whose it is.
+    pub node: IdentityName,
+    /// Where it is.
+    pub at: Endpoint,
+    /// What is to be said of it.
+    pub verdict: Verdict,
+}
+
+/// One listener, as somebody who comes to it.
+struct Visit<'a> {
+    address: &'a str,
+    tls: bool,
+    kafka: bool,
+    visitor: Option<&'a Visitor>,
+    user: Option<(&'a Visitor, Vec<Mechanism>)>,
+    expected: Expected<'a>,
+}
+
+impl Judge<'_> {
+    /// Looks at one address, whoever listens there.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn address(
+        &self,
+        address: &str,
+        server_name: &str,
+        visitor: Option<&Visitor>,
+    ) -> Result<Verdict, BootstrapError> {
+        let protocol = visitor.and_then(|v| Some((v.tls?, v.says.as_str())));
+        let visit = Visit {
+            address,
+            tls: protocol.is_none_or(|(tls, _)| tls),
+            // To log in, there has to be Kafka.
+            kafka: visitor.is_some_and(|v| v.password.is_some()),
+            visitor,
+            user: visitor
+                .filter(|v| v.password.is_some())
+                .map(|v| (v, v.mechanisms.clone())),
+            expected: Expected {
+                protocol,
+                ..self.expected(server_name)
+            },
+        };
+        self.visit(&visit)
+    }
+
+    /// Looks at every listener of a policy, all at once. `visitor` goes to all of them; without one, the policy's admin
+    /// goes, or whoever can.
+    ///
+    /// # Errors
+    /// When an address cannot be told, or files of an identity cannot be read.
+    pub fn policy(
+        &self,
+        policy: &ValidatedPolicy,
+        out: &OutDir,
+        visitor: Option<Visitor>,
+    ) -> Result<Vec<Answer>, BootstrapError> {
+        let guests = match visitor {
+            Some(visitor) => vec![visitor],
+            None => guests(policy, out)?,
+        };
+        let mut places = Vec::new();
+        for node in &policy.brokers {
+            let own = match guests.iter().any(Visitor::has_certificate) {
+                true => None,
+                false => Some(Visitor::read(out, &node.name)?),
+            };
+            let own = std::sync::Arc::new(own);
+            for at in endpoints(&policy.cluster, node)? {
+                places.push((node, at, own.clone()));
+            }
+        }
+        let file = &policy.places.file.file;
+        let visits: Vec<Visit<'_>> = places
+            .iter()
+            .map(|(node, at, own)| {
+                let shows = guests
+                    .iter()
+                    .chain(own.as_ref())
+                    .find(|g| g.has_certificate());
+                let user = guests.iter().find_map(|g| {
+                    let common = g.mechanisms.iter().copied();
+                    let common: Vec<_> = common.filter(|m| at.mechanisms.contains(m)).collect();
+                    (g.password.is_some() && !common.is_empty()).then_some((g, common))
+                });
+                Visit {
+                    address: &at.address,
+                    tls: at.protocol.is_tls(),
+                    kafka: true,
+                    visitor: shows,
+                    user,
+                    expected: Expected {
+                        protocol: Some((at.protocol.is_tls(), "the policy")),
+                        mechanisms: &at.mechanisms,
+                        owner: Some(node.name.as_str()),
+                        policy: Some(file),
+                        ..self.expected(&at.host)
+                    },
+                }
+            })
+            .collect();
+        let verdicts = probe::each(&visits, |visit| self.visit(visit));
+        let verdicts: Vec<Verdict> = verdicts.into_iter().collect::<Result<_, _>>()?;
+        drop(visits);
+        Ok(places
+            .into_iter()
+            .zip(verdicts)
+            .map(|((node, at, _), verdict)| Answer {
+                node: node.name.clone(),
+                at,
+                verdict,
+            })
+            .collect())
+    }
+
+    fn expected<'a>(&'a self, server_name: &'a str) -> Expected<'a> {
+        Expected {
+            server_name,
+            trusted: &self.trusted.certificates,
+            known: &self.trusted.known,
+            trusted_from: &self.trusted.from,
+            protocol: None,
+            kafka: false,
+            mechanisms: &[],
+            shown: None,
+            user: None,
+            owner: None,
+            policy: None,
+            kpki: self.kpki,
+            now: self.now,
+        }
+    }
+
+    fn visit(&self, visit: &Visit<'_>) -> Result<Verdict, BootstrapError> {
+        let Visit { visitor, user, .. } = visit;
+        let mut expected = visit.expected;
+        expected.kafka = visit.kafka;
+        expected.shown = visitor
+            .filter(|v| v.has_certificate())
+            .map(|v| v.name.as_str());
+        expected.user = user
+            .as_ref()
+            .map(|(user, mechanisms)| (user.name.as_str(), &mechanisms[..]));
+        let login = match user {
+            Some((user, mechanisms)) => user.password.as_ref().map(|password| {
+                Ok::<_, random::NoRandomness>(Login {
+                    user: user.name.as_str(),
+                    password,
+                    mechanisms,
+                    nonce: random::octets()?,
+                })
+            }),
+            None => None,
+        };
+        let trusts = |served: &Served| probe::trusts(served, &expected);
+        let question = Question {
+            address: visit.address,
+            server_name: expected.server_name,
+            tls: visit.tls,
+            kafka: visit.kafka,
+            identity: visitor.and_then(Visitor::identity),
+            login: login.transpose()?,
+            trusts: &trusts,
+        };
+        let seen = probe::look(&question, self.timeout);
+        Ok(self.judge(&seen, expected))
+    }
+
+    fn judge(&self, seen: &Sighting, expected: Expected<'_>) -> Verdict {
+        let leaf = match &seen.speaks {
+            Speaks::Tls(served) => served.leaf().ok(),
+            _ => None,
+        };
+        let stands = |leaf: &Certificate| standing(self.inventory?, expected.owner, leaf);
+        let standing = leaf.as_ref().and_then(stands);
+        let owner = standing.as_ref().map(Standing::name);
+        let expected = Expected {
+            owner: expected.owner.or(owner),
+            ..expected
+        };
+        let mut verdict = probe::judge(seen, &expected);
+        if let Some(standing) = standing {
+            verdict.add(standing.check(self.kpki, self.now));
+        }
+        verdict
+    }
+}
+
+/// Whose credentials a policy's listeners are asked with: those of the admin, and of the first client for each SCRAM
+/// mechanism that the admin has not.
+fn guests(policy: &ValidatedPolicy, out: &OutDir) -> Result<Vec<Visitor>, BootstrapError> {
+    let is_admin = |client: &&Client| Some(&client.name) == policy.cluster.admin.as_ref();
+    let admin = policy.clients.iter().filter(is_admin);
+    let others = policy.clients.iter().filter(|client| !is_admin(client));
+    let mut guests: Vec<Visitor> = Vec::new();
+    for client in admin.chain(others) {
+        let lacks = |auth: &crate::policy::Auth| match auth {
+            crate::policy::Auth::Scram(m) => guests.iter().all(|g| !g.mechanisms.contains(m)),
+            crate::policy::Auth::Tls => guests.is_empty(),
+            crate::policy::Auth::None => false,
+        };
+        if client.auth.iter().any(lacks) && out.identity(&client.name).exists() {
+            guests.push(Visitor::read(out, &client.name)?);
+        }
+    }
+    Ok(guests)
+}

@@ -1,0 +1,120 @@
+//! What a listener's chain has to lead to.
+
+use std::path::Path;
+
+use rustls_pki_types::CertificateDer;
+
+use super::visitor::TruststoreError;
+use crate::{
+    bootstrap::{
+        BootstrapError,
+        slot::{CERTIFICATE, INTERMEDIATE},
+    },
+    keystore::{self, Passwords, StoreError, pem},
+    pki::Certificate,
+    secret::Secret,
+    state::{OutDir, read_optional, read_text},
+};
+
+/// What is trusted, and what is known besides.
+#[derive(Debug)]
+pub struct Trusted {
+    /// The CAs, or whatever else a truststore has.
+    pub certificates: Vec<Certificate>,
+    /// Intermediates, which are not trusted but may be missing somewhere.
+    pub known: Vec<Certificate>,
+    /// Where it stands, for people.
+    pub from: String,
+}
+
+impl Trusted {
+    /// Nothing, where whatever is shown is only looked at.
+    pub fn nothing() -> Self {
+        Self {
+            certificates: Vec::new(),
+            known: Vec::new(),
+            from: "what is trusted".to_owned(),
+        }
+    }
+
+    /// What the identities of this output directory trust.
+    ///
+    /// # Errors
+    /// When its files cannot be read.
+    pub fn of_ca(out: &OutDir) -> Result<Self, BootstrapError> {
+        out.check()?;
+        let read = |file: &str| -> Result<Vec<Certificate>, BootstrapError> {
+            let path = out.ca_file(file);
+            let Some(text) = read_optional(&path)? else {
+                return Ok(Vec::new());
+            };
+            let damaged = |e| BootstrapError::damaged(&path, e);
+            let ders = pem::parse_certificates(&text).map_err(damaged)?;
+            let certificates = ders.iter().map(Certificate::from_der);
+            certificates
+                .collect::<Result<_, _>>()
+                .map_err(|e| BootstrapError::damaged(&path, e))
+        };
+        let certificates = read(CERTIFICATE)?;
+        let path = out.ca_file(CERTIFICATE);
+        let from = match certificates.is_empty() {
+            true => format!("{} (there is no CA)", path.display()),
+            false => path.display().to_string(),
+        };
+        Ok(Self {
+            certificates,
+            known: read(INTERMEDIATE)?,
+            from,
+        })
+    }
+
+    /// A truststore that somebody named: PEM, DER, PKCS#12 or JKS.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds no certificate.
+    pub fn read(path: &Path, password: Option<&Secret>) -> Result<Self, TruststoreError> {
+        let bytes = read_text(path)?;
+        let store = |source: StoreError| TruststoreError::Store {
+            path: path.to_owned(),
+            source,
+        };
+        let contains = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+        let der = CertificateDer::from(bytes.as_slice());
+        let ders = if contains(b"-----BEGIN ") {
+            pem::parse_certificates(&bytes).map_err(store)?
+        } else if Certificate::from_der(&der).is_ok() {
+            vec![der.into_owned()]
+        } else {
+            let passwords = Passwords {
+                store: password,
+                key: None,
+            };
+            let opened = keystore::open(&bytes, passwords).map_err(store)?;
+            if opened.protection.hidden {
+                return Err(store(StoreError::WrongPassword));
+            }
+            let contents = opened.contents;
+            let trusted = contents.trusted.into_iter().map(|t| t.cert);
+            trusted.chain(contents.ignored).collect()
+        };
+        // One that cannot be read leads nowhere, and the others do.
+        let certificates: Vec<_> = ders
+            .iter()
+            .filter_map(|der| Certificate::from_der(der).ok())
+            .collect();
+        if certificates.is_empty() {
+            return Err(store(StoreError::NoEntries));
+        }
+        Ok(Self {
+            certificates,
+            known: Vec::new(),
+            from: path.display().to_string(),
+        })
+    }
+
+    /// Knows these intermediates besides.
+    pub fn knowing(mut self, known: Vec<Certificate>) -> Self {
+        self.known = known;
+        self
+    }
+}

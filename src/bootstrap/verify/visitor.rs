@@ -1,0 +1,117 @@
+//! As whom a listener is visited: an identity, by the files in its directory.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use crate::{
+    bootstrap::{
+        BootstrapError,
+        connection::client_properties,
+        identity::{OnDisk, read_secret},
+        member::{CREDENTIALS, PASSWORD},
+    },
+    config::Properties,
+    keystore::StoreError,
+    pki::IdentityName,
+    policy::LAYOUTS,
+    probe::Identity,
+    scram::{self, Mechanism},
+    secret::Secret,
+    state::{OutDir, StateError, read_plain},
+};
+
+/// Why a truststore cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TruststoreError {
+    /// It cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// It is no store.
+    #[error("{}: {source}", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: StoreError,
+    },
+}
+
+/// An identity that goes to a listener.
+#[derive(Debug)]
+pub struct Visitor {
+    /// Its name.
+    pub name: IdentityName,
+    /// Its SCRAM password.
+    pub password: Option<Secret>,
+    /// What it has SCRAM credentials for.
+    pub mechanisms: Vec<Mechanism>,
+    /// Whether its client.properties say TLS, where there are any.
+    pub tls: Option<bool>,
+    /// Whose word that is, for people.
+    pub says: String,
+    disk: OnDisk,
+}
+
+impl Visitor {
+    /// Reads an identity's files, under whichever layout it has them.
+    ///
+    /// # Errors
+    /// When there is no such identity, or a file of it cannot be used.
+    pub fn read(out: &OutDir, name: &IdentityName) -> Result<Self, BootstrapError> {
+        let dir = out.identity(name);
+        if !dir.is_dir() {
+            return Err(BootstrapError::Unknown {
+                name: name.to_string(),
+                out: out.root().display().to_string(),
+            });
+        }
+        let mut disk = OnDisk::default();
+        for layout in LAYOUTS {
+            let names = layout.files(name.as_str());
+            if dir.join(&names.certificate).exists() {
+                disk = OnDisk::read(out, name, &names)?;
+                break;
+            }
+        }
+        let path = dir.join(CREDENTIALS);
+        let password = read_secret(out, name, PASSWORD)?;
+        let mechanisms = match read_plain(&path)?.map(Zeroizing::new) {
+            Some(text) => scram::parse_file(&String::from_utf8_lossy(&text))
+                .map_err(|e| BootstrapError::damaged(&path, e))?
+                .iter()
+                .map(|credential| credential.mechanism)
+                .collect(),
+            None if password.is_some() => Mechanism::ALL.to_vec(),
+            None => Vec::new(),
+        };
+        let properties = client_properties(out, name)?;
+        let tls = properties.and_then(|bytes| {
+            let properties = Properties::parse(&bytes).ok()?;
+            let protocol = properties.get("security.protocol").unwrap_or("PLAINTEXT");
+            Some(protocol.to_ascii_uppercase().ends_with("SSL"))
+        });
+        Ok(Self {
+            name: name.clone(),
+            password: password.filter(|_| !mechanisms.is_empty()),
+            mechanisms,
+            tls,
+            says: format!("the client.properties of {name}"),
+            disk,
+        })
+    }
+
+    /// Whether it has a key with a certificate of it.
+    pub fn has_certificate(&self) -> bool {
+        self.disk.belongs_together()
+    }
+
+    /// What it shows.
+    pub fn identity(&self) -> Option<Identity<'_>> {
+        let key = self.disk.key.as_ref().filter(|_| self.has_certificate())?;
+        Some(Identity {
+            key_pkcs8: key,
+            chain: &self.disk.chain,
+        })
+    }
+}

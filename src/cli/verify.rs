@@ -1,0 +1,218 @@
+//! `kpki verify`
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    CliError, Done, Failure, Global, passphrase,
+    policy::read_policy,
+    shell,
+    ui::{BOLD, DIM, GREEN, RED, Ui},
+    utf8_path, verdict,
+};
+use crate::{
+    bootstrap::verify::{Answer, Judge, Trusted, Visitor},
+    pki::IdentityName,
+    plan::count,
+    printable::Printable,
+    probe::{Check, Verdict},
+    state::{Inventory, OutDir},
+};
+
+/// Check a listener, or all listeners of a policy, and say what is wrong
+///
+/// Checks chain, host name, expiry, keys, TLS version, client certificate, SASL mechanisms and login, and whether the
+/// newest certificate is served. Each fault comes with the next step. Exit code 3 if there is a fault.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki verify kafka1.example.com:9093
+  kpki verify kafka1.example.com:9094 --identity orders-service
+  kpki verify broker.example.org:9093 --truststore their-ca.pem
+  kpki verify policies/quickstart.yaml")]
+pub struct Verify {
+    /// An address, or a policy: all listeners of its brokers and controllers are checked
+    #[arg(value_name = "HOST:PORT|POLICY")]
+    what: String,
+    /// Connect as this identity, with the certificate and password in its directory [default for a policy: its admin]
+    #[arg(long, value_name = "NAME")]
+    identity: Option<IdentityName>,
+    /// The CAs to trust: PEM, DER or PKCS12 [default: the CA in the output directory]
+    #[arg(long, value_name = "FILE", value_parser = utf8_path)]
+    truststore: Option<PathBuf>,
+    /// File with the truststore's password
+    #[arg(long, value_name = "FILE", requires = "truststore")]
+    truststore_password_file: Option<PathBuf>,
+    /// The host name that the certificate must have, also sent as SNI [default: HOST]
+    #[arg(long, value_name = "N")]
+    server_name: Option<String>,
+    /// Seconds to wait for each listener
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = super::whole_number::<1, 600>)]
+    timeout: u32,
+}
+
+impl Verify {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        let out = OutDir::new(&global.out);
+        let visitor = self.identity.as_ref().map(|name| Visitor::read(&out, name));
+        let visitor = visitor.transpose()?;
+        let trusted = self.trusted(&out, ui)?;
+        let inventory = out.ca_file(Inventory::FILE).exists();
+        let inventory = inventory.then(|| Inventory::read(&out)).transpose()?;
+        let kpki = shell::kpki(out.root());
+        let judge = Judge {
+            trusted: &trusted,
+            inventory: inventory.as_ref(),
+            kpki: &kpki,
+            timeout: Duration::from_secs(self.timeout.into()),
+            now: OffsetDateTime::now_utc(),
+        };
+        match is_address(&self.what) {
+            true => self.address(&judge, visitor.as_ref(), ui),
+            false => self.policy(&judge, &out, visitor, ui),
+        }
+    }
+
+    fn trusted(&self, out: &OutDir, ui: &Ui) -> Result<Trusted, Failure> {
+        let own = Trusted::of_ca(out)?;
+        let Some(path) = &self.truststore else {
+            return Ok(own);
+        };
+        let file = self.truststore_password_file.as_deref();
+        let password = file
+            .map(|file| passphrase::from_file(file, ui))
+            .transpose()?;
+        let read = Trusted::read(path, password.as_ref()).map_err(CliError::from)?;
+        Ok(read.knowing(own.known))
+    }
+
+    fn address(&self, judge: &Judge<'_>, visitor: Option<&Visitor>, ui: &Ui) -> Done {
+        let host = self.what.rsplit_once(':').map_or("", |(host, _)| host);
+        let name = self.server_name.as_deref().unwrap_or(host);
+        let found = judge.address(&self.what, name, visitor)?;
+        ui.document(&found);
+        ui.answer(table(&found));
+        verdict(found.ok)
+    }
+
+    fn policy(&self, judge: &Judge<'_>, out: &OutDir, visitor: Option<Visitor>, ui: &Ui) -> Done {
+        if self.server_name.is_some() {
+            let why = "--server-name is for a single address; a policy names its brokers' hosts";
+            return Err(CliError::misuse(why, "remove --server-name").into());
+        }
+        let policy = read_policy(&self.what)?;
+        let answers = judge.policy(&policy, out, visitor)?;
+        let ok = answers.iter().all(|answer| answer.verdict.ok);
+        let listeners: Vec<_> = answers.iter().map(document).collect();
+        ui.document(&json!({"ok": ok, "listeners": listeners}));
+        ui.answer(overview(&answers));
+        for answer in &answers {
+            let place = format!("{} {}", answer.node, answer.at.listener);
+            for fault in answer.verdict.faults() {
+                ui.answer(format!(
+                    "{RED}{}{RED:#}  {place}: {}",
+                    code(fault),
+                    fault.message
+                ));
+                ui.answer(format!("    {}", fault.hint.as_deref().unwrap_or_default()));
+            }
+        }
+        verdict(ok)
+    }
+}
+
+/// `HOST:PORT`; a file of that name is one all the same.
+fn is_address(text: &str) -> bool {
+    let port = text
+        .rsplit_once(':')
+        .map(|(host, port)| (host, port.parse::<u16>()));
+    matches!(port, Some((host, Ok(_))) if !host.is_empty() && !host.contains('/'))
+}
+
+fn document(answer: &Answer) -> serde_json::Value {
+    let mut document = json!(answer.verdict);
+    if let Some(map) = document.as_object_mut() {
+        map.insert("node".to_owned(), json!(answer.node.as_str()));
+        map.insert("listener".to_owned(), json!(answer.at.listener));
+        map.insert("address".to_owned(), json!(answer.at.address));
+    }
+    document
+}
+
+fn code(check: &Check) -> &'static str {
+    check.code.map_or("", |code| code.name())
+}
+
+/// A line for each check, and below a fault what to do.
+fn table(found: &Verdict) -> String {
+    let lines = found.checks.iter().map(|check| {
+        let (colour, word) = match check.ok {
+            true => (GREEN, "ok"),
+            false => (RED, "no"),
+        };
+        let Check {
+            check: name,
+            message,
+            hint,
+            ..
+        } = check;
+        let hint = hint
+            .as_ref()
+            .map(|hint| format!("\n      {BOLD}{}{BOLD:#}: {hint}", code(check)));
+        format!(
+            "  {colour}{word}{colour:#}  {name:11}  {}{}",
+            Printable(message),
+            hint.unwrap_or_default()
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A line for each listener.
+fn overview(answers: &[Answer]) -> String {
+    let width = |of: fn(&Answer) -> usize, least: usize| {
+        answers.iter().map(of).max().unwrap_or_default().max(least)
+    };
+    let node = width(|a| a.node.as_str().len(), 4);
+    let listener = width(|a| a.at.listener.len(), 8);
+    let address = width(|a| a.at.address.len(), 7);
+    let mut lines = vec![format!(
+        "  {BOLD}{:node$}  {:listener$}  {:address$}  {:8}  RESULT{BOLD:#}",
+        "NODE", "LISTENER", "ADDRESS", "PROTOCOL"
+    )];
+    lines.extend(answers.iter().map(|answer| {
+        let Answer {
+            node: name,
+            at,
+            verdict,
+        } = answer;
+        let faults: Vec<&str> = verdict.faults().map(code).collect();
+        let (colour, result) = match faults.is_empty() {
+            true => (GREEN, "ok".to_owned()),
+            false => (RED, faults.join(", ")),
+        };
+        let protocol = verdict.protocol.as_deref().unwrap_or("-");
+        format!(
+            "  {:node$}  {:listener$}  {:address$}  {protocol:8}  {colour}{result}{colour:#}",
+            name.as_str(),
+            at.listener,
+            at.address
+        )
+    }));
+    let bad = answers.iter().filter(|answer| !answer.verdict.ok).count();
+    lines.push(match bad {
+        0 => format!(
+            "{GREEN}all good{GREEN:#}  {}",
+            count(answers.len(), "listener")
+        ),
+        bad => format!(
+            "{DIM}{} of {} with faults{DIM:#}",
+            bad,
+            count(answers.len(), "listener")
+        ),
+    });
+    lines.join("\n")
+}

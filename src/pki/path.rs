@@ -1,0 +1,129 @@
+//! From a leaf to something that is trusted, through whatever certificates came with it.
+
+use x509_parser::{
+    error::X509Error,
+    prelude::{FromDer, X509Certificate},
+};
+
+use super::{Certificate, Details};
+
+/// So many signatures are checked at most, whatever somebody sends.
+const MOST_CHECKS: usize = 100;
+/// No chain that anybody uses is longer.
+const LONGEST: usize = 10;
+
+/// Where the way from a leaf ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathEnd {
+    /// At a certificate that is trusted, the last of the path.
+    Trusted,
+    /// The last of the path has signed itself, and is not trusted.
+    Untrusted,
+    /// The last of the path was signed by one that nobody has sent.
+    Missing,
+    /// By its name, a certificate has signed the last of the path, but its key has not: another CA of the same name.
+    OtherKey,
+    /// The last of the path was signed by an algorithm that is not known here.
+    Unchecked,
+}
+
+/// A way up from a leaf.
+#[derive(Debug)]
+pub struct TrustPath<'a> {
+    /// The leaf first.
+    pub certificates: Vec<&'a Certificate>,
+    /// What became of it.
+    pub end: PathEnd,
+}
+
+struct Search<'a> {
+    trusted: &'a [Certificate],
+    sent: &'a [Certificate],
+    checks: usize,
+    /// The longest way that ends nowhere.
+    best: Option<TrustPath<'a>>,
+}
+
+/// Looks for a way from the first of these to a trusted one. Where there is none, the longest that there is.
+pub fn trust_path<'a>(
+    sent: &'a [Certificate],
+    trusted: &'a [Certificate],
+) -> Option<TrustPath<'a>> {
+    let leaf = sent.first()?;
+    let mut search = Search {
+        trusted,
+        sent,
+        checks: 0,
+        best: None,
+    };
+    let found = search.from(&mut vec![leaf]);
+    found.or(search.best)
+}
+
+impl<'a> Search<'a> {
+    fn from(&mut self, path: &mut Vec<&'a Certificate>) -> Option<TrustPath<'a>> {
+        let last = *path.last()?;
+        if self.trusted.iter().any(|t| t.der == last.der) {
+            return Some(TrustPath {
+                certificates: path.clone(),
+                end: PathEnd::Trusted,
+            });
+        }
+        let mut end = match last.subject == last.issuer {
+            true => PathEnd::Untrusted,
+            false => PathEnd::Missing,
+        };
+        let candidates = self.trusted.iter().chain(self.sent);
+        for ca in candidates.filter(|ca| ca.subject == last.issuer && ca.der != last.der) {
+            if self.checks == MOST_CHECKS || path.len() == LONGEST || path.contains(&ca) {
+                continue;
+            }
+            self.checks += 1;
+            match signed(last, ca) {
+                Signed::Yes => {
+                    path.push(ca);
+                    let found = self.from(path);
+                    path.pop();
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+                Signed::Unknown => end = PathEnd::Unchecked,
+                Signed::No if end != PathEnd::Unchecked => end = PathEnd::OtherKey,
+                Signed::No => {}
+            }
+        }
+        if self
+            .best
+            .as_ref()
+            .is_none_or(|best| best.certificates.len() < path.len())
+        {
+            let certificates = path.clone();
+            self.best = Some(TrustPath { certificates, end });
+        }
+        None
+    }
+}
+
+enum Signed {
+    Yes,
+    No,
+    Unknown,
+}
+
+fn signed(certificate: &Certificate, ca: &Certificate) -> Signed {
+    let parsed = (
+        X509Certificate::from_der(&certificate.der),
+        X509Certificate::from_der(&ca.der),
+    );
+    let (Ok((_, mine)), Ok((_, theirs))) = parsed else {
+        return Signed::No;
+    };
+    match mine.verify_signature(Some(theirs.public_key())) {
+        Ok(()) => Signed::Yes,
+        Err(X509Error::SignatureUnsupportedAlgorithm) => Signed::Unknown,
+        // The library takes no key below 2048 bits: whether it signed stays open.
+        Err(_) if Details::of(&ca.der).is_ok_and(|ca| ca.key.weak.is_some()) => Signed::Unknown,
+        Err(_) => Signed::No,
+    }
+}

@@ -1,0 +1,197 @@
+//! What was seen of a listener, held against what should be there. Pure: certificates, names and the clock come in.
+
+mod certificate;
+mod login;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::{Check, ClientCert, Fault, ProbeError, Served, Sighting, Speaks};
+use crate::{
+    pki::{Certificate, Details},
+    scram::Mechanism,
+};
+
+/// What should be there.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// The host that the certificate should name.
+    pub server_name: &'a str,
+    /// What is trusted.
+    pub trusted: &'a [Certificate],
+    /// What is known here besides, but not trusted: intermediates.
+    pub known: &'a [Certificate],
+    /// Where that stands, for people.
+    pub trusted_from: &'a str,
+    /// Whether TLS is spoken, and who says so: `the policy`.
+    pub protocol: Option<(bool, &'a str)>,
+    /// Whether something else than Kafka is a fault.
+    pub kafka: bool,
+    /// The mechanisms that should be offered.
+    pub mechanisms: &'a [Mechanism],
+    /// Whose certificate was shown.
+    pub shown: Option<&'a str>,
+    /// As whom a login was to be tried, and by which mechanisms.
+    pub user: Option<(&'a str, &'a [Mechanism])>,
+    /// Whose certificate should be there.
+    pub owner: Option<&'a str>,
+    /// The policy's file, where there is one.
+    pub policy: Option<&'a str>,
+    /// How kpki is called.
+    pub kpki: &'a str,
+    /// The time.
+    pub now: OffsetDateTime,
+}
+
+/// What `--json` says of a listener.
+#[derive(Debug, Serialize)]
+pub struct Verdict {
+    /// Whether nothing is wrong.
+    pub ok: bool,
+    /// `TLSv1.3`; `None` where there was no TLS.
+    pub protocol: Option<String>,
+    /// The cipher suite.
+    pub cipher: Option<String>,
+    /// As it was sent: the leaf first.
+    pub chain: Vec<Details>,
+    /// Everything that was looked at.
+    pub checks: Vec<Check>,
+}
+
+impl Verdict {
+    /// Takes a further check up.
+    pub fn add(&mut self, check: Check) {
+        self.ok &= check.ok;
+        self.checks.push(check);
+    }
+
+    /// What is wrong.
+    pub fn faults(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| !check.ok)
+    }
+}
+
+/// Judges what was seen.
+pub fn judge(seen: &Sighting, expected: &Expected<'_>) -> Verdict {
+    let mut verdict = Verdict {
+        ok: true,
+        protocol: None,
+        cipher: None,
+        chain: Vec::new(),
+        checks: Vec::new(),
+    };
+    match &seen.speaks {
+        Speaks::Nothing(error) => {
+            verdict.add(connection(error));
+            return verdict;
+        }
+        Speaks::Old(old, error) => {
+            verdict.protocol = Some(old.version.replace("TLS ", "TLSv"));
+            verdict.add(old_tls(old.version, error));
+            return verdict;
+        }
+        Speaks::Plain => verdict.add(match expected.protocol {
+            Some((false, _)) => Check::good("protocol", "Kafka without TLS"),
+            Some((true, who)) => Check::fault(
+                "protocol",
+                Fault::PlaintextPort,
+                format!("the port speaks Kafka without TLS, but {who} says TLS"),
+            ),
+            None => Check::fault(
+                "protocol",
+                Fault::PlaintextPort,
+                "the port speaks Kafka without TLS: everything sent there can be read in transit",
+            ),
+        }),
+        Speaks::Tls(served) => {
+            verdict.protocol = Some(served.protocol.to_owned());
+            verdict.cipher = Some(served.cipher.clone());
+            verdict.add(match expected.protocol {
+                Some((false, who)) => Check::fault(
+                    "protocol",
+                    Fault::TlsPort,
+                    format!("the port speaks TLS, but {who} says PLAINTEXT"),
+                ),
+                _ => Check::good(
+                    "protocol",
+                    format!("{}, {}", served.protocol, served.cipher),
+                ),
+            });
+            for check in certificate::checks(served, expected, &mut verdict.chain) {
+                verdict.add(check);
+            }
+            verdict.add(client_auth(seen, expected));
+        }
+    }
+    match &seen.kafka {
+        Some(kafka) => {
+            for check in login::checks(kafka, expected) {
+                verdict.add(check);
+            }
+        }
+        None if expected.kafka && !matches!(seen.client, ClientCert::Refused(_)) => {
+            let message = "the listener does not answer Kafka requests";
+            verdict.add(Check::fault("kafka", Fault::NotKafka, message));
+        }
+        None => {}
+    }
+    verdict
+}
+
+/// Whether a password may be used with whoever shows this: it is of a trusted CA, now, and names the host.
+pub fn trusts(served: &Served, expected: &Expected<'_>) -> bool {
+    let checks = certificate::checks(served, expected, &mut Vec::new());
+    served.proved && checks.iter().all(|check| check.ok)
+}
+
+fn connection(error: &ProbeError) -> Check {
+    let fault = match error {
+        ProbeError::Address | ProbeError::UnknownHost(_) => Fault::UnknownHost,
+        ProbeError::Refused => Fault::NoListener,
+        ProbeError::Unreachable(_) | ProbeError::NoConnection => Fault::Unreachable,
+        ProbeError::Silent => Fault::Silent,
+        ProbeError::Slow => Fault::Stalled,
+        ProbeError::NotTls(_) | ProbeError::Closed => Fault::NotTls,
+        ProbeError::Cut
+        | ProbeError::TooMuch
+        | ProbeError::Alert(_)
+        | ProbeError::Tls(_)
+        | ProbeError::Identity(_) => Fault::HandshakeFailed,
+    };
+    Check::fault("connection", fault, error.to_string())
+}
+
+fn old_tls(version: &str, error: &ProbeError) -> Check {
+    let message = match version {
+        "TLS 1.2" => format!(
+            "it speaks TLS 1.2, but only with cipher suites that current clients refuse ({error})"
+        ),
+        version => format!("it speaks only {version}, but clients need at least TLS 1.2 ({error})"),
+    };
+    Check::fault("protocol", Fault::OldTls, message)
+}
+
+fn client_auth(seen: &Sighting, expected: &Expected<'_>) -> Check {
+    const CHECK: &str = "client_auth";
+    match (&seen.client, expected.shown) {
+        (ClientCert::NotAsked, _) => Check::good(CHECK, "no client certificate is requested"),
+        (ClientCert::Accepted, Some(name)) => {
+            Check::good(CHECK, format!("the certificate of {name} was accepted"))
+        }
+        (ClientCert::Accepted, None) => Check::good(CHECK, "a client certificate is optional"),
+        (ClientCert::Refused(why), Some(name)) => Check::fault(
+            CHECK,
+            Fault::CertificateRefused,
+            format!("the certificate of {name} was refused: {why}"),
+        ),
+        (ClientCert::Refused(why), None) => Check::fault(
+            CHECK,
+            Fault::CertificateRequired,
+            format!("a client certificate is required, and none was given: {why}"),
+        ),
+        (ClientCert::Unseen, _) => Check::good(
+            CHECK,
+            "a client certificate is requested; the listener did not say whether it accepts this one",
+        ),
+    }
+}

@@ -1,0 +1,76 @@
+//! SASL: what is offered, and what became of a login.
+
+use super::Expected;
+use crate::{
+    probe::{Check, Fault, Kafka, LoginError},
+    scram::Mechanism,
+};
+
+const CHECK: &str = "sasl";
+
+pub(super) fn checks(kafka: &Kafka, expected: &Expected<'_>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let wanted = expected.mechanisms;
+    let Some(offered) = &kafka.mechanisms else {
+        if !wanted.is_empty() {
+            let names = names(wanted);
+            let message = format!("the listener has no SASL, but should offer {names}");
+            checks.push(Check::fault(CHECK, Fault::NoSasl, message));
+        } else if let (Some((user, _)), Some(Err(error))) = (expected.user, &kafka.login) {
+            let message = format!("the login of {user} failed: {error}");
+            checks.push(Check::fault(CHECK, Fault::LoginFailed, message));
+        }
+        return checks;
+    };
+    let has = |m: &Mechanism| offered.iter().any(|o| o == m.name());
+    let lacks: Vec<Mechanism> = wanted.iter().copied().filter(|m| !has(m)).collect();
+    let list = offered.join(", ");
+    let not_offered = |who: String| {
+        let message = format!("{who}, but the listener offers {list}");
+        Check::fault(CHECK, Fault::MechanismNotOffered, message)
+    };
+    if !lacks.is_empty() {
+        checks.push(not_offered(format!("{} is missing", names(&lacks))));
+    }
+    let Some((user, mechanisms)) = expected.user else {
+        if checks.is_empty() {
+            checks.push(Check::good(CHECK, format!("offers {list}")));
+        }
+        return checks;
+    };
+    match &kafka.login {
+        Some(Ok(mechanism)) => {
+            let message = format!("{user} logged in with {mechanism}");
+            checks.push(Check::good(CHECK, message));
+        }
+        Some(Err(LoginError::NotOffered)) if checks.is_empty() => {
+            checks.push(not_offered(format!("{user} uses {}", names(mechanisms))));
+        }
+        Some(Err(LoginError::NotOffered)) => {}
+        Some(Err(LoginError::Refused(why))) => {
+            let message = format!("the login of {user} was refused: {why}");
+            let check = Check::fault(CHECK, Fault::LoginRefused, message);
+            checks.push(match expected.policy {
+                Some(policy) => check.hint(format!(
+                    "update the credential in the cluster: {} scram apply {policy}",
+                    expected.kpki
+                )),
+                None => check,
+            });
+        }
+        Some(Err(error)) => {
+            let message = format!("the login of {user} failed: {error}");
+            checks.push(Check::fault(CHECK, Fault::LoginFailed, message));
+        }
+        None => checks.push(Check::good(
+            CHECK,
+            format!("offers {list}; no login, as the certificate is not good"),
+        )),
+    }
+    checks
+}
+
+fn names(mechanisms: &[Mechanism]) -> String {
+    let names: Vec<&str> = mechanisms.iter().map(|m| m.name()).collect();
+    names.join(" and ")
+}
