@@ -16,6 +16,7 @@ mod issue;
 mod journal;
 mod list;
 mod man;
+mod new_store;
 mod passphrase;
 mod planned;
 mod policy;
@@ -28,9 +29,12 @@ mod scram;
 mod shell;
 mod sign;
 mod status;
+mod store;
+mod store_file;
 mod table;
 mod tip;
 mod token;
+mod trust;
 mod ui;
 mod up;
 mod verify;
@@ -126,6 +130,10 @@ enum Command {
     #[command(subcommand)]
     Acl(acl::Acl),
     Principal(principal::Principal),
+    #[command(subcommand)]
+    Store(store::Store),
+    #[command(subcommand)]
+    Trust(trust::Trust),
     Completions(completions::Completions),
     Man(man::Manual),
     /// A helper process used by kpki itself
@@ -175,6 +183,8 @@ pub fn main() -> ExitCode {
         Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
         Command::Principal(verb) => verb.run(&cli.global, &ui),
+        Command::Store(verb) => verb.run(&ui),
+        Command::Trust(verb) => verb.run(&ui),
         Command::Completions(verb) => verb.run(&ui),
         Command::Man(verb) => verb.run(&ui),
         Command::ReceiveAcls => match subprocess::serve() {

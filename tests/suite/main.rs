@@ -72,11 +72,14 @@ mod security;
 mod shared_directory;
 mod sign;
 mod status;
+mod store_convert;
+mod store_inspect;
 mod stores;
 #[cfg(feature = "live")]
 mod story;
 mod support;
 mod terminal;
+mod trust;
 mod two_at_once;
 mod up;
 mod up_living;

@@ -10,7 +10,7 @@ use crate::{
         BootstrapError,
         slot::{CERTIFICATE, INTERMEDIATE},
     },
-    keystore::{StoreError, pem, pkcs12},
+    keystore::{self, Passwords, StoreError, pem},
     pki::Certificate,
     secret::Secret,
     state::{OutDir, read_optional, read_text},
@@ -68,7 +68,7 @@ impl Trusted {
         })
     }
 
-    /// A truststore that somebody named: PEM, DER or PKCS#12.
+    /// A truststore that somebody named: PEM, DER, PKCS#12 or JKS.
     ///
     /// # Errors
     /// When it cannot be read, or holds no certificate.
@@ -85,8 +85,15 @@ impl Trusted {
         } else if Certificate::from_der(&der).is_ok() {
             vec![der.into_owned()]
         } else {
-            let none = Secret::new(String::new());
-            let contents = pkcs12::open(&bytes, password.unwrap_or(&none)).map_err(store)?;
+            let passwords = Passwords {
+                store: password,
+                key: None,
+            };
+            let opened = keystore::open(&bytes, passwords).map_err(store)?;
+            if opened.protection.hidden {
+                return Err(store(StoreError::WrongPassword));
+            }
+            let contents = opened.contents;
             let trusted = contents.trusted.into_iter().map(|t| t.cert);
             trusted.chain(contents.ignored).collect()
         };

@@ -205,7 +205,7 @@ fn hand_out(verb: &InitCa, out: &OutDir, request: &Request, ui: &Ui) -> Done {
                     "choose another --out-file, or move the file away",
                 );
             }
-            None => write_new(file, request.pem.as_bytes())?,
+            None => write_new(file, request.pem.as_bytes(), 0o600)?,
         },
         None if !ui.json => ui.raw(&request.pem),
         None => {}
