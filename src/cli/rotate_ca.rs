@@ -129,6 +129,13 @@ impl RotateCa {
         let outcome = match self {
             Self::Start(start) => {
                 let successor = start.successor()?;
+                let trust = &rotating.ca.trust;
+                if trust.own().der != trust.root.der {
+                    ui.warn(format!(
+                        "the next CA gets a root of its own: it is not below {}",
+                        trust.root.subject
+                    ));
+                }
                 rotating.start(tools(&lock, false), &successor)?
             }
             Self::Next(go) => rotating.next(tools(&lock, go.force))?,
