@@ -8,6 +8,7 @@ use super::{
     Done, Failure, Global, crl,
     init_ca::{take_lock, tidy},
     passphrase,
+    table::{Column::*, table},
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
@@ -187,28 +188,20 @@ fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
             rotation.from
         ),
     });
-    let width = seen
-        .iter()
-        .map(|s| s.name.as_str().len())
-        .max()
-        .unwrap_or(0);
-    for Seen {
-        name,
-        kind,
-        step,
-        why,
-        served,
-    } in seen.iter().filter(|s| s.step != Step::None)
-    {
-        let kind = kind.map_or("", Kind::name);
-        let served = served
-            .as_deref()
-            .map_or("", |serial| &serial[..serial.len().min(8)]);
-        ui.answer(format!(
-            "  {:width$}  {kind:6}  {:7}  {served:8}  {why}",
-            name.as_str(),
-            step.word()
-        ));
+    let rows = seen.iter().filter(|s| s.step != Step::None).map(|seen| {
+        let served = seen.served.as_deref();
+        [
+            seen.name.to_string(),
+            seen.kind.map_or("", Kind::name).to_owned(),
+            seen.step.word().to_owned(),
+            served.map_or("", |s| &s[..s.len().min(8)]).to_owned(),
+            seen.why.to_string(),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        let columns = [Whole(""), Spare(""), Whole(""), Spare(""), Prose("")];
+        ui.answer(table(ui, columns, rows));
     }
     ui.answer(format!("{BOLD}next:{BOLD:#} {next}"));
     let identities = seen

@@ -29,6 +29,7 @@ mod clock_back;
 mod cluster;
 #[cfg(feature = "live")]
 mod cluster_identity;
+mod completions;
 mod configs;
 mod crash;
 mod doctor;
@@ -43,6 +44,7 @@ mod layouts;
 mod linted;
 mod list;
 mod lists;
+mod man;
 mod modes;
 mod new_user;
 mod nodes;
