@@ -102,7 +102,7 @@ impl RotateCa {
         let lists = |lock: &Lock| -> Result<Lists, Failure> {
             let ca = Ca::open(&out)?;
             let mut inventory = Inventory::read(&out)?;
-            let keys = lists::open(&out, &ca, &inventory, passphrase.as_ref(), now)?;
+            let keys = lists::open(&out, &ca, passphrase.as_ref(), now)?;
             let when = (crl::DAYS, now);
             Ok(lists::write(&out, lock, &mut inventory, &keys, when)?)
         };
