@@ -11,6 +11,7 @@ mod doctor;
 mod error;
 mod guard;
 mod init_ca;
+mod inspect;
 mod issue;
 mod journal;
 mod list;
@@ -107,6 +108,7 @@ enum Command {
     Reload(reload::Reload),
     Status(status::Status),
     Verify(verify::Verify),
+    Inspect(inspect::Inspect),
     Revoke(revoke::Revoke),
     Crl(crl::Crl),
     List(list::List),
@@ -154,6 +156,7 @@ pub fn main() -> ExitCode {
         Command::Reload(verb) => verb.run(&cli.global, &ui),
         Command::Status(verb) => verb.run(&cli.global, &ui),
         Command::Verify(verb) => verb.run(&cli.global, &ui),
+        Command::Inspect(verb) => verb.run(&cli.global, &ui),
         Command::Revoke(verb) => verb.run(&cli.global, &ui),
         Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),

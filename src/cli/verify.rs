@@ -1,6 +1,6 @@
 //! `kpki verify`
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use clap::Args;
 use serde_json::json;
@@ -14,7 +14,7 @@ use super::{
     utf8_path, verdict,
 };
 use crate::{
-    bootstrap::verify::{Answer, Judge, Trusted, Visitor},
+    bootstrap::verify::{Answer, Judge, Trusted, Visitor, readable},
     pki::IdentityName,
     plan::count,
     printable::Printable,
@@ -49,6 +49,9 @@ pub struct Verify {
     /// The host name that the certificate must have, also sent as SNI [default: HOST]
     #[arg(long, value_name = "N")]
     server_name: Option<String>,
+    /// Also check that this user could read the identity's files, or the brokers' of a policy
+    #[arg(long = "as", value_name = "UID:GID", value_parser = user)]
+    user: Option<(u32, u32)>,
     /// Seconds to wait for each listener
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = super::whole_number::<1, 600>)]
     timeout: u32,
@@ -71,7 +74,7 @@ impl Verify {
             now: OffsetDateTime::now_utc(),
         };
         match is_address(&self.what) {
-            true => self.address(&judge, visitor.as_ref(), ui),
+            true => self.address(&judge, &out, visitor.as_ref(), ui),
             false => self.policy(&judge, &out, visitor, ui),
         }
     }
@@ -89,10 +92,18 @@ impl Verify {
         Ok(read.knowing(own.known))
     }
 
-    fn address(&self, judge: &Judge<'_>, visitor: Option<&Visitor>, ui: &Ui) -> Done {
+    fn address(&self, judge: &Judge<'_>, out: &OutDir, visitor: Option<&Visitor>, ui: &Ui) -> Done {
         let host = self.what.rsplit_once(':').map_or("", |(host, _)| host);
         let name = self.server_name.as_deref().unwrap_or(host);
-        let found = judge.address(&self.what, name, visitor)?;
+        let mut found = judge.address(&self.what, name, visitor)?;
+        match (self.user, visitor) {
+            (Some(user), Some(visitor)) => found.add(readable(out, &visitor.name, user)?),
+            (Some(_), None) => {
+                let why = "--as checks the files of an identity";
+                return Err(CliError::misuse(why, "add --identity NAME").into());
+            }
+            (None, _) => {}
+        }
         ui.document(&found);
         ui.answer(table(&found));
         verdict(found.ok)
@@ -104,7 +115,15 @@ impl Verify {
             return Err(CliError::misuse(why, "remove --server-name").into());
         }
         let policy = read_policy(&self.what)?;
-        let answers = judge.policy(&policy, out, visitor)?;
+        let mut answers = judge.policy(&policy, out, visitor)?;
+        if let Some(user) = self.user {
+            let mut seen = BTreeSet::new();
+            for answer in &mut answers {
+                if seen.insert(answer.node.clone()) {
+                    answer.verdict.add(readable(out, &answer.node, user)?);
+                }
+            }
+        }
         let ok = answers.iter().all(|answer| answer.verdict.ok);
         let listeners: Vec<_> = answers.iter().map(document).collect();
         ui.document(&json!({"ok": ok, "listeners": listeners}));
@@ -125,7 +144,7 @@ impl Verify {
 }
 
 /// `HOST:PORT`; a file of that name is one all the same.
-fn is_address(text: &str) -> bool {
+pub fn is_address(text: &str) -> bool {
     let port = text
         .rsplit_once(':')
         .map(|(host, port)| (host, port.parse::<u16>()));
@@ -215,4 +234,10 @@ fn overview(answers: &[Answer]) -> String {
         ),
     });
     lines.join("\n")
+}
+
+fn user(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once(':');
+    let parts = parts.and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+    parts.ok_or_else(|| "give numbers, as in 1000:1000".to_owned())
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use time::OffsetDateTime;
 use x509_parser::{
-    extensions::{DistributionPointName, ExtendedKeyUsage, GeneralName, ParsedExtension},
+    extensions::{DistributionPointName, ExtendedKeyUsage, GeneralName, KeyUsage, ParsedExtension},
     prelude::{FromDer, X509Certificate, X509Extension},
 };
 
@@ -109,9 +109,7 @@ impl Details {
                 (self.ca, self.path_length) = (basic.ca, basic.path_len_constraint);
             }
             ParsedExtension::KeyUsage(usage) => {
-                let known = KEY_USAGES.iter().enumerate();
-                let set = known.filter(|(bit, _)| usage.flags >> bit & 1 == 1);
-                self.key_usage = Some(set.map(|(_, name)| *name).collect());
+                self.key_usage = Some(key_usages(usage));
             }
             ParsedExtension::ExtendedKeyUsage(usage) => {
                 self.extended_key_usage = Some(extended(usage));
@@ -164,7 +162,13 @@ const KEY_USAGES: [&str; 9] = [
 const ANY: &str = "any";
 const SERVER_AUTH: &str = "serverAuth";
 
-fn extended(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
+pub(super) fn key_usages(usage: &KeyUsage) -> Vec<&'static str> {
+    let known = KEY_USAGES.iter().enumerate();
+    let set = known.filter(|(bit, _)| usage.flags >> bit & 1 == 1);
+    set.map(|(_, name)| *name).collect()
+}
+
+pub(super) fn extended(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
     let known = [
         (usage.any, ANY),
         (usage.server_auth, SERVER_AUTH),

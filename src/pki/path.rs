@@ -127,3 +127,64 @@ fn signed(certificate: &Certificate, ca: &Certificate) -> Signed {
         Err(_) => Signed::No,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+    use super::*;
+
+    fn named(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    }
+
+    /// A certificate of `name` by the CA `by`, with a key of its own or that of the CA.
+    fn signed(name: &str, by: &str, key: &KeyPair, ca: &KeyPair) -> Certificate {
+        let der = named(name)
+            .signed_by(key, &Issuer::new(named(by), ca))
+            .unwrap();
+        Certificate::from_der(der.der()).unwrap()
+    }
+
+    fn end(sent: &[Certificate], trusted: &[Certificate]) -> (PathEnd, usize) {
+        let path = trust_path(sent, trusted).unwrap();
+        (path.end, path.certificates.len())
+    }
+
+    #[test]
+    fn ways_up_end_where_they_end() {
+        let [leaf_key, sub_key, root_key, other_key] =
+            std::array::from_fn(|_| KeyPair::generate().unwrap());
+        let root = signed("root", "root", &root_key, &root_key);
+        let sub = signed("sub", "root", &sub_key, &root_key);
+        let leaf = signed("leaf", "sub", &leaf_key, &sub_key);
+        let other = signed("root", "root", &other_key, &other_key);
+        // A cross-signed intermediate that leads nowhere stands first.
+        let astray = signed("sub", "elsewhere", &sub_key, &other_key);
+        let trusted = [root.clone()];
+        let chain = [leaf.clone(), astray, sub.clone(), root.clone()];
+        assert_eq!(end(&chain, &trusted), (PathEnd::Trusted, 3));
+        assert_eq!(end(&chain[..1], &trusted), (PathEnd::Missing, 1));
+        assert_eq!(end(&chain[..1], &[leaf.clone()]), (PathEnd::Trusted, 1));
+        assert_eq!(
+            end(&[leaf.clone(), sub.clone()], &[other]),
+            (PathEnd::OtherKey, 2)
+        );
+        assert_eq!(end(&[leaf, sub, root], &[]), (PathEnd::Untrusted, 3));
+    }
+
+    /// Certificates that have all signed each other have more ways than anybody could try.
+    #[test]
+    fn no_chain_takes_long() {
+        let key = KeyPair::generate().unwrap();
+        let all: Vec<Certificate> = (0..60).map(|_| signed("a", "a", &key, &key)).collect();
+        let path = trust_path(&all, &[]).unwrap();
+        assert!(path.certificates.len() <= LONGEST);
+    }
+}

@@ -33,6 +33,7 @@ mod doctor;
 mod elsewhere;
 mod first_steps;
 mod harness;
+mod inspect;
 mod issue;
 mod issuers;
 mod journal;
@@ -73,3 +74,5 @@ mod terminal;
 mod up;
 mod up_living;
 mod verify;
+#[cfg(feature = "live")]
+mod verify_live;

@@ -1,5 +1,6 @@
 //! `verify`: what listeners show, held against what is here: the CA, the inventory, the policy, identities' files.
 
+mod files;
 mod standing;
 mod trusted;
 mod visitor;
@@ -18,6 +19,7 @@ use crate::{
     scram::Mechanism,
     state::{Inventory, OutDir},
 };
+pub use files::readable;
 pub use standing::{Standing, standing};
 pub use trusted::Trusted;
 pub use visitor::{TruststoreError, Visitor};
@@ -104,8 +106,8 @@ impl Judge<'_> {
         let mut places = Vec::new();
         for node in &policy.brokers {
             let own = match guests.iter().any(Visitor::has_certificate) {
-                true => None,
-                false => Some(Visitor::read(out, &node.name)?),
+                false if out.identity(&node.name).is_dir() => Some(Visitor::read(out, &node.name)?),
+                _ => None,
             };
             let own = std::sync::Arc::new(own);
             for at in endpoints(&policy.cluster, node)? {

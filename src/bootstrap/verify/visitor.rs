@@ -51,6 +51,7 @@ pub struct Visitor {
     /// Whose word that is, for people.
     pub says: String,
     disk: OnDisk,
+    has_certificate: bool,
 }
 
 impl Visitor {
@@ -97,13 +98,14 @@ impl Visitor {
             mechanisms,
             tls,
             says: format!("the client.properties of {name}"),
+            has_certificate: disk.belongs_together(),
             disk,
         })
     }
 
     /// Whether it has a key with a certificate of it.
     pub fn has_certificate(&self) -> bool {
-        self.disk.belongs_together()
+        self.has_certificate
     }
 
     /// What it shows.
