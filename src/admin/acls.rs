@@ -1,4 +1,4 @@
-//! Creating and deleting ACL bindings, in parts that broker and library can take.
+//! Creating and deleting ACL bindings, in parts that the broker and the library can handle.
 
 use super::{
     answers::Matched,
@@ -12,7 +12,7 @@ use crate::acl::{AclBindingFilter, Interner, RawBinding};
 const CREATE: &str = "creating ACLs";
 const DELETE: &str = "deleting ACLs";
 
-/// Bindings, each with what became of it.
+/// Bindings, each with its result.
 pub type Entries = Vec<(RawBinding, Result<(), EntryError>)>;
 
 /// What one filter deleted.

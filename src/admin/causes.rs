@@ -1,4 +1,4 @@
-//! Which error it is that a broker's or librdkafka's code and text stand for.
+//! Maps the code and text of a broker or librdkafka to an error.
 
 use super::{
     error::{AdminError, EntryError, Said},
@@ -21,7 +21,7 @@ impl From<BrokerError> for EntryError {
     }
 }
 
-/// What a broker says is missing, without the request's insides (`AuthHelper.authorizeClusterOperation`).
+/// What a broker reports as missing, without the request's internals (`AuthHelper.authorizeClusterOperation`).
 fn needed(text: String) -> String {
     let operation = text
         .strip_prefix("Request Request(")
@@ -61,7 +61,7 @@ pub(super) fn is_alert(error: &BrokerError) -> bool {
     error.text.contains("SSL alert number")
 }
 
-/// Why no connection came about, from what happened meanwhile; the most telling cause wins.
+/// Why no connection was established, from the events in the meantime; the most specific cause wins.
 pub(super) fn connection(
     servers: &str,
     x509_error: i32,
@@ -121,7 +121,7 @@ pub(super) fn connection(
         "connecting",
         match timed_out.is_silence() {
             // librdkafka's own text is about a controller, which means nothing to the user yet.
-            true => said("it accepts connections and does not answer"),
+            true => said("it accepts connections but does not answer"),
             false => said(&timed_out.text),
         },
     )
@@ -136,9 +136,9 @@ fn certificate(servers: &str, x509_error: i32) -> Option<AdminError> {
         10 => return Some(AdminError::Expired(servers)),
         62 | 64 => return Some(AdminError::WrongHostName(servers)),
         18 => "it is self-signed".to_owned(),
-        19 => "its chain ends in another root".to_owned(),
+        19 => "its chain ends at another root".to_owned(),
         2 | 20 | 21 => "its issuer is not known".to_owned(),
-        7 => "its signature is not its issuer's".to_owned(),
+        7 => "its signature was not made by its issuer".to_owned(),
         23 => "it is revoked".to_owned(),
         other => format!("OpenSSL's verification error {other}"),
     };

@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{keystore::pem, secret::Secret};
 
-/// How long no broker at all may say a word. Failures that no retry heals are reported at once.
+/// How long to wait if no broker answers at all. Failures that a retry cannot fix are reported at once.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long the first client waits for its first answer, the second, the third. librdkafka asks one broker that it calls
-/// the controller, in KRaft any, and waits for that one alone: of a frozen one it learns nothing, a new client is told
-/// another. A broker that takes a second for each answer has a login by SCRAM behind it in ten.
+/// How long the first, second and third client wait for their first answer. librdkafka asks one broker that it
+/// considers the controller (in KRaft, any) and waits only for that one: if it is frozen, nothing happens, but a new
+/// client gets another. With a broker that takes a second for each answer, a SCRAM login takes ten.
 const ATTEMPTS: [Duration; 3] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
@@ -26,11 +26,11 @@ const ATTEMPTS: [Duration; 3] = [
 ];
 /// How long a request may take.
 const REQUEST: Duration = Duration::from_secs(60);
-/// How long to wait for an answer that can be asked for again, before a new client does so.
+/// How long to wait for the answer to a repeatable request, before a new client repeats it.
 const FIRST_ANSWER: Duration = Duration::from_secs(15);
-/// How often a request is sent whose answer is lost with the connection.
+/// How often a request is sent if its answer is lost with the connection.
 const SENT: usize = 5;
-/// After how long a waiting user is told what for.
+/// After how long a waiting user is told the reason.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// The largest answer that is received, in bytes.
@@ -54,19 +54,19 @@ pub(super) const DESCRIBE: i32 = 8;
 pub(super) const ALTER: i32 = 7;
 pub(super) const NEEDS_DESCRIBE: &str = "it needs Describe on the cluster";
 
-/// How a list is worked through: in chunks, with a stop between them.
+/// How a list is processed: in chunks, with pauses between them.
 pub struct Batch<'a> {
     /// Entries in a request, at most 10,000, which is what KRaft takes.
     pub size: usize,
-    /// Between requests, so that the controller can answer the brokers' heartbeats.
+    /// The pause between requests, so that the controller can answer the brokers' heartbeats.
     pub pause: Duration,
     /// Once true, no further request is sent.
     pub stop: &'a AtomicBool,
-    /// Told after each request: entries done, entries in all.
+    /// Called after each request with the entries done and the total.
     pub progress: &'a mut dyn FnMut(usize, usize),
 }
 
-/// Never true: for work that is not stopped.
+/// Never true: for work that cannot be stopped.
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 impl Default for Batch<'_> {
@@ -101,7 +101,7 @@ pub struct Admin {
     pub(super) timeout: Duration,
 }
 
-/// What came of a request, beside an answer.
+/// The outcome of a request without an answer.
 pub(super) enum RequestFailure {
     TooLarge,
     Error(BrokerError),
@@ -109,17 +109,17 @@ pub(super) enum RequestFailure {
     Client(AdminError),
 }
 
-/// Whether a request may be sent a second time where its answer did not come.
+/// Whether a request may be sent again if there was no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// A second time does other things than the first, or hides what the first one did.
+    /// Repeating it would do something else, or hide what the first one did.
     Never,
-    /// It reads, or comes to the same however often it is done.
+    /// It only reads, or is idempotent.
     Safe,
 }
 
 impl Admin {
-    /// Connects and logs in: within 10 seconds where no broker says a word, within 35 where one does.
+    /// Connects and logs in: within 10 seconds if no broker answers, within 35 if one does.
     ///
     /// # Errors
     /// Why no broker could be talked to: see the variants of [`AdminError`].
@@ -127,7 +127,7 @@ impl Admin {
         Self::connect_telling(properties, &mut |_| ())
     }
 
-    /// The same; `waiting` is told the servers once, when it takes longer than a second.
+    /// The same; `waiting` is called once with the servers, if it takes longer than a second.
     ///
     /// # Errors
     /// As [`Admin::connect`].
@@ -157,12 +157,12 @@ impl Admin {
         &self.servers
     }
 
-    /// The cluster's id, as it told when it was connected to. Brokers since 0.10.1 have one.
+    /// The cluster's id, as reported when connecting. Brokers since 0.10.1 have one.
     pub fn cluster_id(&self) -> Option<&str> {
         self.cluster_id.as_deref()
     }
 
-    /// What this principal may do with the cluster; `None` where the brokers are too old to say.
+    /// What this principal may do with the cluster; `None` if the brokers are too old to report it.
     pub(super) fn cluster_operations(
         &mut self,
         what: &'static str,
@@ -178,8 +178,8 @@ impl Admin {
         causes::request(what, &self.servers, error)
     }
 
-    /// Runs a request and recognises an answer that is larger than [`LARGEST_ANSWER`]; the client is then made anew, and
-    /// also where a request that may be repeated got no answer.
+    /// Runs a request and recognises an answer that is larger than [`LARGEST_ANSWER`]; a new client is then made, and
+    /// also if a repeatable request got no answer.
     pub(super) fn run<T>(
         &mut self,
         repeat: Repeat,
@@ -217,7 +217,7 @@ impl Admin {
                 return Err(RequestFailure::Error(error));
             }
             if error.code != code::TRANSPORT {
-                // It may be slow: the next one may take all the time that is left.
+                // It may be slow: the next one may use all the remaining time.
                 patience = self.timeout;
             }
             let within = CONNECT.min(left);
@@ -245,7 +245,8 @@ impl Admin {
     }
 }
 
-/// Makes a client and gets a first answer, or the reason why there is none. `silence` is how long no broker may say a word.
+/// Makes a client and gets a first answer, or the reason why there is none. `silence` is how long to wait if no broker
+/// answers.
 fn greet(
     settings: &[(&'static str, Secret)],
     servers: &str,
@@ -266,7 +267,7 @@ fn greet(
             }
             let error = match event {
                 Event::Error(error) => error,
-                // Connections that are closed are in the log alone.
+                // Closed connections are only reported in the log.
                 Event::Log(line) if line.contains("Disconnected") => {
                     BrokerError::new(code::TRANSPORT, line)
                 }
@@ -274,8 +275,8 @@ fn greet(
             };
             let all_down = error.code == code::ALL_BROKERS_DOWN;
             happened.push(error);
-            // A refused password or certificate stays refused; a broker that is down, or an address that is one of
-            // several of its name, may still answer.
+            // A refused password or certificate stays refused; a broker that is down, or another address of the same
+            // name, may still answer.
             let final_ = happened
                 .iter()
                 .any(|e| matches!(e.code, code::AUTHENTICATION | code::SSL) || causes::is_alert(e));
@@ -289,7 +290,7 @@ fn greet(
         };
         heard |= handle.was_answered();
         let next = match last.code {
-            // With less than a moment left, nobody can be connected to.
+            // With so little time left, no connection is possible.
             _ if !last.is_silence() || !heard && begun.elapsed() + QUIET >= silence => None,
             code::TRANSPORT if begun.elapsed() < silence => Some(patience),
             _ => {
@@ -308,7 +309,7 @@ fn greet(
     }
 }
 
-/// A client that is to have its answer within so long.
+/// A client that must get its answer within this time.
 fn start(settings: &[(&'static str, Secret)], patience: Duration) -> Result<Handle, AdminError> {
     if cfg!(not(feature = "live")) {
         return Err(AdminError::NotBuilt);
@@ -317,13 +318,13 @@ fn start(settings: &[(&'static str, Secret)], patience: Duration) -> Result<Hand
         .iter()
         .map(|(name, value)| (*name, value.expose()))
         .collect();
-    // TCP, TLS and login together: below the whole, so that another broker has its turn.
+    // For TCP, TLS and login together: less than the total, so that another broker can be tried.
     let setup = (patience * 4 / 5).as_millis().to_string();
     settings.push(("socket.connection.setup.timeout.ms", &setup));
     Handle::new(&settings, LARGEST_ANSWER).map_err(AdminError::Settings)
 }
 
-/// librdkafka's settings: stores go in as PEM in memory, so that no file and no password goes anywhere else.
+/// librdkafka's settings: stores are passed as PEM in memory, so that files and passwords go nowhere else.
 fn settings(from: &ClientProperties) -> Result<Vec<(&'static str, Secret)>, AdminError> {
     let mut settings = Vec::new();
     let mut set = |name, value: &str| settings.push((name, Secret::new(value.to_owned())));

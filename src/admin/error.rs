@@ -1,4 +1,4 @@
-//! What can go wrong between kpki and a cluster, as a whole and entry by entry.
+//! Errors between kpki and a cluster, for whole requests and for single entries.
 
 use super::{properties::ClientPropertiesError, raw::code};
 use crate::keystore::StoreError;
@@ -26,19 +26,19 @@ pub enum AdminError {
     #[error("the host name of {} cannot be resolved: {}", .0.servers, .0.text)]
     UnknownHost(Said),
     /// Something listens that speaks TLS where the client does not, the other way round, or not Kafka at all.
-    #[error("{} speaks another protocol than the client: {}", .0.servers, .0.text)]
+    #[error("{} uses a different protocol from the client: {}", .0.servers, .0.text)]
     WrongProtocol(Said),
-    /// The broker's certificate is of another CA.
-    #[error("the certificate of {} is not signed by a trusted CA: {}", .0.servers, .0.text)]
+    /// The broker's certificate was issued by another CA.
+    #[error("the certificate of {} was not issued by a trusted CA: {}", .0.servers, .0.text)]
     Untrusted(Said),
-    /// The broker's certificate, or its CA's, has ended.
+    /// The broker's certificate, or its CA's, has expired.
     #[error("the certificate of {0} has expired")]
     Expired(String),
-    /// The broker's certificate begins in the future.
+    /// The broker's certificate is not valid yet.
     #[error("the certificate of {0} is not valid yet")]
     NotYetValid(String),
     /// The certificate does not name the host that was connected to.
-    #[error("the certificate of {0} does not name that host")]
+    #[error("the certificate of {0} does not contain that host")]
     WrongHostName(String),
     /// The broker does not accept the client's certificate, or requires one.
     #[error("{} refuses the client's certificate: {}", .0.servers, .0.text)]
@@ -60,17 +60,17 @@ pub enum AdminError {
     NotAuthorized(&'static str, String),
     /// The brokers are older than the requests for SCRAM users.
     #[error(
-        "{0}: the brokers have no requests for SCRAM users, which came with Kafka 2.7 (KIP-554)"
+        "{0}: the brokers do not support requests for SCRAM users, which were added in Kafka 2.7 (KIP-554)"
     )]
     NoScramRequests(&'static str),
     /// The brokers have no authorizer, so there are no ACLs.
     #[error("{0}: the cluster has no authorizer, so it neither has nor keeps ACLs")]
     SecurityDisabled(&'static str),
     /// More bindings match than can be received; this part of the question is still too large.
-    #[error("more ACL bindings match than one answer can hold, even when asked for in parts ({0})")]
+    #[error("more ACL bindings match than fit into one answer, even when requested in parts ({0})")]
     TooManyBindings(String),
-    /// The broker did as asked, or not: its answer was too large to be received.
-    #[error("{0}: the answer is too large to be received, and what was done is not known")]
+    /// It is unknown what the broker did: its answer was too large to be received.
+    #[error("{0}: the answer is too large to be received, so it is unknown what was done")]
     AnswerTooLarge(&'static str),
     /// The broker answered with an error that librdkafka does not pass on.
     #[error("{0}: the broker answered with an error that librdkafka hides; nothing was read")]
@@ -99,7 +99,7 @@ pub struct Said {
 }
 
 impl AdminError {
-    /// Whether the request may have done its work all the same: no answer came.
+    /// Whether the request may have done its work although there was no answer.
     pub fn leaves_open(&self) -> bool {
         matches!(
             self,
@@ -124,22 +124,22 @@ impl AdminError {
                 "build it with the default features: cargo build --release --locked (this needs g++, make and perl besides a C compiler)"
             }
             Self::Unreachable { .. } => {
-                "check that the broker runs and that the port is that of the right listener"
+                "check that the broker is running and that the port is that of the right listener"
             }
             Self::UnknownHost { .. } => "check bootstrap.servers, DNS and /etc/hosts",
             Self::WrongProtocol { .. } => {
                 "check that security.protocol is that of the listener behind this port"
             }
             Self::Untrusted { .. } => {
-                "check that ssl.truststore.location holds the CA that signed the broker's certificate"
+                "check that ssl.truststore.location contains the CA that signed the broker's certificate"
             }
             Self::Expired { .. } => "renew it with kpki renew NAME, then restart the broker",
             Self::NotYetValid { .. } => "check the clocks of both machines",
             Self::WrongHostName { .. } => {
-                "connect by a name in the certificate, or add this one to the broker's hosts and renew it"
+                "connect with a name that is in the certificate, or add this one to the broker's hosts and renew its certificate"
             }
             Self::ClientCertificate { .. } => {
-                "check that ssl.keystore.location is set and holds a certificate of a CA that the broker trusts, and that it has not expired"
+                "check that ssl.keystore.location is set, that its certificate was issued by a CA that the broker trusts, and that it has not expired"
             }
             Self::Authentication { .. } => {
                 "check user, password and sasl.mechanism; brokers do not say which of them is wrong"
@@ -154,17 +154,17 @@ impl AdminError {
                 "set authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer on every node"
             }
             Self::TooManyBindings { .. } => {
-                "ask for the bindings of named principals only: --principal, or `manage` in the policy"
+                "request only the bindings of specific principals: --principal, or `manage` in the policy"
             }
             Self::AnswerTooLarge(_) => "run the command again: it reads the cluster's state first",
             Self::ConnectionLost { .. } => {
-                "check that the brokers run, then run the command again: it reads the cluster's state first"
+                "check that the brokers are running, then run the command again: it reads the cluster's state first"
             }
             Self::TimedOut { .. } => {
                 "check the brokers' load and logs, and that the port is a broker's and not a controller's; then run the command again"
             }
             Self::Settings(_) | Self::Key(_) => {
-                "the message names the setting; --command-config FILE says where it is from"
+                "the message names the setting; it comes from the file given with --command-config"
             }
             Self::Tls { .. } => {
                 "see the broker's log; kpki uses TLS 1.2 and 1.3, with the ciphers that OpenSSL allows"
@@ -193,7 +193,7 @@ pub enum EntryError {
     #[error("librdkafka cannot express {0}")]
     Unsupported(String),
     /// The request that it was part of got no answer: it may have been done or not.
-    #[error("no answer, so it is not known whether it was done: {0}")]
+    #[error("no answer, so it is unknown whether it was done: {0}")]
     Unanswered(String),
     /// The work was stopped, or failed, before its turn.
     #[error("not attempted")]
@@ -210,7 +210,7 @@ impl EntryError {
         }
     }
 
-    /// Whether what was to be changed is not there.
+    /// Whether what was to be changed does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if *code == code::RESOURCE_NOT_FOUND)
     }

@@ -1,7 +1,7 @@
-//! librdkafka's texts in plain words. They name threads, states of its connections and lines of OpenSSL's source, which
-//! do not help a user of kpki.
+//! Plain-language versions of librdkafka's messages, which contain threads, connection states and lines of OpenSSL's
+//! source that do not help a user of kpki.
 
-/// A text of librdkafka's in plain words, with the server where the text names one.
+/// A librdkafka message in plain words, with the server if the message names one.
 pub(super) fn plain(text: &str) -> String {
     let text = text.trim();
     // `[thrd:ssl://localhost:9093/bootstrap]: ssl://localhost:9093/bootstrap: …`
@@ -48,8 +48,10 @@ fn is_server(text: &str) -> bool {
 /// What did not happen in the state in which a connection was.
 fn missing_in(state: &str) -> &'static str {
     match state {
-        s if s.starts_with("SSL_HANDSHAKE") => "accepted the connection and does not answer in TLS",
-        s if s.starts_with("APIVERSION_QUERY") => "accepted the connection and does not answer",
+        s if s.starts_with("SSL_HANDSHAKE") => {
+            "accepted the connection but does not answer with TLS"
+        }
+        s if s.starts_with("APIVERSION_QUERY") => "accepted the connection but does not answer",
         s if s.starts_with("AUTH_") => "does not answer the login",
         s if s.starts_with("CONNECT") => "does not answer; does a firewall block the port?",
         _ => "it does not answer",
@@ -63,13 +65,13 @@ fn known(text: &str) -> Option<&'static str> {
     let has = |part: &str| text.contains(part);
     let begins = |start: &str| text.starts_with(start);
     Some(match () {
-        () if has("wrong version number") => "it does not answer in TLS",
+        () if has("wrong version number") => "it does not answer with TLS",
         () if has("alert bad certificate") => "it says that the certificate is bad",
         () if has("alert certificate unknown") => "it says that it cannot accept the certificate",
         () if has("alert unknown ca") => "it says that it does not know the certificate's CA",
         () if has("alert certificate expired") => "it says that the certificate has expired",
         () if has("alert certificate required") => {
-            "it requires a certificate, and the client has none"
+            "it requires a certificate, but the client has none"
         }
         () if has("alert handshake failure") => {
             "it has no protocol version, cipher or certificate in common with this client"
@@ -77,25 +79,25 @@ fn known(text: &str) -> Option<&'static str> {
         () if has("alert protocol version") => {
             "it does not support the TLS versions of this client"
         }
-        () if has("invalid credentials") => "user or password is wrong",
+        () if has("invalid credentials") => "the user or password is wrong",
         () if begins("waiting for controller") => {
-            "no broker could be reached that passes changes to the controller"
+            "no broker could be reached that forwards changes to the controller"
         }
         () if begins("waiting for broker") => "the broker that was to answer could not be reached",
         () if begins("waiting for response from broker: Local: Broker transport failure") => {
             "the connection ended before the answer came"
         }
         () if begins("waiting for response from broker") => {
-            "the request was sent, and no answer came"
+            "the request was sent, but there was no answer"
         }
         () if begins("Local: Timed out") => "no answer came",
         () if begins("Local: Broker transport failure") => "the connection ended",
         () if begins("Local: Bad message format") => "the answer cannot be read",
         () if begins("Disconnected: requesting ApiVersion") => {
-            "it closed the connection at once, as a listener does that requires TLS"
+            "it closed the connection immediately, as a listener that requires TLS does"
         }
         () if begins("Disconnected: verify that security.protocol") => {
-            "it closed the connection at once, as a listener does that requires a login (SASL)"
+            "it closed the connection immediately, as a listener that requires a login (SASL) does"
         }
         () if begins("Disconnected") => "it closed the connection",
         () if begins("Receive failed: Disconnected") => "it closed the connection",
@@ -131,7 +133,7 @@ fn meaning(text: &str) -> String {
         return words.to_owned();
     }
     if let Some(mechanisms) = text.split("supported mechanisms: ").nth(1) {
-        return format!("it has no such sasl.mechanism; it has {mechanisms}");
+        return format!("it does not offer this sasl.mechanism; it offers {mechanisms}");
     }
     // OpenSSL's: `SSL handshake failed: error:0A000438:SSL routines::tlsv1 alert internal error: …`
     if let Some((_, reason)) = text.split_once("SSL routines:") {
@@ -157,15 +159,15 @@ mod tests {
             ),
             (
                 "[thrd:ssl://localhost:9093/bootstrap]: ssl://localhost:9093/bootstrap: Connection setup timed out in state SSL_HANDSHAKE (after 4005ms in state SSL_HANDSHAKE)",
-                "localhost:9093: accepted the connection and does not answer in TLS",
+                "localhost:9093: accepted the connection but does not answer with TLS",
             ),
             (
                 "Failed while waiting for controller: Local: Timed out",
-                "no broker could be reached that passes changes to the controller",
+                "no broker could be reached that forwards changes to the controller",
             ),
             (
                 "[thrd:127.0.0.1:9092/1]: 127.0.0.1:9092/1: Disconnected: requesting ApiVersion: might be caused by incorrect security.protocol configuration (connecting to a SSL listener?) or broker version is < 0.10 (see api.version.request) (after 3ms in state APIVERSION_QUERY)",
-                "127.0.0.1:9092: it closed the connection at once, as a listener does that requires TLS",
+                "127.0.0.1:9092: it closed the connection immediately, as a listener that requires TLS does",
             ),
             (
                 "ssl://b:1/bootstrap: SSL handshake failed: ssl/record/rec_layer_s3.c:912:ssl3_read_bytes error:0A000412:SSL routines::sslv3 alert bad certificate: SSL alert number 42",
@@ -181,11 +183,11 @@ mod tests {
             ),
             (
                 "sasl_ssl://b:1/1: SASL authentication error: Authentication failed during authentication due to invalid credentials with SASL mechanism SCRAM-SHA-512 (after 5ms in state AUTH_REQ)",
-                "b:1: user or password is wrong",
+                "b:1: the user or password is wrong",
             ),
             (
                 "sasl_ssl://b:1/1: SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported mechanisms: SCRAM-SHA-512",
-                "b:1: it has no such sasl.mechanism; it has SCRAM-SHA-512",
+                "b:1: it does not offer this sasl.mechanism; it offers SCRAM-SHA-512",
             ),
             ("Topic 'a: b' is odd", "Topic 'a: b' is odd"),
             ("", ""),

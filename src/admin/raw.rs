@@ -1,4 +1,4 @@
-//! What goes into librdkafka and comes out of it, as plain data: numbers are Kafka's codes, with nothing proved.
+//! The input and output of librdkafka as plain data: numbers are unverified Kafka codes.
 
 use std::{borrow::Cow, time::Duration};
 

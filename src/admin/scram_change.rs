@@ -1,4 +1,4 @@
-//! What is to become of a SCRAM credential.
+//! A change of a SCRAM credential.
 
 use crate::{
     scram::{MAX_ITERATIONS, Mechanism},

@@ -1,4 +1,4 @@
-//! Answers that could end the process that receives them, received in one of their own.
+//! Answers that could crash the receiving process, received in a separate one.
 //!
 //! librdkafka ends the process where an answer about ACLs has more than 100,000 resources, or ACLs on a resource, and
 //! keeps the names of all of them on a thread's stack. Of an answer about SCRAM users that says no and breaks off it frees

@@ -17,11 +17,12 @@ use crate::{
         pkcs11,
     },
     keystore::{StoreProfile, pem},
-    pki::{Certificate, KeyProtection, Kind},
+    pki::{Certificate, KeyProtection},
     policy::IssuerSettings,
     secret::{Secret, SecretBytes},
     state::{
-        FileSpec, Inventory, Lock, OutDir, Record, Staging, StateError, read_optional, write_atomic,
+        CA_REQUEST_KEY, FileSpec, Inventory, Lock, OutDir, Record, Staging, StateError,
+        read_optional, write_atomic,
     },
 };
 
@@ -37,6 +38,12 @@ pub enum CaError {
     /// There is none.
     #[error("there is no CA in {0}")]
     Missing(String),
+    /// There is the key of one, and its certificate is still to come.
+    #[error("the CA in {0} waits for the certificate that was asked for")]
+    Waiting(String),
+    /// Nobody asked for a certificate.
+    #[error("no request was made in {0} that a certificate could be the answer to")]
+    NoRequest(String),
     /// There is one, but a part of it is missing.
     #[error("the CA in {dir} is incomplete: {file} is missing")]
     Incomplete {
@@ -91,7 +98,7 @@ pub fn write(
 }
 
 /// Writes what clients trust, the inventory of the new CA, and the files of its issuer.
-fn commit(
+pub(super) fn commit(
     out: &OutDir,
     lock: &Lock,
     trust: &Trust,
@@ -144,6 +151,12 @@ impl Ca {
         Ok(!out.is_ca_empty()?)
     }
 
+    /// True where a certificate was asked for, and is not there yet.
+    pub fn waits(out: &OutDir) -> bool {
+        let there = |file| out.ca_file(file).exists();
+        there(CA_REQUEST_KEY) && !there(Inventory::FILE)
+    }
+
     /// Refuses an output directory that is unsafe, or does not contain a CA with its inventory.
     pub fn require(out: &OutDir) -> Result<(), BootstrapError> {
         let dir = out.ca().display().to_string();
@@ -151,6 +164,7 @@ impl Ca {
         let file = Inventory::FILE;
         match Self::exists(out)? {
             false => Err(CaError::Missing(dir).into()),
+            true if Self::waits(out) => Err(CaError::Waiting(dir).into()),
             true if !out.ca_file(file).exists() => Err(CaError::Incomplete { dir, file }.into()),
             true => Ok(()),
         }
@@ -162,6 +176,9 @@ impl Ca {
         out.check()?;
         if !Self::exists(out)? {
             return Err(CaError::Missing(shown).into());
+        }
+        if Self::waits(out) {
+            return Err(CaError::Waiting(shown).into());
         }
         let incomplete = |file| CaError::Incomplete {
             dir: shown.clone(),
@@ -199,18 +216,21 @@ impl Ca {
             ..
         } = Slot::Standby.names();
         let standby = match read_optional(&out.ca_file(&standby))? {
-            Some(bytes) => Some(Lineage {
-                root: certificates(&standby, &bytes)?
-                    .into_iter()
-                    .next()
-                    .ok_or_else(|| incomplete(CERTIFICATE))?,
-                intermediates: match read_optional(&out.ca_file(&below))? {
+            Some(bytes) => {
+                let root = certificates(&standby, &bytes)?.into_iter().next();
+                let root = root.ok_or_else(|| incomplete(CERTIFICATE))?;
+                let intermediates = match read_optional(&out.ca_file(&below))? {
                     Some(bytes) => certificates(&below, &bytes)?,
                     None => Vec::new(),
-                },
-            }),
+                };
+                Some(Lineage::new(root, intermediates))
+            }
             None => None,
         };
+        let Lineage {
+            root,
+            intermediates,
+        } = Lineage::new(root, intermediates);
         let issuer = Closed::read(out)?.ok_or_else(|| incomplete(local::KEY))?;
         let password = password_in(need(TRUSTSTORE_PASSWORD)?);
         if password.expose().is_empty() {
@@ -279,9 +299,7 @@ impl Ca {
         if Self::exists(out)? {
             return Err(CaError::Exists(dir.display().to_string()).into());
         }
-        let below = trust.intermediates.iter();
-        let mut records = vec![Record::of("ca", Kind::Ca, &trust.root)];
-        records.extend(below.map(|c| Record::of("intermediate", Kind::Intermediate, c)));
+        let records = local::authorities(&trust.root, &trust.intermediates);
         commit(out, lock, trust, &records, issuer.files())
     }
 

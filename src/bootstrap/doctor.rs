@@ -187,7 +187,11 @@ impl Doctor<'_> {
                 command.to_owned(),
             ));
         };
-        let ca = Ca::open(self.out).map_err(|e| lost(e, RESTORE)).ok();
+        let cure = match Ca::waits(self.out) {
+            true => "kpki init-ca --install-cert FILE",
+            false => RESTORE,
+        };
+        let ca = Ca::open(self.out).map_err(|e| lost(e, cure)).ok();
         let inventory = Inventory::read(self.out);
         let inventory = inventory.map_err(|e| lost(e.into(), RESTORE)).ok();
         let owners = Owners::read(self.out, None);

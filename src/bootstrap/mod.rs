@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod backup;
+pub mod brought;
 pub mod bundle;
 pub mod ca;
 pub mod changes;
@@ -38,7 +39,7 @@ use crate::{
     config::ConfigError,
     issuer::IssuerError,
     keystore::StoreError,
-    pki::{Kind, PkiError},
+    pki::{ChainProblem, Kind, PkiError},
     random::NoRandomness,
     scram::ScramError,
     state::{Revocation, StateError},
@@ -143,6 +144,9 @@ pub enum BootstrapError {
     /// The CA.
     #[error(transparent)]
     Ca(#[from] CaError),
+    /// Somebody else's CA.
+    #[error("the CA is refused: {0}")]
+    Brought(#[from] ChainProblem),
     /// Its replacement.
     #[error(transparent)]
     Rotation(#[from] rotate::RotationError),

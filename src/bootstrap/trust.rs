@@ -4,9 +4,9 @@ use rustls_pki_types::CertificateDer;
 
 use super::BootstrapError;
 use crate::{
-    issuer::local::NewCa,
+    issuer::local::{NewCa, SUFFIX},
     keystore::{StoreError, StoreProfile, pem, pkcs12},
-    pki::Certificate,
+    pki::{Certificate, Dn},
     random::{self, NoRandomness},
     secret::Secret,
     state::{Lock, OutDir, StateError, read_optional, write_atomic},
@@ -28,6 +28,18 @@ pub struct Lineage {
 }
 
 impl Lineage {
+    /// What signs may do no more than what stands above it.
+    pub(super) fn new(root: Certificate, mut intermediates: Vec<Certificate>) -> Self {
+        if let Some((signer, above)) = intermediates.split_first_mut() {
+            let above: Vec<_> = above.iter().chain([&root]).cloned().collect();
+            *signer = signer.clone().below(&above);
+        }
+        Self {
+            root,
+            intermediates,
+        }
+    }
+
     /// The certificate whose key signs leaves.
     pub fn signer(&self) -> &Certificate {
         self.intermediates.first().unwrap_or(&self.root)
@@ -51,21 +63,22 @@ pub struct Trust {
 
 impl Trust {
     /// For a CA that is about to be created.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
     pub fn new(new: &NewCa) -> Result<Self, NoRandomness> {
-        Ok(Self {
-            root: new.root.clone(),
-            others: Vec::new(),
-            standby: None,
-            intermediates: new.intermediate.iter().cloned().collect(),
-            truststore_password: random::password()?,
-        })
+        Self::of(new.root.clone(), new.intermediates.clone())
     }
 
-    /// For a CA whose key is elsewhere: its root and intermediates.
+    /// For a CA with this root, and these intermediates between it and the leaves.
     ///
     /// # Errors
     /// If the operating system has no randomness.
     pub fn of(root: Certificate, intermediates: Vec<Certificate>) -> Result<Self, NoRandomness> {
+        let Lineage {
+            root,
+            intermediates,
+        } = Lineage::new(root, intermediates);
         Ok(Self {
             root,
             others: Vec::new(),
@@ -73,6 +86,20 @@ impl Trust {
             intermediates,
             truststore_password: random::password()?,
         })
+    }
+
+    /// The certificate that says what the CA is: its root, unless that is somebody else's, as that of a company is.
+    pub fn own(&self) -> &Certificate {
+        let signer = self.signer();
+        let made_here = |root: &str, signer: &str| {
+            let (root, signer) = (root.parse::<Dn>(), signer.parse::<Dn>());
+            let named = root.ok().and_then(|dn| dn.with_suffix(SUFFIX).ok());
+            named.is_some() && named == signer.ok()
+        };
+        match self.intermediates.is_empty() || made_here(&self.root.subject, &signer.subject) {
+            true => &self.root,
+            false => signer,
+        }
     }
 
     /// What clients trust, the current root first.

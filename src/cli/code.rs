@@ -26,6 +26,8 @@ pub enum Code {
     CaKeyVersion = "ca-key-version", "the key was sealed by a newer version of kpki";
     CaNotRevoked = "ca-not-revoked", "the CA itself cannot be revoked, only replaced";
     CaMissing = "ca-missing", "there is no CA in the output directory";
+    CaRefused = "ca-refused", "a CA that is not fit to be used; the message says why";
+    CaWaits = "ca-waits", "the CA's certificate was asked for, and is not there yet";
     Certificate = "certificate", "a certificate could not be made";
     CertificateRefused = "certificate-refused", "the broker refuses the client's certificate, or requires one";
     CertificateUnknown = "certificate-unknown", "the CA has not signed such a certificate";
@@ -69,7 +71,7 @@ pub enum Code {
     NameTwice = "name-twice", "a name was given twice";
     NoAuthorizer = "no-authorizer", "the cluster has no authorizer";
     NoCluster = "no-cluster", "neither the cluster nor the client to connect as is given";
-    NoCrl = "no-crl", "kpki cannot sign a CRL for this CA, because its key is kept elsewhere";
+    NoCrl = "no-crl", "the external issuer keeps its own CRL, so kpki cannot sign one";
     NoHost = "no-host", "a broker's certificate needs a host";
     NoRandomness = "no-randomness", "the system provides no random numbers";
     NoRootKey = "no-root-key", "the root key is not on this machine";

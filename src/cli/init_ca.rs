@@ -1,5 +1,8 @@
 //! `kpki init-ca`
 
+mod brought;
+
+use brought::Bringing;
 use clap::Args;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -27,17 +30,22 @@ use crate::{
 /// Create the private CA
 ///
 /// Its key is sealed with a passphrase (Argon2id, 64 MiB); its certificate is what every client and broker will trust.
-/// This is done once; `kpki up` does it too if the CA is missing.
+/// This is done once; `kpki up` does it too if the CA is missing. An existing CA can be imported with its key, or a company's CA can sign an
+/// intermediate.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kpki init-ca
   kpki init-ca --subject 'CN=Kafka CA,O=Example' --key ecdsa-p384 --days 3650
   KPKI_CA_PASSPHRASE_FILE=/run/secrets/ca kpki init-ca --intermediate
-  kpki init-ca --key-uri 'pkcs11:token=kpki;object=ca?module-path=/usr/lib/libsofthsm2.so'")]
+  kpki init-ca --key-uri 'pkcs11:token=kpki;object=ca?module-path=/usr/lib/libsofthsm2.so'
+  kpki init-ca --import-cert chain.pem --import-key ca-key.pem
+  kpki init-ca --import-key ca.p12 --import-password-file password.txt
+  kpki init-ca --request --subject 'CN=Kafka CA,O=Example' --out-file kafka-ca.csr
+  kpki init-ca --install-cert answer.pem")]
 pub struct InitCa {
     /// Subject in RFC 2253 form; a generation number is appended to its CN
-    #[arg(long, default_value = "CN=Kafka CA", value_name = "DN")]
+    #[arg(long, default_value = SUBJECT, value_name = "DN")]
     subject: String,
     /// Key algorithm: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
     #[arg(long, default_value_t, value_name = "ALG")]
@@ -57,16 +65,21 @@ pub struct InitCa {
     /// Restrict the CA to DNS names in this domain (may be repeated); IP addresses stay allowed
     #[arg(long = "name-constraint", value_name = "DNS")]
     name_constraints: Vec<NameConstraint>,
+    #[command(flatten)]
+    bringing: Bringing,
 }
+
+/// The subject where none is given.
+const SUBJECT: &str = "CN=Kafka CA";
 
 impl InitCa {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
         tidy(&out, ui)?;
-        // Checked before a passphrase is asked for.
-        if Ca::exists(&out)? {
-            return Err(CaError::Exists(out.ca().display().to_string()).into());
+        if self.bringing.is_asked_for() {
+            return brought::run(&self, global, &out, ui);
         }
+        refuse_existing(&out)?;
         let spec = CaSpec {
             subject: self.subject.parse::<Dn>().map_err(IssuerError::from)?,
             generation: 1,
@@ -79,12 +92,7 @@ impl InitCa {
             return make_in_token(global, &out, uri, &spec, ui);
         }
         let new = NewCa::make(&spec, OffsetDateTime::now_utc())?;
-        let protection = if self.no_passphrase {
-            ui.warn("the CA key will be written without a passphrase: anyone who reads the file can impersonate every broker and client");
-            KeyProtection::None
-        } else {
-            passphrase::new(global)?
-        };
+        let protection = protection(self.no_passphrase, global, ui)?;
         let lock = begin(&out, ui)?;
         let trust = Trust::new(&new)?;
         ca::write(&out, &lock, new, &trust, &protection)?;
@@ -122,6 +130,25 @@ impl InitCa {
         }));
         Ok(())
     }
+}
+
+/// Refuses where there is a CA, or one waits for its certificate; before a passphrase is asked for.
+fn refuse_existing(out: &OutDir) -> Done {
+    let dir = || out.ca().display().to_string();
+    match Ca::exists(out)? {
+        false => Ok(()),
+        true if Ca::waits(out) => Err(CaError::Waiting(dir()).into()),
+        true => Err(CaError::Exists(dir()).into()),
+    }
+}
+
+/// How a new key is kept.
+fn protection(none: bool, global: &Global, ui: &Ui) -> Result<KeyProtection, super::Failure> {
+    if !none {
+        return passphrase::new(global);
+    }
+    ui.warn("the CA key will be written without a passphrase: anyone who reads the file can impersonate every broker and client");
+    Ok(KeyProtection::None)
 }
 
 /// A CA whose key is in a token.
@@ -198,7 +225,7 @@ pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     let limit = guard::lock_limit()?;
     let lock = Lock::acquire(out.root(), limit, |holder| {
         ui.note(format!(
-            "waiting up to {2} seconds for {0}, which is writing to {1}",
+            "waiting for {}, which is writing to {}, for up to {} seconds",
             holder.unwrap_or("another kpki"),
             out.root().display(),
             limit.as_secs()

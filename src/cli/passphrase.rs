@@ -11,6 +11,7 @@ use crate::{
 };
 
 const BACKUP_VARIABLE: &str = "KPKI_BACKUP_PASSPHRASE";
+const IMPORT_VARIABLE: &str = "KPKI_IMPORT_PASSWORD";
 const FILE_VARIABLE: &str = "KPKI_CA_PASSPHRASE_FILE";
 const VARIABLE: &str = "KPKI_CA_PASSPHRASE";
 
@@ -29,13 +30,37 @@ pub fn existing(global: &Global, issuer: &Closed) -> Result<Option<Secret>, Fail
             variable,
         }) => return credential(what, file.as_deref(), setting, variable).map(Some),
     }
+    of_ca(global).map(Some)
+}
+
+/// The passphrase that a key of the CA is sealed under.
+pub fn of_ca(global: &Global) -> Result<Secret, Failure> {
     match given(global)? {
-        Some(passphrase) => Ok(Some(passphrase)),
+        Some(passphrase) => Ok(passphrase),
         None => {
             let why = missing("the CA key is sealed, and no passphrase was given");
-            ask("CA passphrase: ", why).map(Some)
+            ask("CA passphrase: ", why)
         }
     }
+}
+
+/// The password of a file that is imported.
+pub fn import(file: Option<&Path>, of: &Path) -> Result<Secret, Failure> {
+    let given = match file {
+        Some(path) => from_own_file(path).map(Some),
+        None => from_environment(IMPORT_VARIABLE),
+    };
+    if let Some(password) = given? {
+        return Ok(password);
+    }
+    let message = format!(
+        "{} is encrypted, and its password was not given",
+        of.display()
+    );
+    let missing = CliError::new(Code::PassphraseMissing, message).hint(format!(
+        "give it with --import-password-file FILE or {IMPORT_VARIABLE}, or run kpki on a terminal, which asks for it"
+    ));
+    ask(&format!("Password of {}: ", of.display()), missing)
 }
 
 /// The credential for an external issuer.

@@ -377,19 +377,19 @@ fn compare_lifetimes(
 
 /// Notes where the existing CA differs from the policy: `up` does not replace it.
 fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
-    let root = &ca.trust.root;
+    let own = ca.trust.own();
     if ca.issuer.engine() != local::NAME {
         return;
     }
-    let subject = root.subject.parse::<Dn>();
+    let subject = own.subject.parse::<Dn>();
     let subject = subject.map(|dn| dn.without_generation().0);
     if subject.as_ref() != Ok(&policy.ca.subject) {
         ui.note(format!(
             "note: the CA is {}, but the policy says {}; the CA is not changed",
-            root.subject, policy.ca.subject
+            own.subject, policy.ca.subject
         ));
     }
-    if root.key != Some(policy.ca.key) {
+    if own.key != Some(policy.ca.key) {
         ui.note(format!(
             "note: the CA's key is not {}, which the policy says; the CA is not changed",
             policy.ca.key

@@ -1,4 +1,4 @@
-//! Where a node is reached, and as which of the cluster's nodes.
+//! A node's address and id.
 
 use super::ConfigError;
 use crate::{

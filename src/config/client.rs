@@ -1,4 +1,4 @@
-//! What a client must know to connect, whatever file tells it.
+//! What a client needs to connect, in any format.
 
 use super::{
     ConfigError, Stores,
@@ -79,7 +79,7 @@ pub fn route(
     })
 }
 
-/// What every format says in its own words.
+/// What every format expresses in its own way.
 pub(super) struct Connection<'a> {
     /// Where to connect.
     pub(super) route: Route,

@@ -1,4 +1,4 @@
-//! What kpki writes, and what the policy's `properties` may not say, are the same settings.
+//! The settings that kpki writes are exactly those that the policy's `properties` must not contain.
 
 use std::collections::BTreeSet;
 

@@ -40,7 +40,7 @@ pub fn masked_diff(path: &str, old: &str, new: &str) -> String {
     let (old, new) = (mask.everywhere(&old), mask.everywhere(&new));
     let (were, are) = (old.lines().count(), new.lines().count());
     if effort(&old, &new) > MOST_EFFORT {
-        return format!("too much to show: {were} lines against {are}\n");
+        return format!("too much to show: {were} lines compared with {are}\n");
     }
     let diff = similar::TextDiff::from_lines(&*old, &*new);
     let mut unified = diff.unified_diff();
@@ -261,7 +261,7 @@ mod tests {
         let many = |key: &str, n| -> String { (0..n).map(|i| format!("{key}{i}=1\n")).collect() };
         assert_eq!(
             masked_diff("f", &many("a", 50), &many("b", 100_000)),
-            "too much to show: 50 lines against 100000\n"
+            "too much to show: 50 lines compared with 100000\n"
         );
         // As long as they have most in common.
         let diff = masked_diff("f", &many("a", 100_000), &many("a", 100_002));

@@ -1,17 +1,17 @@
-//! Why there is no configuration.
+//! Why a configuration cannot be written.
 
 /// What is missing or cannot be written. No message contains a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// No listener lets the client in the way it authenticates.
-    #[error("no listener serves the client `{0}` with `{1}`")]
+    /// No listener accepts the client's authentication method.
+    #[error("no listener accepts the client `{0}` with `{1}`")]
     NoListener(String, String),
     /// The name of the inter-broker listener is none of the listeners'.
     #[error("the inter-broker listener `{0}` is not among the listeners")]
     NoInterBrokerListener(String),
     /// A listener over SASL that lists no mechanism.
-    #[error("the listener `{0}` is over SASL but has no mechanism")]
+    #[error("the listener `{0}` uses SASL but has no mechanism")]
     NoMechanism(String),
     /// Only wildcards, which are no address to connect to.
     #[error("the broker `{0}` has no host that clients can connect to")]
@@ -20,16 +20,16 @@ pub enum ConfigError {
     #[error("the broker `{0}` would listen on port {1}")]
     Port(String, u32),
     /// The listener asks for a certificate, and there is none.
-    #[error("`{0}` needs a key store for this listener and has none")]
+    #[error("`{0}` needs a keystore for this listener but has none")]
     NoKeystore(String),
     /// The listener asks for a SCRAM password, and there is none.
-    #[error("`{0}` needs a SCRAM password for this listener and has none")]
+    #[error("`{0}` needs a SCRAM password for this listener but has none")]
     NoScramPassword(String),
     /// A broker whose `id` the policy leaves to kpki, before one was chosen.
     #[error("the broker `{0}` has no id yet")]
     NoId(String),
     /// ZooKeeper mode without ZooKeeper.
-    #[error("the cluster `{0}` is in ZooKeeper mode but names no ZooKeeper node")]
+    #[error("the cluster `{0}` is in ZooKeeper mode but has no ZooKeeper nodes")]
     NoZookeeper(String),
     /// A value that the file's format or its reader would change.
     #[error("{file}: the value of `{key}` {why}")]

@@ -65,7 +65,7 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
             return Err(ConfigError::Unwritable {
                 file: FILE,
                 key,
-                why: "begins or ends with white space or has a control character, which the file's format cannot hold",
+                why: "begins or ends with white space or contains a control character, which the file's format cannot represent",
             });
         }
         text.push_str(&format!("{key}={}\n", *value));

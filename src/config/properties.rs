@@ -52,7 +52,7 @@ impl Writer {
                 return Err(ConfigError::Unwritable {
                     file,
                     key: key.to_owned(),
-                    why: "is kpki's to set; remove it from `properties`",
+                    why: "is set by kpki itself; remove it from `properties`",
                 });
             }
             self.set(key, value);

@@ -40,7 +40,7 @@ fn prefixed(key: &str, value: &str) -> Result<String, ConfigError> {
         return Err(ConfigError::Unwritable {
             file: FILE,
             key: key.to_owned(),
-            why: "contains `$`, which Quarkus takes for an expression",
+            why: "contains `$`, which Quarkus interprets as an expression",
         });
     }
     Ok(format!("kafka.{key}"))

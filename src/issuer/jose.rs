@@ -271,10 +271,10 @@ mod tests {
             let jwk: Jwk = serde_json::from_value(jwk).unwrap();
             TokenKey::of("kid", &jwk).err().unwrap().to_string()
         };
-        assert!(of(&|_| ()).contains("numbers"));
-        assert!(of(&|k| k["kty"] = json!("RSA")).contains("of the kind RSA P-256"));
-        assert!(of(&|k| k["x"] = json!("AQ")).contains("numbers"));
-        assert!(of(&|k| k["d"] = json!("")).contains("numbers"));
+        assert!(of(&|_| ()).contains("values"));
+        assert!(of(&|k| k["kty"] = json!("RSA")).contains("its type is RSA P-256"));
+        assert!(of(&|k| k["x"] = json!("AQ")).contains("values"));
+        assert!(of(&|k| k["d"] = json!("")).contains("values"));
         assert!(of(&|k| k["y"] = json!("*")).contains("base64url"));
     }
 }

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     pki::{
         Authority, AuthorityRequest, Certificate, CrlUrl, Dn, KeyAlgorithm, KeyProtection, Kind,
-        NameConstraint, PkiError, RevocationList, SealError, SealedKey, self_signed, sign,
-        subordinate,
+        LeafSpec, NameConstraint, PkiError, RevocationList, SealError, SealedKey, self_signed,
+        sign, subordinate,
     },
     random,
     secret::{Secret, SecretBytes},
@@ -26,6 +26,9 @@ use crate::{
 pub const KEY: &str = "ca.key";
 /// The sealed root key, if an intermediate signs; to be taken off this machine.
 pub const ROOT_KEY: &str = "root.key";
+
+/// What stands behind the root's CN in that of an intermediate.
+pub const SUFFIX: &str = " Intermediate";
 
 /// Its name, beside those of the external issuers in the policy.
 pub const NAME: &str = "local";
@@ -120,8 +123,8 @@ pub struct CaSpec {
 pub struct NewCa {
     /// The root's certificate.
     pub root: Certificate,
-    /// The intermediate's certificate, if one signs.
-    pub intermediate: Option<Certificate>,
+    /// What stands between a leaf and the root, where something does: first the one that signs.
+    pub intermediates: Vec<Certificate>,
     /// The key that signs.
     key: KeyPair,
     /// The root key, if it is a different one.
@@ -148,28 +151,66 @@ impl NewCa {
         let root = self_signed(&request(&subject, below, fresh_serial()?), &key)?;
         let mut ca = Self {
             root: Certificate::from_der(&root)?,
-            intermediate: None,
+            intermediates: Vec::new(),
             key,
             root_key: None,
             crl_url: None,
         };
         if spec.intermediate {
-            let name = subject.with_suffix(" Intermediate")?;
+            let name = subject.with_suffix(SUFFIX)?;
             let request = request(&name, 0, fresh_serial()?);
             let (online, issuer) = (generate()?, Authority::new(ca.root.clone(), &ca.key)?);
             let der = subordinate(&request, &online, &issuer)?;
-            ca.intermediate = Some(Certificate::from_der(&der)?);
+            ca.intermediates.push(Certificate::from_der(&der)?);
             ca.root_key = Some(std::mem::replace(&mut ca.key, online));
         }
         Ok(ca)
     }
 
+    /// Somebody else's CA: its certificates, the one that signs first and the root last, and its key (PKCS#8, DER).
+    ///
+    /// # Errors
+    /// When key and certificate do not belong together, or what it signs would not be of that CA for everybody.
+    pub fn brought(
+        mut certificates: Vec<Certificate>,
+        pkcs8: &[u8],
+        now: OffsetDateTime,
+    ) -> Result<Self, IssuerError> {
+        let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8));
+        let key = key.map_err(IssuerError::NotAKey)?;
+        let root = certificates.pop().ok_or(IssuerError::NotOpened)?;
+        let ca = Self {
+            root,
+            intermediates: certificates,
+            key,
+            root_key: None,
+            crl_url: None,
+        };
+        let signer = ca.signer();
+        let leaf = LeafSpec {
+            name: "trial".parse().map_err(|_| IssuerError::NotOpened)?,
+            kind: Kind::Client,
+            hosts: Vec::new(),
+            key: KeyAlgorithm::EcdsaP256,
+            days: 1,
+        };
+        let authority = Authority::new(signer.clone(), &ca.key)?;
+        let its_key = leaf.key.generate().map_err(PkiError::from)?;
+        let trial = sign(&leaf, &its_key, fresh_serial()?, now, &authority)?;
+        match trial.is_issued_by(signer) && trial.is_signed_by(signer) {
+            true => Ok(ca),
+            false => Err(PkiError::KeyMismatch(signer.subject.clone()).into()),
+        }
+    }
+
+    /// The certificate whose key signs.
+    fn signer(&self) -> &Certificate {
+        self.intermediates.first().unwrap_or(&self.root)
+    }
+
     /// The inventory's lines for its certificates.
     pub fn records(&self) -> Vec<Record> {
-        let below = self.intermediate.as_ref();
-        let below = below.map(|c| Record::of("intermediate", Kind::Intermediate, c));
-        let root = Record::of("ca", Kind::Ca, &self.root);
-        std::iter::once(root).chain(below).collect()
+        authorities(&self.root, &self.intermediates)
     }
 
     /// The issuer's files: its keys, and its other settings.
@@ -190,15 +231,27 @@ impl NewCa {
 
     /// Returns its key opened, because key derivation takes longer than everything else.
     pub fn into_issuer(self) -> Result<Box<dyn Issuer>, IssuerError> {
-        let below = self.intermediate.as_slice();
-        let signer = below.first().unwrap_or(&self.root);
+        let (signer, below) = (self.signer().clone(), &self.intermediates);
         Ok(Box::new(Local::new(
-            signer,
+            &signer,
             below,
             self.key,
             &self.crl_url,
         )?))
     }
+}
+
+/// The inventory's lines for the certificates of a CA. The one that signs has the plain name.
+pub fn authorities(root: &Certificate, intermediates: &[Certificate]) -> Vec<Record> {
+    let below = intermediates.iter().zip(1..).map(|(certificate, at)| {
+        let name = match at {
+            1 => "intermediate".to_owned(),
+            _ => format!("intermediate-{at}"),
+        };
+        Record::of(&name, Kind::Intermediate, certificate)
+    });
+    let root = Record::of("ca", Kind::Ca, root);
+    std::iter::once(root).chain(below).collect()
 }
 
 /// The PKCS#8 key in a file like `ca/ca.key`.
@@ -216,7 +269,8 @@ fn parse(bytes: &[u8]) -> Result<SealedKey, SealError> {
     SealedKey::parse(&String::from_utf8_lossy(bytes))
 }
 
-fn sealed(path: &Path) -> impl FnOnce(SealError) -> IssuerError {
+/// Why a sealed key cannot be used, with its file.
+pub fn sealed(path: &Path) -> impl FnOnce(SealError) -> IssuerError + use<> {
     let path = path.to_owned();
     |source| IssuerError::Sealed { path, source }
 }

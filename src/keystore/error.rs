@@ -21,6 +21,9 @@ pub enum StoreError {
     /// A key that is not PKCS#8, or has an unsupported algorithm.
     #[error("the private key is not an unencrypted PKCS#8 key of RSA (2048 bits or more) or EC")]
     Key,
+    /// A key that kpki does not sign with.
+    #[error("the key is weak or damaged, or of a kind that kpki does not sign with")]
+    UnfitKey,
     /// A key without a certificate.
     #[error("the private key has no certificate chain")]
     NoChain,
@@ -57,6 +60,12 @@ pub enum StoreError {
     /// The bytes are not PKCS#12 at all.
     #[error("this is {0}, not a PKCS#12 store")]
     NotPkcs12(&'static str),
+    /// Opening it would take longer than anybody waits, or all memory.
+    #[error("it is not opened: {0}")]
+    Costly(String),
+    /// A store without a private key.
+    #[error("the store holds no private key")]
+    NoKey,
     /// PKCS#12, but with an algorithm, size or content that is not supported.
     #[error("the PKCS#12 store cannot be read: {0}")]
     Unsupported(String),
@@ -67,8 +76,8 @@ pub enum StoreError {
     /// A PEM text that violates RFC 7468.
     #[error("the PEM text is damaged: {0}")]
     DamagedPem(String),
-    /// A PEM text with several private keys.
-    #[error("the PEM text contains more than one private key")]
+    /// A file with several private keys.
+    #[error("there is more than one private key in it")]
     TwoKeys,
     /// A private key in the file of a certificate request.
     #[error("the file also contains a private key besides the certificate request")]
@@ -79,6 +88,9 @@ pub enum StoreError {
     /// A private key in a form that Kafka does not read.
     #[error("the PEM text's private key is {0}; Kafka reads unencrypted PKCS#8 (`PRIVATE KEY`)")]
     KeyForm(&'static str),
+    /// A private key in a form that kpki does not read.
+    #[error("the private key is {0}, which kpki does not read")]
+    UnreadKey(&'static str),
 }
 
 impl StoreError {
@@ -102,6 +114,13 @@ impl StoreError {
                 "it should never leave its machine: make a new key there, and send only the request"
             }
             Self::TwoRequests => "give them one by one",
+            Self::UnfitKey => {
+                "kpki signs with RSA of 2048 to 8192 bits, and with ECDSA on P-256, P-384 and P-521"
+            }
+            Self::Costly(_) => {
+                "no program asks for as much: have the file written anew, with fewer iterations"
+            }
+            Self::UnreadKey(_) => "convert it: openssl pkcs8 -topk8 -v2 aes256 -in OLD -out NEW",
             Self::KeyForm(_) => "convert it: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW",
             _ => return None,
         })

@@ -5,12 +5,15 @@
 //! `p12-keystore` crate, which accepts no external random source; so no two stores have the same bytes.
 
 mod chain;
+mod cost;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod foreign_key;
 pub mod pem;
 pub mod pkcs12;
 mod profile;
 
 pub use error::StoreError;
+pub use foreign_key::{ForeignKey, OpenedKey};
 pub use profile::{StoreProfile, UnknownProfile};

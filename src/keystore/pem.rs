@@ -99,6 +99,38 @@ pub fn parse_key(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     Ok(key)
 }
 
+/// True of a text that has a PEM section.
+pub(super) fn is_pem(bytes: &[u8]) -> bool {
+    contains(bytes, b"-----BEGIN ")
+}
+
+/// The one private key of a PEM text in whatever form, as DER, and whether it is an encrypted PKCS#8.
+///
+/// # Errors
+/// When there is none or more than one, or it is encrypted in OpenSSL's own way (RFC 1421 headers).
+pub(super) fn any_key(text: &[u8]) -> Result<(Zeroizing<Vec<u8>>, bool), StoreError> {
+    const LABEL: &str = "PRIVATE KEY-----";
+    if contains(text, b"Proc-Type: 4,ENCRYPTED") {
+        return Err(StoreError::UnreadKey("encrypted in OpenSSL's old way"));
+    }
+    let text = Zeroizing::new(String::from_utf8_lossy(text).into_owned());
+    // The parser knows no label for it.
+    let plain = Zeroizing::new(text.replace(&format!("ENCRYPTED {LABEL}"), LABEL));
+    let encrypted = plain.len() != text.len();
+    let mut found = None;
+    for (kind, der) in sections(plain.as_bytes())? {
+        let is_key = matches!(
+            kind,
+            SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey
+        );
+        if is_key && found.replace(der).is_some() {
+            return Err(StoreError::TwoKeys);
+        }
+    }
+    let key = found.ok_or(StoreError::NoPem("private key"))?;
+    Ok((key, encrypted))
+}
+
 /// The one certificate request of a PEM text, as DER; keytool's label for it is accepted as well.
 ///
 /// # Errors

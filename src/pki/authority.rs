@@ -1,13 +1,17 @@
 //! The certificates of a CA, and what is needed to sign with it.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, GeneralSubtree, IsCa, Issuer, KeyUsagePurpose,
-    NameConstraints, PublicKeyData, SerialNumber, SigningKey,
+    BasicConstraints, CertificateParams, DistinguishedName, GeneralSubtree, IsCa, Issuer,
+    KeyIdMethod, KeyUsagePurpose, NameConstraints, PublicKeyData, SerialNumber, SigningKey,
 };
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use time::OffsetDateTime;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{CLOCK_SKEW, Certificate, CrlUrl, Dn, NameConstraint, PkiError, Serial, end};
+use super::{
+    CLOCK_SKEW, Certificate, CrlUrl, Dn, NameConstraint, NotACertificate, PkiError, Serial, end,
+    own_name::in_name,
+};
 
 /// A CA must live at least this many days: shorter ones leave no leaf time to be renewed.
 pub const MIN_CA_LIFE: u32 = 1;
@@ -74,11 +78,28 @@ pub fn subordinate(
     Ok(params.signed_by(key, &issuer.issuer)?.der().clone())
 }
 
+/// A request (PKCS#10) for the certificate of an intermediate that signs leaves; whoever signs it may decide otherwise.
+///
+/// # Errors
+/// When the key cannot sign.
+pub fn ca_request(
+    subject: &Dn,
+    key: &impl SigningKey,
+) -> Result<CertificateSigningRequestDer<'static>, PkiError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject.to_rcgen();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params.serialize_request(key)?.der().clone())
+}
+
 /// A CA that can sign: its certificate, the chain up to but without the root, and a key. The key is any
 /// [`SigningKey`], which is the seam for tokens and remote signers.
 pub struct Authority<S> {
     pub(super) certificate: Certificate,
     pub(super) issuer: Issuer<'static, S>,
+    /// Its subject, DER.
+    name: Vec<u8>,
     /// The CRL URL for leaves.
     pub(super) crl_url: Option<CrlUrl>,
 }
@@ -89,12 +110,36 @@ impl<S: SigningKey> Authority<S> {
         if key.subject_public_key_info() != certificate.public_key_info {
             return Err(PkiError::KeyMismatch(certificate.subject));
         }
-        let issuer = Issuer::from_ca_cert_der(&certificate.der, key)?;
+        let parsed = X509Certificate::from_der(&certificate.der);
+        let (_, parsed) = parsed.map_err(NotACertificate::from)?;
+        let name = parsed.subject().as_raw().to_vec();
+        // The library reads no others.
+        let plain = parsed
+            .subject()
+            .iter_rdn()
+            .all(|part| part.iter().count() == 1);
+        let issuer = match plain && Issuer::from_ca_cert_der(&certificate.der, &key).is_ok() {
+            true => Issuer::from_ca_cert_der(&certificate.der, key)?,
+            false => {
+                let mut params = CertificateParams::default();
+                params.distinguished_name = DistinguishedName::new();
+                let id = certificate.subject_key_id.clone();
+                params.key_identifier_method =
+                    id.map_or(KeyIdMethod::Sha256, KeyIdMethod::PreSpecified);
+                Issuer::new(params, key)
+            }
+        };
         Ok(Self {
             certificate,
             issuer,
+            name,
             crl_url: None,
         })
+    }
+
+    /// What was signed, in the name of this CA to the letter.
+    pub(super) fn in_own_name(&self, signed: &[u8]) -> Result<Vec<u8>, PkiError> {
+        in_name(signed, &self.name, self.issuer.key())
     }
 
     /// The CA's key.

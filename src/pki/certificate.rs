@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use aws_lc_rs::signature;
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 use x509_parser::{
@@ -12,7 +13,7 @@ use x509_parser::{
 };
 
 use super::{
-    Host, KeyAlgorithm, Kind, NameConstraint, NotACertificate, PkiError, hex, rfc2253, sha256,
+    Host, KeyAlgorithm, Kind, NameLimits, NotACertificate, PkiError, hex, rfc2253, sha256,
 };
 
 /// A certificate: its bytes, and the fields that kpki uses.
@@ -48,8 +49,9 @@ pub struct Certificate {
     pub authority_key_id: Option<Vec<u8>>,
     /// Its CRL distribution point (RFC 5280 §4.2.1.13).
     pub crl_urls: Vec<String>,
-    /// The domains that a CA may sign for; empty: all.
-    pub name_constraints: Vec<NameConstraint>,
+    /// What a CA may sign for: its own name constraints, and those of the CAs above it where they were said. Empty:
+    /// everything.
+    pub name_limits: Vec<NameLimits>,
 }
 
 impl Certificate {
@@ -61,7 +63,7 @@ impl Certificate {
         }
         let time = |t: x509_parser::time::ASN1Time| t.to_datetime();
         let mut hosts = Vec::new();
-        let mut name_constraints = Vec::new();
+        let mut name_limits = Vec::new();
         let mut crl_urls = Vec::new();
         let (mut server_auth, mut client_auth, mut is_ca) = (false, false, false);
         let (mut subject_key_id, mut authority_key_id) = (None, None);
@@ -71,11 +73,7 @@ impl Certificate {
                     hosts.extend(san.general_names.iter().filter_map(host));
                 }
                 ParsedExtension::NameConstraints(constraints) => {
-                    let permitted = constraints.permitted_subtrees.iter().flatten();
-                    name_constraints.extend(permitted.filter_map(|tree| match &tree.base {
-                        GeneralName::DNSName(name) => Some(NameConstraint::from_certificate(name)),
-                        _ => None,
-                    }));
+                    name_limits.push(NameLimits::of(constraints));
                 }
                 ParsedExtension::ExtendedKeyUsage(usage) => {
                     (server_auth, client_auth) = (usage.server_auth, usage.client_auth);
@@ -113,7 +111,7 @@ impl Certificate {
             public_key_info: x509.public_key().raw.to_vec(),
             key: key_algorithm(x509.public_key()),
             crl_urls,
-            name_constraints,
+            name_limits,
             der: der.clone().into_owned(),
         })
     }
@@ -137,7 +135,10 @@ impl Certificate {
         let (Ok((_, mine)), Ok((_, theirs))) = parsed else {
             return false;
         };
-        mine.verify_signature(Some(theirs.public_key())).is_ok()
+        match verify_sha512(&mine, &theirs) {
+            Some(good) => good,
+            None => mine.verify_signature(Some(theirs.public_key())).is_ok(),
+        }
     }
 
     /// SHA-256 of the whole certificate, lower-case hex: its fingerprint, as OpenSSL and browsers show it.
@@ -150,27 +151,55 @@ impl Certificate {
         sha256(&self.public_key_info)
     }
 
-    /// Refuses a host that this CA's name constraints do not permit.
-    pub fn check_permitted(&self, host: &Host, kind: Kind) -> Result<(), PkiError> {
-        if self.permits(host) {
-            return Ok(());
+    /// The same as what signs below these: for no more than they may, and no longer than they live.
+    pub fn below(mut self, above: &[Self]) -> Self {
+        for ca in above {
+            self.name_limits.extend(ca.name_limits.iter().cloned());
+            self.not_after = self.not_after.min(ca.not_after);
         }
-        let permitted: Vec<String> = self
-            .name_constraints
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        Err(PkiError::OutsideConstraints {
-            host: host.to_string(),
-            kind,
-            permitted: permitted.join(", "),
-        })
+        self
     }
 
     /// True if no name constraint forbids the host.
     pub fn permits(&self, host: &Host) -> bool {
-        self.name_constraints.is_empty() || self.name_constraints.iter().any(|c| c.permits(host))
+        self.name_limits.iter().all(|limits| limits.permits(host))
     }
+
+    /// Refuses a host that this CA's name constraints do not permit.
+    pub fn check_permitted(&self, host: &Host, kind: Kind) -> Result<(), PkiError> {
+        match self.name_limits.iter().find(|limits| !limits.permits(host)) {
+            None => Ok(()),
+            Some(limits) => Err(PkiError::OutsideConstraints {
+                host: host.to_string(),
+                kind,
+                permitted: limits.to_string(),
+            }),
+        }
+    }
+}
+
+/// Checks signatures of P-521, and of ECDSA with SHA-512, which the parser's own check does not know.
+fn verify_sha512(mine: &X509Certificate<'_>, ca: &X509Certificate<'_>) -> Option<bool> {
+    let key = ca.public_key();
+    let curve = key
+        .algorithm
+        .parameters
+        .as_ref()?
+        .as_oid()
+        .ok()?
+        .to_id_string();
+    let signed = mine.signature_algorithm.algorithm.to_id_string();
+    let algorithm: &dyn signature::VerificationAlgorithm = match (&*curve, &*signed) {
+        ("1.2.840.10045.3.1.7", "1.2.840.10045.4.3.4") => &signature::ECDSA_P256_SHA512_ASN1,
+        ("1.3.132.0.34", "1.2.840.10045.4.3.4") => &signature::ECDSA_P384_SHA512_ASN1,
+        ("1.3.132.0.35", "1.2.840.10045.4.3.2") => &signature::ECDSA_P521_SHA256_ASN1,
+        ("1.3.132.0.35", "1.2.840.10045.4.3.3") => &signature::ECDSA_P521_SHA384_ASN1,
+        ("1.3.132.0.35", "1.2.840.10045.4.3.4") => &signature::ECDSA_P521_SHA512_ASN1,
+        _ => return None,
+    };
+    let key = signature::UnparsedPublicKey::new(algorithm, &key.subject_public_key.data);
+    let tbs = mine.tbs_certificate.as_ref();
+    Some(key.verify(tbs, &mine.signature_value.data).is_ok())
 }
 
 fn name(name: &X509Name<'_>) -> Result<String, NotACertificate> {
@@ -211,7 +240,9 @@ fn host(name: &GeneralName<'_>) -> Option<Host> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Authority, AuthorityRequest, Dn, LeafSpec, Serial, self_signed, sign};
+    use super::super::{
+        Authority, AuthorityRequest, Dn, LeafSpec, NameConstraint, Serial, self_signed, sign,
+    };
     use super::*;
 
     fn now() -> OffsetDateTime {

@@ -74,7 +74,8 @@ impl RevocationList {
             // The identifier in the CA certificate, which another tool may have computed differently.
             key_identifier_method: key_id.map_or(KeyIdMethod::Sha256, KeyIdMethod::PreSpecified),
         };
-        Ok(params.signed_by(&authority.issuer)?.into())
+        let signed = params.signed_by(&authority.issuer)?;
+        Ok(authority.in_own_name(signed.der())?.into())
     }
 }
 

@@ -5,6 +5,7 @@ use time::{Duration, OffsetDateTime};
 use x509_parser::{
     certification_request::X509CertificationRequest, cri_attributes::ParsedCriAttribute,
     extensions::ParsedExtension, prelude::FromDer, revocation_list::CertificateRevocationList,
+    x509::ReasonCode,
 };
 
 use super::{

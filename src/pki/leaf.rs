@@ -117,5 +117,6 @@ pub fn sign(
         uris: vec![url.to_string()],
     });
     params.crl_distribution_points = lists.collect();
-    Certificate::from_der(params.signed_by(key, &authority.issuer)?.der())
+    let signed = params.signed_by(key, &authority.issuer)?;
+    Certificate::from_der(&authority.in_own_name(signed.der())?.into())
 }

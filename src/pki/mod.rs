@@ -4,6 +4,7 @@
 //! cryptographic library (aws-lc), which takes none from outside.
 
 mod authority;
+mod ca_chain;
 mod certificate;
 mod crl;
 mod crl_life;
@@ -21,6 +22,8 @@ mod kind;
 mod leaf;
 mod name;
 mod name_constraint;
+mod name_limits;
+mod own_name;
 mod path;
 pub mod principal;
 mod reason;
@@ -29,7 +32,10 @@ mod sealed_key;
 mod serial;
 mod signed_crl;
 
-pub use authority::{Authority, AuthorityRequest, MIN_CA_LIFE, self_signed, subordinate};
+pub use authority::{
+    Authority, AuthorityRequest, MIN_CA_LIFE, ca_request, self_signed, subordinate,
+};
+pub use ca_chain::{CaChain, ChainProblem};
 pub use certificate::Certificate;
 pub use crl::{RevocationList, RevokedEntry};
 pub use crl_life::crl_life;
@@ -47,6 +53,7 @@ pub use kind::Kind;
 pub use leaf::{LeafSpec, sign};
 pub use name::{IdentityName, NameError};
 pub use name_constraint::NameConstraint;
+pub use name_limits::NameLimits;
 pub use path::{PathEnd, TrustPath, trust_path};
 pub use reason::{Reason, UnknownReason};
 pub use rfc2253::{DerNameError, rfc2253};

@@ -13,6 +13,8 @@ impl NameConstraint {
     pub fn permits(&self, host: &Host) -> bool {
         match host {
             Host::Ip(_) => true,
+            // In a certificate it may be all of them.
+            Host::Dns(_) if self.0.is_empty() => true,
             Host::Dns(name) => {
                 let name = name.strip_prefix("*.").unwrap_or(name);
                 name.strip_suffix(self.0.as_str())

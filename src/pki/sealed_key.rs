@@ -1,11 +1,13 @@
 //! `ca/ca.key`: a private key sealed with a passphrase, as text with its parameters.
 //!
 //! ```text
-//! kpki sealed key v1 kdf: argon2id m=65536 t=3 p=4        RFC 9106: memory in KiB, passes, lanes salt: …              
-//! base64, 16 octets cipher: xchacha20-poly1305           the lines above, unchanged, are its associated data
-//! nonce: …                             base64, 24 octets key: …                               base64 of the sealed
-//! PKCS#8 DER sha256: …                            of everything above, hex: distinguishes accidental damage from a
-//! wrong passphrase
+//! kpki sealed key v1
+//! kdf: argon2id m=65536 t=3 p=4        RFC 9106: memory in KiB, passes, lanes
+//! salt: …                              base64, 16 octets
+//! cipher: xchacha20-poly1305           the lines above, unchanged, are its associated data
+//! nonce: …                             base64, 24 octets
+//! key: …                               base64 of the sealed PKCS#8 DER
+//! sha256: …                            of everything above, hex: distinguishes damage from a wrong passphrase
 //! ```
 //!
 //! Without a passphrase, kdf and cipher are `none`, and `key` is the PKCS#8 itself.
@@ -403,7 +405,7 @@ mod tests {
         let error = SealedKey::parse("kpki sealed key v2\n").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "sealed by a later kpki (`kpki sealed key v2`)"
+            "sealed by a newer version of kpki (`kpki sealed key v2`)"
         );
     }
 

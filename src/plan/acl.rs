@@ -5,16 +5,16 @@ mod guard;
 use super::{Deletion, Managed, Remark, difference};
 use crate::acl::{Binding, RawBinding, Settings};
 
-/// What a plan is made of.
+/// The inputs of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct AclInputs<'a> {
-    /// What the policy means.
+    /// What the policy describes.
     pub desired: &'a [Binding],
     /// What the cluster has.
     pub observed: &'a [RawBinding],
     /// Whose bindings may be deleted.
     pub managed: &'a Managed,
-    /// Which of those.
+    /// Which of those may be deleted.
     pub deletion: Deletion,
     /// The principal that will execute the plan, and whose right to undo it the plan keeps.
     pub operator: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! Which bindings of two sets are in one only. Millions have few different texts, and shared ones: those are put in order
+//! The bindings that are in only one of two sets. Millions of bindings share few different strings: those are sorted
 //! first, and the bindings are then compared and sorted as numbers.
 
 use std::{
@@ -12,10 +12,10 @@ use rayon::prelude::*;
 
 use crate::acl::{Binding, RawBinding};
 
-/// As many bindings are looked through at once for their texts.
+/// How many bindings are scanned at once for their strings.
 const PART: usize = 1 << 15;
 
-/// What two sets do not share, by places, sorted by [`order`].
+/// What two sets do not share, by position, sorted by [`order`].
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
     /// Desired, not observed.
@@ -26,22 +26,22 @@ pub(super) struct Difference {
     pub common: usize,
 }
 
-/// A binding as a number, which compares as [`order`] does, and its place below that.
+/// A binding as a number that sorts like [`order`], with its position in the low bits.
 type Key = u128;
 
-/// Bits of the place.
+/// Bits for the position.
 const PLACE: u32 = 32;
-/// Bits of the place of a text among all texts of its kind: so many different texts fit into no cluster's memory.
+/// Bits for the rank of a string among all strings of its kind: no cluster has memory for more.
 const TEXT: u32 = 28;
-/// Bits of all that is no text.
+/// Bits for everything that is not a string.
 const KIND: u32 = 12;
 
-/// The place of the binding.
+/// The position of the binding.
 fn place(key: Key) -> u32 {
     key as u32
 }
 
-/// Compares two lists; what one list holds twice counts once.
+/// Compares two lists; duplicates within a list count once.
 pub(super) fn difference(desired: &[Binding], observed: &[RawBinding]) -> Difference {
     let ranks = Ranks::of(desired, observed);
     let (wanted, have) = rayon::join(
@@ -51,7 +51,7 @@ pub(super) fn difference(desired: &[Binding], observed: &[RawBinding]) -> Differ
     merge(&wanted, &have)
 }
 
-/// What is in one of two sorted lists only.
+/// What is in only one of two sorted lists.
 fn merge(wanted: &[Key], have: &[Key]) -> Difference {
     let mut found = Difference::default();
     let mut wanted = first_of_each(wanted).peekable();
@@ -81,7 +81,7 @@ fn merge(wanted: &[Key], have: &[Key]) -> Difference {
     }
 }
 
-/// Each number once, with its first place.
+/// Each number once, with its first position.
 fn first_of_each(keys: &[Key]) -> impl Iterator<Item = Key> {
     let mut last = None;
     keys.iter()
@@ -101,7 +101,7 @@ pub(super) fn order(a: &RawBinding, b: &RawBinding) -> Ordering {
         .then_with(|| a.operation.cmp(&b.operation))
 }
 
-/// The address of a text, which is the same for all bindings that share it, as a hash of itself.
+/// The address of a string, which is the same for all bindings that share it, used as its own hash.
 #[derive(Default)]
 struct Address(u64);
 
@@ -128,7 +128,8 @@ fn address(text: &Arc<str>) -> u64 {
     text.as_ptr().addr() as u64
 }
 
-/// The place of each text among all texts of its kind, in order; the same text has the same place wherever it lies.
+/// The rank of each string among all strings of its kind; equal strings have the same rank, wherever they are in
+/// memory.
 struct Rank(ByAddress<u32>);
 
 impl Rank {
@@ -148,12 +149,12 @@ impl Rank {
     }
 
     fn get(&self, text: &Arc<str>) -> u128 {
-        // It was made of these very texts.
+        // It was built from exactly these strings.
         u128::from(self.0.get(&address(text)).copied().unwrap_or_default())
     }
 }
 
-/// The texts of one kind that were met, by their addresses.
+/// The strings of one kind, by their addresses.
 #[derive(Default)]
 struct Met<'t> {
     texts: ByAddress<&'t str>,

@@ -1,4 +1,4 @@
-//! Whose bindings a policy answers for.
+//! Whose bindings a policy manages.
 
 use std::collections::BTreeSet;
 

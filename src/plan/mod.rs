@@ -58,7 +58,7 @@ impl Deletion {
             }
         };
         let message = format!(
-            "{} would be deleted, more than {limit} ({reason}); if that is intended, use --max-deletes {deletes}",
+            "{} would be deleted, more than {limit} ({reason}); if this is intended, use --max-deletes {deletes}",
             count(deletes, what)
         );
         (deletes > limit).then(|| Remark::new("too-many-deletes", message))

@@ -63,7 +63,7 @@ pub enum PlanFileError {
     #[error("not a whole plan: line {}, column {}", .0.line(), .0.column())]
     Malformed(#[from] serde_json::Error),
     /// Written by a kpki that did not note the cluster.
-    #[error("the plan does not say which cluster it is for: it was written by an earlier kpki")]
+    #[error("the plan does not name its cluster: it was written by an older version of kpki")]
     NoCluster,
     /// Written by a later kpki.
     #[error("the plan has version {0}, and this kpki reads version {PLAN_VERSION}")]
@@ -74,11 +74,11 @@ pub enum PlanFileError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StalePlan {
     /// The bindings of managed principals.
-    #[error("somebody has changed the cluster's ACLs of principals that the policy manages")]
+    #[error("the cluster's ACLs of principals that the policy manages were changed")]
     Bindings,
     /// What the guards go by, so that they would make another plan of it.
     #[error(
-        "the brokers' settings have changed, or another user applies it than planned it, so that the plan would be another"
+        "the brokers' settings have changed, or it is applied by a different user than it was planned by, so a new plan would differ"
     )]
     Guards,
 }

@@ -1,6 +1,6 @@
 //! What has to change in a cluster so that it has a policy's SCRAM users.
 //!
-//! Managed is a user `x` whose principal `User:x` is: the same people answer for its ACLs and for its password.
+//! A user `x` is managed if its principal `User:x` is: the same people are responsible for its ACLs and its password.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,10 @@ use crate::{
 /// The version of the plan's JSON.
 pub const SCRAM_PLAN_VERSION: u32 = 1;
 
-/// What a plan is made of.
+/// The inputs of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct ScramInputs<'a> {
-    /// What the policy means.
+    /// What the policy describes.
     pub desired: &'a [ScramInfo],
     /// What the cluster has.
     pub observed: &'a [ScramInfo],
@@ -25,22 +25,22 @@ pub struct ScramInputs<'a> {
     pub rotate: &'a BTreeSet<String>,
     /// Whose credentials may be deleted, as principals.
     pub managed: &'a Managed,
-    /// Which of those.
+    /// Which of those may be deleted.
     pub deletion: Deletion,
-    /// The user that kpki is logged in as, where it is one by SCRAM.
+    /// The user that kpki is logged in as, if it uses SCRAM.
     pub operator: Option<&'a str>,
-    /// Whole principals of the policy's super users, its brokers among them.
+    /// Full principals of the policy's super users, including its brokers.
     pub super_users: &'a [Principal],
-    /// Whose passwords the policy's reviewers said are kpki's: what stands under `manage`, and nobody by default.
+    /// Users whose passwords kpki owns according to the policy: those under `manage`, by default none.
     pub entrusted: &'a Managed,
 }
 
-/// A credential that gets other iterations.
+/// A credential whose iteration count changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScramUpdate {
-    /// As it shall be.
+    /// As it should be.
     pub info: ScramInfo,
-    /// The iterations that it has.
+    /// Its current iterations.
     pub was: u32,
 }
 
@@ -49,20 +49,20 @@ pub struct ScramUpdate {
 pub struct ScramPlan {
     /// What the cluster lacks.
     pub creates: Vec<ScramInfo>,
-    /// What has other iterations.
+    /// What has a different iteration count.
     pub updates: Vec<ScramUpdate>,
-    /// What gets a new password, whether it is there or not.
+    /// What gets a new password, whether it exists or not.
     pub rotates: Vec<ScramInfo>,
-    /// What the cluster has beyond the policy and is to lose.
+    /// What the cluster has beyond the policy and is to be deleted.
     pub deletes: Vec<ScramInfo>,
-    /// Of those to create or update, the users whom the cluster has already and whose password nobody said is kpki's: with
-    /// the credential they would get the one that lies on this disk.
+    /// Of those to create or update, the users that already exist in the cluster and whose password kpki does not own:
+    /// the change would set the password that is on this disk.
     pub overwrites: BTreeSet<String>,
-    /// What stays although the policy does not mean it, of users who get a new password: it takes the old one.
+    /// For users that get a new password: credentials outside the policy that stay, and still accept the old one.
     pub keep_old: Vec<ScramInfo>,
-    /// How many credentials are as they shall be.
+    /// How many credentials are as they should be.
     pub unchanged: usize,
-    /// How many credentials the policy does not mean and the plan leaves alone.
+    /// How many credentials are not in the policy and are left alone.
     pub left_alone: usize,
     /// What to know before the plan is executed.
     pub warnings: Vec<Remark>,
@@ -76,7 +76,7 @@ impl ScramPlan {
         self.changes().next().is_none()
     }
 
-    /// All that is to be done, in order: what the cluster lacks, what changes, what gets a new password, and what goes.
+    /// All changes, in order: creations, updates, new passwords, and deletions.
     pub fn changes(&self) -> impl Iterator<Item = (Action, &ScramInfo)> {
         let creates = self.creates.iter().map(|i| (Action::Create, i));
         let updates = self.updates.iter().map(|u| (Action::Update, &u.info));
@@ -85,30 +85,30 @@ impl ScramPlan {
         creates.chain(updates).chain(rotates).chain(deletes)
     }
 
-    /// Refuses the plan because of a user whom the cluster has already, not with the password that kpki has for it.
+    /// Refuses the plan because of a user that exists in the cluster without the password that kpki has.
     pub fn refuse_overwrite(&mut self, user: &str, stranger: Stranger) {
         let user = Printable(user);
         let why = match stranger {
             Stranger::Refused => format!(
-                "and refuses the password that kpki has for {user}: it was given another one without kpki"
+                "but refuses the password that kpki has for {user}: it was set to another one without kpki"
             ),
             Stranger::Untried => format!(
-                "and kpki can reach no listener where {user} could log in, so it cannot tell whether the user's password is kpki's"
+                "but kpki cannot reach a listener where {user} could log in, so it cannot tell whether the password is the one that kpki has"
             ),
         };
         self.refusals.push(Remark::new(
             "user-exists",
             format!(
-                "the cluster has a user {user} already, {why}. To give it a new password, use --rotate {user}, or put User:{user} under `manage` in the main policy"
+                "the cluster already has a user {user}, {why}. To give it a new password, use --rotate {user}, or put User:{user} under `manage` in the main policy"
             ),
         ));
     }
 }
 
-/// Why a user's password is assumed not to be kpki's.
+/// Why a user's password is assumed not to be the one that kpki has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stranger {
-    /// The cluster refuses the one that lies on this disk.
+    /// The cluster refuses the one on this disk.
     Refused,
     /// It could not be tried.
     Untried,
@@ -186,7 +186,7 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
     }
     let old = plan.keep_old.iter().map(|ScramInfo { user, mechanism, .. }| {
         let message = format!(
-            "the old password of {user} still works with {mechanism}, which is not in the policy and which this plan does not delete"
+            "the old password of {user} still works with {mechanism}, which is not in the policy, and which this plan does not delete"
         );
         Remark::new("old-password-stays", message)
     });
@@ -202,7 +202,7 @@ fn is_managed(inputs: &ScramInputs<'_>, info: &ScramInfo) -> bool {
     inputs.managed.contains(principal(info).as_str())
 }
 
-/// Why a credential is never deleted: without it, the one who could undo the deletion cannot log in.
+/// Why a credential is never deleted: without it, nobody who could undo the deletion could log in.
 fn guarded(inputs: &ScramInputs<'_>, info: &ScramInfo) -> Option<Remark> {
     let ScramInfo {
         user, mechanism, ..
@@ -215,7 +215,7 @@ fn guarded(inputs: &ScramInputs<'_>, info: &ScramInfo) -> Option<Remark> {
     let is_super = inputs.super_users.contains(&principal(info));
     is_super.then(|| {
         let message = format!(
-            "not deleted: {mechanism} of {user}, which is a super user or broker of the policy; if the deletion is intended, use kafka-configs.sh"
+            "not deleted: {mechanism} of {user}, which is a super user or broker in the policy; if the deletion is intended, use kafka-configs.sh"
         );
         Remark::new("super-user-kept", message)
     })

@@ -53,7 +53,7 @@ pub struct VaultSettings {
     pub url: String,
     /// The path that the engine is mounted at, without slashes around.
     pub mount: String,
-    /// The role that says what is signed.
+    /// The role that defines what is signed.
     pub role: String,
     /// The server's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]

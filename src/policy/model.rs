@@ -169,7 +169,7 @@ impl Cluster {
 pub enum SecurityProtocol {
     /// No encryption and no authentication.
     Plaintext,
-    /// TLS; clients are known by their certificates, if they show one.
+    /// TLS; clients are identified by their certificates, if they present one.
     Ssl,
     /// Passwords without encryption.
     SaslPlaintext,
@@ -199,7 +199,7 @@ impl SecurityProtocol {
     }
 }
 
-/// Whether clients show a certificate.
+/// Whether clients must present a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "client_auth")]
@@ -269,7 +269,7 @@ impl NodeRole {
     }
 }
 
-/// A broker, or a node that is a controller alone.
+/// A broker, or a dedicated controller.
 #[derive(Debug, Clone)]
 pub struct Broker {
     /// Its name.
@@ -340,7 +340,7 @@ pub struct Client {
     pub source: Source,
 }
 
-/// A SCRAM user beside the clients.
+/// A SCRAM user besides the clients.
 #[derive(Debug, Clone)]
 pub struct ScramUser {
     /// Its name.

@@ -18,7 +18,7 @@ pub(super) use super::raw_properties::RawProperties;
 pub(super) use super::roles::RawRole;
 use super::{ClientAuth, ClientFormat, Mode, SecurityProtocol};
 
-/// What a Kafka cluster's security is: certificates, SCRAM users and ACLs. Read by kpki.
+/// The security of a Kafka cluster: certificates, SCRAM users and ACLs. Read by kpki.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "policy")]
@@ -29,14 +29,14 @@ pub(super) struct RawPolicy {
     pub ca: Option<RawCa>,
     /// The brokers; each gets a key, a certificate, stores and a server.properties.
     pub brokers: Option<Vec<Spanned<RawBroker>>>,
-    /// The clients; each gets what it needs to connect, and the rights that its roles say.
+    /// The clients; each gets what it needs to connect, and the rights of its roles.
     pub clients: Option<Vec<Spanned<RawClient>>>,
-    /// SCRAM users beside the clients: credentials only.
+    /// SCRAM users besides the clients: credentials only.
     pub users: Option<Vec<Spanned<RawUser>>>,
-    /// Rights that the roles do not say, in Kafka's own words.
+    /// Rights that no role covers, in Kafka's own terms.
     pub acls: Option<Vec<Spanned<RawAcl>>>,
-    /// Further files with clients, acls and tests, as paths or patterns (`teams/*.yaml`); with `scope` where a team may
-    /// write only about its own.
+    /// Further files with clients, acls and tests, as paths or patterns (`teams/*.yaml`); with `scope` to restrict a
+    /// team to its own names.
     pub include: Option<Vec<Spanned<RawInclude>>>,
     /// What `--prune` may delete.
     pub manage: Option<RawManage>,
@@ -49,9 +49,9 @@ pub(super) struct RawPolicy {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "included_file")]
 pub(super) struct RawIncluded {
-    /// Clients, beside those of the policy.
+    /// Clients, besides those of the policy.
     pub clients: Option<Vec<Spanned<RawClient>>>,
-    /// Rights that the roles do not say, in Kafka's own words.
+    /// Rights that no role covers, in Kafka's own terms.
     pub acls: Option<Vec<Spanned<RawAcl>>>,
     /// Requests that must be allowed or denied.
     pub tests: Option<Vec<Spanned<RawTest>>>,
@@ -82,26 +82,26 @@ pub(super) struct RawCluster {
     pub zookeeper_connect: Option<Spanned<Vec<Spanned<String>>>>,
     /// Kafka's version, in quotes: "4.3". Default: the newest that kpki knows.
     pub kafka_version: Option<Spanned<String>>,
-    /// The absolute path at which an identity finds its files. Default: where they were written.
+    /// The absolute path of an identity's files on its machine. Default: where they were written.
     pub install_dir: Option<Spanned<String>>,
     /// The absolute path of the brokers' data (log.dirs).
     pub log_dir: Option<Spanned<String>>,
     /// The address that brokers listen on. Default: every interface.
     pub bind_address: Option<Spanned<String>>,
-    /// Principals that may do everything, beside the brokers and the admin: `User:name`.
+    /// Principals that may do everything, besides the brokers and the admin: `User:name`.
     pub super_users: Option<Vec<Spanned<String>>>,
     /// Whether everyone may use a resource that no ACL names. Default: false.
     pub allow_everyone_if_no_acl_found: Option<Spanned<bool>>,
-    /// Rules that make a principal of a certificate's subject: `RULE:pattern/replacement/` or `DEFAULT`.
+    /// Rules that map a certificate's subject to a principal: `RULE:pattern/replacement/` or `DEFAULT`.
     /// Default: the CN is the name.
     #[schemars(length(min = 1))]
     pub principal_mapping_rules: Option<Vec<Spanned<String>>>,
-    /// The listeners of every broker. Default: SSL on 9093, and SASL_SSL on 9094 where SCRAM is used.
+    /// The listeners of every broker. Default: SSL on 9093, and SASL_SSL on 9094 if SCRAM is used.
     #[schemars(length(min = 1))]
     pub listeners: Option<Vec<Spanned<RawListener>>>,
     /// The listener that brokers use among themselves. Default: the first one with TLS.
     pub inter_broker_listener: Option<Spanned<String>>,
-    /// The port of the KRaft controllers. Default: 9095, or the next that is free.
+    /// The port of the KRaft controllers. Default: 9095, or the next free one.
     #[schemars(range(min = 1, max = 65535))]
     pub controller_port: Option<Spanned<u16>>,
     /// The names and files that an image or recipe expects. Default: default.
@@ -124,7 +124,7 @@ pub(super) struct RawListener {
     pub port: Spanned<u16>,
     /// Encryption and authentication.
     pub protocol: Spanned<SecurityProtocol>,
-    /// Whether clients show a certificate. Default: required on SSL, none on SASL_SSL.
+    /// Whether clients must present a certificate. Default: required on SSL, none on SASL_SSL.
     pub client_auth: Option<Spanned<ClientAuth>>,
     /// The SASL mechanisms, on SASL_SSL and SASL_PLAINTEXT.
     #[schemars(length(min = 1))]
@@ -136,49 +136,51 @@ pub(super) struct RawListener {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "ca")]
 pub(super) struct RawCa {
-    /// Its subject as RFC 2253 text, `CN=Example CA,O=Example`; a generation number is added to the CN.
+    /// Its subject as RFC 2253 text, `CN=Example CA,O=Example`; a generation number is appended to the CN.
     pub subject: Option<Spanned<String>>,
     /// Its key. Default: ecdsa-p256.
     pub key: Option<KeyAlgorithm>,
-    /// Days that its certificate is valid. Default: 3650.
+    /// Validity of its certificate in days. Default: 3650.
     #[schemars(range(min = 1, max = 36500))]
     pub valid_days: Option<Spanned<u32>>,
-    /// Days that every other certificate is valid. Default: 397.
+    /// Validity of all other certificates in days. Default: 397.
     #[schemars(range(min = 1, max = 36500))]
     pub leaf_valid_days: Option<Spanned<u32>>,
-    /// A certificate is due for renewal this many days before its end. Default: 60.
+    /// A certificate is due for renewal this many days before it expires. Default: 60.
     #[schemars(range(min = 1, max = 36500))]
     pub renew_before_days: Option<Spanned<u32>>,
-    /// Who signs. Default: a key in the output directory, under `ca/`.
+    /// The issuer. Default: a key in the output directory, under `ca/`.
     pub issuer: Option<Spanned<RawIssuer>>,
-    /// Where whoever checks certificates finds the list of those that are revoked, as `kpki crl --der` writes it:
-    /// `http://…` or, a file on each machine, `file:///…`. Stands in every certificate that is signed from then on.
+    /// The URL of the CRL that `kpki crl --der` writes: `http://…` or, for a file on each machine, `file:///…`. It is
+    /// added to every certificate that is signed from then on.
     pub crl_url: Option<Spanned<String>>,
 }
 
-/// A broker, or a node that is a controller alone.
+/// A broker, or a dedicated controller.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "broker")]
 pub(super) struct RawBroker {
     /// Its name: the certificate's CN and its directory.
     pub name: Spanned<String>,
-    /// node.id or broker.id. Default: what it was once given; for a new one its place in the list, or the lowest that is free.
+    /// node.id or broker.id. Default: the one assigned before; for a new broker its position in the list, or the lowest
+    /// free id.
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub id: Option<Spanned<u32>>,
-    /// The host names and addresses under which it is reached; the first is advertised. Default: its name.
+    /// Its host names and addresses; the first is advertised. Default: its name.
     #[schemars(length(min = 1))]
     pub hosts: Option<Vec<Spanned<String>>>,
     /// Added to every port, so that several brokers fit one machine. Default: 0.
     #[schemars(range(min = 0, max = 65534))]
     pub port_offset: Option<Spanned<u16>>,
-    /// Its key; external, where it is made on its own machine and stays there. Default: ecdsa-p256.
+    /// Its key algorithm; `external` if the key is made on its own machine and stays there. Default: ecdsa-p256.
     pub key: Option<RawLeafKey>,
-    /// What it does in a KRaft cluster. Default: both.
+    /// Its roles in a KRaft cluster. Default: both.
     pub roles: Option<Spanned<OneOrMany<Spanned<RawNodeRole>>>>,
-    /// The rack, data centre or availability zone that it stands in (broker.rack).
+    /// Its rack, data centre or availability zone (broker.rack).
     pub rack: Option<Spanned<String>>,
-    /// Further settings of its server.properties, under Kafka's own names; they go before those of the cluster.
+    /// Further settings of its server.properties, under Kafka's own names; they take precedence over those of the
+    /// cluster.
     pub properties: Option<RawProperties>,
 }
 
@@ -201,7 +203,7 @@ pub(super) enum RawLeafKey {
     /// RSA of 4096 bits, signing with SHA-256.
     #[serde(rename = "rsa-4096")]
     Rsa4096,
-    /// Made on its own machine, from where a request comes.
+    /// Made on its own machine, which sends a request.
     #[serde(rename = "external")]
     External,
 }
@@ -211,9 +213,9 @@ pub(super) enum RawLeafKey {
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "node_role")]
 pub(super) enum RawNodeRole {
-    /// It keeps records, and clients connect to it.
+    /// It stores records, and clients connect to it.
     Broker,
-    /// It keeps the cluster's metadata, as one of the quorum.
+    /// It keeps the cluster's metadata, as a member of the quorum.
     Controller,
 }
 
@@ -224,34 +226,34 @@ pub(super) enum RawNodeRole {
 pub(super) struct RawClient {
     /// Its name: the principal is `User:<name>`.
     pub name: Spanned<String>,
-    /// How it proves who it is; the first one is what client.properties uses. Default: tls.
+    /// How it authenticates; client.properties uses the first one. Default: tls.
     pub auth: Option<Spanned<OneOrMany<Spanned<RawAuth>>>>,
-    /// Host names and addresses in its certificate. Default: its name, where that is a host name.
+    /// Host names and addresses in its certificate. Default: its name, if that is a host name.
     pub hosts: Option<Vec<Spanned<String>>>,
     /// Which configuration files it gets. Default: java.
     pub formats: Option<OneOrMany<Spanned<ClientFormat>>>,
-    /// Its key; external, where it is made on its own machine and stays there. Default: ecdsa-p256.
+    /// Its key algorithm; `external` if the key is made on its own machine and stays there. Default: ecdsa-p256.
     pub key: Option<RawLeafKey>,
     /// PBKDF2 iterations of its SCRAM credentials. Default: 8192.
     #[schemars(range(min = 4096, max = 16384))]
     pub iterations: Option<Spanned<u32>>,
     /// What it may do.
     pub roles: Option<Spanned<Vec<Spanned<RawRole>>>>,
-    /// Further settings of its configuration files, under Kafka's own names; librdkafka.conf has them as they are.
+    /// Further settings of its configuration files, under Kafka's own names; librdkafka.conf gets them unchanged.
     pub properties: Option<RawProperties>,
 }
 
-/// How a client proves who it is.
+/// How a client authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[schemars(rename = "auth")]
 pub(super) enum RawAuth {
-    /// By a certificate.
+    /// With a certificate.
     #[serde(rename = "tls")]
     Tls,
-    /// By a password, over SCRAM with SHA-256.
+    /// With a password, by SCRAM with SHA-256.
     #[serde(rename = "scram-sha-256")]
     ScramSha256,
-    /// By a password, over SCRAM with SHA-512.
+    /// With a password, by SCRAM with SHA-512.
     #[serde(rename = "scram-sha-512")]
     ScramSha512,
     /// Not at all: encrypted, but User:ANONYMOUS.
@@ -259,7 +261,7 @@ pub(super) enum RawAuth {
     None,
 }
 
-/// A SCRAM user beside the clients.
+/// A SCRAM user besides the clients.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "user")]
@@ -273,7 +275,7 @@ pub(super) struct RawUser {
     pub iterations: Option<u32>,
 }
 
-/// How a user proves who it is.
+/// How a user authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[schemars(rename = "user_auth")]
 pub(super) enum RawUserAuth {

@@ -13,7 +13,8 @@ use crate::{
 /// Resource names: one, or a list of them.
 pub(super) type Patterns = OneOrMany<Spanned<RawPattern>>;
 
-/// A resource name: a plain text is the name itself, `"*"` is every name, `{prefix: x}` every name that begins with x.
+/// A resource name: a plain string is the name itself, `"*"` is every name, `{prefix: x}` every name that begins with
+/// x.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(untagged, rename = "resource_name")]
 pub(super) enum RawPattern {
@@ -57,7 +58,7 @@ macro_rules! about_resources {
             transactional_id: Option<Patterns>,
             /// Delegation tokens, by their ids.
             delegation_token: Option<Patterns>,
-            /// Users whose delegation tokens are meant: `User:name`.
+            /// The users whose delegation tokens it applies to: `User:name`.
             user: Option<Patterns>,
             /// `true`: the cluster itself.
             cluster: Option<Spanned<bool>>,
@@ -89,13 +90,13 @@ about_resources! {
     /// An entry of `acls`: every operation on every resource.
     #[schemars(rename = "acl")]
     RawAcl {
-        /// Who: `User:name`, or `User:*` for everyone.
+        /// The principal: `User:name`, or `User:*` for everyone.
         principal: Spanned<String>,
-        /// From where: an IP address, or `"*"`, the default, for everywhere.
+        /// The client's IP address, or `"*"` for any address. Default: `"*"`.
         host: Option<Spanned<String>>,
         /// The operations that are granted; or `deny`.
         allow: Operations,
-        /// The operations that are refused, whatever else grants them; or `allow`.
+        /// The operations that are denied, whatever else grants them; or `allow`.
         deny: Operations,
     }
 }
@@ -104,9 +105,9 @@ about_resources! {
     /// An entry of `tests`: a request that must be allowed or denied.
     #[schemars(rename = "test")]
     RawTest {
-        /// Who asks: `User:name`.
+        /// The principal: `User:name`.
         principal: Spanned<String>,
-        /// The address that it asks from. Default: one that no ACL names.
+        /// The client's address. Default: one that no ACL names.
         host: Option<Spanned<String>>,
         /// The operations that must be allowed; or `cannot`.
         can: Operations,
@@ -115,12 +116,12 @@ about_resources! {
     }
 }
 
-/// What `acl apply --prune` may delete; nothing outside of it is ever touched.
+/// What `acl apply --prune` may delete; nothing outside it is ever touched.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "manage")]
 pub(super) struct RawManage {
-    /// The principals whose ACLs the policy says in full: `User:name` or `{prefix: "User:team-"}`.
+    /// The principals whose ACLs the policy fully describes: `User:name` or `{prefix: "User:team-"}`.
     pub principals: Vec<Spanned<RawPattern>>,
 }
 

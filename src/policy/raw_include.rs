@@ -10,29 +10,29 @@ use crate::document::{Span, Spanned, text_or_map};
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged, rename = "include")]
 pub(super) enum RawInclude {
-    /// A path or pattern: what these files say counts as if it stood in the policy itself.
+    /// A path or pattern: the content of these files counts as part of the policy itself.
     Files(String),
-    /// Files of a team, and what they may be about.
+    /// Files of a team, and their scope.
     Scoped(Box<RawScopedFiles>),
 }
 
-/// Files of a team, and what they may be about.
+/// Files of a team, and their scope.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "include_entry")]
 pub(super) struct RawScopedFiles {
     /// A path or pattern, below the policy's own directory.
     pub files: Spanned<String>,
-    /// What the files may be about. They cannot widen it.
+    /// The scope of the files, which they cannot widen.
     pub scope: RawScope,
 }
 
-/// What included files may be about: whom they may declare, to whom they may grant, and on what.
+/// The scope of included files: which clients they may declare, to whom they may grant, and on what.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "scope")]
 pub(super) struct RawScope {
-    /// What the name of every topic, group and transactional id begins with; of every client too, unless `clients` says
+    /// The prefix of the name of every topic, group and transactional id; also of every client, unless `clients` says
     /// otherwise.
     pub prefix: Spanned<String>,
     /// The clients that the files may declare, and grant to. Default: those whose names begin with `prefix`.

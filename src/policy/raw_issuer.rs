@@ -5,14 +5,14 @@ use serde::Deserialize;
 
 use crate::document::Spanned;
 
-/// Who signs, in place of a key in the output directory. kpki makes the keys, the requests and the stores.
+/// The issuer, instead of a key in the output directory. kpki makes the keys, the requests and the stores.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "issuer", extend("minProperties" = 1, "maxProperties" = 1))]
 pub(super) struct RawIssuer {
-    /// A key in a token or HSM, reached by PKCS#11. kpki makes the CA's certificate.
+    /// A key in a token or HSM, through PKCS#11. kpki makes the CA certificate.
     pub pkcs11: Option<Spanned<RawPkcs11>>,
-    /// Smallstep's step-ca, by a provisioner of the kind JWK.
+    /// Smallstep's step-ca, with a JWK provisioner.
     pub step_ca: Option<Spanned<RawStepCa>>,
     /// The PKI secrets engine of HashiCorp Vault or OpenBao.
     pub vault: Option<Spanned<RawVault>>,
@@ -23,8 +23,9 @@ pub(super) struct RawIssuer {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "pkcs11")]
 pub(super) struct RawPkcs11 {
-    /// Where the key is (RFC 7512): `pkcs11:token=LABEL;object=LABEL?module-path=/usr/lib/…/library.so`. It is made
-    /// where it is not there yet. The PIN comes from the file that `pin-source` names, KPKI_PKCS11_PIN, or is asked.
+    /// The URI of the key (RFC 7512): `pkcs11:token=LABEL;object=LABEL?module-path=/usr/lib/…/library.so`. The key is
+    /// created if it does not exist. The PIN is read from the file in `pin-source`, else from KPKI_PKCS11_PIN, else
+    /// asked for.
     pub uri: Spanned<String>,
 }
 
@@ -35,15 +36,15 @@ pub(super) struct RawPkcs11 {
 pub(super) struct RawStepCa {
     /// Its address, `https://ca.example.com`; the host is one of dnsNames in its ca.json.
     pub url: Spanned<String>,
-    /// The SHA-256 fingerprint of its root's certificate, in hex.
+    /// The SHA-256 fingerprint of its root certificate, in hex.
     pub fingerprint: Spanned<String>,
-    /// The name of a provisioner of the kind JWK.
+    /// The name of a JWK provisioner.
     pub provisioner: Spanned<String>,
-    /// The absolute path of the file with the provisioner's password. Default: KPKI_STEP_CA_PASSWORD, or asked.
+    /// The absolute path of the file with the provisioner's password. Default: KPKI_STEP_CA_PASSWORD, or asked for.
     pub password_file: Option<Spanned<String>>,
 }
 
-/// A PKI secrets engine of Vault's or OpenBao's.
+/// A PKI secrets engine of Vault or OpenBao.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "vault")]
@@ -52,14 +53,14 @@ pub(super) struct RawVault {
     pub url: Spanned<String>,
     /// The path at which the engine is mounted. Default: pki.
     pub mount: Option<Spanned<String>>,
-    /// The role that says what is signed.
+    /// The role that defines what is signed.
     pub role: Spanned<String>,
     /// The server's namespace.
     pub namespace: Option<Spanned<String>>,
-    /// The absolute path of the file with a token. Default: VAULT_TOKEN, or asked.
+    /// The absolute path of the file with a token. Default: VAULT_TOKEN, or asked for.
     pub token_file: Option<Spanned<String>>,
-    /// The absolute path of the CA certificates (PEM) that the server's own certificate is of; needed for https.
+    /// The absolute path of the CA certificates (PEM) for the server's own certificate; needed for https.
     pub ca_file: Option<Spanned<String>>,
-    /// The absolute path of the root's certificate (PEM), where the engine's own chain ends before it.
+    /// The absolute path of the root certificate (PEM), if the engine's own chain does not include it.
     pub root_file: Option<Spanned<String>>,
 }

@@ -142,8 +142,10 @@ mod tests {
     #[test]
     fn what_a_later_kpki_wrote_is_not_passed_over() {
         let error = |line: &str| Event::parse(line.as_bytes()).unwrap().unwrap_err();
-        assert!(error(r#"{"v":3,"event":"revoked"}"#).contains("format 3 by a later kpki"));
-        assert!(error(r#"{"v":2,"event":"secret"}"#).contains("later kpki"));
+        assert!(
+            error(r#"{"v":3,"event":"revoked"}"#).contains("format 3 by a newer version of kpki")
+        );
+        assert!(error(r#"{"v":2,"event":"secret"}"#).contains("newer version of kpki"));
         assert!(error(r#"{"v":2,"event":"crl"}"#).contains("not a record"));
         assert!(Event::parse(br#"{"v":1,"name":"a"}"#).is_none());
     }

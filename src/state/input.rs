@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Component, Path},
 };
 
@@ -13,6 +13,7 @@ use rustix::{
 };
 
 use super::{StateError, failed};
+use crate::secret::SecretBytes;
 
 /// The maximum size of such a file, in bytes: a million ACL bindings as JSON lines.
 const MAX_TEXT: u64 = 256 * 1024 * 1024;
@@ -49,6 +50,29 @@ pub fn read_request(path: &Path) -> Result<Vec<u8>, StateError> {
     }
     let mut file = File::open(path).map_err(failed("read", path))?;
     bounded(&mut file, path, MAX_REQUEST)
+}
+
+/// The most that a key, a store or a chain of certificates may hold, in bytes.
+const MAX_FOREIGN: u64 = 1024 * 1024;
+
+/// A file with keys or certificates of somebody else's making.
+#[derive(Debug)]
+pub struct Foreign {
+    /// What it holds.
+    pub bytes: SecretBytes,
+    /// Its mode, where that lets others read or write it.
+    pub exposed: Option<u32>,
+}
+
+/// Reads one that somebody named on the command line.
+pub fn read_foreign(path: &Path) -> Result<Foreign, StateError> {
+    let mut file = File::open(path).map_err(failed("read", path))?;
+    let meta = file.metadata().map_err(failed("read", path))?;
+    let mode = meta.mode() & 0o777;
+    Ok(Foreign {
+        bytes: bounded(&mut file, path, MAX_FOREIGN)?.into(),
+        exposed: (meta.is_file() && mode & 0o077 != 0).then_some(mode),
+    })
 }
 
 /// Opens a file named on the command line, to be read as a stream of any length.

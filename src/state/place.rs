@@ -11,6 +11,11 @@ use crate::pki::IdentityName;
 
 /// The directory of the CA.
 const CA: &str = "ca";
+/// The request for the certificate of a CA that is to be, PEM.
+pub const CA_REQUEST: &str = "request.csr";
+/// The sealed key that it is for. It is the last of the two that is removed once the answer is there, after the inventory
+/// has come.
+pub const CA_REQUEST_KEY: &str = "request.key";
 
 /// Refuses a staged directory that contains what kpki does not make, or that cannot be moved into place.
 pub fn check(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
@@ -40,29 +45,25 @@ pub fn fits<'a>(
 ) -> Result<(), StateError> {
     let target = out.root().join(name);
     let files: Vec<&str> = files.collect();
-    // A staged CA with an inventory is a new one; without, it is a change of the existing one.
-    let changes_ca = name == CA && !files.contains(&Inventory::FILE);
-    if changes_ca && look(&target.join(Inventory::FILE))?.is_none() {
-        return obstacle(&target, "is not the CA that was to be changed");
-    }
-    let Some(there) = look(&target)? else {
-        return Ok(());
-    };
-    if !there.is_dir() {
+    let there = look(&target)?;
+    if there.as_ref().is_some_and(|there| !there.is_dir()) {
         return obstacle(
             &target,
             "is in the place of a directory that is to be created",
         );
     }
     if name == CA {
-        // A new CA is staged only if there was none. Whatever was put there since is not overwritten.
-        if !changes_ca && !entries(&target)?.is_empty() {
-            return obstacle(
-                &target,
-                "appeared while an interrupted command was creating a CA, which is still beside it in a directory named .commit-*",
-            );
-        }
-    } else if there.uid() != uid && !owners.may_own(name, there.uid()) {
+        let held = match there {
+            Some(_) => entries(&target)?,
+            None => Vec::new(),
+        };
+        let held: Vec<&str> = held.iter().map(|path| name_of(path)).collect();
+        fits_ca(&target, &files, &held)?;
+    }
+    let Some(there) = there else {
+        return Ok(());
+    };
+    if name != CA && there.uid() != uid && !owners.may_own(name, there.uid()) {
         return Err(guard::foreign(&target, there.uid()));
     }
     let root = fs::metadata(out.root()).map_err(failed("examine", out.root()))?;
@@ -96,6 +97,29 @@ pub fn fits<'a>(
         }
     }
     Ok(())
+}
+
+/// What is staged for a CA with an inventory is a new one, and without one a change of the one that is there, or the
+/// request for the certificate of one. Whatever came to stand in its place since is not overwritten.
+fn fits_ca(target: &Path, files: &[&str], held: &[&str]) -> Result<(), StateError> {
+    let is_new = files.contains(&Inventory::FILE);
+    let answers = [files, held]
+        .iter()
+        .all(|names| names.contains(&CA_REQUEST_KEY));
+    let asks = files
+        .iter()
+        .chain(held)
+        .all(|file| [CA_REQUEST, CA_REQUEST_KEY].contains(file));
+    match is_new {
+        true if !held.is_empty() && !answers => obstacle(
+            target,
+            "appeared while an interrupted command was creating a CA, which is still beside it in a directory named .commit-*",
+        ),
+        false if !held.contains(&Inventory::FILE) && !asks => {
+            obstacle(target, "is not the CA that was to be changed")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn obstacle(path: &Path, why: &str) -> Result<(), StateError> {

@@ -429,7 +429,7 @@ fn unreadable_rules(cluster: &mut OneBroker, judge: &Judge) {
     let (code, text) = error(refused);
     assert_eq!(code, "plan-refused");
     assert!(
-        text.contains("as whom kpki is connected is not known"),
+        text.contains("it is unknown which principal kpki is connected as"),
         "{text}"
     );
     assert!(text.contains("look-behind"), "{text}");

@@ -1,5 +1,6 @@
 //! Nothing is lost: kpki killed at random instants, and what the next run makes of it.
 
+mod brought;
 mod rotation;
 
 use std::{

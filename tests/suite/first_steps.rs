@@ -84,7 +84,8 @@ fn a_plan_without_its_policy_says_so() {
     kpki.ok(&[&SAVE[..], &["monday.plan"]].concat());
     std::fs::remove_file(kpki.path("p.yaml")).unwrap();
     let said = kpki.run(&["acl", "apply", "monday.plan"]).expect_code(1);
-    let start = "error: monday.plan is applied together with its policy: cannot read p.yaml";
+    let start =
+        "error: monday.plan can only be applied together with its policy: cannot read p.yaml";
     assert!(said.stderr.starts_with(start), "{}", said.stderr);
 }
 

@@ -347,9 +347,9 @@ fn a_client_finds_the_brokers_of_its_ca_and_gets_the_formats_it_asks_for() {
         let said = kpki.ok(&["issue", "--client", name, "--format", format]);
         said.stdout.split("next: ").nth(1).unwrap().to_owned()
     };
-    let java = "every Kafka tool takes out/bob/client.properties (--command-config)\n";
+    let java = "Kafka's tools take out/bob/client.properties with --command-config\n";
     assert_eq!(next("bob", "json,java"), java);
-    let json = "out/carol/connection.json says how to connect\n";
+    let json = "out/carol/connection.json contains the connection settings\n";
     assert_eq!(next("carol", "json"), json);
     assert!(kpki.path("out/carol/connection.json").exists());
 }

@@ -69,7 +69,7 @@ fn what_ends_soon_is_the_answer_no_unless_it_was_replaced() {
         json!([])
     );
     let none = kpki.ok(&["list", "--expiring", "20"]).stdout;
-    assert_eq!(none, "no certificate ends within 20 days\n");
+    assert_eq!(none, "no certificate expires within 20 days\n");
 }
 
 #[test]

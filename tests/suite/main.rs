@@ -22,6 +22,7 @@ mod admin;
 mod authorizer;
 mod backup;
 mod believed;
+mod brought;
 mod bundle;
 mod ca;
 mod cluster;

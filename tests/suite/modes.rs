@@ -31,34 +31,44 @@ fn loosened_modes_are_mended_and_said() {
             "out/ca/ca.key",
             0o644,
             0o600,
-            "could be read by others (0644); it is 0600 now; consider",
+            "could be read by other users (0644); its mode is now 0600; consider",
         ),
         (
             "out/ca/ca.crt",
             0o666,
             0o644,
-            "could be changed by others (0666); it is 0644 now",
+            "could be changed by other users (0666); its mode is now 0644",
         ),
         (
             "out/kafka1/kafka1.keystore.p12",
             0o666,
             0o600,
-            "could be changed by others (0666)",
+            "could be changed by other users (0666)",
         ),
         (
             "out/kafka1/kafka1.key",
             0o640,
             0o600,
-            "could be read by others (0640)",
+            "could be read by other users (0640)",
         ),
         (
             "out/kafka1",
             0o755,
             0o700,
-            "could be entered by others (0755); it is 0700 now",
+            "could be entered by other users (0755); its mode is now 0700",
         ),
-        ("out/ca", 0o755, 0o700, "could be entered by others (0755)"),
-        ("out", 0o755, 0o700, "could be entered by others (0755)"),
+        (
+            "out/ca",
+            0o755,
+            0o700,
+            "could be entered by other users (0755)",
+        ),
+        (
+            "out",
+            0o755,
+            0o700,
+            "could be entered by other users (0755)",
+        ),
     ] {
         for command in [&["up", "policy.yaml"][..], &["renew", "kafka1"]] {
             kpki.set_mode(path, loose);
@@ -111,7 +121,7 @@ fn a_passphrase_file_that_others_can_read_is_refused() {
             .expect_code(1)
             .stderr;
         assert!(
-            said.contains("the passphrase file pass can be read by others"),
+            said.contains("the passphrase file pass can be read by other users"),
             "{said}"
         );
         assert!(said.contains("hint: chmod 600 pass"), "{said}");
@@ -369,7 +379,7 @@ fn the_hint_for_a_clients_name_outside_of_the_constraints_is_a_clients() {
         .expect_code(1)
         .stderr;
     assert!(
-        said.contains("hint: a client's name that could be a host's"),
+        said.contains("hint: a client's name that is a valid host name"),
         "{said}"
     );
     kpki.write("policy.yaml", "clients: [{name: alice}]\n");
@@ -393,7 +403,7 @@ fn a_host_of_digits_alone_is_refused_in_a_policy() {
     for host in ["123", "456"] {
         assert!(
             said.contains(&format!(
-                "`{host}` is not a host name: a name of digits alone"
+                "`{host}` is not a host name: TLS clients do not accept a name of digits only"
             )),
             "{said}"
         );

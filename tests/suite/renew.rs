@@ -149,7 +149,7 @@ fn a_broker_that_will_refuse_its_new_certificate_is_named_before() {
     let said = kpki.ok(&["renew", "kafka1"]);
     assert!(
         said.stderr
-            .contains("has the subject CN=kafka2, and the new one has CN=kafka1"),
+            .contains("has the subject CN=kafka2, but the new one has CN=kafka1"),
         "{}",
         said.stderr
     );

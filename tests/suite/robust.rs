@@ -257,8 +257,8 @@ fn what_stands_in_the_way_is_named_before_anything_is_signed() {
     fs::set_permissions(kpki.path("out/kafka3"), fs::Permissions::from_mode(0o777)).unwrap();
     let said = kpki.run(&["up", "policy.yaml"]).expect_code(1).stderr;
     for reason in [
-        "out/kafka1 stands where the directory of an identity has to be",
-        "out/kafka2 stands where the directory of an identity has to be",
+        "out/kafka1 is in the place of an identity's directory",
+        "out/kafka2 is in the place of an identity's directory",
         "out/kafka3 can be written by others",
         "hint: move out/kafka1 away",
     ] {
@@ -453,7 +453,7 @@ fn names_that_differ_in_case_from_what_is_there_are_refused_by_up_as_well() {
     let said = kpki.run(&["up", "policy.yaml"]).expect_code(1);
     assert!(
         said.stderr
-            .contains("the name `KAFKA1` differs from `kafka1`"),
+            .contains("the name `KAFKA1` differs from the existing `kafka1`"),
         "{}",
         said.stderr
     );
@@ -477,7 +477,9 @@ fn brokers_issued_one_by_one_are_said_to_be_clusters_of_their_own() {
     );
     let third = kpki.ok(&["issue", "kafka3"]).stdout;
     assert!(
-        third.contains("note: by their server.properties these brokers form a separate cluster"),
+        third.contains(
+            "note: according to their server.properties, these brokers form a separate cluster"
+        ),
         "{third}"
     );
 }

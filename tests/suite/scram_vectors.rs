@@ -197,7 +197,7 @@ fn a_terminal_is_asked_twice_for_the_password() {
     };
     let same = same.expect_code(0).stdout;
     assert!(
-        same.contains("The same again: ") && same.contains("\"alice\""),
+        same.contains("Repeat: ") && same.contains("\"alice\""),
         "{same}"
     );
     let other = terminal::run(&kpki, 80, &derive, "pencil\npensil\n").unwrap();

@@ -109,7 +109,7 @@ fn what_others_could_have_written_to_is_refused_with_the_command_that_helps() {
     kpki.ok(&named);
     kpki.set_mode("my $dir", 0o777);
     let said = kpki.run(&named).expect_code(1).stderr;
-    assert!(said.contains("chmod go-w 'my $dir' removes"), "{said}");
+    assert!(said.contains("chmod go-w 'my $dir'"), "{said}");
 }
 
 /// `chmod 666` on a file and a directory that others may enter: that is all it takes to have `renew` sign other hosts.
@@ -176,7 +176,7 @@ fn a_clone_under_umask_002_works() {
     let stderr = String::from_utf8_lossy(&said.stderr);
     assert!(said.status.success(), "{stderr}");
     assert!(
-        stderr.contains("out could be changed by others (0775); it is 0700 now"),
+        stderr.contains("out could be changed by other users (0775); its mode is now 0700"),
         "{stderr}"
     );
     for path in ["out", "out/ca", "out/kafka1"] {
@@ -241,8 +241,9 @@ fn a_link_named_commit_moves_nobodys_home() {
         ".kpki-Ab12cd",
         "ca/.kpki-Ab12ce",
     ] {
-        let warning =
-            format!("warning: out/{name} is a link, and kpki makes none, so it is left alone");
+        let warning = format!(
+            "warning: out/{name} is a link, which kpki does not create, so it is left alone"
+        );
         assert!(said.contains(&warning), "{warning} is not in {said}");
         assert!(
             fs::symlink_metadata(kpki.path("out").join(name))
@@ -314,7 +315,9 @@ fn no_promise_blocks_later_commands() {
         .expect_code(1)
         .stderr;
     assert!(
-        said.contains("out/kafka1/kafka1.pem is a directory, where a file has to be put"),
+        said.contains(
+            "out/kafka1/kafka1.pem is a directory in the place of a file that is to be written"
+        ),
         "{said}"
     );
     assert_eq!(promises(), 0);
@@ -391,7 +394,7 @@ fn a_mounted_directory_is_found_before_anything_is_promised() {
         leave_out(&format!("no mount namespace to be had: {stderr}"));
         return;
     }
-    assert!(stderr.contains("out/kafka1 is mounted there"), "{stderr}");
+    assert!(stderr.contains("out/kafka1 is a mount point"), "{stderr}");
     kpki.ok(&["issue", "other"]);
 }
 

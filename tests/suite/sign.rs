@@ -61,7 +61,8 @@ fn a_brokers_request_becomes_a_chain_that_openssl_believes() {
     }
     let said = kpki.ok(&["sign", "kafka1.csr"]);
     assert!(
-        said.stderr.contains("not taken: O=Example,CN=kafka1"),
+        said.stderr
+            .contains("not taken from the request: O=Example,CN=kafka1"),
         "{}",
         said.stderr
     );
@@ -160,7 +161,10 @@ fn a_client_gets_only_the_hosts_that_were_asked_for_and_a_file_is_not_written_ov
     );
     let said = kpki.ok(&["sign", "alice.der", "--client", "--out-file", "alice.crt"]);
     assert!(
-        said.stdout.is_empty() && said.stderr.contains("not taken: bank.example.com"),
+        said.stdout.is_empty()
+            && said
+                .stderr
+                .contains("not taken from the request: bank.example.com"),
         "{}",
         said.stderr
     );
@@ -283,7 +287,7 @@ fn what_is_no_request_is_refused_and_so_is_one_with_its_key() {
             "contains no certificate request",
         ),
         ("0\u{1}".to_owned(), "not a certificate request"),
-        (large, "larger than any file"),
+        (large, "larger than the largest file"),
     ] {
         kpki.write("x.csr", &text);
         let said = kpki.run(&["sign", "x.csr", "--host", "a"]).expect_code(1);

@@ -45,7 +45,9 @@ fn what_ends_is_said_most_urgent_first_and_the_commands_are_enough() {
     assert_eq!(fine, json!({"ok": true, "due": []}));
     let said = kpki.ok(&["status"]).stdout;
     assert!(
-        said.starts_with("nothing to do  3 certificates in use; the first to end is alice, on 2"),
+        said.starts_with(
+            "nothing to do  3 certificates in use; the first to expire is alice, on 2"
+        ),
         "{said}"
     );
 
@@ -65,7 +67,7 @@ fn what_ends_is_said_most_urgent_first_and_the_commands_are_enough() {
     let mut lines = said.lines();
     let first = lines.next().unwrap();
     assert!(
-        first.starts_with("expires  kafka1: the certificate of the broker has ended on "),
+        first.starts_with("expires  kafka1: the certificate of the broker expired on "),
         "{first}"
     );
     assert!(first.ends_with(", 1 day ago"), "{first}");

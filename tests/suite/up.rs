@@ -152,7 +152,7 @@ fn under_a_ca_that_ends_soon_renewal_does_not_go_on_for_ever() {
     let again = kpki.ok(&["up", "policy.yaml"]);
     assert_eq!(tree(&kpki.path("out")), before);
     assert!(
-        again.stderr.contains("warning: the CA ends on"),
+        again.stderr.contains("warning: the CA expires on"),
         "{}",
         again.stderr
     );

@@ -223,7 +223,7 @@ fn another_listener_between_brokers_is_refused_only_where_some_would_not_have_it
     let refused = kpki.run(&["up", "policy.yaml"]).expect_code(1).stderr;
     // Port 9093 is where bootstrap_servers sends everybody.
     assert!(
-        refused.contains("the listener SSL (SSL 9093), which would be gone"),
+        refused.contains("the listener SSL (SSL 9093), which would be removed"),
         "{refused}"
     );
 }

@@ -21,8 +21,8 @@ type Alteration = rd::rd_kafka_UserScramCredentialAlteration_t;
 impl Handle {
     /// The users that have SCRAM credentials: all of them, or those named.
     ///
-    /// Call it in a process of its own where there is one, and end that without dropping the handle: librdkafka frees a
-    /// pointer into its stack with an answer that says no and cannot be read to its end, or that nobody waits for.
+    /// Call it in a separate process if possible, and exit that without dropping the handle: librdkafka frees a pointer
+    /// to its stack if the answer is an error that cannot be fully parsed, or arrives after the caller gave up.
     pub fn describe_scram(&self, users: &[&str], wait: Wait<'_>) -> Answered<ScramUsers> {
         let names = users.iter().map(|u| c_string(u));
         let names = names.collect::<Result<Vec<_>, _>>()?;

@@ -161,7 +161,7 @@ impl Settings<'_> {
             };
             if self.get(key).is_some_and(|v| !same(v)) {
                 notes.push(format!(
-                    "{key} has no effect on kpki, which connects by TLS 1.2 or 1.3 with OpenSSL's cipher suites"
+                    "{key} has no effect in kpki, which connects with TLS 1.2 or 1.3 and OpenSSL's cipher suites"
                 ));
             }
         }

@@ -22,7 +22,7 @@ use crate::{
         local::{self, CaSpec, NewCa},
     },
     keystore::StoreProfile,
-    pki::{Dn, IdentityName, KeyAlgorithm, KeyProtection, Kind, PkiError},
+    pki::{Dn, IdentityName, KeyAlgorithm, KeyProtection, Kind, NameLimits, PkiError},
     secret::Secret,
     state::{
         Event, FileSpec, Inventory, Lock, OutDir, Owners, Phase, Record, Rotation, RotationStep,
@@ -131,10 +131,7 @@ impl<'a> Rotating<'a> {
             _ => KeyProtection::None,
         };
         let new = NewCa::make(&self.spec(successor)?, self.now)?;
-        let lineage = Lineage {
-            root: new.root.clone(),
-            intermediates: new.intermediate.iter().cloned().collect(),
-        };
+        let lineage = Lineage::new(new.root.clone(), new.intermediates.clone());
         let sealed = Sealed::of(&new, lineage.clone(), &protection)?;
         let (from, generation) = (self.current(), self.following());
         let target = self.ca.trust.with(lineage);
@@ -483,27 +480,25 @@ impl<'a> Rotating<'a> {
     }
 
     fn spec(&self, successor: &Successor) -> Result<CaSpec, BootstrapError> {
-        let root = &self.ca.trust.root;
+        let own = self.ca.trust.own();
         let subject = match &successor.subject {
             Some(subject) => subject.clone(),
             None => {
-                let parsed = root.subject.parse::<Dn>();
-                let parsed = parsed.map_err(|_| RotationError::Subject(root.subject.clone()))?;
+                let parsed = own.subject.parse::<Dn>();
+                let parsed = parsed.map_err(|_| RotationError::Subject(own.subject.clone()))?;
                 parsed.without_generation().0
             }
         };
-        let life = (root.not_after - root.not_before).whole_days();
+        let life = (own.not_after - own.not_before).whole_days();
+        let days = successor.days.or(u32::try_from(life).ok());
+        let domains = own.name_limits.iter().flat_map(NameLimits::domains);
         Ok(CaSpec {
             subject,
             generation: self.following(),
-            key: successor.key.or(root.key).unwrap_or_default(),
-            days: successor
-                .days
-                .or(u32::try_from(life).ok())
-                .unwrap_or(1)
-                .max(1),
+            key: successor.key.or(own.key).unwrap_or_default(),
+            days: days.unwrap_or(1).max(1),
             intermediate: !self.ca.trust.intermediates.is_empty(),
-            name_constraints: root.name_constraints.clone(),
+            name_constraints: domains.cloned().collect(),
         })
     }
 

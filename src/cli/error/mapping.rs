@@ -18,7 +18,7 @@ use crate::{
     config::ConfigError,
     issuer::{IssuerError, Why},
     keystore::StoreError,
-    pki::{Kind, PkiError, Reason, SealError},
+    pki::{ChainProblem, Kind, PkiError, Reason, SealError},
     random::NoRandomness,
     scram::ScramError,
     state::{Phase, StateError},
@@ -132,6 +132,9 @@ impl From<BootstrapError> for CliError {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
             }
             BootstrapError::Backup(error) => error.into(),
+            BootstrapError::Brought(problem) => {
+                CliError::new(Code::CaRefused, text).hint(unfit(&problem))
+            }
             BootstrapError::Ca(error) => error.into(),
             BootstrapError::Rotation(error) => error.into(),
             BootstrapError::Issuer(error) => error.into(),
@@ -142,6 +145,20 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Random(error) => error.into(),
             BootstrapError::Config(error) => error.into(),
         }
+    }
+}
+
+/// What to do about a CA that is not taken.
+fn unfit(problem: &ChainProblem) -> String {
+    match problem {
+        ChainProblem::OtherKey => "give the certificate that was made for this key; the answer to a request is for the key of that very request".to_owned(),
+        ChainProblem::NoIssuer { issuer, .. } => format!(
+            "ask for the certificate of `{issuer}`, and those above it up to the root, and append them to the file"
+        ),
+        ChainProblem::NotSigned { .. } => "one of the two is an older or newer one, or another CA's of the same name: give those that belong together".to_owned(),
+        ChainProblem::TooMany => "give those of the CA's own chain".to_owned(),
+        ChainProblem::TooDeep(_) => "have the CA signed by one nearer to the root".to_owned(),
+        ChainProblem::Unfit { .. } => "have whoever runs that CA make another certificate; kpki init-ca without options makes a CA of its own".to_owned(),
     }
 }
 
@@ -256,10 +273,16 @@ impl From<CaError> for CliError {
         match error {
             CaError::Exists(_) => CliError::new(Code::CaExists, text)
                 .hint("kpki issue NAME uses it; to start over, choose another --out, or move the directory away"),
+            CaError::Waiting(_) => CliError::new(Code::CaWaits, text).hint(
+                "kpki init-ca --request prints the request again, for whoever signs it; kpki init-ca --install-cert FILE takes the answer",
+            ),
+            CaError::NoRequest(_) => CliError::new(Code::CaMissing, text).hint(
+                "kpki init-ca --request makes one; a CA whose key is there comes with kpki init-ca --import-cert FILE --import-key FILE",
+            ),
             CaError::Missing(_) => CliError::new(Code::CaMissing, text)
                 .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) selects another output directory"),
             CaError::Incomplete { dir, file } => CliError::new(Code::CaIncomplete, text).hint(match file {
-                "ca.crt" => format!("restore it from a backup, or copy it to {dir}/ca.crt from any identity's directory"),
+                "ca.crt" => format!("restore it from a backup; every identity's directory has a copy, which can be copied to {dir}/ca.crt"),
                 "truststore.password" => format!("restore it from a backup; it is also in every server.properties and client.properties as ssl.truststore.password: write it to {dir}/{file} as the only line"),
                 _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
             }),
@@ -423,7 +446,11 @@ impl From<PkiError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::new(Code::Store, error.to_string()).maybe_hint(error.hint())
+        let code = match error {
+            StoreError::UnfitKey => Code::CaRefused,
+            _ => Code::Store,
+        };
+        Self::new(code, error.to_string()).maybe_hint(error.hint())
     }
 }
 

@@ -143,7 +143,7 @@ fn a_property_that_the_file_has_is_refused_where_it_is_written_too() {
     fixture.cluster.properties = KafkaProperties::of(&[("listeners", "PLAINTEXT://:9092")]);
     assert_eq!(
         fixture.server(0).unwrap_err().to_string(),
-        "server.properties: the value of `listeners` is kpki's to set; remove it from `properties`"
+        "server.properties: the value of `listeners` is set by kpki itself; remove it from `properties`"
     );
 }
 

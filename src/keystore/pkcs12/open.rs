@@ -6,7 +6,7 @@ use p12_keystore::{CertificateBag, Pkcs12Archive, PrivateKeyBag, error::Error};
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-use super::super::{StoreError, chain};
+use super::super::{StoreError, chain, cost};
 use crate::secret::Secret;
 
 /// What is in a store.
@@ -53,8 +53,8 @@ impl fmt::Debug for StoredKey {
 
 /// Opens a store and verifies its integrity check, if it has one.
 ///
-/// The work is bounded: `p12-keystore` refuses more than 1,000,000 iterations of a key derivation, and scrypt
-/// beyond 1 GiB.
+/// The work is bounded: what the store shows of its derivations is looked at before the first of them, and
+/// `p12-keystore` refuses more than 1,000,000 iterations, and scrypt beyond 1 GiB, of those that are encrypted themselves.
 ///
 /// # Errors
 /// [`StoreError::WrongPassword`] and [`StoreError::NotPkcs12`] as far as the bytes tell; [`StoreError::Unsupported`]
@@ -67,6 +67,7 @@ pub fn open(bytes: &[u8], password: &Secret) -> Result<StoreContents, StoreError
             "its password has a character beyond U+FFFF".into(),
         ));
     }
+    cost::check(bytes)?;
     let archive = Pkcs12Archive::from_pkcs12(bytes, password).map_err(|e| explain(bytes, e))?;
     let bags = archive.certs.iter().enumerate().map(|(i, bag)| {
         let der = CertificateDer::from(bag.cert.as_der().to_vec());

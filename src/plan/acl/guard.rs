@@ -112,14 +112,14 @@ fn operator(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
         plan.refusals.push(Remark::new(
             "locks-out",
             format!(
-                "{operator}, who would execute this, could then no longer see and change ACLs, nor undo it; allow it Alter on the cluster, or remove what denies that"
+                "{operator}, which would execute this, could then no longer see and change ACLs, or undo this; allow it Alter on the cluster, or remove what denies that"
             ),
         ));
         return;
     }
     keep_bindings(plan, "operator-right-kept", keep, |binding| {
         format!(
-            "not deleted, because {operator} needs it to undo this: {binding}; write it into the policy, or prune as another admin"
+            "not deleted, because {operator} needs it to undo this: {binding}; add it to the policy, or prune as another admin"
         )
     });
 }
@@ -160,7 +160,7 @@ fn doubt(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
         plan.refusals.push(Remark::new(
             "operator-unknown",
             format!(
-                "as whom kpki is connected is not known ({doubt}), so a deletion could take from it the right to change ACLs"
+                "it is unknown which principal kpki is connected as ({doubt}), so a deletion could take away its right to change ACLs"
             ),
         ));
     }
@@ -185,7 +185,7 @@ fn brokers(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
 fn denies(plan: &mut AclPlan) {
     let denies = plan.deletes.iter();
     let denies = denies.filter(|b| b.permission == Permission::Deny);
-    let message = |b| format!("deleting this Deny may allow what it refuses today: {b}");
+    let message = |b| format!("deleting this Deny may allow what it denies today: {b}");
     plan.warnings
         .extend(capped(denies.map(message), "deny-removed", "of them"));
 }
@@ -258,7 +258,7 @@ fn openness(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
             many => format!("everyone but {} principals", many.len()),
         };
         format!(
-            "the first binding on {} shuts out {who}, who could use it as long as it had none (allow.everyone.if.no.acl.found)",
+            "the first binding on {} shuts out {who}, who could use it while it had none (allow.everyone.if.no.acl.found)",
             named(at)
         )
     });

@@ -11,8 +11,8 @@ pub struct MirrorSource {
     topics: Patterns,
     /// The groups whose offsets are mirrored. Default: none.
     groups: Option<Patterns>,
-    /// What MirrorMaker's configuration calls the other cluster: MirrorMaker keeps a topic of its own here,
-    /// `mm2-offset-syncs.<target>.internal`. Default: it has none, as `emit.offset-syncs.enabled=false` says.
+    /// The other cluster's name in MirrorMaker's configuration: MirrorMaker keeps a topic of its own here,
+    /// `mm2-offset-syncs.<target>.internal`. Default: no such topic, as with `emit.offset-syncs.enabled=false`.
     target: Option<Spanned<String>>,
 }
 

@@ -7,13 +7,14 @@ use super::prelude::*;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "mirror_target")]
 pub struct MirrorTarget {
-    /// The topics that are mirrored, by the names that they have here: `A.orders`.
+    /// The mirrored topics, by their names here: `A.orders`.
     topics: Patterns,
     /// The groups whose offsets are mirrored. Default: none.
     groups: Option<Patterns>,
-    /// What MirrorMaker's configuration calls the other cluster: MirrorMaker's group `<source>-mm2` is here, and its topics
-    /// `mm2-configs.<source>.internal`, `mm2-offsets.…`, `mm2-status.…`, `<source>.checkpoints.internal` and `heartbeats`.
-    /// Default: its connectors run in a Connect worker, which has a role of its own, without checkpoints and heartbeats.
+    /// The other cluster's name in MirrorMaker's configuration: MirrorMaker's group `<source>-mm2` is here, and its
+    /// topics `mm2-configs.<source>.internal`, `mm2-offsets.…`, `mm2-status.…`, `<source>.checkpoints.internal` and
+    /// `heartbeats`. Default: its connectors run in a Connect worker, which has a role of its own, without checkpoints
+    /// and heartbeats.
     source: Option<Spanned<String>>,
 }
 

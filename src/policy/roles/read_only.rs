@@ -9,7 +9,8 @@ use super::prelude::*;
 pub struct ReadOnly {
     /// The topics.
     topic: Option<Patterns>,
-    /// The groups that it sees, and reads as a member of. Default: none, as readers of single partitions need none.
+    /// The groups that it sees, and reads as a member of. Default: none, because readers of single partitions need
+    /// none.
     group: Option<Patterns>,
 }
 

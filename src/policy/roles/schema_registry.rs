@@ -2,7 +2,8 @@
 
 use super::prelude::*;
 
-/// Run Confluent's Schema Registry. By its documentation: kpki's tests run the clients of all other roles, and not it.
+/// Run Confluent's Schema Registry. Based on its documentation: kpki's tests run the clients of all roles except this
+/// one.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "schema_registry")]

@@ -1,0 +1,208 @@
+//! A CA of somebody else's: imported with its key, or an intermediate whose certificate a company's CA signs.
+
+use rcgen::{KeyPair, PublicKeyData};
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+use time::OffsetDateTime;
+use x509_parser::{certification_request::X509CertificationRequest, prelude::FromDer};
+
+use super::{
+    BootstrapError, Errors,
+    ca::{Ca, CaError, commit},
+    trust::Trust,
+};
+use crate::{
+    deeds::did,
+    issuer::local::{self, NewCa},
+    keystore::{StoreError, pem},
+    pki::{
+        CaChain, Certificate, Dn, KeyAlgorithm, KeyProtection, PkiError, SealedKey, ca_request,
+        rfc2253,
+    },
+    random,
+    secret::{Secret, SecretBytes},
+    state::{CA_REQUEST, CA_REQUEST_KEY, FileSpec, Lock, OutDir, Staging, read_optional},
+};
+
+/// A CA that was brought, is fit, and is nowhere yet.
+pub struct Brought {
+    /// The CA with its key.
+    pub ca: NewCa,
+    /// What it shows to the world.
+    pub trust: Trust,
+    /// What of it is worth knowing before it is used.
+    pub remarks: Vec<String>,
+    /// The subjects of certificates that have nothing to do with it.
+    pub left_out: Vec<String>,
+}
+
+/// Finds the CA of a key (PKCS#8, DER) among certificates in any order, and proves that it is fit to sign.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(
+    pkcs8: &[u8],
+    certificates: &[CertificateDer<'_>],
+    now: OffsetDateTime,
+) -> Result<Brought, Errors> {
+    let key =
+        KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8)).map_err(|_| StoreError::UnfitKey)?;
+    let pool = certificates.iter().map(Certificate::from_der);
+    let pool = pool.collect::<Result<Vec<_>, _>>()?;
+    let found = CaChain::find(&key.subject_public_key_info(), &pool, now);
+    let chain = found.map_err(|all| Errors(all.into_iter().map(BootstrapError::from).collect()))?;
+    let ca = NewCa::brought(chain.certificates, pkcs8, now)?;
+    Ok(Brought {
+        trust: Trust::new(&ca)?,
+        ca,
+        remarks: chain.remarks,
+        left_out: chain.left_out,
+    })
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub struct Request {
+    /// PEM.
+    pub pem: String,
+    /// The subject that it asks for.
+    pub subject: String,
+}
+
+/// The request that waits, where one does.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn waiting(out: &OutDir) -> Result<Option<Request>, BootstrapError> {
+    if !Ca::waits(out) {
+        return Ok(None);
+    }
+    out.check()?;
+    let path = out.ca_file(CA_REQUEST);
+    let dir = out.ca().display().to_string();
+    let text = read_optional(&path)?.ok_or(CaError::Incomplete {
+        dir,
+        file: CA_REQUEST,
+    })?;
+    let damaged = |source| CaError::Damaged {
+        file: path.display().to_string(),
+        source,
+    };
+    let der = pem::parse_request(&text).map_err(|e| damaged(e.into()))?;
+    let subject = match X509CertificationRequest::from_der(&der) {
+        Ok((_, csr)) => rfc2253(csr.certification_request_info.subject.as_raw()),
+        Err(_) => return Err(damaged("it is no certificate request".into()).into()),
+    };
+    Ok(Some(Request {
+        pem: pem::request(&der),
+        subject: subject.map_err(|e| damaged(e.into()))?,
+    }))
+}
+
+/// Makes the key of an intermediate and the request for its certificate. Both appear together, the key sealed.
+///
+/// # Errors
+/// When there is a CA already, or they cannot be made or written.
+pub fn request(
+    out: &OutDir,
+    lock: &Lock,
+    subject: &Dn,
+    key: KeyAlgorithm,
+    protection: &KeyProtection,
+) -> Result<Request, BootstrapError> {
+    if Ca::exists(out)? {
+        return Err(CaError::Exists(out.ca().display().to_string()).into());
+    }
+    let key = key.generate().map_err(PkiError::from)?;
+    let pem = pem::request(&ca_request(subject, &key)?);
+    let sealed = SealedKey::seal(
+        key.serialized_der(),
+        protection,
+        random::octets()?,
+        random::octets()?,
+    );
+    let sealed = sealed.map_err(local::sealed(&out.ca_file(CA_REQUEST_KEY)))?;
+    let files = [
+        FileSpec::secret(CA_REQUEST_KEY, sealed.as_bytes()),
+        FileSpec::public(CA_REQUEST, pem.as_bytes()),
+    ];
+    let staging = Staging::begin(out, lock, None)?;
+    staging.add("ca", &files)?;
+    staging.commit()?;
+    did("asked for", "the certificate of a CA");
+    Ok(Request {
+        pem,
+        subject: subject.to_string(),
+    })
+}
+
+/// The sealed key of the request that waits.
+#[derive(Debug)]
+pub struct AwaitedKey(SecretBytes);
+
+impl AwaitedKey {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`CaError::NoRequest`], or [`CaError::Exists`] where the CA is complete.
+    pub fn read(out: &OutDir) -> Result<Self, BootstrapError> {
+        out.check()?;
+        let dir = out.ca().display().to_string();
+        match Ca::waits(out) {
+            true => match read_optional(&out.ca_file(CA_REQUEST_KEY))? {
+                Some(sealed) => Ok(Self(sealed.into())),
+                None => Err(CaError::NoRequest(dir).into()),
+            },
+            false if Ca::exists(out)? => Err(CaError::Exists(dir).into()),
+            false => Err(CaError::NoRequest(dir).into()),
+        }
+    }
+
+    /// True where a passphrase opens it.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn is_sealed(&self, out: &OutDir) -> Result<bool, BootstrapError> {
+        let key = SealedKey::parse(&String::from_utf8_lossy(&self.0));
+        let key = key.map_err(local::sealed(&out.ca_file(CA_REQUEST_KEY)))?;
+        Ok(key.needs_passphrase())
+    }
+
+    /// Opens it: PKCS#8, DER.
+    ///
+    /// # Errors
+    /// When the passphrase does not.
+    pub fn open(
+        &self,
+        out: &OutDir,
+        passphrase: Option<&Secret>,
+    ) -> Result<SecretBytes, BootstrapError> {
+        Ok(local::unseal(
+            &out.ca_file(CA_REQUEST_KEY),
+            &self.0,
+            passphrase,
+        )?)
+    }
+
+    /// Puts the CA whose key this is in its place; the request is done with.
+    ///
+    /// # Errors
+    /// When another command did so meanwhile, or it cannot be written.
+    pub fn install(
+        self,
+        out: &OutDir,
+        lock: &Lock,
+        brought: &Brought,
+    ) -> Result<(), BootstrapError> {
+        let Self(sealed) = Self::read(out)?;
+        if sealed != self.0 {
+            return Err(CaError::NoRequest(out.ca().display().to_string()).into());
+        }
+        let files = vec![
+            FileSpec::secret(local::KEY, sealed.to_vec()),
+            FileSpec::gone(CA_REQUEST),
+            FileSpec::gone(CA_REQUEST_KEY),
+        ];
+        commit(out, lock, &brought.trust, &brought.ca.records(), files)
+    }
+}

@@ -1,0 +1,303 @@
+//! `kpki init-ca --import-key`, `--request` and `--install-cert`: a CA that is somebody else's, or below one.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rustls_pki_types::CertificateDer;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    super::{
+        CliError, Code, Done, Failure, Global, fail, passphrase,
+        shell::quote_path,
+        ui::{BOLD, GREEN, Ui},
+    },
+    InitCa, SUBJECT, begin, protection, refuse_existing,
+};
+use crate::{
+    bootstrap::{
+        brought::{self, AwaitedKey, Brought, Request},
+        ca, rfc3339,
+    },
+    issuer::IssuerError,
+    keystore::{ForeignKey, OpenedKey, StoreError, pem, pkcs12},
+    pki::{Certificate, Dn},
+    secret::Secret,
+    state::{self, OutDir, read_foreign, write_new},
+};
+
+/// A CA that is not made here alone.
+#[derive(Debug, Args)]
+pub struct Bringing {
+    /// The CA's certificate and those above it up to the root, PEM in any order (or PKCS12, or one as DER)
+    #[arg(long, value_name = "FILE", requires = "import_key")]
+    import_cert: Option<PathBuf>,
+    /// Import a CA: its key, PEM or DER (PKCS8 plain or encrypted, PKCS1, SEC1), or PKCS12 with key and certificates
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "subject", "key", "days", "intermediate", "key_uri", "name_constraints", "request", "install_cert",
+    ])]
+    import_key: Option<PathBuf>,
+    /// File with the password of the imported file [else: KPKI_IMPORT_PASSWORD, or asked]
+    #[arg(long, value_name = "FILE", requires = "import_key")]
+    import_password_file: Option<PathBuf>,
+    /// Make the key of an intermediate, and print the request for its certificate (PKCS#10); again, print it again
+    #[arg(long, conflicts_with_all = ["days", "intermediate", "key_uri", "name_constraints", "install_cert"])]
+    request: bool,
+    /// Write the request to this file
+    #[arg(long, value_name = "FILE", requires = "request", value_parser = super::super::utf8_path)]
+    out_file: Option<PathBuf>,
+    /// The answer to the request: its certificate and those above it up to the root, PEM in any order
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "subject", "key", "days", "no_passphrase", "intermediate", "key_uri", "name_constraints",
+    ])]
+    install_cert: Option<PathBuf>,
+}
+
+impl Bringing {
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.request || self.import_key.is_some() || self.install_cert.is_some()
+    }
+}
+
+pub(super) fn run(verb: &InitCa, global: &Global, out: &OutDir, ui: &Ui) -> Done {
+    let Bringing {
+        import_key,
+        install_cert,
+        ..
+    } = &verb.bringing;
+    match (import_key, install_cert) {
+        (Some(key), _) => import(verb, key, global, out, ui),
+        (_, Some(answer)) => install(answer, global, out, ui),
+        _ => request(verb, global, out, ui),
+    }
+}
+
+fn import(verb: &InitCa, key_file: &Path, global: &Global, out: &OutDir, ui: &Ui) -> Done {
+    refuse_existing(out)?;
+    let of_key = |error: StoreError| unread(key_file, &error);
+    let bytes = read_foreign(key_file)?;
+    let key = ForeignKey::read(&bytes.bytes).map_err(of_key)?;
+    if let Some(mode) = bytes.exposed {
+        ui.warn(format!(
+            "{} can be read by others ({mode:04o}): whoever has read it can sign as this CA",
+            key_file.display()
+        ));
+    }
+    let mut password = Password {
+        file: verb.bringing.import_password_file.as_deref(),
+        known: None,
+    };
+    if key.is_sealed() {
+        password.get(key_file)?;
+    }
+    let OpenedKey {
+        pkcs8,
+        mut certificates,
+    } = key.open(password.known.as_ref()).map_err(of_key)?;
+    if let Some(file) = &verb.bringing.import_cert {
+        certificates.extend(read_certificates(file, &mut password)?);
+    }
+    if certificates.is_empty() {
+        return fail(
+            Code::CaRefused,
+            format!("{} holds a key and no certificate", key_file.display()),
+            "give the CA's certificate, and those above it up to the root, with --import-cert FILE",
+        );
+    }
+    let brought = brought::read(&pkcs8, &certificates, OffsetDateTime::now_utc())?;
+    remark(&brought, ui);
+    let protection = protection(verb.no_passphrase, global, ui)?;
+    let lock = begin(out, ui)?;
+    let Brought { ca, trust, .. } = brought;
+    ca::write(out, &lock, ca, &trust, &protection)?;
+    show(out, &trust, "imported", ui);
+    let key_file = quote_path(key_file);
+    ui.say(format!(
+        "  {key_file} is as it was: kpki uses its own copy. Take it off this machine, to where the CA's backup is kept"
+    ));
+    ui.say(format!(
+        "\n{BOLD}next:{BOLD:#} kpki up POLICY, or kpki issue kafka1"
+    ));
+    Ok(())
+}
+
+/// The password of what is imported, asked for once.
+struct Password<'a> {
+    file: Option<&'a Path>,
+    known: Option<Secret>,
+}
+
+impl Password<'_> {
+    fn get(&mut self, of: &Path) -> Result<&Secret, Failure> {
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => passphrase::import(self.file, of)?,
+        };
+        Ok(self.known.insert(known))
+    }
+}
+
+/// The certificates of a file, in whatever form they are.
+fn read_certificates(
+    file: &Path,
+    password: &mut Password<'_>,
+) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let of_file = |error: StoreError| unread(file, &error);
+    let bytes = read_foreign(file)?.bytes;
+    if bytes.first() != Some(&0x30) {
+        return Ok(pem::parse_certificates(&bytes).map_err(of_file)?);
+    }
+    let single = CertificateDer::from(bytes.to_vec());
+    if Certificate::from_der(&single).is_ok() {
+        return Ok(vec![single]);
+    }
+    let contents = pkcs12::open(&bytes, password.get(file)?).map_err(of_file)?;
+    let chains = contents.keys.into_iter().flat_map(|key| key.chain);
+    let trusted = contents.trusted.into_iter().map(|entry| entry.cert);
+    Ok(chains.chain(trusted).chain(contents.ignored).collect())
+}
+
+fn unread(file: &Path, error: &StoreError) -> CliError {
+    let code = match error {
+        StoreError::WrongPassword => Code::WrongPassphrase,
+        _ => Code::Store,
+    };
+    CliError::new(code, format!("{}: {error}", file.display())).maybe_hint(error.hint())
+}
+
+fn request(verb: &InitCa, global: &Global, out: &OutDir, ui: &Ui) -> Done {
+    if let Some(request) = brought::waiting(out)? {
+        let wanted = verb.subject.parse::<Dn>().map_err(IssuerError::from)?;
+        if verb.subject != SUBJECT && wanted.to_string() != request.subject {
+            return fail(
+                Code::CaWaits,
+                format!(
+                    "a request for {} waits already, not one for {wanted}",
+                    request.subject
+                ),
+                format!(
+                    "kpki init-ca --request prints it; to ask for another one: mv {0} {0}.old",
+                    quote_path(&out.ca())
+                ),
+            );
+        }
+        return hand_out(verb, out, &request, ui);
+    }
+    refuse_existing(out)?;
+    let subject = verb.subject.parse::<Dn>().map_err(IssuerError::from)?;
+    let protection = protection(verb.no_passphrase, global, ui)?;
+    let lock = begin(out, ui)?;
+    let request = brought::request(out, &lock, &subject, verb.key, &protection)?;
+    drop(lock);
+    hand_out(verb, out, &request, ui)
+}
+
+fn hand_out(verb: &InitCa, out: &OutDir, request: &Request, ui: &Ui) -> Done {
+    let file = verb.bringing.out_file.as_deref();
+    match file {
+        Some(file) => match state::read_optional(file)? {
+            Some(there) if there == request.pem.as_bytes() => {}
+            Some(_) => {
+                return fail(
+                    Code::FileExists,
+                    format!("{} exists already, and is another file", file.display()),
+                    "choose another --out-file, or move the file away",
+                );
+            }
+            None => write_new(file, request.pem.as_bytes())?,
+        },
+        None if !ui.json => ui.raw(&request.pem),
+        None => {}
+    }
+    let key = out.ca_file("request.key").display().to_string();
+    ui.note(format!(
+        "{GREEN}waits{GREEN:#}  {} for its certificate; its key is sealed in {key}",
+        request.subject
+    ));
+    ui.note(format!(
+        "\n{BOLD}next:{BOLD:#} have the request signed as that of a CA (CA:TRUE, keyCertSign, cRLSign), then kpki init-ca --install-cert FILE"
+    ));
+    ui.document(&json!({
+        "state": "waiting",
+        "subject": request.subject,
+        "request": request.pem,
+        "file": file,
+        "key": key,
+    }));
+    Ok(())
+}
+
+fn install(answer: &Path, global: &Global, out: &OutDir, ui: &Ui) -> Done {
+    let key = AwaitedKey::read(out)?;
+    let certificates = read_certificates(
+        answer,
+        &mut Password {
+            file: None,
+            known: None,
+        },
+    )?;
+    let passphrase = match key.is_sealed(out)? {
+        true => Some(passphrase::of_ca(global)?),
+        false => None,
+    };
+    let opened = key.open(out, passphrase.as_ref())?;
+    let brought = brought::read(&opened, &certificates, OffsetDateTime::now_utc())?;
+    drop(opened);
+    remark(&brought, ui);
+    let lock = begin(out, ui)?;
+    key.install(out, &lock, &brought)?;
+    show(out, &brought.trust, "installed", ui);
+    ui.say(format!(
+        "\n{BOLD}next:{BOLD:#} kpki backup FILE, then kpki up POLICY, or kpki issue kafka1"
+    ));
+    Ok(())
+}
+
+/// What has to be known of a CA before it is used.
+fn remark(brought: &Brought, ui: &Ui) {
+    for remark in &brought.remarks {
+        ui.warn(remark);
+    }
+    if !brought.left_out.is_empty() {
+        ui.note(format!(
+            "note: not of its chain, and not taken: {}",
+            brought.left_out.join("; ")
+        ));
+    }
+}
+
+fn show(out: &OutDir, trust: &crate::bootstrap::trust::Trust, done: &str, ui: &Ui) {
+    let (root, signer) = (&trust.root, trust.signer());
+    let path = |file: &str| out.ca_file(file).display().to_string();
+    ui.say(format!(
+        "{GREEN}{done}{GREEN:#} {} (until {})",
+        signer.subject,
+        signer.not_after.date()
+    ));
+    let above = trust.intermediates().iter().skip(1).chain([root]);
+    for ca in above.filter(|ca| ca.der != signer.der) {
+        ui.say(format!("  below {}", ca.subject));
+    }
+    ui.say(format!(
+        "  {}  the certificate that clients and brokers trust",
+        path("ca.crt")
+    ));
+    ui.say(format!(
+        "  {}  the key that signs, sealed: keep a backup, and the passphrase apart from it",
+        path("ca.key")
+    ));
+    let chain = trust.intermediates().iter().chain([root]);
+    let chain: Vec<_> = chain.map(|ca| ca.subject.as_str()).collect();
+    ui.document(&json!({
+        "state": done,
+        "subject": signer.subject,
+        "issuer": signer.issuer,
+        "serial": signer.serial,
+        "not_after": rfc3339(signer.not_after),
+        "chain": chain,
+        "root": root.subject,
+        "certificate": path("ca.crt"),
+        "key": path("ca.key"),
+    }));
+}

@@ -1,0 +1,164 @@
+//! Private keys of other programs' making: PEM or DER; PKCS#8 plain or encrypted, PKCS#1, SEC1; or a PKCS#12 store that
+//! holds one key and its certificates.
+
+use pkcs8::{
+    EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument,
+    der::{
+        Decode, Encode, Reader, SliceReader, TagMode, TagNumber,
+        asn1::{AnyRef, Null, ObjectIdentifier, OctetStringRef},
+    },
+    spki::AlgorithmIdentifierRef,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
+
+use super::{StoreError, cost, pem, pkcs12};
+use crate::secret::{Secret, SecretBytes};
+
+/// rsaEncryption (RFC 8017 appendix A.1).
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+/// id-ecPublicKey (RFC 5480 §2.1.1).
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
+/// A file with a private key, as far as it is read without a password.
+#[derive(Debug)]
+pub struct ForeignKey {
+    form: Form,
+    /// The certificates that stand beside it in the open.
+    beside: Vec<CertificateDer<'static>>,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// PKCS#8, DER.
+    Plain(SecretBytes),
+    /// EncryptedPrivateKeyInfo (RFC 5958 §3), DER.
+    Encrypted(SecretBytes),
+    /// PKCS#12.
+    Store(SecretBytes),
+}
+
+/// A key that was read, and the certificates beside it.
+#[derive(Debug)]
+pub struct OpenedKey {
+    /// PKCS#8, DER.
+    pub pkcs8: SecretBytes,
+    /// In no order.
+    pub certificates: Vec<CertificateDer<'static>>,
+}
+
+impl ForeignKey {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it holds no key, or several.
+    pub fn read(bytes: &[u8]) -> Result<Self, StoreError> {
+        let (form, beside) = match pem::is_pem(bytes) {
+            true => {
+                let (der, encrypted) = pem::any_key(bytes)?;
+                let form = match encrypted {
+                    true => Form::Encrypted(der.to_vec().into()),
+                    false => Form::Plain(to_pkcs8(&der)?),
+                };
+                (form, pem::parse_certificates(bytes).unwrap_or_default())
+            }
+            false if EncryptedPrivateKeyInfoRef::try_from(bytes).is_ok() => {
+                (Form::Encrypted(bytes.into()), Vec::new())
+            }
+            false => match to_pkcs8(bytes) {
+                Ok(key) => (Form::Plain(key), Vec::new()),
+                Err(_) => (Form::Store(bytes.into()), Vec::new()),
+            },
+        };
+        Ok(Self { form, beside })
+    }
+
+    /// True where a password opens it.
+    pub fn is_sealed(&self) -> bool {
+        !matches!(self.form, Form::Plain(_))
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When the password does not open it, it asks for a derivation without end, or holds not one key.
+    pub fn open(self, password: Option<&Secret>) -> Result<OpenedKey, StoreError> {
+        let password = password.ok_or(StoreError::WrongPassword);
+        let mut certificates = self.beside;
+        let pkcs8 = match self.form {
+            Form::Plain(key) => key,
+            Form::Encrypted(der) => decrypt(&der, password?)?,
+            Form::Store(store) => {
+                let contents = pkcs12::open(&store, password?)?;
+                let [key] = &contents.keys[..] else {
+                    return Err(match contents.keys.is_empty() {
+                        true => StoreError::NoKey,
+                        false => StoreError::TwoKeys,
+                    });
+                };
+                certificates.extend(key.chain.iter().cloned());
+                certificates.extend(contents.trusted.into_iter().map(|entry| entry.cert));
+                certificates.extend(contents.ignored);
+                SecretBytes::from(key.key_pkcs8.to_vec())
+            }
+        };
+        Ok(OpenedKey {
+            pkcs8,
+            certificates,
+        })
+    }
+}
+
+fn decrypt(der: &[u8], password: &Secret) -> Result<SecretBytes, StoreError> {
+    cost::check(der)?;
+    let sealed = EncryptedPrivateKeyInfoRef::try_from(der)
+        .map_err(|_| StoreError::DamagedPem("the encrypted key is not PKCS#8".to_owned()))?;
+    let opened: Result<SecretDocument, _> = sealed.decrypt(password.expose());
+    match opened {
+        Ok(key) if PrivateKeyInfoRef::try_from(key.as_bytes()).is_ok() => Ok(key.as_bytes().into()),
+        // A wrong password decrypts to nonsense, and seldom to what looks whole.
+        Ok(_) | Err(pkcs8::Error::Asn1(_) | pkcs8::Error::KeyMalformed(_)) => {
+            Err(StoreError::WrongPassword)
+        }
+        Err(pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed)) => {
+            Err(StoreError::WrongPassword)
+        }
+        Err(error) => Err(StoreError::Unsupported(format!(
+            "the key's encryption: {error}"
+        ))),
+    }
+}
+
+/// A key in any of the three forms as PKCS#8.
+fn to_pkcs8(der: &[u8]) -> Result<SecretBytes, StoreError> {
+    let wrap = |oid, parameters, key: &[u8]| -> pkcs8::Result<SecretBytes> {
+        let algorithm = AlgorithmIdentifierRef { oid, parameters };
+        let info = PrivateKeyInfoRef::new(algorithm, OctetStringRef::new(key)?);
+        Ok(Zeroizing::new(info.to_der()?).to_vec().into())
+    };
+    let wrapped = match PrivateKeyDer::try_from(der) {
+        Ok(PrivateKeyDer::Pkcs8(_)) if PrivateKeyInfoRef::try_from(der).is_ok() => Ok(der.into()),
+        Ok(PrivateKeyDer::Pkcs1(_)) => wrap(RSA, Some(AnyRef::from(Null)), der),
+        Ok(PrivateKeyDer::Sec1(_)) => match curve(der) {
+            Some(curve) => wrap(EC, Some(AnyRef::from(&curve)), der),
+            None => return Err(StoreError::UnreadKey("SEC1 without the name of its curve")),
+        },
+        _ => return Err(StoreError::Key),
+    };
+    wrapped.map_err(|_| StoreError::Key)
+}
+
+/// The curve that an ECPrivateKey names (RFC 5915 §3).
+fn curve(der: &[u8]) -> Option<ObjectIdentifier> {
+    let mut reader = SliceReader::new(der).ok()?;
+    let parsed = reader.sequence(|parts| -> pkcs8::der::Result<Option<ObjectIdentifier>> {
+        u8::decode(parts)?;
+        <&OctetStringRef>::decode(parts)?;
+        let curve = parts.context_specific(TagNumber(0), TagMode::Explicit)?;
+        while !parts.is_finished() {
+            AnyRef::decode(parts)?;
+        }
+        Ok(curve)
+    });
+    parsed.ok()?
+}

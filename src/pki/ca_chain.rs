@@ -1,0 +1,372 @@
+//! Somebody else's CA: from a heap of certificates the chain of the one whose key signs here, and whether it is fit for
+//! that. Whatever Java, OpenSSL or Kafka would refuse later is refused now, all of it at once.
+
+use std::collections::HashSet;
+
+use time::{Duration, OffsetDateTime};
+use x509_parser::{
+    extensions::{GeneralName, ParsedExtension},
+    prelude::{FromDer, X509Certificate},
+    public_key::PublicKey,
+};
+
+use super::Certificate;
+
+/// The most certificates that are looked through.
+const MAX_POOL: usize = 64;
+/// Java's servers read chains of eight certificates at most (`jdk.tls.server.maxInboundCertificateChainLength`), the
+/// leaf among them and the root not.
+const MAX_INTERMEDIATES: usize = 7;
+/// A leaf's usual life; a CA that ends sooner is told of.
+const LEAF_LIFE: Duration = Duration::days(397);
+
+/// Why a CA is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainProblem {
+    /// None of the certificates is for the key.
+    #[error("none of the certificates is for the key")]
+    OtherKey,
+    /// The chain ends before a root.
+    #[error(
+        "the chain ends at `{subject}`: the certificate of its issuer, `{issuer}`, is not there"
+    )]
+    NoIssuer {
+        /// The last one.
+        subject: String,
+        /// The one that is missing.
+        issuer: String,
+    },
+    /// An issuer by name, and not by key.
+    #[error("`{subject}` is not signed by the key of `{issuer}`, as it claims")]
+    NotSigned {
+        /// The one that claims it.
+        subject: String,
+        /// The other.
+        issuer: String,
+    },
+    /// More than anybody needs.
+    #[error("there are more than {MAX_POOL} certificates")]
+    TooMany,
+    /// Longer than Java reads.
+    #[error(
+        "{0} CAs stand between a leaf and the root; Java's servers read chains of {MAX_INTERMEDIATES} at most"
+    )]
+    TooDeep(usize),
+    /// One that is not fit for its place.
+    #[error("`{subject}` {why}")]
+    Unfit {
+        /// Whose certificate.
+        subject: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// The chain of a CA that is fit to sign leaves.
+#[derive(Debug)]
+pub struct CaChain {
+    /// First the one whose key signs, the root last; a root that signs itself is alone.
+    pub certificates: Vec<Certificate>,
+    /// What of it is worth knowing before it is used.
+    pub remarks: Vec<String>,
+    /// The subjects of the certificates that are not in the chain.
+    pub left_out: Vec<String>,
+}
+
+struct Node<'a> {
+    certificate: &'a Certificate,
+    x509: X509Certificate<'a>,
+}
+
+impl Node<'_> {
+    fn is_issued_by(&self, other: &Self) -> bool {
+        self.x509.issuer().as_raw() == other.x509.subject().as_raw()
+    }
+
+    fn is_self_signed(&self) -> bool {
+        self.is_issued_by(self) && self.certificate.is_signed_by(self.certificate)
+    }
+
+    fn unfit(&self, why: impl Into<String>) -> ChainProblem {
+        ChainProblem::Unfit {
+            subject: self.certificate.subject.clone(),
+            why: why.into(),
+        }
+    }
+}
+
+impl CaChain {
+    /// Finds the chain of the CA with this key (SubjectPublicKeyInfo, DER) among certificates in any order.
+    ///
+    /// # Errors
+    /// Everything that makes it unfit.
+    pub fn find(
+        key_info: &[u8],
+        pool: &[Certificate],
+        now: OffsetDateTime,
+    ) -> Result<Self, Vec<ChainProblem>> {
+        let mut seen = HashSet::new();
+        let pool: Vec<&Certificate> = pool.iter().filter(|c| seen.insert(&c.der)).collect();
+        if pool.len() > MAX_POOL {
+            return Err(vec![ChainProblem::TooMany]);
+        }
+        let nodes = pool.iter().filter_map(|certificate| {
+            // They were read before.
+            let (_, x509) = X509Certificate::from_der(&certificate.der).ok()?;
+            Some(Node { certificate, x509 })
+        });
+        let nodes: Vec<Node<'_>> = nodes.collect();
+        let path = path(key_info, &nodes).map_err(|problem| vec![problem])?;
+        let chain: Vec<&Node<'_>> = path.iter().filter_map(|at| nodes.get(*at)).collect();
+        let problems = check(&chain, now);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let others = nodes
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !path.contains(at));
+        Ok(Self {
+            certificates: chain.iter().map(|node| node.certificate.clone()).collect(),
+            remarks: remarks(&chain, now),
+            left_out: others
+                .map(|(_, node)| node.certificate.subject.clone())
+                .collect(),
+        })
+    }
+}
+
+/// The shortest way from a certificate of the key to one that signs itself. Every certificate is looked at once, so that
+/// any heap is looked through in bounded time.
+fn path(key_info: &[u8], nodes: &[Node<'_>]) -> Result<Vec<usize>, ChainProblem> {
+    let is_signer = |at: &usize| nodes[*at].certificate.public_key_info == key_info;
+    let mut ways: Vec<Vec<usize>> = (0..nodes.len())
+        .filter(is_signer)
+        .map(|at| vec![at])
+        .collect();
+    if ways.is_empty() {
+        return Err(ChainProblem::OtherKey);
+    }
+    let mut seen: HashSet<usize> = ways.iter().flatten().copied().collect();
+    let mut begun = 0;
+    let mut unsigned = None;
+    while let Some(way) = ways.get(begun).cloned() {
+        begun += 1;
+        let Some(node) = way.last().and_then(|at| nodes.get(*at)) else {
+            continue;
+        };
+        if node.is_self_signed() {
+            return Ok(way);
+        }
+        for (at, issuer) in nodes.iter().enumerate() {
+            if seen.contains(&at) || !node.is_issued_by(issuer) {
+                continue;
+            }
+            if !node.certificate.is_signed_by(issuer.certificate) {
+                unsigned = Some(ChainProblem::NotSigned {
+                    subject: node.certificate.subject.clone(),
+                    issuer: issuer.certificate.subject.clone(),
+                });
+                continue;
+            }
+            seen.insert(at);
+            ways.push([&way[..], &[at]].concat());
+        }
+    }
+    let last = ways.iter().max_by_key(|way| way.len());
+    let last = last.and_then(|way| nodes.get(*way.last()?));
+    Err(match (unsigned, last) {
+        (Some(problem), _) => problem,
+        (None, Some(last)) if last.is_issued_by(last) => {
+            last.unfit("claims to be signed by itself, and is not")
+        }
+        (None, Some(last)) => ChainProblem::NoIssuer {
+            subject: last.certificate.subject.clone(),
+            issuer: last.certificate.issuer.clone(),
+        },
+        (None, None) => ChainProblem::OtherKey,
+    })
+}
+
+/// Everything that is wrong with a chain, whose links are proved.
+fn check(chain: &[&Node<'_>], now: OffsetDateTime) -> Vec<ChainProblem> {
+    let mut problems = Vec::new();
+    let intermediates = chain.len() - 1;
+    if intermediates > MAX_INTERMEDIATES {
+        problems.push(ChainProblem::TooDeep(intermediates));
+    }
+    for (below, node) in chain.iter().enumerate() {
+        let (is_root, subject) = (below == intermediates, node.x509.subject());
+        let mut wrong = Vec::new();
+        if subject.iter_rdn().next().is_none() {
+            wrong.push("has no subject".to_owned());
+        }
+        let lower = &chain[..below];
+        if lower
+            .iter()
+            .any(|other| other.x509.subject().as_raw() == subject.as_raw())
+        {
+            wrong.push(
+                "is the subject of two certificates of the chain, which Java could not tell apart"
+                    .to_owned(),
+            );
+        }
+        if node.certificate.not_before > now {
+            wrong.push(format!(
+                "is not valid before {}",
+                node.certificate.not_before
+            ));
+        }
+        if node.certificate.not_after <= now {
+            wrong.push(format!("ended on {}", node.certificate.not_after.date()));
+        }
+        wrong.extend(weakness(node));
+        let algorithm = node.x509.signature_algorithm.algorithm.to_id_string();
+        if !is_root && ["1.2.840.113549.1.1.5", "1.3.14.3.2.29"].contains(&&*algorithm) {
+            wrong.push("is signed with SHA-1, which Java and OpenSSL refuse".to_owned());
+        }
+        extensions(node, below, is_root, &mut wrong);
+        problems.extend(wrong.into_iter().map(|why| node.unfit(why)));
+    }
+    problems
+}
+
+/// What makes a key one that can be broken, or that not everybody can check signatures with.
+fn weakness(node: &Node<'_>) -> Option<String> {
+    match node.x509.public_key().parsed() {
+        Ok(PublicKey::RSA(rsa)) => {
+            let zeros = rsa.modulus.iter().take_while(|octet| **octet == 0).count();
+            let modulus = rsa.modulus.get(zeros..).unwrap_or_default();
+            let first = modulus
+                .first()
+                .map_or(0, |octet| octet.leading_zeros() as usize);
+            let bits = modulus.len() * 8 - first;
+            let exponent = rsa.try_exponent().unwrap_or(u64::MAX);
+            if bits < 2048 {
+                return Some(format!(
+                    "has a weak key: RSA of {bits} bits, less than 2048"
+                ));
+            }
+            if bits > 8192 {
+                return Some(format!(
+                    "has a key of RSA with {bits} bits; up to 8192 are known"
+                ));
+            }
+            let odd = |number: &[u8]| number.last().is_some_and(|octet| octet % 2 == 1);
+            (exponent < 65_537 || !odd(rsa.exponent) || !odd(rsa.modulus)).then(|| {
+                "has a weak key: its RSA exponent or modulus is none that keeps a secret".to_owned()
+            })
+        }
+        Ok(PublicKey::EC(_)) => {
+            let parameters = node.x509.public_key().algorithm.parameters.as_ref();
+            let curve = parameters
+                .and_then(|p| p.as_oid().ok())
+                .map(|oid| oid.to_id_string());
+            match curve.as_deref() {
+                Some("1.2.840.10045.3.1.7" | "1.3.132.0.34" | "1.3.132.0.35") => None,
+                Some("1.2.840.10045.3.1.1" | "1.3.132.0.33") => {
+                    Some("has a weak key: an elliptic curve of less than 256 bits".to_owned())
+                }
+                other => Some(format!(
+                    "has a key on the curve {}; known are P-256, P-384 and P-521",
+                    other.unwrap_or("of its own parameters")
+                )),
+            }
+        }
+        _ => Some("has a key that is neither of RSA nor ECDSA".to_owned()),
+    }
+}
+
+/// What its extensions say, for a CA with so many CAs below it.
+fn extensions(node: &Node<'_>, below: usize, is_root: bool, wrong: &mut Vec<String>) {
+    let (mut is_ca, mut seen) = (false, HashSet::new());
+    for extension in node.x509.extensions() {
+        let oid = extension.oid.to_id_string();
+        if !seen.insert(oid.clone()) {
+            wrong.push(format!("has the extension {oid} twice"));
+        }
+        match extension.parsed_extension() {
+            ParsedExtension::BasicConstraints(basic) => {
+                is_ca = basic.ca;
+                if let Some(most) = basic.path_len_constraint
+                    && (most as usize) < below
+                {
+                    wrong.push(format!(
+                        "lets {most} CAs stand below it (path length), and {below} do"
+                    ));
+                }
+            }
+            ParsedExtension::KeyUsage(usage) if !usage.key_cert_sign() => {
+                wrong.push("may not sign certificates (its keyUsage lacks keyCertSign)".to_owned());
+            }
+            ParsedExtension::ExtendedKeyUsage(usage)
+                if !is_root && !(usage.any || usage.server_auth && usage.client_auth) =>
+            {
+                wrong.push(
+                    "is for other purposes than TLS servers and clients (its extendedKeyUsage)"
+                        .to_owned(),
+                );
+            }
+            ParsedExtension::NameConstraints(constraints) => {
+                let trees = constraints
+                    .permitted_subtrees
+                    .iter()
+                    .chain(&constraints.excluded_subtrees);
+                let mut trees = trees.flatten();
+                if trees.any(|tree| matches!(tree.base, GeneralName::DirectoryName(_))) {
+                    wrong.push(
+                        "constrains the subjects below it (directoryName), and kpki's are CN=<name> alone".to_owned(),
+                    );
+                }
+            }
+            ParsedExtension::ParseError { .. } => {
+                wrong.push(format!("has an extension {oid} that cannot be read"));
+            }
+            ParsedExtension::UnsupportedExtension { .. } if extension.critical && !is_root => {
+                wrong.push(format!(
+                    "has a critical extension {oid}, for which Java and OpenSSL refuse it"
+                ));
+            }
+            _ => {}
+        }
+    }
+    if !is_ca {
+        wrong.push("is no CA's certificate (its basicConstraints do not say CA:TRUE)".to_owned());
+    }
+}
+
+fn remarks(chain: &[&Node<'_>], now: OffsetDateTime) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let earliest = chain.iter().min_by_key(|node| node.certificate.not_after);
+    if let Some(Node { certificate, .. }) = earliest.copied()
+        && certificate.not_after < now + LEAF_LIFE
+    {
+        remarks.push(format!(
+            "{} ends on {}: no certificate below it is valid for longer",
+            certificate.subject,
+            certificate.not_after.date()
+        ));
+    }
+    for node in chain {
+        let limits = node
+            .certificate
+            .name_limits
+            .iter()
+            .filter(|limits| !limits.is_empty());
+        remarks.extend(limits.map(|limits| {
+            format!(
+                "{} may only sign for these names: {limits}",
+                node.certificate.subject
+            )
+        }));
+    }
+    let usage = chain
+        .first()
+        .and_then(|signer| signer.x509.key_usage().ok()?);
+    if usage.is_some_and(|usage| !usage.value.crl_sign()) {
+        remarks.push(
+            "its keyUsage lacks cRLSign: kpki crl cannot sign a list of what is revoked".to_owned(),
+        );
+    }
+    remarks
+}
