@@ -95,15 +95,16 @@ impl Verify {
     fn address(&self, judge: &Judge<'_>, out: &OutDir, visitor: Option<&Visitor>, ui: &Ui) -> Done {
         let host = self.what.rsplit_once(':').map_or("", |(host, _)| host);
         let name = self.server_name.as_deref().unwrap_or(host);
-        let mut found = judge.address(&self.what, name, visitor)?;
-        match (self.user, visitor) {
-            (Some(user), Some(visitor)) => found.add(readable(out, &visitor.name, user)?),
+        let files = match (self.user, visitor) {
+            (Some(user), Some(visitor)) => Some(readable(out, &visitor.name, user)?),
             (Some(_), None) => {
                 let why = "--as checks the files of an identity";
                 return Err(CliError::misuse(why, "add --identity NAME").into());
             }
-            (None, _) => {}
-        }
+            (None, _) => None,
+        };
+        let mut found = judge.address(&self.what, name, visitor)?;
+        files.into_iter().for_each(|check| found.add(check));
         ui.document(&found);
         ui.answer(table(&found));
         verdict(found.ok)
@@ -143,7 +144,7 @@ impl Verify {
     }
 }
 
-/// `HOST:PORT`; a file of that name is one all the same.
+/// Whether this is `HOST:PORT`.
 pub fn is_address(text: &str) -> bool {
     let port = text
         .rsplit_once(':')

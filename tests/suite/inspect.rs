@@ -153,7 +153,7 @@ fn requests_and_lists_are_described_and_nothing_else_is() {
     );
     let said = kpki.ok(&["inspect", "out/ca/crl.pem"]).stdout;
     assert!(
-        said.starts_with("CRL  CN=Inspected CA G1\n  number     1\n"),
+        said.starts_with("CRL  CN=Inspected CA G1\n  number     2\n"),
         "{said}"
     );
 
@@ -168,7 +168,10 @@ fn requests_and_lists_are_described_and_nothing_else_is() {
     ]);
     let request = objects(&kpki, "far/kafka2/kafka2.csr").remove(0);
     assert_eq!(request["type"], "request");
-    assert_eq!(request["sans"], json!(["DNS:kafka2.example.com"]));
+    assert_eq!(
+        request["sans"],
+        json!(["DNS:kafka2", "DNS:kafka2.example.com"])
+    );
     assert_eq!(request["signature_is_good"], true);
     let text = fs::read_to_string(kpki.path("far/kafka2/kafka2.csr")).unwrap();
     kpki.write(
