@@ -6,6 +6,7 @@ mod bundle;
 mod ca;
 mod cluster;
 mod code;
+mod completions;
 mod crl;
 mod doctor;
 mod error;
@@ -15,6 +16,7 @@ mod inspect;
 mod issue;
 mod journal;
 mod list;
+mod man;
 mod passphrase;
 mod planned;
 mod policy;
@@ -27,6 +29,7 @@ mod scram;
 mod shell;
 mod sign;
 mod status;
+mod table;
 mod tip;
 mod token;
 mod ui;
@@ -125,6 +128,8 @@ enum Command {
     #[command(subcommand)]
     Acl(acl::Acl),
     Principal(principal::Principal),
+    Completions(completions::Completions),
+    Man(man::Manual),
     /// A helper process used by kpki itself
     #[command(name = subprocess::COMMAND, hide = true)]
     ReceiveAcls,
@@ -133,6 +138,9 @@ enum Command {
 /// Parses the command line, runs it and reports errors.
 pub fn main() -> ExitCode {
     let command = Cli::command();
+    if let Some(exit) = completions::answer(&command) {
+        return exit;
+    }
     let parsed = command.clone().try_get_matches();
     let parsed = parsed.and_then(|matches| {
         let words = journal::words(&command, &matches);
@@ -170,6 +178,8 @@ pub fn main() -> ExitCode {
         Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
         Command::Principal(verb) => verb.run(&cli.global, &ui),
+        Command::Completions(verb) => verb.run(&ui),
+        Command::Man(verb) => verb.run(&ui),
         Command::ReceiveAcls => match subprocess::serve() {
             true => Ok(()),
             false => Err(Failure::AlreadyReported),

@@ -10,6 +10,10 @@ use super::{
     CliError, Done, Failure, Global, passphrase,
     policy::read_policy,
     shell,
+    table::{
+        Column::{Prose, Spare, Whole},
+        table as draw,
+    },
     ui::{BOLD, DIM, GREEN, RED, Ui},
     utf8_path, verdict,
 };
@@ -128,7 +132,7 @@ impl Verify {
         let ok = answers.iter().all(|answer| answer.verdict.ok);
         let listeners: Vec<_> = answers.iter().map(document).collect();
         ui.document(&json!({"ok": ok, "listeners": listeners}));
-        ui.answer(overview(&answers));
+        ui.answer(overview(ui, &answers));
         for answer in &answers {
             let place = format!("{} {}", answer.node, answer.at.listener);
             for fault in answer.verdict.faults() {
@@ -192,49 +196,38 @@ fn table(found: &Verdict) -> String {
 }
 
 /// A line for each listener.
-fn overview(answers: &[Answer]) -> String {
-    let width = |of: fn(&Answer) -> usize, least: usize| {
-        answers.iter().map(of).max().unwrap_or_default().max(least)
-    };
-    let node = width(|a| a.node.as_str().len(), 4);
-    let listener = width(|a| a.at.listener.len(), 8);
-    let address = width(|a| a.at.address.len(), 7);
-    let mut lines = vec![format!(
-        "  {BOLD}{:node$}  {:listener$}  {:address$}  {:8}  RESULT{BOLD:#}",
-        "NODE", "LISTENER", "ADDRESS", "PROTOCOL"
-    )];
-    lines.extend(answers.iter().map(|answer| {
-        let Answer {
-            node: name,
-            at,
-            verdict,
-        } = answer;
+fn overview(ui: &Ui, answers: &[Answer]) -> String {
+    let rows = answers.iter().map(|answer| {
+        let Answer { node, at, verdict } = answer;
         let faults: Vec<&str> = verdict.faults().map(code).collect();
-        let (colour, result) = match faults.is_empty() {
-            true => (GREEN, "ok".to_owned()),
-            false => (RED, faults.join(", ")),
+        let result = match faults.is_empty() {
+            true => format!("{GREEN}ok{GREEN:#}"),
+            false => format!("{RED}{}{RED:#}", faults.join(", ")),
         };
         let protocol = verdict.protocol.as_deref().unwrap_or("-");
-        format!(
-            "  {:node$}  {:listener$}  {:address$}  {protocol:8}  {colour}{result}{colour:#}",
-            name.as_str(),
-            at.listener,
-            at.address
-        )
-    }));
-    let bad = answers.iter().filter(|answer| !answer.verdict.ok).count();
-    lines.push(match bad {
-        0 => format!(
-            "{GREEN}all good{GREEN:#}  {}",
-            count(answers.len(), "listener")
-        ),
-        bad => format!(
-            "{DIM}{} of {} with faults{DIM:#}",
-            bad,
-            count(answers.len(), "listener")
-        ),
+        [
+            node.to_string(),
+            at.listener.clone(),
+            at.address.clone(),
+            protocol.to_owned(),
+            result,
+        ]
     });
-    lines.join("\n")
+    let columns = [
+        Whole("NODE"),
+        Whole("LISTENER"),
+        Spare("ADDRESS"),
+        Spare("PROTOCOL"),
+        Prose("RESULT"),
+    ];
+    let listeners = draw(ui, columns, rows.collect());
+    let bad = answers.iter().filter(|answer| !answer.verdict.ok).count();
+    let all = count(answers.len(), "listener");
+    let sum = match bad {
+        0 => format!("{GREEN}all good{GREEN:#}  {all}"),
+        bad => format!("{DIM}{bad} of {all} with faults{DIM:#}"),
+    };
+    format!("{listeners}\n{sum}")
 }
 
 fn user(text: &str) -> Result<(u32, u32), String> {
