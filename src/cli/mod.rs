@@ -12,6 +12,7 @@ mod doctor;
 mod error;
 mod guard;
 mod init_ca;
+mod inspect;
 mod issue;
 mod journal;
 mod list;
@@ -114,6 +115,7 @@ enum Command {
     Reload(reload::Reload),
     Status(status::Status),
     Verify(verify::Verify),
+    Inspect(inspect::Inspect),
     Revoke(revoke::Revoke),
     Crl(crl::Crl),
     List(list::List),
@@ -170,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Reload(verb) => verb.run(&cli.global, &ui),
         Command::Status(verb) => verb.run(&cli.global, &ui),
         Command::Verify(verb) => verb.run(&cli.global, &ui),
+        Command::Inspect(verb) => verb.run(&cli.global, &ui),
         Command::Revoke(verb) => verb.run(&cli.global, &ui),
         Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),

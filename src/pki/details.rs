@@ -1,4 +1,4 @@
-//! Everything that an operator wants to know of a certificate, whoever signed it.
+//! A certificate described for an operator, whoever signed it.
 
 mod key;
 
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use time::OffsetDateTime;
 use x509_parser::{
-    extensions::{DistributionPointName, ExtendedKeyUsage, GeneralName, ParsedExtension},
+    extensions::{DistributionPointName, ExtendedKeyUsage, GeneralName, KeyUsage, ParsedExtension},
     prelude::{FromDer, X509Certificate, X509Extension},
 };
 
@@ -15,7 +15,7 @@ use super::{NotACertificate, PkiError, hex, rfc2253, sha256};
 pub use key::PublicKeyDetails;
 pub(super) use key::{Signature, signature};
 
-/// A list of a hostile file is shown up to here.
+/// How many entries of a list are kept, in case the file is hostile.
 const MOST: usize = 200;
 
 /// A certificate, described.
@@ -48,15 +48,15 @@ pub struct Details {
     pub ca: bool,
     /// How many CAs may stand below it.
     pub path_length: Option<u32>,
-    /// What its key may do; `None` where it does not say.
+    /// Its key usage, if it has the extension.
     pub key_usage: Option<Vec<&'static str>>,
-    /// What it may be shown for; `None` where it does not say, and so for everything.
+    /// Its extended key usage; `None` means every usage.
     pub extended_key_usage: Option<Vec<String>>,
     /// What a CA may sign for.
     pub permitted: Vec<String>,
-    /// Where it says that the list of revoked certificates is.
+    /// Its CRL distribution points.
     pub crl_urls: Vec<String>,
-    /// Critical extensions that nobody here knows: whoever follows RFC 5280 refuses the certificate.
+    /// Critical extensions that are not known here: programs that follow RFC 5280 refuse the certificate.
     pub unknown_critical: Vec<String>,
     /// 1, 2 or 3.
     pub version: u32,
@@ -109,9 +109,7 @@ impl Details {
                 (self.ca, self.path_length) = (basic.ca, basic.path_len_constraint);
             }
             ParsedExtension::KeyUsage(usage) => {
-                let known = KEY_USAGES.iter().enumerate();
-                let set = known.filter(|(bit, _)| usage.flags >> bit & 1 == 1);
-                self.key_usage = Some(set.map(|(_, name)| *name).collect());
+                self.key_usage = Some(key_usages(usage));
             }
             ParsedExtension::ExtendedKeyUsage(usage) => {
                 self.extended_key_usage = Some(extended(usage));
@@ -141,7 +139,7 @@ impl Details {
         }
     }
 
-    /// Whether a TLS server may show it.
+    /// Whether a TLS server may use it.
     pub fn is_for_servers(&self) -> bool {
         let usages = self.extended_key_usage.as_ref();
         usages.is_none_or(|u| u.iter().any(|u| u == SERVER_AUTH || u == ANY))
@@ -164,7 +162,13 @@ const KEY_USAGES: [&str; 9] = [
 const ANY: &str = "any";
 const SERVER_AUTH: &str = "serverAuth";
 
-fn extended(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
+pub(super) fn key_usages(usage: &KeyUsage) -> Vec<&'static str> {
+    let known = KEY_USAGES.iter().enumerate();
+    let set = known.filter(|(bit, _)| usage.flags >> bit & 1 == 1);
+    set.map(|(_, name)| *name).collect()
+}
+
+pub(super) fn extended(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
     let known = [
         (usage.any, ANY),
         (usage.server_auth, SERVER_AUTH),

@@ -1,5 +1,5 @@
-//! What a server chooses that is asked as clients of 2012 did: rustls speaks neither TLS before 1.2 nor suites without
-//! forward secrecy, and a server that has nothing else says no more than that the handshake failed.
+//! Old servers: rustls speaks neither TLS before 1.2 nor cipher suites without forward secrecy, and a server that has
+//! nothing else only reports a failed handshake. So it gets a ClientHello as clients sent it in 2012.
 
 use std::{
     io::{Read, Write},
@@ -8,10 +8,10 @@ use std::{
 
 use super::wire::Wire;
 
-/// What a server speaks that no client of today should.
+/// What an old server speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldTls {
-    /// `TLS 1.0`; `TLS 1.2` where only its cipher suites are old.
+    /// `TLS 1.0`; `TLS 1.2` if only its cipher suites are old.
     pub version: &'static str,
 }
 
@@ -45,7 +45,7 @@ fn hello(server_name: &str) -> Vec<u8> {
         .flat_map(|suite| suite.to_be_bytes())
         .collect();
     let mut body = vec![3, 3];
-    // Nothing is kept secret by this connection, which ends with the answer.
+    // The "random" of a connection that carries nothing and ends with the answer.
     body.extend([0x4b; 32]);
     body.push(0);
     body.extend(vector(&suites));
@@ -61,7 +61,7 @@ fn vector(bytes: &[u8]) -> Vec<u8> {
     [&len.to_be_bytes()[..], bytes].concat()
 }
 
-/// Asks; `None` where the answer is no ServerHello.
+/// Sends the ClientHello; `None` if the answer is not a ServerHello.
 pub(super) fn ask(address: &str, server_name: &str, deadline: Instant) -> Option<OldTls> {
     let mut wire = Wire::connect(address, deadline).ok()?;
     wire.write_all(&hello(server_name)).ok()?;

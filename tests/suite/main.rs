@@ -37,6 +37,7 @@ mod elsewhere;
 mod first_steps;
 mod full_disk;
 mod harness;
+mod inspect;
 mod issue;
 mod issuers;
 mod journal;
@@ -84,3 +85,5 @@ mod two_at_once;
 mod up;
 mod up_living;
 mod verify;
+#[cfg(feature = "live")]
+mod verify_live;

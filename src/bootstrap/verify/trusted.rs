@@ -1,4 +1,4 @@
-//! What a listener's chain has to lead to.
+//! The certificates that a listener's chain must lead to.
 
 use std::path::Path;
 
@@ -16,27 +16,18 @@ use crate::{
     state::{OutDir, read_optional, read_text},
 };
 
-/// What is trusted, and what is known besides.
+/// Trusted certificates, and known intermediates.
 #[derive(Debug)]
 pub struct Trusted {
-    /// The CAs, or whatever else a truststore has.
+    /// The certificates in a truststore, usually CAs.
     pub certificates: Vec<Certificate>,
-    /// Intermediates, which are not trusted but may be missing somewhere.
+    /// Intermediates, which are not trusted, but may be missing in a chain.
     pub known: Vec<Certificate>,
-    /// Where it stands, for people.
+    /// The file, for messages.
     pub from: String,
 }
 
 impl Trusted {
-    /// Nothing, where whatever is shown is only looked at.
-    pub fn nothing() -> Self {
-        Self {
-            certificates: Vec::new(),
-            known: Vec::new(),
-            from: "what is trusted".to_owned(),
-        }
-    }
-
     /// What the identities of this output directory trust.
     ///
     /// # Errors
@@ -68,7 +59,7 @@ impl Trusted {
         })
     }
 
-    /// A truststore that somebody named: PEM, DER, PKCS#12 or JKS.
+    /// A truststore: PEM, DER, PKCS#12 or JKS.
     ///
     /// # Errors
     /// When it cannot be read, or holds no certificate.
@@ -97,7 +88,7 @@ impl Trusted {
             let trusted = contents.trusted.into_iter().map(|t| t.cert);
             trusted.chain(contents.ignored).collect()
         };
-        // One that cannot be read leads nowhere, and the others do.
+        // Ignore those that cannot be parsed.
         let certificates: Vec<_> = ders
             .iter()
             .filter_map(|der| Certificate::from_der(der).ok())
@@ -112,7 +103,7 @@ impl Trusted {
         })
     }
 
-    /// Knows these intermediates besides.
+    /// Adds known intermediates.
     pub fn knowing(mut self, known: Vec<Certificate>) -> Self {
         self.known = known;
         self

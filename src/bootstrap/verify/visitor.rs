@@ -1,4 +1,4 @@
-//! As whom a listener is visited: an identity, by the files in its directory.
+//! The client that connects to a listener: an identity, read from its directory.
 
 use std::path::PathBuf;
 
@@ -37,20 +37,21 @@ pub enum TruststoreError {
     },
 }
 
-/// An identity that goes to a listener.
+/// An identity that connects to a listener.
 #[derive(Debug)]
 pub struct Visitor {
     /// Its name.
     pub name: IdentityName,
     /// Its SCRAM password.
     pub password: Option<Secret>,
-    /// What it has SCRAM credentials for.
+    /// The mechanisms of its SCRAM credentials.
     pub mechanisms: Vec<Mechanism>,
-    /// Whether its client.properties say TLS, where there are any.
+    /// Whether its client.properties say TLS, if there are any.
     pub tls: Option<bool>,
-    /// Whose word that is, for people.
+    /// Who says so, for messages.
     pub says: String,
     disk: OnDisk,
+    has_certificate: bool,
 }
 
 impl Visitor {
@@ -97,16 +98,17 @@ impl Visitor {
             mechanisms,
             tls,
             says: format!("the client.properties of {name}"),
+            has_certificate: disk.belongs_together(),
             disk,
         })
     }
 
-    /// Whether it has a key with a certificate of it.
+    /// Whether it has a key and the certificate for it.
     pub fn has_certificate(&self) -> bool {
-        self.disk.belongs_together()
+        self.has_certificate
     }
 
-    /// What it shows.
+    /// Its key and certificate.
     pub fn identity(&self) -> Option<Identity<'_>> {
         let key = self.disk.key.as_ref().filter(|_| self.has_certificate())?;
         Some(Identity {
