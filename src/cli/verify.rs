@@ -34,7 +34,7 @@ Examples:
   kpki verify broker.example.org:9093 --truststore their-ca.pem
   kpki verify policies/quickstart.yaml")]
 pub struct Verify {
-    /// An address, or a policy: all listeners of its brokers and controllers are checked
+    /// An address, or a policy to check all listeners of its brokers and controllers
     #[arg(value_name = "HOST:PORT|POLICY")]
     what: String,
     /// Connect as this identity, with the certificate and password in its directory [default for a policy: its admin]
@@ -46,7 +46,7 @@ pub struct Verify {
     /// File with the truststore's password
     #[arg(long, value_name = "FILE", requires = "truststore")]
     truststore_password_file: Option<PathBuf>,
-    /// The host name that the certificate must have, also sent as SNI [default: HOST]
+    /// The host name that the certificate must be valid for, also sent as SNI [default: HOST]
     #[arg(long, value_name = "N")]
     server_name: Option<String>,
     /// Seconds to wait for each listener
@@ -124,7 +124,7 @@ impl Verify {
     }
 }
 
-/// `HOST:PORT`; a file of that name is one all the same.
+/// `HOST:PORT`, even if there is a file of that name.
 fn is_address(text: &str) -> bool {
     let port = text
         .rsplit_once(':')
@@ -146,7 +146,7 @@ fn code(check: &Check) -> &'static str {
     check.code.map_or("", |code| code.name())
 }
 
-/// A line for each check, and below a fault what to do.
+/// One line per check; a fault is followed by its hint.
 fn table(found: &Verdict) -> String {
     let lines = found.checks.iter().map(|check| {
         let (colour, word) = match check.ok {
@@ -171,7 +171,7 @@ fn table(found: &Verdict) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A line for each listener.
+/// One line per listener.
 fn overview(answers: &[Answer]) -> String {
     let width = |of: fn(&Answer) -> usize, least: usize| {
         answers.iter().map(of).max().unwrap_or_default().max(least)
@@ -205,7 +205,7 @@ fn overview(answers: &[Answer]) -> String {
     let bad = answers.iter().filter(|answer| !answer.verdict.ok).count();
     lines.push(match bad {
         0 => format!(
-            "{GREEN}all good{GREEN:#}  {}",
+            "{GREEN}ok{GREEN:#}  {}, no faults",
             count(answers.len(), "listener")
         ),
         bad => format!(

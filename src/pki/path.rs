@@ -1,4 +1,4 @@
-//! From a leaf to something that is trusted, through whatever certificates came with it.
+//! Path building from a leaf to a trusted certificate, through the certificates that were sent with it.
 
 use x509_parser::{
     error::X509Error,
@@ -7,32 +7,32 @@ use x509_parser::{
 
 use super::{Certificate, Details};
 
-/// So many signatures are checked at most, whatever somebody sends.
+/// The maximum number of signature checks, whatever was sent.
 const MOST_CHECKS: usize = 100;
-/// No chain that anybody uses is longer.
+/// The maximum length of a path.
 const LONGEST: usize = 10;
 
-/// Where the way from a leaf ends.
+/// Where a path ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathEnd {
-    /// At a certificate that is trusted, the last of the path.
+    /// At a trusted certificate.
     Trusted,
-    /// The last of the path has signed itself, and is not trusted.
+    /// At a self-signed certificate that is not trusted.
     Untrusted,
-    /// The last of the path was signed by one that nobody has sent.
+    /// At a certificate whose issuer is missing.
     Missing,
-    /// By its name, a certificate has signed the last of the path, but its key has not: another CA of the same name.
+    /// At a certificate whose issuer is known by name, but with another key: another CA of the same name.
     OtherKey,
-    /// The last of the path was signed by an algorithm that is not known here.
+    /// At a certificate that was signed with an unsupported algorithm.
     Unchecked,
 }
 
-/// A way up from a leaf.
+/// A path up from a leaf.
 #[derive(Debug)]
 pub struct TrustPath<'a> {
     /// The leaf first.
     pub certificates: Vec<&'a Certificate>,
-    /// What became of it.
+    /// Where it ends.
     pub end: PathEnd,
 }
 
@@ -40,11 +40,11 @@ struct Search<'a> {
     trusted: &'a [Certificate],
     sent: &'a [Certificate],
     checks: usize,
-    /// The longest way that ends nowhere.
+    /// The longest path that does not end at a trusted certificate.
     best: Option<TrustPath<'a>>,
 }
 
-/// Looks for a way from the first of these to a trusted one. Where there is none, the longest that there is.
+/// Finds a path from the first of these to a trusted certificate; if there is none, returns the longest path.
 pub fn trust_path<'a>(
     sent: &'a [Certificate],
     trusted: &'a [Certificate],
@@ -122,7 +122,7 @@ fn signed(certificate: &Certificate, ca: &Certificate) -> Signed {
     match mine.verify_signature(Some(theirs.public_key())) {
         Ok(()) => Signed::Yes,
         Err(X509Error::SignatureUnsupportedAlgorithm) => Signed::Unknown,
-        // The library takes no key below 2048 bits: whether it signed stays open.
+        // The library does not accept keys below 2048 bits, so it is unknown whether this one signed.
         Err(_) if Details::of(&ca.der).is_ok_and(|ca| ca.key.weak.is_some()) => Signed::Unknown,
         Err(_) => Signed::No,
     }

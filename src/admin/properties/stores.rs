@@ -1,4 +1,4 @@
-//! The stores that a client's properties name, or hold as PEM themselves.
+//! The stores that a client's properties refer to, or contain as PEM.
 
 use std::path::Path;
 
@@ -90,7 +90,7 @@ impl Settings<'_> {
         }))
     }
 
-    /// JKS is Kafka's default and Java opens PKCS#12 under that name too, so the bytes decide, not the setting.
+    /// JKS is Kafka's default, and Java opens PKCS#12 with that type too, so the content decides, not the setting.
     fn kind(&self, setting: &'static str) -> Result<Kind> {
         match self.get(setting).map(str::to_ascii_uppercase).as_deref() {
             None | Some("JKS" | "PKCS12") => Ok(Kind::Pkcs12),
@@ -106,7 +106,7 @@ enum Kind {
     Pem,
 }
 
-/// In place of a path, where a setting holds PEM.
+/// Shown instead of a path if a setting contains PEM.
 const INLINE: &str = "the value itself";
 
 fn wrong(setting: &'static str, path: &str) -> impl Fn(StoreError) -> ClientPropertiesError {

@@ -1,4 +1,4 @@
-//! `verify`: what listeners show, held against what is here: the CA, the inventory, the policy, identities' files.
+//! `verify`: compares what listeners serve with the CA, the inventory, the policy and the identities' files.
 
 mod standing;
 mod trusted;
@@ -22,32 +22,32 @@ pub use standing::{Standing, standing};
 pub use trusted::Trusted;
 pub use visitor::{TruststoreError, Visitor};
 
-/// What is here to hold a listener against.
+/// What listeners are compared with.
 pub struct Judge<'a> {
     /// What is trusted.
     pub trusted: &'a Trusted,
-    /// What was signed here.
+    /// The certificates that this CA signed.
     pub inventory: Option<&'a Inventory>,
-    /// How kpki is called.
+    /// The kpki command line for hints.
     pub kpki: &'a str,
-    /// How long each listener is waited for.
+    /// The timeout for each listener.
     pub timeout: Duration,
-    /// The time.
+    /// The current time.
     pub now: OffsetDateTime,
 }
 
-/// A listener of a policy, and what is to be said of it.
+/// A listener of a policy, and the result of its checks.
 #[derive(Debug)]
 pub struct Answer {
-    /// Whose it is.
+    /// Its broker or controller.
     pub node: IdentityName,
-    /// Where it is.
+    /// Its name and address.
     pub at: Endpoint,
-    /// What is to be said of it.
+    /// The result.
     pub verdict: Verdict,
 }
 
-/// One listener, as somebody who comes to it.
+/// One connection to a listener, and as whom.
 struct Visit<'a> {
     address: &'a str,
     tls: bool,
@@ -58,10 +58,10 @@ struct Visit<'a> {
 }
 
 impl Judge<'_> {
-    /// Looks at one address, whoever listens there.
+    /// Checks a single address.
     ///
     /// # Errors
-    /// When the operating system has no randomness.
+    /// If the operating system provides no random numbers.
     pub fn address(
         &self,
         address: &str,
@@ -72,7 +72,7 @@ impl Judge<'_> {
         let visit = Visit {
             address,
             tls: protocol.is_none_or(|(tls, _)| tls),
-            // To log in, there has to be Kafka.
+            // Only Kafka offers a login.
             kafka: visitor.is_some_and(|v| v.password.is_some()),
             visitor,
             user: visitor
@@ -86,11 +86,11 @@ impl Judge<'_> {
         self.visit(&visit)
     }
 
-    /// Looks at every listener of a policy, all at once. `visitor` goes to all of them; without one, the policy's admin
-    /// goes, or whoever can.
+    /// Checks every listener of a policy in parallel, as `visitor`; by default, as the policy's admin or as the first
+    /// client with suitable credentials.
     ///
     /// # Errors
-    /// When an address cannot be told, or files of an identity cannot be read.
+    /// If an address cannot be determined, or files of an identity cannot be read.
     pub fn policy(
         &self,
         policy: &ValidatedPolicy,
@@ -228,8 +228,8 @@ impl Judge<'_> {
     }
 }
 
-/// Whose credentials a policy's listeners are asked with: those of the admin, and of the first client for each SCRAM
-/// mechanism that the admin has not.
+/// The clients whose credentials are used for a policy's listeners: the admin, and the first client for each SCRAM
+/// mechanism that the admin lacks.
 fn guests(policy: &ValidatedPolicy, out: &OutDir) -> Result<Vec<Visitor>, BootstrapError> {
     let is_admin = |client: &&Client| Some(&client.name) == policy.cluster.admin.as_ref();
     let admin = policy.clients.iter().filter(is_admin);

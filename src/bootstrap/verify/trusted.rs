@@ -1,4 +1,4 @@
-//! What a listener's chain has to lead to.
+//! The CAs that a listener's chain must lead to.
 
 use std::path::Path;
 
@@ -16,19 +16,19 @@ use crate::{
     state::{OutDir, read_optional, read_text},
 };
 
-/// What is trusted, and what is known besides.
+/// Trusted certificates, and known intermediates.
 #[derive(Debug)]
 pub struct Trusted {
-    /// The CAs, or whatever else a truststore has.
+    /// The CAs, or other certificates in a truststore.
     pub certificates: Vec<Certificate>,
-    /// Intermediates, which are not trusted but may be missing somewhere.
+    /// Intermediates, which are not trusted, but which a listener may have failed to send.
     pub known: Vec<Certificate>,
-    /// Where it stands, for people.
+    /// The source, for messages.
     pub from: String,
 }
 
 impl Trusted {
-    /// Nothing, where whatever is shown is only looked at.
+    /// Nothing is trusted: the certificates are only displayed.
     pub fn nothing() -> Self {
         Self {
             certificates: Vec::new(),
@@ -37,10 +37,10 @@ impl Trusted {
         }
     }
 
-    /// What the identities of this output directory trust.
+    /// What the identities in this output directory trust.
     ///
     /// # Errors
-    /// When its files cannot be read.
+    /// If its files cannot be read.
     pub fn of_ca(out: &OutDir) -> Result<Self, BootstrapError> {
         out.check()?;
         let read = |file: &str| -> Result<Vec<Certificate>, BootstrapError> {
@@ -68,10 +68,10 @@ impl Trusted {
         })
     }
 
-    /// A truststore that somebody named: PEM, DER or PKCS#12.
+    /// Reads a truststore: PEM, DER or PKCS#12.
     ///
     /// # Errors
-    /// When it cannot be read, or holds no certificate.
+    /// If it cannot be read, or contains no certificate.
     pub fn read(path: &Path, password: Option<&Secret>) -> Result<Self, TruststoreError> {
         let bytes = read_text(path)?;
         let store = |source: StoreError| TruststoreError::Store {
@@ -90,7 +90,7 @@ impl Trusted {
             let trusted = contents.trusted.into_iter().map(|t| t.cert);
             trusted.chain(contents.ignored).collect()
         };
-        // One that cannot be read leads nowhere, and the others do.
+        // Those that cannot be read are skipped, the others still count.
         let certificates: Vec<_> = ders
             .iter()
             .filter_map(|der| Certificate::from_der(der).ok())
@@ -105,7 +105,7 @@ impl Trusted {
         })
     }
 
-    /// Knows these intermediates besides.
+    /// Adds known intermediates.
     pub fn knowing(mut self, known: Vec<Certificate>) -> Self {
         self.known = known;
         self

@@ -1,4 +1,4 @@
-//! As whom a listener is visited: an identity, by the files in its directory.
+//! The identity that connects to a listener, read from the files in its directory.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub enum TruststoreError {
     /// It cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
-    /// It is no store.
+    /// It is not a store.
     #[error("{}: {source}", path.display())]
     Store {
         /// The file.
@@ -37,27 +37,27 @@ pub enum TruststoreError {
     },
 }
 
-/// An identity that goes to a listener.
+/// An identity that connects to a listener.
 #[derive(Debug)]
 pub struct Visitor {
     /// Its name.
     pub name: IdentityName,
     /// Its SCRAM password.
     pub password: Option<Secret>,
-    /// What it has SCRAM credentials for.
+    /// The mechanisms that it has SCRAM credentials for.
     pub mechanisms: Vec<Mechanism>,
-    /// Whether its client.properties say TLS, where there are any.
+    /// Whether its client.properties use TLS, if it has any.
     pub tls: Option<bool>,
-    /// Whose word that is, for people.
+    /// The source of that, for messages.
     pub says: String,
     disk: OnDisk,
 }
 
 impl Visitor {
-    /// Reads an identity's files, under whichever layout it has them.
+    /// Reads an identity's files, whatever their layout.
     ///
     /// # Errors
-    /// When there is no such identity, or a file of it cannot be used.
+    /// If there is no such identity, or one of its files cannot be used.
     pub fn read(out: &OutDir, name: &IdentityName) -> Result<Self, BootstrapError> {
         let dir = out.identity(name);
         if !dir.is_dir() {
@@ -101,12 +101,12 @@ impl Visitor {
         })
     }
 
-    /// Whether it has a key with a certificate of it.
+    /// Whether it has a key and a matching certificate.
     pub fn has_certificate(&self) -> bool {
         self.disk.belongs_together()
     }
 
-    /// What it shows.
+    /// Its key and certificate chain.
     pub fn identity(&self) -> Option<Identity<'_>> {
         let key = self.disk.key.as_ref().filter(|_| self.has_certificate())?;
         Some(Identity {
