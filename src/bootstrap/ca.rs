@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     issuer::{
-        Closed, Issuer, Opened,
+        Closed, Issuer, IssuerError, Opened,
         local::{self, CaSpec, NewCa},
         pkcs11,
     },
@@ -172,6 +172,17 @@ impl Ca {
 
     /// Reads the CA without opening its issuer.
     pub fn open(out: &OutDir) -> Result<Self, BootstrapError> {
+        let trust = Self::trust(out)?;
+        let dir = out.ca();
+        let issuer = Closed::read(out)?.ok_or_else(|| CaError::Incomplete {
+            dir: dir.display().to_string(),
+            file: local::KEY,
+        })?;
+        Ok(Self { dir, trust, issuer })
+    }
+
+    /// Reads the CA's public part, whether or not its key is here.
+    pub fn trust(out: &OutDir) -> Result<Trust, BootstrapError> {
         let shown = out.ca().display().to_string();
         out.check()?;
         if !Self::exists(out)? {
@@ -231,22 +242,26 @@ impl Ca {
             root,
             intermediates,
         } = Lineage::new(root, intermediates);
-        let issuer = Closed::read(out)?.ok_or_else(|| incomplete(local::KEY))?;
         let password = password_in(need(TRUSTSTORE_PASSWORD)?);
         if password.expose().is_empty() {
             return Err(incomplete(TRUSTSTORE_PASSWORD).into());
         }
-        Ok(Self {
-            dir: out.ca(),
-            trust: Trust {
-                root,
-                others: trusted.collect(),
-                intermediates,
-                standby,
-                truststore_password: password,
-            },
-            issuer,
+        Ok(Trust {
+            root,
+            others: trusted.collect(),
+            intermediates,
+            standby,
+            truststore_password: password,
         })
+    }
+
+    /// Fails if another process has changed the issuer or the trusted CAs since they were read.
+    pub fn check_unchanged(&self, out: &OutDir, lock: &Lock) -> Result<(), BootstrapError> {
+        self.issuer.check_unchanged(lock)?;
+        match Self::trust(out)?.is_same(&self.trust) {
+            true => Ok(()),
+            false => Err(IssuerError::Changed(self.dir.clone()).into()),
+        }
     }
 
     /// A part of it is missing.

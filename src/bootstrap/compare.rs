@@ -21,7 +21,7 @@ use crate::{
     plan::Action,
     policy::{FileNames, IssuerSettings, NodeRole},
     secret::SecretBytes,
-    state::{FileSpec, OutDir, Record, Revocation, Writing, WrittenEntry, read_plain},
+    state::{FileSpec, Inventory, OutDir, Record, Revocation, Writing, WrittenEntry, read_plain},
 };
 
 /// What a member is compared with.
@@ -31,6 +31,8 @@ pub(super) struct Look<'a> {
     pub context: Context<'a>,
     /// The CA's public part.
     pub trust: &'a Trust,
+    /// The inventory.
+    pub inventory: &'a Inventory,
     /// The last certificate that was signed for the member.
     pub record: Option<&'a Record>,
     /// Its revocation.
@@ -226,7 +228,9 @@ impl Look<'_> {
             return Needs::Reload;
         };
         let leaf = step.disk.certificate.as_ref();
-        let stays = leaf.is_some_and(|leaf| self.trust.vouches_for(leaf));
+        let now = self.context.now;
+        // Nobody can connect to a broker with an expired certificate to make it reload.
+        let stays = leaf.is_some_and(|leaf| self.trust.vouches_for(leaf) && leaf.not_after > now);
         changes::certificate_needs(&step.disk, &spec.hosts, stays)
     }
 
@@ -295,7 +299,9 @@ impl Look<'_> {
             .issuer
             .as_ref()
             .is_some_and(IssuerSettings::has_own_ca);
-        let list = context.policy.ca.crl_url.as_ref().map(ToString::to_string);
+        let list = context.policy.ca.crl_url.as_ref();
+        let of_its_ca = self.inventory.successor(self.trust.root_of(leaf));
+        let list = list.map(|url| url.of_generation(of_its_ca).to_string());
         if !own && leaf.crl_urls.iter().ne(&list) {
             return reissue(match list {
                 Some(url) => format!("its CRL distribution point must be {url}"),

@@ -4,19 +4,19 @@
 //! recorded ones.
 
 mod identity;
+mod rotation;
 
 use std::{collections::BTreeMap, path::Path};
 
 use rayon::prelude::*;
-use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
 use time::OffsetDateTime;
 
 use super::{
     BootstrapError,
     ca::Ca,
     context::Context,
+    lists,
     plan::plan,
-    revoke::CRL,
     trust::{Trust, truststore_name},
 };
 use crate::{
@@ -24,12 +24,13 @@ use crate::{
     deeds::did,
     issuer::local,
     keystore::StoreProfile,
-    pki::{IdentityName, Kind, SignedCrl},
+    pki::{IdentityName, Kind},
     plan::Action,
     secret::Secret,
     shell::quote,
     state::{
-        FileSpec, Inventory, Lock, OutDir, Owners, Staging, StateError, Written, read_optional,
+        Event, FileSpec, Inventory, Lock, OutDir, Owners, Staging, StateError, Written,
+        read_journal, read_optional,
     },
 };
 
@@ -47,7 +48,9 @@ pub enum FaultCode {
     Mode = "mode", "other users can read or change something";
     Owner = "owner", "a directory has the wrong owner";
     Password = "password", "the password of an identity's stores is missing, or is not the one that kpki wrote";
+    Journal = "journal", "the journal cannot be read";
     Policy = "policy", "the files do not match the policy";
+    Rotation = "rotation", "the CA rotation does not match its record, or a certificate was signed by a CA that does not sign now";
     Store = "store", "a keystore, or its PEM equivalent, does not contain the key and its certificates";
     Truststore = "truststore", "a truststore or `ca.crt` does not contain exactly the trusted CAs";
 }
@@ -64,8 +67,10 @@ pub struct Fault {
     pub message: String,
     /// What repairs it.
     pub command: String,
-    /// The file as it should be, if that is known.
-    repair: Option<FileSpec>,
+    /// The files as they should be, if that is known.
+    files: Vec<FileSpec>,
+    /// A line that the inventory lacks.
+    event: Option<Event>,
 }
 
 /// The command for everything that can be repaired without the CA's key.
@@ -85,8 +90,18 @@ impl Fault {
             name: name.map(str::to_owned),
             message: message.into(),
             command: command.into(),
-            repair: None,
+            files: Vec::new(),
+            event: None,
         }
+    }
+
+    fn repaired_by(self, files: Vec<FileSpec>) -> Self {
+        Self { files, ..self }
+    }
+
+    fn recorded_by(self, event: Event) -> Self {
+        let event = Some(event);
+        Self { event, ..self }
     }
 
     /// The same fault, wherever it was found.
@@ -121,7 +136,14 @@ impl Doctor<'_> {
         let Some((ca, inventory, written, owners)) = self.records(&mut faults) else {
             return Ok(faults);
         };
+        let before = faults.len();
+        self.rotation(&ca, &inventory, &mut faults)?;
+        if faults.len() > before {
+            // Everything else depends on which CAs are trusted.
+            return Ok(faults);
+        }
         self.authority(&ca, &inventory, &mut faults)?;
+        self.leaves(&ca, &inventory, &mut faults)?;
         let names = self.out.identities()?;
         let examined: Vec<Vec<Fault>> = names
             .par_iter()
@@ -179,6 +201,19 @@ impl Doctor<'_> {
 
     /// What everything else is compared with; `None` if a part of it cannot be used.
     fn records(&self, faults: &mut Vec<Fault>) -> Option<(Ca, Inventory, Written, Owners)> {
+        let away = |path: &Path| {
+            let path = path.display().to_string();
+            format!("mv {0} {0}.old", quote(&path))
+        };
+        if let Err(error) = read_journal(self.out) {
+            let command = away(&self.out.ca_file("journal.jsonl"));
+            faults.push(Fault::new(
+                FaultCode::Journal,
+                None,
+                error.to_string(),
+                command,
+            ));
+        }
         let mut lost = |error: BootstrapError, command: &str| {
             faults.push(Fault::new(
                 FaultCode::Ca,
@@ -187,6 +222,7 @@ impl Doctor<'_> {
                 command.to_owned(),
             ));
         };
+        let written_away = away(&self.out.root().join("written.jsonl"));
         let cure = match Ca::waits(self.out) {
             true => "kpki init-ca --install-cert FILE",
             false => RESTORE,
@@ -196,9 +232,8 @@ impl Doctor<'_> {
         let inventory = inventory.map_err(|e| lost(e.into(), RESTORE)).ok();
         let owners = Owners::read(self.out, None);
         let owners = owners.map_err(|e| lost(e.into(), RESTORE)).ok();
-        let away = "mv written.jsonl written.jsonl.old";
         let written = Written::read(self.out);
-        let written = written.map_err(|e| lost(e.into(), away)).ok();
+        let written = written.map_err(|e| lost(e.into(), &written_away)).ok();
         Some((ca?, inventory?, written?, owners?))
     }
 
@@ -227,7 +262,8 @@ impl Doctor<'_> {
             let message = error.to_string();
             faults.push(Fault::new(FaultCode::CaKey, None, message, RESTORE));
         }
-        faults.extend(self.revoked(ca, inventory)?);
+        let lists = lists::examine(self.out, &ca.trust, inventory, self.now)?;
+        faults.extend(lists.map(|t| Fault::new(FaultCode::Crl, None, t.message, "kpki crl")));
         for profile in [StoreProfile::Jdk, StoreProfile::Legacy] {
             let path = self.out.ca_file(truststore_name(profile));
             let Some(store) = read_optional(&path)? else {
@@ -238,57 +274,13 @@ impl Doctor<'_> {
                     "{} does not contain exactly the trusted CAs",
                     path.display()
                 );
-                faults.push(Fault {
-                    repair: Some(FileSpec::secret(
-                        truststore_name(profile),
-                        ca.trust.encode_truststore(profile)?,
-                    )),
-                    ..Fault::new(FaultCode::Truststore, None, message, FIX)
-                });
+                let store = ca.trust.encode_truststore(profile)?;
+                let file = FileSpec::secret(truststore_name(profile), store);
+                let fault = Fault::new(FaultCode::Truststore, None, message, FIX);
+                faults.push(fault.repaired_by(vec![file]));
             }
         }
         Ok(())
-    }
-
-    /// The CRL, compared with the unexpired revoked certificates.
-    fn revoked(&self, ca: &Ca, inventory: &Inventory) -> Result<Option<Fault>, BootstrapError> {
-        let fault = |message: String| {
-            let fault = Fault::new(FaultCode::Crl, None, message, "kpki crl");
-            Ok(Some(fault))
-        };
-        let records = inventory.revocations();
-        let records = records.filter_map(|revocation| inventory.by_serial(&revocation.serial));
-        let lasting: Vec<_> = records.filter(|r| r.not_after > self.now).collect();
-        let path = self.out.ca_file(CRL);
-        let shown = path.display();
-        let Some(pem) = read_optional(&path)? else {
-            return match lasting.is_empty() {
-                true => Ok(None),
-                false => fault(format!("{shown} is missing, but certificates were revoked")),
-            };
-        };
-        let authorities = ca.trust.intermediates.iter().chain(ca.trust.trusted());
-        let crl = CertificateRevocationListDer::from_pem_slice(&pem).ok();
-        let crl = crl.and_then(|der| SignedCrl::read(&der, authorities));
-        let Some(crl) = crl else {
-            return fault(format!("{shown} is not a CRL signed by the CA"));
-        };
-        if crl.next_update <= self.now {
-            let end = crl.next_update.date();
-            return fault(format!(
-                "{shown} expired on {end}: programs that check it refuse every certificate"
-            ));
-        }
-        let lacks = lasting
-            .iter()
-            .find(|r| r.issuer == crl.issuer && !crl.has(&r.serial));
-        match lacks {
-            Some(record) => fault(format!(
-                "{shown} lacks {} of {}, which is revoked",
-                record.serial, record.name
-            )),
-            None => Ok(None),
-        }
     }
 
     /// What `kpki up` would do.
@@ -336,9 +328,13 @@ impl Doctor<'_> {
                 super::files::known_names(name).contains(file) || file.ends_with(".next")
             })?;
         }
+        let events: Vec<Event> = faults.iter().filter_map(|f| f.event.clone()).collect();
+        if !events.is_empty() {
+            Inventory::read(self.out)?.append_events(lock, events)?;
+        }
         let mut files: BTreeMap<String, Vec<FileSpec>> = BTreeMap::new();
         for fault in faults {
-            if let Some(file) = &fault.repair {
+            for file in &fault.files {
                 let name = fault.name.clone().unwrap_or_else(|| "ca".to_owned());
                 let files = files.entry(name).or_default();
                 // Some names are the same in several layouts.

@@ -1,23 +1,26 @@
 //! What must be done now, according to the inventory, the clock and what brokers serve.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, HashSet},
+};
 
-use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::{renew, revoke, served::Answer};
+use super::{renew, served::Answer};
 use crate::{
     code::{StableCode, codes},
-    pki::{Certificate, Host, IdentityName, Kind, crl_life},
+    pki::{Certificate, Host, IdentityName, Kind},
     policy::{NodeRole, ValidatedPolicy},
     probe::Served,
-    state::{Inventory, OutDir, Record, StateError, Status, read_optional},
+    state::{Inventory, Record, Status},
 };
 
 codes! {
 /// Kinds of things to do. Codes do not change.
 pub enum DueCode {
+    Clock = "clock", "a certificate is not valid yet, by this machine's clock";
     Expires = "expires", "a certificate has expired, or is due for renewal";
     NotServed = "renewed-not-served", "a broker does not serve the last certificate that was signed for it";
     Rotation = "rotation", "a CA rotation is waiting for its next step";
@@ -54,18 +57,26 @@ pub fn sort(due: &mut [Due], now: OffsetDateTime) {
     });
 }
 
-/// A certificate that expires within this time is reported, however short its validity is.
+/// A certificate that expires within this time is reported, however short its validity is, unless it replaced another
+/// one: then the short validity is intended, and the next one would be due from its first day as well.
 const SOON: Duration = Duration::days(30);
 
 /// When a certificate is due, unless a policy says otherwise: for a CA, in the last tenth of its validity.
 fn due_at(record: &Record) -> OffsetDateTime {
-    let due = match record.kind {
+    match record.kind {
         Kind::Ca | Kind::Intermediate => {
             record.not_after - (record.not_after - record.not_before) / 10
         }
         Kind::Broker | Kind::Client => renew::due(record),
-    };
-    due.min(record.not_after - SOON)
+    }
+}
+
+/// The names with more than one certificate.
+fn with_successors(inventory: &Inventory) -> HashSet<&str> {
+    let mut seen = HashSet::new();
+    let records = inventory.records().iter();
+    let names = records.map(|record| record.name.as_str());
+    names.filter(|name| !seen.insert(*name)).collect()
 }
 
 /// The certificates in use, according to the inventory: the last of each name that was not revoked.
@@ -88,25 +99,32 @@ pub fn ending<'a>(
         said.extend(policy.clients.iter().map(|c| c.name.as_str()));
         early = Duration::days(policy.ca.renew_before_days.into());
     }
+    let followed = OnceCell::new();
     let is_due = |record: &&Record| {
         let is_leaf = matches!(record.kind, Kind::Broker | Kind::Client);
-        let due = match is_leaf && said.contains(record.name.as_str()) {
-            true => record.not_after - early,
-            false => due_at(record),
+        let name = record.name.as_str();
+        if is_leaf && said.contains(name) {
+            return record.not_after - early <= now;
+        }
+        let is_first = || {
+            let followed = followed.get_or_init(|| with_successors(inventory));
+            !followed.contains(name)
         };
-        due <= now
+        due_at(record) <= now || record.not_after - SOON <= now && is_first()
     };
     current(inventory, now).filter(is_due).collect()
 }
 
-/// When the current CRL expires, if it is in the last third of its validity. Also `None` if there is no CRL.
-pub fn crl_end(out: &OutDir, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, StateError> {
-    let Some(pem) = read_optional(&out.ca_file(revoke::CRL))? else {
-        return Ok(None);
-    };
-    let der = CertificateRevocationListDer::from_pem_slice(&pem).ok();
-    let life = der.and_then(|der| crl_life(&der));
-    Ok(life.and_then(|(made, ends)| (ends - (ends - made) / 3 <= now).then_some(ends)))
+/// Certificates that are not valid yet: they were signed while the clock was ahead, or the clock is behind now. If the
+/// CA is among them, the clock is behind.
+pub fn early(inventory: &Inventory, now: OffsetDateTime) -> Vec<&Record> {
+    let early = current(inventory, now).filter(|record| record.not_before > now);
+    let early: Vec<&Record> = early.collect();
+    let is_ca = |record: &&&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
+    match early.iter().find(is_ca) {
+        Some(ca) => vec![ca],
+        None => early,
+    }
 }
 
 /// A node that serves another certificate than its last one.

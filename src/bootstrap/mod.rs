@@ -17,6 +17,7 @@ pub mod elsewhere;
 pub mod files;
 pub mod folded;
 pub mod identity;
+pub mod lists;
 pub mod member;
 pub mod nodes;
 pub mod passwords;

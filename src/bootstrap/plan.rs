@@ -94,6 +94,7 @@ pub fn plan<'a>(context: Context<'a>, trust: &Trust) -> Result<Plan<'a>, Errors>
         let look = Look {
             context,
             trust,
+            inventory: &inventory,
             record: inventory.latest(member.name().as_str()),
             revoked: revoke::of_identity(&inventory, member.name().as_str()),
             entry: written.of(member.name().as_str()),

@@ -210,7 +210,10 @@ impl Candidate {
             .filter(|_| leaf.kind == Kind::Broker);
         let old_subject = runs_on.map(|old| old.subject.clone());
         let old_subject = old_subject.filter(|old| *old != format!("CN={name}"));
-        let stays = runs_on.is_some_and(|old| old.is_issued_by(signer)) && old_subject.is_none();
+        // Nobody can connect to a broker with an expired certificate to make it reload.
+        let stays = runs_on
+            .is_some_and(|old| old.is_issued_by(signer) && old.not_after > renewal.now)
+            && old_subject.is_none();
         let needs = match leaf.kind {
             Kind::Broker if !files::is_controller_alone(out, name)? => {
                 changes::certificate_needs(&disk, &leaf.hosts, stays)

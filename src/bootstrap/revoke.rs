@@ -6,16 +6,9 @@ use time::OffsetDateTime;
 
 use super::BootstrapError;
 use crate::{
-    issuer::Issuer,
-    keystore::pem,
     pki::{Kind, Reason, RevocationList, RevokedEntry, unhex},
-    state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, Revocation, write_atomic},
+    state::{Event, Inventory, Record, Revocation},
 };
-
-/// The current CRL, PEM.
-pub const CRL: &str = "crl.pem";
-/// The same as DER, as required at a CRL distribution point (RFC 5280 §4.2.1.13).
-pub const CRL_DER: &str = "crl.der";
 
 /// Why something cannot be revoked.
 #[derive(Debug, thiserror::Error)]
@@ -166,23 +159,29 @@ pub fn is_crl_due(inventory: &Inventory) -> bool {
 }
 
 /// The content of a CA's next CRL: every revoked certificate of that CA. An expired one is removed after it was on a
-/// CRL issued after its expiry (RFC 5280 §3.3).
-fn list(inventory: &Inventory, issuer: &str, days: u32, now: OffsetDateTime) -> RevocationList {
+/// CRL issued after its expiry (RFC 5280 §3.3); one that has not expired stays, as an earlier CRL may have been issued
+/// while the clock was ahead.
+pub(super) fn next_list(
+    inventory: &Inventory,
+    issuer: &str,
+    days: u32,
+    now: OffsetDateTime,
+) -> RevocationList {
     let issues = || {
         inventory.events().iter().filter_map(|event| match event {
-            Event::Crl(issue) => Some(issue),
+            Event::Crl(issue) if issue.issuer == issuer => Some(issue),
             _ => None,
         })
     };
-    let mut of_issuer = issues().filter(|issue| issue.issuer == issuer);
-    let last = of_issuer.next_back().map(|issue| issue.at);
+    let last = issues().next_back().map(|issue| issue.at);
     let entries = inventory.revocations().filter_map(|revocation| {
         let record = inventory.by_serial(&revocation.serial)?;
-        let is_due = last.is_none_or(|last| last <= record.not_after.max(revocation.at));
+        let is_due = record.not_after > now
+            || last.is_none_or(|last| last <= record.not_after.max(revocation.at));
         (record.issuer == issuer && is_due).then_some(())?;
         Some(RevokedEntry {
             serial: unhex(&revocation.serial)?,
-            at: revocation.at,
+            at: revocation.at.min(now),
             reason: revocation.reason,
         })
     });
@@ -192,46 +191,6 @@ fn list(inventory: &Inventory, issuer: &str, days: u32, now: OffsetDateTime) -> 
         now,
         entries: entries.collect(),
     }
-}
-
-/// A new CRL.
-#[derive(Debug)]
-pub struct Crl {
-    /// Its content.
-    pub list: RevocationList,
-    /// DER.
-    pub der: Vec<u8>,
-    /// PEM.
-    pub pem: String,
-}
-
-/// Signs the next CRL, records its number and writes it.
-///
-/// # Errors
-/// If it cannot be signed, recorded or written.
-pub fn write_crl(
-    out: &OutDir,
-    lock: &Lock,
-    inventory: &mut Inventory,
-    issuer: &dyn Issuer,
-    subject: &str,
-    (days, now): (u32, OffsetDateTime),
-) -> Result<Crl, BootstrapError> {
-    let list = list(inventory, subject, days, now);
-    let der = issuer.sign_crl(&list)?.to_vec();
-    // An unused number does no harm; a number used twice does.
-    let issue = CrlIssue {
-        at: now.truncate_to_second(),
-        number: list.number,
-        issuer: subject.to_owned(),
-    };
-    inventory.append_event(lock, Event::Crl(issue))?;
-    let pem = pem::crl(&der);
-    write_atomic(&out.ca_file(CRL), pem.as_bytes(), 0o644, None)?;
-    if out.ca_file(CRL_DER).exists() {
-        write_atomic(&out.ca_file(CRL_DER), &der, 0o644, None)?;
-    }
-    Ok(Crl { list, der, pem })
 }
 
 /// The identities whose last certificate is revoked.

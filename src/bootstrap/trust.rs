@@ -150,10 +150,26 @@ impl Trust {
         trust
     }
 
+    /// True if the same CAs are trusted and the same one signs.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let standby = |trust: &Self| trust.standby.as_ref().map(|s| s.root.der.clone());
+        self.trusted().eq(other.trusted())
+            && self.intermediates == other.intermediates
+            && standby(self) == standby(other)
+    }
+
     /// True for a leaf of the signing CA, or of the one that is trusted beside it.
     pub(super) fn vouches_for(&self, leaf: &Certificate) -> bool {
         let other = self.standby.as_ref().map(Lineage::signer);
         leaf.is_issued_by(self.signer()) || other.is_some_and(|signer| leaf.is_issued_by(signer))
+    }
+
+    /// The root of a leaf's chain.
+    pub(super) fn root_of(&self, leaf: &Certificate) -> &Certificate {
+        match &self.standby {
+            Some(standby) if leaf.is_issued_by(standby.signer()) => &standby.root,
+            _ => &self.root,
+        }
     }
 
     /// A leaf's chain as servers send it: the leaf, then the intermediates, without the root.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     bootstrap::{
         ca::Ca,
-        revoke::{CRL, CRL_DER, Crl as Written, write_crl},
+        lists::{self, CRL, CRL_DER, Crl as Written, Lists},
         rfc3339,
     },
     state::{Inventory, OutDir, write_atomic},
@@ -27,7 +27,9 @@ pub const DAYS: u32 = 30;
 /// Write a new certificate revocation list (CRL)
 ///
 /// It is written to ca/crl.pem. Programs that check it refuse every certificate once the CRL has expired, so it must be
-/// written again before that, even if nothing was revoked.
+/// written again before that, even if nothing was revoked. During a CA rotation the CRLs of both CAs are written; with an
+/// intermediate CA, also that of the root, if root.key is there. With --der each is a file of its own: kafka.crl, and
+/// kafka-g2.crl for the CA of generation 2.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -51,62 +53,65 @@ impl Crl {
         let out = OutDir::new(&global.out);
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
-        let crl = write(global, &out, &ca, self.days, ui)?;
+        let lists = write(global, &out, &ca, self.days, ui)?;
         let mut files = vec![out.ca_file(CRL)];
-        let copy = match (&self.out_file, self.der) {
-            (Some(file), _) => Some(file.clone()),
-            (None, true) => Some(out.ca_file(CRL_DER)),
-            (None, false) => None,
-        };
-        if let Some(file) = copy {
-            let bytes = match self.der {
-                true => &crl.der,
-                false => crl.pem.as_bytes(),
-            };
-            write_atomic(&file, bytes, 0o644, None)?;
-            files.push(file);
+        match (&self.out_file, self.der) {
+            (Some(file), true) => files.extend(lists.write_der(file)?),
+            (None, true) => files.extend(lists.write_der(&out.ca_file(CRL_DER))?),
+            (Some(file), false) => {
+                write_atomic(file, lists.pem.as_bytes(), 0o644, None)?;
+                files.push(file.clone());
+            }
+            (None, false) => {}
         }
         for file in &files {
             ui.say(format!("{GREEN}wrote{GREEN:#} {}", file.display()));
         }
-        ui.say(format!("  {}", described(&crl)));
+        ui.say(format!("  {}", described(&lists.own)));
+        for other in &lists.others {
+            ui.say(format!("  {}: {}", other.issuer, described(other)));
+        }
+        let it = match lists.others.is_empty() {
+            true => "it",
+            false => "each",
+        };
         ui.say(format!(
-            "\n{BOLD}next:{BOLD:#} publish it to the programs that check it, and run this again before {}",
-            until(&crl).date()
+            "\n{BOLD}next:{BOLD:#} publish {it} to the programs that check it, and run this again before {}",
+            until(&lists.own).date()
         ));
-        let mut document = document(&crl);
-        document["issuer"] = json!(ca.trust.signer().subject);
+        let mut document = document(&lists.own);
+        document["issuer"] = json!(lists.own.issuer);
         document["files"] = json!(files);
+        let each = lists.all().map(|crl| {
+            let mut each = self::document(crl);
+            each["issuer"] = json!(crl.issuer);
+            each
+        });
+        document["lists"] = json!(each.collect::<Vec<_>>());
         ui.document(&document);
         Ok(())
     }
 }
 
-/// Signs and writes the next CRL.
+/// Signs and writes the next CRLs.
 ///
 /// # Errors
 /// If the CA cannot be opened, or something cannot be written.
-pub fn write(
-    global: &Global,
-    out: &OutDir,
-    ca: &Ca,
-    days: u32,
-    ui: &Ui,
-) -> Result<Written, Failure> {
-    let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
-    let lock = take_lock(out, ui)?;
-    ca.issuer.check_unchanged(&lock)?;
+pub fn write(global: &Global, out: &OutDir, ca: &Ca, days: u32, ui: &Ui) -> Result<Lists, Failure> {
+    let passphrase = passphrase::existing(global, &ca.issuer)?;
+    let now = OffsetDateTime::now_utc();
     // Freeing a million strings one by one takes longer than exiting.
+    let known = ManuallyDrop::new(Inventory::read(out)?);
+    let keys = lists::open(out, ca, &known, passphrase.as_ref(), now)?;
+    let lock = take_lock(out, ui)?;
+    ca.check_unchanged(out, &lock)?;
     let mut inventory = ManuallyDrop::new(Inventory::read(out)?);
-    let subject = &ca.trust.signer().subject;
-    let when = (days, OffsetDateTime::now_utc());
-    Ok(write_crl(
+    Ok(lists::write(
         out,
         &lock,
         &mut inventory,
-        &*issuer,
-        subject,
-        when,
+        &keys,
+        (days, now),
     )?)
 }
 

@@ -9,6 +9,7 @@ use super::{
     init_ca::take_lock,
     passphrase,
     policy::read_policy,
+    shell,
     ui::{GREEN, RED, Ui},
     verdict,
 };
@@ -69,9 +70,14 @@ impl Examination {
         let mut fixed = Vec::new();
         if self.fix && !found.is_empty() {
             let lock = take_lock(&out, ui)?;
-            // Checked again under the lock, when nobody else can change it.
-            let again = doctor.examine()?;
-            doctor.repair(&lock, &again)?;
+            // Checked again under the lock, when nobody else can change it, and once more, as a fault may hide others.
+            for _ in 0..2 {
+                let again = doctor.examine()?;
+                doctor.repair(&lock, &again)?;
+                let new = again.into_iter().filter(|a| !found.iter().any(|f| f.is(a)));
+                let new: Vec<Fault> = new.collect();
+                found.extend(new);
+            }
             let remaining = doctor.examine()?;
             let gone = found
                 .into_iter()
@@ -84,27 +90,38 @@ impl Examination {
         }
         for fault in &found {
             ui.answer(format!("{RED}fault{RED:#}  {}", fault.message));
-            ui.answer(format!("  {}", fault.command));
+            ui.answer(format!("  {}", command(fault, &out)));
         }
         if found.is_empty() {
             ui.say(format!("{GREEN}ok{GREEN:#}  {}", out.root().display()));
         }
         let faults: Vec<_> = fixed
             .iter()
-            .map(|fault| as_json(fault, true))
-            .chain(found.iter().map(|fault| as_json(fault, false)))
+            .map(|fault| as_json(fault, &out, true))
+            .chain(found.iter().map(|fault| as_json(fault, &out, false)))
             .collect();
         ui.document(&json!({"ok": found.is_empty(), "faults": faults}));
         verdict(found.is_empty())
     }
 }
 
-fn as_json(fault: &Fault, fixed: bool) -> serde_json::Value {
+/// The command that repairs it, for this output directory.
+fn command(fault: &Fault, out: &OutDir) -> String {
+    let kpki = shell::kpki(out.root());
+    let parts = fault.command.split(" && ");
+    let parts = parts.map(|part| match part.strip_prefix("kpki ") {
+        Some(rest) => format!("{kpki} {rest}"),
+        None => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join(" && ")
+}
+
+fn as_json(fault: &Fault, out: &OutDir, fixed: bool) -> serde_json::Value {
     json!({
         "code": fault.code.name(),
         "name": fault.name,
         "message": fault.message,
-        "command": fault.command,
+        "command": command(fault, out),
         "fixed": fixed,
     })
 }

@@ -103,7 +103,7 @@ impl Issue {
         // Key derivation takes long, so it is done before taking the lock.
         let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
         let lock = take_lock(&out, ui)?;
-        ca.issuer.check_unchanged(&lock)?;
+        ca.check_unchanged(&out, &lock)?;
         self.check(&out)?;
         // None of these names exists, so nothing that is running is changed.
         let asked = Asked {

@@ -4,7 +4,11 @@ use clap::{ArgAction, ArgMatches, Args, Command};
 use serde_json::json;
 use time::{OffsetDateTime, UtcOffset, macros::format_description};
 
-use super::{Done, Global, Ui, shell::quote, ui::BOLD};
+use super::{
+    Done, Global, Ui,
+    shell::quote,
+    table::{Column::*, table},
+};
 use crate::{
     deeds,
     state::{Ending, Entry, OutDir, read_journal},
@@ -64,22 +68,14 @@ fn show(entries: &[Entry], ui: &Ui) {
             entry.what.clone(),
         ]
     };
-    let rows: Vec<[String; 5]> = entries.iter().map(cells).collect();
-    let heads = ["when", "who", "command", "result", "what"];
-    let width = |at: usize| {
-        let cells = rows.iter().map(|row| row[at].chars().count());
-        cells.chain([heads[at].len()]).max().unwrap_or_default()
-    };
-    let [when, who, command, result] = [0, 1, 2, 3].map(width);
-    let [a, b, c, d, e] = heads;
-    ui.answer(format!(
-        "  {BOLD}{a:when$}  {b:who$}  {c:command$}  {d:result$}  {e}{BOLD:#}"
-    ));
-    for [a, b, c, d, e] in &rows {
-        ui.answer(format!(
-            "  {a:when$}  {b:who$}  {c:command$}  {d:result$}  {e}"
-        ));
-    }
+    let columns = [
+        Whole("when"),
+        Spare("who"),
+        Prose("command"),
+        Whole("result"),
+        Prose("what"),
+    ];
+    ui.answer(table(ui, columns, entries.iter().map(cells).collect()));
 }
 
 /// The command as recorded in the journal: its verb, flags and names, but no values of other options.

@@ -1,6 +1,6 @@
 //! `kpki list`
 
-use std::{fmt::Write, mem::ManuallyDrop};
+use std::mem::ManuallyDrop;
 
 use clap::Args;
 use serde::Serialize;
@@ -8,13 +8,13 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     Done, Global,
-    ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
+    table::{Column::*, table},
+    ui::{DIM, GREEN, RED, Ui, YELLOW},
     verdict,
 };
 use crate::{
     bootstrap::ca::Ca,
     pki::Kind,
-    printable::Printable,
     state::{Inventory, OutDir, Record, Status},
 };
 
@@ -85,12 +85,12 @@ impl List {
             let documents: Vec<Listed<'_>> = listed.iter().map(Listed::of).collect();
             ui.document(&documents);
         } else {
-            ui.answer(self.table(&listed, &inventory));
+            ui.answer(self.show(&listed, &inventory, ui));
         }
         verdict(self.expiring.is_none() || listed.is_empty())
     }
 
-    fn table(&self, listed: &[(&Record, Status)], inventory: &Inventory) -> String {
+    fn show(&self, listed: &[(&Record, Status)], inventory: &Inventory, ui: &Ui) -> String {
         if listed.is_empty() {
             return match self.expiring {
                 Some(days) => format!("no certificate expires within {days} days"),
@@ -98,14 +98,7 @@ impl List {
                 None => "the CA has not signed any certificate".to_owned(),
             };
         }
-        let name = listed.iter().map(|(record, _)| record.name.len()).max();
-        let name = name.unwrap_or_default().max(4);
-        // Indented, so that the lines of the table are not wrapped on a narrow terminal.
-        let mut table = format!(
-            "  {BOLD}{:name$}  {:12}  {:8}  {:10}  {:40}  SAN{BOLD:#}",
-            "NAME", "KIND", "STATUS", "UNTIL", "SERIAL"
-        );
-        for (record, status) in listed {
+        let rows = listed.iter().map(|(record, status)| {
             let colour = match status {
                 Status::Valid => GREEN,
                 Status::Revoked => RED,
@@ -117,19 +110,24 @@ impl List {
                 None if record.external => format!("{} (key elsewhere)", record.sans.join(" ")),
                 None => record.sans.join(" "),
             };
-            // Writing to a string cannot fail.
-            let _ = write!(
-                table,
-                "\n  {:name$}  {:12}  {colour}{:8}{colour:#}  {}  {:40}  {}",
-                record.name,
-                record.kind.name(),
-                status.name(),
-                record.not_after.date(),
-                record.serial,
-                Printable(&more),
-            );
-        }
-        table
+            [
+                record.name.clone(),
+                record.kind.name().to_owned(),
+                format!("{colour}{}{colour:#}", status.name()),
+                record.not_after.date().to_string(),
+                record.serial.clone(),
+                more,
+            ]
+        });
+        let columns = [
+            Whole("NAME"),
+            Spare("KIND"),
+            Whole("STATUS"),
+            Whole("UNTIL"),
+            Spare("SERIAL"),
+            Prose("SAN"),
+        ];
+        table(ui, columns, rows.collect())
     }
 }
 

@@ -6,6 +6,7 @@ mod bundle;
 mod ca;
 mod cluster;
 mod code;
+mod completions;
 mod crl;
 mod doctor;
 mod error;
@@ -14,6 +15,7 @@ mod init_ca;
 mod issue;
 mod journal;
 mod list;
+mod man;
 mod passphrase;
 mod planned;
 mod policy;
@@ -26,6 +28,7 @@ mod scram;
 mod shell;
 mod sign;
 mod status;
+mod table;
 mod tip;
 mod token;
 mod ui;
@@ -123,6 +126,8 @@ enum Command {
     #[command(subcommand)]
     Acl(acl::Acl),
     Principal(principal::Principal),
+    Completions(completions::Completions),
+    Man(man::Manual),
     /// A helper process used by kpki itself
     #[command(name = subprocess::COMMAND, hide = true)]
     ReceiveAcls,
@@ -131,6 +136,9 @@ enum Command {
 /// Parses the command line, runs it and reports errors.
 pub fn main() -> ExitCode {
     let command = Cli::command();
+    if let Some(exit) = completions::answer(&command) {
+        return exit;
+    }
     let parsed = command.clone().try_get_matches();
     let parsed = parsed.and_then(|matches| {
         let words = journal::words(&command, &matches);
@@ -167,6 +175,8 @@ pub fn main() -> ExitCode {
         Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
         Command::Principal(verb) => verb.run(&cli.global, &ui),
+        Command::Completions(verb) => verb.run(&ui),
+        Command::Man(verb) => verb.run(&ui),
         Command::ReceiveAcls => match subprocess::serve() {
             true => Ok(()),
             false => Err(Failure::AlreadyReported),

@@ -93,7 +93,7 @@ impl Renew {
         self.read(&out, &ca, &names, &renewal)?;
         let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
         let lock = take_lock(&out, ui)?;
-        ca.issuer.check_unchanged(&lock)?;
+        ca.check_unchanged(&out, &lock)?;
         let names = self.chosen(&out, &ca, renewal.now, None)?;
         let (mut inventory, candidates, mut left) = self.read(&out, &ca, &names, &renewal)?;
         for candidate in &candidates {

@@ -10,11 +10,7 @@ use super::{
     ui::{BOLD, DIM, RED, Ui, YELLOW},
 };
 use crate::{
-    bootstrap::{
-        ca::Ca,
-        revoke::{self, CRL},
-        rfc3339,
-    },
+    bootstrap::{ca::Ca, lists::CRL, revoke, rfc3339},
     pki::{Kind, Reason},
     state::{Event, Inventory, OutDir, Revocation},
 };
@@ -95,7 +91,7 @@ impl Revoke {
             Ok(list) => ui.say(format!(
                 "{} is new: {}",
                 out.ca_file(CRL).display(),
-                crl::described(list)
+                crl::described(&list.own)
             )),
             Err(why) => ui.warn(format!(
                 "the revocation is recorded, but not yet in {}: {}; `kpki crl` writes it",
@@ -109,7 +105,7 @@ impl Revoke {
         ui.document(&json!({
             "revoked": documents(&revoking.events),
             "unchanged": documents(&revoking.before),
-            "crl": list.as_ref().ok().map(crl::document),
+            "crl": list.as_ref().ok().map(|lists| crl::document(&lists.own)),
         }));
         match list {
             // The list was not asked for.

@@ -5,16 +5,21 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    Done, Global,
+    Done, Failure, Global, crl,
     init_ca::{take_lock, tidy},
     passphrase,
+    table::{Column::*, table},
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
     bootstrap::rotate::{Outcome, Rotating, Seen, Step, Successor, Tools},
+    bootstrap::{
+        ca::Ca,
+        lists::{self, CRL, Lists},
+    },
     issuer::IssuerError,
     pki::{Dn, KeyAlgorithm, Kind, MIN_CA_LIFE},
-    state::{Lock, OutDir, Phase, Rotation},
+    state::{Inventory, Lock, OutDir, Phase, Rotation},
 };
 
 /// Replace the CA without an outage, in steps
@@ -94,6 +99,22 @@ impl RotateCa {
             true => passphrase::existing(global, &rotating.ca.issuer)?,
             false => None,
         };
+        let lists = |lock: &Lock| -> Result<Lists, Failure> {
+            let ca = Ca::open(&out)?;
+            let mut inventory = Inventory::read(&out)?;
+            let keys = lists::open(&out, &ca, &inventory, passphrase.as_ref(), now)?;
+            let when = (crl::DAYS, now);
+            Ok(lists::write(&out, lock, &mut inventory, &keys, when)?)
+        };
+        // Certificates are checked with the CRL of their issuer, so there must be one of each trusted CA.
+        let keeps_lists = signs && out.ca_file(CRL).exists();
+        let rotating = match &self {
+            Self::Next(_) if keeps_lists && !lists::are_whole(&out, &rotating.ca.trust)? => {
+                lists(&lock)?;
+                Rotating::read(&out, now)?
+            }
+            _ => rotating,
+        };
         let bar = ui.progress(2, "identities");
         let progress = |done: usize, all: usize| {
             bar.set_length(all as u64);
@@ -116,7 +137,25 @@ impl RotateCa {
             Self::Status => return Ok(()),
         };
         bar.finish_and_clear();
-        report(&Rotating::read(&out, now)?, &outcome, &lock, ui)
+        report(&Rotating::read(&out, now)?, &outcome, ui)?;
+        if keeps_lists {
+            let shown = out.ca_file(CRL);
+            match lists(&lock) {
+                Ok(lists) => lists.all().for_each(|list| {
+                    ui.note(format!(
+                        "{} has a new CRL of {}",
+                        shown.display(),
+                        list.issuer
+                    ));
+                }),
+                Err(why) => ui.warn(format!(
+                    "{} was not written again: {}; run `kpki crl`",
+                    shown.display(),
+                    why.only().map_or("", |error| &error.message)
+                )),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -149,28 +188,20 @@ fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
             rotation.from
         ),
     });
-    let width = seen
-        .iter()
-        .map(|s| s.name.as_str().len())
-        .max()
-        .unwrap_or(0);
-    for Seen {
-        name,
-        kind,
-        step,
-        why,
-        served,
-    } in seen.iter().filter(|s| s.step != Step::None)
-    {
-        let kind = kind.map_or("", Kind::name);
-        let served = served
-            .as_deref()
-            .map_or("", |serial| &serial[..serial.len().min(8)]);
-        ui.answer(format!(
-            "  {:width$}  {kind:6}  {:7}  {served:8}  {why}",
-            name.as_str(),
-            step.word()
-        ));
+    let rows = seen.iter().filter(|s| s.step != Step::None).map(|seen| {
+        let served = seen.served.as_deref();
+        [
+            seen.name.to_string(),
+            seen.kind.map_or("", Kind::name).to_owned(),
+            seen.step.word().to_owned(),
+            served.map_or("", |s| &s[..s.len().min(8)]).to_owned(),
+            seen.why.to_string(),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        let columns = [Whole(""), Spare(""), Whole(""), Spare(""), Prose("")];
+        ui.answer(table(ui, columns, rows));
     }
     ui.answer(format!("{BOLD}next:{BOLD:#} {next}"));
     let identities = seen
@@ -212,7 +243,7 @@ fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
     format!("{sign}{copy}{verb}")
 }
 
-fn report(rotating: &Rotating<'_>, outcome: &Outcome, _lock: &Lock, ui: &Ui) -> Done {
+fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
     for found in &outcome.distrust {
         ui.warn(found);
     }

@@ -86,7 +86,7 @@ impl Sign {
         }
         let issuer = ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?;
         let lock = take_lock(&out, ui)?;
-        ca.issuer.check_unchanged(&lock)?;
+        ca.check_unchanged(&out, &lock)?;
         let mut inventory = Inventory::read(&out)?;
         let approved = self.approve(&csr, &out, &inventory, &ca)?;
         remark(&approved, &inventory, ui);

@@ -2,6 +2,7 @@
 
 mod drift;
 mod metrics;
+mod rotation;
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
@@ -14,18 +15,17 @@ use super::{
     cluster::Connection,
     policy::read_policy,
     shell,
-    ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
+    ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW, named},
     utf8_path,
 };
 use crate::{
     bootstrap::{
         ca::Ca,
         due::{self, Behind, Due, DueCode},
-        revoke, served,
+        lists, revoke, served,
     },
     pki::Kind,
-    policy::ValidatedPolicy,
-    state::{Inventory, OutDir, Phase, Record, Rotation},
+    state::{Inventory, OutDir, Record, Rotation},
 };
 
 /// How long to wait for a broker.
@@ -62,10 +62,15 @@ impl Status {
         let now = OffsetDateTime::now_utc();
         Ca::require(&out)?;
         let inventory = Inventory::read(&out)?;
-        let mut found = expiring(&inventory, policy.as_ref(), &out, now)?;
-        found.extend(rotation(&out)?);
+        let ending = due::ending(&inventory, policy.as_ref(), now);
+        let mut found = early(&inventory, &out, now);
+        found.extend(expiring(&ending, &out, now)?);
+        found.extend(rotation::due(&out, &ending, now)?);
         found.extend(crl(&inventory, &out, now)?);
         let mut unreachable = 0;
+        if policy.is_none() {
+            look_for_revoked(&inventory, now, ui);
+        }
         if let Some(policy) = &policy {
             let answers = served::ask(policy, &out, PATIENCE)?;
             let behind = due::behind(&inventory, &answers, now);
@@ -96,13 +101,38 @@ impl Status {
     }
 }
 
-fn expiring(
-    inventory: &Inventory,
-    policy: Option<&ValidatedPolicy>,
-    out: &OutDir,
-    now: OffsetDateTime,
-) -> Result<Vec<Due>, Failure> {
-    let ending = due::ending(inventory, policy, now);
+/// Certificates that are not valid yet.
+fn early(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Vec<Due> {
+    let due = due::early(inventory, now).into_iter().map(|record| {
+        let begins = record.not_before.date();
+        let (message, command) = match record.kind {
+            Kind::Ca | Kind::Intermediate => (
+                format!(
+                    "the CA is valid only from {begins}, but this machine's clock says {}: set the clock",
+                    now.date()
+                ),
+                "timedatectl set-ntp true".to_owned(),
+            ),
+            kind => (
+                format!(
+                    "the certificate of the {} is valid only from {begins}: it was signed while the clock was ahead",
+                    kind.name()
+                ),
+                format!("{} renew {}", shell::kpki(out.root()), record.name),
+            ),
+        };
+        Due {
+            code: DueCode::Clock.into(),
+            name: record.name.clone(),
+            message,
+            command,
+            by: Some(now),
+        }
+    });
+    due.collect()
+}
+
+fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec<Due>, Failure> {
     // Only read if something is due.
     let there: BTreeSet<String> = match ending.is_empty() {
         true => BTreeSet::new(),
@@ -161,19 +191,37 @@ fn expiring(
     Ok(due.collect())
 }
 
+/// Notes what is not checked without a policy: whether the cluster still accepts revoked identities.
+fn look_for_revoked(inventory: &Inventory, now: OffsetDateTime, ui: &Ui) {
+    let revoked = revoke::revoked_identities(inventory).into_iter();
+    let revoked: Vec<&str> = revoked
+        .filter(|record| record.not_after > now)
+        .map(|record| record.name.as_str())
+        .collect();
+    if !revoked.is_empty() {
+        ui.note(format!(
+            "revoked but not expired: {}; kpki status POLICY checks whether the cluster still accepts them",
+            named(revoked, SHOWN)
+        ));
+    }
+}
+
 /// "expires on 2026-12-24, in 33 days"
 fn ends(at: OffsetDateTime, now: OffsetDateTime) -> String {
     let date = at.date();
     let days = (at - now).whole_days();
-    let count = |days: i64| match days {
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    };
     match (at <= now, days) {
         (true, 0) => format!("expired today ({date})"),
-        (true, days) => format!("expired on {date}, {} ago", count(-days)),
+        (true, days) => format!("expired on {date}, {} ago", count_of_days(-days)),
         (false, 0) => format!("expires within a day ({date})"),
-        (false, days) => format!("expires on {date}, in {}", count(days)),
+        (false, days) => format!("expires on {date}, in {}", count_of_days(days)),
+    }
+}
+
+fn count_of_days(days: i64) -> String {
+    match days {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
     }
 }
 
@@ -211,13 +259,16 @@ fn not_served(behind: &Behind<'_>, out: &OutDir, now: OffsetDateTime) -> Due {
 }
 
 fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Option<Due>, Failure> {
-    let by = due::crl_end(out, now)?;
-    let message = match by {
-        Some(by) => format!("the CRL {}", ends(by, now)),
-        None if revoke::is_crl_due(inventory) => {
-            "the CRL lacks certificates that were revoked after it was signed".to_owned()
-        }
-        None => return Ok(None),
+    let trust = Ca::trust(out)?;
+    let (message, by) = match lists::examine(out, &trust, inventory, now)? {
+        Some(trouble) => (trouble.message, trouble.by),
+        None => match lists::ending(out, &trust, now)? {
+            Some((by, how)) => (format!("the CRL {}{how}", ends(by, now)), Some(by)),
+            None if revoke::is_crl_due(inventory) => {
+                ("the CRL is older than the last revocation".to_owned(), None)
+            }
+            None => return Ok(None),
+        },
     };
     Ok(Some(Due {
         code: DueCode::Crl.into(),
@@ -225,26 +276,6 @@ fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Optio
         message,
         command: format!("{} crl", shell::kpki(out.root())),
         by,
-    }))
-}
-
-fn rotation(out: &OutDir) -> Result<Option<Due>, Failure> {
-    let kpki = shell::kpki(out.root());
-    Ok(Rotation::read(out)?.map(|rotation| {
-        let (last, next) = match rotation.phase {
-            Phase::Trusting => ("the new CA is being added to every truststore", "next"),
-            Phase::Reissuing => ("every certificate is being re-issued by the new CA", "next"),
-            Phase::Retiring => ("the old CA is being removed from every truststore", "finish"),
-        };
-        Due {
-            code: DueCode::Rotation.into(),
-            name: "ca".to_owned(),
-            message: format!(
-                "the CA is being replaced: {last}; `{kpki} rotate-ca status` shows who still lacks it"
-            ),
-            command: format!("{kpki} rotate-ca {next}"),
-            by: None,
-        }
     }))
 }
 

@@ -87,8 +87,9 @@ impl Ui {
 
     /// Like [`Ui::say`], indented, for text that belongs to the line before.
     pub fn below(&self, text: impl AsRef<str>) {
-        let columns = self.columns[usize::from(self.json)];
-        let narrower = columns.map(|columns| columns.saturating_sub(2).max(1));
+        let narrower = self
+            .columns()
+            .map(|columns| columns.saturating_sub(2).max(1));
         let text = wrapped(&visible(text.as_ref()), narrower);
         let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
         self.say(lines.join("\n"));
@@ -169,6 +170,11 @@ impl Ui {
         self.written(io::stdout().write_all(bytes));
     }
 
+    /// Columns of the terminal that [`Ui::say`] writes to; `None`: it is none.
+    pub fn columns(&self) -> Option<usize> {
+        self.columns[usize::from(self.json)]
+    }
+
     /// Whether colour may be used on standard error.
     pub fn colours(&self) -> bool {
         anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
@@ -227,7 +233,7 @@ fn wrapped(text: &str, columns: Option<usize>) -> String {
 
 /// A text for people, with control characters escaped, because names and errors from brokers can contain anything. Only
 /// kpki's own colours and line endings are kept.
-fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -243,7 +249,7 @@ fn visible(text: &str) -> String {
 }
 
 /// The length of the escape sequence for a colour that the text begins with.
-fn colour(text: &str) -> Option<usize> {
+pub fn colour(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
     parameters[end..].starts_with('m').then_some(end + 3)

@@ -261,8 +261,14 @@ impl Up {
             }
             CaOfRun::There(mut ca) => {
                 report.warn(&planned);
-                let crl_url = policy.ca.crl_url.as_ref();
-                ca.issuer.keep_crl_url(&out, &lock, crl_url)?;
+                let crl_url = match &policy.ca.crl_url {
+                    Some(url) => {
+                        let later = Inventory::read(&out)?.successor(&ca.trust.root);
+                        Some(url.of_generation(later))
+                    }
+                    None => None,
+                };
+                ca.issuer.keep_crl_url(&out, &lock, crl_url.as_ref())?;
                 let issuer = match planned.steps.iter().any(Step::signs) {
                     true => {
                         Some(ca.open_issuer(passphrase::existing(global, &ca.issuer)?.as_ref())?)

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::{
-    CRL_URL, CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted, fresh_serial,
+    CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted, crl_url_file, fresh_serial,
 };
 use crate::{
     pki::{
@@ -223,8 +223,7 @@ impl NewCa {
             Ok(FileSpec::secret(file, text.as_bytes()))
         };
         let root = self.root_key.as_ref().map(|key| seal(ROOT_KEY, key));
-        let url = self.crl_url.as_ref();
-        let url = url.map(|url| Ok(FileSpec::secret(CRL_URL, format!("{url}\n"))));
+        let url = self.crl_url.as_ref().map(|url| Ok(crl_url_file(url)));
         let keys = root.into_iter().chain([seal(KEY, &self.key)]);
         keys.chain(url).collect()
     }

@@ -290,9 +290,20 @@ impl Closed {
 
     /// The files of a new CA.
     pub fn files(&self) -> Vec<FileSpec> {
-        let url = self.crl_url.as_ref();
-        let url = url.map(|url| FileSpec::secret(CRL_URL, format!("{url}\n")));
-        [self.file()].into_iter().chain(url).collect()
+        [self.file()]
+            .into_iter()
+            .chain(self.crl_url_file())
+            .collect()
+    }
+
+    /// The CRL distribution point in its certificates.
+    pub fn crl_url(&self) -> Option<&CrlUrl> {
+        self.crl_url.as_ref()
+    }
+
+    /// The file that stores it.
+    pub fn crl_url_file(&self) -> Option<FileSpec> {
+        self.crl_url.as_ref().map(crl_url_file)
     }
 
     /// The policy's word for the issuer; the key in `ca.key` is [`local::NAME`].
@@ -327,8 +338,8 @@ impl Closed {
         url: Option<&CrlUrl>,
     ) -> Result<(), StateError> {
         if self.crl_url.as_ref() != url {
-            let line = url.map_or(String::new(), |url| format!("{url}\n"));
-            write_atomic(&out.ca_file(CRL_URL), line.as_bytes(), 0o600, None)?;
+            let text = url.map_or(String::new(), CrlUrl::to_kept);
+            write_atomic(&out.ca_file(CRL_URL), text.as_bytes(), 0o600, None)?;
             self.crl_url = url.cloned();
         }
         Ok(())
@@ -373,8 +384,12 @@ impl Closed {
 
 /// What [`Closed::keep_crl_url`] wrote. Anything else in there was not written by kpki, and must not be signed.
 fn read_crl_url(out: &OutDir) -> Result<Option<CrlUrl>, StateError> {
-    let line = read_optional(&out.ca_file(CRL_URL))?.unwrap_or_default();
-    Ok(String::from_utf8_lossy(&line).trim_end().parse().ok())
+    let text = read_optional(&out.ca_file(CRL_URL))?.unwrap_or_default();
+    Ok(CrlUrl::from_kept(&String::from_utf8_lossy(&text)))
+}
+
+fn crl_url_file(url: &CrlUrl) -> FileSpec {
+    FileSpec::secret(CRL_URL, url.to_kept())
 }
 
 /// Why no certificate was issued.

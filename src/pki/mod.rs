@@ -7,7 +7,6 @@ mod authority;
 mod ca_chain;
 mod certificate;
 mod crl;
-mod crl_life;
 mod crl_url;
 mod csr;
 mod details;
@@ -37,8 +36,7 @@ pub use authority::{
 pub use ca_chain::{CaChain, ChainProblem};
 pub use certificate::Certificate;
 pub use crl::{RevocationList, RevokedEntry};
-pub use crl_life::crl_life;
-pub use crl_url::{CrlUrl, NotACrlUrl};
+pub use crl_url::{CrlUrl, NotACrlUrl, crl_path};
 pub use csr::{Approved, Asked, Csr, CsrProblem};
 pub use details::{Details, PublicKeyDetails};
 pub use digest::{hex, sha256, unhex};

@@ -14,6 +14,8 @@ use super::{Certificate, hex};
 pub struct SignedCrl {
     /// The subject of the CA that signed it.
     pub issuer: String,
+    /// Its thisUpdate: when it was issued.
+    pub this_update: OffsetDateTime,
     /// Its nextUpdate: when it expires.
     pub next_update: OffsetDateTime,
     serials: HashSet<String>,
@@ -35,9 +37,15 @@ impl SignedCrl {
         let entries = crl.iter_revoked_certificates();
         Some(Self {
             issuer: signer.subject.clone(),
+            this_update: crl.last_update().to_datetime(),
             next_update: next.to_datetime(),
             serials: entries.map(|entry| hex(entry.raw_serial())).collect(),
         })
+    }
+
+    /// When it must be replaced: in the last third of its validity.
+    pub fn due(&self) -> OffsetDateTime {
+        self.next_update - (self.next_update - self.this_update) / 3
     }
 
     /// True if the certificate with this serial number, lower-case hex, is on it.

@@ -16,7 +16,7 @@ pub const PUBLIC: u32 = 0o644;
 
 /// The mode of a file with this name.
 pub fn mode_of(name: &str) -> u32 {
-    let public = [".crt", "crl.pem", "crl.der"]
+    let public = [".crt", "crl.pem", ".der"]
         .iter()
         .any(|end| name.ends_with(end));
     if public { PUBLIC } else { SECRET }

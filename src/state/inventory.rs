@@ -69,6 +69,11 @@ impl Record {
         }
     }
 
+    /// For a CA, its generation.
+    pub fn generation(&self) -> u32 {
+        generations::generation(&self.subject)
+    }
+
     /// True if this is the record of that certificate. Without a fingerprint, the serial number must match and `signer`
     /// must have signed it.
     pub fn is_of(&self, certificate: &Certificate, signer: &Certificate) -> bool {
@@ -234,6 +239,18 @@ impl Inventory {
     /// The certificate with this serial number, lower-case hex.
     pub fn by_serial(&self, serial: &str) -> Option<&Record> {
         self.records.get(*self.serials().get(serial)?)
+    }
+
+    /// The generation of a CA that replaced another one; `None` for the first.
+    pub fn successor(&self, root: &Certificate) -> Option<u32> {
+        let mut authorities = self.authorities.iter().map(|at| &self.records[*at]);
+        let first = authorities.find(|record| record.kind == Kind::Ca)?;
+        (!first.is_of(root, root)).then(|| generations::generation(&root.subject))
+    }
+
+    /// The trusted generations, the newest first: two during a rotation. `None` if the CA was never replaced.
+    pub fn generations(&self) -> Option<(u32, Option<u32>)> {
+        generations::in_use(&self.events)
     }
 
     /// True where a certificate with this serial was ever signed.

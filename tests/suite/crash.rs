@@ -1,6 +1,7 @@
 //! Nothing is lost: kpki killed at random instants, and what the next run makes of it.
 
 mod brought;
+mod five_hundred;
 mod rotation;
 
 use std::{
@@ -134,12 +135,21 @@ fn check(out: &Path) {
 struct Killer {
     random: Random,
     /// How long the last run of each kind took that ended by itself, in microseconds.
-    lasts: [u64; 4],
+    lasts: [u64; 8],
     killed: usize,
     rounds: usize,
 }
 
 impl Killer {
+    fn new(seed: u64) -> Self {
+        Self {
+            random: Random(seed),
+            lasts: [200_000; 8],
+            killed: 0,
+            rounds: 0,
+        }
+    }
+
     fn strike(&mut self, kind: usize, kpki: &Kpki, arguments: &[&str]) {
         let begin = Instant::now();
         let mut child = kpki
@@ -186,51 +196,6 @@ fn complete(kpki: &Kpki) {
     assert!(hidden.is_empty(), "left behind: {hidden:?}");
 }
 
-/// Kills `renew` and `sign` at random instants: what was signed is on record, and what is not whole is not there.
-#[test]
-fn renewals_and_signatures_that_are_killed_lose_nothing() {
-    let mut killer = Killer {
-        random: Random(std::process::id().into()),
-        lasts: [400_000; 4],
-        killed: 0,
-        rounds: 0,
-    };
-    let kpki = Kpki::new();
-    kpki.write("policy.yaml", POLICY);
-    kpki.ok(&["up", "policy.yaml"]);
-    let leaf = kpki::pki::LeafSpec {
-        name: "far".parse().unwrap(),
-        kind: kpki::pki::Kind::Client,
-        hosts: Vec::new(),
-        key: kpki::pki::KeyAlgorithm::EcdsaP256,
-        days: 1,
-    };
-    let request = leaf.request(&leaf.key.generate().unwrap()).unwrap();
-    fs::write(kpki.path("far.csr"), &*request).unwrap();
-    let signing = ["sign", "far.csr", "--client", "--out-file", "far.crt"];
-    kpki.ok(&signing);
-    while killer.killed < 60 {
-        assert!(killer.rounds < 400, "only {} were killed", killer.killed);
-        match killer.rounds % 3 {
-            0 => killer.strike(0, &kpki, &["renew", "--all", "--new-key"]),
-            1 => killer.strike(1, &kpki, &["renew", "kafka1"]),
-            _ => killer.strike(2, &kpki, &signing),
-        }
-        check(&kpki.path("out"));
-        let pem = fs::read(kpki.path("far.crt")).unwrap();
-        let der = kpki::keystore::pem::parse_certificates(&pem).unwrap();
-        let serial = Certificate::from_der(&der[0]).unwrap().serial;
-        let records = inventory(&kpki.path("out"));
-        assert!(
-            records.iter().any(|r| r["serial"] == *serial),
-            "{serial} is not on record"
-        );
-    }
-    complete(&kpki);
-    kpki.ok(&["renew", "--all"]);
-    kpki.ok(&signing);
-}
-
 /// Runs `up` and `issue` again and again, kills them at random instants, and lets the next run finish.
 #[test]
 fn two_hundred_kills_lose_nothing() {
@@ -239,12 +204,7 @@ fn two_hundred_kills_lose_nothing() {
         "seed {seed} at {}",
         rfc3339(time::OffsetDateTime::now_utc())
     );
-    let mut killer = Killer {
-        random: Random(seed),
-        lasts: [300_000; 4],
-        killed: 0,
-        rounds: 0,
-    };
+    let mut killer = Killer::new(seed);
     let mut kpki = Kpki::new();
     kpki.write("policy.yaml", POLICY);
     while killer.killed < 200 {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use kpki::cli::Code;
+use saphyr_parser::{Event, Parser};
 
 use crate::support::{jvm, kpki::Kpki, ports, root, rust_files, skip};
 
@@ -175,6 +176,54 @@ fn the_walk_from_nothing_to_a_record_and_on_works_as_written() {
     assert!(said.lines().any(|l| l == "hello"), "{said}");
 }
 
+/// Another machine is a directory.
+const SSH: &str = "shift; eval \"$(echo \"$*\" | sed s,/etc/,machine/etc/,)\"";
+
+/// The scalars of a YAML text in their order, keys and values.
+fn scalars(yaml: &str) -> Vec<String> {
+    let events = Parser::new_from_str(yaml).map(|event| event.unwrap().0);
+    let texts = events.filter_map(|event| match event {
+        Event::Scalar(text, ..) => Some(text.into_owned()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+#[test]
+fn the_ansible_task_is_yaml_and_its_command_puts_a_brokers_files_on_its_machine() {
+    let text = fs::read_to_string(root().join("docs/files.md")).unwrap();
+    let (_, task) = text.split_once("With Ansible").unwrap();
+    let (_, task) = task.split_once("```yaml\n").unwrap();
+    let task = scalars(task.split("```").next().unwrap());
+    let after = |key: &str| {
+        let at = task.iter().position(|text| text == key);
+        task[at.unwrap_or_else(|| panic!("{key}: {task:?}")) + 1].clone()
+    };
+    assert_eq!(task[0], "name");
+    assert_eq!(after("ansible.builtin.shell"), "cmd");
+    assert_eq!(after("delegate_to"), "localhost");
+    // What Jinja makes of it on the host kafka1, whose address is its name.
+    let command = after("cmd").replace("{{ inventory_hostname }}", "kafka1");
+    let command = command.replace("{{ ansible_host | default(inventory_hostname) }}", "kafka1");
+    assert!(!command.contains("{{"), "{command}");
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "kafka1", "--layout", "apache-kafka"]);
+    let bin = kpki.path("bin");
+    fs::create_dir(&bin).unwrap();
+    fs::create_dir_all(kpki.path("machine/etc/kafka/secrets")).unwrap();
+    program(&bin, "ssh", SSH);
+    program(&bin, "sudo", "exec \"$@\"");
+    // `walk` runs bash, which is the shell that the task asks for.
+    assert_eq!(after("executable"), "/bin/bash");
+    let walked = walk(&kpki, &command);
+    assert!(walked.status.success(), "{walked:?}");
+    assert_eq!(kpki.mode("machine/etc/kafka/secrets/kafka1.key"), 0o600);
+    // A bundle that fails is a task that fails.
+    let failed = walk(&kpki, &command.replace("bundle kafka1", "bundle kafka2"));
+    assert!(!failed.status.success(), "{failed:?}");
+}
+
 #[test]
 fn the_first_command_makes_what_the_readme_says() {
     let kpki = Kpki::new();
@@ -237,9 +286,7 @@ fn the_commands_that_need_no_cluster_work_as_written() {
             let bin = kpki.path("bin");
             fs::create_dir(&bin).unwrap();
             fs::create_dir_all(kpki.path("machine/etc/kafka/secrets")).unwrap();
-            // Another machine is a directory.
-            let there = "shift; eval \"$(echo \"$*\" | sed s,/etc/,machine/etc/,)\"";
-            program(&bin, "ssh", there);
+            program(&bin, "ssh", SSH);
             let walked = walk(&kpki, &script);
             assert!(walked.status.success(), "{name}: {walked:?}");
             if script.contains("| ssh") {

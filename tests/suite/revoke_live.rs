@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
     java::{Client, Judge, judge},
@@ -125,6 +125,39 @@ clients:
         revoked.contains("kpki acl apply POLICY denies"),
         "{revoked}"
     );
+    // She is let in still: nothing is more urgent, and the commands that are said are enough.
+    kpki.ok(&["issue", "--client", "short", "--days", "2"]);
+    let plain = kpki.run(&["status", "--json"]).expect_code(3);
+    assert!(
+        plain.stderr.contains("alice; kpki status POLICY checks"),
+        "{}",
+        plain.stderr
+    );
+    let status = || {
+        kpki.run(&["status", "policy.yaml", "--json"])
+            .expect_code(3)
+            .json()
+    };
+    let first = status();
+    let [acl, scram, short] = &first["due"].as_array().unwrap()[..] else {
+        panic!("{first}");
+    };
+    for (due, command, whose) in [
+        (acl, "kpki acl apply policy.yaml", "User:alice"),
+        (scram, "kpki scram apply policy.yaml --prune", "alice"),
+    ] {
+        assert_eq!(
+            (&due["code"], &due["command"]),
+            (&json!("drift"), &json!(command))
+        );
+        let message = due["message"].as_str().unwrap();
+        assert!(
+            message.contains("revoked, but its") && message.ends_with(whose),
+            "{message}"
+        );
+        assert!(due["by"].is_string(), "{due}");
+    }
+    assert_eq!(short["name"], "short");
     let plan = kpki.json(&["acl", "plan", "policy.yaml", "--json"]);
     let creates = plan["creates"].as_array().unwrap();
     assert_eq!(creates.len(), 4, "{plan}");
@@ -143,6 +176,7 @@ clients:
     assert_eq!(scram(&["plan", "--prune"])["deletes"][0]["user"], "alice");
     kpki.ok(&["scram", "apply", "policy.yaml", "--prune", "--yes"]);
     assert_eq!(judge.list_scram(&Client::new(&admin)).unwrap().len(), 0);
+    assert_eq!(status()["due"].as_array().unwrap().len(), 1);
 
     // The list is where the certificates say; the broker looks again within half a minute.
     publish();

@@ -69,6 +69,8 @@ impl Outside {
                 "anstream::stderr",
                 "anstream::stdout",
                 "clap",
+                "clap_complete",
+                "clap_mangen",
                 "dbg!",
                 "eprint!",
                 "eprintln!",
@@ -76,6 +78,7 @@ impl Outside {
                 "print!",
                 "println!",
                 "rpassword",
+                "tabled",
                 "terminal_size",
             ],
         }

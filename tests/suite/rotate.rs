@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{kpki::Kpki, openssl::openssl, skip};
+use crate::support::{kpki::Kpki, listener::Listener, openssl::openssl, skip};
 
 const POLICY: &str = "
 brokers: [{name: kafka1}, {name: kafka2}]
@@ -363,47 +363,6 @@ fn renewing_keeps_the_password_in_the_layout_of_the_image() {
     kpki.ok(&["renew", "kafka1"]);
     assert_eq!(read(&kpki, "kafka1/kafka_keystore_creds"), before);
     assert!(!kpki.path("out/kafka1/keystore_creds").exists());
-}
-
-/// A broker's TLS, as its directory has it: OpenSSL's server, until dropped.
-struct Listener(std::process::Child);
-
-impl Listener {
-    fn start(kpki: &Kpki, port: u16) -> Self {
-        let port = format!("127.0.0.1:{port}");
-        let files = [
-            "-cert_chain",
-            "kafka1.crt",
-            "-cert",
-            "kafka1.crt",
-            "-key",
-            "kafka1.key",
-        ];
-        let child = Command::new("openssl")
-            .args([
-                "s_server", "-quiet", "-accept", &port, "-Verify", "1", "-CAfile", "ca.crt",
-            ])
-            .args(files)
-            .current_dir(kpki.path("out/kafka1"))
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn();
-        let listener = Self(child.unwrap());
-        let begin = std::time::Instant::now();
-        while std::net::TcpStream::connect(&port).is_err() {
-            assert!(begin.elapsed().as_secs() < 20, "no answer at {port}");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-        listener
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn what_ends_is_said_most_urgent_first_and_the_commands_are_enough() {
 
     for [_, _, command] in due(&status) {
         let words: Vec<&str> = command.split(' ').skip(1).collect();
-        kpki.ok(&[&words[..], &["--days", "300"]].concat());
+        kpki.ok(&words);
     }
     kpki.ok(&["status"]);
 

@@ -24,3 +24,100 @@ fn errors_break_between_words_on_a_terminal_and_nowhere_else() {
     assert_eq!(words(&shown.stdout), words(&piped.stderr));
     assert_eq!(piped.stderr.lines().count(), 2, "{}", piped.stderr);
 }
+
+/// The lines of a list on a terminal of so many columns, none of which is longer than that.
+fn lines(kpki: &Kpki, columns: u16, arguments: &[&str]) -> Option<Vec<String>> {
+    let shown = terminal::run(kpki, columns, arguments, "")?.expect_code(0);
+    let lines: Vec<String> = shown.stdout.lines().map(str::to_owned).collect();
+    for line in &lines {
+        assert!(
+            line.chars().count() <= columns.into(),
+            "{columns}: {line:?}"
+        );
+        assert_eq!(line.trim_end(), line);
+    }
+    Some(lines)
+}
+
+#[test]
+fn lists_take_the_room_that_the_terminal_has() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    let hosts: Vec<String> = (1..4)
+        .map(|n| format!("kafka1.zone{n}.example.com"))
+        .collect();
+    let mut issue = vec!["issue", "kafka1"];
+    issue.extend(hosts.iter().flat_map(|host| ["--host", host]));
+    kpki.ok(&issue);
+    kpki.ok(&["issue", "--client", "alice"]);
+    let heads = |columns| {
+        let lines = lines(&kpki, columns, &["list"])?;
+        // Every name and host is there, however narrow it is.
+        let text = lines.join(" ");
+        for word in hosts
+            .iter()
+            .map(String::as_str)
+            .chain(["ca", "kafka1", "alice"])
+        {
+            assert!(text.contains(word), "{columns}: {text}");
+        }
+        let heads = lines[0].split_whitespace().map(str::to_owned);
+        Some((heads.collect::<Vec<_>>(), lines.len()))
+    };
+    let Some((narrow, lines)) = heads(60) else {
+        return;
+    };
+    assert_eq!(narrow, ["NAME", "STATUS", "UNTIL", "SAN"]);
+    assert!(lines > 4, "the hosts take lines of their own");
+    let (usual, lines) = heads(80).unwrap();
+    assert_eq!(usual, ["NAME", "KIND", "STATUS", "UNTIL", "SAN"]);
+    assert!(lines > 4);
+    let (wide, lines) = heads(200).unwrap();
+    let all = ["NAME", "KIND", "STATUS", "UNTIL", "SERIAL", "SAN"];
+    assert_eq!((&wide[..], lines), (&all.map(str::to_owned)[..], 4));
+    // What goes to a program is the same everywhere.
+    let piped = kpki.ok(&["list"]).stdout;
+    assert_eq!(piped.lines().count(), 4, "{piped}");
+    assert_eq!(
+        piped
+            .lines()
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>(),
+        all
+    );
+}
+
+#[test]
+fn the_journal_and_what_a_policy_means_fit_as_well() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&[
+        "issue",
+        "--client",
+        "alice",
+        "a-client-with-a-long-name",
+        "another-one",
+    ]);
+    kpki.write(
+        "policy.yaml",
+        "clients:\n  - name: alice\n    roles:\n      - produce: {topic: a-topic-with-a-long-name}\n",
+    );
+    for columns in [60, 80, 160] {
+        let Some(log) = lines(&kpki, columns, &["log"]) else {
+            return;
+        };
+        let who = log[0].split_whitespace().any(|head| head == "who");
+        assert_eq!(who, columns > 80, "{log:#?}");
+        assert!(log.join(" ").contains("alice"), "{log:#?}");
+        let rights = lines(&kpki, columns, &["acl", "expand", "policy.yaml"]).unwrap();
+        let right = "Allow Write on Topic `a-topic-with-a-long-name`";
+        assert!(
+            rights.iter().any(|line| line.contains(right)),
+            "{rights:#?}"
+        );
+        let source = rights.iter().any(|line| line.ends_with("policy.yaml:4:9"));
+        assert_eq!(source, columns > 60, "{rights:#?}");
+    }
+}

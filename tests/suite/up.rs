@@ -1,8 +1,8 @@
 //! `kpki up`: idempotent, minimal, and honest about what it leaves.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path};
 
-use crate::support::kpki::Kpki;
+use crate::support::{kpki::Kpki, mounts};
 
 const POLICY: &str = "
 cluster: {name: test, admin: admin}
@@ -349,36 +349,6 @@ fn files_can_be_given_to_another_user() {
     }
 }
 
-/// Runs a shell script in a mount namespace of its own; `$0` is kpki. `None` where the machine allows no such thing.
-fn with_mounts(kpki: &Kpki, script: &str) -> Option<(i32, String)> {
-    let output = Command::new("unshare")
-        .args([
-            "--mount",
-            "--map-root-user",
-            "sh",
-            "-c",
-            script,
-            env!("CARGO_BIN_EXE_kpki"),
-        ])
-        .current_dir(kpki.dir())
-        .env("KPKI_CA_PASSPHRASE", "a passphrase of the tests")
-        .output();
-    match output {
-        Ok(output)
-            if output.status.code() != Some(77) && !output.stderr.starts_with(b"unshare:") =>
-        {
-            Some((
-                output.status.code()?,
-                String::from_utf8_lossy(&output.stderr).into_owned(),
-            ))
-        }
-        _ => {
-            crate::support::skip("this machine allows no mount namespaces (unshare)");
-            None
-        }
-    }
-}
-
 #[test]
 fn a_read_only_directory_gives_an_error_and_leaves_what_was_there() {
     let kpki = up(POLICY);
@@ -389,7 +359,7 @@ fn a_read_only_directory_gives_an_error_and_leaves_what_was_there() {
     );
     let script =
         "mount --bind out out && mount -o remount,bind,ro out || exit 77; \"$0\" up policy.yaml";
-    let Some((code, said)) = with_mounts(&kpki, script) else {
+    let Some((code, said)) = mounts::run(&kpki, script) else {
         return;
     };
     assert!(
@@ -419,7 +389,7 @@ fn a_full_disk_gives_an_error_and_leaves_what_was_there() {
              \"$0\" --out full up policy.yaml; code=$?; mkdir after && cp -a full/. after/; exit $code",
             pages + room
         );
-        let Some((code, said)) = with_mounts(&kpki, &script) else {
+        let Some((code, said)) = mounts::run(&kpki, &script) else {
             return;
         };
         let after = tree(&kpki.path("after"));

@@ -305,10 +305,8 @@ impl Examined<'_> {
 
     fn repaired(&self, code: FaultCode, file: FileSpec, what: &str) -> Fault {
         let message = format!("{} {what}", self.path(&file.name));
-        Fault {
-            repair: Some(file),
-            ..self.fault(code, message, FIX.to_owned())
-        }
+        self.fault(code, message, FIX.to_owned())
+            .repaired_by(vec![file])
     }
 
     fn fault(&self, code: FaultCode, message: String, command: String) -> Fault {

@@ -248,10 +248,13 @@ impl<'a> Rotating<'a> {
         let goes = self.sealed(Slot::Signer, &self.ca.trust.lineage())?;
         let comes = self.sealed(Slot::Standby, &standby)?;
         let key = self.out.ca_file(&Slot::Standby.names().key);
-        let issuer = self.ca.issuer.with_key(key, comes.key.clone());
+        let url = self.ca.issuer.crl_url();
+        let url = url.map(|url| url.of_generation(self.inventory.successor(&standby.root)));
+        let issuer = self.ca.issuer.with_key(key, comes.key.clone()).naming(url);
         let (signer, behind) = (standby.signer(), &standby.intermediates);
-        let issuer = issuer.open(signer, behind, tools.passphrase)?;
         let mut files = comes.files(Slot::Signer);
+        files.extend(issuer.crl_url_file());
+        let issuer = issuer.open(signer, behind, tools.passphrase)?;
         files.extend(goes.files(Slot::Standby));
         let change = Change {
             files,

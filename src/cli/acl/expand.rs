@@ -3,7 +3,12 @@
 use clap::Args;
 
 use super::{
-    super::{Done, policy::read_policy, ui::json_line},
+    super::{
+        Done,
+        policy::read_policy,
+        table::{Column::*, table as draw},
+        ui::json_line,
+    },
     count,
     ui::{BOLD, DIM, Ui},
 };
@@ -51,14 +56,11 @@ fn table(ui: &Ui, policy: &ValidatedPolicy) {
     for group in all.chunk_by(|a, b| a.binding.principal == b.binding.principal) {
         principals += 1;
         ui.answer(format!("{BOLD}{}{BOLD:#}", group[0].binding.principal));
-        let rights: Vec<String> = group
-            .iter()
-            .map(|s| Right(&s.binding).to_string())
-            .collect();
-        let width = rights.iter().map(|r| r.chars().count()).max().unwrap_or(0);
-        for (said, right) in group.iter().zip(rights) {
-            ui.answer(format!("  {right:width$}  {DIM}{}{DIM:#}", said.source));
-        }
+        let rows = group.iter().map(|said| {
+            let right = Right(&said.binding).to_string();
+            [right, format!("{DIM}{}{DIM:#}", said.source)]
+        });
+        ui.answer(draw(ui, [Whole(""), Spare("")], rows.collect()));
     }
     if all.is_empty() {
         ui.note("the policy grants nothing: no client has `roles`, and there are no `acls`");

@@ -11,6 +11,7 @@ use super::super::{
     planned::{DeletionOptions, show_refusals, totals},
     policy::read_policy,
     shell,
+    table::{Column::*, table},
     ui::{BOLD, GREEN, RED, Ui, YELLOW, named},
     verdict,
 };
@@ -153,11 +154,8 @@ pub fn counted(to: &str, counts: &[(usize, &str)]) -> String {
 pub fn show(ui: &Ui, plan: &ScramPlan) {
     // The document says it all.
     if !ui.json {
-        let width = plan.changes().map(|(_, i)| i.user.len()).max().unwrap_or(0);
         let mut updates = plan.updates.iter();
-        for (action, i) in plan.changes() {
-            // Names from the cluster may contain anything.
-            let user = Printable(&i.user).to_string();
+        let mut row = |(action, i): (Action, &ScramInfo)| {
             let (colour, what) = match action {
                 Action::Create => (GREEN, format!(", {} iterations", i.iterations)),
                 Action::Delete => (RED, String::new()),
@@ -170,11 +168,16 @@ pub fn show(ui: &Ui, plan: &ScramPlan) {
                     )
                 }
             };
-            ui.say(format!(
-                "{colour}{} {user:width$}  {}{what}{colour:#}",
-                action.sign(),
-                i.mechanism
-            ));
+            // Names from the cluster may contain anything.
+            let user = Printable(&i.user);
+            [
+                format!("{colour}{} {user}{colour:#}", action.sign()),
+                format!("{colour}{}{what}{colour:#}", i.mechanism),
+            ]
+        };
+        let rows: Vec<_> = plan.changes().map(&mut row).collect();
+        if !rows.is_empty() {
+            ui.say(table(ui, [Whole(""), Prose("")], rows));
         }
         let changes = (!plan.is_empty()).then(|| {
             let of = |action| plan.changes().filter(|(a, _)| *a == action).count();

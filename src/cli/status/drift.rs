@@ -9,20 +9,25 @@ use super::super::{
     cluster::{Connection, compare_id, connect},
     scram::desired,
     shell,
-    ui::Ui,
+    ui::{Ui, named},
 };
 use crate::{
+    acl::{Binding, Permission},
     admin::ClientProperties,
     apply::{acl, observed},
     bootstrap::{
-        cut_off::cut_off,
+        cut_off::{cut_off, revoked_users},
         due::{Due, DueCode},
         passwords,
+        revoke::revoked_identities,
     },
     plan::Deletion,
     policy::ValidatedPolicy,
-    state::OutDir,
+    state::{Inventory, OutDir},
 };
+
+/// How many names are shown.
+const NAMED: usize = 5;
 
 /// How long to wait for a request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -81,7 +86,16 @@ fn acls(
     let cut_off = cut_off(policy, out, OffsetDateTime::now_utc())?;
     let plan = acl::plan(policy, &cut_off, &observed, ALL);
     let (creates, deletes) = (plan.creates.len(), plan.deletes.len());
-    Ok(due("acl", "bindings", (creates, deletes, 0), policy, out))
+    let is_cut_off = |b: &&Binding| {
+        let mut cut_off = cut_off.principals.iter();
+        b.permission == Permission::Deny && cut_off.any(|p| p.as_str() == &*b.principal)
+    };
+    let denials = plan.creates.iter().filter(is_cut_off);
+    let let_in: BTreeSet<String> = denials.map(|b| b.principal.to_string()).collect();
+    let counts = (creates, deletes, 0);
+    let mut due = due("acl", "bindings", counts, policy, out);
+    urge(&mut due, let_in, "its principal is not denied yet", out)?;
+    Ok(due)
 }
 
 fn users(
@@ -97,7 +111,30 @@ fn users(
     let plan = desired.plan(&mut connected, &password)?;
     let changes = plan.updates.len() + plan.rotates.len();
     let counts = (plan.creates.len(), plan.deletes.len(), changes);
-    Ok(due("scram", "SCRAM credentials", counts, policy, out))
+    let revoked = revoked_users(out)?;
+    let users = plan.deletes.iter().map(|info| info.user.clone());
+    let let_in = users.filter(|user| revoked.contains(user)).collect();
+    let mut due = due("scram", "SCRAM credentials", counts, policy, out);
+    urge(&mut due, let_in, "its SCRAM credential still exists", out)?;
+    Ok(due)
+}
+
+/// A revoked identity that the cluster still accepts is overdue since its revocation.
+fn urge(
+    due: &mut Option<Due>,
+    let_in: BTreeSet<String>,
+    why: &str,
+    out: &OutDir,
+) -> Result<(), Failure> {
+    let Some(due) = due.as_mut().filter(|_| !let_in.is_empty()) else {
+        return Ok(());
+    };
+    let inventory = Inventory::read(out)?;
+    let revoked = revoked_identities(&inventory).into_iter();
+    let since = revoked.filter_map(|record| Some(inventory.revocation(&record.serial)?.at));
+    due.by = since.min();
+    due.message += &format!("; revoked, but {why}: {}", named(let_in, NAMED));
+    Ok(())
 }
 
 fn due(

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Killer, Random};
+use super::Killer;
 use crate::{brought::company::Company, support::kpki::Kpki};
 
 /// The sealed key of the CA or of its request, wherever it is by now.
@@ -39,12 +39,7 @@ fn again(kpki: &Kpki, arguments: &[&str]) {
 fn a_ca_that_is_brought_is_there_or_not() {
     let seed = std::process::id().into();
     println!("seed {seed}");
-    let mut killer = Killer {
-        random: Random(seed),
-        lasts: [100_000; 4],
-        killed: 0,
-        rounds: 0,
-    };
+    let mut killer = Killer::new(seed);
     let kpki = Kpki::new();
     let Some(company) = Company::new(&kpki) else {
         return;

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use kpki::{keystore::pem::parse_certificates, pki::Certificate};
 
-use super::{Killer, POLICY, Random, check};
+use super::{Killer, POLICY, check};
 use crate::support::kpki::Kpki;
 
 const VERBS: [&str; 4] = ["start", "next", "finish", "abort"];
@@ -37,12 +37,7 @@ fn everyone_trusts_everyone(out: &Path) {
 fn a_hundred_kills_of_a_rotation_cut_nobody_off() {
     let seed = std::process::id().into();
     println!("seed {seed}");
-    let mut killer = Killer {
-        random: Random(seed),
-        lasts: [150_000; 4],
-        killed: 0,
-        rounds: 0,
-    };
+    let mut killer = Killer::new(seed);
     let kpki = Kpki::new();
     kpki.write("policy.yaml", POLICY);
     kpki.ok(&["init-ca", "--no-passphrase"]);

@@ -6,6 +6,7 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertificateSigningRequestParams, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SerialNumber,
 };
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::{Value, json};
 
 use crate::support::http::{Answer, Request, Server, json};
@@ -91,7 +92,25 @@ fn text(text: &str) -> Answer {
 
 /// Vault's interface: <https://developer.hashicorp.com/vault/api-docs/secret/pki>.
 pub fn vault(ca: Arc<Ca>, sign: Box<Sign>) -> Server {
-    Server::start(move |request| match request.path.as_str() {
+    Server::start(vault_handler(ca, sign))
+}
+
+/// The same over TLS, with a certificate for this host.
+pub fn vault_over_tls(ca: Arc<Ca>, sign: Box<Sign>, tls: &Ca, host: &str) -> Server {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+    let leaf = tls.sign_for(params, &key, &|_| ());
+    let leaf = CertificateDer::from_pem_slice(leaf.as_bytes()).unwrap();
+    let chain = vec![leaf, tls.below.der().clone()];
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    Server::start_tls(chain, key, vault_handler(ca, sign))
+}
+
+fn vault_handler(
+    ca: Arc<Ca>,
+    sign: Box<Sign>,
+) -> impl Fn(&Request) -> Answer + Send + Sync + 'static {
+    move |request| match request.path.as_str() {
         "/v1/pki/ca/pem" => text(&ca.below.pem()),
         "/v1/pki/ca_chain" => text(&(ca.below.pem() + &ca.root.pem())),
         path if path.starts_with("/v1/pki/sign/") => {
@@ -101,7 +120,7 @@ pub fn vault(ca: Arc<Ca>, sign: Box<Sign>) -> Server {
             sign(&ca, &csr_of(request))
         }
         _ => json(404, &json!({"errors": ["no handler for route"]})),
-    })
+    }
 }
 
 pub fn vault_answer(certificate: &str) -> Value {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use super::far::{Ca, TOKEN, vault, vault_answer};
+use super::far::{Ca, TOKEN, vault, vault_answer, vault_over_tls};
 use super::{contains, error, verify};
 use crate::support::http::{Answer, Server, json};
 use crate::support::kpki::Kpki;
@@ -176,4 +176,56 @@ fn what_keeps_vault_from_signing_is_said_with_what_to_do() {
     let more = format!(", root_file: {}", root.display());
     kpki.write("policy.yaml", &policy(&server.url(), &more));
     kpki.ok(&["up", "--dry-run", "policy.yaml"]);
+}
+
+#[test]
+fn over_https_vault_is_believed_by_the_ca_in_the_policy_and_by_no_other() {
+    let (ca, tls) = (Arc::new(Ca::new()), Ca::new());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let at = |host: &str| {
+        let count = Arc::clone(&asked);
+        let sign = move |ca: &Ca, csr: &str| {
+            count.fetch_add(1, Ordering::Relaxed);
+            json(200, &vault_answer(&ca.sign(csr, &|_| ())))
+        };
+        vault_over_tls(Arc::clone(&ca), Box::new(sign), &tls, host)
+    };
+    let kpki = kpki();
+    let roots = |file: &str, pem: String| {
+        let path = kpki.write(file, &pem);
+        format!(", ca_file: {}", path.display())
+    };
+    let right = roots("right.crt", tls.root.pem());
+    let wrong = roots("wrong.crt", ca.root.pem());
+    // Neither a CA of somebody else's nor a certificate for another host gets a request, or the token.
+    for (host, file) in [("127.0.0.1", &wrong), ("vault.example.com", &right)] {
+        let server = at(host);
+        kpki.write("policy.yaml", &policy(&server.url(), file));
+        let (code, said) = error(&kpki, &["up", "policy.yaml"]);
+        assert_eq!(code, "issuer-untrusted", "{said}");
+        assert!(said.contains("ca_file"), "{said}");
+        assert!(!kpki.path("out/kafka1").exists());
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    let server = at("127.0.0.1");
+    kpki.write("policy.yaml", &policy(&server.url(), &right));
+    kpki.ok(&["up", "policy.yaml"]);
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    kpki.ok(&["renew", "kafka1"]);
+    let _ = verify(&kpki, "kafka1", "sslserver");
+    // A bundle that has the CA among others, and one that is not there.
+    let both = roots("both.crt", ca.root.pem() + &tls.root.pem());
+    kpki.write("policy.yaml", &policy(&server.url(), &both));
+    kpki.ok(&["up", "policy.yaml"]);
+    kpki.ok(&["renew", "kafka1"]);
+    fs::remove_file(kpki.path("both.crt")).unwrap();
+    let said = kpki.run(&["renew", "kafka1"]).expect_code(1).stderr;
+    assert!(said.contains("both.crt"), "{said}");
+    // Without one there is nothing to believe it by.
+    kpki.write("policy.yaml", &policy(&server.url(), ""));
+    let said = kpki
+        .run(&["policy", "check", "policy.yaml"])
+        .expect_code(2)
+        .stderr;
+    assert!(said.contains("ca_file"), "{said}");
 }

@@ -1,8 +1,10 @@
 //! Programs that are built from the Go module proxy, once, and kept below the target directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+
+use super::kpki::Output;
 
 /// The step-ca that signs in the tests.
 const STEP_CA: &str = "github.com/smallstep/certificates/cmd/step-ca@v0.30.2";
@@ -12,6 +14,29 @@ pub fn step_ca() -> Option<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| build("step-ca", STEP_CA));
     built.as_ref().map_err(|why| super::skip(why)).ok().cloned()
+}
+
+/// Runs a program that needs nothing but Go's own library. `None`: there is no Go, and the test is skipped.
+pub fn run(directory: &Path, source: &str, arguments: &[&str]) -> Option<Output> {
+    if !super::exists("go", "version") {
+        super::skip("there is no Go");
+        return None;
+    }
+    let program = directory.join("judge.go");
+    std::fs::write(&program, source).unwrap();
+    let output = Command::new("go")
+        .args(["run", "judge.go"])
+        .args(arguments)
+        .env("CGO_ENABLED", "0")
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Some(Output {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
 }
 
 /// Builds a program unless that was done before. The directory is that of its version.

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::aws_lc_rs::default_provider};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
 /// What was asked.
 pub struct Request {
     pub path: String,
@@ -38,15 +41,36 @@ type Handler = dyn Fn(&Request) -> Answer + Send + Sync;
 /// It ends when this is dropped.
 pub struct Server {
     ended: Arc<AtomicBool>,
+    scheme: &'static str,
     port: u16,
 }
 
 impl Server {
     pub fn start(handler: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_with(None, Arc::new(handler))
+    }
+
+    /// Over TLS, with this certificate.
+    pub fn start_tls(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        Self::start_with(Some(Arc::new(config)), Arc::new(handler))
+    }
+
+    fn start_with(tls: Option<Arc<ServerConfig>>, handler: Arc<Handler>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let ended = Arc::new(AtomicBool::new(false));
-        let (end, handler): (_, Arc<Handler>) = (Arc::clone(&ended), Arc::new(handler));
+        let end = Arc::clone(&ended);
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 if end.load(Ordering::Relaxed) {
@@ -55,14 +79,24 @@ impl Server {
                 let (Ok(client), handler) = (client, Arc::clone(&handler)) else {
                     continue;
                 };
-                std::thread::spawn(move || serve(client, &*handler));
+                // Whoever asks no more is gone.
+                let _ = client.set_read_timeout(Some(Duration::from_secs(60)));
+                let session = tls.clone().map(|tls| ServerConnection::new(tls).unwrap());
+                std::thread::spawn(move || match session {
+                    Some(session) => serve(StreamOwned::new(session, client), &*handler),
+                    None => serve(client, &*handler),
+                });
             }
         });
-        Self { ended, port }
+        Self {
+            ended,
+            scheme,
+            port,
+        }
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 }
 
@@ -73,13 +107,8 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut client: TcpStream, handler: &Handler) {
-    // Whoever asks no more is gone.
-    let _ = client.set_read_timeout(Some(Duration::from_secs(60)));
-    let Ok(reader) = client.try_clone() else {
-        return;
-    };
-    let mut reader = BufReader::new(reader);
+fn serve(client: impl Read + Write, handler: &Handler) {
+    let mut reader = BufReader::new(client);
     while let Some(request) = read(&mut reader) {
         let (bytes, last) = match handler(&request) {
             Answer::Raw(bytes) => (bytes, true),
@@ -91,13 +120,19 @@ fn serve(mut client: TcpStream, handler: &Handler) {
                 ([head.into_bytes(), body].concat(), false)
             }
         };
-        if client.write_all(&bytes).is_err() || last {
+        let client = reader.get_mut();
+        if client
+            .write_all(&bytes)
+            .and_then(|()| client.flush())
+            .is_err()
+            || last
+        {
             return;
         }
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let path = line.split(' ').nth(1)?.to_owned();

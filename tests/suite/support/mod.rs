@@ -1,6 +1,7 @@
 //! What the tests stand on: the built program, and the implementations that judge its output.
 #![allow(dead_code, reason = "what later tests use")]
 
+pub mod clock;
 pub mod expired;
 pub mod go;
 pub mod http;
@@ -8,6 +9,8 @@ pub mod java;
 pub mod jvm;
 pub mod kafka;
 pub mod kpki;
+pub mod listener;
+pub mod mounts;
 pub mod one_broker;
 pub mod openssl;
 pub mod ports;

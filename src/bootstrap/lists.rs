@@ -1,0 +1,385 @@
+//! The CRLs: one of each trusted CA, as a certificate is checked with the CRL of its issuer; and below an intermediate,
+//! one of the root, which programs that check whole chains need as well.
+
+use std::path::{Path, PathBuf};
+
+use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
+use time::OffsetDateTime;
+
+use super::{
+    BootstrapError,
+    ca::Ca,
+    revoke::next_list,
+    slot::Slot,
+    trust::{Lineage, Trust},
+};
+use crate::{
+    issuer::Issuer,
+    keystore::pem,
+    pki::{Certificate, Kind, RevocationList, SignedCrl, crl_path},
+    secret::Secret,
+    state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, read_optional, write_atomic},
+};
+
+/// The current CRLs, PEM. The signing CA's is the first.
+pub const CRL: &str = "crl.pem";
+/// The same as DER, as required at a CRL distribution point (RFC 5280 §4.2.1.13): one CRL per file.
+pub const CRL_DER: &str = "crl.der";
+
+/// Minimum validity of a root's CRL in days: its key should be offline, and its CRL is empty.
+const ROOT_DAYS: u32 = 365;
+
+/// A key that signs a CRL.
+pub struct Signing {
+    issuer: Box<dyn Issuer>,
+    subject: String,
+    /// Which CA it belongs to; `None`: the first.
+    generation: Option<u32>,
+    is_root: bool,
+}
+
+/// All keys that sign now.
+pub struct Keys {
+    /// The key of the CA that signs leaves.
+    own: Signing,
+    others: Vec<Signing>,
+    /// Roots' CRLs that are not due yet, or cannot be signed here; DER.
+    kept: Vec<Vec<u8>>,
+}
+
+/// A new CRL.
+#[derive(Debug)]
+pub struct Crl {
+    /// The CA that signed it.
+    pub issuer: String,
+    /// Its content.
+    pub list: RevocationList,
+    /// DER.
+    pub der: Vec<u8>,
+    /// Which CA it belongs to; `None`: the first.
+    generation: Option<u32>,
+    is_root: bool,
+}
+
+/// All new CRLs.
+#[derive(Debug)]
+pub struct Lists {
+    /// The signing CA's.
+    pub own: Crl,
+    /// The others.
+    pub others: Vec<Crl>,
+    /// All of them, PEM.
+    pub pem: String,
+}
+
+/// Opens every key that signs a CRL now.
+///
+/// # Errors
+/// If one of them cannot be opened.
+pub fn open(
+    out: &OutDir,
+    ca: &Ca,
+    inventory: &Inventory,
+    passphrase: Option<&Secret>,
+    now: OffsetDateTime,
+) -> Result<Keys, BootstrapError> {
+    let current = read(out, &ca.trust)?.unwrap_or_default();
+    let lineage = ca.trust.lineage();
+    let mut keys = Keys {
+        own: Signing {
+            issuer: ca.open_issuer(passphrase)?,
+            subject: lineage.signer().subject.clone(),
+            generation: inventory.successor(&lineage.root),
+            is_root: false,
+        },
+        others: Vec::new(),
+        kept: Vec::new(),
+    };
+    let lineages = [
+        (Slot::Signer, Some(&lineage)),
+        (Slot::Standby, ca.trust.standby.as_ref()),
+    ];
+    for (slot, lineage) in lineages {
+        let Some(Lineage {
+            root,
+            intermediates,
+        }) = lineage
+        else {
+            continue;
+        };
+        let generation = inventory.successor(root);
+        let with = |file: &str, signer: &Certificate, behind: &[Certificate], is_root| {
+            let path = out.ca_file(file);
+            let Some(bytes) = read_optional(&path)? else {
+                return Ok(None);
+            };
+            let issuer = ca.issuer.with_key(path, bytes.into());
+            Ok::<_, BootstrapError>(Some(Signing {
+                issuer: issuer.open(signer, behind, passphrase)?,
+                subject: signer.subject.clone(),
+                generation,
+                is_root,
+            }))
+        };
+        let names = slot.names();
+        if slot == Slot::Standby {
+            let signer = intermediates.first().unwrap_or(root);
+            keys.others
+                .extend(with(&names.key, signer, intermediates, false)?);
+        }
+        if intermediates.is_empty() {
+            continue;
+        }
+        let there = current.iter().find(|(list, _)| list.issuer == root.subject);
+        let signing = match there.filter(|(list, _)| list.due() > now) {
+            Some(_) => None,
+            None => with(&names.root_key, root, &[], true)?,
+        };
+        match (signing, there) {
+            (Some(signing), _) => keys.others.push(signing),
+            (None, Some((_, der))) => keys.kept.push(der.to_vec()),
+            (None, None) => {}
+        }
+    }
+    // CAs that sign leaves come first.
+    keys.others.sort_by_key(|signing| signing.is_root);
+    Ok(keys)
+}
+
+/// The current CRLs that a trusted CA has signed, in their order; `None` if there is no file.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn read(
+    out: &OutDir,
+    trust: &Trust,
+) -> Result<Option<Vec<(SignedCrl, CertificateRevocationListDer<'static>)>>, BootstrapError> {
+    let Some(text) = read_optional(&out.ca_file(CRL))? else {
+        return Ok(None);
+    };
+    let ders = CertificateRevocationListDer::pem_slice_iter(&text).map_while(Result::ok);
+    let standby = trust.standby.iter().flat_map(|s| s.intermediates.iter());
+    let authorities: Vec<&Certificate> = trust
+        .intermediates
+        .iter()
+        .chain(standby)
+        .chain(trust.trusted())
+        .collect();
+    let lists = ders.filter_map(|der| {
+        let list = SignedCrl::read(&der, authorities.iter().copied())?;
+        Some((list, der))
+    });
+    Ok(Some(lists.collect()))
+}
+
+/// True if there is a CRL of every trusted CA.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn are_whole(out: &OutDir, trust: &Trust) -> Result<bool, BootstrapError> {
+    let lists = read(out, trust)?.unwrap_or_default();
+    let mut signers = signers(trust);
+    Ok(signers.all(|signer| lists.iter().any(|(list, _)| list.issuer == signer.subject)))
+}
+
+/// The CAs that sign leaves, the current one first.
+fn signers(trust: &Trust) -> impl Iterator<Item = &Certificate> {
+    std::iter::once(trust.signer()).chain(trust.standby.as_ref().map(Lineage::signer))
+}
+
+/// What is wrong with the CRLs.
+#[derive(Debug)]
+pub struct Trouble {
+    /// The message.
+    pub message: String,
+    /// When they expire, if that is the problem.
+    pub by: Option<OffsetDateTime>,
+}
+
+/// Finds the first problem of the CRLs: one is missing, has expired, or lacks a revoked certificate that has not expired.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn examine(
+    out: &OutDir,
+    trust: &Trust,
+    inventory: &Inventory,
+    now: OffsetDateTime,
+) -> Result<Option<Trouble>, BootstrapError> {
+    let path = out.ca_file(CRL);
+    let shown = path.display();
+    let trouble = |message, by| Ok(Some(Trouble { message, by }));
+    let revoked = inventory.revocations();
+    let revoked = revoked.filter_map(|revocation| inventory.by_serial(&revocation.serial));
+    let lasting: Vec<&Record> = revoked.filter(|r| r.not_after > now).collect();
+    let Some(lists) = read(out, trust)? else {
+        return match lasting.is_empty() {
+            true => Ok(None),
+            false => trouble(
+                format!("{shown} is missing, but certificates were revoked"),
+                None,
+            ),
+        };
+    };
+    for (at, signer) in signers(trust).enumerate() {
+        let Some((list, _)) = lists.iter().find(|(list, _)| list.issuer == signer.subject) else {
+            return trouble(
+                match at {
+                    0 => format!("{shown} is not a CRL signed by the CA"),
+                    // Nothing is checked against the CRL of a CA that has signed nothing yet.
+                    _ if !has_signed(inventory, signer, now) => continue,
+                    _ => format!(
+                        "{shown} lacks the CRL of {}, which is trusted as well",
+                        signer.subject
+                    ),
+                },
+                None,
+            );
+        };
+        let mut lasting = lasting.iter().filter(|r| r.issuer == list.issuer);
+        if let Some(record) = lasting.find(|r| !list.has(&r.serial)) {
+            return trouble(
+                format!(
+                    "{shown} lacks {} of {}, which is revoked",
+                    record.serial, record.name
+                ),
+                None,
+            );
+        }
+    }
+    if let Some((list, _)) = lists.iter().find(|(list, _)| list.this_update > now) {
+        return trouble(
+            format!(
+                "{shown} is valid only from {}, as it was signed while the clock was ahead: programs that check it refuse every certificate until then",
+                list.this_update.date()
+            ),
+            Some(now),
+        );
+    }
+    let ended = lists.iter().find(|(list, _)| list.next_update <= now);
+    match ended {
+        Some((list, _)) => trouble(
+            format!(
+                "{shown} expired on {}: programs that check it refuse every certificate{}",
+                list.next_update.date(),
+                key_away(out, trust, &list.issuer)
+            ),
+            Some(list.next_update),
+        ),
+        None => Ok(None),
+    }
+}
+
+/// Whether a CA has signed a broker's or client's certificate that has not expired.
+fn has_signed(inventory: &Inventory, signer: &Certificate, now: OffsetDateTime) -> bool {
+    let mut records = inventory.records().iter();
+    records.any(|record| {
+        let is_leaf = matches!(record.kind, Kind::Broker | Kind::Client);
+        is_leaf && record.issuer == signer.subject && record.not_after > now
+    })
+}
+
+/// When the first of the CRLs expires, if it is in the last third of its validity, and what replacing it needs.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn ending(
+    out: &OutDir,
+    trust: &Trust,
+    now: OffsetDateTime,
+) -> Result<Option<(OffsetDateTime, &'static str)>, BootstrapError> {
+    let lists = read(out, trust)?.unwrap_or_default();
+    let due = lists.iter().filter(|(list, _)| list.due() <= now);
+    let first = due.min_by_key(|(list, _)| list.next_update);
+    Ok(first.map(|(list, _)| (list.next_update, key_away(out, trust, &list.issuer))))
+}
+
+/// What replacing the CRL of a root needs, if its key is not here.
+fn key_away(out: &OutDir, trust: &Trust, issuer: &str) -> &'static str {
+    let is_root = issuer != trust.signer().subject && issuer == trust.root.subject;
+    match is_root && !out.ca_file(&Slot::Signer.names().root_key).exists() {
+        true => "; it is the root's CRL, so put root.key back to sign a new one",
+        false => "",
+    }
+}
+
+/// Signs the next CRLs, records their numbers and writes them.
+///
+/// # Errors
+/// If one cannot be signed, recorded or written.
+pub fn write(
+    out: &OutDir,
+    lock: &Lock,
+    inventory: &mut Inventory,
+    keys: &Keys,
+    (days, now): (u32, OffsetDateTime),
+) -> Result<Lists, BootstrapError> {
+    let mut made = Vec::new();
+    for signing in std::iter::once(&keys.own).chain(&keys.others) {
+        let days = match signing.is_root {
+            true => days.max(ROOT_DAYS),
+            false => days,
+        };
+        let list = next_list(inventory, &signing.subject, days, now);
+        made.push(Crl {
+            der: signing.issuer.sign_crl(&list)?.to_vec(),
+            issuer: signing.subject.clone(),
+            generation: signing.generation,
+            is_root: signing.is_root,
+            list,
+        });
+    }
+    // An unused number does no harm; a number used twice does.
+    let issues = made.iter().map(|crl| {
+        Event::Crl(CrlIssue {
+            at: now.truncate_to_second(),
+            number: crl.list.number,
+            issuer: crl.issuer.clone(),
+        })
+    });
+    inventory.append_events(lock, issues.collect())?;
+    let ders = made.iter().map(|crl| &crl.der).chain(&keys.kept);
+    let text: String = ders.map(|der| pem::crl(der)).collect();
+    write_atomic(&out.ca_file(CRL), text.as_bytes(), 0o644, None)?;
+    let own = made.remove(0);
+    let lists = Lists {
+        own,
+        others: made,
+        pem: text,
+    };
+    let der = out.ca_file(CRL_DER);
+    if der.exists() {
+        lists.write_der(&der)?;
+    }
+    Ok(lists)
+}
+
+impl Lists {
+    /// All of them, the signing CA's first.
+    pub fn all(&self) -> impl Iterator<Item = &Crl> {
+        std::iter::once(&self.own).chain(&self.others)
+    }
+
+    /// Writes one file for each CA that signs leaves: `path` for the first CA, and one beside it for each later CA. If the
+    /// first CA is gone, `path` gets the signing CA's as well. Returns the files.
+    ///
+    /// # Errors
+    /// If one cannot be written.
+    pub fn write_der(&self, path: &Path) -> Result<Vec<PathBuf>, BootstrapError> {
+        let leaves = || self.all().filter(|crl| !crl.is_root);
+        let mut files: Vec<(PathBuf, &Crl)> = Vec::new();
+        if leaves().all(|crl| crl.generation.is_some()) {
+            files.push((path.to_owned(), &self.own));
+        }
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or(CRL_DER);
+        let beside = |crl: &Crl| path.with_file_name(crl_path(name, crl.generation));
+        files.extend(leaves().map(|crl| (beside(crl), crl)));
+        for (file, crl) in &files {
+            write_atomic(file, &crl.der, 0o644, None)?;
+        }
+        Ok(files.into_iter().map(|(file, _)| file).collect())
+    }
+}

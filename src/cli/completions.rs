@@ -1,0 +1,163 @@
+//! `kpki completions`, and the answers while somebody types.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Arg, Args, Command, builder::PossibleValuesParser};
+use clap_complete::{
+    CompleteEnv, CompletionCandidate,
+    engine::{ArgValueCompleter, PathCompleter, ValueCompleter},
+    env::Shells,
+};
+use serde_json::json;
+
+use super::{CliError, Code, Done, ui::Ui};
+use crate::state::OutDir;
+
+/// The shell that asks, in the environment of a kpki that is to answer.
+const ASKED_BY: &str = "KPKI_COMPLETE";
+
+/// Print the script by which a shell completes kpki's command lines
+///
+/// On Tab the shell asks kpki itself: for commands, options and their values, the identities of the output directory,
+/// and policy files. The script belongs to this version of kpki; load it when the shell starts, as the examples do.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  source <(kpki completions bash)     in ~/.bashrc
+  source <(kpki completions zsh)      in ~/.zshrc, after compinit
+  kpki completions fish | source      in ~/.config/fish/config.fish")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL", value_parser = PossibleValuesParser::new(Shells::builtins().names()))]
+    shell: String,
+}
+
+impl Completions {
+    pub(super) fn run(self, ui: &Ui) -> Done {
+        let mut script = Vec::new();
+        if let Some(shell) = Shells::builtins().completer(&self.shell) {
+            let written = shell.write_registration(ASKED_BY, "kpki", "kpki", "kpki", &mut script);
+            written.map_err(|e| CliError::new(Code::Failed, format!("no script: {e}")))?;
+        }
+        let text = String::from_utf8_lossy(&script);
+        match ui.json {
+            true => ui.document(&json!({"shell": self.shell, "text": text})),
+            false => ui.raw(&text),
+        }
+        Ok(())
+    }
+}
+
+/// Answers a shell that asks what may follow; `None`: none asks.
+pub fn answer(command: &Command) -> Option<ExitCode> {
+    let here = env::current_dir().ok();
+    let answer = CompleteEnv::with_factory(|| completable(command.clone())).var(ASKED_BY);
+    match answer.try_complete(env::args_os(), here.as_deref()) {
+        Ok(false) => None,
+        Ok(true) => Some(ExitCode::SUCCESS),
+        // Between a Tab and its answer nobody reads an error.
+        Err(_) => Some(ExitCode::FAILURE),
+    }
+}
+
+/// The command with what completes its values: their names in the help say what they are.
+fn completable(command: Command) -> Command {
+    command
+        .mut_args(|arg| match Offer::of(&arg) {
+            Some(offer) => arg.add(ArgValueCompleter::new(offer)),
+            None => arg,
+        })
+        .mut_subcommands(completable)
+}
+
+/// What a value may be.
+#[derive(Debug, Default)]
+struct Offer {
+    identities: bool,
+    /// Files that end so.
+    endings: Vec<String>,
+}
+
+impl Offer {
+    /// By the name of its value, such as `POLICY|PLAN`.
+    fn of(arg: &Arg) -> Option<Offer> {
+        let mut offer = Offer::default();
+        for name in arg.get_value_names()?.first()?.split('|') {
+            match name {
+                "NAME" => offer.identities = true,
+                "POLICY" => offer.endings.extend(["yaml".to_owned(), "yml".to_owned()]),
+                "PLAN" => offer.endings.push("plan".to_owned()),
+                // REQUEST.csr
+                name => offer
+                    .endings
+                    .extend(name.rsplit_once('.').map(|(_, end)| end.to_owned())),
+            }
+        }
+        (offer.identities || !offer.endings.is_empty()).then_some(offer)
+    }
+}
+
+impl ValueCompleter for Offer {
+    fn complete(&self, current: &OsStr) -> Vec<CompletionCandidate> {
+        let mut found = Vec::new();
+        if self.identities {
+            let out = out(env::args_os(), env::var_os("KPKI_OUT"));
+            let names = OutDir::new(&out).identities().unwrap_or_default();
+            let begun = current.to_string_lossy();
+            let names = names.iter().map(ToString::to_string);
+            found.extend(
+                names
+                    .filter(|n| n.starts_with(&*begun))
+                    .map(CompletionCandidate::new),
+            );
+        }
+        if !self.endings.is_empty() {
+            let endings = self.endings.clone();
+            let ends = move |path: &Path| {
+                let end = path.extension();
+                endings
+                    .iter()
+                    .any(|ending| end.is_some_and(|end| end == ending.as_str()))
+            };
+            found.extend(PathCompleter::any().filter(ends).complete(current));
+        }
+        found
+    }
+}
+
+/// The output directory of an unfinished command line.
+fn out(words: impl Iterator<Item = OsString>, variable: Option<OsString>) -> PathBuf {
+    let mut words = words.skip_while(|word| word != "--").skip(1);
+    let mut out = None;
+    while let Some(word) = words.next() {
+        if word == "--out" {
+            out = words.next();
+        } else if let Some(dir) = word.to_str().and_then(|word| word.strip_prefix("--out=")) {
+            out = Some(dir.into());
+        }
+    }
+    out.or(variable).unwrap_or_else(|| "out".into()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_output_directory_is_that_of_the_line_that_is_typed() {
+        let of = |line: &str| {
+            let words = line.split(' ').map(OsString::from);
+            out(words, Some("variable".into())).display().to_string()
+        };
+        assert_eq!(of("kpki -- kpki renew ka"), "variable");
+        assert_eq!(of("kpki -- kpki --out there renew ka"), "there");
+        assert_eq!(of("kpki -- kpki renew --out=there ka"), "there");
+        assert_eq!(of("kpki -- kpki renew ka --out"), "variable");
+        assert_eq!(out(std::iter::empty(), None), Path::new("out"));
+    }
+}

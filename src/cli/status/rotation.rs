@@ -1,0 +1,115 @@
+//! A CA rotation in progress: which identities lack its last step, and the command that continues it.
+
+use time::OffsetDateTime;
+
+use super::{Failure, count_of_days};
+use crate::{
+    bootstrap::{
+        due::{Due, DueCode},
+        rotate::{Rotating, Seen, Step},
+        running::{is_controller_alone, nodes},
+    },
+    cli::{shell, ui::named},
+    pki::Kind,
+    state::{OutDir, Phase, Record, Rotation},
+};
+
+/// How many names are shown.
+const NAMED: usize = 5;
+
+/// What is due for a rotation, if one is in progress. `ending` are the certificates that have expired or expire soon.
+///
+/// # Errors
+/// If the output directory cannot be read.
+pub fn due(out: &OutDir, ending: &[&Record], now: OffsetDateTime) -> Result<Option<Due>, Failure> {
+    let Some(rotation) = Rotation::read(out)? else {
+        return Ok(None);
+    };
+    let seen = Rotating::read(out, now)?.status()?;
+    let (last, next) = match rotation.phase {
+        Phase::Trusting => ("the new CA is being added to every truststore", "next"),
+        Phase::Reissuing => ("every certificate is being re-issued by the new CA", "next"),
+        Phase::Retiring => (
+            "the old CA is being removed from every truststore",
+            "finish",
+        ),
+    };
+    let (waits, command) = waits(out, &seen, &format!("rotate-ca {next}"))?;
+    let since = match (now - rotation.since).whole_days() {
+        ..1 => String::new(),
+        days => format!(", {} ago", count_of_days(days)),
+    };
+    let cas = ending
+        .iter()
+        .filter(|r| matches!(r.kind, Kind::Ca | Kind::Intermediate));
+    Ok(Some(Due {
+        code: DueCode::Rotation.into(),
+        name: "ca".to_owned(),
+        message: format!(
+            "the CA is being replaced (step `{}` since {}{since}): {last}; {waits}",
+            rotation.phase.word(),
+            rotation.since.date()
+        ),
+        command,
+        by: cas.map(|record| record.not_after).min(),
+    }))
+}
+
+/// What the rotation is waiting for, and the command that continues it.
+fn waits(out: &OutDir, seen: &[Seen], next: &str) -> Result<(String, String), Failure> {
+    let kpki = shell::kpki(out.root());
+    let with = |step: Step| seen.iter().filter(move |s| s.step == step);
+    let names = |of: &[&Seen]| named(of.iter().map(|s| &s.name), NAMED);
+    let is_broker = |s: &&Seen| s.kind == Some(Kind::Broker);
+    if with(Step::Write).next().is_some() {
+        let waits = "a command was interrupted, and this finishes it".to_owned();
+        return Ok((waits, format!("{kpki} {next}")));
+    }
+    if let Some(first) = with(Step::Sign).next() {
+        let all: Vec<&Seen> = with(Step::Sign).collect();
+        let waits = format!(
+            "the keys of these identities are elsewhere, so each needs a new request: {}",
+            names(&all)
+        );
+        return Ok((waits, format!("{kpki} sign {}.csr", first.name)));
+    }
+    let install: Vec<&Seen> = with(Step::Install).filter(is_broker).collect();
+    if !install.is_empty() {
+        let waits = format!(
+            "the new files of {} must be copied to their machines and loaded there",
+            names(&install)
+        );
+        let known = nodes(out)?;
+        let runs_on = |s: &&&Seen| !known.get(&s.name).is_some_and(is_controller_alone);
+        let reload: Vec<&str> = install
+            .iter()
+            .filter(runs_on)
+            .map(|s| s.name.as_str())
+            .collect();
+        let command = match &reload[..] {
+            [] => format!("restart {}", install[0].name),
+            reload => format!("{kpki} reload {}", reload.join(" ")),
+        };
+        return Ok((waits, command));
+    }
+    let unseen: Vec<&Seen> = with(Step::Unseen).filter(is_broker).collect();
+    if let Some(first) = unseen.first() {
+        let waits = format!(
+            "cannot check that {} has loaded them ({}); if you know that it has, continue with `{kpki} {next} --force`",
+            names(&unseen),
+            first.why
+        );
+        return Ok((waits, format!("{kpki} rotate-ca status")));
+    }
+    let clients = "continue after every client has its new files and was restarted";
+    Ok(match seen.iter().any(|s| is_broker(&s)) {
+        true => (
+            format!("every broker has loaded them; {clients}"),
+            format!("{kpki} {next}"),
+        ),
+        false => (
+            format!("there is no broker here to check; {clients}"),
+            format!("{kpki} {next} --force"),
+        ),
+    })
+}
