@@ -44,7 +44,7 @@ pub fn of_ca(global: &Global) -> Result<Secret, Failure> {
     }
 }
 
-/// The password of a file that is imported.
+/// The password of an imported file.
 pub fn import(file: Option<&Path>, of: &Path) -> Result<Secret, Failure> {
     let given = match file {
         Some(path) => from_own_file(path).map(Some),
@@ -58,7 +58,7 @@ pub fn import(file: Option<&Path>, of: &Path) -> Result<Secret, Failure> {
         of.display()
     );
     let missing = CliError::new(Code::PassphraseMissing, message).hint(format!(
-        "give it with --import-password-file FILE or {IMPORT_VARIABLE}, or run kpki on a terminal, which asks for it"
+        "give it with --import-password-file FILE or {IMPORT_VARIABLE}, or run kpki on a terminal to be asked for it"
     ));
     ask(&format!("Password of {}: ", of.display()), missing)
 }

@@ -38,7 +38,7 @@ Examples:
   kpki verify broker.example.org:9093 --truststore their-ca.pem
   kpki verify policies/quickstart.yaml")]
 pub struct Verify {
-    /// An address, or a policy: all listeners of its brokers and controllers are checked
+    /// An address, or a policy to check all listeners of its brokers and controllers
     #[arg(value_name = "HOST:PORT|POLICY")]
     what: String,
     /// Connect as this identity, with the certificate and password in its directory [default for a policy: its admin]
@@ -50,7 +50,7 @@ pub struct Verify {
     /// File with the truststore's password
     #[arg(long, value_name = "FILE", requires = "truststore")]
     truststore_password_file: Option<PathBuf>,
-    /// The host name that the certificate must have, also sent as SNI [default: HOST]
+    /// The host name that the certificate must be valid for, also sent as SNI [default: HOST]
     #[arg(long, value_name = "N")]
     server_name: Option<String>,
     /// Also check that this user could read the identity's files, or the brokers' of a policy
@@ -170,7 +170,7 @@ fn code(check: &Check) -> &'static str {
     check.code.map_or("", |code| code.name())
 }
 
-/// A line for each check, and below a fault what to do.
+/// One line per check; a fault is followed by its hint.
 fn table(found: &Verdict) -> String {
     let lines = found.checks.iter().map(|check| {
         let (colour, word) = match check.ok {

@@ -18,7 +18,7 @@ pub(super) use key::{Signature, signature};
 /// How many entries of a list are kept, in case the file is hostile.
 const MOST: usize = 200;
 
-/// A certificate, described.
+/// The description of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Details {
     /// Most specific first, as Java and Kafka print it.
@@ -27,32 +27,32 @@ pub struct Details {
     pub issuer: String,
     /// Lower-case hex.
     pub serial: String,
-    /// `DNS:kafka1`, `IP:10.0.0.1`, and the other kinds of names by their own words.
+    /// `DNS:kafka1`, `IP:10.0.0.1` and so on, as OpenSSL prints them.
     pub sans: Vec<String>,
-    /// Its begin.
+    /// The start of its validity.
     #[serde(with = "time::serde::rfc3339")]
     pub not_before: OffsetDateTime,
-    /// Its end.
+    /// The end of its validity.
     #[serde(with = "time::serde::rfc3339")]
     pub not_after: OffsetDateTime,
-    /// SHA-256 of the whole, lower-case hex.
+    /// SHA-256 of the certificate, lower-case hex.
     pub sha256: String,
     /// Its key.
     pub key: PublicKeyDetails,
-    /// How it was signed: `SHA-256 with RSA`.
+    /// The signature algorithm: `SHA-256 with RSA`.
     pub signature: String,
     /// False for MD5 and SHA-1.
     #[serde(skip)]
     pub signature_is_strong: bool,
-    /// Whether it is a CA's.
+    /// Whether it is a CA certificate.
     pub ca: bool,
-    /// How many CAs may stand below it.
+    /// How many CAs there may be below it.
     pub path_length: Option<u32>,
     /// Its key usage, if it has the extension.
     pub key_usage: Option<Vec<&'static str>>,
     /// Its extended key usage; `None` means every usage.
     pub extended_key_usage: Option<Vec<String>>,
-    /// What a CA may sign for.
+    /// The permitted name constraints of a CA.
     pub permitted: Vec<String>,
     /// Its CRL distribution points.
     pub crl_urls: Vec<String>,
@@ -66,7 +66,7 @@ impl Details {
     /// Reads a certificate.
     ///
     /// # Errors
-    /// When the bytes are none.
+    /// If it is not one.
     pub fn of(der: &[u8]) -> Result<Self, PkiError> {
         let (rest, x509) = X509Certificate::from_der(der).map_err(NotACertificate::from)?;
         if !rest.is_empty() {
@@ -207,7 +207,7 @@ fn general_name(name: &GeneralName<'_>) -> String {
     }
 }
 
-/// An address, or an address and its mask, as name constraints have it.
+/// An IP address, or an address and its mask as in name constraints.
 fn address(octets: &[u8]) -> String {
     let ip = |octets: &[u8]| -> Option<IpAddr> {
         match octets.len() {
@@ -218,7 +218,7 @@ fn address(octets: &[u8]) -> String {
     };
     let half = octets.split_at(octets.len() / 2);
     match (ip(octets), ip(half.0), ip(half.1)) {
-        // Sixteen octets are an address; eight and thirty-two are two of a kind.
+        // Four or sixteen octets are an address; eight or thirty-two are an address and a mask.
         (Some(ip), ..) => format!("IP:{ip}"),
         (None, Some(ip), Some(mask)) => format!("IP:{ip}/{mask}"),
         _ => format!("IP:{}", hex(octets.get(..32).unwrap_or(octets))),

@@ -35,26 +35,26 @@ pub struct Expected<'a> {
     pub user: Option<(&'a str, &'a [Mechanism])>,
     /// The identity whose certificate should be served.
     pub owner: Option<&'a str>,
-    /// The policy's file, where there is one.
+    /// The policy's file, if there is one.
     pub policy: Option<&'a str>,
-    /// How kpki is called.
+    /// The kpki command line for hints.
     pub kpki: &'a str,
-    /// The time.
+    /// The current time.
     pub now: OffsetDateTime,
 }
 
-/// What `--json` says of a listener.
+/// The result for a listener, as printed by `--json`.
 #[derive(Debug, Serialize)]
 pub struct Verdict {
     /// Whether nothing is wrong.
     pub ok: bool,
-    /// `TLSv1.3`; `None` where there was no TLS.
+    /// `TLSv1.3`; `None` without TLS.
     pub protocol: Option<String>,
     /// The cipher suite.
     pub cipher: Option<String>,
-    /// As it was sent: the leaf first.
+    /// As sent: the leaf first.
     pub chain: Vec<Details>,
-    /// Everything that was looked at.
+    /// Every check.
     pub checks: Vec<Check>,
 }
 
@@ -191,7 +191,7 @@ fn client_auth(seen: &Sighting, expected: &Expected<'_>) -> Check {
         ),
         (ClientCert::Unseen, _) => Check::good(
             CHECK,
-            "a client certificate is requested; the listener did not say whether it accepts this one",
+            "a client certificate is requested; the listener did not show whether it accepts this one",
         ),
     }
 }

@@ -44,7 +44,7 @@ impl<'a> Fields<'a> {
         Ok(i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 
-    /// A text; empty where there is none.
+    /// A string; empty if it is null.
     fn text(&mut self) -> io::Result<String> {
         let len = usize::try_from(self.i16()?).unwrap_or(0);
         Ok(String::from_utf8_lossy(self.take(len)?).into_owned())
@@ -57,7 +57,7 @@ impl<'a> Fields<'a> {
 }
 
 fn text(text: &str) -> Vec<u8> {
-    // Names of mechanisms and this program: short.
+    // Only names of mechanisms and of this program, which are short.
     let len = i16::try_from(text.len()).unwrap_or(i16::MAX);
     [&len.to_be_bytes()[..], text.as_bytes()].concat()
 }
@@ -166,7 +166,7 @@ fn authenticate(stream: &mut (impl Read + Write), token: &[u8]) -> Result<String
             let message = Printable(&message).to_string();
             Err(LoginError::Refused(message.chars().take(200).collect()))
         }
-        other => Err(LoginError::Failed(format!("Kafka's error {other}"))),
+        other => Err(LoginError::Failed(format!("Kafka error code {other}"))),
     }
 }
 

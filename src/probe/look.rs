@@ -25,7 +25,7 @@ const VERDICT: Duration = Duration::from_secs(1);
 pub struct Question<'a> {
     /// `host:port`.
     pub address: &'a str,
-    /// The name that is asked for.
+    /// The requested server name.
     pub server_name: &'a str,
     /// Whether the listener should speak TLS.
     pub tls: bool,
@@ -39,7 +39,7 @@ pub struct Question<'a> {
     pub trusts: &'a (dyn Fn(&Served) -> bool + Sync),
 }
 
-/// What listens.
+/// The protocol of a listener.
 #[derive(Debug)]
 pub enum Speaks {
     /// TLS.
@@ -65,7 +65,7 @@ pub enum ClientCert {
     Unseen,
 }
 
-/// What a broker or controller says.
+/// The answers of a broker or controller.
 #[derive(Debug)]
 pub struct Kafka {
     /// Its SASL mechanisms; `None` if it has no SASL, or does not say.
@@ -74,10 +74,10 @@ pub struct Kafka {
     pub login: Option<Result<Mechanism, LoginError>>,
 }
 
-/// Everything that was seen of a listener.
+/// Everything that was found out about a listener.
 #[derive(Debug)]
 pub struct Sighting {
-    /// What it speaks.
+    /// Its protocol.
     pub speaks: Speaks,
     /// What it said about the client certificate.
     pub client: ClientCert,

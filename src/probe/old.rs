@@ -15,7 +15,7 @@ pub struct OldTls {
     pub version: &'static str,
 }
 
-/// Cipher suites that servers had before TLS 1.3: ECDHE and DHE, then plain RSA, each with AES, and 3DES.
+/// Cipher suites from before TLS 1.3: ECDHE and DHE, then plain RSA, each with AES, and 3DES.
 const SUITES: [u16; 20] = [
     0xc02c, 0xc02b, 0xc030, 0xc02f, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a, 0xc009, 0xc014, 0xc013,
     0x0039, 0x0033, 0x009d, 0x009c, 0x0035, 0x002f, 0x000a, 0x00ff,
@@ -28,7 +28,7 @@ fn hello(server_name: &str) -> Vec<u8> {
         extensions.extend(kind.to_be_bytes());
         extensions.extend(vector(body));
     };
-    // Names longer than this are none; addresses are not sent.
+    // Longer names are not valid; IP addresses are not sent.
     let is_name = server_name.len() < 254 && server_name.parse::<std::net::IpAddr>().is_err();
     if is_name && server_name.is_ascii() && !server_name.is_empty() {
         let entry = [&[0][..], &vector(server_name.as_bytes())].concat();
@@ -55,7 +55,7 @@ fn hello(server_name: &str) -> Vec<u8> {
     [&[22, 3, 1][..], &vector(&message)].concat()
 }
 
-/// Bytes behind their length in two octets. None here is longer than that.
+/// Bytes prefixed with their length in two octets, which is enough for all of these.
 fn vector(bytes: &[u8]) -> Vec<u8> {
     let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
     [&len.to_be_bytes()[..], bytes].concat()
@@ -70,7 +70,7 @@ pub(super) fn ask(address: &str, server_name: &str, deadline: Instant) -> Option
     read(&answer)
 }
 
-/// A record with a handshake message, the message of the kind ServerHello, and its version.
+/// Reads the version in a record with a ServerHello.
 fn read(answer: &[u8; 11]) -> Option<OldTls> {
     let version = match *answer {
         [22, 3, _, _, _, 2, _, _, _, 3, minor] => match minor {

@@ -1,4 +1,4 @@
-//! The stores that a client's properties name, or hold as PEM themselves.
+//! The stores that a client's properties refer to, or contain as PEM.
 
 use std::path::Path;
 
@@ -132,7 +132,7 @@ enum Kind {
     Pem,
 }
 
-/// In place of a path, where a setting holds PEM.
+/// Shown instead of a path if a setting contains PEM.
 const INLINE: &str = "the value itself";
 
 fn wrong(setting: &'static str, path: &str) -> impl Fn(StoreError) -> ClientPropertiesError {

@@ -30,20 +30,20 @@ pub struct Judge<'a> {
     pub trusted: &'a Trusted,
     /// The certificates that this CA signed.
     pub inventory: Option<&'a Inventory>,
-    /// How kpki is called.
+    /// The kpki command line for hints.
     pub kpki: &'a str,
     /// How long to wait for each listener.
     pub timeout: Duration,
-    /// The time.
+    /// The current time.
     pub now: OffsetDateTime,
 }
 
 /// The result for a listener of a policy.
 #[derive(Debug)]
 pub struct Answer {
-    /// Whose it is.
+    /// Its broker or controller.
     pub node: IdentityName,
-    /// Where it is.
+    /// Its name and address.
     pub at: Endpoint,
     /// The result.
     pub verdict: Verdict,
@@ -63,7 +63,7 @@ impl Judge<'_> {
     /// Checks the listener at an address.
     ///
     /// # Errors
-    /// When the operating system has no randomness.
+    /// If the operating system provides no random numbers.
     pub fn address(
         &self,
         address: &str,
@@ -91,7 +91,7 @@ impl Judge<'_> {
     /// Checks all listeners of a policy in parallel, as `visitor`, or else as the policy's admin or another client.
     ///
     /// # Errors
-    /// When an address cannot be told, or files of an identity cannot be read.
+    /// If an address cannot be determined, or files of an identity cannot be read.
     pub fn policy(
         &self,
         policy: &ValidatedPolicy,

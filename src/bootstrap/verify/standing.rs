@@ -8,7 +8,7 @@ use crate::{
     state::{Inventory, Record, Revocation},
 };
 
-/// What a served certificate is.
+/// The status of a served certificate.
 #[derive(Debug)]
 pub enum Standing<'a> {
     /// The newest of its name.

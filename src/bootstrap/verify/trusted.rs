@@ -31,7 +31,7 @@ impl Trusted {
     /// What the identities of this output directory trust.
     ///
     /// # Errors
-    /// When its files cannot be read.
+    /// If its files cannot be read.
     pub fn of_ca(out: &OutDir) -> Result<Self, BootstrapError> {
         out.check()?;
         let read = |file: &str| -> Result<Vec<Certificate>, BootstrapError> {
@@ -62,7 +62,7 @@ impl Trusted {
     /// A truststore: PEM, DER, PKCS#12 or JKS.
     ///
     /// # Errors
-    /// When it cannot be read, or holds no certificate.
+    /// If it cannot be read, or contains no certificate.
     pub fn read(path: &Path, password: Option<&Secret>) -> Result<Self, TruststoreError> {
         let bytes = read_text(path)?;
         let store = |source: StoreError| TruststoreError::Store {

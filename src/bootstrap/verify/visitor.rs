@@ -27,7 +27,7 @@ pub enum TruststoreError {
     /// It cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
-    /// It is no store.
+    /// It is not a store.
     #[error("{}: {source}", path.display())]
     Store {
         /// The file.
@@ -55,10 +55,10 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// Reads an identity's files, under whichever layout it has them.
+    /// Reads an identity's files, whatever their layout.
     ///
     /// # Errors
-    /// When there is no such identity, or a file of it cannot be used.
+    /// If there is no such identity, or one of its files cannot be used.
     pub fn read(out: &OutDir, name: &IdentityName) -> Result<Self, BootstrapError> {
         let dir = out.identity(name);
         if !dir.is_dir() {
