@@ -20,19 +20,21 @@ pub type Entries = Vec<(RawBinding, Result<(), EntryError>)>;
 pub struct Deleted {
     /// The bindings that matched, each deleted or not.
     pub bindings: Entries,
-    /// Deleted bindings that librdkafka cannot name; see [`Described::unreadable`](super::Described::unreadable). Where
-    /// some names of the answer were cut at a NUL character, all that the filter itself does not name are among them.
+    /// Deleted bindings that librdkafka cannot represent; see [`Described::unreadable`](super::Described::unreadable).
+    /// If names in the answer were truncated at a NUL character, all that the filter itself does not name are counted
+    /// here.
     pub unreadable: usize,
 }
 
 impl Admin {
-    /// Writes bindings; one that already exists is a success. The result has every binding, in the order given.
+    /// Creates bindings; one that already exists is a success. The result has every binding, in the given order.
     ///
-    /// A request whose answer is lost is sent again. Work that was begun is never an error as a whole: what got no answer and what was not attempted says so.
+    /// A request whose answer is lost is sent again. Once the work has begun, the call as a whole never fails: entries
+    /// without an answer, or that were not attempted, are marked as such.
     ///
     /// # Errors
-    /// When nothing was written: the cluster has no authorizer, or does not let this principal write, or gave no answer
-    /// to the first request.
+    /// If nothing was written: the cluster has no authorizer, does not let this principal write, or did not answer the
+    /// first request.
     pub fn create_acls(
         &mut self,
         bindings: &[RawBinding],
@@ -53,14 +55,14 @@ impl Admin {
         Ok(bindings.iter().cloned().zip(results).collect())
     }
 
-    /// Deletes what matches the filters; the results are in the filters' order. A binding that is not there is no error.
-    /// A request of exact filters whose answer is lost is sent again, so that its result may name fewer bindings than
-    /// were deleted; one with a broad filter is not.
+    /// Deletes what matches the filters; the results are in the filters' order. A missing binding is not an error.
+    /// A request with exact filters whose answer is lost is sent again, so its result may list fewer bindings than were
+    /// deleted; a request with a broad filter is not repeated.
     ///
-    /// The controller tests every filter against every binding that it holds, so give one broad filter rather than many
-    /// exact ones where everything that it matches is to go, and else small chunks with pauses. A filter that matches
-    /// more than some 20,000 bindings deletes them and gives an answer that cannot be received; KRaft refuses a request
-    /// whose filters match more than 10,000 together (`AclControlManager.MAX_RECORDS_PER_USER_OP`).
+    /// The controller tests every filter against every binding, so use one broad filter instead of many exact ones if
+    /// everything that it matches is to be deleted, else small chunks with pauses. A filter that matches more than
+    /// about 20,000 bindings deletes them, but its answer is too large to be received; KRaft refuses a request whose
+    /// filters match more than 10,000 in total (`AclControlManager.MAX_RECORDS_PER_USER_OP`).
     ///
     /// # Errors
     /// As [`Admin::create_acls`].
@@ -77,7 +79,7 @@ impl Admin {
             |filter| codes::filter(filter).map(drop),
             |admin, chunk| {
                 let patterns: Vec<_> = chunk.iter().flat_map(|f| codes::filter(f)).collect();
-                // What a broad filter deletes beside what is known, only its first answer names.
+                // Only the first answer lists unknown bindings that a broad filter deleted.
                 let repeat = match chunk.iter().all(|filter| filter.is_exact()) {
                     true => Repeat::Safe,
                     false => Repeat::Never,
@@ -96,7 +98,7 @@ impl Admin {
         )
     }
 
-    /// Sends a list in chunks. What `expressible` refuses is not sent.
+    /// Sends a list in chunks. Entries that `expressible` refuses are not sent.
     fn in_chunks<T, R>(
         &mut self,
         what: &'static str,
@@ -148,7 +150,7 @@ impl Admin {
     }
 }
 
-/// Results of entries before they are sent, and the places of those that can be.
+/// Initial results of all entries, and the positions of those that can be sent.
 pub(super) fn unsent<R>(
     problems: impl Iterator<Item = Option<&'static str>>,
 ) -> (Vec<Result<R, EntryError>>, Vec<usize>) {
@@ -163,7 +165,7 @@ pub(super) fn unsent<R>(
     (results, to_send)
 }
 
-/// An answer in which the broker says of every entry that it heard nothing from the controller is none.
+/// An answer in which every entry failed because the broker got no answer from the controller counts as no answer.
 fn heard<R>(answer: Vec<Answered<R>>) -> Answered<Vec<Answered<R>>> {
     let silent = |r: &Answered<R>| matches!(r, Err(e) if e.is_silence());
     match answer.first() {
@@ -172,7 +174,7 @@ fn heard<R>(answer: Vec<Answered<R>>) -> Answered<Vec<Answered<R>>> {
     }
 }
 
-/// The one reason for which a cluster refuses every entry, whatever it says.
+/// The one reason for which a cluster refuses every entry.
 fn all_refused<R>(answer: &[Answered<R>]) -> Option<BrokerError> {
     let first = answer.first()?.as_ref().err()?;
     let whole = [code::SECURITY_DISABLED, code::CLUSTER_AUTHORIZATION_FAILED];
@@ -180,7 +182,7 @@ fn all_refused<R>(answer: &[Answered<R>]) -> Option<BrokerError> {
     (whole.contains(&first.code) && answer.iter().all(same)).then(|| first.clone())
 }
 
-/// `sure`: no name was cut at a NUL character, after which it would be taken for another binding's.
+/// `sure`: no name was truncated at a NUL character, which would make it look like another binding's.
 fn deleted(matched: Matched, sure: bool, interner: &mut Interner) -> Deleted {
     let mut deleted = Deleted {
         bindings: Vec::with_capacity(matched.len()),
@@ -203,7 +205,7 @@ mod tests {
     use super::*;
     use crate::admin::raw::AnyBinding;
 
-    /// Else a binding on `t` would be put back where one on `t\0x` came and went.
+    /// Else a binding on `t` would be restored after one on `t\0x` was deleted.
     #[test]
     fn what_was_deleted_under_a_name_that_may_be_cut_is_not_named() {
         let binding = AnyBinding {

@@ -1,5 +1,5 @@
-//! Answers with names in them, held against the bytes that they had: librdkafka passes names on as C strings, which end
-//! at a NUL character, and brokers take any in names. A name that was cut looks like another.
+//! Compares answers with the number of bytes received: librdkafka returns names as C strings, which end at a NUL
+//! character, but brokers allow any character in names. A truncated name looks like another name.
 
 use super::raw::{Answered, AnyBinding, BrokerError, DescribedUser, Outcome};
 
@@ -7,16 +7,16 @@ use super::raw::{Answered, AnyBinding, BrokerError, DescribedUser, Outcome};
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Listed {
     pub(super) bindings: Vec<AnyBinding>,
-    /// Its length as it came, without the correlation id.
+    /// Its received length, without the correlation id.
     pub(super) bytes: usize,
 }
 
-/// Bytes of an answer to DescribeAcls version 0 and 1 without a binding and without an error message: throttle time,
-/// error code, the length of no message, the length of no resources.
+/// The length of an answer to DescribeAcls version 0 and 1 without bindings and error message: throttle time, error
+/// code, the length of no message, the length of no resources.
 pub(super) const EMPTY_ANSWER: usize = 4 + 2 + 2 + 4;
 
 impl Listed {
-    /// Whether the texts have all the bytes that the answer had.
+    /// Whether the strings account for all bytes of the answer.
     pub(super) fn is_whole(&self) -> bool {
         let (least, more, resources) = Self::sizes(&self.bindings);
         // Version 0, of brokers before 2.0, has no pattern types.
@@ -30,8 +30,8 @@ impl Listed {
         Self::sizes(bindings).0
     }
 
-    /// The bytes at least, how many there may be more, and the number of resources. A resource has its bindings in one
-    /// place, but resources of different types that librdkafka does not know look like one.
+    /// The minimum number of bytes, how many more there may be, and the number of resources. The bindings of a resource
+    /// are adjacent, but resources of different types unknown to librdkafka look like one.
     fn sizes(bindings: &[AnyBinding]) -> (usize, usize, usize) {
         let (mut least, mut more, mut resources) = (EMPTY_ANSWER, 0, 0);
         let mut last: Option<&AnyBinding> = None;
@@ -62,22 +62,22 @@ pub(super) type Matched = Vec<(AnyBinding, Outcome)>;
 /// An answer to DeleteAcls: what each filter deleted, or why nothing.
 pub(super) struct DeletedAcls {
     pub(super) filters: Vec<Answered<Matched>>,
-    /// Its length, as of [`Listed`].
+    /// Its length, as in [`Listed`].
     pub(super) bytes: usize,
 }
 
 impl DeletedAcls {
-    /// Whether the texts have all the bytes that the answer had.
+    /// Whether the strings account for all bytes of the answer.
     pub(super) fn is_whole(&self) -> bool {
         let (least, texts, bindings) = self.sizes();
-        // Where a broker sends no text with an error, librdkafka gives its own. Version 0, of brokers before 2.0, has no
-        // pattern types.
+        // If a broker sends no text with an error, librdkafka supplies its own. Version 0, of brokers before 2.0, has
+        // no pattern types.
         [least, least + texts]
             .iter()
             .any(|bytes| *bytes == self.bytes || *bytes == self.bytes + bindings)
     }
 
-    /// The bytes without texts of errors, the bytes of those, and the number of bindings.
+    /// The bytes without error texts, the bytes of those, and the number of bindings.
     fn sizes(&self) -> (usize, usize, usize) {
         let text = |error: Option<&BrokerError>| error.map_or(0, |e| e.text.len());
         let (mut least, mut texts, mut bindings) = (4 + 4, 0, 0);
@@ -99,14 +99,14 @@ impl DeletedAcls {
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(super) struct ScramUsers {
     pub(super) users: Vec<DescribedUser>,
-    /// Its length, as of [`Listed`].
+    /// Its length, as in [`Listed`].
     pub(super) bytes: usize,
 }
 
 impl ScramUsers {
-    /// Whether the users' names have all the bytes that an answer without errors had.
+    /// Whether the users' names account for all bytes of an answer without errors.
     pub(super) fn is_whole(&self) -> bool {
-        // A number in groups of seven bits; that of a length or a count is greater by one.
+        // A varint; lengths and counts are encoded plus one.
         let number = |n: usize| 1 + (n + 1).checked_ilog2().unwrap_or(0) as usize / 7;
         let user = |u: &DescribedUser| {
             let credentials = u.credentials.len();
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn a_deletion_that_names_less_than_it_had_is_not_whole() {
-        // Throttle time, filters; error, message, bindings; of each: error, message, type, name, pattern, principal, host,
-        // operation, permission.
+        // Throttle time, filters; error, message, bindings; of each: error, message, type, name, pattern, principal,
+        // host, operation, permission.
         let whole = (4 + 4) + (2 + 2 + 4) + (2 + 2 + 1 + (2 + 4) + 1 + (2 + 6) + (2 + 1) + 1 + 1);
         assert!(deleted(&["t-12"], whole).is_whole());
         assert!(deleted(&["t-12"], whole - 1).is_whole(), "version 0");

@@ -11,7 +11,7 @@ impl From<BrokerError> for EntryError {
     fn from(error: BrokerError) -> Self {
         match error.code {
             code::UNSUPPORTED_FEATURE => Self::Unsupported(error.text),
-            // The broker forwarded it and heard nothing from the controller.
+            // The broker forwarded it, and got no answer from the controller.
             code::REQUEST_TIMED_OUT => Self::Unanswered(error.text),
             _ => Self::Refused {
                 code: error.code,
@@ -37,7 +37,7 @@ fn needed(text: String) -> String {
 /// The request's error as a whole.
 pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> AdminError {
     let BrokerError { code: kafka, text } = error;
-    // Those below zero are librdkafka's own.
+    // Negative codes are librdkafka's own.
     let text = match kafka < 0 {
         true => plain(&text),
         false => text,
@@ -55,8 +55,8 @@ pub(super) fn request(what: &'static str, servers: &str, error: BrokerError) -> 
     }
 }
 
-/// Whether the broker ended the connection with a TLS alert. In TLS 1.3 one about the client's certificate comes after the
-/// handshake, as an error of the transport.
+/// Whether the broker ended the connection with a TLS alert. In TLS 1.3, an alert about the client's certificate comes
+/// after the handshake, as a transport error.
 pub(super) fn is_alert(error: &BrokerError) -> bool {
     error.text.contains("SSL alert number")
 }
@@ -73,7 +73,7 @@ pub(super) fn connection(
     }
     let said = |text: &str| {
         let text = plain(text);
-        // Where only one server is asked, it is named once.
+        // A single server is named only once.
         let alone = text.strip_prefix(servers);
         let alone = alone.and_then(|t| t.strip_prefix(": "));
         Said {
@@ -120,7 +120,7 @@ pub(super) fn connection(
     AdminError::TimedOut(
         "connecting",
         match timed_out.is_silence() {
-            // librdkafka's own text is about a controller, which means nothing to the user yet.
+            // librdkafka's own text mentions a controller, which would confuse the user here.
             true => said("it accepts connections but does not answer"),
             false => said(&timed_out.text),
         },
@@ -137,7 +137,7 @@ fn certificate(servers: &str, x509_error: i32) -> Option<AdminError> {
         62 | 64 => return Some(AdminError::WrongHostName(servers)),
         18 => "it is self-signed".to_owned(),
         19 => "its chain ends at another root".to_owned(),
-        2 | 20 | 21 => "its issuer is not known".to_owned(),
+        2 | 20 | 21 => "its issuer is unknown".to_owned(),
         7 => "its signature was not made by its issuer".to_owned(),
         23 => "it is revoked".to_owned(),
         other => format!("OpenSSL's verification error {other}"),

@@ -1,5 +1,5 @@
-//! Kafka's codes for the words of its access control (`ResourceType`, `PatternType`, `AclOperation`,
-//! `AclPermissionType`), and which of them librdkafka has.
+//! Kafka's codes for its access control enums (`ResourceType`, `PatternType`, `AclOperation`, `AclPermissionType`), and
+//! which of them librdkafka supports.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -9,8 +9,8 @@ use crate::acl::{AclBindingFilter, Operation, PatternType, Permission, RawBindin
 /// Matches everything, in each of the four enums.
 pub(super) const ANY: i32 = 1;
 
-/// librdkafka's codes end at TRANSACTIONAL_ID and IDEMPOTENT_WRITE: it reads everything beyond as UNKNOWN, and refuses to
-/// write it.
+/// librdkafka's codes end at TRANSACTIONAL_ID and IDEMPOTENT_WRITE: it reads higher ones as UNKNOWN, and refuses to
+/// write them.
 pub(super) const RESOURCE_TYPES: [(ResourceType, i32); 4] = [
     (ResourceType::Topic, 2),
     (ResourceType::Group, 3),
@@ -43,7 +43,7 @@ fn word<T: Copy>(table: &[(T, i32)], code: i32) -> Option<T> {
     table.iter().find(|(_, c)| *c == code).map(|(w, _)| *w)
 }
 
-/// A text without the character at which librdkafka's texts end.
+/// A string without the NUL character, which ends librdkafka's strings.
 fn whole(text: &str) -> Result<Cow<'_, str>, &'static str> {
     match text.contains('\0') {
         false => Ok(text.into()),
@@ -51,7 +51,7 @@ fn whole(text: &str) -> Result<Cow<'_, str>, &'static str> {
     }
 }
 
-/// The code of a word, or [`ANY`] for none; the name of a word that librdkafka does not have is the error.
+/// The code of a word, or [`ANY`] for `None`; the error is the name of a word that librdkafka does not support.
 fn coded<T: PartialEq + Copy>(
     table: &[(T, i32)],
     word: Option<T>,
@@ -60,7 +60,7 @@ fn coded<T: PartialEq + Copy>(
     word.map_or(Ok(ANY), |w| code(table, w).ok_or_else(|| title(w)))
 }
 
-/// The binding in codes; the word that librdkafka does not have is the error.
+/// The binding in codes; the error is a word that librdkafka does not support.
 pub(super) fn pattern(binding: &RawBinding) -> Result<raw::Pattern<'_>, &'static str> {
     Ok(raw::Pattern {
         resource_type: coded(
@@ -81,7 +81,7 @@ pub(super) fn pattern(binding: &RawBinding) -> Result<raw::Pattern<'_>, &'static
     })
 }
 
-/// The filter in codes; the word that librdkafka does not have is the error.
+/// The filter in codes; the error is a word that librdkafka does not support.
 pub(super) fn filter(filter: &AclBindingFilter) -> Result<raw::Pattern<'_>, &'static str> {
     Ok(raw::Pattern {
         resource_type: coded(&RESOURCE_TYPES, filter.resource_type, ResourceType::title)?,
@@ -94,7 +94,7 @@ pub(super) fn filter(filter: &AclBindingFilter) -> Result<raw::Pattern<'_>, &'st
     })
 }
 
-/// The binding in words; `None` where librdkafka knows a code no better than as UNKNOWN.
+/// The binding in words; `None` if librdkafka reads one of its codes as UNKNOWN.
 pub(super) fn binding(
     from: &raw::AnyBinding,
     share: &mut impl FnMut(&str) -> Arc<str>,
@@ -110,17 +110,17 @@ pub(super) fn binding(
     })
 }
 
-/// Whether librdkafka knows some of it no better than as UNKNOWN.
+/// Whether librdkafka reads one of its codes as UNKNOWN.
 pub(super) fn is_unknown(from: &raw::AnyBinding) -> bool {
     binding(from, &mut |_| Arc::default()).is_none()
 }
 
-/// What librdkafka cannot express of a binding; `None` where it can.
+/// The part of a binding that librdkafka cannot express, if any.
 pub fn inexpressible(binding: &RawBinding) -> Option<&'static str> {
     pattern(binding).err()
 }
 
-/// Whether what a broker answered can be this binding, with every word that librdkafka does not have read as UNKNOWN.
+/// Whether a broker's answer can be this binding, given that librdkafka reads unsupported words as UNKNOWN.
 pub(super) fn looks_like(found: &raw::AnyBinding, binding: &RawBinding) -> bool {
     const UNKNOWN: i32 = 0;
     found.resource_type == code(&RESOURCE_TYPES, binding.resource_type).unwrap_or(UNKNOWN)

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::deeds::did;
 
-/// A broker that is down, or does not exist, is not waited for longer.
+/// How long to wait for a broker, which may be down or not exist.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// The same, where others can be asked.
+/// The same, if there are other brokers to ask.
 const ONE_OF_SEVERAL: Duration = Duration::from_secs(5);
 const READ: &str = "reading the broker's configuration";
 const WRITE: &str = "changing the broker's configuration";
@@ -20,9 +20,9 @@ const WRITE: &str = "changing the broker's configuration";
 pub struct ConfigEntry {
     /// Its name.
     pub name: String,
-    /// Its value; brokers do not show those of passwords.
+    /// Its value; brokers do not return passwords.
     pub value: Option<String>,
-    /// Whether it was set for this broker while it runs.
+    /// Whether it was set dynamically for this broker.
     pub dynamic: bool,
 }
 
@@ -30,7 +30,7 @@ impl Admin {
     /// The node ids of the brokers that are up.
     ///
     /// # Errors
-    /// No broker answers.
+    /// If no broker answers.
     pub fn brokers(&mut self) -> Result<Vec<i32>, AdminError> {
         let cluster = self.ask(READ, Repeat::Safe, |handle, wait| {
             handle.describe_cluster(wait.at_most(TIMEOUT))
@@ -41,9 +41,9 @@ impl Admin {
     /// All settings of a broker, by its node id.
     ///
     /// # Errors
-    /// No such broker, or not allowed: DescribeConfigs on the cluster is needed.
+    /// If there is no such broker, or the principal lacks DescribeConfigs on the cluster.
     pub fn describe_broker(&mut self, broker: i32) -> Result<Vec<ConfigEntry>, AdminError> {
-        // Only that broker can answer: asking again would come to the same.
+        // Only that broker can answer, so a retry would not help.
         self.ask(READ, Repeat::Never, |handle, wait| {
             handle.describe_broker(broker, wait.at_most(TIMEOUT))
         })
@@ -66,11 +66,11 @@ impl Admin {
         described.unwrap_or_else(|| self.describe_broker(last))
     }
 
-    /// Sets (`Some`) or removes (`None`) dynamic settings of one broker: all of them or, where it refuses one, none.
-    /// Setting a store's location to the value that it has makes the broker read the file again.
+    /// Sets (`Some`) or removes (`None`) dynamic settings of one broker: all of them, or none if the broker refuses
+    /// one. Setting a store's location to its current value makes the broker read the file again.
     ///
     /// # Errors
-    /// The broker's reason; AlterConfigs on the cluster is needed.
+    /// The broker's reason, such as a missing AlterConfigs on the cluster.
     pub fn alter_broker(
         &mut self,
         broker: i32,

@@ -15,23 +15,23 @@ use crate::acl::{AclBindingFilter, Operation, PatternType, Permission, RawBindin
 
 const READ: &str = "reading ACLs";
 
-/// Whether an authorizer's class is one that Kafka comes with.
+/// Whether an authorizer's class is part of Kafka.
 pub fn is_kafkas_authorizer(class: &str) -> bool {
     let name = class.rsplit('.').next().unwrap_or(class);
     ["StandardAuthorizer", "AclAuthorizer", "SimpleAclAuthorizer"].contains(&name)
 }
 
 impl Admin {
-    /// The bindings that match. Where they are too many for one answer, even in a process of its own, it asks for each
-    /// pattern type, permission, operation and resource type apart, and then for each principal that it has come to know.
+    /// The bindings that match. If there are too many for one answer, even in a separate process, the request is split
+    /// by pattern type, permission, operation and resource type, and then by each known principal.
     ///
     /// # Errors
-    /// Whatever keeps the answer from being complete, but for what [`Described`] says itself; never an empty list.
+    /// Anything that makes the answer incomplete, except for what [`Described`] reports itself; never an empty list.
     pub fn describe_acls(&mut self, filter: &AclBindingFilter) -> Result<Described, AdminError> {
         self.describe_acls_of(filter, &BTreeSet::new())
     }
 
-    /// The same, where some of the principals that have bindings are known: those are always read whole.
+    /// The same, with principals that may have bindings: theirs are always read completely.
     ///
     /// # Errors
     /// As [`Admin::describe_acls`].
@@ -54,7 +54,7 @@ impl Admin {
         Ok(described)
     }
 
-    /// Whether the brokers say that their authorizer is none of Kafka's own.
+    /// Whether the brokers report an authorizer that is not part of Kafka.
     fn has_another_authorizer(&mut self) -> bool {
         let settings = self.describe_some_broker();
         let settings = settings.unwrap_or_default();
@@ -63,7 +63,7 @@ impl Admin {
         !class.is_empty() && !is_kafkas_authorizer(class)
     }
 
-    /// Deletes what no cluster has, for the sake of the error: names of topics have no spaces.
+    /// Deletes an ACL that cannot exist, to get the error message: topic names cannot contain spaces.
     fn delete_nothing(&mut self) -> Result<(), AdminError> {
         let nothing = AclBindingFilter {
             resource_type: Some(ResourceType::Topic),
@@ -81,8 +81,8 @@ impl Admin {
         }
     }
 
-    /// How many bindings a cluster holds that look like this one, which librdkafka cannot name: what it has no word for
-    /// is compared as unknown.
+    /// How many bindings of a cluster look like this one, which librdkafka cannot represent: unsupported words are
+    /// compared as unknown.
     ///
     /// # Errors
     /// As [`Admin::describe_acls`].
@@ -114,8 +114,8 @@ impl Admin {
             }
             Err(RequestFailure::Error(error)) => Err(self.failed(READ, error)),
             Err(RequestFailure::Client(error)) => Err(error),
-            // librdkafka drops the broker's error and gives an empty list (rd_kafka_DescribeAclsResponse_parse), but the
-            // error's message makes the answer longer than an empty one.
+            // librdkafka drops the broker's error and returns an empty list (rd_kafka_DescribeAclsResponse_parse), but
+            // the error message makes the answer longer than an empty one.
             Ok(listed) if listed.bindings.is_empty() && listed.bytes != EMPTY_ANSWER => {
                 Err(self.hidden())
             }
@@ -123,7 +123,7 @@ impl Admin {
         }
     }
 
-    /// Why a broker refused to describe ACLs, found out by other requests.
+    /// Why a broker refused to describe ACLs, determined with other requests.
     fn hidden(&mut self) -> AdminError {
         let may = match self.cluster_operations(READ) {
             Ok(operations) => operations,
@@ -131,12 +131,12 @@ impl Admin {
         };
         let has = |operation| may.as_ref().is_none_or(|may| may.contains(&operation));
         if has(ALTER) {
-            // An error comes through there.
+            // That request returns errors.
             if let Err(AdminError::SecurityDisabled(_)) = self.delete_nothing() {
                 return AdminError::SecurityDisabled(READ);
             }
         }
-        // Brokers too old to tell rights have hardly another reason.
+        // Brokers that are too old to report rights have hardly any other reason.
         match may.is_some() && has(DESCRIBE) {
             true => AdminError::Hidden(READ),
             false => AdminError::NotAuthorized(READ, NEEDS_DESCRIBE.to_owned()),

@@ -107,8 +107,8 @@ impl AdminError {
         )
     }
 
-    /// Whether something may have been written, unless the error's code rules that out: a controller that is changed, or
-    /// a broker that waits too long for it, has error codes too.
+    /// Whether something may have been written, unless the error's code rules that out: a controller that is changed,
+    /// or a broker that waits too long for it, has error codes too.
     pub fn may_be_done(&self) -> bool {
         match self {
             Self::Refused { code, .. } => !code::NOTHING_WRITTEN.contains(code),
@@ -124,11 +124,11 @@ impl AdminError {
                 "build it with the default features: cargo build --release --locked (this needs g++, make and perl besides a C compiler)"
             }
             Self::Unreachable { .. } => {
-                "check that the broker is running and that the port is that of the right listener"
+                "check that the broker is running, and that the port belongs to the right listener"
             }
             Self::UnknownHost { .. } => "check bootstrap.servers, DNS and /etc/hosts",
             Self::WrongProtocol { .. } => {
-                "check that security.protocol is that of the listener behind this port"
+                "check that security.protocol matches the listener on this port"
             }
             Self::Untrusted { .. } => {
                 "check that ssl.truststore.location contains the CA that signed the broker's certificate"
@@ -161,7 +161,7 @@ impl AdminError {
                 "check that the brokers are running, then run the command again: it reads the cluster's state first"
             }
             Self::TimedOut { .. } => {
-                "check the brokers' load and logs, and that the port is a broker's and not a controller's; then run the command again"
+                "check the brokers' load and logs, and that the port belongs to a broker, not a controller; then run the command again"
             }
             Self::Settings(_) | Self::Key(_) => {
                 "the message names the setting; it comes from the file given with --command-config"
@@ -210,7 +210,7 @@ impl EntryError {
         }
     }
 
-    /// Whether what was to be changed does not exist.
+    /// Whether the thing to change does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if *code == code::RESOURCE_NOT_FOUND)
     }
@@ -220,7 +220,7 @@ impl EntryError {
 mod tests {
     use super::*;
 
-    /// Else `scram.password.next` goes, and with it the only password that the cluster takes.
+    /// Else `scram.password.next` would be deleted, and with it the only password that the cluster accepts.
     #[test]
     fn a_connection_lost_during_a_rotation_keeps_both_passwords() {
         let said = || Said {

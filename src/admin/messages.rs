@@ -45,7 +45,7 @@ fn is_server(text: &str) -> bool {
     })
 }
 
-/// What did not happen in the state in which a connection was.
+/// What failed, from the state of the connection.
 fn missing_in(state: &str) -> &'static str {
     match state {
         s if s.starts_with("SSL_HANDSHAKE") => {
@@ -58,7 +58,7 @@ fn missing_in(state: &str) -> &'static str {
     }
 }
 
-/// What the known texts mean.
+/// The meaning of known messages.
 fn known(text: &str) -> Option<&'static str> {
     let failed = text.strip_prefix("Failed while ");
     let text = failed.or(text.strip_prefix("Timed out ")).unwrap_or(text);
@@ -66,10 +66,10 @@ fn known(text: &str) -> Option<&'static str> {
     let begins = |start: &str| text.starts_with(start);
     Some(match () {
         () if has("wrong version number") => "it does not answer with TLS",
-        () if has("alert bad certificate") => "it says that the certificate is bad",
-        () if has("alert certificate unknown") => "it says that it cannot accept the certificate",
-        () if has("alert unknown ca") => "it says that it does not know the certificate's CA",
-        () if has("alert certificate expired") => "it says that the certificate has expired",
+        () if has("alert bad certificate") => "it rejects the certificate as bad",
+        () if has("alert certificate unknown") => "it does not accept the certificate",
+        () if has("alert unknown ca") => "it does not know the certificate's CA",
+        () if has("alert certificate expired") => "it rejects the certificate as expired",
         () if has("alert certificate required") => {
             "it requires a certificate, but the client has none"
         }
@@ -171,7 +171,7 @@ mod tests {
             ),
             (
                 "ssl://b:1/bootstrap: SSL handshake failed: ssl/record/rec_layer_s3.c:912:ssl3_read_bytes error:0A000412:SSL routines::sslv3 alert bad certificate: SSL alert number 42",
-                "b:1: it says that the certificate is bad",
+                "b:1: it rejects the certificate as bad",
             ),
             (
                 "ssl://b:1/bootstrap: SSL handshake failed: error:0A000438:SSL routines::tlsv1 alert internal error:ssl/record.c:1600:SSL alert number 80",

@@ -1,7 +1,7 @@
 //! A Kafka admin client over librdkafka: ACLs, SCRAM credentials and brokers' dynamic configuration.
 //!
-//! `ffi` is the only unsafe code of the crate. Above it, `client` is the connection; `acls` and `describe`, `scram` and
-//! `configs` are the families of requests; `properties` reads a Java client's `client.properties`.
+//! `ffi` is the only unsafe code in the crate. Above it, `client` is the connection; `acls` and `describe`, `scram` and
+//! `configs` are the groups of requests; `properties` reads a Java client's `client.properties`.
 
 mod acls;
 mod answers;

@@ -1,37 +1,37 @@
-//! A question about bindings, asked in parts whose answers can be received.
+//! Describes ACL bindings in parts that are small enough to be received.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{answers::Listed, codes, error::AdminError, raw::AnyBinding};
 use crate::acl::{AclBindingFilter, EVERYONE, Interner, RawBinding};
 
-/// What a cluster holds.
+/// The bindings of a cluster.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Described {
-    /// The bindings, each once, in order.
+    /// The bindings, without duplicates, in order.
     pub bindings: Vec<RawBinding>,
-    /// Bindings that matched and that librdkafka cannot name: on delegation tokens and users, with the operations
-    /// CreateTokens, DescribeTokens and TwoPhaseCommit, or those of `cut`. They exist and are not among `bindings`.
+    /// Matching bindings that librdkafka cannot represent: on delegation tokens and users, with the operations
+    /// CreateTokens, DescribeTokens and TwoPhaseCommit, or those of `cut`. They exist, but are not among `bindings`.
     pub unreadable: usize,
-    /// Bindings with a NUL character in a name, principal or host, where librdkafka's texts end.
+    /// Bindings with a NUL character in a name, principal or host, where librdkafka's strings end.
     pub cut: usize,
-    /// Whether there may be more of the unreadable ones: to stay within what can be received, the question was asked by
-    /// operation or by resource type, and those cannot be asked for.
+    /// Whether there may be more unreadable bindings: to keep the answers small, the request was split by operation or
+    /// resource type, and their operations and types cannot be requested.
     pub may_miss_unreadable: bool,
-    /// Kinds of bindings of which there are so many that they were read only of principals that are known, or seen with
-    /// other bindings: `Allow Read Topic Literal`. Kafka has no request that names principals. Empty for most clusters.
+    /// Kinds of bindings that are so numerous that they were only read for principals that are known, or have other
+    /// bindings: `Allow Read Topic Literal`. Kafka has no request that lists principals. Empty for most clusters.
     pub of_known_principals: Vec<String>,
 }
 
-/// What comes of one question; `None`: the answer is too large.
+/// The answer to one request; `None`: it is too large.
 pub(super) type Answer = Result<Option<Listed>, AdminError>;
 
-/// What was read so far.
+/// What has been read so far.
 #[derive(Default)]
 struct Reading {
     interner: Interner,
     found: BTreeSet<RawBinding>,
-    /// What has no name, and how often it was in one answer: parts may overlap.
+    /// Unreadable bindings, and how often they were in one answer: parts may overlap.
     unreadable: BTreeMap<AnyBinding, usize>,
     may_miss_unreadable: bool,
     cut: usize,
@@ -53,8 +53,8 @@ impl Reading {
         }
     }
 
-    /// Some names of an answer were cut, and a name that was cut looks like another: what is asked for by its whole name
-    /// and comes is what it seems to be.
+    /// For answers with truncated names, which look like other names: a binding that is returned for its full name is
+    /// the real one.
     fn sort_out(
         &mut self,
         part: &AclBindingFilter,
@@ -83,12 +83,12 @@ impl Reading {
         for binding in doubtful {
             let known = codes::binding(&binding, &mut |text| self.interner.share(text));
             let is_there = match known {
-                // There is none without, but there may be one that begins with a NUL.
+                // There is no empty one, but there may be one that begins with a NUL.
                 Some(known) if known.name.is_empty() || known.principal.is_empty() => false,
                 Some(known) => {
                     ask(&AclBindingFilter::from(&known))?.is_some_and(|l| !l.bindings.is_empty())
                 }
-                // It counts as unreadable in any case.
+                // It counts as unreadable either way.
                 None => true,
             };
             if is_there {
@@ -96,7 +96,7 @@ impl Reading {
             }
         }
         sure.sort();
-        // Two names that were cut may look like one that is whole.
+        // Two truncated names may look like one complete name.
         let mut seen = BTreeSet::new();
         sure.retain(|b| codes::is_unknown(b) || seen.insert(b.clone()));
         self.cut += all.saturating_sub(sure.len());
@@ -104,7 +104,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Asks in ever smaller parts; those that no splitting makes small enough are returned.
+    /// Requests ever smaller parts; returns those that cannot be split any further.
     fn ask(
         &mut self,
         filter: &AclBindingFilter,
@@ -168,8 +168,8 @@ pub(super) fn too_many(part: &AclBindingFilter) -> AdminError {
     AdminError::TooManyBindings(part.to_string())
 }
 
-/// Filters that together match what one matches, and whether they really match all of it: there are operations and
-/// resource types that librdkafka does not have. The splits without loss come first.
+/// Filters that together match the same as one, and whether they really match all of it: librdkafka lacks some
+/// operations and resource types. The splits without loss come first.
 fn split(filter: &AclBindingFilter) -> Option<(Vec<AclBindingFilter>, bool)> {
     macro_rules! by {
         ($field:ident, $table:ident) => {{
@@ -220,7 +220,7 @@ mod tests {
         }
     }
 
-    /// A cluster that answers at most `most` bindings at once.
+    /// A cluster that returns at most `most` bindings at once.
     fn cluster(all: Vec<AnyBinding>, most: usize) -> impl FnMut(&AclBindingFilter) -> Answer {
         move |filter| {
             let filter = codes::filter(filter).unwrap();
@@ -327,7 +327,7 @@ mod tests {
         assert!(parts.may_miss_unreadable);
         assert_eq!(parts.of_known_principals, ["Allow Read Topic Literal"]);
 
-        // Nobody is known.
+        // No principal is known.
         all.retain(|b| b.operation == 3);
         let none = read(
             &AclBindingFilter::default(),

@@ -9,27 +9,28 @@ pub(super) struct BrokerError {
     pub(super) text: String,
 }
 
-/// What a broker answers, or its error.
+/// A broker's answer, or an error.
 pub(super) type Answered<T> = Result<T, BrokerError>;
 
-/// What became of one entry.
+/// The result for one entry.
 pub(super) type Outcome = Answered<()>;
 
-/// The wait for an answer: how long, and who is told what happens meanwhile and ends the wait with `false`.
+/// How long to wait for an answer, and the callback for events in the meantime, which ends the wait by returning
+/// `false`.
 pub(super) struct Wait<'a> {
     pub(super) timeout: Duration,
     pub(super) watch: &'a mut dyn FnMut(Event) -> bool,
 }
 
 impl Wait<'_> {
-    /// The same, for no longer than this.
+    /// The same with a shorter timeout.
     pub(super) fn at_most(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(self.timeout);
         self
     }
 }
 
-/// librdkafka's own codes (`rdkafka.h`), as far as they are told apart.
+/// librdkafka's own codes (`rdkafka.h`), as far as kpki distinguishes them.
 pub(super) mod code {
     pub const BAD_MSG: i32 = -199;
     pub const TRANSPORT: i32 = -195;
@@ -48,8 +49,8 @@ pub(super) mod code {
     pub const SECURITY_DISABLED: i32 = 54;
     /// A user without credentials.
     pub const RESOURCE_NOT_FOUND: i32 = 91;
-    /// Those that say for sure that nothing was written: not authorized, mechanism, version, request, policy, user, user
-    /// twice, credential.
+    /// Codes that guarantee that nothing was written: not authorized, mechanism, version, request, policy, user,
+    /// duplicate user, credential.
     pub const NOTHING_WRITTEN: [i32; 8] = [31, 33, 35, 42, 44, RESOURCE_NOT_FOUND, 92, 93];
 }
 
@@ -58,7 +59,7 @@ impl BrokerError {
         Self { code, text }
     }
 
-    /// Whether no answer came, or none of the controller's to the broker: what was asked may have been done.
+    /// Whether there was no answer, or none from the controller to the broker, so the request may have been executed.
     pub(super) fn is_silence(&self) -> bool {
         matches!(
             self.code,
@@ -79,9 +80,9 @@ impl BrokerError {
     }
 }
 
-/// What happens while an answer is waited for.
+/// Events while waiting for an answer.
 pub(super) enum Event {
-    /// A tenth of a second went by.
+    /// A tenth of a second passed.
     Nothing,
     /// A connection failed, or all of them.
     Error(BrokerError),
@@ -90,8 +91,8 @@ pub(super) enum Event {
 }
 
 impl Event {
-    /// Whether it says that an answer is larger than `receive.message.max.bytes`. librdkafka then drops the connection
-    /// and would ask again until the timeout.
+    /// Whether it reports an answer larger than `receive.message.max.bytes`. librdkafka then drops the connection and
+    /// would repeat the request until the timeout.
     pub(super) fn is_too_large_an_answer(&self) -> bool {
         let text = match self {
             Event::Error(error) => &error.text,
@@ -102,7 +103,7 @@ impl Event {
     }
 }
 
-/// A binding, or a filter where `None` and the code ANY match everything.
+/// A binding, or a filter in which `None` and the code ANY match everything.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct Pattern<'a> {
     pub(super) resource_type: i32,
@@ -114,7 +115,7 @@ pub(super) struct Pattern<'a> {
     pub(super) permission: i32,
 }
 
-/// A binding that a broker answered.
+/// A binding in a broker's answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(super) struct AnyBinding {
     pub(super) resource_type: i32,
@@ -126,10 +127,10 @@ pub(super) struct AnyBinding {
     pub(super) permission: i32,
 }
 
-/// A cluster: its id, the brokers that are up, and what this principal may do with it.
+/// A cluster: its id, its running brokers, and what this principal may do with it.
 pub(super) struct AnsweringCluster {
     pub(super) id: Option<String>,
-    /// Kafka's operation codes; `None`: brokers before 2.3 do not say (KIP-430).
+    /// Kafka's operation codes; `None`: brokers before 2.3 do not report them (KIP-430).
     pub(super) operations: Option<Vec<i32>>,
     pub(super) brokers: Vec<i32>,
 }

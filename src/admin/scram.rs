@@ -15,16 +15,16 @@ use crate::scram::{Mechanism, ScramInfo};
 
 const READ: &str = "reading SCRAM users";
 const WRITE: &str = "writing SCRAM users";
-/// Users asked for by name in one request: far from the 10,000 that librdkafka receives.
+/// Users per request by name: far below the 10,000 that librdkafka can receive.
 const DESCRIBED_AT_ONCE: usize = 1_000;
 
 impl Admin {
     /// The credentials of these users. A user without any is not an error.
     ///
     /// # Errors
-    /// When the cluster does not let this principal see them, or the answer is not complete.
+    /// If the cluster does not let this principal see them, or the answer is incomplete.
     pub fn describe_scram(&mut self, users: &[&str]) -> Result<Vec<ScramInfo>, AdminError> {
-        // Naming one twice is an error.
+        // Duplicates are an error.
         let mut seen = HashSet::new();
         let users: Vec<&str> = users.iter().copied().filter(|u| seen.insert(*u)).collect();
         if let Some(problem) = users.iter().find_map(|user| unusual(user)) {
@@ -39,13 +39,13 @@ impl Admin {
         Ok(found)
     }
 
-    /// The credentials of everyone; `None` where they have to be asked for by name: they are more than the 10,000 that
-    /// librdkafka receives, or names were cut at a NUL character and look like others.
+    /// All users' credentials; `None` if they must be requested by name, because there are more than the 10,000 that
+    /// librdkafka can receive, or names were truncated at a NUL character and look like others.
     ///
     /// # Errors
     /// As [`Admin::describe_scram`].
     pub fn describe_every_scram(&mut self) -> Result<Option<Vec<ScramInfo>>, AdminError> {
-        // rd_kafka_buf_read_arraycnt(…, 10000) makes a malformed message of a longer list.
+        // rd_kafka_buf_read_arraycnt(…, 10000) treats a longer list as a malformed message.
         const TOO_LONG: i32 = code::BAD_MSG;
         match self.describe_users(&[]) {
             Ok(answer) if answer.is_whole() => {
@@ -59,7 +59,7 @@ impl Admin {
         }
     }
 
-    /// One request: for these users, or for everyone.
+    /// One request: for these users, or for all.
     fn describe_users(&mut self, users: &[&str]) -> Result<ScramUsers, AdminError> {
         let settings = self.settings.clone();
         self.ask(READ, Repeat::Safe, |handle, wait| {
@@ -67,7 +67,7 @@ impl Admin {
                 .unwrap_or_else(|| handle.describe_scram(users, wait))
         })
         .map_err(|error| match too_old(error) {
-            // The broker says no more than no.
+            // The broker gives no reason.
             AdminError::NotAuthorized(what, _) => {
                 AdminError::NotAuthorized(what, NEEDS_DESCRIBE.to_owned())
             }
@@ -75,7 +75,7 @@ impl Admin {
         })
     }
 
-    /// What an answer says.
+    /// Converts an answer.
     fn credentials(&self, answer: ScramUsers) -> Result<Vec<ScramInfo>, AdminError> {
         let mut found = Vec::new();
         for user in answer.users {
@@ -101,20 +101,20 @@ impl Admin {
         Ok(found)
     }
 
-    /// Asks whether this principal may write credentials, so that nothing is prepared that the cluster then refuses.
+    /// Checks that this principal may write credentials, before anything is prepared that the cluster would refuse.
     ///
     /// # Errors
-    /// When it may not, or there is no answer.
+    /// If it may not, or there is no answer.
     pub fn check_scram_writer(&mut self) -> Result<(), AdminError> {
         let operations = self.cluster_operations(WRITE)?;
         scram_writer(operations)
     }
 
-    /// Writes and deletes credentials; one result per change, in order. A user with two mechanisms takes two requests,
-    /// as Kafka refuses the same user twice in one.
+    /// Writes and deletes credentials; one result per change, in order. A user with two mechanisms needs two requests,
+    /// because Kafka refuses a request that names a user twice.
     ///
     /// # Errors
-    /// When the first request fails as a whole.
+    /// If the first request fails as a whole.
     pub fn alter_scram(
         &mut self,
         changes: &[ScramChange],
@@ -160,8 +160,8 @@ impl Admin {
     }
 }
 
-/// Whether the rights that a broker reports let this principal write SCRAM users. A broker that reports none is one
-/// before 2.3, which has no requests for them either.
+/// Whether the rights that a broker reports let this principal write SCRAM users. A broker that reports none is older
+/// than 2.3, which has no requests for SCRAM users either.
 fn scram_writer(operations: Option<Vec<i32>>) -> Result<(), AdminError> {
     match operations {
         None => Err(AdminError::NoScramRequests(WRITE)),
@@ -173,7 +173,7 @@ fn scram_writer(operations: Option<Vec<i32>>) -> Result<(), AdminError> {
     }
 }
 
-/// librdkafka has words for all that is asked here: what is not supported then is the request, by the broker.
+/// librdkafka supports everything that is sent here, so it is the broker that does not support the request.
 fn too_old(error: AdminError) -> AdminError {
     match error {
         AdminError::Unsupported(what, _) => AdminError::NoScramRequests(what),
@@ -185,7 +185,8 @@ fn too_old(error: AdminError) -> AdminError {
 mod tests {
     use super::*;
 
-    /// Kafka 2.2 tells no rights and has no such request; Kafka 2.3 to 2.6 tell rights and have none either.
+    /// Kafka 2.2 does not report rights and has no such request; Kafka 2.3 to 2.6 report rights but have no such
+    /// request.
     #[test]
     fn brokers_before_2_7_are_called_old_and_not_forbidding() {
         let none = scram_writer(None);

@@ -8,7 +8,7 @@ use crate::{
 /// A credential to write or to delete.
 #[derive(Debug, Clone)]
 pub enum ScramChange {
-    /// Writes it, in place of the one that may be there.
+    /// Writes it, and replaces any existing one.
     Upsert {
         /// The user.
         user: String,
@@ -16,8 +16,7 @@ pub enum ScramChange {
         mechanism: Mechanism,
         /// PBKDF2 iterations, 4096 to 16384.
         iterations: u32,
-        /// The password, which librdkafka wants in clear: it derives the credential itself, and the broker gets the
-        /// salted form.
+        /// The password, in clear because librdkafka derives the credential itself; the broker gets the salted form.
         password: Secret,
         /// The salt.
         salt: Vec<u8>,
@@ -32,21 +31,21 @@ pub enum ScramChange {
 }
 
 impl ScramChange {
-    /// Whose credential it is.
+    /// The user.
     pub fn user(&self) -> &str {
         match self {
             Self::Upsert { user, .. } | Self::Delete { user, .. } => user,
         }
     }
 
-    /// Of which mechanism.
+    /// The mechanism.
     pub fn mechanism(&self) -> Mechanism {
         match self {
             Self::Upsert { mechanism, .. } | Self::Delete { mechanism, .. } => *mechanism,
         }
     }
 
-    /// What a broker, or librdkafka with an assertion, would refuse.
+    /// What a broker would refuse, or librdkafka abort on with an assertion.
     pub(super) fn problem(&self) -> Option<&'static str> {
         unusual(self.user()).or(match self {
             Self::Upsert { password, .. } if password.expose().is_empty() => {
@@ -54,14 +53,14 @@ impl ScramChange {
             }
             Self::Upsert { salt, .. } if salt.is_empty() => Some("an empty salt"),
             Self::Upsert { iterations, .. } if *iterations > MAX_ITERATIONS => {
-                Some("more iterations than brokers take")
+                Some("more iterations than brokers accept")
             }
             _ => None,
         })
     }
 }
 
-/// What a broker would refuse in a user's name, or librdkafka cut.
+/// What a broker would refuse in a user's name, or librdkafka truncate.
 pub(super) fn unusual(user: &str) -> Option<&'static str> {
     if user.is_empty() {
         return Some("an empty user name");

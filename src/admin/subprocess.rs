@@ -1,8 +1,8 @@
 //! Answers that could crash the receiving process, received in a separate one.
 //!
-//! librdkafka ends the process where an answer about ACLs has more than 100,000 resources, or ACLs on a resource, and
-//! keeps the names of all of them on a thread's stack. Of an answer about SCRAM users that says no and breaks off it frees
-//! what was never allocated. A child that does nothing else may end; nothing is lost with it.
+//! librdkafka aborts the process if an answer about ACLs has more than 100,000 resources, or ACLs on a resource, and
+//! keeps all their names on a thread's stack. If an answer about SCRAM users is an error and truncated, it frees memory
+//! that was never allocated. A child process that does nothing else may crash without harm.
 
 use std::{
     io::{self, Write},
@@ -24,21 +24,21 @@ use super::{
 };
 use crate::secret::Secret;
 
-/// The name of the command that a child is started with, which is not for people.
+/// The internal command that a child is started with.
 pub const COMMAND: &str = "receive-acls";
 
 /// The largest answer that a child receives, in bytes: some millions of bindings.
 const LARGEST: usize = 200_000_000;
 
-/// The program that has [`COMMAND`]; where none is set, such answers are not received.
+/// The program that has [`COMMAND`]; if it is not set, such answers are not received.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Says which program has the command [`COMMAND`]; the first word counts.
+/// Sets the program that has the command [`COMMAND`]; only the first call counts.
 pub fn receive_with(program: PathBuf) {
     let _ = PROGRAM.set(program);
 }
 
-/// What a child is asked, on its standard input: there are passwords in it.
+/// The request to a child, on its standard input because it contains passwords.
 #[derive(Serialize, Deserialize)]
 struct Question<'a> {
     settings: Vec<(String, Zeroizing<String>)>,
@@ -46,7 +46,7 @@ struct Question<'a> {
     timeout_ms: u64,
 }
 
-/// What is asked for.
+/// What is requested.
 #[derive(Serialize, Deserialize)]
 enum About<'a> {
     /// The bindings that match.
@@ -55,7 +55,7 @@ enum About<'a> {
     Scram(Vec<String>),
 }
 
-/// Describes ACLs in a child. `None`: there is no telling, as the child ended without an answer.
+/// Describes ACLs in a child. `None`: unknown, because the child ended without an answer.
 pub(super) fn describe_acls(
     settings: &[(&'static str, Secret)],
     filter: &Pattern<'_>,
@@ -63,7 +63,7 @@ pub(super) fn describe_acls(
 ) -> Option<Answered<Listed>> {
     let about = About::Acls(filter.clone());
     let answer = ask(PROGRAM.get()?, settings, about, timeout)?;
-    // An answer of this size is no refusal, which would be an empty list.
+    // An answer of this size is not a refusal, which would be an empty list.
     let empty = matches!(&answer, Ok(Listed { bindings, .. }) if bindings.is_empty());
     (!empty).then_some(answer)
 }
@@ -80,7 +80,7 @@ pub(super) fn describe_scram(
     Some(answer.unwrap_or_else(|| Err(BrokerError::new(code::BAD_MSG, text))))
 }
 
-/// Asks a child, which answers on its standard output. `None`: it ended without an answer.
+/// Runs a child, which answers on its standard output. `None`: it ended without an answer.
 fn ask<T: DeserializeOwned>(
     program: &Path,
     settings: &[(&'static str, Secret)],
@@ -99,17 +99,18 @@ fn ask<T: DeserializeOwned>(
     let mut child = Ended(
         Command::new(program)
             .arg(COMMAND)
-            // Ctrl-C is the parent's to hear, which stops between two requests: a child that it ends is no large answer.
+            // Ctrl-C is handled by the parent, which stops between two requests: a child must not end because of it,
+            // which would look like an answer that is too large.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // Where librdkafka ends it, it says so there.
+            // If librdkafka aborts, its message goes there.
             .stderr(Stdio::null())
             .spawn()
             .ok()?,
     );
     let mut stdin = child.0.stdin.take()?;
-    // Of more than the final size, so that growing leaves no copy behind.
+    // Allocated with more than the final size, so that growing leaves no copy in memory.
     let mut text = Zeroizing::new(Vec::with_capacity(1 << 16));
     serde_json::to_writer(&mut *text, &question).ok()?;
     stdin.write_all(&text).ok()?;
@@ -117,12 +118,12 @@ fn ask<T: DeserializeOwned>(
     serde_json::from_reader(io::BufReader::new(child.0.stdout.take()?)).ok()
 }
 
-/// A child that does not outlive the question.
+/// A child that does not outlive the request.
 struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -130,7 +131,7 @@ impl Drop for Ended {
 
 /// The child's side: one question, one answer. False if it could not be answered at all.
 pub fn serve() -> bool {
-    // No file may keep the passwords if it is ended.
+    // No core dump may contain the passwords if it crashes.
     let none = rustix::process::Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -148,12 +149,12 @@ pub fn serve() -> bool {
             name => (name, value.as_str()),
         })
         .collect();
-    // The parent has a client with these settings: what is missing here is the room for such stacks, and smaller answers
-    // need none.
+    // The parent has a client with these settings, so only memory for large stacks can be missing, which smaller
+    // answers do not need.
     let Ok(handle) = Handle::new(&settings, LARGEST) else {
         return false;
     };
-    // The process ends soon, and an answer that came too late must not be freed.
+    // The process is about to exit, and an answer that came too late must not be freed.
     let handle = ManuallyDrop::new(handle);
     let timeout = Duration::from_millis(question.timeout_ms);
     let mut too_large = false;
@@ -180,7 +181,7 @@ fn tell<T: Serialize>(answer: &Answered<T>) -> bool {
     serde_json::to_writer(&mut stdout, answer).is_ok() && stdout.flush().is_ok()
 }
 
-/// Everything that the parent writes, wiped after it is read.
+/// The parent's complete input, wiped after use.
 fn read() -> Option<Question<'static>> {
     let mut text = Zeroizing::new(Vec::with_capacity(1 << 16));
     io::Read::read_to_end(&mut io::stdin().lock(), &mut text).ok()?;

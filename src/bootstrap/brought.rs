@@ -1,4 +1,4 @@
-//! A CA of somebody else's: imported with its key, or an intermediate whose certificate a company's CA signs.
+//! A CA that kpki did not create: imported with its key, or an intermediate with a certificate from a company's CA.
 
 use rcgen::{KeyPair, PublicKeyData};
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -24,19 +24,19 @@ use crate::{
     state::{CA_REQUEST, CA_REQUEST_KEY, FileSpec, Lock, OutDir, Staging, read_optional},
 };
 
-/// A CA that was brought, is fit, and is nowhere yet.
+/// A CA from elsewhere that is valid and not yet stored.
 pub struct Brought {
     /// The CA with its key.
     pub ca: NewCa,
-    /// What it shows to the world.
+    /// Its public certificates.
     pub trust: Trust,
-    /// What of it is worth knowing before it is used.
+    /// What users should know before they use it.
     pub remarks: Vec<String>,
-    /// The subjects of certificates that have nothing to do with it.
+    /// The subjects of certificates that are not part of its chain.
     pub left_out: Vec<String>,
 }
 
-/// Finds the CA of a key (PKCS#8, DER) among certificates in any order, and proves that it is fit to sign.
+/// Finds the CA of a key (PKCS#8, DER) among certificates in any order, and checks that it can be used to sign.
 ///
 /// # Errors
 /// Everything that is wrong with it.
@@ -60,19 +60,19 @@ pub fn read(
     })
 }
 
-/// A request that waits for its answer.
+/// A pending certificate request.
 #[derive(Debug)]
 pub struct Request {
     /// PEM.
     pub pem: String,
-    /// The subject that it asks for.
+    /// The requested subject.
     pub subject: String,
 }
 
-/// The request that waits, where one does.
+/// The pending request, if there is one.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If it cannot be read.
 pub fn waiting(out: &OutDir) -> Result<Option<Request>, BootstrapError> {
     if !Ca::waits(out) {
         return Ok(None);
@@ -91,7 +91,7 @@ pub fn waiting(out: &OutDir) -> Result<Option<Request>, BootstrapError> {
     let der = pem::parse_request(&text).map_err(|e| damaged(e.into()))?;
     let subject = match X509CertificationRequest::from_der(&der) {
         Ok((_, csr)) => rfc2253(csr.certification_request_info.subject.as_raw()),
-        Err(_) => return Err(damaged("it is no certificate request".into()).into()),
+        Err(_) => return Err(damaged("it is not a certificate request".into()).into()),
     };
     Ok(Some(Request {
         pem: pem::request(&der),
@@ -99,10 +99,10 @@ pub fn waiting(out: &OutDir) -> Result<Option<Request>, BootstrapError> {
     }))
 }
 
-/// Makes the key of an intermediate and the request for its certificate. Both appear together, the key sealed.
+/// Creates the key of an intermediate CA and its certificate request. Both are written together, the key sealed.
 ///
 /// # Errors
-/// When there is a CA already, or they cannot be made or written.
+/// If there is already a CA, or they cannot be created or written.
 pub fn request(
     out: &OutDir,
     lock: &Lock,
@@ -136,7 +136,7 @@ pub fn request(
     })
 }
 
-/// The sealed key of the request that waits.
+/// The sealed key of the pending request.
 #[derive(Debug)]
 pub struct AwaitedKey(SecretBytes);
 
@@ -144,7 +144,7 @@ impl AwaitedKey {
     /// Reads it.
     ///
     /// # Errors
-    /// [`CaError::NoRequest`], or [`CaError::Exists`] where the CA is complete.
+    /// [`CaError::NoRequest`], or [`CaError::Exists`] if the CA is complete.
     pub fn read(out: &OutDir) -> Result<Self, BootstrapError> {
         out.check()?;
         let dir = out.ca().display().to_string();
@@ -158,20 +158,20 @@ impl AwaitedKey {
         }
     }
 
-    /// True where a passphrase opens it.
+    /// True if it is sealed with a passphrase.
     ///
     /// # Errors
-    /// When it is damaged.
+    /// If it is damaged.
     pub fn is_sealed(&self, out: &OutDir) -> Result<bool, BootstrapError> {
         let key = SealedKey::parse(&String::from_utf8_lossy(&self.0));
         let key = key.map_err(local::sealed(&out.ca_file(CA_REQUEST_KEY)))?;
         Ok(key.needs_passphrase())
     }
 
-    /// Opens it: PKCS#8, DER.
+    /// Opens it and returns PKCS#8, DER.
     ///
     /// # Errors
-    /// When the passphrase does not.
+    /// If the passphrase is wrong.
     pub fn open(
         &self,
         out: &OutDir,
@@ -184,10 +184,10 @@ impl AwaitedKey {
         )?)
     }
 
-    /// Puts the CA whose key this is in its place; the request is done with.
+    /// Stores the CA that this key belongs to, and removes the request.
     ///
     /// # Errors
-    /// When another command did so meanwhile, or it cannot be written.
+    /// If another command did so in the meantime, or it cannot be written.
     pub fn install(
         self,
         out: &OutDir,

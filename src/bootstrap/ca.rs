@@ -38,11 +38,11 @@ pub enum CaError {
     /// There is none.
     #[error("there is no CA in {0}")]
     Missing(String),
-    /// There is the key of one, and its certificate is still to come.
-    #[error("the CA in {0} waits for the certificate that was asked for")]
+    /// There is only its key, and a pending certificate request.
+    #[error("the CA in {0} has no certificate yet: its request is pending")]
     Waiting(String),
-    /// Nobody asked for a certificate.
-    #[error("no request was made in {0} that a certificate could be the answer to")]
+    /// No certificate was requested.
+    #[error("there is no pending certificate request in {0}")]
     NoRequest(String),
     /// There is one, but a part of it is missing.
     #[error("the CA in {dir} is incomplete: {file} is missing")]

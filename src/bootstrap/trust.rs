@@ -18,7 +18,7 @@ const ALIAS: &str = "caroot";
 /// The truststore of each profile, if there is one.
 pub(super) type Truststores = [Option<Vec<u8>>; 2];
 
-/// The certificates of one of the successive CAs.
+/// The certificates of one CA in a series of rotations.
 #[derive(Debug, Clone)]
 pub struct Lineage {
     /// What clients trust.
@@ -28,7 +28,7 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    /// What signs may do no more than what stands above it.
+    /// The signing CA is also bound by the constraints of the CAs above it.
     pub(super) fn new(root: Certificate, mut intermediates: Vec<Certificate>) -> Self {
         if let Some((signer, above)) = intermediates.split_first_mut() {
             let above: Vec<_> = above.iter().chain([&root]).cloned().collect();
@@ -65,7 +65,7 @@ impl Trust {
     /// For a CA that is about to be created.
     ///
     /// # Errors
-    /// When the operating system has no randomness.
+    /// If the operating system provides no random numbers.
     pub fn new(new: &NewCa) -> Result<Self, NoRandomness> {
         Self::of(new.root.clone(), new.intermediates.clone())
     }
@@ -73,7 +73,7 @@ impl Trust {
     /// For a CA with this root, and these intermediates between it and the leaves.
     ///
     /// # Errors
-    /// If the operating system has no randomness.
+    /// If the operating system provides no random numbers.
     pub fn of(root: Certificate, intermediates: Vec<Certificate>) -> Result<Self, NoRandomness> {
         let Lineage {
             root,
@@ -88,7 +88,7 @@ impl Trust {
         })
     }
 
-    /// The certificate that says what the CA is: its root, unless that is somebody else's, as that of a company is.
+    /// The certificate that represents the CA: its root, unless the root belongs to someone else, such as a company.
     pub fn own(&self) -> &Certificate {
         let signer = self.signer();
         let made_here = |root: &str, signer: &str| {

@@ -26,8 +26,8 @@ pub enum Code {
     CaKeyVersion = "ca-key-version", "the key was sealed by a newer version of kpki";
     CaNotRevoked = "ca-not-revoked", "the CA itself cannot be revoked, only replaced";
     CaMissing = "ca-missing", "there is no CA in the output directory";
-    CaRefused = "ca-refused", "a CA that is not fit to be used; the message says why";
-    CaWaits = "ca-waits", "the CA's certificate was asked for, and is not there yet";
+    CaRefused = "ca-refused", "an existing CA cannot be used; the message says why";
+    CaWaits = "ca-waits", "the CA has no certificate yet, only a pending request";
     Certificate = "certificate", "a certificate could not be made";
     CertificateRefused = "certificate-refused", "the broker refuses the client's certificate, or requires one";
     CertificateUnknown = "certificate-unknown", "the CA has not signed such a certificate";
@@ -46,6 +46,7 @@ pub enum Code {
     ExportUnwritable = "export-unwritable", "the export cannot be written";
     Failed = "failed", "another error, described by the message";
     FileExists = "file-exists", "a file already exists and is not overwritten";
+    FingerprintMismatch = "fingerprint-mismatch", "an endpoint shows another certificate than the expected one";
     ForeignOwner = "foreign-owner", "a directory belongs to another user";
     HostsShared = "hosts-shared", "`--host` was given for several identities";
     IdentityDamaged = "identity-damaged", "a file of an identity is damaged";

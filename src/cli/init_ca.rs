@@ -30,8 +30,8 @@ use crate::{
 /// Create the private CA
 ///
 /// Its key is sealed with a passphrase (Argon2id, 64 MiB); its certificate is what every client and broker will trust.
-/// This is done once; `kpki up` does it too if the CA is missing. An existing CA can be imported with its key, or a company's CA can sign an
-/// intermediate.
+/// This is done once; `kpki up` does it too if the CA is missing. Instead, an existing CA can be imported with its key,
+/// or an intermediate CA can be requested from a company's CA.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -69,7 +69,7 @@ pub struct InitCa {
     bringing: Bringing,
 }
 
-/// The subject where none is given.
+/// The default subject.
 const SUBJECT: &str = "CN=Kafka CA";
 
 impl InitCa {
@@ -132,7 +132,7 @@ impl InitCa {
     }
 }
 
-/// Refuses where there is a CA, or one waits for its certificate; before a passphrase is asked for.
+/// Refuses if there is a CA or a pending request for one, before a passphrase is asked for.
 fn refuse_existing(out: &OutDir) -> Done {
     let dir = || out.ca().display().to_string();
     match Ca::exists(out)? {
@@ -142,7 +142,7 @@ fn refuse_existing(out: &OutDir) -> Done {
     }
 }
 
-/// How a new key is kept.
+/// How a new key is protected.
 fn protection(none: bool, global: &Global, ui: &Ui) -> Result<KeyProtection, super::Failure> {
     if !none {
         return passphrase::new(global);
@@ -151,7 +151,7 @@ fn protection(none: bool, global: &Global, ui: &Ui) -> Result<KeyProtection, sup
     Ok(KeyProtection::None)
 }
 
-/// A CA whose key is in a token.
+/// Creates a CA whose key is in a token.
 fn make_in_token(global: &Global, out: &OutDir, uri: &KeyUri, spec: &CaSpec, ui: &Ui) -> Done {
     let settings = IssuerSettings::Pkcs11(Pkcs11Settings {
         uri: uri.to_string(),

@@ -44,7 +44,7 @@ pub fn of_ca(global: &Global) -> Result<Secret, Failure> {
     }
 }
 
-/// The password of a file that is imported.
+/// The password of an imported file.
 pub fn import(file: Option<&Path>, of: &Path) -> Result<Secret, Failure> {
     let given = match file {
         Some(path) => from_own_file(path).map(Some),
@@ -58,7 +58,7 @@ pub fn import(file: Option<&Path>, of: &Path) -> Result<Secret, Failure> {
         of.display()
     );
     let missing = CliError::new(Code::PassphraseMissing, message).hint(format!(
-        "give it with --import-password-file FILE or {IMPORT_VARIABLE}, or run kpki on a terminal, which asks for it"
+        "give it with --import-password-file FILE or {IMPORT_VARIABLE}, or run kpki on a terminal to be asked for it"
     ));
     ask(&format!("Password of {}: ", of.display()), missing)
 }
@@ -143,7 +143,7 @@ fn missing_backup() -> CliError {
 }
 
 /// Asks for a new passphrase twice, to catch typing errors.
-fn twice(prompt: &str, otherwise: impl Fn() -> CliError) -> Result<Secret, Failure> {
+pub fn twice(prompt: &str, otherwise: impl Fn() -> CliError) -> Result<Secret, Failure> {
     let first = ask(prompt, otherwise())?;
     let second = ask("Repeat: ", otherwise())?;
     match first == second {
@@ -249,9 +249,14 @@ fn checked(secret: Secret, whence: &str) -> Result<Secret, Failure> {
     }
 }
 
+/// Whether there is a terminal to ask on.
+pub fn can_ask() -> bool {
+    std::io::stderr().is_terminal() && state::open(Path::new("/dev/tty")).is_ok()
+}
+
 /// Asks on the terminal without echo; fails with `otherwise` if there is none.
 pub fn ask(prompt: &str, otherwise: CliError) -> Result<Secret, Failure> {
-    if !std::io::stderr().is_terminal() || state::open(Path::new("/dev/tty")).is_err() {
+    if !can_ask() {
         return Err(otherwise.into());
     }
     let text = rpassword::prompt_password(prompt)

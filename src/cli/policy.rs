@@ -19,6 +19,9 @@ use crate::{
     state,
 };
 
+/// A policy is no secret.
+const POLICY_MODE: u32 = 0o644;
+
 /// Write, import or check a policy file, or print its JSON Schema
 #[derive(Debug, Subcommand)]
 pub enum Policy {
@@ -79,7 +82,7 @@ fn deliver(ui: &Ui, text: &str, file: Option<&Path>, more: &[(&str, Value)]) -> 
                 "choose another name: a policy is never written over another file",
             );
         }
-        state::write_new_public(file, text.as_bytes())?;
+        state::write_new(file, text.as_bytes(), POLICY_MODE)?;
         ui.say(format!("{GREEN}wrote{GREEN:#}  {shown}"));
     } else if !ui.json {
         ui.raw(text);

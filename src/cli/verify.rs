@@ -1,6 +1,6 @@
 //! `kpki verify`
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use clap::Args;
 use serde_json::json;
@@ -10,12 +10,15 @@ use super::{
     CliError, Done, Failure, Global, passphrase,
     policy::read_policy,
     shell,
-    table::{Column::*, table as draw},
+    table::{
+        Column::{Prose, Spare, Whole},
+        table as draw,
+    },
     ui::{BOLD, DIM, GREEN, RED, Ui},
     utf8_path, verdict,
 };
 use crate::{
-    bootstrap::verify::{Answer, Judge, Trusted, Visitor},
+    bootstrap::verify::{Answer, Judge, Trusted, Visitor, readable},
     pki::IdentityName,
     plan::count,
     printable::Printable,
@@ -35,7 +38,7 @@ Examples:
   kpki verify broker.example.org:9093 --truststore their-ca.pem
   kpki verify policies/quickstart.yaml")]
 pub struct Verify {
-    /// An address, or a policy: all listeners of its brokers and controllers are checked
+    /// An address, or a policy to check all listeners of its brokers and controllers
     #[arg(value_name = "HOST:PORT|POLICY")]
     what: String,
     /// Connect as this identity, with the certificate and password in its directory [default for a policy: its admin]
@@ -47,9 +50,12 @@ pub struct Verify {
     /// File with the truststore's password
     #[arg(long, value_name = "FILE", requires = "truststore")]
     truststore_password_file: Option<PathBuf>,
-    /// The host name that the certificate must have, also sent as SNI [default: HOST]
+    /// The host name that the certificate must be valid for, also sent as SNI [default: HOST]
     #[arg(long, value_name = "N")]
     server_name: Option<String>,
+    /// Also check that this user could read the identity's files, or the brokers' of a policy
+    #[arg(long = "as", value_name = "UID:GID", value_parser = user)]
+    user: Option<(u32, u32)>,
     /// Seconds to wait for each listener
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = super::whole_number::<1, 600>)]
     timeout: u32,
@@ -72,7 +78,7 @@ impl Verify {
             now: OffsetDateTime::now_utc(),
         };
         match is_address(&self.what) {
-            true => self.address(&judge, visitor.as_ref(), ui),
+            true => self.address(&judge, &out, visitor.as_ref(), ui),
             false => self.policy(&judge, &out, visitor, ui),
         }
     }
@@ -90,10 +96,19 @@ impl Verify {
         Ok(read.knowing(own.known))
     }
 
-    fn address(&self, judge: &Judge<'_>, visitor: Option<&Visitor>, ui: &Ui) -> Done {
+    fn address(&self, judge: &Judge<'_>, out: &OutDir, visitor: Option<&Visitor>, ui: &Ui) -> Done {
         let host = self.what.rsplit_once(':').map_or("", |(host, _)| host);
         let name = self.server_name.as_deref().unwrap_or(host);
-        let found = judge.address(&self.what, name, visitor)?;
+        let files = match (self.user, visitor) {
+            (Some(user), Some(visitor)) => Some(readable(out, &visitor.name, user)?),
+            (Some(_), None) => {
+                let why = "--as checks the files of an identity";
+                return Err(CliError::misuse(why, "add --identity NAME").into());
+            }
+            (None, _) => None,
+        };
+        let mut found = judge.address(&self.what, name, visitor)?;
+        files.into_iter().for_each(|check| found.add(check));
         ui.document(&found);
         ui.answer(table(&found));
         verdict(found.ok)
@@ -105,11 +120,19 @@ impl Verify {
             return Err(CliError::misuse(why, "remove --server-name").into());
         }
         let policy = read_policy(&self.what)?;
-        let answers = judge.policy(&policy, out, visitor)?;
+        let mut answers = judge.policy(&policy, out, visitor)?;
+        if let Some(user) = self.user {
+            let mut seen = BTreeSet::new();
+            for answer in &mut answers {
+                if seen.insert(answer.node.clone()) {
+                    answer.verdict.add(readable(out, &answer.node, user)?);
+                }
+            }
+        }
         let ok = answers.iter().all(|answer| answer.verdict.ok);
         let listeners: Vec<_> = answers.iter().map(document).collect();
         ui.document(&json!({"ok": ok, "listeners": listeners}));
-        ui.answer(overview(&answers, ui));
+        ui.answer(overview(ui, &answers));
         for answer in &answers {
             let place = format!("{} {}", answer.node, answer.at.listener);
             for fault in answer.verdict.faults() {
@@ -125,8 +148,8 @@ impl Verify {
     }
 }
 
-/// `HOST:PORT`; a file of that name is one all the same.
-fn is_address(text: &str) -> bool {
+/// Whether this is `HOST:PORT`.
+pub fn is_address(text: &str) -> bool {
     let port = text
         .rsplit_once(':')
         .map(|(host, port)| (host, port.parse::<u16>()));
@@ -147,7 +170,7 @@ fn code(check: &Check) -> &'static str {
     check.code.map_or("", |code| code.name())
 }
 
-/// A line for each check, and below a fault what to do.
+/// One line per check; a fault is followed by its hint.
 fn table(found: &Verdict) -> String {
     let lines = found.checks.iter().map(|check| {
         let (colour, word) = match check.ok {
@@ -173,24 +196,21 @@ fn table(found: &Verdict) -> String {
 }
 
 /// A line for each listener.
-fn overview(answers: &[Answer], ui: &Ui) -> String {
+fn overview(ui: &Ui, answers: &[Answer]) -> String {
     let rows = answers.iter().map(|answer| {
-        let Answer {
-            node: name,
-            at,
-            verdict,
-        } = answer;
+        let Answer { node, at, verdict } = answer;
         let faults: Vec<&str> = verdict.faults().map(code).collect();
-        let (colour, result) = match faults.is_empty() {
-            true => (GREEN, "ok".to_owned()),
-            false => (RED, faults.join(", ")),
+        let result = match faults.is_empty() {
+            true => format!("{GREEN}ok{GREEN:#}"),
+            false => format!("{RED}{}{RED:#}", faults.join(", ")),
         };
+        let protocol = verdict.protocol.as_deref().unwrap_or("-");
         [
-            name.to_string(),
-            at.listener.to_string(),
-            at.address.to_string(),
-            verdict.protocol.as_deref().unwrap_or("-").to_owned(),
-            format!("{colour}{result}{colour:#}"),
+            node.to_string(),
+            at.listener.clone(),
+            at.address.clone(),
+            protocol.to_owned(),
+            result,
         ]
     });
     let columns = [
@@ -200,18 +220,18 @@ fn overview(answers: &[Answer], ui: &Ui) -> String {
         Spare("PROTOCOL"),
         Prose("RESULT"),
     ];
-    let mut lines = vec![draw(ui, columns, rows.collect())];
+    let listeners = draw(ui, columns, rows.collect());
     let bad = answers.iter().filter(|answer| !answer.verdict.ok).count();
-    lines.push(match bad {
-        0 => format!(
-            "{GREEN}all good{GREEN:#}  {}",
-            count(answers.len(), "listener")
-        ),
-        bad => format!(
-            "{DIM}{} of {} with faults{DIM:#}",
-            bad,
-            count(answers.len(), "listener")
-        ),
-    });
-    lines.join("\n")
+    let all = count(answers.len(), "listener");
+    let sum = match bad {
+        0 => format!("{GREEN}all good{GREEN:#}  {all}"),
+        bad => format!("{DIM}{bad} of {all} with faults{DIM:#}"),
+    };
+    format!("{listeners}\n{sum}")
+}
+
+fn user(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once(':');
+    let parts = parts.and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+    parts.ok_or_else(|| "give numbers, as in 1000:1000".to_owned())
 }

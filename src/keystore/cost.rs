@@ -1,5 +1,5 @@
-//! What opening a sealed file would cost, from the parameters that it shows: a file can ask for a derivation that takes
-//! days, or all memory. Looked at before anything is derived.
+//! The cost of opening an encrypted file, read from its parameters before any key is derived: a hostile file can demand
+//! a derivation that takes days or all memory.
 
 use pkcs8::der::{
     Decode, Tag, Tagged,
@@ -8,24 +8,43 @@ use pkcs8::der::{
 
 use super::StoreError;
 
-/// The most iterations of one derivation.
+/// The maximum iterations of one derivation.
 const MAX_ITERATIONS: u64 = 1_000_000;
-/// The most of all derivations of a file together: as many as take seconds.
+/// The maximum iterations of all derivations in a file, which take seconds.
 const MAX_ALL: u64 = 10_000_000;
+/// What may still be spent on the derivations of a store, counted as they are done: some are encrypted themselves.
+pub(super) struct Budget(u64);
+
+impl Budget {
+    pub(super) fn new() -> Self {
+        Self(MAX_ALL)
+    }
+
+    pub(super) fn spend(&mut self, iterations: u64) -> Result<(), StoreError> {
+        single(iterations)?;
+        self.0 = self.0.checked_sub(iterations).ok_or_else(|| {
+            StoreError::Costly(
+                "its key derivations take more than 10,000,000 iterations in total".to_owned(),
+            )
+        })?;
+        Ok(())
+    }
+}
+
 /// The most octets that scrypt fills, all of its passes together.
 const MAX_SCRYPT: u64 = 1 << 28;
-/// The structures stand in each other so deep at most.
+/// Derivations stand in each other so deep at most.
 const MAX_DEPTH: usize = 20;
 
-/// PBKDF2 (RFC 8018), by itself, in PBES2 and in PBMAC1.
+/// PBKDF2 (RFC 8018), alone or in PBES2 or PBMAC1.
 const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
 /// RFC 7914.
 const SCRYPT: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11591.4.11");
-/// The schemes of RFC 7292 appendix C and of RFC 8018 appendix A.3, whose parameters are salt and iterations.
+/// The schemes of RFC 7292 appendix C and RFC 8018 appendix A.3; their parameters are salt and iterations.
 const PBE: [&str; 2] = ["1.2.840.113549.1.12.1.", "1.2.840.113549.1.5."];
 
-/// Refuses a PKCS#12 store or an encrypted PKCS#8 key that asks for too much. What is no DER is passed over: whoever reads
-/// it refuses it.
+/// Refuses a PKCS#12 store or an encrypted PKCS#8 key that is too expensive to open. Anything that is not DER is left
+/// to the parser, which refuses it.
 ///
 /// # Errors
 /// [`StoreError::Costly`].
@@ -50,19 +69,18 @@ fn single(iterations: u64) -> Result<(), StoreError> {
     }
 }
 
-/// The iterations of a store's MAC (RFC 7292 §4): the last of the third part.
+/// The iterations of a store's MAC (RFC 7292 §4): the last field of the third part.
 fn mac_iterations(der: &[u8]) -> Option<u64> {
     let parts = children(AnyRef::from_der(der).ok()?.value());
     let [_, _, mac] = parts[..] else { return None };
     children(mac.value()).get(2).and_then(number)
 }
 
-/// Adds up what the derivations in a text of DER take, however deep they stand.
+/// Adds up the iterations of all derivations in a DER structure, at any depth.
 fn walk(der: &[u8], depth: usize, all: &mut u64) -> Result<(), StoreError> {
+    // Nothing is derived from what stands deeper; certificates do, where a store does not encrypt them.
     if depth > MAX_DEPTH {
-        return Err(StoreError::Costly(
-            "it is nested deeper than any store".to_owned(),
-        ));
+        return Ok(());
     }
     for part in children(der) {
         let inner = part.value();
@@ -76,7 +94,7 @@ fn walk(der: &[u8], depth: usize, all: &mut u64) -> Result<(), StoreError> {
                 }
                 walk(inner, depth + 1, all)?;
             }
-            // Structures are wrapped into texts of octets.
+            // An OCTET STRING can contain a nested structure.
             Tag::OctetString if inner.first() != Some(&0x30) => {}
             Tag::OctetString | Tag::Set => walk(inner, depth + 1, all)?,
             Tag::ContextSpecific { constructed, .. } if constructed => walk(inner, depth + 1, all)?,
@@ -86,7 +104,7 @@ fn walk(der: &[u8], depth: usize, all: &mut u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The iterations of one derivation; 0 of what is none.
+/// The iterations of one derivation; 0 for anything else.
 fn derivation(oid: ObjectIdentifier, parameters: AnyRef<'_>) -> Result<u64, StoreError> {
     let name = oid.to_string();
     let numbers = || {
@@ -104,7 +122,7 @@ fn derivation(oid: ObjectIdentifier, parameters: AnyRef<'_>) -> Result<u64, Stor
             true => Err(StoreError::Costly(format!(
                 "scrypt would use {memory} bytes {parallel} times; at most 256 MiB in total are accepted"
             ))),
-            // In the time of so many iterations of the others.
+            // Converted to the iterations of the others that take as long.
             false => Ok(memory >> 9),
         };
     }
@@ -127,7 +145,7 @@ fn children(mut der: &[u8]) -> Vec<AnyRef<'_>> {
     found
 }
 
-/// A whole number that is not negative; one that no 64 bits hold is the largest.
+/// A non-negative integer; one above 64 bits becomes the maximum.
 fn number(part: &AnyRef<'_>) -> Option<u64> {
     let octets = (part.tag() == Tag::Integer).then(|| part.value())?;
     if octets.first().is_some_and(|first| *first >= 0x80) {

@@ -21,8 +21,8 @@ pub enum StoreError {
     /// A key that is not PKCS#8, or has an unsupported algorithm.
     #[error("the private key is not an unencrypted PKCS#8 key of RSA (2048 bits or more) or EC")]
     Key,
-    /// A key that kpki does not sign with.
-    #[error("the key is weak or damaged, or of a kind that kpki does not sign with")]
+    /// A key that kpki cannot sign with.
+    #[error("the key is weak or damaged, or of a type that kpki cannot sign with")]
     UnfitKey,
     /// A key without a certificate.
     #[error("the private key has no certificate chain")]
@@ -57,17 +57,23 @@ pub enum StoreError {
     /// The password does not open the store.
     #[error("the password does not open the store")]
     WrongPassword,
+    /// A key under another password than its store.
+    #[error("the key is under another password than the store")]
+    KeyPassword,
     /// The bytes are not PKCS#12 at all.
     #[error("this is {0}, not a PKCS#12 store")]
     NotPkcs12(&'static str),
+    /// The bytes are not a store of any kind.
+    #[error("this is {0}, not a PKCS#12, JKS, JCEKS or PEM store")]
+    NotAStore(&'static str),
     /// Opening it would take longer than anybody waits, or all memory.
     #[error("it is not opened: {0}")]
     Costly(String),
     /// A store without a private key.
-    #[error("the store holds no private key")]
+    #[error("the store contains no private key")]
     NoKey,
-    /// PKCS#12, but with an algorithm, size or content that is not supported.
-    #[error("the PKCS#12 store cannot be read: {0}")]
+    /// A store, but with an algorithm, size or content that is not supported.
+    #[error("the store cannot be read: {0}")]
     Unsupported(String),
 
     /// A PEM text without the expected section.
@@ -77,11 +83,14 @@ pub enum StoreError {
     #[error("the PEM text is damaged: {0}")]
     DamagedPem(String),
     /// A file with several private keys.
-    #[error("there is more than one private key in it")]
+    #[error("it contains more than one private key")]
     TwoKeys,
     /// A private key in the file of a certificate request.
-    #[error("the file also contains a private key besides the certificate request")]
+    #[error("the file contains a private key besides the certificate request")]
     KeyWithRequest,
+    /// A private key instead of a certificate request.
+    #[error("the file contains a private key, not a certificate request")]
+    KeyNotRequest,
     /// A PEM text with several certificate requests.
     #[error("the PEM text contains more than one certificate request")]
     TwoRequests,
@@ -89,7 +98,7 @@ pub enum StoreError {
     #[error("the PEM text's private key is {0}; Kafka reads unencrypted PKCS#8 (`PRIVATE KEY`)")]
     KeyForm(&'static str),
     /// A private key in a form that kpki does not read.
-    #[error("the private key is {0}, which kpki does not read")]
+    #[error("the private key is {0}, which kpki does not support")]
     UnreadKey(&'static str),
 }
 
@@ -107,18 +116,22 @@ impl StoreError {
             Self::WrongPassword => {
                 "check the password file for a trailing space or CR; the key password must equal the store password"
             }
+            Self::KeyPassword => "set ssl.key.password",
             Self::NotPkcs12("a JKS store" | "a JCEKS store") => {
-                "convert it: keytool -importkeystore -srckeystore OLD -destkeystore NEW -deststoretype PKCS12"
+                "convert it: kpki store convert OLD --to pkcs12 --out-file NEW"
             }
             Self::KeyWithRequest => {
                 "it should never leave its machine: make a new key there, and send only the request"
             }
+            Self::KeyNotRequest => {
+                "make a request with it on its own machine: openssl req -new -key KEY -out NAME.csr -subj /CN=NAME"
+            }
             Self::TwoRequests => "give them one by one",
             Self::UnfitKey => {
-                "kpki signs with RSA of 2048 to 8192 bits, and with ECDSA on P-256, P-384 and P-521"
+                "a CA key must be RSA of 2048 to 8192 bits, or ECDSA on P-256, P-384 or P-521"
             }
             Self::Costly(_) => {
-                "no program asks for as much: have the file written anew, with fewer iterations"
+                "no common program uses as much: write the file again with fewer iterations"
             }
             Self::UnreadKey(_) => "convert it: openssl pkcs8 -topk8 -v2 aes256 -in OLD -out NEW",
             Self::KeyForm(_) => "convert it: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW",

@@ -1,5 +1,5 @@
-//! Private keys of other programs' making: PEM or DER; PKCS#8 plain or encrypted, PKCS#1, SEC1; or a PKCS#12 store that
-//! holds one key and its certificates.
+//! Private keys made by other programs: PEM or DER; PKCS#8 plain or encrypted, PKCS#1, SEC1; or a PKCS#12 store that
+//! contains one key and its certificates.
 
 use pkcs8::{
     EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument,
@@ -20,11 +20,11 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 /// id-ecPublicKey (RFC 5480 §2.1.1).
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
-/// A file with a private key, as far as it is read without a password.
+/// A file with a private key, parsed as far as possible without its password.
 #[derive(Debug)]
 pub struct ForeignKey {
     form: Form,
-    /// The certificates that stand beside it in the open.
+    /// The unencrypted certificates in the same file.
     beside: Vec<CertificateDer<'static>>,
 }
 
@@ -38,7 +38,7 @@ enum Form {
     Store(SecretBytes),
 }
 
-/// A key that was read, and the certificates beside it.
+/// A decrypted key, and the certificates in the same file.
 #[derive(Debug)]
 pub struct OpenedKey {
     /// PKCS#8, DER.
@@ -51,7 +51,7 @@ impl ForeignKey {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it holds no key, or several.
+    /// If it contains no key, or several.
     pub fn read(bytes: &[u8]) -> Result<Self, StoreError> {
         let (form, beside) = match pem::is_pem(bytes) {
             true => {
@@ -73,7 +73,7 @@ impl ForeignKey {
         Ok(Self { form, beside })
     }
 
-    /// True where a password opens it.
+    /// True if it needs a password.
     pub fn is_sealed(&self) -> bool {
         !matches!(self.form, Form::Plain(_))
     }
@@ -81,7 +81,7 @@ impl ForeignKey {
     /// Opens it.
     ///
     /// # Errors
-    /// When the password does not open it, it asks for a derivation without end, or holds not one key.
+    /// If the password is wrong, the key derivation would take too long, or there is not exactly one key.
     pub fn open(self, password: Option<&Secret>) -> Result<OpenedKey, StoreError> {
         let password = password.ok_or(StoreError::WrongPassword);
         let mut certificates = self.beside;
@@ -116,7 +116,7 @@ fn decrypt(der: &[u8], password: &Secret) -> Result<SecretBytes, StoreError> {
     let opened: Result<SecretDocument, _> = sealed.decrypt(password.expose());
     match opened {
         Ok(key) if PrivateKeyInfoRef::try_from(key.as_bytes()).is_ok() => Ok(key.as_bytes().into()),
-        // A wrong password decrypts to nonsense, and seldom to what looks whole.
+        // With a wrong password, the result is garbage, which rarely has valid padding.
         Ok(_) | Err(pkcs8::Error::Asn1(_) | pkcs8::Error::KeyMalformed(_)) => {
             Err(StoreError::WrongPassword)
         }
@@ -124,13 +124,13 @@ fn decrypt(der: &[u8], password: &Secret) -> Result<SecretBytes, StoreError> {
             Err(StoreError::WrongPassword)
         }
         Err(error) => Err(StoreError::Unsupported(format!(
-            "the key's encryption: {error}"
+            "unsupported key encryption: {error}"
         ))),
     }
 }
 
 /// A key in any of the three forms as PKCS#8.
-fn to_pkcs8(der: &[u8]) -> Result<SecretBytes, StoreError> {
+pub(super) fn to_pkcs8(der: &[u8]) -> Result<SecretBytes, StoreError> {
     let wrap = |oid, parameters, key: &[u8]| -> pkcs8::Result<SecretBytes> {
         let algorithm = AlgorithmIdentifierRef { oid, parameters };
         let info = PrivateKeyInfoRef::new(algorithm, OctetStringRef::new(key)?);
@@ -141,7 +141,7 @@ fn to_pkcs8(der: &[u8]) -> Result<SecretBytes, StoreError> {
         Ok(PrivateKeyDer::Pkcs1(_)) => wrap(RSA, Some(AnyRef::from(Null)), der),
         Ok(PrivateKeyDer::Sec1(_)) => match curve(der) {
             Some(curve) => wrap(EC, Some(AnyRef::from(&curve)), der),
-            None => return Err(StoreError::UnreadKey("SEC1 without the name of its curve")),
+            None => return Err(StoreError::UnreadKey("SEC1 without a named curve")),
         },
         _ => return Err(StoreError::Key),
     };

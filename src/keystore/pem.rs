@@ -14,13 +14,13 @@ use crate::secret::Secret;
 /// Kafka's `DefaultSslEngineFactory` reads.
 ///
 /// # Errors
-/// [`StoreError::Key`] when the bytes are not PKCS#8, as PKCS#1 and SEC1 are not.
+/// [`StoreError::Key`] if the bytes are not PKCS#8; PKCS#1 and SEC1 are not.
 pub fn key(key_pkcs8: &[u8]) -> Result<Secret, StoreError> {
     pkcs8::PrivateKeyInfoRef::try_from(key_pkcs8).map_err(|_| StoreError::Key)?;
     Ok(Secret::new(section("PRIVATE KEY", key_pkcs8)))
 }
 
-/// Certificates in the order given, one `CERTIFICATE` section after the other.
+/// Certificates in the given order, one `CERTIFICATE` section after the other.
 pub fn certificates(chain: &[CertificateDer<'_>]) -> String {
     chain
         .iter()
@@ -75,8 +75,7 @@ pub fn parse_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, S
 /// The one PKCS#8 key of a PEM text, as DER; certificates and text around it are skipped.
 ///
 /// # Errors
-/// When there is none or more than one, or when it is in a form that Kafka does not read: encrypted, PKCS#1 or
-/// SEC1.
+/// If there is none or more than one, or if it is in a form that Kafka does not read: encrypted, PKCS#1 or SEC1.
 pub fn parse_key(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let mut found = None;
     for (kind, der) in sections(text)? {
@@ -99,22 +98,24 @@ pub fn parse_key(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     Ok(key)
 }
 
-/// True of a text that has a PEM section.
+/// True if a text contains a PEM section.
 pub(super) fn is_pem(bytes: &[u8]) -> bool {
     contains(bytes, b"-----BEGIN ")
 }
 
-/// The one private key of a PEM text in whatever form, as DER, and whether it is an encrypted PKCS#8.
+/// The one private key of a PEM text in any form, as DER, and whether it is encrypted PKCS#8.
 ///
 /// # Errors
-/// When there is none or more than one, or it is encrypted in OpenSSL's own way (RFC 1421 headers).
+/// If there is none or more than one, or it is encrypted in OpenSSL's traditional format (RFC 1421 headers).
 pub(super) fn any_key(text: &[u8]) -> Result<(Zeroizing<Vec<u8>>, bool), StoreError> {
     const LABEL: &str = "PRIVATE KEY-----";
     if contains(text, b"Proc-Type: 4,ENCRYPTED") {
-        return Err(StoreError::UnreadKey("encrypted in OpenSSL's old way"));
+        return Err(StoreError::UnreadKey(
+            "encrypted in OpenSSL's traditional format",
+        ));
     }
     let text = Zeroizing::new(String::from_utf8_lossy(text).into_owned());
-    // The parser knows no label for it.
+    // The parser does not know its label.
     let plain = Zeroizing::new(text.replace(&format!("ENCRYPTED {LABEL}"), LABEL));
     let encrypted = plain.len() != text.len();
     let mut found = None;
@@ -139,7 +140,10 @@ pub fn parse_request(text: &[u8]) -> Result<Vec<u8>, StoreError> {
     const LABEL: &str = "CERTIFICATE REQUEST-----";
     let text = String::from_utf8_lossy(text).replace(&format!("NEW {LABEL}"), LABEL);
     if text.contains("PRIVATE KEY-----") {
-        return Err(StoreError::KeyWithRequest);
+        return Err(match text.contains(LABEL) {
+            true => StoreError::KeyWithRequest,
+            false => StoreError::KeyNotRequest,
+        });
     }
     let mut found = None;
     for (kind, mut der) in sections(text.as_bytes())? {
@@ -150,13 +154,29 @@ pub fn parse_request(text: &[u8]) -> Result<Vec<u8>, StoreError> {
     found.ok_or(StoreError::NoPem("certificate request"))
 }
 
+/// Every certificate, request and CRL of a PEM text, as DER, in order; keys and text around them are skipped. The content
+/// is not parsed.
+///
+/// # Errors
+/// If the text is damaged.
+pub fn objects(text: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+    let text = String::from_utf8_lossy(text)
+        .replace("NEW CERTIFICATE REQUEST-----", "CERTIFICATE REQUEST-----");
+    let wanted = [SectionKind::Certificate, SectionKind::Csr, SectionKind::Crl];
+    let sections = sections(text.as_bytes())?.into_iter();
+    let found = sections.filter(|(kind, _)| wanted.contains(kind));
+    Ok(found
+        .map(|(_, mut der)| std::mem::take(&mut *der))
+        .collect())
+}
+
 type Section = (SectionKind, Zeroizing<Vec<u8>>);
 
 /// The sections of a PEM text with known labels.
 ///
-/// RFC 7468 §2 wants text around them ignored. The parser reads by lines, so a boundary is first given a line
-/// of its own: files joined where the first lacks its last line end, byte order marks and indented text are
-/// common, and would otherwise lose a certificate of the chain without an error.
+/// RFC 7468 §2 requires that text around them is ignored. The parser works line by line, so each boundary is first put
+/// on a line of its own: concatenated files without a final newline, byte order marks and indented text are common, and
+/// would otherwise silently lose a certificate of the chain.
 fn sections(text: &[u8]) -> Result<Vec<Section>, StoreError> {
     let text = Zeroizing::new(String::from_utf8_lossy(text).into_owned());
     let text = Zeroizing::new(text.replace("-----BEGIN ", "\n-----BEGIN "));

@@ -1,5 +1,5 @@
-//! Somebody else's CA: from a heap of certificates the chain of the one whose key signs here, and whether it is fit for
-//! that. Whatever Java, OpenSSL or Kafka would refuse later is refused now, all of it at once.
+//! An existing CA: finds the chain of the signing key among any certificates, and checks that the CA can be used.
+//! Whatever Java, OpenSSL or Kafka would refuse later is refused now, all errors at once.
 
 use std::collections::HashSet;
 
@@ -12,47 +12,45 @@ use x509_parser::{
 
 use super::Certificate;
 
-/// The most certificates that are looked through.
+/// The maximum number of certificates that are searched.
 const MAX_POOL: usize = 64;
-/// Java's servers read chains of eight certificates at most (`jdk.tls.server.maxInboundCertificateChainLength`), the
-/// leaf among them and the root not.
+/// Java's servers accept chains of at most eight certificates (`jdk.tls.server.maxInboundCertificateChainLength`),
+/// including the leaf but not the root.
 const MAX_INTERMEDIATES: usize = 7;
-/// A leaf's usual life; a CA that ends sooner is told of.
+/// The usual validity of a leaf; kpki warns about a CA that expires sooner.
 const LEAF_LIFE: Duration = Duration::days(397);
 
-/// Why a CA is not taken.
+/// Why a CA is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainProblem {
-    /// None of the certificates is for the key.
-    #[error("none of the certificates is for the key")]
+    /// None of the certificates belongs to the key.
+    #[error("none of the certificates belongs to the key")]
     OtherKey,
-    /// The chain ends before a root.
-    #[error(
-        "the chain ends at `{subject}`: the certificate of its issuer, `{issuer}`, is not there"
-    )]
+    /// The chain does not reach a root.
+    #[error("the chain ends at `{subject}`: the certificate of its issuer `{issuer}` is missing")]
     NoIssuer {
-        /// The last one.
+        /// The last certificate.
         subject: String,
-        /// The one that is missing.
+        /// The missing one.
         issuer: String,
     },
-    /// An issuer by name, and not by key.
-    #[error("`{subject}` is not signed by the key of `{issuer}`, as it claims")]
+    /// The issuer's name matches, but not its key.
+    #[error("`{subject}` names `{issuer}` as its issuer, but was not signed with that CA's key")]
     NotSigned {
-        /// The one that claims it.
+        /// The certificate.
         subject: String,
-        /// The other.
+        /// The issuer that it names.
         issuer: String,
     },
-    /// More than anybody needs.
+    /// More than any CA needs.
     #[error("there are more than {MAX_POOL} certificates")]
     TooMany,
-    /// Longer than Java reads.
+    /// Longer than Java accepts.
     #[error(
-        "{0} CAs stand between a leaf and the root; Java's servers read chains of {MAX_INTERMEDIATES} at most"
+        "there are {0} CAs between a leaf and the root; Java's servers accept at most {MAX_INTERMEDIATES}"
     )]
     TooDeep(usize),
-    /// One that is not fit for its place.
+    /// A certificate that cannot be used in its place in the chain.
     #[error("`{subject}` {why}")]
     Unfit {
         /// Whose certificate.
@@ -62,14 +60,14 @@ pub enum ChainProblem {
     },
 }
 
-/// The chain of a CA that is fit to sign leaves.
+/// The chain of a CA that can sign leaves.
 #[derive(Debug)]
 pub struct CaChain {
-    /// First the one whose key signs, the root last; a root that signs itself is alone.
+    /// The signing CA first, the root last; a root that signs leaves itself is alone.
     pub certificates: Vec<Certificate>,
-    /// What of it is worth knowing before it is used.
+    /// What users should know before they use it.
     pub remarks: Vec<String>,
-    /// The subjects of the certificates that are not in the chain.
+    /// The subjects of the certificates that are not part of the chain.
     pub left_out: Vec<String>,
 }
 
@@ -99,7 +97,7 @@ impl CaChain {
     /// Finds the chain of the CA with this key (SubjectPublicKeyInfo, DER) among certificates in any order.
     ///
     /// # Errors
-    /// Everything that makes it unfit.
+    /// Every reason why it cannot be used.
     pub fn find(
         key_info: &[u8],
         pool: &[Certificate],
@@ -111,7 +109,7 @@ impl CaChain {
             return Err(vec![ChainProblem::TooMany]);
         }
         let nodes = pool.iter().filter_map(|certificate| {
-            // They were read before.
+            // They have been parsed before.
             let (_, x509) = X509Certificate::from_der(&certificate.der).ok()?;
             Some(Node { certificate, x509 })
         });
@@ -136,8 +134,8 @@ impl CaChain {
     }
 }
 
-/// The shortest way from a certificate of the key to one that signs itself. Every certificate is looked at once, so that
-/// any heap is looked through in bounded time.
+/// The shortest path from a certificate of the key to a self-signed one. Every certificate is visited once, so that the
+/// search is bounded.
 fn path(key_info: &[u8], nodes: &[Node<'_>]) -> Result<Vec<usize>, ChainProblem> {
     let is_signer = |at: &usize| nodes[*at].certificate.public_key_info == key_info;
     let mut ways: Vec<Vec<usize>> = (0..nodes.len())
@@ -178,7 +176,7 @@ fn path(key_info: &[u8], nodes: &[Node<'_>]) -> Result<Vec<usize>, ChainProblem>
     Err(match (unsigned, last) {
         (Some(problem), _) => problem,
         (None, Some(last)) if last.is_issued_by(last) => {
-            last.unfit("claims to be signed by itself, and is not")
+            last.unfit("claims to be self-signed, but its signature does not match its key")
         }
         (None, Some(last)) => ChainProblem::NoIssuer {
             subject: last.certificate.subject.clone(),
@@ -188,7 +186,7 @@ fn path(key_info: &[u8], nodes: &[Node<'_>]) -> Result<Vec<usize>, ChainProblem>
     })
 }
 
-/// Everything that is wrong with a chain, whose links are proved.
+/// Everything that is wrong with a chain whose signatures have been verified.
 fn check(chain: &[&Node<'_>], now: OffsetDateTime) -> Vec<ChainProblem> {
     let mut problems = Vec::new();
     let intermediates = chain.len() - 1;
@@ -207,7 +205,7 @@ fn check(chain: &[&Node<'_>], now: OffsetDateTime) -> Vec<ChainProblem> {
             .any(|other| other.x509.subject().as_raw() == subject.as_raw())
         {
             wrong.push(
-                "is the subject of two certificates of the chain, which Java could not tell apart"
+                "is the subject of two certificates in the chain, which Java could not distinguish"
                     .to_owned(),
             );
         }
@@ -218,7 +216,7 @@ fn check(chain: &[&Node<'_>], now: OffsetDateTime) -> Vec<ChainProblem> {
             ));
         }
         if node.certificate.not_after <= now {
-            wrong.push(format!("ended on {}", node.certificate.not_after.date()));
+            wrong.push(format!("expired on {}", node.certificate.not_after.date()));
         }
         wrong.extend(weakness(node));
         let algorithm = node.x509.signature_algorithm.algorithm.to_id_string();
@@ -231,7 +229,7 @@ fn check(chain: &[&Node<'_>], now: OffsetDateTime) -> Vec<ChainProblem> {
     problems
 }
 
-/// What makes a key one that can be broken, or that not everybody can check signatures with.
+/// Why a key is weak, or not supported by every client.
 fn weakness(node: &Node<'_>) -> Option<String> {
     match node.x509.public_key().parsed() {
         Ok(PublicKey::RSA(rsa)) => {
@@ -249,13 +247,12 @@ fn weakness(node: &Node<'_>) -> Option<String> {
             }
             if bits > 8192 {
                 return Some(format!(
-                    "has a key of RSA with {bits} bits; up to 8192 are known"
+                    "has an RSA key of {bits} bits; at most 8192 are supported"
                 ));
             }
             let odd = |number: &[u8]| number.last().is_some_and(|octet| octet % 2 == 1);
-            (exponent < 65_537 || !odd(rsa.exponent) || !odd(rsa.modulus)).then(|| {
-                "has a weak key: its RSA exponent or modulus is none that keeps a secret".to_owned()
-            })
+            (exponent < 65_537 || !odd(rsa.exponent) || !odd(rsa.modulus))
+                .then(|| "has a weak key: its RSA exponent or modulus is insecure".to_owned())
         }
         Ok(PublicKey::EC(_)) => {
             let parameters = node.x509.public_key().algorithm.parameters.as_ref();
@@ -268,16 +265,18 @@ fn weakness(node: &Node<'_>) -> Option<String> {
                     Some("has a weak key: an elliptic curve of less than 256 bits".to_owned())
                 }
                 other => Some(format!(
-                    "has a key on the curve {}; known are P-256, P-384 and P-521",
-                    other.unwrap_or("of its own parameters")
+                    "has a key on {}; supported are P-256, P-384 and P-521",
+                    other.map_or("a custom curve".to_owned(), |oid| format!(
+                        "the curve {oid}"
+                    ))
                 )),
             }
         }
-        _ => Some("has a key that is neither of RSA nor ECDSA".to_owned()),
+        _ => Some("has a key that is neither RSA nor ECDSA".to_owned()),
     }
 }
 
-/// What its extensions say, for a CA with so many CAs below it.
+/// Checks the extensions of a CA that has `below` CAs below it.
 fn extensions(node: &Node<'_>, below: usize, is_root: bool, wrong: &mut Vec<String>) {
     let (mut is_ca, mut seen) = (false, HashSet::new());
     for extension in node.x509.extensions() {
@@ -292,7 +291,7 @@ fn extensions(node: &Node<'_>, below: usize, is_root: bool, wrong: &mut Vec<Stri
                     && (most as usize) < below
                 {
                     wrong.push(format!(
-                        "lets {most} CAs stand below it (path length), and {below} do"
+                        "allows {most} CAs below it (path length), but there are {below}"
                     ));
                 }
             }
@@ -300,12 +299,9 @@ fn extensions(node: &Node<'_>, below: usize, is_root: bool, wrong: &mut Vec<Stri
                 wrong.push("may not sign certificates (its keyUsage lacks keyCertSign)".to_owned());
             }
             ParsedExtension::ExtendedKeyUsage(usage)
-                if !is_root && !(usage.any || usage.server_auth && usage.client_auth) =>
+                if !(is_root || usage.any || usage.server_auth && usage.client_auth) =>
             {
-                wrong.push(
-                    "is for other purposes than TLS servers and clients (its extendedKeyUsage)"
-                        .to_owned(),
-                );
+                wrong.push("is not for both TLS servers and clients (extendedKeyUsage)".to_owned());
             }
             ParsedExtension::NameConstraints(constraints) => {
                 let trees = constraints
@@ -315,7 +311,7 @@ fn extensions(node: &Node<'_>, below: usize, is_root: bool, wrong: &mut Vec<Stri
                 let mut trees = trees.flatten();
                 if trees.any(|tree| matches!(tree.base, GeneralName::DirectoryName(_))) {
                     wrong.push(
-                        "constrains the subjects below it (directoryName), and kpki's are CN=<name> alone".to_owned(),
+                        "constrains the subjects below it (directoryName), but kpki uses only CN=<name>".to_owned(),
                     );
                 }
             }
@@ -324,14 +320,14 @@ fn extensions(node: &Node<'_>, below: usize, is_root: bool, wrong: &mut Vec<Stri
             }
             ParsedExtension::UnsupportedExtension { .. } if extension.critical && !is_root => {
                 wrong.push(format!(
-                    "has a critical extension {oid}, for which Java and OpenSSL refuse it"
+                    "has the critical extension {oid}, which Java and OpenSSL do not support"
                 ));
             }
             _ => {}
         }
     }
     if !is_ca {
-        wrong.push("is no CA's certificate (its basicConstraints do not say CA:TRUE)".to_owned());
+        wrong.push("is not a CA certificate (basicConstraints without CA:TRUE)".to_owned());
     }
 }
 
@@ -342,7 +338,7 @@ fn remarks(chain: &[&Node<'_>], now: OffsetDateTime) -> Vec<String> {
         && certificate.not_after < now + LEAF_LIFE
     {
         remarks.push(format!(
-            "{} ends on {}: no certificate below it is valid for longer",
+            "{} expires on {}; no certificate below it can be valid for longer",
             certificate.subject,
             certificate.not_after.date()
         ));
@@ -355,7 +351,7 @@ fn remarks(chain: &[&Node<'_>], now: OffsetDateTime) -> Vec<String> {
             .filter(|limits| !limits.is_empty());
         remarks.extend(limits.map(|limits| {
             format!(
-                "{} may only sign for these names: {limits}",
+                "{} can only sign for these names: {limits}",
                 node.certificate.subject
             )
         }));
@@ -364,9 +360,7 @@ fn remarks(chain: &[&Node<'_>], now: OffsetDateTime) -> Vec<String> {
         .first()
         .and_then(|signer| signer.x509.key_usage().ok()?);
     if usage.is_some_and(|usage| !usage.value.crl_sign()) {
-        remarks.push(
-            "its keyUsage lacks cRLSign: kpki crl cannot sign a list of what is revoked".to_owned(),
-        );
+        remarks.push("its keyUsage lacks cRLSign, so kpki crl cannot sign a CRL".to_owned());
     }
     remarks
 }

@@ -1,4 +1,4 @@
-//! Everything that an operator wants to know of a certificate, whoever signed it.
+//! A certificate described for an operator, whoever signed it.
 
 mod key;
 
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use time::OffsetDateTime;
 use x509_parser::{
-    extensions::{DistributionPointName, ExtendedKeyUsage, GeneralName, ParsedExtension},
+    extensions::{DistributionPointName, ExtendedKeyUsage, GeneralName, KeyUsage, ParsedExtension},
     prelude::{FromDer, X509Certificate, X509Extension},
 };
 
@@ -15,10 +15,10 @@ use super::{NotACertificate, PkiError, hex, rfc2253, sha256};
 pub use key::PublicKeyDetails;
 pub(super) use key::{Signature, signature};
 
-/// A list of a hostile file is shown up to here.
+/// How many entries of a list are kept, in case the file is hostile.
 const MOST: usize = 200;
 
-/// A certificate, described.
+/// The description of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Details {
     /// Most specific first, as Java and Kafka print it.
@@ -27,36 +27,36 @@ pub struct Details {
     pub issuer: String,
     /// Lower-case hex.
     pub serial: String,
-    /// `DNS:kafka1`, `IP:10.0.0.1`, and the other kinds of names by their own words.
+    /// `DNS:kafka1`, `IP:10.0.0.1` and so on, as OpenSSL prints them.
     pub sans: Vec<String>,
-    /// Its begin.
+    /// The start of its validity.
     #[serde(with = "time::serde::rfc3339")]
     pub not_before: OffsetDateTime,
-    /// Its end.
+    /// The end of its validity.
     #[serde(with = "time::serde::rfc3339")]
     pub not_after: OffsetDateTime,
-    /// SHA-256 of the whole, lower-case hex.
+    /// SHA-256 of the certificate, lower-case hex.
     pub sha256: String,
     /// Its key.
     pub key: PublicKeyDetails,
-    /// How it was signed: `SHA-256 with RSA`.
+    /// The signature algorithm: `SHA-256 with RSA`.
     pub signature: String,
     /// False for MD5 and SHA-1.
     #[serde(skip)]
     pub signature_is_strong: bool,
-    /// Whether it is a CA's.
+    /// Whether it is a CA certificate.
     pub ca: bool,
-    /// How many CAs may stand below it.
+    /// How many CAs there may be below it.
     pub path_length: Option<u32>,
-    /// What its key may do; `None` where it does not say.
+    /// Its key usage, if it has the extension.
     pub key_usage: Option<Vec<&'static str>>,
-    /// What it may be shown for; `None` where it does not say, and so for everything.
+    /// Its extended key usage; `None` means every usage.
     pub extended_key_usage: Option<Vec<String>>,
-    /// What a CA may sign for.
+    /// The permitted name constraints of a CA.
     pub permitted: Vec<String>,
-    /// Where it says that the list of revoked certificates is.
+    /// Its CRL distribution points.
     pub crl_urls: Vec<String>,
-    /// Critical extensions that nobody here knows: whoever follows RFC 5280 refuses the certificate.
+    /// Critical extensions that are not known here: programs that follow RFC 5280 refuse the certificate.
     pub unknown_critical: Vec<String>,
     /// 1, 2 or 3.
     pub version: u32,
@@ -66,7 +66,7 @@ impl Details {
     /// Reads a certificate.
     ///
     /// # Errors
-    /// When the bytes are none.
+    /// If it is not one.
     pub fn of(der: &[u8]) -> Result<Self, PkiError> {
         let (rest, x509) = X509Certificate::from_der(der).map_err(NotACertificate::from)?;
         if !rest.is_empty() {
@@ -109,9 +109,7 @@ impl Details {
                 (self.ca, self.path_length) = (basic.ca, basic.path_len_constraint);
             }
             ParsedExtension::KeyUsage(usage) => {
-                let known = KEY_USAGES.iter().enumerate();
-                let set = known.filter(|(bit, _)| usage.flags >> bit & 1 == 1);
-                self.key_usage = Some(set.map(|(_, name)| *name).collect());
+                self.key_usage = Some(key_usages(usage));
             }
             ParsedExtension::ExtendedKeyUsage(usage) => {
                 self.extended_key_usage = Some(extended(usage));
@@ -141,7 +139,7 @@ impl Details {
         }
     }
 
-    /// Whether a TLS server may show it.
+    /// Whether a TLS server may use it.
     pub fn is_for_servers(&self) -> bool {
         let usages = self.extended_key_usage.as_ref();
         usages.is_none_or(|u| u.iter().any(|u| u == SERVER_AUTH || u == ANY))
@@ -164,7 +162,13 @@ const KEY_USAGES: [&str; 9] = [
 const ANY: &str = "any";
 const SERVER_AUTH: &str = "serverAuth";
 
-fn extended(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
+pub(super) fn key_usages(usage: &KeyUsage) -> Vec<&'static str> {
+    let known = KEY_USAGES.iter().enumerate();
+    let set = known.filter(|(bit, _)| usage.flags >> bit & 1 == 1);
+    set.map(|(_, name)| *name).collect()
+}
+
+pub(super) fn extended(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
     let known = [
         (usage.any, ANY),
         (usage.server_auth, SERVER_AUTH),
@@ -203,7 +207,7 @@ fn general_name(name: &GeneralName<'_>) -> String {
     }
 }
 
-/// An address, or an address and its mask, as name constraints have it.
+/// An IP address, or an address and its mask as in name constraints.
 fn address(octets: &[u8]) -> String {
     let ip = |octets: &[u8]| -> Option<IpAddr> {
         match octets.len() {
@@ -214,7 +218,7 @@ fn address(octets: &[u8]) -> String {
     };
     let half = octets.split_at(octets.len() / 2);
     match (ip(octets), ip(half.0), ip(half.1)) {
-        // Sixteen octets are an address; eight and thirty-two are two of a kind.
+        // Four or sixteen octets are an address; eight or thirty-two are an address and a mask.
         (Some(ip), ..) => format!("IP:{ip}"),
         (None, Some(ip), Some(mask)) => format!("IP:{ip}/{mask}"),
         _ => format!("IP:{}", hex(octets.get(..32).unwrap_or(octets))),

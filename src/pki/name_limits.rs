@@ -1,4 +1,4 @@
-//! What the name constraints of a CA's certificate mean for the hosts below it (RFC 5280 §4.2.1.10).
+//! The name constraints of a CA certificate, as far as they apply to hosts (RFC 5280 §4.2.1.10).
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use x509_parser::extensions::{GeneralName, GeneralSubtree, NameConstraints};
 
 use super::{Host, NameConstraint};
 
-/// The name constraints of one certificate, as far as they concern hosts.
+/// The name constraints of one certificate that apply to hosts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NameLimits {
     permitted: Vec<Subtree>,
     excluded: Vec<Subtree>,
 }
 
-/// A part of the names or addresses.
+/// A subtree of names or addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Subtree {
     Dns(NameConstraint),
-    /// An address and its mask, of one length.
+    /// An address and its mask, of the same length.
     Ip(Vec<u8>, Vec<u8>),
 }
 
@@ -34,13 +34,13 @@ impl NameLimits {
         }
     }
 
-    /// True where they say nothing of hosts.
+    /// True if they do not constrain hosts.
     pub(super) fn is_empty(&self) -> bool {
         self.permitted.is_empty() && self.excluded.is_empty()
     }
 
-    /// True for a host that may stand in a certificate below. A kind of name that is not among the permitted ones is
-    /// free.
+    /// True for a host that is allowed in certificates below. Kinds of names without a permitted subtree are not
+    /// restricted.
     pub fn permits(&self, host: &Host) -> bool {
         let mut of_kind = self.permitted.iter().filter(|tree| tree.is_of(host));
         let permitted = match of_kind.next() {

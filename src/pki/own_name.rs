@@ -1,5 +1,5 @@
-//! What a CA signs, in the very name that the CA's certificate has, whoever made that certificate: the library writes
-//! names of one value for each attribute, and CAs of Windows domains have several (`DC=example,DC=com`).
+//! Gives what a CA signs exactly the issuer name in the CA certificate: the library writes names with one value per
+//! attribute, but CAs of Windows domains have several (`DC=example,DC=com`).
 
 use pkcs8::der::{
     self, Decode, Encode, Tag, Tagged,
@@ -9,8 +9,8 @@ use rcgen::SigningKey;
 
 use super::PkiError;
 
-/// A certificate or list with this name (DER) as its issuer: what was signed, or, where the issuer there is another,
-/// the same signed anew.
+/// A certificate or CRL with this name (DER) as its issuer: unchanged if it has that issuer, else with the issuer
+/// replaced and signed again.
 pub(super) fn in_name(
     signed: &[u8],
     name: &[u8],
@@ -39,8 +39,8 @@ pub(super) fn in_name(
     sequence(&[&tbs, algorithm, &signature].concat()).map_err(unreadable)
 }
 
-/// What stands before the issuer, and the issuer: in certificates (RFC 5280 §4.1) and lists (§5.1) alike it follows
-/// the first SEQUENCE, which is the signature's algorithm.
+/// The part before the issuer, and the issuer: in certificates (RFC 5280 §4.1) and CRLs (§5.1), it follows the first
+/// SEQUENCE, which is the signature algorithm.
 fn issuer_of(tbs: &[u8]) -> der::Result<(&[u8], &[u8])> {
     let mut at = 0;
     loop {
@@ -54,7 +54,7 @@ fn issuer_of(tbs: &[u8]) -> der::Result<(&[u8], &[u8])> {
     }
 }
 
-/// The first value, with its header.
+/// The first TLV, including its header.
 fn first(der: &[u8]) -> der::Result<&[u8]> {
     let (_, rest) = AnyRef::from_der_partial(der)?;
     Ok(der.get(..der.len() - rest.len()).unwrap_or_default())

@@ -1,4 +1,4 @@
-//! What has to change in a cluster so that it has a policy's ACL bindings.
+//! The changes that give a cluster a policy's ACL bindings.
 
 mod guard;
 
@@ -8,32 +8,32 @@ use crate::acl::{Binding, RawBinding, Settings};
 /// The inputs of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct AclInputs<'a> {
-    /// What the policy describes.
+    /// The policy's bindings.
     pub desired: &'a [Binding],
-    /// What the cluster has.
+    /// The cluster's bindings.
     pub observed: &'a [RawBinding],
     /// Whose bindings may be deleted.
     pub managed: &'a Managed,
-    /// Which of those may be deleted.
+    /// Which of those the plan may delete.
     pub deletion: Deletion,
-    /// The principal that will execute the plan, and whose right to undo it the plan keeps.
+    /// The principal that will execute the plan, and whose right to undo it is preserved.
     pub operator: Option<&'a str>,
-    /// Why that is not certain, where it is not: then nothing is deleted that could be its right.
+    /// Why that principal is uncertain, if it is: then nothing is deleted that could be its right.
     pub operator_doubt: Option<&'a str>,
-    /// The brokers' own settings, as far as they are known.
+    /// The brokers' settings, as far as they are known.
     pub settings: &'a Settings,
 }
 
 /// The changes. Its lists are sorted by principal, then by resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AclPlan {
-    /// What the cluster lacks.
+    /// Bindings that the cluster lacks.
     pub creates: Vec<Binding>,
-    /// What it has beyond the policy and is to lose.
+    /// Bindings to delete, which are not in the policy.
     pub deletes: Vec<RawBinding>,
-    /// How many of the policy's bindings it has already.
+    /// How many of the policy's bindings the cluster already has.
     pub unchanged: usize,
-    /// How many bindings it has that the policy does not mean and the plan leaves alone.
+    /// How many of its bindings are not in the policy and are left alone.
     pub left_alone: usize,
     /// What to know before the plan is executed.
     pub warnings: Vec<Remark>,
@@ -48,7 +48,7 @@ impl AclPlan {
     }
 }
 
-/// Finds what has to change.
+/// Makes the plan.
 pub fn acl_plan(inputs: &AclInputs<'_>) -> AclPlan {
     let AclInputs {
         desired, observed, ..
@@ -91,7 +91,7 @@ pub fn acl_plan(inputs: &AclInputs<'_>) -> AclPlan {
     plan
 }
 
-/// Whether an observed binding is managed. They come by principals, so that each of those is asked about once.
+/// Whether an observed binding is managed. They are grouped by principal, so each principal is only looked up once.
 fn managed<'i>(inputs: &AclInputs<'i>) -> impl FnMut(&u32) -> bool + use<'i> {
     let AclInputs {
         observed, managed, ..

@@ -1,17 +1,17 @@
-//! What a plan does to a thing, in the words of every plan.
+//! The actions of a plan, which are the same in every kind of plan.
 
-/// What is done, or would be, to something that a policy speaks of.
+/// What is done, or would be done, to something in a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
-    /// It is not there yet.
+    /// It does not exist yet.
     Create,
-    /// It is changed where it is.
+    /// It is changed in place.
     Update,
     /// It gets a new password.
     Rotate,
-    /// It gets another certificate, as the old one does not fit the policy any more.
+    /// It gets another certificate, because the old one no longer matches the policy.
     Reissue,
-    /// It gets the same certificate for a longer time.
+    /// It gets the same certificate with a later expiry.
     Renew,
     /// It is deleted.
     Delete,
@@ -20,7 +20,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// What is to be done, and what was done.
+    /// The verb for what is to be done, and for what was done.
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Create => ("create", "created"),
@@ -43,7 +43,7 @@ impl Action {
         self.words().1
     }
 
-    /// Before a line of a plan: `+`, `~` or `-`.
+    /// The symbol at the start of a plan's line: `+`, `~` or `-`.
     pub fn sign(self) -> char {
         match self {
             Self::Create => '+',

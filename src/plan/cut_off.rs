@@ -1,4 +1,4 @@
-//! Whom a cluster is to refuse, whatever else it grants: those whose certificates are revoked.
+//! The principals with revoked certificates, which a cluster must deny everything.
 
 use super::Remark;
 use crate::acl::{
@@ -6,8 +6,8 @@ use crate::acl::{
     ResourceType,
 };
 
-/// Everything that a right can be on and every client of kpki's has a name for. A Deny wins over every Allow, those of
-/// everyone included, so nothing that was granted has to be found and deleted, and all of it is back once it is gone.
+/// All resource types that kpki's clients know. A Deny overrides every Allow, including those for everyone, so existing
+/// grants need not be found and deleted, and take effect again once the Deny is removed.
 const EVERYTHING: [(ResourceType, &str); 4] = [
     (ResourceType::Topic, "*"),
     (ResourceType::Group, "*"),
@@ -15,24 +15,24 @@ const EVERYTHING: [(ResourceType, &str); 4] = [
     (ResourceType::Cluster, CLUSTER_NAME),
 ];
 
-/// The principals, and what to know about it.
+/// The principals, and warnings about them.
 #[derive(Debug, Clone, Default)]
 pub struct CutOff {
-    /// Who shall be denied everything.
+    /// The principals that are denied everything.
     pub principals: Vec<Principal>,
-    /// False where the inventory is not here, and nobody can say whose certificates are revoked: then no such Deny goes.
+    /// False if there is no inventory, and so no list of revoked certificates: then no such Deny is deleted.
     pub is_known: bool,
-    /// Whom a Deny does not stop, and why.
+    /// The principals that a Deny does not stop, and why.
     pub remarks: Vec<Remark>,
 }
 
 impl CutOff {
-    /// What the cluster shall have for it.
+    /// The bindings for it.
     pub fn bindings(&self, observed: &[RawBinding], version: KafkaVersion) -> Vec<Binding> {
         let denials = self.principals.iter().flat_map(denials);
         let kept = observed.iter().filter(|b| !self.is_known && is_denial(b));
         let all = denials.chain(kept.cloned());
-        // Of a principal that no binding can have there is nothing to deny.
+        // A principal that is not valid in a binding has no rights to deny.
         all.filter_map(|binding| Binding::new(binding, version).ok())
             .collect()
     }
@@ -77,7 +77,7 @@ mod tests {
         let bindings = cut_off.bindings(&[], version);
         assert_eq!(bindings.len(), EVERYTHING.len());
         assert!(bindings.iter().all(|b| is_denial(b)));
-        // Where nobody knows, what is there stays.
+        // If that is unknown, existing ones stay.
         let observed: Vec<RawBinding> = bindings.iter().map(|b| b.as_raw().clone()).collect();
         assert_eq!(CutOff::default().bindings(&observed, version), bindings);
         let other = CutOff {

@@ -1,5 +1,5 @@
-//! The bindings that are in only one of two sets. Millions of bindings share few different strings: those are sorted
-//! first, and the bindings are then compared and sorted as numbers.
+//! Finds the bindings that are in only one of two sets. Millions of bindings share few distinct strings: the strings
+//! are sorted first, and the bindings are then compared and sorted as numbers.
 
 use std::{
     cmp::Ordering,
@@ -15,12 +15,12 @@ use crate::acl::{Binding, RawBinding};
 /// How many bindings are scanned at once for their strings.
 const PART: usize = 1 << 15;
 
-/// What two sets do not share, by position, sorted by [`order`].
+/// The bindings that two sets do not share, by position, sorted by [`order`].
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
-    /// Desired, not observed.
+    /// Desired, but not observed.
     pub missing: Vec<u32>,
-    /// Observed, not desired.
+    /// Observed, but not desired.
     pub surplus: Vec<u32>,
     /// The number of bindings in both.
     pub common: usize,
@@ -89,7 +89,7 @@ fn first_of_each(keys: &[Key]) -> impl Iterator<Item = Key> {
         .filter(move |key| last.replace(key >> PLACE) != Some(key >> PLACE))
 }
 
-/// The order of a plan's lists: by principal, and for each the order in which people look for things.
+/// The order of a plan's lists: by principal, then in the order in which people look for things.
 pub(super) fn order(a: &RawBinding, b: &RawBinding) -> Ordering {
     let key = |b: &RawBinding| (b.resource_type, b.pattern_type);
     a.principal

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::acl::{EVERYONE, PrincipalPattern};
 
-/// Principals, whole or by prefix. Nothing outside is ever deleted.
+/// Principals, by name or prefix. The bindings of other principals are never deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Managed {
     whole: BTreeSet<String>,
@@ -12,12 +12,12 @@ pub struct Managed {
 }
 
 impl Managed {
-    /// Nobody.
+    /// No principal.
     pub fn nobody() -> Managed {
         Managed::default()
     }
 
-    /// All that one of these means.
+    /// All principals of these entries.
     pub fn of(patterns: &[PrincipalPattern]) -> Managed {
         let mut managed = Managed::nobody();
         for pattern in patterns {
@@ -34,12 +34,12 @@ impl Managed {
         self.whole.insert(principal.into());
     }
 
-    /// Adds all principals that begin with a text: `User:team-`.
+    /// Adds all principals with a prefix: `User:team-`.
     pub fn add_prefix(&mut self, prefix: impl Into<String>) {
         self.prefixes.push(prefix.into());
     }
 
-    /// Whether this principal's bindings are managed. A prefix never means `User:*`, which is everyone.
+    /// Whether this principal's bindings are managed. A prefix never includes `User:*`, which is everyone.
     pub fn contains(&self, principal: &str) -> bool {
         let begins = |prefix: &String| principal.starts_with(prefix.as_str());
         self.whole.contains(principal)

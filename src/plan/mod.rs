@@ -1,7 +1,7 @@
-//! What has to change in a cluster so that it has a policy's ACL bindings and SCRAM users. Plans are data: made here,
-//! shown by the command line, saved, and executed elsewhere.
+//! The changes that give a cluster a policy's ACL bindings and SCRAM users. Plans are data: made here, shown by the
+//! command line, saved, and executed elsewhere.
 //!
-//! Pure: both sides come in as values. Nothing is deleted unless `prune` says so, and then only what is managed.
+//! Pure: both sides are passed as values. Nothing is deleted without `prune`, and then only what is managed.
 
 mod acl;
 mod action;
@@ -26,20 +26,20 @@ pub use saved::{
 };
 pub use scram::{SCRAM_PLAN_VERSION, ScramInputs, ScramPlan, ScramUpdate, Stranger, scram_plan};
 
-/// As many may always be deleted: a share of few is none.
+/// This many may always be deleted, because a fifth of few is none.
 const ALWAYS_DELETABLE: usize = 10;
 
 /// What may be deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deletion {
-    /// What is managed and the policy does not mean.
+    /// What is managed but not in the policy.
     pub prune: bool,
-    /// The most deletions; None: a fifth of what is managed, and at least ten.
+    /// The maximum number of deletions; `None`: a fifth of what is managed, and at least ten.
     pub max_deletes: Option<usize>,
 }
 
 impl Deletion {
-    /// Why so many must not be deleted, out of so many that are managed.
+    /// Why this many of the managed ones must not be deleted.
     fn refusal(
         self,
         deletes: usize,
@@ -65,17 +65,17 @@ impl Deletion {
     }
 }
 
-/// Something about a plan that a person should know; a refusal keeps it from being executed.
+/// A remark about a plan; a refusal prevents its execution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
-    /// Its stable name, for scripts.
+    /// Its stable code, for scripts.
     pub code: Cow<'static, str>,
-    /// What it is.
+    /// The message.
     pub message: String,
 }
 
 impl Remark {
-    /// A remark of this name.
+    /// A remark with this code.
     pub fn new(code: &'static str, message: impl Into<String>) -> Remark {
         Remark {
             code: code.into(),
@@ -83,7 +83,7 @@ impl Remark {
         }
     }
 
-    /// What the cluster has and the policy does not mean, where nothing is to be deleted.
+    /// Reports what is in the cluster but not in the policy, if nothing is to be deleted.
     fn surplus(number: usize, one: &str, of: &str) -> Remark {
         let what = count(number, one);
         let them = if number == 1 { "it" } else { "them" };
@@ -96,7 +96,7 @@ impl Remark {
     }
 }
 
-/// The number of deletions that need no permission of their own: a fifth of what is managed, and at least ten.
+/// The number of deletions that are allowed by default: a fifth of what is managed, and at least ten.
 pub fn default_max_deletes(managed: usize) -> usize {
     (managed / 5).max(ALWAYS_DELETABLE)
 }

@@ -1,4 +1,4 @@
-//! A plan as people read it: by principal, what is added and what goes.
+//! A plan as text: for each principal, what is added and deleted.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub fn by_principal(plan: &AclPlan) -> Vec<PrincipalChanges<'_>> {
         .collect()
 }
 
-/// A binding beside its principal, who is named elsewhere: ``Allow Read on Topic `orders` ``.
+/// A binding without its principal, which is shown elsewhere: ``Allow Read on Topic `orders` ``.
 pub struct Right<'b>(pub &'b RawBinding);
 
 impl fmt::Display for Right<'_> {

@@ -1,4 +1,4 @@
-//! A plan in a file: reviewed on one day, executed on another, if neither policy nor cluster has moved since.
+//! A saved plan, reviewed now and executed later, if neither the policy nor the cluster has changed since.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use super::{AclPlan, Deletion, Managed, Remark};
 use crate::acl::RawBinding;
 
-/// The version of the file that is written, and the latest that is read.
+/// The file version that is written, and the latest that can be read.
 pub const PLAN_VERSION: u32 = 1;
 
-/// A plan with what it was made from. Its JSON is also that of `acl plan --json`.
+/// A plan with its inputs. Its JSON is also the output of `acl plan --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedPlan {
     /// [`PLAN_VERSION`].
@@ -19,78 +19,78 @@ pub struct SavedPlan {
     /// The cluster that it was made for; `None`: it was made from an export.
     #[serde(deserialize_with = "Option::deserialize")]
     pub cluster: Option<PlannedCluster>,
-    /// The policy's path as it was given.
+    /// The policy's path, as given.
     pub policy: String,
     /// SHA-256 in hex of the policy's text; included files follow it, in the order of their names.
     pub policy_sha256: String,
-    /// What the cluster held of managed principals: [`observed_digest`].
+    /// The digest of the cluster's managed bindings: [`observed_digest`].
     pub observed_sha256: String,
-    /// The Kafka that the bindings were checked for: `4.3`.
+    /// The Kafka version that the bindings were checked for: `4.3`.
     pub kafka_version: String,
-    /// Whether deletions were asked for.
+    /// Whether deletions were requested.
     pub prune: bool,
-    /// What is to be created.
+    /// Bindings to create.
     pub creates: Vec<RawBinding>,
-    /// What is to be deleted.
+    /// Bindings to delete.
     pub deletes: Vec<RawBinding>,
-    /// How many of the policy's bindings the cluster has already.
+    /// How many of the policy's bindings the cluster already has.
     pub unchanged: usize,
-    /// How many bindings the plan leaves alone although the policy does not mean them.
+    /// How many bindings are not in the policy and are left alone.
     pub left_alone: usize,
-    /// What to know before it is executed.
+    /// Warnings to read before it is executed.
     pub warnings: Vec<Remark>,
     /// Why it must not be executed as it stands.
     pub refusals: Vec<Remark>,
 }
 
-/// The cluster that a plan was made for, and how it was connected to.
+/// The cluster that a plan was made for, and how kpki connected to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedCluster {
-    /// The cluster's id, as it told it itself.
+    /// The cluster's id, as reported by the brokers.
     pub id: Option<String>,
     /// `host:port`, separated by commas.
     pub bootstrap_servers: String,
-    /// Whether they were named with `--bootstrap-server`.
+    /// Whether they were given with `--bootstrap-server`.
     pub servers_named: bool,
-    /// The client's properties as they were named with `--command-config`; `None`: the policy's admin.
+    /// The client's properties, as given with `--command-config`; `None`: the policy's admin.
     pub command_config: Option<String>,
 }
 
-/// A file that is no plan.
+/// Why a file is not a plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
-    /// Something else, or a part of one.
-    #[error("not a whole plan: line {}, column {}", .0.line(), .0.column())]
+    /// Something else, or an incomplete plan.
+    #[error("not a complete plan: line {}, column {}", .0.line(), .0.column())]
     Malformed(#[from] serde_json::Error),
-    /// Written by a kpki that did not note the cluster.
+    /// Written by an older kpki, which did not record the cluster.
     #[error("the plan does not name its cluster: it was written by an older version of kpki")]
     NoCluster,
-    /// Written by a later kpki.
-    #[error("the plan has version {0}, and this kpki reads version {PLAN_VERSION}")]
+    /// Written by a newer kpki.
+    #[error("the plan has version {0}, but this kpki only supports up to version {PLAN_VERSION}")]
     LaterVersion(u32),
 }
 
-/// What has moved since a plan was saved.
+/// What has changed since a plan was saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StalePlan {
     /// The bindings of managed principals.
-    #[error("the cluster's ACLs of principals that the policy manages were changed")]
+    #[error("the ACLs of principals that the policy manages have changed in the cluster")]
     Bindings,
-    /// What the guards go by, so that they would make another plan of it.
+    /// The inputs of the guards, so that a new plan would differ.
     #[error(
-        "the brokers' settings have changed, or it is applied by a different user than it was planned by, so a new plan would differ"
+        "the brokers' settings have changed, or a different user applies the plan than made it, so a new plan would differ"
     )]
     Guards,
 }
 
 impl SavedPlan {
-    /// Whether a text was meant as a plan, whole or not. A policy in YAML's JSON form begins like one as well, but says
-    /// nothing of this.
+    /// Whether a text is meant as a plan, complete or not. A policy in JSON syntax begins the same way, but does not
+    /// have this key.
     pub fn is_meant(text: &str) -> bool {
         text.trim_start().starts_with('{') && text.contains("\"policy_sha256\"")
     }
 
-    /// What may be deleted: what was reviewed, and no more than was named since.
+    /// What may be deleted: what was reviewed, within the limit given since.
     pub fn deletion(&self, max_deletes: Option<usize>) -> Deletion {
         Deletion {
             prune: self.prune,
@@ -98,25 +98,25 @@ impl SavedPlan {
         }
     }
 
-    /// Whether the cluster is in the state that the plan was made for, or on the way from there to the plan's end: a plan
-    /// that was stopped half-way is finished by executing it again. `plan` is what would be planned now.
+    /// Checks that the cluster is in the state that the plan was made for, or between that and the plan's result: a
+    /// plan that was interrupted is finished by executing it again. `plan` is what would be planned now.
     ///
     /// # Errors
-    /// It is not.
+    /// If it is not.
     pub fn check(
         &self,
         observed: &[RawBinding],
         managed: &Managed,
         plan: &AclPlan,
     ) -> Result<(), StalePlan> {
-        // The state as it was, had nothing of the plan been done.
+        // The state before any of the plan was executed.
         let created: BTreeSet<&RawBinding> = self.creates.iter().collect();
         let before = observed.iter().filter(|b| !created.contains(b));
         let before: Vec<RawBinding> = before.chain(&self.deletes).cloned().collect();
         if observed_digest(&before, managed) != self.observed_sha256 {
             return Err(StalePlan::Bindings);
         }
-        // What the guards make of it may differ for another operator, or with other settings of the brokers.
+        // The guards' result may differ for another operator, or with other broker settings.
         let now: BTreeSet<&RawBinding> = observed.iter().collect();
         let creates = self.creates.iter().filter(|b| !now.contains(b));
         let deletes = self.deletes.iter().filter(|b| now.contains(b));
@@ -124,7 +124,7 @@ impl SavedPlan {
         same.then_some(()).ok_or(StalePlan::Guards)
     }
 
-    /// The plan's part of the file; what it was made from is the caller's to add.
+    /// The plan's part of the file; the caller adds the inputs.
     pub fn of(plan: &AclPlan) -> SavedPlan {
         SavedPlan {
             version: PLAN_VERSION,
@@ -141,7 +141,7 @@ impl SavedPlan {
     /// Reads a file.
     ///
     /// # Errors
-    /// Text that is no plan, or one of a later version.
+    /// If the text is not a plan, or a plan of a newer version.
     pub fn parse(text: &str) -> Result<SavedPlan, PlanFileError> {
         #[derive(Deserialize)]
         struct Begin {
@@ -160,13 +160,13 @@ impl SavedPlan {
     }
 }
 
-/// Whether a key is there, whatever its value.
+/// Whether a key is present, with any value.
 fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     serde::de::IgnoredAny::deserialize(value).map(|_| true)
 }
 
-/// A digest in hex of the managed bindings that a cluster holds, in whatever order it told them.
-/// A plan whose digest is no longer the cluster's was made for another state.
+/// A hex digest of the managed bindings of a cluster, independent of their order. If it differs from a plan's digest,
+/// the plan was made for another state.
 pub fn observed_digest(observed: &[RawBinding], managed: &Managed) -> String {
     let digest = |b: &RawBinding| -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -180,7 +180,7 @@ pub fn observed_digest(observed: &[RawBinding], managed: &Managed) -> String {
             b.permission.kafka_name(),
         ];
         for word in words {
-            // A length before each, so that no two bindings make one text.
+            // Each is prefixed with its length, so that different bindings never give the same text.
             hash.update((word.len() as u64).to_be_bytes());
             hash.update(word);
         }

@@ -1,6 +1,6 @@
-//! What has to change in a cluster so that it has a policy's SCRAM users.
+//! The changes that give a cluster a policy's SCRAM users.
 //!
-//! A user `x` is managed if its principal `User:x` is: the same people are responsible for its ACLs and its password.
+//! A user `x` is managed if its principal `User:x` is, so the same file manages its ACLs and its password.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,15 +17,15 @@ pub const SCRAM_PLAN_VERSION: u32 = 1;
 /// The inputs of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct ScramInputs<'a> {
-    /// What the policy describes.
+    /// The policy's credentials.
     pub desired: &'a [ScramInfo],
-    /// What the cluster has.
+    /// The cluster's credentials.
     pub observed: &'a [ScramInfo],
     /// The users that get a new password.
     pub rotate: &'a BTreeSet<String>,
     /// Whose credentials may be deleted, as principals.
     pub managed: &'a Managed,
-    /// Which of those may be deleted.
+    /// Which of those the plan may delete.
     pub deletion: Deletion,
     /// The user that kpki is logged in as, if it uses SCRAM.
     pub operator: Option<&'a str>,
@@ -38,7 +38,7 @@ pub struct ScramInputs<'a> {
 /// A credential whose iteration count changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScramUpdate {
-    /// As it should be.
+    /// The desired credential.
     pub info: ScramInfo,
     /// Its current iterations.
     pub was: u32,
@@ -47,24 +47,24 @@ pub struct ScramUpdate {
 /// The changes, each list sorted by user and mechanism.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScramPlan {
-    /// What the cluster lacks.
+    /// Credentials that the cluster lacks.
     pub creates: Vec<ScramInfo>,
-    /// What has a different iteration count.
+    /// Credentials with a different iteration count.
     pub updates: Vec<ScramUpdate>,
-    /// What gets a new password, whether it exists or not.
+    /// Credentials that get a new password, whether they exist or not.
     pub rotates: Vec<ScramInfo>,
-    /// What the cluster has beyond the policy and is to be deleted.
+    /// Credentials to delete, which are not in the policy.
     pub deletes: Vec<ScramInfo>,
     /// Of those to create or update, the users that already exist in the cluster and whose password kpki does not own:
     /// the change would set the password that is on this disk.
     pub overwrites: BTreeSet<String>,
     /// For users that get a new password: credentials outside the policy that stay, and still accept the old one.
     pub keep_old: Vec<ScramInfo>,
-    /// How many credentials are as they should be.
+    /// How many credentials are unchanged.
     pub unchanged: usize,
     /// How many credentials are not in the policy and are left alone.
     pub left_alone: usize,
-    /// What to know before the plan is executed.
+    /// Warnings to read before the plan is executed.
     pub warnings: Vec<Remark>,
     /// Why the plan must not be executed as it stands; empty for most.
     pub refusals: Vec<Remark>,
@@ -85,15 +85,15 @@ impl ScramPlan {
         creates.chain(updates).chain(rotates).chain(deletes)
     }
 
-    /// Refuses the plan because of a user that exists in the cluster without the password that kpki has.
+    /// Refuses the plan because of a user that exists in the cluster with a password that kpki does not have.
     pub fn refuse_overwrite(&mut self, user: &str, stranger: Stranger) {
         let user = Printable(user);
         let why = match stranger {
             Stranger::Refused => format!(
-                "but refuses the password that kpki has for {user}: it was set to another one without kpki"
+                "but refuses the password that kpki has for {user}: it was changed without kpki"
             ),
             Stranger::Untried => format!(
-                "but kpki cannot reach a listener where {user} could log in, so it cannot tell whether the password is the one that kpki has"
+                "but kpki cannot reach a listener where {user} could log in, so it cannot check that kpki has the current password"
             ),
         };
         self.refusals.push(Remark::new(
@@ -110,11 +110,11 @@ impl ScramPlan {
 pub enum Stranger {
     /// The cluster refuses the one on this disk.
     Refused,
-    /// It could not be tried.
+    /// The login could not be tried.
     Untried,
 }
 
-/// Finds what has to change.
+/// Makes the plan.
 pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
     let by_key = |infos: &[ScramInfo]| -> BTreeMap<(String, Mechanism), u32> {
         let entry = |i: &ScramInfo| ((i.user.clone(), i.mechanism), i.iterations);
@@ -186,7 +186,7 @@ pub fn scram_plan(inputs: &ScramInputs<'_>) -> ScramPlan {
     }
     let old = plan.keep_old.iter().map(|ScramInfo { user, mechanism, .. }| {
         let message = format!(
-            "the old password of {user} still works with {mechanism}, which is not in the policy, and which this plan does not delete"
+            "the old password of {user} still works with {mechanism}, which is not in the policy and is not deleted by this plan"
         );
         Remark::new("old-password-stays", message)
     });
@@ -302,13 +302,14 @@ mod tests {
         assert_eq!((plan.unchanged, plan.left_alone), (1, 2));
         assert_eq!(plan.deletes, []);
         assert_eq!(codes(&plan.warnings), ["surplus"]);
-        // The mechanism that the policy no longer names for alice; foreign is nobody's.
+        // The mechanism that alice no longer has in the policy; foreign is not managed.
         let plan = made(&desired, &observed, |i| i.deletion.prune = true);
         assert_eq!(plan.deletes, [info("alice", Sha256, 8192)]);
         assert_eq!((plan.left_alone, plan.warnings.len()), (1, 0));
     }
 
-    /// Whoever claims a name in a file must not come by its account: not by other iterations, not by a second mechanism.
+    /// Adding a name to a file must not take over an existing account, neither with other iterations nor with a second
+    /// mechanism.
     #[test]
     fn who_exists_already_is_named_before_it_gets_a_password() {
         let desired = [
@@ -328,7 +329,7 @@ mod tests {
         ];
         let mut entrusted = Managed::nobody();
         entrusted.add("User:alice");
-        // carol is rotated, which was asked for by name.
+        // carol is rotated, because she was named.
         let plan = made(&desired, &observed, |i| {
             i.entrusted = Box::leak(Box::new(entrusted));
         });
@@ -361,7 +362,7 @@ mod tests {
         assert_eq!(plan.keep_old, observed[..1]);
         assert_eq!(codes(&plan.warnings), ["surplus", "old-password-stays"]);
         assert_eq!(of(&observed, true).keep_old, []);
-        // Nobody manages her.
+        // She is not managed.
         let plan = made(&desired, &observed, |i| i.deletion.prune = true);
         assert_eq!((plan.keep_old.len(), plan.left_alone), (1, 1));
         assert_eq!(codes(&plan.warnings), ["old-password-stays"]);

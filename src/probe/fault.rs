@@ -1,14 +1,14 @@
-//! What can be wrong with a listener, each with what to do about it.
+//! The faults of listeners, each with a hint.
 
 use serde::Serialize;
 
 use crate::code::{StableCode, codes};
 
 codes! {
-/// What can be wrong. Codes do not change.
+/// Faults of listeners. Codes do not change.
 pub enum Fault {
     NoListener = "no-listener", "nothing listens at the address";
-    UnknownHost = "unknown-host", "the host's name cannot be resolved, or the address is none";
+    UnknownHost = "unknown-host", "the host name cannot be resolved, or the address is invalid";
     Unreachable = "unreachable", "no connection can be made";
     Silent = "silent", "connections are accepted, but nothing is sent";
     Stalled = "stalled", "the TLS handshake begins, but is not completed";
@@ -35,7 +35,7 @@ pub enum Fault {
     CertificateRefused = "certificate-refused", "the listener refused the client certificate";
     NoSasl = "no-sasl", "the listener has no SASL, but should have it";
     MechanismNotOffered = "mechanism-not-offered", "the listener does not offer the SASL mechanism";
-    LoginRefused = "login-refused", "the listener refused user and password";
+    LoginRefused = "login-refused", "the listener refused the user or password";
     LoginFailed = "login-failed", "the login failed for another reason";
     Outdated = "outdated", "the listener serves an older certificate than the newest one in the inventory";
     Revoked = "revoked", "the listener serves a revoked certificate";
@@ -45,7 +45,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What to do, where nothing more is known.
+    /// What to do if nothing more is known.
     pub fn advice(self) -> &'static str {
         match self {
             Self::NoListener => "start the broker, or compare the port with its `listeners`",
@@ -54,7 +54,7 @@ impl Fault {
             Self::Silent => {
                 "check whether the broker hangs (log, thread dump), or another program uses the port"
             }
-            Self::Stalled => "check the broker's load and log; --timeout waits longer",
+            Self::Stalled => "check the broker's load and log; --timeout SECONDS waits longer",
             Self::PlaintextPort => {
                 "connect to a TLS listener, or make this one SSL or SASL_SSL in listener.security.protocol.map and restart the broker"
             }
@@ -79,7 +79,7 @@ impl Fault {
                 "add the intermediate certificate to the chain in the broker's keystore"
             }
             Self::WrongUsage => {
-                "issue the certificate again, with serverAuth, from a certificate that is a CA"
+                "issue the certificate again: with serverAuth, and from a CA certificate"
             }
             Self::Unchecked => {
                 "check it with OpenSSL: openssl s_client -connect HOST:PORT -CAfile ca.crt"
@@ -118,23 +118,23 @@ impl Fault {
     }
 }
 
-/// One thing that was looked at.
+/// One check and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// `chain`, `hostname`, `expiry`, …
     pub check: &'static str,
-    /// Whether it is as it should be.
+    /// Whether it passed.
     pub ok: bool,
-    /// A sentence for people.
+    /// A sentence for users.
     pub message: String,
-    /// What is wrong.
+    /// The fault.
     pub code: Option<StableCode>,
     /// What to do about it.
     pub hint: Option<String>,
 }
 
 impl Check {
-    /// Nothing is wrong.
+    /// A check that passed.
     pub fn good(check: &'static str, message: impl Into<String>) -> Self {
         Self {
             check,
@@ -145,7 +145,7 @@ impl Check {
         }
     }
 
-    /// Something is wrong, and the usual thing has to be done.
+    /// A check that failed, with the usual hint.
     pub fn fault(check: &'static str, fault: Fault, message: impl Into<String>) -> Self {
         Self {
             check,
@@ -156,7 +156,7 @@ impl Check {
         }
     }
 
-    /// The same with a better advice.
+    /// Replaces the hint with a more specific one.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -1,4 +1,4 @@
-//! A TLS handshake that takes any certificate, and leaves the connection open.
+//! A TLS handshake that accepts any certificate, and leaves the connection open.
 
 use std::{sync::Arc, time::Instant};
 
@@ -17,16 +17,16 @@ use super::{
 };
 use crate::pki::rfc2253;
 
-/// A handshake that was seen.
+/// The result of a handshake.
 pub(super) struct Shaken {
     pub(super) served: Served,
     pub(super) wire: Wire,
     pub(super) connection: ClientConnection,
-    /// The peer asked for a certificate, and ended the handshake because of what it got.
+    /// The peer requested a certificate, and ended the handshake because of the answer.
     pub(super) refused: Option<ProbeError>,
 }
 
-/// Shakes hands with `address`, and sees the peer's certificate, whether it likes its guest or not.
+/// Does a handshake with `address`, and keeps the peer's certificate even if the peer refuses the client.
 pub(super) fn shake(
     address: &str,
     server_name: &str,

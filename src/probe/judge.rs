@@ -1,4 +1,4 @@
-//! What was seen of a listener, held against what should be there. Pure: certificates, names and the clock come in.
+//! Compares what was seen of a listener with what is expected. Pure: certificates, names and the time are arguments.
 
 mod certificate;
 mod login;
@@ -12,66 +12,66 @@ use crate::{
     scram::Mechanism,
 };
 
-/// What should be there.
+/// What is expected.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     /// The host that the certificate should name.
     pub server_name: &'a str,
     /// What is trusted.
     pub trusted: &'a [Certificate],
-    /// What is known here besides, but not trusted: intermediates.
+    /// Intermediates that are known here, but not trusted.
     pub known: &'a [Certificate],
-    /// Where that stands, for people.
+    /// Where the trusted certificates come from, for messages.
     pub trusted_from: &'a str,
-    /// Whether TLS is spoken, and who says so: `the policy`.
+    /// Whether the listener should speak TLS, and who says so: `the policy`.
     pub protocol: Option<(bool, &'a str)>,
-    /// Whether something else than Kafka is a fault.
+    /// Whether it must be Kafka.
     pub kafka: bool,
     /// The mechanisms that should be offered.
     pub mechanisms: &'a [Mechanism],
-    /// Whose certificate was shown.
+    /// The identity whose certificate was used.
     pub shown: Option<&'a str>,
-    /// As whom a login was to be tried, and by which mechanisms.
+    /// The user to log in as, and its mechanisms.
     pub user: Option<(&'a str, &'a [Mechanism])>,
-    /// Whose certificate should be there.
+    /// The identity whose certificate should be served.
     pub owner: Option<&'a str>,
-    /// The policy's file, where there is one.
+    /// The policy's file, if there is one.
     pub policy: Option<&'a str>,
-    /// How kpki is called.
+    /// The kpki command line for hints.
     pub kpki: &'a str,
-    /// The time.
+    /// The current time.
     pub now: OffsetDateTime,
 }
 
-/// What `--json` says of a listener.
+/// The result for a listener, as printed by `--json`.
 #[derive(Debug, Serialize)]
 pub struct Verdict {
     /// Whether nothing is wrong.
     pub ok: bool,
-    /// `TLSv1.3`; `None` where there was no TLS.
+    /// `TLSv1.3`; `None` without TLS.
     pub protocol: Option<String>,
     /// The cipher suite.
     pub cipher: Option<String>,
-    /// As it was sent: the leaf first.
+    /// As sent: the leaf first.
     pub chain: Vec<Details>,
-    /// Everything that was looked at.
+    /// Every check.
     pub checks: Vec<Check>,
 }
 
 impl Verdict {
-    /// Takes a further check up.
+    /// Adds a check.
     pub fn add(&mut self, check: Check) {
         self.ok &= check.ok;
         self.checks.push(check);
     }
 
-    /// What is wrong.
+    /// The failed checks.
     pub fn faults(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| !check.ok)
     }
 }
 
-/// Judges what was seen.
+/// Checks what was seen.
 pub fn judge(seen: &Sighting, expected: &Expected<'_>) -> Verdict {
     let mut verdict = Verdict {
         ok: true,
@@ -138,7 +138,7 @@ pub fn judge(seen: &Sighting, expected: &Expected<'_>) -> Verdict {
     verdict
 }
 
-/// Whether a password may be used with whoever shows this: it is of a trusted CA, now, and names the host.
+/// Whether it is safe to log in: the certificate is trusted, valid and names the host.
 pub fn trusts(served: &Served, expected: &Expected<'_>) -> bool {
     let checks = certificate::checks(served, expected, &mut Vec::new());
     served.proved && checks.iter().all(|check| check.ok)
@@ -191,7 +191,7 @@ fn client_auth(seen: &Sighting, expected: &Expected<'_>) -> Check {
         ),
         (ClientCert::Unseen, _) => Check::good(
             CHECK,
-            "a client certificate is requested; the listener did not say whether it accepts this one",
+            "a client certificate is requested; the listener did not show whether it accepts this one",
         ),
     }
 }

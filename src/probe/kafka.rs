@@ -1,4 +1,4 @@
-//! The few requests of Kafka's protocol that need no login: every broker since 0.10 answers them, on every listener.
+//! The few Kafka requests that are allowed before a login; every broker since 0.10 answers them on every listener.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -10,7 +10,7 @@ use crate::{
     scram::{Exchange, Mechanism},
 };
 
-/// No answer to these is larger.
+/// The largest answer that is read.
 const LARGEST: usize = 64 * 1024;
 
 const API_VERSIONS: (i16, i16) = (18, 0);
@@ -24,7 +24,7 @@ const ILLEGAL_STATE: i16 = 34;
 /// `Errors.SASL_AUTHENTICATION_FAILED`
 const AUTHENTICATION_FAILED: i16 = 58;
 
-/// Reads what an answer consists of, each part no longer than the rest of it.
+/// Reads the fields of an answer; none is longer than what is left of it.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -44,7 +44,7 @@ impl<'a> Fields<'a> {
         Ok(i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 
-    /// A text; empty where there is none.
+    /// A string; empty if it is null.
     fn text(&mut self) -> io::Result<String> {
         let len = usize::try_from(self.i16()?).unwrap_or(0);
         Ok(String::from_utf8_lossy(self.take(len)?).into_owned())
@@ -57,14 +57,14 @@ impl<'a> Fields<'a> {
 }
 
 fn text(text: &str) -> Vec<u8> {
-    // Names of mechanisms and this program: short.
+    // Only names of mechanisms and of this program, which are short.
     let len = i16::try_from(text.len()).unwrap_or(i16::MAX);
     [&len.to_be_bytes()[..], text.as_bytes()].concat()
 }
 
-/// Sends a request, and gives the body of its answer.
+/// Sends a request, and returns the body of its answer.
 fn ask(stream: &mut (impl Read + Write), api: (i16, i16), body: &[u8]) -> io::Result<Vec<u8>> {
-    // One at a time, so that any number is its own.
+    // There is only one request at a time.
     const CORRELATION: i32 = 0x6b70_6b69;
     let mut request = Zeroizing::new(Vec::with_capacity(body.len() + 32));
     request.extend(api.0.to_be_bytes());
@@ -90,12 +90,12 @@ fn ask(stream: &mut (impl Read + Write), api: (i16, i16), body: &[u8]) -> io::Re
     }
 }
 
-/// Whether a Kafka broker or controller listens: it says which requests it knows.
+/// Checks that this is Kafka, by asking for the requests that it supports.
 pub(super) fn is_kafka(stream: &mut (impl Read + Write)) -> io::Result<()> {
     let answer = ask(stream, API_VERSIONS, &[])?;
     let mut fields = Fields(&answer);
     let (error, count) = (fields.i16()?, fields.i32()?);
-    // Six octets for each request that it knows.
+    // Six octets for each supported request.
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     match error == 0 && count.checked_mul(6) == Some(fields.0.len()) {
         true => Ok(()),
@@ -103,7 +103,7 @@ pub(super) fn is_kafka(stream: &mut (impl Read + Write)) -> io::Result<()> {
     }
 }
 
-/// Chooses a mechanism, and gives those that the listener has; `None`: it has no SASL.
+/// Chooses a mechanism, and returns all that the listener has; `None`: it has no SASL.
 fn choose(
     stream: &mut (impl Read + Write),
     mechanism: &str,
@@ -124,15 +124,15 @@ fn choose(
     }
 }
 
-/// What a listener says of SASL, and what became of a login.
+/// What a listener says about SASL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sasl {
     pub(super) offered: Vec<String>,
-    /// Whether the connection goes on with the mechanism that was asked for.
+    /// Whether it has the chosen mechanism.
     pub(super) chosen: bool,
 }
 
-/// Asks which mechanisms there are by choosing this one.
+/// Asks for the mechanisms by choosing this one.
 pub(super) fn offered(
     stream: &mut (impl Read + Write),
     mechanism: Mechanism,
@@ -141,7 +141,7 @@ pub(super) fn offered(
     Ok(answer.map(|(chosen, offered)| Sasl { offered, chosen }))
 }
 
-/// Logs in by a mechanism that was chosen.
+/// Logs in with the chosen mechanism.
 pub(super) fn log_in(
     stream: &mut (impl Read + Write),
     login: &Login<'_>,
@@ -166,7 +166,7 @@ fn authenticate(stream: &mut (impl Read + Write), token: &[u8]) -> Result<String
             let message = Printable(&message).to_string();
             Err(LoginError::Refused(message.chars().take(200).collect()))
         }
-        other => Err(LoginError::Failed(format!("Kafka's error {other}"))),
+        other => Err(LoginError::Failed(format!("Kafka error code {other}"))),
     }
 }
 

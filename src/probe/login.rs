@@ -1,4 +1,4 @@
-//! Who logs in, and how that may fail.
+//! A login and its errors.
 
 use std::io::{self, ErrorKind};
 
@@ -7,13 +7,13 @@ use crate::{
     secret::Secret,
 };
 
-/// A user, as whom to log in.
+/// The user to log in as.
 pub struct Login<'a> {
     /// The name.
     pub user: &'a str,
     /// The password.
     pub password: &'a Secret,
-    /// What the user has a credential for, never empty.
+    /// The mechanisms that the user has a credential for, never empty.
     pub mechanisms: &'a [Mechanism],
     /// Random.
     pub nonce: [u8; 18],
@@ -22,13 +22,13 @@ pub struct Login<'a> {
 /// Why a login failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
-    /// None of the user's mechanisms is one of the listener's.
+    /// The listener offers none of the user's mechanisms.
     #[error("it offers none of the user's mechanisms")]
     NotOffered,
-    /// The broker's own words.
+    /// The broker's own message.
     #[error("{0}")]
     Refused(String),
-    /// Another end of it.
+    /// Any other failure.
     #[error("{0}")]
     Failed(String),
 }

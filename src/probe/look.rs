@@ -1,5 +1,5 @@
-//! One listener, seen as a client sees it that wants to know everything: TLS, what became of its certificate, whether
-//! it is Kafka, which SASL mechanisms there are, and a login. All of it within one limit of time.
+//! Everything a client can learn about a listener: TLS, whether the client certificate is accepted, whether it is
+//! Kafka, its SASL mechanisms, and a login. All within one time limit.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -16,72 +16,72 @@ use super::{
 };
 use crate::scram::Mechanism;
 
-/// How long an answer of Kafka is waited for where something else may well listen.
+/// How long to wait for an answer of Kafka if the listener may be something else.
 const KAFKA: Duration = Duration::from_secs(2);
-/// How long a server of TLS 1.3 is given to say what it thinks of a certificate, before it is asked anything.
+/// How long a TLS 1.3 server may take to accept or refuse a client certificate before kpki sends a request.
 const VERDICT: Duration = Duration::from_secs(1);
 
-/// What is to be looked at, and as whom.
+/// What to check, and as which client.
 pub struct Question<'a> {
     /// `host:port`.
     pub address: &'a str,
-    /// The name that is asked for.
+    /// The requested server name.
     pub server_name: &'a str,
-    /// Whether TLS is what should be there.
+    /// Whether the listener should speak TLS.
     pub tls: bool,
-    /// Whether Kafka is what should be there.
+    /// Whether the listener should be Kafka.
     pub kafka: bool,
-    /// Whom to show, where a certificate is asked for.
+    /// The certificate to use if one is requested.
     pub identity: Option<Identity<'a>>,
-    /// Whom to log in as, where there is SASL.
+    /// The user to log in as if the listener has SASL.
     pub login: Option<Login<'a>>,
-    /// Whether the password may be used with whoever shows this certificate.
+    /// Whether to log in to a listener with this certificate.
     pub trusts: &'a (dyn Fn(&Served) -> bool + Sync),
 }
 
-/// What listens.
+/// The protocol of a listener.
 #[derive(Debug)]
 pub enum Speaks {
     /// TLS.
     Tls(Served),
     /// Kafka's protocol, without TLS.
     Plain,
-    /// Only what is older than TLS 1.2 or than forward secrecy; and how the handshake failed.
+    /// Only TLS before 1.2, or cipher suites without forward secrecy; and how the handshake failed.
     Old(OldTls, ProbeError),
-    /// Nothing that could be understood.
+    /// None of these.
     Nothing(ProbeError),
 }
 
-/// What became of the certificate that was shown, or was not.
+/// What the listener said about the client certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientCert {
-    /// It was not asked for.
+    /// It requested none.
     NotAsked,
-    /// It was asked for, and the connection goes on.
+    /// It requested one, and the connection stays open.
     Accepted,
-    /// It was asked for, and the connection was ended.
+    /// It requested one, and closed the connection.
     Refused(ProbeError),
-    /// Asked for, and nothing more was said.
+    /// It requested one, and said nothing more.
     Unseen,
 }
 
-/// What a broker or controller says.
+/// The answers of a broker or controller.
 #[derive(Debug)]
 pub struct Kafka {
-    /// Its SASL mechanisms; `None` where it has no SASL, or does not say.
+    /// Its SASL mechanisms; `None` if it has no SASL, or does not say.
     pub mechanisms: Option<Vec<String>>,
-    /// What became of the login; `None` where none was tried.
+    /// The result of the login; `None` if there was none.
     pub login: Option<Result<Mechanism, LoginError>>,
 }
 
-/// Everything that was seen of a listener.
+/// Everything that was found out about a listener.
 #[derive(Debug)]
 pub struct Sighting {
-    /// What it speaks.
+    /// Its protocol.
     pub speaks: Speaks,
-    /// What it thinks of its guest.
+    /// What it said about the client certificate.
     pub client: ClientCert,
-    /// `None` where it does not answer as Kafka does.
+    /// `None` if it does not answer Kafka requests.
     pub kafka: Option<Kafka>,
 }
 
@@ -95,13 +95,13 @@ impl Sighting {
     }
 }
 
-/// Looks at a listener, no longer than this.
+/// Checks a listener within this time.
 pub fn look(question: &Question<'_>, timeout: Duration) -> Sighting {
     let deadline = Instant::now() + timeout;
     let known = question.login.as_ref().map_or(&[][..], |l| l.mechanisms);
     let first = known.first().copied().unwrap_or(Mechanism::Sha512);
     let seen = look_choosing(question, first, deadline);
-    // Whoever chooses what is not there is hung up on.
+    // The listener closes the connection of a client that chose a mechanism which it does not have.
     let offered = seen.kafka.as_ref().and_then(|k| k.mechanisms.as_ref());
     let other = known.iter().skip(1).find(|m| {
         offered
@@ -145,7 +145,7 @@ fn look_choosing(question: &Question<'_>, mechanism: Mechanism, deadline: Instan
     }
     if matches!(error, Closed | Cut | Alert(_) | Tls(_))
         && let Some(old) = old::ask(address, server_name, deadline)
-        // What rustls ended itself, it understood.
+        // rustls ended this handshake itself, so it understood the server.
         && !(old.version == "TLS 1.2" && matches!(error, Tls(_)))
     {
         return Sighting::of(Speaks::Old(old, error));
@@ -162,7 +162,7 @@ fn plain(
     let mut wire = Wire::connect(question.address, deadline)?;
     let is_kafka = kafka::is_kafka(&mut wire);
     is_kafka.map_err(|error| wire.failure(Some(error)))?;
-    // A password only where it is known that there is no TLS.
+    // Log in without TLS only if no TLS was expected.
     let login = question.login.as_ref().filter(|_| !question.tls);
     Ok(Sighting {
         kafka: Some(ask_sasl(&mut wire, login, mechanism)),
@@ -191,7 +191,7 @@ fn over_tls(
         return sighting(served, ClientCert::Refused(error), None);
     }
     let asked = served.client_authorities.is_some();
-    // A client of TLS 1.3 is done before the server has seen its certificate. A ticket is only for whom it lets in.
+    // In TLS 1.3, the client's handshake ends before the server has checked its certificate. Only then it sends tickets.
     let mut open = asked && served.protocol == "TLSv1.3";
     let begun = Instant::now();
     if open {
@@ -229,7 +229,7 @@ fn over_tls(
         (_, false) => ClientCert::NotAsked,
         (Ok(()), true) => ClientCert::Accepted,
         (Err(_), true) if !open || tickets => ClientCert::Accepted,
-        // Bytes of another protocol.
+        // An answer in another protocol.
         (Err(error), true) if error.kind() == ErrorKind::InvalidData && !is_tls(error) => {
             ClientCert::Accepted
         }

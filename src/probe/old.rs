@@ -1,5 +1,5 @@
-//! What a server chooses that is asked as clients of 2012 did: rustls speaks neither TLS before 1.2 nor suites without
-//! forward secrecy, and a server that has nothing else says no more than that the handshake failed.
+//! Old servers: rustls speaks neither TLS before 1.2 nor cipher suites without forward secrecy, and a server that has
+//! nothing else only reports a failed handshake. So it gets a ClientHello as clients sent it in 2012.
 
 use std::{
     io::{Read, Write},
@@ -8,14 +8,14 @@ use std::{
 
 use super::wire::Wire;
 
-/// What a server speaks that no client of today should.
+/// What an old server speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldTls {
-    /// `TLS 1.0`; `TLS 1.2` where only its cipher suites are old.
+    /// `TLS 1.0`; `TLS 1.2` if only its cipher suites are old.
     pub version: &'static str,
 }
 
-/// Cipher suites that servers had before TLS 1.3: ECDHE and DHE, then plain RSA, each with AES, and 3DES.
+/// Cipher suites from before TLS 1.3: ECDHE and DHE, then plain RSA, each with AES, and 3DES.
 const SUITES: [u16; 20] = [
     0xc02c, 0xc02b, 0xc030, 0xc02f, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a, 0xc009, 0xc014, 0xc013,
     0x0039, 0x0033, 0x009d, 0x009c, 0x0035, 0x002f, 0x000a, 0x00ff,
@@ -28,7 +28,7 @@ fn hello(server_name: &str) -> Vec<u8> {
         extensions.extend(kind.to_be_bytes());
         extensions.extend(vector(body));
     };
-    // Names longer than this are none; addresses are not sent.
+    // Longer names are not valid; IP addresses are not sent.
     let is_name = server_name.len() < 254 && server_name.parse::<std::net::IpAddr>().is_err();
     if is_name && server_name.is_ascii() && !server_name.is_empty() {
         let entry = [&[0][..], &vector(server_name.as_bytes())].concat();
@@ -45,7 +45,7 @@ fn hello(server_name: &str) -> Vec<u8> {
         .flat_map(|suite| suite.to_be_bytes())
         .collect();
     let mut body = vec![3, 3];
-    // Nothing is kept secret by this connection, which ends with the answer.
+    // The "random" of a connection that carries nothing and ends with the answer.
     body.extend([0x4b; 32]);
     body.push(0);
     body.extend(vector(&suites));
@@ -55,13 +55,13 @@ fn hello(server_name: &str) -> Vec<u8> {
     [&[22, 3, 1][..], &vector(&message)].concat()
 }
 
-/// Bytes behind their length in two octets. None here is longer than that.
+/// Bytes prefixed with their length in two octets, which is enough for all of these.
 fn vector(bytes: &[u8]) -> Vec<u8> {
     let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
     [&len.to_be_bytes()[..], bytes].concat()
 }
 
-/// Asks; `None` where the answer is no ServerHello.
+/// Sends the ClientHello; `None` if the answer is not a ServerHello.
 pub(super) fn ask(address: &str, server_name: &str, deadline: Instant) -> Option<OldTls> {
     let mut wire = Wire::connect(address, deadline).ok()?;
     wire.write_all(&hello(server_name)).ok()?;
@@ -70,7 +70,7 @@ pub(super) fn ask(address: &str, server_name: &str, deadline: Instant) -> Option
     read(&answer)
 }
 
-/// A record with a handshake message, the message of the kind ServerHello, and its version.
+/// Reads the version in a record with a ServerHello.
 fn read(answer: &[u8; 11]) -> Option<OldTls> {
     let version = match *answer {
         [22, 3, _, _, _, 2, _, _, _, 3, minor] => match minor {

@@ -12,7 +12,7 @@ use rustls::AlertDescription;
 use super::ProbeError;
 use crate::printable::Printable;
 
-/// No handshake is larger: rustls accepts 64 KiB of certificates.
+/// Larger than any handshake: rustls accepts 64 KiB of certificates.
 const LARGEST: usize = 256 * 1024;
 /// How much of an answer is kept for the message.
 const SHOWN: usize = 32;
@@ -33,7 +33,7 @@ impl Wire {
         let addresses = resolve(inner.unwrap_or(host), port, deadline)?;
         let mut failed = ProbeError::UnknownHost("it has no address".to_owned());
         for (at, address) in addresses.iter().enumerate() {
-            // One that is away leaves time for the others.
+            // An unreachable address must leave time for the others.
             let left = left(deadline).map_err(|_| ProbeError::NoConnection)?;
             let share = left / u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
             match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
@@ -57,12 +57,12 @@ impl Wire {
         Err(failed)
     }
 
-    /// Ends no later than that, from now on.
+    /// Replaces the deadline.
     pub(super) fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = deadline;
     }
 
-    /// What it means that the handshake ended with this error, or with the connection.
+    /// The meaning of this error, or of the connection's end, in a handshake.
     pub(super) fn failure(&self, error: Option<io::Error>) -> ProbeError {
         let inner = error.as_ref().and_then(io::Error::get_ref);
         if inner.is_some_and(|e| e.is::<TooMuch>()) {
@@ -92,7 +92,7 @@ impl Wire {
 #[error("too much")]
 struct TooMuch;
 
-/// What is left, which is never nothing: that would mean no limit.
+/// The time left, never zero, which would mean no timeout.
 fn left(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     match left.is_zero() {
@@ -101,7 +101,7 @@ fn left(deadline: Instant) -> io::Result<Duration> {
     }
 }
 
-/// The system's resolver knows no deadline: it may go on by itself.
+/// The system's resolver has no timeout: it may keep running in its thread.
 fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, ProbeError> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -133,7 +133,7 @@ fn name(alert: AlertDescription) -> String {
     name
 }
 
-/// A time-out is called one thing on every system.
+/// Gives timeouts the same error kind on every system.
 fn timed<T>(result: io::Result<T>) -> io::Result<T> {
     result.map_err(|error| match error.kind() {
         ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),

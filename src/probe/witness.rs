@@ -1,5 +1,5 @@
-//! The two that rustls asks during a handshake: one takes any certificate and keeps it, the other shows ours and notes
-//! that it was asked.
+//! The callbacks of a rustls handshake: one accepts and keeps any certificate, the other sends ours and records that it
+//! was requested.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,18 +16,18 @@ use rustls::{
 
 use crate::pki::Details;
 
-/// What was seen of the peer.
+/// What the peer sent.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     /// The leaf first.
     pub(super) chain: Vec<CertificateDer<'static>>,
-    /// The peer has signed this very handshake.
+    /// The peer has signed this handshake.
     pub(super) signed: bool,
-    /// That signature could be checked.
+    /// That signature was verified.
     pub(super) proved: bool,
 }
 
-/// Takes any certificate, whose key must have signed the handshake: a certificate alone can be shown by anybody.
+/// Accepts any certificate, but its key must have signed the handshake: anyone can send a copy of a certificate.
 #[derive(Debug)]
 pub(super) struct Witness {
     algorithms: WebPkiSupportedAlgorithms,
@@ -53,11 +53,11 @@ impl Witness {
         let is_weak = || Details::of(cert).is_ok_and(|details| details.key.weak.is_some());
         let proved = match checked {
             Ok(_) => true,
-            // A weak key is not even tried.
+            // Weak keys fail without being tried.
             Err(Error::InvalidCertificate(CertificateError::BadSignature)) if !is_weak() => {
                 return checked;
             }
-            // A certificate that webpki does not read, or an algorithm that it does not have.
+            // A certificate that webpki cannot read, or an algorithm that it does not support.
             Err(_) => false,
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +112,7 @@ impl ServerCertVerifier for Witness {
     }
 }
 
-/// Shows an identity, where there is one, and keeps the names of the CAs that were asked for.
+/// Sends the client identity, if there is one, and keeps the names of the CAs that the peer requested.
 #[derive(Debug)]
 pub(super) struct Applicant {
     identity: Option<Arc<CertifiedKey>>,
@@ -125,7 +125,7 @@ impl Applicant {
         Self { identity, asked }
     }
 
-    /// The DER of each CA's name; `None` where no certificate was asked for.
+    /// The DER of each CA's name; `None` if no certificate was requested.
     pub(super) fn asked(&self) -> Option<Vec<Vec<u8>>> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.clone()

@@ -10,23 +10,23 @@ use zeroize::Zeroizing;
 use super::Mechanism;
 use crate::secret::Secret;
 
-/// The fewest PBKDF2 iterations that Kafka takes, for either mechanism (`ScramMechanism.minIterations`).
+/// The minimum PBKDF2 iterations that Kafka accepts, for either mechanism (`ScramMechanism.minIterations`).
 pub const MIN_ITERATIONS: u32 = 4096;
-/// The most that Kafka takes (`ScramMechanism.maxIterations`): more could be used to keep a broker busy.
+/// The maximum that Kafka accepts (`ScramMechanism.maxIterations`): more could be used to overload a broker.
 pub const MAX_ITERATIONS: u32 = 16384;
-/// What kpki uses where nothing is said: Kafka's tools have it in all their examples.
+/// kpki's default, which the examples of Kafka's tools use as well.
 pub const DEFAULT_ITERATIONS: u32 = 8192;
-/// Bytes of a new salt. Kafka's own (`ScramFormatter.secureRandomBytes`) is the base-36 text of 130 random bits,
-/// 26 bytes at most; kpki fills as many with random bits.
+/// The length of a new salt in bytes. Kafka's own salt (`ScramFormatter.secureRandomBytes`) is 130 random bits as
+/// base-36 text, at most 26 bytes; kpki uses as many random bytes.
 pub const SALT_LEN: usize = 26;
 
-/// Why there is no credential, or not in the form asked for.
+/// Why there is no credential, or not in the requested form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScramError {
     /// Kafka answers UNACCEPTABLE_CREDENTIAL to it.
     #[error("a SCRAM user needs a name; it is empty")]
     EmptyUser,
-    /// Anybody could log in.
+    /// Anyone could log in.
     #[error("the password of the SCRAM user `{0}` is empty")]
     EmptyPassword(String),
     /// Equal passwords would have equal keys.
@@ -35,7 +35,7 @@ pub enum ScramError {
     /// Outside of [`MIN_ITERATIONS`] to [`MAX_ITERATIONS`].
     #[error("{1} iterations for the SCRAM user `{0}`: Kafka takes 4096 to 16384")]
     Iterations(String, u32),
-    /// A name that the storage tool cannot be given.
+    /// A name that cannot be passed to the storage tool.
     #[error("the SCRAM user `{0}` cannot be given to `kafka-storage format --add-scram`: {1}")]
     NotForAddScram(String, &'static str),
     /// A `scram.json` that kpki did not write; nothing of its content is shown, as it is secret.
@@ -43,7 +43,7 @@ pub enum ScramError {
     File(String),
 }
 
-/// That a user has a credential, without its keys, which no cluster gives out again.
+/// The existence of a user's credential, without its keys, which a cluster never returns.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScramInfo {
     /// The user.
@@ -54,10 +54,10 @@ pub struct ScramInfo {
     pub iterations: u32,
 }
 
-/// What a broker must know of a user to let it log in by SCRAM, and what it was derived from.
+/// What a broker stores to let a user log in with SCRAM, and what it was derived from.
 ///
-/// With the salted password anybody can log in to Kafka, and with the two keys pose as the broker; all three are wiped
-/// from memory and never shown by `Debug`.
+/// The salted password is enough to log in to Kafka, and the two keys are enough to impersonate the broker; all three
+/// are wiped from memory and never shown by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
     /// The user; its principal is `User:<user>`.
@@ -66,7 +66,7 @@ pub struct Credential {
     pub mechanism: Mechanism,
     /// PBKDF2 iterations.
     pub iterations: u32,
-    /// The salt; the broker tells it to everyone who asks for this user.
+    /// The salt, which the broker sends to anyone who tries to log in as this user.
     pub salt: Vec<u8>,
     /// `H(ClientKey)`, 32 or 64 bytes.
     pub stored_key: Zeroizing<Vec<u8>>,
@@ -103,7 +103,7 @@ impl Credential {
         Self::from_salted(user, mechanism, iterations, salt, salted)
     }
 
-    /// The same from a salted password, which spares the derivation.
+    /// The same from a salted password, without the derivation.
     pub(super) fn from_salted(
         user: &str,
         mechanism: Mechanism,
@@ -255,7 +255,7 @@ mod tests {
         );
     }
 
-    /// SASLprep would turn U+00AA into `a` and the decomposed `é` into the composed one; Kafka does neither.
+    /// SASLprep would map U+00AA to `a` and the decomposed `é` to the composed one; Kafka does neither.
     #[test]
     fn passwords_are_not_normalised() {
         for (one, other) in [("\u{aa}", "a"), ("e\u{301}", "\u{e9}")] {

@@ -1,4 +1,4 @@
-//! A login by SCRAM (RFC 5802 §5), as a client sees it.
+//! The client side of a SCRAM login (RFC 5802 §5).
 
 use std::fmt;
 
@@ -10,24 +10,24 @@ use zeroize::Zeroizing;
 use super::{Credential, Mechanism, ScramError, credential::hmac};
 use crate::secret::Secret;
 
-/// Why a login cannot go on.
+/// Why a login failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExchangeError {
-    /// A message of the server that is none.
-    #[error("the server's message is not one of SCRAM")]
+    /// A malformed message from the server.
+    #[error("the server's message is not a SCRAM message")]
     Malformed,
-    /// The server answers another client.
-    #[error("the server does not repeat what the client sent")]
+    /// The server's nonce does not begin with the client's.
+    #[error("the server did not return the client's nonce")]
     OtherNonce,
-    /// Iterations that Kafka never has, or an empty salt.
+    /// An iteration count that Kafka does not allow, or an empty salt.
     #[error(transparent)]
     Credential(#[from] ScramError),
-    /// Whoever answered does not have the user's credential.
-    #[error("the server does not prove that it knows the user")]
+    /// The server does not have the user's credential.
+    #[error("the server did not prove that it has the user's credential")]
     NotTheServer,
 }
 
-/// A login that has begun.
+/// A login in progress.
 pub struct Exchange {
     mechanism: Mechanism,
     user: String,
@@ -35,9 +35,9 @@ pub struct Exchange {
     bare: String,
 }
 
-/// The client's proof, and what the server has to answer to it.
+/// The client's proof, and the answer that is expected from the server.
 pub struct Proof {
-    /// The client's last message.
+    /// The client's final message.
     pub message: Zeroizing<String>,
     signature: Zeroizing<Vec<u8>>,
 }
@@ -66,10 +66,10 @@ impl Exchange {
         format!("n,,{}", self.bare)
     }
 
-    /// The answer to the server's first message.
+    /// Answers the server's first message.
     ///
     /// # Errors
-    /// When that is none that could be answered.
+    /// If that message is not valid.
     pub fn prove(&self, server: &str, password: &Secret) -> Result<Proof, ExchangeError> {
         let mut parts = server.split(',');
         let mut part = |prefix: &str| {
@@ -107,10 +107,10 @@ impl Exchange {
 }
 
 impl Proof {
-    /// Checks the server's last message.
+    /// Checks the server's final message.
     ///
     /// # Errors
-    /// When the server does not prove that it has the credential.
+    /// If the server does not prove that it has the credential.
     pub fn check(&self, server: &str) -> Result<(), ExchangeError> {
         let signature = server.split(',').next().and_then(|s| s.strip_prefix("v="));
         let signature = signature.and_then(|s| STANDARD.decode(s).ok());
@@ -129,7 +129,7 @@ mod tests {
         Secret::new("pencil".into())
     }
 
-    /// RFC 7677 §3, whose client's nonce is text that is no base64 of whole octets.
+    /// RFC 7677 §3; the client's nonce there is not base64 of whole octets.
     fn example() -> Exchange {
         Exchange {
             mechanism: Mechanism::Sha256,

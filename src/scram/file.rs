@@ -1,7 +1,7 @@
-//! `scram.json`: the credentials of an identity, kept beside its stores.
+//! `scram.json`: the credentials of an identity, stored beside its keystore.
 //!
-//! A node that is formatted later must get the very same `--add-scram` lines, so the salt and the salted password are kept.
-//! Whoever has the salted password can log in as the user: the file is as sensitive as the password and has its mode.
+//! A node that is formatted later must get the same `--add-scram` lines, so salt and salted password are stored.
+//! The salted password is enough to log in: the file is as sensitive as the password and has its mode.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::{Credential, Mechanism, ScramError};
 use crate::secret::Secret;
 
-/// What this kpki writes; a file of a higher version is refused, not guessed at.
+/// The version that this kpki writes; files with a higher version are refused.
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -20,7 +20,7 @@ struct File {
     credentials: Vec<Entry>,
 }
 
-/// The two keys are not kept: they follow from the salted password, and cannot disagree with it this way.
+/// The two keys are not stored: they are derived from the salted password, so they cannot contradict it.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -56,19 +56,19 @@ pub fn write_file<'a>(credentials: impl IntoIterator<Item = &'a Credential>) -> 
 /// Reads what [`write_file`] wrote.
 ///
 /// # Errors
-/// [`ScramError::File`] when the text is no such file, with the place but nothing of its content;
-/// the errors of [`Credential::derive`] when an entry is not acceptable to Kafka.
+/// [`ScramError::File`] if the text is not such a file, with the position but none of its content;
+/// the errors of [`Credential::derive`] if Kafka would not accept an entry.
 pub fn parse_file(text: &str) -> Result<Vec<Credential>, ScramError> {
     // serde_json's own message may quote a value, which may be secret.
     let file: File = serde_json::from_str(text).map_err(|e| {
         let (line, column) = (e.line(), e.column());
         ScramError::File(format!(
-            "not as kpki writes it, at line {line} column {column}"
+            "it was not written by kpki, or was changed: line {line}, column {column}"
         ))
     })?;
     if file.version != VERSION {
         return Err(ScramError::File(format!(
-            "version {}, but this kpki knows version {VERSION}; use a newer kpki",
+            "its version is {}, but this kpki only supports up to version {VERSION}; use a newer kpki",
             file.version
         )));
     }

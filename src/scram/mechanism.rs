@@ -17,13 +17,13 @@ pub enum Mechanism {
     Sha512,
 }
 
-/// A name that is no mechanism's.
+/// A name that is not a mechanism.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown SCRAM mechanism `{0}`; known: SCRAM-SHA-256, SCRAM-SHA-512")]
 pub struct UnknownMechanism(String);
 
 impl Mechanism {
-    /// Both of them.
+    /// Both mechanisms.
     pub const ALL: [Self; 2] = [Self::Sha256, Self::Sha512];
 
     /// The name on the wire and in Kafka's configuration: `SCRAM-SHA-512`.
@@ -34,7 +34,7 @@ impl Mechanism {
         }
     }
 
-    /// Bytes of the hash, which is the length of the salted password and of both keys.
+    /// The length of the hash in bytes, and so of the salted password and of both keys.
     pub fn hash_len(self) -> usize {
         match self {
             Self::Sha256 => 32,
@@ -52,7 +52,7 @@ impl fmt::Display for Mechanism {
 impl FromStr for Mechanism {
     type Err = UnknownMechanism;
 
-    /// Takes the name in any case, as the policy writes it in lower case.
+    /// Accepts the name in any case, because the policy uses lower case.
     fn from_str(text: &str) -> Result<Self, UnknownMechanism> {
         Self::ALL
             .into_iter()

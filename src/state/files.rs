@@ -95,17 +95,8 @@ pub fn write_atomic(
     sync_dir(parent(path))
 }
 
-/// Creates a file with secrets, complete or not at all, and never overwrites one.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    write_once(path, bytes, SECRET)
-}
-
-/// The same for a file without secrets.
-pub fn write_new_public(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    write_once(path, bytes, PUBLIC)
-}
-
-fn write_once(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
+/// Creates a file, complete or not at all, and never overwrites one.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
     let temporary = write_beside(path, bytes, mode, None)?;
     temporary
         .persist_noclobber(path)

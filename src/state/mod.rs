@@ -22,6 +22,7 @@ mod out_dir;
 mod owners;
 mod place;
 mod pruning;
+mod readable;
 mod rotation;
 mod secret_file;
 mod staging;
@@ -30,10 +31,7 @@ mod written;
 
 pub use event::{CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
-pub use files::{
-    Owner, check_owner, mode_of, read_optional, read_plain, write_atomic, write_new,
-    write_new_public,
-};
+pub use files::{Owner, check_owner, mode_of, read_optional, read_plain, write_atomic, write_new};
 pub use guard::{Mended, is_own};
 pub use input::{open, read_below, read_foreign, read_request, read_stdin, read_text};
 pub use inventory::{Inventory, Record, Status};
@@ -45,6 +43,7 @@ pub use out_dir::OutDir;
 pub use owners::Owners;
 pub use place::{CA_REQUEST, CA_REQUEST_KEY};
 pub use pruning::{Pruning, Reach, Unsettled};
+pub use readable::{Closed, readable_by};
 pub use rotation::{Phase, Rotation};
 pub use secret_file::SecretFile;
 pub use staging::Staging;

@@ -182,7 +182,8 @@ fn saved_plans(cluster: &OneBroker, judge: &Judge, create: &dyn Fn(&[Value])) {
     let (code, message) = refused(cluster, judge, &apply);
     assert_eq!(code, "plan-stale");
     assert!(
-        message.contains("the cluster's ACLs of principals that the policy manages were changed"),
+        message
+            .contains("the ACLs of principals that the policy manages have changed in the cluster"),
         "{message}"
     );
 

@@ -234,7 +234,7 @@ fn a_request_waits_until_its_answer_is_installed() {
         .expect_code(1);
     assert!(
         missing.stderr.contains(
-            "the certificate of its issuer, `CN=Example Root,DC=example,DC=com`, is not there"
+            "the certificate of its issuer `CN=Example Root,DC=example,DC=com` is missing"
         ),
         "{}",
         missing.stderr

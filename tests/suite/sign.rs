@@ -277,8 +277,14 @@ fn what_is_no_request_is_refused_and_so_is_one_with_its_key() {
     let large = format!("{csr}{}", "#\n".repeat(40_000));
     for (text, expected) in [
         (String::new(), "contains no certificate request"),
-        (key.clone(), "also contains a private key"),
-        (format!("{csr}{key}"), "also contains a private key"),
+        (
+            key.clone(),
+            "contains a private key, not a certificate request",
+        ),
+        (
+            format!("{csr}{key}"),
+            "contains a private key besides the certificate request",
+        ),
         (format!("{csr}{csr}"), "more than one certificate request"),
         (csr.replace("MI", "M!"), "damaged"),
         (csr.replace("MI", "MM"), "not a certificate request"),

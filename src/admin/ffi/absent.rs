@@ -1,5 +1,5 @@
-//! What stands in for librdkafka in a kpki that was built without it (`--no-default-features`): nothing can be
-//! connected to, so no handle exists.
+//! Replaces librdkafka in a build without it (`--no-default-features`): no connection is possible, so no handle can
+//! exist.
 
 use super::{
     answers::{DeletedAcls, Listed, ScramUsers},
@@ -8,10 +8,10 @@ use super::{
     scram_change::ScramChange,
 };
 
-/// A client that cannot be.
+/// A client that can never exist.
 pub(super) enum Handle {}
 
-/// Requests, by what they take and answer.
+/// The signatures of the requests.
 macro_rules! requests {
     ($($name:ident($($argument:ty),*) -> $answer:ty;)*) => {
         $(pub(super) fn $name(&self, $(_: $argument,)* _: Wait<'_>) -> Answered<$answer> {

@@ -17,7 +17,7 @@ use super::{
 type Acl = rd::rd_kafka_AclBinding_t;
 
 impl Handle {
-    /// One result per binding, in order. A binding that librdkafka cannot express must not be given.
+    /// One result per binding, in order. All bindings must be expressible in librdkafka.
     pub fn create_acls(&self, bindings: &[Pattern<'_>], wait: Wait<'_>) -> Answered<Vec<Outcome>> {
         let owned = bindings.iter().map(|b| new(b, c::rd_kafka_AclBinding_new));
         let owned = owned.collect::<Result<Vec<_>, _>>()?;
@@ -37,8 +37,8 @@ impl Handle {
         }
     }
 
-    /// Every binding that matches. The broker's own error is lost in librdkafka: the caller has to look at the answer's
-    /// length before it believes in an empty list.
+    /// Every binding that matches. librdkafka drops the broker's own error, so the caller must check the answer's
+    /// length before it trusts an empty list.
     pub fn describe_acls(&self, filter: &Pattern<'_>, wait: Wait<'_>) -> Answered<Listed> {
         let filter = new(filter, c::rd_kafka_AclBindingFilter_new)?;
         let kind = Operation::RD_KAFKA_ADMIN_OP_DESCRIBEACLS;
@@ -97,8 +97,8 @@ fn new(from: &Pattern<'_>, new: c::NewBinding) -> Answered<Owned<Acl>> {
     let host = from.host.as_deref().map(c_string).transpose()?;
     let pointer = |s: &Option<CString>| s.as_ref().map_or(ptr::null(), |s| s.as_ptr());
     let mut message = [0; 256];
-    // SAFETY: strings or null, which the function checks, and a buffer of the size that is given, which then holds a
-    // text. Numbers that the library does not know it refuses.
+    // SAFETY: strings or null, which the function checks, and a buffer of the given size, which then contains a string.
+    // The library refuses unknown numbers.
     unsafe {
         let made = new(
             from.resource_type,

@@ -1,4 +1,4 @@
-//! What librdkafka's threads tell while they work: of the certificates that they refuse, and of answers.
+//! Callbacks from librdkafka's threads, about refused certificates and about answers.
 
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -9,26 +9,26 @@ use rdkafka::{ClientContext, bindings as rd, config::NativeClientConfig};
 
 use super::integers as c;
 
-/// Kafka's numbers of the requests whose answers have names in them (`ApiKeys`): DescribeAcls, DeleteAcls and
+/// Kafka's numbers (`ApiKeys`) of the requests whose answers contain names: DescribeAcls, DeleteAcls and
 /// DescribeUserScramCredentials.
 const NAMING: [i16; 3] = [29, 31, 50];
 const NAME: &CStr = c"kpki";
 
-/// What was told: shared with the threads, so atomics alone.
+/// The reported values, shared with the threads and therefore atomic.
 #[derive(Default)]
 pub struct Told {
-    /// OpenSSL's verdict on the last certificate that it refused (`X509_V_ERR_*`), 0 for none.
+    /// OpenSSL's error for the last certificate that it refused (`X509_V_ERR_*`), 0 for none.
     pub x509_error: AtomicI32,
     /// Whether there was any answer.
     pub answered: AtomicBool,
-    /// Bytes of the last answer with names in it, without its correlation id.
+    /// The length of the last answer with names in it, without its correlation id.
     pub answer_bytes: AtomicUsize,
 }
 
-/// The client's opaque value, which it keeps until its threads have ended.
+/// The client's opaque value, which lives until its threads have ended.
 impl ClientContext for Told {}
 
-/// Has a client of this configuration tell its context, which must be a [`Told`].
+/// Makes clients with this configuration report to their context, which must be a [`Told`].
 pub fn listen(config: &NativeClientConfig) {
     let conf = config.ptr();
     // SAFETY: a live configuration, callbacks of the documented types.
@@ -57,7 +57,7 @@ unsafe extern "C" fn on_verify(
     if error != 0 {
         told.x509_error.store(error, Ordering::Relaxed);
     }
-    // OpenSSL's own verdict stands.
+    // OpenSSL's own result is kept.
     c_int::from(error == 0)
 }
 
@@ -68,8 +68,8 @@ unsafe extern "C" fn on_new(
     _: *mut c_char,
     _: usize,
 ) -> rd::rd_kafka_resp_err_t {
-    // SAFETY: called from rd_kafka_new, the place where this may be called, when the client has its configuration; the
-    // callback's type is the documented one.
+    // SAFETY: called from rd_kafka_new, where this is allowed, after the client has its configuration; the callback's
+    // type is the documented one.
     unsafe {
         let told = rd::rd_kafka_opaque(rk);
         c::rd_kafka_interceptor_add_on_response_received(rk, NAME.as_ptr(), on_response, told)

@@ -10,7 +10,7 @@ use super::{
 };
 
 impl Handle {
-    /// Connects, and asks who the brokers are and what this principal may do with the cluster.
+    /// Connects, and requests the list of brokers and what this principal may do with the cluster.
     pub fn describe_cluster(&self, wait: Wait<'_>) -> Answered<AnsweringCluster> {
         let kind = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER;
         // SAFETY: live values; an error that is returned is owned by the caller.
@@ -30,7 +30,7 @@ impl Handle {
             let nodes = list(result, rd::rd_kafka_DescribeCluster_result_nodes);
             Ok(AnsweringCluster {
                 id: (!id.is_null()).then(|| text(id)),
-                // As many as -1 beside a null pointer: the broker does not say.
+                // A count of -1 and a null pointer: the broker does not report them.
                 operations: (!operations.is_null()).then(|| array(operations, count).to_vec()),
                 brokers: nodes.iter().map(|n| rd::rd_kafka_Node_id(*n)).collect(),
             })

@@ -1,4 +1,4 @@
-//! The requests about the settings of a broker.
+//! The requests for a broker's settings.
 
 use std::{ptr, slice};
 
@@ -86,12 +86,12 @@ fn add(resource: &Owned<Resource>, name: &str, value: Option<&str>) -> Outcome {
     unsafe {
         let error =
             rd::rd_kafka_ConfigResource_add_incremental_config(resource, name, change, value);
-        // Where there is none, there is nothing to own.
+        // There is nothing to own if it is null.
         Owned::new(error, rd::rd_kafka_error_destroy).map_or(Ok(()), |e| outcome(e.as_ptr()))
     }
 }
 
-/// The one resource that an answer is about.
+/// The only resource in an answer.
 ///
 /// # Safety
 /// The resources are live.

@@ -1,4 +1,4 @@
-//! A client, what it sends, and the wait for what comes.
+//! A client, its requests, and waiting for answers.
 
 use std::{
     ffi::{CString, c_int},
@@ -29,7 +29,7 @@ pub struct Handle {
     client: Client<Told>,
 }
 
-/// Who sends, how, and where the answer goes: live as long as the function that gets it runs.
+/// The client, options and answer queue of one request, live while the called function runs.
 pub struct Sender {
     pub client: *mut rd::rd_kafka_t,
     pub options: *mut rd::rd_kafka_AdminOptions_t,
@@ -39,10 +39,11 @@ pub struct Sender {
 pub type Answer = Owned<rd::rd_kafka_event_t>;
 
 impl Handle {
-    /// Starts a client that receives answers of `largest_answer` bytes, as the settings say. Nothing is connected yet.
+    /// Starts a client with these settings that receives answers of up to `largest_answer` bytes. It does not connect
+    /// yet.
     pub fn new(settings: &[(&str, &str)], largest_answer: usize) -> Result<Self, String> {
         let mut config = ClientConfig::new();
-        // Connections that are closed are told of there.
+        // Closed connections are reported there.
         config.set_log_level(RDKafkaLogLevel::Info);
         let native = config.create_native_config().map_err(creation_error)?;
         for (name, value) in settings {
@@ -57,7 +58,7 @@ impl Handle {
         Ok(Self { client })
     }
 
-    /// OpenSSL's verdict on the last broker certificate that it refused, 0 for none.
+    /// OpenSSL's error for the last broker certificate that it refused, 0 for none.
     pub fn x509_error(&self) -> i32 {
         self.told().x509_error.load(Ordering::Relaxed)
     }
@@ -67,7 +68,7 @@ impl Handle {
         self.told().answered.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the answer to the request that was sent last, where it has names in it.
+    /// The length of the answer to the last request, if it contains names.
     pub(super) fn answer_bytes(&self) -> usize {
         self.told().answer_bytes.load(Ordering::Acquire)
     }
@@ -76,8 +77,8 @@ impl Handle {
         self.client.context()
     }
 
-    /// Sends a request and waits for its answer, which comes within the timeout. Everything else that happens meanwhile
-    /// goes to `watch`, which may give up the wait, and with it the handle.
+    /// Sends a request and waits for its answer until the timeout. All other events in the meantime go to `watch`,
+    /// which may give up waiting, and with it the handle.
     pub(super) fn ask(
         &self,
         operation: Operation,
@@ -99,7 +100,7 @@ impl Handle {
     }
 }
 
-/// The event that an answer is.
+/// The event type of an answer.
 fn answer_to(operation: Operation) -> c_int {
     match operation {
         Operation::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER => rd::RD_KAFKA_EVENT_DESCRIBECLUSTER_RESULT,
@@ -131,10 +132,10 @@ fn options(
     let options = unsafe { rd::rd_kafka_AdminOptions_new(client.native_ptr(), operation) };
     let options = Owned::new(options, rd::rd_kafka_AdminOptions_destroy)?;
     let at = options.as_ptr();
-    // SAFETY: live options and no place for a message.
+    // SAFETY: live options, and no buffer for a message.
     unsafe {
         rd::rd_kafka_AdminOptions_set_request_timeout(at, timeout, ptr::null_mut(), 0);
-        // How long the broker works on it; unused by the operations that have none.
+        // How long the broker may take; ignored by operations without such a limit.
         rd::rd_kafka_AdminOptions_set_operation_timeout(at, timeout, ptr::null_mut(), 0);
     }
     Ok(options)
@@ -165,20 +166,20 @@ fn receive(
             return Ok(event);
         }
         if kind == rd::RD_KAFKA_EVENT_DESCRIBEUSERSCRAMCREDENTIALS_RESULT && code != 0 {
-            // Its text is a pointer into a stack frame that is gone, and destroying the event frees it
-            // (rd_kafka_DescribeUserScramCredentialsResponse_parse): neither is touched.
+            // Its text is a dangling pointer into a stack frame, and destroying the event would free it
+            // (rd_kafka_DescribeUserScramCredentialsResponse_parse), so neither is touched.
             std::mem::forget(event);
             if kind != answer {
                 continue;
             }
-            // SAFETY: takes any number, and gives a static text.
+            // SAFETY: takes any number, and returns a static string.
             let said = unsafe { text(c::rd_kafka_err2str(code)) };
             return Err(BrokerError::new(code, said));
         }
         let happened = match kind {
             rd::RD_KAFKA_EVENT_LOG => Event::Log(log_line(&event)),
             kind if kind == answer || kind == rd::RD_KAFKA_EVENT_ERROR => {
-                // SAFETY: a live event, and the text is its own.
+                // SAFETY: a live event, which owns the text.
                 let said = unsafe { text(rd::rd_kafka_event_error_string(event.as_ptr())) };
                 let error = BrokerError::new(code, said);
                 if kind == answer {
@@ -193,12 +194,12 @@ fn receive(
         }
     }
 }
-/// Sets a value that may be secret: rdkafka's own way leaves copies behind, and quotes it in its error.
+/// Sets a value that may be secret: rdkafka's own function leaves copies in memory, and quotes the value in its error.
 fn set(config: &NativeClientConfig, name: &str, value: &str) -> Result<(), String> {
     let nul = |_| format!("{name} contains a NUL character");
     let name_c = CString::new(name).map_err(nul)?;
     let value_c = CString::new(value).map_err(nul)?;
-    // SAFETY: a live configuration, valid strings and no place for a message, which could quote the value too.
+    // SAFETY: a live configuration, valid strings, and no buffer for a message, which could quote the value too.
     let result = unsafe {
         let (name, value) = (name_c.as_ptr(), value_c.as_ptr());
         rd::rd_kafka_conf_set(config.ptr(), name, value, ptr::null_mut(), 0)
@@ -206,7 +207,7 @@ fn set(config: &NativeClientConfig, name: &str, value: &str) -> Result<(), Strin
     value_c.into_bytes().zeroize();
     match result {
         rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK => Ok(()),
-        _ => Err(format!("librdkafka does not take the value of {name}")),
+        _ => Err(format!("librdkafka does not accept the value of {name}")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Functions of librdkafka whose arguments or results are broker data, declared with integers where the bindings have
+//! Functions of librdkafka whose arguments or results are broker data, declared with integers instead of the bindings'
 //! enums.
 
 use std::ffi::{c_char, c_int, c_void};

@@ -1,11 +1,11 @@
-//! librdkafka's C interface, made safe: the only unsafe code of the crate.
+//! A safe wrapper for librdkafka's C interface: the only unsafe code in the crate.
 //!
-//! `rdkafka` owns the client and its configuration. The requests go through its bindings: it has none for ACLs, SCRAM
-//! users and the rights on a cluster, its DescribeConfigs takes a resource that was refused for one without settings, and
-//! its AlterConfigs resets whatever is not named.
+//! `rdkafka` owns the client and its configuration. The requests use its C bindings directly: `rdkafka` has none for
+//! ACLs, SCRAM users and the rights on a cluster, its DescribeConfigs does not distinguish a refused resource from one
+//! without settings, and its AlterConfigs resets every setting that is not named.
 //!
-//! Every C value is owned by one that frees it, and every answer is copied before its event is freed. Numbers that come
-//! from a broker are read as integers, never as the bindings' Rust enums: a value that the enum does not have would be
+//! Every C value has an owner that frees it, and every answer is copied before its event is freed. Numbers from a
+//! broker are read as integers, never as the bindings' Rust enums: a value that the enum does not have would be
 //! undefined behaviour.
 
 mod acls;

@@ -19,7 +19,7 @@ use crate::scram::Mechanism;
 type Alteration = rd::rd_kafka_UserScramCredentialAlteration_t;
 
 impl Handle {
-    /// The users that have SCRAM credentials: all of them, or those named.
+    /// The users that have SCRAM credentials: all of them, or the named ones.
     ///
     /// Call it in a separate process if possible, and exit that without dropping the handle: librdkafka frees a pointer
     /// to its stack if the answer is an error that cannot be fully parsed, or arrives after the caller gave up.
@@ -108,7 +108,7 @@ fn alteration(change: &ScramChange) -> Answered<Owned<Alteration>> {
         Mechanism::Sha256 => rd::rd_kafka_ScramMechanism_t::RD_KAFKA_SCRAM_MECHANISM_SHA_256,
         Mechanism::Sha512 => rd::rd_kafka_ScramMechanism_t::RD_KAFKA_SCRAM_MECHANISM_SHA_512,
     };
-    // SAFETY: strings and bytes of the lengths that are given; they are copied.
+    // SAFETY: strings and bytes of the given lengths; they are copied.
     let made = unsafe {
         match change {
             ScramChange::Delete { .. } => {

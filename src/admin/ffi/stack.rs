@@ -1,5 +1,5 @@
-//! The stack of the thread that reads answers: librdkafka starts it in `rd_kafka_new` with the process's defaults, and
-//! keeps every name of an answer about ACLs on it.
+//! The stack size of the thread that reads answers: librdkafka starts it in `rd_kafka_new` with the process's defaults,
+//! and keeps every name of an answer about ACLs on its stack.
 
 use std::{
     ffi::c_int,
@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The least. It is address space, of which only what is used becomes memory.
+/// The minimum size. This is address space; only what is used takes memory.
 const BYTES: usize = 32 << 20;
 
 /// A `pthread_attr_t`, which is 64 bytes at most.
@@ -22,8 +22,8 @@ unsafe extern "C" {
     fn pthread_attr_destroy(attributes: *mut Attributes) -> c_int;
 }
 
-/// Runs `start` while threads get stacks by default that hold the names of an answer of so many bytes; others that
-/// start meanwhile get them too, at no harm.
+/// Runs `start` while the default stack size is large enough for the names in an answer of this many bytes. Other
+/// threads that start in the meantime get it too, which does no harm.
 pub fn enlarged<T>(largest_answer: usize, start: impl FnOnce() -> T) -> T {
     let bytes = BYTES.max(largest_answer.saturating_mul(5));
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

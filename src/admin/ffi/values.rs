@@ -1,4 +1,4 @@
-//! C values that own themselves, and C texts and lists as Rust's.
+//! Owned C values, and conversions of C strings and lists.
 
 use std::{
     ffi::{CStr, CString, c_char},
@@ -37,12 +37,12 @@ impl<T> Drop for Owned<T> {
     }
 }
 
-/// What librdkafka wants in place of a slice of them.
+/// The array of pointers that librdkafka takes instead of a slice.
 pub fn pointers<T>(owned: &[Owned<T>]) -> Vec<*mut T> {
     owned.iter().map(Owned::as_ptr).collect()
 }
 
-/// The entries of a list that an answer, or a part of one, holds.
+/// The entries of a list in an answer, or in a part of one.
 ///
 /// # Safety
 /// `of` is null or live for `'a`, and `entries` its function.
@@ -54,7 +54,7 @@ pub unsafe fn list<'a, R, T>(
         return &[];
     }
     let mut count = 0;
-    // SAFETY: as the caller promises; as many entries are there as the function says.
+    // SAFETY: as the caller promises; the function returns the number of entries.
     unsafe { array(entries(of, &raw mut count), count) }
 }
 
@@ -100,7 +100,7 @@ pub fn c_string(text: &str) -> Answered<CString> {
 /// A C string of librdkafka's, copied; null is the empty string.
 ///
 /// # Safety
-/// It is null, or ends in NUL, as librdkafka's do, and what it comes from is live.
+/// It is null or ends in NUL, as librdkafka's strings do, and its owner is live.
 pub unsafe fn text(from: *const c_char) -> String {
     if from.is_null() {
         return String::new();

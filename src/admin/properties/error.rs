@@ -10,7 +10,7 @@ pub(super) type Result<T> = std::result::Result<T, ClientPropertiesError>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientPropertiesError {
-    /// A file that cannot be read: the properties themselves, or a store that they name.
+    /// A file that cannot be read: the properties themselves, or one of their stores.
     #[error(transparent)]
     Read(#[from] StateError),
     /// The properties are damaged.
@@ -24,17 +24,17 @@ pub enum ClientPropertiesError {
     /// A store that cannot be used.
     #[error("{setting}: {path}: {source}")]
     Store {
-        /// The setting that names it.
+        /// The setting that refers to it.
         setting: &'static str,
         /// The file, or `the value itself`.
         path: String,
         /// What is wrong with it.
         source: StoreError,
     },
-    /// A setting that is needed and absent.
+    /// A required setting is missing.
     #[error("{0} is not set")]
     Missing(&'static str),
-    /// A value that Kafka does not have, or that kpki cannot serve.
+    /// A value that is not valid in Kafka, or not supported by kpki.
     #[error("{setting}={value} is not supported: {why}")]
     Unsupported {
         /// The setting.
@@ -44,7 +44,7 @@ pub enum ClientPropertiesError {
         /// What is supported.
         why: &'static str,
     },
-    /// A value that may be secret and cannot be read.
+    /// A value that cannot be read and may be secret.
     #[error("{setting} {why}")]
     Invalid {
         /// The setting.

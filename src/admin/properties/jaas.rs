@@ -4,13 +4,13 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-/// Who logs in.
+/// The login.
 pub(super) struct Login {
     pub(super) user: String,
     pub(super) password: Secret,
 }
 
-/// Reads `Module required username="…" password="…";`. The error says what is wrong and shows none of the value.
+/// Parses `Module required username="…" password="…";`. The error never shows the value.
 pub(super) fn parse(text: &str) -> Result<Login, &'static str> {
     let tokens = tokens(text)?;
     let mut tokens = tokens.iter().map(|t| t.as_str());
@@ -56,11 +56,11 @@ fn tokens(text: &str) -> Result<Vec<Zeroizing<String>>, &'static str> {
             c if c <= ' ' => {}
             '=' | ';' => found.push(Zeroizing::new(c.to_string())),
             '"' | '\'' => {
-                // Of the final size, so that growing leaves no copy behind.
+                // Allocated with the final size, so that growing leaves no copy in memory.
                 let mut token = Zeroizing::new(String::with_capacity(text.len()));
                 loop {
                     match chars.next() {
-                        None | Some('\n' | '\r') => return Err("has a string without an end"),
+                        None | Some('\n' | '\r') => return Err("has an unterminated string"),
                         Some(end) if end == c => break,
                         Some('\\') => token.push(escape(&mut chars)?),
                         Some(other) => token.push(other),
@@ -83,9 +83,9 @@ fn tokens(text: &str) -> Result<Vec<Zeroizing<String>>, &'static str> {
     Ok(found)
 }
 
-/// What follows a backslash: `\n` and the like, up to three octal digits, or the character itself.
+/// The character after a backslash: `\n` and the like, up to three octal digits, or the character itself.
 fn escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<char, &'static str> {
-    let first = chars.next().ok_or("has a string without an end")?;
+    let first = chars.next().ok_or("has an unterminated string")?;
     Ok(match first {
         'a' => '\u{7}',
         'b' => '\u{8}',

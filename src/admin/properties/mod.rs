@@ -1,6 +1,6 @@
-//! A Java client's `client.properties`, read as written, into what a connection needs.
+//! Reads what a connection needs from a Java client's `client.properties`.
 //!
-//! Kafka's own file is the one that every other tool of the user already has, so kpki asks for no second one.
+//! Every other tool of the user already has this file, so kpki does not require another format.
 
 mod error;
 mod jaas;
@@ -20,16 +20,16 @@ use settings::Settings;
 
 use crate::{config::Properties, secret::Secret, state::read_text};
 
-/// How to connect, with every store opened: nothing in it refers to a file any more.
+/// How to connect, with every store opened: nothing in it refers to a file.
 #[derive(Debug, Clone)]
 pub struct ClientProperties {
     /// `host:port`, separated by commas.
     pub bootstrap_servers: String,
-    /// `None` where the connection is not encrypted.
+    /// `None` if the connection is not encrypted.
     pub tls: Option<Tls>,
-    /// `None` where the client does not log in with a password.
+    /// `None` if the client does not log in with a password.
     pub sasl: Option<Sasl>,
-    /// Settings that were read and have no effect here, each with the reason.
+    /// Settings that have no effect in kpki, each with the reason.
     pub notes: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ pub struct ClientProperties {
 pub struct Tls {
     /// The CAs to trust; empty means those of the operating system.
     pub trusted: Vec<CertificateDer<'static>>,
-    /// The certificate to show.
+    /// The client certificate.
     pub identity: Option<Identity>,
     /// Whether a broker's certificate must name its host (`ssl.endpoint.identification.algorithm`).
     pub check_host: bool,
@@ -56,10 +56,10 @@ pub struct Sasl {
 }
 
 impl ClientProperties {
-    /// Reads a file and the stores that it names. `bootstrap_servers` replaces the file's own.
+    /// Reads a file and its stores. `bootstrap_servers` replaces the value in the file.
     ///
     /// # Errors
-    /// Whatever keeps the settings from being used, with the setting's name.
+    /// If a setting cannot be used; the error contains its name.
     pub fn read(path: &Path, bootstrap_servers: Option<&str>) -> Result<Self> {
         let bytes = Zeroizing::new(read_text(path)?);
         let properties =
@@ -107,7 +107,7 @@ impl Settings<'_> {
     fn tls(&self) -> Result<Tls> {
         let check_host = match self.value("ssl.endpoint.identification.algorithm") {
             None => true,
-            // Java takes the empty string for "off"; anything else but https fails every handshake.
+            // Java treats the empty string as "off"; any value other than https fails every handshake.
             Some("") => false,
             Some(value) if value.eq_ignore_ascii_case("https") => true,
             Some(value) => {
@@ -153,7 +153,7 @@ impl Settings<'_> {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for key in ["ssl.enabled.protocols", "ssl.protocol", "ssl.cipher.suites"] {
-            // Those that kpki speaks are what it writes itself, and Java's default.
+            // The versions that kpki supports are those that it writes, and Java's default.
             let same = |v: &str| {
                 let mut protocols: Vec<&str> = v.split(',').map(str::trim).collect();
                 protocols.sort_unstable();
@@ -207,7 +207,7 @@ mod tests {
         assert!(!format!("{sasl:?}").contains("hunter2"));
     }
 
-    /// `ConfigDef.parseType` of Kafka 4.3.1 does so for every type that comes as a text.
+    /// `ConfigDef.parseType` of Kafka 4.3.1 does so for every type that is given as a string.
     #[test]
     fn blanks_around_a_value_are_no_part_of_it_as_in_kafka() {
         let text = "x=hunter2 \t\ny=\\u0001a b\\u001f\nz=\\u00a0a\nn= \n";
@@ -246,10 +246,7 @@ mod tests {
         assert!(with(kind).starts_with("ssl.keystore.type=BCFKS"));
         let broken = SCRAM.replace("\";", "");
         let broken = format!("security.protocol=SASL_PLAINTEXT\n{broken}");
-        assert_eq!(
-            with(&broken),
-            "sasl.jaas.config has a string without an end"
-        );
+        assert_eq!(with(&broken), "sasl.jaas.config has an unterminated string");
         let missing = "security.protocol=SSL\nssl.keystore.location=/none/such.p12";
         assert!(with(missing).starts_with("cannot read /none/such.p12: no such file"));
     }

@@ -1,4 +1,4 @@
-//! Single values of the properties, as Kafka takes them.
+//! Single values of the properties, parsed as Kafka does.
 
 use crate::{config::Properties, secret::Secret};
 
@@ -14,8 +14,8 @@ impl<'a> Settings<'a> {
         self.value(key).map(|v| Secret::new(v.to_owned()))
     }
 
-    /// A value as Kafka takes it: Java's properties keep the blanks behind one, and Kafka's `ConfigDef.parseType` then
-    /// trims every text, passwords included, by `String.trim()`, to which all up to the space is blank.
+    /// A value as Kafka reads it: Java's properties keep trailing blanks, and Kafka's `ConfigDef.parseType` then trims
+    /// every string, including passwords, with `String.trim()`, which removes all characters up to the space.
     pub(super) fn value(&self, key: &str) -> Option<&'a str> {
         let value = self.0.get(key)?;
         Some(value.trim_matches(|c| c <= ' '))

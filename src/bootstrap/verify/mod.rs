@@ -1,5 +1,6 @@
-//! `verify`: what listeners show, held against what is here: the CA, the inventory, the policy, identities' files.
+//! `kpki verify`: compares what listeners serve with the CA, the inventory, the policy and the identities' files.
 
+mod files;
 mod standing;
 mod trusted;
 mod visitor;
@@ -18,36 +19,37 @@ use crate::{
     scram::Mechanism,
     state::{Inventory, OutDir},
 };
+pub use files::readable;
 pub use standing::{Standing, standing};
 pub use trusted::Trusted;
 pub use visitor::{TruststoreError, Visitor};
 
-/// What is here to hold a listener against.
+/// What listeners are compared with.
 pub struct Judge<'a> {
     /// What is trusted.
     pub trusted: &'a Trusted,
-    /// What was signed here.
+    /// The certificates that this CA signed.
     pub inventory: Option<&'a Inventory>,
-    /// How kpki is called.
+    /// The kpki command line for hints.
     pub kpki: &'a str,
-    /// How long each listener is waited for.
+    /// How long to wait for each listener.
     pub timeout: Duration,
-    /// The time.
+    /// The current time.
     pub now: OffsetDateTime,
 }
 
-/// A listener of a policy, and what is to be said of it.
+/// The result for a listener of a policy.
 #[derive(Debug)]
 pub struct Answer {
-    /// Whose it is.
+    /// Its broker or controller.
     pub node: IdentityName,
-    /// Where it is.
+    /// Its name and address.
     pub at: Endpoint,
-    /// What is to be said of it.
+    /// The result.
     pub verdict: Verdict,
 }
 
-/// One listener, as somebody who comes to it.
+/// One listener, and the client that connects to it.
 struct Visit<'a> {
     address: &'a str,
     tls: bool,
@@ -58,10 +60,10 @@ struct Visit<'a> {
 }
 
 impl Judge<'_> {
-    /// Looks at one address, whoever listens there.
+    /// Checks the listener at an address.
     ///
     /// # Errors
-    /// When the operating system has no randomness.
+    /// If the operating system provides no random numbers.
     pub fn address(
         &self,
         address: &str,
@@ -72,7 +74,7 @@ impl Judge<'_> {
         let visit = Visit {
             address,
             tls: protocol.is_none_or(|(tls, _)| tls),
-            // To log in, there has to be Kafka.
+            // Only Kafka has a login.
             kafka: visitor.is_some_and(|v| v.password.is_some()),
             visitor,
             user: visitor
@@ -86,11 +88,10 @@ impl Judge<'_> {
         self.visit(&visit)
     }
 
-    /// Looks at every listener of a policy, all at once. `visitor` goes to all of them; without one, the policy's admin
-    /// goes, or whoever can.
+    /// Checks all listeners of a policy in parallel, as `visitor`, or else as the policy's admin or another client.
     ///
     /// # Errors
-    /// When an address cannot be told, or files of an identity cannot be read.
+    /// If an address cannot be determined, or files of an identity cannot be read.
     pub fn policy(
         &self,
         policy: &ValidatedPolicy,
@@ -104,8 +105,8 @@ impl Judge<'_> {
         let mut places = Vec::new();
         for node in &policy.brokers {
             let own = match guests.iter().any(Visitor::has_certificate) {
-                true => None,
-                false => Some(Visitor::read(out, &node.name)?),
+                false if out.identity(&node.name).is_dir() => Some(Visitor::read(out, &node.name)?),
+                _ => None,
             };
             let own = std::sync::Arc::new(own);
             for at in endpoints(&policy.cluster, node)? {
@@ -228,8 +229,7 @@ impl Judge<'_> {
     }
 }
 
-/// Whose credentials a policy's listeners are asked with: those of the admin, and of the first client for each SCRAM
-/// mechanism that the admin has not.
+/// The clients to connect as: the admin, and for each SCRAM mechanism that it does not have, the first client with it.
 fn guests(policy: &ValidatedPolicy, out: &OutDir) -> Result<Vec<Visitor>, BootstrapError> {
     let is_admin = |client: &&Client| Some(&client.name) == policy.cluster.admin.as_ref();
     let admin = policy.clients.iter().filter(is_admin);

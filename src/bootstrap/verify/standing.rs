@@ -1,4 +1,4 @@
-//! What the inventory knows of a certificate that is served.
+//! What the inventory says about a served certificate.
 
 use time::OffsetDateTime;
 
@@ -8,25 +8,26 @@ use crate::{
     state::{Inventory, Record, Revocation},
 };
 
-/// What a served certificate is.
+/// The status of a served certificate.
 #[derive(Debug)]
 pub enum Standing<'a> {
-    /// The last that was signed for its name.
+    /// The newest of its name.
     Latest(&'a Record),
-    /// One that was signed before the last.
+    /// An older one.
     Earlier {
-        /// The one that is served.
+        /// The served one.
         served: &'a Record,
-        /// The last one.
+        /// The newest one.
         latest: &'a Record,
     },
-    /// Revoked, whether it is the last one or not.
+    /// Revoked.
     Revoked(&'a Record, &'a Revocation),
-    /// Not signed here for this name.
+    /// Not signed by this CA for this name.
     Foreign(&'a Record),
 }
 
-/// What a certificate is that `owner` serves, or whoever it was signed for. `None`: nothing is known of either.
+/// Looks up a certificate that `owner` serves, or that was signed for anyone if there is no owner. `None`: the inventory
+/// knows neither.
 pub fn standing<'a>(
     inventory: &'a Inventory,
     owner: Option<&str>,
@@ -50,7 +51,7 @@ pub fn standing<'a>(
 }
 
 impl Standing<'_> {
-    /// Whose it should be.
+    /// The identity.
     pub fn name(&self) -> &str {
         match self {
             Self::Latest(record) | Self::Revoked(record, _) | Self::Foreign(record) => &record.name,

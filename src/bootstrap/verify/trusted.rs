@@ -1,4 +1,4 @@
-//! What a listener's chain has to lead to.
+//! The certificates that a listener's chain must lead to.
 
 use std::path::Path;
 
@@ -10,37 +10,28 @@ use crate::{
         BootstrapError,
         slot::{CERTIFICATE, INTERMEDIATE},
     },
-    keystore::{StoreError, pem, pkcs12},
+    keystore::{self, Passwords, StoreError, pem},
     pki::Certificate,
     secret::Secret,
     state::{OutDir, read_optional, read_text},
 };
 
-/// What is trusted, and what is known besides.
+/// Trusted certificates, and known intermediates.
 #[derive(Debug)]
 pub struct Trusted {
-    /// The CAs, or whatever else a truststore has.
+    /// The certificates in a truststore, usually CAs.
     pub certificates: Vec<Certificate>,
-    /// Intermediates, which are not trusted but may be missing somewhere.
+    /// Intermediates, which are not trusted, but may be missing in a chain.
     pub known: Vec<Certificate>,
-    /// Where it stands, for people.
+    /// The file, for messages.
     pub from: String,
 }
 
 impl Trusted {
-    /// Nothing, where whatever is shown is only looked at.
-    pub fn nothing() -> Self {
-        Self {
-            certificates: Vec::new(),
-            known: Vec::new(),
-            from: "what is trusted".to_owned(),
-        }
-    }
-
     /// What the identities of this output directory trust.
     ///
     /// # Errors
-    /// When its files cannot be read.
+    /// If its files cannot be read.
     pub fn of_ca(out: &OutDir) -> Result<Self, BootstrapError> {
         out.check()?;
         let read = |file: &str| -> Result<Vec<Certificate>, BootstrapError> {
@@ -68,10 +59,10 @@ impl Trusted {
         })
     }
 
-    /// A truststore that somebody named: PEM, DER or PKCS#12.
+    /// A truststore: PEM, DER, PKCS#12 or JKS.
     ///
     /// # Errors
-    /// When it cannot be read, or holds no certificate.
+    /// If it cannot be read, or contains no certificate.
     pub fn read(path: &Path, password: Option<&Secret>) -> Result<Self, TruststoreError> {
         let bytes = read_text(path)?;
         let store = |source: StoreError| TruststoreError::Store {
@@ -85,12 +76,19 @@ impl Trusted {
         } else if Certificate::from_der(&der).is_ok() {
             vec![der.into_owned()]
         } else {
-            let none = Secret::new(String::new());
-            let contents = pkcs12::open(&bytes, password.unwrap_or(&none)).map_err(store)?;
+            let passwords = Passwords {
+                store: password,
+                key: None,
+            };
+            let opened = keystore::open(&bytes, passwords).map_err(store)?;
+            if opened.protection.hidden {
+                return Err(store(StoreError::WrongPassword));
+            }
+            let contents = opened.contents;
             let trusted = contents.trusted.into_iter().map(|t| t.cert);
             trusted.chain(contents.ignored).collect()
         };
-        // One that cannot be read leads nowhere, and the others do.
+        // Ignore those that cannot be parsed.
         let certificates: Vec<_> = ders
             .iter()
             .filter_map(|der| Certificate::from_der(der).ok())
@@ -105,7 +103,7 @@ impl Trusted {
         })
     }
 
-    /// Knows these intermediates besides.
+    /// Adds known intermediates.
     pub fn knowing(mut self, known: Vec<Certificate>) -> Self {
         self.known = known;
         self

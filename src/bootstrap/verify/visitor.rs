@@ -1,4 +1,4 @@
-//! As whom a listener is visited: an identity, by the files in its directory.
+//! The client that connects to a listener: an identity, read from its directory.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub enum TruststoreError {
     /// It cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
-    /// It is no store.
+    /// It is not a store.
     #[error("{}: {source}", path.display())]
     Store {
         /// The file.
@@ -37,27 +37,28 @@ pub enum TruststoreError {
     },
 }
 
-/// An identity that goes to a listener.
+/// An identity that connects to a listener.
 #[derive(Debug)]
 pub struct Visitor {
     /// Its name.
     pub name: IdentityName,
     /// Its SCRAM password.
     pub password: Option<Secret>,
-    /// What it has SCRAM credentials for.
+    /// The mechanisms of its SCRAM credentials.
     pub mechanisms: Vec<Mechanism>,
-    /// Whether its client.properties say TLS, where there are any.
+    /// Whether its client.properties say TLS, if there are any.
     pub tls: Option<bool>,
-    /// Whose word that is, for people.
+    /// Who says so, for messages.
     pub says: String,
     disk: OnDisk,
+    has_certificate: bool,
 }
 
 impl Visitor {
-    /// Reads an identity's files, under whichever layout it has them.
+    /// Reads an identity's files, whatever their layout.
     ///
     /// # Errors
-    /// When there is no such identity, or a file of it cannot be used.
+    /// If there is no such identity, or one of its files cannot be used.
     pub fn read(out: &OutDir, name: &IdentityName) -> Result<Self, BootstrapError> {
         let dir = out.identity(name);
         if !dir.is_dir() {
@@ -97,16 +98,17 @@ impl Visitor {
             mechanisms,
             tls,
             says: format!("the client.properties of {name}"),
+            has_certificate: disk.belongs_together(),
             disk,
         })
     }
 
-    /// Whether it has a key with a certificate of it.
+    /// Whether it has a key and the certificate for it.
     pub fn has_certificate(&self) -> bool {
-        self.disk.belongs_together()
+        self.has_certificate
     }
 
-    /// What it shows.
+    /// Its key and certificate.
     pub fn identity(&self) -> Option<Identity<'_>> {
         let key = self.disk.key.as_ref().filter(|_| self.has_certificate())?;
         Some(Identity {

@@ -151,14 +151,14 @@ impl From<BootstrapError> for CliError {
 /// What to do about a CA that is not taken.
 fn unfit(problem: &ChainProblem) -> String {
     match problem {
-        ChainProblem::OtherKey => "give the certificate that was made for this key; the answer to a request is for the key of that very request".to_owned(),
+        ChainProblem::OtherKey => "give the certificate that was issued for this key or request".to_owned(),
         ChainProblem::NoIssuer { issuer, .. } => format!(
-            "ask for the certificate of `{issuer}`, and those above it up to the root, and append them to the file"
+            "get the certificate of `{issuer}` and its issuers up to the root, and append them to the file"
         ),
-        ChainProblem::NotSigned { .. } => "one of the two is an older or newer one, or another CA's of the same name: give those that belong together".to_owned(),
-        ChainProblem::TooMany => "give those of the CA's own chain".to_owned(),
-        ChainProblem::TooDeep(_) => "have the CA signed by one nearer to the root".to_owned(),
-        ChainProblem::Unfit { .. } => "have whoever runs that CA make another certificate; kpki init-ca without options makes a CA of its own".to_owned(),
+        ChainProblem::NotSigned { .. } => "one of them is from an earlier or later generation, or another CA has the same name: give certificates that belong together".to_owned(),
+        ChainProblem::TooMany => "give only the certificates of the CA's own chain".to_owned(),
+        ChainProblem::TooDeep(_) => "have the CA signed by one that is closer to the root".to_owned(),
+        ChainProblem::Unfit { .. } => "have the issuing CA make another certificate, or create a new CA: kpki init-ca".to_owned(),
     }
 }
 
@@ -274,10 +274,10 @@ impl From<CaError> for CliError {
             CaError::Exists(_) => CliError::new(Code::CaExists, text)
                 .hint("kpki issue NAME uses it; to start over, choose another --out, or move the directory away"),
             CaError::Waiting(_) => CliError::new(Code::CaWaits, text).hint(
-                "kpki init-ca --request prints the request again, for whoever signs it; kpki init-ca --install-cert FILE takes the answer",
+                "kpki init-ca --request prints the request again, kpki init-ca --install-cert FILE installs the signed certificate",
             ),
             CaError::NoRequest(_) => CliError::new(Code::CaMissing, text).hint(
-                "kpki init-ca --request makes one; a CA whose key is there comes with kpki init-ca --import-cert FILE --import-key FILE",
+                "kpki init-ca --request makes one; to import a CA with its key: kpki init-ca --import-cert FILE --import-key FILE",
             ),
             CaError::Missing(_) => CliError::new(Code::CaMissing, text)
                 .hint("kpki init-ca makes one; --out DIR (or KPKI_OUT) selects another output directory"),

@@ -1,4 +1,4 @@
-//! `kpki init-ca --import-key`, `--request` and `--install-cert`: a CA that is somebody else's, or below one.
+//! `kpki init-ca --import-key`, `--request` and `--install-cert`: an existing CA, or an intermediate below one.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,8 @@ use super::{
 use crate::{
     bootstrap::{
         brought::{self, AwaitedKey, Brought, Request},
-        ca, rfc3339,
+        ca::{self, Ca, CaError},
+        rfc3339,
     },
     issuer::IssuerError,
     keystore::{ForeignKey, OpenedKey, StoreError, pem, pkcs12},
@@ -27,27 +28,27 @@ use crate::{
     state::{self, OutDir, read_foreign, write_new},
 };
 
-/// A CA that is not made here alone.
+/// Options for a CA that kpki does not create by itself.
 #[derive(Debug, Args)]
 pub struct Bringing {
-    /// The CA's certificate and those above it up to the root, PEM in any order (or PKCS12, or one as DER)
+    /// The CA certificate and its issuers up to the root: PEM in any order, PKCS12, or a single DER certificate
     #[arg(long, value_name = "FILE", requires = "import_key")]
     import_cert: Option<PathBuf>,
-    /// Import a CA: its key, PEM or DER (PKCS8 plain or encrypted, PKCS1, SEC1), or PKCS12 with key and certificates
+    /// Import an existing CA: its key as PEM or DER (PKCS8, plain or encrypted, PKCS1, SEC1), or PKCS12
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "subject", "key", "days", "intermediate", "key_uri", "name_constraints", "request", "install_cert",
     ])]
     import_key: Option<PathBuf>,
-    /// File with the password of the imported file [else: KPKI_IMPORT_PASSWORD, or asked]
+    /// File with the password of the imported file [else: KPKI_IMPORT_PASSWORD, or asked for]
     #[arg(long, value_name = "FILE", requires = "import_key")]
     import_password_file: Option<PathBuf>,
-    /// Make the key of an intermediate, and print the request for its certificate (PKCS#10); again, print it again
+    /// Create the key of an intermediate CA and print its certificate request (PKCS#10), or print a pending one
     #[arg(long, conflicts_with_all = ["days", "intermediate", "key_uri", "name_constraints", "install_cert"])]
     request: bool,
     /// Write the request to this file
     #[arg(long, value_name = "FILE", requires = "request", value_parser = super::super::utf8_path)]
     out_file: Option<PathBuf>,
-    /// The answer to the request: its certificate and those above it up to the root, PEM in any order
+    /// Install the answer to the request: the CA certificate and its issuers up to the root, PEM in any order
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "subject", "key", "days", "no_passphrase", "intermediate", "key_uri", "name_constraints",
     ])]
@@ -73,14 +74,28 @@ pub(super) fn run(verb: &InitCa, global: &Global, out: &OutDir, ui: &Ui) -> Done
     }
 }
 
+/// Refuses where there is a CA: another one does not take its place in one step.
+fn refuse_second(out: &OutDir) -> Done {
+    if Ca::exists(out)? && !Ca::waits(out) {
+        let exists = CaError::Exists(out.ca().display().to_string());
+        return fail(
+            Code::CaExists,
+            exists.to_string(),
+            "kpki rotate-ca start replaces it with a new one made by kpki; to use another CA from the beginning, choose another --out",
+        );
+    }
+    Ok(())
+}
+
 fn import(verb: &InitCa, key_file: &Path, global: &Global, out: &OutDir, ui: &Ui) -> Done {
+    refuse_second(out)?;
     refuse_existing(out)?;
     let of_key = |error: StoreError| unread(key_file, &error);
     let bytes = read_foreign(key_file)?;
     let key = ForeignKey::read(&bytes.bytes).map_err(of_key)?;
     if let Some(mode) = bytes.exposed {
         ui.warn(format!(
-            "{} can be read by others ({mode:04o}): whoever has read it can sign as this CA",
+            "{} can be read by other users ({mode:04o}): anyone who reads it can sign as this CA",
             key_file.display()
         ));
     }
@@ -101,8 +116,8 @@ fn import(verb: &InitCa, key_file: &Path, global: &Global, out: &OutDir, ui: &Ui
     if certificates.is_empty() {
         return fail(
             Code::CaRefused,
-            format!("{} holds a key and no certificate", key_file.display()),
-            "give the CA's certificate, and those above it up to the root, with --import-cert FILE",
+            format!("{} contains a key but no certificate", key_file.display()),
+            "give the CA certificate and its issuers up to the root with --import-cert FILE",
         );
     }
     let brought = brought::read(&pkcs8, &certificates, OffsetDateTime::now_utc())?;
@@ -114,7 +129,7 @@ fn import(verb: &InitCa, key_file: &Path, global: &Global, out: &OutDir, ui: &Ui
     show(out, &trust, "imported", ui);
     let key_file = quote_path(key_file);
     ui.say(format!(
-        "  {key_file} is as it was: kpki uses its own copy. Take it off this machine, to where the CA's backup is kept"
+        "  {key_file} is unchanged; kpki uses its own sealed copy. Move the file off this machine, to where backups of the CA are kept"
     ));
     ui.say(format!(
         "\n{BOLD}next:{BOLD:#} kpki up POLICY, or kpki issue kafka1"
@@ -122,7 +137,7 @@ fn import(verb: &InitCa, key_file: &Path, global: &Global, out: &OutDir, ui: &Ui
     Ok(())
 }
 
-/// The password of what is imported, asked for once.
+/// The password of the imported files, asked for once.
 struct Password<'a> {
     file: Option<&'a Path>,
     known: Option<Secret>,
@@ -138,7 +153,7 @@ impl Password<'_> {
     }
 }
 
-/// The certificates of a file, in whatever form they are.
+/// The certificates in a file of any supported format.
 fn read_certificates(
     file: &Path,
     password: &mut Password<'_>,
@@ -173,18 +188,18 @@ fn request(verb: &InitCa, global: &Global, out: &OutDir, ui: &Ui) -> Done {
             return fail(
                 Code::CaWaits,
                 format!(
-                    "a request for {} waits already, not one for {wanted}",
+                    "there is already a pending request, for {} instead of {wanted}",
                     request.subject
                 ),
                 format!(
-                    "kpki init-ca --request prints it; to ask for another one: mv {0} {0}.old",
+                    "kpki init-ca --request prints it; to make a different one, first: mv {0} {0}.old",
                     quote_path(&out.ca())
                 ),
             );
         }
         return hand_out(verb, out, &request, ui);
     }
-    refuse_existing(out)?;
+    refuse_second(out)?;
     let subject = verb.subject.parse::<Dn>().map_err(IssuerError::from)?;
     let protection = protection(verb.no_passphrase, global, ui)?;
     let lock = begin(out, ui)?;
@@ -201,22 +216,22 @@ fn hand_out(verb: &InitCa, out: &OutDir, request: &Request, ui: &Ui) -> Done {
             Some(_) => {
                 return fail(
                     Code::FileExists,
-                    format!("{} exists already, and is another file", file.display()),
+                    format!("{} already exists, with different content", file.display()),
                     "choose another --out-file, or move the file away",
                 );
             }
-            None => write_new(file, request.pem.as_bytes())?,
+            None => write_new(file, request.pem.as_bytes(), 0o600)?,
         },
         None if !ui.json => ui.raw(&request.pem),
         None => {}
     }
     let key = out.ca_file("request.key").display().to_string();
     ui.note(format!(
-        "{GREEN}waits{GREEN:#}  {} for its certificate; its key is sealed in {key}",
+        "{GREEN}pending{GREEN:#}  {} has no certificate yet; its key is in {key}",
         request.subject
     ));
     ui.note(format!(
-        "\n{BOLD}next:{BOLD:#} have the request signed as that of a CA (CA:TRUE, keyCertSign, cRLSign), then kpki init-ca --install-cert FILE"
+        "\n{BOLD}next:{BOLD:#} have the request signed as a CA certificate (CA:TRUE, keyCertSign, cRLSign), then kpki init-ca --install-cert FILE"
     ));
     ui.document(&json!({
         "state": "waiting",
@@ -229,6 +244,7 @@ fn hand_out(verb: &InitCa, out: &OutDir, request: &Request, ui: &Ui) -> Done {
 }
 
 fn install(answer: &Path, global: &Global, out: &OutDir, ui: &Ui) -> Done {
+    refuse_second(out)?;
     let key = AwaitedKey::read(out)?;
     let certificates = read_certificates(
         answer,
@@ -254,14 +270,14 @@ fn install(answer: &Path, global: &Global, out: &OutDir, ui: &Ui) -> Done {
     Ok(())
 }
 
-/// What has to be known of a CA before it is used.
+/// Prints what users should know about a CA before they use it.
 fn remark(brought: &Brought, ui: &Ui) {
     for remark in &brought.remarks {
         ui.warn(remark);
     }
     if !brought.left_out.is_empty() {
         ui.note(format!(
-            "note: not of its chain, and not taken: {}",
+            "note: ignored certificates, which are not part of the chain: {}",
             brought.left_out.join("; ")
         ));
     }
@@ -284,7 +300,7 @@ fn show(out: &OutDir, trust: &crate::bootstrap::trust::Trust, done: &str, ui: &U
         path("ca.crt")
     ));
     ui.say(format!(
-        "  {}  the key that signs, sealed: keep a backup, and the passphrase apart from it",
+        "  {}  the signing key: keep a backup, and store the passphrase separately",
         path("ca.key")
     ));
     let chain = trust.intermediates().iter().chain([root]);

@@ -1,4 +1,4 @@
-//! Keys and signatures by the names that people have for them, and whether they are strong enough.
+//! The common names of keys and signature algorithms, and whether they are strong enough.
 
 use serde::{Serialize, Serializer};
 use x509_parser::{
@@ -11,7 +11,7 @@ use x509_parser::{
 pub struct PublicKeyDetails {
     /// `RSA 2048`, `EC P-256`.
     pub name: String,
-    /// Why it is weak, where it is.
+    /// Why it is weak, if it is.
     pub weak: Option<String>,
 }
 
@@ -21,7 +21,7 @@ impl Serialize for PublicKeyDetails {
     }
 }
 
-/// Curves by their identifiers, with their bits.
+/// Curves by OID, with their size in bits.
 const CURVES: [(&str, &str, usize); 7] = [
     ("1.2.840.10045.3.1.1", "P-192", 192),
     ("1.3.132.0.33", "P-224", 224),
@@ -52,10 +52,10 @@ impl PublicKeyDetails {
                 match known {
                     Some((_, name, bits)) => Self {
                         name: format!("EC {name}"),
-                        weak: (*bits < 256).then(|| format!("a curve of {bits} bits, {name}")),
+                        weak: (*bits < 256).then(|| format!("the curve {name} of {bits} bits")),
                     },
                     None => Self {
-                        name: format!("EC on {}", oid.as_deref().unwrap_or("a curve of its own")),
+                        name: format!("EC on {}", oid.as_deref().unwrap_or("a custom curve")),
                         weak: None,
                     },
                 }
@@ -64,7 +64,7 @@ impl PublicKeyDetails {
             ("1.3.101.113", _) => Self::strong("Ed448"),
             (_, Ok(PublicKey::DSA(_))) => Self {
                 name: "DSA".to_owned(),
-                weak: Some("DSA, which TLS has given up".to_owned()),
+                weak: Some("DSA, which TLS no longer supports".to_owned()),
             },
             (other, _) => Self::strong(other),
         }
@@ -76,7 +76,7 @@ impl PublicKeyDetails {
     }
 }
 
-/// The length of a number, without its leading zeros.
+/// The length of a number in bits, without leading zeros.
 fn bits(number: &[u8]) -> usize {
     let start = number.iter().position(|octet| *octet != 0);
     start.map_or(0, |start| {
@@ -84,13 +84,13 @@ fn bits(number: &[u8]) -> usize {
     })
 }
 
-/// How something was signed.
+/// A signature algorithm.
 pub(in super::super) struct Signature {
     pub(in super::super) name: String,
     pub(in super::super) is_strong: bool,
 }
 
-/// The algorithms of signatures (RFC 3279, 4055, 5758, 8410), and whether they are strong.
+/// Signature algorithms (RFC 3279, 4055, 5758, 8410), and whether they are strong.
 const SIGNATURES: [(&str, &str, bool); 14] = [
     ("1.2.840.113549.1.1.4", "MD5 with RSA", false),
     ("1.2.840.113549.1.1.5", "SHA-1 with RSA", false),

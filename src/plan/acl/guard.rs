@@ -1,4 +1,4 @@
-//! What a plan must not do, and what it should not do unsaid.
+//! The guards: what a plan must not do, and what it must warn about.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -13,10 +13,10 @@ use crate::{
     printable::Printable,
 };
 
-/// No more remarks of one kind are made; a last one counts the rest.
+/// The maximum number of remarks of one kind; another one counts the rest.
 const MOST_REMARKS: usize = 20;
 
-/// Holds a plan against the guards: takes back what would lock the operator out, refuses what is too much, warns.
+/// Applies the guards to a plan: keeps bindings that the operator needs, refuses dangerous plans, and warns.
 pub(super) fn check(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     operator(inputs, plan);
     doubt(inputs, plan);
@@ -38,15 +38,15 @@ fn deletions(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     plan.refusals.extend(refusal);
 }
 
-/// The right to change ACLs, which is what it takes to undo a plan.
+/// The right to change ACLs, which is needed to undo a plan.
 fn is_the_right(binding: &RawBinding, operator: &str) -> bool {
     binding.resource_type == ResourceType::Cluster
         && matches!(binding.operation, Operation::Alter | Operation::All)
         && (&*binding.principal == operator || &*binding.principal == EVERYONE)
 }
 
-/// Keeps the right by which the operator could undo the plan. That it is a super user is not counted on: a policy
-/// may say so before the brokers do.
+/// Keeps the right that lets the operator undo the plan. Super users are not exempt: the policy may list them before
+/// the brokers do.
 fn operator(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     let Some(operator) = inputs.operator else {
         return;
@@ -64,7 +64,7 @@ fn operator(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     if deleted.is_empty() && created.is_empty() {
         return;
     }
-    // Every address that some binding makes different from others.
+    // Every address that a binding treats differently.
     let hosts: BTreeSet<&str> = before
         .iter()
         .chain(&created)
@@ -85,11 +85,11 @@ fn operator(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
                 name: CLUSTER_NAME.to_owned(),
             };
             let authorizer = Authorizer::new(bindings.iter().copied(), settings.clone());
-            // An operator or host that nobody can have has nothing to lose.
+            // A principal or host that is not valid has no rights to lose.
             authorizer.decide(&request).is_ok_and(|d| d.allowed)
         };
         let mut hosts = hosts.iter().copied();
-        // Without Describe, which a denial takes even from who may Alter, no tool shows what there is to undo.
+        // Without Describe, which a Deny removes even from principals with Alter, no tool shows what to undo.
         let loses =
             |host: &str, operation| may(&before, host, operation) && !may(&after, host, operation);
         hosts.find(|host| {
@@ -112,7 +112,7 @@ fn operator(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
         plan.refusals.push(Remark::new(
             "locks-out",
             format!(
-                "{operator}, which would execute this, could then no longer see and change ACLs, or undo this; allow it Alter on the cluster, or remove what denies that"
+                "{operator}, which would execute this plan, could then no longer see and change ACLs, or undo it; allow it Alter on the cluster, or remove the Deny"
             ),
         ));
         return;
@@ -124,7 +124,7 @@ fn operator(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     });
 }
 
-/// Takes the deletion of some bindings back, with a warning for each.
+/// Removes some deletions from the plan, with a warning for each.
 fn keep_bindings(
     plan: &mut AclPlan,
     code: &'static str,
@@ -137,8 +137,8 @@ fn keep_bindings(
     }
 }
 
-/// Refuses what could take the right to change ACLs from an operator whom kpki does not know for sure. Where it does not
-/// know it at all, that is every deletion; where it has an assumption, what is about the cluster itself.
+/// Refuses what could take the right to change ACLs from an operator that is uncertain: every deletion if it is
+/// unknown, and changes on the cluster resource if it is only assumed.
 fn doubt(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     let Some(doubt) = inputs.operator_doubt else {
         return;
@@ -166,8 +166,8 @@ fn doubt(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     }
 }
 
-/// Keeps the right by which brokers replicate and talk to controllers. That they are super users is not counted on
-/// either: without both, the cluster comes to a stand.
+/// Keeps the rights that brokers need to replicate and to talk to controllers. Super users are not exempt here either:
+/// without both, the cluster stops working.
 fn brokers(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     let keep = |b: &RawBinding| {
         b.resource_type == ResourceType::Cluster
@@ -185,7 +185,7 @@ fn brokers(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
 fn denies(plan: &mut AclPlan) {
     let denies = plan.deletes.iter();
     let denies = denies.filter(|b| b.permission == Permission::Deny);
-    let message = |b| format!("deleting this Deny may allow what it denies today: {b}");
+    let message = |b| format!("deleting this Deny may allow what it denies now: {b}");
     plan.warnings
         .extend(capped(denies.map(message), "deny-removed", "of them"));
 }
@@ -197,10 +197,10 @@ fn pattern(binding: &RawBinding) -> Pattern<'_> {
     (binding.resource_type, binding.pattern_type, &binding.name)
 }
 
-/// Patterns, to be asked which resources none of them reaches.
+/// A set of patterns, to find resources that none of them matches.
 struct Patterns<'a> {
     all: HashSet<Pattern<'a>>,
-    /// The lengths of the prefixes of each type.
+    /// The prefix lengths of each type.
     lengths: HashMap<ResourceType, BTreeSet<usize>>,
 }
 
@@ -229,7 +229,7 @@ impl<'a> Patterns<'a> {
     }
 }
 
-/// Where a resource without bindings is open to everyone, its first binding closes it and its last one opens it.
+/// If resources without bindings are open to everyone, the first binding closes one and deleting the last one opens it.
 fn openness(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
     let deleted: HashSet<&RawBinding> = plan.deletes.iter().collect();
     let before = Patterns::new(inputs.observed.iter().map(pattern).collect());
@@ -258,11 +258,15 @@ fn openness(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
             many => format!("everyone but {} principals", many.len()),
         };
         format!(
-            "the first binding on {} shuts out {who}, who could use it while it had none (allow.everyone.if.no.acl.found)",
+            "the first binding on {} locks out {who}, because resources without bindings are open to everyone (allow.everyone.if.no.acl.found)",
             named(at)
         )
     });
-    let closing = capped(closing, "first-acl", "resources get their first binding");
+    let closing = capped(
+        closing,
+        "first-acl",
+        "resources that get their first binding",
+    );
     let opened = plan.deletes.iter().map(pattern);
     let opened: BTreeSet<Pattern<'_>> = opened.filter(|at| !after.cover(*at)).collect();
     let opening = opened.into_iter().map(|at| {
@@ -271,7 +275,11 @@ fn openness(inputs: &AclInputs<'_>, plan: &mut AclPlan) {
             named(at)
         )
     });
-    let opening = capped(opening, "last-acl", "resources lose their last binding");
+    let opening = capped(
+        opening,
+        "last-acl",
+        "resources that lose their last binding",
+    );
     plan.warnings.extend(closing.into_iter().chain(opening));
 }
 
@@ -285,7 +293,7 @@ fn named((kind, pattern_type, name): Pattern<'_>) -> String {
     }
 }
 
-/// The first messages as remarks, and one that counts the rest.
+/// The first messages as remarks, and one more that counts the rest.
 fn capped(
     mut messages: impl Iterator<Item = String>,
     code: &'static str,

@@ -141,7 +141,7 @@ fn the_operator_keeps_the_right_to_undo_the_plan() {
     });
     assert_eq!(plan.deletes, [right]);
 
-    // Somebody else's goes.
+    // Another principal's is deleted.
     let plan = made(&[], &observed, &managed, |i, _| {
         i.operator = Some("User:other")
     });
@@ -165,7 +165,7 @@ fn where_the_operator_is_not_certain_nothing_is_deleted_that_could_be_its_right(
     assert_eq!(of(&right, None), "operator-unknown");
     assert_eq!(of(&topic, Some("User:kpki")), "");
     assert_eq!(of(&right, Some("User:kpki")), "operator-unknown");
-    // Kept as its own, whether or not it is.
+    // Kept because it may be its own.
     assert_eq!(of(&right, Some("User:ops")), "");
 }
 
@@ -179,7 +179,7 @@ fn a_deny_that_locks_the_operator_out_is_refused() {
     });
     assert_eq!(codes(&plan.refusals), ["locks-out"]);
 
-    // Also where it is for one address only.
+    // Even if it is for one address only.
     let everyone = raw("User:*", "Allow", "All", "Cluster kafka-cluster");
     let deny = RawBinding {
         host: "10.0.0.1".into(),
@@ -259,7 +259,7 @@ fn first_and_last_bindings_are_announced_where_everyone_is_let_in() {
     assert!(
         warnings[0]
             .message
-            .contains("`t1` shuts out everyone but User:a"),
+            .contains("`t1` locks out everyone but User:a"),
         "{warnings:?}"
     );
 
@@ -304,7 +304,7 @@ fn a_saved_plan_is_read_back_and_a_later_one_refused() {
         SavedPlan::parse("{}"),
         Err(PlanFileError::Malformed(_))
     ));
-    // What kpki wrote before it noted the cluster, and a plan that was made of an export.
+    // A plan by an older kpki, which did not record the cluster, and a plan made from an export.
     let earlier = text.replacen("\"cluster\":null,", "", 1);
     assert!(matches!(
         SavedPlan::parse(&earlier),
@@ -313,9 +313,9 @@ fn a_saved_plan_is_read_back_and_a_later_one_refused() {
     let cut = SavedPlan::parse(&text[..text.len() / 2]).unwrap_err();
     assert_eq!(
         cut.to_string(),
-        format!("not a whole plan: line 1, column {}", text.len() / 2)
+        format!("not a complete plan: line 1, column {}", text.len() / 2)
     );
-    // Even where a later version has another shape.
+    // Even if a later version has another structure.
     assert!(matches!(
         SavedPlan::parse("{\"version\":3,\"creates\":{}}"),
         Err(PlanFileError::LaterVersion(3))
@@ -426,7 +426,7 @@ proptest! {
             s.allow_everyone_if_no_acl_found = open;
         });
         let first = plan_of(&observed);
-        // Nothing outside of `manage` is touched, and nothing without `prune`.
+        // Nothing outside `manage` is deleted, and nothing without `prune`.
         prop_assert!(first.deletes.iter().all(|b| managed.contains(&b.principal)));
         prop_assert!(prune || first.deletes.is_empty());
         let wanted: HashSet<_> = desired.iter().collect();

@@ -1,4 +1,4 @@
-//! The chain that a listener shows: trust, host, time, keys.
+//! Checks the chain that a listener sends: trust, host name, validity, keys.
 
 use time::OffsetDateTime;
 
@@ -8,10 +8,10 @@ use crate::{
     probe::{Check, Fault, Served},
 };
 
-/// So many names are shown in a sentence.
+/// How many names are listed in a message.
 const SHOWN: usize = 8;
 
-/// Judges the chain, and describes it on the way.
+/// Checks the chain, and collects its details.
 pub(super) fn checks(
     served: &Served,
     expected: &Expected<'_>,
@@ -28,12 +28,12 @@ pub(super) fn checks(
                 let message = format!("the certificate cannot be read: {error}");
                 return vec![Check::fault("chain", Fault::BadCertificate, message)];
             }
-            // What follows the leaf may be anything; clients pass over what they cannot use.
+            // Anything may follow the leaf; clients ignore what they cannot use.
             _ => {}
         }
     }
     let (Some(leaf), Some(path)) = (described.first(), trust_path(&sent, expected.trusted)) else {
-        let message = "no certificate was shown";
+        let message = "the listener sent no certificate";
         return vec![Check::fault("chain", Fault::BadCertificate, message)];
     };
     let on_path: Vec<Details> = path
@@ -59,7 +59,10 @@ fn chain(
     let fault = |fault, message: String| Check::fault("chain", fault, message);
     // Never empty: it begins with the leaf.
     let Some(last) = path.certificates.last() else {
-        return fault(Fault::BadCertificate, "no certificate was shown".to_owned());
+        return fault(
+            Fault::BadCertificate,
+            "the listener sent no certificate".to_owned(),
+        );
     };
     let from = expected.trusted_from;
     let ends = match path.certificates.len() {
@@ -120,7 +123,7 @@ fn chain(
     }
 }
 
-/// Who may do what in a chain that is trusted.
+/// Checks the usages in a trusted chain.
 fn usages(leaf: &Details, on_path: &[Details], root: &Certificate) -> Check {
     let fault = |message: String| Check::fault("chain", Fault::WrongUsage, message);
     if !leaf.is_for_servers() {
@@ -131,7 +134,7 @@ fn usages(leaf: &Details, on_path: &[Details], root: &Certificate) -> Check {
     }
     if let Some(oid) = leaf.unknown_critical.first() {
         let message = format!(
-            "the certificate of `{}` has a critical extension that clients do not know, {oid}",
+            "the certificate of `{}` has a critical extension that clients do not support: {oid}",
             leaf.subject
         );
         return Check::fault("chain", Fault::BadCertificate, message);
@@ -139,7 +142,7 @@ fn usages(leaf: &Details, on_path: &[Details], root: &Certificate) -> Check {
     for (below, ca) in on_path.iter().enumerate().skip(1) {
         let signs = ca.key_usage.as_ref();
         let may = signs.is_none_or(|usages| usages.contains(&"keyCertSign"));
-        // A root of version 1 says nothing of itself, and is trusted as it is.
+        // A version 1 root has no extensions, and is trusted as it is.
         let says = ca.ca || ca.version < 3 && below + 1 == on_path.len();
         let deep = ca
             .path_length
@@ -152,7 +155,7 @@ fn usages(leaf: &Details, on_path: &[Details], root: &Certificate) -> Check {
         }
         if deep {
             return fault(format!(
-                "`{}` may not have so many CAs below it (path length)",
+                "`{}` may not have this many CAs below it (path length)",
                 ca.subject
             ));
         }
@@ -237,7 +240,7 @@ fn expiry(on_path: &[Details], expected: &Expected<'_>) -> Check {
         }
         if certificate.not_before > now {
             let message = format!(
-                "{of} is not valid before {}, in {}",
+                "{of} is not valid until {}, in {}",
                 certificate.not_before.date(),
                 distance(now, certificate.not_before)
             );
@@ -274,7 +277,7 @@ fn strength(path: &TrustPath<'_>, on_path: &[Details], proved: bool) -> Check {
             let message = format!("the key of `{subject}` is weak: {weak}");
             return Check::fault("key", Fault::WeakKey, message);
         }
-        // Nobody looks at the signature of what is trusted as it is.
+        // The signature of a trusted certificate is never checked.
         let is_anchor = trusted && at + 1 == on_path.len();
         if !certificate.signature_is_strong && !is_anchor {
             let message = format!(
@@ -287,7 +290,7 @@ fn strength(path: &TrustPath<'_>, on_path: &[Details], proved: bool) -> Check {
     let keys: Vec<&str> = on_path.iter().map(|c| c.key.name.as_str()).collect();
     let mut message = keys.join(", ");
     if !proved {
-        message.push_str("; that the listener has the key could not be checked");
+        message.push_str("; it could not be verified that the listener has the key");
     }
     Check::good("key", message)
 }

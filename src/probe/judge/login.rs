@@ -1,4 +1,4 @@
-//! SASL: what is offered, and what became of a login.
+//! Checks SASL: the offered mechanisms, and the login.
 
 use super::Expected;
 use crate::{
@@ -64,7 +64,7 @@ pub(super) fn checks(kafka: &Kafka, expected: &Expected<'_>) -> Vec<Check> {
         }
         None => checks.push(Check::good(
             CHECK,
-            format!("offers {list}; no login, as the certificate is not good"),
+            format!("offers {list}; no login was tried, because the certificate has faults"),
         )),
     }
     checks

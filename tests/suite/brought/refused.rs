@@ -67,39 +67,39 @@ fn a_ca_that_is_not_fit_is_refused_with_the_reason() {
         (
             "short.pem",
             "under-short.key",
-            "lets 0 CAs stand below it (path length), and 1 do",
+            "allows 0 CAs below it (path length), but there are 1",
         ),
         (
             "twins.pem",
             "twin.key",
-            "is the subject of two certificates of the chain",
+            "is the subject of two certificates in the chain",
         ),
         (
             "half.pem",
             "issuing.key",
-            "the certificate of its issuer, `CN=Example Root,DC=example,DC=com`, is not there",
+            "the certificate of its issuer `CN=Example Root,DC=example,DC=com` is missing",
         ),
         (
             "swapped.pem",
             "issuing.key",
-            "is not signed by the key of `CN=Example Root,DC=example,DC=com`",
+            "names `CN=Example Root,DC=example,DC=com` as its issuer, but was not signed with that CA's key",
         ),
         (
             "chain.pem",
             "root2.key",
-            "none of the certificates is for the key",
+            "none of the certificates belongs to the key",
         ),
         ("issuing.key", "issuing.key", "contains no certificate"),
         ("chain.pem", "chain.pem", "contains no private key"),
     ];
     let single = [
-        ("no-ca", "do not say CA:TRUE"),
+        ("no-ca", "is not a CA certificate"),
         ("no-sign", "lacks keyCertSign"),
-        ("code", "for other purposes than TLS servers and clients"),
+        ("code", "is not for both TLS servers and clients"),
         ("dirs", "constrains the subjects below it"),
-        ("odd", "has a critical extension 1.2.3.4"),
+        ("odd", "has the critical extension 1.2.3.4"),
         ("weak", "is weak or damaged"),
-        ("ed", "neither of RSA nor ECDSA"),
+        ("ed", "neither RSA nor ECDSA"),
     ];
     let files: Vec<_> = single
         .iter()
@@ -157,7 +157,9 @@ fn a_ca_that_is_not_fit_is_refused_with_the_reason() {
     kpki.ok(&super::IMPORT);
     let again = kpki.run(&super::IMPORT).expect_code(1);
     assert!(
-        again.stderr.contains("a CA exists already in out/ca"),
+        again
+            .stderr
+            .contains("a CA already exists in out/ca\nhint: kpki rotate-ca start replaces it"),
         "{}",
         again.stderr
     );
@@ -205,10 +207,10 @@ fn what_a_ca_may_not_do_is_said_first_and_then_holds() {
     ];
     let said = kpki.ok(&arguments).stderr;
     for expected in [
-        "CN=Upper may only sign for these names: example.com, 10.0.0.0/8, not old.example.com",
-        "CN=Lower ends on ",
+        "CN=Upper can only sign for these names: example.com, 10.0.0.0/8, not old.example.com",
+        "CN=Lower expires on ",
         "lacks cRLSign",
-        "not taken: CN=Policy CA",
+        "not part of the chain: CN=Policy CA",
     ] {
         assert!(said.contains(expected), "no {expected} in {said}");
     }
