@@ -21,9 +21,8 @@ fn what_kafkas_own_tool_lists_plans_to_nothing() {
         "User:app * ALLOW READ GROUP PREFIXED app-",
         "User:app 2001:db8:0:0:0:0:0:1 ALLOW DESCRIBE_CONFIGS CLUSTER LITERAL kafka-cluster",
         "User:app * ALLOW ALL TRANSACTIONAL_ID LITERAL *",
-        "User:app * ALLOW DESCRIBE DELEGATION_TOKEN LITERAL owner",
     ];
-    let bindings: [Value; 6] = bindings.map(binding);
+    let bindings: [Value; 5] = bindings.map(binding);
     let properties = cluster.out("admin/client.properties");
     let client = Client::new(&properties);
     judge.create_acls(&client, &bindings).unwrap();
