@@ -15,7 +15,7 @@ use super::{
     BootstrapError,
     ca::Ca,
     context::Context,
-    lists,
+    lists::{self, Trouble},
     plan::plan,
     trust::{Trust, truststore_name},
 };
@@ -263,7 +263,9 @@ impl Doctor<'_> {
             faults.push(Fault::new(FaultCode::CaKey, None, message, RESTORE));
         }
         let lists = lists::examine(self.out, &ca.trust, inventory, self.now)?;
-        faults.extend(lists.map(|t| Fault::new(FaultCode::Crl, None, t.message, "kpki crl")));
+        if let Some(Trouble::Fault(message, _)) = lists {
+            faults.push(Fault::new(FaultCode::Crl, None, message, "kpki crl"));
+        }
         for profile in [StoreProfile::Jdk, StoreProfile::Legacy] {
             let path = self.out.ca_file(truststore_name(profile));
             let Some(store) = read_optional(&path)? else {

@@ -8,7 +8,11 @@ use std::{
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::{renew, served::Answer};
+use super::{
+    renew,
+    served::Answer,
+    verify::{Standing, standing},
+};
 use crate::{
     code::{StableCode, codes},
     pki::{Certificate, Host, IdentityName, Kind},
@@ -166,8 +170,8 @@ pub fn behind<'a>(
             && leaf.subject == latest.subject
             && keeps
             && leaf.not_after > now;
-        let of_node = |r: &&Record| r.serial == leaf.serial && r.name == answer.node.as_str();
-        let is_ours = inventory.records().iter().any(|r| of_node(&r));
+        let standing = standing(inventory, Some(answer.node.as_str()), &leaf);
+        let is_ours = !matches!(standing, Some(Standing::Foreign(_)));
         let behind = found.entry(&answer.node).or_insert_with(|| Behind {
             node: &answer.node,
             listeners: Vec::new(),

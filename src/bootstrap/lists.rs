@@ -33,8 +33,8 @@ const ROOT_DAYS: u32 = 365;
 pub struct Signing {
     issuer: Box<dyn Issuer>,
     subject: String,
-    /// Which CA it belongs to; `None`: the first.
-    generation: Option<u32>,
+    /// The root of its CA.
+    root: Certificate,
     is_root: bool,
 }
 
@@ -79,17 +79,15 @@ pub struct Lists {
 pub fn open(
     out: &OutDir,
     ca: &Ca,
-    inventory: &Inventory,
     passphrase: Option<&Secret>,
     now: OffsetDateTime,
 ) -> Result<Keys, BootstrapError> {
-    let current = read(out, &ca.trust)?.unwrap_or_default();
     let lineage = ca.trust.lineage();
     let mut keys = Keys {
         own: Signing {
             issuer: ca.open_issuer(passphrase)?,
             subject: lineage.signer().subject.clone(),
-            generation: inventory.successor(&lineage.root),
+            root: lineage.root.clone(),
             is_root: false,
         },
         others: Vec::new(),
@@ -107,7 +105,6 @@ pub fn open(
         else {
             continue;
         };
-        let generation = inventory.successor(root);
         let with = |file: &str, signer: &Certificate, behind: &[Certificate], is_root| {
             let path = out.ca_file(file);
             let Some(bytes) = read_optional(&path)? else {
@@ -117,7 +114,7 @@ pub fn open(
             Ok::<_, BootstrapError>(Some(Signing {
                 issuer: issuer.open(signer, behind, passphrase)?,
                 subject: signer.subject.clone(),
-                generation,
+                root: root.clone(),
                 is_root,
             }))
         };
@@ -130,6 +127,7 @@ pub fn open(
         if intermediates.is_empty() {
             continue;
         }
+        let current = read(out, &ca.trust)?.unwrap_or_default();
         let there = current.iter().find(|(list, _)| list.issuer == root.subject);
         let signing = match there.filter(|(list, _)| list.due() > now) {
             Some(_) => None,
@@ -189,14 +187,15 @@ fn signers(trust: &Trust) -> impl Iterator<Item = &Certificate> {
 
 /// What is wrong with the CRLs.
 #[derive(Debug)]
-pub struct Trouble {
-    /// The message.
-    pub message: String,
-    /// When they expire, if that is the problem.
-    pub by: Option<OffsetDateTime>,
+pub enum Trouble {
+    /// They do not do their work: why, and when they expired, if that is it.
+    Fault(String, Option<OffsetDateTime>),
+    /// One of them expires soon: when, and what replacing it needs.
+    Due(OffsetDateTime, &'static str),
 }
 
-/// Finds the first problem of the CRLs: one is missing, has expired, or lacks a revoked certificate that has not expired.
+/// Finds the first problem of the CRLs: one is missing, has expired, lacks a revoked certificate that has not expired, or
+/// is in the last third of its validity.
 ///
 /// # Errors
 /// If they cannot be read.
@@ -208,7 +207,7 @@ pub fn examine(
 ) -> Result<Option<Trouble>, BootstrapError> {
     let path = out.ca_file(CRL);
     let shown = path.display();
-    let trouble = |message, by| Ok(Some(Trouble { message, by }));
+    let trouble = |message, by| Ok(Some(Trouble::Fault(message, by)));
     let revoked = inventory.revocations();
     let revoked = revoked.filter_map(|revocation| inventory.by_serial(&revocation.serial));
     let lasting: Vec<&Record> = revoked.filter(|r| r.not_after > now).collect();
@@ -256,18 +255,19 @@ pub fn examine(
             Some(now),
         );
     }
-    let ended = lists.iter().find(|(list, _)| list.next_update <= now);
-    match ended {
-        Some((list, _)) => trouble(
-            format!(
-                "{shown} expired on {}: programs that check it refuse every certificate{}",
-                list.next_update.date(),
-                key_away(out, trust, &list.issuer)
-            ),
-            Some(list.next_update),
-        ),
-        None => Ok(None),
+    let due = lists.iter().filter(|(list, _)| list.due() <= now);
+    let Some((list, _)) = due.min_by_key(|(list, _)| list.next_update) else {
+        return Ok(None);
+    };
+    let (end, needs) = (list.next_update, key_away(out, trust, &list.issuer));
+    if end > now {
+        return Ok(Some(Trouble::Due(end, needs)));
     }
+    let date = end.date();
+    let message = format!(
+        "{shown} expired on {date}: programs that check it refuse every certificate{needs}"
+    );
+    trouble(message, Some(end))
 }
 
 /// Whether a CA has signed a broker's or client's certificate that has not expired.
@@ -277,21 +277,6 @@ fn has_signed(inventory: &Inventory, signer: &Certificate, now: OffsetDateTime) 
         let is_leaf = matches!(record.kind, Kind::Broker | Kind::Client);
         is_leaf && record.issuer == signer.subject && record.not_after > now
     })
-}
-
-/// When the first of the CRLs expires, if it is in the last third of its validity, and what replacing it needs.
-///
-/// # Errors
-/// If they cannot be read.
-pub fn ending(
-    out: &OutDir,
-    trust: &Trust,
-    now: OffsetDateTime,
-) -> Result<Option<(OffsetDateTime, &'static str)>, BootstrapError> {
-    let lists = read(out, trust)?.unwrap_or_default();
-    let due = lists.iter().filter(|(list, _)| list.due() <= now);
-    let first = due.min_by_key(|(list, _)| list.next_update);
-    Ok(first.map(|(list, _)| (list.next_update, key_away(out, trust, &list.issuer))))
 }
 
 /// What replacing the CRL of a root needs, if its key is not here.
@@ -324,7 +309,7 @@ pub fn write(
         made.push(Crl {
             der: signing.issuer.sign_crl(&list)?.to_vec(),
             issuer: signing.subject.clone(),
-            generation: signing.generation,
+            generation: inventory.successor(&signing.root),
             is_root: signing.is_root,
             list,
         });

@@ -85,7 +85,7 @@ impl Make {
         // Key derivation takes long, and what was packed does not change.
         drop(lock);
         let text = backup::seal(&packed, passphrase)?;
-        write_new(&self.file, text.as_bytes())?;
+        write_new(&self.file, text.as_bytes(), 0o600)?;
         did("backed up the CA to", shown.to_string());
         ui.say(format!("{GREEN}wrote{GREEN:#} {shown}"));
         ui.say(format!(

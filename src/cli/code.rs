@@ -46,6 +46,7 @@ pub enum Code {
     ExportUnwritable = "export-unwritable", "the export cannot be written";
     Failed = "failed", "another error, described by the message";
     FileExists = "file-exists", "a file already exists and is not overwritten";
+    FingerprintMismatch = "fingerprint-mismatch", "an endpoint shows another certificate than the expected one";
     ForeignOwner = "foreign-owner", "a directory belongs to another user";
     HostsShared = "hosts-shared", "`--host` was given for several identities";
     IdentityDamaged = "identity-damaged", "a file of an identity is damaged";

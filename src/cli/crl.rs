@@ -100,11 +100,10 @@ impl Crl {
 pub fn write(global: &Global, out: &OutDir, ca: &Ca, days: u32, ui: &Ui) -> Result<Lists, Failure> {
     let passphrase = passphrase::existing(global, &ca.issuer)?;
     let now = OffsetDateTime::now_utc();
-    // Freeing a million strings one by one takes longer than exiting.
-    let known = ManuallyDrop::new(Inventory::read(out)?);
-    let keys = lists::open(out, ca, &known, passphrase.as_ref(), now)?;
+    let keys = lists::open(out, ca, passphrase.as_ref(), now)?;
     let lock = take_lock(out, ui)?;
     ca.check_unchanged(out, &lock)?;
+    // Freeing a million strings one by one takes longer than exiting.
     let mut inventory = ManuallyDrop::new(Inventory::read(out)?);
     Ok(lists::write(
         out,

@@ -12,10 +12,12 @@ mod doctor;
 mod error;
 mod guard;
 mod init_ca;
+mod inspect;
 mod issue;
 mod journal;
 mod list;
 mod man;
+mod new_store;
 mod passphrase;
 mod planned;
 mod policy;
@@ -28,9 +30,12 @@ mod scram;
 mod shell;
 mod sign;
 mod status;
+mod store;
+mod store_file;
 mod table;
 mod tip;
 mod token;
+mod trust;
 mod ui;
 mod up;
 mod verify;
@@ -110,6 +115,7 @@ enum Command {
     Reload(reload::Reload),
     Status(status::Status),
     Verify(verify::Verify),
+    Inspect(inspect::Inspect),
     Revoke(revoke::Revoke),
     Crl(crl::Crl),
     List(list::List),
@@ -126,6 +132,10 @@ enum Command {
     #[command(subcommand)]
     Acl(acl::Acl),
     Principal(principal::Principal),
+    #[command(subcommand)]
+    Store(store::Store),
+    #[command(subcommand)]
+    Trust(trust::Trust),
     Completions(completions::Completions),
     Man(man::Manual),
     /// A helper process used by kpki itself
@@ -162,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Reload(verb) => verb.run(&cli.global, &ui),
         Command::Status(verb) => verb.run(&cli.global, &ui),
         Command::Verify(verb) => verb.run(&cli.global, &ui),
+        Command::Inspect(verb) => verb.run(&cli.global, &ui),
         Command::Revoke(verb) => verb.run(&cli.global, &ui),
         Command::Crl(verb) => verb.run(&cli.global, &ui),
         Command::List(verb) => verb.run(&cli.global, &ui),
@@ -175,6 +186,8 @@ pub fn main() -> ExitCode {
         Command::Policy(verb) => verb.run(&ui),
         Command::Acl(verb) => verb.run(&cli.global, &ui),
         Command::Principal(verb) => verb.run(&cli.global, &ui),
+        Command::Store(verb) => verb.run(&ui),
+        Command::Trust(verb) => verb.run(&ui),
         Command::Completions(verb) => verb.run(&ui),
         Command::Man(verb) => verb.run(&ui),
         Command::ReceiveAcls => match subprocess::serve() {

@@ -143,7 +143,7 @@ fn missing_backup() -> CliError {
 }
 
 /// Asks for a new passphrase twice, to catch typing errors.
-fn twice(prompt: &str, otherwise: impl Fn() -> CliError) -> Result<Secret, Failure> {
+pub fn twice(prompt: &str, otherwise: impl Fn() -> CliError) -> Result<Secret, Failure> {
     let first = ask(prompt, otherwise())?;
     let second = ask("Repeat: ", otherwise())?;
     match first == second {
@@ -249,9 +249,14 @@ fn checked(secret: Secret, whence: &str) -> Result<Secret, Failure> {
     }
 }
 
+/// Whether there is a terminal to ask on.
+pub fn can_ask() -> bool {
+    std::io::stderr().is_terminal() && state::open(Path::new("/dev/tty")).is_ok()
+}
+
 /// Asks on the terminal without echo; fails with `otherwise` if there is none.
 pub fn ask(prompt: &str, otherwise: CliError) -> Result<Secret, Failure> {
-    if !std::io::stderr().is_terminal() || state::open(Path::new("/dev/tty")).is_err() {
+    if !can_ask() {
         return Err(otherwise.into());
     }
     let text = rpassword::prompt_password(prompt)

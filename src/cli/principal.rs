@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use rustls_pki_types::CertificateDer;
 use serde_json::json;
 
 use super::{
@@ -32,7 +33,7 @@ Examples:
   kpki principal client.pem --rules 'RULE:^CN=([^,]+),OU=apps.*$/$1/L,DEFAULT'
   kpki principal 'CN=alice,OU=apps,O=Example'")]
 pub struct Principal {
-    /// An identity in the output directory, a PEM file, or a distinguished name (RFC 2253)
+    /// An identity in the output directory, a certificate or chain (PEM or DER), or a distinguished name (RFC 2253)
     #[arg(value_name = "NAME|CERT.pem|DN")]
     of: String,
     /// The brokers' ssl.principal.mapping.rules [default: a policy's default rules, which take the CN]
@@ -116,18 +117,28 @@ fn subject(of: &str, global: &Global) -> Result<String, Failure> {
 }
 
 fn bad(message: String) -> CliError {
-    CliError::new(Code::BadCertificate, message)
-        .hint("give a PEM file whose first certificate is the one in question")
+    CliError::new(Code::BadCertificate, message).hint("give a certificate or a chain, PEM or DER")
 }
 
 fn of_text(path: &Path, text: &[u8]) -> Result<String, Failure> {
     let fault = |what: &str| bad(format!("{}: {what}", path.display()));
-    let certificates = pem::parse_certificates(text).map_err(|e| fault(&e.to_string()))?;
-    let leaf = certificates
-        .first()
-        .ok_or_else(|| fault("no certificate"))?;
-    let certificate = Certificate::from_der(leaf).map_err(|e| fault(&e.to_string()))?;
-    Ok(certificate.subject)
+    let der = CertificateDer::from(text);
+    let ders = match Certificate::from_der(&der) {
+        Ok(_) => vec![der.into_owned()],
+        Err(_) => pem::parse_certificates(text).map_err(|e| fault(&e.to_string()))?,
+    };
+    let read = ders.iter().map(Certificate::from_der);
+    let read: Vec<Certificate> = read
+        .collect::<Result<_, _>>()
+        .map_err(|e| fault(&e.to_string()))?;
+    // A chain in any order: the leaf has issued none of the others.
+    let is_issuer = |ca: &Certificate| {
+        let mut others = read.iter().filter(|c| c.der != ca.der);
+        others.any(|c| c.issuer == ca.subject)
+    };
+    let leaf = read.iter().find(|c| !is_issuer(c)).or(read.first());
+    let leaf = leaf.ok_or_else(|| fault("no certificate"))?;
+    Ok(leaf.subject.clone())
 }
 
 /// A name without spaces after commas, as Java prints it.

@@ -102,7 +102,7 @@ impl RotateCa {
         let lists = |lock: &Lock| -> Result<Lists, Failure> {
             let ca = Ca::open(&out)?;
             let mut inventory = Inventory::read(&out)?;
-            let keys = lists::open(&out, &ca, &inventory, passphrase.as_ref(), now)?;
+            let keys = lists::open(&out, &ca, passphrase.as_ref(), now)?;
             let when = (crl::DAYS, now);
             Ok(lists::write(&out, lock, &mut inventory, &keys, when)?)
         };
@@ -129,6 +129,13 @@ impl RotateCa {
         let outcome = match self {
             Self::Start(start) => {
                 let successor = start.successor()?;
+                let trust = &rotating.ca.trust;
+                if trust.own().der != trust.root.der {
+                    ui.warn(format!(
+                        "the next CA gets a root of its own: it is not below {}",
+                        trust.root.subject
+                    ));
+                }
                 rotating.start(tools(&lock, false), &successor)?
             }
             Self::Next(go) => rotating.next(tools(&lock, go.force))?,

@@ -22,7 +22,8 @@ use crate::{
     bootstrap::{
         ca::Ca,
         due::{self, Behind, Due, DueCode},
-        lists, revoke, served,
+        lists::{self, Trouble},
+        revoke, served,
     },
     pki::Kind,
     state::{Inventory, OutDir, Record, Rotation},
@@ -261,14 +262,12 @@ fn not_served(behind: &Behind<'_>, out: &OutDir, now: OffsetDateTime) -> Due {
 fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Option<Due>, Failure> {
     let trust = Ca::trust(out)?;
     let (message, by) = match lists::examine(out, &trust, inventory, now)? {
-        Some(trouble) => (trouble.message, trouble.by),
-        None => match lists::ending(out, &trust, now)? {
-            Some((by, how)) => (format!("the CRL {}{how}", ends(by, now)), Some(by)),
-            None if revoke::is_crl_due(inventory) => {
-                ("the CRL is older than the last revocation".to_owned(), None)
-            }
-            None => return Ok(None),
-        },
+        Some(Trouble::Fault(message, by)) => (message, by),
+        Some(Trouble::Due(by, needs)) => (format!("the CRL {}{needs}", ends(by, now)), Some(by)),
+        None if revoke::is_crl_due(inventory) => {
+            ("the CRL is older than the last revocation".to_owned(), None)
+        }
+        None => return Ok(None),
     };
     Ok(Some(Due {
         code: DueCode::Crl.into(),

@@ -1,6 +1,6 @@
 //! `kpki verify`
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use clap::Args;
 use serde_json::json;
@@ -10,11 +10,15 @@ use super::{
     CliError, Done, Failure, Global, passphrase,
     policy::read_policy,
     shell,
+    table::{
+        Column::{Prose, Spare, Whole},
+        table as draw,
+    },
     ui::{BOLD, DIM, GREEN, RED, Ui},
     utf8_path, verdict,
 };
 use crate::{
-    bootstrap::verify::{Answer, Judge, Trusted, Visitor},
+    bootstrap::verify::{Answer, Judge, Trusted, Visitor, readable},
     pki::IdentityName,
     plan::count,
     printable::Printable,
@@ -49,6 +53,9 @@ pub struct Verify {
     /// The host name that the certificate must be valid for, also sent as SNI [default: HOST]
     #[arg(long, value_name = "N")]
     server_name: Option<String>,
+    /// Also check that this user could read the identity's files, or the brokers' of a policy
+    #[arg(long = "as", value_name = "UID:GID", value_parser = user)]
+    user: Option<(u32, u32)>,
     /// Seconds to wait for each listener
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = super::whole_number::<1, 600>)]
     timeout: u32,
@@ -71,7 +78,7 @@ impl Verify {
             now: OffsetDateTime::now_utc(),
         };
         match is_address(&self.what) {
-            true => self.address(&judge, visitor.as_ref(), ui),
+            true => self.address(&judge, &out, visitor.as_ref(), ui),
             false => self.policy(&judge, &out, visitor, ui),
         }
     }
@@ -89,10 +96,19 @@ impl Verify {
         Ok(read.knowing(own.known))
     }
 
-    fn address(&self, judge: &Judge<'_>, visitor: Option<&Visitor>, ui: &Ui) -> Done {
+    fn address(&self, judge: &Judge<'_>, out: &OutDir, visitor: Option<&Visitor>, ui: &Ui) -> Done {
         let host = self.what.rsplit_once(':').map_or("", |(host, _)| host);
         let name = self.server_name.as_deref().unwrap_or(host);
-        let found = judge.address(&self.what, name, visitor)?;
+        let files = match (self.user, visitor) {
+            (Some(user), Some(visitor)) => Some(readable(out, &visitor.name, user)?),
+            (Some(_), None) => {
+                let why = "--as checks the files of an identity";
+                return Err(CliError::misuse(why, "add --identity NAME").into());
+            }
+            (None, _) => None,
+        };
+        let mut found = judge.address(&self.what, name, visitor)?;
+        files.into_iter().for_each(|check| found.add(check));
         ui.document(&found);
         ui.answer(table(&found));
         verdict(found.ok)
@@ -104,11 +120,19 @@ impl Verify {
             return Err(CliError::misuse(why, "remove --server-name").into());
         }
         let policy = read_policy(&self.what)?;
-        let answers = judge.policy(&policy, out, visitor)?;
+        let mut answers = judge.policy(&policy, out, visitor)?;
+        if let Some(user) = self.user {
+            let mut seen = BTreeSet::new();
+            for answer in &mut answers {
+                if seen.insert(answer.node.clone()) {
+                    answer.verdict.add(readable(out, &answer.node, user)?);
+                }
+            }
+        }
         let ok = answers.iter().all(|answer| answer.verdict.ok);
         let listeners: Vec<_> = answers.iter().map(document).collect();
         ui.document(&json!({"ok": ok, "listeners": listeners}));
-        ui.answer(overview(&answers));
+        ui.answer(overview(ui, &answers));
         for answer in &answers {
             let place = format!("{} {}", answer.node, answer.at.listener);
             for fault in answer.verdict.faults() {
@@ -124,8 +148,8 @@ impl Verify {
     }
 }
 
-/// `HOST:PORT`, even if there is a file of that name.
-fn is_address(text: &str) -> bool {
+/// Whether this is `HOST:PORT`.
+pub fn is_address(text: &str) -> bool {
     let port = text
         .rsplit_once(':')
         .map(|(host, port)| (host, port.parse::<u16>()));
@@ -171,48 +195,43 @@ fn table(found: &Verdict) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// One line per listener.
-fn overview(answers: &[Answer]) -> String {
-    let width = |of: fn(&Answer) -> usize, least: usize| {
-        answers.iter().map(of).max().unwrap_or_default().max(least)
-    };
-    let node = width(|a| a.node.as_str().len(), 4);
-    let listener = width(|a| a.at.listener.len(), 8);
-    let address = width(|a| a.at.address.len(), 7);
-    let mut lines = vec![format!(
-        "  {BOLD}{:node$}  {:listener$}  {:address$}  {:8}  RESULT{BOLD:#}",
-        "NODE", "LISTENER", "ADDRESS", "PROTOCOL"
-    )];
-    lines.extend(answers.iter().map(|answer| {
-        let Answer {
-            node: name,
-            at,
-            verdict,
-        } = answer;
+/// A line for each listener.
+fn overview(ui: &Ui, answers: &[Answer]) -> String {
+    let rows = answers.iter().map(|answer| {
+        let Answer { node, at, verdict } = answer;
         let faults: Vec<&str> = verdict.faults().map(code).collect();
-        let (colour, result) = match faults.is_empty() {
-            true => (GREEN, "ok".to_owned()),
-            false => (RED, faults.join(", ")),
+        let result = match faults.is_empty() {
+            true => format!("{GREEN}ok{GREEN:#}"),
+            false => format!("{RED}{}{RED:#}", faults.join(", ")),
         };
         let protocol = verdict.protocol.as_deref().unwrap_or("-");
-        format!(
-            "  {:node$}  {:listener$}  {:address$}  {protocol:8}  {colour}{result}{colour:#}",
-            name.as_str(),
-            at.listener,
-            at.address
-        )
-    }));
-    let bad = answers.iter().filter(|answer| !answer.verdict.ok).count();
-    lines.push(match bad {
-        0 => format!(
-            "{GREEN}ok{GREEN:#}  {}, no faults",
-            count(answers.len(), "listener")
-        ),
-        bad => format!(
-            "{DIM}{} of {} with faults{DIM:#}",
-            bad,
-            count(answers.len(), "listener")
-        ),
+        [
+            node.to_string(),
+            at.listener.clone(),
+            at.address.clone(),
+            protocol.to_owned(),
+            result,
+        ]
     });
-    lines.join("\n")
+    let columns = [
+        Whole("NODE"),
+        Whole("LISTENER"),
+        Spare("ADDRESS"),
+        Spare("PROTOCOL"),
+        Prose("RESULT"),
+    ];
+    let listeners = draw(ui, columns, rows.collect());
+    let bad = answers.iter().filter(|answer| !answer.verdict.ok).count();
+    let all = count(answers.len(), "listener");
+    let sum = match bad {
+        0 => format!("{GREEN}all good{GREEN:#}  {all}"),
+        bad => format!("{DIM}{bad} of {all} with faults{DIM:#}"),
+    };
+    format!("{listeners}\n{sum}")
+}
+
+fn user(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once(':');
+    let parts = parts.and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+    parts.ok_or_else(|| "give numbers, as in 1000:1000".to_owned())
 }

@@ -14,6 +14,19 @@ use crate::pki::NotACertificate;
 
 /// Checks that `chain` is a chain, leaf first, and that its leaf certifies `key_pkcs8`.
 pub(super) fn check(key_pkcs8: &[u8], chain: &[CertificateDer<'_>]) -> Result<(), StoreError> {
+    let public = public_key(key_pkcs8).ok_or(StoreError::Key)?;
+    check_public(Some(&public), chain)
+}
+
+/// The same of a key that somebody else made, which may be of a kind that kpki does not know.
+pub(super) fn check_foreign(
+    key_pkcs8: &[u8],
+    chain: &[CertificateDer<'_>],
+) -> Result<(), StoreError> {
+    check_public(public_key(key_pkcs8).as_deref(), chain)
+}
+
+fn check_public(public: Option<&[u8]>, chain: &[CertificateDer<'_>]) -> Result<(), StoreError> {
     let certs = chain
         .iter()
         .enumerate()
@@ -21,11 +34,8 @@ pub(super) fn check(key_pkcs8: &[u8], chain: &[CertificateDer<'_>]) -> Result<()
         .collect::<Result<Vec<_>, _>>()?;
     let leaf = certs.first().ok_or(StoreError::NoChain)?;
 
-    let mut pair =
-        KeyPair::try_from(&PrivatePkcs8KeyDer::from(key_pkcs8)).map_err(|_| StoreError::Key)?;
-    let belongs = pair.public_key_raw() == leaf.public_key().subject_public_key.data.as_ref();
-    pair.zeroize();
-    if !belongs {
+    let certified = leaf.public_key().subject_public_key.data.as_ref();
+    if public.is_some_and(|public| public != certified) {
         return Err(StoreError::KeyMismatch(leaf.subject().to_string()));
     }
 
@@ -45,6 +55,14 @@ pub(super) fn check(key_pkcs8: &[u8], chain: &[CertificateDer<'_>]) -> Result<()
         }
     }
     Ok(())
+}
+
+/// The public side of a private key, as a certificate has it; `None` for a key of a kind that kpki does not know.
+pub(super) fn public_key(key_pkcs8: &[u8]) -> Option<Vec<u8>> {
+    let mut pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(key_pkcs8)).ok()?;
+    let public = pair.public_key_raw().to_vec();
+    pair.zeroize();
+    Some(public)
 }
 
 /// Reads one certificate; `number` counts from 1 and is for the message.

@@ -57,17 +57,23 @@ pub enum StoreError {
     /// The password does not open the store.
     #[error("the password does not open the store")]
     WrongPassword,
+    /// A key under another password than its store.
+    #[error("the key is under another password than the store")]
+    KeyPassword,
     /// The bytes are not PKCS#12 at all.
     #[error("this is {0}, not a PKCS#12 store")]
     NotPkcs12(&'static str),
-    /// Opening it would take too long, or all memory.
-    #[error("it is refused: {0}")]
+    /// The bytes are not a store of any kind.
+    #[error("this is {0}, not a PKCS#12, JKS, JCEKS or PEM store")]
+    NotAStore(&'static str),
+    /// Opening it would take longer than anybody waits, or all memory.
+    #[error("it is not opened: {0}")]
     Costly(String),
     /// A store without a private key.
     #[error("the store contains no private key")]
     NoKey,
-    /// PKCS#12, but with an algorithm, size or content that is not supported.
-    #[error("the PKCS#12 store cannot be read: {0}")]
+    /// A store, but with an algorithm, size or content that is not supported.
+    #[error("the store cannot be read: {0}")]
     Unsupported(String),
 
     /// A PEM text without the expected section.
@@ -110,8 +116,9 @@ impl StoreError {
             Self::WrongPassword => {
                 "check the password file for a trailing space or CR; the key password must equal the store password"
             }
+            Self::KeyPassword => "set ssl.key.password",
             Self::NotPkcs12("a JKS store" | "a JCEKS store") => {
-                "convert it: keytool -importkeystore -srckeystore OLD -destkeystore NEW -deststoretype PKCS12"
+                "convert it: kpki store convert OLD --to pkcs12 --out-file NEW"
             }
             Self::KeyWithRequest => {
                 "it should never leave its machine: make a new key there, and send only the request"

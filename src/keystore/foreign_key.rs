@@ -129,8 +129,8 @@ fn decrypt(der: &[u8], password: &Secret) -> Result<SecretBytes, StoreError> {
     }
 }
 
-/// Converts a key in any of the three forms to PKCS#8.
-fn to_pkcs8(der: &[u8]) -> Result<SecretBytes, StoreError> {
+/// A key in any of the three forms as PKCS#8.
+pub(super) fn to_pkcs8(der: &[u8]) -> Result<SecretBytes, StoreError> {
     let wrap = |oid, parameters, key: &[u8]| -> pkcs8::Result<SecretBytes> {
         let algorithm = AlgorithmIdentifierRef { oid, parameters };
         let info = PrivateKeyInfoRef::new(algorithm, OctetStringRef::new(key)?);

@@ -154,6 +154,22 @@ pub fn parse_request(text: &[u8]) -> Result<Vec<u8>, StoreError> {
     found.ok_or(StoreError::NoPem("certificate request"))
 }
 
+/// Every certificate, request and CRL of a PEM text, as DER, in order; keys and text around them are skipped. The content
+/// is not parsed.
+///
+/// # Errors
+/// If the text is damaged.
+pub fn objects(text: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+    let text = String::from_utf8_lossy(text)
+        .replace("NEW CERTIFICATE REQUEST-----", "CERTIFICATE REQUEST-----");
+    let wanted = [SectionKind::Certificate, SectionKind::Csr, SectionKind::Crl];
+    let sections = sections(text.as_bytes())?.into_iter();
+    let found = sections.filter(|(kind, _)| wanted.contains(kind));
+    Ok(found
+        .map(|(_, mut der)| std::mem::take(&mut *der))
+        .collect())
+}
+
 type Section = (SectionKind, Zeroizing<Vec<u8>>);
 
 /// The sections of a PEM text with known labels.

@@ -2,6 +2,7 @@
 //!
 //! The crate makes copies of a key while it works and does not wipe them; kpki's own are wiped.
 
+mod mac;
 mod open;
 
 use std::collections::BTreeSet;
@@ -10,10 +11,13 @@ use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyC
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 
+pub use super::contents::{StoreContents, StoredKey, TrustedCert};
 use super::{StoreError, StoreProfile, chain};
 use crate::secret::Secret;
 
-pub use open::{StoreContents, StoredKey, TrustedCert, open};
+pub use mac::Integrity;
+pub use open::open;
+pub(super) use open::read;
 
 /// A private key and its certificate chain.
 pub struct KeyEntry<'a> {
@@ -38,6 +42,12 @@ pub fn keystore(
 ) -> Result<Vec<u8>, StoreError> {
     let alias = java_alias(entry.alias)?;
     chain::check(entry.key_pkcs8, entry.chain)?;
+    let mut store = KeyStore::new();
+    store.add_entry(&alias, key_entry(entry)?);
+    write(&store, password, profile)
+}
+
+fn key_entry(entry: &KeyEntry<'_>) -> Result<KeyStoreEntry, StoreError> {
     let leaf = entry.chain.first().ok_or(StoreError::NoChain)?;
     // Links key and certificate (RFC 7292 §4.2); any value works that both have and no other entry has.
     let local_key_id = Sha256::digest(leaf).to_vec();
@@ -50,8 +60,44 @@ pub fn keystore(
         .map(|(i, der)| certificate(i + 1, der))
         .collect::<Result<Vec<_>, _>>()?;
     let entry = PrivateKeyChain::new(local_key_id, key, certs);
+    Ok(KeyStoreEntry::PrivateKeyChain(entry))
+}
+
+/// A store with every key and every trusted certificate of another, in the order of the aliases.
+///
+/// # Errors
+/// As of [`keystore`] and [`truststore`].
+pub fn store(
+    contents: &StoreContents,
+    password: &Secret,
+    profile: StoreProfile,
+) -> Result<Vec<u8>, StoreError> {
     let mut store = KeyStore::new();
-    store.add_entry(&alias, KeyStoreEntry::PrivateKeyChain(entry));
+    let mut seen = BTreeSet::new();
+    let mut add = |alias: &str, entry: KeyStoreEntry| {
+        let alias = java_alias(alias)?;
+        if !seen.insert(alias.clone()) {
+            return Err(StoreError::SameAlias(alias));
+        }
+        store.add_entry(&alias, entry);
+        Ok(())
+    };
+    for key in &contents.keys {
+        chain::check_foreign(&key.key_pkcs8, &key.chain)?;
+        let entry = KeyEntry {
+            alias: &key.alias,
+            key_pkcs8: &key.key_pkcs8,
+            chain: &key.chain,
+        };
+        add(&key.alias, key_entry(&entry)?)?;
+    }
+    for (at, entry) in contents.trusted.iter().enumerate() {
+        let cert = certificate(at + 1, &entry.cert)?;
+        add(&entry.alias, KeyStoreEntry::Certificate(cert))?;
+    }
+    if seen.is_empty() {
+        return Err(StoreError::NoEntries);
+    }
     write(&store, password, profile)
 }
 

@@ -299,7 +299,7 @@ fn extensions(node: &Node<'_>, below: usize, is_root: bool, wrong: &mut Vec<Stri
                 wrong.push("may not sign certificates (its keyUsage lacks keyCertSign)".to_owned());
             }
             ParsedExtension::ExtendedKeyUsage(usage)
-                if !is_root && !(usage.any || usage.server_auth && usage.client_auth) =>
+                if !(is_root || usage.any || usage.server_auth && usage.client_auth) =>
             {
                 wrong.push("is not for both TLS servers and clients (extendedKeyUsage)".to_owned());
             }

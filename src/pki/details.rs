@@ -1,4 +1,4 @@
-//! Everything that an operator wants to know about a certificate, whoever signed it.
+//! A certificate described for an operator, whoever signed it.
 
 mod key;
 
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use time::OffsetDateTime;
 use x509_parser::{
-    extensions::{DistributionPointName, ExtendedKeyUsage, GeneralName, ParsedExtension},
+    extensions::{DistributionPointName, ExtendedKeyUsage, GeneralName, KeyUsage, ParsedExtension},
     prelude::{FromDer, X509Certificate, X509Extension},
 };
 
@@ -15,7 +15,7 @@ use super::{NotACertificate, PkiError, hex, rfc2253, sha256};
 pub use key::PublicKeyDetails;
 pub(super) use key::{Signature, signature};
 
-/// The maximum length of lists, which may come from a hostile file.
+/// How many entries of a list are kept, in case the file is hostile.
 const MOST: usize = 200;
 
 /// The description of a certificate.
@@ -48,15 +48,15 @@ pub struct Details {
     pub ca: bool,
     /// How many CAs there may be below it.
     pub path_length: Option<u32>,
-    /// What its key may be used for; `None` without the extension.
+    /// Its key usage, if it has the extension.
     pub key_usage: Option<Vec<&'static str>>,
-    /// What it may be used for; `None` without the extension, which means everything.
+    /// Its extended key usage; `None` means every usage.
     pub extended_key_usage: Option<Vec<String>>,
     /// The permitted name constraints of a CA.
     pub permitted: Vec<String>,
     /// Its CRL distribution points.
     pub crl_urls: Vec<String>,
-    /// Unknown critical extensions: RFC 5280 requires that the certificate is refused.
+    /// Critical extensions that are not known here: programs that follow RFC 5280 refuse the certificate.
     pub unknown_critical: Vec<String>,
     /// 1, 2 or 3.
     pub version: u32,
@@ -109,9 +109,7 @@ impl Details {
                 (self.ca, self.path_length) = (basic.ca, basic.path_len_constraint);
             }
             ParsedExtension::KeyUsage(usage) => {
-                let known = KEY_USAGES.iter().enumerate();
-                let set = known.filter(|(bit, _)| usage.flags >> bit & 1 == 1);
-                self.key_usage = Some(set.map(|(_, name)| *name).collect());
+                self.key_usage = Some(key_usages(usage));
             }
             ParsedExtension::ExtendedKeyUsage(usage) => {
                 self.extended_key_usage = Some(extended(usage));
@@ -164,7 +162,13 @@ const KEY_USAGES: [&str; 9] = [
 const ANY: &str = "any";
 const SERVER_AUTH: &str = "serverAuth";
 
-fn extended(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
+pub(super) fn key_usages(usage: &KeyUsage) -> Vec<&'static str> {
+    let known = KEY_USAGES.iter().enumerate();
+    let set = known.filter(|(bit, _)| usage.flags >> bit & 1 == 1);
+    set.map(|(_, name)| *name).collect()
+}
+
+pub(super) fn extended(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
     let known = [
         (usage.any, ANY),
         (usage.server_auth, SERVER_AUTH),

@@ -1,4 +1,4 @@
-//! Path building from a leaf to a trusted certificate, through the certificates that were sent with it.
+//! The path from a leaf to a trusted certificate, through the certificates that came with it.
 
 use x509_parser::{
     error::X509Error,
@@ -7,32 +7,32 @@ use x509_parser::{
 
 use super::{Certificate, Details};
 
-/// The maximum number of signature checks, whatever was sent.
+/// How many signatures are checked at most.
 const MOST_CHECKS: usize = 100;
-/// The maximum length of a path.
+/// The longest path that is followed.
 const LONGEST: usize = 10;
 
-/// Where a path ends.
+/// How a path ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathEnd {
-    /// At a trusted certificate.
+    /// Its last certificate is trusted.
     Trusted,
-    /// At a self-signed certificate that is not trusted.
+    /// Its last certificate is self-signed, and not trusted.
     Untrusted,
-    /// At a certificate whose issuer is missing.
+    /// The issuer of its last certificate is missing.
     Missing,
-    /// At a certificate whose issuer is known by name, but with another key: another CA of the same name.
+    /// There is an issuer of the right name, but its key did not sign the last certificate: another CA of the same name.
     OtherKey,
-    /// At a certificate that was signed with an unsupported algorithm.
+    /// The last certificate's signature algorithm is not supported here.
     Unchecked,
 }
 
-/// A path up from a leaf.
+/// A path.
 #[derive(Debug)]
 pub struct TrustPath<'a> {
     /// The leaf first.
     pub certificates: Vec<&'a Certificate>,
-    /// Where it ends.
+    /// How it ends.
     pub end: PathEnd,
 }
 
@@ -40,11 +40,11 @@ struct Search<'a> {
     trusted: &'a [Certificate],
     sent: &'a [Certificate],
     checks: usize,
-    /// The longest path that does not end at a trusted certificate.
+    /// The longest path that is not trusted.
     best: Option<TrustPath<'a>>,
 }
 
-/// Finds a path from the first of these to a trusted certificate; if there is none, returns the longest path.
+/// Finds a path from the first of these to a trusted certificate, or else the longest path.
 pub fn trust_path<'a>(
     sent: &'a [Certificate],
     trusted: &'a [Certificate],
@@ -122,8 +122,69 @@ fn signed(certificate: &Certificate, ca: &Certificate) -> Signed {
     match mine.verify_signature(Some(theirs.public_key())) {
         Ok(()) => Signed::Yes,
         Err(X509Error::SignatureUnsupportedAlgorithm) => Signed::Unknown,
-        // The library does not accept keys below 2048 bits, so it is unknown whether this one signed.
+        // The library does not support RSA keys below 2048 bits.
         Err(_) if Details::of(&ca.der).is_ok_and(|ca| ca.key.weak.is_some()) => Signed::Unknown,
         Err(_) => Signed::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+    use super::*;
+
+    fn named(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    }
+
+    /// A certificate of `name` by the CA `by`, with a key of its own or that of the CA.
+    fn signed(name: &str, by: &str, key: &KeyPair, ca: &KeyPair) -> Certificate {
+        let der = named(name)
+            .signed_by(key, &Issuer::new(named(by), ca))
+            .unwrap();
+        Certificate::from_der(der.der()).unwrap()
+    }
+
+    fn end(sent: &[Certificate], trusted: &[Certificate]) -> (PathEnd, usize) {
+        let path = trust_path(sent, trusted).unwrap();
+        (path.end, path.certificates.len())
+    }
+
+    #[test]
+    fn ways_up_end_where_they_end() {
+        let [leaf_key, sub_key, root_key, other_key] =
+            std::array::from_fn(|_| KeyPair::generate().unwrap());
+        let root = signed("root", "root", &root_key, &root_key);
+        let sub = signed("sub", "root", &sub_key, &root_key);
+        let leaf = signed("leaf", "sub", &leaf_key, &sub_key);
+        let other = signed("root", "root", &other_key, &other_key);
+        // A cross-signed intermediate that leads nowhere stands first.
+        let astray = signed("sub", "elsewhere", &sub_key, &other_key);
+        let trusted = [root.clone()];
+        let chain = [leaf.clone(), astray, sub.clone(), root.clone()];
+        assert_eq!(end(&chain, &trusted), (PathEnd::Trusted, 3));
+        assert_eq!(end(&chain[..1], &trusted), (PathEnd::Missing, 1));
+        assert_eq!(end(&chain[..1], &[leaf.clone()]), (PathEnd::Trusted, 1));
+        assert_eq!(
+            end(&[leaf.clone(), sub.clone()], &[other]),
+            (PathEnd::OtherKey, 2)
+        );
+        assert_eq!(end(&[leaf, sub, root], &[]), (PathEnd::Untrusted, 3));
+    }
+
+    /// Certificates that have all signed each other have more ways than anybody could try.
+    #[test]
+    fn no_chain_takes_long() {
+        let key = KeyPair::generate().unwrap();
+        let all: Vec<Certificate> = (0..60).map(|_| signed("a", "a", &key, &key)).collect();
+        let path = trust_path(&all, &[]).unwrap();
+        assert!(path.certificates.len() <= LONGEST);
     }
 }

@@ -1,4 +1,4 @@
-//! Compares what a listener served with what is expected. Pure: certificates, names and the clock are arguments.
+//! Compares what was seen of a listener with what is expected. Pure: certificates, names and the time are arguments.
 
 mod certificate;
 mod login;
@@ -19,21 +19,21 @@ pub struct Expected<'a> {
     pub server_name: &'a str,
     /// What is trusted.
     pub trusted: &'a [Certificate],
-    /// Known intermediates, which are not trusted.
+    /// Intermediates that are known here, but not trusted.
     pub known: &'a [Certificate],
-    /// The source of the trusted certificates, for messages.
+    /// Where the trusted certificates come from, for messages.
     pub trusted_from: &'a str,
-    /// Whether TLS is expected, and who says so: `the policy`.
+    /// Whether the listener should speak TLS, and who says so: `the policy`.
     pub protocol: Option<(bool, &'a str)>,
-    /// Whether anything but Kafka is a fault.
+    /// Whether it must be Kafka.
     pub kafka: bool,
     /// The mechanisms that should be offered.
     pub mechanisms: &'a [Mechanism],
-    /// Whose certificate was sent to the listener.
+    /// The identity whose certificate was used.
     pub shown: Option<&'a str>,
-    /// The user that a login was tried as, and the mechanisms.
+    /// The user to log in as, and its mechanisms.
     pub user: Option<(&'a str, &'a [Mechanism])>,
-    /// Whose certificate the listener should serve.
+    /// The identity whose certificate should be served.
     pub owner: Option<&'a str>,
     /// The policy's file, if there is one.
     pub policy: Option<&'a str>,
@@ -71,7 +71,7 @@ impl Verdict {
     }
 }
 
-/// Judges a listener.
+/// Checks what was seen.
 pub fn judge(seen: &Sighting, expected: &Expected<'_>) -> Verdict {
     let mut verdict = Verdict {
         ok: true,
@@ -138,7 +138,7 @@ pub fn judge(seen: &Sighting, expected: &Expected<'_>) -> Verdict {
     verdict
 }
 
-/// Whether a password may be sent to this peer: its certificate is from a trusted CA, valid now, and names the host.
+/// Whether it is safe to log in: the certificate is trusted, valid and names the host.
 pub fn trusts(served: &Served, expected: &Expected<'_>) -> bool {
     let checks = certificate::checks(served, expected, &mut Vec::new());
     served.proved && checks.iter().all(|check| check.ok)

@@ -1,4 +1,4 @@
-//! The few requests of Kafka's protocol that need no login; every broker since 0.10 answers them on every listener.
+//! The few Kafka requests that are allowed before a login; every broker since 0.10 answers them on every listener.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -10,7 +10,7 @@ use crate::{
     scram::{Exchange, Mechanism},
 };
 
-/// The maximum size of an answer to them.
+/// The largest answer that is read.
 const LARGEST: usize = 64 * 1024;
 
 const API_VERSIONS: (i16, i16) = (18, 0);
@@ -24,7 +24,7 @@ const ILLEGAL_STATE: i16 = 34;
 /// `Errors.SASL_AUTHENTICATION_FAILED`
 const AUTHENTICATION_FAILED: i16 = 58;
 
-/// Reads the fields of an answer, none longer than the rest of it.
+/// Reads the fields of an answer; none is longer than what is left of it.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -62,9 +62,9 @@ fn text(text: &str) -> Vec<u8> {
     [&len.to_be_bytes()[..], text.as_bytes()].concat()
 }
 
-/// Sends a request and returns the body of its answer.
+/// Sends a request, and returns the body of its answer.
 fn ask(stream: &mut (impl Read + Write), api: (i16, i16), body: &[u8]) -> io::Result<Vec<u8>> {
-    // Any number will do, because there is only one request at a time.
+    // There is only one request at a time.
     const CORRELATION: i32 = 0x6b70_6b69;
     let mut request = Zeroizing::new(Vec::with_capacity(body.len() + 32));
     request.extend(api.0.to_be_bytes());
@@ -90,12 +90,12 @@ fn ask(stream: &mut (impl Read + Write), api: (i16, i16), body: &[u8]) -> io::Re
     }
 }
 
-/// Whether the peer is a Kafka broker or controller, which lists the requests that it supports.
+/// Checks that this is Kafka, by asking for the requests that it supports.
 pub(super) fn is_kafka(stream: &mut (impl Read + Write)) -> io::Result<()> {
     let answer = ask(stream, API_VERSIONS, &[])?;
     let mut fields = Fields(&answer);
     let (error, count) = (fields.i16()?, fields.i32()?);
-    // Six octets for each request type.
+    // Six octets for each supported request.
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     match error == 0 && count.checked_mul(6) == Some(fields.0.len()) {
         true => Ok(()),
@@ -103,7 +103,7 @@ pub(super) fn is_kafka(stream: &mut (impl Read + Write)) -> io::Result<()> {
     }
 }
 
-/// Chooses a mechanism, and returns those that the listener offers; `None`: it has no SASL.
+/// Chooses a mechanism, and returns all that the listener has; `None`: it has no SASL.
 fn choose(
     stream: &mut (impl Read + Write),
     mechanism: &str,
@@ -124,15 +124,15 @@ fn choose(
     }
 }
 
-/// The SASL mechanisms of a listener.
+/// What a listener says about SASL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sasl {
     pub(super) offered: Vec<String>,
-    /// Whether the connection continues with the requested mechanism.
+    /// Whether it has the chosen mechanism.
     pub(super) chosen: bool,
 }
 
-/// Asks which mechanisms are offered, by choosing this one.
+/// Asks for the mechanisms by choosing this one.
 pub(super) fn offered(
     stream: &mut (impl Read + Write),
     mechanism: Mechanism,

@@ -1,5 +1,5 @@
-//! Examines one listener as a client: TLS, whether the client certificate is accepted, whether it is Kafka, its SASL
-//! mechanisms, and a login. One timeout covers all of it.
+//! Everything a client can learn about a listener: TLS, whether the client certificate is accepted, whether it is
+//! Kafka, its SASL mechanisms, and a login. All within one time limit.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -16,26 +16,26 @@ use super::{
 };
 use crate::scram::Mechanism;
 
-/// How long to wait for an answer from Kafka where another program may well be listening.
+/// How long to wait for an answer of Kafka if the listener may be something else.
 const KAFKA: Duration = Duration::from_secs(2);
-/// How long a TLS 1.3 server may take to accept or refuse a certificate, before the first request is sent.
+/// How long a TLS 1.3 server may take to accept or refuse a client certificate before kpki sends a request.
 const VERDICT: Duration = Duration::from_secs(1);
 
-/// What to examine, and as whom.
+/// What to check, and as which client.
 pub struct Question<'a> {
     /// `host:port`.
     pub address: &'a str,
     /// The requested server name.
     pub server_name: &'a str,
-    /// Whether TLS is expected.
+    /// Whether the listener should speak TLS.
     pub tls: bool,
-    /// Whether Kafka is expected.
+    /// Whether the listener should be Kafka.
     pub kafka: bool,
-    /// The client certificate, if the listener requests one.
+    /// The certificate to use if one is requested.
     pub identity: Option<Identity<'a>>,
-    /// The user to log in as, if the listener has SASL.
+    /// The user to log in as if the listener has SASL.
     pub login: Option<Login<'a>>,
-    /// Whether the password may be sent to the owner of this certificate.
+    /// Whether to log in to a listener with this certificate.
     pub trusts: &'a (dyn Fn(&Served) -> bool + Sync),
 }
 
@@ -48,29 +48,29 @@ pub enum Speaks {
     Plain,
     /// Only TLS before 1.2, or cipher suites without forward secrecy; and how the handshake failed.
     Old(OldTls, ProbeError),
-    /// Nothing that was recognized.
+    /// None of these.
     Nothing(ProbeError),
 }
 
-/// Whether the client certificate was accepted.
+/// What the listener said about the client certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientCert {
-    /// It was not requested.
+    /// It requested none.
     NotAsked,
-    /// It was requested, and the connection continues.
+    /// It requested one, and the connection stays open.
     Accepted,
-    /// It was requested, and the connection was ended.
+    /// It requested one, and closed the connection.
     Refused(ProbeError),
-    /// It was requested, and no answer came.
+    /// It requested one, and said nothing more.
     Unseen,
 }
 
 /// The answers of a broker or controller.
 #[derive(Debug)]
 pub struct Kafka {
-    /// Its SASL mechanisms; `None` if it has no SASL, or did not answer.
+    /// Its SASL mechanisms; `None` if it has no SASL, or does not say.
     pub mechanisms: Option<Vec<String>>,
-    /// The result of the login; `None` if none was tried.
+    /// The result of the login; `None` if there was none.
     pub login: Option<Result<Mechanism, LoginError>>,
 }
 
@@ -79,9 +79,9 @@ pub struct Kafka {
 pub struct Sighting {
     /// Its protocol.
     pub speaks: Speaks,
-    /// Whether it accepted the client certificate.
+    /// What it said about the client certificate.
     pub client: ClientCert,
-    /// `None` if it does not answer like Kafka.
+    /// `None` if it does not answer Kafka requests.
     pub kafka: Option<Kafka>,
 }
 
@@ -95,13 +95,13 @@ impl Sighting {
     }
 }
 
-/// Examines a listener within `timeout`.
+/// Checks a listener within this time.
 pub fn look(question: &Question<'_>, timeout: Duration) -> Sighting {
     let deadline = Instant::now() + timeout;
     let known = question.login.as_ref().map_or(&[][..], |l| l.mechanisms);
     let first = known.first().copied().unwrap_or(Mechanism::Sha512);
     let seen = look_choosing(question, first, deadline);
-    // Choosing a mechanism that is not offered ends the connection.
+    // The listener closes the connection of a client that chose a mechanism which it does not have.
     let offered = seen.kafka.as_ref().and_then(|k| k.mechanisms.as_ref());
     let other = known.iter().skip(1).find(|m| {
         offered
@@ -145,7 +145,7 @@ fn look_choosing(question: &Question<'_>, mechanism: Mechanism, deadline: Instan
     }
     if matches!(error, Closed | Cut | Alert(_) | Tls(_))
         && let Some(old) = old::ask(address, server_name, deadline)
-        // If rustls itself ended the handshake, it could speak to the server.
+        // rustls ended this handshake itself, so it understood the server.
         && !(old.version == "TLS 1.2" && matches!(error, Tls(_)))
     {
         return Sighting::of(Speaks::Old(old, error));
@@ -162,7 +162,7 @@ fn plain(
     let mut wire = Wire::connect(question.address, deadline)?;
     let is_kafka = kafka::is_kafka(&mut wire);
     is_kafka.map_err(|error| wire.failure(Some(error)))?;
-    // A password is only sent if the listener is known to have no TLS.
+    // Log in without TLS only if no TLS was expected.
     let login = question.login.as_ref().filter(|_| !question.tls);
     Ok(Sighting {
         kafka: Some(ask_sasl(&mut wire, login, mechanism)),
@@ -191,7 +191,7 @@ fn over_tls(
         return sighting(served, ClientCert::Refused(error), None);
     }
     let asked = served.client_authorities.is_some();
-    // A TLS 1.3 client is done before the server has seen its certificate. Only accepted clients get a ticket.
+    // In TLS 1.3, the client's handshake ends before the server has checked its certificate. Only then it sends tickets.
     let mut open = asked && served.protocol == "TLSv1.3";
     let begun = Instant::now();
     if open {

@@ -1,5 +1,5 @@
-//! Offers a server what clients of 2012 did, to see what it chooses: rustls supports neither TLS before 1.2 nor suites
-//! without forward secrecy, and a server that has nothing else only reports that the handshake failed.
+//! Old servers: rustls speaks neither TLS before 1.2 nor cipher suites without forward secrecy, and a server that has
+//! nothing else only reports a failed handshake. So it gets a ClientHello as clients sent it in 2012.
 
 use std::{
     io::{Read, Write},
@@ -8,10 +8,10 @@ use std::{
 
 use super::wire::Wire;
 
-/// An outdated protocol version that a server chose.
+/// What an old server speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldTls {
-    /// `TLS 1.0`; `TLS 1.2` if only its cipher suites are outdated.
+    /// `TLS 1.0`; `TLS 1.2` if only its cipher suites are old.
     pub version: &'static str,
 }
 
@@ -45,7 +45,7 @@ fn hello(server_name: &str) -> Vec<u8> {
         .flat_map(|suite| suite.to_be_bytes())
         .collect();
     let mut body = vec![3, 3];
-    // A constant is safe: the connection carries no data and ends with the answer.
+    // The "random" of a connection that carries nothing and ends with the answer.
     body.extend([0x4b; 32]);
     body.push(0);
     body.extend(vector(&suites));

@@ -95,9 +95,9 @@ pub fn write_atomic(
     sync_dir(parent(path))
 }
 
-/// Creates a file with secrets, complete or not at all, and never overwrites one.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    let temporary = write_beside(path, bytes, SECRET, None)?;
+/// Creates a file, complete or not at all, and never overwrites one.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
+    let temporary = write_beside(path, bytes, mode, None)?;
     temporary
         .persist_noclobber(path)
         .map_err(|e| failed("create", path)(e.error))?;

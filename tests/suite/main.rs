@@ -37,6 +37,7 @@ mod elsewhere;
 mod first_steps;
 mod full_disk;
 mod harness;
+mod inspect;
 mod issue;
 mod issuers;
 mod journal;
@@ -72,12 +73,17 @@ mod security;
 mod shared_directory;
 mod sign;
 mod status;
+mod store_convert;
+mod store_inspect;
 mod stores;
 #[cfg(feature = "live")]
 mod story;
 mod support;
 mod terminal;
+mod trust;
 mod two_at_once;
 mod up;
 mod up_living;
 mod verify;
+#[cfg(feature = "live")]
+mod verify_live;

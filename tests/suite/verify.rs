@@ -431,3 +431,46 @@ fn a_hundred_listeners_ten_of_them_dead_take_no_longer_than_one() {
         "{found:#}"
     );
 }
+
+#[test]
+fn files_that_another_user_cannot_read_are_named() {
+    use std::os::unix::fs::MetadataExt;
+
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "--client", "alice"]);
+    let [port] = ports::free();
+    let files = |user: &str| {
+        let address = format!("127.0.0.1:{port}");
+        let found = verify(&kpki, &[&address, "--identity", "alice", "--as", user]);
+        let checks = found["checks"].as_array().unwrap().clone();
+        checks.into_iter().find(|c| c["check"] == "files").unwrap()
+    };
+    let me = std::fs::metadata(kpki.dir()).unwrap();
+    let mine = files(&format!("{}:{}", me.uid(), me.gid()));
+    assert_eq!(mine["ok"], true, "{mine}");
+    let other = files("54321:54321");
+    assert_eq!(other["code"], "unreadable-files", "{other}");
+    assert!(
+        other["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("54321:54321 cannot enter "),
+        "{other}"
+    );
+    for (path, mode) in [("", 0o711), ("out", 0o711), ("out/alice", 0o755)] {
+        kpki.set_mode(path, mode);
+    }
+    // kpki closes them again only where it writes.
+    let other = files("54321:54321");
+    let message = other["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("54321:54321 cannot read ") && message.ends_with("mode 0600"),
+        "{other}"
+    );
+    let usage = kpki
+        .run(&["verify", "127.0.0.1:1", "--as", "0:0", "--json"])
+        .expect_code(2)
+        .json();
+    assert_eq!(usage["error"]["code"], "usage");
+}

@@ -10,8 +10,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    keystore::{StoreError, pem, pkcs12},
-    secret::Secret,
+    keystore::{self, Passwords, StoreError, pem},
     state::read_text,
 };
 
@@ -45,10 +44,22 @@ impl Settings<'_> {
         if kind == Kind::Pem {
             return pem::parse_certificates(&bytes).map_err(wrong(setting, path));
         }
+        // Without a password, Java reads what is not encrypted, and checks nothing.
         let password = self.password("ssl.truststore.password");
-        let password = password.unwrap_or_else(|| Secret::new(String::new()));
-        let contents = pkcs12::open(&bytes, &password).map_err(wrong(setting, path))?;
-        let trusted: Vec<_> = contents.trusted.into_iter().map(|t| t.cert).collect();
+        let passwords = Passwords {
+            store: password.as_ref(),
+            key: None,
+        };
+        let opened = keystore::open(&bytes, passwords).map_err(wrong(setting, path))?;
+        if opened.protection.hidden {
+            return Err(ClientPropertiesError::Missing("ssl.truststore.password"));
+        }
+        let trusted: Vec<_> = opened
+            .contents
+            .trusted
+            .into_iter()
+            .map(|t| t.cert)
+            .collect();
         match trusted.is_empty() {
             true => Err(wrong(setting, path)(StoreError::NoEntries)),
             false => Ok(trusted),
@@ -81,28 +92,43 @@ impl Settings<'_> {
         let password = self
             .password("ssl.keystore.password")
             .ok_or(ClientPropertiesError::Missing("ssl.keystore.password"))?;
-        let contents = pkcs12::open(&bytes, &password).map_err(wrong(setting, path))?;
+        let key_password = self.password("ssl.key.password");
+        let passwords = Passwords {
+            store: Some(&password),
+            key: key_password.as_ref(),
+        };
+        let opened = keystore::open(&bytes, passwords).map_err(wrong(setting, path))?;
+        let contents = opened.contents;
         let key = contents.keys.into_iter().find(|key| !key.chain.is_empty());
-        let key = key.ok_or_else(|| wrong(setting, path)(StoreError::NoChain))?;
+        let Some(key) = key else {
+            let locked = contents.locked.into_iter().next();
+            let why = locked.map_or(StoreError::NoChain, |_| StoreError::KeyPassword);
+            return Err(wrong(setting, path)(why));
+        };
         Ok(Some(Identity {
             key_pkcs8: key.key_pkcs8,
             chain: key.chain,
         }))
     }
 
-    /// JKS is Kafka's default, and Java opens PKCS#12 with that type too, so the content decides, not the setting.
+    /// JKS is Kafka's default and Java opens PKCS#12 under that name too, so the bytes decide, not the setting. JCEKS is
+    /// read by Java as well where it is named so.
     fn kind(&self, setting: &'static str) -> Result<Kind> {
         match self.get(setting).map(str::to_ascii_uppercase).as_deref() {
-            None | Some("JKS" | "PKCS12") => Ok(Kind::Pkcs12),
+            None | Some("JKS" | "PKCS12" | "JCEKS") => Ok(Kind::Binary),
             Some("PEM") => Ok(Kind::Pem),
-            Some(other) => Err(unsupported(setting, other, "PKCS12, JKS and PEM are")),
+            Some(other) => Err(unsupported(
+                setting,
+                other,
+                "PKCS12, JKS, JCEKS and PEM are",
+            )),
         }
     }
 }
 
 #[derive(PartialEq)]
 enum Kind {
-    Pkcs12,
+    Binary,
     Pem,
 }
 

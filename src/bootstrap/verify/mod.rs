@@ -1,5 +1,6 @@
-//! `verify`: compares what listeners serve with the CA, the inventory, the policy and the identities' files.
+//! `kpki verify`: compares what listeners serve with the CA, the inventory, the policy and the identities' files.
 
+mod files;
 mod standing;
 mod trusted;
 mod visitor;
@@ -18,6 +19,7 @@ use crate::{
     scram::Mechanism,
     state::{Inventory, OutDir},
 };
+pub use files::readable;
 pub use standing::{Standing, standing};
 pub use trusted::Trusted;
 pub use visitor::{TruststoreError, Visitor};
@@ -30,13 +32,13 @@ pub struct Judge<'a> {
     pub inventory: Option<&'a Inventory>,
     /// The kpki command line for hints.
     pub kpki: &'a str,
-    /// The timeout for each listener.
+    /// How long to wait for each listener.
     pub timeout: Duration,
     /// The current time.
     pub now: OffsetDateTime,
 }
 
-/// A listener of a policy, and the result of its checks.
+/// The result for a listener of a policy.
 #[derive(Debug)]
 pub struct Answer {
     /// Its broker or controller.
@@ -47,7 +49,7 @@ pub struct Answer {
     pub verdict: Verdict,
 }
 
-/// One connection to a listener, and as whom.
+/// One listener, and the client that connects to it.
 struct Visit<'a> {
     address: &'a str,
     tls: bool,
@@ -58,7 +60,7 @@ struct Visit<'a> {
 }
 
 impl Judge<'_> {
-    /// Checks a single address.
+    /// Checks the listener at an address.
     ///
     /// # Errors
     /// If the operating system provides no random numbers.
@@ -72,7 +74,7 @@ impl Judge<'_> {
         let visit = Visit {
             address,
             tls: protocol.is_none_or(|(tls, _)| tls),
-            // Only Kafka offers a login.
+            // Only Kafka has a login.
             kafka: visitor.is_some_and(|v| v.password.is_some()),
             visitor,
             user: visitor
@@ -86,8 +88,7 @@ impl Judge<'_> {
         self.visit(&visit)
     }
 
-    /// Checks every listener of a policy in parallel, as `visitor`; by default, as the policy's admin or as the first
-    /// client with suitable credentials.
+    /// Checks all listeners of a policy in parallel, as `visitor`, or else as the policy's admin or another client.
     ///
     /// # Errors
     /// If an address cannot be determined, or files of an identity cannot be read.
@@ -104,8 +105,8 @@ impl Judge<'_> {
         let mut places = Vec::new();
         for node in &policy.brokers {
             let own = match guests.iter().any(Visitor::has_certificate) {
-                true => None,
-                false => Some(Visitor::read(out, &node.name)?),
+                false if out.identity(&node.name).is_dir() => Some(Visitor::read(out, &node.name)?),
+                _ => None,
             };
             let own = std::sync::Arc::new(own);
             for at in endpoints(&policy.cluster, node)? {
@@ -228,8 +229,7 @@ impl Judge<'_> {
     }
 }
 
-/// The clients whose credentials are used for a policy's listeners: the admin, and the first client for each SCRAM
-/// mechanism that the admin lacks.
+/// The clients to connect as: the admin, and for each SCRAM mechanism that it does not have, the first client with it.
 fn guests(policy: &ValidatedPolicy, out: &OutDir) -> Result<Vec<Visitor>, BootstrapError> {
     let is_admin = |client: &&Client| Some(&client.name) == policy.cluster.admin.as_ref();
     let admin = policy.clients.iter().filter(is_admin);

@@ -1,4 +1,4 @@
-//! Looks up a served certificate in the inventory.
+//! What the inventory says about a served certificate.
 
 use time::OffsetDateTime;
 
@@ -11,7 +11,7 @@ use crate::{
 /// The status of a served certificate.
 #[derive(Debug)]
 pub enum Standing<'a> {
-    /// The newest one that was signed for its name.
+    /// The newest of its name.
     Latest(&'a Record),
     /// An older one.
     Earlier {
@@ -20,14 +20,14 @@ pub enum Standing<'a> {
         /// The newest one.
         latest: &'a Record,
     },
-    /// Revoked, whether it is the newest or not.
+    /// Revoked.
     Revoked(&'a Record, &'a Revocation),
     /// Not signed by this CA for this name.
     Foreign(&'a Record),
 }
 
-/// The status of a certificate served by `owner`, by default by the identity that it was signed for. `None`: neither
-/// is known.
+/// Looks up a certificate that `owner` serves, or that was signed for anyone if there is no owner. `None`: the inventory
+/// knows neither.
 pub fn standing<'a>(
     inventory: &'a Inventory,
     owner: Option<&str>,
@@ -51,7 +51,7 @@ pub fn standing<'a>(
 }
 
 impl Standing<'_> {
-    /// The identity that it should belong to.
+    /// The identity.
     pub fn name(&self) -> &str {
         match self {
             Self::Latest(record) | Self::Revoked(record, _) | Self::Foreign(record) => &record.name,

@@ -1,4 +1,4 @@
-//! The CAs that a listener's chain must lead to.
+//! The certificates that a listener's chain must lead to.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::{
         BootstrapError,
         slot::{CERTIFICATE, INTERMEDIATE},
     },
-    keystore::{StoreError, pem, pkcs12},
+    keystore::{self, Passwords, StoreError, pem},
     pki::Certificate,
     secret::Secret,
     state::{OutDir, read_optional, read_text},
@@ -19,25 +19,16 @@ use crate::{
 /// Trusted certificates, and known intermediates.
 #[derive(Debug)]
 pub struct Trusted {
-    /// The CAs, or other certificates in a truststore.
+    /// The certificates in a truststore, usually CAs.
     pub certificates: Vec<Certificate>,
-    /// Intermediates, which are not trusted, but which a listener may have failed to send.
+    /// Intermediates, which are not trusted, but may be missing in a chain.
     pub known: Vec<Certificate>,
-    /// The source, for messages.
+    /// The file, for messages.
     pub from: String,
 }
 
 impl Trusted {
-    /// Nothing is trusted: the certificates are only displayed.
-    pub fn nothing() -> Self {
-        Self {
-            certificates: Vec::new(),
-            known: Vec::new(),
-            from: "what is trusted".to_owned(),
-        }
-    }
-
-    /// What the identities in this output directory trust.
+    /// What the identities of this output directory trust.
     ///
     /// # Errors
     /// If its files cannot be read.
@@ -68,7 +59,7 @@ impl Trusted {
         })
     }
 
-    /// Reads a truststore: PEM, DER or PKCS#12.
+    /// A truststore: PEM, DER, PKCS#12 or JKS.
     ///
     /// # Errors
     /// If it cannot be read, or contains no certificate.
@@ -85,12 +76,19 @@ impl Trusted {
         } else if Certificate::from_der(&der).is_ok() {
             vec![der.into_owned()]
         } else {
-            let none = Secret::new(String::new());
-            let contents = pkcs12::open(&bytes, password.unwrap_or(&none)).map_err(store)?;
+            let passwords = Passwords {
+                store: password,
+                key: None,
+            };
+            let opened = keystore::open(&bytes, passwords).map_err(store)?;
+            if opened.protection.hidden {
+                return Err(store(StoreError::WrongPassword));
+            }
+            let contents = opened.contents;
             let trusted = contents.trusted.into_iter().map(|t| t.cert);
             trusted.chain(contents.ignored).collect()
         };
-        // Those that cannot be read are skipped, the others still count.
+        // Ignore those that cannot be parsed.
         let certificates: Vec<_> = ders
             .iter()
             .filter_map(|der| Certificate::from_der(der).ok())

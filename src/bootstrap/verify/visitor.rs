@@ -1,4 +1,4 @@
-//! The identity that connects to a listener, read from the files in its directory.
+//! The client that connects to a listener: an identity, read from its directory.
 
 use std::path::PathBuf;
 
@@ -44,13 +44,14 @@ pub struct Visitor {
     pub name: IdentityName,
     /// Its SCRAM password.
     pub password: Option<Secret>,
-    /// The mechanisms that it has SCRAM credentials for.
+    /// The mechanisms of its SCRAM credentials.
     pub mechanisms: Vec<Mechanism>,
-    /// Whether its client.properties use TLS, if it has any.
+    /// Whether its client.properties say TLS, if there are any.
     pub tls: Option<bool>,
-    /// The source of that, for messages.
+    /// Who says so, for messages.
     pub says: String,
     disk: OnDisk,
+    has_certificate: bool,
 }
 
 impl Visitor {
@@ -97,16 +98,17 @@ impl Visitor {
             mechanisms,
             tls,
             says: format!("the client.properties of {name}"),
+            has_certificate: disk.belongs_together(),
             disk,
         })
     }
 
-    /// Whether it has a key and a matching certificate.
+    /// Whether it has a key and the certificate for it.
     pub fn has_certificate(&self) -> bool {
-        self.disk.belongs_together()
+        self.has_certificate
     }
 
-    /// Its key and certificate chain.
+    /// Its key and certificate.
     pub fn identity(&self) -> Option<Identity<'_>> {
         let key = self.disk.key.as_ref().filter(|_| self.has_certificate())?;
         Some(Identity {

@@ -18,7 +18,8 @@ use super::{
 use crate::{
     bootstrap::{
         brought::{self, AwaitedKey, Brought, Request},
-        ca, rfc3339,
+        ca::{self, Ca, CaError},
+        rfc3339,
     },
     issuer::IssuerError,
     keystore::{ForeignKey, OpenedKey, StoreError, pem, pkcs12},
@@ -73,7 +74,21 @@ pub(super) fn run(verb: &InitCa, global: &Global, out: &OutDir, ui: &Ui) -> Done
     }
 }
 
+/// Refuses where there is a CA: another one does not take its place in one step.
+fn refuse_second(out: &OutDir) -> Done {
+    if Ca::exists(out)? && !Ca::waits(out) {
+        let exists = CaError::Exists(out.ca().display().to_string());
+        return fail(
+            Code::CaExists,
+            exists.to_string(),
+            "kpki rotate-ca start replaces it with a new one made by kpki; to use another CA from the beginning, choose another --out",
+        );
+    }
+    Ok(())
+}
+
 fn import(verb: &InitCa, key_file: &Path, global: &Global, out: &OutDir, ui: &Ui) -> Done {
+    refuse_second(out)?;
     refuse_existing(out)?;
     let of_key = |error: StoreError| unread(key_file, &error);
     let bytes = read_foreign(key_file)?;
@@ -184,7 +199,7 @@ fn request(verb: &InitCa, global: &Global, out: &OutDir, ui: &Ui) -> Done {
         }
         return hand_out(verb, out, &request, ui);
     }
-    refuse_existing(out)?;
+    refuse_second(out)?;
     let subject = verb.subject.parse::<Dn>().map_err(IssuerError::from)?;
     let protection = protection(verb.no_passphrase, global, ui)?;
     let lock = begin(out, ui)?;
@@ -205,7 +220,7 @@ fn hand_out(verb: &InitCa, out: &OutDir, request: &Request, ui: &Ui) -> Done {
                     "choose another --out-file, or move the file away",
                 );
             }
-            None => write_new(file, request.pem.as_bytes())?,
+            None => write_new(file, request.pem.as_bytes(), 0o600)?,
         },
         None if !ui.json => ui.raw(&request.pem),
         None => {}
@@ -229,6 +244,7 @@ fn hand_out(verb: &InitCa, out: &OutDir, request: &Request, ui: &Ui) -> Done {
 }
 
 fn install(answer: &Path, global: &Global, out: &OutDir, ui: &Ui) -> Done {
+    refuse_second(out)?;
     let key = AwaitedKey::read(out)?;
     let certificates = read_certificates(
         answer,

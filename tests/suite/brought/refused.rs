@@ -157,7 +157,9 @@ fn a_ca_that_is_not_fit_is_refused_with_the_reason() {
     kpki.ok(&super::IMPORT);
     let again = kpki.run(&super::IMPORT).expect_code(1);
     assert!(
-        again.stderr.contains("a CA exists already in out/ca"),
+        again
+            .stderr
+            .contains("a CA already exists in out/ca\nhint: kpki rotate-ca start replaces it"),
         "{}",
         again.stderr
     );

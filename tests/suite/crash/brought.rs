@@ -31,7 +31,7 @@ fn keys(out: &Path) -> Vec<Vec<u8>> {
 /// The command itself, unless the promise of a killed one was kept meanwhile.
 fn again(kpki: &Kpki, arguments: &[&str]) {
     let next = kpki.run(arguments);
-    let kept = next.stderr.contains("a CA exists already");
+    let kept = next.stderr.contains("a CA already exists");
     assert!(next.code == Some(0) || kept, "{}", next.stderr);
 }
 

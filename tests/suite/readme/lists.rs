@@ -12,6 +12,7 @@ use kpki::{
     code::StableCode,
     config::client_file_name,
     document::FormCode,
+    pki::Oddity,
     policy::{self, ClientFormat, LAYOUTS, Layout, PolicyCode, lint},
     probe::Fault,
 };
@@ -204,6 +205,7 @@ fn made(list: &str) -> String {
         "keys" => keys(),
         "layouts" => layouts(),
         "lints" => codes(lint::codes()),
+        "oddities" => codes(Oddity::CODES.iter().copied()),
         "roles" => roles(),
         "rooms" => rooms(),
         "verify" => table(

@@ -150,5 +150,5 @@ fn a_real_jks_store_is_named_as_one() {
     );
     let error = folder.read("a.jks").unwrap_err();
     assert_eq!(error, StoreError::NotPkcs12("a JKS store"));
-    assert!(error.hint().unwrap().contains("-importkeystore"));
+    assert!(error.hint().unwrap().contains("kpki store convert"));
 }

@@ -8,6 +8,7 @@ pub mod http;
 pub mod java;
 pub mod jvm;
 pub mod kafka;
+pub mod keytool;
 pub mod kpki;
 pub mod listener;
 pub mod mounts;

@@ -1,0 +1,41 @@
+//! Whether the user that a broker or client runs as could read its files.
+
+use crate::{
+    bootstrap::BootstrapError,
+    pki::IdentityName,
+    probe::{Check, Fault},
+    state::{OutDir, readable_by},
+};
+
+/// Checks the directory of an identity for `UID:GID`.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub fn readable(
+    out: &OutDir,
+    name: &IdentityName,
+    (uid, gid): (u32, u32),
+) -> Result<Check, BootstrapError> {
+    const CHECK: &str = "files";
+    let dir = out.identity(name);
+    let (count, closed) = readable_by(&dir, uid, gid)?;
+    let Some(closed) = closed else {
+        let message = format!("{uid}:{gid} can read all {count} files of {name}");
+        return Ok(Check::good(CHECK, message));
+    };
+    let verb = if closed.is_dir { "enter" } else { "read" };
+    let (owner, group) = closed.owner;
+    let message = format!(
+        "{uid}:{gid} cannot {verb} {}: its owner is {owner}:{group}, and its mode {:04o}",
+        closed.path.display(),
+        closed.mode
+    );
+    let check = Check::fault(CHECK, Fault::UnreadableFiles, message);
+    // Above the output directory, kpki changes nothing.
+    Ok(
+        match closed.path.ends_with(name.as_str()) || !closed.is_dir {
+            true => check,
+            false => check.hint("mount the directory elsewhere, or let the user enter this one"),
+        },
+    )
+}

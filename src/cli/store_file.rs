@@ -1,0 +1,154 @@
+//! Reading a store that somebody named on the command line, with a password from wherever there is one.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{CliError, Code, Done, Failure, fail, passphrase, ui::Ui};
+use crate::{
+    keystore::{self, Integrity, Opened, Passwords, StoreError},
+    secret::Secret,
+    state::read_text,
+};
+
+const VARIABLE: &str = "KPKI_STORE_PASSWORD";
+
+/// What everybody knows: the first is that of a JDK's own `cacerts`.
+const KNOWN: [&str; 2] = ["changeit", ""];
+
+/// The passwords of a store.
+#[derive(Debug, Args)]
+pub struct StorePasswords {
+    /// File with the store's password [else: KPKI_STORE_PASSWORD, or asked where one is needed]
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// File with the password of the keys, where it is another (ssl.key.password)
+    #[arg(long, value_name = "FILE")]
+    key_password_file: Option<PathBuf>,
+}
+
+impl StorePasswords {
+    /// The password of a store that is yet to be made.
+    pub fn given(&self, ui: &Ui) -> Result<Option<Secret>, Failure> {
+        match &self.password_file {
+            Some(file) => passphrase::from_file(file, ui).map(Some),
+            None => Ok(from_environment()),
+        }
+    }
+}
+
+/// A store, and the password that opened it.
+pub struct StoreFile {
+    pub opened: Opened,
+    pub password: Option<Secret>,
+}
+
+/// Reads a store; without a password, as far as it can be read.
+pub fn read(path: &Path, passwords: &StorePasswords, ui: &Ui) -> Result<StoreFile, Failure> {
+    let bytes = zeroize::Zeroizing::new(read_text(path)?);
+    let from_file = |path: &PathBuf| passphrase::from_file(path, ui);
+    let key = passwords
+        .key_password_file
+        .as_ref()
+        .map(from_file)
+        .transpose()?;
+    let open = |store: Option<&Secret>| {
+        let key = key.as_ref();
+        keystore::open(&bytes, Passwords { store, key })
+    };
+    let with = |password: Secret| match open(Some(&password)) {
+        Ok(opened) => Ok(StoreFile {
+            opened,
+            password: Some(password),
+        }),
+        Err(error) => Err(of(path, error)),
+    };
+    if let Some(password) = passwords.given(ui)? {
+        return with(password);
+    }
+    let bare = open(None).map_err(|error| of(path, error))?;
+    if !wants_password(&bare) {
+        return Ok(StoreFile {
+            opened: bare,
+            password: None,
+        });
+    }
+    for known in KNOWN {
+        let password = Secret::new(known.to_owned());
+        match open(Some(&password)) {
+            Ok(opened) if opened.contents.locked.len() < bare.contents.locked.len().max(1) => {
+                ui.note(format!(
+                    "{} is opened by a password that everybody knows: `{known}`",
+                    path.display()
+                ));
+                return Ok(StoreFile {
+                    opened,
+                    password: Some(password),
+                });
+            }
+            _ => {}
+        }
+    }
+    if passphrase::can_ask() {
+        let prompt = format!("Password of {}: ", path.display());
+        return with(passphrase::ask(&prompt, missing(path))?);
+    }
+    Ok(StoreFile {
+        opened: bare,
+        password: None,
+    })
+}
+
+/// The password from the environment, where there is one.
+pub fn from_environment() -> Option<Secret> {
+    let text = std::env::var(VARIABLE).ok()?;
+    (!text.is_empty()).then(|| Secret::new(text))
+}
+
+fn wants_password(opened: &Opened) -> bool {
+    let key_form = |why: &StoreError| *why == StoreError::WrongPassword;
+    opened.protection.hidden
+        || opened.protection.integrity != Integrity::None
+        || opened.contents.locked.iter().any(|key| key_form(&key.why))
+}
+
+/// An error of a store, with its file.
+pub fn of(path: &Path, error: StoreError) -> Failure {
+    let message = format!("{}: {error}", path.display());
+    CliError::new(Code::Store, message)
+        .maybe_hint(error.hint())
+        .into()
+}
+
+fn missing(path: &Path) -> CliError {
+    let message = format!(
+        "{} is opened by a password, and none was given",
+        path.display()
+    );
+    CliError::new(Code::PasswordMissing, message).hint(format!(
+        "give it with --password-file FILE or {VARIABLE}, or run kpki on a terminal, which asks for it"
+    ))
+}
+
+impl StoreFile {
+    /// Refuses a store that was not opened whole, as what is made of it would lack something.
+    pub fn whole(&self, path: &Path) -> Done {
+        if self.password.is_none() && wants_password(&self.opened) {
+            return Err(missing(path).into());
+        }
+        if let Some(key) = self.opened.contents.locked.first() {
+            let hint = match &key.why {
+                StoreError::WrongPassword => {
+                    "give the key's own password with --key-password-file FILE"
+                }
+                other => other
+                    .hint()
+                    .unwrap_or("leave the entry out of the store first"),
+            };
+            let (path, alias, why) = (path.display(), &key.alias, &key.why);
+            let message = format!("{path}: the key `{alias}` cannot be opened: {why}");
+            return fail(Code::Store, message, hint);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! `kpki trust`: one file per verb.
+
+mod add;
+mod fetch;
+mod list;
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{
+    Done, Failure,
+    new_store::{self, Format, NewStore},
+    ui::{GREEN, Ui},
+};
+use crate::{
+    keystore::{StoreContents, StoreProfile, pem},
+    pki::Certificate,
+    plan::count,
+    secret::Secret,
+};
+
+/// Make truststores: from certificates, from what an endpoint shows, from a JDK's own
+#[derive(Debug, Subcommand)]
+pub enum Trust {
+    Add(add::Add),
+    Fetch(fetch::Fetch),
+    List(list::List),
+}
+
+impl Trust {
+    pub(super) fn run(self, ui: &Ui) -> Done {
+        match self {
+            Self::Add(verb) => verb.run(ui),
+            Self::Fetch(verb) => verb.run(ui),
+            Self::List(verb) => verb.run(ui),
+        }
+    }
+}
+
+/// The password of a JDK's own truststore. It hides nothing: certificates are public.
+const WELL_KNOWN: &str = "changeit";
+
+/// A truststore that is to be, or its certificates on standard output.
+struct NewTrust<'a> {
+    contents: &'a StoreContents,
+    added: &'a [(String, Certificate)],
+    file: Option<PathBuf>,
+    format: Format,
+    password: Option<Secret>,
+}
+
+/// The format that the name of a file says.
+fn format_of(file: &Path) -> Option<Format> {
+    let extension = file.extension()?.to_str()?.to_ascii_lowercase();
+    match &*extension {
+        "pem" | "crt" | "cer" => Some(Format::Pem),
+        "p12" | "pfx" | "pkcs12" => Some(Format::Pkcs12),
+        _ => None,
+    }
+}
+
+impl NewTrust<'_> {
+    fn write(self, ui: &Ui) -> Done {
+        let certs = self.contents.trusted.iter().map(|entry| entry.cert.clone());
+        let text = pem::certificates(&certs.collect::<Vec<_>>());
+        let Some(file) = &self.file else {
+            if !ui.json {
+                ui.raw(&text);
+            }
+            ui.document(&json!({"file": null, "added": added(self.added), "certificates": text}));
+            return Ok(());
+        };
+        let (password, known) = match (self.format, self.password) {
+            (Format::Pem, _) => (None, false),
+            (_, Some(password)) => (Some(password), false),
+            _ => (Some(Secret::new(WELL_KNOWN.to_owned())), true),
+        };
+        let store = NewStore {
+            contents: self.contents,
+            format: self.format,
+            profile: StoreProfile::default(),
+            password,
+        };
+        new_store::write(file, store)?;
+        let all = count(self.contents.trusted.len(), "certificate");
+        ui.say(format!(
+            "{GREEN}wrote{GREEN:#} {}, {}: {all}",
+            file.display(),
+            self.format
+        ));
+        if known {
+            ui.note(format!(
+                "its password is `{WELL_KNOWN}`, as a JDK's own has: what is in a truststore is no secret. --password-file FILE gives it another"
+            ));
+        }
+        ui.document(&json!({
+            "file": file,
+            "type": self.format.to_string(),
+            "added": added(self.added),
+            "entries": self.contents.trusted.len(),
+        }));
+        Ok(())
+    }
+}
+
+fn added(added: &[(String, Certificate)]) -> serde_json::Value {
+    let entries = added.iter().map(|(alias, cert)| {
+        let end = cert
+            .not_after
+            .format(&time::format_description::well_known::Rfc3339);
+        json!({
+            "alias": alias,
+            "subject": cert.subject,
+            "issuer": cert.issuer,
+            "serial": cert.serial,
+            "not_after": end.unwrap_or_default(),
+            "fingerprint": cert.fingerprint(),
+        })
+    });
+    entries.collect()
+}
+
+/// `ab12…` as OpenSSL, keytool and browsers show fingerprints: `AB:12:…`.
+fn colons(hex: &str) -> String {
+    let upper = hex.to_ascii_uppercase();
+    let pairs: Vec<&str> = (0..upper.len() / 2)
+        .map(|at| &upper[at * 2..at * 2 + 2])
+        .collect();
+    pairs.join(":")
+}
+
+/// Warns of what will not work as it is probably meant.
+fn remark(cert: &Certificate, ui: &Ui) {
+    let subject = &cert.subject;
+    if !cert.is_ca {
+        ui.warn(format!(
+            "{subject} is no CA's certificate: it is trusted alone, and no longer when it is renewed"
+        ));
+    }
+    if cert.not_after < time::OffsetDateTime::now_utc() {
+        ui.warn(format!(
+            "{subject} has expired, on {}",
+            cert.not_after.date()
+        ));
+    }
+}
+
+/// An existing store is refused before anything is asked.
+fn check_place(file: Option<&Path>) -> Result<(), Failure> {
+    file.map_or(Ok(()), new_store::check_place)
+}

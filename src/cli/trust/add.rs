@@ -1,0 +1,130 @@
+//! `kpki trust add`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rustls_pki_types::CertificateDer;
+
+use super::{
+    super::{
+        CliError, Code, Done, Failure, fail,
+        new_store::Format,
+        store_file::{self, StorePasswords},
+        ui::{GREEN, Ui},
+    },
+    NewTrust, check_place, format_of, remark,
+};
+use crate::{
+    keystore::{StoreContents, StoreKind, add_trusted, adopt, pem},
+    pki::Certificate,
+    state::read_text,
+};
+
+/// Make a truststore from certificates, alone or beside those of another truststore
+///
+/// The certificates are PEM or DER, each file with one or more. --from begins with what another truststore trusts, such as
+/// a JDK's cacerts; it stays as it is, and its aliases and password are taken over. Without --out-file, all of them go to
+/// standard output as PEM.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki trust add ca.pem --out-file truststore.p12
+  kpki trust add ca.pem old-ca.der --out-file ca-bundle.pem
+  kpki trust add ca.pem --from /etc/ssl/certs/java/cacerts --out-file cacerts-and-ours.p12")]
+pub struct Add {
+    /// Certificates, PEM or DER
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// The new truststore; PEM where it is called so (.pem, .crt)
+    #[arg(long, value_name = "FILE", value_parser = super::super::utf8_path)]
+    out_file: Option<PathBuf>,
+    /// A truststore to begin with: PKCS12, JKS, JCEKS or PEM
+    #[arg(long, value_name = "STORE")]
+    from: Option<PathBuf>,
+    /// The format of the new truststore [default: by its name, else as STORE, else pkcs12]
+    #[arg(long, value_name = "FORMAT")]
+    to: Option<Format>,
+    #[command(flatten)]
+    passwords: StorePasswords,
+}
+
+impl Add {
+    pub(in super::super) fn run(self, ui: &Ui) -> Done {
+        check_place(self.out_file.as_deref())?;
+        let mut certs = Vec::new();
+        for file in &self.files {
+            certs.extend(certificates(file)?);
+        }
+        let mut kind = StoreKind::Pkcs12;
+        let (mut contents, password) = match &self.from {
+            None => (StoreContents::default(), self.passwords.given(ui)?),
+            Some(from) => {
+                let store = store_file::read(from, &self.passwords, ui)?;
+                store.whole(from)?;
+                kind = store.opened.kind;
+                (base(from, store.opened.contents)?, store.password)
+            }
+        };
+        let ders: Vec<CertificateDer<'static>> = certs.iter().map(|c| c.der.clone()).collect();
+        let places = add_trusted(&mut contents, ders);
+        let mut added = Vec::new();
+        for (cert, (alias, new)) in certs.into_iter().zip(places) {
+            remark(&cert, ui);
+            match new {
+                true => {
+                    ui.note(format!("{GREEN}added{GREEN:#}  {alias}  {}", cert.subject));
+                    added.push((alias, cert));
+                }
+                false => ui.note(format!("{} is there already, as {alias}", cert.subject)),
+            }
+        }
+        let named = self.out_file.as_deref().and_then(format_of);
+        let as_from = match kind {
+            StoreKind::Pkcs12 => Format::Pkcs12,
+            StoreKind::Pem => Format::Pem,
+            StoreKind::Jks | StoreKind::Jceks => Format::Jks,
+        };
+        NewTrust {
+            contents: &contents,
+            added: &added,
+            file: self.out_file,
+            format: self.to.or(named).unwrap_or(as_from),
+            password: password.filter(|password| !password.expose().is_empty()),
+        }
+        .write(ui)
+    }
+}
+
+/// What a truststore trusts.
+pub fn base(file: &Path, mut contents: StoreContents) -> Result<StoreContents, Failure> {
+    if let Some(key) = contents.keys.first() {
+        return fail(
+            Code::Store,
+            format!(
+                "{} is no truststore: it has the private key `{}`",
+                file.display(),
+                key.alias
+            ),
+            "--from takes a truststore; kpki store convert --to pem shows the certificates of a key store",
+        );
+    }
+    adopt(&mut contents);
+    Ok(contents)
+}
+
+/// Every certificate of a file, PEM or DER.
+pub fn certificates(file: &Path) -> Result<Vec<Certificate>, Failure> {
+    let bytes = read_text(file)?;
+    let bad = |error: String| {
+        let message = format!("{}: {error}", file.display());
+        CliError::new(Code::BadCertificate, message)
+            .hint("give certificates as PEM or DER; --from takes stores")
+    };
+    let ders = match bytes.first() {
+        // A SEQUENCE, as every DER certificate is.
+        Some(0x30) => vec![CertificateDer::from(bytes)],
+        _ => pem::parse_certificates(&bytes).map_err(|error| bad(error.to_string()))?,
+    };
+    let read = |der| Certificate::from_der(der).map_err(|error| bad(error.to_string()).into());
+    ders.iter().map(read).collect()
+}

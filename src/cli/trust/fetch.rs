@@ -1,0 +1,263 @@
+//! `kpki trust fetch`
+
+use std::{io::IsTerminal, path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use super::{
+    super::{
+        CliError, Code, Done, Failure, fail,
+        new_store::Format,
+        planned::confirm,
+        store_file::{self, StorePasswords},
+        ui::{BOLD, GREEN, Ui},
+    },
+    NewTrust,
+    add::base,
+    check_place, colons, format_of, remark,
+};
+use crate::{
+    keystore::{StoreContents, add_trusted},
+    pki::{Certificate, unhex},
+    probe::{self, ProbeError, Served},
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Make a truststore of the CA behind an endpoint
+///
+/// The chain is shown with its fingerprints, and nothing is trusted before that is confirmed: by you on a terminal, by
+/// --expect-fingerprint, which should come from elsewhere than the endpoint, or blindly by --yes. What is trusted is the
+/// topmost CA of the chain, so that the truststore outlives the endpoint's own certificate. Without --out-file, it goes to
+/// standard output as PEM.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kpki trust fetch broker.example.com:9093 --out-file truststore.p12
+  kpki trust fetch 10.0.0.11:9093 --server-name kafka1.example.com --out-file ca.pem
+  kpki trust fetch broker.example.com:9093 --expect-fingerprint 5F:1C:… --out-file ca.pem
+  kpki trust fetch broker.example.com:9093 --from truststore.p12 --out-file truststore-2.p12")]
+pub struct Fetch {
+    /// The endpoint
+    #[arg(value_name = "HOST:PORT")]
+    endpoint: String,
+    /// The name to ask the endpoint for (SNI) [default: HOST]
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
+    /// SHA-256 of the certificate of the CA, or of another one of the chain: hex, with or without colons
+    #[arg(long, value_name = "SHA256", value_parser = fingerprint)]
+    expect_fingerprint: Option<String>,
+    /// The new truststore; PEM where it is called so (.pem, .crt)
+    #[arg(long, value_name = "FILE", value_parser = super::super::utf8_path)]
+    out_file: Option<PathBuf>,
+    /// A truststore to begin with
+    #[arg(long, value_name = "STORE")]
+    from: Option<PathBuf>,
+    /// The format of the new truststore [default: by its name, else pkcs12]
+    #[arg(long, value_name = "FORMAT")]
+    to: Option<Format>,
+    #[command(flatten)]
+    passwords: StorePasswords,
+    /// Trust what is there, whatever it is
+    #[arg(long)]
+    yes: bool,
+}
+
+/// A SHA-256 as lower-case hex.
+fn fingerprint(text: &str) -> Result<String, String> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text
+        .strip_prefix("sha256:")
+        .unwrap_or(&text)
+        .replace(':', "");
+    match unhex(&digits).is_some_and(|octets| octets.len() == 32) {
+        true => Ok(digits),
+        false => Err("it must be 64 hexadecimal digits, with or without colons".to_owned()),
+    }
+}
+
+impl Fetch {
+    pub(in super::super) fn run(self, ui: &Ui) -> Done {
+        check_place(self.out_file.as_deref())?;
+        let (mut contents, password) = match &self.from {
+            None => (StoreContents::default(), self.passwords.given(ui)?),
+            Some(from) => {
+                let store = store_file::read(from, &self.passwords, ui)?;
+                store.whole(from)?;
+                (base(from, store.opened.contents)?, store.password)
+            }
+        };
+        let host = self.endpoint.rsplit_once(':').map_or("", |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = self.server_name.as_deref().unwrap_or(host);
+        let served = probe::served(&self.endpoint, name, None, PATIENCE);
+        let served = served.map_err(|error| unseen(&self.endpoint, &error))?;
+        let chain = linked(&served, &self.endpoint)?;
+        self.show(&chain, &served, ui);
+        // Never empty: the leaf is in it.
+        let Some(anchor) = chain.last() else {
+            return Ok(());
+        };
+        self.weigh(&chain, anchor, ui);
+        self.believe(&chain, anchor, served.proved, ui)?;
+        let places = add_trusted(&mut contents, vec![anchor.der.clone()]);
+        let mut added = Vec::new();
+        for (alias, new) in places {
+            match new {
+                true => {
+                    ui.note(format!(
+                        "{GREEN}added{GREEN:#}  {alias}  {}",
+                        anchor.subject
+                    ));
+                    added.push((alias, anchor.clone()));
+                }
+                false => ui.note(format!("{} is there already, as {alias}", anchor.subject)),
+            }
+        }
+        let named = self.out_file.as_deref().and_then(format_of);
+        NewTrust {
+            contents: &contents,
+            added: &added,
+            file: self.out_file,
+            format: self.to.or(named).unwrap_or(Format::Pkcs12),
+            password: password.filter(|password| !password.expose().is_empty()),
+        }
+        .write(ui)
+    }
+
+    fn show(&self, chain: &[Certificate], served: &Served, ui: &Ui) {
+        ui.complain(format!(
+            "{BOLD}{}{BOLD:#} speaks {} and shows:",
+            self.endpoint, served.protocol
+        ));
+        for cert in chain {
+            ui.complain(format!("  {}", cert.subject));
+            ui.complain(format!("    signed by {}", cert.issuer));
+            ui.complain(format!("    until {}", cert.not_after.date()));
+            ui.complain(format!("    SHA-256 {}", colons(&cert.fingerprint())));
+        }
+        let more = served.chain.len() - chain.len();
+        if more > 0 {
+            ui.warn(format!(
+                "it also sends certificates that have not signed these, or are no certificates: {more}"
+            ));
+        }
+        match served.client_authorities.as_deref() {
+            None => {}
+            Some([]) => ui.note("it asks for a client certificate"),
+            Some(authorities) => ui.note(format!(
+                "it asks for a client certificate of one of these CAs: {}",
+                super::super::ui::named(authorities, 5)
+            )),
+        }
+    }
+
+    /// Warns where the chain does not go as far as it should.
+    fn weigh(&self, chain: &[Certificate], anchor: &Certificate, ui: &Ui) {
+        if chain.len() == 1 && anchor.subject != anchor.issuer {
+            ui.warn(format!(
+                "{} does not send the certificate of its CA, {}: its own is taken, which has to be fetched again whenever it is renewed; better get the CA's certificate from whoever runs it, for kpki trust add",
+                self.endpoint, anchor.issuer
+            ));
+        } else if chain.len() == 1 {
+            remark(anchor, ui);
+        } else if anchor.subject != anchor.issuer {
+            ui.warn(format!(
+                "{} is an intermediate CA, signed by {}, which is not in the chain: Java takes it as it is, OpenSSL and librdkafka want the root",
+                anchor.subject, anchor.issuer
+            ));
+        }
+    }
+
+    /// Goes on where somebody has said that this is the right one.
+    fn believe(&self, chain: &[Certificate], anchor: &Certificate, proved: bool, ui: &Ui) -> Done {
+        if let Some(expected) = &self.expect_fingerprint {
+            // Every certificate is signed by the next. The leaf's key signed the handshake, unless that could not be seen.
+            let trusted = match proved {
+                true => chain,
+                false => std::slice::from_ref(anchor),
+            };
+            if trusted.iter().any(|cert| cert.fingerprint() == *expected) {
+                return Ok(());
+            }
+            return fail(
+                Code::FingerprintMismatch,
+                format!(
+                    "no certificate that {} shows has the SHA-256 fingerprint {}; nothing was written",
+                    self.endpoint,
+                    colons(expected)
+                ),
+                "somebody may be between you and the endpoint, or its CA has changed: ask whoever runs it",
+            );
+        }
+        let asks = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        if !self.yes && !asks {
+            return fail(
+                Code::ConfirmationNeeded,
+                format!(
+                    "trusting {} needs to be confirmed, but there is no terminal to ask on; nothing was written",
+                    anchor.subject
+                ),
+                format!(
+                    "compare the fingerprint with what whoever runs it says, then give --expect-fingerprint {}",
+                    anchor.fingerprint()
+                ),
+            );
+        }
+        confirm(ui, self.yes, &format!("trusting {}", anchor.subject))
+    }
+}
+
+/// The leaf and, from it, whoever has signed the one before: proved by the signatures, whatever order they were sent in.
+fn linked(served: &Served, endpoint: &str) -> Result<Vec<Certificate>, Failure> {
+    let leaf = served.leaf().map_err(|error| {
+        CliError::new(
+            Code::BadCertificate,
+            format!("{endpoint} shows a certificate that cannot be read: {error}"),
+        )
+    })?;
+    let others = served.chain.iter().skip(1);
+    let mut others: Vec<Certificate> = others
+        .filter_map(|der| Certificate::from_der(der).ok())
+        .collect();
+    let mut chain = vec![leaf];
+    while let Some(last) = chain.last() {
+        let signer = others.iter().position(|ca| {
+            ca.is_ca && last.is_issued_by(ca) && last.is_signed_by(ca) && last.der != ca.der
+        });
+        match signer {
+            Some(at) => chain.push(others.swap_remove(at)),
+            None => break,
+        }
+    }
+    Ok(chain)
+}
+
+/// Why nothing was seen.
+fn unseen(endpoint: &str, error: &ProbeError) -> Failure {
+    let (code, hint) = match error {
+        ProbeError::Address => (Code::Usage, "write it as broker.example.com:9093"),
+        ProbeError::UnknownHost(_) => (Code::UnknownHost, "check the name"),
+        ProbeError::Refused | ProbeError::Unreachable(_) => (
+            Code::Unreachable,
+            "check the address, and whether the server runs",
+        ),
+        ProbeError::NoConnection | ProbeError::Silent | ProbeError::Slow => (
+            Code::TimedOut,
+            "check the address, and what stands between here and there",
+        ),
+        ProbeError::Closed | ProbeError::NotTls(_) => (
+            Code::WrongProtocol,
+            "this is a listener without TLS (PLAINTEXT or SASL_PLAINTEXT), which has no certificate; ask for the port of an SSL or SASL_SSL listener",
+        ),
+        _ => (
+            Code::Tls,
+            "openssl s_client -connect HOST:PORT shows what it says",
+        ),
+    };
+    let error = CliError::new(code, format!("{endpoint}: {error}")).hint(hint);
+    match code {
+        Code::Usage => error.usage().into(),
+        _ => error.into(),
+    }
+}

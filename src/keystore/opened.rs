@@ -1,0 +1,67 @@
+//! What a store of any format is after it was opened.
+
+use std::{collections::BTreeSet, fmt};
+
+use super::{Cipher, StoreContents, pkcs12::Integrity};
+
+/// The format of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// PKCS#12 (RFC 7292).
+    Pkcs12,
+    /// Sun's.
+    Jks,
+    /// Sun's with other protection.
+    Jceks,
+    /// PEM (RFC 7468).
+    Pem,
+}
+
+impl fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pkcs12 => "PKCS12",
+            Self::Jks => "JKS",
+            Self::Jceks => "JCEKS",
+            Self::Pem => "PEM",
+        })
+    }
+}
+
+/// How a store is protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Protection {
+    /// Every way in which its keys are encrypted.
+    pub keys: BTreeSet<Cipher>,
+    /// Every way in which its certificates are.
+    pub certificates: BTreeSet<Cipher>,
+    /// How it is checked.
+    pub integrity: Integrity,
+    /// A key is under another password than the store.
+    pub key_password: bool,
+    /// There is more in it, which no one sees without the password.
+    pub hidden: bool,
+}
+
+/// A store that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// Its format.
+    pub kind: StoreKind,
+    /// What is in it.
+    pub contents: StoreContents,
+    /// How it is protected.
+    pub protection: Protection,
+}
+
+/// What bytes look like.
+pub(super) fn kind(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [] => "an empty file",
+        [0xfe, 0xed, 0xfe, 0xed, ..] => "a JKS store", // `JavaKeyStore.MAGIC`
+        [0xce, 0xce, 0xce, 0xce, ..] => "a JCEKS store", // `JceKeyStore.JCEKS_MAGIC`
+        _ if bytes.trim_ascii_start().starts_with(b"-----BEGIN ") => "a PEM text",
+        [0x30, ..] => "damaged, truncated or another ASN.1 structure",
+        _ => "something else",
+    }
+}
