@@ -1,7 +1,7 @@
-//! Takes a cluster's ACLs from what they are to what a plan says: creates, reads back, deletes, reads back.
+//! Applies a plan to a cluster's ACLs: creates, reads back, deletes, reads back.
 //!
-//! One request is in flight at a time and each is short, because a KRaft controller answers the brokers' heartbeats on
-//! the thread that changes ACLs.
+//! There is one short request at a time, because a KRaft controller answers the brokers' heartbeats on the thread that
+//! changes ACLs.
 
 mod delete;
 mod delete_filters;
@@ -28,17 +28,17 @@ use crate::{
 pub use delete_filters::{Effort, effort};
 pub use outcome::{AclOutcome, Incident, Undone};
 
-/// Bindings in a request that creates them.
+/// The number of bindings in a request that creates them.
 const CREATED_AT_ONCE: usize = 2_000;
-/// As many principals are looked at one by one, more of them by reading everything. A broker looks through all of its
-/// bindings for each.
+/// Up to this many principals are read one by one; for more, everything is read. A broker searches all its bindings
+/// for each request.
 const LOOKED_AT_ONE_BY_ONE: usize = 8;
-/// How long to wait until the cluster shows what was done.
+/// How long to wait until the cluster shows the changes.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for a cluster that has just failed to answer.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// The plan that takes the cluster to the policy and refuses whom it is to refuse, for `acl plan` and `acl apply`.
+/// The plan that makes the cluster match the policy and locks out revoked clients, for `acl plan` and `acl apply`.
 pub fn plan(
     policy: &ValidatedPolicy,
     cut_off: &CutOff,
@@ -63,7 +63,7 @@ pub fn plan(
         settings: &observed.settings,
     });
     plan.warnings.extend(cut_off.remarks.iter().cloned());
-    // What librdkafka cannot express must be created by Kafka's own tool.
+    // Bindings that librdkafka cannot express must be created with Kafka's own tool.
     let unnamed = plan.creates.iter().filter(|b| inexpressible(b).is_some());
     let refusals = unnamed.map(|binding| {
         let command = kafka_acls_command(binding);
@@ -78,19 +78,19 @@ pub fn plan(
 
 /// How a plan is executed.
 pub struct Execution<'a> {
-    /// What is to be done.
+    /// The changes to make.
     pub plan: &'a AclPlan,
-    /// How many bindings the cluster has: each filter that deletes is compared with all of them.
+    /// How many bindings the cluster has, all of which are compared with each deletion filter.
     pub observed: usize,
-    /// Where it is noted what broad filters may delete.
+    /// Where to record what broad filters may delete.
     pub out: &'a OutDir,
     /// Stops the work between two requests.
     pub stop: &'a AtomicBool,
-    /// Told how many changes are made so far.
+    /// Called with the number of changes made so far.
     pub progress: &'a dyn Fn(usize),
 }
 
-/// Makes the changes of a plan, as far as it goes.
+/// Makes the changes of a plan, as far as possible.
 pub fn execute(admin: &mut Admin, of: &Execution<'_>) -> AclOutcome {
     let mut run = Run {
         admin,
@@ -119,7 +119,7 @@ pub fn execute(admin: &mut Admin, of: &Execution<'_>) -> AclOutcome {
     run.outcome
 }
 
-/// The work while it is done.
+/// The work in progress.
 struct Run<'a> {
     admin: &'a mut Admin,
     of: &'a Execution<'a>,
@@ -132,7 +132,7 @@ impl Run<'_> {
         self.of.stop.load(Ordering::Relaxed)
     }
 
-    /// These are not done.
+    /// Records changes that were not made.
     fn give_up<'b>(&mut self, bindings: impl IntoIterator<Item = &'b RawBinding>, why: Undone) {
         let failed = bindings.into_iter().map(|b| (b.clone(), why.clone()));
         self.outcome.failed.extend(failed);
@@ -153,7 +153,7 @@ impl Run<'_> {
         let results = match self.admin.create_acls(&creates, &mut batch) {
             Ok(results) => results,
             Err(error) => {
-                // Whether a request without an answer did something, only a look can say.
+                // A request without an answer may have been executed: only reading tells.
                 let each = match error.leaves_open() {
                     true => EntryError::Unanswered(error.to_string()),
                     false => EntryError::NotAttempted,
@@ -174,7 +174,7 @@ impl Run<'_> {
         }
         let silent = !unknown.is_empty();
         let found = self.look_again(unknown);
-        // A cluster that answers nothing any more shows nothing either; what it said before is believed.
+        // If the cluster no longer answers, its earlier answers are trusted.
         let shows = !silent || !found.is_empty();
         created.extend(found);
         let why = match self.stopped() {
@@ -190,7 +190,7 @@ impl Run<'_> {
         self.give_up(missing, Undone::NotShown);
     }
 
-    /// Of those that got no answer, the ones that were created nevertheless.
+    /// The bindings that were created although there was no answer.
     fn look_again(&mut self, unknown: Vec<(RawBinding, EntryError)>) -> Vec<RawBinding> {
         if unknown.is_empty() {
             return Vec::new();
@@ -214,7 +214,7 @@ impl Run<'_> {
         created
     }
 
-    /// What the cluster has of these principals, if it still answers.
+    /// The cluster's bindings of these principals, if it still answers.
     fn last_look<'b>(
         &mut self,
         bindings: impl Iterator<Item = &'b RawBinding>,
@@ -226,7 +226,7 @@ impl Run<'_> {
         there
     }
 
-    /// What the cluster has of some principals.
+    /// The cluster's bindings of some principals.
     fn read(&mut self, principals: &BTreeSet<String>) -> Result<BTreeSet<RawBinding>, AdminError> {
         if principals.len() > LOOKED_AT_ONE_BY_ONE {
             let everything = AclBindingFilter::default();
@@ -241,8 +241,8 @@ impl Run<'_> {
         Ok(found)
     }
 
-    /// Reads until all of these are there, or none; returns those that are not so after all. A broker learns what the
-    /// controller did a moment later, and in the same order.
+    /// Reads until all of these exist, or none do; returns the exceptions. A broker sees the controller's changes
+    /// shortly after they are made, in the same order.
     fn await_state<'b>(&mut self, of: Vec<&'b RawBinding>, there: bool) -> Vec<&'b RawBinding> {
         let mut wrong = of;
         if let Err(error) = self.reads_back(&mut wrong, there) {
@@ -252,12 +252,12 @@ impl Run<'_> {
         wrong
     }
 
-    /// Takes out of `wrong` what is as it should be, and waits until that is all.
+    /// Removes from `wrong` what is right, and waits until it is empty.
     fn reads_back(&mut self, wrong: &mut Vec<&RawBinding>, there: bool) -> Result<(), AdminError> {
         let deadline = Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(20);
         while let Some(last) = wrong.last() {
-            // The last one is cheap to ask for.
+            // The last one is cheap to request.
             let read = self.admin.describe_acls(&AclBindingFilter::from(*last))?;
             let late = Instant::now() > deadline;
             if late || read.bindings.is_empty() != there {

@@ -1,4 +1,4 @@
-//! What a cluster's brokers are told about authorization, as far as they show it.
+//! The authorization settings of a cluster's brokers, as far as the brokers show them.
 
 use super::Notice;
 use crate::{
@@ -8,17 +8,17 @@ use crate::{
     policy::ValidatedPolicy,
 };
 
-/// What makes principals of certificates in a cluster.
+/// How a cluster derives principals from certificates.
 pub enum Rules {
-    /// What its brokers are told: the rules of each listener that has its own, and those of the others.
+    /// The brokers' rules, of each listener that has its own, and of the others.
     Told(Vec<String>),
-    /// What the policy says, as the brokers do not show it.
+    /// The policy's rules, because the brokers do not show theirs.
     Assumed(MappingRules),
-    /// A class that is not Kafka's own, whatever the rules say.
+    /// A class that is not part of Kafka, which may ignore the rules.
     Builder(String),
 }
 
-/// The brokers' own settings of authorization as far as they show them, else the policy's.
+/// The brokers' own authorization settings as far as they show them, else the policy's.
 pub fn settings(
     admin: &mut Admin,
     policy: &ValidatedPolicy,
@@ -54,7 +54,7 @@ pub fn settings(
     if let Some(Ok(users)) = value("super.users").map(super_users) {
         settings.super_users = users;
     }
-    // Kafka takes a setting that it has no type for to be a secret, and those of the authorizer are such.
+    // Kafka treats settings without a known type as secret, such as those of the authorizer.
     if !hidden.is_empty() {
         tell(Notice::Detail(format!(
             "brokers do not show {}: the policy's values are assumed",
@@ -80,7 +80,7 @@ pub fn settings(
     (settings, rules)
 }
 
-/// The mapping rules of each listener where a client shows who it is by a certificate.
+/// The mapping rules of each listener where clients authenticate with a certificate.
 fn mapping_rules<'s>(value: impl Fn(&str) -> Option<&'s str>) -> Vec<String> {
     const RULES: &str = "ssl.principal.mapping.rules";
     let list = |name: &str| value(name).unwrap_or_default().split(',').map(str::trim);
@@ -100,7 +100,7 @@ fn mapping_rules<'s>(value: impl Fn(&str) -> Option<&'s str>) -> Vec<String> {
     rules
 }
 
-/// The class that makes principals on some listener, where it is not Kafka's own.
+/// The class that builds principals on a listener, if it is not part of Kafka.
 fn builder<'s>(mut shown: impl Iterator<Item = (&'s str, &'s str)>) -> Option<String> {
     const SETTING: &str = "principal.builder.class";
     const KAFKAS: &str =

@@ -1,7 +1,6 @@
-//! From a plan to a cluster: reads what the cluster has, makes the changes of a plan, and says of every entry what became
-//! of it.
+//! Applies plans to a cluster: reads its state, makes the changes, and reports the result of every entry.
 //!
-//! There is no terminal here. Progress is a callback, and what a person should know is a value that the verb prints.
+//! There is no terminal here. Progress is a callback, and notices are values that the command prints.
 
 pub mod acl;
 pub mod brokers;
@@ -10,10 +9,10 @@ mod operator;
 pub mod reload;
 pub mod scram;
 
-/// What a person should know about a cluster that was read.
+/// A notice about a cluster that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// Shown on request.
+    /// Only shown on request.
     Detail(String),
     /// Shown normally.
     Note(String),

@@ -1,4 +1,4 @@
-//! What a cluster holds: the one place where `acl plan` and `acl apply` get it from.
+//! Reads a cluster's bindings, for both `acl plan` and `acl apply`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +10,19 @@ use crate::{
     policy::ValidatedPolicy,
 };
 
-/// The bindings, and what else the guards go by.
+/// The bindings, and the other inputs of the guards.
 pub struct Observed {
-    /// The bindings that the cluster holds.
+    /// The cluster's bindings.
     pub bindings: Vec<RawBinding>,
     /// The brokers' own settings, as far as they are known.
     pub settings: Settings,
     /// The principal that executes a plan.
     pub operator: Option<Principal>,
-    /// Why that is not certain, where it is not.
+    /// Why that is uncertain, if it is.
     pub operator_doubt: Option<String>,
 }
 
-/// From an export of the cluster's bindings; what the brokers are told is what the policy says.
+/// From an export of the cluster's bindings, with the policy's broker settings.
 pub fn exported(bindings: Vec<RawBinding>, policy: &ValidatedPolicy) -> Observed {
     let operator = policy.cluster.admin.as_ref().and_then(|admin| {
         let client = policy.clients.iter().find(|c| c.name == *admin)?;
@@ -57,7 +57,7 @@ pub fn read(
     principals.extend(operator.iter().map(Principal::to_string));
     let mut described = admin.describe_acls_of(&AclBindingFilter::default(), &principals)?;
     if !described.of_known_principals.is_empty() {
-        // Kafka has no list of principals, but one of SCRAM users.
+        // Kafka cannot list principals, but it can list SCRAM users.
         let known = principals.len();
         let users = admin.describe_every_scram().ok().flatten();
         let users = users.into_iter().flatten();
@@ -76,13 +76,13 @@ pub fn read(
             false => "",
         };
         tell(Notice::Note(format!(
-            "{}{more} that librdkafka cannot name (on delegation tokens or users, for CreateTokens, DescribeTokens, TwoPhaseCommit, or with a NUL character in a name): they are not touched",
+            "{}{more} that librdkafka cannot represent (on delegation tokens or users, for CreateTokens, DescribeTokens, TwoPhaseCommit, or with a NUL character in a name): they are left alone",
             count(described.unreadable, "binding"),
         )));
     }
     for kind in &described.of_known_principals {
         tell(Notice::Warning(format!(
-            "the cluster has more bindings `{kind}` than one answer can hold: only those of principals in the policy, of SCRAM users and of principals with other bindings were read; the rest is left alone"
+            "the cluster has more bindings `{kind}` than fit in one answer: only those of principals in the policy, of SCRAM users and of principals with other bindings were read; the rest is left alone"
         )));
     }
     let mut bindings = described.bindings;
@@ -95,7 +95,7 @@ pub fn read(
     })
 }
 
-/// The principals that the policy speaks of.
+/// The principals in the policy.
 fn known(policy: &ValidatedPolicy) -> BTreeSet<String> {
     let desired = policy.raw_bindings().map(|b| b.principal.to_string());
     let managed = policy.managed().into_iter();
@@ -106,8 +106,7 @@ fn known(policy: &ValidatedPolicy) -> BTreeSet<String> {
     desired.chain(managed).collect()
 }
 
-/// Those of the policy's bindings that librdkafka cannot name and that the cluster holds nevertheless, by all that can
-/// be seen of them.
+/// The policy's bindings that librdkafka cannot represent, but that the cluster appears to have.
 pub fn held_unnamed(
     admin: &mut Admin,
     policy: &ValidatedPolicy,

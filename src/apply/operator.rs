@@ -1,4 +1,4 @@
-//! Who a cluster takes kpki to be, and how sure that is.
+//! The principal that a cluster derives for kpki's connection, and how certain it is.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Who the cluster takes this client to be, and why that is not certain.
+/// The principal of this client in the cluster, and why it is uncertain.
 pub(super) fn operator(
     properties: &ClientProperties,
     rules: &Rules,
@@ -43,14 +43,14 @@ pub(super) fn operator(
             Ok(principal) => (Some(principal), None),
             Err(doubt) => (None, Some(doubt)),
         },
-        // Said above.
+        // Reported above.
         Rules::Builder(_) => (None, None),
     }
 }
 
-/// The one principal that a broker's rules make of a subject, whichever of its listeners it came by.
+/// The one principal that the brokers' rules derive from a subject, on whichever listener.
 fn told(texts: &[String], subject: &str) -> Result<Principal, String> {
-    // None at all is Kafka's default.
+    // No rules means Kafka's default.
     let default = ["DEFAULT".to_owned()];
     let texts = if texts.is_empty() { &default } else { texts };
     let mut principals = BTreeSet::new();
@@ -59,7 +59,7 @@ fn told(texts: &[String], subject: &str) -> Result<Principal, String> {
             .map_err(|e| format!("ssl.principal.mapping.rules of the brokers: {e}"))?;
         match rules.apply(subject) {
             Ok(mapped) => drop(principals.insert(Principal::user(mapped.name))),
-            // A broker that sees it there closes the connection, and this one is open.
+            // There, the broker would have closed the connection, but this one is open.
             Err(MapError::NoRule { .. }) => {}
             Err(unsure) => return Err(unsure.to_string()),
         }
@@ -67,11 +67,9 @@ fn told(texts: &[String], subject: &str) -> Result<Principal, String> {
     let mut principals = principals.into_iter();
     match (principals.next(), principals.next()) {
         (Some(only), None) => Ok(only),
-        (None, _) => Err(format!(
-            "the brokers' mapping rules name nobody for {subject}"
-        )),
+        (None, _) => Err(format!("no mapping rule of the brokers matches {subject}")),
         (Some(one), Some(other)) => Err(format!(
-            "the brokers' listeners have mapping rules of their own, by which {subject} is {one} or {other}"
+            "the brokers' listeners have different mapping rules, which map {subject} to {one} or {other}"
         )),
     }
 }
@@ -120,6 +118,10 @@ mod tests {
         assert_eq!(by(&[cn, cn, "RULE:^CN=x$/y/"]).unwrap(), "User:admin");
         let two = by(&[cn, "DEFAULT"]).unwrap_err();
         assert!(two.contains("User:CN=admin,O=x or User:admin"), "{two}");
-        assert!(by(&["RULE:^CN=x$/y/"]).unwrap_err().contains("name nobody"));
+        assert!(
+            by(&["RULE:^CN=x$/y/"])
+                .unwrap_err()
+                .contains("no mapping rule")
+        );
     }
 }

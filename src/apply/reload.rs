@@ -1,10 +1,10 @@
-//! A running broker takes up the stores that lie on its machine (KIP-226), and a handshake proves it.
+//! Makes a running broker load the stores on its machine (KIP-226), and verifies this with a TLS handshake.
 //!
-//! Seen on 4.3.1: setting the location of a listener's key store to the path that it has makes the broker read the
-//! stores of all its listeners again, the controllers' too in combined mode. Its answer says nothing about what became
-//! of it: a certificate that lost a host is refused in the log alone, and from then on every dynamic change of that
-//! broker fails until it is restarted. So what it would refuse is found first, only a handshake is believed, and the
-//! setting is removed afterwards, as it would go before a path that a later `server.properties` says.
+//! Observed on 4.3.1: setting the location of a listener's keystore to its current path makes the broker read the
+//! stores of all its listeners again, in combined mode also those of the controllers. Its answer does not show the
+//! result: a certificate that lacks a host is refused in the log only, and from then on every dynamic change of that
+//! broker fails until it is restarted. So kpki first checks for what the broker would refuse, trusts only a handshake,
+//! and removes the setting afterwards, because it would override the path in a later `server.properties`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,17 +17,17 @@ use crate::{
     probe::{self, Identity, ProbeError, Served},
 };
 
-/// How long one listener is waited for.
+/// How long to wait for one listener.
 const ONE: Duration = Duration::from_secs(5);
-/// How long a setting may be there after its removal was asked for: a slow broker, or one whose way to the controller
-/// is interrupted, needs more than one request.
+/// How long to wait until a setting is removed: a slow broker, or one that has lost its connection to the controller,
+/// needs more than one request.
 const REMOVAL: Duration = Duration::from_secs(60);
-/// Between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(250);
 
 const LOCATION: &str = "ssl.keystore.location";
 
-/// What a broker shall show.
+/// What a broker should serve.
 pub struct Wanted<'a> {
     /// Its name.
     pub name: &'a str,
@@ -37,43 +37,43 @@ pub struct Wanted<'a> {
     pub certificate: &'a Certificate,
     /// The subject of the CA that its chain ends at.
     pub root: &'a str,
-    /// The subjects of the CAs that it shall trust.
+    /// The subjects of the CAs that it should trust.
     pub trusted: &'a BTreeSet<String>,
 }
 
-/// A listener with TLS of a broker that runs.
+/// A TLS listener of a running broker.
 #[derive(Debug)]
 pub struct RunningListener {
     /// Its name.
     pub name: String,
-    /// `host:port` that it advertises, or listens on.
+    /// The `host:port` that it advertises, or listens on.
     pub address: String,
-    /// What it shows.
+    /// What it serves.
     pub shown: Result<Served, ProbeError>,
-    /// Its key store; `None` of the controllers' listener, which has no dynamic settings of its own.
+    /// Its keystore; `None` for the controllers' listener, which has no dynamic settings of its own.
     store: Option<Store>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Store {
     path: String,
-    /// A dynamic setting that says another path than the broker's file is somebody's purpose.
+    /// Someone has set a dynamic path that differs from the one in the broker's file.
     stays: bool,
-    /// It is there now.
+    /// It is set now.
     is_set: bool,
 }
 
-/// A broker as it runs.
+/// A running broker.
 #[derive(Debug)]
 pub struct RunningBroker {
-    /// Its listeners with TLS.
+    /// Its TLS listeners.
     pub listeners: Vec<RunningListener>,
     inter_broker: String,
     dn_may_change: bool,
     sans_may_change: bool,
 }
 
-/// Why a broker does not take up its new stores.
+/// Why a broker does not load its new stores.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReloadError {
@@ -86,11 +86,11 @@ pub enum ReloadError {
         source: Box<AdminError>,
     },
     /// Nothing to reload.
-    #[error("{0} has no listener with TLS")]
+    #[error("{0} has no TLS listener")]
     NoTls(String),
-    /// Certificates that stand in the broker's own configuration.
+    /// Certificates inside the broker's own configuration.
     #[error(
-        "{name}: the listener {listener} has no ssl.keystore.location, so there is no file that it could read again"
+        "{name}: the listener {listener} has no ssl.keystore.location, so there is no file to read again"
     )]
     NoStore {
         /// The broker.
@@ -98,17 +98,17 @@ pub enum ReloadError {
         /// Its listener.
         listener: String,
     },
-    /// Nobody could see what it serves.
-    #[error("{name} cannot be asked what it serves: {why}")]
+    /// It is unknown what it serves.
+    #[error("cannot see which certificate {name} serves: {why}")]
     Unseen {
         /// The broker.
         name: String,
         /// Each listener's reason.
         why: String,
     },
-    /// A narrower certificate.
+    /// The new certificate lacks hosts.
     #[error(
-        "{name} runs with a certificate that names {lost}, which its new one does not: a running broker refuses that"
+        "the current certificate of {name} contains {lost}, but the new one does not: a running broker refuses that"
     )]
     LostHosts {
         /// The broker.
@@ -118,19 +118,19 @@ pub enum ReloadError {
     },
     /// Another subject.
     #[error(
-        "{name} runs with a certificate of `{old}`, and its new one is of `{new}`: a running broker refuses that"
+        "the current certificate of {name} has the subject `{old}`, but the new one has `{new}`: a running broker refuses that"
     )]
     OtherSubject {
         /// The broker.
         name: String,
         /// What it serves.
         old: String,
-        /// What it shall serve.
+        /// What it should serve.
         new: String,
     },
     /// A CA that is not trusted yet.
     #[error(
-        "{name} does not trust the CA of its new certificate yet, `{root}`: a running broker refuses it between brokers"
+        "{name} does not yet trust the CA of its new certificate, `{root}`: a running broker refuses such a certificate on the inter-broker listener"
     )]
     Untrusted {
         /// The broker.
@@ -138,19 +138,19 @@ pub enum ReloadError {
         /// The CA.
         root: String,
     },
-    /// It goes on with what it had.
-    #[error("{name} was told to read its stores again, and after {seconds} s {what}{}", also(.left))]
+    /// It still serves the old certificate.
+    #[error("{name} was told to read its stores again, but after {seconds} s {what}{}", also(.left))]
     NotTakenUp {
         /// The broker.
         name: String,
-        /// How long it was waited for.
+        /// How long kpki waited.
         seconds: u64,
-        /// What it still shows.
+        /// What is still wrong.
         what: String,
-        /// The setting, where it could not be removed either.
+        /// The setting, if it could not be removed either.
         left: Option<SettingLeft>,
     },
-    /// All is served, but the setting is there.
+    /// It serves the new certificate, but the setting could not be removed.
     #[error("{name} serves its new certificate, but {left}")]
     SettingLeft {
         /// The broker.
@@ -175,10 +175,10 @@ fn also(left: &Option<SettingLeft>) -> String {
         .map_or_else(String::new, |left| format!("; {left}"))
 }
 
-/// Looks at a broker: its listeners, and what each of them shows.
+/// Reads a broker's listeners, and what each of them serves.
 ///
 /// # Errors
-/// When the broker does not answer, has no TLS, or shows nothing on any listener.
+/// If the broker does not answer, has no TLS, or serves no certificate on any listener.
 pub fn look(
     admin: &mut Admin,
     wanted: &Wanted<'_>,
@@ -248,7 +248,7 @@ pub fn look(
 }
 
 impl RunningBroker {
-    /// Whether every listener that could be asked shows what it shall already.
+    /// Whether every reachable listener already serves what it should.
     pub fn is_done(&self, wanted: &Wanted<'_>) -> bool {
         let shown = self.listeners.iter().filter_map(|l| l.shown.as_ref().ok());
         shown
@@ -256,22 +256,22 @@ impl RunningBroker {
             .all(|s| lacks(wanted, s).is_none() && trusts_no_other(wanted, s))
     }
 
-    /// The listeners that could not be asked, so that nothing is proved of them.
+    /// The listeners that could not be reached, so that nothing is known about them.
     pub fn unseen(&self) -> impl Iterator<Item = (&RunningListener, &ProbeError)> {
         let listeners = self.listeners.iter();
         listeners.filter_map(|l| Some((l, l.shown.as_ref().err()?)))
     }
 
-    /// The key stores that it runs with.
+    /// The keystores that it is running with.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.stores().map(|(_, store)| store.path.as_str())
     }
 
-    /// Finds what the broker would refuse (`SslFactory.CertificateEntries.ensureCompatible`), and after which it would
-    /// take no dynamic change at all.
+    /// Checks for what the broker would refuse (`SslFactory.CertificateEntries.ensureCompatible`), after which it would
+    /// not accept any dynamic change.
     ///
     /// # Errors
-    /// The first of it.
+    /// The first such reason.
     pub fn check(&self, wanted: &Wanted<'_>) -> Result<(), ReloadError> {
         let name = || wanted.name.to_owned();
         for listener in &self.listeners {
@@ -311,10 +311,10 @@ impl RunningBroker {
         Ok(())
     }
 
-    /// Has the broker read its stores again and waits until every listener that could be asked shows it.
+    /// Makes the broker read its stores again, and waits until every reachable listener serves the new certificate.
     ///
     /// # Errors
-    /// When it refuses, or does not show it within `limit`.
+    /// If it refuses, or does not serve it within `limit`.
     pub fn reload(
         &self,
         admin: &mut Admin,
@@ -338,7 +338,7 @@ impl RunningBroker {
             Ok(()) => self.prove(wanted, identity, limit),
             Err(_) => None,
         };
-        // Also where no answer came: it may be there.
+        // Even if there was no answer: it may have been set.
         let is_set = told.as_ref().err().is_none_or(AdminError::may_be_done);
         let left = match is_set {
             true => self.tidy(admin, wanted, true).err(),
@@ -358,11 +358,11 @@ impl RunningBroker {
         }
     }
 
-    /// Removes the setting that this reload needed, or that an interrupted one has left, and waits until the broker
-    /// shows it no more: it answers before it has read of the change, and its answer may get lost.
+    /// Removes the setting that this reload or an interrupted one has set, and waits until the broker no longer shows
+    /// it: it answers before it has seen the change, and its answer may get lost.
     ///
     /// # Errors
-    /// When the broker refuses, or still shows it after a minute.
+    /// If the broker refuses, or still shows it after a minute.
     pub fn tidy(
         &self,
         admin: &mut Admin,
@@ -413,7 +413,7 @@ impl RunningBroker {
         listeners.filter_map(|l| Some((l.name.as_str(), l.store.as_ref()?)))
     }
 
-    /// Waits until it is served; what is lacking where that takes longer than `limit`.
+    /// Waits until it is served; returns what is missing if that takes longer than `limit`.
     fn prove(
         &self,
         wanted: &Wanted<'_>,
@@ -445,7 +445,7 @@ impl RunningBroker {
     }
 }
 
-/// What a listener does not show of what it shall.
+/// How a listener differs from what it should serve.
 fn lacks(wanted: &Wanted<'_>, shown: &Served) -> Option<String> {
     let leaf = match shown.leaf() {
         Ok(leaf) => leaf,
@@ -467,7 +467,7 @@ fn lacks(wanted: &Wanted<'_>, shown: &Served) -> Option<String> {
         .map(|ca| format!("certificates of the CA `{ca}` are not trusted yet"))
 }
 
-/// Whether it trusts none but those that it shall, as far as it tells.
+/// Whether it trusts only the CAs that it should, as far as this is visible.
 fn trusts_no_other(wanted: &Wanted<'_>, shown: &Served) -> bool {
     let mut told = shown.client_authorities.iter().flatten();
     told.all(|ca| wanted.trusted.contains(ca))
@@ -483,7 +483,7 @@ fn ask(
     probe::served(address, host, identity, timeout)
 }
 
-/// A listener's own key store.
+/// A listener's own keystore.
 fn setting(listener: &str) -> String {
     format!("listener.name.{}.{LOCATION}", listener.to_ascii_lowercase())
 }
@@ -504,8 +504,8 @@ impl Settings {
             .filter(|word| !word.is_empty())
     }
 
-    /// The name and the address of each listener with TLS, and whether it is the controllers'. One without an address
-    /// that others could use is left out where it is theirs.
+    /// The name and address of each TLS listener, and whether it belongs to the controllers. A controllers' listener
+    /// without a usable address is left out.
     fn listeners(&self) -> Vec<(String, String, bool)> {
         let by_name = |setting| -> BTreeMap<&str, &str> {
             self.list(setting)
@@ -534,7 +534,7 @@ impl Settings {
         found
     }
 
-    /// The key store of a listener.
+    /// The keystore of a listener.
     fn store(&self, listener: &str) -> Option<Store> {
         let own = setting(listener);
         let is_set = self.0.get(&own).is_some_and(|entry| entry.dynamic);
@@ -614,7 +614,7 @@ mod tests {
         );
         assert_eq!(own("/b.p12", false), store("/b.p12", false, false));
         assert_eq!(own("/b.p12", true), store("/b.p12", true, true));
-        // What an interrupted reload has left.
+        // A setting left by an interrupted reload.
         assert_eq!(own("/a.p12", true), store("/a.p12", false, true));
         assert_eq!(settings(&[]).store("IN"), None);
     }

@@ -1,4 +1,4 @@
-//! Gives a cluster the SCRAM users of a plan: creates, updates and rotates, then deletes.
+//! Applies a plan to a cluster's SCRAM users: creates, updates and rotates, then deletes.
 
 mod plan;
 mod strangers;
@@ -18,9 +18,10 @@ use crate::{
 
 pub use plan::{DesiredUsers, UnknownUsers};
 
-/// Brokers learn of a change shortly after the controller that made it.
+/// How long to wait: brokers see a change shortly after the controller made it.
 const SETTLED: Duration = Duration::from_secs(10);
-/// Credentials in a request: librdkafka derives them one after the other, some 10 ms each, within the request's time.
+/// Credentials per request: librdkafka derives them one after the other, about 10 ms each, within the request's
+/// timeout.
 const AT_ONCE: usize = 200;
 
 /// A connection that has logged in.
@@ -29,21 +30,21 @@ pub struct Connected {
     pub admin: Admin,
     /// The user that it is logged in as by SASL.
     pub operator: Option<String>,
-    /// What it was connected with.
+    /// The properties of the connection.
     pub properties: ClientProperties,
 }
 
-/// What became of a plan.
+/// The result of a plan.
 #[derive(Debug, Default)]
 pub struct ScramOutcome {
-    /// What was done.
+    /// Changes that were made.
     pub done: Vec<(Action, ScramInfo)>,
-    /// Not done, or not known to be.
+    /// Changes that were not made, or for which this is unknown.
     pub failed: Vec<(ScramInfo, EntryError)>,
 }
 
 impl ScramOutcome {
-    /// The credentials to which this was done.
+    /// The credentials that were changed in this way.
     pub fn of(&self, action: Action) -> impl Iterator<Item = &ScramInfo> {
         let done = self.done.iter().filter(move |(done, _)| *done == action);
         done.map(|(_, info)| info)
@@ -60,23 +61,23 @@ impl ScramOutcome {
     }
 }
 
-/// What is written to the cluster, with the passwords that it takes.
+/// The changes to send to the cluster, with their passwords.
 pub struct ScramWork<'a> {
     plan: &'a ScramPlan,
-    /// What each of the requests does.
+    /// What each request does.
     of: Vec<(Action, &'a ScramInfo)>,
     upserts: Vec<ScramChange>,
 }
 
 impl<'a> ScramWork<'a> {
-    /// The work of a plan, with what lies on the disk for each of its credentials.
+    /// The work of a plan, with what is on disk for each of its credentials.
     pub fn new<'p>(
         plan: &'a ScramPlan,
         credential: impl Fn(&ScramInfo) -> Option<(&'p Secret, &'p Credential)>,
     ) -> ScramWork<'a> {
         let writes = plan.changes().filter(|(a, _)| *a != Action::Delete);
         let upserts = writes.filter_map(|write| {
-            // Plan and passwords are of one policy, so each has its credential.
+            // The plan and the passwords are from the same policy, so each has its credential.
             let (password, credential) = credential(write.1)?;
             let upsert = ScramChange::Upsert {
                 user: write.1.user.clone(),
@@ -96,7 +97,8 @@ impl<'a> ScramWork<'a> {
         self.upserts.len()
     }
 
-    /// Does it. `rotated` puts new passwords in their place on the disk, or takes them back, before anything is deleted.
+    /// Makes the changes. `rotated` moves new passwords into place on disk, or discards them, before anything is
+    /// deleted.
     pub fn execute<E: From<AdminError>>(
         self,
         admin: &mut Admin,
@@ -149,14 +151,14 @@ fn users(infos: &[ScramInfo]) -> Vec<&str> {
     users.into_iter().collect()
 }
 
-/// What became of the rotations, by user.
+/// The results of the rotations, by user.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RotationVerdict<'a> {
     /// The cluster has the new password.
     pub done: Vec<&'a str>,
-    /// It has it for some mechanisms, or nobody knows.
+    /// The cluster has it for some mechanisms, or this is unknown.
     pub open: Vec<&'a str>,
-    /// It has nothing of it.
+    /// The cluster does not have it.
     pub refused: Vec<&'a str>,
 }
 
@@ -177,7 +179,7 @@ impl<'a> RotationVerdict<'a> {
     }
 }
 
-/// Deletes, last of all, and only where all that was to come first is there.
+/// Deletes, last of all, and only if all other changes succeeded.
 fn delete(admin: &mut Admin, deletes: &[ScramInfo], outcome: &mut ScramOutcome) {
     let change = |i: &ScramInfo| ScramChange::Delete {
         user: i.user.clone(),
@@ -203,16 +205,16 @@ fn delete(admin: &mut Admin, deletes: &[ScramInfo], outcome: &mut ScramOutcome) 
     }
 }
 
-/// Waits until the broker that is asked shows what the controller has done, so that the next command sees it too.
+/// Waits until the connected broker shows the changes, so that the next command sees them too.
 fn await_brokers(admin: &mut Admin, outcome: &ScramOutcome) {
-    // A rotation shows nothing.
+    // A rotation is not visible.
     let seen = outcome.done.iter().filter(|(a, _)| *a != Action::Rotate);
     let users: Vec<&str> = seen.clone().map(|(_, i)| i.user.as_str()).collect();
     if users.is_empty() {
         return;
     }
     let begun = Instant::now();
-    // It is done in any case: a broker that does not answer now is no failure.
+    // The changes are made in any case, so a broker that does not answer now is not a failure.
     while let Ok(found) = admin.describe_scram(&users) {
         let found: HashSet<ScramInfo> = found.into_iter().collect();
         let mut seen = seen.clone();
@@ -244,7 +246,7 @@ mod tests {
             text: "no".to_owned(),
         };
         let unanswered = EntryError::Unanswered("gone".to_owned());
-        // NOT_CONTROLLER: the one that was may have written it.
+        // NOT_CONTROLLER: the previous controller may have written it.
         let moved = EntryError::Refused {
             code: 41,
             text: "moved".to_owned(),

@@ -7,7 +7,7 @@ use crate::{
     scram::Mechanism,
 };
 
-/// The host that clients connect to: the first that is not a wildcard.
+/// The host that clients connect to: the first one that is not a wildcard.
 pub(super) fn advertised_host(broker: &Broker) -> Result<String, ConfigError> {
     let mut hosts = broker.hosts.iter();
     hosts
@@ -23,31 +23,31 @@ pub(super) fn node_id(broker: &Broker) -> Result<u32, ConfigError> {
         .ok_or_else(|| ConfigError::NoId(broker.name.to_string()))
 }
 
-/// A cluster-wide port, as this broker has it.
+/// A cluster-wide port plus this broker's offset.
 pub(super) fn port(broker: &Broker, port: u16) -> Result<u16, ConfigError> {
     let sum = u32::from(port) + u32::from(broker.port_offset);
     u16::try_from(sum).map_err(|_| ConfigError::Port(broker.name.to_string(), sum))
 }
 
-/// A listener of one node, as others reach it.
+/// A listener of one node, as seen by others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Its name: `SSL`, `CONTROLLER`.
     pub listener: String,
-    /// The host that is asked for.
+    /// The host that clients use.
     pub host: String,
     /// `host:port`.
     pub address: String,
-    /// What it speaks.
+    /// Its protocol.
     pub protocol: SecurityProtocol,
     /// Its SASL mechanisms.
     pub mechanisms: Vec<Mechanism>,
 }
 
-/// The listeners of a node, that of the controllers last.
+/// The listeners of a node, the controllers' listener last.
 ///
 /// # Errors
-/// When it has no host that others could connect to, or no such port.
+/// If it has no host that others can connect to, or the port is not valid.
 pub fn endpoints(cluster: &Cluster, node: &Broker) -> Result<Vec<Endpoint>, ConfigError> {
     let host = advertised_host(node)?;
     let endpoint = |listener: &str, number, protocol, mechanisms: &[Mechanism]| {

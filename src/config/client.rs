@@ -11,48 +11,48 @@ use crate::{
     secret::Secret,
 };
 
-/// What a client's configuration is made from.
+/// The inputs of a client's configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientInput<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// Its nodes, of which those that are controllers alone are not for clients; where there are none,
-    /// `cluster.bootstrap_servers` is where to connect.
+    /// Its nodes; clients do not connect to dedicated controllers. If there are none, clients connect to
+    /// `cluster.bootstrap_servers`.
     pub brokers: &'a [Broker],
     /// The client, which is also its SCRAM user.
     pub name: &'a IdentityName,
-    /// How it authenticates with this file.
+    /// The authentication method of this file.
     pub auth: Auth,
     /// Its stores.
     pub stores: Stores<'a>,
-    /// Its SCRAM password, where `auth` is SCRAM.
+    /// Its SCRAM password, if `auth` is SCRAM.
     pub scram_password: Option<&'a Secret>,
-    /// What else the policy says of it.
+    /// Its further settings in the policy.
     pub properties: &'a KafkaProperties,
 }
 
-/// The route to the first listener that serves a client, and what that listener requires.
+/// The first listener that accepts a client, and what it requires.
 #[derive(Debug)]
 pub struct Route {
-    /// `host:port` of each broker; empty where nothing is known.
+    /// `host:port` of each broker; empty if unknown.
     pub brokers: Vec<String>,
     /// The protocol of the listener.
     pub protocol: SecurityProtocol,
-    /// Whether to show a certificate.
+    /// Whether to send a client certificate.
     pub certificate: bool,
 }
 
 impl Route {
-    /// The value of `bootstrap.servers`, where something is known.
+    /// The value of `bootstrap.servers`, if known.
     pub fn bootstrap_servers(&self) -> Option<String> {
         (!self.brokers.is_empty()).then(|| self.brokers.join(","))
     }
 }
 
-/// Finds the route of a client that authenticates so. Without brokers it leads to `cluster.bootstrap_servers`.
+/// Finds the route for a client with this authentication method. Without brokers, it is `cluster.bootstrap_servers`.
 ///
 /// # Errors
-/// No listener serves it, or a broker's address does not fit into a setting.
+/// If no listener accepts it, or a broker's address cannot be written into a setting.
 pub fn route(
     cluster: &Cluster,
     brokers: &[Broker],
@@ -79,18 +79,18 @@ pub fn route(
     })
 }
 
-/// What every format expresses in its own way.
+/// The settings that every format expresses in its own way.
 pub(super) struct Connection<'a> {
     /// Where to connect.
     pub(super) route: Route,
-    /// Where it shows a certificate, the password of the key store.
+    /// The password of the keystore, if it sends a certificate.
     pub(super) keystore_password: Option<&'a Secret>,
     /// Mechanism, user and password.
     pub(super) sasl: Option<(Mechanism, &'a str, &'a Secret)>,
 }
 
 impl<'a> ClientInput<'a> {
-    /// The client's route, and what it authenticates with.
+    /// The client's route and credentials.
     pub(super) fn connection(&self) -> Result<Connection<'a>, ConfigError> {
         let route = route(self.cluster, self.brokers, self.name, self.auth)?;
         let keystore = || self.stores.keystore_password(self.name.as_str());

@@ -12,7 +12,7 @@ use crate::{
     scram::Mechanism,
 };
 
-/// kpki's defaults, for which `properties` may say something else.
+/// kpki's defaults, which `properties` may override.
 const DEFAULTS: [&str; 7] = [
     "default.replication.factor",
     "min.insync.replicas",
@@ -23,7 +23,7 @@ const DEFAULTS: [&str; 7] = [
     "transaction.state.log.replication.factor",
 ];
 
-/// Never written: other names by which Kafka takes what is, or would be told the opposite.
+/// Never written by kpki: aliases of what it writes, or settings that would contradict it.
 const ALIASES: [&str; 12] = [
     "controller.quorum.bootstrap.servers",
     "host.name",
@@ -39,7 +39,7 @@ const ALIASES: [&str; 12] = [
     "sasl.enabled.mechanisms",
 ];
 
-/// Every setting of every node's file, over whatever changes them.
+/// Every setting of every node's file, for all variations of the inputs.
 fn of_nodes() -> BTreeSet<String> {
     let mut written = BTreeSet::new();
     for mode in [Mode::Kraft, Mode::Zookeeper] {
@@ -65,7 +65,7 @@ fn of_nodes() -> BTreeSet<String> {
     written
 }
 
-/// The same of clients, in every format, under Kafka's names.
+/// The same for clients, in every format, under Kafka's names.
 fn of_clients() -> BTreeSet<String> {
     let mut written = BTreeSet::new();
     for auth in [Auth::Tls, Auth::Scram(Mechanism::Sha512)] {

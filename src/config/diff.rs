@@ -1,4 +1,4 @@
-//! Two versions of a file side by side, for people: a unified diff without its secrets, and the settings that differ.
+//! Compares two versions of a file: a unified diff without secrets, and the settings that differ.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use super::Properties;
 
-/// Parts of a line after which its value is not shown: names of Kafka's settings of type PASSWORD and the words of
-/// JAAS, keys in PEM, and escapes, which could spell any of them.
+/// Parts of a line after which its value is hidden: names of Kafka's settings of type PASSWORD, JAAS options, keys in
+/// PEM, and escapes, which could spell any of them.
 const SECRET: [&str; 11] = [
     "password",
     "passwd",
@@ -22,18 +22,18 @@ const SECRET: [&str; 11] = [
     "\\u",
 ];
 
-/// The shortest secret that is looked for in other lines as well; shorter ones would hide ordinary words.
+/// The minimum length of secrets that are also hidden in other lines; shorter ones would hide ordinary words.
 const RECOGNISABLE: usize = 8;
 
-/// More secrets than these are those of a cluster's users, which stand nowhere else in the file.
+/// If there are more secrets than this, they belong to a cluster's users and do not occur elsewhere in the file.
 const FEW: usize = 100;
 
-/// Two versions of ten thousand lines each of which none is in both are compared, which takes seconds; what would take
-/// longer is not, as the owner of a directory may have put anything there.
+/// Enough for two versions of ten thousand lines without a common line, which takes seconds. Larger comparisons are
+/// refused, because the owner of a directory may have put anything there.
 const MOST_EFFORT: usize = 400_000_000;
 
-/// A unified diff. Each secret has become `[secret N]`, the same one the same number, so that it shows whether one
-/// changes and never what it is.
+/// A unified diff. Each secret is replaced with `[secret N]`, equal secrets with the same number, so that it shows
+/// whether one changes, but never what it is.
 pub fn masked_diff(path: &str, old: &str, new: &str) -> String {
     let mut mask = Mask::default();
     let (old, new) = (mask.text(old), mask.text(new));
@@ -51,7 +51,7 @@ pub fn masked_diff(path: &str, old: &str, new: &str) -> String {
         .to_string()
 }
 
-/// About how many steps it takes to compare two versions: as many as they have lines, for each line that only one has.
+/// The approximate number of steps to compare two versions: their lines, times the lines that only one has.
 fn effort(old: &str, new: &str) -> usize {
     let mut balance: HashMap<&str, isize> = HashMap::new();
     let mut lines = 0;
@@ -65,7 +65,7 @@ fn effort(old: &str, new: &str) -> usize {
     single.saturating_mul(lines)
 }
 
-/// What a person added to a file: lines `key=value` that the other version has not, secrets among them not.
+/// The lines `key=value` that someone added to a file, without secrets.
 pub fn added_settings(old: &[u8], new: &[u8]) -> Vec<(String, String)> {
     let (Ok(old), Ok(new)) = (Properties::parse(old), Properties::parse(new)) else {
         return Vec::new();
@@ -76,7 +76,7 @@ pub fn added_settings(old: &[u8], new: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The settings that two versions of a Java properties file have differently; `None` where one cannot be read.
+/// The settings that differ between two versions of a Java properties file; `None` if one cannot be read.
 pub fn changed_settings(old: &[u8], new: &[u8]) -> Option<Vec<String>> {
     let (old, new) = (Properties::parse(old).ok()?, Properties::parse(new).ok()?);
     let mut changed: Vec<String> = new
@@ -90,7 +90,7 @@ pub fn changed_settings(old: &[u8], new: &[u8]) -> Option<Vec<String>> {
     Some(changed)
 }
 
-/// True where two values mean the same: the lists of all nodes are in the order of the policy, which means nothing.
+/// True if two values are equivalent: the order of node lists follows the policy and has no meaning.
 fn is_same(key: &str, old: &str, new: &str) -> bool {
     let between = match key {
         "super.users" => ';',
@@ -101,7 +101,7 @@ fn is_same(key: &str, old: &str, new: &str) -> bool {
     all(old) == all(new)
 }
 
-/// The secrets that were met, with their numbers.
+/// The secrets found so far, with their numbers.
 #[derive(Default)]
 struct Mask(BTreeMap<String, usize>);
 
@@ -120,10 +120,10 @@ impl Mask {
         format!("[secret {number}]")
     }
 
-    /// A text with the values of its secret lines masked, and what continues such a line.
+    /// A text with the values of its secret lines and their continuations masked.
     fn text(&mut self, text: &str) -> Zeroizing<String> {
         let mut shown = Zeroizing::new(String::with_capacity(text.len()));
-        // What a backslash continues, and what stands between the marks of PEM, is as secret as its beginning.
+        // Lines continued with a backslash, and the content of PEM sections, are secret as well.
         let (mut continued, mut in_pem) = (false, false);
         for whole in text.split_inclusive('\n') {
             let line = whole.trim_end_matches(['\n', '\r']);
@@ -145,7 +145,7 @@ impl Mask {
     }
 
     fn line(&mut self, line: &str, shown: &mut String) {
-        // The storage tool's arguments say much that is none: who, by which mechanism, how often.
+        // The storage tool's arguments contain much that is not secret: user, mechanism, iterations.
         if let Some((before, inner)) = line.split_once("=[")
             && let Some(inner) = inner.strip_suffix(']')
         {
@@ -174,7 +174,7 @@ impl Mask {
         shown.push_str(&self.tag(quoted));
     }
 
-    /// Masks what was met as a secret where it stands elsewhere too.
+    /// Masks known secrets in other places too.
     fn everywhere(&self, text: &str) -> Zeroizing<String> {
         let mut shown = Zeroizing::new(text.to_owned());
         for (secret, number) in self.0.iter().filter(|_| self.0.len() <= FEW) {
@@ -190,7 +190,7 @@ impl Mask {
 fn is_secret(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
     let text = line.trim_start();
-    // kpki's own comments are sentences; a setting that somebody put into one has its sign.
+    // kpki's own comments are sentences; a commented-out setting contains `=`.
     if text.starts_with(['#', '!']) && !text.contains('=') {
         return false;
     }
@@ -263,7 +263,7 @@ mod tests {
             masked_diff("f", &many("a", 50), &many("b", 100_000)),
             "too much to show: 50 lines compared with 100000\n"
         );
-        // As long as they have most in common.
+        // If they have most lines in common.
         let diff = masked_diff("f", &many("a", 100_000), &many("a", 100_002));
         assert!(diff.ends_with("+a100001=1\n"), "{diff}");
     }

@@ -7,31 +7,31 @@ pub enum ConfigError {
     /// No listener accepts the client's authentication method.
     #[error("no listener accepts the client `{0}` with `{1}`")]
     NoListener(String, String),
-    /// The name of the inter-broker listener is none of the listeners'.
+    /// The inter-broker listener is not one of the listeners.
     #[error("the inter-broker listener `{0}` is not among the listeners")]
     NoInterBrokerListener(String),
-    /// A listener over SASL that lists no mechanism.
+    /// A SASL listener without mechanisms.
     #[error("the listener `{0}` uses SASL but has no mechanism")]
     NoMechanism(String),
-    /// Only wildcards, which are no address to connect to.
+    /// Only wildcards, which are not addresses to connect to.
     #[error("the broker `{0}` has no host that clients can connect to")]
     NoAdvertisedHost(String),
     /// Above 65535.
     #[error("the broker `{0}` would listen on port {1}")]
     Port(String, u32),
-    /// The listener asks for a certificate, and there is none.
+    /// The listener requires a certificate, but there is none.
     #[error("`{0}` needs a keystore for this listener but has none")]
     NoKeystore(String),
-    /// The listener asks for a SCRAM password, and there is none.
+    /// The listener requires a SCRAM password, but there is none.
     #[error("`{0}` needs a SCRAM password for this listener but has none")]
     NoScramPassword(String),
-    /// A broker whose `id` the policy leaves to kpki, before one was chosen.
+    /// A broker without an `id` in the policy, before kpki has chosen one.
     #[error("the broker `{0}` has no id yet")]
     NoId(String),
     /// ZooKeeper mode without ZooKeeper.
     #[error("the cluster `{0}` is in ZooKeeper mode but has no ZooKeeper nodes")]
     NoZookeeper(String),
-    /// A value that the file's format or its reader would change.
+    /// A value that the file's format cannot represent, or its reader would change.
     #[error("{file}: the value of `{key}` {why}")]
     Unwritable {
         /// The file.
@@ -41,13 +41,13 @@ pub enum ConfigError {
         /// What is wrong with its value.
         why: &'static str,
     },
-    /// A credential that the storage tool cannot be given.
+    /// A credential that cannot be passed to the storage tool.
     #[error(transparent)]
     Scram(#[from] crate::scram::ScramError),
 }
 
 impl ConfigError {
-    /// What the user can do about it, where there is something to do.
+    /// What the user can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoListener { .. } => {

@@ -1,4 +1,4 @@
-//! A cluster to make configuration for, shared by this room's tests.
+//! A cluster for this room's tests.
 
 use super::{ClientInput, ServerInput, Stores, client_config, server_properties};
 use crate::{
@@ -22,7 +22,7 @@ pub(super) struct Fixture {
     pub(super) keystore_password: Option<Secret>,
     pub(super) truststore_password: Secret,
     pub(super) scram_password: Option<Secret>,
-    /// Of the client.
+    /// The client's stores.
     pub(super) properties: KafkaProperties,
 }
 
@@ -112,7 +112,7 @@ impl Fixture {
         }
     }
 
-    /// The configuration of the broker at that place.
+    /// The configuration of the broker at this position.
     pub(super) fn server(&self, at: usize) -> Result<String, super::ConfigError> {
         let super_users = ["kafka1", "admin"].map(Principal::user);
         server_properties(&ServerInput {

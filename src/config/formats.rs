@@ -8,7 +8,7 @@ use crate::{
 
 macro_rules! writers {
     ($($variant:ident $module:ident $about:literal;)+) => {
-        /// What a format's file is called.
+        /// The name of a format's file.
         pub fn client_file_name(format: ClientFormat, names: &FileNames) -> &str {
             match format {
                 $(ClientFormat::$variant => super::$module::file_name(names),)+
@@ -18,8 +18,7 @@ macro_rules! writers {
         /// The text of a client's configuration.
         ///
         /// # Errors
-        /// When no listener serves the client, a password or store that it needs is missing, or a value is one that
-        /// the format cannot hold.
+        /// If no listener accepts the client, a password or store is missing, or the format cannot represent a value.
         pub fn client_config(
             format: ClientFormat,
             input: &ClientInput<'_>,
@@ -52,7 +51,7 @@ mod tests {
         for format in ClientFormat::ALL {
             let file = client_file_name(*format, &names);
             assert!(files.insert(file), "{file} is of two formats");
-            // The table tells people the same.
+            // The documented table says the same.
             let (said, _) = format.about().split_once(": ").unwrap();
             assert_eq!(file, said);
         }

@@ -7,12 +7,12 @@ use crate::secret::Secret;
 /// Kafka's login module for SCRAM, for clients and brokers alike.
 const SCRAM_LOGIN_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 
-/// For a listener that only accepts logins.
+/// The value for a listener that only accepts logins.
 pub(super) fn scram_server() -> String {
     format!("{SCRAM_LOGIN_MODULE} required;")
 }
 
-/// For a login: of a client, or of a broker to its peers.
+/// The value for a login, of a client or of a broker to its peers.
 pub(super) fn scram_login(user: &str, password: &Secret) -> Zeroizing<String> {
     Zeroizing::new(format!(
         "{SCRAM_LOGIN_MODULE} required username={} password={};",

@@ -1,4 +1,4 @@
-//! `client.properties`: what every Java client and every one of Kafka's command-line tools reads.
+//! `client.properties`, for every Java client and all of Kafka's command-line tools.
 
 use super::{
     ClientInput, ConfigError,
@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{policy::FileNames, secret::Secret};
 
-/// Settings that belong together, under one line of comment.
+/// A group of settings under a comment.
 pub(super) struct Section {
     pub(super) about: &'static str,
     pub(super) settings: Vec<Setting>,
 }
 
-/// As the layout says.
+/// The layout's file name.
 pub(super) fn file_name(names: &FileNames) -> &str {
     &names.client_properties
 }

@@ -1,4 +1,4 @@
-//! `connection.json`: for clients that take their settings in code, whatever they call them; PEM files in place of stores.
+//! `connection.json`, for clients that are configured in code; with PEM files instead of stores.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub(super) fn file_name(_: &FileNames) -> &str {
     FILE
 }
 
-/// What there is to say, under names of no particular client. Nothing is left out: what does not apply is `null`.
+/// The settings, under neutral names. Every key is present: what does not apply is `null`.
 #[derive(Serialize)]
 struct Connection<'a> {
     brokers: &'a [String],

@@ -1,4 +1,4 @@
-//! `librdkafka.conf`: for kcat and everything else built on librdkafka, with PEM files in place of stores.
+//! `librdkafka.conf`, for kcat and other clients based on librdkafka, with PEM files instead of stores.
 
 use zeroize::Zeroizing;
 
@@ -11,16 +11,16 @@ pub(super) fn file_name(_: &FileNames) -> &str {
     FILE
 }
 
-/// Its pull request 4895: the client's nonce stood twice in its second message, which Kafka took until 4.0.
+/// Fixed by its pull request 4895: the second message repeated the client's nonce, which Kafka accepted before 4.0.
 const OLD_SCRAM: &str = "\
 # SCRAM with brokers of Kafka 4 needs librdkafka 2.6.1 or later. Earlier ones, that of kcat in Debian 12 among them,
 # repeat a part of a message, and these brokers answer that the credentials are invalid.
 ";
 
-/// The text of `librdkafka.conf`, one `key=value` a line (`kcat -F`).
+/// The text of `librdkafka.conf`, one `key=value` per line (`kcat -F`).
 ///
 /// # Errors
-/// As for `client.properties`, and a value that the format cannot hold: it has no escapes.
+/// As for `client.properties`, and a value that the format cannot represent, because it has no escapes.
 pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let connection = input.connection()?;
     let (stores, names) = (input.stores, input.stores.names);
@@ -47,7 +47,7 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
         set("sasl.username", user);
         set("sasl.password", password.expose());
     }
-    // Its own settings come last, under librdkafka's names, as it refuses all others.
+    // The client's own settings come last, under librdkafka's names, because it refuses all others.
     input
         .properties
         .iter()

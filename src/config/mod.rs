@@ -1,4 +1,5 @@
-//! Configuration as text: of brokers, of the storage tool and of clients in each ecosystem. No file is read or written here.
+//! Configuration as text, for brokers, the storage tool and clients in each ecosystem. No files are read or written
+//! here.
 
 mod address;
 mod client;

@@ -1,4 +1,4 @@
-//! What a broker's configuration commits it to: what cannot be changed by writing another file and starting it again.
+//! The parts of a broker's configuration that cannot be changed just by writing a new file and restarting it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Properties;
 
-/// What the others of a cluster, and its formatted disk, know of a node.
+/// What the rest of the cluster, and its formatted disk, depend on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeFacts {
     /// `node.id` or `broker.id`.
     pub id: u32,
-    /// The id of the cluster that its disk is formatted for, where that is known.
+    /// The cluster id that its disk is formatted with, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// `controller.quorum.voters`: `1@kafka1:9095`.
@@ -20,16 +20,16 @@ pub struct NodeFacts {
     /// The name of the listener between brokers.
     #[serde(default)]
     pub inter_broker: String,
-    /// Each listener's name, with protocol and port: `SSL 9093`.
+    /// Each listener's name, with its protocol and port: `SSL 9093`.
     #[serde(default)]
     pub listeners: BTreeMap<String, String>,
-    /// The listeners that `bootstrap_servers` named.
+    /// The listeners in `bootstrap_servers`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub bootstrap: BTreeSet<String>,
 }
 
 impl NodeFacts {
-    /// Reads them out of a broker's configuration; `None` where it has no id, as in a file that is none of a broker's.
+    /// Reads them from a broker's configuration; `None` if it has no id, and so is not a broker's file.
     pub fn of(properties: &Properties) -> Option<Self> {
         let id = properties
             .get("node.id")
@@ -70,7 +70,7 @@ impl NodeFacts {
         })
     }
 
-    /// The listeners at one of these ports.
+    /// The listeners on one of these ports.
     pub fn at<'a>(&'a self, ports: &'a BTreeSet<String>) -> impl Iterator<Item = &'a str> {
         self.listeners
             .iter()

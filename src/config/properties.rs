@@ -7,12 +7,12 @@ use zeroize::Zeroizing;
 use super::{ConfigError, stores::Setting};
 use crate::secret::Secret;
 
-/// A file that is being written: comments, and settings in the order given.
+/// A file that is being written: comments, and settings in the given order.
 #[derive(Default)]
 pub(super) struct Writer(Zeroizing<String>);
 
 impl Writer {
-    /// A comment of one line, which begins a paragraph.
+    /// A one-line comment, which begins a paragraph.
     pub(super) fn comment(&mut self, text: &str) {
         if !self.0.is_empty() {
             self.0.push('\n');
@@ -35,10 +35,10 @@ impl Writer {
         settings.iter().for_each(|s| self.set(&s.key, &s.value));
     }
 
-    /// What the policy says in Kafka's own words; what the file says already is not theirs to say.
+    /// The policy's `properties`, which must not repeat settings that are already in the file.
     ///
     /// # Errors
-    /// A setting that is there.
+    /// If a setting is already in the file.
     pub(super) fn properties<'a>(
         &mut self,
         file: &'static str,
@@ -71,13 +71,13 @@ impl Writer {
         })
     }
 
-    /// The text, which usually has passwords in it.
+    /// The text, which usually contains passwords.
     pub(super) fn finish(mut self) -> Secret {
         Secret::new(std::mem::take(&mut *self.0))
     }
 }
 
-/// Kafka loads its files as bytes of ISO 8859-1 (`Utils.loadProps`), so everything outside of ASCII is written as UTF-16 escapes.
+/// Kafka reads its files as ISO 8859-1 (`Utils.loadProps`), so non-ASCII characters are written as UTF-16 escapes.
 fn escape(text: &str, key: bool, out: &mut String) {
     for (at, c) in text.chars().enumerate() {
         match c {
@@ -86,7 +86,7 @@ fn escape(text: &str, key: bool, out: &mut String) {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\u{c}' => out.push_str("\\f"),
-            // Leading spaces would be skipped, and in a key any of these would end it or make it a comment.
+            // Leading spaces would be skipped, and in a key, any of these would end it or begin a comment.
             ' ' if key || at == 0 => out.push_str("\\ "),
             '=' | ':' if key => out.extend(['\\', c]),
             '#' | '!' if key && at == 0 => out.extend(['\\', c]),
@@ -100,27 +100,28 @@ fn escape(text: &str, key: bool, out: &mut String) {
     }
 }
 
-/// Why a file is not read. The number is the line on which the setting begins, from 1; its content is not shown, as it may be secret.
+/// Why a file cannot be read. The number is the line on which the setting begins, from 1; its content is not shown,
+/// because it may be secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PropertiesError {
     /// Java throws IllegalArgumentException.
     #[error("line {0}: `\\u` must be followed by four hexadecimal digits")]
     BadEscape(usize),
-    /// Half of a UTF-16 surrogate pair, which is no character.
-    #[error("line {0}: a `\\u` escape gives half of a character; the other half is missing")]
+    /// Half of a UTF-16 surrogate pair, which is not a character.
+    #[error("line {0}: a `\\u` escape is only half of a surrogate pair")]
     HalfCharacter(usize),
 }
 
-/// The settings of a `.properties` file; of a key given twice, the last value counts.
+/// The settings of a `.properties` file; if a key occurs twice, the last value is used.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Properties(BTreeMap<String, Zeroizing<String>>);
 
 impl Properties {
-    /// Reads a file's bytes as `java.util.Properties.load(InputStream)`: ISO 8859-1, `=`, `:` or white space after the key,
-    /// lines continued by a final backslash, comments after `#` or `!`, and escapes.
+    /// Reads a file's bytes like `java.util.Properties.load(InputStream)`: ISO 8859-1, `=`, `:` or white space after
+    /// the key, lines continued with a final backslash, comments after `#` or `!`, and escapes.
     ///
     /// # Errors
-    /// A `\u` escape that is none, with its line.
+    /// If a `\u` escape is not valid, with its line.
     pub fn parse(bytes: &[u8]) -> Result<Self, PropertiesError> {
         let mut settings = BTreeMap::new();
         for (number, line) in logical_lines(bytes) {
@@ -135,7 +136,7 @@ impl Properties {
         self.0.get(key).map(|v| v.as_str())
     }
 
-    /// Gives a key another value.
+    /// Sets a key.
     pub fn set(&mut self, key: &str, value: String) {
         self.0.insert(key.to_owned(), Zeroizing::new(value));
     }
@@ -161,7 +162,7 @@ fn skip_spaces(text: &[u8]) -> &[u8] {
     &text[start.unwrap_or(text.len())..]
 }
 
-/// Joins continued lines and drops comments and blank ones; each with the number of its first line.
+/// Joins continued lines and drops comments and blank lines; each with the number of its first line.
 fn logical_lines(bytes: &[u8]) -> Vec<(usize, Zeroizing<Vec<u8>>)> {
     let mut lines = Vec::new();
     let mut current = Zeroizing::new(Vec::new());
@@ -169,7 +170,7 @@ fn logical_lines(bytes: &[u8]) -> Vec<(usize, Zeroizing<Vec<u8>>)> {
     let mut continued = false;
     for (number, natural) in natural_lines(bytes).enumerate() {
         let text = skip_spaces(natural);
-        // A comment is one only where a setting could begin; a continued line that is still empty counts as such.
+        // A comment is only recognized where a setting could begin, which includes an empty continued line.
         if current.is_empty() && matches!(text.first(), None | Some(b'#' | b'!')) {
             continued = false;
             continue;
@@ -184,7 +185,7 @@ fn logical_lines(bytes: &[u8]) -> Vec<(usize, Zeroizing<Vec<u8>>)> {
             lines.push((first, std::mem::take(&mut current)));
         }
     }
-    // Where the file ends in the midst of a setting, that is the setting.
+    // If the file ends in the middle of a setting, that is the setting.
     if continued {
         lines.push((first, current));
     }

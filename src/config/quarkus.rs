@@ -1,4 +1,4 @@
-//! `quarkus.properties`: the Java client's settings under `kafka.`, which Quarkus hands to every Kafka client it makes.
+//! `quarkus.properties`: the Java client's settings under `kafka.`, which Quarkus passes to every Kafka client.
 
 use super::{ClientInput, ConfigError, java::sections, properties::Writer, stores::Setting};
 use crate::{policy::FileNames, secret::Secret};
@@ -9,10 +9,11 @@ pub(super) fn file_name(_: &FileNames) -> &str {
     FILE
 }
 
-/// The text of `quarkus.properties`, to be put into `application.properties` or named in `quarkus.config.locations`.
+/// The text of `quarkus.properties`, to be included in `application.properties` or listed in
+/// `quarkus.config.locations`.
 ///
 /// # Errors
-/// As [`super::java::write`], and a value with `$` in it, where Quarkus would look for an expression.
+/// As [`super::java::write`], and a value with `$`, which Quarkus would interpret as an expression.
 pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let mut out = Writer::default();
     out.comment(&format!(

@@ -1,4 +1,4 @@
-//! `server.properties`: a complete file that a node starts with, as a KRaft broker, controller or both, or with ZooKeeper.
+//! `server.properties`: a complete file for a KRaft broker, controller or both, or for a broker with ZooKeeper.
 
 use super::{
     ConfigError, Stores,
@@ -15,35 +15,35 @@ use crate::{
     secret::Secret,
 };
 
-/// What makes a JVM check the list that a certificate names: Kafka has no setting for it.
+/// The JVM option that enables CRL checks; Kafka has no setting for it.
 const CHECKS_CRL: &str =
     r#"KAFKA_OPTS="-Dcom.sun.net.ssl.checkRevocation=true -Dcom.sun.security.enableCRLDP=true""#;
 
-/// What a broker's configuration is made from.
+/// The inputs of a broker's configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerInput<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// All of its nodes, the KRaft controllers among them; each with its id.
+    /// All of its nodes, including KRaft controllers, each with its id.
     pub brokers: &'a [Broker],
-    /// The one among them that the file is for.
+    /// The node that the file is for.
     pub broker: &'a Broker,
     /// Its stores.
     pub stores: Stores<'a>,
-    /// `log.dirs`, as its machine sees it.
+    /// `log.dirs` on its machine.
     pub log_dir: &'a str,
-    /// The password of its own SCRAM user, which has its name; needed where the inter-broker listener is over SASL.
+    /// The password of its own SCRAM user, which has its name; needed if the inter-broker listener uses SASL.
     pub scram_password: Option<&'a Secret>,
-    /// Where certificates say that the list of revoked ones is.
+    /// The CRL URL in certificates.
     pub crl_url: Option<&'a CrlUrl>,
-    /// Every super user as a whole principal: the brokers, the admin and those of the policy.
+    /// Every super user as a full principal: the brokers, the admin and those of the policy.
     pub super_users: &'a [Principal],
 }
 
 /// The text of `server.properties`.
 ///
 /// # Errors
-/// When a host, a port, a password or a listener is missing or cannot be written.
+/// If a host, a port, a password or a listener is missing or cannot be written.
 pub fn server_properties(input: &ServerInput<'_>) -> Result<Secret, ConfigError> {
     let mut out = Writer::default();
     let what = match input.broker.role.is_broker() {
@@ -121,14 +121,14 @@ fn node(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
 
 fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     let (cluster, broker) = (input.cluster, input.broker);
-    // No address at all makes Kafka listen on every interface.
+    // Without an address, Kafka listens on every interface.
     let bind = cluster.bind_address.as_ref();
     let bind = bind.map(Host::authority).unwrap_or_default();
     let host = advertised_host(broker)?;
     let mut bound = Vec::new();
     let mut advertised = Vec::new();
     let mut protocols = Vec::new();
-    // A controller alone must know of no other listener than its own.
+    // A dedicated controller must only list its own listener.
     let serving = broker.role.is_broker().then_some(&cluster.listeners);
     for listener in serving.into_iter().flatten() {
         let (name, port) = (&listener.name, port(broker, listener.port)?);
@@ -140,12 +140,12 @@ fn listeners(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigErro
         if broker.role.is_controller() {
             let port = port(broker, cluster.controller_port)?;
             bound.push(format!("{CONTROLLER}://{bind}:{port}"));
-            // Earlier versions refuse to advertise it; it is what `--bootstrap-controller` clients are sent to.
+            // Earlier versions refuse to advertise it; `--bootstrap-controller` clients connect to it.
             if cluster.kafka_version >= KafkaVersion::ADVERTISED_CONTROLLERS {
                 advertised.push(format!("{CONTROLLER}://{host}:{port}"));
             }
         }
-        // A broker alone talks to that listener, though it has none.
+        // A dedicated broker connects to that listener, although it has none itself.
         protocols.push(format!("{CONTROLLER}:SSL"));
     }
     out.comment("Where it listens, and where it tells others to connect to.");
@@ -174,7 +174,7 @@ fn tls(input: &ServerInput<'_>, out: &mut Writer) -> Result<(), ConfigError> {
     out.comment("Only sound versions of TLS, and brokers check each other's host names.");
     out.settings(&tls_settings(input.cluster.kafka_version));
     out.comment("Who must show a certificate.");
-    // Kafka heeds `ssl.client.auth` without a prefix on SSL listeners alone, not on SASL_SSL.
+    // Without a prefix, Kafka applies `ssl.client.auth` only to SSL listeners, not to SASL_SSL.
     let role = input.broker.role;
     let listeners = input.cluster.listeners.iter();
     for listener in listeners.filter(|l| l.protocol.is_tls() && role.is_broker()) {
@@ -274,7 +274,7 @@ fn authorization(input: &ServerInput<'_>, out: &mut Writer) {
     }
 }
 
-/// The numbers of copies are defaults, for which the policy's properties may say something else.
+/// The numbers of replicas are defaults, which the policy's properties may override.
 fn storage(
     input: &ServerInput<'_>,
     said: &KafkaProperties,
@@ -290,7 +290,7 @@ fn storage(
     }
     let brokers = input.brokers.iter().filter(|b| b.role.is_broker());
     let replicas = brokers.count().clamp(1, 3);
-    // With three copies one broker may be away and what is written still be kept twice.
+    // With three replicas, one broker may be down and writes are still stored twice.
     let in_sync = if replicas == 3 { "2" } else { "1" };
     let replicas = replicas.to_string();
     out.comment(

@@ -15,10 +15,10 @@ pub(super) fn file_name(_: &FileNames) -> &str {
     FILE
 }
 
-/// The text of `spring.yaml`, to be imported by `spring.config.import` or to become part of `application.yaml`.
+/// The text of `spring.yaml`, to be imported with `spring.config.import` or included in `application.yaml`.
 ///
 /// # Errors
-/// As for `client.properties`, and a value with `${` in it, where Spring would look for a placeholder.
+/// As for `client.properties`, and a value with `${`, which Spring would interpret as a placeholder.
 pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     let connection = input.connection()?;
     let protocol = connection.route.protocol;
@@ -69,11 +69,11 @@ pub(super) fn write(input: &ClientInput<'_>) -> Result<Secret, ConfigError> {
     Ok(Secret::new(std::mem::take(&mut *yaml.0)))
 }
 
-/// The key under which Spring keeps a setting's name as it is: what is not in lower case, or has other characters than
-/// `-` and `.`, stands in brackets, and these in quotes (Spring Boot, "Binding Maps").
+/// The key with which Spring preserves a setting's name: names that are not in lower case, or contain other characters
+/// than `-` and `.`, must be in brackets and quotes (Spring Boot, "Binding Maps").
 fn binding_key(name: &str) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
-    // Without a letter to begin with it might be a number, or YAML's own sign.
+    // Without a letter at the start, it might be a number or YAML syntax.
     if name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_lowercase()) {
         name.to_owned()
     } else {
@@ -84,7 +84,7 @@ fn binding_key(name: &str) -> String {
 struct Yaml(Zeroizing<String>);
 
 impl Yaml {
-    /// A map below `spring.kafka`, left out where it is empty.
+    /// A map below `spring.kafka`, left out if it is empty.
     fn map(&mut self, key: &str, settings: &[Setting]) -> Result<(), ConfigError> {
         if !settings.is_empty() {
             self.0.push_str(&format!("    {key}:\n"));
@@ -107,7 +107,7 @@ impl Yaml {
     }
 }
 
-/// A double-quoted scalar (YAML 1.2 §5.7, §7.3.1): never a number, a boolean or a comment, whatever is in it.
+/// A double-quoted scalar (YAML 1.2 §5.7, §7.3.1), which is never a number, a boolean or a comment.
 fn quote(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {

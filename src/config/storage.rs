@@ -1,4 +1,4 @@
-//! `format-storage.args`: how a KRaft node's disk is made ready, SCRAM users included.
+//! `format-storage.args`: the arguments for formatting a KRaft node's disk, including SCRAM users.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
@@ -6,18 +6,18 @@ use zeroize::Zeroizing;
 use super::ConfigError;
 use crate::{scram::ScramError, secret::Secret};
 
-/// What the file is called, in every layout.
+/// The name of the file in every layout.
 pub const STORAGE_ARGS: &str = "format-storage.args";
 
-/// The arguments of `kafka-storage`, one a line, `format` first. `config` is the path of `server.properties` as the
-/// broker's machine sees it; `add_scram` are users as [`crate::scram::Credential::kraft_argument`] has them. Every node of a cluster gets the
-/// same cluster id and credentials.
+/// The arguments of `kafka-storage`, one per line, `format` first. `config` is the path of `server.properties` on the
+/// broker's machine; `add_scram` are users in the form of [`crate::scram::Credential::kraft_argument`]. Every node of a
+/// cluster gets the same cluster id and credentials.
 ///
 /// The tool reads such a file itself (argparse4j's `@`), which keeps the salted passwords off the command line:
-/// `bin/kafka-storage.sh @format-storage.args`. The tool prints the keys it stored, so its output is secret too.
+/// `bin/kafka-storage.sh @format-storage.args`. The tool prints the stored keys, so its output is secret too.
 ///
 /// # Errors
-/// A path with a line break, or a user name that the tool cannot be given.
+/// If the path has a line break, or a user name cannot be passed to the tool.
 pub fn storage_args(
     cluster_id: &str,
     config: &str,
@@ -55,9 +55,9 @@ pub fn is_cluster_id(text: &str) -> bool {
     text.len() == 22 && text.bytes().all(letter)
 }
 
-/// A new cluster id from random octets, in the form of `org.apache.kafka.common.Uuid`: 22 characters of URL-safe base64.
-/// Like Kafka's it is a random UUID (RFC 9562 §5.4), so never one that Kafka reserves, and does not begin with a dash,
-/// which command lines would take for an option.
+/// A new cluster id from random octets, in the format of `org.apache.kafka.common.Uuid`: 22 characters of URL-safe
+/// base64. Like Kafka's, it is a random UUID (RFC 9562 §5.4), so it is never one that Kafka reserves, and does not
+/// begin with a dash, which command lines would interpret as an option.
 pub fn cluster_id(mut random: [u8; 16]) -> String {
     random[6] = random[6] & 0x0f | 0x40;
     random[8] = random[8] & 0x3f | 0x80;

@@ -1,27 +1,27 @@
-//! Where an identity's machine finds its stores, and their passwords.
+//! The paths and passwords of an identity's stores on its machine.
 
 use zeroize::Zeroizing;
 
 use super::ConfigError;
 use crate::{acl::KafkaVersion, policy::FileNames, secret::Secret};
 
-/// An identity's directory as its own machine sees it.
+/// An identity's directory on its own machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Stores<'a> {
     /// The directory: absolute, with or without a final `/`.
     pub dir: &'a str,
-    /// What the files in it are called.
+    /// The names of the files in it.
     pub names: &'a FileNames,
-    /// Of the key store and of the key in it; `None` where the identity has no certificate.
+    /// The password of the keystore and its key; `None` if the identity has no certificate.
     pub keystore_password: Option<&'a Secret>,
-    /// Of the truststore; the same for every identity of a CA.
+    /// The password of the truststore, the same for every identity of a CA.
     pub truststore_password: &'a Secret,
 }
 
 /// A setting of a configuration file.
 #[derive(Clone)]
 pub(super) struct Setting {
-    /// Its name, as the reader of the file knows it.
+    /// Its name in this format.
     pub(super) key: String,
     /// Its value, which may be secret.
     pub(super) value: Zeroizing<String>,
@@ -51,7 +51,7 @@ impl<'a> Stores<'a> {
         ]
     }
 
-    /// The password of the key store of the identity of that name.
+    /// The password of the keystore of the named identity.
     pub(super) fn keystore_password(&self, name: &str) -> Result<&'a Secret, ConfigError> {
         self.keystore_password
             .ok_or_else(|| ConfigError::NoKeystore(name.to_owned()))
@@ -63,14 +63,14 @@ impl<'a> Stores<'a> {
             Setting::new("ssl.keystore.type", self.names.store_type.name()),
             Setting::new("ssl.keystore.location", self.path(&self.names.keystore)),
             Setting::new("ssl.keystore.password", password.expose()),
-            // PKCS#12 as Java has it knows one password for the store and the key in it.
+            // In Java, a PKCS#12 store and its key have the same password.
             Setting::new("ssl.key.password", password.expose()),
         ]
     }
 }
 
-/// The versions of TLS to use, and that the other side's certificate must name its host. Earlier versions of Kafka
-/// mishandle what TLS 1.3 sends after the handshake.
+/// The TLS versions, and host name verification. Earlier versions of Kafka mishandle what TLS 1.3 sends after the
+/// handshake.
 pub(super) fn tls_settings(kafka_version: KafkaVersion) -> [Setting; 2] {
     let protocols = match kafka_version >= KafkaVersion::TLS_1_3 {
         true => "TLSv1.3,TLSv1.2",

@@ -1,7 +1,7 @@
-//! Holds a tree against the JSON Schema that editors use, and reports everything that does not fit.
+//! Checks a tree against the JSON Schema that editors use, and reports everything that does not match.
 //!
-//! Own code rather than a validator from a library, as those answer "no branch of anyOf matches" where a reader
-//! wants to hear what was expected. It knows the keywords that schemars writes for the types of a policy; a test there ensures it.
+//! This is not a library's validator, because those report "no branch of anyOf matches" instead of what was expected.
+//! It supports the keywords that schemars writes for a policy's types, which a test there ensures.
 
 use serde_json::Value as Json;
 
@@ -15,9 +15,9 @@ use super::{
     yaml_scalar::Kind,
 };
 
-/// Reports everything in `root` that does not have the shape that `schema` wants.
+/// Reports everything in `root` that does not match `schema`.
 pub(super) fn check(report: &mut Report, form: &Form, root: &Node) {
-    // A file without anything in it says nothing, which every section allows.
+    // An empty file is valid, because every section is optional.
     if matches!(root.value, Value::Scalar(_, Kind::Null)) {
         return;
     }
@@ -65,7 +65,7 @@ impl<'a> Checker<'a> {
     /// A shape in a sentence: by its key where it has one (`cluster`, `produce`), else "a listener", "an acl".
     fn called(&self, name: &str) -> String {
         let is_key_of = |schema: &Json| schema["properties"].get(name).is_some();
-        // The key of a choice names what is chosen.
+        // The key of a choice names the chosen shape.
         let is_choice = |schema: &&Json| schema["maxProperties"] == 1;
         let all = self.schema["$defs"].as_object();
         let mut choices = all
@@ -81,7 +81,7 @@ impl<'a> Checker<'a> {
     /// `what` names the node for the message: "`port`".
     fn node(&mut self, schema: &'a Json, node: &Node, what: &str) {
         let shapes = self.shapes(schema);
-        // A test ensures that no two shapes of one choice accept the same type.
+        // A test ensures that no two shapes of a choice accept the same type.
         let Some(shape) = shapes.iter().find(|s| s.accepts(node)) else {
             return self.wrong_type(&shapes, node, what);
         };
@@ -116,8 +116,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The value of a key or an entry of a list; an empty one is taken only where the schema says so, as for sections.
-    /// `or` is what else to do about it.
+    /// The value of a key or an entry of a list; an empty one is only accepted if the schema allows it, as for
+    /// sections. `or` is an alternative hint.
     fn value(&mut self, schema: &'a Json, node: &Node, what: &str, or: &str) {
         let empty = matches!(node.value, Value::Scalar(_, Kind::Null));
         let shapes = self.shapes(schema);
@@ -157,7 +157,7 @@ impl<'a> Checker<'a> {
             self.report.error(FormCode::UnknownWord, node.span, "");
             return;
         }
-        // A word that is the key of another shape: `- produce` for `- produce: {topic: orders}`.
+        // A word that is the key of another shape: `- produce` instead of `- produce: {topic: orders}`.
         let argued = shapes.iter().any(|s| s.keys().any(|key| key == text));
         let hint = match nearest(text, words.iter().copied()) {
             _ if argued => format!("`{text}` needs its arguments: `{text}: {{…}}`"),
@@ -187,7 +187,7 @@ impl<'a> Checker<'a> {
                 self.value(schema, &entry.value, &what, or);
                 continue;
             }
-            // Any name will do.
+            // Any name is allowed.
             if let any @ Json::Object(_) = &shape.schema["additionalProperties"] {
                 let what = format!("`{}`", entry.key);
                 self.value(any, &entry.value, &what, "; or remove the key");
@@ -240,7 +240,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What to do about a key that is not even like a known one.
+    /// The hint for a key that does not resemble any known one.
     fn instead(&self, shape: Shape<'a>, key: &str) -> String {
         let known = shape.keys().collect::<Vec<_>>();
         let is_root = shape.name == title(self.schema);

@@ -1,4 +1,4 @@
-//! What is wrong with a document: coded, with the place that it is about, for people and as JSON.
+//! Diagnostics of documents: with codes and positions, as text and as JSON.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::code::StableCode;
 pub enum Severity {
     /// The document cannot be used.
     Error,
-    /// It can, but hardly as it was meant.
+    /// It can be used, but probably not as intended.
     Warning,
 }
 
@@ -27,38 +27,38 @@ impl Severity {
     }
 }
 
-/// A place in a document, quoted: a diagnostic can be shown without the files that it speaks of.
+/// A position in a document with its excerpt, so that a diagnostic can be shown without the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     /// Where it is.
     pub source: Source,
-    /// The line, or the part of an overlong one that is worth showing.
+    /// The line, or the relevant part of an overlong one.
     pub quote: String,
-    /// The bytes of `quote` that are meant.
+    /// The bytes of `quote` to highlight.
     pub range: Range<usize>,
-    /// What is to be said of it; may be empty.
+    /// The label; may be empty.
     pub text: String,
 }
 
-/// Something that is wrong with a document.
+/// A fault in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind of mistake it is, for scripts.
+    /// The code, for scripts.
     pub code: StableCode,
     /// How bad it is.
     pub severity: Severity,
-    /// What is wrong, with which thing.
+    /// The message.
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
     /// Where it is.
     pub at: Label,
-    /// Other places that matter, such as the first of two equal names.
+    /// Other relevant positions, such as the first of two equal names.
     pub notes: Vec<Label>,
 }
 
 impl Label {
-    /// True when the quote is the line itself and not a part of it.
+    /// True if the quote is the complete line.
     fn is_whole(&self) -> bool {
         self.quote[..self.range.start].chars().count() + 1 == self.source.column
     }
@@ -93,14 +93,14 @@ impl Serialize for Diagnostic {
     }
 }
 
-/// Diagnostics as text for people, each with the line that it is about; `color` adds ANSI colours.
+/// Diagnostics as text, each with its line; `color` adds ANSI colours.
 pub fn render(diagnostics: &[Diagnostic], color: bool) -> String {
     let renderer = if color {
         Renderer::styled()
     } else {
         Renderer::plain()
     };
-    // Quotes are short already; a second cut would take away their marks.
+    // Quotes are already short; cutting them again would remove their carets.
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(400);
     let mut out = String::new();
     for diagnostic in diagnostics {
@@ -120,7 +120,7 @@ fn render_one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         .primary_title(clean(&diagnostic.message))
         .id(diagnostic.code.name());
     let mut group = title.elements(std::iter::empty::<Origin<'_>>());
-    // Labels of one line share its excerpt.
+    // Labels on the same line share an excerpt.
     let mut lines: Vec<Vec<(&Label, AnnotationKind)>> =
         vec![vec![(&diagnostic.at, AnnotationKind::Primary)]];
     for note in &diagnostic.notes {
@@ -136,7 +136,7 @@ fn render_one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         if first.is_whole() {
             snippet = snippet.path(clean(&first.source.file));
         } else {
-            // The snippet would take the column from the part of the line that it has.
+            // The snippet would compute the column from its part of the line.
             let origin = Origin::path(clean(&first.source.file)).line(first.source.line);
             group = group.element(origin.char_column(first.source.column));
         }
@@ -154,7 +154,7 @@ fn render_one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         group = group.element(Level::HELP.with_name("hint").message(clean(hint)));
     }
     let text = renderer.render(&[group]);
-    // Between an origin and its excerpt, the renderer puts a line for the path that the excerpt does not have.
+    // Between an origin and its excerpt, the renderer adds a line for a path that the excerpt does not have.
     let has_content = |line: &&str| {
         let plain = anstream::adapter::strip_str(line).to_string();
         plain.trim() != ":::"

@@ -1,8 +1,8 @@
-//! YAML documents with positions: a typed value out, or every diagnostic at once, each with the line that it is about.
+//! Reads YAML documents with positions: returns a typed value, or every diagnostic at once, each with its line.
 //!
-//! A front end that knows nothing of what the documents mean. The way through: `yaml` makes a tree with positions of the
-//! text, `check_shape` holds it against the JSON Schema that `schema` generates of the reader's types, `spanned` turns it
-//! into those types; the checks of their meaning report to the same `Report`.
+//! This room knows nothing about what the documents mean. `yaml` parses the text into a tree with positions,
+//! `check_shape` checks it against the JSON Schema that `schema` generates from the reader's types, `spanned` converts
+//! it to those types; the semantic checks report to the same `Report`.
 
 mod check_shape;
 mod code;

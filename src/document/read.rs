@@ -1,10 +1,10 @@
-//! The way from a document's text to a value of the type that describes its shape.
+//! Reads a document's text into a value of the type that describes its shape.
 
 use serde::Deserialize;
 
 use super::{check_shape, code::FormCode, form::Form, report::Report, spanned, yaml};
 
-/// Reads a file of the report, or reports everything in which its form is wrong. One without content is the default.
+/// Reads a file of the report, or reports every structural error. An empty file is the default value.
 pub(crate) fn read<T: Default + for<'de> Deserialize<'de>>(
     report: &mut Report,
     form: &Form,
@@ -21,7 +21,7 @@ pub(crate) fn read<T: Default + for<'de> Deserialize<'de>>(
     }
     match spanned::from_node(&root) {
         Ok(value) => Some(value),
-        // Cannot happen as long as schema and types agree, for which there is a test; if it does, it is said.
+        // Cannot happen while the schema and the types agree, which a test ensures; if it does, it is reported.
         Err(error) => {
             report.error(FormCode::WrongShape, root.span, error.to_string());
             None

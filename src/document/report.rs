@@ -1,4 +1,4 @@
-//! Collects what is wrong while a document is read, so that everything is said at once.
+//! Collects diagnostics while a document is read, so that all are reported at once.
 
 use super::{
     diagnostic::{Diagnostic, Label, Severity},
@@ -8,13 +8,13 @@ use super::{
 use crate::code::StableCode;
 use crate::printable::{Printable, is_printable};
 
-/// No more diagnostics than these are kept: they are for reading.
+/// The maximum number of diagnostics that are kept for people to read.
 const MAX_DIAGNOSTICS: usize = 1000;
 
-/// No message or hint is longer than this: they quote what the document says, which can be anything.
+/// The maximum length of messages and hints, which quote the document's content.
 const MAX_LEN: usize = 500;
 
-/// The files that were read, and what is wrong with them.
+/// The files that were read, and their diagnostics.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     files: Vec<Text>,
@@ -22,14 +22,13 @@ pub(crate) struct Report {
     suppressed: usize,
 }
 
-/// The diagnostic that was added last, to say more about it; nothing if it was one too many.
+/// The diagnostic that was added last, to add details; nothing if it was one too many.
 pub(crate) struct Draft<'a> {
     report: &'a mut Report,
     kept: bool,
 }
 
-/// A text of sensible length that neither steers a terminal nor turns the direction of writing, in JSON as little as
-/// elsewhere.
+/// A text of limited length, without characters that control a terminal or change the text direction, even in JSON.
 fn short(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(MAX_LEN) {
         text.truncate(end);
@@ -48,17 +47,17 @@ impl Report {
         self.files.len() - 1
     }
 
-    /// A file that was added.
+    /// One of the added files.
     pub(crate) fn file(&self, file: usize) -> &Text {
         &self.files[file]
     }
 
-    /// Quotes nothing of a file from now on.
+    /// From now on, never quotes this file.
     pub(crate) fn hide(&mut self, file: usize) {
         self.files[file].hidden = true;
     }
 
-    /// Takes back what was reported since there were `len` diagnostics.
+    /// Removes everything that was reported after the first `len` diagnostics.
     pub(crate) fn forget_since(&mut self, len: usize) {
         let kept = self.diagnostics.len().min(len);
         self.suppressed = len - kept;
@@ -70,12 +69,12 @@ impl Report {
         self.files[span.file].source(span.start)
     }
 
-    /// True when nothing is wrong so far.
+    /// True if there are no errors so far.
     pub(crate) fn is_clean(&self) -> bool {
         self.diagnostics.is_empty()
     }
 
-    /// True when there are as many diagnostics as are kept: no need to think about the hint of a further one.
+    /// True if the maximum number of diagnostics is reached, so that no more hints are needed.
     pub(crate) fn is_full(&self) -> bool {
         self.diagnostics.len() >= MAX_DIAGNOSTICS
     }
@@ -95,7 +94,7 @@ impl Report {
         }
     }
 
-    /// Says that something is wrong at `span`.
+    /// Adds a diagnostic at `span`.
     pub(crate) fn error(
         &mut self,
         code: impl Into<StableCode>,
@@ -119,7 +118,7 @@ impl Report {
         Draft { report: self, kept }
     }
 
-    /// Everything that is wrong, in the order of the files and the places in them.
+    /// All diagnostics, sorted by file and position.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.diagnostics
             .sort_by_key(|(span, diagnostic)| (span.file, span.start, diagnostic.code));
@@ -152,17 +151,17 @@ impl Draft<'_> {
         self.edit(|d| d.hint = Some(short(hint.into())))
     }
 
-    /// What to do about it, where there is something.
+    /// What to do about it, if anything.
     pub(crate) fn maybe_hint(self, hint: Option<String>) -> Self {
         self.edit(|d| d.hint = hint.map(short))
     }
 
-    /// A few words beside the carets.
+    /// A label next to the carets.
     pub(crate) fn label(self, text: impl Into<String>) -> Self {
         self.edit(|d| d.at.text = short(text.into()))
     }
 
-    /// Another place that matters.
+    /// Another relevant position.
     pub(crate) fn note(self, span: Span, text: impl Into<String>) -> Self {
         let label = self.report.label(span, short(text.into()));
         self.edit(|d| d.notes.push(label))

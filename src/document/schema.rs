@@ -1,4 +1,4 @@
-//! A document's shape as JSON Schema: for editors, and for `check_shape`.
+//! A document's shape as a JSON Schema, for editors and for `check_shape`.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use super::spanned::{OneOrMany, Spanned};
 
-/// The JSON Schema (draft 2020-12) of a document that has the shape of `T`, whose keys are its sections.
+/// The JSON Schema (draft 2020-12) of a document with the shape of `T`, whose keys are its sections.
 pub(super) fn generate<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(tidy));
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
-    // A section whose entries are all commented out is an empty value and means what a missing one means.
-    // Anywhere else an empty value is a mistake, such as a `host:` that would become "every host".
+    // A section whose entries are all commented out is an empty value, and means the same as a missing one. Anywhere
+    // else an empty value is an error, such as a `host:` that would mean "every host".
     if let Some(Value::Object(sections)) = schema.get_mut("properties") {
         for section in sections.values_mut() {
             let described = section.get("description").cloned();
@@ -29,7 +29,7 @@ pub(super) fn generate<T: JsonSchema>() -> Value {
     schema.to_value()
 }
 
-/// Removes what schemars writes for other readers: `null` for every Option, and the formats of Rust's numbers.
+/// Removes what schemars adds for other readers: `null` for every Option, and the formats of Rust's numbers.
 fn tidy(schema: &mut Schema) {
     schema.remove("format");
     schema.remove("default");

@@ -1,4 +1,4 @@
-//! What a value may be, as the JSON Schema says it, and in words.
+//! What a value may be, as JSON Schema and in words.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use super::{
     yaml_scalar::Kind,
 };
 
-/// A text within a message is cut to so many characters.
+/// Strings in messages are cut to this many characters.
 const MAX_QUOTED: usize = 40;
 
-/// One of the shapes that a value may have: its schema and the name under `$defs`, if it has one.
+/// One of the shapes that a value may have: its schema, and its name under `$defs`, if any.
 #[derive(Clone, Copy)]
 pub(super) struct Shape<'a> {
     pub schema: &'a Json,
     pub name: &'a str,
 }
 
-/// What the schema calls the whole file.
+/// The schema's name for the whole file.
 pub(super) fn title(schema: &Json) -> &str {
     schema["title"].as_str().unwrap_or("file")
 }
@@ -63,17 +63,17 @@ impl<'a> Shape<'a> {
 
     pub(super) fn accepts(&self, node: &Node) -> bool {
         let (wanted, found) = (self.kind(), kind_of(node));
-        // A whole number is a number.
+        // An integer is also a number.
         wanted == found || wanted == "number" && found == "integer"
     }
 
-    /// What to write, in words.
+    /// What is expected, in words.
     pub(super) fn expected(&self) -> String {
         if let Some(words) = self.words() {
             return format!("one of {}", listed(&words));
         }
         match self.kind() {
-            "string" => "a text".to_owned(),
+            "string" => "a string".to_owned(),
             "boolean" => "true or false".to_owned(),
             "number" => "a number".to_owned(),
             "array" => "a list".to_owned(),
@@ -97,7 +97,7 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// What to write where several shapes can stand.
+/// What is expected if several shapes are allowed.
 pub(super) fn either(shapes: &[Shape<'_>]) -> String {
     let possible = shapes.iter().filter(|s| s.kind() != "null");
     let expected: Vec<String> = possible.map(Shape::expected).collect();
@@ -134,12 +134,12 @@ pub(super) fn found(node: &Node) -> String {
             Kind::Null => "empty".to_owned(),
             Kind::Bool(_) => format!("`{text}`"),
             Kind::Int(_) | Kind::Float => format!("the number {text}"),
-            Kind::Text => format!("the text `{}`", shortened(text)),
+            Kind::Text => format!("the string `{}`", shortened(text)),
         },
     }
 }
 
-/// The beginning of a text: it may be anything, and is quoted below as well.
+/// The beginning of a string: it may be long, and is quoted below as well.
 fn shortened(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(MAX_QUOTED) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
@@ -147,7 +147,7 @@ fn shortened(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `a, b, c`, each word once: of two spellings that differ in case and separators, the first.
+/// `a, b, c`, without duplicates: of spellings that differ in case and separators, only the first.
 pub(super) fn listed(words: &[&str]) -> String {
     let mut seen: Vec<Vec<char>> = Vec::new();
     let mut shown: Vec<&str> = Vec::new();
@@ -161,7 +161,7 @@ pub(super) fn listed(words: &[&str]) -> String {
     shown.join(", ")
 }
 
-/// What to change so that a value of the wrong type has the right one.
+/// How to change a value of the wrong type.
 pub(super) fn repair(shapes: &[Shape<'_>], node: &Node) -> Option<String> {
     let wants = |kind| {
         shapes
@@ -169,7 +169,7 @@ pub(super) fn repair(shapes: &[Shape<'_>], node: &Node) -> Option<String> {
             .any(|s| s.kind() == kind && s.words().is_none())
     };
     match &node.value {
-        // A long text is not repeated.
+        // A long string is not repeated.
         Value::Scalar(text, _) if text.chars().nth(MAX_QUOTED).is_some() => None,
         Value::Scalar(text, Kind::Text) if wants("boolean") => {
             let yes_or_no = ["yes", "no", "on", "off"];
@@ -182,11 +182,11 @@ pub(super) fn repair(shapes: &[Shape<'_>], node: &Node) -> Option<String> {
             Some(format!("remove the quotes: {text}"))
         }
         Value::Scalar(text, kind) if wants("string") && *kind != Kind::Text => {
-            Some(format!("put it into quotes: \"{text}\""))
+            Some(format!("put it in quotes: \"{text}\""))
         }
         Value::Scalar(text, Kind::Text) if wants("array") => Some(format!("write `[{text}]`")),
         Value::Scalar(text, Kind::Text) => {
-            // `{prefix: x}`, for which `x` alone is too little.
+            // `{prefix: x}` instead of `x` alone.
             let object = shapes.iter().find(|s| s.kind() == "object")?;
             match object.required().collect::<Vec<_>>().as_slice() {
                 [only] => Some(format!("write `{{{only}: {text}}}`")),

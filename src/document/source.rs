@@ -1,9 +1,9 @@
-//! Places in documents, as people count them.
+//! Positions in documents, counted from 1.
 
-/// Where something was said, for provenance and diagnostics.
+/// Where something is defined, for provenance and diagnostics.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
-    /// The file, as the caller named it.
+    /// The file, as named by the caller.
     pub file: std::sync::Arc<str>,
     /// Line, from 1.
     pub line: usize,

@@ -1,4 +1,4 @@
-//! From a tree to the types of the file's shape, with positions kept.
+//! Deserializes a tree into types, and keeps positions.
 
 use serde::Deserialize;
 use serde::de::{
@@ -12,12 +12,12 @@ use super::{
     yaml_scalar::Kind,
 };
 
-/// The names under which the types below ask for what serde's data model has no word for.
+/// The names with which the types below request what serde's data model lacks.
 const SPANNED: &str = "$kpki::Spanned";
 const ONE_OR_MANY: &str = "$kpki::OneOrMany";
 const SCALAR: &str = "$kpki::Scalar";
 
-/// A value and its place.
+/// A value and its position.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename = "$kpki::Spanned")]
 pub(crate) struct Spanned<T> {
@@ -33,27 +33,27 @@ impl<T> std::ops::Deref for Spanned<T> {
     }
 }
 
-/// A value that may be left out.
+/// An optional value.
 pub(crate) fn value_or<T: Copy>(said: &Option<Spanned<T>>, default: T) -> T {
     said.as_ref().map_or(default, |said| said.value)
 }
 
-/// A list, for which a single value may stand.
+/// A list, or a single value in its place.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename = "$kpki::OneOrMany")]
 pub(crate) struct OneOrMany<T>(pub Vec<T>);
 
-/// A text, a number or a boolean, as text.
+/// A string, a number or a boolean, as a string.
 #[derive(Clone, Deserialize)]
 #[serde(rename = "$kpki::Scalar")]
 pub(crate) struct Scalar(pub String);
 
-/// Reads a value of the file's shape from a tree that `check_shape` has passed.
+/// Reads a value from a tree that `check_shape` has accepted.
 pub(crate) fn from_node<T: for<'de> Deserialize<'de>>(node: &Node) -> Result<T, Error> {
     T::deserialize(node)
 }
 
-/// Reads what is either a text or a mapping, each in its own way. serde's `untagged` would lose the places.
+/// Reads either a string or a mapping. serde's `untagged` would lose the positions.
 pub(crate) fn text_or_map<'de, D: Deserializer<'de>, T, M: Deserialize<'de>>(
     deserializer: D,
     text: fn(&str) -> Result<T, Error>,
@@ -64,7 +64,7 @@ pub(crate) fn text_or_map<'de, D: Deserializer<'de>, T, M: Deserialize<'de>>(
         type Value = T;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a text or a mapping")
+            f.write_str("a string or a mapping")
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
@@ -114,7 +114,7 @@ impl<'de> Deserializer<'de> for &Node {
             (SCALAR, Value::Scalar(text, kind)) => {
                 let text = match kind {
                     Kind::Bool(value) => value.to_string(),
-                    // YAML's other ways to write a number, such as 0x10, are known to few other readers.
+                    // Few other readers support YAML's other number formats, such as 0x10.
                     Kind::Int(value) if !matches!(*value, i64::MIN | i64::MAX) => value.to_string(),
                     _ => text.clone(),
                 };
@@ -170,7 +170,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     }
 }
 
-/// The keys of a mapping, and the value that comes next.
+/// The keys of a mapping, and the next value.
 struct Entries<'a>(std::slice::Iter<'a, Entry>, Option<&'a Node>);
 
 impl<'de> MapAccess<'de> for Entries<'_> {
@@ -184,7 +184,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Ok(None);
         };
         self.1 = Some(&entry.value);
-        // Like any text, so that a key may be asked for its place too.
+        // Like any string, so that a key's position is available too.
         let key = Node {
             span: entry.key_span,
             value: Value::Scalar(entry.key.clone(), Kind::Text),

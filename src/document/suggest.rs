@@ -1,9 +1,9 @@
-//! "Did you mean": the known word that is nearest to one that is not.
+//! "Did you mean": the known word that is closest to an unknown one.
 
-/// Longer words than this are compared with nothing: the comparison is quadratic.
+/// Longer words are not compared, because the comparison is quadratic.
 const MAX_LEN: usize = 40;
 
-/// The candidate that was probably meant: the same but for case and separators, or a few typing errors away.
+/// The candidate that was probably meant: it differs only in case and separators, or in a few typing errors.
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -12,7 +12,7 @@ pub(crate) fn nearest<'a>(
     if wanted.is_empty() || wanted.len() > MAX_LEN {
         return None;
     }
-    // One thing under two names.
+    // The same thing with two names.
     let synonym: Option<Vec<char>> = match word.to_ascii_lowercase().as_str() {
         "tls" => Some("ssl".chars().collect()),
         "ssl" => Some("tls".chars().collect()),
@@ -32,7 +32,7 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// What is left of a word without case and separators.
+/// A word without case and separators.
 pub(super) fn fold(word: &str) -> Vec<char> {
     let separator = |c: &char| matches!(c, '_' | '-' | ' ' | '.');
     word.chars()
@@ -41,8 +41,8 @@ pub(super) fn fold(word: &str) -> Vec<char> {
         .collect()
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that make one word the other
-/// (the "optimal string alignment" distance).
+/// The number of insertions, deletions, replacements and transpositions that turn one word into the other (the
+/// "optimal string alignment" distance).
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
     for (i, row) in rows.iter_mut().enumerate() {

@@ -1,25 +1,25 @@
-//! A document's text, and positions in it as people count them.
+//! A document's text, and line and column numbers in it.
 
 use std::{ops::Range, sync::Arc};
 
 use super::source::Source;
 
-/// A quoted line is cut to this many characters around the place that it is quoted for.
+/// A quoted line is cut to this many characters around the relevant position.
 const QUOTE_LEN: usize = 160;
 
 /// A range of bytes in one of the files of a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 pub(crate) struct Span {
-    /// The file, counted in the order of reading.
+    /// The file, numbered in the order of reading.
     pub file: usize,
     /// The first byte.
     pub start: usize,
-    /// The byte behind the last.
+    /// The byte after the last.
     pub end: usize,
 }
 
 impl Span {
-    /// The beginning of a file.
+    /// The start of a file.
     pub(crate) fn beginning(file: usize) -> Self {
         Self {
             file,
@@ -33,22 +33,22 @@ impl Span {
 pub(crate) struct Text {
     /// Its name.
     pub name: Arc<str>,
-    /// Its text, without a byte order mark: editors do not count that as a column.
+    /// Its text, without a byte order mark, which editors do not count as a column.
     pub body: String,
-    /// Nothing of it is quoted.
+    /// Its content is never quoted.
     pub hidden: bool,
-    /// Where each line begins, in bytes.
+    /// The byte offset of each line.
     lines: Vec<usize>,
-    /// Where each character begins, in bytes; empty for ASCII, where that is the character's number.
+    /// The byte offset of each character; empty for ASCII, where it equals the character's index.
     characters: Vec<usize>,
 }
 
-/// What is shown of a line.
+/// An excerpt of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Quote {
-    /// The line, or the part of it around the place.
+    /// The line, or the part of it around the position.
     pub text: String,
-    /// The place, in bytes of `text`.
+    /// The position, in bytes of `text`.
     pub range: Range<usize>,
 }
 
@@ -79,7 +79,7 @@ impl Text {
         }
     }
 
-    /// The byte at which the given character begins; the text's end for any behind it.
+    /// The byte offset of a character; the text's end if there is no such character.
     pub(crate) fn byte_of(&self, character: usize) -> usize {
         if self.characters.is_empty() {
             character.min(self.body.len())
@@ -93,7 +93,7 @@ impl Text {
         self.lines.partition_point(|start| *start <= byte) - 1
     }
 
-    /// The number of characters before a byte; not counted, as a whole document may stand on one line.
+    /// The number of characters before a byte; looked up, not counted, because a document may be a single line.
     fn character_of(&self, byte: usize) -> usize {
         if self.characters.is_empty() {
             byte
@@ -126,13 +126,13 @@ impl Text {
         let whole = self.body[start..end.unwrap_or(self.body.len())].trim_end_matches(['\r', '\n']);
         let from = (span.start - start).min(whole.len());
         let to = (span.end - start).clamp(from, whole.len());
-        // White space and comments behind the thing are none of it.
+        // Trailing white space and comments are not part of it.
         let to = from + whole[from..to].trim_end().len();
         cut(whole, from..to)
     }
 }
 
-/// Cuts an overlong line down to what surrounds `range`.
+/// Cuts an overlong line to the part around `range`.
 fn cut(line: &str, range: Range<usize>) -> Quote {
     if line.chars().nth(QUOTE_LEN).is_none() {
         return Quote {

@@ -1,8 +1,8 @@
-//! YAML 1.2 text as a tree whose every node knows its place.
+//! Parses YAML 1.2 text into a tree with positions.
 //!
-//! Own tree, as those of the libraries lose the second of two equal keys and the positions. What is no
-//! use to configuration (tags, merge keys, several documents) is refused by name instead of being half understood, and
-//! depth and size are bounded, aliases counted with what they stand for.
+//! Libraries' own trees lose positions and the second of two equal keys. Features without use in configuration (tags,
+//! merge keys, several documents) are refused explicitly instead of being half understood. Depth and size are bounded,
+//! including expanded aliases.
 
 use std::{borrow::Cow, collections::HashMap, rc::Rc};
 
@@ -16,26 +16,26 @@ use super::{
     yaml_scalar::{self, Kind},
 };
 
-/// The longest text of one file, in bytes.
+/// The maximum size of a file in bytes.
 const MAX_BYTES: usize = 64 << 20;
-/// Mappings and lists within each other; ten are plenty.
+/// The maximum nesting of mappings and lists; ten are plenty.
 const MAX_DEPTH: usize = 32;
-/// Nodes of one file, which take some 200 bytes each: a million entries of `acls` are eight million.
+/// The maximum number of nodes in a file, about 200 bytes each: a million entries of `acls` are eight million nodes.
 const MAX_NODES: usize = 10_000_000;
-/// Nodes that the aliases of one file stand for.
+/// The maximum number of nodes that the aliases of a file expand to.
 const MAX_COPIES: usize = 500_000;
 
-/// A value and its place.
+/// A value and its position.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub span: Span,
     pub value: Value,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
-    /// One word or text, as it was written, and what YAML takes it for.
+    /// A scalar as written, and its YAML type.
     Scalar(String, Kind),
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -50,8 +50,8 @@ pub(super) struct Entry {
 }
 
 impl Node {
-    /// The number of nodes that it consists of, long texts counted as several: what a copy of it costs.
-    /// The depth is bounded, so recursion is.
+    /// The number of nodes in it, with long strings counted as several: the cost of a copy. Recursion is bounded
+    /// because the depth is.
     fn weight(&self) -> usize {
         1 + match &self.value {
             Value::Scalar(text, _) => text.len() / 32,
@@ -61,10 +61,10 @@ impl Node {
     }
 }
 
-/// A diagnostic was made that ends the reading of this file.
+/// A diagnostic ended the reading of this file.
 struct Stop;
 
-/// A list or mapping that is not complete yet.
+/// An unfinished list or mapping.
 struct Open {
     start: usize,
     anchor: usize,
@@ -80,11 +80,11 @@ enum Collection {
     },
 }
 
-/// A key that waits for its value.
+/// A key whose value follows.
 struct Key {
     name: String,
     span: Span,
-    /// The value is read, as it may be wrong in itself, but then dropped.
+    /// The value is checked, but then dropped.
     dropped: bool,
 }
 
@@ -99,8 +99,8 @@ struct Builder<'a> {
     root: Option<Node>,
 }
 
-/// Reads a file of the report. `None` where it is not YAML at all; other faults are reported and left out.
-/// An empty file is an empty scalar.
+/// Reads a file of the report. `None` if it is not YAML at all; other faults are reported and skipped. An empty file
+/// is an empty scalar.
 pub(super) fn read(report: &mut Report, file: usize) -> Option<Node> {
     let start = Span::beginning(file);
     if report.file(file).body.len() > MAX_BYTES {
@@ -173,7 +173,7 @@ impl Builder<'_> {
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
-                // A tag was an attempt to make it a text, mostly.
+                // Tags are mostly attempts to make a value a string.
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 self.refuse_tag(tag, span);
                 let kind = if plain {
@@ -210,7 +210,7 @@ impl Builder<'_> {
         if tag.is_some() {
             self.report
                 .error(FormCode::YamlTag, span, "YAML tags are not allowed")
-                .hint("remove the word that begins with `!`; put a text into quotes to keep it a text");
+                .hint("remove the word that begins with `!`; put a value in quotes to make it a string");
         }
     }
 
@@ -242,7 +242,8 @@ impl Builder<'_> {
     }
 
     fn bad_key(&mut self, span: Span) -> Result<(), Stop> {
-        let hint = "keys are plain words; put a text that begins with `{`, `[` or `*` into quotes";
+        let hint =
+            "keys must be plain words; put strings that begin with `{`, `[` or `*` in quotes";
         self.stop(FormCode::BadKey, span, "this cannot be a key", hint)
     }
 
@@ -279,7 +280,7 @@ impl Builder<'_> {
                 .error(FormCode::MergeKey, span, "merge keys are not allowed")
                 .hint("write the keys out; an alias may stand for a whole value, as in `hosts: *hosts`");
         } else if let Some(first) = first {
-            let message = format!("the key `{text}` is there twice");
+            let message = format!("the key `{text}` occurs twice");
             self.report
                 .error(FormCode::DuplicateKey, span, message)
                 .label("again here")
@@ -297,7 +298,7 @@ impl Builder<'_> {
             let message = "this alias is inside the value that it refers to";
             return self.stop(FormCode::EndlessAlias, span, message, "write the value out");
         };
-        // Before the copy is made: nine lines of aliases can stand for a billion nodes.
+        // Checked before copying: nine lines of aliases can expand to a billion nodes.
         self.copy(node.weight() - 1, span)?;
         let value = node.value.clone();
         self.complete(Node { span, value }, 0)
@@ -335,7 +336,7 @@ impl Builder<'_> {
         let Some(open) = self.open.pop() else {
             return Ok(());
         };
-        // The end of a block is where the next thing begins; of `[…]` and `{…}` it is the bracket.
+        // A block ends where the next node begins; `[…]` and `{…}` end at the bracket.
         let node = Node {
             span: Span {
                 file: self.file,
@@ -406,7 +407,7 @@ mod tests {
         (report, root)
     }
 
-    /// What stands in the text where a node says that it is.
+    /// The text at a node's position.
     fn at<'a>(report: &'a Report, node: &Node) -> &'a str {
         &report.file(0).body[node.span.start..node.span.end]
     }

@@ -1,28 +1,28 @@
-//! The YAML parser's errors in words that say what to change.
+//! Translates the YAML parser's errors into messages that say what to change.
 
-/// What is wrong, and where it is known what to do about it.
+/// A message, and a hint if there is one.
 pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
-    // The parser has no error codes, only these texts; one that is not in the list is passed on as it is.
+    // The parser has no error codes, only these messages; others are passed on unchanged.
     let known: &[(&str, &str, &str)] = &[
         (
             "mapping values are not allowed",
             "a `:` is not allowed here",
-            "put a text with `: ` in it into quotes; or look at the line above: keys of one mapping begin in one column, and a space follows each colon",
+            "put strings that contain `: ` in quotes; or check the line above: the keys of a mapping must begin in the same column, and each colon needs a space after it",
         ),
         ("tab", "a tab where YAML needs spaces", "indent with spaces"),
         (
             "did not find expected ',' or '}'",
             "a `,` or `}` is missing here",
-            "close the `{`; put a text that contains `, ` or `: ` into quotes",
+            "close the `{`; put strings that contain `, ` or `: ` in quotes",
         ),
         (
             "expected ',' or ']'",
             "a `,` or `]` is missing here",
-            "close the `[`; put a text that contains `,` into quotes",
+            "close the `[`; put strings that contain `,` in quotes",
         ),
         (
             "did not find expected key",
-            "by its indentation, this line belongs to nothing above",
+            "the indentation of this line does not match any line above",
             "let it begin in the same column as those that it belongs to",
         ),
         (
@@ -38,7 +38,7 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
         (
             "only valid inside a block",
             "a `- ` inside brackets",
-            "look further up for a `{` or `[` that is not closed",
+            "check further up for a `{` or `[` that is not closed",
         ),
         (
             "found unexpected end of stream",
@@ -47,7 +47,7 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
         ),
         (
             "trailing content after double-quoted scalar",
-            "there is more text after the closing quote",
+            "there is text after the closing quote",
             "write `\\\"` for a quote inside double quotes",
         ),
         (
@@ -58,12 +58,12 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
         (
             "unknown anchor",
             "an alias without its anchor",
-            "put a text that begins with `*` into quotes; an alias `*name` needs `&name` before it",
+            "put strings that begin with `*` in quotes; an alias `*name` needs `&name` before it",
         ),
         (
             "did not find expected alphabetic or numeric character",
             "a `*` or `&` without a name",
-            "put the asterisk into quotes: \"*\"",
+            "put the asterisk in quotes: \"*\"",
         ),
         (
             "simple key expect",
@@ -82,18 +82,18 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
         ),
         (
             "unexpected character",
-            "a plain text cannot begin with this character",
-            "put the text into quotes",
+            "a string without quotes cannot begin with this character",
+            "put the string in quotes",
         ),
         (
             "did not find expected node content",
             "a value is missing here",
-            "put a text that begins with a sign such as `,`, `]` or `}` into quotes",
+            "put strings that begin with a character such as `,`, `]` or `}` in quotes",
         ),
         (
             "recursion limit",
             "too many nested brackets",
-            "look for one that is not closed",
+            "check for one that is not closed",
         ),
     ];
     let found = known.iter().find(|(part, ..)| info.contains(part));

@@ -1,17 +1,17 @@
-//! What YAML takes a plain word for: the core schema (YAML 1.2.2 §10.3.2).
+//! The types of plain scalars: YAML's core schema (YAML 1.2.2 §10.3.2).
 
-/// What a scalar is.
+/// The type of a scalar.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     Null,
     Bool(bool),
-    /// A whole number; one beyond the type is its largest or smallest, which no schema allows either.
+    /// An integer; out of range, it becomes the maximum or minimum, which no schema allows either.
     Int(i64),
     Float,
     Text,
 }
 
-/// What a plain scalar is.
+/// The type of a plain scalar.
 pub(super) fn kind_of(text: &str) -> Kind {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Kind::Null,

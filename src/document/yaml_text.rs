@@ -1,8 +1,8 @@
-//! Texts as YAML reads them back. No library of kpki's writes YAML, and JSON's quoting is nearly all that it takes.
+//! Strings as YAML. None of kpki's libraries writes YAML, and JSON's quoting is nearly sufficient.
 
 use std::fmt::Write;
 
-/// A text as a plain word where that is safe inside of brackets as well, else in double quotes.
+/// A string as a plain scalar if that is safe, even inside brackets, else in double quotes.
 pub fn scalar(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
@@ -19,15 +19,15 @@ pub fn scalar(text: &str) -> String {
     quoted
 }
 
-/// A text that stays on its line, for comments.
+/// A string on one line, for comments.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     text.chars().for_each(|c| push(&mut line, c));
     line
 }
 
-/// A character, escaped as in YAML's double quotes (YAML 1.2.2 §5.7, which has no surrogate pairs as JSON has) where it
-/// cannot be seen: what is not printable, and what only turns the direction of the text around it.
+/// A character, escaped as in YAML's double quotes (YAML 1.2.2 §5.7, which unlike JSON has no surrogate pairs) if it is
+/// invisible: not printable, or only changing the direction of the text.
 fn push(to: &mut String, c: char) {
     // Writing to a string cannot fail.
     let _ = match c {
@@ -49,7 +49,7 @@ fn push(to: &mut String, c: char) {
 fn is_plain(text: &str) -> bool {
     let harmless = |b: u8| b.is_ascii_alphanumeric() || b"._-:".contains(&b);
     let begins = text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
-    // What YAML, of whichever version, takes for something else than text, it takes so in some case.
+    // Words that some version of YAML does not read as strings, in any case.
     let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
         .iter()
         .any(|word| text.eq_ignore_ascii_case(word));

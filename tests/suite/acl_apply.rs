@@ -255,7 +255,7 @@ fn what_cannot_be_named(cluster: &OneBroker, judge: &Judge, create: &dyn Fn(&[Va
     assert!(
         applied
             .stderr
-            .contains("1 binding that librdkafka cannot name"),
+            .contains("1 binding that librdkafka cannot represent"),
         "{}",
         applied.stderr
     );

@@ -148,7 +148,7 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
     assert_eq!(refused["error"]["code"], "restart-needed", "{refused}");
     let message = refused["error"]["message"].as_str().unwrap();
     assert!(
-        message.contains("names kafka1, which its new one does not"),
+        message.contains("contains kafka1, but the new one does not"),
         "{message}"
     );
     every(&second);

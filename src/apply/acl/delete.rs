@@ -1,8 +1,8 @@
-//! Deleting: one binding a filter where the controller can bear it, and what to do where it cannot.
+//! Deleting: with one filter per binding if the controller is fast enough, else with broader filters.
 //!
-//! "Exactly as it was reviewed, or not at all" holds for an exact filter whatever happens meanwhile. A broad one deletes
-//! what somebody creates between the reading and the deleting as well, and only its answer names that. So a broad one is
-//! noted in the output directory before it is sent, and where its answer is lost the next command says so.
+//! With exact filters, a plan is applied exactly as reviewed, whatever happens in the meantime. A broad filter also
+//! deletes bindings that someone else creates between reading and deleting, and only its answer lists those. So a broad
+//! filter is recorded in the output directory before it is sent, and if its answer is lost, the next command says so.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -22,20 +22,20 @@ use crate::{
     state::{Pruning, Reach, StateError},
 };
 
-/// As many principals are read one by one before their bindings are deleted; more of them by reading everything.
+/// Up to this many principals are read one by one before their bindings are deleted; for more, everything is read.
 const READ_ONE_BY_ONE: usize = 200;
-/// How long a request that deletes may keep the controller busy.
+/// How long a deletion request may keep the controller busy.
 const BUSY: Duration = Duration::from_millis(400);
-/// Filters in a request, at most: those of a [`Batch`] that says nothing else.
+/// The maximum number of filters in a request: the default of a [`Batch`].
 const MOST_AT_ONCE: usize = 1_000;
-/// How often, and with what pauses, a broker is asked about what got no answer: it learns later than the controller.
+/// How often, and with what pauses, to read after a request without an answer: brokers lag behind the controller.
 const LOOKS: usize = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
-/// What became of the deletions.
+/// The results of the deletions.
 #[derive(Default)]
 struct Deleting {
-    /// The controller said that these are gone.
+    /// The controller reported these as deleted.
     done: BTreeSet<RawBinding>,
     /// Their request got no answer.
     unanswered: BTreeSet<RawBinding>,
@@ -63,7 +63,7 @@ impl Pace {
 }
 
 impl Run<'_> {
-    /// Deletes, as far as it goes.
+    /// Deletes, as far as possible.
     pub(super) fn delete(&mut self) {
         let mut deleting = Deleting::default();
         let affordable = is_affordable(self.of.plan.deletes.len(), self.of.observed);
@@ -74,7 +74,7 @@ impl Run<'_> {
         self.finish(deleting);
     }
 
-    /// The note without which no broad filter is sent.
+    /// The record that must be written before a broad filter is sent.
     fn note(&mut self) -> Option<Pruning> {
         let why = match Pruning::take(self.of.out, OffsetDateTime::now_utc()) {
             Ok(Some(note)) => return Some(note),
@@ -101,7 +101,7 @@ impl Run<'_> {
                             Err(error) => Some(error),
                         };
                         match refused {
-                            // Gone, whether this answer names it or it is that of a repetition.
+                            // Deleted, even if this is the answer to a repeated request and does not list it.
                             None => drop(deleting.done.insert(binding.clone())),
                             Some(error) if error.may_be_done() => {
                                 deleting.unanswered.insert(binding.clone());
@@ -124,7 +124,7 @@ impl Run<'_> {
         (self.of.progress)(done);
     }
 
-    /// A request that failed as a whole ends the work.
+    /// Ends the work if a request failed as a whole.
     fn broken_off<'b>(
         &mut self,
         error: AdminError,
@@ -151,7 +151,7 @@ impl Run<'_> {
             }
         }
         while !self.stopped() && self.outcome.cause.is_none() {
-            // Read just before it is deleted, so that a broad filter meets little else.
+            // Read just before deleting, so that a broad filter matches little else.
             while waiting.len() < pace.at_once
                 && let Some((principal, going)) = principals.next()
             {
@@ -197,8 +197,8 @@ impl Run<'_> {
         }
     }
 
-    /// Notes and sends one request, and puts back what it should not have deleted. An error says why it was not noted,
-    /// and not sent.
+    /// Records and sends one request, and restores what it should not have deleted. An error says why it was not
+    /// recorded, and therefore not sent.
     fn request(
         &mut self,
         request: &[Sent],
@@ -220,7 +220,7 @@ impl Run<'_> {
             Err(error) => {
                 match &noted {
                     Some(_) if error.may_be_done() => self.outcome.lost.extend(reach),
-                    // A note that stays costs no more than a needless warning.
+                    // A record that stays only causes a needless warning.
                     Some(id) => drop(note.settled(id)),
                     None => {}
                 }
@@ -262,8 +262,8 @@ impl Run<'_> {
             let gone = sent.bindings.iter().filter(|b| !refused.contains(*b));
             deleting.done.extend(gone.cloned());
             if named < sent.bindings.len() {
-                // The broker sends the request to the controller again where that connection breaks: what the first
-                // one deleted, this answer does not name.
+                // The broker repeats the request if its connection to the controller breaks, and the answer then does
+                // not list what the first attempt deleted.
                 lost.extend(sent.broad());
             }
             if matched.unreadable > 0 {
@@ -276,7 +276,7 @@ impl Run<'_> {
         let mut settled = lost.is_empty();
         self.outcome.lost.extend(lost);
         if !newer.is_empty() {
-            // They came between the reading and the deleting.
+            // They were created between reading and deleting.
             if let (true, Some(id)) = (settled, &noted)
                 && let Err(error) = note.answered(id, newer.clone())
             {
@@ -291,7 +291,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Compares what was to go with what went.
+    /// Compares what was to be deleted with what was.
     fn finish(&mut self, deleting: Deleting) {
         let refused = self.outcome.failed.iter().map(|(b, _)| b.clone());
         let refused: HashSet<RawBinding> = refused.collect();
@@ -305,10 +305,10 @@ impl Run<'_> {
         match &self.outcome.cause {
             Some(_) => self.give_up(&left, Undone::NotAttempted),
             None if self.stopped() => self.give_up(&left, Undone::Stopped),
-            // Already gone.
+            // Already deleted.
             None => {}
         }
-        // A request without an answer may have done its work all the same.
+        // A request without an answer may have been executed all the same.
         let mut still = None;
         for look in 0..LOOKS {
             if unanswered.is_empty() {

@@ -1,8 +1,8 @@
-//! Which filters delete a set of bindings and nothing else.
+//! Chooses filters that delete exactly a set of bindings.
 //!
-//! A controller tests every filter of a request against every binding that it holds, so a few broad filters are worth
-//! thousands of exact ones. But a broad one also deletes what comes after the reading, so it is used only where exact
-//! ones would take too long, and only where everything that it matches is to go.
+//! A controller tests every filter of a request against every binding, so a few broad filters are much faster than
+//! thousands of exact ones. But a broad filter also deletes bindings that were created after reading, so it is only
+//! used if exact ones would take too long, and only if everything that it matches is to be deleted.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,28 +15,28 @@ use crate::{
     state::Reach,
 };
 
-/// KRaft refuses a request that deletes more than 10,000 (`AclControlManager.MAX_RECORDS_PER_USER_OP`); this leaves room
-/// for some that are created meanwhile.
+/// KRaft refuses a request that deletes more than 10,000 (`AclControlManager.MAX_RECORDS_PER_USER_OP`); this leaves
+/// room for bindings that are created in the meantime.
 const MOST: usize = 9_000;
 
-/// What it takes a controller to compare one filter with one binding.
+/// How long a controller takes to compare one filter with one binding.
 pub(super) const COMPARING: Duration = Duration::from_nanos(150);
-/// How long the controller may compare so that no filter has to be broad.
+/// How long the controller may spend on comparisons before broad filters are used.
 const AFFORDABLE: Duration = Duration::from_secs(10);
 
-/// How long a controller takes to compare so many filters with all of its bindings, which they make fewer.
+/// How long a controller takes to compare this many filters with its bindings, whose number decreases.
 fn comparing(filters: usize, observed: usize, deletes: usize) -> Duration {
     let each = observed.saturating_sub(deletes / 2) as u128;
     let nanos = COMPARING.as_nanos() * filters as u128 * each;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// Whether so many bindings can be deleted by a filter each.
+/// Whether this many bindings can be deleted with one filter each.
 pub(super) fn is_affordable(deletes: usize, observed: usize) -> bool {
     comparing(deletes, observed, deletes) <= AFFORDABLE
 }
 
-/// Whether one request can delete these and its answer, which names them all, be received.
+/// Whether one request can delete these, and its answer, which lists them all, can be received.
 pub(super) fn fits<'b>(bindings: impl Iterator<Item = &'b RawBinding>) -> bool {
     let (mut count, mut bytes) = (0, 0);
     for b in bindings {
@@ -46,16 +46,16 @@ pub(super) fn fits<'b>(bindings: impl Iterator<Item = &'b RawBinding>) -> bool {
     count <= MOST && bytes <= LARGEST_ANSWER / 4 * 3
 }
 
-/// What deletions take that cannot be done by a filter each.
+/// The cost of deletions that cannot be done with one filter each.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
-    /// The filters that they need.
+    /// The number of filters.
     pub filters: usize,
-    /// How long the controller compares those with its bindings.
+    /// How long the controller compares them with its bindings.
     pub time: Duration,
 }
 
-/// What it takes to delete these; `None`: a filter each, and not long.
+/// The cost of deleting these; `None`: one filter each, which is fast.
 pub fn effort(observed: &[RawBinding], deletes: &[RawBinding]) -> Option<Effort> {
     if is_affordable(deletes.len(), observed.len()) {
         return None;
@@ -73,7 +73,7 @@ pub(super) fn by_principal(bindings: &[RawBinding]) -> BTreeMap<&str, BTreeSet<&
     of
 }
 
-/// How many filters delete these, by principal as [`delete_filters`] would.
+/// How many filters [`delete_filters`] would need for these, by principal.
 fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
     let going = by_principal(deletes);
     let mut all: BTreeMap<&str, BTreeSet<RawBinding>> = BTreeMap::new();
@@ -89,10 +89,10 @@ fn filters(observed: &[RawBinding], deletes: &[RawBinding]) -> usize {
     batches.sum()
 }
 
-/// A filter to send, with what it is to match.
+/// A filter to send, with the bindings that it should match.
 pub(super) struct Sent {
     pub filter: AclBindingFilter,
-    /// What it matched when they were read.
+    /// What it matched when the bindings were read.
     pub bindings: BTreeSet<RawBinding>,
 }
 
@@ -105,7 +105,7 @@ impl Sent {
         }
     }
 
-    /// What is noted of it.
+    /// What is recorded about it.
     pub fn reach(&self) -> Reach {
         Reach {
             principal: self.filter.principal.clone().unwrap_or_default(),
@@ -114,13 +114,13 @@ impl Sent {
         }
     }
 
-    /// Its reach, unless it is exact.
+    /// What it may match, unless it is exact.
     pub fn broad(&self) -> Option<Reach> {
         (!self.filter.is_exact()).then(|| self.reach())
     }
 }
 
-/// A filter for each binding that is there.
+/// One filter for each existing binding.
 pub(super) fn exact(all: &BTreeSet<RawBinding>, going: &BTreeSet<&RawBinding>) -> Vec<Sent> {
     let there = all.iter().filter(|b| going.contains(b));
     there.map(Sent::exact).collect()
@@ -128,7 +128,7 @@ pub(super) fn exact(all: &BTreeSet<RawBinding>, going: &BTreeSet<&RawBinding>) -
 
 /// The filters for one principal.
 ///
-/// `all` is what it has, just read, and `going` which of that is to go. `whole` says that it has nothing beyond `all`,
+/// `all` are its bindings, just read, and `going` says which of them to delete. `whole` means that it has no others,
 /// which a filter by principal alone would delete as well.
 pub(super) fn delete_filters(
     principal: &str,
@@ -144,7 +144,7 @@ pub(super) fn delete_filters(
         }];
     }
     let mut batches = Vec::new();
-    // Everything of one kind, then everything on one resource; the two may overlap, and then go into two requests.
+    // Everything of one type, then everything on one resource; if these overlap, they are sent in two requests.
     let mut kinds: BTreeMap<_, Vec<&RawBinding>> = BTreeMap::new();
     let mut resources: BTreeMap<_, Vec<&RawBinding>> = BTreeMap::new();
     for b in all {
@@ -173,7 +173,7 @@ pub(super) fn delete_filters(
             ..AclBindingFilter::from(b)
         });
     }
-    // What librdkafka cannot name may sit on the resource as well, if there is anything of that sort.
+    // The resource may also have bindings that librdkafka cannot represent, if there are any.
     for resource in resources.values().filter(|_| whole) {
         take(resource, &|b| AclBindingFilter {
             host: None,
@@ -235,7 +235,7 @@ mod tests {
             delete_filters("User:a", &all, &going, whole).len()
         };
         assert_eq!(batches(true, &|_| false), 1);
-        // Something that cannot be named must stay.
+        // A binding that cannot be represented must stay.
         assert_eq!(batches(false, &|_| false), 3);
         assert_eq!(
             batches(true, &|b| b.resource_type == ResourceType::Group),

@@ -1,4 +1,4 @@
-//! What principals have just before it is deleted, and the filters that make a request.
+//! The bindings of principals just before they are deleted, and the filters for a request.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -11,18 +11,18 @@ use crate::{
     admin::{Admin, AdminError},
 };
 
-/// What principals have.
+/// The bindings of principals.
 pub(super) struct Held {
     /// The bindings of each.
     pub of: HashMap<Arc<str>, BTreeSet<RawBinding>>,
-    /// There is nothing else, not even what librdkafka cannot name.
+    /// There are no other bindings, not even ones that librdkafka cannot represent.
     pub whole: bool,
-    /// Some names were cut: a broad filter may match what is not seen.
+    /// Some names were truncated, so a broad filter may match unseen bindings.
     pub cut: bool,
 }
 
 impl Held {
-    /// Reads everything that this filter matches, these principals' whole.
+    /// Reads everything that this filter matches, and all bindings of these principals.
     pub fn read(
         admin: &mut Admin,
         filter: &AclBindingFilter,
@@ -40,8 +40,8 @@ impl Held {
     }
 }
 
-/// The next request: at most so many filters, with an answer that can be received, and none that matches what another
-/// does: controllers of Kafka 3.2 do not survive that (KAFKA-13892).
+/// The next request: limited in filters and in the size of its answer, and without overlapping filters, which crash
+/// controllers of Kafka 3.2 (KAFKA-13892).
 pub(super) fn take(waiting: &mut Vec<Sent>, most: usize) -> Vec<Sent> {
     let mut request: Vec<Sent> = Vec::new();
     while request.len() < most

@@ -1,4 +1,4 @@
-//! What became of a plan's changes to ACLs, entry by entry.
+//! The result of a plan's ACL changes, entry by entry.
 
 use crate::{
     acl::RawBinding,
@@ -7,36 +7,36 @@ use crate::{
     state::{Reach, StateError},
 };
 
-/// What became of a plan.
+/// The result of a plan.
 #[derive(Default)]
 pub struct AclOutcome {
     /// The number of bindings that were created.
     pub created: usize,
     /// The number of bindings that were deleted.
     pub deleted: usize,
-    /// What was not done, each with the reason.
+    /// The changes that were not made, each with the reason.
     pub failed: Vec<(RawBinding, Undone)>,
-    /// Why the work ended early, if one cause did it.
+    /// Why the work ended early, if there was a single cause.
     pub cause: Option<AdminError>,
-    /// Some of what is listed as failed may have been done: there was no answer.
+    /// Some entries listed as failed may have been done: there was no answer.
     pub open: bool,
-    /// Filters whose answer was lost, and with it what they deleted beyond what was known.
+    /// Filters whose answer was lost, and with it the list of unknown bindings that they deleted.
     pub lost: Vec<Reach>,
     /// What else happened.
     pub incidents: Vec<Incident>,
 }
 
-/// Why a change was not made, or is not known to be.
+/// Why a change was not made, or may not have been.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undone {
     /// The work was stopped from outside.
     #[error("not attempted: stopped before its turn")]
     Stopped,
     /// Something else ended the work.
-    #[error("not attempted: the work ended before its turn")]
+    #[error("not attempted: an earlier error ended the work")]
     NotAttempted,
-    /// Something could not be created, and so nothing is deleted.
-    #[error("not attempted: nothing is deleted before all is created")]
+    /// Something could not be created, so nothing is deleted.
+    #[error("not attempted: nothing is deleted until everything is created")]
     CreatesFirst,
     /// The cluster's own answer about this entry.
     #[error(transparent)]
@@ -47,28 +47,30 @@ pub enum Undone {
     /// The request that deletes it got no answer, and the cluster still has it.
     #[error("no answer, and it was not deleted")]
     NotDeleted,
-    /// The request that deletes it got no answer, and neither did the question whether it is there.
-    #[error("not known to be deleted: the cluster no longer answers")]
+    /// The request that deletes it got no answer, and it could not be read either.
+    #[error("it is unknown whether it was deleted: the cluster no longer answers")]
     Unknown,
-    /// It was created, and cannot be seen.
-    #[error("written, but the broker that was asked does not show it")]
+    /// It was created, but the broker does not show it.
+    #[error("created, but the connected broker does not show it")]
     NotShown,
-    /// It was deleted, and can be seen.
-    #[error("deleted, but the broker that was asked still shows it")]
+    /// It was deleted, but the broker still shows it.
+    #[error("deleted, but the connected broker still shows it")]
     StillShown,
-    /// It was deleted although it was not planned, and is gone.
-    #[error("created while kpki ran, deleted with others, and COULD NOT BE CREATED AGAIN: {0}")]
+    /// It was deleted although this was not planned, and could not be restored.
+    #[error(
+        "created by someone else in the meantime, deleted with others, and COULD NOT BE RESTORED: {0}"
+    )]
     NotPutBack(#[source] EntryError),
 }
 
-/// What else happened that a person should know.
+/// Other events that the user should know about.
 #[derive(Debug, thiserror::Error)]
 pub enum Incident {
-    /// A broad filter deleted what came after the reading, and it was created again.
-    #[error("{0}: created while kpki ran, deleted with others, and created again")]
+    /// A broad filter deleted a binding that was created after reading, and it was restored.
+    #[error("{0}: created by someone else in the meantime, deleted with others, and restored")]
     PutBack(RawBinding),
-    /// A broad filter deleted what came after the reading, and what it was cannot be told.
-    #[error("{} created while kpki ran, which it cannot name, deleted with those of {principal}", count(*.number, "binding"))]
+    /// A broad filter deleted bindings that were created after reading and cannot be represented.
+    #[error("{} created by someone else in the meantime, which kpki cannot read, deleted with those of {principal}", count(*.number, "binding"))]
     Unnamed {
         /// How many bindings.
         number: usize,
@@ -78,29 +80,29 @@ pub enum Incident {
     /// The changes were made, but not read back.
     #[error("the cluster accepted the changes, but reading them back failed: {0}")]
     NotReadBack(#[source] AdminError),
-    /// No broad filters were used, as another command holds the note of what they may hit.
+    /// No broad filters were used, because another command is using the record of what they may match.
     #[error(
         "bindings were deleted one by one, which takes long, because what broad filters may match could not be recorded: another kpki is pruning with this output directory"
     )]
     NoteHeld,
-    /// No broad filters were used, as what they may hit could not be noted.
+    /// No broad filters were used, because what they may match could not be recorded.
     #[error(
         "bindings were deleted one by one, which takes long, because what broad filters may match could not be recorded: {0}"
     )]
     NotNoted(#[source] StateError),
-    /// From some point on no broad filters were used, as what they may hit could not be noted.
+    /// From some point on, no broad filters were used, because what they may match could not be recorded.
     #[error(
         "the rest was deleted one by one, because what broad filters may match could not be recorded: {0}"
     )]
     NoLongerNoted(#[source] StateError),
-    /// The note itself failed.
+    /// The record itself could not be written.
     #[error(transparent)]
     Note(#[from] StateError),
 }
 
 impl AclOutcome {
-    /// Records bindings that were deleted although it was not planned, and the attempt to create them again. One that is
-    /// lost is a failure, which the exit code must show. True if all are there again.
+    /// Records bindings that were deleted although this was not planned, and the attempt to restore them. A lost one is
+    /// a failure, which the exit code must show. True if all were restored.
     pub(super) fn put_back(
         &mut self,
         beyond: Vec<RawBinding>,

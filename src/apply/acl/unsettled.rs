@@ -1,5 +1,5 @@
-//! What earlier commands left unsettled: requests with broad filters whose answers were lost, or that were killed
-//! between the answer and putting back what they should not have deleted.
+//! Leftovers of earlier commands: requests with broad filters whose answers were lost, or commands that were killed
+//! before they restored what they should not have deleted.
 
 use time::OffsetDateTime;
 
@@ -9,7 +9,7 @@ use crate::{
     state::{OutDir, Pruning, StateError, Unsettled},
 };
 
-/// What earlier commands left of this cluster.
+/// What earlier commands left behind for this cluster.
 pub fn read(out: &OutDir, admin: &Admin) -> Result<Vec<Unsettled>, StateError> {
     let cluster = admin.cluster_id().unwrap_or_default();
     let mut left = Pruning::read(out)?;
@@ -17,7 +17,7 @@ pub fn read(out: &OutDir, admin: &Admin) -> Result<Vec<Unsettled>, StateError> {
     Ok(left)
 }
 
-/// Creates again what is known to be gone, and forgets the rest.
+/// Restores what is known to be deleted, and forgets the rest.
 pub fn settle(
     admin: &mut Admin,
     out: &OutDir,
@@ -27,7 +27,7 @@ pub fn settle(
     if left.is_empty() {
         return Ok(());
     }
-    // The process that holds the note reports it itself, the next time.
+    // The process that is using the record will report it itself.
     let Some(mut note) = Pruning::take(out, OffsetDateTime::now_utc())? else {
         return Ok(());
     };

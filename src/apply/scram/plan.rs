@@ -1,4 +1,4 @@
-//! What a cluster's SCRAM users are to become: how `scram plan` and `scram apply` come to one and the same plan.
+//! Plans the SCRAM users of a cluster, for both `scram plan` and `scram apply`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,29 +12,29 @@ use crate::{
     secret::Secret,
 };
 
-/// Users who are to be rotated, and whom the policy does not have by SCRAM.
+/// Users to rotate that are not SCRAM users in the policy.
 #[derive(Debug, thiserror::Error)]
 #[error("--rotate {}: no such SCRAM user in the policy", .unknown.join(", "))]
 pub struct UnknownUsers {
     /// Their names.
     pub unknown: Vec<String>,
-    /// Whom it has.
+    /// The policy's SCRAM users.
     pub known: Vec<String>,
 }
 
-/// What the policy and the disk want of a cluster.
+/// The desired state of a cluster, from the policy and the disk.
 pub struct DesiredUsers<'a> {
     policy: &'a ValidatedPolicy,
     credentials: Vec<ScramInfo>,
-    /// Who gets a new password: asked for now, or waiting.
+    /// The users that get a new password: requested now, or pending.
     pub rotate: BTreeSet<String>,
-    /// The passwords of those who wait: their rotation was interrupted, or they lost theirs and have a new one.
+    /// The pending passwords, after an interrupted rotation or a lost password.
     begun: BTreeMap<String, Secret>,
     deletion: Deletion,
 }
 
 impl<'a> DesiredUsers<'a> {
-    /// What a policy with these credentials means.
+    /// The desired state for a policy with these credentials.
     pub fn new(
         policy: &'a ValidatedPolicy,
         credentials: Vec<ScramInfo>,
@@ -59,11 +59,11 @@ impl<'a> DesiredUsers<'a> {
         })
     }
 
-    /// Logs in by `connect`.
+    /// Logs in with `connect`.
     ///
-    /// The properties may be refused because they and the cluster differ about the very user that this command changes:
-    /// the cluster may already have the new password of an interrupted rotation, and not yet the mechanism that
-    /// `kpki up` wrote into the properties. So those are tried as well.
+    /// The properties may be refused because they differ from the cluster for the user that this command changes: the
+    /// cluster may already have the new password of an interrupted rotation, or not yet have the mechanism that `kpki
+    /// up` wrote to the properties. So those are tried as well.
     pub fn connect(
         &self,
         mut properties: ClientProperties,
@@ -97,7 +97,7 @@ impl<'a> DesiredUsers<'a> {
         })
     }
 
-    /// Reads the cluster and plans. `password` gives what lies on the disk for a user.
+    /// Reads the cluster and makes the plan. `password` returns a user's password on disk.
     pub fn plan<E: From<AdminError>>(
         &self,
         connected: &mut Connected,
@@ -124,8 +124,8 @@ impl<'a> DesiredUsers<'a> {
         }
         let mut warn = |code, message: String| plan.warnings.push(Remark::new(code, message));
         if !plan.deletes.is_empty() && policy.cluster.mode == Mode::Kraft {
-            // `ScramDelta.apply` of 4.3.1: a removal that a starting node replays into an image without users yet, before
-            // the first of those who stay, drops the mechanism with everyone who has it.
+            // `ScramDelta.apply` of 4.3.1: if a starting node replays a removal into an image without users, before the
+            // first user that stays, it drops the mechanism with all its users.
             warn(
                 "deletion-and-restart",
                 "Kafka (4.3.1 at least) may forget every SCRAM user of a mechanism when a node starts after one of them was deleted, by any tool, and before the next metadata snapshot: keep an admin with a certificate that can run `kpki scram apply` again".to_owned(),
@@ -134,7 +134,7 @@ impl<'a> DesiredUsers<'a> {
         if !whole {
             warn(
                 "users-unseen",
-                "the cluster has more SCRAM users than can be listed, so users that `manage` names by a prefix were not looked for".to_owned(),
+                "the cluster has more SCRAM users than can be listed, so users under a prefix in `manage` were not searched".to_owned(),
             );
         }
         for user in self.begun.keys() {
@@ -149,8 +149,7 @@ impl<'a> DesiredUsers<'a> {
     }
 }
 
-/// Whose credentials the policy answers for, as principals. What is said under `manage` is all; else a user that is no
-/// client belongs to them as well.
+/// The principals whose credentials the policy manages: those under `manage`, else the clients and the other users.
 fn managed(policy: &ValidatedPolicy) -> Vec<PrincipalPattern> {
     let mut managed = policy.managed();
     if policy.manage.is_none() {
@@ -160,7 +159,7 @@ fn managed(policy: &ValidatedPolicy) -> Vec<PrincipalPattern> {
     managed
 }
 
-/// What the cluster has, and whether that is everyone.
+/// The cluster's credentials, and whether that is all of them.
 fn observe(
     admin: &mut Admin,
     desired: &[ScramInfo],

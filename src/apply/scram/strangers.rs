@@ -1,7 +1,7 @@
-//! Whether users whom a cluster has already got their passwords from kpki.
+//! Checks whether existing users of a cluster have the passwords that kpki knows.
 //!
-//! No cluster shows a password, and what lies on the disk says nothing of one: a file that claims a name has a password
-//! made for it there. But whoever has the password can log in.
+//! A cluster never shows a password, and a password on disk proves nothing, because kpki makes one for every name in a
+//! policy. But the right password lets kpki log in.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::{
     secret::Secret,
 };
 
-/// Of these users of the cluster, those that kpki does not log in as with the password that lies on this disk.
+/// Of these users of the cluster, those that kpki cannot log in as with the password on this disk.
 pub(super) fn strangers<E>(
     connected: &Connected,
     policy: &ValidatedPolicy,
@@ -24,7 +24,7 @@ pub(super) fn strangers<E>(
     observed: &[ScramInfo],
 ) -> Result<Vec<(String, Stranger)>, E> {
     let mut strangers = Vec::new();
-    // A listener that does not answer is not waited for once for each user.
+    // Do not wait for an unresponsive listener once per user.
     let mut silent = BTreeSet::new();
     for user in users {
         let mut stranger = Some(Stranger::Untried);
@@ -49,7 +49,7 @@ pub(super) fn strangers<E>(
     Ok(strangers)
 }
 
-/// Tries to log in to this cluster, by each way there is. `None` where that succeeds.
+/// Tries to log in to this cluster, through every suitable listener. `None` if that succeeds.
 fn log_in(
     connected: &Connected,
     policy: &ValidatedPolicy,
@@ -57,7 +57,7 @@ fn log_in(
     mechanism: Mechanism,
     silent: &mut BTreeSet<String>,
 ) -> Option<Stranger> {
-    // The way that kpki itself came, where that is one for passwords, and the way that the policy says.
+    // kpki's own connection, if it uses a password, and the listener in the policy.
     let own = connected.properties.sasl.is_some();
     let own = own.then(|| connected.properties.clone());
     let mut outcome = Stranger::Untried;
@@ -84,7 +84,7 @@ fn log_in(
     Some(outcome)
 }
 
-/// The way of the policy's users of this mechanism.
+/// The connection settings of the policy's users of this mechanism.
 fn said(
     connected: &Connected,
     policy: &ValidatedPolicy,
