@@ -67,7 +67,7 @@ fn from_subject(subject: &str) -> String {
     }
     // friendlyName holds UTF-16 of one unit a character.
     alias.retain(|c| c <= '\u{ffff}');
-    match alias.trim_end_matches('-') {
+    match alias.trim_matches(['-', '.']) {
         "" => "ca".to_owned(),
         alias => alias.to_owned(),
     }
