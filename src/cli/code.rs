@@ -52,6 +52,8 @@ pub enum Code {
     IdentityDamaged = "identity-damaged", "a file of an identity is damaged";
     IdentityExists = "identity-exists", "there is already an identity of that name";
     IdentityUnknown = "identity-unknown", "there is no identity of that name";
+    ImportMalformed = "import-malformed", "a file to import cannot be read as what it has to be";
+    ImportUnrecognised = "import-unrecognised", "the format of a file to import is not recognised";
     InvalidPolicy = "invalid-policy", "the policy is invalid; `error.diagnostics` lists every error";
     InventoryDamaged = "inventory-damaged", "the inventory of certificates is damaged";
     Io = "io", "a file cannot be read or written";

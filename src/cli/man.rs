@@ -98,7 +98,9 @@ fn escaped(page: &str) -> String {
 }
 
 fn write(command: &Command, to: &mut Vec<u8>) -> io::Result<()> {
-    let man = Man::new(command.clone()).manual("kpki");
+    let man = Man::new(command.clone())
+        .source(concat!("kpki ", env!("CARGO_PKG_VERSION")))
+        .manual("kpki");
     man.render_title(to)?;
     man.render_name_section(to)?;
     man.render_synopsis_section(to)?;

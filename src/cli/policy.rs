@@ -1,12 +1,16 @@
 //! `kpki policy`, and how every verb reads one.
 
+mod import;
+mod new;
+
 use std::{cell::RefCell, collections::BTreeMap, path::Path};
 
 use clap::Subcommand;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    CliError, Code, Done, Failure,
+    CliError, Code, Done, Failure, fail,
     ui::{GREEN, Ui},
 };
 use crate::{
@@ -15,7 +19,10 @@ use crate::{
     state,
 };
 
-/// Check a policy file, or print its JSON Schema
+/// A policy is no secret.
+const POLICY_MODE: u32 = 0o644;
+
+/// Write, import or check a policy file, or print its JSON Schema
 #[derive(Debug, Subcommand)]
 pub enum Policy {
     /// Check a policy and change nothing
@@ -28,6 +35,8 @@ pub enum Policy {
     /// Print the policy's JSON Schema, for editors
     #[command(after_help = "Example:\n  kpki policy schema > policies/policy.schema.json")]
     Schema,
+    New(new::New),
+    Import(import::Import),
 }
 
 impl Policy {
@@ -49,9 +58,41 @@ impl Policy {
                 ui.document(&serde_json::json!({"valid": true, "counts": counts}));
             }
             Self::Schema => ui.raw(&format!("{:#}\n", policy::json_schema())),
+            Self::New(verb) => return verb.run(ui),
+            Self::Import(verb) => return verb.run(ui),
         }
         Ok(())
     }
+}
+
+/// A policy that kpki has written is handed out only if kpki itself reads it.
+fn checked(text: &str) -> Result<ValidatedPolicy, Failure> {
+    policy::parse("the new policy", text, &|_| Ok(Vec::new())).map_err(Failure::Policy)
+}
+
+/// Hands out a policy that kpki has written: on standard output, or in a file that was not there before. `more` is what
+/// else the document of `--json` says.
+fn deliver(ui: &Ui, text: &str, file: Option<&Path>, more: &[(&str, Value)]) -> Done {
+    if let Some(file) = file {
+        let shown = file.display();
+        if file.symlink_metadata().is_ok() {
+            return fail(
+                Code::FileExists,
+                format!("{shown} exists already"),
+                "choose another name: a policy is never written over another file",
+            );
+        }
+        state::write_new(file, text.as_bytes(), POLICY_MODE)?;
+        ui.say(format!("{GREEN}wrote{GREEN:#}  {shown}"));
+    } else if !ui.json {
+        ui.raw(text);
+    }
+    let mut document = serde_json::json!({"text": text, "file": file});
+    for (key, value) in more {
+        document[key] = value.clone();
+    }
+    ui.document(&document);
+    Ok(())
 }
 
 pub struct ReadPolicy {

@@ -7,8 +7,10 @@ mod authorization;
 mod bindings;
 mod code;
 mod connect;
+mod draft;
 mod format;
 mod identities;
+pub mod import;
 mod issuer;
 mod layout;
 pub mod lint;
@@ -29,6 +31,7 @@ mod write;
 
 pub use authorization::TestOutcome;
 pub use code::PolicyCode;
+pub use draft::{Draft, DraftClient, DraftNode};
 pub use format::ClientFormat;
 pub(crate) use format::client_formats;
 pub use identities::{Identities, IdentityRole};

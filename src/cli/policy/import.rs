@@ -1,0 +1,143 @@
+//! `kpki policy import`
+
+use std::{fmt, path::PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    super::{CliError, Code, Done, Failure, one_of, ui::Ui, utf8_path, verdict},
+    Text, checked, deliver, read_text,
+};
+use crate::{
+    acl::KafkaVersion,
+    document::Diagnostic,
+    plan::count,
+    policy::{
+        import::{ImportFormat, NotTaken},
+        write_acls,
+    },
+};
+
+/// Make a policy of the ACLs that another tool has, or keeps in a file
+///
+/// The policy means exactly the ACL bindings that the other tool makes, so that a plan of it changes nothing in their
+/// cluster. What else the file says is listed, line by line. Of a topology of julie-ops its ACLs are taken as julie makes
+/// them where its own configuration does not say otherwise.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kafka-acls.sh --bootstrap-server HOST:PORT --list | kpki policy import - --out-file acls.yaml
+  kubectl get kafkausers -o yaml | kpki policy import - > policy.yaml
+  kpki policy import topology.yaml --from julie --strict > policy.yaml")]
+pub struct Import {
+    /// The file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    file: String,
+    /// Its format [default: recognised by what the file says]
+    #[arg(long, value_name = "FORMAT", value_parser = one_of(ImportFormat::ALL, ImportFormat::name, ImportFormat::about))]
+    from: Option<&'static ImportFormat>,
+    /// Where to write the policy, instead of standard output; never over another file
+    #[arg(long, value_name = "FILE", value_parser = utf8_path)]
+    out_file: Option<PathBuf>,
+    /// Exit with 3 where something is not taken over
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Import {
+    pub(super) fn run(self, ui: &Ui) -> Done {
+        let Text { name, text } = read_text(&self.file)?;
+        let format = match self.from {
+            Some(format) => *format,
+            None => ImportFormat::recognise(&name, &text).map_or_else(|| unknown(&name), Ok)?,
+        };
+        let found = format
+            .read(&name, &text)
+            .map_err(|diagnostics| malformed(&name, format, diagnostics))?;
+        let from = format!(
+            "written by kpki policy import from {name}, {}",
+            format.about()
+        );
+        let written = write_acls(&found.bindings, KafkaVersion::ASSUMED, &[from]);
+        checked(&written.text)?;
+        let unsaid = written.left_out.iter().map(|left| Left {
+            line: None,
+            what: left.binding.to_string(),
+            why: left.reason.clone(),
+        });
+        let left: Vec<Left> = found
+            .left
+            .into_iter()
+            .map(Left::from)
+            .chain(unsaid)
+            .collect();
+        for left in &left {
+            let at = left
+                .line
+                .map_or(name.clone(), |line| format!("{name}:{line}"));
+            ui.warn(format!("not taken over: {at}: {left}"));
+        }
+        let bindings = found.bindings.len() - written.left_out.len();
+        let not_taken: Vec<_> = left
+            .iter()
+            .map(|left| json!({"line": left.line, "what": left.what, "why": left.why}))
+            .collect();
+        let more = [
+            ("from", json!(format.name())),
+            ("bindings", json!(bindings)),
+            ("not_taken", json!(not_taken)),
+        ];
+        deliver(ui, &written.text, self.out_file.as_deref(), &more)?;
+        ui.note(format!(
+            "{} from {name}, {}; {} not taken over",
+            count(bindings, "binding"),
+            format.about(),
+            count(left.len(), "thing")
+        ));
+        verdict(left.is_empty() || !self.strict)
+    }
+}
+
+/// What is not in the policy.
+struct Left {
+    line: Option<usize>,
+    what: String,
+    why: String,
+}
+
+impl From<NotTaken> for Left {
+    fn from(NotTaken { line, what, why }: NotTaken) -> Self {
+        Self {
+            line: Some(line),
+            what,
+            why,
+        }
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
+
+fn unknown(name: &str) -> Result<ImportFormat, Failure> {
+    let known: Vec<_> = ImportFormat::ALL.iter().map(ImportFormat::name).collect();
+    let message = format!("{name} is of no format that kpki recognises");
+    let hint = format!("--from says which it is: {}", known.join(", "));
+    Err(CliError::new(Code::ImportUnrecognised, message)
+        .hint(hint)
+        .usage()
+        .into())
+}
+
+fn malformed(name: &str, format: ImportFormat, diagnostics: Vec<Diagnostic>) -> Failure {
+    let errors = diagnostics.into_iter().map(|diagnostic| {
+        let message = format!("{}: {}", diagnostic.source(), diagnostic.message);
+        let error = CliError::new(Code::ImportMalformed, message).usage();
+        let default = || format!("{name} has to be {}", format.about());
+        error.hint(diagnostic.hint.unwrap_or_else(default))
+    });
+    Failure::Errors(errors.collect())
+}

@@ -1,0 +1,131 @@
+//! Strimzi's KafkaUser: a user's ACLs as its user operator makes them.
+
+use super::{Imported, Resource};
+use crate::{
+    acl::{CLUSTER_NAME, Operation, PatternType, Permission, ResourceType},
+    document::Tree,
+};
+
+/// Every resource: one to a document, or several in a List.
+pub(super) fn resources(trees: &[Tree]) -> impl Iterator<Item = &Tree> {
+    trees
+        .iter()
+        .flat_map(|tree| match tree.get("items").items() {
+            [] => std::slice::from_ref(tree),
+            items => items,
+        })
+}
+
+pub(super) fn is_user(tree: &Tree) -> bool {
+    tree.get("kind").text() == Some("KafkaUser")
+}
+
+pub(super) fn read(trees: &[Tree], found: &mut Imported) {
+    for tree in resources(trees) {
+        let kind = tree.get("kind");
+        if !is_user(tree) {
+            let kind = kind.text().unwrap_or("unknown");
+            found.leave(
+                tree.line,
+                format!("a resource of the kind {kind}"),
+                "only KafkaUser has rights",
+            );
+            continue;
+        }
+        match tree.get("metadata").get("name").text() {
+            Some(name) => user(name, tree.get("spec"), found),
+            None => found.leave(tree.line, "a KafkaUser", "it has no metadata.name"),
+        }
+    }
+}
+
+fn user(name: &str, spec: &Tree, found: &mut Imported) {
+    let authentication = spec.get("authentication");
+    let kind = authentication.get("type").text();
+    // The user operator's certificates have the subject CN=name, and Strimzi's brokers no mapping rules.
+    let principal = match kind {
+        Some("tls" | "tls-external") => format!("User:CN={name}"),
+        _ => format!("User:{name}"),
+    };
+    found.leave_part(
+        authentication,
+        format!("the {} credentials of {name}", kind.unwrap_or("unknown")),
+        "a policy makes credentials of its own: add a client of that name under `clients`",
+    );
+    found.leave_part(
+        spec.get("quotas"),
+        format!("the quotas of {name}"),
+        "a policy has no quotas",
+    );
+    found.leave_part(
+        spec.get("template"),
+        format!("the template of {name}"),
+        "there are no Kubernetes secrets",
+    );
+    let authorization = spec.get("authorization");
+    match authorization.get("type").text() {
+        Some("simple") | None => {}
+        Some(other) => {
+            let what = format!("the authorization of {name}");
+            found.leave(authorization.line, what, format!("{other} is not `simple`"));
+            return;
+        }
+    }
+    for rule in authorization.get("acls").items() {
+        if let Err(why) = acl(rule, &principal, found) {
+            found.leave(rule.line, format!("an ACL of {name}"), why);
+        }
+    }
+}
+
+fn acl(rule: &Tree, principal: &str, found: &mut Imported) -> Result<(), String> {
+    let resource = rule.get("resource");
+    let kind = match resource.get("type").text() {
+        Some("topic") => ResourceType::Topic,
+        Some("group") => ResourceType::Group,
+        Some("cluster") => ResourceType::Cluster,
+        Some("transactionalId") => ResourceType::TransactionalId,
+        Some(other) => return Err(format!("unknown resource type `{other}`")),
+        None => return Err("it has no resource.type".to_owned()),
+    };
+    let pattern = match resource.get("patternType").text() {
+        None | Some("literal") => PatternType::Literal,
+        Some("prefix") => PatternType::Prefixed,
+        Some(other) => return Err(format!("unknown pattern type `{other}`")),
+    };
+    let name = match (kind, resource.get("name").text()) {
+        (ResourceType::Cluster, _) => CLUSTER_NAME,
+        (_, Some(name)) => name,
+        (_, None) => return Err("it has no resource.name".to_owned()),
+    };
+    let permission = match rule.get("type").text() {
+        None | Some("allow") => Permission::Allow,
+        Some("deny") => Permission::Deny,
+        Some(other) => return Err(format!("unknown type `{other}`")),
+    };
+    let host = rule.get("host").text().unwrap_or("*");
+    // `operation` is the older spelling.
+    let operations = rule
+        .get("operations")
+        .texts()
+        .chain(rule.get("operation").text());
+    let operations: Vec<Operation> = operations
+        .map(|word| {
+            word.parse()
+                .map_err(|e: crate::acl::UnknownWord| e.to_string())
+        })
+        .collect::<Result<_, _>>()?;
+    if operations.is_empty() {
+        return Err("it has no operations".to_owned());
+    }
+    let resource = Resource {
+        kind,
+        pattern,
+        name,
+    };
+    let bindings = operations
+        .iter()
+        .map(|o| resource.binding(principal, host, *o, permission));
+    found.bindings.extend(bindings);
+    Ok(())
+}
