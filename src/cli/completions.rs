@@ -1,4 +1,4 @@
-//! `kpki completions`, and the answers while somebody types.
+//! `kpki completions`, and the answers to a shell's completion requests.
 
 use std::{
     env,
@@ -18,13 +18,13 @@ use serde_json::json;
 use super::{CliError, Code, Done, ui::Ui};
 use crate::state::OutDir;
 
-/// The shell that asks, in the environment of a kpki that is to answer.
+/// The environment variable that names the requesting shell.
 const ASKED_BY: &str = "KPKI_COMPLETE";
 
-/// Print the script by which a shell completes kpki's command lines
+/// Print a completion script for a shell
 ///
-/// On Tab the shell asks kpki itself: for commands, options and their values, the identities of the output directory,
-/// and policy files. The script belongs to this version of kpki; load it when the shell starts, as the examples do.
+/// The script calls kpki itself to complete commands, options and their values, the identities in the output directory
+/// and policy files. It belongs to this version of kpki; load it when the shell starts, as in the examples.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -53,14 +53,14 @@ impl Completions {
     }
 }
 
-/// Answers a shell that asks what may follow; `None`: none asks.
+/// Answers a shell's completion request; `None`: there is none.
 pub fn answer(command: &Command) -> Option<ExitCode> {
     let here = env::current_dir().ok();
     let answer = CompleteEnv::with_factory(|| completable(command.clone())).var(ASKED_BY);
     match answer.try_complete(env::args_os(), here.as_deref()) {
         Ok(false) => None,
         Ok(true) => Some(ExitCode::SUCCESS),
-        // Between a Tab and its answer nobody reads an error.
+        // Errors are not visible during completion.
         Err(_) => Some(ExitCode::FAILURE),
     }
 }

@@ -12,13 +12,13 @@ use serde_json::json;
 use super::{Cli, CliError, Code, Done, ui::Ui, utf8_path};
 use crate::{plan::count, state};
 
-/// Read by everybody.
+/// Readable by everyone.
 const PAGE_MODE: u32 = 0o644;
 
-/// Print a manual page, or write those of all commands
+/// Print a manual page, or write the pages of all commands
 ///
-/// The page of kpki itself, or of the command that is named. With --dir a page of each command is written into a
-/// directory, over those of another version.
+/// The page of kpki itself, or of the given command. With --dir, the pages of all commands are written to a directory,
+/// and replace those of other versions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +29,7 @@ pub struct Manual {
     /// The command, such as `acl apply`
     #[arg(value_name = "COMMAND", conflicts_with = "dir")]
     command: Vec<String>,
-    /// Write a page of each command into this directory
+    /// Write the pages of all commands to this directory
     #[arg(long, value_name = "DIR", value_parser = utf8_path)]
     dir: Option<PathBuf>,
 }
@@ -60,7 +60,7 @@ impl Manual {
     }
 }
 
-/// The command of that name below kpki.
+/// The subcommand of that name.
 fn named<'c>(kpki: &'c Command, words: &[String]) -> Result<&'c Command, CliError> {
     words.iter().try_fold(kpki, |command, word| {
         let found = command.find_subcommand(word).filter(|c| !c.is_hide_set());
@@ -85,7 +85,7 @@ fn page(command: &Command) -> Result<String, CliError> {
     Ok(escaped(&String::from_utf8_lossy(&page)))
 }
 
-/// Letters beyond ASCII in roff's own spelling, which needs no word about the file's encoding.
+/// Non-ASCII characters as roff escapes, which do not depend on the file's encoding.
 fn escaped(page: &str) -> String {
     let mut text = String::with_capacity(page.len());
     for c in page.chars() {

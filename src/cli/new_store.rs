@@ -1,4 +1,4 @@
-//! Writing a store where somebody wants it: a new file, with its final mode from the first instant.
+//! Writes a store to a new file, which has its final mode from the start.
 
 use std::{fmt, path::Path};
 
@@ -15,14 +15,14 @@ use crate::{
 
 use super::ui::Ui;
 
-/// The formats that stores are written in.
+/// The formats in which stores can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// PKCS12, which Java, OpenSSL and librdkafka read
+    /// PKCS12, for Java, OpenSSL and librdkafka
     Pkcs12,
-    /// PEM: for librdkafka, Kafka 2.7 and later, and everything else that is not Java
+    /// PEM, for librdkafka, Kafka 2.7 and later, and other programs without Java
     Pem,
-    /// JKS: for programs that read nothing else
+    /// JKS, for programs that read nothing else
     Jks,
 }
 
@@ -36,16 +36,16 @@ impl fmt::Display for Format {
     }
 }
 
-/// A store that is to be.
+/// A store to write.
 pub struct NewStore<'a> {
     pub contents: &'a StoreContents,
     pub format: Format,
     pub profile: StoreProfile,
-    /// PEM needs none.
+    /// Not needed for PEM.
     pub password: Option<Secret>,
 }
 
-/// Refuses a place where something is.
+/// Refuses an existing file.
 pub fn check_place(file: &Path) -> Done {
     match file.symlink_metadata() {
         Ok(_) => fail(
@@ -57,7 +57,7 @@ pub fn check_place(file: &Path) -> Done {
     }
 }
 
-/// The password of a new store: the one that is given for it, else the one of the store that it is made from.
+/// The password of a new store: the given one, else that of the store that it is made from.
 pub fn password(
     format: Format,
     file: Option<&Path>,
@@ -112,7 +112,7 @@ fn encode(file: &Path, store: &NewStore<'_>) -> Result<SecretBytes, Failure> {
     })
 }
 
-/// Writes a store that is not there yet; one with keys is nobody else's to read.
+/// Writes a new store; one with keys is only readable by its owner.
 pub fn write(file: &Path, store: NewStore<'_>) -> Done {
     let bytes = encode(file, &store)?;
     let mode = match store.contents.keys.is_empty() {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use super::{Done, ui::Ui};
 
-/// Look into key stores and truststores, and convert them
+/// Inspect and convert keystores and truststores
 #[derive(Debug, Subcommand)]
 pub enum Store {
     Inspect(inspect::Inspect),

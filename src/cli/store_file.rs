@@ -1,4 +1,4 @@
-//! Reading a store that somebody named on the command line, with a password from wherever there is one.
+//! Reads a store given on the command line, and its password.
 
 use std::path::{Path, PathBuf};
 
@@ -13,22 +13,22 @@ use crate::{
 
 const VARIABLE: &str = "KPKI_STORE_PASSWORD";
 
-/// What everybody knows: the first is that of a JDK's own `cacerts`.
+/// Well-known passwords; the first is that of the JDK's `cacerts`.
 const KNOWN: [&str; 2] = ["changeit", ""];
 
 /// The passwords of a store.
 #[derive(Debug, Args)]
 pub struct StorePasswords {
-    /// File with the store's password [else: KPKI_STORE_PASSWORD, or asked where one is needed]
+    /// File with the store's password [else: KPKI_STORE_PASSWORD, or asked for if one is needed]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// File with the password of the keys, where it is another (ssl.key.password)
+    /// File with the password of the keys, if it is a different one (ssl.key.password)
     #[arg(long, value_name = "FILE")]
     key_password_file: Option<PathBuf>,
 }
 
 impl StorePasswords {
-    /// The password of a store that is yet to be made.
+    /// The password of a new store.
     pub fn given(&self, ui: &Ui) -> Result<Option<Secret>, Failure> {
         match &self.password_file {
             Some(file) => passphrase::from_file(file, ui).map(Some),
@@ -43,7 +43,7 @@ pub struct StoreFile {
     pub password: Option<Secret>,
 }
 
-/// Reads a store; without a password, as far as it can be read.
+/// Reads a store; without a password, as far as possible.
 pub fn read(path: &Path, passwords: &StorePasswords, ui: &Ui) -> Result<StoreFile, Failure> {
     let bytes = zeroize::Zeroizing::new(read_text(path)?);
     let from_file = |path: &PathBuf| passphrase::from_file(path, ui);
@@ -99,7 +99,7 @@ pub fn read(path: &Path, passwords: &StorePasswords, ui: &Ui) -> Result<StoreFil
     })
 }
 
-/// The password from the environment, where there is one.
+/// The password from the environment, if there is one.
 pub fn from_environment() -> Option<Secret> {
     let text = std::env::var(VARIABLE).ok()?;
     (!text.is_empty()).then(|| Secret::new(text))
@@ -131,7 +131,7 @@ fn missing(path: &Path) -> CliError {
 }
 
 impl StoreFile {
-    /// Refuses a store that was not opened whole, as what is made of it would lack something.
+    /// Refuses a store that was not opened completely, because the result would be incomplete.
     pub fn whole(&self, path: &Path) -> Done {
         if self.password.is_none() && wants_password(&self.opened) {
             return Err(missing(path).into());

@@ -21,7 +21,7 @@ use crate::{
     secret::Secret,
 };
 
-/// Make truststores: from certificates, from what an endpoint shows, from a JDK's own
+/// Create truststores from certificates, from an endpoint's chain or from a JDK's truststore
 #[derive(Debug, Subcommand)]
 pub enum Trust {
     Add(add::Add),
@@ -39,10 +39,10 @@ impl Trust {
     }
 }
 
-/// The password of a JDK's own truststore. It hides nothing: certificates are public.
+/// The password of a JDK's truststore. It protects nothing, because certificates are public.
 const WELL_KNOWN: &str = "changeit";
 
-/// A truststore that is to be, or its certificates on standard output.
+/// A truststore to write, or its certificates on standard output.
 struct NewTrust<'a> {
     contents: &'a StoreContents,
     added: &'a [(String, Certificate)],
@@ -51,7 +51,7 @@ struct NewTrust<'a> {
     password: Option<Secret>,
 }
 
-/// The format that the name of a file says.
+/// The format from a file's extension.
 fn format_of(file: &Path) -> Option<Format> {
     let extension = file.extension()?.to_str()?.to_ascii_lowercase();
     match &*extension {
@@ -131,7 +131,7 @@ fn colons(hex: &str) -> String {
     pairs.join(":")
 }
 
-/// Warns of what will not work as it is probably meant.
+/// Warns about what will probably not work as intended.
 fn remark(cert: &Certificate, ui: &Ui) {
     let subject = &cert.subject;
     if !cert.is_ca {
@@ -147,7 +147,7 @@ fn remark(cert: &Certificate, ui: &Ui) {
     }
 }
 
-/// An existing store is refused before anything is asked.
+/// Refuses an existing store before anything is asked.
 fn check_place(file: Option<&Path>) -> Result<(), Failure> {
     file.map_or(Ok(()), new_store::check_place)
 }

@@ -1,17 +1,17 @@
-//! What roles and acls mean as ACL bindings.
+//! Expands roles and acls to ACL bindings.
 
 use crate::{
     acl::{Interner, Operation, Permission, Principal, RawBinding, ResourceType},
     policy::{AclEntry, Role, RoleRight},
 };
 
-/// Whether a binding is the right to produce idempotently, which brokers before 2.8 want beside that to write.
+/// Whether a binding is the right to produce idempotently, which brokers before 2.8 require in addition to Write.
 pub(super) fn is_idempotence(binding: &RawBinding) -> bool {
     binding.resource_type == ResourceType::Cluster
         && binding.operation == Operation::IdempotentWrite
 }
 
-/// Makes bindings, sharing their texts.
+/// Makes bindings that share their strings.
 #[derive(Default)]
 pub(super) struct Expander {
     texts: Interner,

@@ -1,9 +1,9 @@
-//! Who connects where: listeners and those whom they take.
+//! Which listeners accept which clients.
 
 use super::{Auth, Client, ClientAuth, Cluster, Listener, Mode, SecurityProtocol};
 
 impl Listener {
-    /// True when a client that authenticates in this way can use it.
+    /// True if a client with this authentication method can use it.
     pub fn serves(&self, auth: Auth) -> bool {
         match auth {
             Auth::Tls => {
@@ -20,17 +20,17 @@ impl Listener {
 }
 
 impl Cluster {
-    /// The listener that a client uses who authenticates in this way: the first that takes it.
+    /// The first listener that accepts a client with this authentication method.
     pub fn listener_for(&self, auth: Auth) -> Option<&Listener> {
         self.listeners.iter().find(|l| l.serves(auth))
     }
 
-    /// Whether its nodes need certificates: for a listener, or for the controllers, who always talk over TLS.
+    /// Whether its nodes need certificates: for a listener, or for the controllers, which always use TLS.
     pub fn speaks_tls(&self) -> bool {
         self.mode == Mode::Kraft || self.listeners.iter().any(|l| l.protocol.is_tls())
     }
 
-    /// Whether a client needs to know the CA. True as well where no listener takes it, which is another error.
+    /// Whether a client needs the CA. Also true if no listener accepts it, which is a separate error.
     pub fn speaks_tls_with(&self, client: &Client) -> bool {
         client.auth.iter().any(|auth| {
             let listener = self.listener_for(*auth);

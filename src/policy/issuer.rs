@@ -1,4 +1,4 @@
-//! Who signs, where that is not a key in the output directory. `ca/` keeps the same, for the commands without a policy.
+//! External issuers. `ca/` stores the same settings, for commands without a policy.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub enum IssuerSettings {
 }
 
 impl IssuerSettings {
-    /// Whether the CA is somebody else's, with its own certificates and its own list of what is revoked.
+    /// Whether the CA is external, with its own certificates and its own CRL.
     pub fn has_own_ca(&self) -> bool {
         match self {
             Self::Pkcs11(_) => false,
@@ -25,17 +25,17 @@ impl IssuerSettings {
     }
 }
 
-/// A key in a token, reached by PKCS#11.
+/// A key in a token, used through PKCS#11.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pkcs11Settings {
-    /// Where it is: a PKCS#11 URI (RFC 7512).
+    /// Its PKCS#11 URI (RFC 7512).
     pub uri: String,
 }
 
-/// A step-ca, and the provisioner by which it knows kpki.
+/// A step-ca, and the provisioner that kpki uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepCaSettings {
-    /// Where it listens.
+    /// Its URL.
     pub url: String,
     /// SHA-256 of its root's certificate, lower-case hex.
     pub fingerprint: String,
@@ -49,9 +49,9 @@ pub struct StepCaSettings {
 /// A PKI secrets engine of Vault's or OpenBao's, and its role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VaultSettings {
-    /// Where the server listens.
+    /// The server's URL.
     pub url: String,
-    /// The path that the engine is mounted at, without slashes around.
+    /// The path at which the engine is mounted, without leading and trailing slashes.
     pub mount: String,
     /// The role that defines what is signed.
     pub role: String,
@@ -61,10 +61,10 @@ pub struct VaultSettings {
     /// The file with a token; `None`: from the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
-    /// The CAs that the server's own certificate may be of, PEM; `None` without TLS alone.
+    /// The CAs that may have issued the server's own certificate, PEM; `None` only without TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// The root's certificate, where the server has none but its own.
+    /// The root certificate, if the server only has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root_file: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What a policy means once every check has passed.
+//! A policy that has passed every check.
 
 use std::ops::Deref;
 
@@ -16,7 +16,7 @@ use crate::{
 
 use super::{ClientFormat, IssuerSettings, KafkaProperties, Layout};
 
-/// A policy that has passed every check, which are the only way to one: what it holds can be read and not changed.
+/// A policy that has passed every check, which is the only way to construct one; it cannot be changed.
 #[derive(Debug, Clone)]
 pub struct ValidatedPolicy(pub(super) Policy);
 
@@ -29,7 +29,7 @@ impl Deref for ValidatedPolicy {
 }
 
 impl ValidatedPolicy {
-    /// The same policy for files that are named and owned in another way.
+    /// The same policy with another layout and owner of the files.
     pub fn laid_out(
         mut self,
         layout: Option<&'static Layout>,
@@ -42,7 +42,7 @@ impl ValidatedPolicy {
     }
 }
 
-/// What a policy says, with every default filled in.
+/// The content of a policy, with every default filled in.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// The `cluster` section.
@@ -51,9 +51,9 @@ pub struct Policy {
     pub ca: CaSettings,
     /// The brokers, in the policy's order.
     pub brokers: Vec<Broker>,
-    /// The clients, in the policy's order, those of included files behind.
+    /// The clients, in the policy's order, followed by those of included files.
     pub clients: Vec<Client>,
-    /// SCRAM users beside the clients: credentials without certificates or configuration.
+    /// SCRAM users besides the clients: credentials without certificates or configuration.
     pub users: Vec<ScramUser>,
     /// The `acls` section.
     pub acls: Vec<AclEntry>,
@@ -61,16 +61,16 @@ pub struct Policy {
     pub manage: Option<Vec<PrincipalPattern>>,
     /// The `tests` section.
     pub tests: Vec<AclTest>,
-    /// What roles and acls mean, each binding once, with the first place that says it.
+    /// The bindings of roles and acls, without duplicates, each with the first place that defines it.
     pub bindings: Vec<PolicyBinding>,
-    /// Where the cluster's settings were said.
+    /// Where the cluster's settings are defined.
     pub places: Places,
 }
 
-/// Where a policy says what belongs to the cluster and to no entry of a list.
+/// Where a policy defines the cluster's settings.
 #[derive(Debug, Clone)]
 pub struct Places {
-    /// The policy file's beginning, for what it leaves out.
+    /// The start of the policy file, for what it leaves out.
     pub file: Source,
     /// `admin`.
     pub admin: Option<Source>,
@@ -80,13 +80,13 @@ pub struct Places {
     pub allow_everyone: Option<Source>,
     /// The first of `principal_mapping_rules`.
     pub mapping_rules: Option<Source>,
-    /// Each of `listeners`, where the policy says them.
+    /// Each of `listeners`, if the policy has any.
     pub listeners: Vec<Source>,
     /// `inter_broker_listener`.
     pub inter_broker_listener: Option<Source>,
 }
 
-/// A binding that the policy means.
+/// A binding of the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyBinding {
     /// The binding.
@@ -106,10 +106,10 @@ pub enum Mode {
     Zookeeper,
 }
 
-/// The port of the listener with TLS, where a policy says no listeners.
+/// The port of the TLS listener in a policy without `listeners`.
 pub const TLS_PORT: u16 = 9093;
 
-/// The name of the KRaft controllers' listener, which no other can have.
+/// The name of the KRaft controllers' listener, which is reserved.
 pub const CONTROLLER: &str = "CONTROLLER";
 
 /// The cluster's settings.
@@ -117,7 +117,7 @@ pub const CONTROLLER: &str = "CONTROLLER";
 pub struct Cluster {
     /// A name for people.
     pub name: String,
-    /// Where kpki itself connects; empty: the brokers' first TLS listener.
+    /// The brokers that kpki itself connects to; empty: the brokers' first TLS listener.
     pub bootstrap_servers: Vec<String>,
     /// The client that kpki connects as.
     pub admin: Option<IdentityName>,
@@ -125,27 +125,27 @@ pub struct Cluster {
     pub mode: Mode,
     /// `host:port` of ZooKeeper's nodes, in ZooKeeper mode.
     pub zookeeper_connect: Vec<String>,
-    /// What the brokers run.
+    /// The brokers' Kafka version.
     pub kafka_version: KafkaVersion,
     /// Where an identity's directory is mounted; `None`: where it was written.
     pub install_dir: Option<String>,
-    /// `log.dirs` of the brokers; `None`: /var/lib/kafka/data where `install_dir` is set, else beside the output.
+    /// `log.dirs` of the brokers; `None`: /var/lib/kafka/data if `install_dir` is set, else in the output directory.
     pub log_dir: Option<String>,
     /// The address that brokers listen on; `None`: every interface.
     pub bind_address: Option<Host>,
-    /// Whole principals (`User:x`) beside the brokers and the admin.
+    /// Full principals (`User:x`) besides the brokers and the admin.
     pub super_users: Vec<Principal>,
     /// `allow.everyone.if.no.acl.found`.
     pub allow_everyone_if_no_acl_found: bool,
     /// `ssl.principal.mapping.rules`.
     pub principal_mapping_rules: MappingRules,
-    /// The listeners for clients and brokers; the KRaft controller listener is not among them.
+    /// The listeners for clients and brokers, without the KRaft controller listener.
     pub listeners: Vec<Listener>,
     /// The name of the listener that brokers use among themselves.
     pub inter_broker_listener: String,
     /// The port of the KRaft controller listener, named `CONTROLLER`.
     pub controller_port: u16,
-    /// Names and password files for the image or recipe that reads them.
+    /// File names and password files for the image or recipe that uses them.
     pub layout: &'static Layout,
     /// `UID:GID` of the files' owner.
     pub owner: Option<(u32, u32)>,
@@ -154,7 +154,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Whether brokers log in to each other by SASL, under their names.
+    /// Whether brokers log in to each other with SASL, under their names.
     pub fn brokers_log_in(&self) -> bool {
         let between = &self.inter_broker_listener;
         let mut listeners = self.listeners.iter();
@@ -215,13 +215,13 @@ pub enum ClientAuth {
 /// A listener of every broker.
 #[derive(Debug, Clone)]
 pub struct Listener {
-    /// Letters and digits and `_`, upper case.
+    /// Letters, digits and `_`, in upper case.
     pub name: String,
     /// The port, before a broker's `port_offset`.
     pub port: u16,
     /// Its protocol.
     pub protocol: SecurityProtocol,
-    /// Whether clients show a certificate; `None` on listeners without TLS.
+    /// Whether clients present a certificate; `None` on listeners without TLS.
     pub client_auth: ClientAuth,
     /// SASL mechanisms; empty on listeners without SASL.
     pub mechanisms: Vec<crate::scram::Mechanism>,
@@ -234,15 +234,15 @@ pub struct CaSettings {
     pub subject: Dn,
     /// The CA's key.
     pub key: KeyAlgorithm,
-    /// Days that the CA's certificate is valid.
+    /// Validity of the CA certificate in days.
     pub valid_days: u32,
-    /// Days that a leaf certificate is valid.
+    /// Validity of leaf certificates in days.
     pub leaf_valid_days: u32,
-    /// A leaf is due for renewal this many days before its end.
+    /// A leaf is due for renewal this many days before it expires.
     pub renew_before_days: u32,
-    /// Who signs; `None`: a key in the output directory, or whoever signs there already.
+    /// The issuer; `None`: a key in the output directory, or the existing issuer.
     pub issuer: Option<IssuerSettings>,
-    /// Where leaves say that the list of revoked certificates is.
+    /// The CRL URL in leaves.
     pub crl_url: Option<CrlUrl>,
 }
 
@@ -258,12 +258,12 @@ pub enum NodeRole {
 }
 
 impl NodeRole {
-    /// Whether it keeps records, and has listeners for clients.
+    /// Whether it stores records, and has listeners for clients.
     pub fn is_broker(self) -> bool {
         self != Self::Controller
     }
 
-    /// Whether it is of the KRaft quorum.
+    /// Whether it is part of the KRaft quorum.
     pub fn is_controller(self) -> bool {
         self != Self::Broker
     }
@@ -274,8 +274,8 @@ impl NodeRole {
 pub struct Broker {
     /// Its name.
     pub name: IdentityName,
-    /// `node.id` or `broker.id`, where the policy says it. Else the broker keeps the one that it was once given, which
-    /// only the output directory knows, and a new one gets its place in the list, or the lowest that is free.
+    /// `node.id` or `broker.id`, if the policy has it. Otherwise the broker keeps its previous one, which is stored in
+    /// the output directory, and a new broker gets its position in the list, or the lowest free id.
     pub id: Option<u32>,
     /// The SANs, never empty; the first is the advertised host.
     pub hosts: Vec<Host>,
@@ -287,13 +287,13 @@ pub struct Broker {
     pub role: NodeRole,
     /// `broker.rack`.
     pub rack: Option<String>,
-    /// Further settings, which go before those of the cluster.
+    /// Further settings, which override those of the cluster.
     pub properties: KafkaProperties,
     /// Where it was said.
     pub source: Source,
 }
 
-/// A way for a client to prove who it is.
+/// An authentication method of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {
     /// A client certificate.
@@ -320,9 +320,9 @@ impl std::fmt::Display for Auth {
 pub struct Client {
     /// Its name.
     pub name: IdentityName,
-    /// Its SANs: what `hosts` says, else the name where that is a host name.
+    /// Its SANs: `hosts`, else its name if that is a host name.
     pub hosts: Vec<Host>,
-    /// How it authenticates; the first is what `client.properties` uses. Never empty.
+    /// How it authenticates; `client.properties` uses the first one. Never empty.
     pub auth: Vec<Auth>,
     /// Which configuration files it gets.
     pub formats: Vec<ClientFormat>,
@@ -362,13 +362,13 @@ pub struct NamePattern {
     pub name: String,
 }
 
-/// An operation on a resource, which a role lets its client do.
+/// An operation on a resource that a role allows.
 pub type RoleRight = (ResourceType, NamePattern, Operation);
 
 /// One role of a client.
 #[derive(Debug, Clone)]
 pub struct Role {
-    /// What it comes to.
+    /// What it expands to.
     pub rights: Vec<RoleRight>,
     /// Where it was said.
     pub source: Source,
@@ -377,7 +377,7 @@ pub struct Role {
 /// One entry of `acls`: every operation on every resource.
 #[derive(Debug, Clone)]
 pub struct AclEntry {
-    /// Whom it is about.
+    /// The principal.
     pub principal: Principal,
     /// An address or `*`.
     pub host: String,
@@ -391,7 +391,7 @@ pub struct AclEntry {
     pub resources: Vec<NamePattern>,
     /// The prefix outside which its file may grant nothing.
     pub scope: Option<String>,
-    /// Whether it stands in the policy itself, and not in a file that it includes.
+    /// Whether it is in the policy itself, not in an included file.
     pub own: bool,
     /// Where it was said.
     pub source: Source,
@@ -400,13 +400,13 @@ pub struct AclEntry {
 /// One entry of `tests`.
 #[derive(Debug, Clone)]
 pub struct AclTest {
-    /// Who asks.
+    /// The principal of the request.
     pub principal: Principal,
     /// The client's address.
     pub host: String,
     /// True for `can`, false for `cannot`.
     pub allowed: bool,
-    /// The operations that are asked for.
+    /// The requested operations.
     pub operations: Vec<Operation>,
     /// The resource type.
     pub resource_type: ResourceType,

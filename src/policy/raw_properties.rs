@@ -1,4 +1,4 @@
-//! The shape of `properties`: settings under Kafka's own names, each with one plain value; see `raw.rs`.
+//! The shape of `properties`: settings under Kafka's own names, each with a scalar value; see `raw.rs`.
 
 use std::{borrow::Cow, fmt};
 
@@ -13,7 +13,7 @@ use serde::{
 #[derive(Default)]
 pub(super) struct RawProperties(pub Vec<(Spanned<String>, Spanned<Scalar>)>);
 
-/// Names alone, as values may be secret.
+/// Only the names, because values may be secret.
 impl fmt::Debug for RawProperties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set()

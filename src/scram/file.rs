@@ -63,12 +63,12 @@ pub fn parse_file(text: &str) -> Result<Vec<Credential>, ScramError> {
     let file: File = serde_json::from_str(text).map_err(|e| {
         let (line, column) = (e.line(), e.column());
         ScramError::File(format!(
-            "it was not written by kpki, or was changed: line {line}, column {column}"
+            "it is not as kpki wrote it, at line {line} column {column}"
         ))
     })?;
     if file.version != VERSION {
         return Err(ScramError::File(format!(
-            "its version is {}, but this kpki only supports up to version {VERSION}; use a newer kpki",
+            "it has version {}, but this kpki only supports up to version {VERSION}; use a newer kpki",
             file.version
         )));
     }

@@ -247,7 +247,7 @@ clients:
         controller["message"]
             .as_str()
             .unwrap()
-            .contains("controller alone"),
+            .contains("dedicated controller"),
         "{controller}"
     );
     let nobody = error(&["reload", "kafka9"]);

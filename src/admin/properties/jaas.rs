@@ -141,7 +141,9 @@ mod tests {
                 .contains("login module")
         );
         assert!(wrong("ScramLoginModule required username=a password=b").contains(";"));
-        assert!(wrong("ScramLoginModule required username=a password=\"b;").contains("end"));
+        assert!(
+            wrong("ScramLoginModule required username=a password=\"b;").contains("unterminated")
+        );
         assert!(wrong("ScramLoginModule required username=a;").contains("no password"));
         assert!(wrong("ScramLoginModule required password=a;").contains("no username"));
     }

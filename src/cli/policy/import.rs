@@ -19,11 +19,11 @@ use crate::{
     },
 };
 
-/// Make a policy of the ACLs that another tool has, or keeps in a file
+/// Create a policy from the ACLs of another tool
 ///
-/// The policy means exactly the ACL bindings that the other tool makes, so that a plan of it changes nothing in their
-/// cluster. What else the file says is listed, line by line. Of a topology of julie-ops its ACLs are taken as julie makes
-/// them where its own configuration does not say otherwise.
+/// The policy expands to exactly the ACL bindings that the other tool creates, so a plan from it has no changes in that
+/// cluster. Everything else in the file is listed, line by line. For a julie-ops topology, the ACLs are those that
+/// julie creates with its default configuration.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,13 +34,13 @@ pub struct Import {
     /// The file; `-` is standard input
     #[arg(value_name = "FILE")]
     file: String,
-    /// Its format [default: recognised by what the file says]
+    /// Its format [default: recognised by content]
     #[arg(long, value_name = "FORMAT", value_parser = one_of(ImportFormat::ALL, ImportFormat::name, ImportFormat::about))]
     from: Option<&'static ImportFormat>,
-    /// Where to write the policy, instead of standard output; never over another file
+    /// The policy file to write, instead of standard output; existing files are never overwritten
     #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     out_file: Option<PathBuf>,
-    /// Exit with 3 where something is not taken over
+    /// Exit with 3 if anything in the file is not imported
     #[arg(long)]
     strict: bool,
 }
@@ -99,7 +99,7 @@ impl Import {
     }
 }
 
-/// What is not in the policy.
+/// What was not imported.
 struct Left {
     line: Option<usize>,
     what: String,

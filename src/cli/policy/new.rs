@@ -20,40 +20,40 @@ use crate::{
     policy::{Draft, DraftClient, DraftNode, LAYOUTS, Layout, lint},
 };
 
-/// A single broker on this machine, and what it is called elsewhere.
+/// A single broker on this machine, and its names.
 const BROKER: &str = "kafka1=localhost,kafka1";
 const CLUSTER: &str = "kafka";
 const CLIENT: &str = "app";
 
 /// Write a first policy, with comments
 ///
-/// On a terminal it asks for whatever no option says; elsewhere, and with --yes, it takes the defaults, which are a
-/// single broker on this machine and one client. The admin is always among the clients.
+/// On a terminal, it asks for everything that is not given as an option; otherwise, or with --yes, it uses the
+/// defaults, a single broker on this machine and one client. An admin client is always added.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kpki policy new --out-file policy.yaml
   kpki policy new --broker k1=k1.example.com,10.0.0.11 --client app=scram-sha-512 > policy.yaml")]
 pub struct New {
-    /// The cluster's name, for people
+    /// The cluster's display name
     #[arg(long, value_name = "TEXT", value_parser = cluster_name)]
     cluster: Option<String>,
-    /// A broker, and the host names and addresses under which it is reached, the advertised one first
+    /// A broker, with its host names and addresses, the advertised one first (may be repeated)
     #[arg(long = "broker", value_name = "NAME=HOST,…", value_parser = node)]
     brokers: Vec<DraftNode>,
-    /// A node that is a controller alone; without any, the brokers are controllers as well
+    /// A dedicated controller (may be repeated); without any, the brokers are also controllers
     #[arg(long = "controller", value_name = "NAME=HOST,…", value_parser = node)]
     controllers: Vec<DraftNode>,
     /// The image or recipe that the files are for
     #[arg(long, value_name = "NAME", value_parser = one_of(LAYOUTS, |l| l.name, |l| l.about))]
     layout: Option<&'static Layout>,
-    /// A client, and how it proves who it is: tls (the default), scram-sha-512 or scram-sha-256
+    /// A client, and how it authenticates: tls (the default), scram-sha-512 or scram-sha-256 (may be repeated)
     #[arg(long = "client", value_name = "NAME=AUTH", value_parser = client)]
     clients: Vec<DraftClient>,
-    /// Ask nothing
+    /// Use the defaults without asking
     #[arg(short, long)]
     yes: bool,
-    /// Where to write it, instead of standard output; never over another file
+    /// The file to write, instead of standard output; existing files are never overwritten
     #[arg(long, value_name = "FILE", value_parser = utf8_path)]
     out_file: Option<PathBuf>,
 }

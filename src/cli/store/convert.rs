@@ -13,10 +13,10 @@ use super::super::{
 };
 use crate::keystore::{StoreContents, StoreProfile, adopt};
 
-/// Make a store of another format with the same entries
+/// Convert a store to another format, with the same entries
 ///
-/// Aliases, keys, chains and trusted certificates stay. The password stays as well, unless another is given; in PEM, keys
-/// are not encrypted. No file is overwritten.
+/// Aliases, keys, chains and trusted certificates are kept, and so is the password unless another one is given. Keys in
+/// PEM are not encrypted. Existing files are never overwritten.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -38,10 +38,10 @@ pub struct Convert {
     /// File with the new store's password [default: that of the old one]
     #[arg(long, value_name = "FILE")]
     out_password_file: Option<PathBuf>,
-    /// The alias of the only entry, in the place of the one that it has
+    /// A new alias for the store's only entry
     #[arg(long, value_name = "NAME")]
     alias: Option<String>,
-    /// How PKCS12 is encrypted: `legacy` for Java 8 before 8u301 [default: default]
+    /// The encryption of PKCS12: `legacy` for Java 8 before 8u301 [default: default]
     #[arg(long, value_name = "PROFILE")]
     store_profile: Option<StoreProfile>,
 }

@@ -12,10 +12,11 @@ use super::super::{
 };
 use crate::keystore::{EntryKind, EntryReport, Link, Readable, StoreReport, inspect};
 
-/// Say what is in a store, what is unusual about it, and who can read it
+/// Show what is in a store, what is unusual about it, and which programs can read it
 ///
-/// PKCS12, JKS, JCEKS and PEM, whatever the file is called: entries, chains, expiry, whether each key belongs to its
-/// certificate, the encryption, and whether Java 8, Java 17, OpenSSL 3 and librdkafka read it, and why not.
+/// Reads PKCS12, JKS, JCEKS and PEM, whatever the file's name. Shows the entries, chains, expiry, whether each key
+/// matches its certificate, the encryption, and whether Java 8, Java 17, OpenSSL 3 and librdkafka can read it, and if
+/// not, why.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -20,11 +20,11 @@ use crate::{
     state::read_text,
 };
 
-/// Make a truststore from certificates, alone or beside those of another truststore
+/// Create a truststore from certificates, alone or in addition to those of another truststore
 ///
-/// The certificates are PEM or DER, each file with one or more. --from begins with what another truststore trusts, such as
-/// a JDK's cacerts; it stays as it is, and its aliases and password are taken over. Without --out-file, all of them go to
-/// standard output as PEM.
+/// The certificates are PEM or DER, one or more per file. --from adds everything that another truststore trusts, such
+/// as a JDK's cacerts; that file is not changed, and its aliases and password are kept. Without --out-file, all
+/// certificates are printed to standard output as PEM.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,10 +35,10 @@ pub struct Add {
     /// Certificates, PEM or DER
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// The new truststore; PEM where it is called so (.pem, .crt)
+    /// The new truststore; PEM if its name ends with .pem or .crt
     #[arg(long, value_name = "FILE", value_parser = super::super::utf8_path)]
     out_file: Option<PathBuf>,
-    /// A truststore to begin with: PKCS12, JKS, JCEKS or PEM
+    /// An existing truststore to start from: PKCS12, JKS, JCEKS or PEM
     #[arg(long, value_name = "STORE")]
     from: Option<PathBuf>,
     /// The format of the new truststore [default: by its name, else as STORE, else pkcs12]
@@ -112,7 +112,7 @@ pub fn base(file: &Path, mut contents: StoreContents) -> Result<StoreContents, F
     Ok(contents)
 }
 
-/// Every certificate of a file, PEM or DER.
+/// Every certificate in a file, PEM or DER.
 pub fn certificates(file: &Path) -> Result<Vec<Certificate>, Failure> {
     let bytes = read_text(file)?;
     let bad = |error: String| {

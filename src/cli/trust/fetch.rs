@@ -24,12 +24,12 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Make a truststore of the CA behind an endpoint
+/// Create a truststore with the CA of an endpoint
 ///
-/// The chain is shown with its fingerprints, and nothing is trusted before that is confirmed: by you on a terminal, by
-/// --expect-fingerprint, which should come from elsewhere than the endpoint, or blindly by --yes. What is trusted is the
-/// topmost CA of the chain, so that the truststore outlives the endpoint's own certificate. Without --out-file, it goes to
-/// standard output as PEM.
+/// The chain is shown with its fingerprints, and nothing is trusted before you confirm it: on a terminal, with
+/// --expect-fingerprint, which should not come from the endpoint itself, or blindly with --yes. The truststore gets the
+/// topmost CA of the chain, so that it still works after the endpoint's certificate is renewed. Without --out-file, the
+/// certificate is printed to standard output as PEM.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -44,13 +44,13 @@ pub struct Fetch {
     /// The name to ask the endpoint for (SNI) [default: HOST]
     #[arg(long, value_name = "NAME")]
     server_name: Option<String>,
-    /// SHA-256 of the certificate of the CA, or of another one of the chain: hex, with or without colons
+    /// SHA-256 of the CA certificate, or of another certificate in the chain: hex, with or without colons
     #[arg(long, value_name = "SHA256", value_parser = fingerprint)]
     expect_fingerprint: Option<String>,
-    /// The new truststore; PEM where it is called so (.pem, .crt)
+    /// The new truststore; PEM if its name ends with .pem or .crt
     #[arg(long, value_name = "FILE", value_parser = super::super::utf8_path)]
     out_file: Option<PathBuf>,
-    /// A truststore to begin with
+    /// An existing truststore to start from
     #[arg(long, value_name = "STORE")]
     from: Option<PathBuf>,
     /// The format of the new truststore [default: by its name, else pkcs12]
@@ -58,7 +58,7 @@ pub struct Fetch {
     to: Option<Format>,
     #[command(flatten)]
     passwords: StorePasswords,
-    /// Trust what is there, whatever it is
+    /// Trust the endpoint's CA without asking
     #[arg(long)]
     yes: bool,
 }
@@ -152,7 +152,7 @@ impl Fetch {
         }
     }
 
-    /// Warns where the chain does not go as far as it should.
+    /// Warns if the chain is incomplete.
     fn weigh(&self, chain: &[Certificate], anchor: &Certificate, ui: &Ui) {
         if chain.len() == 1 && anchor.subject != anchor.issuer {
             ui.warn(format!(
@@ -169,10 +169,11 @@ impl Fetch {
         }
     }
 
-    /// Goes on where somebody has said that this is the right one.
+    /// Continues once the certificate is confirmed.
     fn believe(&self, chain: &[Certificate], anchor: &Certificate, proved: bool, ui: &Ui) -> Done {
         if let Some(expected) = &self.expect_fingerprint {
-            // Every certificate is signed by the next. The leaf's key signed the handshake, unless that could not be seen.
+            // Every certificate is signed by the next. The leaf's key signed the handshake, unless that could not be
+            // seen.
             let trusted = match proved {
                 true => chain,
                 false => std::slice::from_ref(anchor),
@@ -208,7 +209,7 @@ impl Fetch {
     }
 }
 
-/// The leaf and, from it, whoever has signed the one before: proved by the signatures, whatever order they were sent in.
+/// The chain from the leaf up, by verified signatures, whatever order the certificates were sent in.
 fn linked(served: &Served, endpoint: &str) -> Result<Vec<Certificate>, Failure> {
     let leaf = served.leaf().map_err(|error| {
         CliError::new(
@@ -233,7 +234,7 @@ fn linked(served: &Served, endpoint: &str) -> Result<Vec<Certificate>, Failure> 
     Ok(chain)
 }
 
-/// Why nothing was seen.
+/// Why no certificate was received.
 fn unseen(endpoint: &str, error: &ProbeError) -> Failure {
     let (code, hint) = match error {
         ProbeError::Address => (Code::Usage, "write it as broker.example.com:9093"),

@@ -19,9 +19,9 @@ use crate::{
     state::read_text,
 };
 
-/// List what a truststore trusts, with fingerprints
+/// List the certificates that a truststore trusts, with fingerprints
 ///
-/// PKCS12, JKS, JCEKS, PEM, or a single certificate as DER.
+/// Reads PKCS12, JKS, JCEKS, PEM, or a single DER certificate.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

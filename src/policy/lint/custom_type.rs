@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Findings, Subject};
 
 lint! {
-    CustomPrincipalType = "custom-principal-type", "a principal of a type that Kafka itself does not make";
+    CustomPrincipalType = "custom-principal-type", "a principal of a type that Kafka itself never uses";
 }
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Findings, Origin, Subject};
 
 lint! {
-    Duplicate = "duplicate", "a binding that is said twice";
+    Duplicate = "duplicate", "a binding that is defined twice";
 }
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
@@ -22,7 +22,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
             findings.warning(
                 Found::Duplicate,
                 &statement.source,
-                format!("said before, in {}: {}", by.source, statement.binding),
+                format!("already defined in {}: {}", by.source, statement.binding),
                 "remove one of the two",
             );
         }

@@ -29,7 +29,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
                 Found::AllOnEverything,
                 &statement.source,
                 format!("{b}: {what}"),
-                "name the operations that it needs, or the resources; the roles `admin` and `monitor` are made for tools",
+                "name the operations that it needs, or the resources; the roles `admin` and `monitor` are intended for tools",
             );
         }
         let harmless = matches!(

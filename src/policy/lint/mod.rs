@@ -1,8 +1,8 @@
-//! What is allowed to be written and is hardly meant: in a policy, or in the ACLs that a cluster holds.
+//! Finds what is valid but probably not intended, in a policy or in a cluster's ACLs.
 //!
 //! A lint is a file here, with its codes and what they mean, and a line in [`LINTS`].
 
-/// Declares a lint by its codes and what they mean; `run` is what finds them.
+/// Declares a lint by its codes and their meanings; `run` finds them.
 macro_rules! lint {
     ($($variant:ident = $name:literal, $about:literal;)+) => {
         crate::code::codes! {
@@ -57,7 +57,7 @@ const LINTS: &[Lint] = &[
     even_controllers::LINT,
 ];
 
-/// What keeps a policy from being read and is about its ACLs all the same, so that a lint tells it too.
+/// Errors that make a policy invalid but are about its ACLs, so that lint reports them too.
 const OF_POLICIES: [PolicyCode; 4] = [
     PolicyCode::SharedPrincipal,
     PolicyCode::UnsaidSuperUser,
@@ -78,19 +78,19 @@ pub fn codes() -> impl Iterator<Item = StableCode> {
     of_lints.copied().chain(OF_POLICIES.map(StableCode::from))
 }
 
-/// Something that is hardly meant.
+/// Something that is probably not intended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Its stable name, for scripts.
+    /// Its stable code, for scripts.
     pub code: StableCode,
-    /// An error keeps the ACLs from doing what they say; a warning may be meant.
+    /// An error prevents the ACLs from having the intended effect; a warning may be intended.
     #[serde(serialize_with = "severity")]
     pub severity: Severity,
     /// What is wrong, with which thing.
     pub message: String,
     /// What to do about it.
     pub hint: String,
-    /// Where it is said.
+    /// Where it is defined.
     #[serde(serialize_with = "source")]
     pub source: Source,
 }
@@ -148,7 +148,7 @@ fn source<S: serde::Serializer>(source: &Source, to: S) -> Result<S::Ok, S::Erro
     to.collect_str(source)
 }
 
-/// What says a binding.
+/// What defines a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// A role of a client.
@@ -159,17 +159,17 @@ enum Origin {
     Export,
 }
 
-/// A binding, where it is said, and by what.
+/// A binding, where it is defined, and by what.
 #[derive(Debug, Clone)]
 struct Statement {
     binding: RawBinding,
     source: Source,
     origin: Origin,
-    /// The prefix that its file keeps to.
+    /// The prefix of its file's scope.
     scope: Option<String>,
 }
 
-/// What is looked at.
+/// What is checked.
 struct Subject<'a> {
     statements: &'a [Statement],
     cover: Cover<'a>,
@@ -178,9 +178,9 @@ struct Subject<'a> {
     policy: Option<&'a ValidatedPolicy>,
 }
 
-/// Looks at a policy, for brokers with these settings: [`ValidatedPolicy::settings`], unless more is known.
+/// Checks a policy, for brokers with these settings: [`ValidatedPolicy::settings`], unless more is known.
 pub fn policy(policy: &ValidatedPolicy, settings: &Settings) -> Vec<Finding> {
-    // Not the policy's own bindings, which are each said once: who says one again is what a lint wants to know.
+    // Not the policy's own bindings, which have no duplicates: a lint needs to know what defines one again.
     let mut expander = Expander::default();
     let mut statements = Vec::new();
     for client in &policy.clients {
@@ -208,7 +208,7 @@ pub fn policy(policy: &ValidatedPolicy, settings: &Settings) -> Vec<Finding> {
     run(&statements, settings, Some(policy))
 }
 
-/// Looks at bindings of a cluster, each with the place where it stands.
+/// Checks bindings of a cluster, each with its position.
 pub fn export(bindings: Vec<(RawBinding, Source)>, settings: &Settings) -> Vec<Finding> {
     let statements: Vec<Statement> = bindings
         .into_iter()
@@ -243,7 +243,7 @@ fn run(
 }
 
 impl Subject<'_> {
-    /// Whether a binding can match at all; one that cannot has its finding for that, and needs no other.
+    /// Whether a binding can match at all; if not, that is its only finding.
     fn means_something(&self, binding: &RawBinding) -> bool {
         Binding::new(binding.clone(), self.settings.version).is_ok()
     }

@@ -6,7 +6,7 @@ use super::{Findings, Subject};
 use crate::acl::{Authorizer, CLUSTER_NAME, Operation, Principal, Request, ResourceType};
 
 lint! {
-    NoAdmin = "no-admin", "a cluster whose ACLs only its brokers could change";
+    NoAdmin = "no-admin", "a cluster whose ACLs only its brokers can change";
 }
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {

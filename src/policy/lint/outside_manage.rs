@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Findings, Subject};
 
 lint! {
-    OutsideManage = "outside-manage", "a principal that is granted something and is not managed by `--prune`";
+    OutsideManage = "outside-manage", "a principal with rights in the policy that `--prune` does not manage";
 }
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {

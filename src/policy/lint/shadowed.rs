@@ -14,7 +14,7 @@ struct Group<'a> {
 }
 
 lint! {
-    Shadowed = "shadowed", "a binding that changes nothing, as a wider one covers it";
+    Shadowed = "shadowed", "a binding without effect, because a broader one covers it";
 }
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {

@@ -10,7 +10,7 @@ const MOST_NAMES: usize = 64;
 
 lint! {
     PrefixSwallowsScope = "prefix-swallows-scope", "a prefix that matches everything in another team's scope";
-    PrefixOpenEnded = "prefix-open-ended", "a prefix that ends in the middle of a word, and matches names of others";
+    PrefixOpenEnded = "prefix-open-ended", "a prefix that ends in the middle of a word, and also matches other principals' names";
 }
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
@@ -38,7 +38,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
                 Found::PrefixSwallowsScope,
                 &statement.source,
                 format!(
-                    "the {} prefix `{}` matches everything in the scope `{scope}`, which is another file's: {b}",
+                    "the {} prefix `{}` matches everything in the scope `{scope}` of another file: {b}",
                     b.resource_type, b.name
                 ),
                 "choose a longer prefix",
@@ -48,7 +48,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
                 Found::PrefixOpenEnded,
                 &statement.source,
                 format!(
-                    "the {} prefix `{}` ends in the middle of a word, and so matches `{name}` of {whose} as well: {b}",
+                    "the {} prefix `{}` ends in the middle of a word, so it also matches `{name}` of {whose}: {b}",
                     b.resource_type, b.name
                 ),
                 format!("end it with a separator, such as {{prefix: {}-}}, if that is not meant", b.name),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 lint! {
-    UnknownPrincipal = "unknown-principal", "a principal that no client, user or broker of the policy is";
+    UnknownPrincipal = "unknown-principal", "a principal that is not a client, user or broker of the policy";
 }
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
@@ -49,7 +49,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
         findings.warning(
             Found::UnknownPrincipal,
             source,
-            format!("the {what} {principal}, which no client, user or broker of the policy is"),
+            format!("the {what} {principal}, which is not a client, user or broker of the policy"),
             hint,
         );
     }

@@ -111,13 +111,13 @@ fn outside<'b>(
     }
     if !outside.is_empty() {
         let message = format!(
-            "this reaches {}, outside of the file's scope `{}`",
+            "this reaches {}, outside the file's scope `{}`",
             outside.join(", "),
             scope.prefix
         );
         report
             .error(PolicyCode::OutsideScope, place.span, message)
             .note(scope.span, "the scope")
-            .hint("move it to the policy itself, or choose names inside of the scope");
+            .hint("move it to the policy itself, or choose names inside the scope");
     }
 }
