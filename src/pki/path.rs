@@ -171,7 +171,10 @@ mod tests {
         let chain = [leaf.clone(), astray, sub.clone(), root.clone()];
         assert_eq!(end(&chain, &trusted), (PathEnd::Trusted, 3));
         assert_eq!(end(&chain[..1], &trusted), (PathEnd::Missing, 1));
-        assert_eq!(end(&chain[..1], &[leaf.clone()]), (PathEnd::Trusted, 1));
+        assert_eq!(
+            end(&chain[..1], std::slice::from_ref(&leaf)),
+            (PathEnd::Trusted, 1)
+        );
         assert_eq!(
             end(&[leaf.clone(), sub.clone()], &[other]),
             (PathEnd::OtherKey, 2)
