@@ -602,7 +602,7 @@ fn client_properties_are_read_with_every_kind_of_store() {
     assert!(other.key_pkcs8 == identity.key_pkcs8);
     assert_eq!(other.chain[0], identity.chain[0]);
 
-    // A JKS store, a wrong password and no file at all, each by the name of its setting.
+    // A JKS store that was cut off, a wrong password and no file at all, each by the name of its setting.
     let jks = kpki.write("real.jks", "\u{0}");
     std::fs::write(&jks, [0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2]).unwrap();
     let changed = |key: &str, value: &str| -> String {
@@ -623,8 +623,7 @@ fn client_properties_are_read_with_every_kind_of_store() {
         error.to_string().starts_with("ssl.keystore.location: "),
         "{error}"
     );
-    assert!(error.to_string().contains("JKS"), "{error}");
-    assert!(error.hint().unwrap().contains("keytool"), "{error}");
+    assert!(error.to_string().contains("cut off"), "{error}");
     let error = read(&changed("ssl.truststore.password", "wrong-password")).unwrap_err();
     assert!(
         error.to_string().contains("ssl.truststore.location")
