@@ -145,7 +145,7 @@ fn what_keeps_step_ca_from_signing_is_said_with_what_to_do() {
     let other = text.replace("https://127.0.0.1", "https://localhost");
     said(&other, "issuer-untrusted", &["dnsNames"]);
     kpki.write("secrets/password", "another");
-    said(&text, "issuer-forbidden", &["password does not open"]);
+    said(&text, "issuer-forbidden", &["password does not decrypt"]);
     kpki.write("secrets/password", PASSWORD);
     let long = text.replace("brokers:", "  leaf_valid_days: 3000\nbrokers:");
     said(&long, "issuer-refused", &["leaf_valid_days"]);
