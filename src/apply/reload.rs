@@ -358,11 +358,11 @@ impl RunningBroker {
         }
     }
 
-    /// Removes the setting that this reload or an interrupted one has set, and waits until the broker no longer shows
-    /// it: it answers before it has seen the change, and its answer may get lost.
+    /// Removes the setting that this reload or an interrupted one has set, until the cluster confirms it. The broker
+    /// itself may show the setting a little longer, and for a while not yet, so it is not asked.
     ///
     /// # Errors
-    /// If the broker refuses, or still shows it after a minute.
+    /// If the broker refuses, or nothing is confirmed for a minute.
     pub fn tidy(
         &self,
         admin: &mut Admin,
@@ -382,29 +382,14 @@ impl RunningBroker {
             why,
         };
         let begun = Instant::now();
-        let mut asked = Err("it was not asked for".to_owned());
         loop {
-            if asked.is_err() {
-                asked = match admin.alter_broker(id, &unset) {
-                    Err(error) if !error.may_be_done() => return Err(left(error.to_string())),
-                    answer => answer.map_err(|error| error.to_string()),
-                };
+            match admin.alter_broker(id, &unset) {
+                Ok(()) => return Ok(()),
+                Err(error) if !error.may_be_done() || begun.elapsed() >= REMOVAL => {
+                    return Err(left(error.to_string()));
+                }
+                Err(_) => std::thread::sleep(PAUSE),
             }
-            let shown = admin.describe_broker(id);
-            let shows = |shown: &[ConfigEntry]| {
-                let mut dynamic = shown.iter().filter(|s| s.dynamic);
-                dynamic.any(|s| settings.contains(&s.name))
-            };
-            let why = match shown {
-                Ok(shown) if !shows(&shown) => return Ok(()),
-                Ok(_) => asked.clone().err(),
-                Err(error) => Some(error.to_string()),
-            };
-            if begun.elapsed() >= REMOVAL {
-                let why = why.unwrap_or_else(|| "the broker still shows it".to_owned());
-                return Err(left(why));
-            }
-            std::thread::sleep(PAUSE);
         }
     }
 

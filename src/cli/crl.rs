@@ -1,6 +1,9 @@
 //! `kpki crl`
 
-use std::{mem::ManuallyDrop, path::PathBuf};
+use std::{
+    mem::ManuallyDrop,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -53,16 +56,19 @@ impl Crl {
         let out = OutDir::new(&global.out);
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
-        let lists = write(global, &out, &ca, self.days, ui)?;
+        let der = self.der.then(|| match &self.out_file {
+            Some(file) => file.clone(),
+            None => out.ca_file(CRL_DER),
+        });
+        let (lists, ders) = write(global, &out, &ca, self.days, der.as_deref(), ui)?;
         let mut files = vec![out.ca_file(CRL)];
-        match (&self.out_file, self.der) {
-            (Some(file), true) => files.extend(lists.write_der(file)?),
-            (None, true) => files.extend(lists.write_der(&out.ca_file(CRL_DER))?),
-            (Some(file), false) => {
+        files.extend(ders);
+        match &self.out_file {
+            Some(file) if !self.der => {
                 write_atomic(file, lists.pem.as_bytes(), 0o644, None)?;
                 files.push(file.clone());
             }
-            (None, false) => {}
+            _ => {}
         }
         for file in &files {
             ui.say(format!("{GREEN}wrote{GREEN:#} {}", file.display()));
@@ -93,11 +99,18 @@ impl Crl {
     }
 }
 
-/// Signs and writes the next CRLs.
+/// Signs and writes the next CRLs, and as DER to the files at `der`, which it returns.
 ///
 /// # Errors
 /// If the CA cannot be opened, or something cannot be written.
-pub fn write(global: &Global, out: &OutDir, ca: &Ca, days: u32, ui: &Ui) -> Result<Lists, Failure> {
+pub fn write(
+    global: &Global,
+    out: &OutDir,
+    ca: &Ca,
+    days: u32,
+    der: Option<&Path>,
+    ui: &Ui,
+) -> Result<(Lists, Vec<PathBuf>), Failure> {
     let passphrase = passphrase::existing(global, &ca.issuer)?;
     let now = OffsetDateTime::now_utc();
     let keys = lists::open(out, ca, passphrase.as_ref(), now)?;
@@ -105,13 +118,11 @@ pub fn write(global: &Global, out: &OutDir, ca: &Ca, days: u32, ui: &Ui) -> Resu
     ca.check_unchanged(out, &lock)?;
     // Freeing a million strings one by one takes longer than exiting.
     let mut inventory = ManuallyDrop::new(Inventory::read(out)?);
-    Ok(lists::write(
-        out,
-        &lock,
-        &mut inventory,
-        &keys,
-        (days, now),
-    )?)
+    let lists = lists::write(out, &lock, &mut inventory, &keys, (days, now))?;
+    // Under the lock: the next writer removes files that look abandoned.
+    let files = der.map(|der| lists.write_der(der)).transpose()?;
+    drop(lock);
+    Ok((lists, files.unwrap_or_default()))
 }
 
 fn until(crl: &Written) -> OffsetDateTime {

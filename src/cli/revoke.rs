@@ -86,9 +86,9 @@ impl Revoke {
                 revocation.reason
             ));
         }
-        let list = crl::write(global, &out, &ca, crl::DAYS, ui);
+        let list = crl::write(global, &out, &ca, crl::DAYS, None, ui);
         match &list {
-            Ok(list) => ui.say(format!(
+            Ok((list, _)) => ui.say(format!(
                 "{} is new: {}",
                 out.ca_file(CRL).display(),
                 crl::described(&list.own)
@@ -105,7 +105,7 @@ impl Revoke {
         ui.document(&json!({
             "revoked": documents(&revoking.events),
             "unchanged": documents(&revoking.before),
-            "crl": list.as_ref().ok().map(|lists| crl::document(&lists.own)),
+            "crl": list.as_ref().ok().map(|(lists, _)| crl::document(&lists.own)),
         }));
         match list {
             // The list was not asked for.

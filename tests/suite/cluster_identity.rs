@@ -239,7 +239,7 @@ fn of_earlier_versions(kpki: &Kpki) {
             .expect_code(1),
     );
     assert_eq!(code, "plan-stale");
-    assert!(text.contains("which cluster"), "{text}");
+    assert!(text.contains("does not name its cluster"), "{text}");
     assert!(
         text.contains("kpki acl plan policy.yaml --save p.plan"),
         "{text}"

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -27,7 +28,19 @@ clients:
 ";
 
 /// The dynamic settings of a listener's key store that the broker has.
+/// The settings that are still there after a while: the broker confirms a change before it has read of it.
 fn left_behind(cluster: &OneBroker) -> Vec<String> {
+    let begun = Instant::now();
+    loop {
+        let left = settings(cluster);
+        if left.is_empty() || begun.elapsed() > Duration::from_secs(60) {
+            return left;
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
+fn settings(cluster: &OneBroker) -> Vec<String> {
     let admin = cluster.out("admin/client.properties");
     let settings = judge()
         .unwrap()
@@ -207,7 +220,12 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
             }
         });
         kpki.ok(&["renew", "kafka1"]);
-        kpki.ok(&["reload", "kafka1"]);
+        let done = kpki.run(&["reload", "kafka1"]);
+        if !done.stdout.starts_with("reloaded") {
+            // On a busy machine the exchanges are others: it was a question that got no answer.
+            assert!(done.stderr.contains("run the command again"), "{done:?}");
+            kpki.ok(&["reload", "kafka1"]);
+        }
         assert!(is_cut.load(Ordering::Relaxed));
         every(&serial(kpki));
         assert_eq!(left_behind(&cluster), [""; 0]);

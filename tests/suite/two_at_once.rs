@@ -55,9 +55,14 @@ fn two_operators_at_once_lose_nothing() {
                     continue;
                 }
                 let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+                late += 1;
+                if said["crl"].is_null() && said["revoked"].is_array() {
+                    // On record, but the CA was replaced before the list was signed.
+                    kpki.ok(&["crl"]);
+                    continue;
+                }
                 let code = said["error"]["code"].as_str().unwrap_or_default();
                 assert!(LATE.contains(&code), "{commands:?}: {command}: {said}");
-                late += 1;
             }
             let sound = kpki.run(&["doctor"]);
             assert_eq!(

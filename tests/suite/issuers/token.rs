@@ -119,7 +119,7 @@ fn a_policy_names_the_token_and_a_file_with_its_pin() {
     let (code, said) = error(&kpki, &["--out", "other", "issue", "kafka9"]);
     assert_eq!(code, "issuer-settings", "{said}");
     assert!(
-        said.contains("another key") && !kpki.path("other/kafka9").exists(),
+        said.contains("a different key") && !kpki.path("other/kafka9").exists(),
         "{said}"
     );
     // A token that is gone.

@@ -11,10 +11,13 @@ fn librdkafka_reads_what_it_is_said_to_read() {
     kpki.ok(&["issue", "kafka1", "--host", "localhost"]);
     let own = std::fs::read_to_string(kpki.path("out/kafka1/keystore_creds")).unwrap();
     let own = own.trim_end();
+    let settings = std::fs::read_to_string(kpki.path("out/kafka1/server.properties")).unwrap();
+    let mut settings = settings.lines();
+    let trust = settings.find_map(|line| line.strip_prefix("ssl.truststore.password="));
     let in_out = |file: &str| kpki.path(file).display().to_string();
     let mut stores = vec![
         (in_out("out/kafka1/kafka1.keystore.p12"), own),
-        (in_out("out/kafka1/kafka1.truststore.p12"), own),
+        (in_out("out/kafka1/kafka1.truststore.p12"), trust.unwrap()),
     ];
     for file in [
         "python.p12",
