@@ -10,7 +10,7 @@ use x509_parser::{
     public_key::PublicKey,
 };
 
-use super::Certificate;
+use super::{Certificate, rsa};
 
 /// The maximum number of certificates that are searched.
 const MAX_POOL: usize = 64;
@@ -233,26 +233,12 @@ fn check(chain: &[&Node<'_>], now: OffsetDateTime) -> Vec<ChainProblem> {
 fn weakness(node: &Node<'_>) -> Option<String> {
     match node.x509.public_key().parsed() {
         Ok(PublicKey::RSA(rsa)) => {
-            let zeros = rsa.modulus.iter().take_while(|octet| **octet == 0).count();
-            let modulus = rsa.modulus.get(zeros..).unwrap_or_default();
-            let first = modulus
-                .first()
-                .map_or(0, |octet| octet.leading_zeros() as usize);
-            let bits = modulus.len() * 8 - first;
-            let exponent = rsa.try_exponent().unwrap_or(u64::MAX);
-            if bits < 2048 {
-                return Some(format!(
-                    "has a weak key: RSA of {bits} bits, less than 2048"
-                ));
+            let bits = rsa::bits(&rsa);
+            let large = || format!("has an RSA key of {bits} bits; at most 8192 are supported");
+            match rsa::weakness(&rsa) {
+                Some(weakness) => Some(format!("has a weak key: {weakness}")),
+                None => (bits > 8192).then(large),
             }
-            if bits > 8192 {
-                return Some(format!(
-                    "has an RSA key of {bits} bits; at most 8192 are supported"
-                ));
-            }
-            let odd = |number: &[u8]| number.last().is_some_and(|octet| octet % 2 == 1);
-            (exponent < 65_537 || !odd(rsa.exponent) || !odd(rsa.modulus))
-                .then(|| "has a weak key: its RSA exponent or modulus is insecure".to_owned())
         }
         Ok(PublicKey::EC(_)) => {
             let parameters = node.x509.public_key().algorithm.parameters.as_ref();

@@ -24,7 +24,7 @@ use x509_parser::{
 
 use super::{
     Certificate, Host, HostError, IdentityName, KeyAlgorithm, Kind, LeafSpec, NameError, PkiError,
-    rfc2253,
+    rfc2253, rsa,
 };
 
 use names::{SHOWN, general_name, host, shown};
@@ -339,34 +339,16 @@ fn is_strict(der: &[u8]) -> bool {
     parse().unwrap_or(false)
 }
 
-/// The algorithm of an RSA key that is strong enough (CA/B Baseline Requirements §6.1.6: an odd exponent from 2^16+1
-/// on).
+/// The algorithm of an RSA key that is strong enough.
 fn rsa_algorithm(key: &RSAPublicKey<'_>) -> Result<KeyAlgorithm, CsrProblem> {
-    let bits = |number: &[u8]| {
-        let zeros = number.iter().take_while(|octet| **octet == 0).count();
-        let rest = number.get(zeros..).unwrap_or_default();
-        let first = rest
-            .first()
-            .map_or(0, |octet| octet.leading_zeros() as usize);
-        rest.len() * 8 - first
-    };
-    let odd = |number: &[u8]| number.last().is_some_and(|octet| octet % 2 == 1);
-    let size = bits(key.modulus);
-    if size < 2048 {
-        return Err(CsrProblem::WeakKey(format!(
-            "RSA of {size} bits, less than 2048"
-        )));
+    if let Some(weakness) = rsa::weakness(key) {
+        return Err(CsrProblem::WeakKey(weakness));
     }
-    if bits(key.exponent) < 17 || !odd(key.exponent) || !odd(key.modulus) {
-        return Err(CsrProblem::WeakKey(
-            "its RSA exponent or modulus is insecure".to_owned(),
-        ));
-    }
-    match size {
+    match rsa::bits(key) {
         2048 => Ok(KeyAlgorithm::Rsa2048),
         3072 => Ok(KeyAlgorithm::Rsa3072),
         4096 => Ok(KeyAlgorithm::Rsa4096),
-        _ => Err(CsrProblem::UnknownKey(format!("RSA of {size} bits"))),
+        bits => Err(CsrProblem::UnknownKey(format!("RSA of {bits} bits"))),
     }
 }
 

@@ -27,6 +27,7 @@ mod path;
 pub mod principal;
 mod reason;
 mod rfc2253;
+mod rsa;
 mod sealed_key;
 mod serial;
 mod signed_crl;

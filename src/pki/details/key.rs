@@ -6,6 +6,8 @@ use x509_parser::{
     x509::{AlgorithmIdentifier, SubjectPublicKeyInfo},
 };
 
+use super::super::rsa;
+
 /// A public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKeyDetails {
@@ -36,13 +38,10 @@ impl PublicKeyDetails {
     pub(in super::super) fn of(key: &SubjectPublicKeyInfo<'_>) -> Self {
         let algorithm = key.algorithm.algorithm.to_id_string();
         match (algorithm.as_str(), key.parsed()) {
-            (_, Ok(PublicKey::RSA(rsa))) => {
-                let bits = bits(rsa.modulus);
-                Self {
-                    name: format!("RSA {bits}"),
-                    weak: (bits < 2048).then(|| format!("RSA of {bits} bits, less than 2048")),
-                }
-            }
+            (_, Ok(PublicKey::RSA(rsa))) => Self {
+                name: format!("RSA {}", rsa::bits(&rsa)),
+                weak: rsa::too_short(&rsa),
+            },
             (_, Ok(PublicKey::EC(_))) => {
                 let parameters = key.algorithm.parameters.as_ref();
                 let oid = parameters
@@ -74,14 +73,6 @@ impl PublicKeyDetails {
         let name = name.to_owned();
         Self { name, weak: None }
     }
-}
-
-/// The length of a number in bits, without leading zeros.
-fn bits(number: &[u8]) -> usize {
-    let start = number.iter().position(|octet| *octet != 0);
-    start.map_or(0, |start| {
-        (number.len() - start) * 8 - number[start].leading_zeros() as usize
-    })
 }
 
 /// A signature algorithm.
