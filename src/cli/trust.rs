@@ -4,18 +4,19 @@ mod add;
 mod fetch;
 mod list;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{
-    Done, Failure,
+    Code, Done, Failure, fail,
     new_store::{self, Format, NewStore},
+    store_file::{self, StorePasswords},
     ui::{GREEN, Ui},
 };
 use crate::{
-    keystore::{StoreContents, StoreProfile, pem},
+    keystore::{StoreContents, StoreKind, StoreProfile, add_trusted, adopt, pem},
     pki::Certificate,
     plan::count,
     secret::Secret,
@@ -43,10 +44,10 @@ impl Trust {
 const WELL_KNOWN: &str = "changeit";
 
 /// A truststore to write, or its certificates on standard output.
-struct NewTrust<'a> {
-    contents: &'a StoreContents,
-    added: &'a [(String, Certificate)],
-    file: Option<PathBuf>,
+struct NewTrust {
+    contents: StoreContents,
+    /// What was not in the truststore that this one starts from, with its alias.
+    added: Vec<(String, Certificate)>,
     format: Format,
     password: Option<Secret>,
 }
@@ -61,15 +62,68 @@ fn format_of(file: &Path) -> Option<Format> {
     }
 }
 
-impl NewTrust<'_> {
-    fn write(self, ui: &Ui) -> Done {
+impl NewTrust {
+    /// Starts from the truststore `from`, or from nothing. Its format is `to`, or else what the name of `file` says, or
+    /// else that of `from`.
+    fn start(
+        from: Option<&Path>,
+        passwords: &StorePasswords,
+        (to, file): (Option<Format>, Option<&Path>),
+        ui: &Ui,
+    ) -> Result<Self, Failure> {
+        let (contents, password, as_from) = match from {
+            None => (
+                StoreContents::default(),
+                passwords.given(ui)?,
+                Format::Pkcs12,
+            ),
+            Some(from) => {
+                let store = store_file::read(from, passwords, ui)?;
+                store.whole(from)?;
+                let format = match store.opened.kind {
+                    StoreKind::Pkcs12 => Format::Pkcs12,
+                    StoreKind::Pem => Format::Pem,
+                    StoreKind::Jks | StoreKind::Jceks => Format::Jks,
+                };
+                (
+                    only_trusted(from, store.opened.contents)?,
+                    store.password,
+                    format,
+                )
+            }
+        };
+        Ok(Self {
+            contents,
+            added: Vec::new(),
+            format: to.or_else(|| file.and_then(format_of)).unwrap_or(as_from),
+            password: password.filter(|password| !password.expose().is_empty()),
+        })
+    }
+
+    /// Adds certificates, and says which of them were there before.
+    fn add(&mut self, certs: Vec<Certificate>, ui: &Ui) {
+        let ders = certs.iter().map(|cert| cert.der.clone()).collect();
+        let places = add_trusted(&mut self.contents, ders);
+        for (cert, (alias, new)) in certs.into_iter().zip(places) {
+            let subject = &cert.subject;
+            match new {
+                true => {
+                    ui.note(format!("{GREEN}added{GREEN:#}  {alias}  {subject}"));
+                    self.added.push((alias, cert));
+                }
+                false => ui.note(format!("{subject} is already trusted, as {alias}")),
+            }
+        }
+    }
+
+    fn write(self, file: Option<&Path>, ui: &Ui) -> Done {
         let certs = self.contents.trusted.iter().map(|entry| entry.cert.clone());
         let text = pem::certificates(&certs.collect::<Vec<_>>());
-        let Some(file) = &self.file else {
+        let Some(file) = file else {
             if !ui.json {
                 ui.raw(&text);
             }
-            ui.document(&json!({"file": null, "added": added(self.added), "certificates": text}));
+            ui.document(&json!({"file": null, "added": added(&self.added), "certificates": text}));
             return Ok(());
         };
         let (password, known) = match (self.format, self.password) {
@@ -78,7 +132,7 @@ impl NewTrust<'_> {
             _ => (Some(Secret::new(WELL_KNOWN.to_owned())), true),
         };
         let store = NewStore {
-            contents: self.contents,
+            contents: &self.contents,
             format: self.format,
             profile: StoreProfile::default(),
             password,
@@ -98,11 +152,28 @@ impl NewTrust<'_> {
         ui.document(&json!({
             "file": file,
             "type": self.format.to_string(),
-            "added": added(self.added),
+            "added": added(&self.added),
             "entries": self.contents.trusted.len(),
         }));
         Ok(())
     }
+}
+
+/// What a truststore trusts, which has no keys.
+fn only_trusted(file: &Path, mut contents: StoreContents) -> Result<StoreContents, Failure> {
+    if let Some(key) = contents.keys.first() {
+        let alias = &key.alias;
+        return fail(
+            Code::Store,
+            format!(
+                "{} is not a truststore: it contains the private key `{alias}`",
+                file.display()
+            ),
+            "--from takes a truststore; kpki store convert --to pem shows the certificates of a keystore",
+        );
+    }
+    adopt(&mut contents);
+    Ok(contents)
 }
 
 fn added(added: &[(String, Certificate)]) -> serde_json::Value {

@@ -181,7 +181,7 @@ fn a_jdks_cacerts_gets_one_more_and_keeps_every_alias() {
         "again.p12",
     ]);
     assert!(
-        again.stderr.contains("is there already, as our-ca-g1"),
+        again.stderr.contains("is already trusted, as our-ca-g1"),
         "{}",
         again.stderr
     );

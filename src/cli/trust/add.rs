@@ -6,19 +6,10 @@ use clap::Args;
 use rustls_pki_types::CertificateDer;
 
 use super::{
-    super::{
-        CliError, Code, Done, Failure, fail,
-        new_store::Format,
-        store_file::{self, StorePasswords},
-        ui::{GREEN, Ui},
-    },
-    NewTrust, check_place, format_of, remark,
+    super::{CliError, Code, Done, Failure, new_store::Format, store_file::StorePasswords, ui::Ui},
+    NewTrust, check_place, remark,
 };
-use crate::{
-    keystore::{StoreContents, StoreKind, add_trusted, adopt, pem},
-    pki::Certificate,
-    state::read_text,
-};
+use crate::{keystore::pem, pki::Certificate, state::read_text};
 
 /// Create a truststore from certificates, alone or in addition to those of another truststore
 ///
@@ -55,61 +46,14 @@ impl Add {
         for file in &self.files {
             certs.extend(certificates(file)?);
         }
-        let mut kind = StoreKind::Pkcs12;
-        let (mut contents, password) = match &self.from {
-            None => (StoreContents::default(), self.passwords.given(ui)?),
-            Some(from) => {
-                let store = store_file::read(from, &self.passwords, ui)?;
-                store.whole(from)?;
-                kind = store.opened.kind;
-                (base(from, store.opened.contents)?, store.password)
-            }
-        };
-        let ders: Vec<CertificateDer<'static>> = certs.iter().map(|c| c.der.clone()).collect();
-        let places = add_trusted(&mut contents, ders);
-        let mut added = Vec::new();
-        for (cert, (alias, new)) in certs.into_iter().zip(places) {
-            remark(&cert, ui);
-            match new {
-                true => {
-                    ui.note(format!("{GREEN}added{GREEN:#}  {alias}  {}", cert.subject));
-                    added.push((alias, cert));
-                }
-                false => ui.note(format!("{} is there already, as {alias}", cert.subject)),
-            }
+        let (from, file) = (self.from.as_deref(), self.out_file.as_deref());
+        let mut trust = NewTrust::start(from, &self.passwords, (self.to, file), ui)?;
+        for cert in &certs {
+            remark(cert, ui);
         }
-        let named = self.out_file.as_deref().and_then(format_of);
-        let as_from = match kind {
-            StoreKind::Pkcs12 => Format::Pkcs12,
-            StoreKind::Pem => Format::Pem,
-            StoreKind::Jks | StoreKind::Jceks => Format::Jks,
-        };
-        NewTrust {
-            contents: &contents,
-            added: &added,
-            file: self.out_file,
-            format: self.to.or(named).unwrap_or(as_from),
-            password: password.filter(|password| !password.expose().is_empty()),
-        }
-        .write(ui)
+        trust.add(certs, ui);
+        trust.write(file, ui)
     }
-}
-
-/// What a truststore trusts.
-pub fn base(file: &Path, mut contents: StoreContents) -> Result<StoreContents, Failure> {
-    if let Some(key) = contents.keys.first() {
-        return fail(
-            Code::Store,
-            format!(
-                "{} is no truststore: it has the private key `{}`",
-                file.display(),
-                key.alias
-            ),
-            "--from takes a truststore; kpki store convert --to pem shows the certificates of a key store",
-        );
-    }
-    adopt(&mut contents);
-    Ok(contents)
 }
 
 /// Every certificate in a file, PEM or DER.

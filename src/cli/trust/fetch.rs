@@ -9,15 +9,12 @@ use super::{
         CliError, Code, Done, Failure, fail,
         new_store::Format,
         planned::confirm,
-        store_file::{self, StorePasswords},
-        ui::{BOLD, GREEN, Ui},
+        store_file::StorePasswords,
+        ui::{BOLD, Ui},
     },
-    NewTrust,
-    add::base,
-    check_place, colons, format_of, remark,
+    NewTrust, check_place, colons, remark,
 };
 use crate::{
-    keystore::{StoreContents, add_trusted},
     pki::{Certificate, unhex},
     probe::{self, ProbeError, Served},
 };
@@ -53,7 +50,7 @@ pub struct Fetch {
     /// An existing truststore to start from
     #[arg(long, value_name = "STORE")]
     from: Option<PathBuf>,
-    /// The format of the new truststore [default: by its name, else pkcs12]
+    /// The format of the new truststore [default: by its name, else as STORE, else pkcs12]
     #[arg(long, value_name = "FORMAT")]
     to: Option<Format>,
     #[command(flatten)]
@@ -79,14 +76,8 @@ fn fingerprint(text: &str) -> Result<String, String> {
 impl Fetch {
     pub(in super::super) fn run(self, ui: &Ui) -> Done {
         check_place(self.out_file.as_deref())?;
-        let (mut contents, password) = match &self.from {
-            None => (StoreContents::default(), self.passwords.given(ui)?),
-            Some(from) => {
-                let store = store_file::read(from, &self.passwords, ui)?;
-                store.whole(from)?;
-                (base(from, store.opened.contents)?, store.password)
-            }
-        };
+        let (from, file) = (self.from.as_deref(), self.out_file.as_deref());
+        let mut trust = NewTrust::start(from, &self.passwords, (self.to, file), ui)?;
         let host = self.endpoint.rsplit_once(':').map_or("", |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = self.server_name.as_deref().unwrap_or(host);
@@ -100,29 +91,8 @@ impl Fetch {
         };
         self.weigh(&chain, anchor, ui);
         self.believe(&chain, anchor, served.proved, ui)?;
-        let places = add_trusted(&mut contents, vec![anchor.der.clone()]);
-        let mut added = Vec::new();
-        for (alias, new) in places {
-            match new {
-                true => {
-                    ui.note(format!(
-                        "{GREEN}added{GREEN:#}  {alias}  {}",
-                        anchor.subject
-                    ));
-                    added.push((alias, anchor.clone()));
-                }
-                false => ui.note(format!("{} is there already, as {alias}", anchor.subject)),
-            }
-        }
-        let named = self.out_file.as_deref().and_then(format_of);
-        NewTrust {
-            contents: &contents,
-            added: &added,
-            file: self.out_file,
-            format: self.to.or(named).unwrap_or(Format::Pkcs12),
-            password: password.filter(|password| !password.expose().is_empty()),
-        }
-        .write(ui)
+        trust.add(vec![anchor.clone()], ui);
+        trust.write(file, ui)
     }
 
     fn show(&self, chain: &[Certificate], served: &Served, ui: &Ui) {
