@@ -169,6 +169,25 @@ items:
 }
 
 #[test]
+fn a_state_in_several_files_names_those_that_are_missing() {
+    let kpki = Kpki::new();
+    kpki.write(
+        "state.yaml",
+        "settings:
+  files:
+    services: services.yaml
+    users: people/users.yaml
+",
+    );
+    let left = imported(&kpki, "state.yaml", &[]);
+    let expected = [
+        (3, "the services in services.yaml"),
+        (4, "the users in people/users.yaml"),
+    ];
+    assert_eq!(left, expected.map(|(line, what)| (line, what.to_owned())));
+}
+
+#[test]
 fn a_state_of_kafka_gitops_comes_over_with_what_it_implies() {
     let kpki = Kpki::new();
     kpki.write(

@@ -5,6 +5,8 @@ use super::{Imported, Resource};
 use crate::acl::{Operation, PatternType, Permission, RawBinding};
 
 const HEADING: &str = "Current ACLs for resource `";
+/// Also in the output of `--add` and `--remove`, above what has just been changed.
+const OTHER_HEADING: &str = "ACLs for resource `";
 /// Above the bindings of one principal, where the list was asked for those.
 const PRINCIPAL: &str = "ACLs for principal `";
 
@@ -25,7 +27,14 @@ pub(super) fn read(text: &str, found: &mut Imported) {
             resource = Some(read);
         } else if line.is_empty() || line.starts_with(PRINCIPAL) {
         } else if !is_entry(line) {
-            found.leave(number, line, "kafka-acls.sh --list prints no such line");
+            found.leave(
+                number,
+                line,
+                "kafka-acls.sh --list does not print such a line",
+            );
+            if line.contains(OTHER_HEADING) {
+                resource = Some(Err(String::new()));
+            }
         } else {
             match &resource {
                 Some(Ok(resource)) => match entry(line, *resource) {
@@ -135,6 +144,16 @@ mod tests {
             );
             assert_eq!(left, []);
         }
+    }
+
+    #[test]
+    fn the_output_of_add_gives_what_is_there_afterwards() {
+        let (bindings, left) = bindings(
+            "Current ACLs for resource `Topic:a`:\n(principal=User:a, host=*, operation=READ, permissionType=ALLOW)\n\nAdding ACLs for resource `Topic:b`:\n(principal=User:b, host=*, operation=READ, permissionType=ALLOW)\n",
+        );
+        assert_eq!(bindings, ["Allow User:a Read on Topic `a` from *"]);
+        let lines: Vec<usize> = left.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [4, 5]);
     }
 
     #[test]

@@ -11,8 +11,14 @@ use crate::{
     document::Tree,
 };
 
-/// The parts of a state file that say anything about access.
-pub(super) const SECTIONS: &[&str] = &["services", "users", "customServiceAcls", "customUserAcls"];
+/// The parts of a state file that say something about access.
+const SECTIONS: [&str; 4] = ["services", "users", "customServiceAcls", "customUserAcls"];
+
+/// Whether only kafka-gitops has such a file. All that is said in it may be where the rest is.
+pub(super) fn is_state(tree: &Tree) -> bool {
+    let files = tree.get("settings").get("files");
+    files.is_there() || SECTIONS.iter().any(|key| tree.get(key).is_there())
+}
 
 pub(super) fn read(state: &Tree, found: &mut Imported) {
     let settings = state.get("settings");
@@ -71,10 +77,14 @@ pub(super) fn read(state: &Tree, found: &mut Imported) {
         "the schemas",
         "a policy has no schemas",
     );
+    for (section, file) in settings.get("files").entries() {
+        let what = format!("the {section} in {}", file.text().unwrap_or_default());
+        found.leave(file.line, what, "import that file as well");
+    }
     for (name, setting) in settings
         .entries()
         .iter()
-        .filter(|(name, _)| name != "services")
+        .filter(|(name, _)| !["services", "files"].contains(&name.as_str()))
     {
         let why = "a policy has nothing of the kind";
         found.leave(setting.line, format!("the settings of {name}"), why);

@@ -80,15 +80,11 @@ impl ImportFormat {
             return Some(Self::KafkaAcls);
         }
         let trees = trees(name, text).ok()?;
-        let has = |keys: &[&str]| {
-            let there = |tree: &Tree| keys.iter().any(|key| tree.get(key).is_there());
-            trees.iter().any(there)
-        };
         if strimzi::resources(&trees).any(strimzi::is_user) {
             Some(Self::Strimzi)
-        } else if has(&["projects"]) {
+        } else if trees.iter().any(|tree| tree.get("projects").is_there()) {
             Some(Self::Julie)
-        } else if has(kafka_gitops::SECTIONS) {
+        } else if trees.iter().any(kafka_gitops::is_state) {
             Some(Self::KafkaGitops)
         } else {
             None
