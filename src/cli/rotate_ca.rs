@@ -247,7 +247,13 @@ fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
         }
         false => "",
     };
-    format!("{sign}{copy}{verb}")
+    format!("{sign}{copy}{}{verb}", publish(rotating))
+}
+
+/// Programs that check CRLs would refuse the next CA's certificates without its CRL.
+fn publish(rotating: &Rotating<'_>) -> String {
+    let at = |url| format!("publish the CRL of the next CA (kpki crl --der) at {url}, then ");
+    rotating.next_crl_url().map_or(String::new(), at)
 }
 
 fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
@@ -289,7 +295,8 @@ fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
                 _ => "kpki rotate-ca next",
             };
             format!(
-                "copy each directory to its machine, reload or restart the brokers one at a time and restart the clients; kpki rotate-ca status shows who has it; then {then}"
+                "copy each directory to its machine, reload or restart the brokers one at a time and restart the clients; kpki rotate-ca status shows who has it; then {}{then}",
+                publish(rotating)
             )
         }
     };

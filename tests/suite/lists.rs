@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use kpki::{keystore::pem::parse_certificates, pki::Certificate};
 
@@ -108,7 +108,13 @@ fn while_two_cas_are_trusted_each_has_its_list() {
         let old = kpki.path(format!("{name}.old"));
         fs::copy(kpki.path(format!("out/{name}/{name}.crt")), old).unwrap();
     }
-    kpki.ok(&["rotate-ca", "start"]);
+    let own = "http://pki.example.com/kafka-g2.crl";
+    let says = |document: Value, publish: bool| {
+        let next = document["next"].as_str().unwrap();
+        assert_eq!(next.contains(own), publish, "{next}");
+    };
+    says(kpki.json(&["rotate-ca", "start", "--json"]), true);
+    says(kpki.json(&["rotate-ca", "status", "--json"]), true);
     // Both are there before the new CA signs anything.
     let go = |expected: &str| {
         let cas = ["out/ca/crl.pem", "out/alice/ca.crt"];
@@ -118,9 +124,11 @@ fn while_two_cas_are_trusted_each_has_its_list() {
     };
     go("Kafka CA G1 0\nKafka CA G2 0\n");
     is_sound(&kpki);
-    kpki.ok(&["rotate-ca", "next", "--force"]);
+    says(
+        kpki.json(&["rotate-ca", "next", "--force", "--json"]),
+        false,
+    );
     is_sound(&kpki);
-    let own = "http://pki.example.com/kafka-g2.crl";
     for name in ["kafka1", "alice", "bob"] {
         assert_eq!(list_of(&kpki, name), [own]);
         assert_eq!(

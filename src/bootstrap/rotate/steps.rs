@@ -22,7 +22,7 @@ use crate::{
         local::{self, CaSpec, NewCa},
     },
     keystore::StoreProfile,
-    pki::{Dn, IdentityName, KeyAlgorithm, KeyProtection, Kind, NameLimits, PkiError},
+    pki::{CrlUrl, Dn, IdentityName, KeyAlgorithm, KeyProtection, Kind, NameLimits, PkiError},
     secret::Secret,
     state::{
         Event, FileSpec, Inventory, Lock, OutDir, Owners, Phase, Record, Rotation, RotationStep,
@@ -248,8 +248,7 @@ impl<'a> Rotating<'a> {
         let goes = self.sealed(Slot::Signer, &self.ca.trust.lineage())?;
         let comes = self.sealed(Slot::Standby, &standby)?;
         let key = self.out.ca_file(&Slot::Standby.names().key);
-        let url = self.ca.issuer.crl_url();
-        let url = url.map(|url| url.of_generation(self.inventory.successor(&standby.root)));
+        let url = self.crl_url(&standby);
         let issuer = self.ca.issuer.with_key(key, comes.key.clone()).naming(url);
         let (signer, behind) = (standby.signer(), &standby.intermediates);
         let mut files = comes.files(Slot::Signer);
@@ -466,6 +465,18 @@ impl<'a> Rotating<'a> {
             true => Ok(missing),
             false => Err(RotationError::NotEverywhere(missing).into()),
         }
+    }
+
+    /// Where the certificates of the next CA will say that its CRL is; `None` without a CRL URL, and once it signs.
+    pub fn next_crl_url(&self) -> Option<CrlUrl> {
+        let is_next = self.rotation?.phase == Phase::Trusting;
+        let standby = self.ca.trust.standby.as_ref().filter(|_| is_next)?;
+        self.crl_url(standby)
+    }
+
+    fn crl_url(&self, of: &Lineage) -> Option<CrlUrl> {
+        let url = self.ca.issuer.crl_url()?;
+        Some(url.of_generation(self.inventory.successor(&of.root)))
     }
 
     fn standby(&self) -> Result<Lineage, BootstrapError> {
