@@ -27,7 +27,6 @@ clients:
   - {name: app, auth: scram-sha-512, roles: [{produce: {topic: orders}}]}
 ";
 
-/// The dynamic settings of a listener's key store that the broker has.
 /// The settings that are still there after a while: the broker confirms a change before it has read of it.
 fn left_behind(cluster: &OneBroker) -> Vec<String> {
     let begun = Instant::now();
@@ -40,6 +39,7 @@ fn left_behind(cluster: &OneBroker) -> Vec<String> {
     }
 }
 
+/// The dynamic settings of a listener's keystore that the broker has.
 fn settings(cluster: &OneBroker) -> Vec<String> {
     let admin = cluster.out("admin/client.properties");
     let settings = judge()
@@ -224,7 +224,9 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
         if !done.stdout.starts_with("reloaded") {
             // On a busy machine the exchanges are others: it was a question that got no answer.
             assert!(done.stderr.contains("run the command again"), "{done:?}");
-            kpki.ok(&["reload", "kafka1"]);
+            let again = kpki.run(&["reload", "kafka1"]);
+            let log = cluster.broker.as_ref().unwrap().log();
+            assert_eq!(again.code, Some(0), "{done:?}\n{again:?}\n{log}");
         }
         assert!(is_cut.load(Ordering::Relaxed));
         every(&serial(kpki));
