@@ -2,7 +2,7 @@
 
 use std::{
     cell::OnceCell,
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
 };
 
 use serde::Serialize;
@@ -61,28 +61,6 @@ pub fn sort(due: &mut [Due], now: OffsetDateTime) {
     });
 }
 
-/// A certificate that expires within this time is reported, however short its validity is, unless it replaced another
-/// one: then the short validity is intended, and the next one would be due from its first day as well.
-const SOON: Duration = Duration::days(30);
-
-/// When a certificate is due, unless a policy says otherwise: for a CA, in the last tenth of its validity.
-fn due_at(record: &Record) -> OffsetDateTime {
-    match record.kind {
-        Kind::Ca | Kind::Intermediate => {
-            record.not_after - (record.not_after - record.not_before) / 10
-        }
-        Kind::Broker | Kind::Client => renew::due(record),
-    }
-}
-
-/// The names with more than one certificate.
-fn with_successors(inventory: &Inventory) -> HashSet<&str> {
-    let mut seen = HashSet::new();
-    let records = inventory.records().iter();
-    let names = records.map(|record| record.name.as_str());
-    names.filter(|name| !seen.insert(*name)).collect()
-}
-
 /// The certificates in use, according to the inventory: the last of each name that was not revoked.
 pub fn current(inventory: &Inventory, now: OffsetDateTime) -> impl Iterator<Item = &Record> {
     inventory.records().iter().filter(move |record| {
@@ -111,10 +89,10 @@ pub fn ending<'a>(
             return record.not_after - early <= now;
         }
         let is_first = || {
-            let followed = followed.get_or_init(|| with_successors(inventory));
+            let followed = followed.get_or_init(|| renew::with_successors(inventory));
             !followed.contains(name)
         };
-        due_at(record) <= now || record.not_after - SOON <= now && is_first()
+        renew::due(record, false) <= now || renew::due(record, true) <= now && is_first()
     };
     current(inventory, now).filter(is_due).collect()
 }

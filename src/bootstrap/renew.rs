@@ -3,7 +3,7 @@
 //! The files in the identity's directory may have been changed by its owner: nothing from there is signed, except a key
 //! that was signed before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rayon::prelude::*;
 use time::{Duration, OffsetDateTime};
@@ -25,9 +25,30 @@ use crate::{
     state::{FileSpec, Inventory, Lock, OutDir, Owners, Record, Staging, Written, read_plain},
 };
 
-/// When a certificate is due for renewal if there is no policy: in the last third of its validity.
-pub fn due(record: &Record) -> OffsetDateTime {
-    record.not_after - (record.not_after - record.not_before) / 3
+/// The first certificate of a name is due this long before it expires, however short its validity is. If it replaced
+/// another one, the short validity is intended, and the next one would be due from its first day as well.
+const SOON: Duration = Duration::days(30);
+
+/// When a certificate is due, unless a policy says otherwise: in the last third of its validity, or tenth if it belongs
+/// to a CA.
+pub fn due(record: &Record, is_first: bool) -> OffsetDateTime {
+    let part = match record.kind {
+        Kind::Broker | Kind::Client => 3,
+        Kind::Ca | Kind::Intermediate => 10,
+    };
+    let last: OffsetDateTime = record.not_after - (record.not_after - record.not_before) / part;
+    match is_first {
+        true => last.min(record.not_after - SOON),
+        false => last,
+    }
+}
+
+/// The names with more than one certificate.
+pub fn with_successors(inventory: &Inventory) -> HashSet<&str> {
+    let mut seen = HashSet::new();
+    let records = inventory.records().iter();
+    let names = records.map(|record| record.name.as_str());
+    names.filter(|name| !seen.insert(*name)).collect()
 }
 
 /// Identities that are renewed without being named.
@@ -56,6 +77,7 @@ impl Chosen {
     ) -> Result<Self, BootstrapError> {
         let mut chosen = Self::default();
         let there: BTreeSet<IdentityName> = out.identities()?.into_iter().collect();
+        let followed = with_successors(inventory);
         for record in inventory.current() {
             let Ok(name) = record.name.parse::<IdentityName>() else {
                 continue;
@@ -67,7 +89,7 @@ impl Chosen {
                 chosen.revoked.push(name);
                 continue;
             }
-            let due = due(record);
+            let due = due(record, !followed.contains(name.as_str()));
             if now.is_some_and(|now| due > now) {
                 if chosen.next.as_ref().is_none_or(|(_, next)| due < *next) {
                     chosen.next = Some((name, due));

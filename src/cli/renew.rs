@@ -47,7 +47,7 @@ pub struct Renew {
     /// Renew all identities that have a directory
     #[arg(long, conflicts_with_all = ["names", "hosts"])]
     all: bool,
-    /// Renew those whose certificates are in the last third of their validity
+    /// Renew those that are due: in the last third of their validity, the first certificate also in its last 30 days
     #[arg(long, conflicts_with_all = ["names", "hosts", "all"])]
     due: bool,
     /// Also make a new key
