@@ -38,6 +38,8 @@ pub(super) struct Place<'a> {
     /// The files that do not match what the CA trusts.
     pub files: Vec<FileSpec>,
     pub leaf: Leaf,
+    /// Whether it has a truststore, as a client with a password only has as well.
+    trusts: bool,
     /// Why nothing can be written there.
     pub trouble: Option<BootstrapError>,
 }
@@ -78,6 +80,7 @@ impl<'i> Wanted<'_, 'i> {
                 record: Some(record),
                 files: Vec::new(),
                 leaf: self.away(record),
+                trusts: false,
                 trouble: None,
             })
         });
@@ -85,20 +88,29 @@ impl<'i> Wanted<'_, 'i> {
         let places = there.into_par_iter().map(|name| {
             let record = self.inventory.latest(name.as_str());
             let found = self.look(&name, record, written.of(name.as_str()), &owners);
-            let (files, leaf, trouble) = match found {
-                Ok((files, leaf)) => (files, leaf, None),
-                Err(error) => (Vec::new(), Leaf::Right, Some(error)),
-            };
-            Place {
+            let place = Place {
                 name,
                 record,
-                files,
-                leaf,
-                trouble,
+                files: Vec::new(),
+                leaf: Leaf::Right,
+                trusts: false,
+                trouble: None,
+            };
+            match found {
+                Ok((files, leaf, trusts)) => Place {
+                    files,
+                    leaf,
+                    trusts,
+                    ..place
+                },
+                Err(error) => Place {
+                    trouble: Some(error),
+                    ..place
+                },
             }
         });
         let mut places: Vec<Place<'i>> = places.collect();
-        places.retain(|p| p.record.is_some() || !p.files.is_empty() || p.trouble.is_some());
+        places.retain(|p| p.record.is_some() || p.trusts || p.trouble.is_some());
         places.extend(away);
         places.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(places)
@@ -120,7 +132,7 @@ impl<'i> Wanted<'_, 'i> {
         record: Option<&Record>,
         entry: Option<&WrittenEntry>,
         owners: &Owners,
-    ) -> Result<(Vec<FileSpec>, Leaf), BootstrapError> {
+    ) -> Result<(Vec<FileSpec>, Leaf, bool), BootstrapError> {
         self.out.check_identity(name, owners)?;
         let read = |file: &str| read_plain(&self.out.identity(name).join(file));
         let layouts = LAYOUTS.iter().map(|layout| layout.files(name.as_str()));
@@ -149,11 +161,12 @@ impl<'i> Wanted<'_, 'i> {
         }
         // Its name is the same in every layout.
         let names = Layout::DEFAULT.files(name.as_str());
-        if !with_trust.is_empty() || read(&names.ca)?.is_some() {
+        let trusts = !with_trust.is_empty() || read(&names.ca)?.is_some();
+        if trusts {
             let spec = FileSpec::public(&names.ca, self.trust.trusted_pem());
             self.differing(name, &names, entry, spec, &mut files)?;
         }
-        Ok((files, leaf))
+        Ok((files, leaf, trusts))
     }
 
     /// Notes a file that is not as it should be, unless it was edited.
