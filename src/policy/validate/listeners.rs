@@ -32,9 +32,7 @@ pub(super) fn listeners(
         Some(raw) => explicit(report, raw),
         None => default_listeners(declared),
     };
-    if let Some(raw) = &raw.listeners {
-        every_way_in(report, raw, &all, declared);
-    }
+    every_way_in(report, raw.listeners.as_deref(), &all, declared);
     let inter_broker = inter_broker(report, raw, &all);
     let controller_port = ports::ports(report, raw, mode, &all, declared);
     ports::bootstrap(report, raw, &all, declared);
@@ -156,7 +154,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
 /// Reports clients and users that no listener serves.
 fn every_way_in(
     report: &mut Report,
-    raw: &[Spanned<RawListener>],
+    raw: Option<&[Spanned<RawListener>]>,
     all: &[Listener],
     declared: &Declared<'_>,
 ) {
@@ -183,11 +181,14 @@ fn every_way_in(
             span,
             format!("`{who}` cannot connect {how}: no listener accepts that"),
         );
-        let draft = match raw.first() {
+        let draft = match raw.and_then(<[_]>::first) {
             Some(first) => draft.note(first.span, "the listeners begin here"),
             None => draft,
         };
-        draft.hint(format!("add a listener with {wanted}, or change `auth`"));
+        draft.hint(match raw {
+            Some(_) => format!("add a listener with {wanted}, or change `auth`"),
+            None => format!("change `auth`, or give all listeners in `cluster.listeners`, one of them with {wanted}"),
+        });
     }
 }
 
