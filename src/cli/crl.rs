@@ -21,7 +21,7 @@ use crate::{
         lists::{self, CRL, CRL_DER, Crl as Written, Lists},
         rfc3339,
     },
-    state::{Inventory, OutDir, write_atomic},
+    state::{Inventory, OutDir, check_writable, write_atomic},
 };
 
 /// Days until the next CRL must be available.
@@ -56,6 +56,9 @@ impl Crl {
         let out = OutDir::new(&global.out);
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
+        if let Some(file) = &self.out_file {
+            check_writable(file)?;
+        }
         let der = self.der.then(|| match &self.out_file {
             Some(file) => file.clone(),
             None => out.ca_file(CRL_DER),

@@ -20,7 +20,7 @@ use crate::{
     },
     keystore::pem,
     pki::{Approved, Asked, Certificate, Csr, CsrProblem, Host, IdentityName, Kind},
-    state::{Inventory, OutDir, read_optional, read_request, write_atomic},
+    state::{Inventory, OutDir, check_writable, read_optional, read_request, write_atomic},
 };
 
 /// Sign a certificate request (PKCS#10), for a key that never leaves its machine
@@ -176,7 +176,14 @@ impl Sign {
         let Signed { record, chain } = signed;
         let text = pem::certificates(&chain);
         if let Some(file) = &self.out_file {
-            write_atomic(file, text.as_bytes(), 0o644, None)?;
+            write_atomic(file, text.as_bytes(), 0o644, None).map_err(|error| {
+                // Nothing else has it.
+                ui.raw(&text);
+                let mut error = CliError::from(error);
+                let signed = format!("; {} was signed, and is on standard output", record.name);
+                error.message.push_str(&signed);
+                error
+            })?;
         } else if !ui.json {
             ui.raw(&text);
         }
@@ -214,6 +221,7 @@ fn remark(approved: &Approved, inventory: &Inventory, ui: &Ui) {
 
 /// Refuses to overwrite anything but an earlier certificate of the same name.
 fn check_place(file: &Path, name: &IdentityName) -> Done {
+    check_writable(file)?;
     let Some(text) = read_optional(file)? else {
         return Ok(());
     };

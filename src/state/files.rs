@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{StateError, failed};
+use super::{CA_REQUEST, StateError, failed};
 
 /// Mode of files with secrets.
 pub const SECRET: u32 = 0o600;
@@ -16,7 +16,7 @@ pub const PUBLIC: u32 = 0o644;
 
 /// The mode of a file with this name.
 pub fn mode_of(name: &str) -> u32 {
-    let public = [".crt", "crl.pem", ".der"]
+    let public = [".crt", "crl.pem", ".der", CA_REQUEST]
         .iter()
         .any(|end| name.ends_with(end));
     if public { PUBLIC } else { SECRET }
@@ -102,6 +102,11 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError>
         .persist_noclobber(path)
         .map_err(|e| failed("create", path)(e.error))?;
     sync_dir(parent(path))
+}
+
+/// Whether such a file can be created or replaced, before something is done that cannot be undone.
+pub fn check_writable(path: &Path) -> Result<(), StateError> {
+    write_beside(path, b"", SECRET, None).map(drop)
 }
 
 fn parent(path: &Path) -> &Path {

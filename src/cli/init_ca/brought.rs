@@ -182,6 +182,9 @@ fn unread(file: &Path, error: &StoreError) -> CliError {
 }
 
 fn request(verb: &InitCa, global: &Global, out: &OutDir, ui: &Ui) -> Done {
+    if let Some(file) = &verb.bringing.out_file {
+        state::check_writable(file)?;
+    }
     if let Some(request) = brought::waiting(out)? {
         let wanted = verb.subject.parse::<Dn>().map_err(IssuerError::from)?;
         if verb.subject != SUBJECT && wanted.to_string() != request.subject {
