@@ -14,7 +14,7 @@ use crate::{
 const VARIABLE: &str = "KPKI_STORE_PASSWORD";
 
 /// Well-known passwords; the first is that of the JDK's `cacerts`.
-const KNOWN: [&str; 2] = ["changeit", ""];
+pub const KNOWN: [&str; 2] = ["changeit", ""];
 
 /// The passwords of a store.
 #[derive(Debug, Args)]

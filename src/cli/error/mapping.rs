@@ -459,10 +459,14 @@ impl From<TruststoreError> for CliError {
         let text = error.to_string();
         match error {
             TruststoreError::State(error) => error.into(),
-            TruststoreError::Store { source, .. } => Self::new(Code::Store, text)
-                .hint(source.hint().unwrap_or(
-                    "give PEM, DER or PKCS12; --truststore-password-file names the file with its password",
-                )),
+            TruststoreError::Store { source, .. } => {
+                Self::new(Code::Store, text).hint(match source {
+                    StoreError::WrongPassword => {
+                        "--truststore-password-file names the file with its password"
+                    }
+                    other => other.hint().unwrap_or("give PEM, DER, PKCS12 or JKS"),
+                })
+            }
         }
     }
 }

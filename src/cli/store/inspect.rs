@@ -21,7 +21,7 @@ use crate::keystore::{EntryKind, EntryReport, Link, Readable, StoreReport, inspe
 #[command(after_help = "\
 Examples:
   kpki store inspect kafka.server.keystore.jks --password-file keystore_creds
-  kpki store inspect out/kafka1/kafka1.truststore.p12 --password-file out/kafka1/keystore_creds
+  kpki store inspect out/kafka1/kafka1.keystore.p12 --password-file out/kafka1/keystore_creds
   kpki store inspect /etc/ssl/certs/java/cacerts --json")]
 pub struct Inspect {
     /// The store
