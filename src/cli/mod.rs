@@ -145,7 +145,7 @@ enum Command {
 
 /// Parses the command line, runs it and reports errors.
 pub fn main() -> ExitCode {
-    let command = Cli::command();
+    let command = Cli::command().color(ui::colour_choice());
     if let Some(exit) = completions::answer(&command) {
         return exit;
     }

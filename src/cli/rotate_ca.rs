@@ -86,6 +86,8 @@ impl RotateCa {
         if let Self::Status = &self {
             return status(&Rotating::read(&out, now)?, ui);
         }
+        // Without a CA there is nothing to lock either.
+        Ca::open(&out)?;
         let lock = take_lock(&out, ui)?;
         let rotating = Rotating::read(&out, now)?;
         let phase = rotating.rotation.map(|rotation| rotation.phase);

@@ -39,6 +39,23 @@ pub const RED: Style = AnsiColor::Red.on_default().bold();
 /// What can be skipped.
 pub const DIM: Style = Style::new().dimmed();
 
+/// The value of `--color` on a command line that may not be valid.
+pub(super) fn colour_choice() -> ColorChoice {
+    let words: Vec<String> = std::env::args_os()
+        .filter_map(|word| word.into_string().ok())
+        .collect();
+    let value = words
+        .iter()
+        .enumerate()
+        .find_map(|(at, word)| match word.as_str() {
+            "--color" => words.get(at + 1).map(String::as_str),
+            word => word.strip_prefix("--color="),
+        });
+    value
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_default()
+}
+
 impl Ui {
     pub(super) fn new(global: &Global) -> Self {
         // anstream honours NO_COLOR, CLICOLOR_FORCE and whether the stream is a terminal where this says "auto".
