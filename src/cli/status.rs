@@ -26,6 +26,7 @@ use crate::{
         revoke, served,
     },
     pki::Kind,
+    printable::Printable,
     state::{Inventory, OutDir, Record, Rotation},
 };
 
@@ -157,7 +158,7 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
             // Its successor is being introduced.
             Kind::Ca | Kind::Intermediate if rotates => return None,
             Kind::Ca | Kind::Intermediate => (
-                format!("the CA's certificate ({}) {ends}", record.subject),
+                format!("the CA's certificate ({}) {ends}", Printable(&record.subject)),
                 format!("{kpki} rotate-ca start"),
             ),
             kind if record.external => (

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{CliError, Code, Done, Failure, fail, passphrase, ui::Ui};
 use crate::{
     keystore::{self, Integrity, Opened, Passwords, StoreError},
+    printable::Printable,
     secret::Secret,
     state::read_text,
 };
@@ -145,7 +146,7 @@ impl StoreFile {
                     .hint()
                     .unwrap_or("leave the entry out of the store first"),
             };
-            let (path, alias, why) = (path.display(), &key.alias, &key.why);
+            let (path, alias, why) = (path.display(), Printable(&key.alias), &key.why);
             let message = format!("{path}: the key `{alias}` cannot be opened: {why}");
             return fail(Code::Store, message, hint);
         }

@@ -19,6 +19,7 @@ use crate::{
     keystore::{StoreContents, StoreKind, StoreProfile, add_trusted, adopt, pem},
     pki::Certificate,
     plan::count,
+    printable::Printable,
     secret::Secret,
 };
 
@@ -111,7 +112,10 @@ impl NewTrust {
                     ui.note(format!("{GREEN}added{GREEN:#}  {alias}  {subject}"));
                     self.added.push((alias, cert));
                 }
-                false => ui.note(format!("{subject} is already trusted, as {alias}")),
+                false => ui.note(format!(
+                    "{subject} is already trusted, as {}",
+                    Printable(&alias)
+                )),
             }
         }
     }
@@ -162,7 +166,7 @@ impl NewTrust {
 /// What a truststore trusts, which has no keys.
 fn only_trusted(file: &Path, mut contents: StoreContents) -> Result<StoreContents, Failure> {
     if let Some(key) = contents.keys.first() {
-        let alias = &key.alias;
+        let alias = Printable(&key.alias);
         return fail(
             Code::Store,
             format!(
