@@ -7,12 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CA_REQUEST, StateError, failed, unfit};
+use super::{StateError, failed, unfit};
 
 /// Mode of files with secrets.
 pub const SECRET: u32 = 0o600;
 /// Mode of files that anybody may read, inside directories that nobody else can enter.
 pub const PUBLIC: u32 = 0o644;
+
+/// The request for the certificate of a CA that is to be, PEM.
+pub const CA_REQUEST: &str = "request.csr";
 
 /// The mode of a file with this name.
 pub fn mode_of(name: &str) -> u32 {

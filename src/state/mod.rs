@@ -32,7 +32,8 @@ mod written;
 pub use event::{CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
 pub use files::{
-    Owner, check_owner, check_writable, mode_of, read_optional, read_plain, write_atomic, write_new,
+    CA_REQUEST, Owner, check_owner, check_writable, mode_of, read_optional, read_plain,
+    write_atomic, write_new,
 };
 pub use guard::{Mended, is_own};
 pub use input::{open, read_below, read_foreign, read_request, read_stdin, read_text};
@@ -43,7 +44,7 @@ pub use lock::Lock;
 pub use matching::matching;
 pub use out_dir::OutDir;
 pub use owners::Owners;
-pub use place::{CA_REQUEST, CA_REQUEST_KEY};
+pub use place::CA_REQUEST_KEY;
 pub use pruning::{Pruning, Reach, Unsettled};
 pub use readable::{Closed, readable_by};
 pub use rotation::{Phase, Rotation};

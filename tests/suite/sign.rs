@@ -293,7 +293,7 @@ fn what_is_no_request_is_refused_and_so_is_one_with_its_key() {
             "contains no certificate request",
         ),
         ("0\u{1}".to_owned(), "not a certificate request"),
-        (large, "larger than the largest file"),
+        (large, "larger than 64 KiB"),
     ] {
         kpki.write("x.csr", &text);
         let said = kpki.run(&["sign", "x.csr", "--host", "a"]).expect_code(1);
