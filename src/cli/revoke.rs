@@ -1,5 +1,7 @@
 //! `kpki revoke`
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -7,6 +9,7 @@ use time::OffsetDateTime;
 use super::{
     CliError, Code, Done, Failure, Global, crl,
     init_ca::{take_lock, tidy},
+    shell,
     ui::{BOLD, DIM, RED, Ui, YELLOW},
 };
 use crate::{
@@ -99,7 +102,7 @@ impl Revoke {
                 why.only().map_or("", |error| &error.message)
             )),
         }
-        self.next(&revoking.events, brokers, ui);
+        self.next(&revoking.events, brokers, &shell::kpki(out.root()), ui);
         let document = |r: &Revocation| json!({"name": r.name, "serial": r.serial, "reason": r.reason, "at": rfc3339(r.at)});
         let documents = |all: &[Revocation]| all.iter().map(document).collect::<Vec<Value>>();
         ui.document(&json!({
@@ -115,13 +118,13 @@ impl Revoke {
     }
 
     /// What shuts its owner out of a cluster.
-    fn next(&self, events: &[Revocation], brokers: bool, ui: &Ui) {
+    fn next(&self, events: &[Revocation], brokers: bool, kpki: &str, ui: &Ui) {
         if events.is_empty() {
             return;
         }
         ui.say(format!("\n{BOLD}next:{BOLD:#}"));
         if self.reason == Reason::RemoveFromCrl {
-            ui.below("kpki acl apply POLICY --prune removes the client's Deny; kpki scram apply POLICY restores its SCRAM credential");
+            ui.below(format!("{kpki} acl apply POLICY --prune removes the client's Deny; {kpki} scram apply POLICY restores its SCRAM credential"));
             return;
         }
         match brokers {
@@ -129,13 +132,18 @@ impl Revoke {
                 "a broker is a super user, to whom ACLs do not apply: remove it from the policy, run kpki up POLICY, and restart the others",
             ),
             false => {
-                ui.below("kpki acl apply POLICY denies the client everything");
-                ui.below("kpki scram apply POLICY --prune deletes its SCRAM credential");
+                ui.below(format!("{kpki} acl apply POLICY denies the client everything"));
+                ui.below(format!("{kpki} scram apply POLICY --prune deletes its SCRAM credential"));
             }
         }
         ui.below("brokers continue to accept the certificate itself until it expires, unless they check the CRL (`crl_url` in the policy)");
         if self.reason != Reason::CertificateHold {
-            ui.below("kpki renew NAME --new-key gives the identity a new key and certificate, if it should have one");
+            let names: BTreeSet<&str> = events.iter().map(|event| event.name.as_str()).collect();
+            let names = Vec::from_iter(names).join(" ");
+            ui.below(format!("{kpki} renew {names} --new-key gives a new key and certificate, if there should be one"));
+            if self.reason == Reason::KeyCompromise && !brokers {
+                ui.below(format!("{kpki} scram apply POLICY --rotate {} then gives a new password: whoever read the key may have read the old one", names.replace(' ', ",")));
+            }
         }
     }
 }

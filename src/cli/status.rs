@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::json;
 use time::OffsetDateTime;
 
+use self::{drift::Drift, metrics::Unasked};
 use super::{
     Done, Failure, Global,
     cluster::Connection,
@@ -26,6 +27,7 @@ use crate::{
         revoke, served,
     },
     pki::Kind,
+    policy::ValidatedPolicy,
     state::{Inventory, OutDir, Record, Rotation},
 };
 
@@ -69,6 +71,7 @@ impl Status {
         found.extend(rotation::due(&out, &ending, now)?);
         found.extend(crl(&inventory, &out, now)?);
         let mut unreachable = 0;
+        let mut unchecked = Vec::new();
         if policy.is_none() {
             look_for_revoked(&inventory, now, ui);
         }
@@ -79,22 +82,33 @@ impl Status {
             for answer in &answers {
                 if let Err(error) = &answer.served {
                     unreachable += 1;
+                    unchecked.push(format!("{} on {}", answer.node, answer.at.listener));
                     ui.note(format!(
                         "cannot see what {} serves on {}, {}: {error}",
                         answer.node, answer.at.listener, answer.at.address
                     ));
                 }
             }
-            if answers.is_empty() || answers.iter().any(|a| a.served.is_ok()) {
-                found.extend(drift::drift(ui, policy, &out, &self.connection));
+            let drift = match answers.is_empty() || answers.iter().any(|a| a.served.is_ok()) {
+                true => drift::drift(ui, policy, &out, &self.connection),
+                false => Drift::unknown(),
+            };
+            if !drift.unchecked.is_empty() {
+                found.extend(let_in_perhaps(&inventory, policy, &out, now));
             }
+            found.extend(drift.found);
+            unchecked.extend(drift.unchecked.into_iter().map(str::to_owned));
         }
         due::sort(&mut found, now);
+        show(ui, &inventory, &found, &unchecked, now);
         if let Some(path) = &self.metrics {
-            metrics::write(path, &inventory, &found, unreachable, now)?;
+            let unasked = Unasked {
+                listeners: unreachable,
+                anything: !unchecked.is_empty(),
+            };
+            metrics::write(path, &inventory, &found, unasked, now)?;
         }
-        show(ui, &inventory, &found, now);
-        ui.document(&json!({"ok": found.is_empty(), "due": found}));
+        ui.document(&json!({"ok": found.is_empty(), "due": found, "unchecked": unchecked}));
         match found.is_empty() {
             true => Ok(()),
             false => Err(Failure::No),
@@ -192,19 +206,49 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
     Ok(due.collect())
 }
 
+/// The identities whose last certificates are revoked and have not expired.
+fn revoked(inventory: &Inventory, now: OffsetDateTime) -> Vec<&Record> {
+    let revoked = revoke::revoked_identities(inventory).into_iter();
+    revoked.filter(|record| record.not_after > now).collect()
+}
+
 /// Notes what is not checked without a policy: whether the cluster still accepts revoked identities.
 fn look_for_revoked(inventory: &Inventory, now: OffsetDateTime, ui: &Ui) {
-    let revoked = revoke::revoked_identities(inventory).into_iter();
-    let revoked: Vec<&str> = revoked
-        .filter(|record| record.not_after > now)
-        .map(|record| record.name.as_str())
-        .collect();
+    let revoked = revoked(inventory, now);
     if !revoked.is_empty() {
         ui.note(format!(
             "revoked but not expired: {}; kpki status POLICY checks whether the cluster still accepts them",
-            named(revoked, SHOWN)
+            named(revoked.iter().map(|record| &record.name), SHOWN)
         ));
     }
+}
+
+/// What must be assumed while the cluster cannot be asked: that it still accepts revoked identities.
+fn let_in_perhaps(
+    inventory: &Inventory,
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    now: OffsetDateTime,
+) -> Option<Due> {
+    let revoked = revoked(inventory, now);
+    let since = revoked
+        .iter()
+        .filter_map(|record| Some(inventory.revocation(&record.serial)?.at));
+    let by = since.min()?;
+    Some(Due {
+        code: DueCode::Drift.into(),
+        name: "acl".to_owned(),
+        message: format!(
+            "the cluster may still accept what is revoked, as its ACLs and SCRAM users could not be compared: {}",
+            named(revoked.iter().map(|record| &record.name), SHOWN)
+        ),
+        command: format!(
+            "{} acl apply {}",
+            shell::kpki(out.root()),
+            shell::path(&policy.places.file.file)
+        ),
+        by: Some(by),
+    })
 }
 
 /// "expires on 2026-12-24, in 33 days"
@@ -278,7 +322,10 @@ fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Optio
     }))
 }
 
-fn show(ui: &Ui, inventory: &Inventory, found: &[Due], now: OffsetDateTime) {
+fn show(ui: &Ui, inventory: &Inventory, found: &[Due], unchecked: &[String], now: OffsetDateTime) {
+    if !unchecked.is_empty() {
+        ui.warn(format!("not checked: {}", named(unchecked, SHOWN)));
+    }
     if found.is_empty() {
         let mut next: Option<&Record> = None;
         let mut count = 0;
@@ -300,8 +347,12 @@ fn show(ui: &Ui, inventory: &Inventory, found: &[Due], now: OffsetDateTime) {
         } else {
             "certificates"
         };
+        let nothing = match unchecked.is_empty() {
+            true => format!("{GREEN}nothing to do{GREEN:#}"),
+            false => format!("{YELLOW}nothing to do as far as checked{YELLOW:#}"),
+        };
         ui.say(format!(
-            "{GREEN}nothing to do{GREEN:#}  {DIM}{count} {noun} in use{first}{DIM:#}"
+            "{nothing}  {DIM}{count} {noun} in use{first}{DIM:#}"
         ));
         return;
     }

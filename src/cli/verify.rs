@@ -19,7 +19,10 @@ use super::{
     utf8_path, verdict,
 };
 use crate::{
-    bootstrap::verify::{Answer, Judge, Trusted, Visitor, readable},
+    bootstrap::{
+        revoke::revoked_identities,
+        verify::{Answer, Judge, Trusted, Visitor, readable},
+    },
     pki::IdentityName,
     plan::count,
     printable::Printable,
@@ -116,6 +119,14 @@ impl Verify {
             }
             (None, _) => None,
         };
+        let revoked = judge.inventory.map_or(Vec::new(), revoked_identities);
+        if let Some(visitor) = visitor.filter(|v| revoked.iter().any(|r| r.name == v.name.as_str()))
+        {
+            ui.warn(format!(
+                "the certificate of {} is revoked: a listener that accepts it does not check the CRL",
+                visitor.name
+            ));
+        }
         let mut found = judge.address(&self.what, name, visitor)?;
         files.into_iter().for_each(|check| found.add(check));
         ui.document(&found);
