@@ -145,10 +145,12 @@ fn text(object: &Inspected, unusual: &[Unusual], now: OffsetDateTime) -> String 
                 &usage(c.key_usage.as_deref(), c.extended_key_usage.as_deref()),
             ));
             if c.ca {
-                let below = c
-                    .path_length
-                    .map(|most| format!(", with at most {most} CAs below it"));
-                lines.push(row("CA", &format!("yes{}", below.unwrap_or_default())));
+                let yes = match c.path_length {
+                    None => "yes".to_owned(),
+                    Some(0) => "yes, without CAs below it".to_owned(),
+                    Some(most) => format!("yes, with at most {most} CAs below it"),
+                };
+                lines.push(row("CA", &yes));
             }
             lines.push(row("only for", &c.permitted.join(", ")));
             lines.push(row("CRL", &c.crl_urls.join(", ")));

@@ -114,7 +114,7 @@ fn a_team_cannot_take_the_name_of_a_super_user() {
         for auth in ["tls", "scram-sha-512"] {
             let team = format!("clients: [{{name: {name}, auth: {auth}}}]\n");
             let kpki = with_team(listed, scope, &team);
-            refused_for(&kpki, "unsaid-super-user", "and so a super user");
+            refused_for(&kpki, "unsaid-super-user", "which makes it a super user");
         }
     }
     // A file without a scope cannot either; the policy itself can.

@@ -75,7 +75,10 @@ impl Add {
                     ui.note(format!("{GREEN}added{GREEN:#}  {alias}  {}", cert.subject));
                     added.push((alias, cert));
                 }
-                false => ui.note(format!("{} is there already, as {alias}", cert.subject)),
+                false => ui.note(format!(
+                    "{} is already in the truststore, as {alias}",
+                    cert.subject
+                )),
             }
         }
         let named = self.out_file.as_deref().and_then(format_of);
@@ -101,11 +104,11 @@ pub fn base(file: &Path, mut contents: StoreContents) -> Result<StoreContents, F
         return fail(
             Code::Store,
             format!(
-                "{} is no truststore: it has the private key `{}`",
+                "{} is not a truststore: it contains the private key `{}`",
                 file.display(),
                 key.alias
             ),
-            "--from takes a truststore; kpki store convert --to pem shows the certificates of a key store",
+            "give a truststore, without private keys; kpki store inspect FILE shows what is in the file",
         );
     }
     adopt(&mut contents);
@@ -118,7 +121,7 @@ pub fn certificates(file: &Path) -> Result<Vec<Certificate>, Failure> {
     let bad = |error: String| {
         let message = format!("{}: {error}", file.display());
         CliError::new(Code::BadCertificate, message)
-            .hint("give certificates as PEM or DER; --from takes stores")
+            .hint("give certificates in PEM or DER; for a truststore, use --from STORE")
     };
     let ders = match bytes.first() {
         // A SEQUENCE, as every DER certificate is.
