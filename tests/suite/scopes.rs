@@ -237,7 +237,7 @@ fn a_team_cannot_become_a_broker_by_sasl() {
     refused_for(
         &kpki,
         "shared-principal",
-        "User:kafka1 as the broker `kafka1` is",
+        "User:kafka1, like that of the broker `kafka1`",
     );
     let by_certificate = sasl.replace(
         "inter_broker_listener: SASL_SSL",
