@@ -142,7 +142,7 @@ impl Revoke {
             let names = Vec::from_iter(names).join(" ");
             ui.below(format!("{kpki} renew {names} --new-key gives a new key and certificate, if there should be one"));
             if self.reason == Reason::KeyCompromise && !brokers {
-                ui.below(format!("{kpki} scram apply POLICY --rotate {} then gives a new password: whoever read the key may have read the old one", names.replace(' ', ",")));
+                ui.below(format!("{kpki} scram apply POLICY --rotate {} then gives a new password: whoever read the key may have read the old one", names.replace(' ', " --rotate ")));
             }
         }
     }

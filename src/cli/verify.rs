@@ -253,5 +253,5 @@ fn overview(ui: &Ui, answers: &[Answer]) -> String {
 fn user(text: &str) -> Result<(u32, u32), String> {
     let parts = text.split_once(':');
     let parts = parts.and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
-    parts.ok_or_else(|| "give numbers, as in 1000:1000".to_owned())
+    parts.ok_or_else(|| "must be two numbers, such as 1000:1000".to_owned())
 }

@@ -6,6 +6,7 @@ use aws_lc_rs::signature;
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 use x509_parser::{
+    error::X509Error,
     extensions::{DistributionPointName, GeneralName, ParsedExtension},
     prelude::{FromDer, X509Certificate},
     public_key::PublicKey,
@@ -128,16 +129,17 @@ impl Certificate {
 
     /// True if this certificate's signature was made with the key of `ca`.
     pub fn is_signed_by(&self, ca: &Self) -> bool {
-        let parsed = (
-            X509Certificate::from_der(&self.der),
-            X509Certificate::from_der(&ca.der),
-        );
-        let (Ok((_, mine)), Ok((_, theirs))) = parsed else {
-            return false;
-        };
+        self.verify(ca).is_ok()
+    }
+
+    /// Verifies this certificate's signature with the key of `ca`.
+    pub(super) fn verify(&self, ca: &Self) -> Result<(), X509Error> {
+        let (_, mine) = X509Certificate::from_der(&self.der)?;
+        let (_, theirs) = X509Certificate::from_der(&ca.der)?;
         match verify_sha512(&mine, &theirs) {
-            Some(good) => good,
-            None => mine.verify_signature(Some(theirs.public_key())).is_ok(),
+            Some(true) => Ok(()),
+            Some(false) => Err(X509Error::SignatureVerificationError),
+            None => mine.verify_signature(Some(theirs.public_key())),
         }
     }
 

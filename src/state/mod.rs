@@ -171,7 +171,11 @@ impl StateError {
 
 /// An I/O error in words, without the operating system's number.
 pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
+    let text = match error.kind() {
+        // Without a number from the operating system, it would be "entity not found".
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        _ => error.to_string(),
+    };
     let text = match text.find(" (os error") {
         Some(end) => &text[..end],
         None => &text,

@@ -161,7 +161,7 @@ brokers:
     let none = status().expect_code(0);
     assert_eq!(none.json(), json!({"ok": true, "due": []}));
     assert!(
-        none.stderr.contains("nothing listens there"),
+        none.stderr.contains("nothing is listening on this port"),
         "{}",
         none.stderr
     );

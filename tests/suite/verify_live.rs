@@ -204,7 +204,7 @@ fn three_brokers_are_all_good_and_then_six_faults_are_named_by_one_run() {
         "outdated  kafka1 SSL: an old certificate of kafka1 is served, valid until",
         "    copy the directory of kafka1 to its machine, then kpki reload kafka1",
         "tls-port  kafka2 OPEN: the port speaks TLS, but the policy says PLAINTEXT",
-        "no-listener  kafka3 OPEN: nothing listens there",
+        "no-listener  kafka3 OPEN: nothing is listening on this port",
         "    update the credential in the cluster: kpki scram apply policy.yaml",
     ] {
         assert!(said.contains(line), "{line}\n{said}");

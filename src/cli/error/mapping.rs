@@ -377,7 +377,7 @@ impl From<StateError> for CliError {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and run the command again; what was there before is unchanged",
                     io::ErrorKind::ReadOnlyFilesystem => "choose another --out; nothing was changed",
                     io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "another file is in the way; choose another --out, or move it away",
-                    io::ErrorKind::NotFound => "check the path",
+                    io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => "check the path",
                     _ => "nothing is lost: fix the cause, then run the command again",
                 })
             }

@@ -22,7 +22,7 @@ use crate::{
         rfc3339,
     },
     issuer::IssuerError,
-    keystore::{ForeignKey, OpenedKey, StoreError, pem, pkcs12},
+    keystore::{self, ForeignKey, OpenedKey, Passwords, StoreError, pem},
     pki::{Certificate, Dn},
     secret::Secret,
     state::{self, OutDir, read_foreign, write_new},
@@ -31,10 +31,10 @@ use crate::{
 /// Options for a CA that kpki does not create by itself.
 #[derive(Debug, Args)]
 pub struct Bringing {
-    /// The CA certificate and its issuers up to the root: PEM in any order, PKCS12, or a single DER certificate
+    /// The CA certificate and its issuers up to the root: PEM in any order, PKCS12, JKS, or a single DER certificate
     #[arg(long, value_name = "FILE", requires = "import_key")]
     import_cert: Option<PathBuf>,
-    /// Import an existing CA: its key as PEM or DER (PKCS8, plain or encrypted, PKCS1, SEC1), or PKCS12
+    /// Import an existing CA: its key as PEM or DER (PKCS8, plain or encrypted, PKCS1, SEC1), PKCS12 or JKS
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "subject", "key", "days", "intermediate", "key_uri", "name_constraints", "request", "install_cert",
     ])]
@@ -160,14 +160,19 @@ fn read_certificates(
 ) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let of_file = |error: StoreError| unread(file, &error);
     let bytes = read_foreign(file)?.bytes;
-    if bytes.first() != Some(&0x30) {
+    // The first octet of DER, which PKCS#12 is too, of JCEKS and of JKS.
+    if !matches!(bytes.first(), Some(0x30 | 0xce | 0xfe)) {
         return Ok(pem::parse_certificates(&bytes).map_err(of_file)?);
     }
     let single = CertificateDer::from(bytes.to_vec());
     if Certificate::from_der(&single).is_ok() {
         return Ok(vec![single]);
     }
-    let contents = pkcs12::open(&bytes, password.get(file)?).map_err(of_file)?;
+    let passwords = Passwords {
+        store: Some(password.get(file)?),
+        key: None,
+    };
+    let contents = keystore::open(&bytes, passwords).map_err(of_file)?.contents;
     let chains = contents.keys.into_iter().flat_map(|key| key.chain);
     let trusted = contents.trusted.into_iter().map(|entry| entry.cert);
     Ok(chains.chain(trusted).chain(contents.ignored).collect())
