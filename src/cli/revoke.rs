@@ -97,9 +97,10 @@ impl Revoke {
                 crl::described(&list.own)
             )),
             Err(why) => ui.warn(format!(
-                "the revocation is recorded, but not yet in {}: {}; `kpki crl` writes it",
+                "the revocation is recorded, but not yet in {}: {}; `{} crl` writes it",
                 out.ca_file(CRL).display(),
-                why.only().map_or("", |error| &error.message)
+                why.only().map_or("", |error| &error.message),
+                shell::kpki(out.root())
             )),
         }
         self.next(&revoking.events, brokers, &shell::kpki(out.root()), ui);

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::{
     super::{
         CliError, Code, Done, Failure, Global, fail, passphrase,
-        shell::quote_path,
+        shell::{kpki, quote_path},
         ui::{BOLD, GREEN, Ui},
     },
     InitCa, SUBJECT, begin, protection, refuse_existing,
@@ -132,7 +132,8 @@ fn import(verb: &InitCa, key_file: &Path, global: &Global, out: &OutDir, ui: &Ui
         "  {key_file} is unchanged; kpki uses its own sealed copy. Move the file off this machine, to where backups of the CA are kept"
     ));
     ui.say(format!(
-        "\n{BOLD}next:{BOLD:#} kpki up POLICY, or kpki issue kafka1"
+        "\n{BOLD}next:{BOLD:#} {0} up POLICY, or {0} issue kafka1",
+        kpki(out.root())
     ));
     Ok(())
 }
@@ -239,7 +240,8 @@ fn hand_out(verb: &InitCa, out: &OutDir, request: &Request, ui: &Ui) -> Done {
         request.subject
     ));
     ui.note(format!(
-        "\n{BOLD}next:{BOLD:#} have the request signed as a CA certificate (CA:TRUE, keyCertSign, cRLSign), then kpki init-ca --install-cert FILE"
+        "\n{BOLD}next:{BOLD:#} have the request signed as a CA certificate (CA:TRUE with a path length of 0, keyCertSign, cRLSign), then {} init-ca --install-cert FILE",
+        kpki(out.root())
     ));
     ui.document(&json!({
         "state": "waiting",
@@ -273,7 +275,8 @@ fn install(answer: &Path, global: &Global, out: &OutDir, ui: &Ui) -> Done {
     key.install(out, &lock, &brought)?;
     show(out, &brought.trust, "installed", ui);
     ui.say(format!(
-        "\n{BOLD}next:{BOLD:#} kpki backup FILE, then kpki up POLICY, or kpki issue kafka1"
+        "\n{BOLD}next:{BOLD:#} {0} backup FILE, then {0} up POLICY, or {0} issue kafka1",
+        kpki(out.root())
     ));
     Ok(())
 }
