@@ -1,4 +1,4 @@
-//! Vault's interface, by a server of the tests: no build of Vault or OpenBao can be had from the Go module proxy.
+//! Vault's interface, by a server of the tests, whose answers are those of the engine of Vault 1.14.1.
 
 use std::fs;
 use std::sync::Arc;
@@ -121,6 +121,18 @@ fn what_keeps_vault_from_signing_is_said_with_what_to_do() {
         ),
         (
             400,
+            "common name battle.key_type.TTL not allowed by this role",
+            "issuer-refused",
+            "allowed_domains",
+        ),
+        (
+            400,
+            "role requires a minimum of a 4096-bit key, but CSR's key is 2048 bits",
+            "issuer-refused",
+            "key_type",
+        ),
+        (
+            400,
             "role requires keys of type rsa",
             "issuer-refused",
             "key_type",
@@ -154,11 +166,26 @@ fn what_keeps_vault_from_signing_is_said_with_what_to_do() {
     let mut kpki = kpki();
     kpki.env("VAULT_TOKEN", "hvs.another");
     kpki.write("policy.yaml", &policy(&server.url(), ""));
-    let (code, _) = error(&kpki, &["up", "policy.yaml"]);
+    let (code, said) = error(&kpki, &["up", "policy.yaml"]);
     assert_eq!(
         (code.as_str(), asked.load(Ordering::Relaxed)),
         ("issuer-forbidden", 0)
     );
+    assert!(
+        said.contains("occurred: * permission denied * invalid token"),
+        "{said}"
+    );
+    // Nor is the token to blame for a path without an engine, or an engine without a CA.
+    for (mount, hint) in [
+        ("nowhere", "vault secrets list"),
+        ("empty", "import its CA"),
+    ] {
+        let kpki = super::vault::kpki();
+        let more = format!(", mount: {mount}");
+        kpki.write("policy.yaml", &policy(&server.url(), &more));
+        let (code, said) = error(&kpki, &["up", "policy.yaml"]);
+        assert!(code == "issuer-settings" && said.contains(hint), "{said}");
+    }
     let below = ca.below.pem();
     let server = Server::start(move |request| match request.path.as_str() {
         "/v1/pki/ca/pem" | "/v1/pki/ca_chain" => Answer::Body(200, below.clone().into_bytes()),
