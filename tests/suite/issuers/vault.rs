@@ -98,6 +98,26 @@ fn vault_signs_and_what_passes_is_waited_for() {
 }
 
 #[test]
+fn a_wildcard_that_the_issuer_put_first_is_not_where_a_client_finds_the_broker() {
+    let sign = |ca: &Ca, csr: &str| {
+        let sorted = ca.sign(csr, &|params| params.subject_alt_names.reverse());
+        json(200, &vault_answer(&sorted))
+    };
+    let server = vault(Arc::new(Ca::new()), Box::new(sign));
+    let kpki = kpki();
+    let hosts = "hosts: [kafka1.example.com, '*.kafka1.example.com']";
+    let text = policy(&server.url(), "").replace("hosts: [kafka1, 10.0.0.11]", hosts);
+    kpki.write("policy.yaml", &text);
+    kpki.ok(&["up", "policy.yaml"]);
+    kpki.ok(&["issue", "--client", "reports"]);
+    let client = fs::read_to_string(kpki.path("out/reports/client.properties")).unwrap();
+    assert!(
+        client.contains("bootstrap.servers=kafka1.example.com:9093\n"),
+        "{client}"
+    );
+}
+
+#[test]
 fn what_keeps_vault_from_signing_is_said_with_what_to_do() {
     for (status, says, code, hint) in [
         (503, "Vault is sealed", "issuer-sealed", "unseal"),
