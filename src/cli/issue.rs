@@ -265,18 +265,18 @@ fn bootstrap_servers(out: &OutDir) -> Result<Vec<String>, BootstrapError> {
         .iter()
         .filter(|r| r.kind == Kind::Broker);
     for record in brokers {
-        let san = record.sans.first().and_then(|san| san.split_once(':'));
-        let Some((_, host)) = san else { continue };
+        // External issuers may put them in another order, with a wildcard first.
+        let mut hosts = record.sans.iter().filter_map(|san| Host::from_tagged(san));
+        let Some(host) = hosts.find(|host| !host.is_wildcard()) else {
+            continue;
+        };
         let name: Option<IdentityName> = record.name.parse().ok();
         if let Some(name) = name
             && is_controller_alone(out, &name)?
         {
             continue;
         }
-        let server = match host.contains(':') {
-            true => format!("[{host}]:{TLS_PORT}"),
-            false => format!("{host}:{TLS_PORT}"),
-        };
+        let server = format!("{}:{TLS_PORT}", host.authority());
         if !servers.contains(&server) {
             servers.push(server);
         }

@@ -38,6 +38,8 @@ pub struct Certificate {
     pub public_key_info: Vec<u8>,
     /// Its key algorithm, if it is one that kpki supports.
     pub key: Option<KeyAlgorithm>,
+    /// Whether its key may sign handshakes (RFC 5280 §4.2.1.3).
+    pub digital_signature: bool,
     /// Whether it may be used by a TLS server (RFC 5280 §4.2.1.12).
     pub server_auth: bool,
     /// Whether it may be used by a TLS client.
@@ -67,6 +69,8 @@ impl Certificate {
         let mut name_limits = Vec::new();
         let mut crl_urls = Vec::new();
         let (mut server_auth, mut client_auth, mut is_ca) = (false, false, false);
+        // Without that extension, a key may be used for everything.
+        let mut digital_signature = true;
         let (mut subject_key_id, mut authority_key_id) = (None, None);
         for extension in x509.extensions() {
             match extension.parsed_extension() {
@@ -75,6 +79,9 @@ impl Certificate {
                 }
                 ParsedExtension::NameConstraints(constraints) => {
                     name_limits.push(NameLimits::of(constraints));
+                }
+                ParsedExtension::KeyUsage(usage) => {
+                    digital_signature = usage.digital_signature();
                 }
                 ParsedExtension::ExtendedKeyUsage(usage) => {
                     (server_auth, client_auth) = (usage.server_auth, usage.client_auth);
@@ -98,6 +105,7 @@ impl Certificate {
             }
         }
         Ok(Self {
+            digital_signature,
             server_auth,
             client_auth,
             is_ca,
