@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, builder::TypedValueParser};
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::{
     CliError, Code, Done, Failure, Global,
@@ -122,6 +123,12 @@ impl Issue {
         let there = out.identities()?;
         let inventory = Inventory::read(out)?;
         let taken = Folded::new(&there);
+        let is_elsewhere = |name: &IdentityName| {
+            let last = inventory.latest(name.as_str());
+            last.is_some_and(|record| {
+                record.external && record.not_after > OffsetDateTime::now_utc()
+            })
+        };
         for (at, name) in self.names.iter().enumerate() {
             let folded = name.folded();
             if self.names[..at].iter().any(|n| n.folded() == folded) {
@@ -131,6 +138,10 @@ impl Issue {
                 errors.push(BootstrapError::Exists(name.to_string()).into());
             } else if let Some(clash) = taken.clash(name) {
                 errors.push(clash.into());
+            } else if !self.new_key && is_elsewhere(name) {
+                let message = format!("the certificate of `{name}` is for a key that is elsewhere");
+                let hint = "kpki sign NAME.csr renews it; --new-key makes a key and a certificate here instead";
+                errors.push(CliError::new(Code::IdentityExists, message).hint(hint));
             } else if let Err(revoked) = revoke::check(&inventory, name.as_str(), self.new_key) {
                 errors.push(revoked.into());
             }
