@@ -45,6 +45,10 @@ fn is_passphrase_missing(error: &CliError) -> bool {
     matches!(error.code, Code::PassphraseMissing)
 }
 
+fn keeps_its_own_list(error: &CliError) -> bool {
+    matches!(error.code, Code::NoCrl)
+}
+
 fn reason() -> impl clap::builder::TypedValueParser<Value = Reason> {
     use clap::builder::{PossibleValuesParser, TypedValueParser};
     PossibleValuesParser::new(Reason::ALL.map(Reason::name)).try_map(|text| text.parse::<Reason>())
@@ -96,6 +100,9 @@ impl Revoke {
                 out.ca_file(CRL).display(),
                 crl::described(&list.own)
             )),
+            Err(why) if why.only().is_some_and(keeps_its_own_list) => ui.warn(
+                "the external issuer keeps its own CRL: revoke there as well, and use the CRL from there",
+            ),
             Err(why) => ui.warn(format!(
                 "the revocation is recorded, but not yet in {}: {}; `{} crl` writes it",
                 out.ca_file(CRL).display(),
@@ -112,8 +119,14 @@ impl Revoke {
             "crl": list.as_ref().ok().map(|(lists, _)| crl::document(&lists.own)),
         }));
         match list {
-            // The list was not asked for.
-            Err(why) if !why.only().is_some_and(is_passphrase_missing) => Err(Failure::Partly),
+            // The list was not asked for, or is not kpki's.
+            Err(why)
+                if !why
+                    .only()
+                    .is_some_and(|e| is_passphrase_missing(e) || keeps_its_own_list(e)) =>
+            {
+                Err(Failure::Partly)
+            }
             _ => Ok(()),
         }
     }

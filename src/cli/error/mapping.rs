@@ -57,6 +57,7 @@ impl From<AdminError> for CliError {
             AdminError::ConnectionLost { .. } => Code::ConnectionLost,
             AdminError::NotAuthorized { .. } => Code::NotAuthorized,
             AdminError::NoScramRequests { .. } => Code::NoScramRequests,
+            AdminError::NoSettingRequests { .. } => Code::RestartNeeded,
             AdminError::SecurityDisabled { .. } => Code::NoAuthorizer,
             AdminError::TooManyBindings { .. } => Code::TooManyBindings,
             AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,

@@ -115,6 +115,13 @@ fn a_wildcard_that_the_issuer_put_first_is_not_where_a_client_finds_the_broker()
         client.contains("bootstrap.servers=kafka1.example.com:9093\n"),
         "{client}"
     );
+    // There is nothing left to do here: the list is Vault's.
+    let said = kpki.ok(&["revoke", "reports", "--reason", "superseded"]);
+    assert!(
+        said.stderr.contains("revoke there as well"),
+        "{}",
+        said.stderr
+    );
 }
 
 #[test]
