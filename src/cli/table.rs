@@ -1,10 +1,9 @@
 //! Lists with columns, drawn for the terminal that they go to.
 
-use tabled::{
-    builder::Builder,
-    grid::util::string::get_line_width as width_of,
-    settings::{Margin, Padding, Style},
-};
+use std::iter::repeat_n;
+
+use rayon::prelude::*;
+use textwrap::core::display_width;
 
 use super::ui::{BOLD, Ui, colour, visible};
 
@@ -51,31 +50,56 @@ fn draw<const N: usize>(
     let headed = heads.iter().any(|head| !head.is_empty());
     let head = headed.then(|| heads.map(|head| format!("{BOLD}{head}{BOLD:#}")));
     let cell = |text: String| visible(&text).replace(['\n', '\t'], " ");
-    let rows: Vec<[String; N]> = head
-        .into_iter()
-        .chain(rows.into_iter().map(|row| row.map(cell)))
-        .collect();
-    let widths: [usize; N] = std::array::from_fn(|at| {
-        let cells = rows.iter().map(|row| width_of(&row[at]));
+    let mut rows: Vec<[String; N]> = rows.into_par_iter().map(|row| row.map(cell)).collect();
+    rows.splice(0..0, head);
+    let mut widths: [usize; N] = std::array::from_fn(|at| {
+        let cells = rows.par_iter().map(|row| width_of(&row[at]));
         cells.max().unwrap_or_default()
     });
     let shown = fitting(room, &columns, &widths);
-    let mut builder = Builder::with_capacity(rows.len(), shown.len());
-    for row in rows {
-        let cells = row.into_iter().zip(&shown).zip(&widths);
-        builder.push_record(cells.filter_map(|((cell, width), natural)| match width {
-            Some(width) if width < natural => Some(broken(&cell, *width)),
-            width => width.map(|_| cell),
-        }));
+    for at in 0..N {
+        let Some(width) = shown[at].filter(|width| *width < widths[at]) else {
+            continue;
+        };
+        rows.iter_mut()
+            .for_each(|row| row[at] = broken(&row[at], width));
+        let lines = rows.iter().flat_map(|row| row[at].lines());
+        widths[at] = lines.map(width_of).max().unwrap_or_default();
     }
-    let mut table = builder.build();
-    table
-        .with(Style::empty())
-        .with(Padding::new(0, GAP, 0, 0))
-        .with(Margin::new(INDENT, 0, 0, 0));
-    let text = table.to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let columns: Vec<(usize, usize)> = (0..N)
+        .filter(|at| shown[*at].is_some())
+        .map(|at| (at, widths[at]))
+        .collect();
+    let lines: Vec<String> = rows.par_iter().map(|row| lines(row, &columns)).collect();
     lines.join("\n")
+}
+
+/// The lines of a row: as many as its longest cell has. A column is its position and its width.
+fn lines(row: &[String], columns: &[(usize, usize)]) -> String {
+    let lines_of = |(at, _): &(usize, usize)| row[*at].split('\n').count();
+    let count = columns.iter().map(lines_of).max().unwrap_or_default();
+    let mut text = String::new();
+    for line in 0..count {
+        let begin = text.len();
+        text.extend(repeat_n(' ', INDENT));
+        for (at, width) in columns {
+            let cell = row[*at].split('\n').nth(line).unwrap_or_default();
+            text.push_str(cell);
+            text.extend(repeat_n(' ', (width + GAP).saturating_sub(width_of(cell))));
+        }
+        text.truncate(begin + text[begin..].trim_end().len());
+        text.push('\n');
+    }
+    text.pop();
+    text
+}
+
+/// The columns that a text takes.
+fn width_of(text: &str) -> usize {
+    match text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        true => text.len(),
+        false => display_width(text),
+    }
 }
 
 /// Breaks a cell between words where it is too long. Its colour ends and begins with each line, as what stands beside

@@ -6,9 +6,9 @@ use time::OffsetDateTime;
 
 use super::super::Failure;
 use crate::{
-    bootstrap::due::{self, Due, DueCode},
+    bootstrap::due::{Due, DueCode},
     pki::Kind,
-    state::{Inventory, write_atomic},
+    state::{Record, write_atomic},
 };
 
 /// The collector runs as another user.
@@ -20,23 +20,23 @@ const MODE: u32 = 0o644;
 /// If it cannot be written.
 pub fn write(
     path: &Path,
-    inventory: &Inventory,
+    current: &[&Record],
     found: &[Due],
     unreachable: usize,
     now: OffsetDateTime,
 ) -> Result<(), Failure> {
-    let text = text(inventory, found, unreachable, now);
+    let text = text(current, found, unreachable, now);
     Ok(write_atomic(path, text.as_bytes(), MODE, None)?)
 }
 
-fn text(inventory: &Inventory, found: &[Due], unreachable: usize, now: OffsetDateTime) -> String {
+fn text(current: &[&Record], found: &[Due], unreachable: usize, now: OffsetDateTime) -> String {
     let mut text = String::new();
     head(
         &mut text,
         "kpki_certificate_expiry_timestamp_seconds",
         "When the last certificate of an identity, or of the CA, expires.",
     );
-    for record in due::current(inventory, now) {
+    for record in current {
         let kind = match record.kind {
             Kind::Broker => "broker",
             Kind::Client => "client",
