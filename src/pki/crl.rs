@@ -58,7 +58,7 @@ impl RevocationList {
         authority: &Authority<impl SigningKey>,
     ) -> Result<CertificateRevocationListDer<'static>, PkiError> {
         let mut entries: Vec<&RevokedEntry> = self.entries.iter().collect();
-        entries.par_sort_by(|a, b| (a.serial.len(), &a.serial).cmp(&(b.serial.len(), &b.serial)));
+        entries.sort_by(|a, b| (a.serial.len(), &a.serial).cmp(&(b.serial.len(), &b.serial)));
         let entries = entries.into_par_iter().map(|entry| RevokedCertParams {
             serial_number: SerialNumber::from_slice(&entry.serial),
             revocation_time: entry.at.truncate_to_second(),

@@ -78,7 +78,6 @@ impl Outside {
                 "print!",
                 "println!",
                 "rpassword",
-                "tabled",
                 "terminal_size",
             ],
         }
