@@ -155,9 +155,9 @@ impl Line for Entry {
 pub fn read_journal(out: &OutDir) -> Result<Vec<Entry>, StateError> {
     let path = out.ca_file(FILE);
     let bytes = files::read_optional(&path)?.unwrap_or_default();
-    let parsed = jsonl::parse(&path, &bytes);
-    let (entries, _) =
-        parsed.map_err(|(line, reason)| StateError::BadJournal { path, line, reason })?;
+    let mut entries = Vec::new();
+    jsonl::parse(&path, &bytes, |entry| entries.push(entry))
+        .map_err(|(line, reason)| StateError::BadJournal { path, line, reason })?;
     Ok(entries)
 }
 

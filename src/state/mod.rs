@@ -11,6 +11,7 @@ mod files;
 mod fixture;
 mod generations;
 mod guard;
+mod index;
 mod input;
 mod inventory;
 mod journal;

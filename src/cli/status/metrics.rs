@@ -6,9 +6,9 @@ use time::OffsetDateTime;
 
 use super::super::Failure;
 use crate::{
-    bootstrap::due::{self, Due, DueCode},
+    bootstrap::due::{Due, DueCode},
     pki::Kind,
-    state::{Inventory, write_atomic},
+    state::{Record, write_atomic},
 };
 
 /// The collector runs as another user.
@@ -29,23 +29,23 @@ pub struct Unasked {
 /// If it cannot be written.
 pub fn write(
     path: &Path,
-    inventory: &Inventory,
+    current: &[&Record],
     found: &[Due],
     unasked: Unasked,
     now: OffsetDateTime,
 ) -> Result<(), Failure> {
-    let text = text(inventory, found, unasked, now);
+    let text = text(current, found, unasked, now);
     Ok(write_atomic(path, text.as_bytes(), MODE, None)?)
 }
 
-fn text(inventory: &Inventory, found: &[Due], unasked: Unasked, now: OffsetDateTime) -> String {
+fn text(current: &[&Record], found: &[Due], unasked: Unasked, now: OffsetDateTime) -> String {
     let mut text = String::new();
     head(
         &mut text,
         "kpki_certificate_expiry_timestamp_seconds",
         "When the last certificate of an identity, or of the CA, expires.",
     );
-    for record in due::current(inventory, now) {
+    for record in current {
         let kind = match record.kind {
             Kind::Broker => "broker",
             Kind::Client => "client",
