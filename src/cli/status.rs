@@ -110,7 +110,11 @@ impl Status {
             };
             metrics::write(path, &current, &found, unasked, now)?;
         }
-        ui.document(&json!({"ok": found.is_empty(), "due": found, "unchecked": unchecked}));
+        let mut document = json!({"ok": found.is_empty(), "due": found});
+        if !unchecked.is_empty() {
+            document["unchecked"] = json!(unchecked);
+        }
+        ui.document(&document);
         match found.is_empty() {
             true => Ok(()),
             false => Err(Failure::No),

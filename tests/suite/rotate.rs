@@ -95,6 +95,14 @@ fn a_rotation_from_its_first_step_to_its_last() {
 
     kpki.ok(&["rotate-ca", "start"]);
     assert_eq!(state(&kpki), ("trusting".to_owned(), 2));
+    // Also the one with a password only, whose truststore has to be distributed as well.
+    let seen = status(&kpki)["identities"].take();
+    let seen = seen
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["name"].as_str().unwrap());
+    assert_eq!(BTreeSet::from_iter(seen), BTreeSet::from(ALL));
     for name in ALL {
         assert_eq!(
             subjects(&kpki, &format!("{name}/ca.crt")),
