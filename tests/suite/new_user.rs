@@ -197,7 +197,11 @@ fn a_revoked_client_is_due_until_the_cluster_shows_that_it_is_cut_off() {
         "{}",
         said.stdout
     );
-    assert!(kpki.read("m.prom").contains("\nkpki_unchecked 1\n"));
+    assert!(
+        std::fs::read_to_string(kpki.path("m.prom"))
+            .unwrap()
+            .contains("\nkpki_unchecked 1\n")
+    );
 
     kpki.ok(&["revoke", "alice"]);
     let [code, message, command] = first(&kpki, &["policy.yaml"]).unwrap();
@@ -223,7 +227,7 @@ fn nothing_is_signed_where_the_answer_cannot_be_written() {
     let kpki = Kpki::new();
     kpki.ok(&["init-ca", "--no-passphrase"]);
     kpki.ok(&["--out", "far", "issue", "--csr-only", "kafka9"]);
-    let before = kpki.read("out/ca/inventory.jsonl");
+    let before = std::fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap();
     let request = "far/kafka9/kafka9.csr";
     for verb in [
         &["sign", request, "--host", "kafka9"][..],
@@ -234,7 +238,11 @@ fn nothing_is_signed_where_the_answer_cannot_be_written() {
             .run(&[verb, &["--out-file", "nowhere/x"]].concat())
             .expect_code(1);
         assert!(said.stderr.contains("nowhere"), "{}", said.stderr);
-        assert_eq!(kpki.read("out/ca/inventory.jsonl"), before, "{verb:?}");
+        assert_eq!(
+            std::fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap(),
+            before,
+            "{verb:?}"
+        );
     }
     assert!(!kpki.path("out/ca/crl.pem").exists());
     kpki.run(&[
