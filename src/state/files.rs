@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CA_REQUEST, StateError, failed};
+use super::{StateError, failed};
 
 /// Mode of files with secrets.
 pub const SECRET: u32 = 0o600;
@@ -16,7 +16,7 @@ pub const PUBLIC: u32 = 0o644;
 
 /// The mode of a file with this name.
 pub fn mode_of(name: &str) -> u32 {
-    let public = [".crt", "crl.pem", ".der", CA_REQUEST]
+    let public = [".crt", "crl.pem", ".der", ".csr"]
         .iter()
         .any(|end| name.ends_with(end));
     if public { PUBLIC } else { SECRET }
