@@ -2,10 +2,67 @@
 
 use std::fmt::{self, Write};
 
+use serde::Serialize;
+
 /// Displays a text with the characters escaped that steer a terminal or turn the direction of writing: Kafka takes any
 /// name for a principal or resource, and a name must neither hide nor forge a line of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Printable<'a>(pub &'a str);
+
+/// A name that somebody else has chosen, such as a certificate's subject or an alias. It is compared and written as it is,
+/// but displayed as [`Printable`]; nothing displays [`Name::exact`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Name(String);
+
+impl Name {
+    /// The name itself, not to be shown.
+    pub fn exact(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Name {
+    fn from(exact: String) -> Self {
+        Self(exact)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Printable(&self.0).fmt(f)
+    }
+}
+
+impl PartialEq<str> for Name {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for Name {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+impl PartialEq<String> for Name {
+    fn eq(&self, other: &String) -> bool {
+        self.0 == *other
+    }
+}
+
+impl PartialEq<Name> for String {
+    fn eq(&self, other: &Name) -> bool {
+        *self == other.0
+    }
+}
+
+impl PartialEq<Name> for &str {
+    fn eq(&self, other: &Name) -> bool {
+        *self == other.0
+    }
+}
 
 /// Whether a character is shown as it is: it does not steer a terminal, does not turn the direction of writing, and can be
 /// seen.
@@ -64,6 +121,15 @@ mod tests {
         let [back]: [String; 1] = serde_json::from_str(&json).unwrap();
         assert_eq!(back, name);
         assert_eq!(printable_json("[\"ü\"]\n".into()), "[\"ü\"]\n");
+    }
+
+    #[test]
+    fn a_name_is_displayed_escaped_and_kept_exact() {
+        let name = Name::from("O=a\n\u{1b}[8mb".to_owned());
+        assert_eq!(name.to_string(), "O=a\\n\\u{1b}[8mb");
+        assert_eq!(name, "O=a\n\u{1b}[8mb");
+        let json = serde_json::to_value(&name).unwrap();
+        assert_eq!(json, "O=a\n\u{1b}[8mb");
     }
 
     #[test]

@@ -131,12 +131,6 @@ impl Drop for Ended {
 
 /// The child's side: one question, one answer. False if it could not be answered at all.
 pub fn serve() -> bool {
-    // No core dump may contain the passwords if it crashes.
-    let none = rustix::process::Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     let Some(question) = read() else {
         return false;
     };

@@ -35,11 +35,11 @@ pub(super) fn operator(
     };
     match rules {
         Rules::Assumed(rules) => {
-            let mapped = rules.apply(&certificate.subject).ok();
+            let mapped = rules.apply(certificate.subject.exact()).ok();
             let doubt = "the brokers do not show their mapping rules to it".to_owned();
             (mapped.map(|m| Principal::user(m.name)), Some(doubt))
         }
-        Rules::Told(texts) => match told(texts, &certificate.subject) {
+        Rules::Told(texts) => match told(texts, certificate.subject.exact()) {
             Ok(principal) => (Some(principal), None),
             Err(doubt) => (None, Some(doubt)),
         },

@@ -14,6 +14,7 @@ use std::{
 use crate::{
     admin::{Admin, AdminError, ConfigEntry},
     pki::{Certificate, Host},
+    printable::Name,
     probe::{self, Identity, ProbeError, Served},
 };
 
@@ -39,9 +40,9 @@ pub struct Wanted<'a> {
     /// Its new leaf.
     pub certificate: &'a Certificate,
     /// The subject of the CA that its chain ends at.
-    pub root: &'a str,
+    pub root: &'a Name,
     /// The subjects of the CAs that it should trust.
-    pub trusted: &'a BTreeSet<String>,
+    pub trusted: &'a BTreeSet<Name>,
 }
 
 /// A TLS listener of a running broker.
@@ -127,9 +128,9 @@ pub enum ReloadError {
         /// The broker.
         name: String,
         /// What it serves.
-        old: String,
+        old: Name,
         /// What it should serve.
-        new: String,
+        new: Name,
     },
     /// A CA that is not trusted yet.
     #[error(
@@ -139,7 +140,7 @@ pub enum ReloadError {
         /// The broker.
         name: String,
         /// The CA.
-        root: String,
+        root: Name,
     },
     /// It still serves the old certificate.
     #[error("{name} was told to read its stores again, but after {seconds} s {what}{}", also(.left))]
@@ -307,7 +308,7 @@ impl RunningBroker {
             if listener.name == self.inter_broker && !knows {
                 return Err(ReloadError::Untrusted {
                     name: name(),
-                    root: wanted.root.to_owned(),
+                    root: wanted.root.clone(),
                 });
             }
         }

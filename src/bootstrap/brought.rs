@@ -19,6 +19,7 @@ use crate::{
         CaChain, Certificate, Dn, KeyAlgorithm, KeyProtection, PkiError, SealedKey, ca_request,
         rfc2253,
     },
+    printable::Name,
     random,
     secret::{Secret, SecretBytes},
     state::{CA_REQUEST, CA_REQUEST_KEY, FileSpec, Lock, OutDir, Staging, read_optional},
@@ -33,7 +34,7 @@ pub struct Brought {
     /// What users should know before they use it.
     pub remarks: Vec<String>,
     /// The subjects of certificates that are not part of its chain.
-    pub left_out: Vec<String>,
+    pub left_out: Vec<Name>,
 }
 
 /// Finds the CA of a key (PKCS#8, DER) among certificates in any order, and checks that it can be used to sign.

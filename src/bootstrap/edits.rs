@@ -6,6 +6,7 @@ use crate::{
     keystore::{pem, pkcs12},
     pki::Certificate,
     policy::FileNames,
+    printable::Name,
     state::WrittenEntry,
 };
 
@@ -23,7 +24,7 @@ pub enum Edit {
         added: Vec<(String, String)>,
     },
     /// It also trusts other CAs; their subjects.
-    ForeignCa(Vec<String>),
+    ForeignCa(Vec<Name>),
 }
 
 impl Edit {
@@ -41,7 +42,10 @@ impl Edit {
                 };
                 format!("was edited by hand:{}{rest}", lines.collect::<String>())
             }
-            Self::ForeignCa(subjects) => format!("also trusts {}", subjects.join(" and ")),
+            Self::ForeignCa(subjects) => {
+                let subjects: Vec<String> = subjects.iter().map(Name::to_string).collect();
+                format!("also trusts {}", subjects.join(" and "))
+            }
         }
     }
 }
@@ -82,7 +86,7 @@ impl Evidence<'_> {
             let found = self.trusted(file, old);
             let ours = |found: &Certificate| self.trust.trusted().any(|c| c.der == found.der);
             let others = found.iter().filter(|c| !ours(c)).map(|c| c.subject.clone());
-            let others: Vec<String> = others.collect();
+            let others: Vec<Name> = others.collect();
             // Without a record, a store that trusts only others may contain an earlier CA of this cluster.
             if !others.is_empty() && (foreign || found.iter().any(ours)) {
                 return Some(Edit::ForeignCa(others));

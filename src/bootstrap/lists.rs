@@ -17,6 +17,7 @@ use crate::{
     issuer::Issuer,
     keystore::pem,
     pki::{Certificate, Kind, RevocationList, SignedCrl, crl_path},
+    printable::Name,
     secret::Secret,
     state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, read_optional, write_atomic},
 };
@@ -32,7 +33,7 @@ const ROOT_DAYS: u32 = 365;
 /// A key that signs a CRL.
 pub struct Signing {
     issuer: Box<dyn Issuer>,
-    subject: String,
+    subject: Name,
     /// The root of its CA.
     root: Certificate,
     is_root: bool,
@@ -51,7 +52,7 @@ pub struct Keys {
 #[derive(Debug)]
 pub struct Crl {
     /// The CA that signed it.
-    pub issuer: String,
+    pub issuer: Name,
     /// Its content.
     pub list: RevocationList,
     /// DER.
@@ -280,8 +281,8 @@ fn has_signed(inventory: &Inventory, signer: &Certificate, now: OffsetDateTime) 
 }
 
 /// What replacing the CRL of a root needs, if its key is not here.
-fn key_away(out: &OutDir, trust: &Trust, issuer: &str) -> &'static str {
-    let is_root = issuer != trust.signer().subject && issuer == trust.root.subject;
+fn key_away(out: &OutDir, trust: &Trust, issuer: &Name) -> &'static str {
+    let is_root = *issuer != trust.signer().subject && *issuer == trust.root.subject;
     match is_root && !out.ca_file(&Slot::Signer.names().root_key).exists() {
         true => "; it is the root's CRL, so put root.key back to sign a new one",
         false => "",
@@ -305,7 +306,7 @@ pub fn write(
             true => days.max(ROOT_DAYS),
             false => days,
         };
-        let list = next_list(inventory, &signing.subject, days, now);
+        let list = next_list(inventory, signing.subject.exact(), days, now);
         made.push(Crl {
             der: signing.issuer.sign_crl(&list)?.to_vec(),
             issuer: signing.subject.clone(),
@@ -319,7 +320,7 @@ pub fn write(
         Event::Crl(CrlIssue {
             at: now.truncate_to_second(),
             number: crl.list.number,
-            issuer: crl.issuer.clone(),
+            issuer: crl.issuer.exact().to_owned(),
         })
     });
     inventory.append_events(lock, issues.collect())?;

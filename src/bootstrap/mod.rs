@@ -41,6 +41,7 @@ use crate::{
     issuer::IssuerError,
     keystore::StoreError,
     pki::{ChainProblem, Kind, PkiError},
+    printable::Name,
     random::NoRandomness,
     scram::ScramError,
     state::{Revocation, StateError},
@@ -100,7 +101,7 @@ pub enum BootstrapError {
         /// The identity that it was to be installed for.
         name: String,
         /// Its subject.
-        subject: String,
+        subject: Name,
     },
     /// No key in the directory where a certificate is to be installed.
     #[error("there is no key of `{0}` here for the certificate")]

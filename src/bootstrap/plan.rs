@@ -25,6 +25,7 @@ use crate::{
     keystore::StoreProfile,
     pki::{Host, IdentityName, Kind},
     plan::Action,
+    printable::Printable,
     random,
     state::{FileSpec, Inventory, Owners, Written, check_owner, read_plain},
 };
@@ -241,7 +242,10 @@ fn waits(look: &Look<'_>, (kind, hosts): (Kind, &[Host])) -> Option<String> {
     are.sort();
     let due = record.not_after - Duration::days(look.context.policy.ca.renew_before_days.into());
     if record.issuer != look.trust.signer().subject {
-        Some(format!("it was issued by another CA, {}", record.issuer))
+        Some(format!(
+            "it was issued by another CA, {}",
+            Printable(&record.issuer)
+        ))
     } else if shall_be != are {
         Some(format!(
             "hosts change from {} to {}",

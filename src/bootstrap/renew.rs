@@ -20,6 +20,7 @@ use crate::{
     keystore::StoreProfile,
     pki::{Certificate, Host, IdentityName, Kind, LeafSpec},
     policy::{FileNames, LAYOUTS},
+    printable::Name,
     random,
     secret::{Secret, SecretBytes},
     state::{FileSpec, Inventory, Lock, OutDir, Owners, Record, Staging, Written, read_plain},
@@ -137,7 +138,7 @@ pub struct Candidate {
     /// For a broker: hosts in the existing certificate that the new one will lack.
     lost_hosts: Vec<Host>,
     /// For a broker: the subject of the existing certificate, if the new one has another.
-    old_subject: Option<String>,
+    old_subject: Option<Name>,
     /// What its reader must do.
     pub needs: Needs,
 }
@@ -273,8 +274,8 @@ impl Candidate {
     }
 
     /// The subject of a broker's existing certificate, if it changes: a running broker refuses such a certificate.
-    pub fn old_subject(&self) -> Option<&str> {
-        self.old_subject.as_deref()
+    pub fn old_subject(&self) -> Option<&Name> {
+        self.old_subject.as_ref()
     }
 
     /// What was found in its directory and is not trusted.

@@ -8,6 +8,7 @@ use crate::{
     keystore::pem,
     pki::{Certificate, IdentityName},
     policy::{CONTROLLER, FileNames, LAYOUTS},
+    printable::Name,
     state::{Inventory, OutDir, Written, read_plain},
 };
 
@@ -23,9 +24,9 @@ pub struct RunningNode {
     /// Whether that is the last one that was signed.
     pub is_latest: bool,
     /// The subject of the root CA of its chain.
-    pub root: String,
+    pub root: Name,
     /// The subjects of the CAs that it trusts.
-    pub trusted: BTreeSet<String>,
+    pub trusted: BTreeSet<Name>,
     /// The path of its keystore according to its configuration.
     pub keystore: Option<String>,
     /// Full principals of the super users.

@@ -96,7 +96,9 @@ impl Trust {
             let named = root.ok().and_then(|dn| dn.with_suffix(SUFFIX).ok());
             named.is_some() && named == signer.ok()
         };
-        match self.intermediates.is_empty() || made_here(&self.root.subject, &signer.subject) {
+        match self.intermediates.is_empty()
+            || made_here(self.root.subject.exact(), signer.subject.exact())
+        {
             true => &self.root,
             false => signer,
         }

@@ -75,7 +75,11 @@ impl Inspect {
                 _ => Code::Tls,
             };
             let kpki = shell::kpki(&global.out);
-            CliError::new(code, format!("{}: {error}", self.what)).hint(format!(
+            CliError::new(
+                code,
+                format!("{}: {}", self.what, Printable(&error.to_string())),
+            )
+            .hint(format!(
                 "run {kpki} verify {} for details",
                 shell::quote(&self.what)
             ))

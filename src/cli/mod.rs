@@ -143,8 +143,23 @@ enum Command {
     ReceiveAcls,
 }
 
+/// Makes a crash leave no core file, which would have passphrases and keys in it; the processes that kpki starts inherit
+/// the limit. On Linux, nor may another process of the user read its memory, and no handler of core dumps gets it.
+fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering a limit cannot be refused.
+    let _ = setrlimit(Resource::Core, none);
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 /// Parses the command line, runs it and reports errors.
 pub fn main() -> ExitCode {
+    leave_no_core();
     let command = Cli::command().color(ui::colour_choice());
     if let Some(exit) = completions::answer(&command) {
         return exit;

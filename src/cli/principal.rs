@@ -19,6 +19,7 @@ use crate::{
         principal::{MapError, MappingRules},
     },
     policy::{DEFAULT_MAPPING_RULES, LAYOUTS},
+    printable::Printable,
     state::{OutDir, read_plain, read_text},
 };
 
@@ -69,9 +70,10 @@ impl Principal {
         if ui.json {
             return verdict(mapped.is_some());
         }
+        let shown = Printable(&subject);
         let Some(mapped) = mapped else {
             ui.complain(format!(
-                "{RED}no principal{RED:#}  no rule matches {subject}; brokers refuse its owner"
+                "{RED}no principal{RED:#}  no rule matches {shown}; brokers refuse its owner"
             ));
             ui.complain(format!(
                 "{BOLD}hint:{BOLD:#} a rule must match the whole name; DEFAULT as the last rule keeps every other name unchanged"
@@ -79,9 +81,9 @@ impl Principal {
             return Err(Failure::No);
         };
         ui.answer(format!(
-            "{BOLD}{}{BOLD:#}\n  {DIM}subject{DIM:#} {subject}\n  {DIM}rule   {DIM:#} {}",
-            acl::Principal::user(mapped.name),
-            mapped.rule
+            "{BOLD}{}{BOLD:#}\n  {DIM}subject{DIM:#} {shown}\n  {DIM}rule   {DIM:#} {}",
+            Printable(&acl::Principal::user(mapped.name).to_string()),
+            Printable(&mapped.rule)
         ));
         Ok(())
     }
@@ -138,7 +140,7 @@ fn of_text(path: &Path, text: &[u8]) -> Result<String, Failure> {
     };
     let leaf = read.iter().find(|c| !is_issuer(c)).or(read.first());
     let leaf = leaf.ok_or_else(|| fault("no certificate"))?;
-    Ok(leaf.subject.clone())
+    Ok(leaf.subject.exact().to_owned())
 }
 
 /// A name without spaces after commas, as Java prints it.

@@ -284,11 +284,11 @@ fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
         ui.note("an interrupted step was completed; no further step was started");
     }
     let state = word(rotating);
-    let trusted: Vec<&str> = rotating
+    let trusted: Vec<String> = rotating
         .ca
         .trust
         .trusted()
-        .map(|c| c.subject.as_str())
+        .map(|c| c.subject.to_string())
         .collect();
     ui.say(format!(
         "{GREEN}{state}{GREEN:#}  {} signs; trusted: {}",

@@ -28,6 +28,7 @@ use crate::{
     },
     pki::Kind,
     policy::ValidatedPolicy,
+    printable::Printable,
     state::{Inventory, OutDir, Record, Rotation},
 };
 
@@ -177,7 +178,7 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
             // Its successor is being introduced.
             Kind::Ca | Kind::Intermediate if rotates => return None,
             Kind::Ca | Kind::Intermediate => (
-                format!("the CA's certificate ({}) {ends}", record.subject),
+                format!("the CA's certificate ({}) {ends}", Printable(&record.subject)),
                 format!("{kpki} rotate-ca start"),
             ),
             kind if record.external => (

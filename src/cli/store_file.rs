@@ -7,6 +7,7 @@ use clap::Args;
 use super::{CliError, Code, Done, Failure, fail, passphrase, ui::Ui};
 use crate::{
     keystore::{self, Integrity, Opened, Passwords, StoreError},
+    printable::Printable,
     secret::Secret,
     state::read_text,
 };
@@ -142,7 +143,7 @@ impl StoreFile {
                     .hint()
                     .unwrap_or("remove the entry from the store first"),
             };
-            let (path, alias, why) = (path.display(), &key.alias, &key.why);
+            let (path, alias, why) = (path.display(), Printable(&key.alias), &key.why);
             let message = format!("{path}: cannot read the key `{alias}`: {why}");
             return fail(Code::Store, message, hint);
         }

@@ -19,6 +19,7 @@ use crate::{
     keystore::{StoreContents, StoreKind, StoreProfile, add_trusted, adopt, pem},
     pki::Certificate,
     plan::count,
+    printable::Printable,
     secret::Secret,
 };
 
@@ -112,7 +113,8 @@ impl NewTrust {
                     self.added.push((alias, cert));
                 }
                 false => ui.note(format!(
-                    "{subject} is already in the truststore, as {alias}"
+                    "{subject} is already in the truststore, as {}",
+                    Printable(&alias)
                 )),
             }
         }
@@ -164,7 +166,7 @@ impl NewTrust {
 /// What a truststore trusts, which has no keys.
 fn only_trusted(file: &Path, mut contents: StoreContents) -> Result<StoreContents, Failure> {
     if let Some(key) = contents.keys.first() {
-        let alias = &key.alias;
+        let alias = Printable(&key.alias);
         return fail(
             Code::Store,
             format!(

@@ -281,7 +281,10 @@ fn wrapped(text: &str, columns: Option<usize>) -> String {
 }
 
 /// A text for people, with control characters escaped, because names and errors from brokers can contain anything. Only
-/// kpki's own colours and line endings are kept.
+/// kpki's own colours and line endings are kept; a name that is put into a sentence is a [`Printable`] before, as it could
+/// have those as well.
+///
+/// [`Printable`]: crate::printable::Printable
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -305,11 +308,25 @@ pub fn visible(text: &str) -> String {
     }
 }
 
-/// The length of the escape sequence for a colour that the text begins with.
+/// What kpki's own colours consist of: the styles above, and those of the diagnostics of a policy. None of them hides text.
+const OWN: [&str; 11] = [
+    "\u{1b}[0m",
+    "\u{1b}[1m",
+    "\u{1b}[2m",
+    "\u{1b}[31m",
+    "\u{1b}[32m",
+    "\u{1b}[33m",
+    "\u{1b}[91m",
+    "\u{1b}[92m",
+    "\u{1b}[93m",
+    "\u{1b}[94m",
+    "\u{1b}[96m",
+];
+
+/// The length of the escape sequence for one of kpki's colours that the text begins with.
 pub fn colour(text: &str) -> Option<usize> {
-    let parameters = text.strip_prefix("\u{1b}[")?;
-    let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
-    parameters[end..].starts_with('m').then_some(end + 3)
+    let own = OWN.iter().find(|own| text.starts_with(**own));
+    own.map(|own| own.len())
 }
 
 #[cfg(test)]
@@ -342,6 +359,15 @@ mod tests {
     fn nothing_but_colour_steers_a_terminal() {
         let ours = format!("{RED}failed:{RED:#} {BOLD}ü{BOLD:#}\n\tit");
         assert_eq!(visible(&ours), ours);
+        for own in [BOLD, GREEN, YELLOW, RED, DIM] {
+            let styled = format!("{own}it{own:#}");
+            assert_eq!(visible(&styled), styled);
+        }
+        // Hidden, as background, blinking and several at once.
+        for theirs in ["8", "30", "40", "5", "1;8", "38;5;0", "", "08"] {
+            let shown = visible(&format!("\u{1b}[{theirs}mx"));
+            assert_eq!(shown, format!("\\u{{1b}}[{theirs}mx"));
+        }
         let theirs = "\u{1b}]0;title\u{7} \u{1b}[2J\u{1b}[ \r\u{9b}1A\u{202e}\u{1b}";
         let shown = visible(theirs);
         assert!(

@@ -387,7 +387,7 @@ fn compare_ca(policy: &ValidatedPolicy, ca: &Ca, ui: &Ui) {
     if ca.issuer.engine() != local::NAME {
         return;
     }
-    let subject = own.subject.parse::<Dn>();
+    let subject = own.subject.exact().parse::<Dn>();
     let subject = subject.map(|dn| dn.without_generation().0);
     if subject.as_ref() != Ok(&policy.ca.subject) {
         ui.note(format!(

@@ -1,6 +1,10 @@
 //! `kpki verify`
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use serde_json::json;
@@ -68,6 +72,7 @@ pub struct Verify {
 
 impl Verify {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
+        self.check_form()?;
         let out = OutDir::new(&global.out);
         let visitor = self.identity.as_ref().map(|name| Visitor::read(&out, name));
         let visitor = visitor.transpose()?;
@@ -85,6 +90,24 @@ impl Verify {
         match is_address(&self.what) {
             true => self.address(&judge, &out, visitor.as_ref(), ui),
             false => self.policy(&judge, &out, visitor, ui),
+        }
+    }
+
+    /// Refuses what is neither an address nor looks like the path of a policy.
+    fn check_form(&self) -> Done {
+        let path = Path::new(&self.what);
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let is_path = self.what == "-"
+            || self.what.contains('/')
+            || matches!(extension, Some("yaml" | "yml" | "json"))
+            || path.exists();
+        match is_address(&self.what) || is_path {
+            true => Ok(()),
+            false => Err(CliError::misuse(
+                format!("{} is no address, and there is no such file", self.what),
+                "give an address as HOST:PORT, with a port from 1 to 65535, or the path of a policy",
+            )
+            .into()),
         }
     }
 
@@ -173,7 +196,7 @@ pub fn is_address(text: &str) -> bool {
     let port = text
         .rsplit_once(':')
         .map(|(host, port)| (host, port.parse::<u16>()));
-    matches!(port, Some((host, Ok(_))) if !host.is_empty() && !host.contains('/'))
+    matches!(port, Some((host, Ok(1..))) if !host.is_empty() && !host.contains('/'))
 }
 
 fn document(answer: &Answer) -> serde_json::Value {

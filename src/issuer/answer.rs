@@ -65,7 +65,7 @@ pub(super) fn checked(
         let what = format!(
             "the certificate is not signed by {}, like earlier ones, but by {}",
             signer.subject,
-            shown(&certificate.issuer)
+            shown(certificate.issuer.exact())
         );
         return Err(Wrong::new(what).hint(
             "the CA there was replaced, another one answers, or the role's issuer_ref names another: clients trust the one in ca/; to start with the new one, choose another --out",
@@ -101,7 +101,7 @@ fn matches(certificate: &Certificate, leaf: &LeafSpec) -> Result<(), String> {
     if certificate.subject != subject {
         return Err(format!(
             "the certificate's subject is {}, but must be {subject}",
-            shown(&certificate.subject)
+            shown(certificate.subject.exact())
         ));
     }
     let has: BTreeSet<&Host> = certificate.hosts.iter().collect();

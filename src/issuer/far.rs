@@ -76,7 +76,7 @@ pub(super) fn chain(who: &Who, mut all: Vec<Certificate>) -> Result<Vec<Certific
         if !at.is_ca {
             let what = format!(
                 "has a certificate that is not a CA's, {}",
-                shown(&at.subject)
+                shown(at.subject.exact())
             );
             return Err(who.bad_answer(what));
         }
@@ -90,7 +90,7 @@ pub(super) fn chain(who: &Who, mut all: Vec<Certificate>) -> Result<Vec<Certific
         }
         next = behind.map(|behind| all.remove(behind));
     }
-    let end = chain.last().map_or("nothing", |c| &c.subject);
+    let end = chain.last().map_or("nothing", |c| c.subject.exact());
     Err(who.fails(
         Why::Settings,
         format!("has a chain that does not lead to a root: it ends with {}", shown(end)),

@@ -34,7 +34,7 @@ pub fn add_trusted(
             continue;
         }
         let subject = Certificate::from_der(&cert).map(|cert| cert.subject);
-        let wanted = from_subject(&subject.unwrap_or_default());
+        let wanted = from_subject(subject.unwrap_or_default().exact());
         let mut alias = wanted.clone();
         while taken.contains_key(&alias) {
             let number = taken.entry(wanted.clone()).or_insert(1);

@@ -1,16 +1,19 @@
 //! What can be wrong with a store, or with the content for one.
 
-use crate::pki::NotACertificate;
+use crate::{pki::NotACertificate, printable::Printable};
 
 /// Why a store could not be written or read. No message contains a password or key material.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// An alias that Java could not show or look up.
-    #[error("the alias `{0}` {1}")]
+    #[error("the alias `{alias}` {1}", alias = Printable(.0))]
     Alias(String, &'static str),
     /// Two entries whose aliases are equal except for case, which Java treats as one.
-    #[error("two entries have the alias `{0}`; Java ignores case and would keep only one of them")]
+    #[error(
+        "two entries have the alias `{}`; Java ignores case and would keep only one of them",
+        Printable(.0)
+    )]
     SameAlias(String),
     /// An empty truststore, which Java refuses at the first handshake.
     #[error("a truststore needs at least one certificate")]
@@ -28,14 +31,17 @@ pub enum StoreError {
     #[error("the private key has no certificate chain")]
     NoChain,
     /// A key that does not match the certificate.
-    #[error("the private key does not match the certificate of `{0}`")]
+    #[error("the private key does not match the certificate of `{}`", Printable(.0))]
     KeyMismatch(String),
     /// Bytes that are not an X.509 certificate; the number counts from 1.
     #[error("certificate {0} is not an X.509 certificate: {1}")]
     Certificate(usize, #[source] NotACertificate),
     /// A chain whose certificates are not in order, each followed by its issuer.
     #[error(
-        "the chain is broken: `{subject}` was issued by `{issuer}`, but `{next}` comes after it"
+        "the chain is broken: `{}` was issued by `{}`, but `{}` comes after it",
+        Printable(.subject),
+        Printable(.issuer),
+        Printable(.next)
     )]
     BrokenChain {
         /// The certificate's subject.
@@ -47,11 +53,12 @@ pub enum StoreError {
     },
     /// Two certificates with the same subject in a chain, of which Java would use the first for both.
     #[error(
-        "two certificates in the chain have the subject `{0}`; Java could not distinguish them"
+        "two certificates in the chain have the subject `{}`; Java could not distinguish them",
+        Printable(.0)
     )]
     SameSubject(String),
     /// The encoder failed, because of a limit of the format.
-    #[error("the store could not be encoded: {0}")]
+    #[error("the store could not be encoded: {}", Printable(.0))]
     Encode(String),
 
     /// The password does not open the store.
@@ -73,14 +80,14 @@ pub enum StoreError {
     #[error("the store contains no private key")]
     NoKey,
     /// A store, but with an algorithm, size or content that is not supported.
-    #[error("the store cannot be read: {0}")]
+    #[error("the store cannot be read: {}", Printable(.0))]
     Unsupported(String),
 
     /// A PEM text without the expected section.
     #[error("the PEM text contains no {0}")]
     NoPem(&'static str),
     /// A PEM text that violates RFC 7468.
-    #[error("the PEM text is damaged: {0}")]
+    #[error("the PEM text is damaged: {}", Printable(.0))]
     DamagedPem(String),
     /// A file with several private keys.
     #[error("it contains more than one private key")]

@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 use super::{
     Cipher, Integrity, LockedKey, Opened, Protection, Readable, StoreKind, chain, readers::judge,
 };
-use crate::{pki::Certificate, secret::Secret};
+use crate::{pki::Certificate, printable::Name, secret::Secret};
 
 /// A certificate that expires within this time gets a note.
 const SOON: Duration = Duration::days(30);
@@ -48,7 +48,7 @@ pub enum EntryKind {
 #[derive(Debug, Serialize)]
 pub struct EntryReport {
     /// Its alias; `None` if Java does not show the entry.
-    pub alias: Option<String>,
+    pub alias: Option<Name>,
     /// Its kind.
     pub kind: EntryKind,
     /// Its certificate, the first of the chain.
@@ -72,7 +72,7 @@ impl EntryReport {
     /// An entry without a key.
     pub fn alone(alias: Option<String>, kind: EntryKind, certificate: Option<Link>) -> Self {
         Self {
-            alias,
+            alias: alias.map(Name::from),
             kind,
             certificate,
             chain: Vec::new(),
@@ -87,9 +87,9 @@ impl EntryReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
     /// RFC 2253 text.
-    pub subject: String,
+    pub subject: Name,
     /// Its issuer.
-    pub issuer: String,
+    pub issuer: Name,
     /// The serial number, lower-case hex.
     pub serial: String,
     /// The start of its validity.
@@ -142,10 +142,10 @@ fn entries(opened: &Opened) -> Vec<EntryReport> {
         .chain(&contents.ignored)
         .filter_map(Link::of)
         .collect();
-    let roots: BTreeSet<&str> = others
+    let roots: BTreeSet<&Name> = others
         .iter()
         .filter(|link| link.is_root())
-        .map(|link| link.subject.as_str())
+        .map(|link| &link.subject)
         .collect();
     let mut entries = Vec::new();
     for key in &contents.keys {
@@ -180,12 +180,12 @@ fn key_entry(
     chain: &[CertificateDer<'_>],
     key_matches: Option<bool>,
     locked: bool,
-    roots: &BTreeSet<&str>,
+    roots: &BTreeSet<&Name>,
 ) -> EntryReport {
     let chain: Vec<Link> = chain.iter().filter_map(Link::of).collect();
-    let ends = |last: &Link| last.is_root() || roots.contains(last.issuer.as_str());
+    let ends = |last: &Link| last.is_root() || roots.contains(&last.issuer);
     EntryReport {
-        alias: Some(alias.to_owned()),
+        alias: Some(alias.to_owned().into()),
         kind: EntryKind::Key,
         certificate: chain.first().cloned(),
         chain_complete: Some(chain.last().is_some_and(ends)),
@@ -233,7 +233,7 @@ fn unusual(opened: &Opened, entries: &[EntryReport], now: OffsetDateTime) -> Vec
     for entry in entries {
         let name = |link: &Link| match &entry.alias {
             Some(alias) => format!("`{alias}`, {}", link.subject),
-            None => link.subject.clone(),
+            None => link.subject.to_string(),
         };
         if let (Some(false), Some(link)) = (entry.key_matches, &entry.certificate) {
             notes.push(format!(
@@ -241,10 +241,15 @@ fn unusual(opened: &Opened, entries: &[EntryReport], now: OffsetDateTime) -> Vec
                 name(link)
             ));
         }
-        let unread = opened.protection.hidden;
-        if entry.kind == EntryKind::Key && entry.chain.is_empty() && !unread {
-            let alias = entry.alias.as_deref().unwrap_or_default();
-            notes.push(format!("the key `{alias}` has no certificate"));
+        if entry.kind == EntryKind::Key && entry.chain.is_empty() {
+            let alias = entry.alias.clone().unwrap_or_default();
+            // Without the password, whatever is encrypted was not read.
+            notes.push(match opened.protection.hidden {
+                true => format!(
+                    "the certificate of the key `{alias}` was not read: that needs the store's password"
+                ),
+                false => format!("the key `{alias}` has no certificate"),
+            });
         }
         let own = entry.certificate.iter();
         for link in own.chain(entry.chain.iter().skip(1)) {
@@ -267,7 +272,7 @@ fn unusual(opened: &Opened, entries: &[EntryReport], now: OffsetDateTime) -> Vec
             true => entry.certificate.as_slice(),
             false => &entry.chain,
         });
-    let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut named: BTreeMap<&Name, BTreeSet<&str>> = BTreeMap::new();
     for link in links {
         let of = named.entry(&link.subject).or_default();
         of.insert(&link.fingerprint);
@@ -280,7 +285,7 @@ fn unusual(opened: &Opened, entries: &[EntryReport], now: OffsetDateTime) -> Vec
     }
     let mut seen = BTreeSet::new();
     for alias in entries.iter().filter_map(|entry| entry.alias.as_ref()) {
-        if !seen.insert(alias.to_lowercase()) && opened.kind != StoreKind::Pem {
+        if !seen.insert(alias.exact().to_lowercase()) && opened.kind != StoreKind::Pem {
             notes.push(format!(
                 "several entries have the alias `{alias}`; Java ignores case, and keeps only one of them"
             ));

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::{Family, Integrity, Opened, StoreError, StoreKind};
-use crate::secret::Secret;
+use crate::{printable::Printable, secret::Secret};
 
 /// Which programs can read a store, and use it for Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -73,7 +73,7 @@ pub(super) fn judge(opened: &Opened, password: Option<&Secret>) -> (Readable, Ve
 
 fn locked(opened: &Opened, password: Option<&Secret>, verdict: &mut Verdict) {
     for key in &opened.contents.locked {
-        let alias = &key.alias;
+        let alias = Printable(&key.alias);
         let note = match &key.why {
             StoreError::WrongPassword if password.is_none() => {
                 format!("the key `{alias}` was not decrypted, because no password was given")

@@ -11,6 +11,7 @@ use x509_parser::{
 };
 
 use super::{Certificate, rsa};
+use crate::printable::Name;
 
 /// The maximum number of certificates that are searched.
 const MAX_POOL: usize = 64;
@@ -30,17 +31,17 @@ pub enum ChainProblem {
     #[error("the chain ends at `{subject}`: the certificate of its issuer `{issuer}` is missing")]
     NoIssuer {
         /// The last certificate.
-        subject: String,
+        subject: Name,
         /// The missing one.
-        issuer: String,
+        issuer: Name,
     },
     /// The issuer's name matches, but not its key.
     #[error("`{subject}` names `{issuer}` as its issuer, but was not signed with that CA's key")]
     NotSigned {
         /// The certificate.
-        subject: String,
+        subject: Name,
         /// The issuer that it names.
-        issuer: String,
+        issuer: Name,
     },
     /// More than any CA needs.
     #[error("there are more than {MAX_POOL} certificates")]
@@ -54,7 +55,7 @@ pub enum ChainProblem {
     #[error("`{subject}` {why}")]
     Unfit {
         /// Whose certificate.
-        subject: String,
+        subject: Name,
         /// What is wrong with it.
         why: String,
     },
@@ -68,7 +69,7 @@ pub struct CaChain {
     /// What users should know before they use it.
     pub remarks: Vec<String>,
     /// The subjects of the certificates that are not part of the chain.
-    pub left_out: Vec<String>,
+    pub left_out: Vec<Name>,
 }
 
 struct Node<'a> {

@@ -16,6 +16,7 @@ use x509_parser::{
 use super::{
     Host, KeyAlgorithm, Kind, NameLimits, NotACertificate, PkiError, hex, rfc2253, sha256,
 };
+use crate::printable::Name;
 
 /// A certificate: its bytes, and the fields that kpki uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +26,9 @@ pub struct Certificate {
     /// Lower-case hex.
     pub serial: String,
     /// The subject, as kpki writes names: most specific first.
-    pub subject: String,
+    pub subject: Name,
     /// The issuer's subject.
-    pub issuer: String,
+    pub issuer: Name,
     /// The dNSNames and iPAddresses of its subjectAltName, in order.
     pub hosts: Vec<Host>,
     /// Its notBefore.
@@ -212,8 +213,8 @@ fn verify_sha512(mine: &X509Certificate<'_>, ca: &X509Certificate<'_>) -> Option
     Some(key.verify(tbs, &mine.signature_value.data).is_ok())
 }
 
-fn name(name: &X509Name<'_>) -> Result<String, NotACertificate> {
-    Ok(rfc2253(name.as_raw())?)
+fn name(name: &X509Name<'_>) -> Result<Name, NotACertificate> {
+    Ok(rfc2253(name.as_raw())?.into())
 }
 
 fn key_algorithm(key: &SubjectPublicKeyInfo<'_>) -> Option<KeyAlgorithm> {

@@ -27,6 +27,7 @@ use super::{
     rfc2253, rsa,
 };
 
+use crate::printable::Name;
 use names::{SHOWN, general_name, host, shown};
 
 /// The maximum number of hosts in a request.
@@ -48,7 +49,7 @@ pub enum CsrProblem {
     WeakKey(String),
     /// The key of a CA, which a leaf must not share.
     #[error("its key is the key of the CA `{0}`")]
-    KeyOfCa(String),
+    KeyOfCa(Name),
     /// The sender may not have the key.
     #[error("its signature was not made with its key, so the sender may not have that key")]
     WrongSignature,

@@ -6,6 +6,8 @@ use std::{
     str::FromStr,
 };
 
+use crate::printable::Printable;
+
 /// A DNS name (as A-labels, lower case) or an IP address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {
@@ -19,7 +21,7 @@ pub enum Host {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// Neither a DNS name nor an address.
-    #[error("`{0}` is not a host name: {1}")]
+    #[error("`{text}` is not a host name: {1}", text = Printable(.0))]
     Invalid(String, &'static str),
 }
 

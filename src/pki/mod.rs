@@ -62,6 +62,8 @@ pub use signed_crl::SignedCrl;
 
 use time::{Duration, OffsetDateTime};
 
+use crate::printable::Name;
+
 /// A certificate's validity starts this long before it is made, for machines whose clocks are behind.
 const CLOCK_SKEW: Duration = Duration::HOUR;
 
@@ -73,7 +75,7 @@ pub enum PkiError {
     AuthorityExpired(String),
     /// The given key does not match the certificate.
     #[error("the CA key does not belong to the CA certificate `{0}`")]
-    KeyMismatch(String),
+    KeyMismatch(Name),
     /// A host outside what the CA may sign for.
     #[error("`{host}` is outside the CA's name constraints ({permitted})")]
     OutsideConstraints {

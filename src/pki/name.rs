@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::printable::Printable;
+
 /// The longest name: X.520's ub-common-name, as the name becomes the certificate's CN.
 const MAX_LEN: usize = 64;
 
@@ -38,7 +40,10 @@ pub enum NameError {
     #[error("the name `{0}` is longer than 64 characters, the limit of a certificate's CN")]
     TooLong(String),
     /// A character outside the allowed set.
-    #[error("the name `{0}` contains {1:?}; a name consists of letters, digits, `.`, `_` and `-`")]
+    #[error(
+        "the name `{text}` contains {1:?}; a name consists of letters, digits, `.`, `_` and `-`",
+        text = Printable(.0)
+    )]
     BadCharacter(String, char),
     /// It begins with a character that makes it a hidden file, a parent directory or an option.
     #[error("the name `{0}` must begin with a letter, a digit or `_`")]

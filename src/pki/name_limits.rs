@@ -5,6 +5,7 @@ use std::fmt;
 use x509_parser::extensions::{GeneralName, GeneralSubtree, NameConstraints};
 
 use super::{Host, NameConstraint};
+use crate::printable::Printable;
 
 /// The name constraints of one certificate that apply to hosts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -113,7 +114,8 @@ impl fmt::Display for Subtree {
             ),
         };
         match self {
-            Self::Dns(domain) => domain.fmt(f),
+            // In a certificate it may be any text.
+            Self::Dns(domain) => Printable(&domain.to_string()).fmt(f),
             Self::Ip(network, mask) => {
                 let bits: u32 = mask.iter().map(|octet| octet.count_ones()).sum();
                 write!(f, "{}/{bits}", dotted(network))

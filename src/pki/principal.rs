@@ -4,6 +4,7 @@
 use std::{fmt, sync::LazyLock};
 
 use super::java_regex::{JavaRegex, PatternError};
+use crate::printable::Printable;
 
 /// One rule, as in Kafka's own expression.
 const RULE: &str = r"(DEFAULT)|RULE:((\\.|[^\\/])*)/((\\.|[^\\/])*)/([LU]?).*?|(.*?)";
@@ -66,13 +67,13 @@ impl RuleError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
     /// No rule matches: the broker closes the connection.
-    #[error("no principal mapping rule matches `{dn}`")]
+    #[error("no principal mapping rule matches `{}`", Printable(.dn))]
     NoRule {
         /// The certificate's name.
         dn: String,
     },
     /// The broker's result cannot be predicted: it would take too long, not be text, or depend on the Java version.
-    #[error("the result of `{rule}` for `{dn}` is uncertain: {what}")]
+    #[error("the result of `{rule}` for `{}` is uncertain: {what}", Printable(.dn))]
     Unsure {
         /// The rule's text.
         rule: String,

@@ -8,12 +8,13 @@ use x509_parser::{
 };
 
 use super::{Certificate, hex};
+use crate::printable::Name;
 
 /// A CRL whose signature was verified.
 #[derive(Debug)]
 pub struct SignedCrl {
     /// The subject of the CA that signed it.
-    pub issuer: String,
+    pub issuer: Name,
     /// Its thisUpdate: when it was issued.
     pub this_update: OffsetDateTime,
     /// Its nextUpdate: when it expires.

@@ -15,7 +15,7 @@ use super::{
     wire::Wire,
     witness::{Applicant, Witness},
 };
-use crate::pki::rfc2253;
+use crate::{pki::rfc2253, printable::Name};
 
 /// The result of a handshake.
 pub(super) struct Shaken {
@@ -72,7 +72,9 @@ pub(super) fn shake(
     }
     let refused = (!shaken).then(|| wire.failure(done.err()));
     let authorities = |asked: Vec<Vec<u8>>| {
-        let names = asked.iter().filter_map(|der| rfc2253(der).ok());
+        let names = asked
+            .iter()
+            .filter_map(|der| rfc2253(der).ok().map(Name::from));
         names.collect()
     };
     let served = Served {

@@ -21,7 +21,10 @@ use std::{
 
 use rustls::pki_types::CertificateDer;
 
-use crate::pki::{Certificate, PkiError};
+use crate::{
+    pki::{Certificate, PkiError},
+    printable::Name,
+};
 pub use error::ProbeError;
 pub use fault::{Check, Fault};
 pub use judge::{Expected, Verdict, judge, trusts};
@@ -52,7 +55,7 @@ pub struct Served {
     pub cipher: String,
     /// The CAs whose client certificates it accepts, as RFC 2253 text: Java sends those of its truststore. `None` if it
     /// does not request a certificate; empty if it does not name any.
-    pub client_authorities: Option<Vec<String>>,
+    pub client_authorities: Option<Vec<Name>>,
     /// False if the certificate is of a kind (version 1, a weak key) whose signatures cannot be checked here.
     pub proved: bool,
 }

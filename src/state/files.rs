@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{StateError, failed};
+use super::{StateError, failed, unfit};
 
 /// Mode of files with secrets.
 pub const SECRET: u32 = 0o600;
@@ -128,7 +128,7 @@ fn write_beside(
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
         .tempfile_in(parent)
         // The library's own message contains the temporary name.
-        .map_err(|e| failed("create a file in", parent)(e.kind().into()))?;
+        .map_err(|e| unfit("create", path)(e.kind().into()))?;
     if let Some((uid, gid)) = owner {
         fchown(temporary.as_file(), Some(uid), Some(gid))
             .map_err(failed("change the owner of", path))?;

@@ -12,7 +12,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{StateError, failed};
+use super::{StateError, failed, unfit};
 use crate::secret::SecretBytes;
 
 /// The maximum size of such a file, in bytes: a million ACL bindings as JSON lines.
@@ -20,12 +20,9 @@ const MAX_TEXT: u64 = 256 * 1024 * 1024;
 /// The maximum size of an included policy file, in bytes.
 const MAX_INCLUDED: u64 = 64 * 1024 * 1024;
 
-/// Why a file that is too large was not read.
-const TOO_LARGE: &str = "is larger than the largest file that kpki reads";
-
 /// Reads a file named on the command line: anything readable, also a pipe or a link, up to a size limit.
 pub fn read_text(path: &Path) -> Result<Vec<u8>, StateError> {
-    let mut file = File::open(path).map_err(failed("read", path))?;
+    let mut file = File::open(path).map_err(unfit("read", path))?;
     bounded(&mut file, path, MAX_TEXT)
 }
 
@@ -48,7 +45,7 @@ pub fn read_request(path: &Path) -> Result<Vec<u8>, StateError> {
         let path = Path::new("standard input");
         return bounded(&mut io::stdin().lock(), path, MAX_REQUEST);
     }
-    let mut file = File::open(path).map_err(failed("read", path))?;
+    let mut file = File::open(path).map_err(unfit("read", path))?;
     bounded(&mut file, path, MAX_REQUEST)
 }
 
@@ -66,8 +63,8 @@ pub struct Foreign {
 
 /// Reads one that somebody named on the command line.
 pub fn read_foreign(path: &Path) -> Result<Foreign, StateError> {
-    let mut file = File::open(path).map_err(failed("read", path))?;
-    let meta = file.metadata().map_err(failed("read", path))?;
+    let mut file = File::open(path).map_err(unfit("read", path))?;
+    let meta = file.metadata().map_err(unfit("read", path))?;
     let mode = meta.mode() & 0o777;
     Ok(Foreign {
         bytes: bounded(&mut file, path, MAX_FOREIGN)?.into(),
@@ -142,9 +139,12 @@ fn bounded(from: &mut impl Read, path: &Path, limit: u64) -> Result<Vec<u8>, Sta
     let mut bytes = Vec::new();
     from.take(limit + 1)
         .read_to_end(&mut bytes)
-        .map_err(failed("read", path))?;
+        .map_err(unfit("read", path))?;
     if u64::try_from(bytes.len()).is_ok_and(|len| len > limit) {
-        return Err(StateError::obstacle(path, TOO_LARGE));
+        return Err(StateError::TooLarge {
+            path: path.to_owned(),
+            limit,
+        });
     }
     Ok(bytes)
 }

@@ -58,11 +58,11 @@ impl Record {
             name: name.to_owned(),
             kind,
             serial: certificate.serial.clone(),
-            subject: certificate.subject.clone(),
+            subject: certificate.subject.exact().to_owned(),
             sans: certificate.hosts.iter().map(Host::tagged).collect(),
             not_before: certificate.not_before,
             not_after: certificate.not_after,
-            issuer: certificate.issuer.clone(),
+            issuer: certificate.issuer.exact().to_owned(),
             key: certificate.key,
             key_sha256: Some(certificate.key_fingerprint()),
             sha256: Some(certificate.fingerprint()),
@@ -260,7 +260,7 @@ impl Inventory {
     pub fn successor(&self, root: &Certificate) -> Option<u32> {
         let mut authorities = self.authorities.iter().map(|at| &self.records[*at]);
         let first = authorities.find(|record| record.kind == Kind::Ca)?;
-        (!first.is_of(root, root)).then(|| generations::generation(&root.subject))
+        (!first.is_of(root, root)).then(|| generations::generation(root.subject.exact()))
     }
 
     /// The trusted generations, the newest first: two during a rotation. `None` if the CA was never replaced.

@@ -68,6 +68,24 @@ pub enum StateError {
         /// The reason.
         source: io::Error,
     },
+    /// The same for a file that was named, which need not be in the output directory.
+    #[error("cannot {action} {path}: {}", reason(source))]
+    Named {
+        /// What was tried: "read" or "create".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A file to read that has more than any such file needs.
+    #[error("{path} is larger than {}, the most that kpki reads there", size(*.limit))]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// In bytes.
+        limit: u64,
+    },
     /// Something that is where kpki would write.
     #[error("{path} {why}")]
     Obstacle {
@@ -184,6 +202,24 @@ pub fn reason(error: &io::Error) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_ascii_lowercase());
     first.into_iter().chain(chars).collect()
+}
+
+/// A number of bytes in words, which is a whole number of KiB.
+fn size(bytes: u64) -> String {
+    match bytes / 1024 {
+        kib if kib % 1024 == 0 => format!("{} MiB", kib / 1024),
+        kib => format!("{kib} KiB"),
+    }
+}
+
+/// [`failed`] for a file that was named.
+fn unfit(action: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> StateError {
+    let path = path.to_owned();
+    move |source| StateError::Named {
+        action,
+        path,
+        source,
+    }
 }
 
 /// Adds the action and path to an I/O error: `.map_err(failed("read", path))`.

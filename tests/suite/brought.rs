@@ -26,7 +26,7 @@ fn subjects(kpki: &Kpki, file: &str) -> Vec<String> {
     let certificates = ders
         .iter()
         .map(|der| kpki::pki::Certificate::from_der(der).unwrap());
-    certificates.map(|c| c.subject).collect()
+    certificates.map(|c| c.subject.to_string()).collect()
 }
 
 /// OpenSSL finds the chain of an identity good to the letter.

@@ -35,6 +35,7 @@ mod crash;
 mod doctor;
 mod elsewhere;
 mod first_steps;
+mod forged;
 mod full_disk;
 mod harness;
 mod inspect;

@@ -459,13 +459,49 @@ fn a_file_of_no_known_format_is_refused() {
     let error = import(&kpki, &["broken.yaml", "--from", "kafka-gitops", "--json"]);
     let error = error.expect_code(2).json();
     assert_eq!(error["error"]["code"], "import-malformed");
-    // A format that is said is believed.
-    let empty = import(&kpki, &["hello.txt", "--from", "julie"]).expect_code(0);
-    assert!(empty.stdout.contains("acls: []"), "{}", empty.stdout);
+    // Of what is nothing of the format that is said, no line is shown.
+    kpki.write(
+        "shadow",
+        "root:$6$pa55:19000:0:99999:7:::\nbin:*:19000:0:99999:7:::\n",
+    );
+    kpki.write("other.yaml", "kind: Secret\ndata: {pa55: pa55}\n");
+    for format in ["kafka-acls", "strimzi", "kafka-gitops", "julie"] {
+        for file in ["shadow", "other.yaml", "hello.txt"] {
+            for more in [&[][..], &["--json"]] {
+                let import = import(&kpki, &[&[file, "--from", format], more].concat());
+                let said = import.expect_code(2);
+                assert!(
+                    !(said.stdout + &said.stderr).contains("pa55"),
+                    "{format} {file}"
+                );
+            }
+        }
+        let said = import(&kpki, &["other.yaml", "--from", format, "--json"]).json();
+        assert_eq!(said["error"]["code"], "import-malformed", "{format}");
+    }
+    // A cluster without ACLs, users or rights.
+    kpki.write("none.txt", "");
+    kpki.write("none.yaml", "kind: List\nitems: []\n");
+    kpki.write("topics.yaml", "topics: {a: {b: c}}\ncontext: shop\n");
+    for (file, format) in [
+        ("none.txt", "kafka-acls"),
+        ("none.yaml", "strimzi"),
+        ("topics.yaml", "kafka-gitops"),
+        ("topics.yaml", "julie"),
+    ] {
+        let empty = import(&kpki, &[file, "--from", format]).expect_code(0);
+        assert!(empty.stdout.contains("acls: []"), "{}", empty.stdout);
+    }
     // And nothing is written over another file.
     let over = import(
         &kpki,
-        &["hello.txt", "--from", "julie", "--out-file", "broken.yaml"],
+        &[
+            "topics.yaml",
+            "--from",
+            "julie",
+            "--out-file",
+            "broken.yaml",
+        ],
     );
     assert!(over.expect_code(1).stderr.contains("already exists"));
 }

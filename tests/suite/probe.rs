@@ -214,7 +214,7 @@ fn a_listener_shows_its_certificate_whether_it_likes_its_guest_or_not() {
                 assert!(shown.cipher.starts_with("TLS_"), "{}", shown.cipher);
                 assert!(shown.proved);
                 assert_eq!(shown.leaf().unwrap().subject, "CN=kafka1");
-                let authorities = wants.then(|| vec!["CN=Probe CA G1,O=Example".to_owned()]);
+                let authorities = wants.then(|| vec!["CN=Probe CA G1,O=Example".to_owned().into()]);
                 assert_eq!(shown.client_authorities, authorities);
             }
         }

@@ -496,3 +496,102 @@ fn a_damaged_identity_is_told_from_one_that_is_not_there() {
         said.stderr
     );
 }
+
+#[test]
+fn a_file_to_read_is_never_to_be_moved_away() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    for (arguments, most) in [
+        (["inspect", "/dev/zero"], "256 MiB"),
+        (["sign", "/dev/zero"], "64 KiB"),
+    ] {
+        let said = kpki.run(&arguments).expect_code(1).stderr;
+        assert!(
+            said.contains(&format!("/dev/zero is larger than {most}")) && !said.contains("move"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_created_is_named() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    // Where not even root may create a file.
+    let closed = match rustix::process::geteuid().is_root() {
+        true => "/sys",
+        false => "closed",
+    };
+    if closed == "closed" {
+        fs::create_dir(kpki.path(closed)).unwrap();
+        kpki.set_mode(closed, 0o500);
+    }
+    for dir in [closed, "nowhere"] {
+        let file = format!("{dir}/t.pem");
+        let add = ["trust", "add", "out/ca/ca.crt", "--out-file", &file];
+        let said = kpki.run(&add).expect_code(1).stderr;
+        assert!(
+            said.contains(&format!("cannot create {file}: ")) && !said.contains("another --out"),
+            "{said}"
+        );
+        let said = kpki.run(&["man", "--dir", dir]).expect_code(1).stderr;
+        assert!(
+            said.contains(&format!("cannot create {dir}/kpki.1: ")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn what_is_neither_an_address_nor_a_policy_is_told_both() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    for what in ["localhost", "localhost:0", "localhost:99999", ":1", "a.b.c"] {
+        let said = kpki.run(&["verify", what]).expect_code(2).stderr;
+        assert!(
+            said.contains("HOST:PORT, with a port from 1 to 65535"),
+            "{what}: {said}"
+        );
+    }
+    for what in ["nothing.yaml", "teams/nothing"] {
+        let said = kpki.run(&["verify", what]).expect_code(1).stderr;
+        assert!(said.contains(&format!("cannot read {what}: ")), "{said}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_crash_leaves_no_core_file() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let kpki = Kpki::new();
+    // As many octets as the caller may allow; then it waits for its input.
+    let script = "ulimit -S -c \"$(ulimit -H -c)\"; exec \"$0\" policy check -";
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_kpki")])
+        .current_dir(kpki.dir())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let limits = format!("/proc/{}/limits", child.id());
+    let begin = std::time::Instant::now();
+    loop {
+        let limits = fs::read_to_string(&limits).unwrap();
+        let line = limits.lines().find(|line| line.contains("core file"));
+        let mut words = line.unwrap().split_whitespace().skip(4);
+        if (words.next(), words.next()) == (Some("0"), Some("0")) {
+            break;
+        }
+        assert!(begin.elapsed().as_secs() < 60, "{limits}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::ABORT).unwrap();
+    let status = child.wait().unwrap();
+    assert!(
+        status.signal().is_some() && !status.core_dumped(),
+        "{status}"
+    );
+}

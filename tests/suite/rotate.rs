@@ -43,7 +43,7 @@ fn subjects(kpki: &Kpki, file: &str) -> Vec<String> {
     let certificates = ders
         .iter()
         .map(|der| kpki::pki::Certificate::from_der(der).unwrap());
-    certificates.map(|c| c.subject).collect()
+    certificates.map(|c| c.subject.to_string()).collect()
 }
 
 fn issuer(kpki: &Kpki, name: &str) -> String {
@@ -51,6 +51,7 @@ fn issuer(kpki: &Kpki, name: &str) -> String {
     kpki::pki::Certificate::from_der(&ders.unwrap()[0])
         .unwrap()
         .issuer
+        .to_string()
 }
 
 /// OpenSSL finds the chain of one identity good under what another one trusts.

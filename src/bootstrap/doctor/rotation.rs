@@ -10,6 +10,7 @@ use crate::{
     },
     issuer::local,
     pki::Kind,
+    printable::Printable,
     state::{
         Event, FileSpec, Inventory, OutDir, Phase, Record, Rotation, RotationStep, read_optional,
     },
@@ -78,7 +79,7 @@ impl Doctor<'_> {
         let others: Vec<&str> = records
             .filter(is_ca)
             .map(|record| record.subject.as_str())
-            .filter(|subject| subject != signer)
+            .filter(|subject| *subject != *signer)
             .collect();
         if others.is_empty() {
             return Ok(());
@@ -104,7 +105,7 @@ impl Doctor<'_> {
             };
             let message = format!(
                 "the certificate of {name} was signed by {}, which {why}",
-                record.issuer
+                Printable(&record.issuer)
             );
             faults.push(Fault::new(
                 FaultCode::Rotation,
@@ -270,7 +271,7 @@ impl There<'_> {
 
 /// The generation of the signing CA.
 fn generation_of(trust: &Trust) -> u32 {
-    let root = trust.root.subject.parse::<crate::pki::Dn>().ok();
+    let root = trust.root.subject.exact().parse::<crate::pki::Dn>().ok();
     root.and_then(|dn| dn.without_generation().1).unwrap_or(1)
 }
 

@@ -13,7 +13,7 @@ pub use steps::{Outcome, Rotating, Successor, Tools};
 
 use std::path::PathBuf;
 
-use crate::state::Phase;
+use crate::{printable::Name, state::Phase};
 
 /// Why a rotation cannot proceed.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub enum RotationError {
     Elsewhere(PathBuf),
     /// A subject to which no generation can be appended.
     #[error("kpki cannot make the next CA's subject from {0}")]
-    Subject(String),
+    Subject(Name),
 }
 
 /// How many are named.

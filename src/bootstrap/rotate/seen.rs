@@ -8,6 +8,7 @@ use crate::{
     config::Properties,
     pki::{Host, IdentityName, Kind},
     policy::Layout,
+    printable::Name,
     probe,
     state::{OutDir, Phase, Record, Rotation, read_plain},
 };
@@ -26,7 +27,7 @@ struct Answer {
     /// The serial number of the certificate that it shows, lower-case hex.
     serial: String,
     /// The subjects of the CAs whose client certificates it accepts; empty if it does not say.
-    trusted: Vec<String>,
+    trusted: Vec<Name>,
 }
 
 impl Question {
@@ -144,9 +145,9 @@ fn judge(
     if answer.serial != record.serial {
         return (Step::Install, "it still serves another certificate");
     }
-    let trusts = |subject: &String| answer.trusted.contains(subject);
+    let trusts = |subject: &Name| answer.trusted.contains(subject);
     let all = trust.trusted().all(|root| trusts(&root.subject));
-    let ours = |subject: &String| trust.trusted().any(|root| root.subject == *subject);
+    let ours = |subject: &Name| trust.trusted().any(|root| root.subject == *subject);
     let more = !answer.trusted.iter().all(ours);
     match (answer.trusted.is_empty(), rotation.phase) {
         // What it serves is signed by the new CA, which it was confirmed to trust before.

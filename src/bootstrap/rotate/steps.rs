@@ -499,7 +499,7 @@ impl<'a> Rotating<'a> {
         let subject = match &successor.subject {
             Some(subject) => subject.clone(),
             None => {
-                let parsed = own.subject.parse::<Dn>();
+                let parsed = own.subject.exact().parse::<Dn>();
                 let parsed = parsed.map_err(|_| RotationError::Subject(own.subject.clone()))?;
                 parsed.without_generation().0
             }
@@ -536,6 +536,7 @@ fn generation_of(trust: &Trust) -> Option<u32> {
     trust
         .root
         .subject
+        .exact()
         .parse::<Dn>()
         .ok()?
         .without_generation()

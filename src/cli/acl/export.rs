@@ -22,6 +22,7 @@ use crate::{
     admin::{Admin, AdminError, Described},
     document::FormCode,
     policy::{ValidatedPolicy, write_acls},
+    printable::Printable,
 };
 
 /// How many omitted bindings are shown on the terminal.
@@ -185,7 +186,8 @@ impl Export {
         for left_out in left_out.iter().take(MOST_TOLD) {
             ui.warn(format!(
                 "left out: {}: {}",
-                left_out.binding, left_out.reason
+                Printable(&left_out.binding.to_string()),
+                Printable(&left_out.reason)
             ));
         }
         if left_out.len() > MOST_TOLD {

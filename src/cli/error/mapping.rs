@@ -1,6 +1,6 @@
 //! What the errors of the other rooms are to a person: a code, a text and what to do next.
 
-use std::io;
+use std::{io, path::Path};
 
 use serde_json::json;
 
@@ -382,6 +382,23 @@ impl From<StateError> for CliError {
                     _ => "nothing is lost: fix the cause, then run the command again",
                 })
             }
+            StateError::Named { source, path, .. } => {
+                CliError::new(Code::Io, text).hint(match source.kind() {
+                    io::ErrorKind::PermissionDenied => format!(
+                        "run kpki as a user who may, or choose another place: see ls -ld {} {}",
+                        quote_path(path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))),
+                        quote_path(&path)
+                    ),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        "free some space and run the command again; what was there before is unchanged".to_owned()
+                    }
+                    io::ErrorKind::ReadOnlyFilesystem => "choose another place; nothing was changed".to_owned(),
+                    io::ErrorKind::AlreadyExists => "another file is in the way; choose another name, or move it away".to_owned(),
+                    _ => "check the path".to_owned(),
+                })
+            }
+            StateError::TooLarge { .. } => CliError::new(Code::Io, text)
+                .hint("check that it is the file that you mean"),
             StateError::Foreign { path, uid } => CliError::new(Code::ForeignOwner, text).hint(format!(
                 "run kpki as that user; or, if nobody else could have changed anything in it, take ownership: chown -R {} {1}. To give an identity's directory to a user, use `owner:` in the policy or --owner {uid}:GID",
                 rustix::process::geteuid().as_raw(),

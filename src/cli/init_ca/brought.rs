@@ -24,6 +24,7 @@ use crate::{
     issuer::IssuerError,
     keystore::{self, ForeignKey, OpenedKey, Passwords, StoreError, pem},
     pki::{Certificate, Dn},
+    printable::Name,
     secret::Secret,
     state::{self, OutDir, read_foreign, write_new},
 };
@@ -287,9 +288,10 @@ fn remark(brought: &Brought, ui: &Ui) {
         ui.warn(remark);
     }
     if !brought.left_out.is_empty() {
+        let left_out: Vec<String> = brought.left_out.iter().map(Name::to_string).collect();
         ui.note(format!(
             "note: ignored certificates, which are not part of the chain: {}",
-            brought.left_out.join("; ")
+            left_out.join("; ")
         ));
     }
 }
@@ -315,7 +317,7 @@ fn show(out: &OutDir, trust: &crate::bootstrap::trust::Trust, done: &str, ui: &U
         path("ca.key")
     ));
     let chain = trust.intermediates().iter().chain([root]);
-    let chain: Vec<_> = chain.map(|ca| ca.subject.as_str()).collect();
+    let chain: Vec<_> = chain.map(|ca| &ca.subject).collect();
     ui.document(&json!({
         "state": done,
         "subject": signer.subject,

@@ -17,6 +17,7 @@ use crate::{
         import::{ImportFormat, NotTaken},
         write_acls,
     },
+    printable::Printable,
 };
 
 /// Create a policy from the ACLs of another tool
@@ -54,7 +55,8 @@ impl Import {
         };
         let found = format
             .read(&name, &text)
-            .map_err(|diagnostics| malformed(&name, format, diagnostics))?;
+            .map_err(|diagnostics| malformed(&name, format, diagnostics))?
+            .ok_or_else(|| nothing(&name, format))?;
         let from = format!(
             "written by kpki policy import from {name}, {}",
             format.about()
@@ -118,7 +120,7 @@ impl From<NotTaken> for Left {
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.why)
+        write!(f, "{}: {}", Printable(&self.what), Printable(&self.why))
     }
 }
 
@@ -130,6 +132,14 @@ fn unknown(name: &str) -> Result<ImportFormat, Failure> {
         .hint(hint)
         .usage()
         .into())
+}
+
+/// A file that was said to be of a format, and has nothing of it. None of its lines is shown: it may be any file.
+fn nothing(name: &str, format: ImportFormat) -> CliError {
+    let message = format!("{name} has nothing of {}", format.about());
+    CliError::new(Code::ImportMalformed, message)
+        .hint("check the file and --from; without --from, kpki recognises the format")
+        .usage()
 }
 
 fn malformed(name: &str, format: ImportFormat, diagnostics: Vec<Diagnostic>) -> Failure {

@@ -11,7 +11,10 @@ use super::super::{
     store_file::{self, StorePasswords},
     ui::{GREEN, Ui},
 };
-use crate::keystore::{StoreContents, StoreProfile, adopt};
+use crate::{
+    keystore::{StoreContents, StoreProfile, adopt},
+    printable::Printable,
+};
 
 /// Convert a store to another format, with the same entries
 ///
@@ -54,7 +57,8 @@ impl Convert {
         let mut contents = store.opened.contents;
         for alias in &contents.secrets {
             ui.warn(format!(
-                "the secret key `{alias}` is left out: kpki does not convert secret keys"
+                "the secret key `{}` is left out: kpki does not convert secret keys",
+                Printable(alias)
             ));
         }
         let keyless = contents.keys.is_empty();

@@ -10,7 +10,10 @@ use super::super::{
     store_file::{StorePasswords, read},
     ui::{BOLD, DIM, GREEN, RED, Ui},
 };
-use crate::keystore::{EntryKind, EntryReport, Link, Readable, StoreReport, inspect};
+use crate::{
+    keystore::{EntryKind, EntryReport, Link, Readable, StoreReport, inspect},
+    printable::Name,
+};
 
 /// Show what is in a store, what is unusual about it, and which programs can read it
 ///
@@ -80,7 +83,8 @@ fn show_entry(entry: &EntryReport, ui: &Ui) {
         EntryKind::Certificate => "not shown by Java",
         EntryKind::Secret => "secret key",
     };
-    let alias = entry.alias.as_deref().unwrap_or("-");
+    let alias = entry.alias.as_ref().map(Name::to_string);
+    let alias = alias.as_deref().unwrap_or("-");
     let subject = entry.certificate.as_ref().map(|link| {
         let until = link.not_after.date();
         format!("{}, until {until}, serial {}", link.subject, link.serial)

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     pki::{Certificate, unhex},
+    printable::Printable,
     probe::{self, ProbeError, Served},
 };
 
@@ -226,7 +227,11 @@ fn unseen(endpoint: &str, error: &ProbeError) -> Failure {
             "openssl s_client -connect HOST:PORT shows the details",
         ),
     };
-    let error = CliError::new(code, format!("{endpoint}: {error}")).hint(hint);
+    let error = CliError::new(
+        code,
+        format!("{endpoint}: {}", Printable(&error.to_string())),
+    )
+    .hint(hint);
     match code {
         Code::Usage => error.usage().into(),
         _ => error.into(),

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     keystore::{EntryKind, EntryReport, Link, StoreReport, inspect},
+    printable::Name,
     state::read_text,
 };
 
@@ -43,7 +44,8 @@ impl List {
             let Some(link) = &entry.certificate else {
                 continue;
             };
-            let alias = entry.alias.as_deref().unwrap_or("-");
+            let alias = entry.alias.as_ref().map(Name::to_string);
+            let alias = alias.as_deref().unwrap_or("-");
             let until = link.not_after.date();
             ui.answer(format!(
                 "{BOLD}{alias}{BOLD:#}  {}, until {until}",

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use x509_parser::extensions::GeneralName;
 
 use super::CsrProblem;
-use crate::pki::Host;
+use crate::{pki::Host, printable::Printable};
 
 /// How much of external text is shown.
 pub(super) const SHOWN: usize = 80;
@@ -65,10 +65,10 @@ fn ip(octets: &[u8]) -> Option<IpAddr> {
         .ok()
 }
 
-/// A text, shortened for display.
+/// A text for display: shortened, and with what steers a terminal escaped.
 pub(super) fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", Printable(&text[..end])),
+        None => Printable(text).to_string(),
     }
 }

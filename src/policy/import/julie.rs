@@ -13,6 +13,11 @@ use crate::{
 const NO_NAMES: [&str; 4] = ["context", "projects", "platform", "special_topics"];
 const ELSEWHERE: &str = "its effect depends on julie's own configuration";
 
+/// Whether it has any part of a topology.
+pub(super) fn has_section(tree: &Tree) -> bool {
+    NO_NAMES.iter().any(|key| tree.get(key).is_there())
+}
+
 pub(super) fn read(topology: &Tree, found: &mut Imported) {
     // `context`, then every other key in the file's order.
     let others = topology.entries().iter();

@@ -14,6 +14,13 @@ pub(super) fn is_heading(line: &str) -> bool {
     line.trim_start().starts_with(HEADING)
 }
 
+/// Whether any line is one of such a list. A cluster without ACLs has an empty one.
+pub(super) fn is_list(text: &str) -> bool {
+    let known =
+        |line: &str| line.contains(OTHER_HEADING) || line.starts_with(PRINCIPAL) || is_entry(line);
+    text.trim().is_empty() || text.lines().any(|line| known(line.trim()))
+}
+
 pub(super) fn read(text: &str, found: &mut Imported) {
     let mut resource: Option<Result<Resource<'_>, String>> = None;
     for (at, line) in text.lines().enumerate() {

@@ -20,6 +20,15 @@ pub(super) fn is_state(tree: &Tree) -> bool {
     files.is_there() || SECTIONS.iter().any(|key| tree.get(key).is_there())
 }
 
+/// Whether it has any part of such a file.
+pub(super) fn has_section(tree: &Tree) -> bool {
+    let others = ["settings", "topics", "schemas"];
+    SECTIONS
+        .iter()
+        .chain(&others)
+        .any(|key| tree.get(key).is_there())
+}
+
 pub(super) fn read(state: &Tree, found: &mut Imported) {
     let settings = state.get("settings");
     let describe = settings

@@ -91,24 +91,36 @@ impl ImportFormat {
         }
     }
 
-    /// Reads a file of this format.
+    /// Reads a file of this format; `None` if nothing in it is of the format, so that it may be any other file, which is
+    /// nobody's to see.
     ///
     /// # Errors
     /// If it is not valid YAML.
-    pub fn read(self, name: &str, text: &str) -> Result<Imported, Vec<Diagnostic>> {
+    pub fn read(self, name: &str, text: &str) -> Result<Option<Imported>, Vec<Diagnostic>> {
         let mut found = Imported::default();
+        let trees = match self {
+            Self::KafkaAcls => Vec::new(),
+            _ => trees(name, text)?,
+        };
+        let is_any = match self {
+            Self::KafkaAcls => kafka_acls::is_list(text),
+            Self::Strimzi => strimzi::resources(&trees).any(strimzi::is_known),
+            Self::KafkaGitops => trees.iter().any(kafka_gitops::has_section),
+            Self::Julie => trees.iter().any(julie::has_section),
+        };
+        if !is_any {
+            return Ok(None);
+        }
         match self {
             Self::KafkaAcls => kafka_acls::read(text, &mut found),
-            Self::Strimzi => strimzi::read(&trees(name, text)?, &mut found),
-            Self::KafkaGitops => trees(name, text)?
+            Self::Strimzi => strimzi::read(&trees, &mut found),
+            Self::KafkaGitops => trees
                 .iter()
                 .for_each(|tree| kafka_gitops::read(tree, &mut found)),
-            Self::Julie => trees(name, text)?
-                .iter()
-                .for_each(|tree| julie::read(tree, &mut found)),
+            Self::Julie => trees.iter().for_each(|tree| julie::read(tree, &mut found)),
         }
         found.left.sort();
-        Ok(found)
+        Ok(Some(found))
     }
 }
 

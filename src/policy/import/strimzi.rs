@@ -20,6 +20,11 @@ pub(super) fn is_user(tree: &Tree) -> bool {
     tree.get("kind").text() == Some("KafkaUser")
 }
 
+/// Whether it is a user, or a list that could have had some.
+pub(super) fn is_known(tree: &Tree) -> bool {
+    is_user(tree) || matches!(tree.get("kind").text(), Some("List" | "KafkaUserList"))
+}
+
 pub(super) fn read(trees: &[Tree], found: &mut Imported) {
     for tree in resources(trees) {
         let kind = tree.get("kind");
