@@ -30,7 +30,7 @@ use crate::{
     shell::quote,
     state::{
         Event, FileSpec, Inventory, Lock, OutDir, Owners, Staging, StateError, Written,
-        read_journal, read_optional,
+        read_journal, read_record,
     },
 };
 
@@ -132,7 +132,10 @@ impl Doctor<'_> {
     /// # Errors
     /// If the directory cannot be read.
     pub fn examine(&self) -> Result<Vec<Fault>, BootstrapError> {
-        let mut faults = self.surroundings()?;
+        let mut faults = Vec::new();
+        if !self.surroundings(&mut faults)? {
+            return Ok(faults);
+        }
         let Some((ca, inventory, written, owners)) = self.records(&mut faults) else {
             return Ok(faults);
         };
@@ -169,9 +172,8 @@ impl Doctor<'_> {
         Ok(faults)
     }
 
-    /// Unfinished work, and access of other users to what is here.
-    fn surroundings(&self) -> Result<Vec<Fault>, BootstrapError> {
-        let mut faults = Vec::new();
+    /// Unfinished work, and access of other users to what is here. False if nothing else can be relied on.
+    fn surroundings(&self, faults: &mut Vec<Fault>) -> Result<bool, BootstrapError> {
         let leftovers = self.out.leftovers()?;
         for path in leftovers.ours {
             let message = format!("{} was left by an interrupted command", path.display());
@@ -182,11 +184,15 @@ impl Doctor<'_> {
             let message = format!("{} {what}", path.display());
             faults.push(Fault::new(FaultCode::Leftover, None, message, command));
         }
-        match self.out.loose() {
+        let sound = self.out.check().and_then(|()| self.out.check_ca_links());
+        match sound.and_then(|()| self.out.loose()) {
             Ok(loose) => faults.extend(loose.iter().map(|path| open(None, path))),
-            Err(error) => faults.push(barred(None, &error)),
+            Err(error) => {
+                faults.push(barred(None, &error));
+                return Ok(false);
+            }
         }
-        Ok(faults)
+        Ok(true)
     }
 
     fn modes_of(&self, name: &IdentityName) -> Result<Vec<Fault>, BootstrapError> {
@@ -268,7 +274,7 @@ impl Doctor<'_> {
         }
         for profile in [StoreProfile::Jdk, StoreProfile::Legacy] {
             let path = self.out.ca_file(truststore_name(profile));
-            let Some(store) = read_optional(&path)? else {
+            let Some(store) = read_record(&path)? else {
                 continue;
             };
             if !ca.trust.is_in(&store) {
@@ -377,8 +383,14 @@ fn barred(name: Option<&str>, error: &StateError) -> Fault {
             format!("chmod go-w {}", quote(&path.display().to_string())),
         ),
         StateError::Obstacle { path, .. } => {
-            let path = path.display().to_string();
-            (FaultCode::Owner, format!("mv {0} {0}.old", quote(&path)))
+            let shown = path.display().to_string();
+            let shown = quote(&shown);
+            let command = match path.is_symlink() {
+                // Only the link: what it leads to stays.
+                true => format!("rm {shown}"),
+                false => format!("mv {shown} {shown}.old"),
+            };
+            (FaultCode::Owner, command)
         }
         _ => (FaultCode::Owner, "ls -l".to_owned()),
     };

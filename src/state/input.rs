@@ -12,7 +12,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{StateError, failed};
+use super::{StateError, failed, files::is_absent};
 use crate::secret::SecretBytes;
 
 /// The maximum size of such a file, in bytes: a million ACL bindings as JSON lines.
@@ -27,6 +27,14 @@ const TOO_LARGE: &str = "is larger than the largest file that kpki reads";
 pub fn read_text(path: &Path) -> Result<Vec<u8>, StateError> {
     let mut file = File::open(path).map_err(failed("read", path))?;
     bounded(&mut file, path, MAX_TEXT)
+}
+
+/// The same for a file that is to be written there, and may be missing.
+pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    match read_text(path) {
+        Err(StateError::Io { source, .. }) if is_absent(&source) => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// The same for standard input.

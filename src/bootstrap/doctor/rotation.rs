@@ -11,7 +11,7 @@ use crate::{
     issuer::local,
     pki::Kind,
     state::{
-        Event, FileSpec, Inventory, OutDir, Phase, Record, Rotation, RotationStep, read_optional,
+        Event, FileSpec, Inventory, OutDir, Phase, Record, Rotation, RotationStep, read_record,
     },
 };
 
@@ -48,7 +48,7 @@ impl Doctor<'_> {
         if let (Some(standby), true) = (&ca.trust.standby, faults.is_empty())
             && (self.passphrase.is_some() || ca.issuer.wanted().is_none())
             && let path = self.out.ca_file(&Slot::Standby.names().key)
-            && let Some(key) = read_optional(&path)?
+            && let Some(key) = read_record(&path)?
         {
             let issuer = ca.issuer.with_key(path, key.into());
             let behind = &standby.intermediates;
