@@ -22,9 +22,9 @@ use super::{
 use crate::{
     code::codes,
     deeds::did,
-    issuer::local,
+    issuer::{IssuerError, local},
     keystore::StoreProfile,
-    pki::{IdentityName, Kind},
+    pki::{IdentityName, Kind, SealError},
     plan::Action,
     secret::Secret,
     shell::quote,
@@ -118,7 +118,7 @@ pub struct Doctor<'a> {
     pub out: &'a OutDir,
     /// The policy, with the rest of the context of a `kpki up` run.
     pub context: Option<Context<'a>>,
-    /// The policy's path, for the command.
+    /// The policy's path, for the commands; without one, the word that stands for it.
     pub policy: &'a str,
     /// The time.
     pub now: OffsetDateTime,
@@ -159,6 +159,7 @@ impl Doctor<'_> {
                     name,
                     record: inventory.latest(name.as_str()),
                     entry: written.of(name.as_str()),
+                    up: &self.up(),
                 };
                 found.extend(file.faults()?);
                 Ok(found)
@@ -265,8 +266,7 @@ impl Doctor<'_> {
             && (self.passphrase.is_some() || ca.issuer.wanted().is_none())
             && let Err(error) = ca.open_issuer(self.passphrase)
         {
-            let message = error.to_string();
-            faults.push(Fault::new(FaultCode::CaKey, None, message, RESTORE));
+            faults.push(locked(&error));
         }
         let lists = lists::examine(self.out, &ca.trust, inventory, self.now)?;
         if let Some(Trouble::Fault(message, _)) = lists {
@@ -291,12 +291,17 @@ impl Doctor<'_> {
         Ok(())
     }
 
+    /// The command that writes what the policy says.
+    fn up(&self) -> String {
+        format!("kpki up {}", quote(self.policy))
+    }
+
     /// What `kpki up` would do.
     fn wanted(&self, trust: &Trust) -> Vec<Fault> {
         let Some(context) = self.context else {
             return Vec::new();
         };
-        let command = format!("kpki up {}", quote(self.policy));
+        let command = self.up();
         let planned = match plan(context, trust) {
             Ok(planned) => planned,
             Err(errors) => {
@@ -360,6 +365,23 @@ impl Doctor<'_> {
             did("repaired", name);
         }
         Ok(staging.commit()?)
+    }
+}
+
+/// A key that cannot be opened.
+fn locked(error: &IssuerError) -> Fault {
+    let message = error.to_string();
+    match error {
+        IssuerError::Sealed {
+            source: SealError::WrongPassphrase,
+            ..
+        } => {
+            let message = format!(
+                "{message}: try again; only if it is the right one, the file was changed, and a backup is needed"
+            );
+            Fault::new(FaultCode::CaKey, None, message, "kpki doctor")
+        }
+        _ => Fault::new(FaultCode::CaKey, None, message, RESTORE),
     }
 }
 

@@ -116,6 +116,16 @@ pub enum BootstrapError {
         /// What is wrong with it.
         source: Cause,
     },
+    /// A password that no store can have.
+    #[error("the stores of {name} cannot be made with the password in {file}: {source}")]
+    Password {
+        /// The identity.
+        name: String,
+        /// The file with the password.
+        file: String,
+        /// Why.
+        source: StoreError,
+    },
     /// A file that was edited.
     #[error("{shown} {}", .edit.message())]
     Edited {

@@ -187,6 +187,7 @@ impl Candidate {
             });
         };
         let disk = OnDisk::read(out, name, names)?;
+        disk.check_password(out, name, names)?;
         let recorded = disk.is_recorded(record, signer);
         let hosts = record.sans.iter().map(|san| {
             Host::from_tagged(san)

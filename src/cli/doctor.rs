@@ -63,7 +63,7 @@ impl Examination {
             out: &out,
             context,
             now,
-            policy: path.unwrap_or_default(),
+            policy: path.unwrap_or("POLICY"),
             passphrase: passphrase.as_ref(),
         };
         let mut found = doctor.examine()?;

@@ -25,6 +25,8 @@ pub(super) struct Examined<'a> {
     pub name: &'a IdentityName,
     pub record: Option<&'a Record>,
     pub entry: Option<&'a WrittenEntry>,
+    /// The command that writes what the policy says.
+    pub up: &'a str,
 }
 
 impl Examined<'_> {
@@ -112,12 +114,16 @@ impl Examined<'_> {
         let path = |file: &str| self.path(file);
         let disk = match OnDisk::read(self.out, self.name, names) {
             Ok(disk) => disk,
-            Err(error @ BootstrapError::Damaged { .. }) => {
-                faults.push(self.fault(FaultCode::Certificate, error.to_string(), renew));
+            Err(error) => {
+                faults.push(self.unreadable(names, error)?);
                 return Ok(());
             }
-            Err(error) => return Err(error),
         };
+        if let Err(error) = disk.check_password(self.out, self.name, names) {
+            let command = self.new_password(names);
+            faults.push(self.fault(FaultCode::Password, error.to_string(), command));
+            return Ok(());
+        }
         let before = faults.len();
         if !disk.is_recorded(record, self.trust.signer()) {
             let message = format!(
@@ -144,16 +150,48 @@ impl Examined<'_> {
                 "{} is not the password that kpki wrote",
                 path(&names.password)
             );
-            faults.push(self.fault(
-                FaultCode::Password,
-                message,
-                format!("{renew} && kpki up POLICY"),
-            ));
+            let command = format!("{renew} && {}", self.up);
+            faults.push(self.fault(FaultCode::Password, message, command));
         }
         match disk.credentials() {
             Some(credentials) if faults.len() == before => self.stores(names, credentials, faults),
             _ => Ok(()),
         }
+    }
+
+    /// A file that contains something else than its name says, and has to be moved away to be made again.
+    fn unreadable(
+        &self,
+        names: &FileNames,
+        error: BootstrapError,
+    ) -> Result<Fault, BootstrapError> {
+        let BootstrapError::Damaged { file, .. } = &error else {
+            return Err(error);
+        };
+        let is = |name: &String| *file == self.path(name);
+        let (code, command) = if is(&names.password) {
+            (FaultCode::Password, self.new_password(names))
+        } else {
+            let code = match is(&names.key) {
+                true => FaultCode::Key,
+                false => FaultCode::Certificate,
+            };
+            let shown = quote(file);
+            let command = format!("mv {shown} {shown}.old && kpki renew {}", self.name);
+            (code, command)
+        };
+        Ok(self.fault(code, error.to_string(), command))
+    }
+
+    /// Makes a new password for its stores. The empty file still shows which layout it has.
+    fn new_password(&self, names: &FileNames) -> String {
+        let path = self.path(&names.password);
+        format!(
+            ": > {} && kpki renew {} && {}",
+            quote(&path),
+            self.name,
+            self.up
+        )
     }
 
     /// The files made from key, certificate and password, which are right.
@@ -262,7 +300,7 @@ impl Examined<'_> {
                 && entry.is_foreign(&file, &bytes)
             {
                 let message = format!("{} is not as kpki wrote it", self.path(&file));
-                let fault = self.fault(FaultCode::Edited, message, "kpki up POLICY".to_owned());
+                let fault = self.fault(FaultCode::Edited, message, self.up.to_owned());
                 faults.push(fault);
             }
         }
@@ -300,7 +338,7 @@ impl Examined<'_> {
 
     fn missing(&self, file: &str) -> Fault {
         let message = format!("{} is missing", self.path(file));
-        self.fault(FaultCode::Missing, message, "kpki up POLICY".to_owned())
+        self.fault(FaultCode::Missing, message, self.up.to_owned())
     }
 
     fn repaired(&self, code: FaultCode, file: FileSpec, what: &str) -> Fault {

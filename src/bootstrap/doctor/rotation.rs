@@ -1,6 +1,6 @@
 //! The CA rotation: whether its record matches the files, and certificates that the wrong CA has signed.
 
-use super::{Doctor, FIX, Fault, FaultCode, RESTORE};
+use super::{Doctor, FIX, Fault, FaultCode, RESTORE, locked};
 use crate::{
     bootstrap::{
         BootstrapError,
@@ -53,8 +53,7 @@ impl Doctor<'_> {
             let issuer = ca.issuer.with_key(path, key.into());
             let behind = &standby.intermediates;
             if let Err(error) = issuer.open(standby.signer(), behind, self.passphrase) {
-                let message = error.to_string();
-                faults.push(Fault::new(FaultCode::CaKey, None, message, RESTORE));
+                faults.push(locked(&error));
             }
         }
         Ok(())

@@ -67,6 +67,11 @@ impl From<AdminError> for CliError {
     }
 }
 
+/// The command that empties a file.
+fn emptied(file: &str) -> String {
+    format!(": > {}", crate::shell::quote(file))
+}
+
 impl From<UnknownUsers> for CliError {
     fn from(error: UnknownUsers) -> Self {
         let hint = match error.known.is_empty() {
@@ -102,6 +107,12 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Damaged { .. } => CliError::new(Code::IdentityDamaged, text).hint(
                 "move its directory away and run the command again: it gets a new key and certificate",
             ),
+            BootstrapError::Password { name, file, .. } => {
+                CliError::new(Code::IdentityDamaged, text).hint(format!(
+                    "write the right one into it, or empty the file ({}) and run kpki renew {name} for a new one",
+                    emptied(&file)
+                ))
+            }
             BootstrapError::Edited { path, edit, .. } => {
                 CliError::new(Code::Edited, text).hint(edited(&path, &edit))
             }
