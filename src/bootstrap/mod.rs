@@ -16,6 +16,7 @@ pub mod edits;
 pub mod elsewhere;
 pub mod files;
 pub mod folded;
+pub mod forgotten;
 pub mod identity;
 pub mod lists;
 pub mod member;
@@ -108,6 +109,16 @@ pub enum BootstrapError {
     /// A certificate whose renewal needs a request from the owner of its key.
     #[error("the key of `{0}` is elsewhere, so its certificate needs a new request")]
     KeyElsewhere(String),
+    /// An inventory that was emptied or edited, or is an old copy.
+    #[error("{inventory} lacks {what}, which {crl} contains")]
+    Forgotten {
+        /// The inventory.
+        inventory: String,
+        /// The file with the current CRLs.
+        crl: String,
+        /// What was lost.
+        what: String,
+    },
     /// A file of an identity that cannot be used.
     #[error("{file} is damaged: {source}")]
     Damaged {
