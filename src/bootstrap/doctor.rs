@@ -4,12 +4,10 @@
 //! recorded ones.
 
 mod identity;
+mod inventory;
 mod rotation;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use rayon::prelude::*;
 use time::OffsetDateTime;
@@ -18,7 +16,6 @@ use super::{
     BootstrapError,
     ca::Ca,
     context::Context,
-    forgotten,
     lists::{self, Trouble},
     plan::plan,
     trust::{Trust, truststore_name},
@@ -33,7 +30,7 @@ use crate::{
     secret::Secret,
     shell::quote,
     state::{
-        Event, FileSpec, Inventory, Lock, OutDir, Owners, Record, Staging, StateError, Written,
+        Event, FileSpec, Inventory, Lock, OutDir, Owners, Staging, StateError, Written,
         read_journal, read_record,
     },
 };
@@ -157,7 +154,7 @@ impl Doctor<'_> {
         }
         self.authority(&ca, &inventory, &mut faults)?;
         self.leaves(&ca, &inventory, &mut faults)?;
-        let names = self.out.identities()?;
+        let names = self.names(&inventory)?;
         let examined: Vec<Vec<Fault>> = names
             .par_iter()
             .map(|name| {
@@ -252,48 +249,6 @@ impl Doctor<'_> {
         let written = Written::read(self.out);
         let written = written.map_err(|e| lost(e.into(), &written_away)).ok();
         Some((ca?, inventory?, written?, owners?))
-    }
-
-    /// Whether lines of the inventory were lost or changed, as far as other files show it.
-    fn inventory(
-        &self,
-        ca: &Ca,
-        inventory: &Inventory,
-        faults: &mut Vec<Fault>,
-    ) -> Result<(), BootstrapError> {
-        let mut found = |message: String| {
-            faults.push(Fault::new(FaultCode::Inventory, None, message, RESTORE));
-        };
-        let file = self.out.ca_file(Inventory::FILE).display().to_string();
-        let records = inventory.records();
-        // A CA elsewhere may have been replaced by itself.
-        let is_own = ca.issuer.engine() == local::NAME;
-        if is_own && !records.iter().any(|record| record.kind == Kind::Ca) {
-            found(format!("{file} has no record of the CA"));
-        }
-        match forgotten::check(self.out, &ca.trust, inventory, self.now) {
-            Err(error @ BootstrapError::Forgotten { .. }) => found(error.to_string()),
-            checked => checked?,
-        }
-        let leaves = || {
-            let is_leaf = |r: &&Record| matches!(r.kind, Kind::Broker | Kind::Client);
-            records.iter().filter(is_leaf)
-        };
-        let mut seen = HashSet::with_capacity(records.len());
-        let is_double = |r: &&Record| !seen.insert((r.issuer.as_str(), r.serial.as_str()));
-        if let Some(record) = leaves().find(is_double) {
-            found(format!(
-                "{file} has two records of the serial number {}",
-                record.serial
-            ));
-        }
-        if let Some(record) = leaves().find(|r| r.name.parse::<IdentityName>().is_err()) {
-            found(format!(
-                "{file} has the name `{}`, which no identity can have",
-                record.name
-            ));
-        }
-        Ok(())
     }
 
     fn authority(

@@ -41,10 +41,10 @@ use crate::{
     config::ConfigError,
     issuer::IssuerError,
     keystore::StoreError,
-    pki::{ChainProblem, Kind, PkiError},
+    pki::{ChainProblem, IdentityName, Kind, PkiError},
     random::NoRandomness,
     scram::ScramError,
-    state::{Revocation, StateError},
+    state::{OutDir, Revocation, StateError},
 };
 use ca::CaError;
 use context::Danger;
@@ -78,6 +78,14 @@ pub enum BootstrapError {
         name: String,
         /// The output directory.
         out: String,
+    },
+    /// A directory with a key that the inventory knows nothing of.
+    #[error("{dir} contains a key, but the inventory has no record of a certificate of {name}")]
+    NoRecord {
+        /// The name.
+        name: String,
+        /// The directory.
+        dir: String,
     },
     /// An identity whose last certificate was revoked.
     #[error("the certificate of `{}` was revoked on {} ({})", .0.name, .0.at.date(), .0.reason)]
@@ -196,6 +204,14 @@ pub enum BootstrapError {
 }
 
 impl BootstrapError {
+    /// For a directory with a key that the inventory knows nothing of.
+    pub fn no_record(out: &OutDir, name: &IdentityName) -> Self {
+        Self::NoRecord {
+            name: name.to_string(),
+            dir: out.identity(name).display().to_string(),
+        }
+    }
+
     fn damaged(path: &std::path::Path, source: impl Into<Cause>) -> Self {
         Self::Damaged {
             file: path.display().to_string(),

@@ -145,6 +145,10 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Unknown { .. } => {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
             }
+            BootstrapError::NoRecord { name, .. } => CliError::new(Code::InventoryIncomplete, text)
+                .hint(format!(
+                    "if kpki made it, restore the inventory from a backup; else move the directory away, and kpki issue {name} makes a new one"
+                )),
             BootstrapError::Backup(error) => error.into(),
             BootstrapError::Brought(problem) => {
                 CliError::new(Code::CaRefused, text).hint(unfit(&problem))
