@@ -37,11 +37,10 @@ impl Doctor<'_> {
             records.iter().filter(is_leaf)
         };
         let mut seen = HashSet::with_capacity(records.len());
-        let is_double = |r: &&Record| !seen.insert((r.issuer.as_str(), r.serial.as_str()));
-        if let Some(record) = leaves().find(is_double) {
+        let mut serials = leaves().map(|r| (r.issuer.as_str(), r.serial.as_str()));
+        if let Some((_, serial)) = serials.find(|serial| !seen.insert(*serial)) {
             found(format!(
-                "{file} has two records of the serial number {}",
-                record.serial
+                "{file} has two records of the serial number {serial}"
             ));
         }
         if let Some(record) = leaves().find(|r| r.name.parse::<IdentityName>().is_err()) {
