@@ -18,6 +18,7 @@ use super::{
 use crate::{
     bootstrap::{
         ca::Ca,
+        forgotten,
         lists::{self, CRL, CRL_DER, Crl as Written, Lists},
         rfc3339,
     },
@@ -126,6 +127,7 @@ pub fn write(
     });
     // Freeing a million strings one by one takes longer than exiting.
     let mut inventory = ManuallyDrop::new(read?);
+    forgotten::check(out, &ca.trust, &inventory, now)?;
     let lists = lists::write(out, &lock, &mut inventory, &keys, (days, now))?;
     // Under the lock: the next writer removes files that look abandoned.
     let files = der.map(|der| lists.write_der(der)).transpose()?;

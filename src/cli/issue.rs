@@ -21,7 +21,7 @@ use crate::{
         BootstrapError,
         ca::Ca,
         context::{Asked, Danger},
-        files::{is_controller_alone, names},
+        files::{holds_key, is_controller_alone, names},
         folded::Folded,
         plan::plan,
         revoke,
@@ -135,7 +135,11 @@ impl Issue {
                 let message = format!("the name `{name}` is given twice");
                 errors.push(CliError::new(Code::NameTwice, message).usage());
             } else if !self.csr_only && out.identity(name).exists() {
-                errors.push(BootstrapError::Exists(name.to_string()).into());
+                let record = inventory.latest(name.as_str());
+                errors.push(match record.is_none() && holds_key(out, name) {
+                    true => BootstrapError::no_record(out, name).into(),
+                    false => BootstrapError::Exists(name.to_string()).into(),
+                });
             } else if let Some(clash) = taken.clash(name) {
                 errors.push(clash.into());
             } else if !self.new_key && is_elsewhere(name) {

@@ -162,9 +162,9 @@ fn java_alias(alias: &str) -> Result<String, StoreError> {
     Ok(alias.to_lowercase())
 }
 
-/// keytool requires 6 characters, Java's `PBEKey` accepts only ASCII, and a line ending would be lost in a password
+/// Refuses a password that no store can have: keytool requires 6 characters, Java's `PBEKey` accepts only ASCII, and a line ending would be lost in a password
 /// file.
-fn check_password(password: &Secret) -> Result<(), StoreError> {
+pub fn check_password(password: &Secret) -> Result<(), StoreError> {
     let password = password.expose();
     if password.chars().count() < 6 {
         return Err(StoreError::UnusablePassword("is shorter than 6 characters"));

@@ -174,7 +174,7 @@ impl Inventory {
     /// Reads the inventory. An unfinished last line of a killed command is ignored: its certificate never left the CA.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.ca_file(Self::FILE);
-        let bytes = files::read_optional(&path)?.unwrap_or_default();
+        let bytes = files::read_record(&path)?.unwrap_or_default();
         let mut inventory = Self::default();
         inventory.tail = jsonl::parse(&path, &bytes, |entry| inventory.take(entry))
             .map_err(|(line, reason)| StateError::BadInventory { path, line, reason })?;

@@ -1,7 +1,7 @@
 //! Append-only files of JSON lines.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read, Seek, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -94,10 +94,8 @@ impl Tail {
             end,
             open: false,
         };
-        let mut file = match File::open(path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(whole(0)),
-            Err(e) => return Err(failed("open", path)(e)),
+        let Some((mut file, _)) = files::open_existing(path)? else {
+            return Ok(whole(0));
         };
         let ends_well = |file: &mut File| -> io::Result<(u64, bool)> {
             let end = file.seek(io::SeekFrom::End(0))?;
@@ -113,7 +111,7 @@ impl Tail {
         if well {
             return Ok(whole(end));
         }
-        let bytes = files::read_optional(path)?.unwrap_or_default();
+        let bytes = files::read_record(path)?.unwrap_or_default();
         let begin = bytes
             .iter()
             .rposition(|b| *b == b'\n')
@@ -137,13 +135,9 @@ impl Tail {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         };
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(files::SECRET)
-            .open(&self.path)
-            .map_err(failed("open", &self.path))?;
+        let mut options = files::no_link();
+        options.write(true).create(true).mode(files::SECRET);
+        let (mut file, _) = files::open_plain(&options, "open", &self.path)?;
         if let Err(error) = write(&mut file) {
             // On a full disk, truncating still works; if not, the next writer truncates.
             let _ = file.set_len(self.end);

@@ -33,10 +33,12 @@ mod written;
 pub use event::{CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
 pub use files::{
-    Owner, check_owner, check_writable, mode_of, read_optional, read_plain, write_atomic, write_new,
+    Owner, check_owner, check_writable, mode_of, read_plain, read_record, write_atomic, write_new,
 };
 pub use guard::{Mended, is_own};
-pub use input::{open, read_below, read_foreign, read_request, read_stdin, read_text};
+pub use input::{
+    open, read_below, read_foreign, read_optional, read_request, read_stdin, read_text,
+};
 pub use inventory::{Inventory, Record, Status};
 pub use journal::{Ending, Entry, Who, read_journal};
 pub use leftovers::Leftovers;

@@ -146,7 +146,7 @@ impl Written {
     /// Reads the record; if there is none, such as after an older kpki, nothing is known.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.root().join(FILE);
-        let bytes = files::read_optional(&path)?.unwrap_or_default();
+        let bytes = files::read_record(&path)?.unwrap_or_default();
         let mut written = Self {
             path: path.clone(),
             entries: BTreeMap::new(),
