@@ -19,6 +19,13 @@ pub fn octets<const N: usize>() -> Result<[u8; N], NoRandomness> {
     Ok(octets)
 }
 
+/// Seeds the cryptographic library, which the first signature or key of a program waits for otherwise: it collects
+/// timings for tens of milliseconds, while other work can be done.
+pub fn seed() {
+    // A failure shows again where random numbers are needed.
+    let _ = aws_lc_rs::rand::fill(&mut [0]);
+}
+
 /// 32 ASCII letters and digits: 190 bits, in an alphabet that property files, JAAS, shells, YAML and the storage
 /// tool all take without escaping.
 ///

@@ -77,8 +77,12 @@ impl Admin {
         changes: &[(&str, Option<&str>)],
     ) -> Result<(), AdminError> {
         did("changed the settings of", format!("broker {broker}"));
-        self.ask(WRITE, Repeat::Never, |handle, wait| {
+        let told = self.ask(WRITE, Repeat::Never, |handle, wait| {
             handle.alter_broker(broker, changes, wait.at_most(TIMEOUT))
+        });
+        told.map_err(|error| match error {
+            AdminError::Unsupported(what, _) => AdminError::NoSettingRequests(what),
+            other => other,
         })
     }
 }

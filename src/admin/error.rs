@@ -63,6 +63,11 @@ pub enum AdminError {
         "{0}: the brokers do not support requests for SCRAM users, which were added in Kafka 2.7 (KIP-554)"
     )]
     NoScramRequests(&'static str),
+    /// The brokers are older than the request that changes single settings.
+    #[error(
+        "{0}: the brokers do not support changes of single settings, which were added in Kafka 2.3 (KIP-339)"
+    )]
+    NoSettingRequests(&'static str),
     /// The brokers have no authorizer, so there are no ACLs.
     #[error("{0}: the cluster has no authorizer, so it neither has nor keeps ACLs")]
     SecurityDisabled(&'static str),
@@ -149,6 +154,9 @@ impl AdminError {
             }
             Self::NoScramRequests { .. } => {
                 "such clusters keep SCRAM users in ZooKeeper; this prints what to write there, for each user:\n  kpki scram derive --user USER --form zookeeper < out/USER/scram.password"
+            }
+            Self::NoSettingRequests { .. } => {
+                "copy the broker's directory to its machine and restart it"
             }
             Self::SecurityDisabled { .. } => {
                 "set authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer on every node"

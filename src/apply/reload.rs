@@ -23,6 +23,9 @@ const ONE: Duration = Duration::from_secs(5);
 /// How long to wait until a setting is removed: a slow broker, or one that has lost its connection to the controller,
 /// needs more than one request.
 const REMOVAL: Duration = Duration::from_secs(60);
+/// How long to wait until a listener no longer trusts other CAs: after a rotation the old one, but somebody may have
+/// added one of their own.
+const OTHERS: Duration = Duration::from_secs(10);
 /// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -411,9 +414,13 @@ impl RunningBroker {
             self.listeners.iter().filter(|l| l.shown.is_ok()).collect();
         loop {
             let shown = probe::each(&open, |l| ask(&l.address, identity, ONE));
+            let others = begun.elapsed() < OTHERS.min(limit);
             let lacking = open.iter().zip(shown).filter_map(|(listener, shown)| {
                 let what = match shown {
-                    Ok(shown) => lacks(wanted, &shown)?,
+                    Ok(shown) => match lacks(wanted, &shown) {
+                        None if others && !trusts_no_other(wanted, &shown) => String::new(),
+                        lacks => lacks?,
+                    },
                     Err(error) => error.to_string(),
                 };
                 Some((*listener, format!("{}: {what}", listener.name)))

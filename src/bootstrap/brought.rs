@@ -22,7 +22,7 @@ use crate::{
     printable::Name,
     random,
     secret::{Secret, SecretBytes},
-    state::{CA_REQUEST, CA_REQUEST_KEY, FileSpec, Lock, OutDir, Staging, read_optional},
+    state::{CA_REQUEST, CA_REQUEST_KEY, FileSpec, Lock, OutDir, Staging, read_record},
 };
 
 /// A CA from elsewhere that is valid and not yet stored.
@@ -81,7 +81,7 @@ pub fn waiting(out: &OutDir) -> Result<Option<Request>, BootstrapError> {
     out.check()?;
     let path = out.ca_file(CA_REQUEST);
     let dir = out.ca().display().to_string();
-    let text = read_optional(&path)?.ok_or(CaError::Incomplete {
+    let text = read_record(&path)?.ok_or(CaError::Incomplete {
         dir,
         file: CA_REQUEST,
     })?;
@@ -150,7 +150,7 @@ impl AwaitedKey {
         out.check()?;
         let dir = out.ca().display().to_string();
         match Ca::waits(out) {
-            true => match read_optional(&out.ca_file(CA_REQUEST_KEY))? {
+            true => match read_record(&out.ca_file(CA_REQUEST_KEY))? {
                 Some(sealed) => Ok(Self(sealed.into())),
                 None => Err(CaError::NoRequest(dir).into()),
             },

@@ -22,7 +22,7 @@ use crate::{
     secret::{Secret, SecretBytes},
     state::{
         CA_REQUEST_KEY, FileSpec, Inventory, Lock, OutDir, Record, Staging, StateError,
-        read_optional, write_atomic,
+        read_record, write_atomic,
     },
 };
 
@@ -196,7 +196,7 @@ impl Ca {
             file,
         };
         let need = |file| -> Result<_, BootstrapError> {
-            Ok(read_optional(&out.ca_file(file))?.ok_or_else(|| incomplete(file))?)
+            Ok(read_record(&out.ca_file(file))?.ok_or_else(|| incomplete(file))?)
         };
         let certificates = |file: &str, bytes: &[u8]| -> Result<Vec<Certificate>, CaError> {
             let damaged = |source: Cause| CaError::Damaged {
@@ -214,7 +214,7 @@ impl Ca {
         if !out.ca_file(Inventory::FILE).exists() {
             return Err(incomplete(Inventory::FILE).into());
         }
-        let intermediates = match read_optional(&out.ca_file(INTERMEDIATE))? {
+        let intermediates = match read_record(&out.ca_file(INTERMEDIATE))? {
             Some(bytes) => certificates(INTERMEDIATE, &bytes)?,
             None if out.ca_file(local::ROOT_KEY).exists() => {
                 return Err(incomplete(INTERMEDIATE).into());
@@ -226,11 +226,11 @@ impl Ca {
             intermediate: below,
             ..
         } = Slot::Standby.names();
-        let standby = match read_optional(&out.ca_file(&standby))? {
+        let standby = match read_record(&out.ca_file(&standby))? {
             Some(bytes) => {
                 let root = certificates(&standby, &bytes)?.into_iter().next();
                 let root = root.ok_or_else(|| incomplete(CERTIFICATE))?;
-                let intermediates = match read_optional(&out.ca_file(&below))? {
+                let intermediates = match read_record(&out.ca_file(&below))? {
                     Some(bytes) => certificates(&below, &bytes)?,
                     None => Vec::new(),
                 };
@@ -363,7 +363,7 @@ impl Ca {
     /// intermediate.
     pub fn sealed(&self, file: &'static str) -> Result<(PathBuf, SecretBytes), BootstrapError> {
         let (dir, path) = (self.dir.display().to_string(), self.dir.join(file));
-        match read_optional(&path)? {
+        match read_record(&path)? {
             Some(text) => Ok((path, text.into())),
             None if self.issuer.engine() != local::NAME => {
                 Err(CaError::KeyElsewhere(dir, self.issuer.engine()).into())

@@ -4,6 +4,7 @@
 //! recorded ones.
 
 mod identity;
+mod inventory;
 mod rotation;
 
 use std::{collections::BTreeMap, path::Path};
@@ -22,15 +23,15 @@ use super::{
 use crate::{
     code::codes,
     deeds::did,
-    issuer::local,
+    issuer::{IssuerError, local},
     keystore::StoreProfile,
-    pki::{IdentityName, Kind},
+    pki::{IdentityName, Kind, SealError},
     plan::Action,
     secret::Secret,
     shell::quote,
     state::{
         Event, FileSpec, Inventory, Lock, OutDir, Owners, Staging, StateError, Written,
-        read_journal, read_optional,
+        read_journal, read_record,
     },
 };
 
@@ -48,6 +49,7 @@ pub enum FaultCode {
     Mode = "mode", "other users can read or change something";
     Owner = "owner", "a directory has the wrong owner";
     Password = "password", "the password of an identity's stores is missing, or is not the one that kpki wrote";
+    Inventory = "inventory", "the inventory lacks what other files prove was in it, or contains what kpki does not write";
     Journal = "journal", "the journal cannot be read";
     Policy = "policy", "the files do not match the policy";
     Rotation = "rotation", "the CA rotation does not match its record, or a certificate was signed by a CA that does not sign now";
@@ -118,7 +120,7 @@ pub struct Doctor<'a> {
     pub out: &'a OutDir,
     /// The policy, with the rest of the context of a `kpki up` run.
     pub context: Option<Context<'a>>,
-    /// The policy's path, for the command.
+    /// The policy's path, for the commands; without one, the word that stands for it.
     pub policy: &'a str,
     /// The time.
     pub now: OffsetDateTime,
@@ -132,7 +134,10 @@ impl Doctor<'_> {
     /// # Errors
     /// If the directory cannot be read.
     pub fn examine(&self) -> Result<Vec<Fault>, BootstrapError> {
-        let mut faults = self.surroundings()?;
+        let mut faults = Vec::new();
+        if !self.surroundings(&mut faults)? {
+            return Ok(faults);
+        }
         let Some((ca, inventory, written, owners)) = self.records(&mut faults) else {
             return Ok(faults);
         };
@@ -142,9 +147,14 @@ impl Doctor<'_> {
             // Everything else depends on which CAs are trusted.
             return Ok(faults);
         }
+        self.inventory(&ca, &inventory, &mut faults)?;
+        if faults.len() > before {
+            // So does everything else on what was signed and revoked.
+            return Ok(faults);
+        }
         self.authority(&ca, &inventory, &mut faults)?;
         self.leaves(&ca, &inventory, &mut faults)?;
-        let names = self.out.identities()?;
+        let names = self.names(&inventory)?;
         let examined: Vec<Vec<Fault>> = names
             .par_iter()
             .map(|name| {
@@ -156,6 +166,7 @@ impl Doctor<'_> {
                     name,
                     record: inventory.latest(name.as_str()),
                     entry: written.of(name.as_str()),
+                    up: &self.up(),
                 };
                 found.extend(file.faults()?);
                 Ok(found)
@@ -169,9 +180,8 @@ impl Doctor<'_> {
         Ok(faults)
     }
 
-    /// Unfinished work, and access of other users to what is here.
-    fn surroundings(&self) -> Result<Vec<Fault>, BootstrapError> {
-        let mut faults = Vec::new();
+    /// Unfinished work, and access of other users to what is here. False if nothing else can be relied on.
+    fn surroundings(&self, faults: &mut Vec<Fault>) -> Result<bool, BootstrapError> {
         let leftovers = self.out.leftovers()?;
         for path in leftovers.ours {
             let message = format!("{} was left by an interrupted command", path.display());
@@ -182,11 +192,15 @@ impl Doctor<'_> {
             let message = format!("{} {what}", path.display());
             faults.push(Fault::new(FaultCode::Leftover, None, message, command));
         }
-        match self.out.loose() {
+        let sound = self.out.check().and_then(|()| self.out.check_ca_links());
+        match sound.and_then(|()| self.out.loose()) {
             Ok(loose) => faults.extend(loose.iter().map(|path| open(None, path))),
-            Err(error) => faults.push(barred(None, &error)),
+            Err(error) => {
+                faults.push(barred(None, &error));
+                return Ok(false);
+            }
         }
-        Ok(faults)
+        Ok(true)
     }
 
     fn modes_of(&self, name: &IdentityName) -> Result<Vec<Fault>, BootstrapError> {
@@ -259,8 +273,7 @@ impl Doctor<'_> {
             && (self.passphrase.is_some() || ca.issuer.wanted().is_none())
             && let Err(error) = ca.open_issuer(self.passphrase)
         {
-            let message = error.to_string();
-            faults.push(Fault::new(FaultCode::CaKey, None, message, RESTORE));
+            faults.push(locked(&error));
         }
         let lists = lists::examine(self.out, &ca.trust, inventory, self.now)?;
         if let Some(Trouble::Fault(message, _)) = lists {
@@ -268,7 +281,7 @@ impl Doctor<'_> {
         }
         for profile in [StoreProfile::Jdk, StoreProfile::Legacy] {
             let path = self.out.ca_file(truststore_name(profile));
-            let Some(store) = read_optional(&path)? else {
+            let Some(store) = read_record(&path)? else {
                 continue;
             };
             if !ca.trust.is_in(&store) {
@@ -285,12 +298,17 @@ impl Doctor<'_> {
         Ok(())
     }
 
+    /// The command that writes what the policy says.
+    fn up(&self) -> String {
+        format!("kpki up {}", quote(self.policy))
+    }
+
     /// What `kpki up` would do.
     fn wanted(&self, trust: &Trust) -> Vec<Fault> {
         let Some(context) = self.context else {
             return Vec::new();
         };
-        let command = format!("kpki up {}", quote(self.policy));
+        let command = self.up();
         let planned = match plan(context, trust) {
             Ok(planned) => planned,
             Err(errors) => {
@@ -357,6 +375,23 @@ impl Doctor<'_> {
     }
 }
 
+/// A key that cannot be opened.
+fn locked(error: &IssuerError) -> Fault {
+    let message = error.to_string();
+    match error {
+        IssuerError::Sealed {
+            source: SealError::WrongPassphrase,
+            ..
+        } => {
+            let message = format!(
+                "{message}: try again; only if it is the right one, the file was changed, and a backup is needed"
+            );
+            Fault::new(FaultCode::CaKey, None, message, "kpki doctor")
+        }
+        _ => Fault::new(FaultCode::CaKey, None, message, RESTORE),
+    }
+}
+
 fn open(name: Option<&str>, path: &Path) -> Fault {
     let message = format!("{} can be read or changed by other users", path.display());
     Fault::new(FaultCode::Mode, name, message, FIX)
@@ -377,8 +412,14 @@ fn barred(name: Option<&str>, error: &StateError) -> Fault {
             format!("chmod go-w {}", quote(&path.display().to_string())),
         ),
         StateError::Obstacle { path, .. } => {
-            let path = path.display().to_string();
-            (FaultCode::Owner, format!("mv {0} {0}.old", quote(&path)))
+            let shown = path.display().to_string();
+            let shown = quote(&shown);
+            let command = match path.is_symlink() {
+                // Only the link: what it leads to stays.
+                true => format!("rm {shown}"),
+                false => format!("mv {shown} {shown}.old"),
+            };
+            (FaultCode::Owner, command)
         }
         _ => (FaultCode::Owner, "ls -l".to_owned()),
     };

@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use rayon::prelude::*;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
@@ -62,15 +63,18 @@ pub fn sort(due: &mut [Due], now: OffsetDateTime) {
 }
 
 /// The certificates in use, according to the inventory: the last of each name that was not revoked.
-pub fn current(inventory: &Inventory, now: OffsetDateTime) -> impl Iterator<Item = &Record> {
-    inventory.records().iter().filter(move |record| {
+pub fn current(inventory: &Inventory, now: OffsetDateTime) -> Vec<&Record> {
+    let is_in_use = |record: &&Record| {
         inventory.is_current(record) && inventory.status(record, now) != Status::Revoked
-    })
+    };
+    let records = inventory.records().par_iter();
+    records.filter(is_in_use).collect()
 }
 
-/// Those that have expired or are due.
+/// Those of the [`current`] ones that have expired or are due.
 pub fn ending<'a>(
-    inventory: &'a Inventory,
+    inventory: &Inventory,
+    current: &[&'a Record],
     policy: Option<&ValidatedPolicy>,
     now: OffsetDateTime,
 ) -> Vec<&'a Record> {
@@ -94,14 +98,14 @@ pub fn ending<'a>(
         };
         renew::due(record, false) <= now || renew::due(record, true) <= now && is_first()
     };
-    current(inventory, now).filter(is_due).collect()
+    current.iter().copied().filter(is_due).collect()
 }
 
-/// Certificates that are not valid yet: they were signed while the clock was ahead, or the clock is behind now. If the
-/// CA is among them, the clock is behind.
-pub fn early(inventory: &Inventory, now: OffsetDateTime) -> Vec<&Record> {
-    let early = current(inventory, now).filter(|record| record.not_before > now);
-    let early: Vec<&Record> = early.collect();
+/// Those of the [`current`] ones that are not valid yet: they were signed while the clock was ahead, or the clock is
+/// behind now. If the CA is among them, the clock is behind.
+pub fn early<'a>(current: &[&'a Record], now: OffsetDateTime) -> Vec<&'a Record> {
+    let early = current.iter().copied();
+    let early: Vec<&Record> = early.filter(|record| record.not_before > now).collect();
     let is_ca = |record: &&&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
     match early.iter().find(is_ca) {
         Some(ca) => vec![ca],

@@ -62,6 +62,7 @@ pub fn install(
         });
     }
     let there = OnDisk::read(out, name, names)?;
+    there.check_password(out, name, names)?;
     let Some(key) = there.key else {
         return Err(BootstrapError::NoKey(name.to_string()));
     };

@@ -72,6 +72,27 @@ impl OnDisk {
         Ok(found)
     }
 
+    /// Refuses a password that no store can have, before anything is signed.
+    pub fn check_password(
+        &self,
+        out: &OutDir,
+        name: &IdentityName,
+        names: &FileNames,
+    ) -> Result<(), BootstrapError> {
+        let checked = self.password.as_ref().map(pkcs12::check_password);
+        checked
+            .unwrap_or(Ok(()))
+            .map_err(|source| BootstrapError::Password {
+                name: name.to_string(),
+                file: out
+                    .identity(name)
+                    .join(&names.password)
+                    .display()
+                    .to_string(),
+                source,
+            })
+    }
+
     /// The public key of the existing key, as SubjectPublicKeyInfo.
     fn public_key(&self) -> Option<Vec<u8>> {
         let pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(&**self.key.as_ref()?)).ok()?;

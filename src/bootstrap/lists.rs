@@ -19,7 +19,7 @@ use crate::{
     pki::{Certificate, Kind, RevocationList, SignedCrl, crl_path},
     printable::Name,
     secret::Secret,
-    state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, read_optional, write_atomic},
+    state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, read_record, write_atomic},
 };
 
 /// The current CRLs, PEM. The signing CA's is the first.
@@ -108,7 +108,7 @@ pub fn open(
         };
         let with = |file: &str, signer: &Certificate, behind: &[Certificate], is_root| {
             let path = out.ca_file(file);
-            let Some(bytes) = read_optional(&path)? else {
+            let Some(bytes) = read_record(&path)? else {
                 return Ok(None);
             };
             let issuer = ca.issuer.with_key(path, bytes.into());
@@ -153,7 +153,7 @@ pub fn read(
     out: &OutDir,
     trust: &Trust,
 ) -> Result<Option<Vec<(SignedCrl, CertificateRevocationListDer<'static>)>>, BootstrapError> {
-    let Some(text) = read_optional(&out.ca_file(CRL))? else {
+    let Some(text) = read_record(&out.ca_file(CRL))? else {
         return Ok(None);
     };
     let ders = CertificateRevocationListDer::pem_slice_iter(&text).map_while(Result::ok);

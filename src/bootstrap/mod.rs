@@ -16,6 +16,7 @@ pub mod edits;
 pub mod elsewhere;
 pub mod files;
 pub mod folded;
+pub mod forgotten;
 pub mod identity;
 pub mod lists;
 pub mod member;
@@ -40,11 +41,11 @@ use crate::{
     config::ConfigError,
     issuer::IssuerError,
     keystore::StoreError,
-    pki::{ChainProblem, Kind, PkiError},
+    pki::{ChainProblem, IdentityName, Kind, PkiError},
     printable::Name,
     random::NoRandomness,
     scram::ScramError,
-    state::{Revocation, StateError},
+    state::{OutDir, Revocation, StateError},
 };
 use ca::CaError;
 use context::Danger;
@@ -79,6 +80,14 @@ pub enum BootstrapError {
         /// The output directory.
         out: String,
     },
+    /// A directory with a key that the inventory knows nothing of.
+    #[error("{dir} contains a key, but the inventory has no record of a certificate of {name}")]
+    NoRecord {
+        /// The name.
+        name: String,
+        /// The directory.
+        dir: String,
+    },
     /// An identity whose last certificate was revoked.
     #[error("the certificate of `{}` was revoked on {} ({})", .0.name, .0.at.date(), .0.reason)]
     Revoked(Revocation),
@@ -109,6 +118,16 @@ pub enum BootstrapError {
     /// A certificate whose renewal needs a request from the owner of its key.
     #[error("the key of `{0}` is elsewhere, so its certificate needs a new request")]
     KeyElsewhere(String),
+    /// An inventory that was emptied or edited, or is an old copy.
+    #[error("{inventory} lacks {what}, which {crl} contains")]
+    Forgotten {
+        /// The inventory.
+        inventory: String,
+        /// The file with the current CRLs.
+        crl: String,
+        /// What was lost.
+        what: String,
+    },
     /// A file of an identity that cannot be used.
     #[error("{file} is damaged: {source}")]
     Damaged {
@@ -116,6 +135,16 @@ pub enum BootstrapError {
         file: String,
         /// What is wrong with it.
         source: Cause,
+    },
+    /// A password that no store can have.
+    #[error("the stores of {name} cannot be made with the password in {file}: {source}")]
+    Password {
+        /// The identity.
+        name: String,
+        /// The file with the password.
+        file: String,
+        /// Why.
+        source: StoreError,
     },
     /// A file that was edited.
     #[error("{shown} {}", .edit.message())]
@@ -176,6 +205,14 @@ pub enum BootstrapError {
 }
 
 impl BootstrapError {
+    /// For a directory with a key that the inventory knows nothing of.
+    pub fn no_record(out: &OutDir, name: &IdentityName) -> Self {
+        Self::NoRecord {
+            name: name.to_string(),
+            dir: out.identity(name).display().to_string(),
+        }
+    }
+
     fn damaged(path: &std::path::Path, source: impl Into<Cause>) -> Self {
         Self::Damaged {
             file: path.display().to_string(),

@@ -13,7 +13,7 @@ use crate::{
     pki::IdentityName,
     policy::{Broker, LAYOUTS, Mode, ValidatedPolicy},
     random,
-    state::{OutDir, Written, read_optional, read_plain, write_atomic},
+    state::{OutDir, Written, read_plain, read_record, write_atomic},
 };
 
 /// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
@@ -229,7 +229,7 @@ pub(super) fn unrecorded(
 /// The id that the cluster's disks are formatted with, from where it was recorded.
 pub fn kept_cluster_id(out: &OutDir) -> Result<Option<String>, BootstrapError> {
     let path = out.root().join(CLUSTER_ID);
-    let Some(bytes) = read_optional(&path)? else {
+    let Some(bytes) = read_record(&path)? else {
         return Ok(None);
     };
     let text = String::from_utf8_lossy(&bytes).trim().to_owned();

@@ -178,6 +178,7 @@ fn step<'a>(
         false => OnDisk::default(),
     };
     if let Some(leaf) = &leaf {
+        disk.check_password(out, name, look.names)?;
         let mut hosts = leaf.hosts.iter();
         hosts.try_for_each(|host| look.trust.signer().check_permitted(host, leaf.kind))?;
     }

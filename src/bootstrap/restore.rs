@@ -20,7 +20,7 @@ use crate::{
     pki::{Certificate, Kind},
     policy::LAYOUTS,
     secret::Secret,
-    state::{Inventory, Lock, OutDir, Record, read_optional, read_plain, write_atomic},
+    state::{Inventory, Lock, OutDir, Record, read_plain, read_record, write_atomic},
 };
 
 /// What was restored, and from where.
@@ -50,7 +50,7 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapErr
     }
     let inventory = Inventory::read(out)?;
     // During a rotation, the other CA is trusted as well, and is not the one that was lost.
-    let standby = read_optional(&out.ca_file(&Slot::Standby.names().root))?;
+    let standby = read_record(&out.ca_file(&Slot::Standby.names().root))?;
     let standby = standby.and_then(|text| pem::parse_certificates(&text).ok());
     let standby = standby.and_then(|all| Certificate::from_der(all.first()?).ok());
     let stands_by = |record: &Record| standby.as_ref().is_some_and(|c| record.is_of(c, c));
@@ -65,7 +65,7 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapErr
         restored.push(Restored { file, from });
         Ok(())
     };
-    let mut password = read_optional(&out.ca_file(TRUSTSTORE_PASSWORD))?.map(password_in);
+    let mut password = read_record(&out.ca_file(TRUSTSTORE_PASSWORD))?.map(password_in);
     if password.is_none()
         && let Some((found, from)) = find_password(out, &roots)?
     {
@@ -102,7 +102,7 @@ fn trusted(store: &[u8], password: &Secret, roots: &[&Record]) -> Option<Vec<Cer
 
 /// The CA's own copy of the truststore.
 fn own_store(out: &OutDir) -> Result<Option<Vec<u8>>, BootstrapError> {
-    Ok(read_optional(
+    Ok(read_record(
         &out.ca_file(truststore_name(StoreProfile::Jdk)),
     )?)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
 use time::OffsetDateTime;
 
 use super::BootstrapError;
@@ -174,7 +175,8 @@ pub(super) fn next_list(
         })
     };
     let last = issues().next_back().map(|issue| issue.at);
-    let entries = inventory.revocations().filter_map(|revocation| {
+    let revocations: Vec<&Revocation> = inventory.revocations().collect();
+    let entries = revocations.par_iter().filter_map(|revocation| {
         let record = inventory.by_serial(&revocation.serial)?;
         let is_due = record.not_after > now
             || last.is_none_or(|last| last <= record.not_after.max(revocation.at));

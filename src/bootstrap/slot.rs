@@ -9,7 +9,7 @@ use crate::{
     keystore::pem,
     pki::{Certificate, KeyProtection},
     secret::SecretBytes,
-    state::{FileSpec, OutDir, StateError, read_optional},
+    state::{FileSpec, OutDir, StateError, read_record},
 };
 
 /// The CA certificates that clients trust, that of the signing CA first.
@@ -88,8 +88,8 @@ impl Sealed {
         lineage: &Lineage,
     ) -> Result<Option<Self>, StateError> {
         let names = slot.names();
-        let root_key = read_optional(&out.ca_file(&names.root_key))?;
-        let key = read_optional(&out.ca_file(&names.key))?;
+        let root_key = read_record(&out.ca_file(&names.root_key))?;
+        let key = read_record(&out.ca_file(&names.key))?;
         Ok(key.map(|key| Self {
             lineage: lineage.clone(),
             key: key.into(),

@@ -9,7 +9,7 @@ use crate::{
     pki::{Certificate, Dn},
     random::{self, NoRandomness},
     secret::Secret,
-    state::{Lock, OutDir, StateError, read_optional, write_atomic},
+    state::{Lock, OutDir, StateError, read_record, write_atomic},
 };
 
 /// The alias of the CA in truststores.
@@ -208,7 +208,7 @@ impl Trust {
         out: &OutDir,
         profile: StoreProfile,
     ) -> Result<Option<Vec<u8>>, StateError> {
-        let Some(bytes) = read_optional(&out.ca_file(truststore_name(profile)))? else {
+        let Some(bytes) = read_record(&out.ca_file(truststore_name(profile)))? else {
             return Ok(None);
         };
         Ok(self.is_in(&bytes).then_some(bytes))

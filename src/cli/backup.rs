@@ -9,7 +9,7 @@ use super::{
     Code, Done, Global, fail,
     init_ca::{begin, take_lock, tidy},
     passphrase,
-    shell::quote_path,
+    shell::{kpki, quote_path},
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
@@ -113,7 +113,7 @@ impl Restore {
         ui.say(format!(
             "{GREEN}restored{GREEN:#} {dir}: {certificates} certificates are on record"
         ));
-        ui.say(format!("\n{BOLD}next:{BOLD:#} kpki doctor"));
+        ui.say(format!("\n{BOLD}next:{BOLD:#} {} doctor", kpki(out.root())));
         ui.document(&json!({"ca": dir, "certificates": certificates}));
         Ok(())
     }

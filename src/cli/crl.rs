@@ -18,9 +18,11 @@ use super::{
 use crate::{
     bootstrap::{
         ca::Ca,
+        forgotten,
         lists::{self, CRL, CRL_DER, Crl as Written, Lists},
         rfc3339,
     },
+    random,
     state::{Inventory, OutDir, check_writable, write_atomic},
 };
 
@@ -119,8 +121,13 @@ pub fn write(
     let keys = lists::open(out, ca, passphrase.as_ref(), now)?;
     let lock = take_lock(out, ui)?;
     ca.check_unchanged(out, &lock)?;
+    let read = std::thread::scope(|scope| {
+        scope.spawn(random::seed);
+        Inventory::read(out)
+    });
     // Freeing a million strings one by one takes longer than exiting.
-    let mut inventory = ManuallyDrop::new(Inventory::read(out)?);
+    let mut inventory = ManuallyDrop::new(read?);
+    forgotten::check(out, &ca.trust, &inventory, now)?;
     let lists = lists::write(out, &lock, &mut inventory, &keys, (days, now))?;
     // Under the lock: the next writer removes files that look abandoned.
     let files = der.map(|der| lists.write_der(der)).transpose()?;

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::{
     Done, Global, guard, passphrase,
+    shell::kpki,
     token::in_token,
     ui::{BOLD, GREEN, Ui},
 };
@@ -119,7 +120,10 @@ impl InitCa {
         for (file, what) in files {
             ui.say(format!("  {}  {what}", path(file)));
         }
-        ui.say(format!("\n{BOLD}next:{BOLD:#} kpki issue kafka1"));
+        ui.say(format!(
+            "\n{BOLD}next:{BOLD:#} {} issue kafka1",
+            kpki(out.root())
+        ));
         ui.document(&json!({
             "subject": root.subject,
             "issuer": signer.subject,
@@ -177,7 +181,10 @@ fn make_in_token(global: &Global, out: &OutDir, uri: &KeyUri, spec: &CaSpec, ui:
         "  {}  the certificate that clients and brokers trust",
         path("ca.crt")
     ));
-    ui.say(format!("\n{BOLD}next:{BOLD:#} kpki issue kafka1"));
+    ui.say(format!(
+        "\n{BOLD}next:{BOLD:#} {} issue kafka1",
+        kpki(out.root())
+    ));
     ui.document(&json!({
         "subject": root.subject,
         "issuer": root.subject,

@@ -12,7 +12,7 @@ use super::{
     verify::is_address,
 };
 use crate::{
-    keystore::pem,
+    keystore::{self, Passwords, pem},
     pki::{Inspected, Unusual},
     printable::Printable,
     probe::{self, ProbeError},
@@ -80,7 +80,7 @@ impl Inspect {
                 format!("{}: {}", self.what, Printable(&error.to_string())),
             )
             .hint(format!(
-                "{kpki} verify {} says more",
+                "run {kpki} verify {} for details",
                 shell::quote(&self.what)
             ))
         })?;
@@ -113,10 +113,15 @@ fn of_file(path: &Path) -> Result<Vec<Inspected>, Failure> {
         };
         objects.push(object.ok_or_else(damaged)?);
     }
-    match objects.is_empty() {
-        true => Err(nothing(&name, "has no certificate, request or CRL").into()),
-        false => Ok(objects),
+    if !objects.is_empty() {
+        return Ok(objects);
     }
+    let error = match keystore::open(&bytes, Passwords::default()) {
+        Ok(store) => nothing(&name, &format!("is a {} store", store.kind))
+            .hint("kpki store inspect FILE shows what is in a store"),
+        Err(_) => nothing(&name, "contains no certificate, request or CRL"),
+    };
+    Err(error.into())
 }
 
 fn nothing(name: &str, why: &str) -> CliError {
@@ -144,12 +149,14 @@ fn text(object: &Inspected, unusual: &[Unusual], now: OffsetDateTime) -> String 
                 &usage(c.key_usage.as_deref(), c.extended_key_usage.as_deref()),
             ));
             if c.ca {
-                let below = c
-                    .path_length
-                    .map(|most| format!(", with at most {most} CAs below it"));
-                lines.push(row("CA", &format!("yes{}", below.unwrap_or_default())));
+                let yes = match c.path_length {
+                    None => "yes".to_owned(),
+                    Some(0) => "yes, without CAs below it".to_owned(),
+                    Some(most) => format!("yes, with at most {most} CAs below it"),
+                };
+                lines.push(row("CA", &yes));
             }
-            lines.push(row("for", &c.permitted.join(", ")));
+            lines.push(row("only for", &c.permitted.join(", ")));
             lines.push(row("CRL", &c.crl_urls.join(", ")));
             lines.push(row("serial", &c.serial));
             lines.push(row("SHA-256", &c.sha256));
@@ -203,7 +210,7 @@ fn title(kind: &str, name: &str) -> String {
     format!("{BOLD}{kind}{BOLD:#}  {}", Printable(name))
 }
 
-/// Nothing for what is not there.
+/// A labelled line; empty if there is no value.
 fn row(name: &str, value: &str) -> String {
     match value.is_empty() {
         true => String::new(),
@@ -221,7 +228,7 @@ fn usage(key: Option<&[&str]>, extended: Option<&[String]>) -> String {
 /// `2026-11-21 to 2027-12-23, 396 days left`
 fn life(begin: OffsetDateTime, end: Option<OffsetDateTime>, now: OffsetDateTime) -> String {
     let Some(end) = end else {
-        return format!("from {}, without an end", begin.date());
+        return format!("from {}, without an expiry date", begin.date());
     };
     let left = match (now < begin, (end - now).whole_days()) {
         (true, _) => format!("begins in {} days", (begin - now).whole_days()),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, builder::TypedValueParser};
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::{
     CliError, Code, Done, Failure, Global,
@@ -20,7 +21,7 @@ use crate::{
         BootstrapError,
         ca::Ca,
         context::{Asked, Danger},
-        files::{is_controller_alone, names},
+        files::{holds_key, is_controller_alone, names},
         folded::Folded,
         plan::plan,
         revoke,
@@ -122,15 +123,29 @@ impl Issue {
         let there = out.identities()?;
         let inventory = Inventory::read(out)?;
         let taken = Folded::new(&there);
+        let is_elsewhere = |name: &IdentityName| {
+            let last = inventory.latest(name.as_str());
+            last.is_some_and(|record| {
+                record.external && record.not_after > OffsetDateTime::now_utc()
+            })
+        };
         for (at, name) in self.names.iter().enumerate() {
             let folded = name.folded();
             if self.names[..at].iter().any(|n| n.folded() == folded) {
                 let message = format!("the name `{name}` is given twice");
                 errors.push(CliError::new(Code::NameTwice, message).usage());
             } else if !self.csr_only && out.identity(name).exists() {
-                errors.push(BootstrapError::Exists(name.to_string()).into());
+                let record = inventory.latest(name.as_str());
+                errors.push(match record.is_none() && holds_key(out, name) {
+                    true => BootstrapError::no_record(out, name).into(),
+                    false => BootstrapError::Exists(name.to_string()).into(),
+                });
             } else if let Some(clash) = taken.clash(name) {
                 errors.push(clash.into());
+            } else if !self.new_key && is_elsewhere(name) {
+                let message = format!("the certificate of `{name}` is for a key that is elsewhere");
+                let hint = "kpki sign NAME.csr renews it; --new-key makes a key and a certificate here instead";
+                errors.push(CliError::new(Code::IdentityExists, message).hint(hint));
             } else if let Err(revoked) = revoke::check(&inventory, name.as_str(), self.new_key) {
                 errors.push(revoked.into());
             }
@@ -265,18 +280,18 @@ fn bootstrap_servers(out: &OutDir) -> Result<Vec<String>, BootstrapError> {
         .iter()
         .filter(|r| r.kind == Kind::Broker);
     for record in brokers {
-        let san = record.sans.first().and_then(|san| san.split_once(':'));
-        let Some((_, host)) = san else { continue };
+        // External issuers may put them in another order, with a wildcard first.
+        let mut hosts = record.sans.iter().filter_map(|san| Host::from_tagged(san));
+        let Some(host) = hosts.find(|host| !host.is_wildcard()) else {
+            continue;
+        };
         let name: Option<IdentityName> = record.name.parse().ok();
         if let Some(name) = name
             && is_controller_alone(out, &name)?
         {
             continue;
         }
-        let server = match host.contains(':') {
-            true => format!("[{host}]:{TLS_PORT}"),
-            false => format!("{host}:{TLS_PORT}"),
-        };
+        let server = format!("{}:{TLS_PORT}", host.authority());
         if !servers.contains(&server) {
             servers.push(server);
         }

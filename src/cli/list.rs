@@ -3,6 +3,7 @@
 use std::mem::ManuallyDrop;
 
 use clap::Args;
+use rayon::prelude::*;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
@@ -63,7 +64,7 @@ impl List {
         // Freeing a million strings one by one takes longer than exiting.
         let inventory = ManuallyDrop::new(Inventory::read(&out)?);
         let now = OffsetDateTime::now_utc();
-        let all = inventory.records().iter();
+        let all = inventory.records().par_iter();
         let all = all.map(|record| (record, inventory.status(record, now)));
         let mut listed: Vec<(&Record, Status)> = match self.expiring {
             None if self.revoked => all.filter(|(_, s)| *s == Status::Revoked).collect(),
@@ -83,7 +84,7 @@ impl List {
         }
         if ui.json {
             let documents: Vec<Listed<'_>> = listed.iter().map(Listed::of).collect();
-            ui.document(&documents);
+            ui.documents(&documents);
         } else {
             ui.answer(self.show(&listed, &inventory, ui));
         }
@@ -98,7 +99,7 @@ impl List {
                 None => "the CA has not signed any certificate".to_owned(),
             };
         }
-        let rows = listed.iter().map(|(record, status)| {
+        let rows = listed.par_iter().map(|(record, status)| {
             let colour = match status {
                 Status::Valid => GREEN,
                 Status::Revoked => RED,

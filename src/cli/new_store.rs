@@ -50,7 +50,7 @@ pub fn check_place(file: &Path) -> Done {
     match file.symlink_metadata() {
         Ok(_) => fail(
             Code::FileExists,
-            format!("{} exists already", file.display()),
+            format!("{} already exists", file.display()),
             "choose another --out-file, or move the file away",
         ),
         Err(_) => Ok(()),
@@ -85,7 +85,7 @@ pub fn password(
 /// The bytes of a store.
 fn encode(file: &Path, store: &NewStore<'_>) -> Result<SecretBytes, Failure> {
     let fault = |error: StoreError| {
-        let message = format!("cannot make {}: {error}", file.display());
+        let message = format!("cannot write {}: {error}", file.display());
         CliError::new(Code::Store, message).maybe_hint(error.hint())
     };
     let NewStore {

@@ -19,7 +19,7 @@ use crate::{
     state,
 };
 
-/// A policy is no secret.
+/// A policy contains no secrets.
 const POLICY_MODE: u32 = 0o644;
 
 /// Write, import or check a policy file, or print its JSON Schema
@@ -65,21 +65,21 @@ impl Policy {
     }
 }
 
-/// A policy that kpki has written is handed out only if kpki itself reads it.
+/// Parses a generated policy, so that an invalid one is never printed or written.
 fn checked(text: &str) -> Result<ValidatedPolicy, Failure> {
     policy::parse("the new policy", text, &|_| Ok(Vec::new())).map_err(Failure::Policy)
 }
 
-/// Hands out a policy that kpki has written: on standard output, or in a file that was not there before. `more` is what
-/// else the document of `--json` says.
+/// Prints a generated policy to standard output, or writes it to a new file. `more` are further fields of the `--json`
+/// document.
 fn deliver(ui: &Ui, text: &str, file: Option<&Path>, more: &[(&str, Value)]) -> Done {
     if let Some(file) = file {
         let shown = file.display();
         if file.symlink_metadata().is_ok() {
             return fail(
                 Code::FileExists,
-                format!("{shown} exists already"),
-                "choose another name: a policy is never written over another file",
+                format!("{shown} already exists"),
+                "choose another name: existing files are never overwritten",
             );
         }
         state::write_new(file, text.as_bytes(), POLICY_MODE)?;

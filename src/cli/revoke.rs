@@ -1,5 +1,7 @@
 //! `kpki revoke`
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -7,10 +9,11 @@ use time::OffsetDateTime;
 use super::{
     CliError, Code, Done, Failure, Global, crl,
     init_ca::{take_lock, tidy},
+    shell,
     ui::{BOLD, DIM, RED, Ui, YELLOW},
 };
 use crate::{
-    bootstrap::{ca::Ca, lists::CRL, revoke, rfc3339},
+    bootstrap::{ca::Ca, forgotten, lists::CRL, revoke, rfc3339},
     pki::{Kind, Reason},
     state::{Event, Inventory, OutDir, Revocation},
 };
@@ -42,6 +45,10 @@ fn is_passphrase_missing(error: &CliError) -> bool {
     matches!(error.code, Code::PassphraseMissing)
 }
 
+fn keeps_its_own_list(error: &CliError) -> bool {
+    matches!(error.code, Code::NoCrl)
+}
+
 fn reason() -> impl clap::builder::TypedValueParser<Value = Reason> {
     use clap::builder::{PossibleValuesParser, TypedValueParser};
     PossibleValuesParser::new(Reason::ALL.map(Reason::name)).try_map(|text| text.parse::<Reason>())
@@ -56,6 +63,7 @@ impl Revoke {
         let (revoking, brokers) = {
             let lock = take_lock(&out, ui)?;
             let mut inventory = Inventory::read(&out)?;
+            forgotten::check(&out, &ca.trust, &inventory, now)?;
             let planned = revoke::plan(&inventory, &self.whose, self.reason, now);
             let revoking = planned.map_err(|errors| {
                 Failure::Errors(errors.into_iter().map(CliError::from).collect())
@@ -93,13 +101,17 @@ impl Revoke {
                 out.ca_file(CRL).display(),
                 crl::described(&list.own)
             )),
+            Err(why) if why.only().is_some_and(keeps_its_own_list) => ui.warn(
+                "the external issuer keeps its own CRL: revoke there as well, and use the CRL from there",
+            ),
             Err(why) => ui.warn(format!(
-                "the revocation is recorded, but not yet in {}: {}; `kpki crl` writes it",
+                "the revocation is recorded, but not yet in {}: {}; `{} crl` writes it",
                 out.ca_file(CRL).display(),
-                why.only().map_or("", |error| &error.message)
+                why.only().map_or("", |error| &error.message),
+                shell::kpki(out.root())
             )),
         }
-        self.next(&revoking.events, brokers, ui);
+        self.next(&revoking.events, brokers, &shell::kpki(out.root()), ui);
         let document = |r: &Revocation| json!({"name": r.name, "serial": r.serial, "reason": r.reason, "at": rfc3339(r.at)});
         let documents = |all: &[Revocation]| all.iter().map(document).collect::<Vec<Value>>();
         ui.document(&json!({
@@ -108,20 +120,26 @@ impl Revoke {
             "crl": list.as_ref().ok().map(|(lists, _)| crl::document(&lists.own)),
         }));
         match list {
-            // The list was not asked for.
-            Err(why) if !why.only().is_some_and(is_passphrase_missing) => Err(Failure::Partly),
+            // The list was not asked for, or is not kpki's.
+            Err(why)
+                if !why
+                    .only()
+                    .is_some_and(|e| is_passphrase_missing(e) || keeps_its_own_list(e)) =>
+            {
+                Err(Failure::Partly)
+            }
             _ => Ok(()),
         }
     }
 
     /// What shuts its owner out of a cluster.
-    fn next(&self, events: &[Revocation], brokers: bool, ui: &Ui) {
+    fn next(&self, events: &[Revocation], brokers: bool, kpki: &str, ui: &Ui) {
         if events.is_empty() {
             return;
         }
         ui.say(format!("\n{BOLD}next:{BOLD:#}"));
         if self.reason == Reason::RemoveFromCrl {
-            ui.below("kpki acl apply POLICY --prune removes the client's Deny; kpki scram apply POLICY restores its SCRAM credential");
+            ui.below(format!("{kpki} acl apply POLICY --prune removes the client's Deny; {kpki} scram apply POLICY restores its SCRAM credential"));
             return;
         }
         match brokers {
@@ -129,13 +147,18 @@ impl Revoke {
                 "a broker is a super user, to whom ACLs do not apply: remove it from the policy, run kpki up POLICY, and restart the others",
             ),
             false => {
-                ui.below("kpki acl apply POLICY denies the client everything");
-                ui.below("kpki scram apply POLICY --prune deletes its SCRAM credential");
+                ui.below(format!("{kpki} acl apply POLICY denies the client everything"));
+                ui.below(format!("{kpki} scram apply POLICY --prune deletes its SCRAM credential"));
             }
         }
         ui.below("brokers continue to accept the certificate itself until it expires, unless they check the CRL (`crl_url` in the policy)");
         if self.reason != Reason::CertificateHold {
-            ui.below("kpki renew NAME --new-key gives the identity a new key and certificate, if it should have one");
+            let names: BTreeSet<&str> = events.iter().map(|event| event.name.as_str()).collect();
+            let names = Vec::from_iter(names).join(" ");
+            ui.below(format!("{kpki} renew {names} --new-key gives a new key and certificate, if there should be one"));
+            if self.reason == Reason::KeyCompromise && !brokers {
+                ui.below(format!("{kpki} scram apply POLICY --rotate {} then gives a new password: whoever read the key may have read the old one", names.replace(' ', " --rotate ")));
+            }
         }
     }
 }

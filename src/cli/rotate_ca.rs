@@ -8,6 +8,7 @@ use super::{
     Done, Failure, Global, crl,
     init_ca::{take_lock, tidy},
     passphrase,
+    shell::kpki,
     table::{Column::*, table},
     ui::{BOLD, GREEN, Ui},
 };
@@ -15,6 +16,7 @@ use crate::{
     bootstrap::rotate::{Outcome, Rotating, Seen, Step, Successor, Tools},
     bootstrap::{
         ca::Ca,
+        forgotten,
         lists::{self, CRL, Lists},
     },
     issuer::IssuerError,
@@ -105,6 +107,7 @@ impl RotateCa {
             let ca = Ca::open(&out)?;
             let mut inventory = Inventory::read(&out)?;
             let keys = lists::open(&out, &ca, passphrase.as_ref(), now)?;
+            forgotten::check(&out, &ca.trust, &inventory, now)?;
             let when = (crl::DAYS, now);
             Ok(lists::write(&out, lock, &mut inventory, &keys, when)?)
         };
@@ -158,9 +161,10 @@ impl RotateCa {
                     ));
                 }),
                 Err(why) => ui.warn(format!(
-                    "{} was not written again: {}; run `kpki crl`",
+                    "{} was not written again: {}; run `{} crl`",
                     shown.display(),
-                    why.only().map_or("", |error| &error.message)
+                    why.only().map_or("", |error| &error.message),
+                    kpki(out.root())
                 )),
             }
         }
@@ -228,13 +232,14 @@ fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
 /// What to do now.
 fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
     let some = |step| seen.iter().any(|s| s.step == step);
+    let rotate = rotate(rotating);
     let verb = match rotating.rotation.map(|rotation| rotation.phase) {
         None if some(Step::Write) => {
-            return "kpki rotate-ca finish, which completes an interrupted command".to_owned();
+            return format!("{rotate} finish, which completes an interrupted command");
         }
-        None => return "kpki rotate-ca start begins one".to_owned(),
-        Some(Phase::Trusting | Phase::Reissuing) => "kpki rotate-ca next",
-        Some(Phase::Retiring) => "kpki rotate-ca finish",
+        None => return format!("{rotate} start begins one"),
+        Some(Phase::Trusting | Phase::Reissuing) => format!("{rotate} next"),
+        Some(Phase::Retiring) => format!("{rotate} finish"),
     };
     if some(Step::Write) {
         return format!("{verb}, which completes an interrupted command");
@@ -249,7 +254,17 @@ fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
         }
         false => "",
     };
-    format!("{sign}{copy}{}{verb}", publish(rotating))
+    let hidden = |s: &Seen| s.kind == Some(Kind::Broker) && s.step == Step::Unseen;
+    let force = match seen.iter().any(hidden) {
+        true => " (with --force once you know that the brokers that cannot be asked have it)",
+        false => "",
+    };
+    format!("{sign}{copy}{}{verb}{force}", publish(rotating))
+}
+
+/// The verb, with its output directory unless that is the default.
+fn rotate(rotating: &Rotating<'_>) -> String {
+    format!("{} rotate-ca", kpki(rotating.out.root()))
 }
 
 /// Programs that check CRLs would refuse the next CA's certificates without its CRL.
@@ -286,18 +301,19 @@ fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
         "  wrote {} truststores and {} certificates",
         outcome.trust, outcome.leaves
     ));
+    let rotate = rotate(rotating);
     let todo = match rotating.rotation.map(|rotation| rotation.phase) {
         None => "copy each changed directory to its machine once more; the rotation is complete"
             .to_owned(),
         Some(phase) => {
             let then = match phase {
                 Phase::Retiring => {
-                    "kpki rotate-ca finish, which permanently deletes the old CA's key"
+                    format!("{rotate} finish, which permanently deletes the old CA's key")
                 }
-                _ => "kpki rotate-ca next",
+                _ => format!("{rotate} next"),
             };
             format!(
-                "copy each directory to its machine, reload or restart the brokers one at a time and restart the clients; kpki rotate-ca status shows who has it; then {}{then}",
+                "copy each directory to its machine, reload or restart the brokers one at a time and restart the clients; {rotate} status shows who has it; then {}{then}",
                 publish(rotating)
             )
         }

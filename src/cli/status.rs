@@ -4,12 +4,13 @@ mod drift;
 mod metrics;
 mod rotation;
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, mem::ManuallyDrop, path::PathBuf, time::Duration};
 
 use clap::Args;
 use serde_json::json;
 use time::OffsetDateTime;
 
+use self::{drift::Drift, metrics::Unasked};
 use super::{
     Done, Failure, Global,
     cluster::Connection,
@@ -26,6 +27,7 @@ use crate::{
         revoke, served,
     },
     pki::Kind,
+    policy::ValidatedPolicy,
     printable::Printable,
     state::{Inventory, OutDir, Record, Rotation},
 };
@@ -63,13 +65,16 @@ impl Status {
         let out = OutDir::new(&global.out);
         let now = OffsetDateTime::now_utc();
         Ca::require(&out)?;
-        let inventory = Inventory::read(&out)?;
-        let ending = due::ending(&inventory, policy.as_ref(), now);
-        let mut found = early(&inventory, &out, now);
+        // Freeing a million strings one by one takes longer than exiting.
+        let inventory = ManuallyDrop::new(Inventory::read(&out)?);
+        let current = due::current(&inventory, now);
+        let ending = due::ending(&inventory, &current, policy.as_ref(), now);
+        let mut found = early(&current, &out, now);
         found.extend(expiring(&ending, &out, now)?);
         found.extend(rotation::due(&out, &ending, now)?);
         found.extend(crl(&inventory, &out, now)?);
         let mut unreachable = 0;
+        let mut unchecked = Vec::new();
         if policy.is_none() {
             look_for_revoked(&inventory, now, ui);
         }
@@ -80,22 +85,37 @@ impl Status {
             for answer in &answers {
                 if let Err(error) = &answer.served {
                     unreachable += 1;
+                    unchecked.push(format!("{} on {}", answer.node, answer.at.listener));
                     ui.note(format!(
                         "cannot see what {} serves on {}, {}: {error}",
                         answer.node, answer.at.listener, answer.at.address
                     ));
                 }
             }
-            if answers.is_empty() || answers.iter().any(|a| a.served.is_ok()) {
-                found.extend(drift::drift(ui, policy, &out, &self.connection));
+            let drift = match answers.is_empty() || answers.iter().any(|a| a.served.is_ok()) {
+                true => drift::drift(ui, policy, &out, &self.connection),
+                false => Drift::unknown(),
+            };
+            if !drift.unchecked.is_empty() {
+                found.extend(let_in_perhaps(&inventory, policy, &out, now));
             }
+            found.extend(drift.found);
+            unchecked.extend(drift.unchecked.into_iter().map(str::to_owned));
         }
         due::sort(&mut found, now);
+        show(ui, &current, &found, &unchecked, now);
         if let Some(path) = &self.metrics {
-            metrics::write(path, &inventory, &found, unreachable, now)?;
+            let unasked = Unasked {
+                listeners: unreachable,
+                anything: !unchecked.is_empty(),
+            };
+            metrics::write(path, &current, &found, unasked, now)?;
         }
-        show(ui, &inventory, &found, now);
-        ui.document(&json!({"ok": found.is_empty(), "due": found}));
+        let mut document = json!({"ok": found.is_empty(), "due": found});
+        if !unchecked.is_empty() {
+            document["unchecked"] = json!(unchecked);
+        }
+        ui.document(&document);
         match found.is_empty() {
             true => Ok(()),
             false => Err(Failure::No),
@@ -104,8 +124,8 @@ impl Status {
 }
 
 /// Certificates that are not valid yet.
-fn early(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Vec<Due> {
-    let due = due::early(inventory, now).into_iter().map(|record| {
+fn early(current: &[&Record], out: &OutDir, now: OffsetDateTime) -> Vec<Due> {
+    let due = due::early(current, now).into_iter().map(|record| {
         let begins = record.not_before.date();
         let (message, command) = match record.kind {
             Kind::Ca | Kind::Intermediate => (
@@ -193,19 +213,49 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
     Ok(due.collect())
 }
 
+/// The identities whose last certificates are revoked and have not expired.
+fn revoked(inventory: &Inventory, now: OffsetDateTime) -> Vec<&Record> {
+    let revoked = revoke::revoked_identities(inventory).into_iter();
+    revoked.filter(|record| record.not_after > now).collect()
+}
+
 /// Notes what is not checked without a policy: whether the cluster still accepts revoked identities.
 fn look_for_revoked(inventory: &Inventory, now: OffsetDateTime, ui: &Ui) {
-    let revoked = revoke::revoked_identities(inventory).into_iter();
-    let revoked: Vec<&str> = revoked
-        .filter(|record| record.not_after > now)
-        .map(|record| record.name.as_str())
-        .collect();
+    let revoked = revoked(inventory, now);
     if !revoked.is_empty() {
         ui.note(format!(
             "revoked but not expired: {}; kpki status POLICY checks whether the cluster still accepts them",
-            named(revoked, SHOWN)
+            named(revoked.iter().map(|record| &record.name), SHOWN)
         ));
     }
+}
+
+/// What must be assumed while the cluster cannot be asked: that it still accepts revoked identities.
+fn let_in_perhaps(
+    inventory: &Inventory,
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    now: OffsetDateTime,
+) -> Option<Due> {
+    let revoked = revoked(inventory, now);
+    let since = revoked
+        .iter()
+        .filter_map(|record| Some(inventory.revocation(&record.serial)?.at));
+    let by = since.min()?;
+    Some(Due {
+        code: DueCode::Drift.into(),
+        name: "acl".to_owned(),
+        message: format!(
+            "the cluster may still accept what is revoked, as its ACLs and SCRAM users could not be compared: {}",
+            named(revoked.iter().map(|record| &record.name), SHOWN)
+        ),
+        command: format!(
+            "{} acl apply {}",
+            shell::kpki(out.root()),
+            shell::path(&policy.places.file.file)
+        ),
+        by: Some(by),
+    })
 }
 
 /// "expires on 2026-12-24, in 33 days"
@@ -279,11 +329,14 @@ fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Optio
     }))
 }
 
-fn show(ui: &Ui, inventory: &Inventory, found: &[Due], now: OffsetDateTime) {
+fn show(ui: &Ui, current: &[&Record], found: &[Due], unchecked: &[String], now: OffsetDateTime) {
+    if !unchecked.is_empty() {
+        ui.warn(format!("not checked: {}", named(unchecked, SHOWN)));
+    }
     if found.is_empty() {
         let mut next: Option<&Record> = None;
         let mut count = 0;
-        for record in due::current(inventory, now).filter(|r| r.not_after > now) {
+        for record in current.iter().filter(|r| r.not_after > now) {
             count += 1;
             if next.is_none_or(|next| record.not_after < next.not_after) {
                 next = Some(record);
@@ -301,8 +354,12 @@ fn show(ui: &Ui, inventory: &Inventory, found: &[Due], now: OffsetDateTime) {
         } else {
             "certificates"
         };
+        let nothing = match unchecked.is_empty() {
+            true => format!("{GREEN}nothing to do{GREEN:#}"),
+            false => format!("{YELLOW}nothing to do as far as checked{YELLOW:#}"),
+        };
         ui.say(format!(
-            "{GREEN}nothing to do{GREEN:#}  {DIM}{count} {noun} in use{first}{DIM:#}"
+            "{nothing}  {DIM}{count} {noun} in use{first}{DIM:#}"
         ));
         return;
     }

@@ -14,7 +14,7 @@ use crate::{
 
 const VARIABLE: &str = "KPKI_STORE_PASSWORD";
 
-/// Well-known passwords; the first is that of the JDK's `cacerts`.
+/// Well-known passwords, tried if none is given; the first is that of the JDK's `cacerts`.
 pub const KNOWN: [&str; 2] = ["changeit", ""];
 
 /// The passwords of a store.
@@ -44,7 +44,7 @@ pub struct StoreFile {
     pub password: Option<Secret>,
 }
 
-/// Reads a store; without a password, as far as possible.
+/// Reads a store. Without a password, reads what is not encrypted.
 pub fn read(path: &Path, passwords: &StorePasswords, ui: &Ui) -> Result<StoreFile, Failure> {
     let bytes = zeroize::Zeroizing::new(read_text(path)?);
     let from_file = |path: &PathBuf| passphrase::from_file(path, ui);
@@ -79,7 +79,7 @@ pub fn read(path: &Path, passwords: &StorePasswords, ui: &Ui) -> Result<StoreFil
         match open(Some(&password)) {
             Ok(opened) if opened.contents.locked.len() < bare.contents.locked.len().max(1) => {
                 ui.note(format!(
-                    "{} is opened by a password that everybody knows: `{known}`",
+                    "{} has a well-known password: `{known}`",
                     path.display()
                 ));
                 return Ok(StoreFile {
@@ -122,10 +122,7 @@ pub fn of(path: &Path, error: StoreError) -> Failure {
 }
 
 fn missing(path: &Path) -> CliError {
-    let message = format!(
-        "{} is opened by a password, and none was given",
-        path.display()
-    );
+    let message = format!("{} needs a password, and none was given", path.display());
     CliError::new(Code::PasswordMissing, message).hint(format!(
         "give it with --password-file FILE or {VARIABLE}, or run kpki on a terminal, which asks for it"
     ))
@@ -144,10 +141,10 @@ impl StoreFile {
                 }
                 other => other
                     .hint()
-                    .unwrap_or("leave the entry out of the store first"),
+                    .unwrap_or("remove the entry from the store first"),
             };
             let (path, alias, why) = (path.display(), Printable(&key.alias), &key.why);
-            let message = format!("{path}: the key `{alias}` cannot be opened: {why}");
+            let message = format!("{path}: cannot read the key `{alias}`: {why}");
             return fail(Code::Store, message, hint);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Lists with columns, drawn for the terminal that they go to.
+//! Tables, fitted to the width of the terminal.
 
 use tabled::{
     builder::Builder,
@@ -8,23 +8,23 @@ use tabled::{
 
 use super::ui::{BOLD, Ui, colour, visible};
 
-/// Before each line, so that no line passes for prose, which is broken between words.
+/// Spaces before each line. `Ui` wraps lines that are not indented.
 const INDENT: usize = 2;
-/// Between two columns.
+/// Spaces between two columns.
 const GAP: usize = 2;
-/// Prose is given so many columns before others are left out.
+/// Spare columns are left out if a prose column would be narrower than this.
 const PROSE: usize = 24;
-/// And never fewer than these.
+/// The minimum width of a prose column.
 const WORD: usize = 8;
 
-/// A column's head, and what becomes of it where the terminal is too narrow.
+/// A column's heading, and what happens to it if the terminal is too narrow.
 #[derive(Debug, Clone, Copy)]
 pub enum Column {
-    /// Always there and never broken: what the row is about, and what is copied.
+    /// Always shown, never wrapped: the subject of the row, and text to copy.
     Whole(&'static str),
-    /// Left out where there is no room, the last such column first.
+    /// Left out if there is no room, the last such column first.
     Spare(&'static str),
-    /// Broken between words where there is no room.
+    /// Wrapped between words if there is no room.
     Prose(&'static str),
 }
 
@@ -36,8 +36,8 @@ impl Column {
     }
 }
 
-/// Rows below the heads of their columns, for [`Ui::say`] or [`Ui::answer`]. A cell may be coloured. Where no terminal
-/// is written to, every column is there and each row is one line. Without any head there is no line of heads.
+/// A table for [`Ui::say`] or [`Ui::answer`]. Cells may be coloured. If the output is not a terminal, all columns are
+/// shown and each row is one line. If all headings are empty, there is no heading line.
 pub fn table<const N: usize>(ui: &Ui, columns: [Column; N], rows: Vec<[String; N]>) -> String {
     draw(ui.columns(), columns, rows)
 }
@@ -78,8 +78,8 @@ fn draw<const N: usize>(
     lines.join("\n")
 }
 
-/// Breaks a cell between words where it is too long. Its colour ends and begins with each line, as what stands beside
-/// it is no part of it.
+/// Wraps a cell that is too long. The colour ends on each line and starts again on the next, so that it does not spread
+/// to other cells.
 fn broken(cell: &str, width: usize) -> String {
     let (style, text) = cell.split_at(colour(cell).unwrap_or_default());
     let text = anstream::adapter::strip_str(text).to_string();
@@ -95,7 +95,7 @@ fn broken(cell: &str, width: usize) -> String {
     lines.join("\n")
 }
 
-/// The width that each column gets, or that it is left out.
+/// The width of each column; `None` if it is left out.
 fn fitting<const N: usize>(
     room: Option<usize>,
     columns: &[Column; N],
@@ -122,7 +122,7 @@ fn fitting<const N: usize>(
             shown[at] = None;
         }
     }
-    // What is left over goes to the prose, from the first on; what is missing is taken from it.
+    // Surplus width goes to the prose columns, the first one first; missing width is taken from them.
     let prose: Vec<usize> = (0..N)
         .filter(|at| matches!(columns[*at], Column::Prose(_)))
         .collect();

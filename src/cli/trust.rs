@@ -113,7 +113,7 @@ impl NewTrust {
                     self.added.push((alias, cert));
                 }
                 false => ui.note(format!(
-                    "{subject} is already trusted, as {}",
+                    "{subject} is already in the truststore, as {}",
                     Printable(&alias)
                 )),
             }
@@ -150,7 +150,7 @@ impl NewTrust {
         ));
         if known {
             ui.note(format!(
-                "its password is `{WELL_KNOWN}`, as a JDK's own has: what is in a truststore is no secret. --password-file FILE gives it another"
+                "its password is `{WELL_KNOWN}`, the JDK's default, because a truststore contains no secrets; --password-file FILE sets another one"
             ));
         }
         ui.document(&json!({
@@ -173,7 +173,7 @@ fn only_trusted(file: &Path, mut contents: StoreContents) -> Result<StoreContent
                 "{} is not a truststore: it contains the private key `{alias}`",
                 file.display()
             ),
-            "--from takes a truststore; kpki store convert --to pem shows the certificates of a keystore",
+            "give a truststore, without private keys; kpki store inspect FILE shows what is in the file",
         );
     }
     adopt(&mut contents);
@@ -206,19 +206,16 @@ fn colons(hex: &str) -> String {
     pairs.join(":")
 }
 
-/// Warns about what will probably not work as intended.
+/// Warns about a certificate that is not a CA, or has expired.
 fn remark(cert: &Certificate, ui: &Ui) {
     let subject = &cert.subject;
     if !cert.is_ca {
         ui.warn(format!(
-            "{subject} is no CA's certificate: it is trusted alone, and no longer when it is renewed"
+            "{subject} is not a CA certificate: only this certificate is trusted, not the next one after a renewal"
         ));
     }
     if cert.not_after < time::OffsetDateTime::now_utc() {
-        ui.warn(format!(
-            "{subject} has expired, on {}",
-            cert.not_after.date()
-        ));
+        ui.warn(format!("{subject} expired on {}", cert.not_after.date()));
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
+use rayon::prelude::*;
 use serde::Serialize;
 use terminal_size::{Height, Width, terminal_size_of};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
@@ -17,6 +18,9 @@ use crate::{
     apply::Notice,
     printable::{is_printable, printable_json},
 };
+
+/// How much of a long list is made at once.
+const PART: usize = 4096;
 
 /// The output settings of this run.
 pub struct Ui {
@@ -172,6 +176,17 @@ impl Ui {
         }
     }
 
+    /// The same where the document is a list, which may be long: made on all cores.
+    pub fn documents(&self, list: &[impl Serialize + Sync]) {
+        if !self.json || list.is_empty() {
+            return self.document(&list);
+        }
+        for part in list_in_parts(list) {
+            self.raw(&part);
+        }
+        self.raw("\n");
+    }
+
     /// One line of JSON on standard output, whether or not it was asked for.
     pub fn json_line(&self, value: &impl Serialize) {
         self.raw(&(json_line(value) + "\n"));
@@ -208,6 +223,23 @@ impl Ui {
             Err(_) => bar,
         }
     }
+}
+
+/// The text of [`Ui::document`] for a list, in parts that are made at the same time.
+fn list_in_parts(list: &[impl Serialize + Sync]) -> Vec<String> {
+    let part = |(at, part): (usize, _)| {
+        let Ok(mut text) = serde_json::to_string_pretty(part) else {
+            return String::new();
+        };
+        if at > 0 {
+            text.replace_range(..1, ",");
+        }
+        if (at + 1) * PART < list.len() {
+            text.truncate(text.len() - "\n]".len());
+        }
+        printable_json(text)
+    };
+    list.par_chunks(PART).enumerate().map(part).collect()
 }
 
 /// A value as one line of JSON.
@@ -256,7 +288,16 @@ fn wrapped(text: &str, columns: Option<usize>) -> String {
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(c) = rest.chars().next() {
+    let is_plain = |b: &u8| matches!(b, b' '..=b'~' | b'\n' | b'\t');
+    loop {
+        // Nearly everything, and fast.
+        let plain = rest.bytes().take_while(is_plain).count();
+        let (this, next) = rest.split_at(plain);
+        shown.push_str(this);
+        rest = next;
+        let Some(c) = rest.chars().next() else {
+            return shown;
+        };
         let len = colour(rest).unwrap_or(c.len_utf8());
         let (this, next) = rest.split_at(len);
         match len > c.len_utf8() || is_printable(c) || matches!(c, '\n' | '\t') {
@@ -265,7 +306,6 @@ pub fn visible(text: &str) -> String {
         }
         rest = next;
     }
-    shown
 }
 
 /// What kpki's own colours consist of: the styles above, and those of the diagnostics of a policy. None of them hides text.
@@ -304,6 +344,15 @@ mod tests {
             "error: one two three\n/a/path/that/is/longer/than/a/line\nfour\n  kpki up 'a policy.yaml' again"
         );
         assert_eq!(wrapped(&text, None), text);
+    }
+
+    #[test]
+    fn a_list_in_parts_is_the_same_text() {
+        for len in [1, 2, PART - 1, PART, PART + 1, 3 * PART] {
+            let list: Vec<[String; 1]> = (0..len).map(|n| [format!("\u{7f}[{n}]\n]")]).collect();
+            let whole = printable_json(serde_json::to_string_pretty(&list).unwrap());
+            assert!(list_in_parts(&list).concat() == whole, "{len}");
+        }
     }
 
     #[test]

@@ -23,7 +23,10 @@ use super::{
     utf8_path, verdict,
 };
 use crate::{
-    bootstrap::verify::{Answer, Judge, Trusted, Visitor, readable},
+    bootstrap::{
+        revoke::revoked_identities,
+        verify::{Answer, Judge, Trusted, Visitor, readable},
+    },
     pki::IdentityName,
     plan::count,
     printable::Printable,
@@ -139,6 +142,14 @@ impl Verify {
             }
             (None, _) => None,
         };
+        let revoked = judge.inventory.map_or(Vec::new(), revoked_identities);
+        if let Some(visitor) = visitor.filter(|v| revoked.iter().any(|r| r.name == v.name.as_str()))
+        {
+            ui.warn(format!(
+                "the certificate of {} is revoked: a listener that accepts it does not check the CRL",
+                visitor.name
+            ));
+        }
         let mut found = judge.address(&self.what, name, visitor)?;
         files.into_iter().for_each(|check| found.add(check));
         ui.document(&found);
@@ -265,5 +276,5 @@ fn overview(ui: &Ui, answers: &[Answer]) -> String {
 fn user(text: &str) -> Result<(u32, u32), String> {
     let parts = text.split_once(':');
     let parts = parts.and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
-    parts.ok_or_else(|| "give numbers, as in 1000:1000".to_owned())
+    parts.ok_or_else(|| "must be two numbers, such as 1000:1000".to_owned())
 }

@@ -68,7 +68,7 @@ pub(super) fn checked(
             shown(certificate.issuer.exact())
         );
         return Err(Wrong::new(what).hint(
-            "the CA there was replaced, or another one answers: clients trust the one in ca/; to start with the new one, choose another --out",
+            "the CA there was replaced, another one answers, or the role's issuer_ref names another: clients trust the one in ca/; to start with the new one, choose another --out",
         ));
     }
     matches(&certificate, request.leaf).map_err(|what| Wrong::new(what).hint(TEMPLATE))?;
@@ -131,6 +131,9 @@ fn matches(certificate: &Certificate, leaf: &LeafSpec) -> Result<(), String> {
     }
     if certificate.is_ca {
         return Err("the certificate is a CA certificate".to_owned());
+    }
+    if !certificate.digital_signature {
+        return Err("the certificate lacks the key usage digitalSignature".to_owned());
     }
     let server = leaf.kind == Kind::Broker;
     if !certificate.client_auth || server && !certificate.server_auth {

@@ -32,6 +32,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// The time limit of one attempt, from the connection to the last byte.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The part of it for the connection.
+const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(10);
 /// The largest answer that is read.
 const MAX_ANSWER: u64 = 1024 * 1024;
 
@@ -130,7 +132,7 @@ impl Server {
             .proxy(None)
             .user_agent(concat!("kpki/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(PATIENCE))
-            .timeout_connect(Some(PATIENCE / 3))
+            .timeout_connect(Some(PATIENCE_TO_CONNECT))
             .max_idle_connections(PARALLEL)
             .max_idle_connections_per_host(PARALLEL)
             .build();
@@ -211,9 +213,15 @@ impl Server {
             ureq::Error::BodyExceedsLimit(_) => self
                 .who
                 .bad_answer(format!("sends an answer of more than {MAX_ANSWER} bytes")),
-            ureq::Error::Timeout(_) => fails(
+            ureq::Error::Timeout(of) => fails(
                 Why::Unreachable,
-                format!("does not answer within {} seconds", PATIENCE.as_secs()),
+                match of {
+                    ureq::Timeout::Connect => format!(
+                        "accepts no connection within {} seconds",
+                        PATIENCE_TO_CONNECT.as_secs()
+                    ),
+                    _ => format!("does not answer within {} seconds", PATIENCE.as_secs()),
+                },
                 "check that it is running and that no firewall drops connections; then run the command again to continue",
             ),
             ureq::Error::HostNotFound => fails(

@@ -32,7 +32,7 @@ use crate::{
     policy::IssuerSettings,
     random::{self, NoRandomness},
     secret::{Secret, SecretBytes},
-    state::{FileSpec, Inventory, Lock, OutDir, Record, StateError, read_optional, write_atomic},
+    state::{FileSpec, Inventory, Lock, OutDir, Record, StateError, read_record, write_atomic},
 };
 pub use far::{FarError, Why};
 
@@ -243,7 +243,7 @@ impl Closed {
     pub fn read(out: &OutDir) -> Result<Option<Self>, IssuerError> {
         for engine in ENGINES {
             let path = out.ca_file(engine.file);
-            if let Some(bytes) = read_optional(&path)?.map(SecretBytes::from) {
+            if let Some(bytes) = read_record(&path)?.map(SecretBytes::from) {
                 return Self::new(engine, out, bytes).map(Some);
             }
         }
@@ -373,7 +373,7 @@ impl Closed {
 
     /// Refuses to continue if another process changed it since it was read.
     pub fn check_unchanged(&self, _lock: &Lock) -> Result<(), IssuerError> {
-        let now = read_optional(&self.path)?.map(SecretBytes::from);
+        let now = read_record(&self.path)?.map(SecretBytes::from);
         if now.as_ref() == Some(&self.bytes) {
             return Ok(());
         }
@@ -384,7 +384,7 @@ impl Closed {
 
 /// What [`Closed::keep_crl_url`] wrote. Anything else in there was not written by kpki, and must not be signed.
 fn read_crl_url(out: &OutDir) -> Result<Option<CrlUrl>, StateError> {
-    let text = read_optional(&out.ca_file(CRL_URL))?.unwrap_or_default();
+    let text = read_record(&out.ca_file(CRL_URL))?.unwrap_or_default();
     Ok(CrlUrl::from_kept(&String::from_utf8_lossy(&text)))
 }
 

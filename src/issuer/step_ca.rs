@@ -228,7 +228,8 @@ fn refused(server: &Server, reply: &Reply, what: &str) -> IssuerError {
             Why::Forbidden,
             "the token was refused: the clocks of both machines must agree, and `url` in the policy must use one of the dnsNames in the CA's ca.json",
         ),
-        403 | 400 if about(&["duration", "validity", "not after"]) => (
+        // Identities' names have no spaces, so these words are never part of one.
+        403 | 400 if about(&["requested duration", "notAfter "]) => (
             Why::Refused,
             "its provisioner does not allow so long a validity: reduce leaf_valid_days (and renew_before_days), or raise its limit: step ca provisioner update NAME --x509-max-dur=9528h",
         ),

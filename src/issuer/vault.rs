@@ -66,13 +66,23 @@ pub(super) const ENGINE: Engine = Engine {
                 headers: headers.clone(),
                 body: None,
             };
-            let reply = server.ask(&question)?;
-            match reply.is_good() {
-                true => Ok(reply.body),
-                false => Err(refused(&server, &reply, "to show its CA", &settings)),
+            let (reply, what) = (server.ask(&question)?, "to show its CA");
+            match reply.status {
+                200..=299 => Ok(reply.body),
+                // The CA is public: without an engine there, the path asks for a token, and none was sent.
+                403 => {
+                    let said = refusal(&reply, what);
+                    Err(server.who.fails(Why::Settings, said, NO_ENGINE))
+                }
+                _ => Err(refused(&server, &reply, what, &settings)),
             }
         };
-        let mut chain = certificates(&server.who, &get("ca/pem")?)?;
+        let own = get("ca/pem")?;
+        if own.trim_ascii().is_empty() {
+            let what = format!("has no CA at {}", settings.mount);
+            return Err(server.who.fails(Why::Settings, what, NO_CA));
+        }
+        let mut chain = certificates(&server.who, &own)?;
         // A root has no chain, and older versions return an empty one.
         let behind = get("ca_chain")?;
         if !behind.trim_ascii().is_empty() {
@@ -84,6 +94,11 @@ pub(super) const ENGINE: Engine = Engine {
         far::chain(&server.who, chain)
     }),
 };
+
+/// What to do if there is no engine.
+const NO_ENGINE: &str = "there is no PKI secrets engine at `mount` (in that `namespace`): vault secrets list shows the mounted engines";
+/// What to do if there is one, without a CA.
+const NO_CA: &str = "the PKI secrets engine at `mount` has no default issuer: generate or import its CA, then run the command again";
 
 /// A role of the secrets engine, ready to sign.
 struct Vault {
@@ -166,9 +181,19 @@ fn is_sealed(reply: &Reply) -> bool {
     reply.status == 503 && errors(reply).contains("sealed")
 }
 
+/// What it says is wrong. Several errors come as a list with a line each.
 fn errors(reply: &Reply) -> String {
-    let said = serde_json::from_slice::<Errors>(&reply.body).map(|e| e.errors.join("; "));
-    said.unwrap_or_default()
+    let said = serde_json::from_slice::<Errors>(&reply.body).map(|e| e.errors);
+    let said = said.unwrap_or_default().join("; ");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The same as a sentence.
+fn refusal(reply: &Reply, what: &str) -> String {
+    match errors(reply) {
+        said if said.is_empty() => format!("refuses {what} with the status {}", reply.status),
+        said => format!("refuses {what} ({}): {}", reply.status, shown(&said)),
+    }
 }
 
 fn certificates(who: &Who, text: &[u8]) -> Result<Vec<Certificate>, IssuerError> {
@@ -202,25 +227,22 @@ fn refused(server: &Server, reply: &Reply, what: &str, settings: &VaultSettings)
                 "the token is wrong or expired, or its policy does not allow this: grant `update` on {mount}/sign/{role}, and use a fresh token"
             ),
         ),
-        404 => (
-            Why::Settings,
-            own(
-                "there is no PKI secrets engine at `mount`, or it has no CA yet: vault secrets list shows the mounted engines",
-            ),
-        ),
+        404 => (Why::Settings, own(NO_ENGINE)),
+        // Identities' names have no spaces, so these words are never part of one.
+        400 | 500 if about(&["fetch the CA certificate"]) => (Why::Settings, own(NO_CA)),
         400 if about(&["unknown role"]) => (
             Why::Settings,
             format!(
                 "make it, for example: vault write {mount}/roles/{role} allow_any_name=true enforce_hostnames=false key_type=any max_ttl=9600h"
             ),
         ),
-        400 if about(&["key type", "key bits", "key_type", "keys of type"]) => (
+        400 if about(&["keys of type", "-bit key", "RSA keys <", "Unknown key type"]) => (
             Why::Refused,
             own(
                 "the role requires another key algorithm: set its key_type to `any`, or `key` in the policy to what it requires",
             ),
         ),
-        400 if about(&["beyond the expiration", "ttl", "TTL"]) => (
+        400 if about(&["beyond the expiration"]) => (
             Why::Refused,
             own(
                 "set leaf_valid_days (and renew_before_days) in the policy to what the role and the CA allow, or raise max_ttl",
@@ -251,11 +273,7 @@ fn refused(server: &Server, reply: &Reply, what: &str, settings: &VaultSettings)
             own("check that it is Vault or OpenBao that listens at `url`"),
         ),
     };
-    let what = match said.is_empty() {
-        true => format!("refuses {what} with the status {}", reply.status),
-        false => format!("refuses {what} ({}): {}", reply.status, shown(&said)),
-    };
-    server.who.fails(why, what, hint)
+    server.who.fails(why, refusal(reply, what), hint)
 }
 
 impl Vault {

@@ -1,4 +1,4 @@
-//! Names for certificates that come without one.
+//! Aliases for certificates that have none.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use rustls_pki_types::CertificateDer;
 use super::{StoreContents, TrustedCert};
 use crate::pki::Certificate;
 
-/// Makes the certificates that Java does not show trusted ones, as whoever wrote them meant.
+/// Turns the certificates that Java does not show into trusted entries.
 pub fn adopt(contents: &mut StoreContents) {
     let ignored = std::mem::take(&mut contents.ignored);
     add_trusted(contents, ignored);
 }
 
-/// Trusts certificates under names made of their subjects; says of each under which name, and whether it is new. One that
-/// is trusted already keeps its name.
+/// Adds trusted certificates, with aliases made from their subjects. Returns for each its alias, and whether it is new:
+/// a certificate that is already trusted keeps its alias.
 pub fn add_trusted(
     contents: &mut StoreContents,
     certs: Vec<CertificateDer<'static>>,
@@ -25,7 +25,7 @@ pub fn add_trusted(
         .collect();
     let keys = contents.keys.iter().map(|key| &key.alias);
     let aliases = keys.chain(contents.trusted.iter().map(|entry| &entry.alias));
-    // Names that are taken, each with the number that was tried last behind it.
+    // The used aliases, each with the last number that was appended to it.
     let mut taken: HashMap<String, u32> = aliases.map(|alias| (alias.to_lowercase(), 1)).collect();
     let mut added = Vec::new();
     for cert in certs {
@@ -52,7 +52,7 @@ pub fn add_trusted(
     added
 }
 
-/// `CN=Example Root CA,O=Example` is `example-root-ca`.
+/// The alias for a subject: `CN=Example Root CA,O=Example` becomes `example-root-ca`.
 fn from_subject(subject: &str) -> String {
     let parts = || subject.split(',').map(str::trim);
     let value = parts().find_map(|part| part.strip_prefix("CN="));
@@ -65,7 +65,7 @@ fn from_subject(subject: &str) -> String {
             false => {}
         }
     }
-    // friendlyName holds UTF-16 of one unit a character.
+    // friendlyName is a BMPString, which has no characters above U+FFFF.
     alias.retain(|c| c <= '\u{ffff}');
     match alias.trim_matches(['-', '.']) {
         "" => "ca".to_owned(),

@@ -1,5 +1,5 @@
-//! BER (X.690), as far as stores are written in it: BouncyCastle and NSS write lengths that are found by their end, and
-//! octet strings in pieces, which a reader of DER refuses.
+//! The part of BER (X.690) that stores use. BouncyCastle and NSS write indefinite lengths and constructed octet
+//! strings, which a DER parser refuses.
 
 use std::borrow::Cow;
 
@@ -13,29 +13,29 @@ pub(super) const SET: u8 = 0x31;
 pub(super) const CONTEXT_0: u8 = 0xa0;
 
 const CONSTRUCTED: u8 = 0x20;
-/// No store is nested deeper, and each level is looked through once more.
+/// The maximum nesting. No store needs more, and each level costs another pass over the bytes.
 const DEEPEST: u8 = 24;
-/// No store has more elements side by side.
+/// The maximum number of elements at one level.
 const MOST: usize = 20_000;
 
-/// One element: its identifier and its contents.
+/// One element: its tag and its contents.
 #[derive(Clone, Copy)]
 pub(super) struct Element<'a> {
     pub tag: u8,
-    /// Without what ends a length that is found by its end.
+    /// The contents, without the end-of-contents octets.
     pub content: &'a [u8],
-    /// With identifier and length.
+    /// The whole element, with tag and length.
     pub whole: &'a [u8],
 }
 
 impl<'a> Element<'a> {
-    /// The element that the bytes are, and nothing after it.
+    /// Parses bytes that are exactly one element.
     pub(super) fn only(bytes: &'a [u8]) -> Option<Self> {
         let (element, rest) = Self::first(bytes, DEEPEST)?;
         rest.is_empty().then_some(element)
     }
 
-    /// The element that the bytes begin with, and what follows it.
+    /// Parses the first element, and returns it with the remaining bytes.
     fn first(bytes: &'a [u8], depth: u8) -> Option<(Self, &'a [u8])> {
         let [tag, length, rest @ ..] = bytes else {
             return None;
@@ -45,7 +45,7 @@ impl<'a> Element<'a> {
             content,
             whole: &bytes[..end],
         };
-        // Identifiers of several octets: no store has one.
+        // A tag of several octets; no store has one.
         if tag & 0x1f == 0x1f {
             return None;
         }
@@ -71,7 +71,7 @@ impl<'a> Element<'a> {
         Some((element(content, bytes.len() - after.len()), after))
     }
 
-    /// What the contents consist of.
+    /// The elements in the contents.
     pub(super) fn children(&self) -> Option<Vec<Element<'a>>> {
         let mut children = Vec::new();
         let mut rest = self.content;
@@ -86,30 +86,30 @@ impl<'a> Element<'a> {
         Some(children)
     }
 
-    /// The contents of an element with this tag.
+    /// The element itself if it has this tag.
     pub(super) fn of(self, tag: u8) -> Option<Self> {
         (self.tag == tag).then_some(self)
     }
 
-    /// The one element that the contents are.
+    /// The contents, if they are exactly one element.
     pub(super) fn inner(&self) -> Option<Element<'a>> {
         Self::only(self.content)
     }
 
-    /// The octets of an octet string, whatever its tag: in one piece, or in several.
+    /// The octets of an octet string, primitive or constructed, whatever its tag.
     pub(super) fn octets(&self) -> Option<Cow<'a, [u8]>> {
         if self.tag & CONSTRUCTED == 0 {
             return Some(Cow::Borrowed(self.content));
         }
         let mut octets = Vec::new();
         for piece in self.children()? {
-            // Pieces of pieces: nobody writes them.
+            // Deeper nesting is not supported; no program writes it.
             octets.extend_from_slice(piece.of(OCTETS)?.content);
         }
         Some(Cow::Owned(octets))
     }
 
-    /// A whole number that is not negative and fits.
+    /// A non-negative integer that fits into 64 bits.
     pub(super) fn number(&self) -> Option<u64> {
         let content = self.of(INTEGER)?.content;
         let significant = content.strip_prefix(&[0]).unwrap_or(content);
@@ -119,7 +119,7 @@ impl<'a> Element<'a> {
     }
 }
 
-/// How long the elements are before the one that ends them (X.690 §8.1.3.6).
+/// The length of the contents up to the end-of-contents octets (X.690 §8.1.3.6).
 fn inner_length(bytes: &[u8], depth: u8) -> Option<usize> {
     let mut rest = bytes;
     while !rest.starts_with(&[0, 0]) {
@@ -128,11 +128,11 @@ fn inner_length(bytes: &[u8], depth: u8) -> Option<usize> {
     Some(bytes.len() - rest.len())
 }
 
-/// An object identifier in dots; what is none is shown as such.
+/// An object identifier in dotted form.
 pub(super) fn dotted(oid: &[u8]) -> String {
     match pkcs8::ObjectIdentifier::from_bytes(oid) {
         Ok(oid) => oid.to_string(),
-        Err(_) => "that is no object identifier".to_owned(),
+        Err(_) => "with an invalid object identifier".to_owned(),
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn lengths_found_by_their_end_and_strings_in_pieces_are_read() {
-        // SEQUENCE { OCTET STRING { "ab" "c" }, INTEGER 300 }, both constructed ones without a length.
+        // SEQUENCE { OCTET STRING { "ab" "c" }, INTEGER 300 }, with indefinite lengths for both constructed elements.
         let bytes = [
             0x30, 0x80, 0x24, 0x80, 4, 2, b'a', b'b', 4, 1, b'c', 0, 0, 2, 2, 1, 44, 0, 0,
         ];

@@ -18,7 +18,7 @@ pub(super) fn check(key_pkcs8: &[u8], chain: &[CertificateDer<'_>]) -> Result<()
     check_public(Some(&public), chain)
 }
 
-/// The same of a key that somebody else made, which may be of a kind that kpki does not know.
+/// The same for a key of another program, whose type may be unknown to kpki.
 pub(super) fn check_foreign(
     key_pkcs8: &[u8],
     chain: &[CertificateDer<'_>],
@@ -57,7 +57,7 @@ fn check_public(public: Option<&[u8]>, chain: &[CertificateDer<'_>]) -> Result<(
     Ok(())
 }
 
-/// The public side of a private key, as a certificate has it; `None` for a key of a kind that kpki does not know.
+/// The public key of a private key, as in a certificate; `None` if kpki does not know the type of the key.
 pub(super) fn public_key(key_pkcs8: &[u8]) -> Option<Vec<u8>> {
     let mut pair = KeyPair::try_from(&PrivatePkcs8KeyDer::from(key_pkcs8)).ok()?;
     let public = pair.public_key_raw().to_vec();

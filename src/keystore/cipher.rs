@@ -1,4 +1,4 @@
-//! How the parts of a store are encrypted, and opening them.
+//! The encryption of keys and certificates in stores, and their decryption.
 
 use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit, block_padding::Pkcs7};
 use des::{TdesEde2, TdesEde3};
@@ -19,33 +19,33 @@ use super::{
 };
 use crate::secret::Secret;
 
-/// Who made up how a part is encrypted; what can read it depends on that.
+/// A family of encryption algorithms, which decides what programs can read the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
-    /// Not at all.
+    /// Not encrypted.
     Plain,
-    /// PKCS#12's own, with triple DES.
+    /// The PKCS#12 algorithms with triple DES (RFC 7292 appendix C).
     TripleDes,
-    /// PKCS#12's own, with RC2 or RC4, whose keys have 40 or 128 bits.
+    /// The PKCS#12 algorithms with RC2 or RC4, with keys of 40 or 128 bits.
     Rc,
     /// PBES2 (RFC 8018) with PBKDF2 and AES of 128 or 256 bits.
     Pbes2,
-    /// PBES2 of another kind.
+    /// PBES2 with other algorithms.
     Pbes2Other,
-    /// Sun's, of JKS.
+    /// Sun's algorithm for JKS.
     Jks,
-    /// Sun's, of JCEKS.
+    /// Sun's algorithm for JCEKS.
     Jceks,
     /// Unknown.
     Unknown,
 }
 
-/// An encryption as it is written down.
+/// An encryption algorithm with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cipher {
-    /// Of which family.
+    /// Its family.
     pub family: Family,
-    /// In words.
+    /// Its description for users.
     pub name: String,
 }
 
@@ -61,7 +61,7 @@ impl Cipher {
     }
 }
 
-/// Parameters as the file has them, not yet used.
+/// An encryption algorithm with the parameters from the file.
 pub(super) enum Scheme {
     /// RFC 7292 appendix B and C.
     Pkcs12 {
@@ -127,13 +127,13 @@ impl Scheme {
         })
     }
 
-    /// What it is, for people and for who can read it.
+    /// Its family and description.
     pub(super) fn cipher(&self) -> Cipher {
         match self {
             Self::Pkcs12 { kind, salted } => {
                 let (family, name) = match kind {
                     Kind::TripleDes3 => (Family::TripleDes, "3DES"),
-                    Kind::TripleDes2 => (Family::TripleDes, "3DES of two keys"),
+                    Kind::TripleDes2 => (Family::TripleDes, "two-key 3DES"),
                     Kind::Rc2Of128 => (Family::Rc, "128-bit RC2"),
                     Kind::Rc2Of40 => (Family::Rc, "40-bit RC2"),
                 };
@@ -154,7 +154,7 @@ impl Scheme {
         }
     }
 
-    /// Opens what is encrypted so.
+    /// Decrypts data.
     pub(super) fn decrypt(
         &self,
         data: &[u8],
@@ -187,7 +187,7 @@ impl Scheme {
                 sun_jce(data, password, salted).ok_or(StoreError::WrongPassword)
             }
             Self::Unknown(name) => Err(StoreError::Unsupported(format!(
-                "it is encrypted by {name}, which kpki does not know"
+                "it is encrypted with {name}, which kpki does not support"
             ))),
         }
     }
@@ -215,7 +215,7 @@ fn pbes2(parameters: &Parameters) -> Cipher {
                 Pbkdf2Prf::HmacWithSha256 => "SHA-256",
                 Pbkdf2Prf::HmacWithSha384 => "SHA-384",
                 Pbkdf2Prf::HmacWithSha512 => "SHA-512",
-                _ => "another hash",
+                _ => "an unknown hash",
             };
             let iterations = pbkdf2.iteration_count;
             (
@@ -224,14 +224,14 @@ fn pbes2(parameters: &Parameters) -> Cipher {
             )
         }
         Kdf::Scrypt(_) => (false, "scrypt".to_owned()),
-        _ => (false, "another derivation".to_owned()),
+        _ => (false, "an unknown key derivation".to_owned()),
     };
     let (javas, cipher) = match parameters.encryption {
         EncryptionScheme::Aes128Cbc { .. } => (true, "AES-128-CBC"),
         EncryptionScheme::Aes192Cbc { .. } => (false, "AES-192-CBC"),
         EncryptionScheme::Aes256Cbc { .. } => (true, "AES-256-CBC"),
         EncryptionScheme::DesEde3Cbc { .. } => (false, "3DES-CBC"),
-        _ => (false, "another cipher"),
+        _ => (false, "an unknown cipher"),
     };
     let family = match known && javas {
         true => Family::Pbes2,
@@ -240,7 +240,7 @@ fn pbes2(parameters: &Parameters) -> Cipher {
     Cipher::new(family, format!("PBES2, {cipher}, {derived}"))
 }
 
-/// In iterations; of scrypt, its blocks, which take memory as well: 128 octets each.
+/// The cost in iterations. For scrypt: its number of blocks, which also take 128 octets of memory each.
 fn cost(kdf: &Kdf) -> u64 {
     match kdf {
         Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count.into(),
@@ -252,17 +252,17 @@ fn cost(kdf: &Kdf) -> u64 {
     }
 }
 
-/// An EncryptedPrivateKeyInfo that was tried.
+/// The result of decrypting an EncryptedPrivateKeyInfo.
 pub(super) struct Unlocked {
-    /// How it is encrypted.
+    /// Its encryption.
     pub cipher: Cipher,
-    /// The key, or why there is none.
+    /// The key, or why it could not be decrypted.
     pub key: Result<Zeroizing<Vec<u8>>, StoreError>,
-    /// The store's password does not open it.
+    /// Whether the key has a password of its own, different from the store's.
     pub own_password: bool,
 }
 
-/// Opens an EncryptedPrivateKeyInfo (RFC 5958 §3) with the store's password, or with the key's own.
+/// Decrypts an EncryptedPrivateKeyInfo (RFC 5958 §3) with the store's password, else with the key's own.
 ///
 /// `EncryptedPrivateKeyInfo ::= SEQUENCE { AlgorithmIdentifier, OCTET STRING }`
 pub(super) fn unlock(
@@ -281,7 +281,7 @@ pub(super) fn unlock(
         let Some(password) = password else { continue };
         own_password = own;
         key = scheme.decrypt(&data, password, budget).and_then(|key| {
-            // Padding alone is right by chance one time in 256.
+            // With a wrong password, the padding is valid by chance once in 256 times, so the structure is checked too.
             let info = Element::only(&key).and_then(|key| key.of(SEQUENCE)?.children());
             let is_key = info.is_some();
             is_key.then_some(key).ok_or(StoreError::WrongPassword)
@@ -297,12 +297,13 @@ pub(super) fn unlock(
     })
 }
 
-/// A password as PKCS#12 has it (RFC 7292 appendix B.1), and where it is empty, as some write none.
+/// The BMPString form of a password (RFC 7292 appendix B.1). For an empty password, programs disagree on the
+/// terminator, so there are two forms.
 pub(super) fn bmp(password: &Secret) -> Result<Vec<Zeroizing<Vec<u8>>>, StoreError> {
     let text = password.expose();
     if text.chars().any(|c| c > '\u{ffff}') {
         return Err(StoreError::Unsupported(
-            "its password has a character beyond U+FFFF".into(),
+            "its password has a character above U+FFFF".into(),
         ));
     }
     let mut octets = utf16(text);
@@ -314,9 +315,9 @@ pub(super) fn bmp(password: &Secret) -> Result<Vec<Zeroizing<Vec<u8>>>, StoreErr
     Ok(forms)
 }
 
-/// UTF-16, the high octet first.
+/// UTF-16, big-endian.
 pub(super) fn utf16(text: &str) -> Zeroizing<Vec<u8>> {
-    // Of the final size from the start, so that growing leaves no copy behind; and room for an end.
+    // Allocated with the final size, with room for a terminator, so that growing leaves no copy in memory.
     let mut octets = Zeroizing::new(Vec::with_capacity(text.len() * 2 + 2));
     for unit in text.encode_utf16() {
         octets.extend(unit.to_be_bytes());
@@ -330,7 +331,7 @@ fn pkcs12<C: KeyInit + BlockCipherDecrypt>(
     salted: &Salted,
     size: usize,
 ) -> Option<Zeroizing<Vec<u8>>> {
-    // Within the budget, so it fits.
+    // Limited by the budget, so it fits.
     let rounds = i32::try_from(salted.iterations).ok()?;
     let derive =
         |of, size| Zeroizing::new(derive_key::<Sha1>(password, &salted.salt, of, rounds, size));
@@ -353,7 +354,7 @@ fn cbc_decrypt<C: KeyInit + BlockCipherDecrypt>(
 
 /// `sun.security.provider.KeyProtector.recover`: the salt, the key XORed with a stream of SHA-1, and a digest of both.
 fn sun(data: &[u8], password: &Secret) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    let damaged = || StoreError::Unsupported("a protected key is cut off".to_owned());
+    let damaged = || StoreError::Unsupported("an encrypted key is truncated".to_owned());
     let (salt, rest) = data.split_at_checked(20).ok_or_else(damaged)?;
     let at = rest.len().checked_sub(20).ok_or_else(damaged)?;
     let (hidden, check) = rest.split_at(at);
@@ -366,7 +367,7 @@ fn sun(data: &[u8], password: &Secret) -> Result<Zeroizing<Vec<u8>>, StoreError>
     }
 }
 
-/// XORs with the stream, which hides and shows.
+/// XORs data with the stream, which both encrypts and decrypts.
 pub(super) fn sun_stream(data: &[u8], password: &[u8], salt: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(data.len()));
     let mut block = salt.to_vec();
@@ -378,8 +379,7 @@ pub(super) fn sun_stream(data: &[u8], password: &[u8], salt: &[u8]) -> Zeroizing
     out
 }
 
-/// `com.sun.crypto.provider.PBES1Core.deriveCipherKey` for DESede, with its slip where both halves of the salt are the
-/// same.
+/// `com.sun.crypto.provider.PBES1Core.deriveCipherKey` for DESede, including its bug for a salt with two equal halves.
 fn sun_jce(data: &[u8], password: &Secret, salted: &Salted) -> Option<Zeroizing<Vec<u8>>> {
     let mut salt: [u8; 8] = salted.salt.as_slice().try_into().ok()?;
     if salt[..4] == salt[4..] {

@@ -1,4 +1,4 @@
-//! What is in a store, whatever its format.
+//! The contents of a store of any format.
 
 use std::{collections::HashMap, fmt};
 
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{StoreError, chain};
 
-/// No chain is longer: one that is goes round.
+/// The maximum length of a chain; a longer one is a loop.
 const LONGEST: usize = 100;
 
 /// What is in a store.
@@ -15,34 +15,34 @@ const LONGEST: usize = 100;
 pub struct StoreContents {
     /// The private keys, in the store's order.
     pub keys: Vec<StoredKey>,
-    /// Private keys that the password does not open.
+    /// Private keys that could not be decrypted.
     pub locked: Vec<LockedKey>,
     /// The trusted certificates, in the store's order.
     pub trusted: Vec<TrustedCert>,
-    /// Certificates that Java shows nowhere: not marked as trusted and in no key's chain. A trust store made
-    /// by OpenSSL has all of its certificates here.
+    /// Certificates that Java does not show, because they are neither marked as trusted nor in a key's chain. In a
+    /// truststore made by OpenSSL, these are all certificates.
     pub ignored: Vec<CertificateDer<'static>>,
-    /// The aliases of secret keys, which are for no TLS.
+    /// The aliases of secret keys, which TLS does not use.
     pub secrets: Vec<String>,
 }
 
 /// A private key entry.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredKey {
-    /// Its name, in lower case as Java shows it; a number where the store has none.
+    /// Its alias, in lower case as Java shows it; a number if the store has none.
     pub alias: String,
     /// The key, DER of PKCS#8.
     pub key_pkcs8: Zeroizing<Vec<u8>>,
-    /// Its certificate and issuers, leaf first; empty where the store has no certificate for it.
+    /// Its certificate and issuers, leaf first; empty if the store has no certificate for it.
     pub chain: Vec<CertificateDer<'static>>,
 }
 
-/// A private key entry whose key is under another password, or in a form that cannot be read.
+/// A private key entry whose key has another password, or an unsupported format.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LockedKey {
-    /// Its name, as that of a [`StoredKey`].
+    /// Its alias, as in [`StoredKey`].
     pub alias: String,
-    /// Why it was not opened.
+    /// Why it could not be decrypted.
     pub why: StoreError,
     /// Its certificate and issuers.
     pub chain: Vec<CertificateDer<'static>>,
@@ -51,7 +51,7 @@ pub struct LockedKey {
 /// A trusted certificate entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedCert {
-    /// Its name, in lower case as Java shows it; a number where the store has none.
+    /// Its alias, in lower case as Java shows it; a number if the store has none.
     pub alias: String,
     /// The certificate.
     pub cert: CertificateDer<'static>,
@@ -76,7 +76,7 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// Reads one; `number` counts from 1 and is for the message.
+    /// Parses one; `number` counts from 1 and is for the message.
     pub(super) fn read(number: usize, der: CertificateDer<'static>) -> Result<Self, StoreError> {
         let cert = chain::parse(number, &der)?;
         let (subject, issuer) = (cert.subject().as_raw(), cert.issuer().as_raw());
@@ -91,7 +91,7 @@ impl Named {
     }
 }
 
-/// Certificates to find issuers among, by name.
+/// Finds issuers by name.
 pub(super) struct Issuers<'a> {
     certs: &'a [Named],
     by_subject: HashMap<&'a [u8], usize>,
@@ -99,7 +99,7 @@ pub(super) struct Issuers<'a> {
 
 impl<'a> Issuers<'a> {
     pub(super) fn new(certs: &'a [Named]) -> Self {
-        // The first of a name is taken, as `PKCS12KeyStore` does.
+        // Of several with the same name, the first one is used, as in `PKCS12KeyStore`.
         let subjects = certs.iter().enumerate().rev();
         let by_subject = subjects.map(|(at, cert)| (cert.subject.as_slice(), at));
         Self {
@@ -108,7 +108,7 @@ impl<'a> Issuers<'a> {
         }
     }
 
-    /// From a leaf to the end, as places in the list.
+    /// The chain of a leaf, as indices.
     pub(super) fn chain(&self, leaf: usize) -> Vec<usize> {
         let mut chain = Vec::new();
         let mut next = Some(leaf);

@@ -12,7 +12,8 @@ use super::StoreError;
 const MAX_ITERATIONS: u64 = 1_000_000;
 /// The maximum iterations of all derivations in a file, which take seconds.
 const MAX_ALL: u64 = 10_000_000;
-/// What may still be spent on the derivations of a store, counted as they are done: some are encrypted themselves.
+/// The iterations that are left for the key derivations of a store. They are counted as they are done, because
+/// parameters can themselves be encrypted.
 pub(super) struct Budget(u64);
 
 impl Budget {
@@ -31,9 +32,9 @@ impl Budget {
     }
 }
 
-/// The most octets that scrypt fills, all of its passes together.
+/// The maximum memory of scrypt in octets, over all of its passes.
 const MAX_SCRYPT: u64 = 1 << 28;
-/// Derivations stand in each other so deep at most.
+/// The maximum nesting of derivations.
 const MAX_DEPTH: usize = 20;
 
 /// PBKDF2 (RFC 8018), alone or in PBES2 or PBMAC1.
@@ -78,7 +79,7 @@ fn mac_iterations(der: &[u8]) -> Option<u64> {
 
 /// Adds up the iterations of all derivations in a DER structure, at any depth.
 fn walk(der: &[u8], depth: usize, all: &mut u64) -> Result<(), StoreError> {
-    // Nothing is derived from what stands deeper; certificates do, where a store does not encrypt them.
+    // No key derivation is nested deeper; only unencrypted certificates are.
     if depth > MAX_DEPTH {
         return Ok(());
     }

@@ -64,8 +64,8 @@ pub enum StoreError {
     /// The password does not open the store.
     #[error("the password does not open the store")]
     WrongPassword,
-    /// A key under another password than its store.
-    #[error("the key is under another password than the store")]
+    /// A key with a password different from that of its store.
+    #[error("the key has a different password from the store")]
     KeyPassword,
     /// The bytes are not PKCS#12 at all.
     #[error("this is {0}, not a PKCS#12 store")]
@@ -73,8 +73,8 @@ pub enum StoreError {
     /// The bytes are not a store of any kind.
     #[error("this is {0}, not a PKCS#12, JKS, JCEKS or PEM store")]
     NotAStore(&'static str),
-    /// Opening it would take longer than anybody waits, or all memory.
-    #[error("it is not opened: {0}")]
+    /// Opening it would take too much time or memory.
+    #[error("it was not opened: {0}")]
     Costly(String),
     /// A store without a private key.
     #[error("the store contains no private key")]
@@ -123,6 +123,7 @@ impl StoreError {
             Self::WrongPassword => {
                 "check the password file for a trailing space or CR; the key password must equal the store password"
             }
+            Self::NotAStore(_) => "check the path",
             Self::KeyPassword => "set ssl.key.password",
             Self::NotPkcs12("a JKS store" | "a JCEKS store") => {
                 "convert it: kpki store convert OLD --to pkcs12 --out-file NEW"
@@ -138,7 +139,7 @@ impl StoreError {
                 "a CA key must be RSA of 2048 to 8192 bits, or ECDSA on P-256, P-384 or P-521"
             }
             Self::Costly(_) => {
-                "no common program uses as much: write the file again with fewer iterations"
+                "no common program uses this many: write the file again with fewer iterations"
             }
             Self::UnreadKey(_) => "convert it: openssl pkcs8 -topk8 -v2 aes256 -in OLD -out NEW",
             Self::KeyForm(_) => "convert it: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW",

@@ -1,24 +1,11 @@
-//! Private keys made by other programs: PEM or DER; PKCS#8 plain or encrypted, PKCS#1, SEC1; or a PKCS#12 store that
-//! contains one key and its certificates.
+//! Private keys made by other programs: PEM or DER; PKCS#8 plain or encrypted, PKCS#1, SEC1; or a PKCS#12, JKS or JCEKS
+//! store that contains one key and its certificates.
 
-use pkcs8::{
-    EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument,
-    der::{
-        Decode, Encode, Reader, SliceReader, TagMode, TagNumber,
-        asn1::{AnyRef, Null, ObjectIdentifier, OctetStringRef},
-    },
-    spki::AlgorithmIdentifierRef,
-};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use zeroize::Zeroizing;
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument};
+use rustls_pki_types::CertificateDer;
 
-use super::{StoreError, cost, pem, pkcs12};
+use super::{Passwords, StoreError, cost, pem, reader, to_pkcs8::to_pkcs8};
 use crate::secret::{Secret, SecretBytes};
-
-/// rsaEncryption (RFC 8017 appendix A.1).
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-/// id-ecPublicKey (RFC 5480 §2.1.1).
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 /// A file with a private key, parsed as far as possible without its password.
 #[derive(Debug)]
@@ -34,7 +21,7 @@ enum Form {
     Plain(SecretBytes),
     /// EncryptedPrivateKeyInfo (RFC 5958 §3), DER.
     Encrypted(SecretBytes),
-    /// PKCS#12.
+    /// PKCS#12, JKS or JCEKS.
     Store(SecretBytes),
 }
 
@@ -89,7 +76,11 @@ impl ForeignKey {
             Form::Plain(key) => key,
             Form::Encrypted(der) => decrypt(&der, password?)?,
             Form::Store(store) => {
-                let contents = pkcs12::open(&store, password?)?;
+                let passwords = Passwords {
+                    store: Some(password?),
+                    key: None,
+                };
+                let contents = reader::open(&store, passwords)?.contents;
                 let [key] = &contents.keys[..] else {
                     return Err(match contents.keys.is_empty() {
                         true => StoreError::NoKey,
@@ -127,38 +118,4 @@ fn decrypt(der: &[u8], password: &Secret) -> Result<SecretBytes, StoreError> {
             "unsupported key encryption: {error}"
         ))),
     }
-}
-
-/// A key in any of the three forms as PKCS#8.
-pub(super) fn to_pkcs8(der: &[u8]) -> Result<SecretBytes, StoreError> {
-    let wrap = |oid, parameters, key: &[u8]| -> pkcs8::Result<SecretBytes> {
-        let algorithm = AlgorithmIdentifierRef { oid, parameters };
-        let info = PrivateKeyInfoRef::new(algorithm, OctetStringRef::new(key)?);
-        Ok(Zeroizing::new(info.to_der()?).to_vec().into())
-    };
-    let wrapped = match PrivateKeyDer::try_from(der) {
-        Ok(PrivateKeyDer::Pkcs8(_)) if PrivateKeyInfoRef::try_from(der).is_ok() => Ok(der.into()),
-        Ok(PrivateKeyDer::Pkcs1(_)) => wrap(RSA, Some(AnyRef::from(Null)), der),
-        Ok(PrivateKeyDer::Sec1(_)) => match curve(der) {
-            Some(curve) => wrap(EC, Some(AnyRef::from(&curve)), der),
-            None => return Err(StoreError::UnreadKey("SEC1 without a named curve")),
-        },
-        _ => return Err(StoreError::Key),
-    };
-    wrapped.map_err(|_| StoreError::Key)
-}
-
-/// The curve that an ECPrivateKey names (RFC 5915 §3).
-fn curve(der: &[u8]) -> Option<ObjectIdentifier> {
-    let mut reader = SliceReader::new(der).ok()?;
-    let parsed = reader.sequence(|parts| -> pkcs8::der::Result<Option<ObjectIdentifier>> {
-        u8::decode(parts)?;
-        <&OctetStringRef>::decode(parts)?;
-        let curve = parts.context_specific(TagNumber(0), TagMode::Explicit)?;
-        while !parts.is_finished() {
-            AnyRef::decode(parts)?;
-        }
-        Ok(curve)
-    });
-    parsed.ok()?
 }

@@ -1,4 +1,4 @@
-//! What a store is, entry by entry, and what is unusual about it.
+//! The report of `kpki store inspect`: the entries of a store, and what is unusual about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,26 +11,26 @@ use super::{
 };
 use crate::{pki::Certificate, printable::Name, secret::Secret};
 
-/// What ends within this is worth a word.
+/// A certificate that expires within this time gets a note.
 const SOON: Duration = Duration::days(30);
 
-/// A store, described.
+/// The description of a store.
 #[derive(Debug, Serialize)]
 pub struct StoreReport {
     /// `PKCS12`, `JKS`, `JCEKS` or `PEM`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// In the store's order: keys, then what is trusted, then the rest.
+    /// In the store's order: keys, then trusted certificates, then the rest.
     pub entries: Vec<EntryReport>,
-    /// How its parts are encrypted and the whole is checked.
+    /// The encryption of its entries, and its integrity check.
     pub encryption: String,
-    /// Who can read it.
+    /// The programs that can read it.
     pub readable: Readable,
-    /// What is unusual, and why who cannot read it.
+    /// What is unusual, and why programs cannot read it.
     pub notes: Vec<String>,
 }
 
-/// What kind of entry it is.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EntryKind {
@@ -44,32 +44,32 @@ pub enum EntryKind {
     Secret,
 }
 
-/// An entry, described.
+/// The description of an entry.
 #[derive(Debug, Serialize)]
 pub struct EntryReport {
-    /// Its name; `None` where Java shows no entry.
+    /// Its alias; `None` if Java does not show the entry.
     pub alias: Option<Name>,
-    /// What it is.
+    /// Its kind.
     pub kind: EntryKind,
-    /// Of its certificate, the chain's first.
+    /// Its certificate, the first of the chain.
     #[serde(flatten)]
     pub certificate: Option<Link>,
-    /// Of a key: its certificate, and whoever signed each.
+    /// For a key: its certificate, followed by each issuer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<Link>,
     /// Whether the chain ends in a root that is in the store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain_complete: Option<bool>,
-    /// Whether the key belongs to the certificate; `None` where that cannot be told.
+    /// Whether the key belongs to the certificate; `None` if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_matches: Option<bool>,
-    /// The key was not opened.
+    /// Whether the key could not be decrypted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub locked: bool,
 }
 
 impl EntryReport {
-    /// One that has no key.
+    /// An entry without a key.
     pub fn alone(alias: Option<String>, kind: EntryKind, certificate: Option<Link>) -> Self {
         Self {
             alias: alias.map(Name::from),
@@ -83,27 +83,27 @@ impl EntryReport {
     }
 }
 
-/// A certificate, in short.
+/// The summary of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
     /// RFC 2253 text.
     pub subject: Name,
-    /// Who signed it.
+    /// Its issuer.
     pub issuer: Name,
-    /// Lower-case hex.
+    /// The serial number, lower-case hex.
     pub serial: String,
-    /// Its begin.
+    /// The start of its validity.
     #[serde(with = "time::serde::rfc3339")]
     pub not_before: OffsetDateTime,
-    /// Its end.
+    /// The end of its validity.
     #[serde(with = "time::serde::rfc3339")]
     pub not_after: OffsetDateTime,
-    /// SHA-256 of the whole, lower-case hex.
+    /// SHA-256 of the certificate, lower-case hex.
     pub fingerprint: String,
 }
 
 impl Link {
-    /// Reads it from a certificate.
+    /// Summarises a certificate; `None` if it cannot be read.
     pub fn of(der: &CertificateDer<'_>) -> Option<Self> {
         let cert = Certificate::from_der(der).ok()?;
         Some(Self {
@@ -195,7 +195,7 @@ fn key_entry(
     }
 }
 
-/// How its parts are encrypted, in words.
+/// The encryption and the integrity check, for users.
 fn encryption(protection: &Protection) -> String {
     let words = |ciphers: &BTreeSet<Cipher>| {
         let names: Vec<&str> = ciphers.iter().map(|cipher| cipher.name.as_str()).collect();
@@ -222,12 +222,12 @@ fn encryption(protection: &Protection) -> String {
             format!("integrity: PBMAC1, HMAC-{hash}, {iterations} iterations")
         }
         Integrity::Sun => "integrity: Sun's digest, SHA-1".to_owned(),
-        Integrity::Unknown => "integrity: of an unknown kind".to_owned(),
+        Integrity::Unknown => "integrity: unknown algorithm".to_owned(),
     });
     parts.join("; ")
 }
 
-/// What is unusual about the entries, whoever reads them.
+/// What is unusual about the entries, whichever program reads them.
 fn unusual(opened: &Opened, entries: &[EntryReport], now: OffsetDateTime) -> Vec<String> {
     let mut notes = Vec::new();
     for entry in entries {
@@ -237,7 +237,7 @@ fn unusual(opened: &Opened, entries: &[EntryReport], now: OffsetDateTime) -> Vec
         };
         if let (Some(false), Some(link)) = (entry.key_matches, &entry.certificate) {
             notes.push(format!(
-                "the key of {} is not that of its certificate: no handshake with it succeeds",
+                "the key of {} does not belong to its certificate: every TLS handshake fails",
                 name(link)
             ));
         }
@@ -255,7 +255,7 @@ fn unusual(opened: &Opened, entries: &[EntryReport], now: OffsetDateTime) -> Vec
         for link in own.chain(entry.chain.iter().skip(1)) {
             let when = link.not_after.date();
             if link.not_after < now {
-                notes.push(format!("{} has expired, on {when}", name(link)));
+                notes.push(format!("{} expired on {when}", name(link)));
             } else if link.not_after < now + SOON {
                 notes.push(format!("{} expires soon, on {when}", name(link)));
             }
@@ -279,7 +279,7 @@ fn unusual(opened: &Opened, entries: &[EntryReport], now: OffsetDateTime) -> Vec
     }
     for (subject, of) in named.iter().filter(|(_, of)| of.len() > 1) {
         notes.push(format!(
-            "{} certificates have the subject {subject}: whoever looks for issuers by name may take the wrong one",
+            "{} certificates have the subject {subject}: programs that look up issuers by name may use the wrong one",
             of.len()
         ));
     }
@@ -287,12 +287,12 @@ fn unusual(opened: &Opened, entries: &[EntryReport], now: OffsetDateTime) -> Vec
     for alias in entries.iter().filter_map(|entry| entry.alias.as_ref()) {
         if !seen.insert(alias.exact().to_lowercase()) && opened.kind != StoreKind::Pem {
             notes.push(format!(
-                "several entries have the alias `{alias}`, in which Java does not tell upper from lower case: it keeps one of them"
+                "several entries have the alias `{alias}`; Java ignores case, and keeps only one of them"
             ));
         }
     }
     if !contents.secrets.is_empty() {
-        notes.push("secret keys are of no use to TLS".to_owned());
+        notes.push("the store contains secret keys, which TLS does not use".to_owned());
     }
     notes
 }

@@ -25,17 +25,17 @@ use crate::secret::Secret;
 pub use write::write;
 
 const MAGIC: u32 = 0xfeed_feed;
-/// What Sun mixes into the digest of a store.
+/// The constant in the digest of a store.
 const WHITENER: &[u8] = b"Mighty Aphrodite";
 const DIGEST: usize = 20;
-/// The most entries that are read.
+/// The maximum number of entries.
 const MOST: u32 = 10_000;
 
 fn damaged() -> StoreError {
-    StoreError::Unsupported("it is damaged or cut off".to_owned())
+    StoreError::Unsupported("it is damaged or truncated".to_owned())
 }
 
-/// Reads a store: its certificates without a password as well, as Java does.
+/// Reads a store; without a password only its certificates, as Java does.
 pub(super) fn read(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, StoreError> {
     let at = bytes.len().checked_sub(DIGEST).ok_or_else(damaged)?;
     let (data, check) = bytes.split_at(at);
@@ -154,7 +154,7 @@ impl Reader<'_> {
         input: &mut Input<'_>,
     ) -> Option<Result<CertificateDer<'static>, StoreError>> {
         if self.version == 2 && input.text()? != "X.509" {
-            let why = "it holds certificates that are not X.509".to_owned();
+            let why = "it contains certificates that are not X.509".to_owned();
             return Some(Err(StoreError::Unsupported(why)));
         }
         self.certificates += 1;
@@ -173,7 +173,7 @@ impl Reader<'_> {
     }
 }
 
-/// `java.io.DataInput`: what is left of it.
+/// `java.io.DataInput`: the bytes that are left.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -191,13 +191,13 @@ impl<'a> Input<'a> {
         self.take(4)?.try_into().map(u32::from_be_bytes).ok()
     }
 
-    /// What a length stands before.
+    /// Bytes prefixed with their length.
     fn block(&mut self) -> Option<&'a [u8]> {
         let length = self.u32()?;
         self.take(usize::try_from(length).ok()?)
     }
 
-    /// `DataInput.readUTF`: UTF-16 of which each unit is written as if it were a character of UTF-8.
+    /// `DataInput.readUTF`: modified UTF-8, in which each UTF-16 unit is encoded separately.
     fn text(&mut self) -> Option<String> {
         let length = self.u16()?;
         let mut octets = self.take(length.into())?;

@@ -1,5 +1,5 @@
-//! Keystores and truststores as bytes: PKCS#12 and PEM, the formats that Kafka, Java programs and OpenSSL programs
-//! read; and JKS and JCEKS, which old Java programs have.
+//! Keystores and truststores as bytes: PKCS#12 and PEM, which Kafka, Java programs and OpenSSL programs read, and the
+//! older JKS and JCEKS.
 //!
 //! Pure: bytes in, bytes out. Only the salts and initialisation vectors of PKCS#12 are generated inside, by the
 //! `p12-keystore` crate, which accepts no external random source; so no two stores have the same bytes.
@@ -24,6 +24,7 @@ pub mod pkcs12;
 mod profile;
 mod reader;
 mod readers;
+mod to_pkcs8;
 
 pub use aliases::{add_trusted, adopt};
 pub use cipher::{Cipher, Family};

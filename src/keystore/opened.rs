@@ -1,4 +1,4 @@
-//! What a store of any format is after it was opened.
+//! A store of any format after it was opened.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -31,30 +31,30 @@ impl fmt::Display for StoreKind {
 /// How a store is protected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protection {
-    /// Every way in which its keys are encrypted.
+    /// The encryption algorithms of its keys.
     pub keys: BTreeSet<Cipher>,
-    /// Every way in which its certificates are.
+    /// The encryption algorithms of its certificates.
     pub certificates: BTreeSet<Cipher>,
-    /// How it is checked.
+    /// Its integrity check.
     pub integrity: Integrity,
-    /// A key is under another password than the store.
+    /// Whether a key has a different password from the store.
     pub key_password: bool,
-    /// There is more in it, which no one sees without the password.
+    /// Whether parts of it were not read, because they need the password.
     pub hidden: bool,
 }
 
-/// A store that was read.
+/// An opened store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opened {
     /// Its format.
     pub kind: StoreKind,
-    /// What is in it.
+    /// Its contents.
     pub contents: StoreContents,
-    /// How it is protected.
+    /// Its protection.
     pub protection: Protection,
 }
 
-/// What bytes look like.
+/// Describes the format of bytes, for messages.
 pub(super) fn kind(bytes: &[u8]) -> &'static str {
     match bytes {
         [] => "an empty file",
@@ -62,6 +62,6 @@ pub(super) fn kind(bytes: &[u8]) -> &'static str {
         [0xce, 0xce, 0xce, 0xce, ..] => "a JCEKS store", // `JceKeyStore.JCEKS_MAGIC`
         _ if bytes.trim_ascii_start().starts_with(b"-----BEGIN ") => "a PEM text",
         [0x30, ..] => "damaged, truncated or another ASN.1 structure",
-        _ => "something else",
+        _ => "an unknown format",
     }
 }

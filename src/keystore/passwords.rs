@@ -1,12 +1,12 @@
-//! What a store is opened with.
+//! The passwords of a store.
 
 use crate::secret::Secret;
 
-/// What a store is opened with.
+/// The passwords of a store.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Passwords<'a> {
-    /// That of the store; without it, a store is read as far as it can be.
+    /// The password of the store; without it, only what is not encrypted is read.
     pub store: Option<&'a Secret>,
-    /// That of its keys, where it is another (`ssl.key.password`).
+    /// The password of its keys, if different (`ssl.key.password`).
     pub key: Option<&'a Secret>,
 }

@@ -1,5 +1,5 @@
-//! PEM texts as stores: their entries are found by what fits together, their aliases in the lines that OpenSSL writes
-//! before a section (`friendlyName: kafka1`).
+//! PEM texts as stores. Entries are made by matching keys and certificates; aliases are read from the lines that
+//! OpenSSL writes before a section (`friendlyName: kafka1`).
 
 use std::collections::BTreeSet;
 
@@ -16,23 +16,23 @@ use super::{
     cipher::{Cipher, Family, unlock},
     contents::{Issuers, LockedKey, Named, StoreContents, StoredKey, TrustedCert},
     cost::Budget,
-    foreign_key::to_pkcs8,
     opened::{Opened, Protection, StoreKind},
     pem,
     pkcs12::Integrity,
+    to_pkcs8::to_pkcs8,
 };
 use crate::{printable::Printable, secret::Secret};
 
-/// The most sections that are read.
+/// The maximum number of sections.
 const MOST: usize = 10_000;
 const NAME: &str = "friendlyName:";
 
-/// A section as it stands in a text.
+/// A PEM section.
 struct Section<'a> {
-    /// The alias that stands before it.
+    /// The alias in the lines before it.
     name: Option<String>,
     label: &'a str,
-    /// From BEGIN on.
+    /// The text from BEGIN to END.
     text: &'a str,
 }
 
@@ -41,8 +41,7 @@ struct KeySection {
     key: Result<Zeroizing<Vec<u8>>, StoreError>,
 }
 
-/// Reads a text: each key with the certificates that lead from it to a root, and whatever certificate is left as a
-/// trusted one, as it is in the files that PEM truststores are.
+/// Reads a text: each key with its chain. The other certificates are trusted entries, as in a PEM truststore.
 pub(super) fn read(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, StoreError> {
     let text = Zeroizing::new(String::from_utf8_lossy(bytes).into_owned());
     let mut budget = Budget::new();
@@ -101,9 +100,9 @@ pub(super) fn read(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, Sto
     })
 }
 
-/// A key as OpenSSL wrote it before PKCS#8.
+/// A key in OpenSSL's traditional format: its description, and the key.
 fn old_form(section: &Section<'_>) -> (&'static str, Result<Zeroizing<Vec<u8>>, StoreError>) {
-    const ENCRYPTED: &str = "encrypted in OpenSSL's old way";
+    const ENCRYPTED: &str = "encrypted in OpenSSL's traditional format";
     if section.text.contains("Proc-Type: 4,ENCRYPTED") {
         return (ENCRYPTED, Err(StoreError::UnreadKey(ENCRYPTED)));
     }
@@ -131,7 +130,7 @@ fn assemble(keys: Vec<KeySection>, certs: &[Named], names: Vec<Option<String>>) 
         let public = key.as_ref().ok().and_then(|key| chain::public_key(key));
         let fits = |cert: &Named| public.as_ref().is_some_and(|key| *key == cert.public_key);
         let leaf = certs.iter().position(fits);
-        // Kafka takes the first one, whatever it is.
+        // Kafka takes the first certificate, even if it does not match.
         let leaf = leaf.or((only_key && !certs.is_empty()).then_some(0));
         let places = leaf.map_or_else(Vec::new, |leaf| issuers.chain(leaf));
         let chain = places.iter().map(|at| certs[*at].der.clone()).collect();
@@ -183,10 +182,10 @@ fn sections(text: &str) -> Result<Vec<Section<'_>>, StoreError> {
 }
 
 impl Section<'_> {
-    /// What it holds, whatever it is called.
+    /// Decodes the section, whatever its label.
     fn der(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let mut text = Zeroizing::new(String::with_capacity(self.text.len() + 2));
-        // The reader goes by lines, and by labels that it knows.
+        // The parser works line by line, and needs a known label.
         let (mut rest, renamed) = (self.text, self.label);
         while let Some(at) = rest.find(renamed) {
             text.push_str(&rest[..at]);
@@ -203,10 +202,11 @@ impl Section<'_> {
     }
 }
 
-/// A text with everything: each key, unencrypted, and its chain, then the trusted certificates, with their aliases.
+/// A PEM text with all keys, unencrypted, each followed by its chain, then the trusted certificates; all with their
+/// aliases.
 ///
 /// # Errors
-/// When there is nothing, or a key is not PKCS#8.
+/// If there are no entries, a key is not PKCS#8, or a key and its chain do not match.
 pub fn write(contents: &StoreContents) -> Result<Secret, StoreError> {
     let mut parts = Vec::new();
     let name = |alias: &str| format!("Bag Attributes\n    {NAME} {}\n", Printable(alias));
@@ -224,7 +224,7 @@ pub fn write(contents: &StoreContents) -> Result<Secret, StoreError> {
     if parts.is_empty() {
         return Err(StoreError::NoEntries);
     }
-    // Of the final size from the start, so that growing leaves no copy of a key behind.
+    // Allocated with the final size, so that growing leaves no copy of a key in memory.
     let length = parts.iter().map(|part| part.expose().len()).sum();
     let mut text = String::with_capacity(length);
     for part in &parts {

@@ -29,8 +29,8 @@ pub struct KeyEntry<'a> {
     pub chain: &'a [CertificateDer<'a>],
 }
 
-/// A key store with one entry. The key is protected by the store's own password: Kafka has two settings, but
-/// Java's PKCS#12 cannot open a store whose passwords differ.
+/// A keystore with one entry. The key is protected by the store's own password: Kafka has two settings, but Java's
+/// PKCS#12 cannot open a store whose passwords differ.
 ///
 /// # Errors
 /// If the key does not match the first certificate, the chain is not in order, or Java could not open the entry because
@@ -63,10 +63,10 @@ fn key_entry(entry: &KeyEntry<'_>) -> Result<KeyStoreEntry, StoreError> {
     Ok(KeyStoreEntry::PrivateKeyChain(entry))
 }
 
-/// A store with every key and every trusted certificate of another, in the order of the aliases.
+/// A store with all keys and trusted certificates of `contents`, in the order of the aliases.
 ///
 /// # Errors
-/// As of [`keystore`] and [`truststore`].
+/// Those of [`keystore`] and [`truststore`].
 pub fn store(
     contents: &StoreContents,
     password: &Secret,
@@ -101,8 +101,8 @@ pub fn store(
     write(&store, password, profile)
 }
 
-/// A trust store: each certificate an entry of its own, with the attribute without which Java shows none
-/// (Oracle's trusted key usage, 2.16.840.1.113894.746875.1.1), in the order of the aliases.
+/// A truststore with an entry for each certificate, in the order of the aliases. Each has Oracle's trusted key usage
+/// attribute (2.16.840.1.113894.746875.1.1), without which Java does not show it.
 ///
 /// # Errors
 /// If there is no entry, two aliases are equal except for case, one is not an X.509 certificate, or Java could not open
@@ -162,9 +162,9 @@ fn java_alias(alias: &str) -> Result<String, StoreError> {
     Ok(alias.to_lowercase())
 }
 
-/// keytool requires 6 characters, Java's `PBEKey` accepts only ASCII, and a line ending would be lost in a password
+/// Refuses a password that no store can have: keytool requires 6 characters, Java's `PBEKey` accepts only ASCII, and a line ending would be lost in a password
 /// file.
-fn check_password(password: &Secret) -> Result<(), StoreError> {
+pub fn check_password(password: &Secret) -> Result<(), StoreError> {
     let password = password.expose();
     if password.chars().count() < 6 {
         return Err(StoreError::UnusablePassword("is shorter than 6 characters"));

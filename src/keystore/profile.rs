@@ -50,7 +50,7 @@ impl StoreProfile {
 }
 
 impl StoreProfile {
-    /// The profile of a store that kpki wrote: only one of them names PBES2 (1.2.840.113549.1.5.13) in its bytes.
+    /// The profile of a store that kpki wrote: only `Jdk` contains the identifier of PBES2 (1.2.840.113549.1.5.13).
     pub fn of(store: &[u8]) -> Self {
         const PBES2: [u8; 11] = [
             0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d,

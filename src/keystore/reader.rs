@@ -1,14 +1,14 @@
-//! Opening a store of any format: the bytes decide which it is, never the name.
+//! Opens a store of any format. The format is recognised by the bytes, not by the file name.
 
 use super::{Opened, Passwords, StoreError, jks, opened::kind, pem, pem_store, pkcs12};
 
-/// The most that a store may hold, in bytes.
+/// The maximum size of a store in bytes.
 const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Reads a store of any format.
 ///
 /// # Errors
-/// When it is none, is damaged, is not opened by the password, or asks for more work than any store needs.
+/// If it is not a store or is damaged, the password is wrong, or opening it would take too much time or memory.
 pub fn open(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, StoreError> {
     if bytes.len() > LARGEST {
         return Err(StoreError::Unsupported(

@@ -1,25 +1,25 @@
-//! Who can read a store, and why not. Each sentence is held by a test with the program that it is about, where that can be
-//! had (`tests/suite/store_inspect.rs`).
+//! Which programs can read a store, and if not, why. `tests/suite/store_inspect.rs` checks this with the programs
+//! themselves where possible.
 
 use serde::Serialize;
 
 use super::{Family, Integrity, Opened, StoreError, StoreKind};
 use crate::{printable::Printable, secret::Secret};
 
-/// Who can read a store, so that Kafka's clients and brokers can use what is in it.
+/// Which programs can read a store, and use it for Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Readable {
-    /// Every Java 8.
+    /// Java 8, every update.
     pub java8: bool,
     /// Java 17 and later.
     pub java17: bool,
-    /// OpenSSL 3 with what it loads by default.
+    /// OpenSSL 3 with its default provider.
     pub openssl3: bool,
-    /// librdkafka 2, which is OpenSSL 3.
+    /// librdkafka 2 with OpenSSL 3.
     pub librdkafka: bool,
 }
 
-/// The answer as it comes together.
+/// The result so far.
 struct Verdict {
     readable: Readable,
     notes: Vec<String>,
@@ -59,9 +59,9 @@ pub(super) fn judge(opened: &Opened, password: Option<&Secret>) -> (Readable, Ve
     }
     let protection = &opened.protection;
     if protection.hidden {
-        verdict.note("what is encrypted was not read: that needs the store's password");
+        verdict.note("encrypted entries were not read, because the store's password was not given");
     } else if password.is_none() && protection.integrity != Integrity::None {
-        verdict.note("the integrity check was left out: that needs the store's password");
+        verdict.note("the integrity was not checked, because the store's password was not given");
     }
     if protection.key_password {
         own_password(opened.kind, &mut verdict);
@@ -76,16 +76,18 @@ fn locked(opened: &Opened, password: Option<&Secret>, verdict: &mut Verdict) {
         let alias = Printable(&key.alias);
         let note = match &key.why {
             StoreError::WrongPassword if password.is_none() => {
-                format!("the key `{alias}` was not opened: that needs the password")
+                format!("the key `{alias}` was not decrypted, because no password was given")
             }
             StoreError::WrongPassword if opened.kind == StoreKind::Pem => {
-                format!("the password does not open the key `{alias}`")
+                format!("the password does not decrypt the key `{alias}`")
             }
             StoreError::WrongPassword => {
                 own_password(opened.kind, verdict);
-                format!("the key `{alias}` was not opened: its password is not that of the store")
+                format!(
+                    "the key `{alias}` was not decrypted: its password is different from that of the store"
+                )
             }
-            other => format!("the key `{alias}` was not opened: {other}"),
+            other => format!("the key `{alias}` was not decrypted: {other}"),
         };
         verdict.notes.push(note);
     }
@@ -94,10 +96,10 @@ fn locked(opened: &Opened, password: Option<&Secret>, verdict: &mut Verdict) {
 fn own_password(kind: StoreKind, verdict: &mut Verdict) {
     match kind {
         StoreKind::Pkcs12 => verdict.no_openssl(
-            "a key is under another password than the store: Java needs it as ssl.key.password, OpenSSL and librdkafka try one password for both",
+            "a key has a different password from the store: Java needs it as ssl.key.password, but OpenSSL and librdkafka use one password for both",
         ),
         _ => verdict.note(
-            "a key is under another password than the store: Java needs it as ssl.key.password",
+            "a key has a different password from the store: Java needs it as ssl.key.password",
         ),
     }
 }
@@ -105,22 +107,22 @@ fn own_password(kind: StoreKind, verdict: &mut Verdict) {
 fn sun(opened: &Opened, verdict: &mut Verdict) {
     let kind = opened.kind;
     verdict.no_openssl(&format!(
-        "OpenSSL and librdkafka know no {kind}: kpki store convert --to pkcs12 or --to pem makes what they read"
+        "OpenSSL and librdkafka do not support {kind}: convert it with kpki store convert --to pkcs12 or --to pem"
     ));
     if kind == StoreKind::Jceks {
-        verdict.note("Java reads JCEKS only where the type is given: ssl.keystore.type=JCEKS");
+        verdict.note("Java reads JCEKS only if the type is set: ssl.keystore.type=JCEKS");
     }
 }
 
 fn pem(opened: &Opened, verdict: &mut Verdict) {
     let contents = &opened.contents;
     verdict.note(
-        "of Java programs, Kafka 2.7 and later read PEM (ssl.keystore.type=PEM, ssl.truststore.type=PEM); Java's own key stores do not",
+        "Java itself does not read PEM stores; Kafka 2.7 and later do (ssl.keystore.type=PEM, ssl.truststore.type=PEM)",
     );
     let unread = opened.protection.keys.iter();
     for form in unread.filter(|key| key.family == Family::Unknown) {
         verdict.no_java(&format!(
-            "Kafka reads no private key {}: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW makes one that it reads",
+            "Kafka does not read a private key {}: convert it with openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW",
             form.name
         ));
     }
@@ -131,14 +133,14 @@ fn pem(opened: &Opened, verdict: &mut Verdict) {
         .iter()
         .any(|key| encrypted(key.family))
     {
-        verdict.note("the key is encrypted: Kafka needs ssl.key.password, and so does librdkafka");
+        verdict.note("the key is encrypted: Kafka and librdkafka need ssl.key.password");
     }
     if contents.keys.len() + contents.locked.len() > 1 {
         verdict.no_java("Kafka refuses a PEM file with more than one private key");
     }
     if !contents.keys.is_empty() && !contents.trusted.is_empty() {
         verdict.note(
-            "there are certificates beside the key that are not in its chain: Kafka takes every certificate of the file for the chain",
+            "the file contains certificates that are not in the key's chain: Kafka uses all certificates of the file as the chain",
         );
     }
 }
@@ -152,11 +154,11 @@ fn pkcs12(opened: &Opened, password: Option<&Secret>, verdict: &mut Verdict) {
     if has(Family::Pbes2) || newer_mac {
         verdict.readable.java8 = false;
         verdict.note(
-            "Java 8 before 8u301 (and Java 11 before 11.0.12) cannot read PBES2 and integrity checks with SHA-256; later ones can",
+            "Java 8 before 8u301 and Java 11 before 11.0.12 do not support PBES2 or integrity checks with SHA-256; later versions do",
         );
     }
     if has(Family::Pbes2Other) {
-        verdict.no_java("Java knows PBES2 with PBKDF2 and AES of 128 or 256 bits alone");
+        verdict.no_java("Java supports PBES2 only with PBKDF2 and AES of 128 or 256 bits");
     }
     if has(Family::Rc) {
         verdict.no_openssl(
@@ -165,29 +167,29 @@ fn pkcs12(opened: &Opened, password: Option<&Secret>, verdict: &mut Verdict) {
     }
     match &protection.integrity {
         Integrity::Pbmac1(..) => {
-            verdict.no_java("Java 17 to 25 know no PBMAC1");
-            verdict.no_openssl("OpenSSL reads PBMAC1 from 3.4 on");
+            verdict.no_java("Java 17 to 25 do not support PBMAC1");
+            verdict.no_openssl("OpenSSL supports PBMAC1 only from version 3.4");
         }
         Integrity::Unknown => {
-            verdict.no_java("the integrity check is of an unknown kind");
+            verdict.no_java("the integrity check uses an unknown algorithm");
             (verdict.readable.openssl3, verdict.readable.librdkafka) = (false, false);
         }
         _ => {}
     }
     if has(Family::Unknown) {
-        verdict.no_java("a part is encrypted in a way that kpki does not know");
+        verdict.no_java("a part is encrypted with an algorithm that kpki does not support");
         (verdict.readable.openssl3, verdict.readable.librdkafka) = (false, false);
     }
     if password.is_some_and(|password| !password.expose().is_ascii()) {
-        verdict.no_java("Java takes no PKCS12 password with a character beyond ASCII");
+        verdict.no_java("Java does not accept a PKCS12 password with characters outside ASCII");
     }
     if keyless && contents.trusted.is_empty() && !contents.ignored.is_empty() {
         verdict.no_java(
-            "Java finds nothing in it: its certificates lack the attribute for trusted ones (2.16.840.1.113894.746875.1.1); kpki trust add makes a truststore of them",
+            "Java reads it as empty, because its certificates lack the attribute for trusted certificates (2.16.840.1.113894.746875.1.1); kpki trust add writes a truststore that Java can read",
         );
     } else if !contents.ignored.is_empty() {
         verdict.note(
-            "Java shows no certificate that is neither in a key's chain nor has the attribute for trusted ones (2.16.840.1.113894.746875.1.1)",
+            "Java does not show certificates that are not in a key's chain and lack the attribute for trusted certificates (2.16.840.1.113894.746875.1.1)",
         );
     }
     let encrypted = |family| family != Family::Plain;
@@ -198,10 +200,10 @@ fn pkcs12(opened: &Opened, password: Option<&Secret>, verdict: &mut Verdict) {
     if keyless && !protection.hidden {
         verdict.readable.librdkafka = false;
         verdict.note(
-            "librdkafka reads CAs as PEM alone (ssl.ca.location): kpki store convert --to pem makes what it reads",
+            "librdkafka reads CA certificates only as PEM (ssl.ca.location): convert it with kpki store convert --to pem",
         );
     }
     if contents.keys.len() > 1 {
-        verdict.note("of several keys, OpenSSL and librdkafka take one");
+        verdict.note("the store has several keys; OpenSSL and librdkafka use only one of them");
     }
 }

@@ -6,6 +6,7 @@ use aws_lc_rs::signature;
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 use x509_parser::{
+    error::X509Error,
     extensions::{DistributionPointName, GeneralName, ParsedExtension},
     prelude::{FromDer, X509Certificate},
     public_key::PublicKey,
@@ -38,6 +39,8 @@ pub struct Certificate {
     pub public_key_info: Vec<u8>,
     /// Its key algorithm, if it is one that kpki supports.
     pub key: Option<KeyAlgorithm>,
+    /// Whether its key may sign handshakes (RFC 5280 §4.2.1.3).
+    pub digital_signature: bool,
     /// Whether it may be used by a TLS server (RFC 5280 §4.2.1.12).
     pub server_auth: bool,
     /// Whether it may be used by a TLS client.
@@ -67,6 +70,8 @@ impl Certificate {
         let mut name_limits = Vec::new();
         let mut crl_urls = Vec::new();
         let (mut server_auth, mut client_auth, mut is_ca) = (false, false, false);
+        // Without that extension, a key may be used for everything.
+        let mut digital_signature = true;
         let (mut subject_key_id, mut authority_key_id) = (None, None);
         for extension in x509.extensions() {
             match extension.parsed_extension() {
@@ -75,6 +80,9 @@ impl Certificate {
                 }
                 ParsedExtension::NameConstraints(constraints) => {
                     name_limits.push(NameLimits::of(constraints));
+                }
+                ParsedExtension::KeyUsage(usage) => {
+                    digital_signature = usage.digital_signature();
                 }
                 ParsedExtension::ExtendedKeyUsage(usage) => {
                     (server_auth, client_auth) = (usage.server_auth, usage.client_auth);
@@ -98,6 +106,7 @@ impl Certificate {
             }
         }
         Ok(Self {
+            digital_signature,
             server_auth,
             client_auth,
             is_ca,
@@ -129,16 +138,17 @@ impl Certificate {
 
     /// True if this certificate's signature was made with the key of `ca`.
     pub fn is_signed_by(&self, ca: &Self) -> bool {
-        let parsed = (
-            X509Certificate::from_der(&self.der),
-            X509Certificate::from_der(&ca.der),
-        );
-        let (Ok((_, mine)), Ok((_, theirs))) = parsed else {
-            return false;
-        };
+        self.verify(ca).is_ok()
+    }
+
+    /// Verifies this certificate's signature with the key of `ca`.
+    pub(super) fn verify(&self, ca: &Self) -> Result<(), X509Error> {
+        let (_, mine) = X509Certificate::from_der(&self.der)?;
+        let (_, theirs) = X509Certificate::from_der(&ca.der)?;
         match verify_sha512(&mine, &theirs) {
-            Some(good) => good,
-            None => mine.verify_signature(Some(theirs.public_key())).is_ok(),
+            Some(true) => Ok(()),
+            Some(false) => Err(X509Error::SignatureVerificationError),
+            None => mine.verify_signature(Some(theirs.public_key())),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Certificate revocation lists.
 
+use rayon::prelude::*;
 use rcgen::{
     CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber, SigningKey,
 };
@@ -58,7 +59,7 @@ impl RevocationList {
     ) -> Result<CertificateRevocationListDer<'static>, PkiError> {
         let mut entries: Vec<&RevokedEntry> = self.entries.iter().collect();
         entries.sort_by(|a, b| (a.serial.len(), &a.serial).cmp(&(b.serial.len(), &b.serial)));
-        let entries = entries.into_iter().map(|entry| RevokedCertParams {
+        let entries = entries.into_par_iter().map(|entry| RevokedCertParams {
             serial_number: SerialNumber::from_slice(&entry.serial),
             revocation_time: entry.at.truncate_to_second(),
             reason_code: entry.reason.code(),

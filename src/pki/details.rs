@@ -1,4 +1,4 @@
-//! A certificate described for an operator, whoever signed it.
+//! The description of any certificate, for operators.
 
 mod key;
 

@@ -1,4 +1,4 @@
-//! Certificates, requests and CRLs that anybody may have made, described for an operator, with what is unusual.
+//! Descriptions of certificates, requests and CRLs from any source, with what is unusual about them.
 
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
@@ -26,7 +26,7 @@ pub enum Oddity {
     NoSan = "no-san", "a server's certificate has no host names";
     LongValidity = "long-validity", "a server's certificate is valid for more than 825 days";
     CaLeaf = "ca-leaf", "a server's or client's certificate is also a CA";
-    UnknownCritical = "unknown-critical", "it has a critical extension that programs do not know, and so refuse";
+    UnknownCritical = "unknown-critical", "it has a critical extension that programs do not support, so they refuse it";
     OldVersion = "old-version", "a certificate of version 1 or 2, without extensions";
 }
 }
@@ -39,7 +39,7 @@ const LISTED: usize = 1000;
 /// Something unusual.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unusual {
-    /// What.
+    /// Its code.
     pub code: StableCode,
     /// A sentence for people.
     pub message: String,
@@ -73,21 +73,21 @@ pub struct RequestDetails {
 pub struct RevokedDetails {
     /// Lower-case hex.
     pub serial: String,
-    /// When.
+    /// The time of revocation.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
 }
 
 /// A CRL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CrlDetails {
-    /// Whose it is.
+    /// Its issuer.
     pub issuer: String,
     /// Its number.
     pub number: Option<String>,
-    /// When it was made.
+    /// The time of issue.
     #[serde(with = "time::serde::rfc3339")]
     pub this_update: OffsetDateTime,
     /// When it expires.
@@ -99,11 +99,11 @@ pub struct CrlDetails {
     signature_is_strong: bool,
     /// How many certificates it lists.
     pub count: usize,
-    /// The first thousand of them.
+    /// The first thousand entries.
     pub revoked: Vec<RevokedDetails>,
 }
 
-/// One of the three.
+/// A certificate, request or CRL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Inspected {
@@ -166,7 +166,7 @@ impl Inspected {
                 add(
                     serves && !is_named,
                     Oddity::NoSan,
-                    "no host names (SANs): clients accept it for no host".to_owned(),
+                    "no host names (SANs): clients do not accept it for any host".to_owned(),
                 );
                 add(
                     serves && life > LONG,

@@ -107,7 +107,7 @@ pub enum PkiError {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NotACertificate {
     /// They are not DER of one.
-    #[error(transparent)]
+    #[error("its DER cannot be parsed")]
     Der(#[from] x509_parser::nom::Err<x509_parser::error::X509Error>),
     /// There are bytes after its end.
     #[error("bytes follow its end")]

@@ -1,9 +1,6 @@
 //! The path from a leaf to a trusted certificate, through the certificates that came with it.
 
-use x509_parser::{
-    error::X509Error,
-    prelude::{FromDer, X509Certificate},
-};
+use x509_parser::error::X509Error;
 
 use super::{Certificate, Details};
 
@@ -112,14 +109,7 @@ enum Signed {
 }
 
 fn signed(certificate: &Certificate, ca: &Certificate) -> Signed {
-    let parsed = (
-        X509Certificate::from_der(&certificate.der),
-        X509Certificate::from_der(&ca.der),
-    );
-    let (Ok((_, mine)), Ok((_, theirs))) = parsed else {
-        return Signed::No;
-    };
-    match mine.verify_signature(Some(theirs.public_key())) {
+    match certificate.verify(ca) {
         Ok(()) => Signed::Yes,
         Err(X509Error::SignatureUnsupportedAlgorithm) => Signed::Unknown,
         // The library does not support RSA keys below 2048 bits.
@@ -180,6 +170,16 @@ mod tests {
             (PathEnd::OtherKey, 2)
         );
         assert_eq!(end(&[leaf, sub, root], &[]), (PathEnd::Untrusted, 3));
+    }
+
+    #[test]
+    fn signatures_of_p521_and_sha512_are_checked() {
+        let generate = |algorithm| KeyPair::generate_for(algorithm).unwrap();
+        let root_key = generate(&rcgen::PKCS_ECDSA_P521_SHA512);
+        let leaf_key = generate(&rcgen::PKCS_ECDSA_P256_SHA256);
+        let root = signed("root", "root", &root_key, &root_key);
+        let leaf = signed("leaf", "root", &leaf_key, &root_key);
+        assert_eq!(end(&[leaf], &[root]), (PathEnd::Trusted, 2));
     }
 
     /// Certificates that have all signed each other have more ways than anybody could try.

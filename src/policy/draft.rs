@@ -1,4 +1,4 @@
-//! The first policy of a cluster, with comments that say what can be changed.
+//! The first policy of a cluster, with comments that explain what can be changed.
 
 use super::Layout;
 use crate::{
@@ -7,21 +7,21 @@ use crate::{
     pki::{Host, IdentityName},
 };
 
-/// On one machine, each broker's ports are so far from those of the one before.
+/// The `port_offset` between brokers on the same machine.
 const PORTS_APART: usize = 100;
 
-/// What a new policy is made of.
+/// The settings of a new policy.
 #[derive(Debug)]
 pub struct Draft {
     /// The cluster's name, for people.
     pub cluster: String,
-    /// The brokers; where there are no controllers, they are that as well.
+    /// The brokers; without controllers, they are also controllers.
     pub brokers: Vec<DraftNode>,
-    /// Nodes that are controllers alone.
+    /// Dedicated controllers.
     pub controllers: Vec<DraftNode>,
-    /// What the files are called.
+    /// The layout of the files.
     pub layout: &'static Layout,
-    /// The clients beside the admin.
+    /// The clients besides the admin.
     pub clients: Vec<DraftClient>,
 }
 
@@ -30,7 +30,7 @@ pub struct Draft {
 pub struct DraftNode {
     /// Its name.
     pub name: IdentityName,
-    /// Where it is reached; none: by its name.
+    /// Its host names and addresses; empty: its name.
     pub hosts: Vec<Host>,
 }
 
@@ -44,7 +44,7 @@ pub struct DraftClient {
 }
 
 impl DraftNode {
-    /// The address that clients are sent to.
+    /// The advertised address.
     fn advertised(&self) -> String {
         let first = self.hosts.first();
         first.map_or_else(|| self.name.to_string(), ToString::to_string)
@@ -54,7 +54,7 @@ impl DraftNode {
 impl Draft {
     /// The name of the client that kpki itself connects as.
     pub const ADMIN: &'static str = "admin";
-    /// How a client can prove who it is.
+    /// The authentication methods of a client.
     pub const AUTHS: &'static [&'static str] = &["tls", "scram-sha-512", "scram-sha-256"];
 
     /// The policy's text.
@@ -64,7 +64,7 @@ impl Draft {
         self.nodes(&mut text);
         self.clients(&mut text);
         text.push_str(
-            "\n# What no role says, in Kafka's own words:\n# acls:\n#   - {principal: User:app, host: 10.0.0.7, allow: [Read], topic: {prefix: app-}}\n",
+            "\n# Rights that no role covers, in Kafka's own terms:\n# acls:\n#   - {principal: User:app, host: 10.0.0.7, allow: [Read], topic: {prefix: app-}}\n",
         );
         text.push_str(
             "\n# Requests that must be allowed or denied; `kpki acl test` and `kpki acl apply` check them:\n# tests:\n#   - {principal: User:app, cannot: Write, topic: payments}\n",
@@ -76,8 +76,8 @@ impl Draft {
         let Self {
             cluster, layout, ..
         } = self;
-        *text += "# What this Kafka cluster's security is. `kpki policy check` checks it, `kpki up` makes what it says,\n";
-        *text += "# and `kpki policy schema` is its JSON Schema, for editors.\n\n";
+        *text += "# The security of this Kafka cluster. `kpki policy check` checks this file, `kpki up` creates what it describes,\n";
+        *text += "# and `kpki policy schema` prints its JSON Schema, for editors.\n\n";
         *text += "cluster:\n";
         *text += &format!("  name: {}\n", scalar(cluster));
         *text += &format!(
@@ -85,29 +85,28 @@ impl Draft {
             Self::ADMIN
         );
         *text += &format!(
-            "  kafka_version: {:<14}# what lints and written files go by\n",
+            "  kafka_version: {:<14}# for checks, and for the files that kpki writes\n",
             format!("\"{}\"", KafkaVersion::ASSUMED)
         );
         *text += &format!("  layout: {:<21}# {}\n", scalar(layout.name), layout.about);
         match layout.install_dir {
             Some(dir) => {
                 *text += &format!(
-                    "  # install_dir: {dir}    the layout's: where an identity's directory is mounted\n"
+                    "  # install_dir: {dir}    the layout's default: where an identity's directory is mounted\n"
                 )
             }
             None => {
-                *text += "  # install_dir: /etc/kafka/secrets    where an identity's directory lies on its machine, if not here\n"
+                *text += "  # install_dir: /etc/kafka/secrets    the path of an identity's directory on its machine, if not here\n"
             }
         }
         *text += "  # Listeners: SSL on 9093 for certificates and, where a client uses SCRAM, SASL_SSL on 9094.\n\n";
         *text += "ca:\n";
         let subject = format!("CN={} CA", self.common_name());
         *text += &format!("  subject: {}\n", scalar(&subject));
-        *text +=
-            "  leaf_valid_days: 397         # `kpki up` and `kpki renew --due` renew in time\n";
+        *text += "  leaf_valid_days: 397         # `kpki up` and `kpki renew --due` renew certificates in time\n";
     }
 
-    /// The cluster's name as a CN, which has no characters to be escaped.
+    /// The cluster's name as a CN, without characters that must be escaped.
     fn common_name(&self) -> String {
         let plain = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.');
         let name: String = self.cluster.chars().filter(plain).collect();
@@ -118,7 +117,8 @@ impl Draft {
     }
 
     fn nodes(&self, text: &mut String) {
-        *text += "\nbrokers:                       # the first of `hosts` is where clients are sent to\n";
+        *text +=
+            "\nbrokers:                       # the first of `hosts` is advertised to clients\n";
         let mut before: Vec<String> = Vec::new();
         let apart = !self.controllers.is_empty();
         let brokers = self.brokers.iter().map(|node| (node, "broker"));
@@ -137,7 +137,7 @@ impl Draft {
             let neighbours = before.iter().filter(|other| **other == at).count();
             if neighbours > 0 {
                 *text += &format!(
-                    "    port_offset: {:<15}# it shares the machine of another one\n",
+                    "    port_offset: {:<15}# another node is on the same machine\n",
                     neighbours * PORTS_APART
                 );
             }

@@ -1,9 +1,9 @@
-//! Layouts: what files are called, so that they drop into the image or recipe that reads them. One entry each.
+//! Layouts: the file names that an image or recipe expects. One entry each.
 
-/// Stands for the identity's name in a layout's file names.
+/// The placeholder for the identity's name in file names.
 const NAME: &str = "{name}";
 
-/// `ssl.keystore.type`, as it is written; the bytes are PKCS#12 either way, which Java reads under both names
+/// The value of `ssl.keystore.type`. The stores are always PKCS#12, which Java reads with both values
 /// (`keystore.type.compat` in java.security, since Java 8u60).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreType {
@@ -23,16 +23,16 @@ impl StoreType {
     }
 }
 
-/// A layout; `{name}` in a file name stands for the identity's name.
+/// A layout; `{name}` in file names is the identity's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// What the policy and `--layout` call it.
+    /// Its name, for the policy and `--layout`.
     pub name: &'static str,
-    /// What it fits, for people.
+    /// Its description, for users.
     pub about: &'static str,
-    /// Where the files are mounted when the policy says nothing; `None`: where they were written.
+    /// The default of `install_dir`; `None`: the directory where the files were written.
     pub install_dir: Option<&'static str>,
-    /// The type to write beside the stores.
+    /// The type in the configuration files.
     pub store_type: StoreType,
     keystore: &'static str,
     truststore: &'static str,
@@ -47,10 +47,10 @@ pub struct Layout {
     client_properties: &'static str,
 }
 
-/// The files of one identity, as names without a directory.
+/// The file names of an identity, without directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileNames {
-    /// The type to write beside the stores.
+    /// The type in the configuration files.
     pub store_type: StoreType,
     /// Key and chain, PKCS#12.
     pub keystore: String,
@@ -64,11 +64,11 @@ pub struct FileNames {
     pub ca: String,
     /// Key and chain in one PEM file (KIP-651).
     pub pem: String,
-    /// The password of the key store, where it is kept.
+    /// The file with the keystore's password.
     pub password: String,
-    /// The same once more, where an image wants the key's password by itself.
+    /// The file with the key's password, if the image needs one.
     pub key_password: Option<String>,
-    /// The password of the truststore, where an image wants it in a file.
+    /// The file with the truststore's password, if the image needs one.
     pub truststore_password: Option<String>,
     /// The broker's configuration.
     pub server_properties: String,
@@ -77,7 +77,7 @@ pub struct FileNames {
 }
 
 impl FileNames {
-    /// Every name. A field that is forgotten here does not compile.
+    /// All names. A field that is missing here is a compile error.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         let Self {
             store_type: _,
@@ -101,7 +101,7 @@ impl FileNames {
             .map(String::as_str)
     }
 
-    /// What a certificate comes with: the key store and its PEM companions, and their password.
+    /// The files with an identity's certificate: keystore, PEM files, and their password.
     pub fn of_certificate(&self) -> [&str; 5] {
         [
             &self.keystore,

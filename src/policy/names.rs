@@ -1,7 +1,7 @@
 //! Names, principals, hosts and operations, each checked alone so that the diagnostic points at the word itself.
 //!
-//! What Kafka makes of them is the `acl` room's knowledge: a word is put into a binding that is otherwise harmless,
-//! and the binding's problems are the word's.
+//! The rules are those of the `acl` room: each word is put into an otherwise valid binding, and the binding's problems
+//! are reported for the word.
 
 use std::{collections::HashMap, hash::Hash};
 
@@ -35,7 +35,7 @@ fn harmless(resource_type: ResourceType) -> RawBinding {
     }
 }
 
-/// Reports what is wrong with a binding as a fault of the word at `span`; true when nothing is.
+/// Reports the problems of a binding at `span`; true if there are none.
 fn passes(report: &mut Report, version: KafkaVersion, span: Span, binding: RawBinding) -> bool {
     let problems = binding.normalised().problems(version);
     let sound = problems.is_empty();
@@ -47,7 +47,7 @@ fn passes(report: &mut Report, version: KafkaVersion, span: Span, binding: RawBi
     sound
 }
 
-/// A resource name as it stands in the policy.
+/// A resource name or prefix of the policy.
 pub(super) fn pattern(
     report: &mut Report,
     version: KafkaVersion,
@@ -69,7 +69,7 @@ pub(super) fn pattern(
     })
 }
 
-/// All of a list of resource names; those that are wrong are reported and left out.
+/// The valid ones of a list of resource names; the others are reported.
 pub(super) fn patterns(
     report: &mut Report,
     version: KafkaVersion,
@@ -85,7 +85,7 @@ pub(super) fn patterns(
     named.into_iter().map(|(pattern, _)| pattern).collect()
 }
 
-/// The name of one resource, where no pattern can stand.
+/// A single resource name, where no pattern is allowed.
 pub(super) fn literal(
     report: &mut Report,
     version: KafkaVersion,
@@ -94,8 +94,8 @@ pub(super) fn literal(
 ) -> Option<String> {
     if raw.value == "*" {
         report
-            .error(PolicyCode::NoWildcard, raw.span, "`*` cannot stand here")
-            .hint("write one whole name");
+            .error(PolicyCode::NoWildcard, raw.span, "`*` is not allowed here")
+            .hint("write a full name");
         return None;
     }
     let name = Spanned {
@@ -105,7 +105,7 @@ pub(super) fn literal(
     pattern(report, version, resource_type, &name).map(|pattern| pattern.name)
 }
 
-/// A principal, `Type:name`; `User:*` is one of them.
+/// A principal, `Type:name`, including `User:*`.
 pub(super) fn principal(
     report: &mut Report,
     version: KafkaVersion,
@@ -115,14 +115,14 @@ pub(super) fn principal(
         principal: raw.as_str().into(),
         ..harmless(ResourceType::Topic)
     };
-    // One without a type does not pass.
+    // A principal without a type was reported.
     match passes(report, version, raw.span, binding) {
         true => raw.parse().ok(),
         false => None,
     }
 }
 
-/// A principal, or all that begin with a prefix.
+/// A principal, or a prefix of principals.
 pub(super) fn principal_pattern(
     report: &mut Report,
     version: KafkaVersion,
@@ -131,7 +131,7 @@ pub(super) fn principal_pattern(
     match &raw.value {
         RawPattern::Name(name) if name != EVERYONE && name.ends_with('*') => {
             let message =
-                format!("`{name}` would be one principal whose name ends with an asterisk");
+                format!("`{name}` would be a single principal whose name ends with an asterisk");
             report
                 .error(PolicyCode::NoWildcard, raw.span, message)
                 .hint(format!(
@@ -202,8 +202,7 @@ pub(super) fn each_once<T: Eq + Hash>(report: &mut Report, list: &[Spanned<T>]) 
     no_repeats(report, list.iter().map(|one| (&one.value, one.span)));
 }
 
-/// Reports every entry of a list that is there twice. Harmless in itself, it is mostly a mistake for something else.
-/// True when there is none.
+/// Reports duplicate entries of a list, which are probably mistakes. True if there are none.
 pub(super) fn no_repeats<T: Eq + Hash>(
     report: &mut Report,
     entries: impl Iterator<Item = (T, Span)>,
@@ -213,7 +212,11 @@ pub(super) fn no_repeats<T: Eq + Hash>(
     for (entry, span) in entries {
         if let Some(first) = seen.get(&entry) {
             report
-                .error(PolicyCode::ListedTwice, span, "this is in the list twice")
+                .error(
+                    PolicyCode::ListedTwice,
+                    span,
+                    "this entry is in the list twice",
+                )
                 .label("again here")
                 .note(*first, "first here")
                 .hint("remove one of them");

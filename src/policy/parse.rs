@@ -1,4 +1,4 @@
-//! The way from text to a validated policy.
+//! Parses text to a validated policy.
 
 use std::collections::HashMap;
 
@@ -11,18 +11,18 @@ use super::{
 };
 use crate::document::{self, Diagnostic, Form, Report, Span, nearest};
 
-/// What a pattern of `include` stands for: names and texts, in the order of the names; or why it stands for nothing.
+/// The files that match a pattern of `include`: names and texts, in the order of the names; or why they cannot be read.
 pub type IncludedFiles = Result<Vec<(String, String)>, String>;
 
 /// Reads a policy: YAML `text`, called `name` in diagnostics.
 ///
 /// `include` is asked for the files of each pattern under the policy's `include`, and returns their names and texts in
-/// the order of their names; a pattern that fits no file is an error, as what it should have granted would
-/// otherwise be taken away.
+/// the order of their names; a pattern that matches no file is an error, because the rights in the missing file would
+/// otherwise be revoked.
 ///
 /// # Errors
-/// Everything that is wrong, in the order of the files and of the places in them. What a policy means is only
-/// checked once its shape is right.
+/// All mistakes, in the order of the files and of the positions in them. Further checks are only made if the form is
+/// correct.
 pub fn parse(
     name: &str,
     text: &str,
@@ -51,7 +51,7 @@ fn read(
     }
 }
 
-/// One file, if its form is right.
+/// Parses one file; `None` if its form is not correct.
 fn file<T: Default + for<'de> Deserialize<'de>>(
     report: &mut Report,
     form: &Form,
@@ -68,11 +68,11 @@ fn file<T: Default + for<'de> Deserialize<'de>>(
     raw
 }
 
-/// Whether a text that is wrong was meant as a policy: some line begins with a section. Any other may be anything, a file
-/// of passwords for instance that was included by mistake, and is not quoted.
+/// Whether a text with errors was meant as a policy: some line begins with a section. Other files may be anything, for
+/// example a password file that was included by mistake, so they are not quoted.
 fn resembles(form: &Form, text: &str) -> bool {
     let whole = schema::POLICY.sections();
-    // Only the policy itself was certainly named by the user.
+    // Only the policy itself was certainly given by the user.
     let is_policy = form.sections() == whole;
     text.lines().any(|line| {
         let word =
@@ -88,11 +88,11 @@ fn resembles(form: &Form, text: &str) -> bool {
 fn not_a_policy(report: &mut Report, form: &Form, file: usize) {
     report.hide(file);
     let sections = form.sections().join(", ");
-    let message = "this file is not a policy; what it says is not shown here";
+    let message = "this file is not a policy; its contents are not shown";
     report
         .error(PolicyCode::NotAPolicy, Span::beginning(file), message)
         .hint(format!(
-            "a policy is YAML and has one of these sections at least: {sections}"
+            "a policy is YAML and has at least one of these sections: {sections}"
         ));
 }
 
@@ -117,31 +117,30 @@ fn included(
                 let message = format!("`{pattern}` cannot be included: {error}");
                 report
                     .error(PolicyCode::IncludeFailed, span, message)
-                    .hint("included files are plain files in the policy's own directory or below it; the path begins there");
+                    .hint("included files must be regular files in the policy's directory or below it; paths are relative to that directory");
                 continue;
             }
         };
         if files.is_empty() {
             report
                 .error(PolicyCode::IncludeEmpty, span, format!("no file matches `{pattern}`"))
-                .hint("correct the path, which begins at the policy's own directory, or remove the entry");
+                .hint("correct the path, which is relative to the policy's directory, or remove the entry");
         }
         for (file_name, text) in files {
             if file_name == name {
                 let message = format!("`{pattern}` includes the policy itself");
                 report
                     .error(PolicyCode::IncludeItself, span, message)
-                    .hint("put the included files into a directory of their own");
+                    .hint("put the included files into a separate directory");
             } else if let Some(first) = by.get(&file_name) {
-                // The wider of two scopes would be the one that counts.
+                // Otherwise the wider of the two scopes would apply.
                 if entry.scope().is_some() || entries[*first].scope().is_some() {
-                    let message =
-                        format!("`{file_name}` is included twice, and under different scopes");
+                    let message = format!("`{file_name}` is included twice, with different scopes");
                     report
                         .error(PolicyCode::IncludeTwice, span, message)
                         .label("again here")
                         .note(RawInclude::files(&entries[*first]).1, "first here")
-                        .hint("name the file in one entry only");
+                        .hint("include the file in one entry only");
                 }
             } else {
                 let raw = file::<RawIncluded>(report, &schema::INCLUDED, &file_name, &text);

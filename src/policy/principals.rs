@@ -1,4 +1,4 @@
-//! Who Kafka takes the policy's brokers and clients to be.
+//! The principals that Kafka derives for the policy's brokers and clients.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -8,25 +8,25 @@ use crate::{
     pki::{IdentityName, principal::MappingRules},
 };
 
-/// `principal_mapping_rules` of a policy that says none: a TLS client and a SCRAM user of one name are one principal.
+/// The default `principal_mapping_rules`: a TLS client and a SCRAM user with the same name have the same principal.
 #[expect(clippy::expect_used, reason = "a test reads this constant")]
 pub static DEFAULT_MAPPING_RULES: LazyLock<MappingRules> = LazyLock::new(|| {
     MappingRules::parse(&["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"]).expect("the rules are constants")
 });
 
-/// The cluster's mapping rules, applied to names of identities.
+/// Applies the cluster's mapping rules to names of identities.
 #[derive(Clone, Copy)]
 pub(super) struct Principals<'a>(pub(super) &'a MappingRules);
 
 impl Principals<'_> {
-    /// The principal of a certificate of this name; `None` where no rule takes it, and a broker refuses it.
+    /// The principal for a certificate with this name; `None` if no rule matches, so that brokers refuse it.
     pub(super) fn by_certificate(&self, name: &IdentityName) -> Option<Principal> {
-        // A leaf's subject is its CN alone, and no character of a name is escaped in one.
+        // A leaf's subject is only `CN=<name>`, and names contain no character that must be escaped.
         let mapped = self.0.apply(&format!("CN={name}")).ok()?;
         Some(Principal::user(mapped.name))
     }
 
-    /// The principal of a client that authenticates in this way.
+    /// The principal of a client with this authentication method.
     pub(super) fn of(&self, name: &IdentityName, auth: Auth) -> Option<Principal> {
         match auth {
             Auth::Tls => self.by_certificate(name),
@@ -35,7 +35,7 @@ impl Principals<'_> {
         }
     }
 
-    /// Every principal that a client can be, each once.
+    /// All principals of a client, without duplicates.
     pub(super) fn all(&self, client: &Client) -> Vec<Principal> {
         let mut all = Vec::new();
         for auth in &client.auth {
@@ -45,7 +45,7 @@ impl Principals<'_> {
         all
     }
 
-    /// Every principal that a broker can be: by its certificate, and by its name where brokers log in to each other.
+    /// All principals of a broker: by its certificate, and by its name if brokers use SASL among themselves.
     pub(super) fn broker(&self, name: &IdentityName, logs_in: bool) -> Vec<Principal> {
         let by_name = logs_in.then(|| Principal::user(name));
         let mut all: Vec<Principal> = self.by_certificate(name).into_iter().collect();
@@ -59,35 +59,35 @@ impl ValidatedPolicy {
         Principals(&self.cluster.principal_mapping_rules)
     }
 
-    /// The whole principals that a client can be, by certificate as the mapping rules name it, by SCRAM as it is named.
-    /// Mostly one; none where it does not authenticate.
+    /// The principals of a client: by certificate from the mapping rules, by SCRAM from its name. Usually one; none if
+    /// it does not authenticate.
     pub fn principals(&self, client: &Client) -> Vec<Principal> {
         self.mapping().all(client)
     }
 
-    /// The principal of whoever has a certificate of this name.
+    /// The principal for a certificate with this name.
     pub fn principal_of(&self, name: &IdentityName) -> Option<Principal> {
         self.mapping().by_certificate(name)
     }
 
-    /// True where there is a client of that name.
+    /// True if there is a client with this name.
     pub fn has_client(&self, name: &str) -> bool {
         self.clients
             .iter()
             .any(|client| client.name.as_str() == name)
     }
 
-    /// The whole principal of a broker by its certificate.
+    /// The principal of a broker by its certificate.
     pub fn broker_principal(&self, broker: &Broker) -> Option<Principal> {
         self.mapping().by_certificate(&broker.name)
     }
 
-    /// `super.users`: the brokers (which are the controllers too), the admin, and those that the policy names; by
-    /// certificate as the mapping rules name them, by SCRAM as they are.
+    /// `super.users`: the brokers and controllers, the admin, and those that the policy lists; by certificate from the
+    /// mapping rules, by SCRAM from the name.
     pub fn super_users(&self) -> Vec<Principal> {
         let principals = self.mapping();
         let logs_in = self.cluster.brokers_log_in();
-        // Those by certificate first, as files that were written have them.
+        // Those by certificate first: the order in files that already exist.
         let mut users: Vec<Principal> = self
             .brokers
             .iter()
@@ -106,9 +106,9 @@ impl ValidatedPolicy {
         users
     }
 
-    /// The principals whose ACLs `--prune` may delete: those under `manage`, else the clients, which the policy declares
-    /// or lets its scopes declare, and the principals under its own `acls`. Everyone is meant only where `manage` says so,
-    /// and nobody because an included file grants him something.
+    /// The principals whose ACLs `--prune` may delete: those in `manage`; by default the clients that the policy or its
+    /// scopes declare, and the principals in its own `acls`. `User:*` is managed only if `manage` lists it, and a
+    /// principal in an included file is not managed for that reason.
     pub fn managed(&self) -> Vec<PrincipalPattern> {
         if let Some(managed) = &self.manage {
             return managed.clone();

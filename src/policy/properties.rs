@@ -1,8 +1,8 @@
-//! `properties`: further settings under Kafka's own names, and those that the rest of the policy decides.
+//! `properties`: settings with Kafka's own names, and the table of those that other parts of the policy decide.
 
 use std::{collections::BTreeMap, fmt};
 
-/// Settings under Kafka's own names. Values may be secret, so Debug shows none.
+/// Settings with Kafka's own names. Values may be secret, so Debug does not show them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct KafkaProperties(pub(super) BTreeMap<String, String>);
 
@@ -12,12 +12,12 @@ impl KafkaProperties {
         self.0.get(name).map(String::as_str)
     }
 
-    /// All of them, by name.
+    /// All settings, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()))
     }
 
-    /// These, and of the names that they lack those of `others`.
+    /// These settings, with those of `others` for missing names.
     #[must_use]
     pub fn or(&self, others: &Self) -> Self {
         let mut all = others.0.clone();
@@ -28,14 +28,14 @@ impl KafkaProperties {
 
 #[cfg(test)]
 impl KafkaProperties {
-    /// For tests of what is made of them.
+    /// For tests.
     pub(crate) fn of(settings: &[(&str, &str)]) -> Self {
         let owned = settings.iter().map(|(k, v)| ((*k).into(), (*v).into()));
         Self(owned.collect())
     }
 }
 
-/// Every name that is not for `properties` to say, a final `*` standing for whatever follows: of nodes, then of clients.
+/// All names that `properties` must not contain, for nodes and for clients; a final `*` matches any suffix.
 #[cfg(test)]
 pub(crate) fn decided() -> [Vec<&'static str>; 2] {
     let names = |tables: &[&[Decided]]| tables.concat().iter().map(|(name, _)| *name).collect();
@@ -48,14 +48,14 @@ impl fmt::Debug for KafkaProperties {
     }
 }
 
-/// A name, or with a final `*` what names begin with; and what in the policy decides such a setting, as a sentence.
+/// A setting, or a prefix with a final `*`; and what in the policy decides it, as a sentence.
 type Decided = (&'static str, &'static str);
 
 const LISTENERS: &str = "`cluster.listeners` and `brokers[].hosts` decide it";
-const STORES: &str = "it names files that kpki issues, whose place `cluster.install_dir` and `cluster.layout` decide";
+const STORES: &str = "it refers to files that kpki writes, whose paths `cluster.install_dir` and `cluster.layout` decide";
 const TLS_VERSIONS: &str = "`cluster.kafka_version` decides it";
 const HOST_NAMES: &str =
-    "brokers are always verified by `brokers[].hosts`, which are in their certificates";
+    "host names are always verified; `brokers[].hosts` decide the names in the certificates";
 const CLIENT_AUTH: &str = "`client_auth` in `cluster.listeners` decides it";
 const MECHANISMS: &str = "`mechanisms` in `cluster.listeners` decide it";
 const MAPPING: &str = "`cluster.principal_mapping_rules` decide it";
@@ -65,8 +65,8 @@ const AUTH: &str = "`clients[].auth` decides it";
 const ID: &str = "`brokers[].id` decides it";
 const LOG_DIR: &str = "`cluster.log_dir` decides it";
 
-/// What stands in every node's `server.properties`, and other names by which Kafka takes the same.
-/// The numbers of copies are not here: those are kpki's defaults, for which the policy may say something else.
+/// The settings that kpki writes to every `server.properties`, and Kafka's other names for them. Replication factors
+/// are not listed: `properties` may override them.
 #[rustfmt::skip]
 const NODE: &[Decided] = &[
     ("process.roles", "`brokers[].roles` decide it"),
@@ -98,7 +98,7 @@ const NODE: &[Decided] = &[
     ("log.dir", LOG_DIR),
 ];
 
-/// The same of a listener, `listener.name.<name>.` before it or not.
+/// The same for listeners, with or without the prefix `listener.name.<name>.`.
 #[rustfmt::skip]
 const LISTENER: &[Decided] = &[
     ("ssl.client.auth", CLIENT_AUTH),
@@ -109,7 +109,7 @@ const LISTENER: &[Decided] = &[
     ("scram-sha-512.sasl.jaas.config", MECHANISMS),
 ];
 
-/// What stands in a client's files in any format, and other names by which Kafka's clients take the same.
+/// The settings that kpki writes to a client's files in any format, and the other names for them.
 #[rustfmt::skip]
 const CLIENT: &[Decided] = &[
     ("bootstrap.servers", LISTENERS),
@@ -141,7 +141,7 @@ fn find(table: &[Decided], name: &str) -> Option<&'static str> {
         .map(|(_, by)| *by)
 }
 
-/// What in the policy decides a setting of `server.properties`, as a sentence; `None` for those that kpki leaves alone.
+/// What in the policy decides a setting of `server.properties`, as a sentence; `None` if `properties` may contain it.
 pub fn decides_for_node(name: &str) -> Option<&'static str> {
     let of_listener = name
         .strip_prefix("listener.name.")
@@ -150,7 +150,7 @@ pub fn decides_for_node(name: &str) -> Option<&'static str> {
     find(NODE, name).or_else(|| find(LISTENER, of_listener))
 }
 
-/// The same of a client's files.
+/// The same for a client's files.
 pub fn decides_for_client(name: &str) -> Option<&'static str> {
     find(CLIENT, name)
 }
@@ -175,7 +175,7 @@ mod tests {
             Some(CLIENT_AUTH)
         );
         assert_eq!(decides_for_node("ssl.client.auth"), Some(CLIENT_AUTH));
-        // One listener may have another certificate, of a public CA for instance.
+        // A listener may have another certificate, for example from a public CA.
         let keystore = "listener.name.public.ssl.keystore.location";
         assert_eq!(decides_for_node(keystore), None);
         assert_eq!(decides_for_node("ssl.keystore.location"), Some(STORES));

@@ -1,4 +1,4 @@
-//! A policy made of the bindings that a cluster has: the way from ACLs that grew to a file that is reviewed.
+//! Writes a policy from the bindings of a cluster, to move existing ACLs to a reviewed file.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     document::{one_line, scalar},
 };
 
-/// A longer list has a line for each entry.
+/// The maximum width of a list on one line; longer lists have a line for each entry.
 const LINE: usize = 100;
 
 /// A policy's text.
@@ -19,11 +19,11 @@ const LINE: usize = 100;
 pub struct WrittenPolicy<'a> {
     /// The YAML.
     pub text: String,
-    /// What it does not say, sorted.
+    /// The bindings that it does not contain, sorted.
     pub left_out: Vec<LeftOut<'a>>,
 }
 
-/// Writes the policy that means these bindings for a cluster of this version, with `comments` above it.
+/// Writes the policy with these bindings for a cluster of this version, with `comments` at the top.
 ///
 /// A broker stores bindings that it never matches, and a policy refuses those. They become comments, and their principals
 /// are not managed, so that a plan of the policy, even one with `prune`, changes nothing in the cluster.
@@ -49,7 +49,7 @@ pub fn write_acls<'a>(
     WrittenPolicy { text, left_out }
 }
 
-/// Why no policy can say this binding.
+/// Why a policy cannot contain this binding.
 fn unsayable(binding: &RawBinding, version: KafkaVersion) -> Option<(StableCode, String)> {
     if let Some(problem) = binding.problems(version).first() {
         return Some((problem.code.into(), problem.to_string()));
@@ -58,10 +58,10 @@ fn unsayable(binding: &RawBinding, version: KafkaVersion) -> Option<(StableCode,
     if binding.resource_type == ResourceType::Cluster
         && binding.pattern_type != PatternType::Literal
     {
-        return no_words("a policy's `cluster: true` is the LITERAL name".to_owned());
+        return no_words("a policy's `cluster: true` is always LITERAL".to_owned());
     }
     match Binding::new(binding.clone(), version) {
-        // The form of a range is the policy's own choice.
+        // A policy normalises host ranges.
         Ok(checked) if checked.as_raw() != binding => {
             no_words(format!("a policy writes this host as {}", checked.host))
         }
@@ -135,7 +135,7 @@ fn stray(text: &mut String, left_out: &[LeftOut<'_>]) {
     }
     line(
         text,
-        "# The cluster also has these, which no policy can say, and which stay as they are:",
+        "# The cluster also has these bindings, which a policy cannot contain; they are left unchanged:",
     );
     for LeftOut {
         binding, reason, ..
@@ -160,12 +160,12 @@ fn manage(text: &mut String, said: &[&RawBinding], left_out: &[LeftOut<'_>]) {
     for principal in managed {
         line(text, format!("    - {}", scalar(principal)));
     }
-    // Only those that a policy can name.
+    // Only principals that a policy can contain.
     let mut could = all.intersection(&stray).peekable();
     if could.peek().is_some() {
         line(
             text,
-            "    # Once these are managed as well, --prune deletes what is left out above:",
+            "    # If these are managed too, --prune deletes the bindings in the comment above:",
         );
     }
     for principal in could {

@@ -1,23 +1,23 @@
-//! What is at an address if no certificate was received.
+//! Why no certificate was received from an address.
 
 /// Why a handshake returned no certificate. The message follows the address and a colon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProbeError {
     /// The address has the wrong form.
-    #[error("not HOST:PORT")]
+    #[error("the address is not of the form HOST:PORT")]
     Address,
     /// The name has no address.
     #[error("the host name cannot be resolved: {0}")]
     UnknownHost(String),
     /// Nothing listens.
-    #[error("nothing listens there")]
+    #[error("nothing is listening on this port")]
     Refused,
     /// Not reachable.
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
     /// No answer in time, from the host or the name resolution.
-    #[error("no connection in time")]
+    #[error("the connection timed out")]
     NoConnection,
     /// A connection, but not a single byte.
     #[error("it accepts connections but sends nothing")]

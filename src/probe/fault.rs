@@ -7,7 +7,7 @@ use crate::code::{StableCode, codes};
 codes! {
 /// Faults of listeners. Codes do not change.
 pub enum Fault {
-    NoListener = "no-listener", "nothing listens at the address";
+    NoListener = "no-listener", "nothing is listening on the port";
     UnknownHost = "unknown-host", "the host name cannot be resolved, or the address is invalid";
     Unreachable = "unreachable", "no connection can be made";
     Silent = "silent", "connections are accepted, but nothing is sent";
@@ -52,7 +52,7 @@ impl Fault {
             Self::UnknownHost => "correct the name, or add it to DNS or /etc/hosts",
             Self::Unreachable => "check the network in between: firewalls, routes, security groups",
             Self::Silent => {
-                "check whether the broker hangs (log, thread dump), or another program uses the port"
+                "check whether the broker hangs (log, thread dump), or whether another program uses the port"
             }
             Self::Stalled => "check the broker's load and log; --timeout SECONDS waits longer",
             Self::PlaintextPort => {

@@ -91,7 +91,7 @@ pub fn served(
     Ok(shaken.served)
 }
 
-/// Asks many in parallel, and returns the answers in order.
+/// Runs a function for many peers in parallel, and returns the results in order.
 pub fn each<T: Sync, A: Send>(targets: &[T], ask: impl Fn(&T) -> A + Sync) -> Vec<A> {
     let next = AtomicUsize::new(0);
     let answers = Mutex::new(Vec::with_capacity(targets.len()));

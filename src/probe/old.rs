@@ -1,5 +1,5 @@
-//! Old servers: rustls speaks neither TLS before 1.2 nor cipher suites without forward secrecy, and a server that has
-//! nothing else only reports a failed handshake. So it gets a ClientHello as clients sent it in 2012.
+//! Old servers: rustls supports neither TLS before 1.2 nor cipher suites without forward secrecy, and a server that has
+//! nothing else only reports a failed handshake. So kpki sends it a ClientHello like that of a client from 2012.
 
 use std::{
     io::{Read, Write},

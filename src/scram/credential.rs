@@ -1,9 +1,9 @@
 //! Derivation: a password becomes the two keys that a broker stores (RFC 5802 §3).
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
+use aws_lc_rs::pbkdf2;
 use hmac::{Hmac, KeyInit, Mac};
-use pbkdf2::pbkdf2_hmac;
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
@@ -93,13 +93,16 @@ impl Credential {
             return Err(ScramError::EmptyPassword(user.to_owned()));
         }
         check(user, iterations, salt)?;
+        let rounds = NonZeroU32::new(iterations)
+            .ok_or_else(|| ScramError::Iterations(user.to_owned(), iterations))?;
         let password = password.expose().as_bytes();
         // RFC 5802 §2.2: SaltedPassword := Hi(password, salt, i), which is PBKDF2 with a block of the hash's length.
         let mut salted = Zeroizing::new(vec![0; mechanism.hash_len()]);
-        match mechanism {
-            Mechanism::Sha256 => pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut salted),
-            Mechanism::Sha512 => pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut salted),
-        }
+        let algorithm = match mechanism {
+            Mechanism::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+            Mechanism::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+        };
+        pbkdf2::derive(algorithm, rounds, salt, password, &mut salted);
         Self::from_salted(user, mechanism, iterations, salt, salted)
     }
 

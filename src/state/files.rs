@@ -14,12 +14,9 @@ pub const SECRET: u32 = 0o600;
 /// Mode of files that anybody may read, inside directories that nobody else can enter.
 pub const PUBLIC: u32 = 0o644;
 
-/// The request for the certificate of a CA that is to be, PEM.
-pub const CA_REQUEST: &str = "request.csr";
-
 /// The mode of a file with this name.
 pub fn mode_of(name: &str) -> u32 {
-    let public = [".crt", "crl.pem", ".der", CA_REQUEST]
+    let public = [".crt", "crl.pem", ".der", ".csr"]
         .iter()
         .any(|end| name.ends_with(end));
     if public { PUBLIC } else { SECRET }
@@ -194,15 +191,6 @@ pub fn pinned(_path: &Path) -> Option<&'static str> {
     None
 }
 
-/// Reads a file that may be missing.
-pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(e) if is_absent(&e) => Ok(None),
-        Err(e) => Err(failed("read", path)(e)),
-    }
-}
-
 /// Options that open no links, and do not wait for the other end of a pipe.
 pub(super) fn no_link() -> OpenOptions {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
@@ -212,37 +200,65 @@ pub(super) fn no_link() -> OpenOptions {
     options
 }
 
+/// Why a link is refused.
+pub(super) const LINK: &str = "is a symbolic link, but only regular files are read there";
+
+/// Opens a file of the output directory: only a regular one, so that a link cannot make kpki read or write what only its
+/// caller may, and a pipe cannot block it.
+pub(super) fn open_plain(
+    options: &OpenOptions,
+    action: &'static str,
+    path: &Path,
+) -> Result<(File, fs::Metadata), StateError> {
+    let file = options.open(path).map_err(|error| {
+        match error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+            true => StateError::obstacle(path, LINK),
+            false => failed(action, path)(error),
+        }
+    })?;
+    let meta = file.metadata().map_err(failed(action, path))?;
+    match meta.is_file() {
+        true => Ok((file, meta)),
+        false => Err(StateError::obstacle(path, "is not a regular file")),
+    }
+}
+
+/// The same for reading; `None` if there is nothing.
+pub(super) fn open_existing(path: &Path) -> Result<Option<(File, fs::Metadata)>, StateError> {
+    match open_plain(no_link().read(true), "read", path) {
+        Ok(opened) => Ok(Some(opened)),
+        Err(StateError::Io { source, .. }) if is_absent(&source) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The maximum size of an identity's file, in bytes.
 const MAX_PLAIN: u64 = 16 * 1024 * 1024;
 
-/// Reads a file that may be missing, from a directory that may belong to another user: only a regular file of limited
-/// size, so that a link cannot make kpki disclose what only its caller may read, and a pipe cannot block it.
+/// Reads a file that may be missing, from a directory that may belong to another user: its size is limited.
 pub fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
-    let obstacle = |why: &str| StateError::obstacle(path, why);
-    let file = match no_link().read(true).open(path) {
-        Ok(file) => file,
-        Err(e) if is_absent(&e) => return Ok(None),
-        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-            return Err(obstacle(
-                "is a symbolic link, but only regular files are read there",
-            ));
-        }
-        Err(e) => return Err(failed("read", path)(e)),
+    read_up_to(path, MAX_PLAIN)
+}
+
+/// Reads a file that may be missing, of the CA or of kpki's records, which grow with the number of certificates.
+pub fn read_record(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    read_up_to(path, u64::MAX - 1)
+}
+
+fn read_up_to(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StateError> {
+    let Some((file, meta)) = open_existing(path)? else {
+        return Ok(None);
     };
-    let meta = file.metadata().map_err(failed("read", path))?;
-    if !meta.is_file() {
-        return Err(obstacle("is not a regular file"));
-    }
-    let too_large = || obstacle("is larger than any file that kpki writes");
-    if meta.len() > MAX_PLAIN {
+    let too_large = || StateError::obstacle(path, "is larger than any file that kpki writes");
+    if meta.len() > limit {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default());
     // Its owner may still be writing it.
-    file.take(MAX_PLAIN + 1)
+    file.take(limit + 1)
         .read_to_end(&mut bytes)
         .map_err(failed("read", path))?;
-    if bytes.len() as u64 > MAX_PLAIN {
+    if bytes.len() as u64 > limit {
         return Err(too_large());
     }
     Ok(Some(bytes))

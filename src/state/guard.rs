@@ -48,6 +48,13 @@ pub fn is_own(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == me())
 }
 
+fn refuse_link(path: &Path) -> Result<(), StateError> {
+    match look(path)?.is_some_and(|meta| meta.is_symlink()) {
+        true => Err(StateError::obstacle(path, files::LINK)),
+        false => Ok(()),
+    }
+}
+
 pub(super) fn foreign(path: &Path, uid: u32) -> StateError {
     StateError::Foreign {
         path: path.to_owned(),
@@ -74,12 +81,18 @@ pub fn refuse_writable(
 }
 
 impl OutDir {
-    /// Refuses an output directory, or a `ca/` in it, that another user owns or could have written to. A missing one is
-    /// fine.
+    /// Refuses an output directory, or a `ca/` in it, that another user owns or could have written to, and links in the
+    /// place of its records. A missing one is fine.
     pub fn check(&self) -> Result<(), StateError> {
         self.root_to_mend()?;
         self.ca_to_mend()?;
         self.check_records()
+    }
+
+    /// Refuses links in `ca/`, none of which is followed.
+    pub fn check_ca_links(&self) -> Result<(), StateError> {
+        let mut entries = files::entries(&self.ca())?.into_iter();
+        entries.try_for_each(|path| refuse_link(&path))
     }
 
     /// As [`OutDir::check`]; then removes other users' read access to the directory itself and to the CA.
@@ -151,11 +164,15 @@ impl OutDir {
     /// Refuses the records that kpki relies on, above all the inventory, if other users could have written them:
     /// writing a file in a directory needs no write permission for the directory.
     fn check_records(&self) -> Result<(), StateError> {
+        let records = || RECORDS.iter().map(|name| self.root().join(name));
+        for path in records().chain([self.ca_file("inventory.jsonl")]) {
+            refuse_link(&path)?;
+        }
         let open = |dir: &Path| fs::metadata(dir).is_ok_and(|meta| meta.mode() & ENTERABLE != 0);
         if !open(self.root()) {
             return Ok(());
         }
-        let mut files: Vec<PathBuf> = RECORDS.map(|name| self.root().join(name)).into();
+        let mut files: Vec<PathBuf> = records().collect();
         if open(&self.ca()) {
             files.extend(files::entries(&self.ca())?);
         }

@@ -12,7 +12,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{StateError, failed, unfit};
+use super::{StateError, failed, files::is_absent, unfit};
 use crate::secret::SecretBytes;
 
 /// The maximum size of such a file, in bytes: a million ACL bindings as JSON lines.
@@ -24,6 +24,14 @@ const MAX_INCLUDED: u64 = 64 * 1024 * 1024;
 pub fn read_text(path: &Path) -> Result<Vec<u8>, StateError> {
     let mut file = File::open(path).map_err(unfit("read", path))?;
     bounded(&mut file, path, MAX_TEXT)
+}
+
+/// The same for a file that is to be written there, and may be missing.
+pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    match read_text(path) {
+        Err(StateError::Io { source, .. }) if is_absent(&source) => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// The same for standard input.

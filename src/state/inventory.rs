@@ -1,12 +1,13 @@
 //! `ca/inventory.jsonl`: one line for every certificate ever signed, and for every event. Append-only.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
     Event, Lock, OutDir, Revocation, StateError, files, generations,
+    index::Index,
     jsonl::{self, Line, Tail},
 };
 use crate::deeds::did;
@@ -143,19 +144,27 @@ impl Line for Entry {
 }
 
 /// The records and events, in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Inventory {
     records: Vec<Record>,
-    /// By serial number, built when first needed.
-    serials: OnceLock<HashMap<String, usize>>,
+    /// By serial number. Built when first needed, like the next one.
+    serials: OnceLock<Index>,
     /// By name, the last certificate that a broker or client got.
-    latest: HashMap<String, usize>,
+    latest: OnceLock<Index>,
     /// The CA's own certificates.
     authorities: Vec<usize>,
     events: Vec<Event>,
     /// By serial number, the position of the event that revokes it.
-    revoked: HashMap<String, usize>,
+    revoked: Index,
     tail: Tail,
+}
+
+/// Of an event that revokes a certificate, or reinstates it, that certificate's serial number.
+fn serial_in<'a>(events: &'a [Event]) -> impl Fn(usize) -> &'a str {
+    move |at| match &events[at] {
+        Event::Revoked(revocation) => &revocation.serial,
+        _ => "",
+    }
 }
 
 impl Inventory {
@@ -165,59 +174,68 @@ impl Inventory {
     /// Reads the inventory. An unfinished last line of a killed command is ignored: its certificate never left the CA.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.ca_file(Self::FILE);
-        let bytes = files::read_optional(&path)?.unwrap_or_default();
-        let (entries, tail) = jsonl::parse(&path, &bytes)
+        let bytes = files::read_record(&path)?.unwrap_or_default();
+        let mut inventory = Self::default();
+        inventory.tail = jsonl::parse(&path, &bytes, |entry| inventory.take(entry))
             .map_err(|(line, reason)| StateError::BadInventory { path, line, reason })?;
-        let mut inventory = Self {
-            records: Vec::with_capacity(entries.len()),
-            serials: OnceLock::new(),
-            latest: HashMap::with_capacity(entries.len()),
-            authorities: Vec::new(),
-            events: Vec::new(),
-            revoked: HashMap::new(),
-            tail,
-        };
-        entries.into_iter().for_each(|entry| inventory.take(entry));
         Ok(inventory)
     }
 
     fn take(&mut self, entry: Entry) {
         match entry {
             Entry::Certificate(record) => {
-                let at = self.records.len();
-                if let Some(serials) = self.serials.get_mut() {
-                    serials.insert(record.serial.clone(), at);
-                }
-                match record.kind {
-                    Kind::Broker | Kind::Client => {
-                        self.latest.insert(record.name.clone(), at);
-                    }
-                    Kind::Ca | Kind::Intermediate => self.authorities.push(at),
-                }
+                let (at, kind) = (self.records.len(), record.kind);
                 self.records.push(record);
+                let records = &self.records;
+                if let Some(serials) = self.serials.get_mut() {
+                    serials.insert(at, |at| &records[at].serial);
+                }
+                match (kind, self.latest.get_mut()) {
+                    (Kind::Ca | Kind::Intermediate, _) => self.authorities.push(at),
+                    (_, Some(latest)) => latest.insert(at, |at| &records[at].name),
+                    (_, None) => {}
+                }
             }
             Entry::Event(event) => {
-                if let Event::Revoked(Revocation { serial, reason, .. }) = &event {
-                    match reason {
-                        Reason::RemoveFromCrl => self.revoked.remove(serial),
-                        _ => self.revoked.insert(serial.clone(), self.events.len()),
-                    };
-                }
+                let at = self.events.len();
                 self.events.push(event);
+                let serial = serial_in(&self.events);
+                match &self.events[at] {
+                    Event::Revoked(Revocation {
+                        serial: own,
+                        reason: Reason::RemoveFromCrl,
+                        ..
+                    }) => {
+                        self.revoked.remove(own, serial);
+                    }
+                    Event::Revoked(_) => self.revoked.insert(at, serial),
+                    Event::Crl(_) | Event::Rotation(_) => {}
+                }
             }
         }
     }
 
-    /// The last certificate that was signed for a broker or client of this name.
-    pub fn latest(&self, name: &str) -> Option<&Record> {
-        self.records.get(*self.latest.get(name)?)
+    /// Positions of certificates by name, of brokers and clients the last.
+    fn names(&self) -> &Index {
+        self.latest.get_or_init(|| {
+            let records = self.records.iter().enumerate();
+            let leaves = records.filter(|(_, r)| matches!(r.kind, Kind::Broker | Kind::Client));
+            let leaves: Vec<usize> = leaves.map(|(at, _)| at).collect();
+            Index::of(leaves.into_iter(), |at| &self.records[at].name)
+        })
     }
 
-    /// The last certificate of every broker and client.
+    /// The last certificate that was signed for a broker or client of this name.
+    pub fn latest(&self, name: &str) -> Option<&Record> {
+        let at = self.names().get(name, |at| &self.records[at].name)?;
+        self.records.get(at)
+    }
+
+    /// The last certificate of every broker and client, in order.
     pub fn current(&self) -> impl Iterator<Item = &Record> {
-        let current = |(at, record): &(usize, &Record)| self.latest.get(&record.name) == Some(at);
-        let records = self.records.iter().enumerate();
-        records.filter(current).map(|(_, record)| record)
+        let mut current: Vec<usize> = self.names().positions().collect();
+        current.sort_unstable();
+        current.into_iter().map(|at| &self.records[at])
     }
 
     /// Every record.
@@ -230,15 +248,12 @@ impl Inventory {
         &self.events
     }
 
-    fn serials(&self) -> &HashMap<String, usize> {
-        let numbered = || self.records.iter().zip(0..);
-        self.serials
-            .get_or_init(|| numbered().map(|(r, at)| (r.serial.clone(), at)).collect())
-    }
-
     /// The certificate with this serial number, lower-case hex.
     pub fn by_serial(&self, serial: &str) -> Option<&Record> {
-        self.records.get(*self.serials().get(serial)?)
+        let serial_at = |at: usize| self.records[at].serial.as_str();
+        let all = || Index::of(0..self.records.len(), serial_at);
+        let at = self.serials.get_or_init(all).get(serial, serial_at)?;
+        self.records.get(at)
     }
 
     /// The generation of a CA that replaced another one; `None` for the first.
@@ -255,26 +270,25 @@ impl Inventory {
 
     /// True where a certificate with this serial was ever signed.
     pub fn has_serial(&self, serial: &str) -> bool {
-        self.serials().contains_key(serial)
+        self.by_serial(serial).is_some()
     }
 
     /// The revocation of the certificate with this serial number, if there is one.
     pub fn revocation(&self, serial: &str) -> Option<&Revocation> {
-        match self.events.get(*self.revoked.get(serial)?) {
-            Some(Event::Revoked(revocation)) => Some(revocation),
+        match &self.events[self.revoked.get(serial, serial_in(&self.events))?] {
+            Event::Revoked(revocation) => Some(revocation),
             _ => None,
         }
     }
 
     /// Every revocation in effect, in order.
     pub fn revocations(&self) -> impl Iterator<Item = &Revocation> {
-        self.events
-            .iter()
-            .enumerate()
-            .filter_map(|(at, event)| match event {
-                Event::Revoked(revocation) if self.revoked.get(&revocation.serial) == Some(&at) => {
-                    Some(revocation)
-                }
+        let mut in_effect: Vec<usize> = self.revoked.positions().collect();
+        in_effect.sort_unstable();
+        in_effect
+            .into_iter()
+            .filter_map(|at| match &self.events[at] {
+                Event::Revoked(revocation) => Some(revocation),
                 _ => None,
             })
     }
@@ -303,7 +317,7 @@ impl Inventory {
 
     /// The current status of a certificate.
     pub fn status(&self, record: &Record, now: OffsetDateTime) -> Status {
-        if self.revoked.contains_key(&record.serial) {
+        if self.revocation(&record.serial).is_some() {
             Status::Revoked
         } else if record.not_after <= now {
             Status::Expired
@@ -432,7 +446,8 @@ mod tests {
         let line = record("a").to_line();
         assert!(!line.contains("sha256"), "{line}");
         let path = std::path::Path::new("x");
-        let (lines, ..) = jsonl::parse::<Entry>(path, line.as_bytes()).unwrap();
+        let mut lines = Vec::new();
+        jsonl::parse::<Entry>(path, line.as_bytes(), |entry| lines.push(entry)).unwrap();
         let [Entry::Certificate(only)] = &lines[..] else {
             panic!("one certificate");
         };
@@ -504,12 +519,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), cut in 0usize..300) {
-            let _ = jsonl::parse::<Entry>(std::path::Path::new("x"), &bytes);
+            let _ = jsonl::parse::<Entry>(std::path::Path::new("x"), &bytes, drop);
             let line = record("a").to_line();
             let mut damaged = line.into_bytes();
             damaged.truncate(cut);
             damaged.extend(bytes);
-            let _ = jsonl::parse::<Entry>(std::path::Path::new("x"), &damaged);
+            let _ = jsonl::parse::<Entry>(std::path::Path::new("x"), &damaged, drop);
         }
     }
 }

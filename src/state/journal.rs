@@ -119,12 +119,9 @@ impl Entry {
         }
         let path = out.ca_file(FILE);
         // A separate lock: the next command that changes something may hold the main one for long.
-        let file = files::no_link()
-            .append(true)
-            .create(true)
-            .mode(files::SECRET)
-            .open(&path)
-            .map_err(failed("open", &path))?;
+        let mut options = files::no_link();
+        options.append(true).create(true).mode(files::SECRET);
+        let (file, _) = files::open_plain(&options, "open", &path)?;
         wait_for(&file).map_err(failed("lock", &path))?;
         // Strings, numbers and dates up to the year 9999 always serialize.
         let mut line = serde_json::to_string(self).unwrap_or_default();
@@ -154,10 +151,10 @@ impl Line for Entry {
 /// All lines of the journal, oldest first.
 pub fn read_journal(out: &OutDir) -> Result<Vec<Entry>, StateError> {
     let path = out.ca_file(FILE);
-    let bytes = files::read_optional(&path)?.unwrap_or_default();
-    let parsed = jsonl::parse(&path, &bytes);
-    let (entries, _) =
-        parsed.map_err(|(line, reason)| StateError::BadJournal { path, line, reason })?;
+    let bytes = files::read_record(&path)?.unwrap_or_default();
+    let mut entries = Vec::new();
+    jsonl::parse(&path, &bytes, |entry| entries.push(entry))
+        .map_err(|(line, reason)| StateError::BadJournal { path, line, reason })?;
     Ok(entries)
 }
 

@@ -11,6 +11,7 @@ mod files;
 mod fixture;
 mod generations;
 mod guard;
+mod index;
 mod input;
 mod inventory;
 mod journal;
@@ -32,11 +33,12 @@ mod written;
 pub use event::{CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
 pub use files::{
-    CA_REQUEST, Owner, check_owner, check_writable, mode_of, read_optional, read_plain,
-    write_atomic, write_new,
+    Owner, check_owner, check_writable, mode_of, read_plain, read_record, write_atomic, write_new,
 };
 pub use guard::{Mended, is_own};
-pub use input::{open, read_below, read_foreign, read_request, read_stdin, read_text};
+pub use input::{
+    open, read_below, read_foreign, read_optional, read_request, read_stdin, read_text,
+};
 pub use inventory::{Inventory, Record, Status};
 pub use journal::{Ending, Entry, Who, read_journal};
 pub use leftovers::Leftovers;
@@ -44,7 +46,7 @@ pub use lock::Lock;
 pub use matching::matching;
 pub use out_dir::OutDir;
 pub use owners::Owners;
-pub use place::CA_REQUEST_KEY;
+pub use place::{CA_REQUEST, CA_REQUEST_KEY};
 pub use pruning::{Pruning, Reach, Unsettled};
 pub use readable::{Closed, readable_by};
 pub use rotation::{Phase, Rotation};
@@ -190,7 +192,11 @@ impl StateError {
 
 /// An I/O error in words, without the operating system's number.
 pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
+    let text = match error.kind() {
+        // Without a number from the operating system, it would be "entity not found".
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        _ => error.to_string(),
+    };
     let text = match text.find(" (os error") {
         Some(end) => &text[..end],
         None => &text,

@@ -42,8 +42,12 @@ impl OutDir {
     /// that keys could get into version control.
     pub fn ignore(&self, _lock: &Lock) -> Result<bool, StateError> {
         let ignore = self.root.join(".gitignore");
-        if let Some(text) = files::read_optional(&ignore)? {
-            return Ok(leaves_out_everything(&text));
+        match files::read_plain(&ignore) {
+            Ok(None) => {}
+            Ok(Some(text)) => return Ok(leaves_out_everything(&text)),
+            // Somebody's link, in a directory of their own.
+            Err(StateError::Obstacle { .. }) => return Ok(false),
+            Err(error) => return Err(error),
         }
         let entries = fs::read_dir(&self.root).map_err(failed("list", &self.root))?;
         let foreign = entries

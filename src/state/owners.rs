@@ -29,7 +29,7 @@ impl Owners {
     /// What was given before, and the owner for this run.
     pub fn read(out: &OutDir, said: Option<Owner>) -> Result<Self, StateError> {
         let path = out.ca_file(FILE);
-        let Some(bytes) = files::read_optional(&path)? else {
+        let Some(bytes) = files::read_record(&path)? else {
             return Ok(Self {
                 said,
                 ..Self::default()

@@ -4,14 +4,16 @@ use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use super::{
     Inventory, OutDir, Owners, StateError, failed,
-    files::{self, CA_REQUEST, entries, is_absent, look, pinned},
+    files::{self, entries, is_absent, look, pinned},
     guard,
 };
 use crate::pki::IdentityName;
 
 /// The directory of the CA.
 const CA: &str = "ca";
-/// The sealed key that [`CA_REQUEST`] is for. It is the last of the two that is removed once the answer is there, after the inventory
+/// The request for the certificate of a CA that is to be, PEM.
+pub const CA_REQUEST: &str = "request.csr";
+/// The sealed key that it is for. It is the last of the two that is removed once the answer is there, after the inventory
 /// has come.
 pub const CA_REQUEST_KEY: &str = "request.key";
 

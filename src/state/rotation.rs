@@ -67,7 +67,7 @@ impl Rotation {
     /// The one in progress, if any.
     pub fn read(out: &OutDir) -> Result<Option<Self>, StateError> {
         let path = out.ca_file(Self::FILE);
-        let Some(bytes) = files::read_optional(&path)? else {
+        let Some(bytes) = files::read_record(&path)? else {
             return Ok(None);
         };
         let rotation: Self = serde_json::from_slice(&bytes)

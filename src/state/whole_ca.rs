@@ -71,7 +71,7 @@ impl OutDir {
                     "is not a regular file of the CA, and only those can be in a backup",
                 ));
             }
-            let bytes = files::read_optional(&path)?.unwrap_or_default();
+            let bytes = files::read_record(&path)?.unwrap_or_default();
             size += bytes.len();
             if size > MAX_CA {
                 return Err(StateError::obstacle(
@@ -86,7 +86,7 @@ impl OutDir {
 
     /// The inventory's bytes; `None` if there is none.
     pub fn inventory_bytes(&self) -> Result<Option<Vec<u8>>, StateError> {
-        files::read_optional(&self.ca_file(Inventory::FILE))
+        files::read_record(&self.ca_file(Inventory::FILE))
     }
 
     /// Appends the lines that the inventory lacks from another one that contains it.

@@ -146,21 +146,14 @@ impl Written {
     /// Reads the record; if there is none, such as after an older kpki, nothing is known.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.root().join(FILE);
-        let bytes = files::read_optional(&path)?.unwrap_or_default();
-        let parsed = jsonl::parse::<Writing>(&path, &bytes);
-        let (lines, _) = parsed.map_err(|(line, reason)| StateError::BadWritten {
-            path: path.clone(),
-            line,
-            reason,
-        })?;
+        let bytes = files::read_record(&path)?.unwrap_or_default();
         let mut written = Self {
-            path,
+            path: path.clone(),
             entries: BTreeMap::new(),
             digests: 0,
         };
-        for line in lines {
-            written.take(line);
-        }
+        jsonl::parse::<Writing>(&path, &bytes, |line| written.take(line))
+            .map_err(|(line, reason)| StateError::BadWritten { path, line, reason })?;
         Ok(written)
     }
 

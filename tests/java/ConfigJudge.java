@@ -51,7 +51,7 @@ final class ConfigJudge {
                 .put("sanitized", Sanitizer.sanitize(user));
     }
 
-    /** {@code arguments} of the storage tool, which formats {@code data}: its exit code, what it printed and the SCRAM users stored. */
+    /** {@code arguments} of the storage tool: its exit code, what it printed and the SCRAM users stored in {@code data}, if given. */
     static JsonNode storage(JsonNode question) throws Exception {
         List<String> arguments = new ArrayList<>();
         question.get("arguments").forEach(argument -> arguments.add(argument.asText()));
@@ -61,9 +61,10 @@ final class ConfigJudge {
         ObjectNode answer = Judge.JSON.createObjectNode();
         answer.put("code", code).put("printed", printed.toString(StandardCharsets.UTF_8));
         ArrayNode users = answer.putArray("users");
-        if (code == 0) {
+        String data = Judge.text(question, "data");
+        if (code == 0 && data != null) {
             for (ApiMessageAndVersion message :
-                    new BootstrapDirectory(Judge.text(question, "data")).read().records()) {
+                    new BootstrapDirectory(data).read().records()) {
                 if (message.message() instanceof UserScramCredentialRecord record) {
                     ScramCredential credential = new ScramCredential(
                             record.salt(), record.storedKey(), record.serverKey(), record.iterations());

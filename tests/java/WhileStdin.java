@@ -1,9 +1,11 @@
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Runs another class's main and ends with its own standard input: a broker started by a test dies with the test, however that
- * ends. A {@code q} there has it leave in good order. Usage: {@code java WhileStdin MAIN-CLASS ARGUMENT...}
+ * ends. A {@code q} there has it leave in good order. Usage:
+ * {@code java WhileStdin MAIN-CLASS ARGUMENT... [, MAIN-CLASS ARGUMENT...]...}, where several run side by side.
  */
 public final class WhileStdin {
     public static void main(String[] args) throws Exception {
@@ -22,9 +24,24 @@ public final class WhileStdin {
         });
         watchdog.setDaemon(true);
         watchdog.start();
-        Class.forName(args[0])
-                .getMethod("main", String[].class)
-                .invoke(null, (Object) Arrays.copyOfRange(args, 1, args.length));
+        List<String> words = Arrays.asList(args);
+        for (int comma = words.indexOf(","); comma >= 0; comma = words.indexOf(",")) {
+            List<String> command = words.subList(0, comma);
+            new Thread(() -> {
+                try {
+                    run(command);
+                } catch (ReflectiveOperationException failed) {
+                    throw new IllegalStateException(failed);
+                }
+            }).start();
+            words = words.subList(comma + 1, words.size());
+        }
+        run(words);
+    }
+
+    private static void run(List<String> command) throws ReflectiveOperationException {
+        String[] arguments = command.subList(1, command.size()).toArray(String[]::new);
+        Class.forName(command.get(0)).getMethod("main", String[].class).invoke(null, (Object) arguments);
     }
 
     private WhileStdin() {}

@@ -69,12 +69,7 @@ brokers:
         ),
     );
     kpki.ok(&["up", "policy.yaml"]);
-    let nodes = ["kafka1", "kafka2", "kafka3"].map(|name| Node {
-        server_properties: kpki.path(format!("out/{name}/server.properties")),
-        format_storage_args: kpki.path(format!("out/{name}/format-storage.args")),
-        overrides: Vec::new(),
-        work: kpki.path("work").join(name),
-    });
+    let nodes = ["kafka1", "kafka2", "kafka3"].map(|name| Node::written(&kpki, name));
     let brokers = start(&nodes)?;
     Some((kpki, brokers))
 }

@@ -154,7 +154,7 @@ fn an_allow_that_a_deny_beats_is_found() {
         "\
 warning[always-denied]: allows nothing: Allow User:a Read on Topic `t` from *, because of Deny User:* Read on Topic `t` from * (p.yaml:5:5); only the Describe that it implies remains
   --> p.yaml:4:5
-  hint: remove it, or deny less: a DENY always wins over an ALLOW
+  hint: remove it, or deny less: a DENY always overrides an ALLOW
 
 0 errors, 1 warning
 "

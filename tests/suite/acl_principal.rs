@@ -104,7 +104,7 @@ fn rules_that_make_two_clients_one_are_an_error_of_the_policy() {
     assert_eq!(diagnostic["code"], "shared-principal");
     assert_eq!(
         diagnostic["message"],
-        "`app-1` and `app-2` would both be User:app, with the same rights"
+        "`app-1` and `app-2` would have the same principal, User:app, and so the same rights"
     );
     // A lint finds it as well.
     let found = kpki

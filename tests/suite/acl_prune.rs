@@ -407,13 +407,11 @@ fn exactly(cluster: &OneBroker, proxy: &Proxy, judge: &Judge) {
     );
     let (begun, cut) = (Arc::clone(&begin), Arc::clone(&cuts));
     proxy.decide(move |_, exchanges| {
-        // A new connection begins with little; the plan is made once everything was read.
-        let reads = exchanges.iter().filter(|e| e.answered > LARGE / 8).count();
-        if reads > 0 {
+        // The plan is made once something is deleted.
+        let deletes = exchanges.last().unwrap().asked > FILTERS * 4;
+        if deletes {
             begun.store(true, Ordering::Relaxed);
         }
-        let last = exchanges.last().unwrap();
-        let deletes = begun.load(Ordering::Relaxed) && last.asked > FILTERS * 4;
         match deletes && cut.fetch_add(1, Ordering::Relaxed) % 3 == 1 {
             true => Act::Cut,
             false => Act::Forward,

@@ -623,7 +623,7 @@ fn client_properties_are_read_with_every_kind_of_store() {
         error.to_string().starts_with("ssl.keystore.location: "),
         "{error}"
     );
-    assert!(error.to_string().contains("cut off"), "{error}");
+    assert!(error.to_string().contains("truncated"), "{error}");
     let error = read(&changed("ssl.truststore.password", "wrong-password")).unwrap_err();
     assert!(
         error.to_string().contains("ssl.truststore.location")

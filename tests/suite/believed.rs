@@ -16,14 +16,8 @@ brokers: [{name: kafka1, hosts: [kafka1.example.com]}]
 clients: [{name: alice}]
 ";
 
-fn records(kpki: &Kpki) -> Vec<Value> {
-    let text = fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap();
-    let lines = text.lines();
-    lines.map(|l| serde_json::from_str(l).unwrap()).collect()
-}
-
 fn last(kpki: &Kpki, name: &str) -> Value {
-    let mut records = records(kpki).into_iter();
+    let mut records = kpki.inventory().into_iter();
     records.rfind(|r| r["name"] == name).unwrap()
 }
 
@@ -248,7 +242,8 @@ fn an_inventory_without_fingerprints_is_read_and_guards_as_well() {
     kpki.ok(&["up", "policy.yaml"]);
     let path = kpki.path("out/ca/inventory.jsonl");
     let forget = || {
-        let lines: String = records(&kpki)
+        let lines: String = kpki
+            .inventory()
             .into_iter()
             .map(|mut record| {
                 let fields = record.as_object_mut().unwrap();

@@ -1,8 +1,5 @@
 //! A clock that jumps back: nothing comes twice, lists are of now, and status says what is dated later.
 
-use std::{collections::BTreeSet, fs};
-
-use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::support::{
@@ -88,15 +85,7 @@ fn what_was_signed_while_the_clock_was_ahead_is_said_and_signed_anew() {
     kpki.ok(&["rotate-ca", "start"]);
     let behind = kpki.json(&["crl", "--json"]);
     assert_eq!(behind["number"], 5, "the start of the rotation made one");
-    let text = fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap();
-    let lines = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let serials = lines
-        .filter(|line| line["v"] == 1)
-        .map(|line| line["serial"].to_string());
-    let serials: Vec<String> = serials.collect();
-    assert_eq!(serials.iter().collect::<BTreeSet<_>>().len(), serials.len());
+    kpki.certificates();
     kpki.env("CLOCK_MOVED_BY", "0");
     kpki.ok(&["crl"]);
     kpki.ok(&["doctor"]);

@@ -97,6 +97,7 @@ fn the_other(cluster: &OneBroker) -> (Node, String) {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec(),
+        java_options: Vec::new(),
         work: cluster.kpki.path("work/other"),
     };
     (node, format!("localhost:{ssl}"))

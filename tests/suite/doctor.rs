@@ -1,6 +1,7 @@
 //! `kpki doctor`: what is wrong is said, what can be repaired is repaired, and the rest with the command that is said.
 
 mod rotation;
+mod walk;
 
 use std::{
     fs,
@@ -147,12 +148,12 @@ fn what_needs_the_ca_key_or_a_decision_is_said_with_its_command() {
     let kpki = cluster();
     let out = kpki.path("out");
     let keep = |name: &str| {
-        let there = format!("cp -a '{0}/{name}' '{0}/{name}.kept'", out.display());
+        let there = format!("cp -a '{0}/{name}' '{0}/.{name}.kept'", out.display());
         sh(&there);
     };
     let back = |name: &str| {
         sh(&format!(
-            "cd '{}' && rm -rf {name} && mv {name}.kept {name}",
+            "cd '{}' && rm -rf {name} && mv .{name}.kept {name}",
             out.display()
         ))
     };
@@ -276,6 +277,87 @@ fn owners_of_directories_lead_the_doctor_nowhere() {
     assert_eq!(faults(&kpki, &[], 3), ["owner dave"]);
     let mode = fs::metadata(kpki.path("out/dave")).unwrap().permissions();
     assert_eq!(mode.mode() & 0o777, 0o700);
+}
+
+/// Does what the doctor says about the first fault.
+fn obey(kpki: &Kpki, policy: &str) -> String {
+    let said = kpki
+        .run(&["doctor", policy, "--json"])
+        .expect_code(3)
+        .json();
+    let command = said["faults"][0]["command"].as_str().unwrap().to_owned();
+    let program = Path::new(env!("CARGO_BIN_EXE_kpki")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let done = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .env("PATH", format!("{}:{path}", program.display()))
+        .env("KPKI_CA_PASSPHRASE", "a passphrase of the tests")
+        .current_dir(kpki.dir())
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{command}: {done:?}");
+    command
+}
+
+#[test]
+fn a_password_that_no_store_can_have_is_refused_before_anything_is_signed() {
+    let kpki = cluster();
+    let inventory = || fs::read(kpki.path("out/ca/inventory.jsonl")).unwrap();
+    let (signed, file) = (inventory(), "out/kafka1/kafka_keystore_creds");
+    for bad in ["bad\n", "with\ttabs\n", "p\u{e4}sswort\n"] {
+        kpki.write(file, bad);
+        for command in [&["renew", "kafka1"][..], &["up", "p.yaml"]] {
+            let said = kpki.run(command).expect_code(1).stderr;
+            let names = format!("the stores of kafka1 cannot be made with the password in {file}");
+            assert!(said.contains(&names), "{said}");
+            assert!(!said.contains(bad.trim()), "{said}");
+        }
+        assert_eq!(inventory(), signed, "nothing was signed");
+        assert_eq!(faults(&kpki, &["--fix"], 3), ["password kafka1"]);
+    }
+    assert_eq!(
+        obey(&kpki, "p.yaml"),
+        format!(": > {file} && kpki renew kafka1 && kpki up p.yaml")
+    );
+    assert!(faults(&kpki, &["p.yaml"], 0).is_empty());
+}
+
+#[test]
+fn what_the_doctor_says_about_a_damaged_file_makes_it_whole() {
+    let kpki = cluster();
+    for (file, expected) in [
+        ("kafka1.crt", "certificate kafka1"),
+        ("kafka1.key", "key kafka1"),
+        ("kafka_keystore_creds", "password kafka1"),
+    ] {
+        fs::write(kpki.path("out/kafka1").join(file), b"-----BEGIN \xff").unwrap();
+        assert_eq!(faults(&kpki, &["--fix"], 3), [expected]);
+        obey(&kpki, "p.yaml");
+        assert!(faults(&kpki, &["p.yaml"], 0).is_empty(), "{file}");
+    }
+}
+
+#[test]
+fn the_advice_names_the_policy_and_does_not_begin_with_a_backup() {
+    let mut kpki = cluster();
+    kpki.write("out/kafka1/server.properties", "x=y\n");
+    let command = |kpki: &Kpki, arguments: &[&str]| {
+        let arguments = [&["doctor", "--json"], arguments].concat();
+        let said = kpki.run(&arguments).expect_code(3).json();
+        assert_eq!(said["faults"].as_array().unwrap().len(), 1, "{said}");
+        said["faults"][0]["command"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(command(&kpki, &[]), "kpki up POLICY");
+    kpki.write("my cluster/p.yaml", POLICY);
+    let named = command(&kpki, &["my cluster/p.yaml"]);
+    assert_eq!(named, "kpki up 'my cluster/p.yaml'");
+    kpki.ok(&["up", "p.yaml", "--overwrite", "kafka1/server.properties"]);
+    // Once, although nothing in it can be relied on.
+    kpki.set_mode("out", 0o777);
+    assert_eq!(command(&kpki, &[]), "chmod go-w out");
+    kpki.set_mode("out", 0o700);
+    kpki.env("KPKI_CA_PASSPHRASE", "another than the right one");
+    assert_eq!(command(&kpki, &[]), "kpki doctor");
 }
 
 fn sh(line: &str) {

@@ -66,6 +66,7 @@ fn plaintext_broker(directory: &Path) -> Option<(Broker, PathBuf)> {
             "log.dirs".to_owned(),
             directory.join("data").display().to_string(),
         )],
+        java_options: Vec::new(),
         work: directory.join("work"),
     };
     let broker = kafka::start(&[node])?.remove(0);

@@ -202,6 +202,9 @@ fn requests_and_lists_are_described_and_nothing_else_is() {
     ] {
         let refused = kpki.run(&["inspect", file, "--json"]).expect_code(1).json();
         assert_eq!(refused["error"]["code"], "bad-certificate", "{file}");
+        let hint = refused["error"]["hint"].as_str().unwrap();
+        let is_store = hint.contains("kpki store inspect FILE");
+        assert_eq!(is_store, file.starts_with("out/"), "{file}: {hint}");
     }
     let nobody = kpki
         .run(&["inspect", "127.0.0.1:1", "--json"])

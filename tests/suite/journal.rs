@@ -67,7 +67,7 @@ fn a_command_that_failed_half_way_is_in_the_journal_as_failed() {
     assert_eq!(last["command"], "renew kafka1");
     assert_eq!(
         (&last["result"], &last["error"]),
-        (&"failed".into(), &"io".into())
+        (&"failed".into(), &"obstacle".into())
     );
     assert_eq!(last["what"], "signed kafka1", "{last}");
 }

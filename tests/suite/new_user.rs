@@ -1,6 +1,6 @@
 //! What `kpki status` says to somebody who comes to a cluster in trouble, and that doing just that is enough.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
     clock::{DAY, move_by},
@@ -78,6 +78,20 @@ fn a_broker_whose_certificate_ended_yesterday_is_renewed_and_restarted() {
 }
 
 /// The next one would be due from its first day too, so that the command was never enough.
+/// `renew --due` found nothing where status named a certificate.
+#[test]
+fn what_status_calls_due_is_renewed_by_due() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca", "--no-passphrase"]);
+    kpki.ok(&["issue", "--client", "short", "--days", "3"]);
+    let status = kpki.run(&["status", "--json"]).expect_code(3).json();
+    assert_eq!(status["due"][0]["command"], "kpki renew short");
+    let renewed = kpki.json(&["renew", "--due", "--json"]);
+    assert_eq!(renewed[0]["name"], "short");
+    kpki.ok(&["status"]);
+    assert_eq!(kpki.json(&["renew", "--due", "--json"]), json!([]));
+}
+
 #[test]
 fn a_short_life_that_was_renewed_is_how_long_it_lives() {
     let mut kpki = Kpki::new();
@@ -164,4 +178,134 @@ fn a_rotation_left_half_way_for_a_week_goes_on_by_the_printed_commands() {
         follow(&clients, &command);
     }
     assert_eq!(first(&clients, &[]), None);
+}
+
+/// Status said that there was nothing to do, and explain that she may.
+#[test]
+fn a_revoked_client_is_due_until_the_cluster_shows_that_it_is_cut_off() {
+    let kpki = Kpki::new();
+    let [port] = ports::free();
+    cluster(&kpki, port);
+    let fine = kpki
+        .run(&["status", "policy.yaml", "--json"])
+        .expect_code(0);
+    let unchecked = json!(["kafka1 on SSL", "ACLs", "SCRAM users"]);
+    assert_eq!(fine.json()["unchecked"], unchecked);
+    let said = kpki.ok(&["status", "policy.yaml", "--metrics", "m.prom"]);
+    assert!(
+        said.stdout.starts_with("nothing to do as far as checked"),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        std::fs::read_to_string(kpki.path("m.prom"))
+            .unwrap()
+            .contains("\nkpki_unchecked 1\n")
+    );
+
+    kpki.ok(&["revoke", "alice"]);
+    let [code, message, command] = first(&kpki, &["policy.yaml"]).unwrap();
+    assert_eq!((&*code, &*command), ("drift", "kpki acl apply policy.yaml"));
+    assert!(
+        message.contains("may still accept") && message.ends_with("alice"),
+        "{message}"
+    );
+    let alice = kpki.json(&["principal", "alice", "--json"])["principal"].take();
+    let alice = alice.as_str().unwrap();
+    let asked = ["--principal", alice, "--operation", "Read", "--topic", "t"];
+    let said = kpki.run(&[&["acl", "explain", "policy.yaml"], &asked[..]].concat());
+    assert!(
+        said.stderr.contains(&format!("{alice} is revoked")),
+        "{}",
+        said.stderr
+    );
+}
+
+/// The certificate was signed and lost.
+#[test]
+fn nothing_is_signed_where_the_answer_cannot_be_written() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca", "--no-passphrase"]);
+    kpki.ok(&["--out", "far", "issue", "--csr-only", "kafka9"]);
+    let before = std::fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap();
+    let request = "far/kafka9/kafka9.csr";
+    for verb in [
+        &["sign", request, "--host", "kafka9"][..],
+        &["crl"],
+        &["crl", "--der"],
+    ] {
+        let said = kpki
+            .run(&[verb, &["--out-file", "nowhere/x"]].concat())
+            .expect_code(1);
+        assert!(said.stderr.contains("nowhere"), "{}", said.stderr);
+        assert_eq!(
+            std::fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap(),
+            before,
+            "{verb:?}"
+        );
+    }
+    assert!(!kpki.path("out/ca/crl.pem").exists());
+    kpki.run(&[
+        "--out",
+        "new",
+        "init-ca",
+        "--request",
+        "--no-passphrase",
+        "--out-file",
+        "nowhere/x",
+    ])
+    .expect_code(1);
+    assert!(!kpki.path("new/ca").exists());
+    // Signed for a key that is elsewhere: a local key is made only where it is asked for.
+    kpki.ok(&[
+        "sign",
+        request,
+        "--host",
+        "kafka9",
+        "--out-file",
+        "kafka9.crt",
+    ]);
+    let refused = kpki
+        .run(&["issue", "kafka9", "--json"])
+        .expect_code(1)
+        .json();
+    assert_eq!(refused["error"]["code"], "identity-exists");
+    kpki.ok(&["issue", "kafka9", "--new-key"]);
+}
+
+#[test]
+fn colour_is_as_asked_for_where_the_command_line_is_not_valid_either() {
+    let kpki = Kpki::new();
+    let coloured = |value: &str| {
+        let said = kpki.run(&["nosuch", "--color", value]).expect_code(2);
+        said.stderr.contains('\x1b')
+    };
+    assert!(coloured("always") && !coloured("never"));
+}
+
+/// It passed the check, and `up` failed without a place in the policy.
+#[test]
+fn a_client_that_the_default_listeners_do_not_accept_is_an_error_of_the_policy() {
+    let kpki = Kpki::new();
+    kpki.write(
+        "policy.yaml",
+        "brokers: [{name: kafka1}]\nclients: [{name: alice, auth: none}]\n",
+    );
+    let said = kpki.run(&["policy", "check", "policy.yaml"]).expect_code(2);
+    assert!(
+        said.stderr.contains("no-listener") && said.stderr.contains("policy.yaml:2:"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_truststore_with_the_well_known_password_needs_none_for_verify() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca", "--no-passphrase"]);
+    kpki.ok(&["trust", "add", "out/ca/ca.crt", "--out-file", "ts.p12"]);
+    let [port] = ports::free();
+    let address = format!("localhost:{port}");
+    kpki.run(&["verify", &address, "--truststore", "ts.p12"])
+        .expect_code(3);
 }

@@ -162,7 +162,7 @@ items:
         (23, "an ACL of shop"),
         (25, "the quotas of shop"),
         (34, "the scram-sha-512 credentials of audit"),
-        (40, "a resource of the kind Secret"),
+        (40, "a resource of kind Secret"),
     ];
     let expected = expected.map(|(line, what)| (line, what.to_owned()));
     assert_eq!(left, expected);
@@ -503,5 +503,5 @@ fn a_file_of_no_known_format_is_refused() {
             "broken.yaml",
         ],
     );
-    assert!(over.expect_code(1).stderr.contains("exists already"));
+    assert!(over.expect_code(1).stderr.contains("already exists"));
 }

@@ -108,7 +108,7 @@ fn the_walk_from_nothing_to_a_record_and_on_works_as_written() {
     let bin = kpki.path("bin");
     fs::create_dir(&bin).unwrap();
     let java = format!(
-        "exec java -Xmx384m -Dkpki.log.level=ERROR -Dlog4j2.configurationFile=log4j2.properties -cp '{0}/libs/*:{0}/classes'",
+        "exec java -Xmx384m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dkpki.log.level=ERROR -Dlog4j2.configurationFile=log4j2.properties -cp '{0}/libs/*:{0}/classes'",
         installed.display()
     );
     for (name, class) in SCRIPTS {

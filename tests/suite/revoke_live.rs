@@ -2,9 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
-    net::TcpListener,
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -12,10 +10,10 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::support::{
+    http::{Answer, Server},
     java::{Client, Judge, judge},
-    kafka::Node,
     kpki::Kpki,
-    ports,
+    one_broker::OneBroker,
 };
 
 /// What docs/security.md tells operators to put into KAFKA_OPTS.
@@ -23,26 +21,6 @@ const CHECKS: [&str; 2] = [
     "-Dcom.sun.net.ssl.checkRevocation=true",
     "-Dcom.sun.security.enableCRLDP=true",
 ];
-
-/// Serves one file over HTTP as any web server does, until the test ends.
-fn serve(file: PathBuf) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
-            while lines.next().is_some_and(|line| !line.is_empty()) {}
-            let body = fs::read(&file).unwrap_or_default();
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: application/pkix-crl\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                body.len()
-            );
-            let _ = (&stream).write_all(head.as_bytes());
-            let _ = (&stream).write_all(&body);
-        }
-    });
-    port
-}
 
 /// Whether a client may write, and else which exception it gets.
 fn produce(judge: &Judge, properties: &Path) -> String {
@@ -65,37 +43,27 @@ fn produce(judge: &Judge, properties: &Path) -> String {
 #[test]
 fn a_revoked_client_is_stopped_by_acls_by_scram_and_by_a_broker_that_checks_the_list() {
     let Some(judge) = judge() else { return };
-    let kpki = Kpki::new();
-    let served = kpki.path("www/kafka.crl");
-    fs::create_dir(kpki.path("www")).unwrap();
-    let (http, [ssl, sasl, controller]) = (serve(served.clone()), ports::free());
-    let policy = format!(
-        "cluster:
-  name: test
-  bootstrap_servers: ['localhost:{ssl}']
-  admin: admin
-  bind_address: 127.0.0.1
-  listeners:
-    - {{name: SSL, port: {ssl}, protocol: SSL, client_auth: required}}
-    - {{name: SASL_SSL, port: {sasl}, protocol: SASL_SSL, mechanisms: [SCRAM-SHA-512]}}
-  controller_port: {controller}
-ca: {{crl_url: 'http://127.0.0.1:{http}/kafka.crl'}}
-brokers: [{{name: kafka1, hosts: [localhost, kafka1]}}]
+    let www = tempfile::tempdir().unwrap();
+    let list = www.path().join("kafka.crl");
+    let served = list.clone();
+    let http = Server::start(move |_| Answer::Body(200, fs::read(&served).unwrap_or_default()));
+    let list = list.to_str().unwrap();
+    let publish = |kpki: &Kpki| kpki.ok(&["crl", "--der", "--out-file", list]);
+    let clients = format!(
+        "ca: {{crl_url: '{}/kafka.crl'}}
 clients:
   - {{name: admin}}
   - {{name: alice, auth: [tls, scram-sha-512], roles: [produce: {{topic: orders}}]}}
   - {{name: bob, roles: [produce: {{topic: orders}}]}}
-"
+",
+        http.url()
     );
-    kpki.write("policy.yaml", &policy);
-    kpki.ok(&["up", "policy.yaml"]);
-    let publish = || kpki.ok(&["crl", "--der", "--out-file", "www/kafka.crl"]);
-    publish();
-    let node = Node::kafka1(&kpki);
-    node.format();
-    let mut broker = node.spawn_with(&CHECKS);
-    broker.wait_until_started();
-    let out = |file: &str| kpki.path("out").join(file);
+    let cluster = OneBroker::start_prepared(&clients, |cluster| {
+        publish(&cluster.kpki);
+        cluster.node.java_options = CHECKS.to_vec();
+    });
+    let Some(cluster) = cluster else { return };
+    let (kpki, out) = (&cluster.kpki, |file: &str| cluster.out(file));
     let admin = out("admin/client.properties");
     judge
         .create_topic(&Client::new(&admin), "orders", 1, 1)
@@ -179,13 +147,13 @@ clients:
     assert_eq!(status()["due"].as_array().unwrap().len(), 1);
 
     // The list is where the certificates say; the broker looks again within half a minute.
-    publish();
+    publish(kpki);
     let begin = Instant::now();
     while produce(judge, &thief) != "SslAuthenticationException" {
         assert!(
             begin.elapsed() < Duration::from_secs(90),
             "{}",
-            broker.log()
+            cluster.broker.as_ref().unwrap().log()
         );
         thread::sleep(Duration::from_secs(1));
     }

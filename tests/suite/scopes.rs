@@ -114,7 +114,7 @@ fn a_team_cannot_take_the_name_of_a_super_user() {
         for auth in ["tls", "scram-sha-512"] {
             let team = format!("clients: [{{name: {name}, auth: {auth}}}]\n");
             let kpki = with_team(listed, scope, &team);
-            refused_for(&kpki, "unsaid-super-user", "and so a super user");
+            refused_for(&kpki, "unsaid-super-user", "which makes it a super user");
         }
     }
     // A file without a scope cannot either; the policy itself can.
@@ -237,7 +237,7 @@ fn a_team_cannot_become_a_broker_by_sasl() {
     refused_for(
         &kpki,
         "shared-principal",
-        "User:kafka1 as the broker `kafka1` is",
+        "User:kafka1, like that of the broker `kafka1`",
     );
     let by_certificate = sasl.replace(
         "inter_broker_listener: SASL_SSL",

@@ -424,3 +424,72 @@ fn a_lock_is_not_waited_for_without_end() {
     kpki.env("KPKI_LOCK_TIMEOUT", "0");
     kpki.ok(&["issue", "kafka2"]);
 }
+
+#[test]
+fn a_link_in_the_place_of_a_record_or_of_a_file_of_the_ca_is_not_followed() {
+    let kpki = up();
+    kpki.ok(&["crl"]);
+    let elsewhere = kpki.path("elsewhere");
+    for file in [
+        "ca/ca.crt",
+        "ca/ca.key",
+        "ca/crl.pem",
+        "ca/crl.url",
+        "ca/inventory.jsonl",
+        "ca/rotation.json",
+        "ca/truststore.password",
+        "cluster.id",
+        "written.jsonl",
+    ] {
+        let path = kpki.path("out").join(file);
+        let was = fs::read(&path).ok();
+        fs::write(&elsewhere, was.as_deref().unwrap_or(b"a secret")).unwrap();
+        let before = fs::read(&elsewhere).unwrap();
+        let _ = fs::remove_file(&path);
+        symlink(&elsewhere, &path).unwrap();
+        let inventory = || fs::read(kpki.path("out/ca/inventory.jsonl")).unwrap();
+        let signed = inventory();
+        // Each of these files is read by one of them at least.
+        let mut refused = 0;
+        for command in [
+            &["rotate-ca", "status"][..],
+            &["renew", "kafka1"],
+            &["up", "policy.yaml"],
+            &["crl"],
+        ] {
+            let done = kpki.run(command);
+            if done.stderr.contains("is a symbolic link") {
+                refused += 1;
+            }
+        }
+        assert!(refused > 0, "{file}");
+        assert_eq!(fs::read(&elsewhere).unwrap(), before, "{file}");
+        let records = ["ca/inventory.jsonl", "written.jsonl", "cluster.id"];
+        if records.contains(&file) {
+            assert_eq!(refused, 4, "{file}");
+            assert_eq!(inventory(), signed, "{file}: nothing was signed");
+        }
+        if path.is_symlink() {
+            let said = kpki.run(&["doctor", "--json"]).expect_code(3).json();
+            let faults = said["faults"].as_array().unwrap();
+            assert_eq!(faults.len(), 1, "{said}");
+            assert_eq!(faults[0]["code"], "owner");
+            assert_eq!(faults[0]["command"], format!("rm out/{file}"));
+            fs::remove_file(&path).unwrap();
+            if let Some(was) = was {
+                fs::write(&path, was).unwrap();
+                kpki.set_mode(&format!("out/{file}"), 0o600);
+            }
+        }
+        kpki.ok(&["crl"]);
+    }
+    kpki.ok(&["doctor", "policy.yaml"]);
+}
+
+/// The file that a command names may well be a link: it is its user's own.
+#[test]
+fn a_link_that_is_named_on_the_command_line_is_followed() {
+    let kpki = up();
+    symlink("policy.yaml", kpki.path("link.yaml")).unwrap();
+    kpki.ok(&["up", "link.yaml"]);
+}

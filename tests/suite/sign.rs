@@ -44,8 +44,7 @@ fn hosts(certificate: &Certificate) -> Vec<String> {
 }
 
 fn last(kpki: &Kpki) -> Value {
-    let text = fs::read_to_string(kpki.path("out/ca/inventory.jsonl")).unwrap();
-    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+    kpki.inventory().pop().unwrap()
 }
 
 fn code(said: &Output) -> String {

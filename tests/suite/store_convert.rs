@@ -133,7 +133,7 @@ fn aliases_keys_and_chains_go_through_every_format_and_back() {
     ];
     let refused = kpki.run(&again).expect_code(1);
     assert!(
-        refused.stderr.contains("c.pem exists already"),
+        refused.stderr.contains("c.pem already exists"),
         "{}",
         refused.stderr
     );

@@ -352,7 +352,7 @@ fn stores_of_keytool_are_inspected_rightly() {
         assert!(
             bare["notes"]
                 .to_string()
-                .contains("needs the store's password"),
+                .contains("the store's password was not given"),
             "{bare:#}"
         );
         let wrong = kpki.write("wrong", "not the password");
@@ -476,7 +476,7 @@ fn pem_files_are_inspected_as_stores() {
         report["notes"][1]
             .as_str()
             .unwrap()
-            .contains("no handshake with it succeeds"),
+            .contains("every TLS handshake fails"),
         "{report:#}"
     );
     // A key that Kafka does not read.

@@ -123,7 +123,7 @@ fn certificates_of_pem_and_der_become_a_truststore() {
         .run(&[&add[..], &["--out-file", "t.p12"]].concat())
         .expect_code(1);
     assert!(
-        refused.stderr.contains("t.p12 exists already"),
+        refused.stderr.contains("t.p12 already exists"),
         "{}",
         refused.stderr
     );
@@ -181,7 +181,9 @@ fn a_jdks_cacerts_gets_one_more_and_keeps_every_alias() {
         "again.p12",
     ]);
     assert!(
-        again.stderr.contains("is already trusted, as our-ca-g1"),
+        again
+            .stderr
+            .contains("is already in the truststore, as our-ca-g1"),
         "{}",
         again.stderr
     );

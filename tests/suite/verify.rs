@@ -306,7 +306,7 @@ fn who_says_nothing_or_something_else_is_a_finding_in_time() {
     only(
         &look(&format!("127.0.0.1:{port}")),
         "no-listener",
-        "nothing listens there",
+        "nothing is listening on this port",
     );
     only(&look("no-such-host.invalid:9093"), "unknown-host", "");
     let hold = |first: &'static [u8]| {

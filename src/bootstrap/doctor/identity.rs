@@ -1,10 +1,11 @@
 //! Compares one identity's files with the records and with each other.
 
-use super::{FIX, Fault, FaultCode, barred};
+use super::{FIX, Fault, FaultCode, RESTORE, barred};
 use crate::{
     bootstrap::{
         BootstrapError,
         compare::holds,
+        files::holds_key,
         identity::{Credentials, OnDisk},
         member::FILES,
         trust::Trust,
@@ -25,12 +26,15 @@ pub(super) struct Examined<'a> {
     pub name: &'a IdentityName,
     pub record: Option<&'a Record>,
     pub entry: Option<&'a WrittenEntry>,
+    /// The command that writes what the policy says.
+    pub up: &'a str,
 }
 
 impl Examined<'_> {
     pub fn faults(&self) -> Result<Vec<Fault>, BootstrapError> {
+        let is_unrecorded = self.record.is_none() && holds_key(self.out, self.name);
         // A directory that only looks like one of kpki's: brokers' data directories are beside them.
-        if self.record.is_none() && self.entry.is_none() {
+        if self.record.is_none() && self.entry.is_none() && !is_unrecorded {
             return Ok(Vec::new());
         }
         if let Err(error) = self.out.check_identity(self.name, self.owners) {
@@ -38,6 +42,22 @@ impl Examined<'_> {
         }
         let mut faults = Vec::new();
         let dir = self.out.identity(self.name);
+        if is_unrecorded {
+            let name = self.name.as_str();
+            // A hidden name is no identity's.
+            let aside = self.out.root().join(format!(".{name}.old"));
+            let [from, to] = [&dir, &aside].map(|path| path.display().to_string());
+            let (why, command) = match self.entry {
+                Some(_) => ("so lines of the inventory were lost", RESTORE.to_owned()),
+                None => (
+                    "and kpki did not write it",
+                    format!("mv {} {}", quote(&from), quote(&to)),
+                ),
+            };
+            let message =
+                format!("{from} contains a key, but the inventory has no record of {name}, {why}");
+            return Ok(vec![self.fault(FaultCode::Inventory, message, command)]);
+        }
         if let Some((uid, gid)) = self.owners.given(self.name.as_str())
             && !OutDir::is_owned(&dir, (uid, gid))
         {
@@ -112,12 +132,16 @@ impl Examined<'_> {
         let path = |file: &str| self.path(file);
         let disk = match OnDisk::read(self.out, self.name, names) {
             Ok(disk) => disk,
-            Err(error @ BootstrapError::Damaged { .. }) => {
-                faults.push(self.fault(FaultCode::Certificate, error.to_string(), renew));
+            Err(error) => {
+                faults.push(self.unreadable(names, error)?);
                 return Ok(());
             }
-            Err(error) => return Err(error),
         };
+        if let Err(error) = disk.check_password(self.out, self.name, names) {
+            let command = self.new_password(names);
+            faults.push(self.fault(FaultCode::Password, error.to_string(), command));
+            return Ok(());
+        }
         let before = faults.len();
         if !disk.is_recorded(record, self.trust.signer()) {
             let message = format!(
@@ -144,16 +168,48 @@ impl Examined<'_> {
                 "{} is not the password that kpki wrote",
                 path(&names.password)
             );
-            faults.push(self.fault(
-                FaultCode::Password,
-                message,
-                format!("{renew} && kpki up POLICY"),
-            ));
+            let command = format!("{renew} && {}", self.up);
+            faults.push(self.fault(FaultCode::Password, message, command));
         }
         match disk.credentials() {
             Some(credentials) if faults.len() == before => self.stores(names, credentials, faults),
             _ => Ok(()),
         }
+    }
+
+    /// A file that contains something else than its name says, and has to be moved away to be made again.
+    fn unreadable(
+        &self,
+        names: &FileNames,
+        error: BootstrapError,
+    ) -> Result<Fault, BootstrapError> {
+        let BootstrapError::Damaged { file, .. } = &error else {
+            return Err(error);
+        };
+        let is = |name: &String| *file == self.path(name);
+        let (code, command) = if is(&names.password) {
+            (FaultCode::Password, self.new_password(names))
+        } else {
+            let code = match is(&names.key) {
+                true => FaultCode::Key,
+                false => FaultCode::Certificate,
+            };
+            let shown = quote(file);
+            let command = format!("mv {shown} {shown}.old && kpki renew {}", self.name);
+            (code, command)
+        };
+        Ok(self.fault(code, error.to_string(), command))
+    }
+
+    /// Makes a new password for its stores. The empty file still shows which layout it has.
+    fn new_password(&self, names: &FileNames) -> String {
+        let path = self.path(&names.password);
+        format!(
+            ": > {} && kpki renew {} && {}",
+            quote(&path),
+            self.name,
+            self.up
+        )
     }
 
     /// The files made from key, certificate and password, which are right.
@@ -262,7 +318,7 @@ impl Examined<'_> {
                 && entry.is_foreign(&file, &bytes)
             {
                 let message = format!("{} is not as kpki wrote it", self.path(&file));
-                let fault = self.fault(FaultCode::Edited, message, "kpki up POLICY".to_owned());
+                let fault = self.fault(FaultCode::Edited, message, self.up.to_owned());
                 faults.push(fault);
             }
         }
@@ -300,7 +356,7 @@ impl Examined<'_> {
 
     fn missing(&self, file: &str) -> Fault {
         let message = format!("{} is missing", self.path(file));
-        self.fault(FaultCode::Missing, message, "kpki up POLICY".to_owned())
+        self.fault(FaultCode::Missing, message, self.up.to_owned())
     }
 
     fn repaired(&self, code: FaultCode, file: FileSpec, what: &str) -> Fault {

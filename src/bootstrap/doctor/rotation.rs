@@ -1,6 +1,6 @@
 //! The CA rotation: whether its record matches the files, and certificates that the wrong CA has signed.
 
-use super::{Doctor, FIX, Fault, FaultCode, RESTORE};
+use super::{Doctor, FIX, Fault, FaultCode, RESTORE, locked};
 use crate::{
     bootstrap::{
         BootstrapError,
@@ -12,7 +12,7 @@ use crate::{
     pki::Kind,
     printable::Printable,
     state::{
-        Event, FileSpec, Inventory, OutDir, Phase, Record, Rotation, RotationStep, read_optional,
+        Event, FileSpec, Inventory, OutDir, Phase, Record, Rotation, RotationStep, read_record,
     },
 };
 
@@ -49,13 +49,12 @@ impl Doctor<'_> {
         if let (Some(standby), true) = (&ca.trust.standby, faults.is_empty())
             && (self.passphrase.is_some() || ca.issuer.wanted().is_none())
             && let path = self.out.ca_file(&Slot::Standby.names().key)
-            && let Some(key) = read_optional(&path)?
+            && let Some(key) = read_record(&path)?
         {
             let issuer = ca.issuer.with_key(path, key.into());
             let behind = &standby.intermediates;
             if let Err(error) = issuer.open(standby.signer(), behind, self.passphrase) {
-                let message = error.to_string();
-                faults.push(Fault::new(FaultCode::CaKey, None, message, RESTORE));
+                faults.push(locked(&error));
             }
         }
         Ok(())

@@ -71,7 +71,8 @@ pub struct Tools<'a> {
 
 /// The CA, and the state of its rotation.
 pub struct Rotating<'a> {
-    out: &'a OutDir,
+    /// The output directory.
+    pub out: &'a OutDir,
     now: OffsetDateTime,
     inventory: Inventory,
     /// The CA.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::BootstrapError;
+use super::{BootstrapError, revoke::revoked_identities};
 use crate::{
     config::{Endpoint, endpoints},
     pki::{Certificate, IdentityName},
@@ -100,7 +100,7 @@ impl Judge<'_> {
     ) -> Result<Vec<Answer>, BootstrapError> {
         let guests = match visitor {
             Some(visitor) => vec![visitor],
-            None => guests(policy, out)?,
+            None => guests(policy, out, self.inventory)?,
         };
         let mut places = Vec::new();
         for node in &policy.brokers {
@@ -230,12 +230,19 @@ impl Judge<'_> {
 }
 
 /// The clients to connect as: the admin, and for each SCRAM mechanism that it does not have, the first client with it.
-fn guests(policy: &ValidatedPolicy, out: &OutDir) -> Result<Vec<Visitor>, BootstrapError> {
+fn guests(
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    inventory: Option<&Inventory>,
+) -> Result<Vec<Visitor>, BootstrapError> {
+    // A cluster is right to refuse these.
+    let revoked = inventory.map_or(Vec::new(), revoked_identities);
+    let is_revoked = |client: &&Client| revoked.iter().any(|r| r.name == client.name.as_str());
     let is_admin = |client: &&Client| Some(&client.name) == policy.cluster.admin.as_ref();
     let admin = policy.clients.iter().filter(is_admin);
     let others = policy.clients.iter().filter(|client| !is_admin(client));
     let mut guests: Vec<Visitor> = Vec::new();
-    for client in admin.chain(others) {
+    for client in admin.chain(others).filter(|client| !is_revoked(client)) {
         let lacks = |auth: &crate::policy::Auth| match auth {
             crate::policy::Auth::Scram(m) => guests.iter().all(|g| !g.mechanisms.contains(m)),
             crate::policy::Auth::Tls => guests.is_empty(),

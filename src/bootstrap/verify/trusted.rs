@@ -13,7 +13,7 @@ use crate::{
     keystore::{self, Passwords, StoreError, pem},
     pki::Certificate,
     secret::Secret,
-    state::{OutDir, read_optional, read_text},
+    state::{OutDir, read_record, read_text},
 };
 
 /// Trusted certificates, and known intermediates.
@@ -36,7 +36,7 @@ impl Trusted {
         out.check()?;
         let read = |file: &str| -> Result<Vec<Certificate>, BootstrapError> {
             let path = out.ca_file(file);
-            let Some(text) = read_optional(&path)? else {
+            let Some(text) = read_record(&path)? else {
                 return Ok(Vec::new());
             };
             let damaged = |e| BootstrapError::damaged(&path, e);

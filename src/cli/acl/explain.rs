@@ -2,11 +2,13 @@
 
 use std::{
     io::{BufRead, BufReader, BufWriter, Write},
+    path::Path,
     str::FromStr,
 };
 
 use clap::Args;
 use rayon::prelude::*;
+use time::OffsetDateTime;
 
 use super::{
     super::{
@@ -20,7 +22,9 @@ use super::{
 };
 use crate::{
     acl::{CLUSTER_NAME, Operation, Reason, Request, ResourceType, UnknownWord},
-    state,
+    bootstrap::cut_off::cut_off,
+    policy::ValidatedPolicy,
+    state::{self, OutDir},
 };
 
 /// How many requests are decided at a time.
@@ -112,6 +116,9 @@ impl Explain {
         let live = self.live || self.connection.is_named();
         let written = self.bindings.as_deref().map(bindings::read).transpose()?;
         if !live && let Some(bindings) = &written {
+            if let Bindings::Policy(read) = bindings {
+                self.look_for_revoked(&read.policy, &global.out, ui)?;
+            }
             let decider = Decider::written(bindings, &self.brokers)?;
             return self.answer(&decider, ui);
         }
@@ -139,6 +146,18 @@ impl Explain {
         }
         let decider = Decider::live(&found, policy, &self.brokers)?;
         self.answer(&decider, ui)
+    }
+
+    /// A policy does not say who is revoked; what is applied to the cluster does.
+    fn look_for_revoked(&self, policy: &ValidatedPolicy, out: &Path, ui: &Ui) -> Done {
+        let cut_off = cut_off(policy, &OutDir::new(out), OffsetDateTime::now_utc())?;
+        let is_revoked = |asked: &&String| cut_off.principals.iter().any(|p| p.as_str() == *asked);
+        for principal in self.principal.iter().filter(is_revoked) {
+            ui.warn(format!(
+                "{principal} is revoked: kpki acl apply denies it everything, whatever the policy says"
+            ));
+        }
+        Ok(())
     }
 
     fn answer(self, decider: &Decider<'_>, ui: &Ui) -> Done {

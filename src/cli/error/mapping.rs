@@ -57,6 +57,7 @@ impl From<AdminError> for CliError {
             AdminError::ConnectionLost { .. } => Code::ConnectionLost,
             AdminError::NotAuthorized { .. } => Code::NotAuthorized,
             AdminError::NoScramRequests { .. } => Code::NoScramRequests,
+            AdminError::NoSettingRequests { .. } => Code::RestartNeeded,
             AdminError::SecurityDisabled { .. } => Code::NoAuthorizer,
             AdminError::TooManyBindings { .. } => Code::TooManyBindings,
             AdminError::AnswerTooLarge { .. } => Code::AnswerTooLarge,
@@ -65,6 +66,11 @@ impl From<AdminError> for CliError {
         };
         Self::new(code, error.to_string()).maybe_hint(error.hint())
     }
+}
+
+/// The command that empties a file.
+fn emptied(file: &str) -> String {
+    format!(": > {}", crate::shell::quote(file))
 }
 
 impl From<UnknownUsers> for CliError {
@@ -99,9 +105,18 @@ impl From<BootstrapError> for CliError {
             }
             BootstrapError::Clash { .. } => CliError::new(Code::NameClash, text)
                 .hint("Java keystores and some file systems ignore case; choose another name"),
+            BootstrapError::Forgotten { .. } => CliError::new(Code::InventoryIncomplete, text).hint(
+                "lines of the inventory were lost: restore it from a backup; a CRL made now would take back revocations",
+            ),
             BootstrapError::Damaged { .. } => CliError::new(Code::IdentityDamaged, text).hint(
                 "move its directory away and run the command again: it gets a new key and certificate",
             ),
+            BootstrapError::Password { name, file, .. } => {
+                CliError::new(Code::IdentityDamaged, text).hint(format!(
+                    "write the right one into it, or empty the file ({}) and run kpki renew {name} for a new one",
+                    emptied(&file)
+                ))
+            }
             BootstrapError::Edited { path, edit, .. } => {
                 CliError::new(Code::Edited, text).hint(edited(&path, &edit))
             }
@@ -131,6 +146,10 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Unknown { .. } => {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
             }
+            BootstrapError::NoRecord { name, .. } => CliError::new(Code::InventoryIncomplete, text)
+                .hint(format!(
+                    "if kpki made it, restore the inventory from a backup; else move the directory away, and kpki issue {name} makes a new one"
+                )),
             BootstrapError::Backup(error) => error.into(),
             BootstrapError::Brought(problem) => {
                 CliError::new(Code::CaRefused, text).hint(unfit(&problem))
@@ -377,7 +396,7 @@ impl From<StateError> for CliError {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and run the command again; what was there before is unchanged",
                     io::ErrorKind::ReadOnlyFilesystem => "choose another --out; nothing was changed",
                     io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "another file is in the way; choose another --out, or move it away",
-                    io::ErrorKind::NotFound => "check the path",
+                    io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => "check the path",
                     _ => "nothing is lost: fix the cause, then run the command again",
                 })
             }

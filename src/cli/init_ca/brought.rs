@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::{
     super::{
         CliError, Code, Done, Failure, Global, fail, passphrase,
-        shell::quote_path,
+        shell::{kpki, quote_path},
         ui::{BOLD, GREEN, Ui},
     },
     InitCa, SUBJECT, begin, protection, refuse_existing,
@@ -22,7 +22,7 @@ use crate::{
         rfc3339,
     },
     issuer::IssuerError,
-    keystore::{ForeignKey, OpenedKey, StoreError, pem, pkcs12},
+    keystore::{self, ForeignKey, OpenedKey, Passwords, StoreError, pem},
     pki::{Certificate, Dn},
     printable::Name,
     secret::Secret,
@@ -32,10 +32,10 @@ use crate::{
 /// Options for a CA that kpki does not create by itself.
 #[derive(Debug, Args)]
 pub struct Bringing {
-    /// The CA certificate and its issuers up to the root: PEM in any order, PKCS12, or a single DER certificate
+    /// The CA certificate and its issuers up to the root: PEM in any order, PKCS12, JKS, or a single DER certificate
     #[arg(long, value_name = "FILE", requires = "import_key")]
     import_cert: Option<PathBuf>,
-    /// Import an existing CA: its key as PEM or DER (PKCS8, plain or encrypted, PKCS1, SEC1), or PKCS12
+    /// Import an existing CA: its key as PEM or DER (PKCS8, plain or encrypted, PKCS1, SEC1), PKCS12 or JKS
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "subject", "key", "days", "intermediate", "key_uri", "name_constraints", "request", "install_cert",
     ])]
@@ -133,7 +133,8 @@ fn import(verb: &InitCa, key_file: &Path, global: &Global, out: &OutDir, ui: &Ui
         "  {key_file} is unchanged; kpki uses its own sealed copy. Move the file off this machine, to where backups of the CA are kept"
     ));
     ui.say(format!(
-        "\n{BOLD}next:{BOLD:#} kpki up POLICY, or kpki issue kafka1"
+        "\n{BOLD}next:{BOLD:#} {0} up POLICY, or {0} issue kafka1",
+        kpki(out.root())
     ));
     Ok(())
 }
@@ -161,14 +162,19 @@ fn read_certificates(
 ) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let of_file = |error: StoreError| unread(file, &error);
     let bytes = read_foreign(file)?.bytes;
-    if bytes.first() != Some(&0x30) {
+    // The first octet of DER, which PKCS#12 is too, of JCEKS and of JKS.
+    if !matches!(bytes.first(), Some(0x30 | 0xce | 0xfe)) {
         return Ok(pem::parse_certificates(&bytes).map_err(of_file)?);
     }
     let single = CertificateDer::from(bytes.to_vec());
     if Certificate::from_der(&single).is_ok() {
         return Ok(vec![single]);
     }
-    let contents = pkcs12::open(&bytes, password.get(file)?).map_err(of_file)?;
+    let passwords = Passwords {
+        store: Some(password.get(file)?),
+        key: None,
+    };
+    let contents = keystore::open(&bytes, passwords).map_err(of_file)?.contents;
     let chains = contents.keys.into_iter().flat_map(|key| key.chain);
     let trusted = contents.trusted.into_iter().map(|entry| entry.cert);
     Ok(chains.chain(trusted).chain(contents.ignored).collect())
@@ -235,7 +241,8 @@ fn hand_out(verb: &InitCa, out: &OutDir, request: &Request, ui: &Ui) -> Done {
         request.subject
     ));
     ui.note(format!(
-        "\n{BOLD}next:{BOLD:#} have the request signed as a CA certificate (CA:TRUE, keyCertSign, cRLSign), then kpki init-ca --install-cert FILE"
+        "\n{BOLD}next:{BOLD:#} have the request signed as a CA certificate (CA:TRUE with a path length of 0, keyCertSign, cRLSign), then {} init-ca --install-cert FILE",
+        kpki(out.root())
     ));
     ui.document(&json!({
         "state": "waiting",
@@ -269,7 +276,8 @@ fn install(answer: &Path, global: &Global, out: &OutDir, ui: &Ui) -> Done {
     key.install(out, &lock, &brought)?;
     show(out, &brought.trust, "installed", ui);
     ui.say(format!(
-        "\n{BOLD}next:{BOLD:#} kpki backup FILE, then kpki up POLICY, or kpki issue kafka1"
+        "\n{BOLD}next:{BOLD:#} {0} backup FILE, then {0} up POLICY, or {0} issue kafka1",
+        kpki(out.root())
     ));
     Ok(())
 }

@@ -78,7 +78,7 @@ impl Import {
             let at = left
                 .line
                 .map_or(name.clone(), |line| format!("{name}:{line}"));
-            ui.warn(format!("not taken over: {at}: {left}"));
+            ui.warn(format!("not imported: {at}: {left}"));
         }
         let bindings = found.bindings.len() - written.left_out.len();
         let not_taken: Vec<_> = left
@@ -92,10 +92,10 @@ impl Import {
         ];
         deliver(ui, &written.text, self.out_file.as_deref(), &more)?;
         ui.note(format!(
-            "{} from {name}, {}; {} not taken over",
+            "imported {} from {name}, {}; {} not imported",
             count(bindings, "binding"),
             format.about(),
-            count(left.len(), "thing")
+            count(left.len(), "item")
         ));
         verdict(left.is_empty() || !self.strict)
     }
@@ -126,8 +126,8 @@ impl fmt::Display for Left {
 
 fn unknown(name: &str) -> Result<ImportFormat, Failure> {
     let known: Vec<_> = ImportFormat::ALL.iter().map(ImportFormat::name).collect();
-    let message = format!("{name} is of no format that kpki recognises");
-    let hint = format!("--from says which it is: {}", known.join(", "));
+    let message = format!("the format of {name} is not recognised");
+    let hint = format!("give the format with --from: {}", known.join(", "));
     Err(CliError::new(Code::ImportUnrecognised, message)
         .hint(hint)
         .usage()
@@ -146,7 +146,7 @@ fn malformed(name: &str, format: ImportFormat, diagnostics: Vec<Diagnostic>) -> 
     let errors = diagnostics.into_iter().map(|diagnostic| {
         let message = format!("{}: {}", diagnostic.source(), diagnostic.message);
         let error = CliError::new(Code::ImportMalformed, message).usage();
-        let default = || format!("{name} has to be {}", format.about());
+        let default = || format!("{name} must be {}", format.about());
         error.hint(diagnostic.hint.unwrap_or_else(default))
     });
     Failure::Errors(errors.collect())

@@ -70,14 +70,14 @@ impl New {
         deliver(ui, &text, out_file.as_deref(), &[])?;
         if let Some(file) = out_file {
             ui.note(format!(
-                "{BOLD}next:{BOLD:#} say in it what each client may do, then: kpki up {}",
+                "{BOLD}next:{BOLD:#} add what each client may do, then: kpki up {}",
                 shell::quote_path(&file)
             ));
         }
         Ok(())
     }
 
-    /// What the options say, what is answered, or the defaults.
+    /// The draft, from the options, the answers and the defaults.
     fn draft(self, ui: &Ui) -> Result<Draft, Failure> {
         let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         let questions = Questions {
@@ -87,7 +87,7 @@ impl New {
         let layouts: Vec<&str> = LAYOUTS.iter().map(|layout| layout.name).collect();
         let layout = |word: &str| {
             let found = LAYOUTS.iter().find(|layout| layout.name == word);
-            found.ok_or_else(|| format!("there is no layout {word}"))
+            found.ok_or_else(|| format!("{word} is not a layout"))
         };
         Ok(Draft {
             cluster: questions.one("The cluster's name", CLUSTER, self.cluster, cluster_name)?,
@@ -98,7 +98,7 @@ impl New {
                 node,
             )?,
             controllers: questions.several(
-                "Nodes that are controllers alone, in the same way; none: the brokers are controllers as well",
+                "Dedicated controllers, in the same form; without any, the brokers are also controllers",
                 "",
                 self.controllers,
                 node,
@@ -110,7 +110,7 @@ impl New {
                 layout,
             )?,
             clients: questions.several(
-                "Clients beside the admin, each as NAME or NAME=scram-sha-512",
+                "Clients besides the admin, each as NAME or NAME=scram-sha-512",
                 CLIENT,
                 self.clients,
                 client,
@@ -119,10 +119,10 @@ impl New {
     }
 }
 
-/// How what no option says is found out.
+/// Supplies what the options do not say.
 struct Questions<'a> {
     ui: &'a Ui,
-    /// Else the defaults are the answers.
+    /// Whether to ask; otherwise the defaults are used.
     asked: bool,
 }
 
@@ -140,7 +140,7 @@ impl Questions<'_> {
         }
     }
 
-    /// Words between spaces.
+    /// The answer is a list of words, separated by spaces.
     fn several<T>(
         &self,
         question: &str,
@@ -156,7 +156,7 @@ impl Questions<'_> {
         })
     }
 
-    /// Asks until the answer is understood; nothing typed is the default.
+    /// Asks until the answer is valid; an empty answer is the default.
     fn ask<T>(
         &self,
         question: &str,
@@ -183,7 +183,7 @@ impl Questions<'_> {
             match parse(answer) {
                 Ok(value) => return Ok(value),
                 Err(why) if self.asked => self.ui.complain(format!("{RED}{why}{RED:#}")),
-                // Cannot happen: the defaults are right.
+                // Cannot happen: the defaults are valid.
                 Err(why) => return Err(CliError::new(Code::Failed, why).into()),
             }
         }
@@ -192,9 +192,9 @@ impl Questions<'_> {
 
 fn cluster_name(text: &str) -> Result<String, String> {
     match text.trim() {
-        "" => Err("a cluster's name is not empty".to_owned()),
+        "" => Err("the cluster's name must not be empty".to_owned()),
         text if text.chars().any(char::is_control) => {
-            Err("a cluster's name is one line of text".to_owned())
+            Err("the cluster's name must be a single line of text".to_owned())
         }
         text => Ok(text.to_owned()),
     }
@@ -217,7 +217,7 @@ fn client(text: &str) -> Result<DraftClient, String> {
     let auth = Draft::AUTHS.iter().find(|known| **known == auth);
     let known = || {
         format!(
-            "a client proves who it is by one of {}",
+            "a client must authenticate with one of {}",
             Draft::AUTHS.join(", ")
         )
     };

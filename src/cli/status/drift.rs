@@ -38,34 +38,57 @@ const ALL: Deletion = Deletion {
     max_deletes: None,
 };
 
-/// Plans ACLs and SCRAM users. What cannot be queried is only noted.
-pub fn drift(ui: &Ui, policy: &ValidatedPolicy, out: &OutDir, connection: &Connection) -> Vec<Due> {
+/// What a cluster lacks, and what could not be compared although the policy names an admin.
+#[derive(Default)]
+pub struct Drift {
+    pub found: Vec<Due>,
+    pub unchecked: Vec<&'static str>,
+}
+
+const ACLS: &str = "ACLs";
+const USERS: &str = "SCRAM users";
+
+impl Drift {
+    /// Of a cluster that does not answer.
+    pub fn unknown() -> Self {
+        Self {
+            found: Vec::new(),
+            unchecked: vec![ACLS, USERS],
+        }
+    }
+}
+
+/// Plans ACLs and SCRAM users.
+pub fn drift(ui: &Ui, policy: &ValidatedPolicy, out: &OutDir, connection: &Connection) -> Drift {
     if policy.cluster.admin.is_none() && !connection.is_named() {
         ui.detail(
             "the policy names no admin, so the cluster's ACLs and SCRAM users are not compared",
         );
-        return Vec::new();
+        return Drift::default();
     }
     let properties = match connection.properties(ui, Some(policy), out.root()) {
         Ok(properties) => properties,
         Err(error) => {
             not_compared(ui, "ACLs and SCRAM users", error);
-            return Vec::new();
+            return Drift::unknown();
         }
     };
-    let mut found = Vec::new();
+    let mut drift = Drift::default();
     match acls(ui, policy, out, &properties) {
-        Ok(due) => found.extend(due),
+        Ok(due) => drift.found.extend(due),
         Err(error) => {
-            not_compared(ui, "ACLs", error);
-            return found;
+            not_compared(ui, ACLS, error);
+            return Drift::unknown();
         }
     }
     match users(ui, policy, out, properties) {
-        Ok(due) => found.extend(due),
-        Err(error) => not_compared(ui, "SCRAM users", error),
+        Ok(due) => drift.found.extend(due),
+        Err(error) => {
+            not_compared(ui, USERS, error);
+            drift.unchecked.push(USERS);
+        }
     }
-    found
+    drift
 }
 
 fn not_compared(ui: &Ui, what: &str, error: Failure) {

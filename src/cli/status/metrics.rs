@@ -6,13 +6,22 @@ use time::OffsetDateTime;
 
 use super::super::Failure;
 use crate::{
-    bootstrap::due::{self, Due, DueCode},
+    bootstrap::due::{Due, DueCode},
     pki::Kind,
-    state::{Inventory, write_atomic},
+    state::{Record, write_atomic},
 };
 
 /// The collector runs as another user.
 const MODE: u32 = 0o644;
+
+/// What could not be checked.
+#[derive(Clone, Copy)]
+pub struct Unasked {
+    /// How many listeners did not answer.
+    pub listeners: usize,
+    /// Whether that, or anything else, could not be checked.
+    pub anything: bool,
+}
 
 /// Replaces the file atomically, so that a partial one is never read.
 ///
@@ -20,23 +29,23 @@ const MODE: u32 = 0o644;
 /// If it cannot be written.
 pub fn write(
     path: &Path,
-    inventory: &Inventory,
+    current: &[&Record],
     found: &[Due],
-    unreachable: usize,
+    unasked: Unasked,
     now: OffsetDateTime,
 ) -> Result<(), Failure> {
-    let text = text(inventory, found, unreachable, now);
+    let text = text(current, found, unasked, now);
     Ok(write_atomic(path, text.as_bytes(), MODE, None)?)
 }
 
-fn text(inventory: &Inventory, found: &[Due], unreachable: usize, now: OffsetDateTime) -> String {
+fn text(current: &[&Record], found: &[Due], unasked: Unasked, now: OffsetDateTime) -> String {
     let mut text = String::new();
     head(
         &mut text,
         "kpki_certificate_expiry_timestamp_seconds",
         "When the last certificate of an identity, or of the CA, expires.",
     );
-    for record in due::current(inventory, now) {
+    for record in current {
         let kind = match record.kind {
             Kind::Broker => "broker",
             Kind::Client => "client",
@@ -64,7 +73,13 @@ fn text(inventory: &Inventory, found: &[Due], unreachable: usize, now: OffsetDat
         "kpki_listeners_unreachable",
         "Number of listeners of the policy's brokers that did not answer.",
     );
-    let _ = writeln!(text, "kpki_listeners_unreachable {unreachable}");
+    let _ = writeln!(text, "kpki_listeners_unreachable {}", unasked.listeners);
+    head(
+        &mut text,
+        "kpki_unchecked",
+        "1 if something in the cluster could not be checked, so kpki_due may be too low.",
+    );
+    let _ = writeln!(text, "kpki_unchecked {}", u8::from(unasked.anything));
     head(
         &mut text,
         "kpki_last_run_timestamp_seconds",

@@ -57,7 +57,7 @@ impl Convert {
         let mut contents = store.opened.contents;
         for alias in &contents.secrets {
             ui.warn(format!(
-                "the secret key `{}` is left out: no other format has such",
+                "the secret key `{}` is left out: kpki does not convert secret keys",
                 Printable(alias)
             ));
         }
@@ -66,7 +66,7 @@ impl Convert {
             (0, _) => {}
             (_, true) => adopt(&mut contents),
             (count, false) => ui.warn(format!(
-                "left out, as they are in no key's chain and not marked as trusted: {count} certificates"
+                "left out, because they are neither trusted nor in a key's chain: {count} certificates"
             )),
         }
         if let Some(alias) = self.alias {

@@ -62,7 +62,7 @@ pub fn certificates(file: &Path) -> Result<Vec<Certificate>, Failure> {
     let bad = |error: String| {
         let message = format!("{}: {error}", file.display());
         CliError::new(Code::BadCertificate, message)
-            .hint("give certificates as PEM or DER; --from takes stores")
+            .hint("give certificates in PEM or DER; for a truststore, use --from STORE")
     };
     let ders = match bytes.first() {
         // A SEQUENCE, as every DER certificate is.

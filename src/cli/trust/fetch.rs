@@ -25,9 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Create a truststore with the CA of an endpoint
 ///
 /// The chain is shown with its fingerprints, and nothing is trusted before you confirm it: on a terminal, with
-/// --expect-fingerprint, which should not come from the endpoint itself, or blindly with --yes. The truststore gets the
-/// topmost CA of the chain, so that it still works after the endpoint's certificate is renewed. Without --out-file, the
-/// certificate is printed to standard output as PEM.
+/// --expect-fingerprint, which should not come from the endpoint itself, or without any check with --yes. The
+/// truststore gets the topmost CA of the chain, so that it still works after the endpoint's certificate is renewed.
+/// Without --out-file, the certificate is printed to standard output as PEM.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -98,7 +98,7 @@ impl Fetch {
 
     fn show(&self, chain: &[Certificate], served: &Served, ui: &Ui) {
         ui.complain(format!(
-            "{BOLD}{}{BOLD:#} speaks {} and shows:",
+            "{BOLD}{}{BOLD:#} speaks {} and sends:",
             self.endpoint, served.protocol
         ));
         for cert in chain {
@@ -110,7 +110,7 @@ impl Fetch {
         let more = served.chain.len() - chain.len();
         if more > 0 {
             ui.warn(format!(
-                "it also sends certificates that have not signed these, or are no certificates: {more}"
+                "it also sends certificates that are not part of this chain, or cannot be read: {more}"
             ));
         }
         match served.client_authorities.as_deref() {
@@ -127,14 +127,14 @@ impl Fetch {
     fn weigh(&self, chain: &[Certificate], anchor: &Certificate, ui: &Ui) {
         if chain.len() == 1 && anchor.subject != anchor.issuer {
             ui.warn(format!(
-                "{} does not send the certificate of its CA, {}: its own is taken, which has to be fetched again whenever it is renewed; better get the CA's certificate from whoever runs it, for kpki trust add",
+                "{} does not send the certificate of its CA, {}, so only its own certificate is trusted, and must be fetched again after each renewal; to avoid this, ask its operator for the CA certificate, and run kpki trust add",
                 self.endpoint, anchor.issuer
             ));
         } else if chain.len() == 1 {
             remark(anchor, ui);
         } else if anchor.subject != anchor.issuer {
             ui.warn(format!(
-                "{} is an intermediate CA, signed by {}, which is not in the chain: Java takes it as it is, OpenSSL and librdkafka want the root",
+                "{} is an intermediate CA, signed by {}, which is not in the chain: Java accepts this, but OpenSSL and librdkafka need the root",
                 anchor.subject, anchor.issuer
             ));
         }
@@ -155,11 +155,11 @@ impl Fetch {
             return fail(
                 Code::FingerprintMismatch,
                 format!(
-                    "no certificate that {} shows has the SHA-256 fingerprint {}; nothing was written",
+                    "no certificate that {} sends has the SHA-256 fingerprint {}; nothing was written",
                     self.endpoint,
                     colons(expected)
                 ),
-                "somebody may be between you and the endpoint, or its CA has changed: ask whoever runs it",
+                "the connection may be intercepted, or the CA has changed: ask the endpoint's operator",
             );
         }
         let asks = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -167,11 +167,11 @@ impl Fetch {
             return fail(
                 Code::ConfirmationNeeded,
                 format!(
-                    "trusting {} needs to be confirmed, but there is no terminal to ask on; nothing was written",
+                    "trusting {} needs confirmation, but there is no terminal to ask on; nothing was written",
                     anchor.subject
                 ),
                 format!(
-                    "compare the fingerprint with what whoever runs it says, then give --expect-fingerprint {}",
+                    "ask the endpoint's operator for the fingerprint; if it is the same, add --expect-fingerprint {}",
                     anchor.fingerprint()
                 ),
             );
@@ -185,7 +185,7 @@ fn linked(served: &Served, endpoint: &str) -> Result<Vec<Certificate>, Failure> 
     let leaf = served.leaf().map_err(|error| {
         CliError::new(
             Code::BadCertificate,
-            format!("{endpoint} shows a certificate that cannot be read: {error}"),
+            format!("{endpoint} sends a certificate that cannot be read: {error}"),
         )
     })?;
     let others = served.chain.iter().skip(1);
@@ -212,11 +212,11 @@ fn unseen(endpoint: &str, error: &ProbeError) -> Failure {
         ProbeError::UnknownHost(_) => (Code::UnknownHost, "check the name"),
         ProbeError::Refused | ProbeError::Unreachable(_) => (
             Code::Unreachable,
-            "check the address, and whether the server runs",
+            "check the address, and whether the server is running",
         ),
         ProbeError::NoConnection | ProbeError::Silent | ProbeError::Slow => (
             Code::TimedOut,
-            "check the address, and what stands between here and there",
+            "check the address, and the firewalls in between",
         ),
         ProbeError::Closed | ProbeError::NotTls(_) => (
             Code::WrongProtocol,
@@ -224,7 +224,7 @@ fn unseen(endpoint: &str, error: &ProbeError) -> Failure {
         ),
         _ => (
             Code::Tls,
-            "openssl s_client -connect HOST:PORT shows what it says",
+            "openssl s_client -connect HOST:PORT shows the details",
         ),
     };
     let error = CliError::new(

@@ -53,6 +53,9 @@ impl List {
             ));
             ui.answer(format!("    SHA-256 {}", colons(&link.fingerprint)));
         }
+        if entries.is_empty() {
+            ui.answer("no trusted certificates");
+        }
         for note in &notes {
             ui.note(format!("note: {note}"));
         }

@@ -1,9 +1,9 @@
-//! The secret keys of a JCEKS store are Java objects, whose length stands nowhere: they are looked through to find their
-//! end, as far as the one class has it that Java writes there (`SealedObjectForKeyProtector`). Nothing of them is built.
+//! Skips the secret keys of a JCEKS store. They are serialized Java objects without a length, so they are parsed to
+//! find their end. Only what the class `SealedObjectForKeyProtector` needs is supported, and no object is created.
 
 use super::Input;
 
-/// What Java's `ObjectStreamConstants` call these.
+/// From `java.io.ObjectStreamConstants`.
 const MAGIC_AND_VERSION: u32 = 0xaced_0005;
 const NULL: u8 = 0x70;
 const REFERENCE: u8 = 0x71;
@@ -13,12 +13,12 @@ const STRING: u8 = 0x74;
 const ARRAY: u8 = 0x75;
 const END: u8 = 0x78;
 
-/// The first number of a reference.
+/// The first handle (`baseWireHandle`).
 const BASE: u32 = 0x7e_0000;
-/// So many things may be referred to, and be nested: a sealed key has a dozen.
+/// The maximum number of handles and of nested objects; a sealed key has a dozen.
 const MOST: usize = 64;
 
-/// The bytes behind the object.
+/// The bytes after the object.
 pub(super) fn skip(bytes: &[u8]) -> Option<&[u8]> {
     let mut input = Input(bytes);
     (input.u32()? == MAGIC_AND_VERSION).then_some(())?;
@@ -30,18 +30,18 @@ pub(super) fn skip(bytes: &[u8]) -> Option<&[u8]> {
     Some(stream.input.0)
 }
 
-/// A class: the types of its fields, and the one above it.
+/// A class description.
 #[derive(Clone)]
 struct Class {
-    /// As they lie in an object, those of the class above first.
+    /// The types of the fields in their order in an object, those of the superclass first.
     fields: Vec<u8>,
-    /// `[B`: an array of bytes.
+    /// Whether it is `[B`, a byte array.
     bytes: bool,
 }
 
 struct Stream<'a> {
     input: Input<'a>,
-    /// Everything that can be referred to; `None` for what is no class.
+    /// The handles; `None` for anything but a class.
     classes: Vec<Option<Class>>,
 }
 
@@ -88,7 +88,7 @@ impl Stream<'_> {
         Some(())
     }
 
-    /// A description of a class; inside, `None` where there is none.
+    /// Parses a class description; the inner `None` is a null reference.
     fn class(&mut self, depth: usize) -> Option<Option<Class>> {
         (depth < MOST).then_some(())?;
         match self.byte()? {
@@ -104,7 +104,7 @@ impl Stream<'_> {
                 let handle = self.classes.len();
                 self.remember(None)?;
                 let flags = self.byte()?;
-                // SC_SERIALIZABLE alone: no class that writes itself.
+                // Only SC_SERIALIZABLE: no class with its own `writeObject`.
                 (flags == 2).then_some(())?;
                 let count = self.input.u16()?;
                 let mut own = Vec::new();

@@ -1,4 +1,4 @@
-//! Writing JKS, for programs that read nothing else.
+//! Writes JKS, for programs that read nothing else.
 
 use super::{
     super::{
@@ -13,11 +13,11 @@ use sha1::{Digest, Sha1};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-/// A store with the keys and trusted certificates of `contents`, all under one password. `seed` is random: the salts of
-/// the keys are made of it.
+/// A store with the keys and trusted certificates of `contents`, all with the same password. `seed` is random; the
+/// salts are derived from it.
 ///
 /// # Errors
-/// When it would hold nothing, or an alias is longer than the format can say.
+/// If it would be empty, the password is too short, a key and its chain do not match, or an alias is too long.
 pub fn write(
     contents: &StoreContents,
     password: &Secret,
@@ -78,7 +78,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let significant: Vec<u8> = significant.copied().collect();
     let mut out = vec![tag];
     if content.len() >= 0x80 {
-        // At most the eight octets of a length.
+        // At most 8, the size of a `usize`.
         out.push(0x80 | significant.len() as u8);
         out.extend(significant);
     } else {
@@ -125,7 +125,7 @@ impl Output {
             }
         }
         let length = u16::try_from(octets.len())
-            .map_err(|_| StoreError::Alias(text.to_owned(), "is longer than the format can say"))?;
+            .map_err(|_| StoreError::Alias(text.to_owned(), "is too long for this format"))?;
         self.0.extend(length.to_be_bytes());
         self.0.extend(octets);
         Ok(())

@@ -17,18 +17,18 @@ use super::super::{
 };
 use crate::secret::Secret;
 
-/// How the whole of a store is checked.
+/// The integrity check of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Integrity {
-    /// Not at all.
+    /// None.
     None,
-    /// HMAC with the key derivation of PKCS#12 itself: the hash and the iterations.
+    /// HMAC with the PKCS#12 key derivation: hash and iterations.
     Pkcs12(&'static str, u64),
-    /// PBMAC1 (RFC 9579): the hash and the iterations.
+    /// PBMAC1 (RFC 9579): hash and iterations.
     Pbmac1(&'static str, u64),
     /// Sun's digest of JKS and JCEKS.
     Sun,
-    /// Unknown, and so not checked.
+    /// Unknown, so it was not checked.
     Unknown,
 }
 
@@ -90,10 +90,10 @@ const HMAC: [u8; 7] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02];
 const PBMAC1: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0e];
 /// 1.2.840.113549.1.5.12
 const PBKDF2: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c];
-/// The longest key that PBMAC1 may ask for: the block of the largest hash.
+/// The maximum key length of PBMAC1 in octets: the block size of the largest hash.
 const LONGEST: u64 = 128;
 
-/// A check as it is written down.
+/// An integrity check with its parameters.
 pub(super) struct MacData {
     scheme: MacScheme,
     expected: Vec<u8>,
@@ -151,7 +151,7 @@ impl MacData {
         }
     }
 
-    /// Whether the data is what was written under this password.
+    /// Verifies data with a password.
     pub(super) fn verify(
         &self,
         data: &[u8],
@@ -176,7 +176,7 @@ impl MacData {
             }
             MacScheme::Unknown => {
                 return Err(StoreError::Unsupported(
-                    "its integrity check is of an unknown kind".to_owned(),
+                    "its integrity check uses an unknown algorithm".to_owned(),
                 ));
             }
         };
@@ -193,7 +193,7 @@ impl Pbmac1 {
             return None;
         };
         let pbkdf2 = pbkdf2.of(SEQUENCE)?.children()?;
-        // RFC 9579 §4: the length of the key is always there.
+        // RFC 9579 §4: the key length is mandatory.
         let (salt, rest) = pbkdf2.split_first()?;
         let (iterations, rest) = rest.split_first()?;
         let (length, rest) = rest.split_first()?;

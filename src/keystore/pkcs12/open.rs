@@ -1,4 +1,4 @@
-//! Reading a PKCS#12 store as Java would.
+//! Reads a PKCS#12 store as Java does.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -18,13 +18,13 @@ use super::{
 };
 use crate::secret::Secret;
 
-/// The most entries that are read.
+/// The maximum number of entries.
 const MOST: usize = 10_000;
 
 /// id-data and id-encryptedData, 1.2.840.113549.1.7.x
 const DATA: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
 const ENCRYPTED_DATA: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x06];
-/// The bags, 1.2.840.113549.1.12.10.1, before the last arc.
+/// The bag types 1.2.840.113549.1.12.10.1.x, without the last arc.
 const BAG: [u8; 10] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x0a, 0x01];
 /// x509Certificate, 1.2.840.113549.1.9.22.1
 const X509: [u8; 10] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x16, 0x01];
@@ -38,13 +38,13 @@ const TRUSTED_KEY_USAGE: [u8; 12] = [
 
 /// Opens a store and verifies its integrity check, if it has one.
 ///
-/// The work is bounded: what the store shows of its derivations is looked at before the first of them, and counted as
-/// they are done, as some are encrypted themselves.
+/// The work is limited: the key derivations that are visible are checked before the first one, and all are counted as
+/// they are done, because parameters can themselves be encrypted.
 ///
 /// # Errors
-/// [`StoreError::WrongPassword`] and [`StoreError::NotPkcs12`] as far as the bytes tell; [`StoreError::Unsupported`]
-/// for other contents and algorithms. With a wrong password, a store without an integrity check may in rare cases
-/// decrypt to garbage and be reported as something else.
+/// [`StoreError::WrongPassword`], [`StoreError::NotPkcs12`] and [`StoreError::Costly`]; [`StoreError::Unsupported`] for
+/// other contents and algorithms. With a wrong password, a store without an integrity check may in rare cases decrypt
+/// to garbage and be reported as something else.
 pub fn open(bytes: &[u8], password: &Secret) -> Result<StoreContents, StoreError> {
     let passwords = Passwords {
         store: Some(password),
@@ -53,7 +53,7 @@ pub fn open(bytes: &[u8], password: &Secret) -> Result<StoreContents, StoreError
     Ok(read(bytes, passwords)?.contents)
 }
 
-/// The same, also without a password, as far as it can be read.
+/// The same; without a password, only what is not encrypted.
 pub(crate) fn read(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, StoreError> {
     let not = || StoreError::NotPkcs12(kind(bytes));
     cost::check(bytes)?;
@@ -117,7 +117,7 @@ struct Reader<'p> {
     passwords: Passwords<'p>,
     budget: Budget,
     integrity: Integrity,
-    /// The password is that of the integrity check.
+    /// Whether the password passed the integrity check.
     proved: bool,
     hidden: bool,
     key_password: bool,
@@ -169,7 +169,7 @@ impl<'p> Reader<'p> {
         let opened = scheme.decrypt(&data, password, &mut self.budget);
         let opened = opened.map_err(|error| match (error, self.proved) {
             (StoreError::WrongPassword, true) => StoreError::Unsupported(
-                "its certificates are under another password than its integrity check".to_owned(),
+                "its certificates and its integrity check have different passwords".to_owned(),
             ),
             (error, _) => error,
         })?;
@@ -179,7 +179,7 @@ impl<'p> Reader<'p> {
     /// SafeContents.
     fn bags(&mut self, contents: &[u8], cipher: &Cipher) -> Result<(), StoreError> {
         let bags = Element::only(contents).and_then(|e| e.of(SEQUENCE)?.children());
-        // A wrong password that looks like a right one, one time in 256.
+        // With a wrong password, the padding is valid by chance once in 256 times.
         for bag in bags.ok_or_else(damaged)? {
             self.bag(bag, cipher).ok_or_else(damaged)??;
             if self.keys.len() + self.certs.len() + self.secrets.len() > MOST {
@@ -225,7 +225,7 @@ impl<'p> Reader<'p> {
                 };
                 if kind.of(OID)?.content != X509 {
                     return Some(Err(StoreError::Unsupported(
-                        "it holds certificates that are not X.509".to_owned(),
+                        "it contains certificates that are not X.509".to_owned(),
                     )));
                 }
                 let der = value.of(CONTEXT_0)?.inner()?.octets()?.into_owned();
@@ -240,7 +240,7 @@ impl<'p> Reader<'p> {
                 });
             }
             5 => self.secrets.push(attributes.name),
-            // A CRL, or bags in a bag, which Java skips as well.
+            // A CRL, or nested bags; Java skips them too.
             _ => {}
         }
         Some(Ok(()))
@@ -309,8 +309,8 @@ impl<'p> Reader<'p> {
     }
 }
 
-/// The certificate with the key's localKeyId; where the store's only key has none, the first one without, as
-/// `PKCS12KeyStore.loadSafeContents` does.
+/// The certificate with the key's localKeyId. If the store's only key has none, the first certificate without one, as
+/// in `PKCS12KeyStore.loadSafeContents`.
 fn leaf_of(key: &KeyBag, certs: &[CertBag], only_key: bool) -> Option<usize> {
     if key.id.is_none() && !only_key {
         return None;
@@ -325,12 +325,12 @@ fn encrypted_data(content: Element<'_>) -> Option<(Scheme, Cow<'_, [u8]>)> {
     let parts = content.of(SEQUENCE)?.children()?;
     let info = parts.get(1)?.of(SEQUENCE)?.children()?;
     let data = info.get(2)?;
-    // Primitive, or constructed of pieces.
+    // Primitive or constructed.
     (data.tag & !0x20 == 0x80).then_some(())?;
     Some((Scheme::read(*info.get(1)?)?, data.octets()?))
 }
 
-/// What kpki reads of a bag's attributes.
+/// The attributes of a bag that kpki uses.
 struct Attributes {
     name: Option<String>,
     id: Option<Vec<u8>>,
@@ -362,7 +362,7 @@ impl Attributes {
                 oid if oid == LOCAL_KEY_ID => {
                     found.id = first.and_then(|v| v.of(OCTETS)).map(|v| v.content.to_vec());
                 }
-                // Whatever usage it names: Java looks for the attribute alone.
+                // Its value does not matter: Java only checks that it exists.
                 oid if oid == TRUSTED_KEY_USAGE => found.trusted = true,
                 _ => {}
             }

@@ -163,7 +163,7 @@ fn a_wrong_password_and_other_formats_are_told_apart() {
         (&b""[..], "an empty file"),
         (&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2], "a JKS store"),
         (b"\n-----BEGIN CERTIFICATE-----\n", "a PEM text"),
-        (b"hello", "something else"),
+        (b"hello", "an unknown format"),
     ] {
         assert_eq!(
             open(bytes, &password()),

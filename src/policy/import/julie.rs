@@ -1,4 +1,4 @@
-//! A topology of julie-ops: the ACLs that it makes as long as its own configuration says nothing else.
+//! A julie-ops topology: the ACLs that julie creates with its default configuration.
 
 use super::{Imported, Resource};
 use crate::{
@@ -9,9 +9,9 @@ use crate::{
     document::Tree,
 };
 
-/// Top-level keys that are no part of the names of topics.
+/// Top-level keys that are not part of topic names.
 const NO_NAMES: [&str; 4] = ["context", "projects", "platform", "special_topics"];
-const ELSEWHERE: &str = "what it becomes stands in julie's own configuration";
+const ELSEWHERE: &str = "its effect depends on julie's own configuration";
 
 /// Whether it has any part of a topology.
 pub(super) fn has_section(tree: &Tree) -> bool {
@@ -73,7 +73,7 @@ fn project(project: &Tree, prefix: &str, found: &mut Imported) {
             );
         });
     }
-    // In later topologies beside `artefacts`.
+    // In newer topologies, below `access_control`, beside `artefacts`.
     let connectors = project.get("connectors");
     let below = connectors.get("access_control");
     for connector in connectors.items().iter().chain(below.items()) {
@@ -96,7 +96,7 @@ fn project(project: &Tree, prefix: &str, found: &mut Imported) {
     }
 }
 
-/// The consumers and producers that stand below a project or a topic, and what they may do with that topic.
+/// Adds the rights of the consumers and producers of a project or topic, for one topic.
 fn users(of: &Tree, topic: &str, found: &mut Imported) {
     let topic = Resource::literal(Topic, topic);
     for consumer in of.get("consumers").items() {
@@ -141,19 +141,19 @@ fn connect(connector: &Tree, principal: &str, found: &mut Imported) {
     }
     let group = connector.get("group").text().unwrap_or("connect-cluster");
     found.allow(principal, &[Read], Resource::literal(Group, group));
-    // julie gives every worker this unless it is told not to.
+    // julie grants this to every worker by default.
     found.allow(principal, &[Create], Resource::CLUSTER);
     let names = connector.get("connectors");
     found.leave_part(
         names,
         format!("the connectors of {principal}"),
-        "they are no right in Kafka",
+        "Kafka has no ACLs for connectors",
     );
 }
 
 fn platform(platform: &Tree, found: &mut Imported) {
     for (key, part) in platform.entries() {
-        // In later topologies the instances stand one level below.
+        // In newer topologies, the instances are one level below.
         let instances = part.items().iter().chain(part.get("instances").items());
         if key != "schema_registry" {
             found.leave_part(part, format!("`{key}` of the platform"), ELSEWHERE);

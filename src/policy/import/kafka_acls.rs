@@ -1,5 +1,5 @@
-//! What `kafka-acls.sh --list` prints: a heading per resource, below it a line per binding. In three dialects: of
-//! Kafka 2.2 and later, of 2.0 and 2.1, and of what was before.
+//! The output of `kafka-acls.sh --list`: a heading for each resource, followed by a line for each binding. There are
+//! three forms: of Kafka 2.2 and later, of 2.0 and 2.1, and of earlier versions.
 
 use super::{Imported, Resource};
 use crate::acl::{Operation, PatternType, Permission, RawBinding};
@@ -7,7 +7,7 @@ use crate::acl::{Operation, PatternType, Permission, RawBinding};
 const HEADING: &str = "Current ACLs for resource `";
 /// Also in the output of `--add` and `--remove`, above what has just been changed.
 const OTHER_HEADING: &str = "ACLs for resource `";
-/// Above the bindings of one principal, where the list was asked for those.
+/// The heading of a list for one principal (`--principal`).
 const PRINCIPAL: &str = "ACLs for principal `";
 
 pub(super) fn is_heading(line: &str) -> bool {
@@ -34,11 +34,7 @@ pub(super) fn read(text: &str, found: &mut Imported) {
             resource = Some(read);
         } else if line.is_empty() || line.starts_with(PRINCIPAL) {
         } else if !is_entry(line) {
-            found.leave(
-                number,
-                line,
-                "kafka-acls.sh --list does not print such a line",
-            );
+            found.leave(number, line, "this is not a line of kafka-acls.sh --list");
             if line.contains(OTHER_HEADING) {
                 resource = Some(Err(String::new()));
             }
@@ -50,8 +46,8 @@ pub(super) fn read(text: &str, found: &mut Imported) {
                     }
                     Err(why) => found.leave(number, line, why),
                 },
-                Some(Err(_)) => found.leave(number, line, "its resource is not understood"),
-                None => found.leave(number, line, "no resource stands above it"),
+                Some(Err(_)) => found.leave(number, line, "its resource was not imported"),
+                None => found.leave(number, line, "there is no resource above it"),
             }
         }
     }
@@ -77,7 +73,7 @@ fn heading(text: &str) -> Result<Resource<'_>, String> {
             None => (kind, rest, "LITERAL"),
         })
     };
-    let (kind, name, pattern) = parts.or_else(older).ok_or("no resource is written so")?;
+    let (kind, name, pattern) = parts.or_else(older).ok_or("this is not a resource")?;
     Ok(Resource {
         kind: word(kind)?,
         pattern: word(pattern)?,
@@ -94,7 +90,7 @@ fn is_entry(line: &str) -> bool {
 /// `User:a has Allow permission for operations: Read from hosts: *`.
 fn entry(line: &str, resource: Resource<'_>) -> Result<RawBinding, String> {
     let parts = match line.strip_prefix("(principal=") {
-        // From the end, as a principal may hold commas.
+        // From the end, because a principal may contain commas.
         Some(rest) => rest.strip_suffix(')').and_then(|rest| {
             let (rest, permission) = rest.rsplit_once(", permissionType=")?;
             let (rest, operation) = rest.rsplit_once(", operation=")?;
@@ -107,7 +103,7 @@ fn entry(line: &str, resource: Resource<'_>) -> Result<RawBinding, String> {
             Some((principal, host, operation, permission))
         }),
     };
-    let (principal, host, operation, permission) = parts.ok_or("no binding is written so")?;
+    let (principal, host, operation, permission) = parts.ok_or("this is not an ACL binding")?;
     Ok(resource.binding(
         principal,
         host,
@@ -116,7 +112,8 @@ fn entry(line: &str, resource: Resource<'_>) -> Result<RawBinding, String> {
     ))
 }
 
-/// One of Kafka's words; before 2.0, two of them had no underscore and other capitals, which parsing does not mind.
+/// One of Kafka's enum words. Before 2.0, two of them were written in another case and without the underscore, which
+/// parsing accepts.
 fn word<T: std::str::FromStr<Err = crate::acl::UnknownWord>>(text: &str) -> Result<T, String> {
     text.trim()
         .parse()

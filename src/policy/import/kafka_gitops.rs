@@ -1,4 +1,4 @@
-//! A state file of kafka-gitops: the ACLs that it makes of services, users and custom ACLs.
+//! A kafka-gitops state file: the ACLs that it creates for services, users and custom ACLs.
 
 use super::{Imported, Resource};
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
     document::Tree,
 };
 
-/// The parts of a state file that say something about access.
+/// The sections of a state file with ACLs.
 const SECTIONS: [&str; 4] = ["services", "users", "customServiceAcls", "customUserAcls"];
 
-/// Whether only kafka-gitops has such a file. All that is said in it may be where the rest is.
+/// Whether only kafka-gitops has such a file, which may only name the files with the sections.
 pub(super) fn is_state(tree: &Tree) -> bool {
     let files = tree.get("settings").get("files");
     files.is_there() || SECTIONS.iter().any(|key| tree.get(key).is_there())
@@ -55,7 +55,7 @@ pub(super) fn read(state: &Tree, found: &mut Imported) {
             Some("kafka-streams") => what.streams(service, found),
             Some("kafka-connect") => what.connect(service, found),
             other => {
-                let why = format!("its type is {}", other.unwrap_or("not there"));
+                let why = format!("its type is {}", other.unwrap_or("missing"));
                 found.leave(service.line, format!("the service {name}"), why);
             }
         }
@@ -79,7 +79,7 @@ pub(super) fn read(state: &Tree, found: &mut Imported) {
     found.leave_part(
         state.get("topics"),
         "the topics",
-        "a policy makes no topics",
+        "a policy does not create topics",
     );
     found.leave_part(
         state.get("schemas"),
@@ -95,7 +95,7 @@ pub(super) fn read(state: &Tree, found: &mut Imported) {
         .iter()
         .filter(|(name, _)| !["services", "files"].contains(&name.as_str()))
     {
-        let why = "a policy has nothing of the kind";
+        let why = "a policy has no such settings";
         found.leave(setting.line, format!("the settings of {name}"), why);
     }
 }
@@ -103,7 +103,7 @@ pub(super) fn read(state: &Tree, found: &mut Imported) {
 struct Service<'a> {
     name: &'a str,
     principal: &'a str,
-    /// Whether whoever reads or writes a topic may also describe it, by a binding of its own.
+    /// Whether readers and writers of a topic also get a Describe binding.
     describe: bool,
 }
 

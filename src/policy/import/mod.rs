@@ -1,4 +1,4 @@
-//! The access rights of a cluster as other tools keep them: bindings out, and line by line what is none.
+//! Imports the ACLs of other tools: returns bindings, and the lines that could not be imported.
 
 mod julie;
 mod kafka_acls;
@@ -12,32 +12,32 @@ use crate::{
     document::{Diagnostic, Tree, trees},
 };
 
-/// A way in which somebody else writes access rights down.
+/// The format of another tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportFormat {
-    /// What `kafka-acls.sh --list` prints.
+    /// The output of `kafka-acls.sh --list`.
     KafkaAcls,
-    /// Resources of the kind KafkaUser.
+    /// Strimzi KafkaUser resources.
     Strimzi,
-    /// A state file of kafka-gitops.
+    /// A kafka-gitops state file.
     KafkaGitops,
-    /// A topology of julie-ops.
+    /// A julie-ops topology.
     Julie,
 }
 
-/// What was found in a file.
+/// The result of an import.
 #[derive(Debug, Default)]
 pub struct Imported {
-    /// The bindings that the other tool makes, or has listed.
+    /// The bindings that the other tool creates, or has listed.
     pub bindings: BTreeSet<RawBinding>,
-    /// What is not among them, in the order of the lines.
+    /// What was not imported, in the order of the lines.
     pub left: Vec<NotTaken>,
 }
 
-/// Something that the file says and that is not taken over.
+/// Something in the file that was not imported.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NotTaken {
-    /// Its line, from 1.
+    /// Its line, counted from 1.
     pub line: usize,
     /// What it is.
     pub what: String,
@@ -64,17 +64,17 @@ impl ImportFormat {
         }
     }
 
-    /// What it is, for people.
+    /// Its description, for users.
     pub fn about(&self) -> &'static str {
         match self {
-            Self::KafkaAcls => "what kafka-acls.sh --list prints",
-            Self::Strimzi => "KafkaUser resources of Strimzi",
-            Self::KafkaGitops => "a state file of kafka-gitops",
-            Self::Julie => "a topology of julie-ops",
+            Self::KafkaAcls => "the output of kafka-acls.sh --list",
+            Self::Strimzi => "Strimzi KafkaUser resources",
+            Self::KafkaGitops => "a kafka-gitops state file",
+            Self::Julie => "a julie-ops topology",
         }
     }
 
-    /// The format that a file is of, by what only that one has.
+    /// Recognises the format of a file by its contents.
     pub fn recognise(name: &str, text: &str) -> Option<Self> {
         if text.lines().any(kafka_acls::is_heading) {
             return Some(Self::KafkaAcls);
@@ -95,7 +95,7 @@ impl ImportFormat {
     /// nobody's to see.
     ///
     /// # Errors
-    /// What keeps it from being read as YAML.
+    /// If it is not valid YAML.
     pub fn read(self, name: &str, text: &str) -> Result<Option<Imported>, Vec<Diagnostic>> {
         let mut found = Imported::default();
         let trees = match self {
@@ -133,7 +133,7 @@ impl Imported {
         });
     }
 
-    /// Leaves out a part of a file, if it is there.
+    /// Reports a part of a file as not imported, if it exists.
     fn leave_part(&mut self, tree: &Tree, what: impl Display, why: &str) {
         if tree.is_there() {
             self.leave(tree.line, what, why);
@@ -148,7 +148,7 @@ impl Imported {
     }
 }
 
-/// What a binding is about.
+/// The resource of a binding.
 #[derive(Debug, Clone, Copy)]
 struct Resource<'a> {
     kind: ResourceType,
@@ -181,7 +181,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// `orders-*` is a prefix, and `*` alone everything.
+    /// `orders-*` is a prefix; `*` alone is the wildcard.
     fn starred(kind: ResourceType, name: &'a str) -> Self {
         match name.strip_suffix('*') {
             None | Some("") => Self::literal(kind, name),

@@ -1,4 +1,4 @@
-//! Strimzi's KafkaUser: a user's ACLs as its user operator makes them.
+//! Strimzi KafkaUser resources: the ACLs that the user operator creates.
 
 use super::{Imported, Resource};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     document::Tree,
 };
 
-/// Every resource: one to a document, or several in a List.
+/// All resources: one in each document, or several in a List.
 pub(super) fn resources(trees: &[Tree]) -> impl Iterator<Item = &Tree> {
     trees
         .iter()
@@ -32,8 +32,8 @@ pub(super) fn read(trees: &[Tree], found: &mut Imported) {
             let kind = kind.text().unwrap_or("unknown");
             found.leave(
                 tree.line,
-                format!("a resource of the kind {kind}"),
-                "only KafkaUser has rights",
+                format!("a resource of kind {kind}"),
+                "only KafkaUser resources have ACLs",
             );
             continue;
         }
@@ -47,7 +47,7 @@ pub(super) fn read(trees: &[Tree], found: &mut Imported) {
 fn user(name: &str, spec: &Tree, found: &mut Imported) {
     let authentication = spec.get("authentication");
     let kind = authentication.get("type").text();
-    // The user operator's certificates have the subject CN=name, and Strimzi's brokers no mapping rules.
+    // The user operator's certificates have the subject CN=<name>, and Strimzi's brokers have no mapping rules.
     let principal = match kind {
         Some("tls" | "tls-external") => format!("User:CN={name}"),
         _ => format!("User:{name}"),
@@ -55,7 +55,7 @@ fn user(name: &str, spec: &Tree, found: &mut Imported) {
     found.leave_part(
         authentication,
         format!("the {} credentials of {name}", kind.unwrap_or("unknown")),
-        "a policy makes credentials of its own: add a client of that name under `clients`",
+        "a policy creates its own credentials: add a client with this name under `clients`",
     );
     found.leave_part(
         spec.get("quotas"),
@@ -65,7 +65,7 @@ fn user(name: &str, spec: &Tree, found: &mut Imported) {
     found.leave_part(
         spec.get("template"),
         format!("the template of {name}"),
-        "there are no Kubernetes secrets",
+        "kpki creates no Kubernetes secrets",
     );
     let authorization = spec.get("authorization");
     match authorization.get("type").text() {

@@ -1,4 +1,4 @@
-//! `always-denied`: an ALLOW that some DENY always beats.
+//! `always-denied`: an ALLOW that a DENY always overrides.
 
 use std::collections::HashSet;
 
@@ -43,7 +43,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
                 "allows nothing: {allow}, because of {} ({}){rest}",
                 deny.binding, deny.source
             ),
-            "remove it, or deny less: a DENY always wins over an ALLOW",
+            "remove it, or deny less: a DENY always overrides an ALLOW",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Finds the bindings that reach everything that another one reaches, without comparing each with each.
+//! Finds the bindings that cover another one, without comparing all pairs.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +12,7 @@ type Pattern<'a> = (ResourceType, PatternType, &'a str);
 
 pub(super) struct Cover<'a> {
     patterns: HashMap<Pattern<'a>, HashMap<Who<'a>, Vec<usize>>>,
-    /// The lengths of the prefixes of each type.
+    /// The lengths of the prefixes for each resource type.
     lengths: HashMap<ResourceType, BTreeSet<usize>>,
 }
 
@@ -36,8 +36,8 @@ impl<'a> Cover<'a> {
         Self { patterns, lengths }
     }
 
-    /// The places of those statements whose resources, principals and hosts include the binding's; its own is among
-    /// them. Ranges of hosts include only themselves here.
+    /// The indices of the statements whose resources, principals and hosts include those of the binding; its own index
+    /// is included. Host ranges only include themselves here.
     pub(super) fn covering(&self, b: &RawBinding) -> Vec<usize> {
         let kind = b.resource_type;
         let mut patterns = vec![(kind, b.pattern_type, &*b.name)];
@@ -64,7 +64,7 @@ impl<'a> Cover<'a> {
     }
 }
 
-/// A text and its wildcard, once if they are the same.
+/// A text and its wildcard; only one if they are the same.
 fn both<'t>(text: &'t str, wildcard: &'t str) -> impl Iterator<Item = &'t str> {
     std::iter::once(text).chain((text != wildcard).then_some(wildcard))
 }

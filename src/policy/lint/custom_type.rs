@@ -1,4 +1,4 @@
-//! `custom-principal-type`: Kafka's own principals are all of type User.
+//! `custom-principal-type`: principals of a type other than User, which Kafka itself does not use.
 
 use std::collections::HashSet;
 
@@ -15,13 +15,13 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
         let Some((kind, _)) = principal.split_once(':') else {
             continue;
         };
-        // Another case, or none, is an error of its own.
+        // A type with the wrong case, or no type, is a separate error.
         let own = kind.trim().eq_ignore_ascii_case("User") || kind.is_empty();
         if !own && reported.insert((principal, &statement.source)) {
             findings.warning(
                 Found::CustomPrincipalType,
                 &statement.source,
-                format!("no client is `{principal}`, unless the brokers have a principal.builder.class that makes principals of type {kind}"),
+                format!("no client has the principal `{principal}`, unless the brokers have a principal.builder.class that makes principals of type {kind}"),
                 "write `User:name`; Kafka itself has no groups or roles",
             );
         }

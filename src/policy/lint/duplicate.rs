@@ -1,5 +1,5 @@
-//! `duplicate`: a binding that is said twice. Two roles of a client may overlap; an entry of `acls` that adds nothing
-//! is probably a mistake.
+//! `duplicate`: a binding that is defined twice. Two roles of a client may overlap; an entry of `acls` that adds
+//! nothing is probably a mistake.
 
 use std::collections::{HashMap, HashSet};
 

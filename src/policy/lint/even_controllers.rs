@@ -1,4 +1,4 @@
-//! `even-controllers`: a quorum that one node fewer would serve as well.
+//! `even-controllers`: a quorum with an even number of controllers.
 
 use super::{Findings, Subject};
 use crate::policy::{Mode, NodeRole};
@@ -9,7 +9,7 @@ lint! {
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let Some(policy) = subject.policy else { return };
-    // Where every node is both, nobody has chosen how many controllers there are.
+    // If every node is both, the number of controllers was not chosen separately.
     let chosen = policy.brokers.iter().any(|b| b.role != NodeRole::Both);
     let controllers: Vec<_> = policy
         .brokers
@@ -27,10 +27,10 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
         Found::EvenControllers,
         &first.source,
         format!(
-            "of {count} controllers a majority is {}, so no more of them may fail than of {}",
+            "a majority of {count} controllers is {}, so no more of them can fail than of {}",
             count / 2 + 1,
             count - 1
         ),
-        "make it an odd number: three for most clusters",
+        "use an odd number; three is enough for most clusters",
     );
 }

@@ -1,11 +1,11 @@
-//! `allow-everyone`, `deny-wildcard-gap`: what `allow.everyone.if.no.acl.found` leaves open.
+//! `allow-everyone`, `deny-wildcard-gap`: access through `allow.everyone.if.no.acl.found`.
 
 use super::{Findings, Subject};
 use crate::acl::{PatternType, Permission, ResourceType};
 
 lint! {
     AllowEveryone = "allow-everyone", "`allow_everyone_if_no_acl_found`: resources that no ACL names are open to every client";
-    DenyWildcardGap = "deny-wildcard-gap", "a DENY on `*` that names which begin with an asterisk escape";
+    DenyWildcardGap = "deny-wildcard-gap", "a DENY on `*` that does not apply to names that begin with an asterisk";
 }
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
@@ -25,7 +25,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
     }
     for statement in subject.statements {
         let b = &statement.binding;
-        // No topic's name begins with an asterisk.
+        // Topic names cannot begin with an asterisk.
         let gap = b.permission == Permission::Deny
             && b.pattern_type == PatternType::Literal
             && &*b.name == "*"

@@ -1,4 +1,4 @@
-//! `no-admin`: a cluster whose ACLs only its brokers could change.
+//! `no-admin`: a cluster whose ACLs only its brokers can change.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
         .flat_map(|c| policy.principals(c))
         .collect();
     candidates.extend(policy.acls.iter().map(|a| a.principal.clone()));
-    // One more whom nothing names.
+    // And a principal that no ACL lists.
     candidates.insert(Principal::user(""));
     let bindings = subject.statements.iter().map(|s| &s.binding);
     let authorizer = Authorizer::new(bindings, subject.settings.clone());

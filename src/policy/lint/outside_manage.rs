@@ -1,4 +1,4 @@
-//! `outside-manage`: what the policy grants and `--prune` would never revoke.
+//! `outside-manage`: rights in the policy that `--prune` would never revoke.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! `plaintext-listener`, `sasl-plaintext-listener`, `plaintext-between-brokers`: what crosses the network unencrypted.
+//! `plaintext-listener`, `sasl-plaintext-listener`, `plaintext-between-brokers`: unencrypted traffic.
 
 use super::{Findings, Subject};
 use crate::{document::Severity, pki::Host, policy::SecurityProtocol};

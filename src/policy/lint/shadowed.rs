@@ -1,15 +1,15 @@
-//! `shadowed`: a binding that changes nothing, because another one with the same answer reaches further.
+//! `shadowed`: a binding without effect, because a broader one gives the same result.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::{Findings, Origin, Statement, Subject};
 use crate::acl::{Operation, Permission, RawBinding};
 
-/// What is shadowed of one role or entry.
+/// The shadowed bindings of a role or an entry of `acls`.
 #[derive(Default)]
 struct Group<'a> {
     bindings: usize,
-    /// Each with the one that shadows it.
+    /// Each binding, with the one that shadows it.
     shadowed: Vec<(&'a Statement, &'a Statement)>,
 }
 
@@ -53,12 +53,13 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
                 "changes nothing: {}{more}, because of {} ({})",
                 statement.binding, by.binding, by.source
             ),
-            "remove it, or narrow the other one if this is all that was meant",
+            "remove it, or make the other one narrower if only this one is intended",
         );
     }
 }
 
-/// Whether `other`, which reaches all that `one` does, gives the same answer to all that `one` does.
+/// Whether `other`, which covers the same resources, principals and hosts as `one`, gives the same result for its
+/// operations.
 fn shadows(other: &Statement, one: &Statement) -> bool {
     let (wide, narrow) = (&other.binding, &one.binding);
     if wide == narrow || wide.permission != narrow.permission {
@@ -67,7 +68,7 @@ fn shadows(other: &Statement, one: &Statement) -> bool {
     if wide.operation == Operation::All || wide.operation == narrow.operation {
         return other.source != one.source || wide.operation == Operation::All;
     }
-    // Describe beside Read, on the same resource for the same client, is how Kafka's own tools write it.
+    // Kafka's own tools write Describe together with Read, so this is not reported.
     let beside = wide.principal == narrow.principal
         && wide.name == narrow.name
         && wide.pattern_type == narrow.pattern_type

@@ -1,5 +1,5 @@
-//! What a broker stores without an error and never matches, and names on which its authorizer misbehaves. In a policy
-//! these are errors already; this finds them in a cluster.
+//! Bindings that a broker stores but never matches, and names that break its authorizer. In a policy, they are errors;
+//! this lint finds them in a cluster.
 
 use super::{Findings, Lint, Subject};
 use crate::{

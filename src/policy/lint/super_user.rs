@@ -1,4 +1,5 @@
-//! `anonymous-super-user`, `super-user-acl`, `anonymous-allowed`: who is not subject to the ACLs, or connects without authentication.
+//! `anonymous-super-user`, `super-user-acl`, `anonymous-allowed`: principals to which ACLs do not apply, or that
+//! connect without authentication.
 
 use std::collections::HashSet;
 
@@ -63,7 +64,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
                         "{} is a super user, and no DENY applies to it: {b}",
                         b.principal
                     ),
-                    "remove it from super_users if this must be refused",
+                    "remove it from super_users if this must be denied",
                 ),
             };
             findings.add(

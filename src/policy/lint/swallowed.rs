@@ -1,11 +1,11 @@
-//! `prefix-swallows-scope`, `prefix-open-ended`: a prefix that matches names of others.
+//! `prefix-swallows-scope`, `prefix-open-ended`: a prefix that also matches other names.
 
 use std::collections::{BTreeSet, HashSet};
 
 use super::{Findings, Statement, Subject};
 use crate::acl::{PatternType, Permission, ResourceType};
 
-/// So many names behind a prefix are looked at.
+/// The maximum number of names that are checked for each prefix.
 const MOST_NAMES: usize = 64;
 
 lint! {
@@ -57,7 +57,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
     }
 }
 
-/// A name of another principal that goes on with a letter or digit where the prefix, too, ends with one.
+/// A name of another principal in which the prefix ends in the middle of a word.
 fn beyond<'a>(
     statement: &Statement,
     names: &[(ResourceType, &'a str, &'a str)],

@@ -15,7 +15,7 @@ lint! {
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
     let Some(policy) = subject.policy else { return };
-    // Without any, they are declared elsewhere.
+    // A policy without any declares its principals elsewhere.
     if policy.clients.is_empty() && policy.users.is_empty() {
         return;
     }
@@ -43,7 +43,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
         let hint = match nearest(principal.as_str(), known.iter().map(Principal::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!(
-                "correct it, or, if it is known to the cluster alone, list \"{principal}\" under manage.principals"
+                "correct it; if only the cluster knows it, add \"{principal}\" to manage.principals"
             ),
         };
         findings.warning(

@@ -16,7 +16,7 @@ use crate::{
 /// The keys that name a resource, in the order in which messages list them.
 const RESOURCES: &str = "topic, group, transactional_id, delegation_token, user, cluster";
 
-/// What an entry is about.
+/// The resources of an entry.
 enum Resource<'a> {
     Named(ResourceType, &'a Patterns),
     Cluster,
@@ -47,18 +47,18 @@ fn resource<'a>(
     }
     found.sort_by_key(|(span, _)| *span);
     if let [(first, _), (second, _), ..] = found.as_slice() {
-        let message = "one entry names two kinds of resources";
+        let message = "an entry can have only one type of resource";
         report
             .error(PolicyCode::TwoResources, *second, message)
             .label("the second")
             .note(*first, "the first")
-            .hint("make it two entries");
+            .hint("split it into two entries");
         return None;
     }
     let one = found.pop().map(|(_, resource)| resource);
     if one.is_none() {
         report
-            .error(FormCode::MissingKey, entry, "this entry names no resource")
+            .error(FormCode::MissingKey, entry, "this entry has no resource")
             .hint(format!("add one of {RESOURCES}"));
     }
     one
@@ -80,11 +80,11 @@ fn either<'a, T>(
             None
         }
         (Some(yes), Some(no)) => {
-            let message = format!("one entry has both `{yes_key}` and `{no_key}`");
+            let message = format!("an entry cannot have both `{yes_key}` and `{no_key}`");
             report
                 .error(PolicyCode::TwoKeys, yes.span.max(no.span), message)
                 .note(yes.span.min(no.span), "the other")
-                .hint("make it two entries");
+                .hint("split it into two entries");
             None
         }
     }
@@ -183,17 +183,17 @@ fn address(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
         let message = format!("`{}` is not an IP address", raw.value);
         report
             .error(PolicyCode::BadHost, raw.span, message)
-            .hint("a test asks from one address, such as 10.0.0.7");
+            .hint("give a single address, such as 10.0.0.7");
     }
     address.map(|address| address.into_owned())
 }
 
 fn refuse_all(report: &mut Report, operations: &OneOrMany<Spanned<RawOperation>>) {
     for operation in operations.0.iter().filter(|o| o.0 == Operation::All) {
-        let message = "a test asks for single operations, not for `All`";
+        let message = "a test needs single operations, not `All`";
         report
             .error(PolicyCode::NoWildcard, operation.span, message)
-            .hint("name the operations that the test is about");
+            .hint("list the operations to test");
     }
 }
 
@@ -207,7 +207,7 @@ fn whole_names(
     for pattern in &raw.0 {
         match &pattern.value {
             RawPattern::Prefix(prefix) => {
-                let message = "a test asks for one name, not for a prefix";
+                let message = "a test needs a name, not a prefix";
                 report
                     .error(PolicyCode::NoWildcard, pattern.span, message)
                     .hint(format!("write a name, such as {}x", prefix.prefix));
@@ -232,7 +232,7 @@ pub(super) fn manage(
 ) -> Vec<PrincipalPattern> {
     let mut managed = Vec::new();
     for principal in &raw.principals {
-        // In a cluster that stores whatever it is given, `user:alice` is somebody whose bindings may have to go.
+        // Not refused: a cluster may have bindings of `user:alice`, which `manage` must be able to delete.
         if let Some(as_user) = in_another_case(principal) {
             let sound = names::principal_pattern(report, version, &as_user).is_some();
             if let (true, RawPattern::Name(name)) = (sound, &principal.value) {
@@ -245,7 +245,7 @@ pub(super) fn manage(
     managed
 }
 
-/// The principal of type `User` that a principal of type `user` should have been.
+/// The principal of type `User`, if the type has the wrong case.
 fn in_another_case(raw: &Spanned<RawPattern>) -> Option<Spanned<RawPattern>> {
     let RawPattern::Name(name) = &raw.value else {
         return None;

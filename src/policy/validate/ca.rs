@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// The generations that a CA's subject must have room for.
+/// The highest generation number that must fit into a CA's subject.
 const GENERATIONS: u32 = 999;
 
 /// The `ca` section.
@@ -51,9 +51,9 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
             .error(
                 PolicyCode::NoEffect,
                 key,
-                "this is not kpki's to say where an `issuer` signs",
+                "this has no effect with an `issuer`",
             )
-            .hint("its own CA has its own subject, key, lifetime and list of revoked certificates: remove the line");
+            .hint("remove it: the subject, key, lifetime and CRL are those of the issuer's own CA");
     }
     let crl_url = raw.crl_url.as_ref().and_then(|url| {
         let bad = |e: NotACrlUrl| {
@@ -74,7 +74,7 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
     })
 }
 
-/// Where the policy says what a CA is to be that kpki makes.
+/// The settings that only apply to a CA made by kpki.
 fn made(raw: &RawCa) -> Option<Span> {
     let subject = raw.subject.as_ref().map(|said| said.span);
     let url = raw.crl_url.as_ref().map(|said| said.span);

@@ -1,4 +1,4 @@
-//! The `cluster` section, but for its listeners and mapping rules.
+//! The `cluster` section, without its listeners and mapping rules.
 
 use super::{Declared, listeners, properties::properties, quorum};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// How metadata is kept, and Kafka's version.
+/// The metadata mode and Kafka's version.
 pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, KafkaVersion) {
     let mode = value_or(&raw.mode, Mode::Kraft);
     let default = match mode {
@@ -23,7 +23,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
     let version: KafkaVersion = match text.parse() {
         Ok(version) => version,
         Err(_) => {
-            let message = format!("`{}` is not a version of Kafka", text.value);
+            let message = format!("`{}` is not a Kafka version", text.value);
             report
                 .error(PolicyCode::BadVersion, text.span, message)
                 .hint("write it as \"4.3\"");
@@ -57,7 +57,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
         }
         Mode::Zookeeper if version > KafkaVersion::LAST_ZOOKEEPER => {
             let message = format!(
-                "Kafka {version} cannot use ZooKeeper; {} is the last that can",
+                "Kafka {version} does not support ZooKeeper; the last version that does is {}",
                 KafkaVersion::LAST_ZOOKEEPER
             );
             let draft = report.error(PolicyCode::ModeAndVersion, text.span, message);
@@ -118,10 +118,10 @@ fn name(report: &mut Report, raw: &RawCluster) -> String {
         return "kafka".to_owned();
     };
     if name.trim().is_empty() || name.chars().any(char::is_control) {
-        let message = "the cluster's name is empty or has control characters";
+        let message = "the cluster's name is empty or contains control characters";
         report
             .error(PolicyCode::BadName, name.span, message)
-            .hint("give it a name that people recognise, or leave it out");
+            .hint("give a display name, or remove the key");
     }
     name.value.clone()
 }
@@ -183,12 +183,12 @@ fn admin(
     };
     if client.auth.iter().all(|auth| *auth == Auth::None) {
         let message = format!(
-            "the admin `{}` does not authenticate: it would be User:ANONYMOUS",
+            "the admin `{}` does not authenticate, so it would be User:ANONYMOUS",
             wanted.value
         );
         report
             .error(PolicyCode::Nobody, wanted.span, message)
-            .hint("give it `auth: tls` or `auth: scram-sha-512`");
+            .hint("set `auth: tls` or `auth: scram-sha-512` on this client");
     }
     Some(client.name.clone())
 }
@@ -234,7 +234,10 @@ fn zookeeper_connect(
 fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
     let directory = raw?;
     if directory.chars().any(char::is_control) {
-        let message = format!("`{}` has a control character", directory.escape_debug());
+        let message = format!(
+            "`{}` contains a control character",
+            directory.escape_debug()
+        );
         report
             .error(PolicyCode::BadPath, directory.span, message)
             .hint("Kafka's configuration cannot contain such a path; remove the character");
@@ -257,7 +260,7 @@ fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Ho
                 text.value
             );
             report.error(PolicyCode::BadHost, text.span, message).hint(
-                "write an IP address without a port; leave it out to listen on every interface",
+                "write an IP address without a port, or remove the key to listen on every interface",
             );
             None
         }
@@ -270,15 +273,15 @@ fn super_user(
     raw: &Spanned<String>,
 ) -> Option<Principal> {
     if raw.contains(';') {
-        let message = "Kafka splits super.users at every `;`";
+        let message = "a super user cannot contain `;`, at which Kafka splits super.users";
         report
             .error(PolicyCode::BadPrincipal, raw.span, message)
-            .hint("make it one entry for each user");
+            .hint("write one entry for each user");
         return None;
     }
     if raw.contains('*') {
         let message = format!(
-            "`{}` would be one user with an asterisk in the name",
+            "`{}` would be a single user with an asterisk in its name",
             raw.value
         );
         report
@@ -317,10 +320,10 @@ fn owner(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<(u32, u32
         .split_once(':')
         .and_then(|(user, group)| Some((number(user)?, number(group)?)));
     if owner.is_none() {
-        let message = format!("`{}` is not an owner", raw.value);
+        let message = format!("`{}` is not a valid owner", raw.value);
         report
             .error(PolicyCode::BadOwner, raw.span, message)
-            .hint("write the numbers of user and group: \"1000:1000\"");
+            .hint("write the numeric user and group ids: \"1000:1000\"");
     }
     owner
 }

@@ -1,5 +1,5 @@
-//! That identities have principals of their own: which principal brokers derive for each, by certificate and by password,
-//! and which would be a super user, a broker, the admin or another identity without the policy saying so.
+//! Checks that every identity has its own principal. Reports identities whose principal, by certificate or by password,
+//! is that of a super user, a broker, the admin or another identity, unless the policy intends it.
 //!
 //! Included files cannot allow any of it: their authors may not be entitled to.
 
@@ -13,14 +13,14 @@ use crate::{
     policy::{Auth, Cluster, PolicyCode, principals::Principals, raw::RawCluster},
 };
 
-/// An entry of `acls`: to whom it grants, and where it stands.
+/// An entry of `acls`: its principal, and its position.
 pub(super) struct Grantee<'a> {
     pub principal: Principal,
     pub span: Span,
     pub scope: Option<&'a Scope>,
 }
 
-/// Everything that is looked at.
+/// The input of the checks.
 pub(super) struct Everyone<'a> {
     pub raw: &'a RawCluster,
     pub cluster: &'a Cluster,
@@ -29,7 +29,7 @@ pub(super) struct Everyone<'a> {
     pub grantees: &'a [Grantee<'a>],
 }
 
-/// What stands above the ACLs.
+/// A principal to which no ACL applies.
 enum Power {
     /// A broker, or the admin.
     Identity(String),
@@ -44,7 +44,7 @@ pub(super) fn check(report: &mut Report, everyone: &Everyone<'_>) {
     grants(report, everyone, &powers);
 }
 
-/// Each principal that stands above the ACLs, with the place that says so.
+/// Each principal to which no ACL applies, with the position that defines it.
 fn powers(report: &mut Report, everyone: &Everyone<'_>) -> HashMap<Principal, (Span, Power)> {
     let mut powers: HashMap<Principal, (Span, Power)> = HashMap::new();
     let logs_in = everyone.cluster.brokers_log_in();
@@ -96,7 +96,7 @@ fn identities(
         granted.entry(&grantee.principal).or_default().push(grantee);
     }
     let mut taken: HashMap<Principal, (&str, Span)> = HashMap::new();
-    // A name that is wrong in itself, or another's, was reported.
+    // An invalid or duplicate name, already reported.
     let auths = declared
         .auths()
         .filter(|(name, ..)| accepted.contains(name));
@@ -123,7 +123,7 @@ fn identities(
             continue;
         }
         if everyone.is_admin(name) {
-            // The policy says so itself; but a team is not asked to be the admin.
+            // The policy itself names its admin; a file with a scope must not declare it.
             if let Some(scope) = scope {
                 one.outside(report, scope, "the admin");
             }
@@ -150,8 +150,8 @@ fn identities(
     }
 }
 
-/// Whether a principal was meant for the identity of this name: it has the whole name in it as a word, in
-/// whatever case, as `User:CN=ops` has `ops`.
+/// Whether a principal was meant for the identity of this name: it contains the name as a whole word, in any case, as
+/// `User:CN=ops` contains `ops`.
 fn says_whole(principal: &Principal, name: &str) -> bool {
     let (principal, name) = (
         principal.as_str().to_ascii_lowercase(),
@@ -173,7 +173,7 @@ impl Everyone<'_> {
         admin.is_some_and(|admin| admin.value == name)
     }
 
-    /// The principals of the clients that a scope's files may declare, in whichever file.
+    /// The principals of the clients that a scope permits, whichever file declares them.
     fn clients_of(&self, scope: &Scope) -> HashSet<Principal> {
         let clients = self.declared.clients.iter();
         clients
@@ -183,20 +183,22 @@ impl Everyone<'_> {
     }
 }
 
-/// One way in which brokers know an identity.
+/// An identity, and one of its principals.
 struct One<'a> {
     name: &'a str,
     principal: &'a Principal,
     span: Span,
 }
 
-/// How two identities are kept apart.
+/// The hint for two identities with one principal.
 const APART: &str = "write mapping rules that keep their names apart, as the default ones do";
 
 impl One<'_> {
     fn nobody(&self, report: &mut Report) {
         let (name, principal) = (self.name, self.principal);
-        let message = format!("`{name}` would be {principal}, which is not one client's principal");
+        let message = format!(
+            "the principal of `{name}` would be {principal}, which is not that of a single client"
+        );
         report
             .error(PolicyCode::SharedPrincipal, self.span, message)
             .hint(
@@ -206,7 +208,9 @@ impl One<'_> {
 
     fn shared_with_power(&self, report: &mut Report, first: Span, whose: &str) {
         let (name, principal) = (self.name, self.principal);
-        let message = format!("`{name}` would be {principal} as {whose} is, and so a super user");
+        let message = format!(
+            "the principal of `{name}` would be {principal}, like that of {whose}, which makes it a super user"
+        );
         report
             .error(PolicyCode::SharedPrincipal, self.span, message)
             .note(first, "the super user")
@@ -215,10 +219,11 @@ impl One<'_> {
 
     fn unsaid_super_user(&self, report: &mut Report, listed: Span, included: bool) {
         let (name, principal) = (self.name, self.principal);
-        let message = format!("`{name}` would be {principal}, and so a super user");
+        let message =
+            format!("the principal of `{name}` would be {principal}, which makes it a super user");
         let hint = match included {
             true => {
-                "a file that is included cannot make a super user: choose another name, or declare the client in the policy itself"
+                "an included file cannot declare a super user: choose another name, or declare the client in the policy itself"
             }
             false => APART,
         };
@@ -230,8 +235,9 @@ impl One<'_> {
 
     fn shared(&self, report: &mut Report, other: &str, first: Span) {
         let (name, principal) = (self.name, self.principal);
-        let message =
-            format!("`{other}` and `{name}` would both be {principal}, with the same rights");
+        let message = format!(
+            "`{other}` and `{name}` would have the same principal, {principal}, and so the same rights"
+        );
         report
             .error(PolicyCode::SharedPrincipal, self.span, message)
             .note(first, format!("`{other}`"))
@@ -240,7 +246,7 @@ impl One<'_> {
 
     fn outside(&self, report: &mut Report, scope: &Scope, what: &str) {
         let message = format!(
-            "`{}` is {what}, which no file with a scope can declare",
+            "`{}` is {what}, which a file with a scope cannot declare",
             self.name
         );
         report
@@ -249,8 +255,8 @@ impl One<'_> {
             .hint("declare it in the policy itself");
     }
 
-    /// Reports a principal that the mapping rules make of a scope's client and that the scope does not list: one to which
-    /// other files grant something, or one of another name, which the cluster may know and the policy not.
+    /// Reports a principal that the mapping rules make of a scope's client, and that the scope does not list, if other
+    /// files grant rights to it, or if its name is different, as it may be another user of the cluster.
     fn named_elsewhere<'g>(
         &self,
         report: &mut Report,
@@ -269,11 +275,11 @@ impl One<'_> {
             !other.is_some_and(|other| std::ptr::eq(other, scope))
         });
         let why = match other {
-            Some(_) => "whose rights are granted elsewhere",
+            Some(_) => "which gets rights elsewhere",
             None if says_whole(principal, name) => return,
-            None => "which may be another user's, as the scope has no such name",
+            None => "which may be another user, because the scope does not permit this name",
         };
-        let message = format!("`{name}` would be {principal}, {why}");
+        let message = format!("the principal of `{name}` would be {principal}, {why}");
         let draft = report.error(PolicyCode::OutsideScope, self.span, message);
         let draft = match other {
             Some(other) => draft.note(other.span, "here"),
@@ -285,7 +291,7 @@ impl One<'_> {
     }
 }
 
-/// Reports what files with a scope grant to others than the scope's clients and principals.
+/// Reports what files with a scope grant to principals outside the scope.
 fn grants(
     report: &mut Report,
     everyone: &Everyone<'_>,
@@ -299,11 +305,11 @@ fn grants(
         let in_the_policy = "write it in the policy itself";
         let (fault, hint) = match powers.get(principal) {
             Some(_) => (
-                "a super user, to whom a file with a scope cannot grant",
+                "a super user, to whom a file with a scope cannot grant rights",
                 in_the_policy.to_owned(),
             ),
             None if *principal == EVERYONE => (
-                "everyone, to whom a file with a scope cannot grant",
+                "everyone, to whom a file with a scope cannot grant rights",
                 in_the_policy.to_owned(),
             ),
             None if scope.lists(principal.as_str()) => continue,
@@ -318,7 +324,7 @@ fn grants(
                 (
                     "not a client of the file's scope",
                     format!(
-                        "the scope's clients are {names}; list others, to whom the file may grant, under `principals` of the scope"
+                        "the scope's clients are {names}; add other principals to the scope's `principals`"
                     ),
                 )
             }

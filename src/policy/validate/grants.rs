@@ -1,4 +1,4 @@
-//! The bindings that roles and acls come to, kept inside of the scope of the file that says them.
+//! The bindings of roles and acls, limited to the scope of the file that contains them.
 
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ pub(super) struct Grants<'a> {
     pub(super) bindings: Vec<PolicyBinding>,
 }
 
-/// Where a grant is said, and what its file is limited to.
+/// The position of a grant, and the scope of its file.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub span: Span,
@@ -40,7 +40,7 @@ impl<'a> Grants<'a> {
         }
     }
 
-    /// Adds what a client's role grants, to every principal that the client can be.
+    /// Adds the rights of a client's role, for each of the client's principals.
     pub(super) fn role(
         &mut self,
         report: &mut Report,
@@ -51,7 +51,7 @@ impl<'a> Grants<'a> {
         let principals = self.principals.all(client);
         let expanded = principals.iter().flat_map(|p| self.expander.role(p, role));
         let expanded: Vec<RawBinding> = expanded.collect();
-        // What an old broker wants of every producer is no reach of the file's.
+        // IdempotentWrite on the cluster, which old brokers require of producers, is allowed in every scope.
         outside(
             report,
             place,
@@ -60,14 +60,14 @@ impl<'a> Grants<'a> {
         self.add(report, place, expanded);
     }
 
-    /// Adds what an entry of `acls` grants or denies.
+    /// Adds the bindings of an entry of `acls`.
     pub(super) fn acl(&mut self, report: &mut Report, place: Place<'_>, entry: &AclEntry) {
         let expanded = self.expander.acl(entry);
         outside(report, place, expanded.iter());
         self.add(report, place, expanded);
     }
 
-    /// Adds those bindings that are not there yet; a second origin of the same right adds nothing.
+    /// Adds bindings that do not exist yet; of duplicates, the first origin is kept.
     fn add(&mut self, report: &mut Report, place: Place<'_>, expanded: Vec<RawBinding>) {
         for raw in expanded {
             if !self.seen.insert(raw.clone()) {
@@ -78,7 +78,7 @@ impl<'a> Grants<'a> {
                     binding,
                     source: report.source(place.span),
                 }),
-                // The names were checked; this is a name that the role makes of them.
+                // The names in the policy were checked; this one is derived by the role.
                 Err(problem) => {
                     report
                         .error(problem.code, place.span, problem.to_string())
@@ -89,7 +89,7 @@ impl<'a> Grants<'a> {
     }
 }
 
-/// Reports what of the bindings is outside of the file's scope.
+/// Reports bindings outside the file's scope.
 fn outside<'b>(
     report: &mut Report,
     place: Place<'_>,
@@ -111,7 +111,7 @@ fn outside<'b>(
     }
     if !outside.is_empty() {
         let message = format!(
-            "this reaches {}, outside the file's scope `{}`",
+            "this grants access to {}, outside the file's scope `{}`",
             outside.join(", "),
             scope.prefix
         );

@@ -1,4 +1,4 @@
-//! Brokers, clients and users: unique names, and how each is reached and authenticates.
+//! Brokers, clients and users: their names, hosts and authentication.
 
 use std::collections::HashMap;
 
@@ -18,12 +18,12 @@ use crate::{
     scram::{DEFAULT_ITERATIONS, Mechanism},
 };
 
-/// The names of all identities, folded as file systems and Java's key stores do.
+/// The names of all identities in lower case, because some file systems and Java's keystores ignore case.
 #[derive(Default)]
 pub(super) struct Names(HashMap<String, (Span, &'static str)>);
 
 impl Names {
-    /// A name that no other identity has.
+    /// A valid name that no other identity has; anything else is reported.
     fn claim(
         &mut self,
         report: &mut Report,
@@ -36,7 +36,7 @@ impl Names {
                 let hint = match error {
                     NameError::Reserved(_) => "choose another name",
                     _ => {
-                        "a name begins with a letter, a digit or `_`, and has up to 64 letters, digits, `.`, `_` and `-`"
+                        "a name must begin with a letter, a digit or `_`, and consist of at most 64 letters, digits, `.`, `_` and `-`"
                     }
                 };
                 report
@@ -49,13 +49,13 @@ impl Names {
             let message = if *whose == kind {
                 format!("two {kind}s are named `{name}`")
             } else {
-                format!("a {kind} is named `{name}` as a {whose} is")
+                format!("a {kind} has the same name as a {whose}, `{name}`")
             };
             report
                 .error(PolicyCode::DuplicateName, raw.span, message)
                 .label("again here")
                 .note(*first, "first here")
-                .hint("names are unique over brokers, clients and users, in upper and lower case alike");
+                .hint("choose another name: names must be unique over brokers, clients and users, ignoring case");
             return None;
         }
         self.0.insert(name.folded(), (raw.span, kind));
@@ -82,7 +82,7 @@ fn hosts(report: &mut Report, raw: &[Spanned<String>]) -> Vec<Host> {
     hosts.into_iter().map(|(host, _)| host).collect()
 }
 
-/// A key that kpki makes; `None` for one that is made elsewhere.
+/// The algorithm of a key that kpki makes; `None` for an external key.
 fn key(raw: Option<RawLeafKey>) -> Option<KeyAlgorithm> {
     Some(match raw {
         None | Some(RawLeafKey::EcdsaP256) => KeyAlgorithm::EcdsaP256,
@@ -113,17 +113,17 @@ pub(super) fn brokers(
                 .error(PolicyCode::DuplicateId, id.span, message)
                 .label("again here")
                 .note(first, "first here")
-                .hint("give every broker an `id` of its own, or leave it out: kpki chooses one and keeps it");
+                .hint("give each broker its own `id`, or remove the key: kpki then chooses an id and keeps it");
         }
         let hosts = match (&broker.hosts, broker.name.parse::<Host>()) {
             (Some(raw), _) => hosts(report, raw),
             (None, Ok(host)) => vec![host],
             (None, Err(error)) => {
-                // A name that is wrong in itself has been reported.
+                // An invalid name, already reported.
                 if name.is_some() {
                     report
                         .error(PolicyCode::BadHost, broker.name.span, error.to_string())
-                        .hint("list under `hosts` how the broker is reached: its name is not a host name");
+                        .hint("list the broker's host names or addresses under `hosts`; its name is not a valid host name");
                 }
                 Vec::new()
             }
@@ -134,7 +134,7 @@ pub(super) fn brokers(
             let message = format!("`{first}` is not a host that a client can connect to");
             report
                 .error(PolicyCode::BadHost, raw[0].span, message)
-                .hint("the first of `hosts` is advertised to clients; put a whole name there");
+                .hint("the first of `hosts` is advertised to clients: write a full host name or an address");
         }
         let role = quorum::role(report, mode, broker);
         let rack = rack(report, broker.rack.as_ref());
@@ -167,7 +167,7 @@ pub(super) fn auth(raw: RawAuth) -> Auth {
     }
 }
 
-/// A client, still without its roles.
+/// A client, without its roles, which are added later.
 pub(super) fn client(
     report: &mut Report,
     names: &mut Names,
@@ -204,12 +204,12 @@ pub(super) fn client(
         && !roles.is_empty()
     {
         let message = format!(
-            "the roles of `{}` would grant nothing: with `auth: none` it is User:ANONYMOUS",
+            "the roles of `{}` have no effect: with `auth: none`, it is User:ANONYMOUS",
             raw.name.value
         );
         report
             .error(PolicyCode::Nobody, roles.span, message)
-            .hint("authenticate it by tls or scram-sha-512, or write acls for User:ANONYMOUS");
+            .hint("set `auth` to tls or scram-sha-512, or write acls for User:ANONYMOUS");
     }
     let properties = properties(report, raw.properties.as_ref(), decides_for_client);
     Some(Client {

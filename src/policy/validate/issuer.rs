@@ -11,9 +11,9 @@ use crate::{
     },
 };
 
-/// Who signs; `None` where it is wrong, which was reported.
+/// The issuer; `None` if it is invalid, which was reported.
 pub(super) fn issuer(report: &mut Report, raw: &RawIssuer) -> Option<IssuerSettings> {
-    // The form lets one stand there, and no more.
+    // The schema permits exactly one.
     if let Some(raw) = &raw.pkcs11 {
         return pkcs11(report, &raw.value).map(IssuerSettings::Pkcs11);
     }
@@ -45,8 +45,8 @@ fn vault(report: &mut Report, raw: &Spanned<RawVault>) -> Option<VaultSettings> 
     let (url, ca_file) = (url?, ca_file?);
     if url.starts_with("https://") && ca_file.is_none() {
         report
-            .error(PolicyCode::NoCaFile, span, "nothing says whose certificate the server may show")
-            .hint("give ca_file: the server's CA, or /etc/ssl/certs/ca-certificates.crt for every CA that this machine trusts");
+            .error(PolicyCode::NoCaFile, span, "the CA of the server's certificate is missing")
+            .hint("add ca_file: the CA of the server's certificate, or /etc/ssl/certs/ca-certificates.crt for all CAs that this machine trusts");
         return None;
     }
     Some(VaultSettings {
@@ -60,7 +60,7 @@ fn vault(report: &mut Report, raw: &Spanned<RawVault>) -> Option<VaultSettings> 
     })
 }
 
-/// A name that becomes a part of a URL: slashes may stand in it, not around it.
+/// A name that becomes part of a URL path; slashes are allowed inside, but not at its ends.
 fn path_in_url(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
     let text = raw.value.trim_matches('/');
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -69,10 +69,10 @@ fn path_in_url(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
     if parts.all(part) && text.len() <= 255 {
         return Some(text.to_owned());
     }
-    let message = format!("`{}` is not a name or path of Vault's", raw.value);
+    let message = format!("`{}` is not a valid name or path in Vault", raw.value);
     report
         .error(PolicyCode::BadName, raw.span, message)
-        .hint("it consists of letters, digits, `-`, `_`, `.` and inner `/`");
+        .hint("use letters, digits, `-`, `_` and `.`, with `/` only between them");
     None
 }
 
@@ -123,7 +123,7 @@ fn url(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
     }
 }
 
-/// It is sent secrets, so it is HTTPS, but for this machine itself.
+/// It must be HTTPS, because secrets are sent to it; HTTP is allowed for localhost.
 fn check_url(text: &str) -> Result<(), &'static str> {
     let (is_open, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => (false, rest),
@@ -132,7 +132,7 @@ fn check_url(text: &str) -> Result<(), &'static str> {
     };
     let strange = |b: u8| !b.is_ascii_graphic() || b"@?#%\\\"<>^`{|}".contains(&b);
     if rest.bytes().any(strange) {
-        return Err("has a character that the address of a server does not have");
+        return Err("contains a character that is not allowed in a server's address");
     }
     let authority = rest.split('/').next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {
@@ -140,15 +140,15 @@ fn check_url(text: &str) -> Result<(), &'static str> {
         _ => (authority, "443"),
     };
     if port.parse::<u16>().map_or(true, |port| port == 0) {
-        return Err("has a port that is none");
+        return Err("has an invalid port");
     }
     let is_here = match host.parse::<Host>() {
         Ok(Host::Ip(ip)) => ip.is_loopback(),
         Ok(Host::Dns(name)) if !name.starts_with('*') => name == "localhost",
-        _ => return Err("names no host"),
+        _ => return Err("has no host name"),
     };
     if is_open && !is_here {
-        return Err("would send secrets unencrypted: http:// is for this machine itself alone");
+        return Err("would send secrets unencrypted: http:// is only allowed for localhost");
     }
     Ok(())
 }
@@ -162,11 +162,11 @@ fn fingerprint(report: &mut Report, raw: &Spanned<String>) -> Option<String> {
     let message = format!("`{}` is not a SHA-256 fingerprint", raw.value);
     report
         .error(PolicyCode::BadFingerprint, raw.span, message)
-        .hint("it has 64 hex digits: `step certificate fingerprint root_ca.crt` prints it");
+        .hint("it must have 64 hex digits: `step certificate fingerprint root_ca.crt` prints it");
     None
 }
 
-/// A name that somebody else gave something.
+/// A name from another system.
 fn word(report: &mut Report, raw: &Spanned<String>, what: &str) -> Option<String> {
     let text = &raw.value;
     if !text.is_empty() && text.len() <= 255 && !text.chars().any(char::is_control) {
@@ -174,13 +174,11 @@ fn word(report: &mut Report, raw: &Spanned<String>, what: &str) -> Option<String
     }
     report
         .error(PolicyCode::BadName, raw.span, format!("this is not {what}"))
-        .hint(
-            "a name is not empty and has at most 255 characters, none of them a control character",
-        );
+        .hint("a name must have 1 to 255 characters, without control characters");
     None
 }
 
-/// The path of a file; `Some(None)` where none is given.
+/// The path of a file; `Some(None)` if none is given.
 fn file(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Option<PathBuf>> {
     let Some(raw) = raw else { return Some(None) };
     let text = &raw.value;
@@ -188,9 +186,9 @@ fn file(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Option<Pat
         return Some(Some(text.into()));
     }
     let message = format!("`{text}` is not an absolute path");
-    report.error(PolicyCode::BadPath, raw.span, message).hint(
-        "begin it with `/`: commands without a policy read that file as well, wherever they run",
-    );
+    report
+        .error(PolicyCode::BadPath, raw.span, message)
+        .hint("begin it with `/`, because commands read this file from any working directory");
     None
 }
 

@@ -1,4 +1,4 @@
-//! Listeners and ports: what each broker opens, and that every client finds a door that takes its key.
+//! Listeners: their names, protocols and ports, and that every client has one that accepts it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -21,7 +21,7 @@ pub(super) struct Listeners {
     pub controller_port: u16,
 }
 
-/// Checks the listeners, fills in the defaults, and finds room for the controllers.
+/// Checks the listeners, fills in the defaults, and chooses the controllers' port.
 pub(super) fn listeners(
     report: &mut Report,
     raw: &RawCluster,
@@ -85,11 +85,11 @@ fn explicit(report: &mut Report, raw: &[Spanned<RawListener>]) -> Vec<Listener> 
 fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<String>) {
     let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if raw.is_empty() || !raw.chars().all(letters) {
-        // The images turn listener names into environment variables and back, and lose all other characters.
+        // Container images pass listener names in environment variables, where other characters are lost.
         let message = format!("`{}` is not a valid name of a listener", raw.value);
         report
             .error(PolicyCode::BadListenerName, raw.span, message)
-            .hint("a listener's name consists of letters, digits and `_`");
+            .hint("a listener's name must consist of letters, digits and `_`");
     }
     // Kafka takes names in upper case and reads `listener.name.<lower case>.…`.
     let folded = raw.to_ascii_uppercase();
@@ -97,7 +97,7 @@ fn name(report: &mut Report, names: &mut HashMap<String, Span>, raw: &Spanned<St
         let message = "`CONTROLLER` is the listener of the KRaft controllers";
         report
             .error(PolicyCode::ReservedName, raw.span, message)
-            .hint("choose another name; kpki adds that listener itself");
+            .hint("choose another name: kpki adds this listener itself");
     }
     if let Some(first) = names.insert(folded, raw.span) {
         let message = format!("two listeners are named `{}`", raw.value);
@@ -123,7 +123,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
             let message = format!("a {named} listener needs `mechanisms`");
             report
                 .error(FormCode::MissingKey, raw.span, message)
-                .hint("mechanisms: [SCRAM-SHA-512]");
+                .hint("add mechanisms: [SCRAM-SHA-512]");
         }
         Some(mechanisms) => each_once(report, mechanisms),
         None => {}
@@ -151,7 +151,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
     }
 }
 
-/// Reports clients and users that no listener serves.
+/// Reports clients and users that no listener accepts.
 fn every_way_in(
     report: &mut Report,
     raw: Option<&[Spanned<RawListener>]>,
@@ -220,7 +220,7 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
     let anonymous_may = value_or(&raw.allow_everyone_if_no_acl_found, false)
         || super_users.any(|user| user.value == ANONYMOUS);
     let known = chosen.serves(Auth::Tls) || !chosen.mechanisms.is_empty();
-    // A default has no place of its own: the first listener stands for all of them.
+    // A default has no position, so the first listener is reported.
     let place = raw
         .inter_broker_listener
         .as_ref()
@@ -228,12 +228,12 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
         .or_else(|| raw.listeners.as_ref()?.first().map(|l| l.span));
     if let (false, false, Some(place)) = (known, anonymous_may, place) {
         let message = format!(
-            "brokers would be User:ANONYMOUS to each other on `{}`, and refused",
+            "on `{}`, brokers would be User:ANONYMOUS to each other, and be refused",
             chosen.name
         );
         report
             .error(PolicyCode::AnonymousBrokers, place, message)
-            .hint("let the brokers use a listener with protocol: SSL, client_auth: required");
+            .hint("use a listener with protocol: SSL, client_auth: required");
     }
     chosen.name.clone()
 }

@@ -9,7 +9,7 @@ use crate::{
     policy::{DEFAULT_MAPPING_RULES, PolicyCode, raw::RawCluster},
 };
 
-/// The rules, each of which a broker can use. Where one was reported, names are taken as they are.
+/// The rules, if a broker can use each of them. If one was reported, principals are the names themselves.
 pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> MappingRules {
     let Some(rules) = &raw.principal_mapping_rules else {
         return DEFAULT_MAPPING_RULES.clone();
@@ -21,7 +21,7 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> MappingRules {
             unusable(report, rule.span, &error);
             faulty = true;
         } else if let Some(default) = default {
-            let message = "no certificate reaches this rule";
+            let message = "this rule is never used";
             report
                 .error(PolicyCode::UnreachableRule, rule.span, message)
                 .note(default, "DEFAULT matches every certificate")
@@ -33,7 +33,7 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> MappingRules {
     }
     let texts: Vec<&str> = rules.iter().map(|rule| rule.as_str()).collect();
     MappingRules::parse(&texts).unwrap_or_else(|error| {
-        // Brokers get them as one text.
+        // Brokers get the rules as one text.
         if let (false, Some(first)) = (faulty, rules.first()) {
             unusable(report, first.span, &error);
         }
@@ -47,7 +47,7 @@ fn unusable(report: &mut Report, span: Span, error: &RuleError) {
         .hint(error.hint());
 }
 
-/// Reports a certificate that no rule makes a principal of.
+/// Reports a certificate that no rule matches.
 pub(super) fn no_rule(report: &mut Report, name: &IdentityName, span: Span) {
     let message =
         format!("no mapping rule matches the certificate `CN={name}`: brokers would refuse it");

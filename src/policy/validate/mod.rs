@@ -1,7 +1,7 @@
-//! What a policy means: every check that looks at more than a value's type.
+//! The checks of a policy beyond its schema.
 //!
-//! Each check reports what is wrong and goes on with the rest, so that one run finds everything. The policy exists
-//! only if nothing was reported.
+//! Each check reports what is wrong and continues, so that one run finds everything. A policy is returned only if
+//! nothing was reported.
 
 mod access;
 mod ca;
@@ -40,13 +40,13 @@ struct Declared<'a> {
     brokers: Vec<(Broker, Span)>,
     clients: Vec<Client>,
     users: Vec<ScramUser>,
-    /// Those of the clients, in their order, and where they were said.
+    /// The same clients as in the files, each with its origin.
     raw_clients: Vec<(&'a Spanned<RawClient>, Origin<'a>)>,
     raw_users: &'a [Spanned<RawUser>],
 }
 
 impl Declared<'_> {
-    /// Every way to authenticate that a client or user is said to have: its name, the way, and where it is said.
+    /// Each authentication method of a client or user: its name, the method, and the span.
     fn auths(&self) -> impl Iterator<Item = (&str, Auth, Span)> {
         let clients = self.raw_clients.iter().flat_map(|(client, _)| {
             let name = client.name.as_str();
@@ -77,7 +77,7 @@ impl Declared<'_> {
     }
 }
 
-/// The part of a policy that may stand in several files: the main one, and those that it includes.
+/// The sections that included files can have too.
 struct Part<'a> {
     origin: Origin<'a>,
     clients: &'a [Spanned<RawClient>],
@@ -85,7 +85,7 @@ struct Part<'a> {
     tests: &'a [Spanned<RawTest>],
 }
 
-/// Checks a policy with the files that it includes. `None` when something was reported.
+/// Checks a policy with its included files. `None` if anything was reported.
 pub(super) fn policy(
     report: &mut Report,
     main: &RawPolicy,
@@ -175,7 +175,7 @@ fn places(report: &Report, raw: &RawCluster) -> Places {
     }
 }
 
-/// Everyone whom the policy declares; what the clients' roles grant goes to `grants`.
+/// Checks the brokers, clients and users; adds the rights of the clients' roles to `grants`.
 fn declared<'a>(
     report: &mut Report,
     mode: Mode,
@@ -198,13 +198,13 @@ fn declared<'a>(
             }
             for raw_role in raw.roles.iter().flat_map(|roles| &roles.value) {
                 let role = roles::role(report, version, raw_role);
-                // A client whose name is wrong, which was reported, is nobody's principal.
+                // A client with an invalid name, already reported, has no principal.
                 if let (Some(client), Some(role)) = (&mut client, role) {
                     grants.role(report, part.place(raw_role.span), client, &role);
                     client.roles.push(role);
                 }
             }
-            // Of a name that is wrong in itself, or another's, that was reported.
+            // An invalid or duplicate name was already reported.
             if client.is_some() {
                 raw_clients.push((raw, part.origin));
             }

@@ -1,4 +1,4 @@
-//! Ports: that they fit, that no two brokers are told to be at one address, and where the controllers go.
+//! Ports: their range, brokers with the same address, and the controllers' port.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use crate::{
     policy::{Broker, CONTROLLER, Listener, Mode, NodeRole, PolicyCode, raw::RawCluster},
 };
 
-/// Where the controllers listen unless the policy says otherwise.
+/// The default port of the controllers.
 const CONTROLLER_PORT: u16 = 9095;
 
-/// Checks that the ports fit, and finds the controllers'.
+/// Checks the ports, and chooses the controllers' port.
 pub(super) fn ports(
     report: &mut Report,
     raw: &RawCluster,
@@ -65,7 +65,7 @@ pub(super) fn ports(
                     .hint("remove it");
                 return port.value;
             }
-            // Where no node is both, it is the machines that decide.
+            // If no node is both broker and controller, the ports may be equal on different machines.
             let both = declared.brokers.is_empty()
                 || with(NodeRole::is_controller).any(|(node, _)| node.role.is_broker());
             if let Some(listener) = all.iter().find(|l| both && l.port == port.value) {
@@ -75,7 +75,7 @@ pub(super) fn ports(
                 );
                 report
                     .error(PolicyCode::DuplicatePort, port.span, message)
-                    .hint("choose another, or leave `controller_port` out");
+                    .hint("choose another port, or remove `controller_port`");
                 return port.value;
             }
             for (broker, span) in with(NodeRole::is_controller) {
@@ -86,8 +86,8 @@ pub(super) fn ports(
     }
 }
 
-/// Reports bootstrap servers that are brokers' own hosts, at a port where no broker of that host listens. Any other host
-/// may be a load balancer's, with ports of its own.
+/// Reports bootstrap servers on a broker's host with a port on which no broker listens. Other hosts may be load
+/// balancers with their own ports.
 pub(super) fn bootstrap(
     report: &mut Report,
     raw: &RawCluster,
@@ -98,7 +98,7 @@ pub(super) fn bootstrap(
         let Some((host, port)) = server.rsplit_once(':') else {
             continue;
         };
-        // What is no address was reported.
+        // An invalid address was already reported.
         let (Ok(host), Ok(port)) = (host.parse::<Host>(), port.parse::<u16>()) else {
             continue;
         };
@@ -134,7 +134,7 @@ pub(super) fn bootstrap(
     }
 }
 
-/// Where clients are told to find a broker.
+/// The advertised host of a broker.
 fn address(broker: &Broker) -> String {
     broker
         .hosts
@@ -142,7 +142,7 @@ fn address(broker: &Broker) -> String {
         .map_or_else(String::new, |host| host.tagged())
 }
 
-/// Notes that a broker listens on a port, and reports it when that is impossible.
+/// Records that a broker listens on a port; reports a port that is impossible or already in use.
 fn claim(
     report: &mut Report,
     taken: &mut HashMap<(String, u16), Span>,
@@ -168,7 +168,7 @@ fn claim(
         && first != span
     {
         let message = format!(
-            "two brokers would be at {}:{at}; here it is {listener} of `{}`",
+            "two brokers would have the address {}:{at}; this one is {listener} of `{}`",
             host.authority(),
             broker.name
         );
@@ -176,6 +176,6 @@ fn claim(
             .error(PolicyCode::SameAddress, span, message)
             .label("again here")
             .note(first, "first here")
-            .hint("give each broker its own first entry in `hosts`, or, on one machine, its own `port_offset`");
+            .hint("give each broker a different first entry in `hosts` or, on the same machine, a different `port_offset`");
     }
 }

@@ -1,11 +1,11 @@
-//! `properties` and `rack`: what Kafka can be told in its own words.
+//! `properties` and `rack`: settings that are passed on to Kafka.
 
 use crate::{
     document::{Report, Scalar, Spanned},
     policy::{KafkaProperties, PolicyCode, raw::RawProperties},
 };
 
-/// Checks settings, of which `decides` knows those that are not for `properties` to say.
+/// Checks settings. `decides` returns what decides a setting that `properties` must not contain.
 pub(super) fn properties(
     report: &mut Report,
     raw: Option<&RawProperties>,
@@ -34,7 +34,7 @@ fn name(
         );
         report
             .error(PolicyCode::BadProperty, name.span, message)
-            .hint("names consist of letters, digits, `.`, `_` and `-`");
+            .hint("names must consist of letters, digits, `.`, `_` and `-`");
         return false;
     }
     if let Some(what) = decides(name) {
@@ -52,7 +52,7 @@ fn value(report: &mut Report, name: &Spanned<String>, value: &Spanned<Scalar>) -
     let text = &value.value.0;
     let (fault, hint) = if text.chars().any(char::is_control) {
         (
-            "has a line break or another control character in it",
+            "contains a line break or another control character",
             "write it on one line",
         )
     } else if text.trim() != text {
@@ -75,10 +75,10 @@ pub(super) fn rack(report: &mut Report, raw: Option<&Spanned<String>>) -> Option
     let rack = raw?;
     if rack.trim() != rack.value || rack.is_empty() || rack.chars().any(char::is_control) {
         let message =
-            "a rack's name is empty, begins or ends with a space, or has a control character in it";
+            "the rack is empty, begins or ends with a space, or contains a control character";
         report
             .error(PolicyCode::BadName, rack.span, message)
-            .hint("write what the racks are called, such as eu-west-1a, or leave the key out");
+            .hint("write a name such as eu-west-1a, or remove the key");
     }
     Some(rack.value.clone())
 }

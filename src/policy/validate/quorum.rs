@@ -1,4 +1,4 @@
-//! `roles` of the brokers: which nodes are controllers, and that there are some of either kind.
+//! `roles` of the brokers: which nodes are brokers and which are controllers; there must be at least one of each.
 
 use super::Declared;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// What a node does.
+/// The roles of a node.
 pub(super) fn role(report: &mut Report, mode: Mode, raw: &RawBroker) -> NodeRole {
     let Some(roles) = &raw.roles else {
         return match mode {
@@ -34,7 +34,7 @@ pub(super) fn role(report: &mut Report, mode: Mode, raw: &RawBroker) -> NodeRole
     }
 }
 
-/// Reports a cluster of nodes of which none is a controller, or none a broker.
+/// Reports a cluster without a controller or without a broker.
 pub(super) fn both_kinds(report: &mut Report, declared: &Declared<'_>) {
     let Some((_, first)) = declared.brokers.first() else {
         return;
@@ -43,12 +43,12 @@ pub(super) fn both_kinds(report: &mut Report, declared: &Declared<'_>) {
     if !roles().any(NodeRole::is_controller) {
         report
             .error(PolicyCode::NoController, *first, "no node is a controller; KRaft needs at least one")
-            .hint("give one node, or better three, roles: [controller], or remove `roles` from a node that is to be both");
+            .hint("set roles: [controller] on one node, or better on three, or remove `roles` from a node that should be both");
     }
     if !roles().any(NodeRole::is_broker) {
-        let message = "every node is only a controller; none stores records";
+        let message = "no node is a broker, so none can store records";
         report
             .error(PolicyCode::NoBroker, *first, message)
-            .hint("give the nodes that clients connect to roles: [broker]");
+            .hint("set roles: [broker] on the nodes that clients connect to");
     }
 }

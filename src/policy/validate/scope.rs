@@ -1,4 +1,4 @@
-//! What a file may be about that the policy includes under a scope.
+//! The scope of included files: what they may declare and grant.
 
 use crate::{
     acl::{EVERYONE, KafkaVersion, PrincipalPattern, RawBinding, ResourceType},
@@ -14,15 +14,15 @@ use crate::{
 /// A checked scope.
 #[derive(Debug)]
 pub(super) struct Scope {
-    /// What the names of resources begin with.
+    /// The prefix of all resource names.
     pub prefix: String,
     clients: Vec<RawPattern>,
     principals: Vec<PrincipalPattern>,
-    /// Where it is said.
+    /// Its position.
     pub span: Span,
 }
 
-/// Where something is said: in the policy itself, or in a file that it includes.
+/// The origin of an entry: the policy itself, or an included file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Origin<'a> {
     Policy,
@@ -51,12 +51,12 @@ impl Scope {
         })
     }
 
-    /// Whether the scope lists a principal that is no client's.
+    /// Whether the scope's `principals` contain this principal.
     pub(super) fn lists(&self, principal: &str) -> bool {
         self.principals.iter().any(|p| p.matches(principal))
     }
 
-    /// Whether all of what a binding is about has a name of the scope's.
+    /// Whether all resources of a binding have the scope's prefix.
     pub(super) fn reaches(&self, binding: &RawBinding) -> bool {
         let named = matches!(
             binding.resource_type,
@@ -80,7 +80,7 @@ impl Scope {
     }
 }
 
-/// The scope of an entry of `include`. One that is wrong was reported; what it limits is then limited no further.
+/// The scope of an entry of `include`; `None` without one, or if it is invalid, which was reported.
 pub(super) fn scope(
     report: &mut Report,
     version: KafkaVersion,
@@ -95,7 +95,7 @@ pub(super) fn scope(
     if raw.prefix.is_empty() {
         unlimited(report, span);
     } else {
-        // Something that names of topics can begin with.
+        // A prefix that a topic name can have.
         let value = prefix.clone();
         names::pattern(
             report,
@@ -151,10 +151,10 @@ fn principals(report: &mut Report, version: KafkaVersion, raw: &RawScope) -> Vec
         if let RawPattern::Name(name) = &principal.value
             && name == EVERYONE
         {
-            let message = "a scope cannot let files grant to everyone";
+            let message = "a scope cannot permit rights for everyone";
             report
                 .error(PolicyCode::BadScope, principal.span, message)
-                .hint("name the principals, or grant to everyone in the policy itself");
+                .hint("list the principals, or grant rights to everyone in the policy itself");
             continue;
         }
         patterns.extend(names::principal_pattern(report, version, principal));
@@ -166,10 +166,10 @@ fn principals(report: &mut Report, version: KafkaVersion, raw: &RawScope) -> Vec
 pub(super) fn client(report: &mut Report, scope: &Scope, name: &IdentityName, span: Span) {
     if !scope.permits_client(name.as_str()) {
         let names = scope.clients_in_words();
-        let message = format!("the file's scope does not let it declare a client `{name}`");
+        let message = format!("the file's scope does not permit a client `{name}`");
         report
             .error(PolicyCode::OutsideScope, span, message)
             .note(scope.span, "the scope")
-            .hint(format!("its clients are {names}; any other is declared in the policy itself, or allowed by the scope's `clients`"));
+            .hint(format!("the scope's clients are {names}; declare others in the policy itself, or permit them with the scope's `clients`"));
     }
 }

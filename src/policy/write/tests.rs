@@ -88,14 +88,14 @@ acls:
     host: "10.0.0.7"
     deny: [All]
     topic: {prefix: b-}
-# The cluster also has these, which no policy can say, and which stay as they are:
+# The cluster also has these bindings, which a policy cannot contain; they are left unchanged:
 #   Allow User:b Write on Group `g` from *
 #     operation Write does not apply to a Group in Kafka 4.3
 manage:
   principals:
     - "User:*"
     - "User:CN=a, b #1"
-    # Once these are managed as well, --prune deletes what is left out above:
+    # If these are managed too, --prune deletes the bindings in the comment above:
     # - User:b
 "#
     );

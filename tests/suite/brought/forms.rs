@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::kpki::Kpki;
+use crate::support::{keytool::keytool, kpki::Kpki};
 
 use super::{company::Company, verify};
 
@@ -106,6 +106,25 @@ fn keys_come_in_every_form() {
     import(&["--import-key", "legacy.p12"]);
     import(&["--import-key", "ca.p12", "--import-cert", "ca.p12"]);
     import(&["--import-key", "issuing.key", "--import-cert", "ca.p12"]);
+    let to_jks = [
+        "-importkeystore",
+        "-noprompt",
+        "-srckeystore",
+        "ca.p12",
+        "-srcstorepass",
+        "the file's own",
+        "-destkeystore",
+        "ca.jks",
+        "-deststoretype",
+        "JKS",
+        "-deststorepass",
+        "the file's own",
+    ];
+    if let Some(made) = keytool(kpki.dir(), &to_jks) {
+        made.unwrap();
+        import(&["--import-key", "ca.jks"]);
+        import(&["--import-key", "issuing.key", "--import-cert", "ca.jks"]);
+    }
 
     // Never an argument; asked for where nobody gave it.
     kpki.without_env("KPKI_IMPORT_PASSWORD");

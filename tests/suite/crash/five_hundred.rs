@@ -1,10 +1,6 @@
 //! What goes on in a CA's life, killed at random instants: the next run completes, and the doctor finds nothing.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use kpki::{
     keystore::pem::parse_certificates,
@@ -12,7 +8,7 @@ use kpki::{
 };
 use serde_json::Value;
 
-use super::{Killer, check, inventory};
+use super::{Killer, check};
 use crate::support::kpki::Kpki;
 
 const POLICY: &str = "
@@ -25,39 +21,18 @@ const RESTORE: [&str; 4] = ["restore", "b", "--out", "fresh"];
 
 /// What was signed is on record, and the numbers of each CA's lists grow.
 fn is_recorded(kpki: &Kpki) {
-    let out = kpki.path("out");
-    check(&out);
-    let records = inventory(&out);
-    let serials: BTreeSet<&str> = records
-        .iter()
-        .map(|r| r["serial"].as_str().unwrap())
-        .collect();
+    check(kpki);
     let far = parse_certificates(&fs::read(kpki.path("far.crt")).unwrap()).unwrap();
     let far = Certificate::from_der(&far[0]).unwrap().serial;
-    assert!(serials.contains(far.as_str()), "{far} is not on record");
-    let text = fs::read_to_string(out.join("ca/inventory.jsonl")).unwrap();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let lines = whole
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines = kpki.inventory();
+    let is_far = |line: &Value| line["serial"] == far.as_str();
+    assert!(lines.iter().any(is_far), "{far} is not on record");
     let mut numbers: BTreeMap<String, u64> = BTreeMap::new();
-    for line in lines.filter(|line| line["event"] == "crl") {
+    for line in lines.iter().filter(|line| line["event"] == "crl") {
         let number = line["number"].as_u64().unwrap();
         let last = numbers.insert(line["issuer"].to_string(), number);
         assert!(last.is_none_or(|last| last < number), "{line}");
     }
-}
-
-/// The doctor finds nothing.
-fn is_sound(kpki: &Kpki, out: &str, after: &[&str]) {
-    let said = kpki.run(&["doctor", "--out", out]);
-    assert_eq!(
-        said.code,
-        Some(0),
-        "after {after:?}: {}{}",
-        said.stdout,
-        said.stderr
-    );
 }
 
 /// The step of a rotation that may come next.
@@ -105,11 +80,8 @@ fn what_is_killed_is_finished_by_the_next_run_and_the_doctor_finds_nothing() {
     let seed = std::process::id().into();
     println!("seed {seed}");
     let mut killer = Killer::new(seed);
-    let mut kpki = Kpki::new();
-    kpki.without_env("KPKI_CA_PASSPHRASE");
-    kpki.env("KPKI_BACKUP_PASSPHRASE", "another passphrase");
+    let kpki = Kpki::with_open_ca();
     kpki.write("policy.yaml", POLICY);
-    kpki.ok(&["init-ca", "--no-passphrase"]);
     kpki.ok(&["up", "policy.yaml"]);
     let leaf = LeafSpec {
         name: "far".parse().unwrap(),
@@ -153,7 +125,7 @@ fn what_is_killed_is_finished_by_the_next_run_and_the_doctor_finds_nothing() {
         }
         again(&kpki, &command);
         is_recorded(&kpki);
-        is_sound(&kpki, "out", &command);
+        kpki.is_sound("out", command.join(" "));
         if kind == 2 {
             kpki.ok(&["renew", "alice", "--new-key"]);
         }
@@ -171,7 +143,7 @@ fn restored(kpki: &Kpki) {
     } else {
         said.expect_code(0);
     }
-    is_sound(kpki, "fresh", &RESTORE);
+    kpki.is_sound("fresh", "after the restore");
     let same = |file: &str| {
         let read = |out: &str| fs::read(kpki.path(out).join(file)).unwrap();
         assert!(read("out") == read("fresh"), "{file}");

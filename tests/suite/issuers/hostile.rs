@@ -11,7 +11,7 @@ use kpki::secret::Secret;
 use kpki::state::OutDir;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CustomExtension, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
 use serde_json::{Value, json};
 
@@ -235,6 +235,9 @@ const CHANGES: &[(&str, Change)] = &[
     ("a server alone", |p| {
         p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]
     }),
+    ("a key that may not sign", |p| {
+        p.key_usages = vec![KeyUsagePurpose::KeyAgreement]
+    }),
     ("over", |p| p.not_after = rcgen::date_time_ymd(2020, 1, 1)),
     ("to come", |p| {
         p.not_before = rcgen::date_time_ymd(2050, 1, 1)
@@ -257,7 +260,7 @@ const CHANGES: &[(&str, Change)] = &[
 
 #[test]
 fn certificates_that_say_something_else_are_refused() {
-    assert!(CHANGES.len() >= 22);
+    assert!(CHANGES.len() >= 23);
     both(|asked| {
         let answer = asked.far.answer;
         for (what, change) in CHANGES {

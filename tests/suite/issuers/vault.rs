@@ -1,4 +1,4 @@
-//! Vault's interface, by a server of the tests: no build of Vault or OpenBao can be had from the Go module proxy.
+//! Vault's interface, by a server of the tests, whose answers are those of the engine of Vault 1.14.1.
 
 use std::fs;
 use std::sync::Arc;
@@ -98,6 +98,33 @@ fn vault_signs_and_what_passes_is_waited_for() {
 }
 
 #[test]
+fn a_wildcard_that_the_issuer_put_first_is_not_where_a_client_finds_the_broker() {
+    let sign = |ca: &Ca, csr: &str| {
+        let sorted = ca.sign(csr, &|params| params.subject_alt_names.reverse());
+        json(200, &vault_answer(&sorted))
+    };
+    let server = vault(Arc::new(Ca::new()), Box::new(sign));
+    let kpki = kpki();
+    let hosts = "hosts: [kafka1.example.com, '*.kafka1.example.com']";
+    let text = policy(&server.url(), "").replace("hosts: [kafka1, 10.0.0.11]", hosts);
+    kpki.write("policy.yaml", &text);
+    kpki.ok(&["up", "policy.yaml"]);
+    kpki.ok(&["issue", "--client", "reports"]);
+    let client = fs::read_to_string(kpki.path("out/reports/client.properties")).unwrap();
+    assert!(
+        client.contains("bootstrap.servers=kafka1.example.com:9093\n"),
+        "{client}"
+    );
+    // There is nothing left to do here: the list is Vault's.
+    let said = kpki.ok(&["revoke", "reports", "--reason", "superseded"]);
+    assert!(
+        said.stderr.contains("revoke there as well"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
 fn what_keeps_vault_from_signing_is_said_with_what_to_do() {
     for (status, says, code, hint) in [
         (503, "Vault is sealed", "issuer-sealed", "unseal"),
@@ -118,6 +145,18 @@ fn what_keeps_vault_from_signing_is_said_with_what_to_do() {
             "common name kafka1 not allowed by this role",
             "issuer-refused",
             "allowed_domains",
+        ),
+        (
+            400,
+            "common name battle.key_type.TTL not allowed by this role",
+            "issuer-refused",
+            "allowed_domains",
+        ),
+        (
+            400,
+            "role requires a minimum of a 4096-bit key, but CSR's key is 2048 bits",
+            "issuer-refused",
+            "key_type",
         ),
         (
             400,
@@ -154,11 +193,26 @@ fn what_keeps_vault_from_signing_is_said_with_what_to_do() {
     let mut kpki = kpki();
     kpki.env("VAULT_TOKEN", "hvs.another");
     kpki.write("policy.yaml", &policy(&server.url(), ""));
-    let (code, _) = error(&kpki, &["up", "policy.yaml"]);
+    let (code, said) = error(&kpki, &["up", "policy.yaml"]);
     assert_eq!(
         (code.as_str(), asked.load(Ordering::Relaxed)),
         ("issuer-forbidden", 0)
     );
+    assert!(
+        said.contains("occurred: * permission denied * invalid token"),
+        "{said}"
+    );
+    // Nor is the token to blame for a path without an engine, or an engine without a CA.
+    for (mount, hint) in [
+        ("nowhere", "vault secrets list"),
+        ("empty", "import its CA"),
+    ] {
+        let kpki = super::vault::kpki();
+        let more = format!(", mount: {mount}");
+        kpki.write("policy.yaml", &policy(&server.url(), &more));
+        let (code, said) = error(&kpki, &["up", "policy.yaml"]);
+        assert!(code == "issuer-settings" && said.contains(hint), "{said}");
+    }
     let below = ca.below.pem();
     let server = Server::start(move |request| match request.path.as_str() {
         "/v1/pki/ca/pem" | "/v1/pki/ca_chain" => Answer::Body(200, below.clone().into_bytes()),

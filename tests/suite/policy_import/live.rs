@@ -34,7 +34,7 @@ fn what_kafkas_own_tool_lists_plans_to_nothing() {
         .lines()
         .find_map(|l| l.strip_prefix("bootstrap.servers="));
     let bootstrap = bootstrap.unwrap();
-    let output = jvm::java(installed)
+    let output = jvm::brief(installed)
         .arg("org.apache.kafka.tools.AclCommand")
         .args([
             "--list",

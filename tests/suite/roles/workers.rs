@@ -29,9 +29,8 @@ impl Program {
         std::fs::write(&file, properties).unwrap();
         let log = directory.join("worker.log");
         let output = File::create(&log).unwrap();
-        let child = jvm::java(jvm::installed().unwrap())
-            // It lives for seconds, most of which the better compiler would take for itself.
-            .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+        let child = jvm::brief(jvm::installed().unwrap())
+            .args(["-Xmx256m", "-XX:+UseSerialGC"])
             .args(["-Dkpki.log.level=WARN", "WhileStdin", main])
             .arg(file)
             .current_dir(directory)

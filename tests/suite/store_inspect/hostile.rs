@@ -114,11 +114,11 @@ fn lengths_that_lie_in_jks_are_refused_without_their_memory() {
         ),
         (
             [head(1), entry.to_vec(), end.to_vec()].concat(),
-            "damaged or cut off",
+            "damaged or truncated",
         ),
-        ([head(1), end.to_vec()].concat(), "damaged or cut off"),
-        (head(0), "damaged or cut off"),
-        (b"\xfe\xed\xfe\xed".to_vec(), "damaged or cut off"),
+        ([head(1), end.to_vec()].concat(), "damaged or truncated"),
+        (head(0), "damaged or truncated"),
+        (b"\xfe\xed\xfe\xed".to_vec(), "damaged or truncated"),
     ] {
         let error = open(&bytes, Passwords::default()).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");

@@ -1,12 +1,13 @@
 //! Judged by, and reading the stores of, the keytool of the JDK that is installed.
 
 use super::*;
+use crate::support::keytool::QUICK;
 
 /// The making of a key entry `app`.
 const GENERATE: &str = "-genkeypair -alias App -keyalg EC -groupname secp256r1 -dname CN=app";
 
 pub fn keytool(folder: &Folder, args: &str) -> String {
-    let args = format!("-J-Duser.language=en {args} -storepass:file password");
+    let args = format!("{} {args} -storepass:file password", QUICK.join(" "));
     folder.run("keytool", &args)
 }
 

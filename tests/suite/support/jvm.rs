@@ -7,16 +7,37 @@ use std::sync::OnceLock;
 
 /// `java`, with Kafka and the test's own classes on its class path.
 pub fn java(installed: &Path) -> Command {
-    let mut command = Command::new(tool("java"));
-    let (libs, classes) = (installed.join("libs"), installed.join("classes"));
+    let mut command = with_libs(installed, "libs");
+    command.arg("-Dlog4j2.configurationFile=log4j2.properties");
     command
-        .arg("-cp")
-        .arg(format!("{}/*:{}", libs.display(), classes.display()))
-        .arg("-Dlog4j2.configurationFile=log4j2.properties");
-    // Tests end before the second compiler has paid for itself; benches, which are optimised themselves, need it.
+}
+
+/// The same for what ends before the second compiler has paid for itself, as a test's broker does. Benches, which are
+/// optimised themselves, need it.
+pub fn brief(installed: &Path) -> Command {
+    let mut command = java(installed);
     if cfg!(debug_assertions) {
         command.arg("-XX:TieredStopAtLevel=1");
     }
+    command
+}
+
+/// The same with Kafka 2.2 and its ZooKeeper.
+pub fn java_2_2(installed: &Path) -> Command {
+    let mut command = with_libs(installed, "libs-2.2");
+    let log4j = super::root().join("tests/java/kafka-2.2/log4j.properties");
+    command
+        .arg(format!("-Dlog4j.configuration=file:{}", log4j.display()))
+        .arg("-XX:TieredStopAtLevel=1");
+    command
+}
+
+fn with_libs(installed: &Path, libs: &str) -> Command {
+    let mut command = Command::new(tool("java"));
+    let (libs, classes) = (installed.join(libs), installed.join("classes"));
+    command
+        .arg("-cp")
+        .arg(format!("{}/*:{}", libs.display(), classes.display()));
     command
 }
 

@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{jvm, kpki::Kpki};
+use serde_json::{Value, json};
+
+use super::{java::judge, jvm, kpki::Kpki};
 
 /// A start takes about five seconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -19,6 +21,8 @@ pub struct Node {
     pub format_storage_args: PathBuf,
     /// What a test has to change: `log.dirs`, ports.
     pub overrides: Vec<(String, String)>,
+    /// Further options for its JVM, as `KAFKA_OPTS` gives them.
+    pub java_options: Vec<&'static str>,
     /// A directory of this node's own: the log and the copy of the configuration. The node runs in it.
     pub work: PathBuf,
 }
@@ -60,11 +64,12 @@ impl Node {
             server_properties: directory.join("server.properties"),
             format_storage_args: directory.join("format-storage.args"),
             overrides: Vec::new(),
+            java_options: Vec::new(),
             work: kpki.path("work").join(name),
         }
     }
 
-    fn configuration(&self) -> PathBuf {
+    pub fn configuration(&self) -> PathBuf {
         self.work.join("server.properties")
     }
 
@@ -76,7 +81,7 @@ impl Node {
     }
 
     /// Takes up the configuration as it is now.
-    fn configure(&self) {
+    pub fn configure(&self) {
         std::fs::create_dir_all(&self.work).unwrap();
         let mut configuration = std::fs::read_to_string(&self.server_properties).unwrap();
         for (name, value) in &self.overrides {
@@ -94,23 +99,9 @@ impl Node {
         {
             arguments[at + 1] = self.configuration().display().to_string();
         }
-        let output = jvm::java(jvm::installed().unwrap())
-            .args([
-                "-Xmx384m",
-                "-Dkpki.log.level=WARN",
-                "kafka.tools.StorageTool",
-            ])
-            .args(arguments)
-            .current_dir(&self.work)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "the storage tool refused:\n{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let question = json!({"arguments": arguments});
+        let answer: Value = judge().unwrap().ask("storage", question).unwrap();
+        assert_eq!(answer["code"], 0, "the storage tool refused: {answer:#}");
     }
 
     /// Starts the broker, formatted before, with its configuration as it is now, and waits for it.
@@ -123,20 +114,22 @@ impl Node {
 
     /// Starts the broker, formatted before, without waiting for it.
     pub fn spawn(&self) -> Broker {
-        self.spawn_with(&[])
-    }
-
-    /// The same with further options for its JVM, as `KAFKA_OPTS` gives them.
-    pub fn spawn_with(&self, java_options: &[&str]) -> Broker {
-        let log = self.work.join("kafka.log");
-        let file = File::create(&log).unwrap();
-        let child = jvm::java(jvm::installed().unwrap())
-            // WhileStdin ends the broker with the pipe, which ends with this process.
-            .args(["-Xmx1g", "-XX:+UseSerialGC"])
-            .args(java_options)
+        let mut java = jvm::brief(jvm::installed().unwrap());
+        java.args(["-Xmx1g", "-XX:+UseSerialGC"])
+            .args(&self.java_options)
             .args(["WhileStdin", "kafka.Kafka"])
-            .arg(self.configuration())
-            .current_dir(&self.work)
+            .arg(self.configuration());
+        Broker::spawn(java, &self.work)
+    }
+}
+
+impl Broker {
+    /// Starts what `java` runs below WhileStdin, which ends it with the pipe, which ends with this process.
+    pub fn spawn(mut java: Command, work: &Path) -> Self {
+        let log = work.join("kafka.log");
+        let file = File::create(&log).unwrap();
+        let child = java
+            .current_dir(work)
             .stdin(Stdio::piped())
             .stdout(file.try_clone().unwrap())
             .stderr(file)
@@ -144,9 +137,7 @@ impl Node {
             .unwrap();
         Broker { child, log }
     }
-}
 
-impl Broker {
     /// Of its process.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -1,12 +1,14 @@
 //! The built program, run as a user runs it, in a directory of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::fs::Permissions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A directory to work in and an environment that holds nothing of the caller's but `PATH`.
@@ -35,6 +37,25 @@ impl Kpki {
         ]);
         let mut kpki = Self { dir, environment };
         kpki.env("KPKI_CA_PASSPHRASE", "a passphrase of the tests");
+        kpki
+    }
+
+    /// With a CA whose key is not sealed, and a passphrase for backups.
+    pub fn with_open_ca() -> Self {
+        let mut kpki = Self::new();
+        kpki.without_env("KPKI_CA_PASSPHRASE");
+        kpki.env("KPKI_BACKUP_PASSPHRASE", "another passphrase");
+        kpki.ok(&["init-ca", "--no-passphrase"]);
+        kpki
+    }
+
+    /// The same with a broker, clients, and a client `far` whose request waits below `elsewhere/`.
+    pub fn at_work(clients: &[&str]) -> Self {
+        let kpki = Self::with_open_ca();
+        kpki.ok(&["issue", "kafka1"]);
+        kpki.ok(&[&["issue", "--client"], clients].concat());
+        let request = ["issue", "far", "--csr-only", "--client"];
+        kpki.ok(&[&request[..], &["--out", "elsewhere"]].concat());
         kpki
     }
 
@@ -120,8 +141,31 @@ impl Kpki {
     }
 
     /// Runs with `--json` as given by the caller, expects exit code 0 and one JSON document.
-    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         self.ok(arguments).json()
+    }
+
+    /// The lines of the inventory, but not one at its end that was never finished. None where there is no inventory.
+    pub fn inventory(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path("out/ca/inventory.jsonl")).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines = whole.lines();
+        lines.map(|l| serde_json::from_str(l).unwrap()).collect()
+    }
+
+    /// Those that are certificates. No two of them may have the same serial number.
+    pub fn certificates(&self) -> Vec<Value> {
+        let mut lines = self.inventory();
+        lines.retain(|line| line["v"] == 1);
+        let serials: BTreeSet<&str> = lines.iter().filter_map(|l| l["serial"].as_str()).collect();
+        assert_eq!(serials.len(), lines.len(), "a serial was used twice");
+        lines
+    }
+
+    /// The doctor finds nothing in an output directory, after `what`.
+    pub fn is_sound(&self, out: &str, what: impl Display) {
+        let said = self.run(&["doctor", "--out", out]);
+        assert_eq!(said.code, Some(0), "{what}: {}{}", said.stdout, said.stderr);
     }
 }
 
@@ -139,13 +183,13 @@ impl Output {
     }
 
     /// Standard output as one JSON document.
-    pub fn json(&self) -> serde_json::Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}; standard output:\n{}", self.stdout))
     }
 
     /// Standard output as JSON lines.
-    pub fn json_lines(&self) -> Vec<serde_json::Value> {
+    pub fn json_lines(&self) -> Vec<Value> {
         self.stdout
             .lines()
             .map(|line| {

@@ -12,6 +12,7 @@ pub mod keytool;
 pub mod kpki;
 pub mod listener;
 pub mod mounts;
+pub mod old_kafka;
 pub mod one_broker;
 pub mod openssl;
 pub mod ports;

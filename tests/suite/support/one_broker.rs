@@ -18,32 +18,39 @@ pub struct OneBroker {
     pub node: Node,
     /// `None` while it is down.
     pub broker: Option<Broker>,
+    /// The port of its listener SSL.
+    ssl: u16,
     head: String,
 }
 
 impl OneBroker {
     /// Starts it. `clients` is the policy after its cluster section. `None`: there is no Java or Maven here.
     pub fn start(clients: &str) -> Option<OneBroker> {
-        Self::start_with(clients, |_, _| Vec::new())
+        Self::start_prepared(clients, |_| ())
     }
 
     /// Starts it behind a proxy: what goes to its listener SSL passes there, what goes to SASL_SSL does not.
     pub fn start_behind_proxy(clients: &str) -> Option<(OneBroker, Proxy)> {
         let [hidden] = ports::free();
         let mut proxy = None;
-        let cluster = Self::start_with(clients, |ssl, listeners| {
+        let cluster = Self::start_prepared(clients, |cluster| {
+            let ssl = cluster.ssl;
             proxy = Some(Proxy::start(ssl, hidden));
+            let written = std::fs::read_to_string(&cluster.node.server_properties).unwrap();
+            let mut lines = written.lines();
+            let listeners = lines.find_map(|l| l.strip_prefix("listeners=")).unwrap();
             let (shown, behind) = (format!(":{ssl}"), format!(":{hidden}"));
             assert!(listeners.contains(&shown), "{listeners}");
-            vec![("listeners".to_owned(), listeners.replace(&shown, &behind))]
+            let moved = listeners.replace(&shown, &behind);
+            cluster.node.overrides = vec![("listeners".to_owned(), moved)];
         })?;
         Some((cluster, proxy?))
     }
 
-    /// `overrides` is told the port of the listener SSL and the value of `listeners`.
-    fn start_with(
+    /// Starts it after `prepare`, which finds it written and not yet started.
+    pub fn start_prepared(
         clients: &str,
-        overrides: impl FnOnce(u16, &str) -> Vec<(String, String)>,
+        prepare: impl FnOnce(&mut OneBroker),
     ) -> Option<OneBroker> {
         let kpki = Kpki::new();
         let [ssl, sasl, controller] = ports::free();
@@ -63,18 +70,16 @@ brokers:
         );
         kpki.write("policy.yaml", &format!("{head}{clients}"));
         kpki.ok(&["up", "policy.yaml"]);
-        let mut node = Node::kafka1(&kpki);
-        let written = std::fs::read_to_string(&node.server_properties).unwrap();
-        let mut lines = written.lines();
-        let listeners = lines.find_map(|line| line.strip_prefix("listeners="));
-        node.overrides = overrides(ssl, listeners.unwrap());
-        let broker = start(std::slice::from_ref(&node))?.pop();
-        Some(OneBroker {
+        let mut cluster = OneBroker {
+            node: Node::kafka1(&kpki),
             kpki,
-            node,
-            broker,
+            broker: None,
+            ssl,
             head,
-        })
+        };
+        prepare(&mut cluster);
+        cluster.broker = start(std::slice::from_ref(&cluster.node))?.pop();
+        Some(cluster)
     }
 
     /// Writes a policy of this cluster with other clients.

@@ -173,7 +173,7 @@ fn what_is_fetched_from_a_broker_lets_a_producer_in() {
     assert!(
         failed
             .stderr
-            .contains("the key is under another password than the store"),
+            .contains("the key has a different password from the store"),
         "{}",
         failed.stderr
     );
