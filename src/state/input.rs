@@ -29,7 +29,7 @@ pub fn read_text(path: &Path) -> Result<Vec<u8>, StateError> {
 /// The same for a file that is to be written there, and may be missing.
 pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     match read_text(path) {
-        Err(StateError::Io { source, .. }) if is_absent(&source) => Ok(None),
+        Err(StateError::Named { source, .. }) if is_absent(&source) => Ok(None),
         read => read.map(Some),
     }
 }
