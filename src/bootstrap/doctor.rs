@@ -4,6 +4,7 @@
 //! recorded ones.
 
 mod identity;
+mod inventory;
 mod rotation;
 
 use std::{collections::BTreeMap, path::Path};
@@ -48,6 +49,7 @@ pub enum FaultCode {
     Mode = "mode", "other users can read or change something";
     Owner = "owner", "a directory has the wrong owner";
     Password = "password", "the password of an identity's stores is missing, or is not the one that kpki wrote";
+    Inventory = "inventory", "the inventory lacks what other files prove was in it, or contains what kpki does not write";
     Journal = "journal", "the journal cannot be read";
     Policy = "policy", "the files do not match the policy";
     Rotation = "rotation", "the CA rotation does not match its record, or a certificate was signed by a CA that does not sign now";
@@ -145,9 +147,14 @@ impl Doctor<'_> {
             // Everything else depends on which CAs are trusted.
             return Ok(faults);
         }
+        self.inventory(&ca, &inventory, &mut faults)?;
+        if faults.len() > before {
+            // So does everything else on what was signed and revoked.
+            return Ok(faults);
+        }
         self.authority(&ca, &inventory, &mut faults)?;
         self.leaves(&ca, &inventory, &mut faults)?;
-        let names = self.out.identities()?;
+        let names = self.names(&inventory)?;
         let examined: Vec<Vec<Fault>> = names
             .par_iter()
             .map(|name| {

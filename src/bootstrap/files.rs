@@ -214,6 +214,17 @@ impl ClusterFiles<'_> {
     }
 }
 
+/// Whether a directory contains a key and a keystore, which need a record in the inventory. A key whose request was made
+/// here may be certified elsewhere.
+pub fn holds_key(out: &OutDir, name: &IdentityName) -> bool {
+    let files = out.files(name);
+    let has = |ends: &[&str]| {
+        let mut files = files.iter();
+        files.any(|file| ends.iter().any(|end| file.ends_with(end)))
+    };
+    has(&[".key"]) && has(&[".keystore.p12", ".keystore.jks"]) && !has(&[".csr"])
+}
+
 /// Whether a broker's files make it a dedicated controller, which accepts no clients.
 pub fn is_controller_alone(out: &OutDir, name: &IdentityName) -> Result<bool, BootstrapError> {
     // The name is the same in every layout.

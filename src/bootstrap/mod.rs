@@ -16,6 +16,7 @@ pub mod edits;
 pub mod elsewhere;
 pub mod files;
 pub mod folded;
+pub mod forgotten;
 pub mod identity;
 pub mod lists;
 pub mod member;
@@ -40,10 +41,10 @@ use crate::{
     config::ConfigError,
     issuer::IssuerError,
     keystore::StoreError,
-    pki::{ChainProblem, Kind, PkiError},
+    pki::{ChainProblem, IdentityName, Kind, PkiError},
     random::NoRandomness,
     scram::ScramError,
-    state::{Revocation, StateError},
+    state::{OutDir, Revocation, StateError},
 };
 use ca::CaError;
 use context::Danger;
@@ -78,6 +79,14 @@ pub enum BootstrapError {
         /// The output directory.
         out: String,
     },
+    /// A directory with a key that the inventory knows nothing of.
+    #[error("{dir} contains a key, but the inventory has no record of a certificate of {name}")]
+    NoRecord {
+        /// The name.
+        name: String,
+        /// The directory.
+        dir: String,
+    },
     /// An identity whose last certificate was revoked.
     #[error("the certificate of `{}` was revoked on {} ({})", .0.name, .0.at.date(), .0.reason)]
     Revoked(Revocation),
@@ -108,6 +117,16 @@ pub enum BootstrapError {
     /// A certificate whose renewal needs a request from the owner of its key.
     #[error("the key of `{0}` is elsewhere, so its certificate needs a new request")]
     KeyElsewhere(String),
+    /// An inventory that was emptied or edited, or is an old copy.
+    #[error("{inventory} lacks {what}, which {crl} contains")]
+    Forgotten {
+        /// The inventory.
+        inventory: String,
+        /// The file with the current CRLs.
+        crl: String,
+        /// What was lost.
+        what: String,
+    },
     /// A file of an identity that cannot be used.
     #[error("{file} is damaged: {source}")]
     Damaged {
@@ -185,6 +204,14 @@ pub enum BootstrapError {
 }
 
 impl BootstrapError {
+    /// For a directory with a key that the inventory knows nothing of.
+    pub fn no_record(out: &OutDir, name: &IdentityName) -> Self {
+        Self::NoRecord {
+            name: name.to_string(),
+            dir: out.identity(name).display().to_string(),
+        }
+    }
+
     fn damaged(path: &std::path::Path, source: impl Into<Cause>) -> Self {
         Self::Damaged {
             file: path.display().to_string(),

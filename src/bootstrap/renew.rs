@@ -62,6 +62,8 @@ pub struct Chosen {
     pub external: Vec<IdentityName>,
     /// Those whose last certificates were revoked, which must be named explicitly.
     pub revoked: Vec<IdentityName>,
+    /// Those that have no directory here.
+    pub absent: Vec<IdentityName>,
     /// If nothing is due: the first that will be, and when.
     pub next: Option<(IdentityName, OffsetDateTime)>,
 }
@@ -82,14 +84,19 @@ impl Chosen {
             let Ok(name) = record.name.parse::<IdentityName>() else {
                 continue;
             };
+            let is_revoked = inventory.revocation(&record.serial).is_some();
+            let due = due(record, !followed.contains(name.as_str()));
             if !record.external && !there.contains(&name) {
+                let is_wanted = now.is_none_or(|now| (due..record.not_after).contains(&now));
+                if is_wanted && !is_revoked {
+                    chosen.absent.push(name);
+                }
                 continue;
             }
-            if inventory.revocation(&record.serial).is_some() {
+            if is_revoked {
                 chosen.revoked.push(name);
                 continue;
             }
-            let due = due(record, !followed.contains(name.as_str()));
             if now.is_some_and(|now| due > now) {
                 if chosen.next.as_ref().is_none_or(|(_, next)| due < *next) {
                     chosen.next = Some((name, due));
@@ -153,10 +160,14 @@ impl Candidate {
         name: &IdentityName,
         renewal: &Renewal,
     ) -> Result<Self, BootstrapError> {
-        let unknown = || BootstrapError::Unknown {
-            name: name.to_string(),
-            out: out.root().display().to_string(),
-        };
+        let unknown =
+            || match inventory.latest(name.as_str()).is_none() && files::holds_key(out, name) {
+                true => BootstrapError::no_record(out, name),
+                false => BootstrapError::Unknown {
+                    name: name.to_string(),
+                    out: out.root().display().to_string(),
+                },
+            };
         let record = inventory.latest(name.as_str()).ok_or_else(unknown)?;
         revoke::check(inventory, name.as_str(), renewal.new_key)?;
         if record.external {

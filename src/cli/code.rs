@@ -56,6 +56,7 @@ pub enum Code {
     ImportUnrecognised = "import-unrecognised", "the format of a file to import is not recognised";
     InvalidPolicy = "invalid-policy", "the policy is invalid; `error.diagnostics` lists every error";
     InventoryDamaged = "inventory-damaged", "the inventory of certificates is damaged";
+    InventoryIncomplete = "inventory-incomplete", "the inventory of certificates lacks what other files prove was in it";
     Io = "io", "a file cannot be read or written";
     KeyDerivation = "key-derivation", "not enough memory to derive a key from the passphrase";
     KeyElsewhere = "key-elsewhere", "the CA's key is not on this machine";

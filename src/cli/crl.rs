@@ -18,6 +18,7 @@ use super::{
 use crate::{
     bootstrap::{
         ca::Ca,
+        forgotten,
         lists::{self, CRL, CRL_DER, Crl as Written, Lists},
         rfc3339,
     },
@@ -121,6 +122,7 @@ pub fn write(
     ca.check_unchanged(out, &lock)?;
     // Freeing a million strings one by one takes longer than exiting.
     let mut inventory = ManuallyDrop::new(Inventory::read(out)?);
+    forgotten::check(out, &ca.trust, &inventory, now)?;
     let lists = lists::write(out, &lock, &mut inventory, &keys, (days, now))?;
     // Under the lock: the next writer removes files that look abandoned.
     let files = der.map(|der| lists.write_der(der)).transpose()?;

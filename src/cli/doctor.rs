@@ -10,7 +10,8 @@ use super::{
     passphrase,
     policy::read_policy,
     shell,
-    ui::{GREEN, RED, Ui},
+    ui::{GREEN, RED, Ui, YELLOW, named},
+    up::NAMED,
     verdict,
 };
 use crate::{
@@ -93,6 +94,14 @@ impl Examination {
             ui.answer(format!("  {}", command(fault, &out)));
         }
         if found.is_empty() {
+            let absent = doctor.absent()?;
+            if !absent.is_empty() {
+                ui.note(format!(
+                    "{YELLOW}note:{YELLOW:#} valid certificates without a directory in {}: {}; if they were not moved to their machines, kpki up POLICY or kpki issue NAME makes them again",
+                    out.root().display(),
+                    named(&absent, NAMED)
+                ));
+            }
             ui.say(format!("{GREEN}ok{GREEN:#}  {}", out.root().display()));
         }
         let faults: Vec<_> = fixed

@@ -20,7 +20,7 @@ use crate::{
         BootstrapError,
         ca::Ca,
         context::{Asked, Danger},
-        files::{is_controller_alone, names},
+        files::{holds_key, is_controller_alone, names},
         folded::Folded,
         plan::plan,
         revoke,
@@ -128,7 +128,11 @@ impl Issue {
                 let message = format!("the name `{name}` is given twice");
                 errors.push(CliError::new(Code::NameTwice, message).usage());
             } else if !self.csr_only && out.identity(name).exists() {
-                errors.push(BootstrapError::Exists(name.to_string()).into());
+                let record = inventory.latest(name.as_str());
+                errors.push(match record.is_none() && holds_key(out, name) {
+                    true => BootstrapError::no_record(out, name).into(),
+                    false => BootstrapError::Exists(name.to_string()).into(),
+                });
             } else if let Some(clash) = taken.clash(name) {
                 errors.push(clash.into());
             } else if let Err(revoked) = revoke::check(&inventory, name.as_str(), self.new_key) {

@@ -168,6 +168,13 @@ impl Renew {
                 named(&chosen.external, NAMED)
             ));
         }
+        if !chosen.absent.is_empty() {
+            ui.warn(format!(
+                "not renewed, because {} has no directories of theirs: {}; kpki up POLICY or kpki issue NAME makes them again",
+                out.root().display(),
+                named(&chosen.absent, NAMED)
+            ));
+        }
         if !chosen.revoked.is_empty() {
             ui.warn(format!(
                 "the certificates of {} are revoked, so they are not renewed; kpki renew NAME --new-key issues a new one",

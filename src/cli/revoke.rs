@@ -10,7 +10,7 @@ use super::{
     ui::{BOLD, DIM, RED, Ui, YELLOW},
 };
 use crate::{
-    bootstrap::{ca::Ca, lists::CRL, revoke, rfc3339},
+    bootstrap::{ca::Ca, forgotten, lists::CRL, revoke, rfc3339},
     pki::{Kind, Reason},
     state::{Event, Inventory, OutDir, Revocation},
 };
@@ -56,6 +56,7 @@ impl Revoke {
         let (revoking, brokers) = {
             let lock = take_lock(&out, ui)?;
             let mut inventory = Inventory::read(&out)?;
+            forgotten::check(&out, &ca.trust, &inventory, now)?;
             let planned = revoke::plan(&inventory, &self.whose, self.reason, now);
             let revoking = planned.map_err(|errors| {
                 Failure::Errors(errors.into_iter().map(CliError::from).collect())

@@ -15,6 +15,7 @@ use crate::{
     bootstrap::rotate::{Outcome, Rotating, Seen, Step, Successor, Tools},
     bootstrap::{
         ca::Ca,
+        forgotten,
         lists::{self, CRL, Lists},
     },
     issuer::IssuerError,
@@ -105,6 +106,7 @@ impl RotateCa {
             let ca = Ca::open(&out)?;
             let mut inventory = Inventory::read(&out)?;
             let keys = lists::open(&out, &ca, passphrase.as_ref(), now)?;
+            forgotten::check(&out, &ca.trust, &inventory, now)?;
             let when = (crl::DAYS, now);
             Ok(lists::write(&out, lock, &mut inventory, &keys, when)?)
         };

@@ -18,6 +18,8 @@ pub struct SignedCrl {
     pub this_update: OffsetDateTime,
     /// Its nextUpdate: when it expires.
     pub next_update: OffsetDateTime,
+    /// Its number, if it has one that kpki could have given it.
+    pub number: Option<u64>,
     serials: HashSet<String>,
 }
 
@@ -39,6 +41,7 @@ impl SignedCrl {
             issuer: signer.subject.clone(),
             this_update: crl.last_update().to_datetime(),
             next_update: next.to_datetime(),
+            number: crl.crl_number().and_then(|n| u64::try_from(n).ok()),
             serials: entries.map(|entry| hex(entry.raw_serial())).collect(),
         })
     }
@@ -46,6 +49,11 @@ impl SignedCrl {
     /// When it must be replaced: in the last third of its validity.
     pub fn due(&self) -> OffsetDateTime {
         self.next_update - (self.next_update - self.this_update) / 3
+    }
+
+    /// The serial numbers on it, lower-case hex.
+    pub fn serials(&self) -> impl Iterator<Item = &str> {
+        self.serials.iter().map(String::as_str)
     }
 
     /// True if the certificate with this serial number, lower-case hex, is on it.

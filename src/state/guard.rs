@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Inventory, OutDir, Owners, StateError, failed,
+    OutDir, Owners, StateError, failed,
     files::{self, look, mode_of, pinned},
     out_dir::leaves_out_everything,
 };
@@ -165,7 +165,7 @@ impl OutDir {
     /// writing a file in a directory needs no write permission for the directory.
     fn check_records(&self) -> Result<(), StateError> {
         let records = || RECORDS.iter().map(|name| self.root().join(name));
-        for path in records().chain([self.ca_file(Inventory::FILE)]) {
+        for path in records().chain([self.ca_file("inventory.jsonl")]) {
             refuse_link(&path)?;
         }
         let open = |dir: &Path| fs::metadata(dir).is_ok_and(|meta| meta.mode() & ENTERABLE != 0);

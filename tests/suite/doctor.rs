@@ -1,6 +1,7 @@
 //! `kpki doctor`: what is wrong is said, what can be repaired is repaired, and the rest with the command that is said.
 
 mod rotation;
+mod walk;
 
 use std::{
     fs,
@@ -147,12 +148,12 @@ fn what_needs_the_ca_key_or_a_decision_is_said_with_its_command() {
     let kpki = cluster();
     let out = kpki.path("out");
     let keep = |name: &str| {
-        let there = format!("cp -a '{0}/{name}' '{0}/{name}.kept'", out.display());
+        let there = format!("cp -a '{0}/{name}' '{0}/.{name}.kept'", out.display());
         sh(&there);
     };
     let back = |name: &str| {
         sh(&format!(
-            "cd '{}' && rm -rf {name} && mv {name}.kept {name}",
+            "cd '{}' && rm -rf {name} && mv .{name}.kept {name}",
             out.display()
         ))
     };

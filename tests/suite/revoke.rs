@@ -386,3 +386,69 @@ fn a_revocation_that_was_told_is_never_lost() {
     assert_eq!(crl["revoked"], 60);
     assert!(crl["number"].as_u64().unwrap() > lists);
 }
+
+/// The next CRL would take back what the current one says, and nobody would notice.
+#[test]
+fn an_inventory_that_has_lost_a_revocation_makes_no_crl() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "--client", "alice", "bob", "carol"]);
+    kpki.ok(&["revoke", "alice", "--reason", "keyCompromise"]);
+    kpki.ok(&["revoke", "carol", "--reason", "certificateHold"]);
+    let (path, crl) = (
+        kpki.path("out/ca/inventory.jsonl"),
+        kpki.path("out/ca/crl.pem"),
+    );
+    let (whole, signed) = (fs::read_to_string(&path).unwrap(), fs::read(&crl).unwrap());
+    let without = |is_lost: &dyn Fn(&str) -> bool| {
+        let lines = whole.lines().filter(|line| !is_lost(line));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let is_of_alice = |line: &str| line.contains("\"name\":\"alice\"");
+    for (edited, lacks) in [
+        (
+            without(&|line| is_of_alice(line) && line.contains("revoked")),
+            "the revocation of ",
+        ),
+        (without(&is_of_alice), "the revocation of "),
+        (
+            without(&|line| line.contains("\"number\":2")),
+            "the CRL number 2",
+        ),
+    ] {
+        fs::write(&path, &edited).unwrap();
+        for command in [&["crl"][..], &["revoke", "bob"]] {
+            let said = kpki.run(&[command, &["--json"]].concat()).expect_code(1);
+            let said = &said.json()["error"];
+            assert_eq!(said["code"], "inventory-incomplete");
+            let message = said["message"].as_str().unwrap();
+            assert!(message.contains(lacks), "{message}");
+            assert!(said["hint"].as_str().unwrap().contains("backup"));
+        }
+        assert_eq!(fs::read(&crl).unwrap(), signed);
+        assert_eq!(fs::read_to_string(&path).unwrap(), edited);
+        let doctor = kpki.run(&["doctor", "--json"]).expect_code(3).json();
+        let fault = &doctor["faults"][0];
+        assert_eq!(fault["code"], "inventory", "{doctor}");
+        assert_eq!(fault["command"], "kpki restore FILE");
+    }
+    // All of it, and lines that kpki does not write.
+    let line = whole.lines().find(|line| is_of_alice(line)).unwrap();
+    let strange = format!("{whole}{}\n", line.replace("\"alice\"", "\"../x\""));
+    for (edited, says) in [
+        (String::new(), "no record of the CA"),
+        (format!("{whole}{line}\n"), "two records of the serial"),
+        (strange, "the name `../x`"),
+    ] {
+        fs::write(&path, &edited).unwrap();
+        let said = kpki.run(&["doctor", "--json"]).expect_code(3).json();
+        let faults = said["faults"].as_array().unwrap().iter();
+        let messages: Vec<_> = faults.map(|f| f["message"].as_str().unwrap()).collect();
+        assert!(messages.iter().any(|m| m.contains(says)), "{said}");
+    }
+    // What was on hold may leave the list, and so may what has expired.
+    fs::write(&path, &whole).unwrap();
+    kpki.ok(&["revoke", "carol", "--reason", "removeFromCRL"]);
+    assert_eq!(kpki.json(&["crl", "--json"])["revoked"], 1);
+    kpki.ok(&["doctor"]);
+}

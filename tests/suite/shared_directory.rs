@@ -454,7 +454,7 @@ fn a_link_in_the_place_of_a_record_or_of_a_file_of_the_ca_is_not_followed() {
         for command in [
             &["rotate-ca", "status"][..],
             &["renew", "kafka1"],
-            &["up", "policy.yaml", "--renew"],
+            &["up", "policy.yaml"],
             &["crl"],
         ] {
             let done = kpki.run(command);

@@ -1,10 +1,11 @@
 //! Compares one identity's files with the records and with each other.
 
-use super::{FIX, Fault, FaultCode, barred};
+use super::{FIX, Fault, FaultCode, RESTORE, barred};
 use crate::{
     bootstrap::{
         BootstrapError,
         compare::holds,
+        files::holds_key,
         identity::{Credentials, OnDisk},
         member::FILES,
         trust::Trust,
@@ -31,8 +32,9 @@ pub(super) struct Examined<'a> {
 
 impl Examined<'_> {
     pub fn faults(&self) -> Result<Vec<Fault>, BootstrapError> {
+        let is_unrecorded = self.record.is_none() && holds_key(self.out, self.name);
         // A directory that only looks like one of kpki's: brokers' data directories are beside them.
-        if self.record.is_none() && self.entry.is_none() {
+        if self.record.is_none() && self.entry.is_none() && !is_unrecorded {
             return Ok(Vec::new());
         }
         if let Err(error) = self.out.check_identity(self.name, self.owners) {
@@ -40,6 +42,22 @@ impl Examined<'_> {
         }
         let mut faults = Vec::new();
         let dir = self.out.identity(self.name);
+        if is_unrecorded {
+            let name = self.name.as_str();
+            // A hidden name is no identity's.
+            let aside = self.out.root().join(format!(".{name}.old"));
+            let [from, to] = [&dir, &aside].map(|path| path.display().to_string());
+            let (why, command) = match self.entry {
+                Some(_) => ("so lines of the inventory were lost", RESTORE.to_owned()),
+                None => (
+                    "and kpki did not write it",
+                    format!("mv {} {}", quote(&from), quote(&to)),
+                ),
+            };
+            let message =
+                format!("{from} contains a key, but the inventory has no record of {name}, {why}");
+            return Ok(vec![self.fault(FaultCode::Inventory, message, command)]);
+        }
         if let Some((uid, gid)) = self.owners.given(self.name.as_str())
             && !OutDir::is_owned(&dir, (uid, gid))
         {

@@ -104,6 +104,9 @@ impl From<BootstrapError> for CliError {
             }
             BootstrapError::Clash { .. } => CliError::new(Code::NameClash, text)
                 .hint("Java keystores and some file systems ignore case; choose another name"),
+            BootstrapError::Forgotten { .. } => CliError::new(Code::InventoryIncomplete, text).hint(
+                "lines of the inventory were lost: restore it from a backup; a CRL made now would take back revocations",
+            ),
             BootstrapError::Damaged { .. } => CliError::new(Code::IdentityDamaged, text).hint(
                 "move its directory away and run the command again: it gets a new key and certificate",
             ),
@@ -142,6 +145,10 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Unknown { .. } => {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
             }
+            BootstrapError::NoRecord { name, .. } => CliError::new(Code::InventoryIncomplete, text)
+                .hint(format!(
+                    "if kpki made it, restore the inventory from a backup; else move the directory away, and kpki issue {name} makes a new one"
+                )),
             BootstrapError::Backup(error) => error.into(),
             BootstrapError::Brought(problem) => {
                 CliError::new(Code::CaRefused, text).hint(unfit(&problem))
