@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CA_REQUEST, StateError, failed};
+use super::{StateError, failed};
+
+/// The request for the certificate of a CA that is to be, PEM.
+pub const CA_REQUEST: &str = "request.csr";
 
 /// Mode of files with secrets.
 pub const SECRET: u32 = 0o600;

@@ -32,7 +32,8 @@ mod written;
 pub use event::{CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
 pub use files::{
-    Owner, check_owner, check_writable, mode_of, read_plain, read_record, write_atomic, write_new,
+    CA_REQUEST, Owner, check_owner, check_writable, mode_of, read_plain, read_record, write_atomic,
+    write_new,
 };
 pub use guard::{Mended, is_own};
 pub use input::{
@@ -45,7 +46,7 @@ pub use lock::Lock;
 pub use matching::matching;
 pub use out_dir::OutDir;
 pub use owners::Owners;
-pub use place::{CA_REQUEST, CA_REQUEST_KEY};
+pub use place::CA_REQUEST_KEY;
 pub use pruning::{Pruning, Reach, Unsettled};
 pub use readable::{Closed, readable_by};
 pub use rotation::{Phase, Rotation};

@@ -4,17 +4,15 @@ use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use super::{
     Inventory, OutDir, Owners, StateError, failed,
-    files::{self, entries, is_absent, look, pinned},
+    files::{self, CA_REQUEST, entries, is_absent, look, pinned},
     guard,
 };
 use crate::pki::IdentityName;
 
 /// The directory of the CA.
 const CA: &str = "ca";
-/// The request for the certificate of a CA that is to be, PEM.
-pub const CA_REQUEST: &str = "request.csr";
-/// The sealed key that it is for. It is the last of the two that is removed once the answer is there, after the inventory
-/// has come.
+/// The sealed key that the request of [`CA_REQUEST`] is for. It is the last of the two that is removed once the answer is
+/// there, after the inventory has come.
 pub const CA_REQUEST_KEY: &str = "request.key";
 
 /// Refuses a staged directory that contains what kpki does not make, or that cannot be moved into place.
