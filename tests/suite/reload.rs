@@ -208,7 +208,9 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
     });
     kpki.ok(&["renew", "kafka1"]);
     kpki.ok(&RELOAD);
-    for before_last in [0, 1] {
+    // A reload has an exchange more where an answer comes late, so the last one may not be there to be cut.
+    let mut cuts = 0;
+    for before_last in 0..6 {
         let at = most.load(Ordering::Relaxed) - before_last;
         let is_cut = Arc::new(AtomicBool::new(false));
         let cut = Arc::clone(&is_cut);
@@ -227,10 +229,14 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
             let log = cluster.broker.as_ref().unwrap().log();
             assert_eq!(again.code, Some(0), "{done:?}\n{again:?}\n{log}");
         }
-        assert!(is_cut.load(Ordering::Relaxed));
         every(&serial(kpki));
         assert_eq!(left_behind(&cluster), [""; 0]);
+        cuts += usize::from(is_cut.load(Ordering::Relaxed));
+        if cuts == 2 {
+            return;
+        }
     }
+    panic!("only {cuts} connections were cut");
 }
 
 #[test]
