@@ -418,19 +418,24 @@ impl RunningBroker {
             let lacking = open.iter().zip(shown).filter_map(|(listener, shown)| {
                 let what = match shown {
                     Ok(shown) => match lacks(wanted, &shown) {
-                        None if others && !trusts_no_other(wanted, &shown) => String::new(),
-                        lacks => lacks?,
+                        // Waited for, but nothing that is missing.
+                        None if others && !trusts_no_other(wanted, &shown) => None,
+                        lacks => Some(lacks?),
                     },
-                    Err(error) => error.to_string(),
+                    Err(error) => Some(error.to_string()),
                 };
-                Some((*listener, format!("{}: {what}", listener.name)))
+                Some((
+                    *listener,
+                    what.map(|what| format!("{}: {what}", listener.name)),
+                ))
             });
             let (left, what): (Vec<_>, Vec<_>) = lacking.unzip();
             if left.is_empty() {
                 return None;
             }
             if begun.elapsed() >= limit {
-                return Some(what.join("; "));
+                let what: Vec<String> = what.into_iter().flatten().collect();
+                return (!what.is_empty()).then(|| what.join("; "));
             }
             open = left;
             std::thread::sleep(PAUSE);
