@@ -1,13 +1,12 @@
 //! Metrics for monitoring in the Prometheus text format, for the textfile collector of node_exporter.
 
-use std::{fmt::Write, path::Path};
+use std::{collections::BTreeSet, fmt::Write, path::Path};
 
 use time::OffsetDateTime;
 
 use super::super::Failure;
 use crate::{
     bootstrap::due::{Due, DueCode},
-    pki::Kind,
     state::{Record, write_atomic},
 };
 
@@ -45,17 +44,17 @@ fn text(current: &[&Record], found: &[Due], unasked: Unasked, now: OffsetDateTim
         "kpki_certificate_expiry_timestamp_seconds",
         "When the last certificate of an identity, or of the CA, expires.",
     );
+    let mut seen = BTreeSet::new();
+    // During a CA rotation there are two of a name, of which the first to expire counts.
+    let mut current = current.to_vec();
+    current.sort_by_key(|record| record.not_after);
+    current.retain(|record| seen.insert((record.kind.name(), record.name.as_str())));
     for record in current {
-        let kind = match record.kind {
-            Kind::Broker => "broker",
-            Kind::Client => "client",
-            Kind::Ca => "ca",
-            Kind::Intermediate => "intermediate",
-        };
         let _ = writeln!(
             text,
-            "kpki_certificate_expiry_timestamp_seconds{{name=\"{}\",kind=\"{kind}\"}} {}",
+            "kpki_certificate_expiry_timestamp_seconds{{name=\"{}\",kind=\"{}\"}} {}",
             escaped(&record.name),
+            record.kind.name(),
             record.not_after.unix_timestamp()
         );
     }
