@@ -22,7 +22,10 @@ use crate::{
     printable::Name,
     random,
     secret::{Secret, SecretBytes},
-    state::{CA_REQUEST, CA_REQUEST_KEY, FileSpec, Lock, OutDir, Staging, read_record},
+    state::{
+        CA_REQUEST, CA_REQUEST_KEY, FileSpec, Lock, OutDir, Rotation, Staging, StateError,
+        read_record,
+    },
 };
 
 /// A CA from elsewhere that is valid and not yet stored.
@@ -46,12 +49,31 @@ pub fn read(
     certificates: &[CertificateDer<'_>],
     now: OffsetDateTime,
 ) -> Result<Brought, Errors> {
+    read_with(pkcs8, certificates, now, |_| Vec::new())
+}
+
+/// The same with further reasons to refuse the certificate of the key.
+pub(super) fn read_with(
+    pkcs8: &[u8],
+    certificates: &[CertificateDer<'_>],
+    now: OffsetDateTime,
+    refuse: impl Fn(&Certificate) -> Vec<BootstrapError>,
+) -> Result<Brought, Errors> {
     let key =
         KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8)).map_err(|_| StoreError::UnfitKey)?;
     let pool = certificates.iter().map(Certificate::from_der);
     let pool = pool.collect::<Result<Vec<_>, _>>()?;
-    let found = CaChain::find(&key.subject_public_key_info(), &pool, now);
-    let chain = found.map_err(|all| Errors(all.into_iter().map(BootstrapError::from).collect()))?;
+    let key_info = key.subject_public_key_info();
+    let signer = pool.iter().find(|c| c.public_key_info == key_info);
+    let refused = signer.map(refuse).unwrap_or_default();
+    let chain = match CaChain::find(&key_info, &pool, now) {
+        Ok(chain) if refused.is_empty() => chain,
+        Ok(_) => return Err(Errors(refused)),
+        Err(found) => {
+            let found = found.into_iter().map(BootstrapError::from);
+            return Err(Errors(found.chain(refused).collect()));
+        }
+    };
     let ca = NewCa::brought(chain.certificates, pkcs8, now)?;
     Ok(Brought {
         trust: Trust::new(&ca)?,
@@ -61,7 +83,7 @@ pub fn read(
     })
 }
 
-/// A pending certificate request.
+/// A pending certificate request, of a new CA or of the next one.
 #[derive(Debug)]
 pub struct Request {
     /// PEM.
@@ -74,8 +96,8 @@ pub struct Request {
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn waiting(out: &OutDir) -> Result<Option<Request>, BootstrapError> {
-    if !Ca::waits(out) {
+pub fn pending(out: &OutDir) -> Result<Option<Request>, BootstrapError> {
+    if !out.ca_file(CA_REQUEST_KEY).exists() {
         return Ok(None);
     }
     out.check()?;
@@ -100,7 +122,7 @@ pub fn waiting(out: &OutDir) -> Result<Option<Request>, BootstrapError> {
     }))
 }
 
-/// Creates the key of an intermediate CA and its certificate request. Both are written together, the key sealed.
+/// Creates the key of a new intermediate CA and its certificate request.
 ///
 /// # Errors
 /// If there is already a CA, or they cannot be created or written.
@@ -114,6 +136,17 @@ pub fn request(
     if Ca::exists(out)? {
         return Err(CaError::Exists(out.ca().display().to_string()).into());
     }
+    write_request(out, lock, subject, key, protection)
+}
+
+/// Creates a key and a certificate request. Both are written together, the key sealed.
+pub(super) fn write_request(
+    out: &OutDir,
+    lock: &Lock,
+    subject: &Dn,
+    key: KeyAlgorithm,
+    protection: &KeyProtection,
+) -> Result<Request, BootstrapError> {
     let key = key.generate().map_err(PkiError::from)?;
     let pem = pem::request(&ca_request(subject, &key)?);
     let sealed = SealedKey::seal(
@@ -142,21 +175,23 @@ pub fn request(
 pub struct AwaitedKey(SecretBytes);
 
 impl AwaitedKey {
-    /// Reads it.
+    /// Reads that of a new CA.
     ///
     /// # Errors
     /// [`CaError::NoRequest`], or [`CaError::Exists`] if the CA is complete.
     pub fn read(out: &OutDir) -> Result<Self, BootstrapError> {
         out.check()?;
-        let dir = out.ca().display().to_string();
-        match Ca::waits(out) {
-            true => match read_record(&out.ca_file(CA_REQUEST_KEY))? {
-                Some(sealed) => Ok(Self(sealed.into())),
-                None => Err(CaError::NoRequest(dir).into()),
-            },
-            false if Ca::exists(out)? => Err(CaError::Exists(dir).into()),
-            false => Err(CaError::NoRequest(dir).into()),
+        let dir = || out.ca().display().to_string();
+        if !Ca::waits(out) && Ca::exists(out)? {
+            return Err(CaError::Exists(dir()).into());
         }
+        Ok(Self::find(out)?.ok_or_else(|| CaError::NoRequest(dir()))?)
+    }
+
+    /// Reads it, whether it is of a new CA or of the next one.
+    pub(super) fn find(out: &OutDir) -> Result<Option<Self>, StateError> {
+        let sealed = read_record(&out.ca_file(CA_REQUEST_KEY))?;
+        Ok(sealed.map(|sealed| Self(sealed.into())))
     }
 
     /// True if it is sealed with a passphrase.
@@ -199,11 +234,14 @@ impl AwaitedKey {
         if sealed != self.0 {
             return Err(CaError::NoRequest(out.ca().display().to_string()).into());
         }
-        let files = vec![
-            FileSpec::secret(local::KEY, sealed.to_vec()),
-            FileSpec::gone(CA_REQUEST),
-            FileSpec::gone(CA_REQUEST_KEY),
-        ];
-        commit(out, lock, &brought.trust, &brought.ca.records(), files)
+        let mut files = vec![FileSpec::secret(local::KEY, sealed.to_vec())];
+        files.extend(no_request());
+        let records = brought.ca.records(Rotation::FIRST);
+        commit(out, lock, &brought.trust, &records, files)
     }
+}
+
+/// Removes a request and its key.
+pub(super) fn no_request() -> [FileSpec; 2] {
+    [CA_REQUEST, CA_REQUEST_KEY].map(FileSpec::gone)
 }

@@ -21,7 +21,7 @@ use crate::{
     policy::IssuerSettings,
     secret::{Secret, SecretBytes},
     state::{
-        CA_REQUEST_KEY, FileSpec, Inventory, Lock, OutDir, Record, Staging, StateError,
+        CA_REQUEST_KEY, FileSpec, Inventory, Lock, OutDir, Record, Rotation, Staging, StateError,
         read_record, write_atomic,
     },
 };
@@ -93,7 +93,13 @@ pub fn write(
     if Ca::exists(out)? {
         return Err(CaError::Exists(out.ca().display().to_string()).into());
     }
-    commit(out, lock, trust, &new.records(), new.seal(protection)?)?;
+    commit(
+        out,
+        lock,
+        trust,
+        &new.records(Rotation::FIRST),
+        new.seal(protection)?,
+    )?;
     Ok(new.into_issuer()?)
 }
 
@@ -314,7 +320,7 @@ impl Ca {
         if Self::exists(out)? {
             return Err(CaError::Exists(dir.display().to_string()).into());
         }
-        let records = local::authorities(&trust.root, &trust.intermediates);
+        let records = local::authorities(&trust.root, &trust.intermediates, Rotation::FIRST);
         commit(out, lock, trust, &records, issuer.files())
     }
 

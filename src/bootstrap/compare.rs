@@ -300,7 +300,7 @@ impl Look<'_> {
             .as_ref()
             .is_some_and(IssuerSettings::has_own_ca);
         let list = context.policy.ca.crl_url.as_ref();
-        let of_its_ca = self.inventory.successor(self.trust.root_of(leaf));
+        let of_its_ca = self.inventory.successor(self.trust.signer_of(leaf));
         let list = list.map(|url| url.of_generation(of_its_ca).to_string());
         if !own && leaf.crl_urls.iter().ne(&list) {
             return reissue(match list {

@@ -33,9 +33,8 @@ const ROOT_DAYS: u32 = 365;
 /// A key that signs a CRL.
 pub struct Signing {
     issuer: Box<dyn Issuer>,
-    subject: Name,
-    /// The root of its CA.
-    root: Certificate,
+    /// Its certificate.
+    signer: Certificate,
     is_root: bool,
 }
 
@@ -87,8 +86,7 @@ pub fn open(
     let mut keys = Keys {
         own: Signing {
             issuer: ca.open_issuer(passphrase)?,
-            subject: lineage.signer().subject.clone(),
-            root: lineage.root.clone(),
+            signer: lineage.signer().clone(),
             is_root: false,
         },
         others: Vec::new(),
@@ -114,8 +112,7 @@ pub fn open(
             let issuer = ca.issuer.with_key(path, bytes.into());
             Ok::<_, BootstrapError>(Some(Signing {
                 issuer: issuer.open(signer, behind, passphrase)?,
-                subject: signer.subject.clone(),
-                root: root.clone(),
+                signer: signer.clone(),
                 is_root,
             }))
         };
@@ -125,7 +122,10 @@ pub fn open(
             keys.others
                 .extend(with(&names.key, signer, intermediates, false)?);
         }
-        if intermediates.is_empty() {
+        // The other CA may be below the same root, or be that root.
+        let is_done = (slot == Slot::Standby && ca.trust.shares_root())
+            || signers(&ca.trust).any(|signer| signer.der == root.der);
+        if is_done {
             continue;
         }
         let current = read(out, &ca.trust)?.unwrap_or_default();
@@ -273,7 +273,7 @@ pub fn examine(
 }
 
 /// Whether a CA has signed a broker's or client's certificate that has not expired.
-fn has_signed(inventory: &Inventory, signer: &Certificate, now: OffsetDateTime) -> bool {
+pub(super) fn has_signed(inventory: &Inventory, signer: &Certificate, now: OffsetDateTime) -> bool {
     let mut records = inventory.records().iter();
     records.any(|record| {
         let is_leaf = matches!(record.kind, Kind::Broker | Kind::Client);
@@ -307,11 +307,11 @@ pub fn write(
             true => days.max(ROOT_DAYS),
             false => days,
         };
-        let list = next_list(inventory, signing.subject.exact(), days, now);
+        let list = next_list(inventory, signing.signer.subject.exact(), days, now);
         made.push(Crl {
             der: signing.issuer.sign_crl(&list)?.to_vec(),
-            issuer: signing.subject.clone(),
-            generation: inventory.successor(&signing.root),
+            issuer: signing.signer.subject.clone(),
+            generation: inventory.successor(&signing.signer),
             is_root: signing.is_root,
             list,
         });

@@ -54,9 +54,11 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapErr
     let standby = standby.and_then(|text| pem::parse_certificates(&text).ok());
     let standby = standby.and_then(|all| Certificate::from_der(all.first()?).ok());
     let stands_by = |record: &Record| standby.as_ref().is_some_and(|c| record.is_of(c, c));
-    let records = inventory.records().iter();
-    let roots = records.filter(|record| record.kind == Kind::Ca && !stands_by(record));
-    let roots: Vec<&Record> = roots.collect();
+    let roots = inventory.authorities().filter(|r| r.kind == Kind::Ca);
+    let roots = roots.filter(|record| inventory.is_current(record));
+    let (both, own): (Vec<&Record>, Vec<_>) = roots.partition(|record| stands_by(record));
+    // Two intermediates may be below the same root.
+    let roots = if own.is_empty() { both } else { own };
     let mut restored = Vec::new();
     let mut put = |file: &str, bytes: &[u8], mode, from| -> Result<(), BootstrapError> {
         let file = out.ca_file(file);

@@ -154,7 +154,7 @@ pub fn is_crl_due(inventory: &Inventory) -> bool {
         .find_map(|event| match event {
             Event::Revoked(_) => Some(true),
             Event::Crl(_) => Some(false),
-            Event::Rotation(_) => None,
+            Event::Rotation(_) | Event::CaRequested(_) => None,
         })
         .unwrap_or(false)
 }

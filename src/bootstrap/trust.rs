@@ -9,7 +9,7 @@ use crate::{
     pki::{Certificate, Dn},
     random::{self, NoRandomness},
     secret::Secret,
-    state::{Lock, OutDir, StateError, read_record, write_atomic},
+    state::{Inventory, Lock, OutDir, Rotation, StateError, read_record, write_atomic},
 };
 
 /// The alias of the CA in truststores.
@@ -19,7 +19,7 @@ const ALIAS: &str = "caroot";
 pub(super) type Truststores = [Option<Vec<u8>>; 2];
 
 /// The certificates of one CA in a series of rotations.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lineage {
     /// What clients trust.
     pub root: Certificate,
@@ -130,7 +130,10 @@ impl Trust {
     /// The same with another CA that is trusted but does not sign.
     pub(super) fn with(&self, standby: Lineage) -> Self {
         let mut trust = self.alone();
-        trust.others.push(standby.root.clone());
+        // Two intermediates may be below the same root.
+        if trust.trusted().all(|root| root.der != standby.root.der) {
+            trust.others.push(standby.root.clone());
+        }
         trust.standby = Some(standby);
         trust
     }
@@ -154,10 +157,9 @@ impl Trust {
 
     /// True if the same CAs are trusted and the same one signs.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let standby = |trust: &Self| trust.standby.as_ref().map(|s| s.root.der.clone());
         self.trusted().eq(other.trusted())
             && self.intermediates == other.intermediates
-            && standby(self) == standby(other)
+            && self.standby == other.standby
     }
 
     /// True for a leaf of the signing CA, or of the one that is trusted beside it.
@@ -166,12 +168,25 @@ impl Trust {
         leaf.is_issued_by(self.signer()) || other.is_some_and(|signer| leaf.is_issued_by(signer))
     }
 
-    /// The root of a leaf's chain.
-    pub(super) fn root_of(&self, leaf: &Certificate) -> &Certificate {
-        match &self.standby {
-            Some(standby) if leaf.is_issued_by(standby.signer()) => &standby.root,
-            _ => &self.root,
+    /// Which of the two has signed a leaf.
+    pub(super) fn signer_of(&self, leaf: &Certificate) -> &Certificate {
+        match self.standby.as_ref().map(Lineage::signer) {
+            Some(other) if leaf.is_issued_by(other) => other,
+            _ => self.signer(),
         }
+    }
+
+    /// True if the CA that signs and the other one are below the same root.
+    pub(super) fn shares_root(&self) -> bool {
+        let standby = self.standby.as_ref();
+        standby.is_some_and(|standby| standby.root.der == self.root.der)
+    }
+
+    /// The generation of the CA that signs.
+    pub(super) fn generation(&self, inventory: &Inventory) -> u32 {
+        inventory
+            .generation_of(self.signer())
+            .unwrap_or(Rotation::FIRST)
     }
 
     /// A leaf's chain as servers send it: the leaf, then the intermediates, without the root.

@@ -2,13 +2,14 @@
 
 mod brought;
 
-use brought::Bringing;
 use clap::Args;
 use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    Done, Global, guard, passphrase,
+    Done, Global,
+    brought::Bringing,
+    guard, passphrase,
     shell::kpki,
     token::in_token,
     ui::{BOLD, GREEN, Ui},
@@ -55,16 +56,18 @@ pub struct InitCa {
     #[arg(long, default_value_t = 3650, value_name = "N", value_parser = super::whole_number::<MIN_CA_LIFE, { u32::MAX }>)]
     days: u32,
     /// Write the CA key without a passphrase: anyone who reads the file can impersonate everyone
-    #[arg(long, conflicts_with = "ca_passphrase_file")]
+    #[arg(long, conflicts_with_all = ["ca_passphrase_file", "install_cert"])]
     no_passphrase: bool,
     /// Create an intermediate CA that signs, and seal the root key in a file of its own that can be kept offline
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["import_key", "request", "install_cert"])]
     intermediate: bool,
     /// Sign with a key in a PKCS#11 token (an RFC 7512 URI); it is created there if it does not exist
-    #[arg(long, value_name = "URI", conflicts_with_all = ["no_passphrase", "intermediate", "ca_passphrase_file"])]
+    #[arg(long, value_name = "URI", conflicts_with_all = [
+        "no_passphrase", "intermediate", "ca_passphrase_file", "import_key", "request", "install_cert",
+    ])]
     key_uri: Option<KeyUri>,
     /// Restrict the CA to DNS names in this domain (may be repeated); IP addresses stay allowed
-    #[arg(long = "name-constraint", value_name = "DNS")]
+    #[arg(long = "name-constraint", value_name = "DNS", conflicts_with_all = ["import_key", "request", "install_cert"])]
     name_constraints: Vec<NameConstraint>,
     #[command(flatten)]
     bringing: Bringing,

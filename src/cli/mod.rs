@@ -2,6 +2,7 @@
 
 mod acl;
 mod backup;
+mod brought;
 mod bundle;
 mod ca;
 mod cluster;

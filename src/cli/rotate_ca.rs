@@ -1,7 +1,10 @@
 //! `kpki rotate-ca`
 
+mod start;
+
 use clap::{Args, Subcommand};
 use serde_json::json;
+use start::Start;
 use time::OffsetDateTime;
 
 use super::{
@@ -13,14 +16,14 @@ use super::{
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
-    bootstrap::rotate::{Outcome, Rotating, Seen, Step, Successor, Tools},
     bootstrap::{
         ca::Ca,
         forgotten,
         lists::{self, CRL, Lists},
+        rfc3339,
+        rotate::{Outcome, Pending, Rotating, Seen, Step, Tools},
     },
-    issuer::IssuerError,
-    pki::{Dn, KeyAlgorithm, Kind, MIN_CA_LIFE},
+    pki::Kind,
     state::{Inventory, Lock, OutDir, Phase, Rotation},
 };
 
@@ -30,11 +33,18 @@ use crate::{
 /// one is no longer trusted. After each step, copy the directories, and reload or restart brokers and clients.
 #[derive(Debug, Subcommand)]
 pub enum RotateCa {
-    /// Create the next CA, and make all identities trust both
+    /// Create, request or import the next CA, and make all identities trust both
+    ///
+    /// By default, it is a new CA like the present one, with a root of its own. Instead, it can be an intermediate below
+    /// a company's root: --request makes its key and a certificate request, while the present CA continues to work, and
+    /// --install-cert starts the rotation with the answer. Or an existing CA is imported with its key.
     #[command(after_help = "\
 Examples:
   kpki rotate-ca start
-  kpki rotate-ca start --key ecdsa-p384 --days 3650")]
+  kpki rotate-ca start --key ecdsa-p384 --days 3650
+  kpki rotate-ca start --request --out-file next-ca.csr
+  kpki rotate-ca start --install-cert answer.pem
+  kpki rotate-ca start --import-cert chain.pem --import-key ca-key.pem")]
     Start(Start),
     /// Show how far each identity is, and what to do next
     #[command(after_help = "\
@@ -53,24 +63,11 @@ Examples:
 Examples:
   kpki rotate-ca finish")]
     Finish(Go),
-    /// Go back: from the new CA's certificates to the old one's, then to trusting only the old CA
+    /// Go back: from the new CA's certificates to the old one's, then to trusting only the old CA; or drop a request
     #[command(after_help = "\
 Examples:
   kpki rotate-ca abort")]
     Abort(Go),
-}
-
-#[derive(Debug, Args)]
-pub struct Start {
-    /// The next CA's subject; a generation number is appended to its CN [default: as before]
-    #[arg(long, value_name = "DN")]
-    subject: Option<String>,
-    /// The next CA's key algorithm: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default: as before]
-    #[arg(long, value_name = "ALG")]
-    key: Option<KeyAlgorithm>,
-    /// Validity of the next CA in days [default: as before]
-    #[arg(long, value_name = "N", value_parser = super::whole_number::<MIN_CA_LIFE, { u32::MAX }>)]
-    days: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -93,8 +90,20 @@ impl RotateCa {
         let lock = take_lock(&out, ui)?;
         let rotating = Rotating::read(&out, now)?;
         let phase = rotating.rotation.map(|rotation| rotation.phase);
+        match &self {
+            Self::Start(start) => {
+                start.check(&rotating)?;
+                if start.is_request() {
+                    return start.request(rotating, &lock, global, ui);
+                }
+            }
+            Self::Abort(_) if phase.is_none() && rotating.is_requested() => {
+                return start::drop_request(&rotating, &lock, ui);
+            }
+            _ => {}
+        }
         let signs = match &self {
-            Self::Start(_) => phase.is_none(),
+            Self::Start(_) => true,
             Self::Next(_) => phase == Some(Phase::Trusting) || rotating.unfinished()?.1,
             Self::Abort(_) => phase == Some(Phase::Reissuing) || rotating.unfinished()?.1,
             Self::Finish(_) | Self::Status => rotating.unfinished()?.1,
@@ -132,18 +141,17 @@ impl RotateCa {
             progress: &progress,
         };
         let outcome = match self {
-            Self::Start(start) => {
-                let successor = start.successor()?;
-                let trust = &rotating.ca.trust;
-                if trust.own().der != trust.root.der {
+            Self::Start(start) => start.run(rotating, tools(&lock, false), ui)?,
+            Self::Next(go) => {
+                let remains = rotating.remains();
+                let outcome = rotating.next(tools(&lock, go.force))?;
+                if let Some(old) = remains.filter(|_| !outcome.finished_only) {
                     ui.warn(format!(
-                        "the next CA gets a root of its own: it is not below {}",
-                        trust.root.subject
+                        "{old} is below the same root, so what it has signed is still trusted; if others may know its key, have its certificate revoked by the CA that issued it"
                     ));
                 }
-                rotating.start(tools(&lock, false), &successor)?
+                outcome
             }
-            Self::Next(go) => rotating.next(tools(&lock, go.force))?,
             Self::Finish(go) => rotating.finish(tools(&lock, go.force))?,
             Self::Abort(go) => rotating.abort(tools(&lock, go.force))?,
             Self::Status => return Ok(()),
@@ -172,17 +180,6 @@ impl RotateCa {
     }
 }
 
-impl Start {
-    fn successor(&self) -> Result<Successor, IssuerError> {
-        let subject = self.subject.as_deref().map(str::parse::<Dn>).transpose()?;
-        Ok(Successor {
-            subject,
-            key: self.key,
-            days: self.days,
-        })
-    }
-}
-
 /// The state in `--json`, including that of no rotation.
 fn word(rotating: &Rotating<'_>) -> &'static str {
     rotating.rotation.map_or(Rotation::OVER, |r| r.phase.word())
@@ -191,7 +188,11 @@ fn word(rotating: &Rotating<'_>) -> &'static str {
 fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
     let seen = rotating.status()?;
     let generation = rotating.generation();
-    let next = next(rotating, &seen);
+    let pending = rotating.pending()?;
+    let next = match &pending {
+        Some(_) => awaited(rotating),
+        None => next(rotating, &seen),
+    };
     ui.answer(match rotating.rotation {
         None => format!("no rotation is in progress; the CA is generation {generation}"),
         Some(rotation) => format!(
@@ -201,6 +202,13 @@ fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
             rotation.from
         ),
     });
+    if let Some(Pending { request, since }) = &pending {
+        ui.answer(format!(
+            "a request for the next CA, {}, is pending{}",
+            request.subject,
+            since.map_or(String::new(), |since| format!(" since {}", since.date()))
+        ));
+    }
     let rows = seen.iter().filter(|s| s.step != Step::None).map(|seen| {
         let served = seen.served.as_deref();
         [
@@ -224,9 +232,20 @@ fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
         "state": word(rotating),
         "generation": generation,
         "identities": identities.collect::<Vec<_>>(),
+        "request": pending.map(|Pending { request, since }| {
+            json!({"subject": request.subject, "since": since.map(rfc3339)})
+        }),
         "next": next,
     }));
     Ok(())
+}
+
+/// What to do while a request is pending.
+fn awaited(rotating: &Rotating<'_>) -> String {
+    let rotate = rotate(rotating);
+    format!(
+        "have the request signed ({rotate} start --request prints it), then {rotate} start --install-cert FILE; {rotate} abort drops it"
+    )
 }
 
 /// What to do now.
@@ -302,7 +321,11 @@ fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
         outcome.trust, outcome.leaves
     ));
     let rotate = rotate(rotating);
+    let is_unchanged = (outcome.trust, outcome.leaves) == (0, 0);
     let todo = match rotating.rotation.map(|rotation| rotation.phase) {
+        None if is_unchanged => {
+            "nothing in the directories has changed; the rotation is complete".to_owned()
+        }
         None => "copy each changed directory to its machine once more; the rotation is complete"
             .to_owned(),
         Some(phase) => {
@@ -312,10 +335,15 @@ fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
                 }
                 _ => format!("{rotate} next"),
             };
-            format!(
-                "copy each directory to its machine, reload or restart the brokers one at a time and restart the clients; {rotate} status shows who has it; then {}{then}",
-                publish(rotating)
-            )
+            let copy = match is_unchanged {
+                true => {
+                    "nothing in the directories has changed, so there is nothing to copy".to_owned()
+                }
+                false => format!(
+                    "copy each directory to its machine, reload or restart the brokers one at a time and restart the clients; {rotate} status shows who has it"
+                ),
+            };
+            format!("{copy}; then {}{then}", publish(rotating))
         }
     };
     ui.say(format!("\n{BOLD}next:{BOLD:#} {todo}"));

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     bootstrap::{
+        brought,
         ca::Ca,
         due::{self, Behind, Due, DueCode},
         lists::{self, Trouble},
@@ -161,7 +162,7 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
         false => out.identities()?.iter().map(ToString::to_string).collect(),
     };
     let kpki = shell::kpki(out.root());
-    let rotates = Rotation::read(out)?.is_some();
+    let rotates = Rotation::read(out)?.is_some() || brought::pending(out)?.is_some();
     let is_ca = |record: &&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
     let cas: Vec<&Record> = ending.iter().copied().filter(is_ca).collect();
     let due = ending.iter().filter_map(|record| {

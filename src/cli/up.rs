@@ -263,7 +263,7 @@ impl Up {
                 report.warn(&planned);
                 let crl_url = match &policy.ca.crl_url {
                     Some(url) => {
-                        let later = Inventory::read(&out)?.successor(&ca.trust.root);
+                        let later = Inventory::read(&out)?.successor(ca.trust.signer());
                         Some(url.of_generation(later))
                     }
                     None => None,

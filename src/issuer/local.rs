@@ -204,13 +204,13 @@ impl NewCa {
     }
 
     /// The certificate whose key signs.
-    fn signer(&self) -> &Certificate {
+    pub fn signer(&self) -> &Certificate {
         self.intermediates.first().unwrap_or(&self.root)
     }
 
-    /// The inventory's lines for its certificates.
-    pub fn records(&self) -> Vec<Record> {
-        authorities(&self.root, &self.intermediates)
+    /// The inventory's lines for its certificates, as those of this generation of the CA.
+    pub fn records(&self, generation: u32) -> Vec<Record> {
+        authorities(&self.root, &self.intermediates, generation)
     }
 
     /// The issuer's files: its keys, and its other settings.
@@ -241,7 +241,11 @@ impl NewCa {
 }
 
 /// The inventory's lines for the certificates of a CA. The one that signs has the plain name.
-pub fn authorities(root: &Certificate, intermediates: &[Certificate]) -> Vec<Record> {
+pub fn authorities(
+    root: &Certificate,
+    intermediates: &[Certificate],
+    generation: u32,
+) -> Vec<Record> {
     let below = intermediates.iter().zip(1..).map(|(certificate, at)| {
         let name = match at {
             1 => "intermediate".to_owned(),
@@ -250,7 +254,12 @@ pub fn authorities(root: &Certificate, intermediates: &[Certificate]) -> Vec<Rec
         Record::of(&name, Kind::Intermediate, certificate)
     });
     let root = Record::of("ca", Kind::Ca, root);
-    std::iter::once(root).chain(below).collect()
+    let all = std::iter::once(root).chain(below);
+    all.map(|record| Record {
+        generation: Some(generation),
+        ..record
+    })
+    .collect()
 }
 
 /// The PKCS#8 key in a file like `ca/ca.key`.

@@ -18,6 +18,8 @@ pub enum Event {
     Crl(CrlIssue),
     /// A rotation of the CA took a step.
     Rotation(RotationStep),
+    /// The certificate of the next CA was requested.
+    CaRequested(CaRequest),
 }
 
 /// The revocation of a certificate, or its reinstatement.
@@ -58,6 +60,16 @@ pub struct RotationStep {
     pub generation: u32,
 }
 
+/// A request for the certificate of the next CA.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaRequest {
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// The requested subject.
+    pub subject: String,
+}
+
 /// The field that distinguishes the kinds of line.
 #[derive(Deserialize)]
 struct Head {
@@ -88,6 +100,7 @@ impl Event {
             "revoked" => serde_json::from_slice(line).map(Self::Revoked),
             "crl" => serde_json::from_slice(line).map(Self::Crl),
             "rotation" => serde_json::from_slice(line).map(Self::Rotation),
+            "ca-requested" => serde_json::from_slice(line).map(Self::CaRequested),
             // Any other content is not quoted.
             _ => return Some(Err("an event of a newer version of kpki".to_owned())),
         };
@@ -140,7 +153,11 @@ mod tests {
             state: "trusting".into(),
             generation: 2,
         });
-        for event in [revoked, crl, rotation] {
+        let requested = Event::CaRequested(CaRequest {
+            at,
+            subject: "CN=CA G2".into(),
+        });
+        for event in [revoked, crl, rotation, requested] {
             assert_eq!(Event::parse(event.to_line().as_bytes()), Some(Ok(event)));
         }
     }

@@ -48,6 +48,9 @@ pub struct Record {
     /// Whether its key is elsewhere, and only a request was here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub external: bool,
+    /// Of a CA's certificate: the CA's generation. Missing in earlier lines, where the subject tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
 }
 
 impl Record {
@@ -67,12 +70,14 @@ impl Record {
             key_sha256: Some(certificate.key_fingerprint()),
             sha256: Some(certificate.fingerprint()),
             external: false,
+            generation: None,
         }
     }
 
     /// For a CA, its generation.
     pub fn generation(&self) -> u32 {
-        generations::generation(&self.subject)
+        let named = || generations::generation(&self.subject);
+        self.generation.unwrap_or_else(named)
     }
 
     /// True if this is the record of that certificate. Without a fingerprint, the serial number must match and `signer`
@@ -209,7 +214,7 @@ impl Inventory {
                         self.revoked.remove(own, serial);
                     }
                     Event::Revoked(_) => self.revoked.insert(at, serial),
-                    Event::Crl(_) | Event::Rotation(_) => {}
+                    Event::Crl(_) | Event::Rotation(_) | Event::CaRequested(_) => {}
                 }
             }
         }
@@ -256,11 +261,52 @@ impl Inventory {
         self.records.get(at)
     }
 
-    /// The generation of a CA that replaced another one; `None` for the first.
-    pub fn successor(&self, root: &Certificate) -> Option<u32> {
-        let mut authorities = self.authorities.iter().map(|at| &self.records[*at]);
-        let first = authorities.find(|record| record.kind == Kind::Ca)?;
-        (!first.is_of(root, root)).then(|| generations::generation(root.subject.exact()))
+    /// The CAs' own certificates, in order.
+    pub fn authorities(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.authorities.iter().map(|at| &self.records[*at])
+    }
+
+    /// The generation of the CA with this certificate; `None` if it was never recorded.
+    pub fn generation_of(&self, ca: &Certificate) -> Option<u32> {
+        let is_it = |record: &&Record| {
+            record.serial == ca.serial
+                && match &record.sha256 {
+                    Some(sha256) => *sha256 == ca.fingerprint(),
+                    None => record.subject == ca.subject,
+                }
+        };
+        self.authorities().find(is_it).map(Record::generation)
+    }
+
+    /// The generation of a CA that replaced another one, by the certificate that signs; `None` for the first.
+    pub fn successor(&self, signer: &Certificate) -> Option<u32> {
+        self.generations()?;
+        let first = self.authorities().next()?.generation();
+        self.generation_of(signer).filter(|own| *own != first)
+    }
+
+    /// Whether a CA's certificate belongs to one of these generations, or is above such a one in its chain.
+    fn is_in_use(&self, record: &Record, (one, other): (u32, Option<u32>)) -> bool {
+        let is_of = |r: &Record| r.generation() == one || Some(r.generation()) == other;
+        let issuer_of = |below: &Record| {
+            let mut newest = self.authorities().rev();
+            newest.find(|r| r.subject == below.issuer && below.subject != below.issuer)
+        };
+        let is_above = |below: &Record| {
+            let above = std::iter::successors(issuer_of(below), |r| issuer_of(r));
+            // Cross-signed CAs are above each other.
+            let mut above = above.take(self.authorities.len());
+            above.any(|r| (&r.serial, &r.issuer) == (&record.serial, &record.issuer))
+        };
+        is_of(record) || self.authorities().filter(|r| is_of(r)).any(is_above)
+    }
+
+    /// When the certificate of a next CA was last requested.
+    pub fn ca_requested(&self) -> Option<OffsetDateTime> {
+        self.events.iter().rev().find_map(|event| match event {
+            Event::CaRequested(request) => Some(request.at),
+            _ => None,
+        })
     }
 
     /// The trusted generations, the newest first: two during a rotation. `None` if the CA was never replaced.
@@ -299,15 +345,12 @@ impl Inventory {
         let last = match record.kind {
             Kind::Broker | Kind::Client => self.latest(&record.name),
             kind => {
-                let mut all = self.authorities.iter().rev().map(|at| &self.records[*at]);
                 let in_use = generations::in_use(&self.events);
-                let of = |record: &Record| generations::generation(&record.subject);
-                if in_use.is_some_and(|(one, other)| of(record) != one && Some(of(record)) != other)
-                {
+                if in_use.is_some_and(|in_use| !self.is_in_use(record, in_use)) {
                     return false;
                 }
-                all.find(|other| {
-                    let same = in_use.is_none() || of(other) == of(record);
+                self.authorities().rev().find(|other| {
+                    let same = in_use.is_none() || other.generation() == record.generation();
                     same && (other.kind, &other.name) == (kind, &record.name)
                 })
             }
@@ -360,6 +403,9 @@ impl Inventory {
                         format!("{} G{}", step.state, step.generation),
                     );
                 }
+                Event::CaRequested(request) => {
+                    did("requested the certificate of", &request.subject);
+                }
             }
             self.take(Entry::Event(event));
         }
@@ -398,6 +444,7 @@ mod tests {
             key_sha256: None,
             sha256: None,
             external: false,
+            generation: None,
         }
     }
 

@@ -30,7 +30,7 @@ mod staging;
 mod whole_ca;
 mod written;
 
-pub use event::{CrlIssue, Event, Revocation, RotationStep};
+pub use event::{CaRequest, CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
 pub use files::{
     Owner, check_owner, check_writable, mode_of, read_plain, read_record, write_atomic, write_new,

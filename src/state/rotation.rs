@@ -50,6 +50,9 @@ impl Rotation {
     /// Its file in `ca/`.
     pub const FILE: &str = "rotation.json";
 
+    /// The generation of a CA that replaced none.
+    pub const FIRST: u32 = 1;
+
     /// The inventory's word for a finished one.
     pub const OVER: &str = "none";
 

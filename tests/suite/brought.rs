@@ -5,6 +5,7 @@ mod forms;
 mod hostile;
 mod later;
 mod refused;
+mod rotation;
 
 use std::{fs, process::Command};
 

@@ -3,17 +3,13 @@
 use super::{Doctor, FIX, Fault, FaultCode, RESTORE, locked};
 use crate::{
     bootstrap::{
-        BootstrapError,
+        BootstrapError, brought,
         ca::Ca,
         slot::{CERTIFICATE, Slot},
-        trust::Trust,
     },
     issuer::local,
-    pki::Kind,
     printable::Printable,
-    state::{
-        Event, FileSpec, Inventory, OutDir, Phase, Record, Rotation, RotationStep, read_record,
-    },
+    state::{Event, FileSpec, Inventory, OutDir, Phase, Rotation, RotationStep, read_record},
 };
 
 /// What the checks read.
@@ -46,6 +42,9 @@ impl Doctor<'_> {
             Some(rotation) => there.running(rotation)?,
             None => there.over()?,
         });
+        if let Err(error) = brought::pending(self.out) {
+            faults.push(fault(error.to_string(), "kpki rotate-ca abort"));
+        }
         if let (Some(standby), true) = (&ca.trust.standby, faults.is_empty())
             && (self.passphrase.is_some() || ca.issuer.wanted().is_none())
             && let path = self.out.ca_file(&Slot::Standby.names().key)
@@ -73,10 +72,8 @@ impl Doctor<'_> {
             return Ok(());
         }
         let signer = &ca.trust.signer().subject;
-        let records = inventory.records().iter();
-        let is_ca = |record: &&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
-        let others: Vec<&str> = records
-            .filter(is_ca)
+        let others: Vec<&str> = inventory
+            .authorities()
             .map(|record| record.subject.as_str())
             .filter(|subject| *subject != *signer)
             .collect();
@@ -125,7 +122,7 @@ impl There<'_> {
             Phase::Trusting => rotation.from,
             Phase::Reissuing | Phase::Retiring => rotation.generation,
         };
-        let is = generation_of(trust);
+        let is = trust.generation(self.inventory);
         if is != signs {
             let message = format!(
                 "{} says that generation {signs} of the CA signs, but {} is generation {is}",
@@ -181,7 +178,7 @@ impl There<'_> {
             .all(|file| self.out.ca_file(file).exists());
         let retired = self.retired()?;
         if let Some(step) = said.filter(|step| step.state != Rotation::OVER) {
-            let is = generation_of(&self.ca.trust);
+            let is = self.ca.trust.generation(self.inventory);
             let phase = match (stands_by, is == step.generation) {
                 (true, true) => Some(Phase::Reissuing),
                 (true, false) => Some(Phase::Trusting),
@@ -251,9 +248,8 @@ impl There<'_> {
 
     /// The files of earlier CAs.
     fn retired(&self) -> Result<Vec<String>, BootstrapError> {
-        let records = self.inventory.records().iter();
-        let roots = records.filter(|record| record.kind == Kind::Ca);
-        let slots = roots.map(|record| Slot::Retired(record.generation()));
+        let records = self.inventory.authorities();
+        let slots = records.map(|record| Slot::Retired(record.generation()));
         let mut files: Vec<String> = slots
             .flat_map(|slot| slot.clear().into_iter().map(|file| file.name))
             .filter(|file| self.out.ca_file(file).exists())
@@ -266,12 +262,6 @@ impl There<'_> {
     fn shown(&self, file: &str) -> String {
         self.out.ca_file(file).display().to_string()
     }
-}
-
-/// The generation of the signing CA.
-fn generation_of(trust: &Trust) -> u32 {
-    let root = trust.root.subject.exact().parse::<crate::pki::Dn>().ok();
-    root.and_then(|dn| dn.without_generation().1).unwrap_or(1)
 }
 
 fn fault(message: String, command: &str) -> Fault {

@@ -4,12 +4,14 @@
 //! The signing CA, the trusted CAs and the phase change in one step. The identities' files follow from that: whatever
 //! does not match the CA's state is written, so an interrupted command is completed by running it again.
 
+mod next;
 mod seen;
 mod steps;
 mod work;
 
+pub use next::{Pending, Successor};
 pub use seen::{Seen, Step};
-pub use steps::{Outcome, Rotating, Successor, Tools};
+pub use steps::{Outcome, Rotating, Tools};
 
 use std::path::PathBuf;
 
@@ -39,6 +41,34 @@ pub enum RotationError {
     /// A subject to which no generation can be appended.
     #[error("kpki cannot make the next CA's subject from {0}")]
     Subject(Name),
+    /// The next CA's certificate was requested.
+    #[error("the certificate of the next CA, {0}, was requested and is not installed yet")]
+    Requested(String),
+    /// It was not requested.
+    #[error("there is no pending request for the next CA in {0}")]
+    NoRequest(String),
+    /// A CA that cannot follow the present one.
+    #[error("the CA is refused: `{0}` {1}")]
+    Taken(Name, Taken),
+}
+
+/// Why a CA cannot be the next one.
+#[derive(Debug, thiserror::Error)]
+pub enum Taken {
+    /// It is the present one, or above it.
+    #[error("is a CA of the present chain")]
+    Present,
+    /// It has the key of another one.
+    #[error("has the same key as `{0}`, so nothing would be replaced")]
+    Key(Name),
+    /// It has the subject of another one.
+    #[error(
+        "is already the subject of another CA certificate, and issuers are looked up by their subjects"
+    )]
+    Subject,
+    /// Its root has the subject of one that is trusted.
+    #[error("is also the subject of the trusted root, but the certificates are not the same")]
+    Root,
 }
 
 /// How many are named.

@@ -13,33 +13,20 @@ use crate::{
     bootstrap::{
         BATCH, BootstrapError, Errors,
         ca::Ca,
+        lists,
         renew::{Candidate, Renewal, renew},
         slot::{CERTIFICATE, Sealed, Slot},
         trust::{Lineage, Trust, Truststores, truststore_name},
     },
-    issuer::{
-        Issuer, IssuerError,
-        local::{self, CaSpec, NewCa},
-    },
+    issuer::{Issuer, IssuerError, local},
     keystore::StoreProfile,
-    pki::{CrlUrl, Dn, IdentityName, KeyAlgorithm, KeyProtection, Kind, NameLimits, PkiError},
+    pki::{CrlUrl, IdentityName, Kind, PkiError},
     secret::Secret,
     state::{
         Event, FileSpec, Inventory, Lock, OutDir, Owners, Phase, Record, Rotation, RotationStep,
         Staging,
     },
 };
-
-/// How the next CA differs from the last one.
-#[derive(Debug, Default)]
-pub struct Successor {
-    /// Its subject, to which the generation is appended.
-    pub subject: Option<Dn>,
-    /// The kind of its key.
-    pub key: Option<KeyAlgorithm>,
-    /// Days that it is valid.
-    pub days: Option<u32>,
-}
 
 /// The result of a step.
 #[derive(Debug, Default)]
@@ -73,8 +60,8 @@ pub struct Tools<'a> {
 pub struct Rotating<'a> {
     /// The output directory.
     pub out: &'a OutDir,
-    now: OffsetDateTime,
-    inventory: Inventory,
+    pub(super) now: OffsetDateTime,
+    pub(super) inventory: Inventory,
     /// The CA.
     pub ca: Ca,
     /// The rotation in progress.
@@ -105,7 +92,7 @@ impl<'a> Rotating<'a> {
     pub fn status(&self) -> Result<Vec<Seen>, BootstrapError> {
         let stores = self.stores(&self.ca.trust)?;
         let places = self.places(&self.ca.trust, &stores)?;
-        let rotation = self.rotation.as_ref();
+        let rotation = self.rotation.as_ref().filter(|_| !self.is_only_prepared());
         Ok(see(self.out, &self.ca.trust, rotation, &places))
     }
 
@@ -117,42 +104,12 @@ impl<'a> Rotating<'a> {
         Ok((places.iter().any(Place::is_unfinished), stale))
     }
 
-    /// Creates the next CA and makes everyone trust both.
-    pub fn start(mut self, tools: Tools<'_>, successor: &Successor) -> Result<Outcome, Errors> {
-        if let Some(rotation) = &self.rotation {
-            return Err(RotationError::Running(rotation.phase).into());
-        }
-        if self.ca.issuer.engine() != local::NAME {
-            return Err(RotationError::Elsewhere(self.ca.issuer.path().to_owned()).into());
-        }
-        // The next key is sealed like the last one, so the passphrase must be the CA's.
-        let issuer = self.ca.open_issuer(tools.passphrase)?;
-        let protection = match (self.ca.issuer.wanted().is_some(), tools.passphrase) {
-            (true, Some(passphrase)) => KeyProtection::Passphrase(passphrase.clone()),
-            _ => KeyProtection::None,
-        };
-        let new = NewCa::make(&self.spec(successor)?, self.now)?;
-        let lineage = Lineage::new(new.root.clone(), new.intermediates.clone());
-        let sealed = Sealed::of(&new, lineage.clone(), &protection)?;
-        let (from, generation) = (self.current(), self.following());
-        let target = self.ca.trust.with(lineage);
-        let change = Change {
-            files: sealed.files(Slot::Standby),
-            records: new.records(),
-            phase: Some((Phase::Trusting, from, generation)),
-            issuer: Some(issuer),
-        };
-        self.change(tools, target, change)
-    }
-
     /// Takes the next step, or completes an interrupted one.
     pub fn next(mut self, tools: Tools<'_>) -> Result<Outcome, Errors> {
         if self.unfinished()?.0 {
             return self.settle(tools);
         }
-        let Some(rotation) = self.rotation else {
-            return Err(RotationError::None.into());
-        };
+        let rotation = self.running()?;
         if rotation.phase == Phase::Retiring {
             return Err(RotationError::NotYet(rotation.phase).into());
         }
@@ -181,9 +138,7 @@ impl<'a> Rotating<'a> {
         if self.unfinished()?.0 {
             return self.settle(tools);
         }
-        let Some(rotation) = self.rotation else {
-            return Err(RotationError::None.into());
-        };
+        let rotation = self.running()?;
         if rotation.phase != Phase::Retiring {
             return Err(RotationError::NotYet(rotation.phase).into());
         }
@@ -196,6 +151,13 @@ impl<'a> Rotating<'a> {
         };
         let outcome = self.change(tools, self.ca.trust.clone(), change)?;
         Ok(Outcome { unseen, ..outcome })
+    }
+
+    fn running(&self) -> Result<Rotation, BootstrapError> {
+        if self.rotation.is_none() {
+            self.check_not_pending()?;
+        }
+        Ok(self.rotation.ok_or(RotationError::None)?)
     }
 
     /// Goes a step back.
@@ -216,11 +178,7 @@ impl<'a> Rotating<'a> {
                 }
                 let other = self.standby()?;
                 // What it has signed may be in use.
-                let in_use = self.inventory.records().iter().any(|record| {
-                    record.issuer == other.signer().subject
-                        && matches!(record.kind, Kind::Broker | Kind::Client)
-                        && record.not_after > self.now
-                });
+                let in_use = lists::has_signed(&self.inventory, other.signer(), self.now);
                 let unseen = match in_use {
                     true => self.check_seen(tools)?,
                     false => Vec::new(),
@@ -280,7 +238,7 @@ impl<'a> Rotating<'a> {
     }
 
     /// Records a change, makes it in one step, and then writes the files that follow from it.
-    fn change(
+    pub(super) fn change(
         &mut self,
         tools: Tools<'_>,
         target: Trust,
@@ -305,7 +263,7 @@ impl<'a> Rotating<'a> {
             }
             None => {
                 files.push(FileSpec::gone(Rotation::FILE));
-                (Rotation::OVER, generation_of(&target).unwrap_or(1))
+                (Rotation::OVER, target.generation(&self.inventory))
             }
         };
         files.push(FileSpec::public(CERTIFICATE, target.own_pem()));
@@ -448,6 +406,9 @@ impl<'a> Rotating<'a> {
 
     /// Refuses to proceed if the last step is not confirmed on every broker, unless forced.
     fn check_seen(&self, tools: Tools<'_>) -> Result<Vec<(String, &'static str)>, Errors> {
+        if self.is_only_prepared() {
+            return Ok(Vec::new());
+        }
         let retires = self.rotation.is_some_and(|r| r.phase == Phase::Reissuing);
         let seen = self.status()?;
         let is_broker = |s: &&Seen| s.kind == Some(Kind::Broker);
@@ -477,7 +438,7 @@ impl<'a> Rotating<'a> {
 
     fn crl_url(&self, of: &Lineage) -> Option<CrlUrl> {
         let url = self.ca.issuer.crl_url()?;
-        Some(url.of_generation(self.inventory.successor(&of.root)))
+        Some(url.of_generation(self.inventory.successor(of.signer())))
     }
 
     fn standby(&self) -> Result<Lineage, BootstrapError> {
@@ -485,7 +446,7 @@ impl<'a> Rotating<'a> {
         Ok(standby.ok_or_else(|| self.ca.incomplete("standby.crt"))?)
     }
 
-    fn sealed(&self, slot: Slot, lineage: &Lineage) -> Result<Sealed, BootstrapError> {
+    pub(super) fn sealed(&self, slot: Slot, lineage: &Lineage) -> Result<Sealed, BootstrapError> {
         let missing = match slot {
             Slot::Signer => local::KEY,
             Slot::Standby | Slot::Retired(_) => "standby.key",
@@ -494,65 +455,22 @@ impl<'a> Rotating<'a> {
         Ok(sealed.ok_or_else(|| self.ca.incomplete(missing))?)
     }
 
-    fn spec(&self, successor: &Successor) -> Result<CaSpec, BootstrapError> {
-        let own = self.ca.trust.own();
-        let subject = match &successor.subject {
-            Some(subject) => subject.clone(),
-            None => {
-                let parsed = own.subject.exact().parse::<Dn>();
-                let parsed = parsed.map_err(|_| RotationError::Subject(own.subject.clone()))?;
-                parsed.without_generation().0
-            }
-        };
-        let life = (own.not_after - own.not_before).whole_days();
-        let days = successor.days.or(u32::try_from(life).ok());
-        let domains = own.name_limits.iter().flat_map(NameLimits::domains);
-        Ok(CaSpec {
-            subject,
-            generation: self.following(),
-            key: successor.key.or(own.key).unwrap_or_default(),
-            days: days.unwrap_or(1).max(1),
-            intermediate: !self.ca.trust.intermediates.is_empty(),
-            name_constraints: domains.cloned().collect(),
-        })
-    }
-
     /// The generation of the CA that signs.
-    fn current(&self) -> u32 {
-        generation_of(&self.ca.trust).unwrap_or(1)
+    pub(super) fn current(&self) -> u32 {
+        self.ca.trust.generation(&self.inventory)
     }
-
-    /// One that no CA has had, not even an aborted one, which may still be trusted somewhere.
-    fn following(&self) -> u32 {
-        let records = self.inventory.records().iter();
-        let roots = records.filter(|record| record.kind == Kind::Ca);
-        let subjects = roots.filter_map(|record| record.subject.parse::<Dn>().ok());
-        let generations = subjects.filter_map(|dn| dn.without_generation().1);
-        generations.max().unwrap_or(1).max(self.current()) + 1
-    }
-}
-
-fn generation_of(trust: &Trust) -> Option<u32> {
-    trust
-        .root
-        .subject
-        .exact()
-        .parse::<Dn>()
-        .ok()?
-        .without_generation()
-        .1
 }
 
 /// A change of the CA.
-struct Change {
+pub(super) struct Change {
     /// Its files, besides those that follow from what it trusts.
-    files: Vec<FileSpec>,
+    pub files: Vec<FileSpec>,
     /// The certificates that are new with it.
-    records: Vec<Record>,
+    pub records: Vec<Record>,
     /// The rotation's new phase and generations.
-    phase: Option<(Phase, u32, u32)>,
+    pub phase: Option<(Phase, u32, u32)>,
     /// The new issuer, if it changes.
-    issuer: Option<Box<dyn Issuer>>,
+    pub issuer: Option<Box<dyn Issuer>>,
 }
 
 /// What follows from a change of the CA.

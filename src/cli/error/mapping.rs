@@ -12,8 +12,14 @@ use crate::{
     admin::AdminError,
     apply::scram::UnknownUsers,
     bootstrap::{
-        BootstrapError, backup::BackupError, ca::CaError, context::Danger, edits::Edit,
-        revoke::RevokeError, rotate::RotationError, verify::TruststoreError,
+        BootstrapError,
+        backup::BackupError,
+        ca::CaError,
+        context::Danger,
+        edits::Edit,
+        revoke::RevokeError,
+        rotate::{RotationError, Taken},
+        verify::TruststoreError,
     },
     config::ConfigError,
     issuer::{IssuerError, Why},
@@ -343,6 +349,15 @@ impl From<RotationError> for CliError {
             RotationError::Subject(_) => CliError::new(Code::BadSubject, text)
                 .hint("give the next CA's subject, as in --subject 'CN=Kafka CA,O=Example'")
                 .usage(),
+            RotationError::Requested(_) => CliError::new(Code::CaWaits, text).hint(
+                "kpki rotate-ca start --request prints the request again, kpki rotate-ca start --install-cert FILE installs the signed certificate, kpki rotate-ca abort drops the request",
+            ),
+            RotationError::NoRequest(_) => CliError::new(Code::NoRotation, text)
+                .hint("kpki rotate-ca start --request makes one"),
+            RotationError::Taken(_, taken) => CliError::new(Code::CaRefused, text).hint(match taken {
+                Taken::Root => "give the certificate of the root as it is trusted now, in ca.crt",
+                _ => "a request of kpki rotate-ca start --request has a new key, and a subject of its own: have it signed with that subject",
+            }),
         }
     }
 }

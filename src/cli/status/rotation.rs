@@ -5,13 +5,14 @@ use time::OffsetDateTime;
 use super::{Failure, count_of_days};
 use crate::{
     bootstrap::{
+        brought,
         due::{Due, DueCode},
         rotate::{Rotating, Seen, Step},
         running::{is_controller_alone, nodes},
     },
     cli::{shell, ui::named},
     pki::Kind,
-    state::{OutDir, Phase, Record, Rotation},
+    state::{Inventory, OutDir, Phase, Record, Rotation},
 };
 
 /// How many names are shown.
@@ -22,11 +23,19 @@ const NAMED: usize = 5;
 /// # Errors
 /// If the output directory cannot be read.
 pub fn due(out: &OutDir, ending: &[&Record], now: OffsetDateTime) -> Result<Option<Due>, Failure> {
+    let cas = ending
+        .iter()
+        .filter(|r| matches!(r.kind, Kind::Ca | Kind::Intermediate));
+    let by = cas.map(|record| record.not_after).min();
     let Some(rotation) = Rotation::read(out)? else {
-        return Ok(None);
+        return requested(out, by, now);
     };
-    let seen = Rotating::read(out, now)?.status()?;
+    let rotating = Rotating::read(out, now)?;
+    let seen = rotating.status()?;
     let (last, next) = match rotation.phase {
+        Phase::Trusting if rotating.is_only_prepared() => {
+            ("the new CA is below the root that everyone trusts", "next")
+        }
         Phase::Trusting => ("the new CA is being added to every truststore", "next"),
         Phase::Reissuing => ("every certificate is being re-issued by the new CA", "next"),
         Phase::Retiring => (
@@ -34,24 +43,57 @@ pub fn due(out: &OutDir, ending: &[&Record], now: OffsetDateTime) -> Result<Opti
             "finish",
         ),
     };
-    let (waits, command) = waits(out, &seen, &format!("rotate-ca {next}"))?;
-    let since = match (now - rotation.since).whole_days() {
-        ..1 => String::new(),
-        days => format!(", {} ago", count_of_days(days)),
-    };
-    let cas = ending
-        .iter()
-        .filter(|r| matches!(r.kind, Kind::Ca | Kind::Intermediate));
+    let (waits, command) =
+        match rotating.is_only_prepared() && rotating.unfinished()? == (false, false) {
+            true => (
+                "nothing has to be copied".to_owned(),
+                format!("{} rotate-ca next", shell::kpki(out.root())),
+            ),
+            false => waits(out, &seen, &format!("rotate-ca {next}"))?,
+        };
     Ok(Some(Due {
         code: DueCode::Rotation.into(),
         name: "ca".to_owned(),
         message: format!(
-            "the CA is being replaced (step `{}` since {}{since}): {last}; {waits}",
+            "the CA is being replaced (step `{}` {}): {last}; {waits}",
             rotation.phase.word(),
-            rotation.since.date()
+            since(rotation.since, now)
         ),
         command,
-        by: cas.map(|record| record.not_after).min(),
+        by,
+    }))
+}
+
+/// "since 2026-11-21, 3 days ago"
+fn since(at: OffsetDateTime, now: OffsetDateTime) -> String {
+    let ago = match (now - at).whole_days() {
+        ..1 => String::new(),
+        days => format!(", {} ago", count_of_days(days)),
+    };
+    format!("since {}{ago}", at.date())
+}
+
+/// What is due for a request for the next CA's certificate.
+fn requested(
+    out: &OutDir,
+    by: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Result<Option<Due>, Failure> {
+    let Some(request) = brought::pending(out)? else {
+        return Ok(None);
+    };
+    let at = Inventory::read(out)?.ca_requested();
+    let since = at.map_or(String::new(), |at| format!(" {}", since(at, now)));
+    let rotate = format!("{} rotate-ca", shell::kpki(out.root()));
+    Ok(Some(Due {
+        code: DueCode::Rotation.into(),
+        name: "ca".to_owned(),
+        message: format!(
+            "a request for the next CA, {}, is pending{since}: have it signed and install the answer, or drop it with `{rotate} abort`",
+            request.subject
+        ),
+        command: format!("{rotate} start --install-cert FILE"),
+        by,
     }))
 }
 
