@@ -121,13 +121,18 @@ pub fn write(
     let keys = lists::open(out, ca, passphrase.as_ref(), now)?;
     let lock = take_lock(out, ui)?;
     ca.check_unchanged(out, &lock)?;
-    let read = std::thread::scope(|scope| {
+    let (read, current) = std::thread::scope(|scope| {
         scope.spawn(random::seed);
-        Inventory::read(out)
+        let current = scope.spawn(|| lists::read(out, &ca.trust));
+        (Inventory::read(out), current.join())
     });
+    let current = match current {
+        Ok(current) => current?,
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
     // Freeing a million strings one by one takes longer than exiting.
     let mut inventory = ManuallyDrop::new(read?);
-    forgotten::check(out, &ca.trust, &inventory, now)?;
+    forgotten::compare(out, &current, &inventory, now)?;
     let lists = lists::write(out, &lock, &mut inventory, &keys, (days, now))?;
     // Under the lock: the next writer removes files that look abandoned.
     let files = der.map(|der| lists.write_der(der)).transpose()?;

@@ -167,9 +167,10 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
     let due = ending.iter().filter_map(|record| {
         let Record { name, .. } = record;
         let with = |ca: &&Record| {
-            ca.subject == record.issuer && ca.not_after - record.not_after < time::Duration::DAY
+            let ends_with_it = ca.not_after - record.not_after < time::Duration::DAY;
+            ca.subject == record.issuer && (ends_with_it || ca.not_after <= now)
         };
-        // It expires with its CA, and so would the next one.
+        // It expires with its CA, and so would the next one; or its CA can sign no next one.
         if !is_ca(record) && cas.iter().any(with) {
             return None;
         }

@@ -458,7 +458,7 @@ impl From<PkiError> for CliError {
         let text = error.to_string();
         match error {
             PkiError::AuthorityExpired(_) => CliError::new(Code::CaExpired, text).hint(
-                "the certificates that it signed are no longer trusted either; start with a new CA in another --out",
+                "the certificates that it signed are no longer trusted either: replace it with `kpki rotate-ca start`",
             ),
             PkiError::OutsideConstraints { kind, .. } => CliError::new(Code::OutsideConstraints, text)
                 .hint(match kind {
