@@ -10,6 +10,9 @@ use crate::{
     },
 };
 
+/// On which key it depends what a cluster's nodes are.
+pub(super) const MODE: &[&str] = &["cluster.mode"];
+
 /// The metadata mode and Kafka's version.
 pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, KafkaVersion) {
     let mode = value_or(&raw.mode, Mode::Kraft);
@@ -47,7 +50,9 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
                 "KRaft needs Kafka {} or later, not {version}",
                 KafkaVersion::FIRST_KRAFT
             );
-            let draft = report.error(PolicyCode::ModeAndVersion, text.span, message);
+            let draft = report
+                .error(PolicyCode::ModeAndVersion, text.span, message)
+                .unless_lost(MODE);
             match &raw.mode {
                 Some(mode) => draft
                     .note(mode.span, "the mode")
@@ -60,7 +65,9 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
                 "Kafka {version} does not support ZooKeeper; the last version that does is {}",
                 KafkaVersion::LAST_ZOOKEEPER
             );
-            let draft = report.error(PolicyCode::ModeAndVersion, text.span, message);
+            let draft = report
+                .error(PolicyCode::ModeAndVersion, text.span, message)
+                .unless_lost(MODE);
             let draft = match &raw.mode {
                 Some(mode) => draft.note(mode.span, "the mode"),
                 None => draft,
@@ -178,6 +185,7 @@ fn admin(
         let message = format!("no client is named `{}`", wanted.value);
         report
             .error(PolicyCode::UnknownClient, wanted.span, message)
+            .unless_lost(&["clients.name"])
             .hint(hint);
         return None;
     };
@@ -188,6 +196,7 @@ fn admin(
         );
         report
             .error(PolicyCode::Nobody, wanted.span, message)
+            .unless_lost(&["clients.auth"])
             .hint("set `auth: tls` or `auth: scram-sha-512` on this client");
     }
     Some(client.name.clone())
@@ -205,6 +214,7 @@ fn zookeeper_connect(
                 let message = "brokers with ZooKeeper need `zookeeper_connect`";
                 report
                     .error(FormCode::MissingKey, mode.span, message)
+                    .unless_lost(&["cluster.zookeeper_connect"])
                     .hint("add `zookeeper_connect: [localhost:2181]`, with your nodes");
             }
             Vec::new()
@@ -214,6 +224,7 @@ fn zookeeper_connect(
             let message = "`zookeeper_connect` has no effect with KRaft";
             report
                 .error(PolicyCode::NoEffect, nodes.span, message)
+                .unless_lost(MODE)
                 .hint("remove it, or write mode: zookeeper");
             Vec::new()
         }

@@ -1,6 +1,6 @@
 //! `roles` of the brokers: which nodes are brokers and which are controllers; there must be at least one of each.
 
-use super::Declared;
+use super::{Declared, cluster::MODE};
 use crate::{
     document::Report,
     policy::{
@@ -22,6 +22,7 @@ pub(super) fn role(report: &mut Report, mode: Mode, raw: &RawBroker) -> NodeRole
         let message = "`roles` has no effect with ZooKeeper";
         report
             .error(PolicyCode::NoEffect, roles.span, message)
+            .unless_lost(MODE)
             .hint("remove it: every node is a broker");
         return NodeRole::Broker;
     }
@@ -39,16 +40,19 @@ pub(super) fn both_kinds(report: &mut Report, declared: &Declared<'_>) {
     let Some((_, first)) = declared.brokers.first() else {
         return;
     };
+    let unread = &["cluster.mode", "brokers.roles"];
     let roles = || declared.brokers.iter().map(|(broker, _)| broker.role);
     if !roles().any(NodeRole::is_controller) {
         report
             .error(PolicyCode::NoController, *first, "no node is a controller; KRaft needs at least one")
+            .unless_lost(unread)
             .hint("set roles: [controller] on one node, or better on three, or remove `roles` from a node that should be both");
     }
     if !roles().any(NodeRole::is_broker) {
         let message = "no node is a broker, so none can store records";
         report
             .error(PolicyCode::NoBroker, *first, message)
+            .unless_lost(unread)
             .hint("set roles: [broker] on the nodes that clients connect to");
     }
 }
