@@ -278,6 +278,8 @@ impl From<RevokeError> for CliError {
             RevokeError::Unknown(_) => CliError::new(Code::CertificateUnknown, text).hint(
                 "kpki list shows them; to remove a SCRAM user without a certificate, take it out of the policy and run kpki scram apply --prune",
             ),
+            RevokeError::Ambiguous(_) => CliError::new(Code::CertificateUnknown, text)
+                .hint("give more digits: kpki list --json shows all of them"),
             RevokeError::Authority(_) => CliError::new(Code::CaNotRevoked, text)
                 .hint("if the CA's key was compromised, replace the CA: kpki rotate-ca"),
             RevokeError::NotHeld(_) => CliError::new(Code::NotHeld, text)
