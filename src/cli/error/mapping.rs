@@ -233,7 +233,7 @@ impl From<BackupError> for CliError {
         let text = error.to_string();
         let apart = "kpki restore FILE --out elsewhere restores the backup to another directory, to compare or to copy single files from";
         let (code, hint) = match error {
-            BackupError::Sealed(SealError::LaterVersion(_)) => (
+            BackupError::Sealed(SealError::LaterVersion(_) | SealError::Costly(_)) => (
                 Code::BackupVersion,
                 "use the version of kpki that made it".to_owned(),
             ),
@@ -368,6 +368,8 @@ impl From<IssuerError> for CliError {
                 SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
                     .hint("restore it from a backup; kpki never rewrites it, so a backup of any age will do"),
                 SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that version of kpki, or a newer one"),
+                SealError::Costly(_) => CliError::new(Code::CaKeyVersion, text)
+                    .hint("this version of kpki wrote no such file: use the one that did, or restore it from a backup"),
                 SealError::Derivation(_) | SealError::Memory(_) | SealError::Cipher(_) => {
                     CliError::new(Code::KeyDerivation, text).hint("deriving a key from the passphrase needs 64 MiB of memory")
                 }
