@@ -1,6 +1,10 @@
 //! The `cluster` section, without its listeners and mapping rules.
 
-use super::{Declared, listeners, properties::properties, quorum};
+use super::{
+    Declared, listeners,
+    properties::properties,
+    quorum::{self, MODE},
+};
 use crate::{
     acl::{KafkaVersion, Principal},
     document::{FormCode, Report, Spanned, nearest, value_or},
@@ -9,9 +13,6 @@ use crate::{
         Auth, Cluster, LAYOUTS, Layout, Mode, PolicyCode, decides_for_node, names, raw::RawCluster,
     },
 };
-
-/// On which key it depends what a cluster's nodes are.
-pub(super) const MODE: &[&str] = &["cluster.mode"];
 
 /// The metadata mode and Kafka's version.
 pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, KafkaVersion) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Declared, cluster::MODE};
+use super::{Declared, quorum::MODE};
 use crate::{
     document::{FormCode, Report, Span},
     pki::Host,

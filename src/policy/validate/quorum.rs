@@ -1,6 +1,6 @@
 //! `roles` of the brokers: which nodes are brokers and which are controllers; there must be at least one of each.
 
-use super::{Declared, cluster::MODE};
+use super::Declared;
 use crate::{
     document::Report,
     policy::{
@@ -9,6 +9,9 @@ use crate::{
         raw::{RawBroker, RawNodeRole},
     },
 };
+
+/// On which key it depends what a cluster's nodes are.
+pub(super) const MODE: &[&str] = &["cluster.mode"];
 
 /// The roles of a node.
 pub(super) fn role(report: &mut Report, mode: Mode, raw: &RawBroker) -> NodeRole {
