@@ -16,7 +16,7 @@ use super::{
 use crate::{
     issuer::Issuer,
     keystore::pem,
-    pki::{Certificate, Kind, RevocationList, SignedCrl, crl_path},
+    pki::{Certificate, Kind, RevocationList, SignedCrl, crl_path, unhex},
     printable::Name,
     secret::Secret,
     state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, read_record, write_atomic},
@@ -237,7 +237,8 @@ pub fn examine(
             );
         };
         let mut lasting = lasting.iter().filter(|r| r.issuer == list.issuer);
-        if let Some(record) = lasting.find(|r| !list.has(&r.serial)) {
+        let is_on_it = |r: &Record| unhex(&r.serial).is_some_and(|serial| list.has(&serial));
+        if let Some(record) = lasting.find(|r| !is_on_it(r)) {
             return trouble(
                 format!(
                     "{shown} lacks {} of {}, which is revoked",

@@ -2,14 +2,14 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
     time::Duration,
 };
 
-use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use rustls_pki_types::CertificateDer;
 use ureq::{
     Agent,
@@ -87,6 +87,8 @@ pub(super) struct Server {
     is_final: fn(&Reply) -> bool,
     /// Where its trusted certificates come from.
     trust: &'static str,
+    /// Made for the first requests that go out together; `None`: threads cannot be created.
+    pool: OnceLock<Option<ThreadPool>>,
 }
 
 impl Server {
@@ -143,6 +145,24 @@ impl Server {
             given_up: AtomicBool::new(false),
             is_final,
             trust,
+            pool: OnceLock::new(),
+        }
+    }
+
+    /// Does the same for each, several at a time; the answers are in the order of the requests.
+    pub(super) fn in_parallel<T: Sync, A: Send>(
+        &self,
+        requests: &[T],
+        answer: impl Fn(&T) -> A + Sync,
+    ) -> Vec<A> {
+        let make = || ThreadPoolBuilder::new().num_threads(PARALLEL).build().ok();
+        let pool = match requests {
+            [] | [_] => None,
+            _ => self.pool.get_or_init(make).as_ref(),
+        };
+        match pool {
+            Some(pool) => pool.install(|| requests.par_iter().map(&answer).collect()),
+            None => requests.iter().map(answer).collect(),
         }
     }
 
@@ -253,17 +273,4 @@ fn is_passing(error: &ureq::Error) -> bool {
         ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed
     );
     connection && of_tls(error).is_none()
-}
-
-/// Does the same for each, several at a time; the answers are in the order of the requests.
-pub(super) fn in_parallel<T: Sync, A: Send>(
-    requests: &[T],
-    answer: impl Fn(&T) -> A + Sync,
-) -> Vec<A> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(PARALLEL.min(requests.len().max(1)));
-    match pool.build() {
-        Ok(pool) => pool.install(|| requests.par_iter().map(&answer).collect()),
-        // Threads cannot be created: one after the other.
-        Err(_) => requests.iter().map(answer).collect(),
-    }
 }

@@ -9,7 +9,7 @@ use ureq::http::HeaderMap;
 use super::{
     CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted, answer,
     far::{self, Who, Why, kept, shown},
-    http::{Question, Reply, Server, in_parallel},
+    http::{Question, Reply, Server},
     jose::{KeyError, TokenKey},
 };
 use crate::{
@@ -390,6 +390,7 @@ impl Issuer for StepCa {
         requests: &[CertificateRequest<'_>],
         now: OffsetDateTime,
     ) -> Vec<Result<Issued, IssuerError>> {
-        in_parallel(requests, |request| self.sign_one(request, now))
+        self.server
+            .in_parallel(requests, |request| self.sign_one(request, now))
     }
 }

@@ -10,7 +10,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use super::{
     CertificateRequest, Engine, Issued, Issuer, IssuerError, Wanted, answer,
     far::{self, Who, Why, kept, shown},
-    http::{Question, Reply, Server, in_parallel},
+    http::{Question, Reply, Server},
 };
 use crate::{
     keystore::pem,
@@ -345,6 +345,7 @@ impl Issuer for Vault {
         requests: &[CertificateRequest<'_>],
         now: OffsetDateTime,
     ) -> Vec<Result<Issued, IssuerError>> {
-        in_parallel(requests, |request| self.sign_one(request, now))
+        self.server
+            .in_parallel(requests, |request| self.sign_one(request, now))
     }
 }

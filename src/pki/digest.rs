@@ -11,10 +11,12 @@ pub fn sha256(bytes: &[u8]) -> String {
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |n: u8| char::from(DIGITS[usize::from(n & 15)]);
-    bytes
-        .iter()
-        .flat_map(|b| [digit(b >> 4), digit(*b)])
-        .collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for octet in bytes {
+        text.push(digit(octet >> 4));
+        text.push(digit(*octet));
+    }
+    text
 }
 
 /// The octets of hex text; `None` if it is not hex.

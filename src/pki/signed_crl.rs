@@ -1,13 +1,11 @@
 //! Reading a CRL back.
 
-use std::collections::HashSet;
-
 use time::OffsetDateTime;
 use x509_parser::{
     certificate::X509Certificate, prelude::FromDer, revocation_list::CertificateRevocationList,
 };
 
-use super::{Certificate, hex};
+use super::Certificate;
 use crate::printable::Name;
 
 /// A CRL whose signature was verified.
@@ -21,7 +19,8 @@ pub struct SignedCrl {
     pub next_update: OffsetDateTime,
     /// Its number, if it has one that kpki could have given it.
     pub number: Option<u64>,
-    serials: HashSet<String>,
+    /// In order.
+    serials: Vec<Vec<u8>>,
 }
 
 impl SignedCrl {
@@ -38,12 +37,14 @@ impl SignedCrl {
         let signer = authorities.into_iter().find(signed)?;
         let next = crl.next_update().filter(|_| rest.is_empty())?;
         let entries = crl.iter_revoked_certificates();
+        let mut serials: Vec<Vec<u8>> = entries.map(|entry| entry.raw_serial().to_vec()).collect();
+        serials.sort_unstable();
         Some(Self {
             issuer: signer.subject.clone(),
             this_update: crl.last_update().to_datetime(),
             next_update: next.to_datetime(),
             number: crl.crl_number().and_then(|n| u64::try_from(n).ok()),
-            serials: entries.map(|entry| hex(entry.raw_serial())).collect(),
+            serials,
         })
     }
 
@@ -52,13 +53,16 @@ impl SignedCrl {
         self.next_update - (self.next_update - self.this_update) / 3
     }
 
-    /// The serial numbers on it, lower-case hex.
-    pub fn serials(&self) -> impl Iterator<Item = &str> {
-        self.serials.iter().map(String::as_str)
+    /// The serial numbers on it, most significant octet first.
+    pub fn serials(&self) -> impl Iterator<Item = &[u8]> {
+        self.serials.iter().map(Vec::as_slice)
     }
 
-    /// True if the certificate with this serial number, lower-case hex, is on it.
-    pub fn has(&self, serial: &str) -> bool {
-        self.serials.contains(serial)
+    /// True if the certificate with this serial number is on it.
+    pub fn has(&self, serial: &[u8]) -> bool {
+        let found = self
+            .serials
+            .binary_search_by(|own| own.as_slice().cmp(serial));
+        found.is_ok()
     }
 }

@@ -104,7 +104,7 @@ final class LoadJudge {
                         failures.add(number + ": " + error);
                     }
                 });
-                Thread.sleep(2);
+                Thread.sleep(10);
             }
         } catch (Exception thrown) {
             failures.add("the producer: " + thrown);

@@ -3,7 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// `java`, with Kafka and the test's own classes on its class path.
 pub fn java(installed: &Path) -> Command {
@@ -16,10 +19,34 @@ pub fn java(installed: &Path) -> Command {
 /// optimised themselves, need it.
 pub fn brief(installed: &Path) -> Command {
     let mut command = java(installed);
+    command.arg("-XX:+IgnoreUnrecognizedVMOptions");
     if cfg!(debug_assertions) {
         command.arg("-XX:TieredStopAtLevel=1");
     }
+    let archive = archive(installed);
+    if archive.exists() {
+        command.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
+    }
     command
+}
+
+/// The classes that a broker has loaded (JEP 350): with them it starts with a third less of the processor's time.
+fn archive(installed: &Path) -> PathBuf {
+    installed.join("kafka.jsa")
+}
+
+/// Has `start` run a broker once that leaves the archive behind when it ends in good order, where there is none yet.
+pub fn make_archive(installed: &Path, start: impl FnOnce(Command)) {
+    static MADE: AtomicBool = AtomicBool::new(false);
+    if archive(installed).exists() || MADE.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let new = installed.join(format!("kafka.jsa.{}", std::process::id()));
+    let mut command = brief(installed);
+    command.arg(format!("-XX:ArchiveClassesAtExit={}", new.display()));
+    start(command);
+    // A JVM without this leaves nothing.
+    let _ = std::fs::rename(new, archive(installed));
 }
 
 /// The same with Kafka 2.2 and its ZooKeeper.
@@ -34,7 +61,7 @@ pub fn java_2_2(installed: &Path) -> Command {
 
 fn with_libs(installed: &Path, libs: &str) -> Command {
     let mut command = Command::new(tool("java"));
-    let (libs, classes) = (installed.join(libs), installed.join("classes"));
+    let (libs, classes) = (installed.join(libs), installed.join("classes.jar"));
     command
         .arg("-cp")
         .arg(format!("{}/*:{}", libs.display(), classes.display()));

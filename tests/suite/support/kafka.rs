@@ -36,12 +36,22 @@ pub struct Broker {
 /// Formats and starts the nodes of one cluster, and waits until all of them are up. `None`: there is no Java or Maven here,
 /// and the test is skipped.
 pub fn start(nodes: &[Node]) -> Option<Vec<Broker>> {
-    if let Err(why) = jvm::installed() {
-        super::skip(&why);
-        return None;
-    }
+    let installed = match jvm::installed() {
+        Ok(installed) => installed,
+        Err(why) => {
+            super::skip(&why);
+            return None;
+        }
+    };
     for node in nodes {
         node.format();
+    }
+    if let [node] = nodes {
+        jvm::make_archive(installed, |java| {
+            let mut broker = node.spawn_with(java);
+            broker.wait_until_started();
+            broker.stop();
+        });
     }
     // A node of a quorum is up only once the others are.
     let mut brokers: Vec<Broker> = nodes.iter().map(Node::spawn).collect();
@@ -84,6 +94,8 @@ impl Node {
     pub fn configure(&self) {
         std::fs::create_dir_all(&self.work).unwrap();
         let mut configuration = std::fs::read_to_string(&self.server_properties).unwrap();
+        // Each of them opens every store for itself.
+        configuration.push_str("\nnum.network.threads=1");
         for (name, value) in &self.overrides {
             // The last of several counts.
             configuration.push_str(&format!("\n{name}={value}"));
@@ -114,7 +126,10 @@ impl Node {
 
     /// Starts the broker, formatted before, without waiting for it.
     pub fn spawn(&self) -> Broker {
-        let mut java = jvm::brief(jvm::installed().unwrap());
+        self.spawn_with(jvm::brief(jvm::installed().unwrap()))
+    }
+
+    fn spawn_with(&self, mut java: Command) -> Broker {
         java.args(["-Xmx1g", "-XX:+UseSerialGC"])
             .args(&self.java_options)
             .args(["WhileStdin", "kafka.Kafka"])
