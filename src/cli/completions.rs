@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Arg, Args, Command, builder::PossibleValuesParser};
+use clap::{Arg, Args, Command, CommandFactory, builder::PossibleValuesParser};
 use clap_complete::{
     CompleteEnv, CompletionCandidate,
     engine::{ArgValueCompleter, PathCompleter, ValueCompleter},
@@ -15,7 +15,7 @@ use clap_complete::{
 };
 use serde_json::json;
 
-use super::{CliError, Code, Done, ui::Ui};
+use super::{Cli, CliError, Code, Done, ui::Ui};
 use crate::state::OutDir;
 
 /// The environment variable that names the requesting shell.
@@ -79,6 +79,7 @@ fn completable(command: Command) -> Command {
 #[derive(Debug, Default)]
 struct Offer {
     identities: bool,
+    commands: bool,
     /// Files that end so.
     endings: Vec<String>,
 }
@@ -89,7 +90,8 @@ impl Offer {
         let mut offer = Offer::default();
         for name in arg.get_value_names()?.first()?.split('|') {
             match name {
-                "NAME" => offer.identities = true,
+                "NAME" | "USER" => offer.identities = true,
+                "COMMAND" => offer.commands = true,
                 "POLICY" => offer.endings.extend(["yaml".to_owned(), "yml".to_owned()]),
                 "PLAN" => offer.endings.push("plan".to_owned()),
                 // REQUEST.csr
@@ -98,7 +100,8 @@ impl Offer {
                     .extend(name.rsplit_once('.').map(|(_, end)| end.to_owned())),
             }
         }
-        (offer.identities || !offer.endings.is_empty()).then_some(offer)
+        let any = offer.identities || offer.commands || !offer.endings.is_empty();
+        any.then_some(offer)
     }
 }
 
@@ -110,6 +113,15 @@ impl ValueCompleter for Offer {
             let names = OutDir::new(&out).identities().unwrap_or_default();
             let begun = current.to_string_lossy();
             let names = names.iter().map(ToString::to_string);
+            found.extend(
+                names
+                    .filter(|n| n.starts_with(&*begun))
+                    .map(CompletionCandidate::new),
+            );
+        }
+        if self.commands {
+            let begun = current.to_string_lossy();
+            let names = commands(env::args_os()).into_iter();
             found.extend(
                 names
                     .filter(|n| n.starts_with(&*begun))
@@ -128,6 +140,19 @@ impl ValueCompleter for Offer {
         }
         found
     }
+}
+
+/// The commands below the one that an unfinished line for `kpki man` names.
+fn commands(words: impl Iterator<Item = OsString>) -> Vec<String> {
+    let words = words.skip_while(|word| word != "man").skip(1);
+    let mut words: Vec<OsString> = words.collect();
+    words.pop();
+    let kpki = Cli::command();
+    let named = words.iter().fold(&kpki, |command, word| {
+        command.find_subcommand(word).unwrap_or(command)
+    });
+    let below = named.get_subcommands().filter(|c| !c.is_hide_set());
+    below.map(|c| c.get_name().to_owned()).collect()
 }
 
 /// The output directory of an unfinished command line.
@@ -159,5 +184,15 @@ mod tests {
         assert_eq!(of("kpki -- kpki renew --out=there ka"), "there");
         assert_eq!(of("kpki -- kpki renew ka --out"), "variable");
         assert_eq!(out(std::iter::empty(), None), Path::new("out"));
+    }
+
+    #[test]
+    fn the_pages_are_those_of_the_commands() {
+        let of = |line: &str| commands(line.split(' ').map(OsString::from));
+        assert!(of("kpki -- kpki man ").contains(&"acl".to_owned()));
+        assert!(of("kpki -- kpki man ac").contains(&"acl".to_owned()));
+        assert!(of("kpki -- kpki man acl ").contains(&"apply".to_owned()));
+        assert!(!of("kpki -- kpki man acl ").contains(&"acl".to_owned()));
+        assert!(of("kpki -- kpki man up ").is_empty());
     }
 }

@@ -22,6 +22,7 @@ use crate::{
         lists::{self, CRL, CRL_DER, Crl as Written, Lists},
         rfc3339,
     },
+    issuer::IssuerError,
     random,
     state::{Inventory, OutDir, check_writable, write_atomic},
 };
@@ -116,6 +117,9 @@ pub fn write(
     der: Option<&Path>,
     ui: &Ui,
 ) -> Result<(Lists, Vec<PathBuf>), Failure> {
+    if ca.issuer.keeps_its_own_list() {
+        return Err(IssuerError::OwnList.into());
+    }
     let passphrase = passphrase::existing(global, &ca.issuer)?;
     let now = OffsetDateTime::now_utc();
     let keys = lists::open(out, ca, passphrase.as_ref(), now)?;

@@ -62,6 +62,13 @@ fn bash_completes_commands_options_and_their_values() {
     assert_eq!(offered(&kpki, &["kpki", "renew", "--new"]), ["--new-key"]);
     let reasons = offered(&kpki, &["kpki", "revoke", "--reason", "s"]);
     assert_eq!(reasons, ["superseded"]);
+    assert_eq!(offered(&kpki, &["kpki", "man", "bac"]), ["backup"]);
+    assert_eq!(
+        offered(&kpki, &["kpki", "man", "acl", "ex"]),
+        ["expand", "explain", "export"]
+    );
+    let rotate = ["kpki", "scram", "apply", "policy.yml", "--rotate", "al"];
+    assert_eq!(offered(&kpki, &rotate), ["alice"]);
 }
 
 #[test]
