@@ -16,7 +16,9 @@ use clap_complete::{
 use serde_json::json;
 
 use super::{Cli, CliError, Code, Done, ui::Ui};
-use crate::state::OutDir;
+use crate::{
+    acl::Operation, bootstrap::context::Danger, pki::KeyAlgorithm, scram::Mechanism, state::OutDir,
+};
 
 /// The environment variable that names the requesting shell.
 const ASKED_BY: &str = "KPKI_COMPLETE";
@@ -80,6 +82,8 @@ fn completable(command: Command) -> Command {
 struct Offer {
     identities: bool,
     commands: bool,
+    /// Words that the program knows without looking.
+    words: Vec<&'static str>,
     /// Files that end so.
     endings: Vec<String>,
 }
@@ -87,11 +91,19 @@ struct Offer {
 impl Offer {
     /// By the name of its value, such as `POLICY|PLAN`.
     fn of(arg: &Arg) -> Option<Offer> {
+        if !arg.get_possible_values().is_empty() {
+            return None;
+        }
         let mut offer = Offer::default();
         for name in arg.get_value_names()?.first()?.split('|') {
             match name {
                 "NAME" | "USER" => offer.identities = true,
                 "COMMAND" => offer.commands = true,
+                "ALG" => offer.words.extend(KeyAlgorithm::NAMES),
+                "PROFILE" => offer.words.extend(["default", "legacy"]),
+                "CHANGE" => offer.words.extend(Danger::ALL.map(Danger::word)),
+                "OPERATION" => offer.words.extend(Operation::NAMES),
+                "MECHANISM" => offer.words.extend(Mechanism::ALL.map(Mechanism::name)),
                 "POLICY" => offer.endings.extend(["yaml".to_owned(), "yml".to_owned()]),
                 "PLAN" => offer.endings.push("plan".to_owned()),
                 // REQUEST.csr
@@ -100,34 +112,31 @@ impl Offer {
                     .extend(name.rsplit_once('.').map(|(_, end)| end.to_owned())),
             }
         }
-        let any = offer.identities || offer.commands || !offer.endings.is_empty();
+        let Offer {
+            identities,
+            commands,
+            words,
+            endings,
+        } = &offer;
+        let any = *identities || *commands || !words.is_empty() || !endings.is_empty();
         any.then_some(offer)
     }
 }
 
 impl ValueCompleter for Offer {
     fn complete(&self, current: &OsStr) -> Vec<CompletionCandidate> {
-        let mut found = Vec::new();
+        let mut names: Vec<String> = self.words.iter().map(ToString::to_string).collect();
         if self.identities {
             let out = out(env::args_os(), env::var_os("KPKI_OUT"));
-            let names = OutDir::new(&out).identities().unwrap_or_default();
-            let begun = current.to_string_lossy();
-            let names = names.iter().map(ToString::to_string);
-            found.extend(
-                names
-                    .filter(|n| n.starts_with(&*begun))
-                    .map(CompletionCandidate::new),
-            );
+            let identities = OutDir::new(&out).identities().unwrap_or_default();
+            names.extend(identities.iter().map(ToString::to_string));
         }
         if self.commands {
-            let begun = current.to_string_lossy();
-            let names = commands(env::args_os()).into_iter();
-            found.extend(
-                names
-                    .filter(|n| n.starts_with(&*begun))
-                    .map(CompletionCandidate::new),
-            );
+            names.extend(commands(env::args_os()));
         }
+        let begun = current.to_string_lossy();
+        let begun = names.into_iter().filter(|name| name.starts_with(&*begun));
+        let mut found: Vec<CompletionCandidate> = begun.map(CompletionCandidate::new).collect();
         if !self.endings.is_empty() {
             let endings = self.endings.clone();
             let ends = move |path: &Path| {
