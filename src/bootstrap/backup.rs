@@ -9,8 +9,10 @@ use super::{
     BootstrapError,
     archive::{self, Entry},
     ca::Ca,
+    nodes::{CLUSTER_ID, keep_cluster_id, kept_cluster_id},
 };
 use crate::{
+    config::is_cluster_id,
     deeds::did,
     pki::{SealError, SealedBackup},
     plan::count,
@@ -67,7 +69,8 @@ fn sealed(error: &SealError) -> String {
     }
 }
 
-/// The files of the CA as one archive.
+/// The files of the CA as one archive, with the id of its cluster: brokers that are formatted with it may be all that is
+/// left.
 ///
 /// # Errors
 /// If the CA is damaged, or its directory contains a file that does not belong to it.
@@ -76,13 +79,20 @@ pub fn pack(out: &OutDir, lock: &Lock) -> Result<SecretBytes, BootstrapError> {
     Ca::open(out)?;
     Inventory::read(out)?;
     let files = out.ca_files(lock)?.into_iter();
-    let entries: Vec<Entry> = files
+    let mut entries: Vec<Entry> = files
         .map(|(name, bytes)| Entry {
             mode: mode_of(&name),
             name,
             bytes,
         })
         .collect();
+    if let Some(id) = kept_cluster_id(out)? {
+        entries.push(Entry {
+            mode: 0o644,
+            name: CLUSTER_ID.to_owned(),
+            bytes: id.into_bytes().into(),
+        });
+    }
     let packed = archive::tar(&entries, (0, 0), OffsetDateTime::UNIX_EPOCH);
     Ok(packed.map_err(BackupError::Packing)?)
 }
@@ -97,16 +107,26 @@ pub fn seal(archive: &[u8], passphrase: Secret) -> Result<Zeroizing<String>, Boo
 /// An opened backup.
 #[derive(Debug)]
 pub struct Backup {
+    /// The CA's.
     files: Vec<Entry>,
+    cluster_id: Option<String>,
 }
 
 impl Backup {
     /// Opens one.
     pub fn open(sealed: &SealedBackup, passphrase: &Secret) -> Result<Self, BackupError> {
         let contents = |why: &str| BackupError::Contents(why.to_owned());
-        let files = archive::untar(&sealed.open(passphrase)?).map_err(contents)?;
+        let mut files = archive::untar(&sealed.open(passphrase)?).map_err(contents)?;
+        let id = files.iter().position(|file| file.name == CLUSTER_ID);
+        let id = id.map(|at| String::from_utf8_lossy(&files.remove(at).bytes).into_owned());
+        if id.as_ref().is_some_and(|id| !is_cluster_id(id)) {
+            return Err(contents("the cluster id in it is not one"));
+        }
         match files.iter().all(|file| is_ca_file(&file.name)) {
-            true => Ok(Self { files }),
+            true => Ok(Self {
+                files,
+                cluster_id: id,
+            }),
             false => Err(contents("a file in it has a name that kpki does not use")),
         }
     }
@@ -130,13 +150,22 @@ impl Backup {
         staging.add("ca", &self.specs(|_| true))?;
         let records = sound(&staging.preview()).map_err(BackupError::Contents)?;
         if out.is_ca_empty()? {
+            self.restore_cluster_id(out)?;
             staging.commit()?;
         } else {
             drop(staging);
             self.replace(out, lock)?;
+            self.restore_cluster_id(out)?;
         }
         did("restored", "the CA");
         Ok(records)
+    }
+
+    /// One that is there stays: the brokers beside it are formatted with it.
+    fn restore_cluster_id(&self, out: &OutDir) -> Result<(), BootstrapError> {
+        self.cluster_id
+            .iter()
+            .try_for_each(|id| keep_cluster_id(out, id))
     }
 
     fn replace(&self, out: &OutDir, lock: &Lock) -> Result<(), BootstrapError> {

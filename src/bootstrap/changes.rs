@@ -61,8 +61,9 @@ pub(super) enum Reader {
     User,
 }
 
-/// The text for a file whose contents are not shown.
+/// The texts for files whose contents are not shown.
 const HIDDEN: &str = "a key, a store or a password: it changes, but is not shown\n";
+const NEW_HIDDEN: &str = "a key, a store or a password: it is new, and not shown\n";
 
 /// Judges the change of one file. `new` is unknown for what is only signed or chosen when it is written; `certificate`
 /// is what a changed certificate needs.
@@ -77,7 +78,7 @@ pub(super) fn change(
 ) -> FileChange {
     let plain = !is_hidden(names, file) && !is_certificate(names, file);
     let settings = match (old, new) {
-        (Some(old), Some(new)) if plain => changed_settings(old, new),
+        (Some(old), Some(new)) if plain => changed_settings(file, old, new),
         _ => None,
     };
     let same = old.is_some() && (old == new || settings.as_ref().is_some_and(Vec::is_empty));
@@ -104,7 +105,11 @@ pub(super) fn change(
         |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
     let diff = shown.then(|| match new {
         Some(new) if plain => masked_diff(path, &text(old), &text(Some(new))),
+        _ if is_certificate(names, file) && old.is_none() => {
+            "a certificate: it is new\n".to_owned()
+        }
         _ if is_certificate(names, file) => "a certificate: it changes\n".to_owned(),
+        _ if old.is_none() => NEW_HIDDEN.to_owned(),
         _ => HIDDEN.to_owned(),
     });
     FileChange {

@@ -162,7 +162,7 @@ impl Look<'_> {
             names: self.names,
         };
         let (mut right, mut errors) = (Vec::new(), Vec::new());
-        let mut changes = Vec::new();
+        let (mut changes, mut refused) = (Vec::new(), Vec::new());
         files.retain(|planned| {
             let file = planned.name();
             let old = match self.read(step, file) {
@@ -179,9 +179,16 @@ impl Look<'_> {
                 && !self.context.asked.overwrite.contains(&path)
                 && let Some(edit) = evidence.edit(&path, file, old, new)
             {
-                let shown = dir.join(file).display().to_string();
-                errors.push(BootstrapError::Edited { path, shown, edit });
-                return false;
+                let error = BootstrapError::Edited {
+                    path: path.clone(),
+                    shown: dir.join(file).display().to_string(),
+                    edit,
+                };
+                if !self.context.asked.dry_run {
+                    errors.push(error);
+                    return false;
+                }
+                refused.push(error);
             }
             if let Planned::Known(spec) = planned
                 && old.as_deref() == Some(&*spec.bytes)
@@ -203,7 +210,7 @@ impl Look<'_> {
                 &path,
                 file,
                 (before, new),
-                self.context.asked.diffs,
+                self.context.asked.dry_run,
             );
             change.create = old.is_none();
             changes.push(change);
@@ -213,6 +220,7 @@ impl Look<'_> {
             return Err(Errors(errors));
         }
         step.changes = changes;
+        step.refused = refused;
         if !right.is_empty() {
             step.adopted = Some(Writing::of(name, &right));
         }

@@ -39,8 +39,8 @@ pub struct Asked<'a> {
     pub dangers: &'a [Danger],
     /// Edited files to be overwritten: `kafka1/server.properties`.
     pub overwrite: &'a [String],
-    /// A diff of every file.
-    pub diffs: bool,
+    /// Only a plan: with a diff of every file, and with what would be refused instead of errors.
+    pub dry_run: bool,
 }
 
 /// What a run works on.

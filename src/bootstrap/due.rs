@@ -50,8 +50,8 @@ pub struct Due {
     pub by: Option<OffsetDateTime>,
 }
 
-/// What has no deadline comes after what expires within this time.
-const WITHOUT_END: Duration = Duration::days(7);
+/// What has no deadline is wrong already, so it comes directly after what expires within this time.
+const WITHOUT_END: Duration = Duration::DAY;
 
 /// Most urgent first.
 pub fn sort(due: &mut [Due], now: OffsetDateTime) {

@@ -5,7 +5,12 @@ use std::collections::HashSet;
 
 use time::OffsetDateTime;
 
-use super::{BootstrapError, lists, revoke::next_list, trust::Trust};
+use super::{
+    BootstrapError,
+    lists::{self, Current},
+    revoke::next_list,
+    trust::Trust,
+};
 use crate::{
     pki::{Reason, SignedCrl, hex},
     state::{Event, Inventory, OutDir},
@@ -21,11 +26,21 @@ pub fn check(
     inventory: &Inventory,
     now: OffsetDateTime,
 ) -> Result<(), BootstrapError> {
-    let current = lists::read(out, trust)?.unwrap_or_default();
-    let found = current
-        .iter()
-        .find_map(|(list, _)| of_list(list, inventory, now));
-    match found {
+    compare(out, &lists::read(out, trust)?, inventory, now)
+}
+
+/// The same for current CRLs that were already read.
+///
+/// # Errors
+/// [`BootstrapError::Forgotten`].
+pub fn compare(
+    out: &OutDir,
+    current: &Option<Current>,
+    inventory: &Inventory,
+    now: OffsetDateTime,
+) -> Result<(), BootstrapError> {
+    let mut current = current.iter().flatten();
+    match current.find_map(|(list, _)| of_list(list, inventory, now)) {
         Some(what) => Err(BootstrapError::Forgotten {
             inventory: out.ca_file(Inventory::FILE).display().to_string(),
             crl: out.ca_file(lists::CRL).display().to_string(),

@@ -145,14 +145,14 @@ pub fn open(
     Ok(keys)
 }
 
+/// The current CRLs, each also as DER.
+pub type Current = Vec<(SignedCrl, CertificateRevocationListDer<'static>)>;
+
 /// The current CRLs that a trusted CA has signed, in their order; `None` if there is no file.
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn read(
-    out: &OutDir,
-    trust: &Trust,
-) -> Result<Option<Vec<(SignedCrl, CertificateRevocationListDer<'static>)>>, BootstrapError> {
+pub fn read(out: &OutDir, trust: &Trust) -> Result<Option<Current>, BootstrapError> {
     let Some(text) = read_record(&out.ca_file(CRL))? else {
         return Ok(None);
     };

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The KRaft cluster's id, in the output directory: every broker is formatted with the same.
-const CLUSTER_ID: &str = "cluster.id";
+pub const CLUSTER_ID: &str = "cluster.id";
 
 /// The cluster, as its files will describe it.
 #[derive(Debug)]

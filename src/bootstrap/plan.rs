@@ -41,6 +41,8 @@ pub struct Plan<'a> {
     pub ca_ends: Option<OffsetDateTime>,
     /// The brokers' ids, and the cluster's.
     pub nodes: Nodes,
+    /// In a dry run, what would be refused.
+    pub refused: Vec<BootstrapError>,
     /// Whether the record of what was written is mostly about outdated states.
     pub(super) wasteful: bool,
 }
@@ -108,12 +110,16 @@ pub fn plan<'a>(context: Context<'a>, trust: &Trust) -> Result<Plan<'a>, Errors>
     let facts = steps
         .iter()
         .filter_map(|(step, facts)| Some((step.member.name().as_str(), facts.as_ref()?)));
-    errors.extend(nodes.dangers(context, &facts.collect::<Vec<_>>()));
+    let mut refused = nodes.dangers(context, &facts.collect::<Vec<_>>());
+    if !context.asked.dry_run {
+        errors.append(&mut refused);
+    }
     if !errors.is_empty() {
         return Err(Errors(errors));
     }
     drop(cluster);
-    let steps: Vec<Step<'a>> = steps.into_iter().map(|(step, _)| step).collect();
+    let mut steps: Vec<Step<'a>> = steps.into_iter().map(|(step, _)| step).collect();
+    refused.extend(steps.iter_mut().flat_map(|step| step.refused.drain(..)));
     let declared: BTreeSet<&IdentityName> = steps.iter().map(|s| s.member.name()).collect();
     let undeclared = there
         .into_iter()
@@ -126,6 +132,7 @@ pub fn plan<'a>(context: Context<'a>, trust: &Trust) -> Result<Plan<'a>, Errors>
         undeclared,
         ca_ends: Some(ca_ends).filter(|end| *end < leaves_end),
         nodes,
+        refused,
         wasteful: written.is_wasteful(),
     })
 }
@@ -206,6 +213,7 @@ fn step<'a>(
         profile: profile(look.context, name, look.there)?,
         files: Vec::new(),
         changes: Vec::new(),
+        refused: Vec::new(),
         lost_hosts: Vec::new(),
         adopted: None,
     };

@@ -19,6 +19,9 @@ pub enum RevokeError {
         "`{0}` is neither the name nor the serial number of a certificate that this CA has signed"
     )]
     Unknown(String),
+    /// The first digits of several serial numbers.
+    #[error("`{0}` is the beginning of several serial numbers")]
+    Ambiguous(String),
     /// The CA's own certificates cannot be revoked, only replaced.
     #[error("`{0}` is a certificate of the CA itself")]
     Authority(String),
@@ -36,8 +39,8 @@ pub struct Revoking {
     pub before: Vec<Revocation>,
 }
 
-/// What to revoke: by name, every unexpired certificate of an identity, and its last one; by serial number, that one;
-/// and if a key was compromised, every other one of that key.
+/// What to revoke: by name, every unexpired certificate of an identity, and its last one; by serial number or its first
+/// digits, that one; and if a key was compromised, every other one of that key.
 ///
 /// # Errors
 /// Whatever cannot be revoked; then nothing is.
@@ -88,6 +91,9 @@ pub fn plan(
     Ok(revoking)
 }
 
+/// At least so many of a serial number's first digits must be given.
+const SHORTEST: usize = 8;
+
 /// The certificates that an argument selects.
 fn certificates<'a>(
     inventory: &'a Inventory,
@@ -103,9 +109,18 @@ fn certificates<'a>(
             .collect(),
         None => {
             let serial = word.replace(':', "").to_ascii_lowercase();
-            inventory.by_serial(&serial).into_iter().collect()
+            match inventory.by_serial(&serial) {
+                Some(record) => vec![record],
+                None if serial.len() < SHORTEST => Vec::new(),
+                None => records()
+                    .filter(|r| r.serial.starts_with(&serial))
+                    .collect(),
+            }
         }
     };
+    if inventory.latest(word).is_none() && found.len() > 1 {
+        return Err(RevokeError::Ambiguous(word.to_owned()));
+    }
     let is_authority = |r: &&Record| matches!(r.kind, Kind::Ca | Kind::Intermediate);
     if found.iter().any(is_authority)
         || found.is_empty() && records().filter(is_authority).any(|r| r.name == word)

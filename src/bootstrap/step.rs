@@ -1,6 +1,7 @@
 //! What happens to one member.
 
 use super::{
+    BootstrapError,
     changes::{FileChange, Needs},
     identity::OnDisk,
     member::{Member, ScramState},
@@ -45,6 +46,8 @@ pub struct Step<'a> {
     pub(super) files: Vec<Planned>,
     /// The same, with what its reader must do.
     pub changes: Vec<FileChange>,
+    /// In a dry run, what would be refused.
+    pub(super) refused: Vec<BootstrapError>,
     /// The hosts that its new certificate no longer names.
     pub lost_hosts: Vec<Host>,
     /// Files that are right but not on record, because an older kpki wrote them.

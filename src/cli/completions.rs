@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Arg, Args, Command, builder::PossibleValuesParser};
+use clap::{Arg, Args, Command, CommandFactory, builder::PossibleValuesParser};
 use clap_complete::{
     CompleteEnv, CompletionCandidate,
     engine::{ArgValueCompleter, PathCompleter, ValueCompleter},
@@ -15,8 +15,10 @@ use clap_complete::{
 };
 use serde_json::json;
 
-use super::{CliError, Code, Done, ui::Ui};
-use crate::state::OutDir;
+use super::{Cli, CliError, Code, Done, ui::Ui};
+use crate::{
+    acl::Operation, bootstrap::context::Danger, pki::KeyAlgorithm, scram::Mechanism, state::OutDir,
+};
 
 /// The environment variable that names the requesting shell.
 const ASKED_BY: &str = "KPKI_COMPLETE";
@@ -79,6 +81,9 @@ fn completable(command: Command) -> Command {
 #[derive(Debug, Default)]
 struct Offer {
     identities: bool,
+    commands: bool,
+    /// Words that the program knows without looking.
+    words: Vec<&'static str>,
     /// Files that end so.
     endings: Vec<String>,
 }
@@ -86,10 +91,19 @@ struct Offer {
 impl Offer {
     /// By the name of its value, such as `POLICY|PLAN`.
     fn of(arg: &Arg) -> Option<Offer> {
+        if !arg.get_possible_values().is_empty() {
+            return None;
+        }
         let mut offer = Offer::default();
         for name in arg.get_value_names()?.first()?.split('|') {
             match name {
-                "NAME" => offer.identities = true,
+                "NAME" | "USER" => offer.identities = true,
+                "COMMAND" => offer.commands = true,
+                "ALG" => offer.words.extend(KeyAlgorithm::NAMES),
+                "PROFILE" => offer.words.extend(["default", "legacy"]),
+                "CHANGE" => offer.words.extend(Danger::ALL.map(Danger::word)),
+                "OPERATION" => offer.words.extend(Operation::NAMES),
+                "MECHANISM" => offer.words.extend(Mechanism::ALL.map(Mechanism::name)),
                 "POLICY" => offer.endings.extend(["yaml".to_owned(), "yml".to_owned()]),
                 "PLAN" => offer.endings.push("plan".to_owned()),
                 // REQUEST.csr
@@ -98,24 +112,31 @@ impl Offer {
                     .extend(name.rsplit_once('.').map(|(_, end)| end.to_owned())),
             }
         }
-        (offer.identities || !offer.endings.is_empty()).then_some(offer)
+        let Offer {
+            identities,
+            commands,
+            words,
+            endings,
+        } = &offer;
+        let any = *identities || *commands || !words.is_empty() || !endings.is_empty();
+        any.then_some(offer)
     }
 }
 
 impl ValueCompleter for Offer {
     fn complete(&self, current: &OsStr) -> Vec<CompletionCandidate> {
-        let mut found = Vec::new();
+        let mut names: Vec<String> = self.words.iter().map(ToString::to_string).collect();
         if self.identities {
             let out = out(env::args_os(), env::var_os("KPKI_OUT"));
-            let names = OutDir::new(&out).identities().unwrap_or_default();
-            let begun = current.to_string_lossy();
-            let names = names.iter().map(ToString::to_string);
-            found.extend(
-                names
-                    .filter(|n| n.starts_with(&*begun))
-                    .map(CompletionCandidate::new),
-            );
+            let identities = OutDir::new(&out).identities().unwrap_or_default();
+            names.extend(identities.iter().map(ToString::to_string));
         }
+        if self.commands {
+            names.extend(commands(env::args_os()));
+        }
+        let begun = current.to_string_lossy();
+        let begun = names.into_iter().filter(|name| name.starts_with(&*begun));
+        let mut found: Vec<CompletionCandidate> = begun.map(CompletionCandidate::new).collect();
         if !self.endings.is_empty() {
             let endings = self.endings.clone();
             let ends = move |path: &Path| {
@@ -128,6 +149,19 @@ impl ValueCompleter for Offer {
         }
         found
     }
+}
+
+/// The commands below the one that an unfinished line for `kpki man` names.
+fn commands(words: impl Iterator<Item = OsString>) -> Vec<String> {
+    let words = words.skip_while(|word| word != "man").skip(1);
+    let mut words: Vec<OsString> = words.collect();
+    words.pop();
+    let kpki = Cli::command();
+    let named = words.iter().fold(&kpki, |command, word| {
+        command.find_subcommand(word).unwrap_or(command)
+    });
+    let below = named.get_subcommands().filter(|c| !c.is_hide_set());
+    below.map(|c| c.get_name().to_owned()).collect()
 }
 
 /// The output directory of an unfinished command line.
@@ -159,5 +193,15 @@ mod tests {
         assert_eq!(of("kpki -- kpki renew --out=there ka"), "there");
         assert_eq!(of("kpki -- kpki renew ka --out"), "variable");
         assert_eq!(out(std::iter::empty(), None), Path::new("out"));
+    }
+
+    #[test]
+    fn the_pages_are_those_of_the_commands() {
+        let of = |line: &str| commands(line.split(' ').map(OsString::from));
+        assert!(of("kpki -- kpki man ").contains(&"acl".to_owned()));
+        assert!(of("kpki -- kpki man ac").contains(&"acl".to_owned()));
+        assert!(of("kpki -- kpki man acl ").contains(&"apply".to_owned()));
+        assert!(!of("kpki -- kpki man acl ").contains(&"acl".to_owned()));
+        assert!(of("kpki -- kpki man up ").is_empty());
     }
 }

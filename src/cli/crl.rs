@@ -22,6 +22,7 @@ use crate::{
         lists::{self, CRL, CRL_DER, Crl as Written, Lists},
         rfc3339,
     },
+    issuer::IssuerError,
     random,
     state::{Inventory, OutDir, check_writable, write_atomic},
 };
@@ -116,18 +117,26 @@ pub fn write(
     der: Option<&Path>,
     ui: &Ui,
 ) -> Result<(Lists, Vec<PathBuf>), Failure> {
+    if ca.issuer.keeps_its_own_list() {
+        return Err(IssuerError::OwnList.into());
+    }
     let passphrase = passphrase::existing(global, &ca.issuer)?;
     let now = OffsetDateTime::now_utc();
     let keys = lists::open(out, ca, passphrase.as_ref(), now)?;
     let lock = take_lock(out, ui)?;
     ca.check_unchanged(out, &lock)?;
-    let read = std::thread::scope(|scope| {
+    let (read, current) = std::thread::scope(|scope| {
         scope.spawn(random::seed);
-        Inventory::read(out)
+        let current = scope.spawn(|| lists::read(out, &ca.trust));
+        (Inventory::read(out), current.join())
     });
+    let current = match current {
+        Ok(current) => current?,
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
     // Freeing a million strings one by one takes longer than exiting.
     let mut inventory = ManuallyDrop::new(read?);
-    forgotten::check(out, &ca.trust, &inventory, now)?;
+    forgotten::compare(out, &current, &inventory, now)?;
     let lists = lists::write(out, &lock, &mut inventory, &keys, (days, now))?;
     // Under the lock: the next writer removes files that look abandoned.
     let files = der.map(|der| lists.write_der(der)).transpose()?;

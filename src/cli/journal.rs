@@ -5,7 +5,7 @@ use serde_json::json;
 use time::{OffsetDateTime, UtcOffset, macros::format_description};
 
 use super::{
-    Done, Global, Ui,
+    Code, Done, Global, Ui, fail,
     shell::quote,
     table::{Column::*, table},
 };
@@ -28,6 +28,14 @@ pub struct Log;
 impl Log {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
+        if !out.root().exists() {
+            let message = format!("there is no directory {}", out.root().display());
+            return fail(
+                Code::Io,
+                message,
+                "--out DIR or KPKI_OUT names the output directory",
+            );
+        }
         out.check()?;
         let entries = read_journal(&out)?;
         if entries.is_empty() {

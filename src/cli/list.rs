@@ -39,6 +39,10 @@ pub struct List {
     revoked: bool,
 }
 
+/// On a terminal with fewer columns, serial numbers are shortened to so many digits, which `kpki revoke` accepts.
+const WIDE: usize = 120;
+const SHORT: usize = 12;
+
 /// A certificate in the `--json` output.
 #[derive(Serialize)]
 struct Listed<'a> {
@@ -92,6 +96,7 @@ impl List {
     }
 
     fn show(&self, listed: &[(&Record, Status)], inventory: &Inventory, ui: &Ui) -> String {
+        let is_narrow = ui.columns().is_some_and(|columns| columns < WIDE);
         if listed.is_empty() {
             return match self.expiring {
                 Some(days) => format!("no certificate expires within {days} days"),
@@ -113,19 +118,22 @@ impl List {
             };
             [
                 record.name.clone(),
-                record.kind.name().to_owned(),
                 format!("{colour}{}{colour:#}", status.name()),
                 record.not_after.date().to_string(),
-                record.serial.clone(),
+                match is_narrow {
+                    true => record.serial.chars().take(SHORT).collect(),
+                    false => record.serial.clone(),
+                },
+                record.kind.name().to_owned(),
                 more,
             ]
         });
         let columns = [
             Whole("NAME"),
-            Spare("KIND"),
             Whole("STATUS"),
             Whole("UNTIL"),
             Spare("SERIAL"),
+            Spare("KIND"),
             Prose("SAN"),
         ];
         table(ui, columns, rows.collect())

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::{
     Man,
-    roff::{Roff, roman},
+    roff::{Roff, bold, roman},
 };
 use serde_json::json;
 
@@ -103,7 +103,7 @@ fn write(command: &Command, to: &mut Vec<u8>) -> io::Result<()> {
         .manual("kpki");
     man.render_title(to)?;
     man.render_name_section(to)?;
-    man.render_synopsis_section(to)?;
+    synopsis(command).to_writer(to)?;
     man.render_description_section(to)?;
     man.render_options_section(to)?;
     if command.has_subcommands() {
@@ -113,6 +113,28 @@ fn write(command: &Command, to: &mut Vec<u8>) -> io::Result<()> {
         examples(&text.to_string()).to_writer(to)?;
     }
     Ok(())
+}
+
+/// The command line with every option and the names of the values, which clap_mangen leaves out.
+fn synopsis(command: &Command) -> Roff {
+    let name = command.get_bin_name().unwrap_or(command.get_name());
+    let mut line = vec![bold(name)];
+    let shown = || command.get_arguments().filter(|a| !a.is_hide_set());
+    for option in shown().filter(|a| !a.is_positional()) {
+        line.push(roman(match option.is_required_set() {
+            true => format!(" {option}"),
+            false => format!(" [{option}]"),
+        }));
+    }
+    for positional in shown().filter(|a| a.is_positional()) {
+        line.push(roman(format!(" {positional}")));
+    }
+    if command.has_subcommands() {
+        line.push(roman(" <COMMAND>"));
+    }
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]).text(line);
+    roff
 }
 
 /// What follows the options: a line that ends with a colon heads the indented lines below it, which stay as they are.

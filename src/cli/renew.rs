@@ -42,7 +42,7 @@ Examples:
   kpki renew --due")]
 pub struct Renew {
     /// The identities
-    #[arg(required_unless_present_any = ["all", "due"], value_name = "NAME")]
+    #[arg(value_name = "NAME")]
     names: Vec<IdentityName>,
     /// Renew all identities that have a directory
     #[arg(long, conflicts_with_all = ["names", "hosts"])]
@@ -66,6 +66,13 @@ pub struct Renew {
 
 impl Renew {
     pub(super) fn run(mut self, global: &Global, ui: &Ui) -> Done {
+        if self.names.is_empty() && !self.all && !self.due {
+            let error = CliError::misuse(
+                "no identity is named",
+                "kpki renew NAME... renews these, --due all that are due, --all all of them",
+            );
+            return Err(error.into());
+        }
         let out = OutDir::new(&global.out);
         self.names.sort();
         self.names.dedup();

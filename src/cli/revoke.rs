@@ -28,9 +28,11 @@ use crate::{
 Examples:
   kpki revoke alice --reason keyCompromise
   kpki revoke 4A:1F:…:07 --reason superseded
+  kpki revoke 4758279102bf --reason superseded
   kpki revoke alice --reason certificateHold && kpki revoke alice --reason removeFromCRL
 
-A NAME revokes every unexpired certificate of that identity, a SERIAL only that one.
+A NAME revokes every unexpired certificate of that identity, a SERIAL only that one; its first
+digits, at least 8, are enough.
 For keyCompromise, every other certificate of the same key is revoked as well.")]
 pub struct Revoke {
     /// Names of identities, or serial numbers in hex
@@ -104,12 +106,14 @@ impl Revoke {
             Err(why) if why.only().is_some_and(keeps_its_own_list) => ui.warn(
                 "the external issuer keeps its own CRL: revoke there as well, and use the CRL from there",
             ),
-            Err(why) => ui.warn(format!(
-                "the revocation is recorded, but not yet in {}: {}; `{} crl` writes it",
-                out.ca_file(CRL).display(),
-                why.only().map_or("", |error| &error.message),
-                shell::kpki(out.root())
-            )),
+            Err(why) => {
+                ui.warn(format!(
+                    "{} still lacks this, although it is recorded: {}. Programs that check the CRL accept what is revoked until you run",
+                    out.ca_file(CRL).display(),
+                    why.only().map_or("", |error| &error.message),
+                ));
+                ui.complain(format!("    {} crl", shell::kpki(out.root())));
+            }
         }
         self.next(&revoking.events, brokers, &shell::kpki(out.root()), ui);
         let document = |r: &Revocation| json!({"name": r.name, "serial": r.serial, "reason": r.reason, "at": rfc3339(r.at)});

@@ -40,8 +40,9 @@ const SHOWN: usize = 10;
 /// Show what must be done now, most urgent first, and the command for it
 ///
 /// Reports what has expired or expires soon, from the inventory. With a policy, it also checks which certificates its
-/// brokers serve, by a TLS handshake, and whether the cluster has the policy's ACLs and SCRAM users. A broker that does
-/// not answer is only noted. The exit code is 3 if something must be done.
+/// brokers serve, by a TLS handshake, and whether the cluster has the policy's ACLs and SCRAM users. What cannot be
+/// checked, such as a broker that does not answer, is listed with the reason. The exit code is 3 if something must be
+/// done.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -52,11 +53,26 @@ pub struct Status {
     /// The policy file; `-` is standard input
     #[arg(value_name = "POLICY")]
     policy: Option<String>,
-    /// Also write a file for the textfile collector of Prometheus node_exporter, whose name must end in .prom
-    #[arg(long, value_name = "FILE", value_parser = utf8_path)]
+    /// Also write a file for the textfile collector of Prometheus node_exporter; its name must end in .prom
+    #[arg(long, value_name = "FILE", value_parser = prom_file)]
     metrics: Option<PathBuf>,
     #[command(flatten)]
     connection: Connection,
+}
+
+/// node_exporter ignores all other files.
+fn prom_file(text: &str) -> Result<PathBuf, String> {
+    let path = utf8_path(text)?;
+    match path.extension().is_some_and(|end| end == "prom") {
+        true => Ok(path),
+        false => Err("its name must end in .prom: node_exporter reads no other files".to_owned()),
+    }
+}
+
+/// What could not be checked, and why.
+struct Unchecked {
+    what: Vec<String>,
+    why: String,
 }
 
 impl Status {
@@ -85,22 +101,21 @@ impl Status {
             for answer in &answers {
                 if let Err(error) = &answer.served {
                     unreachable += 1;
-                    unchecked.push(format!("{} on {}", answer.node, answer.at.listener));
-                    ui.note(format!(
-                        "cannot see what {} serves on {}, {}: {error}",
-                        answer.node, answer.at.listener, answer.at.address
-                    ));
+                    unchecked.push(Unchecked {
+                        what: vec![format!("{} on {}", answer.node, answer.at.listener)],
+                        why: format!("{}: {error}", answer.at.address),
+                    });
                 }
             }
             let drift = match answers.is_empty() || answers.iter().any(|a| a.served.is_ok()) {
                 true => drift::drift(ui, policy, &out, &self.connection),
-                false => Drift::unknown(),
+                false => Drift::unknown("no broker answers".to_owned()),
             };
-            if !drift.unchecked.is_empty() {
+            if drift.unchecked.is_some() {
                 found.extend(let_in_perhaps(&inventory, policy, &out, now));
             }
             found.extend(drift.found);
-            unchecked.extend(drift.unchecked.into_iter().map(str::to_owned));
+            unchecked.extend(drift.unchecked);
         }
         due::sort(&mut found, now);
         show(ui, &current, &found, &unchecked, now);
@@ -113,7 +128,8 @@ impl Status {
         }
         let mut document = json!({"ok": found.is_empty(), "due": found});
         if !unchecked.is_empty() {
-            document["unchecked"] = json!(unchecked);
+            let what = unchecked.iter().flat_map(|unchecked| &unchecked.what);
+            document["unchecked"] = what.cloned().collect();
         }
         ui.document(&document);
         match found.is_empty() {
@@ -167,9 +183,10 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
     let due = ending.iter().filter_map(|record| {
         let Record { name, .. } = record;
         let with = |ca: &&Record| {
-            ca.subject == record.issuer && ca.not_after - record.not_after < time::Duration::DAY
+            let ends_with_it = ca.not_after - record.not_after < time::Duration::DAY;
+            ca.subject == record.issuer && (ends_with_it || ca.not_after <= now)
         };
-        // It expires with its CA, and so would the next one.
+        // It expires with its CA, and so would the next one; or its CA can sign no next one.
         if !is_ca(record) && cas.iter().any(with) {
             return None;
         }
@@ -329,9 +346,15 @@ fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Optio
     }))
 }
 
-fn show(ui: &Ui, current: &[&Record], found: &[Due], unchecked: &[String], now: OffsetDateTime) {
-    if !unchecked.is_empty() {
-        ui.warn(format!("not checked: {}", named(unchecked, SHOWN)));
+fn show(ui: &Ui, current: &[&Record], found: &[Due], unchecked: &[Unchecked], now: OffsetDateTime) {
+    for Unchecked { what, why } in unchecked.iter().take(SHOWN) {
+        ui.warn(format!("not checked: {}: {why}", what.join(" and ")));
+    }
+    let more = unchecked.len().saturating_sub(SHOWN);
+    if more > 0 {
+        ui.warn(format!(
+            "not checked: {more} more; --json lists all of them"
+        ));
     }
     if found.is_empty() {
         let mut next: Option<&Record> = None;

@@ -129,6 +129,14 @@ fn missing(path: &Path) -> CliError {
 }
 
 impl StoreFile {
+    /// Refuses a store whose certificates could not be read: it would look empty.
+    pub fn legible(&self, path: &Path) -> Done {
+        match self.password.is_none() && self.opened.protection.hidden {
+            true => Err(missing(path).into()),
+            false => Ok(()),
+        }
+    }
+
     /// Refuses a store that was not opened completely, because the result would be incomplete.
     pub fn whole(&self, path: &Path) -> Done {
         if self.password.is_none() && wants_password(&self.opened) {

@@ -9,7 +9,7 @@ use clap::Args;
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Done, Failure, Global,
+    CliError, Done, Failure, Global,
     guard::secure_identities,
     init_ca::{begin, tidy},
     passphrase,
@@ -175,19 +175,24 @@ impl Up {
         let asked = Asked {
             dangers: &self.dangers,
             overwrite: &overwrite,
-            diffs: self.dry_run,
+            dry_run: self.dry_run,
         };
         let context = self.shape.context(&policy, &out, asked);
         let mut report = UpReport {
             context,
             file: &self.policy,
             made_ca: false,
+            refused: Vec::new(),
             dry_run: self.dry_run,
             ui,
         };
         if self.dry_run {
             let ca = CaOfRun::find(context, None)?;
-            let planned = plan(context, ca.trust())?;
+            let mut planned = plan(context, ca.trust())?;
+            report.refused = std::mem::take(&mut planned.refused)
+                .into_iter()
+                .map(CliError::from)
+                .collect();
             if let CaOfRun::New(..) | CaOfRun::Far(..) = ca {
                 ui.say(format!(
                     "{GREEN}would be created{GREEN:#}  the CA, {}",

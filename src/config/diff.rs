@@ -76,8 +76,12 @@ pub fn added_settings(old: &[u8], new: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The settings that differ between two versions of a Java properties file; `None` if one cannot be read.
-pub fn changed_settings(old: &[u8], new: &[u8]) -> Option<Vec<String>> {
+/// The settings that differ between two versions of a file: Java properties or, by its name, JSON; `None` if one cannot
+/// be read.
+pub fn changed_settings(file: &str, old: &[u8], new: &[u8]) -> Option<Vec<String>> {
+    if file.ends_with(".json") {
+        return changed_keys(old, new);
+    }
     let (old, new) = (Properties::parse(old).ok()?, Properties::parse(new).ok()?);
     let mut changed: Vec<String> = new
         .iter()
@@ -88,6 +92,15 @@ pub fn changed_settings(old: &[u8], new: &[u8]) -> Option<Vec<String>> {
     changed.extend(gone.map(|(key, _)| key.to_owned()));
     changed.sort();
     Some(changed)
+}
+
+/// The top-level keys that differ between two JSON objects.
+fn changed_keys(old: &[u8], new: &[u8]) -> Option<Vec<String>> {
+    let keys = |text| serde_json::from_slice::<BTreeMap<String, serde_json::Value>>(text).ok();
+    let (old, new) = (keys(old)?, keys(new)?);
+    let all: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed = all.into_iter().filter(|key| old.get(*key) != new.get(*key));
+    Some(changed.cloned().collect())
 }
 
 /// True if two values are equivalent: the order of node lists follows the policy and has no meaning.
@@ -158,6 +171,21 @@ impl Mask {
                 })
                 .collect();
             shown.push_str(&format!("{before}=[{}]", parts.join(",")));
+            return;
+        }
+        // JSON: the key, the comma and the quotes stay.
+        if let Some((key, value)) = line.split_once("\": ")
+            && key.trim_start().starts_with('"')
+        {
+            let (value, comma) = match value.strip_suffix(',') {
+                Some(value) => (value, ","),
+                None => (value, ""),
+            };
+            let shown_value = match value {
+                "null" | "true" | "false" | "{" | "[" | "{}" | "[]" => value.to_owned(),
+                _ => format!("\"{}\"", self.tag(value.trim_matches('"'))),
+            };
+            shown.push_str(&format!("{key}\": {shown_value}{comma}"));
             return;
         }
         let skipped = line.len() - line.trim_start_matches(['#', '!', ' ', '\t']).len();
@@ -276,6 +304,7 @@ mod tests {
     #[test]
     fn settings_are_told_from_comments() {
         let old = b"# one\na=1\nb=2\n";
+        let changed_settings = |old, new| changed_settings("f", old, new);
         assert_eq!(changed_settings(old, b"#two\nb = 2\na=1\n"), Some(vec![]));
         assert_eq!(
             changed_settings(b"super.users=User:a;User:b", b"super.users=User:b;User:a"),
@@ -289,6 +318,28 @@ mod tests {
             added_settings(old, b"a=5\nc=3\nx.password=4\n"),
             [("c".to_owned(), "3".to_owned())]
         );
+    }
+
+    #[test]
+    fn json_stays_json_without_its_secrets() {
+        let old =
+            "{\n  \"user\": \"app\",\n  \"password\": \"hunter2hunter2\",\n  \"key\": null\n}\n";
+        let new = old.replace("hunter2hunter2", "correct \\\"horse");
+        assert_eq!(
+            changed_settings("f.json", old.as_bytes(), new.as_bytes()),
+            Some(vec!["password".to_owned()])
+        );
+        insta::assert_snapshot!(masked_diff("f.json", old, &new), @r#"
+        --- a/f.json
+        +++ b/f.json
+        @@ -1,5 +1,5 @@
+         {
+           "user": "app",
+        -  "password": "[secret 1]",
+        +  "password": "[secret 2]",
+           "key": null
+         }
+        "#);
     }
 
     proptest! {

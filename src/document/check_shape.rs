@@ -1,4 +1,5 @@
-//! Checks a tree against the JSON Schema that editors use, and reports everything that does not match.
+//! Checks a tree against the JSON Schema that editors use, reports everything that does not match, and removes it, so
+//! that the rest can be read.
 //!
 //! This is not a library's validator, because those report "no branch of anyOf matches" instead of what was expected.
 //! It supports the keywords that schemars writes for a policy's types, which a test there ensures.
@@ -11,23 +12,26 @@ use super::{
     report::Report,
     shape::{Shape, either, found, listed, range, repair, title},
     suggest::nearest,
+    text::Span,
     yaml::{Node, Value},
     yaml_scalar::Kind,
 };
 
-/// Reports everything in `root` that does not match `schema`.
-pub(super) fn check(report: &mut Report, form: &Form, root: &Node) {
+/// Reports everything in `root` that does not match the form's schema, and removes it. False if nothing is left.
+pub(super) fn check(report: &mut Report, form: &Form, root: &mut Node) -> bool {
     // An empty file is valid, because every section is optional.
     if matches!(root.value, Value::Scalar(_, Kind::Null)) {
-        return;
+        return true;
     }
     let schema = &form.schema;
     let checker = &mut Checker {
         report,
         form,
         schema,
+        path: String::new(),
+        entry: None,
     };
-    checker.node(schema, root, &with_article(title(schema)));
+    checker.node(schema, root, &with_article(title(schema)))
 }
 
 /// The name of a shape in a sentence: "an included file".
@@ -44,6 +48,10 @@ struct Checker<'a> {
     report: &'a mut Report,
     form: &'a Form,
     schema: &'a Json,
+    /// The keys that lead to the node.
+    path: String,
+    /// The innermost entry of a list around the node.
+    entry: Option<Span>,
 }
 
 impl<'a> Checker<'a> {
@@ -78,47 +86,76 @@ impl<'a> Checker<'a> {
         with_article(name)
     }
 
-    /// `what` names the node for the message: "`port`".
-    fn node(&mut self, schema: &'a Json, node: &Node, what: &str) {
+    /// Records that something at the current path could not be read.
+    fn lost(&mut self) {
+        self.report.lost(&self.path, self.entry);
+    }
+
+    /// Does something one key further down.
+    fn below<T>(&mut self, key: &str, work: impl FnOnce(&mut Self) -> T) -> T {
+        let len = self.path.len();
+        if len > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        let done = work(self);
+        self.path.truncate(len);
+        done
+    }
+
+    /// `what` names the node for the message: "`port`". False if the node cannot be used, which was reported; what
+    /// cannot be used inside it is removed from it.
+    fn node(&mut self, schema: &'a Json, node: &mut Node, what: &str) -> bool {
         let shapes = self.shapes(schema);
         // A test ensures that no two shapes of a choice accept the same type.
         let Some(shape) = shapes.iter().find(|s| s.accepts(node)) else {
             return self.wrong_type(&shapes, node, what);
         };
-        match &node.value {
-            Value::Map(_) => self.map(*shape, node),
+        let span = node.span;
+        match &mut node.value {
+            Value::Map(_) => return self.map(*shape, node),
             Value::List(items) => {
                 if items.is_empty() && shape.schema["minItems"].as_u64().unwrap_or(0) > 0 {
                     let message = format!("{what} is an empty list");
                     self.report
-                        .error(FormCode::EmptyList, node.span, message)
+                        .error(FormCode::EmptyList, span, message)
                         .hint("add an entry");
+                    return false;
                 }
                 let entry = if what.starts_with('`') {
                     format!("an entry of {what}")
                 } else {
                     what.to_owned()
                 };
-                for item in items {
-                    self.value(&shape.schema["items"], item, &entry, "; or remove the `-`");
+                let (all, around) = (items.len(), self.entry);
+                items.retain_mut(|item| {
+                    self.entry = Some(item.span);
+                    self.value(&shape.schema["items"], item, &entry, "; or remove the `-`")
+                });
+                self.entry = around;
+                if items.len() < all {
+                    self.lost();
+                    return !items.is_empty();
                 }
             }
-            Value::Scalar(text, Kind::Text) => self.word(*shape, &shapes, text, node, what),
+            Value::Scalar(text, Kind::Text) => return self.word(*shape, &shapes, text, span, what),
             Value::Scalar(text, Kind::Int(value)) => {
                 let (min, max) = range(shape.schema);
                 if min.is_some_and(|min| *value < min) || max.is_some_and(|max| *value > max) {
                     let expected = shape.expected();
                     let message = format!("{what} must be {expected}, not {text}");
-                    self.report.error(FormCode::OutOfRange, node.span, message);
+                    self.report.error(FormCode::OutOfRange, span, message);
+                    return false;
                 }
             }
             Value::Scalar(..) => {}
         }
+        true
     }
 
     /// The value of a key or an entry of a list; an empty one is only accepted if the schema allows it, as for
     /// sections. `or` is an alternative hint.
-    fn value(&mut self, schema: &'a Json, node: &Node, what: &str, or: &str) {
+    fn value(&mut self, schema: &'a Json, node: &mut Node, what: &str, or: &str) -> bool {
         let empty = matches!(node.value, Value::Scalar(_, Kind::Null));
         let shapes = self.shapes(schema);
         if !empty || shapes.iter().any(|shape| shape.accepts(node)) {
@@ -129,14 +166,16 @@ impl<'a> Checker<'a> {
         self.report
             .error(FormCode::EmptyValue, node.span, message)
             .hint(format!("write {expected}{or}"));
+        false
     }
 
-    fn wrong_type(&mut self, shapes: &[Shape<'a>], node: &Node, what: &str) {
+    fn wrong_type(&mut self, shapes: &[Shape<'a>], node: &Node, what: &str) -> bool {
         let expected = either(shapes);
         let message = format!("{what} must be {expected}, not {}", found(node));
         self.report
             .error(FormCode::WrongType, node.span, message)
             .maybe_hint(repair(shapes, node));
+        false
     }
 
     fn word(
@@ -144,18 +183,18 @@ impl<'a> Checker<'a> {
         shape: Shape<'a>,
         shapes: &[Shape<'a>],
         text: &str,
-        node: &Node,
+        span: Span,
         what: &str,
-    ) {
+    ) -> bool {
         let Some(words) = shape.words() else {
-            return;
+            return true;
         };
         if words.contains(&text) {
-            return;
+            return true;
         }
         if self.report.is_full() {
-            self.report.error(FormCode::UnknownWord, node.span, "");
-            return;
+            self.report.error(FormCode::UnknownWord, span, "");
+            return false;
         }
         // A word that is the key of another shape: `- produce` instead of `- produce: {topic: orders}`.
         let argued = shapes.iter().any(|s| s.keys().any(|key| key == text));
@@ -166,39 +205,66 @@ impl<'a> Checker<'a> {
         };
         let message = format!("{what} cannot be `{text}`");
         self.report
-            .error(FormCode::UnknownWord, node.span, message)
+            .error(FormCode::UnknownWord, span, message)
             .hint(hint);
+        false
     }
 
-    fn map(&mut self, shape: Shape<'a>, node: &Node) {
-        let Value::Map(entries) = &node.value else {
-            return;
+    fn map(&mut self, shape: Shape<'a>, node: &mut Node) -> bool {
+        let Value::Map(entries) = &mut node.value else {
+            return false;
         };
-        let mut known = Vec::new();
-        let mut misspelt = Vec::new();
-        for entry in entries {
-            if let Some(schema) = shape.schema["properties"].get(&entry.key) {
-                known.push(entry);
-                let what = format!("`{}`", entry.key);
-                let or = match shape.required().any(|key| key == entry.key) {
+        let one_of = shape.schema["minProperties"] == 1;
+        if one_of && entries.is_empty() {
+            let keys: Vec<&str> = shape.keys().collect();
+            let message = format!("an empty {}", shape.name);
+            self.report
+                .error(FormCode::MissingKey, node.span, message)
+                .hint(format!("give it one of {}", keys.join(", ")));
+        }
+        let mut known: Vec<(&str, Span)> = Vec::new();
+        // Keys that are there, but cannot be read.
+        let mut unread: Vec<&str> = Vec::new();
+        let mut merged = false;
+        entries.retain_mut(|entry| {
+            let value = &mut entry.value;
+            let what = || format!("`{}`", entry.key);
+            if let Some((key, schema)) = shape.property(&entry.key) {
+                known.push((key, entry.key_span));
+                let or = match shape.required().any(|required| required == key) {
                     true => "",
                     false => "; or remove the key",
                 };
-                self.value(schema, &entry.value, &what, or);
-                continue;
+                let read = self.below(key, |this| {
+                    let read = this.value(schema, value, &what(), or);
+                    if !read || entry.doubtful {
+                        this.lost();
+                    }
+                    read
+                });
+                if !read {
+                    unread.push(key);
+                }
+                return read;
+            }
+            if entry.doubtful && entry.key == "<<" {
+                merged = true;
+                self.lost();
+                return false;
             }
             // Any name is allowed.
             if let any @ Json::Object(_) = &shape.schema["additionalProperties"] {
-                let what = format!("`{}`", entry.key);
-                self.value(any, &entry.value, &what, "; or remove the key");
-                continue;
+                return self.value(any, value, &what(), "; or remove the key");
             }
             if self.report.is_full() {
                 self.report.error(FormCode::UnknownKey, entry.key_span, "");
-                continue;
+                return false;
             }
             let meant = nearest(&entry.key, shape.keys());
-            misspelt.extend(meant);
+            if let Some(meant) = meant {
+                unread.push(meant);
+                self.below(meant, Self::lost);
+            }
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => self.instead(shape, &entry.key),
@@ -207,37 +273,36 @@ impl<'a> Checker<'a> {
             self.report
                 .error(FormCode::UnknownKey, entry.key_span, message)
                 .hint(hint);
-        }
-        for key in shape.required() {
-            if entries.iter().all(|e| e.key != key) && !misspelt.contains(&key) {
-                let message = format!("{} needs `{key}`", self.called(shape.name));
-                self.report.error(FormCode::MissingKey, node.span, message);
-            }
-        }
-        if shape.schema["maxProperties"] == 1
-            && let [first, second, ..] = known.as_slice()
+            false
+        });
+        if let (true, [first, second, ..]) = (shape.schema["maxProperties"] == 1, known.as_slice())
         {
             let name = shape.name;
             let message = format!(
                 "{} has one key, and this has `{}` and `{}`",
                 self.called(name),
-                first.key,
-                second.key
+                first.0,
+                second.0
             );
             self.report
-                .error(FormCode::OneKey, second.key_span, message)
-                .note(first.key_span, "the first")
+                .error(FormCode::OneKey, second.1, message)
+                .note(first.1, "the first")
                 .hint(format!(
                     "leave one of them; in a list, begin each {name} with `- `"
                 ));
+            return false;
         }
-        if shape.schema["minProperties"] == 1 && entries.is_empty() {
-            let keys: Vec<&str> = shape.keys().collect();
-            let message = format!("an empty {}", shape.name);
-            self.report
-                .error(FormCode::MissingKey, node.span, message)
-                .hint(format!("give it one of {}", keys.join(", ")));
+        let mut whole = !(one_of && entries.is_empty());
+        for key in shape.required() {
+            if entries.iter().all(|e| e.key != key) {
+                whole = false;
+                if !unread.contains(&key) && !merged {
+                    let message = format!("{} needs `{key}`", self.called(shape.name));
+                    self.report.error(FormCode::MissingKey, node.span, message);
+                }
+            }
         }
+        whole
     }
 
     /// The hint for a key that does not resemble any known one.

@@ -1,5 +1,7 @@
 //! Collects diagnostics while a document is read, so that all are reported at once.
 
+use std::collections::BTreeSet;
+
 use super::{
     diagnostic::{Diagnostic, Label, Severity},
     source::Source,
@@ -20,6 +22,10 @@ pub(crate) struct Report {
     files: Vec<Text>,
     diagnostics: Vec<(Span, Diagnostic)>,
     suppressed: usize,
+    /// What could not be read, which was reported, by the keys that lead to it: `clients.auth`.
+    lost: BTreeSet<String>,
+    /// The entries of lists in which something could not be read.
+    incomplete: Vec<Span>,
 }
 
 /// The diagnostic that was added last, to add details; nothing if it was one too many.
@@ -64,6 +70,15 @@ impl Report {
         self.diagnostics.truncate(kept);
     }
 
+    /// Records that what these keys lead to could not be read, inside this entry of a list.
+    pub(crate) fn lost(&mut self, path: &str, entry: Option<Span>) {
+        // Nothing is checked further in a full report.
+        if !self.is_full() {
+            self.lost.insert(path.to_owned());
+            self.incomplete.extend(entry);
+        }
+    }
+
     /// Where a span begins.
     pub(crate) fn source(&self, span: Span) -> Source {
         self.files[span.file].source(span.start)
@@ -71,7 +86,7 @@ impl Report {
 
     /// True if there are no errors so far.
     pub(crate) fn is_clean(&self) -> bool {
-        self.diagnostics.is_empty()
+        self.diagnostics.is_empty() && self.lost.is_empty()
     }
 
     /// True if the maximum number of diagnostics is reached, so that no more hints are needed.
@@ -144,6 +159,39 @@ impl Draft<'_> {
             change(diagnostic);
         }
         self
+    }
+
+    fn withdraw_if(mut self, follows: impl Fn(&Report, Span) -> bool) -> Self {
+        if self.kept
+            && let Some((span, _)) = self.report.diagnostics.last()
+            && follows(self.report, *span)
+        {
+            self.report.diagnostics.pop();
+            self.kept = false;
+        }
+        self
+    }
+
+    /// Withdraws it if what one of these paths leads to could not be read in some place: it may only follow from that.
+    pub(crate) fn unless_lost(self, paths: &[&str]) -> Self {
+        self.withdraw_if(|report, _| {
+            let is_around = |lost: &String, path: &str| {
+                let rest = path.strip_prefix(lost.as_str());
+                rest.is_some_and(|rest| lost.is_empty() || rest.is_empty() || rest.starts_with('.'))
+            };
+            let is_lost = |path: &&str| report.lost.iter().any(|lost| is_around(lost, path));
+            paths.iter().any(is_lost)
+        })
+    }
+
+    /// Withdraws it if something in its own entry of a list could not be read: it may only follow from that.
+    pub(crate) fn unless_lost_here(self) -> Self {
+        self.withdraw_if(|report, span| {
+            let holds = |entry: &Span| {
+                entry.file == span.file && (entry.start..entry.end).contains(&span.start)
+            };
+            report.incomplete.iter().any(holds)
+        })
     }
 
     /// What to do about it.

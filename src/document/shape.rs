@@ -56,6 +56,12 @@ impl<'a> Shape<'a> {
             .map(|(key, _)| key.as_str())
     }
 
+    /// A key that it has, and the schema of its value.
+    pub(super) fn property(&self, key: &str) -> Option<(&'a str, &'a Json)> {
+        let (key, schema) = self.schema["properties"].as_object()?.get_key_value(key)?;
+        Some((key, schema))
+    }
+
     pub(super) fn required(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let required = self.schema["required"].as_array();
         required.into_iter().flatten().filter_map(Json::as_str)

@@ -132,6 +132,16 @@ impl Tree {
         }
     }
 
+    /// Every text in it, at any depth.
+    pub(crate) fn all_texts(&self) -> Vec<&str> {
+        match &self.shape {
+            Shape::Nothing => Vec::new(),
+            Shape::Scalar(text) => vec![text],
+            Shape::List(items) => items.iter().flat_map(Self::all_texts).collect(),
+            Shape::Map(entries) => entries.iter().flat_map(|(_, e)| e.all_texts()).collect(),
+        }
+    }
+
     /// Whether there is anything.
     pub(crate) fn is_there(&self) -> bool {
         match &self.shape {
@@ -163,6 +173,7 @@ mod tests {
             (Some("true"), 6)
         );
         assert!(!trees[0].get("no").get("such").is_there());
+        assert_eq!(trees[0].all_texts(), ["x", "1"]);
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub(super) struct Entry {
     pub key: String,
     pub key_span: Span,
     pub value: Node,
+    /// The key occurs twice, or is a merge key: reported, and it is not known what was meant.
+    pub doubtful: bool,
 }
 
 impl Node {
@@ -75,7 +77,8 @@ enum Collection {
     List(Vec<Node>),
     Map {
         entries: Vec<Entry>,
-        seen: HashMap<String, Span>,
+        /// Each key's span, and its place in `entries`.
+        seen: HashMap<String, (Span, usize)>,
         key: Option<Key>,
     },
 }
@@ -84,8 +87,9 @@ enum Collection {
 struct Key {
     name: String,
     span: Span,
-    /// The value is checked, but then dropped.
-    dropped: bool,
+    /// The place of the first entry with this key; this one's value is checked, but then dropped.
+    first: Option<usize>,
+    merge: bool,
 }
 
 struct Builder<'a> {
@@ -259,7 +263,7 @@ impl Builder<'_> {
             self.anchors.insert(anchor, Rc::new(Node { span, value }));
         }
         let Some(Open {
-            what: Collection::Map { seen, key, .. },
+            what: Collection::Map { entries, seen, key },
             ..
         }) = self.open.last_mut()
         else {
@@ -268,18 +272,19 @@ impl Builder<'_> {
         let merge = text == "<<" && style == ScalarStyle::Plain;
         let first = seen.get(&*text).copied();
         if first.is_none() {
-            seen.insert(text.clone().into_owned(), span);
+            seen.insert(text.clone().into_owned(), (span, entries.len()));
         }
         *key = Some(Key {
             name: text.clone().into_owned(),
             span,
-            dropped: merge || first.is_some(),
+            first: first.map(|(_, place)| place),
+            merge,
         });
         if merge {
             self.report
                 .error(FormCode::MergeKey, span, "merge keys are not allowed")
                 .hint("write the keys out; an alias may stand for a whole value, as in `hosts: *hosts`");
-        } else if let Some(first) = first {
+        } else if let Some((first, _)) = first {
             let message = format!("the key `{text}` occurs twice");
             self.report
                 .error(FormCode::DuplicateKey, span, message)
@@ -361,14 +366,17 @@ impl Builder<'_> {
             None => self.root = Some(node),
             Some(Collection::List(items)) => items.push(node),
             Some(Collection::Map { entries, key, .. }) => {
-                if let Some(key) = key.take()
-                    && !key.dropped
-                {
-                    entries.push(Entry {
+                let Some(key) = key.take() else {
+                    return Ok(());
+                };
+                match key.first.and_then(|place| entries.get_mut(place)) {
+                    Some(first) => first.doubtful = true,
+                    None => entries.push(Entry {
                         key: key.name,
                         key_span: key.span,
                         value: node,
-                    });
+                        doubtful: key.merge,
+                    }),
                 }
             }
         }

@@ -322,6 +322,11 @@ impl Closed {
         ask(&self.path, &self.bytes)
     }
 
+    /// Whether its CA is elsewhere, and so is its CRL.
+    pub fn keeps_its_own_list(&self) -> bool {
+        self.engine.authorities.is_some()
+    }
+
     /// The secret that is needed to open it.
     pub fn wanted(&self) -> Option<&Wanted> {
         self.wanted.as_ref()

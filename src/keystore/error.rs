@@ -86,6 +86,9 @@ pub enum StoreError {
     /// A PEM text without the expected section.
     #[error("the PEM text contains no {0}")]
     NoPem(&'static str),
+    /// A PEM text that is too long.
+    #[error("the PEM text has more than {0} sections")]
+    TooManySections(usize),
     /// A PEM text that violates RFC 7468.
     #[error("the PEM text is damaged: {}", Printable(.0))]
     DamagedPem(String),
@@ -135,6 +138,7 @@ impl StoreError {
                 "make a request with it on its own machine: openssl req -new -key KEY -out NAME.csr -subj /CN=NAME"
             }
             Self::TwoRequests => "give them one by one",
+            Self::TooManySections(_) => "split it into several files",
             Self::UnfitKey => {
                 "a CA key must be RSA of 2048 to 8192 bits, or ECDSA on P-256, P-384 or P-521"
             }

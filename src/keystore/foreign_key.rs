@@ -1,10 +1,16 @@
 //! Private keys made by other programs: PEM or DER; PKCS#8 plain or encrypted, PKCS#1, SEC1; or a PKCS#12, JKS or JCEKS
 //! store that contains one key and its certificates.
 
-use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument};
 use rustls_pki_types::CertificateDer;
 
-use super::{Passwords, StoreError, cost, pem, reader, to_pkcs8::to_pkcs8};
+use super::{
+    Passwords, StoreError,
+    ber::{Element, OCTETS, SEQUENCE},
+    cipher::unlock,
+    cost::{self, Budget},
+    pem, reader,
+    to_pkcs8::to_pkcs8,
+};
 use crate::secret::{Secret, SecretBytes};
 
 /// A file with a private key, parsed as far as possible without its password.
@@ -49,9 +55,7 @@ impl ForeignKey {
                 };
                 (form, pem::parse_certificates(bytes).unwrap_or_default())
             }
-            false if EncryptedPrivateKeyInfoRef::try_from(bytes).is_ok() => {
-                (Form::Encrypted(bytes.into()), Vec::new())
-            }
+            false if is_encrypted(bytes) => (Form::Encrypted(bytes.into()), Vec::new()),
             false => match to_pkcs8(bytes) {
                 Ok(key) => (Form::Plain(key), Vec::new()),
                 Err(_) => (Form::Store(bytes.into()), Vec::new()),
@@ -100,22 +104,20 @@ impl ForeignKey {
     }
 }
 
+/// True for an EncryptedPrivateKeyInfo.
+fn is_encrypted(der: &[u8]) -> bool {
+    let parts = Element::only(der).and_then(|info| info.of(SEQUENCE)?.children());
+    matches!(parts.as_deref(), Some([algorithm, data]) if algorithm.of(SEQUENCE).is_some() && data.of(OCTETS).is_some())
+}
+
 fn decrypt(der: &[u8], password: &Secret) -> Result<SecretBytes, StoreError> {
     cost::check(der)?;
-    let sealed = EncryptedPrivateKeyInfoRef::try_from(der)
-        .map_err(|_| StoreError::DamagedPem("the encrypted key is not PKCS#8".to_owned()))?;
-    let opened: Result<SecretDocument, _> = sealed.decrypt(password.expose());
-    match opened {
-        Ok(key) if PrivateKeyInfoRef::try_from(key.as_bytes()).is_ok() => Ok(key.as_bytes().into()),
-        // With a wrong password, the result is garbage, which rarely has valid padding.
-        Ok(_) | Err(pkcs8::Error::Asn1(_) | pkcs8::Error::KeyMalformed(_)) => {
-            Err(StoreError::WrongPassword)
-        }
-        Err(pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed)) => {
-            Err(StoreError::WrongPassword)
-        }
-        Err(error) => Err(StoreError::Unsupported(format!(
-            "unsupported key encryption: {error}"
-        ))),
-    }
+    let passwords = Passwords {
+        store: Some(password),
+        key: None,
+    };
+    let unlocked = Element::only(der).and_then(|i| unlock(i, passwords, &mut Budget::new()));
+    let damaged = || StoreError::DamagedPem("the encrypted key is not PKCS#8".to_owned());
+    let key = unlocked.ok_or_else(damaged)?.key?;
+    Ok(key.to_vec().into())
 }

@@ -188,7 +188,7 @@ fn key_entry(
         alias: Some(alias.to_owned().into()),
         kind: EntryKind::Key,
         certificate: chain.first().cloned(),
-        chain_complete: Some(chain.last().is_some_and(ends)),
+        chain_complete: chain.last().map(ends),
         chain,
         key_matches,
         locked,

@@ -170,6 +170,9 @@ pub fn objects(text: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
         .collect())
 }
 
+/// The maximum number of sections: a hundred times the CAs that a JDK trusts, read in a second or two.
+const MAX_SECTIONS: usize = 10_000;
+
 type Section = (SectionKind, Zeroizing<Vec<u8>>);
 
 /// The sections of a PEM text with known labels.
@@ -182,7 +185,11 @@ fn sections(text: &[u8]) -> Result<Vec<Section>, StoreError> {
     let text = Zeroizing::new(text.replace("-----BEGIN ", "\n-----BEGIN "));
     let text = Zeroizing::new(text.replace("-----END ", "\n-----END "));
     <(SectionKind, Vec<u8>)>::pem_slice_iter(text.as_bytes())
-        .map(|section| {
+        .enumerate()
+        .map(|(at, section)| {
+            if at >= MAX_SECTIONS {
+                return Err(StoreError::TooManySections(MAX_SECTIONS));
+            }
             let (kind, der) = section.map_err(|e| StoreError::DamagedPem(describe(&e)))?;
             Ok((kind, Zeroizing::new(der)))
         })
@@ -293,6 +300,19 @@ MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_text_has_a_limited_number_of_sections() {
+        let texts = |n| RFC_8410_PEM.repeat(n);
+        assert_eq!(
+            sections(texts(MAX_SECTIONS).as_bytes()).unwrap().len(),
+            MAX_SECTIONS
+        );
+        assert_eq!(
+            sections(texts(MAX_SECTIONS + 1).as_bytes()).unwrap_err(),
+            StoreError::TooManySections(MAX_SECTIONS)
+        );
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub fn sign(
 ) -> Result<Certificate, PkiError> {
     let ca = &authority.certificate;
     if ca.not_after <= now {
-        return Err(PkiError::AuthorityExpired(ca.not_after.to_string()));
+        return Err(PkiError::AuthorityExpired(ca.not_after.date().to_string()));
     }
     if leaf.kind == Kind::Broker && leaf.hosts.is_empty() {
         return Err(PkiError::NoHost(leaf.name.to_string()));

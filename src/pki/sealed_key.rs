@@ -54,10 +54,10 @@ const MEMORY_KIB: u32 = 64 * 1024;
 const PASSES: u32 = 3;
 const LANES: u32 = 4;
 
-/// The most that a file may request: 1 GiB. A tampered file must not exhaust the machine.
-const MAX_MEMORY_KIB: u32 = 1024 * 1024;
-const MAX_PASSES: u32 = 64;
-const MAX_LANES: u32 = 64;
+/// The most that a file may request, with room for a later version: a tampered file must not exhaust the machine.
+const MAX_MEMORY_KIB: u32 = 4 * MEMORY_KIB;
+const MAX_PASSES: u32 = 4 * PASSES;
+const MAX_LANES: u32 = 4 * LANES;
 
 /// How a key is protected on disk.
 #[derive(Debug, Clone)]
@@ -77,6 +77,11 @@ pub enum SealError {
     /// Written by a later version.
     #[error("sealed by a newer version of kpki (`{0}`)")]
     LaterVersion(String),
+    /// Its key derivation would take too much time or memory.
+    #[error(
+        "the file is not supported: its key derivation would take more than this kpki allows (`{0}`)"
+    )]
+    Costly(String),
     /// Truncated, or changed after it was written.
     #[error("the sealed key is truncated or was altered: {0}")]
     Damaged(&'static str),
@@ -252,10 +257,16 @@ impl Sealed {
             });
         }
         let number = |key: &str, max: u32| {
-            kdf.split(' ')
-                .find_map(|part| part.strip_prefix(key)?.parse().ok())
-                .filter(|n: &u32| (1..=max).contains(n))
-                .ok_or(SealError::Damaged("its kdf parameters are out of range"))
+            let number = kdf
+                .split(' ')
+                .find_map(|part| part.strip_prefix(key)?.parse().ok());
+            match number {
+                Some(1..) if number > Some(max) => {
+                    Err(SealError::Costly(kdf.chars().take(60).collect()))
+                }
+                Some(number @ 1..) => Ok(number),
+                _ => Err(SealError::Damaged("its kdf parameters are out of range")),
+            }
         };
         if !kdf.starts_with("argon2id ") || field("cipher") != Some("xchacha20-poly1305") {
             return Err(SealError::Damaged("its kdf or cipher is unknown"));
@@ -390,14 +401,23 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cannot_ask_for_all_memory() {
-        let text = sealed(Some("x")).replace("m=65536", "m=4294967295");
-        let body = &text[..text.rfind("sha256").unwrap()];
-        let text = format!("{body}sha256: {}\n", sha256(body.as_bytes()));
-        assert!(matches!(
-            SealedKey::parse(&text),
-            Err(SealError::Damaged(_))
-        ));
+    fn a_file_cannot_ask_for_much_more_than_kpki_does() {
+        let asking = |from: &str, to: &str| {
+            let text = sealed(Some("x")).replace(from, to);
+            let body = &text[..text.rfind("sha256").unwrap()];
+            SealedKey::parse(&format!("{body}sha256: {}\n", sha256(body.as_bytes())))
+        };
+        for (from, most, more) in [
+            ("m=65536", "m=262144", "m=262145"),
+            ("t=3", "t=12", "t=13"),
+            ("p=4", "p=16", "p=17"),
+            ("m=65536", "m=65537", "m=4294967295"),
+        ] {
+            assert!(asking(from, most).is_ok(), "{most}");
+            let error = asking(from, more).unwrap_err();
+            assert!(matches!(error, SealError::Costly(_)), "{more}: {error}");
+            assert!(error.to_string().contains(more), "{error}");
+        }
     }
 
     #[test]

@@ -44,4 +44,4 @@ pub use principals::DEFAULT_MAPPING_RULES;
 pub(crate) use properties::decided;
 pub use properties::{KafkaProperties, decides_for_client, decides_for_node};
 pub use schema::{included_json_schema, json_schema};
-pub use write::{WrittenPolicy, write_acls};
+pub use write::{WriteOptions, WrittenPolicy, write_acls};

@@ -8,7 +8,7 @@ use std::{collections::HashMap, hash::Hash};
 use crate::{
     acl::{
         CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, Permission, Principal,
-        PrincipalPattern, RawBinding, ResourceType,
+        PrincipalPattern, Problem, ProblemCode, RawBinding, ResourceType,
     },
     document::{OneOrMany, Report, Span, Spanned},
     policy::{
@@ -40,11 +40,23 @@ fn passes(report: &mut Report, version: KafkaVersion, span: Span, binding: RawBi
     let problems = binding.normalised().problems(version);
     let sound = problems.is_empty();
     for problem in problems {
-        report
-            .error(problem.code, span, problem.to_string())
-            .hint(problem.hint);
+        self::problem(report, span, problem);
     }
     sound
+}
+
+/// Reports a binding's problem.
+pub(super) fn problem(report: &mut Report, span: Span, problem: Problem) {
+    let by_version = matches!(
+        problem.code,
+        ProblemCode::OperationForeign | ProblemCode::HostRange
+    );
+    let draft = report
+        .error(problem.code, span, problem.to_string())
+        .hint(problem.hint);
+    if by_version {
+        draft.unless_lost(&["cluster.kafka_version", "cluster.mode"]);
+    }
 }
 
 /// A resource name or prefix of the policy.

@@ -21,8 +21,8 @@ pub type IncludedFiles = Result<Vec<(String, String)>, String>;
 /// otherwise be revoked.
 ///
 /// # Errors
-/// All mistakes, in the order of the files and of the positions in them. Further checks are only made if the form is
-/// correct.
+/// All mistakes, in the order of the files and of the positions in them; none that only follows from something that
+/// could not be read.
 pub fn parse(
     name: &str,
     text: &str,
@@ -44,14 +44,13 @@ fn read(
 ) -> Option<ValidatedPolicy> {
     let main: RawPolicy = file(report, &schema::POLICY, name, text)?;
     let included = included(report, &main, name, include);
-    if report.is_clean() {
-        validate::policy(report, &main, &included)
-    } else {
-        None
+    if report.is_full() {
+        return None;
     }
+    validate::policy(report, &main, &included)
 }
 
-/// Parses one file; `None` if its form is not correct.
+/// Parses one file as far as its form is correct; `None` if nothing of it can be used.
 fn file<T: Default + for<'de> Deserialize<'de>>(
     report: &mut Report,
     form: &Form,
@@ -64,6 +63,7 @@ fn file<T: Default + for<'de> Deserialize<'de>>(
     if report.len() > before && !resembles(form, text) {
         report.forget_since(before);
         not_a_policy(report, form, number);
+        return None;
     }
     raw
 }
@@ -104,6 +104,7 @@ fn included(
 ) -> Vec<Included> {
     let entries = main.include.as_deref().unwrap_or_default();
     if !names::no_repeats(report, entries.iter().map(RawInclude::files)) {
+        not_included(report);
         return Vec::new();
     }
     let mut all = Vec::new();
@@ -118,6 +119,7 @@ fn included(
                 report
                     .error(PolicyCode::IncludeFailed, span, message)
                     .hint("included files must be regular files in the policy's directory or below it; paths are relative to that directory");
+                not_included(report);
                 continue;
             }
         };
@@ -125,6 +127,7 @@ fn included(
             report
                 .error(PolicyCode::IncludeEmpty, span, format!("no file matches `{pattern}`"))
                 .hint("correct the path, which is relative to the policy's directory, or remove the entry");
+            not_included(report);
         }
         for (file_name, text) in files {
             if file_name == name {
@@ -141,13 +144,22 @@ fn included(
                         .label("again here")
                         .note(RawInclude::files(&entries[*first]).1, "first here")
                         .hint("include the file in one entry only");
+                    report.lost("include.scope", None);
                 }
             } else {
                 let raw = file::<RawIncluded>(report, &schema::INCLUDED, &file_name, &text);
                 by.insert(file_name, at);
-                all.extend(raw.map(|raw| Included { entry: at, raw }));
+                match raw {
+                    Some(raw) => all.push(Included { entry: at, raw }),
+                    None => not_included(report),
+                }
             }
         }
     }
     all
+}
+
+/// Records that files are missing, and so their clients.
+fn not_included(report: &mut Report) {
+    report.lost("clients", None);
 }

@@ -23,18 +23,29 @@ pub struct WrittenPolicy<'a> {
     pub left_out: Vec<LeftOut<'a>>,
 }
 
-/// Writes the policy with these bindings for a cluster of this version, with `comments` at the top.
+/// What a written policy says besides its bindings.
+#[derive(Debug, Default)]
+pub struct WriteOptions {
+    /// Comments at the top.
+    pub comments: Vec<String>,
+    /// Principals that may have other rights as well, which `prune` would delete: they are not managed.
+    pub incomplete: BTreeSet<String>,
+    /// Whether the brokers take a certificate's whole subject as the principal.
+    pub whole_subjects: bool,
+}
+
+/// Writes the policy with these bindings for a cluster of this version.
 ///
 /// A broker stores bindings that it never matches, and a policy refuses those. They become comments, and their principals
 /// are not managed, so that a plan of the policy, even one with `prune`, changes nothing in the cluster.
 pub fn write_acls<'a>(
     bindings: &'a BTreeSet<RawBinding>,
     version: KafkaVersion,
-    comments: &[String],
+    options: &WriteOptions,
 ) -> WrittenPolicy<'a> {
     let (said, left_out) = LeftOut::of(bindings, |binding| unsayable(binding, version));
     let mut text = String::new();
-    for comment in comments {
+    for comment in &options.comments {
         line(&mut text, format!("# {}", one_line(comment)));
     }
     line(&mut text, "cluster:");
@@ -43,9 +54,15 @@ pub fn write_acls<'a>(
         line(&mut text, "  mode: zookeeper");
     }
     line(&mut text, format!("  kafka_version: \"{version}\""));
+    if options.whole_subjects {
+        line(
+            &mut text,
+            "  principal_mapping_rules: [DEFAULT]  # the principal of a certificate is its whole subject",
+        );
+    }
     acls(&mut text, &said);
     stray(&mut text, &left_out);
-    manage(&mut text, &said, &left_out);
+    manage(&mut text, &said, &left_out, &options.incomplete);
     WrittenPolicy { text, left_out }
 }
 
@@ -147,11 +164,18 @@ fn stray(text: &mut String, left_out: &[LeftOut<'_>]) {
     }
 }
 
-fn manage(text: &mut String, said: &[&RawBinding], left_out: &[LeftOut<'_>]) {
+fn manage(
+    text: &mut String,
+    said: &[&RawBinding],
+    left_out: &[LeftOut<'_>],
+    incomplete: &BTreeSet<String>,
+) {
     let all: BTreeSet<&str> = said.iter().map(|b| &*b.principal).collect();
     let stray: BTreeSet<&str> = left_out.iter().map(|l| &*l.binding.principal).collect();
+    let (incomplete, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|p| incomplete.contains(*p));
+    let (stray, managed): (Vec<_>, Vec<_>) = others.into_iter().partition(|p| stray.contains(p));
     line(text, "manage:");
-    let managed: Vec<_> = all.difference(&stray).collect();
     if managed.is_empty() {
         line(text, "  principals: []");
     } else {
@@ -161,15 +185,19 @@ fn manage(text: &mut String, said: &[&RawBinding], left_out: &[LeftOut<'_>]) {
         line(text, format!("    - {}", scalar(principal)));
     }
     // Only principals that a policy can contain.
-    let mut could = all.intersection(&stray).peekable();
-    if could.peek().is_some() {
-        line(
-            text,
-            "    # If these are managed too, --prune deletes the bindings in the comment above:",
-        );
-    }
-    for principal in could {
-        line(text, format!("    # - {}", scalar(principal)));
+    for (unmanaged, what) in [
+        (stray, "deletes the bindings in the comment above"),
+        (incomplete, "deletes their rights that are not in this file"),
+    ] {
+        if !unmanaged.is_empty() {
+            line(
+                text,
+                format!("    # If these are managed too, --prune {what}:"),
+            );
+        }
+        for principal in unmanaged {
+            line(text, format!("    # - {}", scalar(principal)));
+        }
     }
 }
 

@@ -85,6 +85,26 @@ fn a_backup_is_restored_whole_and_only_its_passphrase_opens_it() {
     }
 }
 
+/// Found by a tester: the brokers that `up` wrote after a restore were of another cluster.
+#[test]
+fn what_is_restored_is_of_the_same_cluster() {
+    let kpki = with_ca();
+    kpki.write("p.yaml", "brokers: [{name: kafka7, hosts: [kafka7]}]\n");
+    kpki.ok(&["up", "p.yaml"]);
+    kpki.ok(&["backup", "b"]);
+    let id = |out: &str| fs::read_to_string(kpki.path(out).join("cluster.id")).unwrap();
+    let before = id("out");
+    for out in ["fresh", "out"] {
+        kpki.ok(&["restore", "b", "--out", out]);
+        kpki.ok(&["up", "p.yaml", "--out", out]);
+        assert_eq!(id(out), before, "{out}");
+    }
+    // Another cluster's is not overwritten.
+    kpki.write("other/cluster.id", "AAAAAAAAAAAAAAAAAAAAAA\n");
+    kpki.ok(&["restore", "b", "--out", "other"]);
+    assert_eq!(id("other"), "AAAAAAAAAAAAAAAAAAAAAA\n");
+}
+
 #[test]
 fn a_backup_is_not_restored_over_a_newer_state_or_another_ca() {
     let kpki = with_ca();

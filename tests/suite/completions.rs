@@ -62,6 +62,25 @@ fn bash_completes_commands_options_and_their_values() {
     assert_eq!(offered(&kpki, &["kpki", "renew", "--new"]), ["--new-key"]);
     let reasons = offered(&kpki, &["kpki", "revoke", "--reason", "s"]);
     assert_eq!(reasons, ["superseded"]);
+    for (line, words) in [
+        ("issue x --key rsa-2", "rsa-2048"),
+        ("up policy.yml --store-profile le", "legacy"),
+        ("up policy.yml --allow cl", "cluster-id"),
+        ("up policy.yml --layout ap", "apache-kafka"),
+        ("acl explain policy.yml --operation Wr", "Write"),
+        ("acl explain policy.yml --topic al", ""),
+        ("scram derive --mechanism SCRAM-SHA-5", "SCRAM-SHA-512"),
+    ] {
+        let line: Vec<&str> = ["kpki"].into_iter().chain(line.split(' ')).collect();
+        assert_eq!(offered(&kpki, &line), [words], "{line:?}");
+    }
+    assert_eq!(offered(&kpki, &["kpki", "man", "bac"]), ["backup"]);
+    assert_eq!(
+        offered(&kpki, &["kpki", "man", "acl", "ex"]),
+        ["expand", "explain", "export"]
+    );
+    let rotate = ["kpki", "scram", "apply", "policy.yml", "--rotate", "al"];
+    assert_eq!(offered(&kpki, &rotate), ["alice"]);
 }
 
 #[test]

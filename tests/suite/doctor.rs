@@ -187,6 +187,10 @@ fn what_needs_the_ca_key_or_a_decision_is_said_with_its_command() {
     // The owner's edits, and a password that stands in no other file.
     kpki.write("out/kafka1/server.properties", "x=y\n");
     assert_eq!(faults(&kpki, &["--fix"], 3), ["edited kafka1"]);
+    said("kpki up POLICY --overwrite kafka1/server.properties");
+    kpki.run(&["up", "p.yaml"]).expect_code(1);
+    kpki.ok(&["up", "p.yaml", "--overwrite", "kafka1/server.properties"]);
+    assert!(faults(&kpki, &["p.yaml"], 0).is_empty());
     fs::remove_file(out.join("kafka1/server.properties")).unwrap();
     assert_eq!(faults(&kpki, &["--fix"], 3), ["missing kafka1"]);
     kpki.ok(&["up", "p.yaml"]);
@@ -347,10 +351,11 @@ fn the_advice_names_the_policy_and_does_not_begin_with_a_backup() {
         assert_eq!(said["faults"].as_array().unwrap().len(), 1, "{said}");
         said["faults"][0]["command"].as_str().unwrap().to_owned()
     };
-    assert_eq!(command(&kpki, &[]), "kpki up POLICY");
+    let overwrite = "--overwrite kafka1/server.properties";
+    assert_eq!(command(&kpki, &[]), format!("kpki up POLICY {overwrite}"));
     kpki.write("my cluster/p.yaml", POLICY);
     let named = command(&kpki, &["my cluster/p.yaml"]);
-    assert_eq!(named, "kpki up 'my cluster/p.yaml'");
+    assert_eq!(named, format!("kpki up 'my cluster/p.yaml' {overwrite}"));
     kpki.ok(&["up", "p.yaml", "--overwrite", "kafka1/server.properties"]);
     // Once, although nothing in it can be relied on.
     kpki.set_mode("out", 0o777);

@@ -221,3 +221,15 @@ fn requests_and_lists_are_described_and_nothing_else_is() {
         .json();
     assert_eq!(nobody["error"]["code"], "unreachable");
 }
+
+#[test]
+fn a_file_has_a_limited_number_of_objects() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    let ca = fs::read_to_string(kpki.path("out/ca/ca.crt")).unwrap();
+    kpki.write("many.pem", &ca.repeat(10_001));
+    for arguments in [&["inspect", "many.pem"][..], &["trust", "add", "many.pem"]] {
+        let said = kpki.run(arguments).expect_code(1).stderr;
+        assert!(said.contains("more than 10000 sections"), "{said}");
+    }
+}

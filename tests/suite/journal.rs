@@ -119,3 +119,16 @@ fn commands_at_the_same_time_each_leave_their_line() {
     });
     assert_eq!(lines(&kpki).len(), 9);
 }
+
+#[test]
+fn a_directory_that_is_not_there_has_no_empty_journal() {
+    let kpki = Kpki::new();
+    let error = kpki.run(&["--out", "otu", "log", "--json"]).expect_code(1);
+    let error = error.json()["error"].take();
+    assert_eq!(
+        (&error["code"], &error["message"]),
+        (&"io".into(), &"there is no directory otu".into())
+    );
+    std::fs::create_dir(kpki.path("out")).unwrap();
+    assert_eq!(kpki.json(&["log", "--json"]), serde_json::json!([]));
+}

@@ -69,6 +69,19 @@ fn a_page_says_what_the_help_says() {
     assert!(text.contains(&about), "{about}\n{text}");
     assert!(text.contains("--max-deletes"), "{text}");
     assert!(text.contains("KPKI_OUT"), "{text}");
+    let (_, synopsis) = text.split_once("SYNOPSIS").unwrap();
+    let (synopsis, _) = synopsis.split_once("DESCRIPTION").unwrap();
+    let synopsis: Vec<&str> = synopsis.split_whitespace().collect();
+    let synopsis = synopsis.join(" ");
+    for part in [
+        "kpki acl apply ",
+        "[--max-deletes <N>]",
+        "[--prune]",
+        "[--out <DIR>]",
+        "<POLICY|PLAN>",
+    ] {
+        assert!(synopsis.contains(part), "no {part} in {synopsis}");
+    }
     // The examples are to be copied line by line.
     let (_, examples) = help.split_once("Examples:\n").unwrap();
     for line in examples.lines().filter(|line| line.starts_with("  kpki ")) {

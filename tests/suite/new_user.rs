@@ -309,3 +309,31 @@ fn a_truststore_with_the_well_known_password_needs_none_for_verify() {
     kpki.run(&["verify", &address, "--truststore", "ts.p12"])
         .expect_code(3);
 }
+
+/// Found by a tester: the renewals that an expired CA cannot sign came first.
+#[test]
+fn an_expired_ca_is_replaced_before_anything_is_renewed() {
+    let mut kpki = Kpki::new();
+    kpki.ok(&["init-ca", "--days", "40"]);
+    kpki.ok(&["issue", "--client", "alice", "--days", "30"]);
+    if !move_by(&mut kpki, 41 * DAY) {
+        return;
+    }
+    let status = kpki.run(&["status", "--json"]).expect_code(3).json();
+    let due = status["due"].as_array().unwrap();
+    let commands: Vec<&str> = due
+        .iter()
+        .map(|due| due["command"].as_str().unwrap())
+        .collect();
+    assert_eq!(commands, ["kpki rotate-ca start"], "{status:#}");
+    let refused = kpki.run(&["renew", "alice"]).expect_code(1).stderr;
+    assert!(refused.contains("kpki rotate-ca start"), "{refused}");
+    kpki.ok(&["rotate-ca", "start"]);
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    let listed = kpki.json(&["list", "--json"]);
+    let of_alice = |one: &&Value| one["name"] == "alice" && one["status"] == "valid";
+    assert!(
+        listed.as_array().unwrap().iter().any(|one| of_alice(&one)),
+        "{listed:#}"
+    );
+}

@@ -1,5 +1,8 @@
 //! `kpki policy import`: what other tools keep becomes a policy that plans to nothing in their cluster.
 
+mod julie;
+mod kafka_gitops;
+mod left_out;
 #[cfg(feature = "live")]
 mod live;
 
@@ -30,15 +33,7 @@ fn allowed(principal: &str, operations: &str, resource: &str) -> Vec<Value> {
 /// what is not taken over.
 fn imported(kpki: &Kpki, file: &str, expected: &[Value]) -> Vec<(u64, String)> {
     let _ = std::fs::remove_file(kpki.path("imported.yaml"));
-    let import = [
-        "policy",
-        "import",
-        file,
-        "--out-file",
-        "imported.yaml",
-        "--json",
-    ];
-    let document = kpki.json(&import);
+    let document = import_to_file(kpki, file);
     let lines = |bindings: &[Value]| -> BTreeSet<String> {
         bindings.iter().map(Value::to_string).collect()
     };
@@ -59,6 +54,18 @@ fn imported(kpki: &Kpki, file: &str, expected: &[Value]) -> Vec<(u64, String)> {
         (&json!([]), &json!([]))
     );
     assert_eq!(document["bindings"], expanded.json_lines().len());
+    left(&document)
+}
+
+/// Imports a file to `imported.yaml`.
+fn import_to_file(kpki: &Kpki, file: &str) -> Value {
+    let _ = std::fs::remove_file(kpki.path("imported.yaml"));
+    let to = ["--out-file", "imported.yaml", "--json"];
+    kpki.json(&[&["policy", "import", file], &to[..]].concat())
+}
+
+/// The lines and beginnings of what was not taken over.
+fn left(document: &Value) -> Vec<(u64, String)> {
     let left = document["not_taken"].as_array().unwrap().iter();
     left.map(|l| {
         (
@@ -169,253 +176,58 @@ items:
 }
 
 #[test]
-fn a_state_in_several_files_names_those_that_are_missing() {
+fn a_completed_policy_gives_strimzis_users_what_they_had() {
     let kpki = Kpki::new();
     kpki.write(
-        "state.yaml",
-        "settings:
-  files:
-    services: services.yaml
-    users: people/users.yaml
+        "users.yaml",
+        "kind: KafkaUser
+metadata: {name: shop}
+spec:
+  authentication: {type: tls}
+  authorization:
+    type: simple
+    acls: [{resource: {type: topic, name: carts}, operations: [Read]}]
+---
+kind: KafkaUser
+metadata: {name: audit}
+spec:
+  authentication: {type: scram-sha-512}
+  authorization:
+    type: simple
+    acls: [{resource: {type: topic, name: carts}, operations: [Read]}]
 ",
     );
-    let left = imported(&kpki, "state.yaml", &[]);
-    let expected = [
-        (3, "the services in services.yaml"),
-        (4, "the users in people/users.yaml"),
-    ];
-    assert_eq!(left, expected.map(|(line, what)| (line, what.to_owned())));
-}
-
-#[test]
-fn a_state_of_kafka_gitops_comes_over_with_what_it_implies() {
-    let kpki = Kpki::new();
-    kpki.write(
-        "state.yaml",
-        "settings:
-  topics:
-    defaults: {replication: 3}
-topics:
-  t: {partitions: 1}
-services:
-  web:
-    type: application
-    principal: User:web
-    produces: [clicks]
-    consumes: [orders]
-  jobs:
-    type: application
-    principal: User:jobs
-    group-id: jobs-*
-    consumes: [orders]
-  sums:
-    type: kafka-streams
-    principal: User:sums
-    application-id: sums-v2
-    produces: [totals]
-    consumes: [clicks]
-  pipes:
-    type: kafka-connect
-    principal: User:pipes
-    storage-topics: {status: pipes.status}
-    connectors:
-      in: {produces: [raw]}
-      out: {consumes: [totals]}
-  cloud:
-    type: application
-    produces: [x]
-users:
-  ops:
-    principal: User:ops
-    roles: [operator, writer, king]
-  see:
-    principal: User:see
-    roles: [reader]
-customServiceAcls:
-  web:
-    extra: {name: web., type: TOPIC, pattern: PREFIXED, host: 10.0.0.9, principal: 'User:web', operation: READ, permission: DENY}
-customUserAcls:
-  ops:
-    more: {name: kafka-cluster, type: CLUSTER, pattern: LITERAL, host: '*', operation: ALTER, permission: ALLOW}
-    odd: {name: t, type: TOPIC, pattern: MATCH, host: '*', operation: ALTER, permission: ALLOW}
-",
+    import_to_file(&kpki, "users.yaml");
+    let imported = std::fs::read_to_string(kpki.path("imported.yaml")).unwrap();
+    let completed = format!(
+        "{imported}brokers: [{{name: kafka1}}]
+clients:
+  - {{name: shop, auth: tls, roles: [{{produce: {{topic: made}}}}]}}
+  - {{name: audit, auth: scram-sha-512, roles: [{{produce: {{topic: made}}}}]}}
+"
     );
-    let mut expected: Vec<Value> = [
-        ("User:web", "WRITE", "TOPIC LITERAL clicks"),
-        ("User:web", "READ", "TOPIC LITERAL orders"),
-        ("User:web", "READ", "GROUP LITERAL web"),
-        ("User:jobs", "READ", "TOPIC LITERAL orders"),
-        ("User:jobs", "READ", "GROUP PREFIXED jobs-"),
-        ("User:sums", "WRITE", "TOPIC LITERAL totals"),
-        ("User:sums", "READ", "TOPIC LITERAL clicks"),
-        (
-            "User:sums",
-            "READ WRITE CREATE DELETE ALTER DESCRIBE DESCRIBE_CONFIGS ALTER_CONFIGS",
-            "TOPIC PREFIXED sums-v2",
-        ),
-        ("User:sums", "READ DESCRIBE DELETE", "GROUP LITERAL sums-v2"),
-        (
-            "User:sums",
-            "DESCRIBE_CONFIGS",
-            "CLUSTER LITERAL kafka-cluster",
-        ),
-        (
-            "User:pipes",
-            "READ WRITE",
-            "TOPIC LITERAL connect-configs-pipes",
-        ),
-        (
-            "User:pipes",
-            "READ WRITE",
-            "TOPIC LITERAL connect-offsets-pipes",
-        ),
-        ("User:pipes", "READ WRITE", "TOPIC LITERAL pipes.status"),
-        ("User:pipes", "READ", "GROUP LITERAL pipes"),
-        ("User:pipes", "WRITE", "TOPIC LITERAL raw"),
-        ("User:pipes", "READ", "TOPIC LITERAL totals"),
-        ("User:pipes", "READ", "GROUP LITERAL connect-out"),
-        (
-            "User:ops",
-            "DESCRIBE ALTER",
-            "CLUSTER LITERAL kafka-cluster",
-        ),
-        (
-            "User:ops",
-            "DESCRIBE DESCRIBE_CONFIGS WRITE",
-            "TOPIC LITERAL *",
-        ),
-        ("User:ops", "READ DESCRIBE", "GROUP LITERAL *"),
-        ("User:see", "READ", "TOPIC LITERAL *"),
-        ("User:see", "READ", "GROUP LITERAL *"),
-    ]
-    .iter()
-    .flat_map(|(principal, operations, resource)| allowed(principal, operations, resource))
-    .collect();
-    expected.push(binding("User:web 10.0.0.9 DENY READ TOPIC PREFIXED web."));
-    let left = imported(&kpki, "state.yaml", &expected);
-    let told = [
-        (2, "the settings of topics"),
-        (4, "the topics"),
-        (30, "the service cloud"),
-        (36, "the role king of ops"),
-        (46, "the ACL odd of ops"),
-    ];
-    assert_eq!(left, told.map(|(line, what)| (line, what.to_owned())));
-
-    kpki.write(
-        "describe.yaml",
-        "settings:\n  services:\n    acls: {describeTopicEnabled: true}\nservices:\n  web: {type: application, principal: 'User:web', produces: [t]}\n",
-    );
-    let expected = allowed("User:web", "WRITE DESCRIBE", "TOPIC LITERAL t");
-    assert_eq!(imported(&kpki, "describe.yaml", &expected), []);
-}
-
-#[test]
-fn a_topology_of_julie_comes_over_with_the_names_that_it_builds() {
-    let kpki = Kpki::new();
-    kpki.write(
-        "topology.yaml",
-        "context: shop
-source: web
-projects:
-  - name: carts
-    consumers:
-      - principal: User:mail
-      - principal: User:sums
-        group: sums-*
-    producers:
-      - principal: User:web
-        transactionId: web-*
-    streams:
-      - principal: User:join
-        topics: {read: [a], write: [b]}
-    connectors:
-      - principal: User:sink
-        group: sinks
-        status_topic: sinks.status
-        topics: {read: [b]}
-    topics:
-      - name: added
-      - name: paid
-        dataType: avro
-        producers:
-          - principal: User:bank
-            idempotence: true
-  - name: empty
-    others: {watcher: [{principal: 'User:eye'}]}
-special_topics:
-  - name: plain
-    consumers: [{principal: 'User:mail', group: '*'}]
-platform:
-  schema_registry:
-    instances:
-      - principal: User:registry
-  control_center:
-    instances: [{principal: 'User:c3', appId: c3}]
-",
-    );
-    let mut expected = Vec::new();
-    let mut add = |rows: &[(&str, &str, &str)]| {
-        for (principal, operations, resource) in rows {
-            expected.extend(allowed(principal, operations, resource));
+    kpki.write("completed.yaml", &completed);
+    let lint = kpki.ok(&["acl", "lint", "completed.yaml", "--json"]);
+    assert!(!lint.stdout.contains("principal"), "{}", lint.stdout);
+    let expanded = kpki.ok(&["acl", "expand", "completed.yaml", "--json"]);
+    let made = expanded.json_lines().into_iter();
+    let made: Vec<Value> = made.filter(|b| b["name"] == "made").collect();
+    let principals: Vec<&Value> = made.iter().map(|b| &b["principal"]).collect();
+    assert_eq!(principals, ["User:CN=shop", "User:audit"]);
+    for principal in principals {
+        for (operation, topic) in [("Read", "carts"), ("Write", "made")] {
+            let explain = ["acl", "explain", "completed.yaml", "--principal"];
+            let request = [principal.as_str().unwrap(), "--operation", operation];
+            kpki.ok(&[&explain[..], &request, &["--topic", topic]].concat());
         }
-    };
-    for topic in [
-        "TOPIC LITERAL shop.web.carts.added",
-        "TOPIC LITERAL shop.web.carts.paid.avro",
-    ] {
-        add(&[
-            ("User:mail", "DESCRIBE READ", topic),
-            ("User:sums", "DESCRIBE READ", topic),
-            ("User:web", "DESCRIBE WRITE", topic),
-        ]);
     }
-    add(&[
-        ("User:mail", "READ", "GROUP LITERAL *"),
-        ("User:mail", "DESCRIBE READ", "TOPIC LITERAL plain"),
-        ("User:sums", "READ", "GROUP PREFIXED sums-"),
-        (
-            "User:web",
-            "DESCRIBE WRITE",
-            "TRANSACTIONAL_ID PREFIXED web-",
-        ),
-        (
-            "User:web",
-            "IDEMPOTENT_WRITE",
-            "CLUSTER LITERAL kafka-cluster",
-        ),
-        (
-            "User:bank",
-            "DESCRIBE WRITE",
-            "TOPIC LITERAL shop.web.carts.paid.avro",
-        ),
-        (
-            "User:bank",
-            "IDEMPOTENT_WRITE",
-            "CLUSTER LITERAL kafka-cluster",
-        ),
-        ("User:join", "READ", "TOPIC LITERAL a"),
-        ("User:join", "WRITE", "TOPIC LITERAL b"),
-        ("User:join", "ALL", "TOPIC PREFIXED shop.web.carts"),
-        ("User:join", "READ", "GROUP PREFIXED shop.web.carts"),
-        ("User:sink", "READ", "TOPIC LITERAL b"),
-        ("User:sink", "READ WRITE", "TOPIC LITERAL sinks.status"),
-        ("User:sink", "READ WRITE", "TOPIC LITERAL connect-offsets"),
-        ("User:sink", "READ WRITE", "TOPIC LITERAL connect-configs"),
-        ("User:sink", "READ", "GROUP LITERAL sinks"),
-        ("User:sink", "CREATE", "CLUSTER LITERAL kafka-cluster"),
-        (
-            "User:registry",
-            "DESCRIBE_CONFIGS READ WRITE",
-            "TOPIC LITERAL _schemas",
-        ),
-    ]);
-    let left = imported(&kpki, "topology.yaml", &expected);
-    let told = [
-        (28, "`others` of the project shop.web.empty"),
-        (36, "`control_center` of the platform"),
-    ];
-    assert_eq!(left, told.map(|(line, what)| (line, what.to_owned())));
+    // Where nobody has a certificate, the default rules are kept.
+    kpki.write(
+        "scram.yaml",
+        "kind: KafkaUser\nmetadata: {name: a}\nspec: {authentication: {type: scram-sha-512}}\n",
+    );
+    let said = import(&kpki, &["scram.yaml"]).stdout;
+    assert!(!said.contains("mapping"), "{said}");
 }
 
 #[test]
@@ -432,7 +244,7 @@ fn what_is_not_taken_over_is_told_line_by_line_and_with_strict_the_answer_is_no(
         "acls.txt:3: nonsense",
         "acls.txt:4: ",
         "Fly",
-        "acls.txt: Allow User:c",
+        "acls.txt:5: Allow User:c",
     ] {
         assert!(output.stderr.contains(told), "{told}\n{}", output.stderr);
     }

@@ -182,3 +182,12 @@ fn a_ca_that_ends_with_its_certificates_is_what_has_to_be_replaced() {
     assert!(said.stderr.contains("kafka1"), "{}", said.stderr);
     assert_eq!(leaf(&kpki, "kafka1").serial, before);
 }
+
+#[test]
+fn without_a_name_the_error_says_what_there_is_instead() {
+    let kpki = Kpki::new();
+    let said = kpki.run(&["renew"]).expect_code(2).stderr;
+    assert!(said.contains("--due") && said.contains("--all"), "{said}");
+    let error = kpki.run(&["renew", "--json"]).expect_code(2).json();
+    assert_eq!(error["error"]["code"], "usage");
+}

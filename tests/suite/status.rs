@@ -113,7 +113,12 @@ fn a_revocation_list_that_ends_or_lacks_something_is_due() {
     // What is revoked is nobody's to renew, and the list has it.
     kpki.ok(&["status"]);
     kpki.without_env("KPKI_CA_PASSPHRASE");
-    kpki.ok(&["revoke", "bob"]);
+    let said = kpki.ok(&["revoke", "-q", "bob"]).stderr;
+    assert!(
+        said.contains("warning: out/ca/crl.pem still lacks this, although it is recorded: ")
+            && said.ends_with(" until you run\n    kpki crl\n"),
+        "{said}"
+    );
     let due = || kpki.run(&["status", "--json"]).expect_code(3).json()["due"].take();
     let lacks = due();
     assert_eq!(
@@ -164,10 +169,14 @@ brokers:
         none.json(),
         json!({"ok": true, "due": [], "unchecked": unchecked})
     );
-    assert!(
-        none.stderr.contains("nothing is listening on this port"),
-        "{}",
-        none.stderr
+    let said: Vec<&str> = none.stderr.lines().collect();
+    let listener = format!(
+        "warning: not checked: kafka1 on SSL: localhost:{port}: nothing is listening on this port"
+    );
+    assert!(said[0].starts_with(&listener), "{}", none.stderr);
+    assert_eq!(
+        said[1],
+        "warning: not checked: ACLs and SCRAM users: no broker answers"
     );
 
     serve_kafka1(&kpki, port);
@@ -245,6 +254,11 @@ fn metrics_say_the_same_and_the_alert_rules_speak_of_them() {
     assert_eq!(left_over.count(), 0);
     kpki.run(&["status", "--metrics", "no/such/directory.prom"])
         .expect_code(1);
+    for file in ["kpki.txt", "kpki.prom.tmp", "/dev/stdout", "-"] {
+        let refused = kpki.run(&["status", "--metrics", file]);
+        let said = refused.expect_code(2).stderr;
+        assert!(said.contains("must end in .prom"), "{said}");
+    }
 
     // The rules are YAML, each with what Prometheus wants of it, and of metrics and codes that there are.
     let rules = fs::read_to_string(root().join("docs/alerts.yaml")).unwrap();

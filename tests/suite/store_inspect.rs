@@ -454,6 +454,24 @@ fn a_truststore_of_openssl_is_said_to_be_empty_for_java() {
     }
 }
 
+/// Found by a tester: it looked empty.
+#[test]
+fn a_truststore_that_could_not_be_read_is_not_shown_as_empty() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    let store = "out/ca/truststore.p12";
+    let list = ["trust", "list", store];
+    let refused = kpki.run(&[&list[..], &["--json"]].concat()).expect_code(1);
+    assert_eq!(refused.json()["error"]["code"], "password-missing");
+    let shown = kpki.ok(&["store", "inspect", store]).stdout;
+    assert!(shown.contains("its entries are encrypted"), "{shown}");
+    kpki.ok(&[
+        &list[..],
+        &["--password-file", "out/ca/truststore.password"],
+    ]
+    .concat());
+}
+
 #[test]
 fn pem_files_are_inspected_as_stores() {
     let kpki = Kpki::new();

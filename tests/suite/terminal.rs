@@ -70,10 +70,10 @@ fn lists_take_the_room_that_the_terminal_has() {
     assert_eq!(narrow, ["NAME", "STATUS", "UNTIL", "SAN"]);
     assert!(lines > 4, "the hosts take lines of their own");
     let (usual, lines) = heads(80).unwrap();
-    assert_eq!(usual, ["NAME", "KIND", "STATUS", "UNTIL", "SAN"]);
+    assert_eq!(usual, ["NAME", "STATUS", "UNTIL", "SERIAL", "KIND", "SAN"]);
     assert!(lines > 4);
     let (wide, lines) = heads(200).unwrap();
-    let all = ["NAME", "KIND", "STATUS", "UNTIL", "SERIAL", "SAN"];
+    let all = ["NAME", "STATUS", "UNTIL", "SERIAL", "KIND", "SAN"];
     assert_eq!((&wide[..], lines), (&all.map(str::to_owned)[..], 4));
     // What goes to a program is the same everywhere.
     let piped = kpki.ok(&["list"]).stdout;
@@ -87,6 +87,13 @@ fn lists_take_the_room_that_the_terminal_has() {
             .collect::<Vec<_>>(),
         all
     );
+    // A serial number is shortened to what `kpki revoke` takes.
+    let alice = terminal::run(&kpki, 80, &["list"], "").unwrap().stdout;
+    let alice = alice.lines().find(|line| line.contains("alice")).unwrap();
+    let serial = alice.split_whitespace().nth(3).unwrap();
+    assert_eq!(serial.len(), 12, "{alice}");
+    let said = kpki.ok(&["revoke", serial, "-q", "--json"]).json();
+    assert_eq!(said["revoked"][0]["name"], "alice", "{said}");
 }
 
 #[test]

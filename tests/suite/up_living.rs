@@ -150,12 +150,18 @@ fn what_a_running_cluster_does_not_survive_is_refused_unless_it_is_asked_for_by_
             "bootstrap_servers: [kafka1:9193], listeners: [{name: SSL, port: 9193, protocol: SSL}, {name: SASL_SSL, port: 9094, protocol: SASL_SSL, mechanisms: [SCRAM-SHA-512]}]",
         );
     kpki.write("policy.yaml", &dangerous);
-    for run in [
-        &["--json", "up", "policy.yaml"][..],
-        &["--json", "up", "--dry-run", "policy.yaml"],
-    ] {
-        let refused = kpki.run(run).expect_code(1).json();
-        let all = refused["error"]["all"].as_array().unwrap();
+    let refused = kpki.run(&["--json", "up", "policy.yaml"]);
+    let refused = refused.expect_code(1).json()["error"]["all"].take();
+    let dry = kpki.run(&["--json", "up", "--dry-run", "--exit-code", "policy.yaml"]);
+    let dry = dry.expect_code(3).json();
+    let (needs, diff) = &changes(&dry)["kafka2/server.properties"];
+    assert_eq!(needs, "restart");
+    assert!(
+        diff.contains("\n-node.id=2\n") && diff.contains("\n+node.id=7\n"),
+        "{diff}"
+    );
+    for all in [&refused, &dry["refused"]] {
+        let all = all.as_array().unwrap();
         let messages: Vec<&str> = all.iter().map(|e| e["message"].as_str().unwrap()).collect();
         assert_eq!(
             messages,
@@ -170,8 +176,8 @@ fn what_a_running_cluster_does_not_survive_is_refused_unless_it_is_asked_for_by_
             let hint = error["hint"].as_str().unwrap();
             assert!(hint.contains(&format!("--allow {word}")), "{hint}");
         }
-        assert_eq!(tree(&kpki.path("out")), before);
     }
+    assert_eq!(tree(&kpki.path("out")), before);
     let one = kpki.run(&[
         "up",
         "policy.yaml",
@@ -302,25 +308,35 @@ fn what_a_person_edited_is_shown_and_not_overwritten() {
         "policy.yaml",
         &POLICY.replace("name: test,", "name: other,"),
     );
-    for run in [
-        &["up", "policy.yaml"][..],
-        &["up", "--dry-run", "policy.yaml"],
+    let said = kpki.run(&["up", "policy.yaml"]).expect_code(1).stderr;
+    for part in [
+        "out/kafka1/server.properties was edited by hand:",
+        "\n    +num.io.threads=16\n",
+        "\n    +ssl.key.password=[secret ",
+        "under kafka1: properties: {\"num.io.threads\": \"16\"}",
+        "--overwrite kafka1/server.properties",
+        "out/alice/client.properties was edited by hand:",
+        "under alice: properties: {\"acks\": \"all\"}",
     ] {
-        let said = kpki.run(run).expect_code(1).stderr;
-        for part in [
-            "out/kafka1/server.properties was edited by hand:",
-            "\n    +num.io.threads=16\n",
-            "\n    +ssl.key.password=[secret ",
-            "under kafka1: properties: {\"num.io.threads\": \"16\"}",
-            "--overwrite kafka1/server.properties",
-            "out/alice/client.properties was edited by hand:",
-            "under alice: properties: {\"acks\": \"all\"}",
-        ] {
-            assert!(said.contains(part), "no {part} in\n{said}");
-        }
-        assert!(!said.contains("correct horse"), "{said}");
-        assert_eq!(tree(&kpki.path("out")), edited, "nothing was written");
+        assert!(said.contains(part), "no {part} in\n{said}");
     }
+    assert!(!said.contains("correct horse"), "{said}");
+    // A dry run shows what overwriting them would do, and what that takes.
+    let dry = kpki.run(&["up", "--dry-run", "--exit-code", "policy.yaml"]);
+    let dry = dry.expect_code(3);
+    for part in [
+        "kpki up would refuse this: ",
+        "out/kafka1/server.properties was edited by hand\n",
+        "--overwrite kafka1/server.properties",
+        "--overwrite alice/client.properties",
+    ] {
+        assert!(dry.stderr.contains(part), "no {part} in\n{}", dry.stderr);
+    }
+    for part in ["\n    -num.io.threads=16\n", "\n    -acks=all\n"] {
+        assert!(dry.stdout.contains(part), "no {part} in\n{}", dry.stdout);
+    }
+    assert!(!dry.stdout.contains("correct horse"), "{}", dry.stdout);
+    assert_eq!(tree(&kpki.path("out")), edited, "nothing was written");
     let json = kpki
         .run(&["--json", "up", "policy.yaml"])
         .expect_code(1)
@@ -606,6 +622,25 @@ fn a_host_more_is_reloaded_and_a_host_less_is_warned_of_and_restarted() {
 }
 
 #[test]
+fn a_dry_run_shows_json_as_json() {
+    let kpki = up(POLICY);
+    let json = POLICY.replace("name: alice,", "name: alice, formats: [java, json],");
+    assert_ne!(json, POLICY);
+    kpki.write("policy.yaml", &json);
+    let added = kpki.json(&["--json", "up", "--dry-run", "policy.yaml"]);
+    let (_, diff) = &changes(&added)["alice/connection.json"];
+    assert!(diff.contains("\n+  \"protocol\": \"SSL\",\n"), "{diff}");
+    kpki.ok(&["up", "policy.yaml"]);
+    kpki.write(
+        "policy.yaml",
+        &json.replace("name: alice,", "name: alice, properties: {acks: all},"),
+    );
+    let said = kpki.ok(&["up", "--dry-run", "policy.yaml"]).stdout;
+    assert!(said.contains("connection.json (properties)"), "{said}");
+    assert!(said.contains("\n    +    \"acks\": \"all\"\n"), "{said}");
+}
+
+#[test]
 fn many_of_a_kind_are_counted_and_not_listed() {
     let mut policy = POLICY.to_owned();
     for n in 0..60 {
@@ -613,14 +648,14 @@ fn many_of_a_kind_are_counted_and_not_listed() {
     }
     let kpki = up(POLICY);
     kpki.write("policy.yaml", &policy);
-    let short = kpki.ok(&["up", "--dry-run", "policy.yaml"]).stdout;
-    assert!(
-        short.contains("would be created  60 clients: c0, c1, c2, c3, c4 and 55 more"),
-        "{short}"
-    );
-    assert!(short.lines().count() < 10, "{short}");
-    let long = kpki.ok(&["-v", "up", "--dry-run", "policy.yaml"]).stdout;
-    assert!(long.contains("would be created  client c59"), "{long}");
+    let dry = kpki.ok(&["up", "--dry-run", "policy.yaml"]).stdout;
+    for part in [
+        "would be created  client c59",
+        "\n    +++ b/c59/client.properties\n",
+        "\n    c59/c59.key: a key, a store or a password: it is new, and not shown\n",
+    ] {
+        assert!(dry.contains(part), "no {part} in\n{dry}");
+    }
     let done = kpki.ok(&["up", "policy.yaml"]).stdout;
     assert!(
         done.contains("created  60 clients") && done.lines().count() < 15,

@@ -318,8 +318,13 @@ impl Examined<'_> {
                 && entry.is_foreign(&file, &bytes)
             {
                 let message = format!("{} is not as kpki wrote it", self.path(&file));
-                let fault = self.fault(FaultCode::Edited, message, self.up.to_owned());
-                faults.push(fault);
+                // Passwords, and what was derived from them, are kept or made again without being asked.
+                let overwrite = match FILES.contains(&file.as_str()) {
+                    true => String::new(),
+                    false => format!(" --overwrite {}", quote(&format!("{}/{file}", self.name))),
+                };
+                let command = format!("{}{overwrite}", self.up);
+                faults.push(self.fault(FaultCode::Edited, message, command));
             }
         }
         Ok(())

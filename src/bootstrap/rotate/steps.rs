@@ -294,7 +294,7 @@ impl<'a> Rotating<'a> {
                 return Err(IssuerError::NotOpened.into());
             }
             if signer.not_after <= self.now {
-                return Err(PkiError::AuthorityExpired(signer.not_after.to_string()).into());
+                return Err(PkiError::AuthorityExpired(signer.not_after.date().to_string()).into());
             }
         }
         let mut files = change.files;

@@ -79,10 +79,10 @@ pub struct Explain {
 #[group(multiple = false)]
 struct Resource {
     /// On this topic
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
     /// On this consumer group
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "GROUP")]
     group: Option<String>,
     /// On this transactional id
     #[arg(long, value_name = "ID")]

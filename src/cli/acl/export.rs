@@ -21,7 +21,7 @@ use crate::{
     acl::{AclBindingFilter, KafkaVersion, LeftOut, RawBinding, kafka_acls},
     admin::{Admin, AdminError, Described},
     document::FormCode,
-    policy::{ValidatedPolicy, write_acls},
+    policy::{ValidatedPolicy, WriteOptions, write_acls},
     printable::Printable,
 };
 
@@ -111,7 +111,11 @@ impl Export {
                 print(&lines.collect::<String>())?;
             }
             Format::Policy => {
-                let written = write_acls(&found.bindings, version, &self.comments(&found));
+                let options = WriteOptions {
+                    comments: self.comments(&found),
+                    ..WriteOptions::default()
+                };
+                let written = write_acls(&found.bindings, version, &options);
                 readable(&written.text)?;
                 self.text(ui, &written.text, &written.left_out)?;
             }

@@ -233,7 +233,7 @@ impl From<BackupError> for CliError {
         let text = error.to_string();
         let apart = "kpki restore FILE --out elsewhere restores the backup to another directory, to compare or to copy single files from";
         let (code, hint) = match error {
-            BackupError::Sealed(SealError::LaterVersion(_)) => (
+            BackupError::Sealed(SealError::LaterVersion(_) | SealError::Costly(_)) => (
                 Code::BackupVersion,
                 "use the version of kpki that made it".to_owned(),
             ),
@@ -278,6 +278,8 @@ impl From<RevokeError> for CliError {
             RevokeError::Unknown(_) => CliError::new(Code::CertificateUnknown, text).hint(
                 "kpki list shows them; to remove a SCRAM user without a certificate, take it out of the policy and run kpki scram apply --prune",
             ),
+            RevokeError::Ambiguous(_) => CliError::new(Code::CertificateUnknown, text)
+                .hint("give more digits: kpki list --json shows all of them"),
             RevokeError::Authority(_) => CliError::new(Code::CaNotRevoked, text)
                 .hint("if the CA's key was compromised, replace the CA: kpki rotate-ca"),
             RevokeError::NotHeld(_) => CliError::new(Code::NotHeld, text)
@@ -366,6 +368,8 @@ impl From<IssuerError> for CliError {
                 SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
                     .hint("restore it from a backup; kpki never rewrites it, so a backup of any age will do"),
                 SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that version of kpki, or a newer one"),
+                SealError::Costly(_) => CliError::new(Code::CaKeyVersion, text)
+                    .hint("this version of kpki wrote no such file: use the one that did, or restore it from a backup"),
                 SealError::Derivation(_) | SealError::Memory(_) | SealError::Cipher(_) => {
                     CliError::new(Code::KeyDerivation, text).hint("deriving a key from the passphrase needs 64 MiB of memory")
                 }
@@ -458,7 +462,7 @@ impl From<PkiError> for CliError {
         let text = error.to_string();
         match error {
             PkiError::AuthorityExpired(_) => CliError::new(Code::CaExpired, text).hint(
-                "the certificates that it signed are no longer trusted either; start with a new CA in another --out",
+                "the certificates that it signed are no longer trusted either: replace it with `kpki rotate-ca start`",
             ),
             PkiError::OutsideConstraints { kind, .. } => CliError::new(Code::OutsideConstraints, text)
                 .hint(match kind {

@@ -1,6 +1,6 @@
 //! `kpki policy import`
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -14,7 +14,8 @@ use crate::{
     document::Diagnostic,
     plan::count,
     policy::{
-        import::{ImportFormat, NotTaken},
+        WriteOptions,
+        import::{ImportFormat, Imported, NotTaken},
         write_acls,
     },
     printable::Printable,
@@ -23,8 +24,9 @@ use crate::{
 /// Create a policy from the ACLs of another tool
 ///
 /// The policy expands to exactly the ACL bindings that the other tool creates, so a plan from it has no changes in that
-/// cluster. Everything else in the file is listed, line by line. For a julie-ops topology, the ACLs are those that
-/// julie creates with its default configuration.
+/// cluster. Everything else in the file is listed, line by line. A principal that may have more rights is not put under
+/// `manage`. For a julie-ops topology, the ACLs are those that julie 3.3 and later creates with its default
+/// configuration.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -57,30 +59,35 @@ impl Import {
             .read(&name, &text)
             .map_err(|diagnostics| malformed(&name, format, diagnostics))?
             .ok_or_else(|| nothing(&name, format))?;
+        let Imported {
+            bindings: lines,
+            mut left,
+            incomplete,
+            whole_subjects,
+        } = found;
         let from = format!(
             "written by kpki policy import from {name}, {}",
             format.about()
         );
-        let written = write_acls(&found.bindings, KafkaVersion::ASSUMED, &[from]);
+        let options = WriteOptions {
+            comments: vec![from],
+            incomplete,
+            whole_subjects,
+        };
+        let bindings: BTreeSet<_> = lines.keys().cloned().collect();
+        let written = write_acls(&bindings, KafkaVersion::ASSUMED, &options);
         checked(&written.text)?;
-        let unsaid = written.left_out.iter().map(|left| Left {
-            line: None,
-            what: left.binding.to_string(),
-            why: left.reason.clone(),
-        });
-        let left: Vec<Left> = found
-            .left
-            .into_iter()
-            .map(Left::from)
-            .chain(unsaid)
-            .collect();
-        for left in &left {
-            let at = left
-                .line
-                .map_or(name.clone(), |line| format!("{name}:{line}"));
-            ui.warn(format!("not imported: {at}: {left}"));
+        // Its keys are these bindings.
+        left.extend(written.left_out.iter().map(|unsaid| NotTaken {
+            line: lines[unsaid.binding],
+            what: unsaid.binding.to_string(),
+            why: unsaid.reason.clone(),
+        }));
+        for NotTaken { line, what, why } in &left {
+            let (what, why) = (Printable(what), Printable(why));
+            ui.warn(format!("not imported: {name}:{line}: {what}: {why}"));
         }
-        let bindings = found.bindings.len() - written.left_out.len();
+        let bindings = bindings.len() - written.left_out.len();
         let not_taken: Vec<_> = left
             .iter()
             .map(|left| json!({"line": left.line, "what": left.what, "why": left.why}))
@@ -98,29 +105,6 @@ impl Import {
             count(left.len(), "item")
         ));
         verdict(left.is_empty() || !self.strict)
-    }
-}
-
-/// What was not imported.
-struct Left {
-    line: Option<usize>,
-    what: String,
-    why: String,
-}
-
-impl From<NotTaken> for Left {
-    fn from(NotTaken { line, what, why }: NotTaken) -> Self {
-        Self {
-            line: Some(line),
-            what,
-            why,
-        }
-    }
-}
-
-impl fmt::Display for Left {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", Printable(&self.what), Printable(&self.why))
     }
 }
 

@@ -4,12 +4,15 @@ use std::{collections::BTreeSet, time::Duration};
 
 use time::OffsetDateTime;
 
-use super::super::{
-    Failure,
-    cluster::{Connection, compare_id, connect},
-    scram::desired,
-    shell,
-    ui::{Ui, named},
+use super::{
+    super::{
+        Failure,
+        cluster::{Connection, compare_id, connect},
+        scram::desired,
+        shell,
+        ui::{Ui, named},
+    },
+    Unchecked,
 };
 use crate::{
     acl::{Binding, Permission},
@@ -42,20 +45,30 @@ const ALL: Deletion = Deletion {
 #[derive(Default)]
 pub struct Drift {
     pub found: Vec<Due>,
-    pub unchecked: Vec<&'static str>,
+    pub unchecked: Option<Unchecked>,
 }
 
 const ACLS: &str = "ACLs";
 const USERS: &str = "SCRAM users";
 
 impl Drift {
-    /// Of a cluster that does not answer.
-    pub fn unknown() -> Self {
+    /// Of a cluster that cannot be compared.
+    pub fn unknown(why: String) -> Self {
         Self {
             found: Vec::new(),
-            unchecked: vec![ACLS, USERS],
+            unchecked: Some(unchecked(&[ACLS, USERS], why)),
         }
     }
+}
+
+fn unchecked(what: &[&str], why: String) -> Unchecked {
+    let what = what.iter().map(|what| (*what).to_owned()).collect();
+    Unchecked { what, why }
+}
+
+fn reason(error: &Failure) -> String {
+    let error = error.only();
+    error.map_or_else(String::new, |error| error.message.clone())
 }
 
 /// Plans ACLs and SCRAM users.
@@ -68,32 +81,18 @@ pub fn drift(ui: &Ui, policy: &ValidatedPolicy, out: &OutDir, connection: &Conne
     }
     let properties = match connection.properties(ui, Some(policy), out.root()) {
         Ok(properties) => properties,
-        Err(error) => {
-            not_compared(ui, "ACLs and SCRAM users", error);
-            return Drift::unknown();
-        }
+        Err(error) => return Drift::unknown(reason(&error)),
     };
     let mut drift = Drift::default();
     match acls(ui, policy, out, &properties) {
         Ok(due) => drift.found.extend(due),
-        Err(error) => {
-            not_compared(ui, ACLS, error);
-            return Drift::unknown();
-        }
+        Err(error) => return Drift::unknown(reason(&error)),
     }
     match users(ui, policy, out, properties) {
         Ok(due) => drift.found.extend(due),
-        Err(error) => {
-            not_compared(ui, USERS, error);
-            drift.unchecked.push(USERS);
-        }
+        Err(error) => drift.unchecked = Some(unchecked(&[USERS], reason(&error))),
     }
     drift
-}
-
-fn not_compared(ui: &Ui, what: &str, error: Failure) {
-    let why = error.only().map_or("", |error| &error.message);
-    ui.note(format!("the cluster's {what} are not compared: {why}"));
 }
 
 fn acls(

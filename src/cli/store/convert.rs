@@ -43,7 +43,7 @@ pub struct Convert {
     #[arg(long, value_name = "FILE")]
     out_password_file: Option<PathBuf>,
     /// A new alias for the store's only entry
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "ALIAS")]
     alias: Option<String>,
     /// The encryption of PKCS12: `legacy` for Java 8 before 8u301 [default: default]
     #[arg(long, value_name = "PROFILE")]

@@ -39,19 +39,22 @@ impl Inspect {
         let store = read(&self.file, &self.passwords, ui)?;
         let now = OffsetDateTime::now_utc();
         let report = inspect(&store.opened, store.password.as_ref(), now);
-        show(&report, &self.file.display().to_string(), ui);
+        let hidden = store.opened.protection.hidden && store.password.is_none();
+        show(&report, hidden, &self.file.display().to_string(), ui);
         ui.document(&report);
         Ok(())
     }
 }
 
-fn show(report: &StoreReport, file: &str, ui: &Ui) {
+fn show(report: &StoreReport, hidden: bool, file: &str, ui: &Ui) {
     ui.answer(format!("{BOLD}{}{BOLD:#}  {file}", report.kind));
     for entry in &report.entries {
         show_entry(entry, ui);
     }
-    if report.entries.is_empty() {
-        ui.answer("  no entries");
+    match report.entries.is_empty() {
+        true if hidden => ui.answer("  its entries are encrypted; give the password to see them"),
+        true => ui.answer("  no entries"),
+        false => {}
     }
     ui.answer(format!("{DIM}encryption:{DIM:#} {}", report.encryption));
     let Readable {

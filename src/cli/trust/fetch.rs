@@ -39,8 +39,8 @@ pub struct Fetch {
     /// The endpoint
     #[arg(value_name = "HOST:PORT")]
     endpoint: String,
-    /// The name to ask the endpoint for (SNI) [default: HOST]
-    #[arg(long, value_name = "NAME")]
+    /// The name to ask the endpoint for (SNI) [default: the endpoint's host]
+    #[arg(long, value_name = "HOST")]
     server_name: Option<String>,
     /// SHA-256 of the CA certificate, or of another certificate in the chain: hex, with or without colons
     #[arg(long, value_name = "SHA256", value_parser = fingerprint)]

@@ -75,6 +75,7 @@ impl List {
             return Ok(("DER".to_owned(), vec![entry], Vec::new()));
         }
         let store = store_file::read(&self.file, &self.passwords, ui)?;
+        store.legible(&self.file)?;
         let now = OffsetDateTime::now_utc();
         let StoreReport {
             kind,

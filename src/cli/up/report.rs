@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        CliError,
         shell::kpki,
         ui::{BOLD, DIM, GREEN, Ui, YELLOW, named},
     },
@@ -27,11 +28,23 @@ use crate::state::Revocation;
 /// Up to this many of a kind are listed; beyond that, only their number.
 const LISTED: usize = 20;
 
+const CA_KEY: &str = "ca/ca.key";
+/// The files of a new CA.
+const NEW_CA: [&str; 5] = [
+    "ca/ca.crt",
+    CA_KEY,
+    "ca/inventory.jsonl",
+    "ca/truststore.p12",
+    "ca/truststore.password",
+];
+
 pub struct UpReport<'a> {
     pub context: Context<'a>,
     /// The policy's path, as it was given.
     pub file: &'a str,
     pub made_ca: bool,
+    /// In a dry run, the errors without it.
+    pub refused: Vec<CliError>,
     pub dry_run: bool,
     pub ui: &'a Ui,
 }
@@ -103,12 +116,13 @@ impl UpReport<'_> {
             }
         }
         for group in &groups {
-            match group.len() > LISTED && !ui.verbose {
+            match group.len() > LISTED && !ui.verbose && !self.dry_run {
                 true => self.summary(group),
                 false => group.iter().for_each(|step| self.step(step)),
             }
         }
         self.leftovers(plan);
+        self.refusals();
         if let Some(end) = plan.ca_ends {
             ui.warn(format!(
                 "the CA expires on {}: no certificate is valid for longer",
@@ -129,7 +143,20 @@ impl UpReport<'_> {
             }
         }
         ui.document(&self.document(plan, &next));
-        self.made_ca || !groups.is_empty()
+        self.made_ca || !groups.is_empty() || !self.refused.is_empty()
+    }
+
+    /// What would be refused, and the option that permits it.
+    fn refusals(&self) {
+        for error in &self.refused {
+            // The lines below are a diff that was shown.
+            let what = error.message.lines().next().unwrap_or_default();
+            let what = what.trim_end_matches(':');
+            self.ui.warn(format!("kpki up would refuse this: {what}"));
+            if let Some(hint) = &error.hint {
+                self.ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
+            }
+        }
     }
 
     fn tense(&self) -> &'static str {
@@ -176,8 +203,7 @@ impl UpReport<'_> {
         } else {
             self.needs(step);
         }
-        let whole = step.action == Action::Create && !self.ui.verbose;
-        for change in step.changes.iter().filter(|_| self.dry_run && !whole) {
+        for change in step.changes.iter().filter(|_| self.dry_run) {
             self.diff(name.as_str(), change);
         }
     }
@@ -265,8 +291,10 @@ impl UpReport<'_> {
         });
         let mut changes: Vec<Value> = Vec::new();
         if self.made_ca {
-            changes.extend(["ca/ca.crt", "ca/ca.key"].map(
-                |path| json!({"path": path, "action": Action::Create.verb(), "needs": "nothing", "diff": ""}),
+            let here = policy.ca.issuer.is_none();
+            let files = NEW_CA.into_iter().filter(|file| here || *file != CA_KEY);
+            changes.extend(files.map(
+                |path| json!({"path": path, "action": Action::Create.verb(), "needs": "nothing", "diff": "a file of the CA: it is new, and not shown\n"}),
             ));
         }
         for step in &plan.steps {
@@ -289,6 +317,7 @@ impl UpReport<'_> {
             "ca": if self.made_ca { "created" } else { "unchanged" },
             "identities": identities.collect::<Vec<_>>(),
             "changes": changes,
+            "refused": self.refused.iter().map(CliError::as_json).collect::<Vec<_>>(),
             "ids": ids.collect::<BTreeMap<_, _>>(),
             "undeclared": plan.undeclared.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
             "ca_ends": plan.ca_ends.map(rfc3339),

@@ -5,7 +5,10 @@ mod kafka_acls;
 mod kafka_gitops;
 mod strimzi;
 
-use std::{collections::BTreeSet, fmt::Display};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 use crate::{
     acl::{CLUSTER_NAME, Operation, PatternType, Permission, RawBinding, ResourceType},
@@ -28,10 +31,14 @@ pub enum ImportFormat {
 /// The result of an import.
 #[derive(Debug, Default)]
 pub struct Imported {
-    /// The bindings that the other tool creates, or has listed.
-    pub bindings: BTreeSet<RawBinding>,
+    /// The bindings that the other tool creates, or has listed, each with its line.
+    pub bindings: BTreeMap<RawBinding, usize>,
     /// What was not imported, in the order of the lines.
-    pub left: Vec<NotTaken>,
+    pub left: BTreeSet<NotTaken>,
+    /// The principals that may have rights in what was not imported, among other words of the file.
+    pub incomplete: BTreeSet<String>,
+    /// Whether the brokers take a certificate's whole subject as the principal.
+    pub whole_subjects: bool,
 }
 
 /// Something in the file that was not imported.
@@ -119,14 +126,13 @@ impl ImportFormat {
                 .for_each(|tree| kafka_gitops::read(tree, &mut found)),
             Self::Julie => trees.iter().for_each(|tree| julie::read(tree, &mut found)),
         }
-        found.left.sort();
         Ok(Some(found))
     }
 }
 
 impl Imported {
     fn leave(&mut self, line: usize, what: impl Display, why: impl Display) {
-        self.left.push(NotTaken {
+        self.left.insert(NotTaken {
             line,
             what: what.to_string(),
             why: why.to_string(),
@@ -140,11 +146,68 @@ impl Imported {
         }
     }
 
-    fn allow(&mut self, principal: &str, to: &[Operation], resource: Resource<'_>) {
-        for operation in to {
-            self.bindings
-                .insert(resource.binding(principal, "*", *operation, Permission::Allow));
+    /// The same for a part that may give rights to whomever it names.
+    fn leave_rights(&mut self, tree: &Tree, what: impl Display, why: &str) {
+        self.leave_part(tree, what, why);
+        self.incomplete_in(tree);
+    }
+
+    fn incomplete_in(&mut self, tree: &Tree) {
+        let texts = tree.all_texts().into_iter().map(str::to_owned);
+        self.incomplete.extend(texts);
+    }
+
+    /// For what is not imported and may be anybody's: nobody with a binding so far is known with all rights.
+    fn nobody_is_complete(&mut self) {
+        let all = self.bindings.keys().map(|b| b.principal.to_string());
+        self.incomplete.extend(all);
+    }
+
+    /// Reports the keys of an entry that are neither read nor known to give no rights. Whether there are any.
+    fn leave_unknown(&mut self, entry: &Tree, known: &[&str], of: impl Display) -> bool {
+        let unknown =
+            |(key, part): &&(String, Tree)| part.is_there() && !known.contains(&key.as_str());
+        let mut any = false;
+        for (key, part) in entry.entries().iter().filter(unknown) {
+            let why = "kpki does not know this key, which may give rights";
+            self.leave_rights(part, format!("`{key}` of {of}"), why);
+            any = true;
         }
+        any
+    }
+
+    /// The same for an entry that gives rights to one principal.
+    fn leave_unknown_of(&mut self, who: Grantee<'_>, entry: &Tree, known: &[&str]) {
+        if self.leave_unknown(entry, known, who.principal) {
+            self.incomplete.insert(who.principal.to_owned());
+        }
+    }
+
+    fn allow(&mut self, who: Grantee<'_>, to: &[Operation], resource: Resource<'_>) {
+        for operation in to {
+            let binding = resource.binding(who.principal, "*", *operation, Permission::Allow);
+            self.add(binding, who.line);
+        }
+    }
+
+    fn add(&mut self, binding: RawBinding, line: usize) {
+        self.bindings.entry(binding).or_insert(line);
+    }
+}
+
+/// A principal that is given rights, and the line of the entry that does.
+#[derive(Debug, Clone, Copy)]
+struct Grantee<'a> {
+    principal: &'a str,
+    line: usize,
+}
+
+impl<'a> Grantee<'a> {
+    /// The `principal` of an entry.
+    fn of(entry: &'a Tree) -> Option<Self> {
+        let principal = entry.get("principal").text()?;
+        let line = entry.line;
+        Some(Self { principal, line })
     }
 }
 

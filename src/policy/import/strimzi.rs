@@ -1,6 +1,6 @@
 //! Strimzi KafkaUser resources: the ACLs that the user operator creates.
 
-use super::{Imported, Resource};
+use super::{Grantee, Imported, Resource};
 use crate::{
     acl::{CLUSTER_NAME, Operation, PatternType, Permission, ResourceType},
     document::Tree,
@@ -48,9 +48,11 @@ fn user(name: &str, spec: &Tree, found: &mut Imported) {
     let authentication = spec.get("authentication");
     let kind = authentication.get("type").text();
     // The user operator's certificates have the subject CN=<name>, and Strimzi's brokers have no mapping rules.
-    let principal = match kind {
-        Some("tls" | "tls-external") => format!("User:CN={name}"),
-        _ => format!("User:{name}"),
+    let has_certificate = matches!(kind, Some("tls" | "tls-external"));
+    found.whole_subjects |= has_certificate;
+    let principal = match has_certificate {
+        true => format!("User:CN={name}"),
+        false => format!("User:{name}"),
     };
     found.leave_part(
         authentication,
@@ -67,23 +69,33 @@ fn user(name: &str, spec: &Tree, found: &mut Imported) {
         format!("the template of {name}"),
         "kpki creates no Kubernetes secrets",
     );
+    let who = Grantee {
+        principal: &principal,
+        line: spec.line,
+    };
+    let keys = ["authentication", "authorization", "quotas", "template"];
+    found.leave_unknown_of(who, spec, &keys);
     let authorization = spec.get("authorization");
     match authorization.get("type").text() {
         Some("simple") | None => {}
         Some(other) => {
             let what = format!("the authorization of {name}");
             found.leave(authorization.line, what, format!("{other} is not `simple`"));
+            found.incomplete.insert(principal);
             return;
         }
     }
+    found.leave_unknown_of(who, authorization, &["type", "acls"]);
     for rule in authorization.get("acls").items() {
-        if let Err(why) = acl(rule, &principal, found) {
-            found.leave(rule.line, format!("an ACL of {name}"), why);
+        let line = rule.line;
+        if let Err(why) = acl(rule, Grantee { line, ..who }, found) {
+            found.leave(line, format!("an ACL of {name}"), why);
+            found.incomplete.insert(principal.clone());
         }
     }
 }
 
-fn acl(rule: &Tree, principal: &str, found: &mut Imported) -> Result<(), String> {
+fn acl(rule: &Tree, who: Grantee<'_>, found: &mut Imported) -> Result<(), String> {
     let resource = rule.get("resource");
     let kind = match resource.get("type").text() {
         Some("topic") => ResourceType::Topic,
@@ -128,9 +140,12 @@ fn acl(rule: &Tree, principal: &str, found: &mut Imported) -> Result<(), String>
         pattern,
         name,
     };
-    let bindings = operations
-        .iter()
-        .map(|o| resource.binding(principal, host, *o, permission));
-    found.bindings.extend(bindings);
+    for operation in operations {
+        let binding = resource.binding(who.principal, host, operation, permission);
+        found.add(binding, who.line);
+    }
+    let keys = ["resource", "type", "host", "operations", "operation"];
+    found.leave_unknown_of(who, rule, &keys);
+    found.leave_unknown_of(who, rule.get("resource"), &["type", "name", "patternType"]);
     Ok(())
 }

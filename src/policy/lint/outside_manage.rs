@@ -21,7 +21,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
                 Found::OutsideManage,
                 &statement.source,
                 format!("{principal} is not under `manage`: once removed from the policy, its ACLs stay in the cluster"),
-                format!("add \"{principal}\" to manage.principals"),
+                format!("add \"{principal}\" to manage.principals; --prune then deletes its ACLs that are not in the policy"),
             );
         }
     }

@@ -43,7 +43,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
         let hint = match nearest(principal.as_str(), known.iter().map(Principal::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!(
-                "correct it; if only the cluster knows it, add \"{principal}\" to manage.principals"
+                "correct it; if only the cluster knows it, add \"{principal}\" to manage.principals; --prune then deletes its ACLs that are not in the policy"
             ),
         };
         findings.warning(

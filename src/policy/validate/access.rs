@@ -59,6 +59,7 @@ fn resource<'a>(
     if one.is_none() {
         report
             .error(FormCode::MissingKey, entry, "this entry has no resource")
+            .unless_lost_here()
             .hint(format!("add one of {RESOURCES}"));
     }
     one
@@ -76,7 +77,9 @@ fn either<'a, T>(
         (None, Some(no)) => Some((false, no)),
         (None, None) => {
             let message = format!("this entry has neither `{yes_key}` nor `{no_key}`");
-            report.error(FormCode::MissingKey, entry, message);
+            report
+                .error(FormCode::MissingKey, entry, message)
+                .unless_lost_here();
             None
         }
         (Some(yes), Some(no)) => {

@@ -13,6 +13,13 @@ use crate::{
 /// The highest generation number that must fit into a CA's subject.
 const GENERATIONS: u32 = 999;
 
+/// The keys with numbers of days, which have to go together.
+const DAYS: &[&str] = &[
+    "ca.valid_days",
+    "ca.leaf_valid_days",
+    "ca.renew_before_days",
+];
+
 /// The `ca` section.
 pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<CaSettings> {
     let valid_days = value_or(&raw.valid_days, 3650);
@@ -29,6 +36,7 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
         );
         report
             .error(PolicyCode::BadDays, span, message)
+            .unless_lost(DAYS)
             .hint("make leaf_valid_days at most valid_days");
     }
     if renew_before_days >= leaf_valid_days
@@ -39,6 +47,7 @@ pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Opti
         );
         report
             .error(PolicyCode::BadDays, span, message)
+            .unless_lost(DAYS)
             .hint("make renew_before_days less than leaf_valid_days");
     }
     let issuer = match &raw.issuer {
@@ -107,6 +116,7 @@ fn subject(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<Dn>
             };
             report
                 .error(PolicyCode::BadSubject, span, error.to_string())
+                .unless_lost(&["ca.subject"])
                 .hint(hint);
             None
         }

@@ -1,6 +1,10 @@
 //! The `cluster` section, without its listeners and mapping rules.
 
-use super::{Declared, listeners, properties::properties, quorum};
+use super::{
+    Declared, listeners,
+    properties::properties,
+    quorum::{self, MODE},
+};
 use crate::{
     acl::{KafkaVersion, Principal},
     document::{FormCode, Report, Spanned, nearest, value_or},
@@ -47,7 +51,9 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
                 "KRaft needs Kafka {} or later, not {version}",
                 KafkaVersion::FIRST_KRAFT
             );
-            let draft = report.error(PolicyCode::ModeAndVersion, text.span, message);
+            let draft = report
+                .error(PolicyCode::ModeAndVersion, text.span, message)
+                .unless_lost(MODE);
             match &raw.mode {
                 Some(mode) => draft
                     .note(mode.span, "the mode")
@@ -60,7 +66,9 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
                 "Kafka {version} does not support ZooKeeper; the last version that does is {}",
                 KafkaVersion::LAST_ZOOKEEPER
             );
-            let draft = report.error(PolicyCode::ModeAndVersion, text.span, message);
+            let draft = report
+                .error(PolicyCode::ModeAndVersion, text.span, message)
+                .unless_lost(MODE);
             let draft = match &raw.mode {
                 Some(mode) => draft.note(mode.span, "the mode"),
                 None => draft,
@@ -178,6 +186,7 @@ fn admin(
         let message = format!("no client is named `{}`", wanted.value);
         report
             .error(PolicyCode::UnknownClient, wanted.span, message)
+            .unless_lost(&["clients.name"])
             .hint(hint);
         return None;
     };
@@ -188,6 +197,7 @@ fn admin(
         );
         report
             .error(PolicyCode::Nobody, wanted.span, message)
+            .unless_lost(&["clients.auth"])
             .hint("set `auth: tls` or `auth: scram-sha-512` on this client");
     }
     Some(client.name.clone())
@@ -205,6 +215,7 @@ fn zookeeper_connect(
                 let message = "brokers with ZooKeeper need `zookeeper_connect`";
                 report
                     .error(FormCode::MissingKey, mode.span, message)
+                    .unless_lost(&["cluster.zookeeper_connect"])
                     .hint("add `zookeeper_connect: [localhost:2181]`, with your nodes");
             }
             Vec::new()
@@ -214,6 +225,7 @@ fn zookeeper_connect(
             let message = "`zookeeper_connect` has no effect with KRaft";
             report
                 .error(PolicyCode::NoEffect, nodes.span, message)
+                .unless_lost(MODE)
                 .hint("remove it, or write mode: zookeeper");
             Vec::new()
         }

@@ -13,6 +13,20 @@ use crate::{
     policy::{Auth, Cluster, PolicyCode, principals::Principals, raw::RawCluster},
 };
 
+/// On which keys it depends who has which principal, and who may have it.
+const PRINCIPALS: &[&str] = &[
+    "cluster.principal_mapping_rules",
+    "cluster.admin",
+    "cluster.super_users",
+    "cluster.inter_broker_listener",
+    "cluster.listeners.mechanisms",
+    "clients.name",
+    "clients.auth",
+    "users.auth",
+    "include.scope.clients",
+    "include.scope.principals",
+];
+
 /// An entry of `acls`: its principal, and its position.
 pub(super) struct Grantee<'a> {
     pub principal: Principal,
@@ -201,6 +215,7 @@ impl One<'_> {
         );
         report
             .error(PolicyCode::SharedPrincipal, self.span, message)
+            .unless_lost(PRINCIPALS)
             .hint(
                 "choose another name, or write mapping rules that give it a principal of its own",
             );
@@ -213,6 +228,7 @@ impl One<'_> {
         );
         report
             .error(PolicyCode::SharedPrincipal, self.span, message)
+            .unless_lost(PRINCIPALS)
             .note(first, "the super user")
             .hint(APART);
     }
@@ -229,6 +245,7 @@ impl One<'_> {
         };
         report
             .error(PolicyCode::UnsaidSuperUser, self.span, message)
+            .unless_lost(PRINCIPALS)
             .note(listed, "the super user")
             .hint(hint);
     }
@@ -240,6 +257,7 @@ impl One<'_> {
         );
         report
             .error(PolicyCode::SharedPrincipal, self.span, message)
+            .unless_lost(PRINCIPALS)
             .note(first, format!("`{other}`"))
             .hint(APART);
     }
@@ -251,6 +269,7 @@ impl One<'_> {
         );
         report
             .error(PolicyCode::OutsideScope, self.span, message)
+            .unless_lost(PRINCIPALS)
             .note(scope.span, "the scope")
             .hint("declare it in the policy itself");
     }
@@ -280,7 +299,9 @@ impl One<'_> {
             None => "which may be another user, because the scope does not permit this name",
         };
         let message = format!("the principal of `{name}` would be {principal}, {why}");
-        let draft = report.error(PolicyCode::OutsideScope, self.span, message);
+        let draft = report
+            .error(PolicyCode::OutsideScope, self.span, message)
+            .unless_lost(PRINCIPALS);
         let draft = match other {
             Some(other) => draft.note(other.span, "here"),
             None => draft,
@@ -332,6 +353,7 @@ fn grants(
         let message = format!("{principal} is {fault}");
         report
             .error(PolicyCode::OutsideScope, grantee.span, message)
+            .unless_lost(PRINCIPALS)
             .note(scope.span, "the scope")
             .hint(hint);
     }

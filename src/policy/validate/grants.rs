@@ -9,6 +9,7 @@ use crate::{
     policy::{
         AclEntry, Client, PolicyBinding, PolicyCode, Role,
         bindings::{Expander, is_idempotence},
+        names,
         principals::Principals,
     },
 };
@@ -79,11 +80,7 @@ impl<'a> Grants<'a> {
                     source: report.source(place.span),
                 }),
                 // The names in the policy were checked; this one is derived by the role.
-                Err(problem) => {
-                    report
-                        .error(problem.code, place.span, problem.to_string())
-                        .hint(problem.hint);
-                }
+                Err(problem) => names::problem(report, place.span, problem),
             }
         }
     }

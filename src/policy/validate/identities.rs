@@ -123,6 +123,7 @@ pub(super) fn brokers(
                 if name.is_some() {
                     report
                         .error(PolicyCode::BadHost, broker.name.span, error.to_string())
+                        .unless_lost_here()
                         .hint("list the broker's host names or addresses under `hosts`; its name is not a valid host name");
                 }
                 Vec::new()
@@ -134,6 +135,7 @@ pub(super) fn brokers(
             let message = format!("`{first}` is not a host that a client can connect to");
             report
                 .error(PolicyCode::BadHost, raw[0].span, message)
+                .unless_lost_here()
                 .hint("the first of `hosts` is advertised to clients: write a full host name or an address");
         }
         let role = quorum::role(report, mode, broker);
@@ -187,6 +189,7 @@ pub(super) fn client(
         let message = "`iterations` has no effect without SCRAM";
         report
             .error(PolicyCode::NoEffect, iterations.span, message)
+            .unless_lost_here()
             .hint("remove it, or add scram-sha-512 to `auth`");
     }
     let hosts = match &raw.hosts {
@@ -209,6 +212,7 @@ pub(super) fn client(
         );
         report
             .error(PolicyCode::Nobody, roles.span, message)
+            .unless_lost_here()
             .hint("set `auth` to tls or scram-sha-512, or write acls for User:ANONYMOUS");
     }
     let properties = properties(report, raw.properties.as_ref(), decides_for_client);

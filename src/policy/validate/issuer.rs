@@ -46,6 +46,7 @@ fn vault(report: &mut Report, raw: &Spanned<RawVault>) -> Option<VaultSettings> 
     if url.starts_with("https://") && ca_file.is_none() {
         report
             .error(PolicyCode::NoCaFile, span, "the CA of the server's certificate is missing")
+            .unless_lost(&["ca.issuer.vault.ca_file"])
             .hint("add ca_file: the CA of the server's certificate, or /etc/ssl/certs/ca-certificates.crt for all CAs that this machine trusts");
         return None;
     }

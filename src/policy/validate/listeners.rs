@@ -14,6 +14,12 @@ use crate::{
     scram::Mechanism,
 };
 
+/// On which keys it depends whom a listener accepts.
+const WAYS_IN: &[&str] = &[
+    "cluster.listeners.client_auth",
+    "cluster.listeners.mechanisms",
+];
+
 /// The listeners of every broker.
 pub(super) struct Listeners {
     pub all: Vec<Listener>,
@@ -123,6 +129,7 @@ fn one(report: &mut Report, raw: &Spanned<RawListener>) -> Listener {
             let message = format!("a {named} listener needs `mechanisms`");
             report
                 .error(FormCode::MissingKey, raw.span, message)
+                .unless_lost_here()
                 .hint("add mechanisms: [SCRAM-SHA-512]");
         }
         Some(mechanisms) => each_once(report, mechanisms),
@@ -176,11 +183,11 @@ fn every_way_in(
                 "protocol: SSL, client_auth: none".to_owned(),
             ),
         };
-        let draft = report.error(
-            PolicyCode::NoListener,
-            span,
-            format!("`{who}` cannot connect {how}: no listener accepts that"),
-        );
+        let message = format!("`{who}` cannot connect {how}: no listener accepts that");
+        let draft = report
+            .error(PolicyCode::NoListener, span, message)
+            .unless_lost(WAYS_IN)
+            .unless_lost_here();
         let draft = match raw.and_then(<[_]>::first) {
             Some(first) => draft.note(first.span, "the listeners begin here"),
             None => draft,
@@ -208,6 +215,7 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
                 let message = format!("no listener is named `{}`", wanted.value);
                 report
                     .error(PolicyCode::UnknownListener, wanted.span, message)
+                    .unless_lost(&["cluster.listeners.name"])
                     .hint(format!("the listeners are {}", names.join(", ")));
             }
             chosen
@@ -233,6 +241,12 @@ fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> Stri
         );
         report
             .error(PolicyCode::AnonymousBrokers, place, message)
+            .unless_lost(WAYS_IN)
+            .unless_lost(&["cluster.inter_broker_listener"])
+            .unless_lost(&[
+                "cluster.super_users",
+                "cluster.allow_everyone_if_no_acl_found",
+            ])
             .hint("use a listener with protocol: SSL, client_auth: required");
     }
     chosen.name.clone()

@@ -51,7 +51,8 @@ fn unusable(report: &mut Report, span: Span, error: &RuleError) {
 pub(super) fn no_rule(report: &mut Report, name: &IdentityName, span: Span) {
     let message =
         format!("no mapping rule matches the certificate `CN={name}`: brokers would refuse it");
-    report.error(PolicyCode::NoRule, span, message).hint(
-        "add DEFAULT as the last of principal_mapping_rules, or a rule that matches the whole name",
-    );
+    report
+        .error(PolicyCode::NoRule, span, message)
+        .unless_lost(&["cluster.principal_mapping_rules"])
+        .hint("add DEFAULT as the last of principal_mapping_rules, or a rule that matches the whole name");
 }

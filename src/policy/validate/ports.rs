@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Declared;
+use super::{Declared, quorum::MODE};
 use crate::{
     document::{FormCode, Report, Span},
     pki::Host,
@@ -11,6 +11,18 @@ use crate::{
 
 /// The default port of the controllers.
 const CONTROLLER_PORT: u16 = 9095;
+
+/// On which keys the nodes' addresses depend; the default listeners depend on who authenticates how.
+const ADDRESSES: &[&str] = &[
+    "cluster.mode",
+    "cluster.controller_port",
+    "cluster.listeners.port",
+    "brokers.hosts",
+    "brokers.port_offset",
+    "brokers.roles",
+    "clients.auth",
+    "users.auth",
+];
 
 /// Checks the ports, and chooses the controllers' port.
 pub(super) fn ports(
@@ -53,6 +65,7 @@ pub(super) fn ports(
                 let message = "no port is free on every controller";
                 report
                     .error(FormCode::OutOfRange, *span, message)
+                    .unless_lost(ADDRESSES)
                     .hint("make the brokers' port_offset smaller");
             }
             port.unwrap_or_default()
@@ -62,6 +75,7 @@ pub(super) fn ports(
                 let message = "`controller_port` has no effect with ZooKeeper";
                 report
                     .error(PolicyCode::NoEffect, port.span, message)
+                    .unless_lost(MODE)
                     .hint("remove it");
                 return port.value;
             }
@@ -75,6 +89,7 @@ pub(super) fn ports(
                 );
                 report
                     .error(PolicyCode::DuplicatePort, port.span, message)
+                    .unless_lost(ADDRESSES)
                     .hint("choose another port, or remove `controller_port`");
                 return port.value;
             }
@@ -130,6 +145,7 @@ pub(super) fn bootstrap(
         let message = format!("no listener of a broker at `{host}` has the port {port}");
         report
             .error(PolicyCode::NoSuchPort, server.span, message)
+            .unless_lost(ADDRESSES)
             .hint(hint);
     }
 }
@@ -158,6 +174,7 @@ fn claim(
         );
         report
             .error(FormCode::OutOfRange, span, message)
+            .unless_lost(ADDRESSES)
             .hint("make the offset smaller");
         return;
     };
@@ -174,6 +191,7 @@ fn claim(
         );
         report
             .error(PolicyCode::SameAddress, span, message)
+            .unless_lost(ADDRESSES)
             .label("again here")
             .note(first, "first here")
             .hint("give each broker a different first entry in `hosts` or, on the same machine, a different `port_offset`");

@@ -169,6 +169,7 @@ pub(super) fn client(report: &mut Report, scope: &Scope, name: &IdentityName, sp
         let message = format!("the file's scope does not permit a client `{name}`");
         report
             .error(PolicyCode::OutsideScope, span, message)
+            .unless_lost(&["include.scope.clients"])
             .note(scope.span, "the scope")
             .hint(format!("the scope's clients are {names}; declare others in the policy itself, or permit them with the scope's `clients`"));
     }

@@ -19,6 +19,13 @@ fn binding(principal: &str, operation: Operation, name: &str) -> RawBinding {
     }
 }
 
+fn commented(comment: &str) -> WriteOptions {
+    WriteOptions {
+        comments: vec![comment.to_owned()],
+        ..WriteOptions::default()
+    }
+}
+
 fn read(text: &str) -> ValidatedPolicy {
     parse("export.yaml", text, &|_| Ok(Vec::new()))
         .unwrap_or_else(|all| panic!("{}\n{text}", crate::document::render(&all, false)))
@@ -69,7 +76,7 @@ fn it_reads_like_a_policy() {
         foreign,
         cluster,
     ]);
-    let written = write_acls(&bindings, KafkaVersion::ASSUMED, &["From\na test".into()]);
+    let written = write_acls(&bindings, KafkaVersion::ASSUMED, &commented("From\na test"));
     assert_eq!(
         written.text,
         r#"# From\na test
@@ -109,9 +116,32 @@ manage:
 }
 
 #[test]
+fn who_may_have_other_rights_is_not_managed() {
+    let bindings = BTreeSet::from([
+        binding("User:a", Operation::Read, "t"),
+        binding("User:b", Operation::Read, "t"),
+    ]);
+    let options = WriteOptions {
+        incomplete: BTreeSet::from(["User:b".to_owned(), "User:c".to_owned()]),
+        whole_subjects: true,
+        ..WriteOptions::default()
+    };
+    let written = write_acls(&bindings, KafkaVersion::ASSUMED, &options);
+    let mut observed = bindings.clone();
+    observed.insert(binding("User:b", Operation::Write, "t"));
+    assert!(planned(&written.text, &observed).is_empty());
+    // As the comment says.
+    let plan = planned(&written.text.replace("# - User:b", "- User:b"), &observed);
+    assert_eq!(plan.deletes, [binding("User:b", Operation::Write, "t")]);
+    assert!(!written.text.contains("User:c"), "{}", written.text);
+    let rules = "principal_mapping_rules: [DEFAULT]";
+    assert!(written.text.contains(rules), "{}", written.text);
+}
+
+#[test]
 fn an_empty_cluster_is_a_policy_without_acls() {
     let none = BTreeSet::new();
-    let written = write_acls(&none, KafkaVersion::new(2, 2), &[]);
+    let written = write_acls(&none, KafkaVersion::new(2, 2), &WriteOptions::default());
     let policy = read(&written.text);
     assert_eq!((policy.bindings.len(), policy.managed().len()), (0, 0));
 }
@@ -121,7 +151,7 @@ fn long_lists_have_a_line_for_each_entry() {
     let bindings: BTreeSet<_> = (0..20)
         .map(|n| binding("User:a", Operation::Read, &format!("a-long-name-{n}")))
         .collect();
-    let written = write_acls(&bindings, KafkaVersion::ASSUMED, &[]);
+    let written = write_acls(&bindings, KafkaVersion::ASSUMED, &WriteOptions::default());
     assert!(written.text.lines().all(|line| line.len() <= LINE));
     assert_eq!(planned(&written.text, &bindings).unchanged, 20);
 }
@@ -247,7 +277,7 @@ proptest! {
         comment in text(),
     ) {
         let version = KafkaVersion::new(version.0, version.1);
-        let written = write_acls(&bindings, version, &[comment]);
+        let written = write_acls(&bindings, version, &commented(&comment));
         let plan = planned(&written.text, &bindings);
         prop_assert!(plan.is_empty(), "{plan:?}\n{}", written.text);
         prop_assert_eq!(plan.left_alone, written.left_out.len());

@@ -29,6 +29,10 @@ fn keys_come_in_every_form() {
             "sha1.key",
             &[&sealed[..], &["-v2", "des3", "-v2prf", "hmacWithSHA1"]].concat(),
         );
+        to(
+            "pbes1.key",
+            &[&sealed[..], &["-v1", "PBE-SHA1-3DES"]].concat(),
+        );
         to("scrypt.key", &[&sealed[..], &["-scrypt"]].concat());
         to("plain.der", &["-nocrypt", "-outform", "DER"]);
         to("sealed.der", &[&sealed[..], &["-outform", "DER"]].concat());
@@ -84,6 +88,7 @@ fn keys_come_in_every_form() {
         for form in [
             "aes.key",
             "sha1.key",
+            "pbes1.key",
             "scrypt.key",
             "plain.der",
             "sealed.der",
