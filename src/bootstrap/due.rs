@@ -12,11 +12,11 @@ use time::{Duration, OffsetDateTime};
 use super::{
     renew,
     served::Answer,
-    verify::{Standing, standing},
+    verify::{Is, needs_restart, standing},
 };
 use crate::{
     code::{StableCode, codes},
-    pki::{Certificate, Host, IdentityName, Kind},
+    pki::{Certificate, IdentityName, Kind},
     policy::{NodeRole, ValidatedPolicy},
     probe::Served,
     state::{Inventory, Record, Status},
@@ -144,16 +144,10 @@ pub fn behind<'a>(
         if leaf.serial == latest.serial {
             continue;
         }
-        let keeps = leaf
-            .hosts
-            .iter()
-            .all(|h| latest.sans.contains(&Host::tagged(h)));
-        let can_reload = answer.role != NodeRole::Controller
-            && leaf.subject == latest.subject
-            && keeps
-            && leaf.not_after > now;
+        let controller = answer.role == NodeRole::Controller;
+        let can_reload = needs_restart(&leaf, latest, controller, now).is_none();
         let standing = standing(inventory, Some(answer.node.as_str()), &leaf);
-        let is_ours = !matches!(standing, Some(Standing::Foreign(_)));
+        let is_ours = standing.is_none_or(|standing| !matches!(standing.is, Is::Foreign));
         let behind = found.entry(&answer.node).or_insert_with(|| Behind {
             node: &answer.node,
             listeners: Vec::new(),

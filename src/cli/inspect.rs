@@ -230,11 +230,17 @@ fn life(begin: OffsetDateTime, end: Option<OffsetDateTime>, now: OffsetDateTime)
     let Some(end) = end else {
         return format!("from {}, without an expiry date", begin.date());
     };
-    let left = match (now < begin, (end - now).whole_days()) {
-        (true, _) => format!("begins in {} days", (begin - now).whole_days()),
-        (false, days) if end < now => format!("expired {} days ago", -days),
-        (false, 1) => "1 day left".to_owned(),
-        (false, days) => format!("{days} days left"),
+    let days = |from: OffsetDateTime, to: OffsetDateTime| match (to - from).whole_days() {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    let left = if now < begin {
+        format!("begins in {}", days(now, begin))
+    } else if end < now {
+        format!("expired {} ago", days(end, now))
+    } else {
+        format!("{} left", days(now, end))
     };
     format!("{} to {}, {left}", begin.date(), end.date())
 }

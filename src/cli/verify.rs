@@ -163,6 +163,14 @@ impl Verify {
             return Err(CliError::misuse(why, "remove --server-name").into());
         }
         let policy = read_policy(&self.what)?;
+        if policy.brokers.is_empty() {
+            let why = format!(
+                "{} has no brokers, so there is no listener to check",
+                self.what
+            );
+            let hint = "add them to its brokers section, or check a single listener: kpki verify HOST:PORT";
+            return Err(CliError::misuse(why, hint).into());
+        }
         let mut answers = judge.policy(&policy, out, visitor)?;
         if let Some(user) = self.user {
             let mut seen = BTreeSet::new();

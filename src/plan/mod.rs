@@ -105,6 +105,9 @@ pub fn default_max_deletes(managed: usize) -> usize {
 pub fn count(number: usize, one: &str) -> String {
     match number {
         1 => format!("1 {one}"),
-        _ => format!("{number} {one}s"),
+        _ => match one.strip_suffix("ry") {
+            Some(stem) => format!("{number} {stem}ries"),
+            None => format!("{number} {one}s"),
+        },
     }
 }

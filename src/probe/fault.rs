@@ -14,8 +14,9 @@ pub enum Fault {
     Stalled = "stalled", "the TLS handshake begins, but is not completed";
     PlaintextPort = "plaintext-port", "the port speaks Kafka's protocol without TLS";
     TlsPort = "tls-port", "the port speaks TLS, but the client or the policy says PLAINTEXT";
+    SaslPort = "sasl-port", "the port requires SASL, but the client or the policy says that it has none";
     NotTls = "not-tls", "neither TLS nor Kafka answers";
-    OldTls = "old-tls", "the port speaks only TLS versions or cipher suites that current clients refuse";
+    OldTls = "old-tls", "the port speaks only TLS before 1.2, which clients refuse, or only older cipher suites, which some clients accept";
     HandshakeFailed = "handshake-failed", "the TLS handshake fails for another reason";
     NotKafka = "not-kafka", "the listener does not answer Kafka requests";
     BadCertificate = "bad-certificate", "the certificate cannot be read, or clients must refuse it";
@@ -59,6 +60,9 @@ impl Fault {
                 "connect to a TLS listener, or make this one SSL or SASL_SSL in listener.security.protocol.map and restart the broker"
             }
             Self::TlsPort => "set security.protocol to SSL or SASL_SSL",
+            Self::SaslPort => {
+                "set security.protocol to SASL_SSL, with a mechanism and a user, or connect to a listener without SASL"
+            }
             Self::NotTls => "compare the port with the broker's `listeners`",
             Self::OldTls => {
                 "set ssl.enabled.protocols=TLSv1.2,TLSv1.3 on the listener, without ssl.cipher.suites, and restart the broker"
@@ -88,7 +92,9 @@ impl Fault {
                 "connect with a name that the certificate has, or issue one with this name"
             }
             Self::NoSan => "issue a certificate with the host names as SANs; clients ignore the CN",
-            Self::Expired => "renew the certificate, and reload the broker",
+            Self::Expired => {
+                "renew the certificate, and restart the broker: nothing can connect to it to reload it"
+            }
             Self::NotYetValid => "compare the clocks of both machines",
             Self::WeakKey => {
                 "issue a certificate with a new key: ECDSA P-256, or RSA with at least 2048 bits"
@@ -104,7 +110,9 @@ impl Fault {
             }
             Self::LoginRefused => "update the credential in the cluster: kpki scram apply POLICY",
             Self::LoginFailed => "see the broker's log for the reason",
-            Self::Outdated => "copy the new files to the broker's machine, then kpki reload NAME",
+            Self::Outdated => {
+                "copy the new files to the broker's machine, then kpki reload NAME, or restart it"
+            }
             Self::Revoked => {
                 "renew the certificate, copy the files to the broker's machine, then kpki reload NAME"
             }

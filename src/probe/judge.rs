@@ -23,24 +23,48 @@ pub struct Expected<'a> {
     pub known: &'a [Certificate],
     /// Where the trusted certificates come from, for messages.
     pub trusted_from: &'a str,
-    /// Whether the listener should speak TLS, and who says so: `the policy`.
-    pub protocol: Option<(bool, &'a str)>,
+    /// What the listener should speak.
+    pub says: Option<Says<'a>>,
     /// Whether it must be Kafka.
     pub kafka: bool,
     /// The mechanisms that should be offered.
     pub mechanisms: &'a [Mechanism],
-    /// The identity whose certificate was used.
-    pub shown: Option<&'a str>,
+    /// The identity that connects.
+    pub guest: Option<Guest<'a>>,
     /// The user to log in as, and its mechanisms.
     pub user: Option<(&'a str, &'a [Mechanism])>,
     /// The identity whose certificate should be served.
     pub owner: Option<&'a str>,
+    /// How that identity gets to serve a good certificate.
+    pub remedy: Option<&'a str>,
     /// The policy's file, if there is one.
     pub policy: Option<&'a str>,
     /// The kpki command line for hints.
     pub kpki: &'a str,
     /// The current time.
     pub now: OffsetDateTime,
+}
+
+/// What a policy or a client's settings say about a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct Says<'a> {
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// Whether it has SASL.
+    pub sasl: Option<bool>,
+    /// Who says so: `the policy`.
+    pub who: &'a str,
+}
+
+/// An identity that connects.
+#[derive(Debug, Clone, Copy)]
+pub struct Guest<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Whether its certificate was used; otherwise it has none here.
+    pub shows: bool,
+    /// What to do if the listener does not accept that.
+    pub remedy: Option<&'a str>,
 }
 
 /// The result for a listener, as printed by `--json`.
@@ -90,9 +114,9 @@ pub fn judge(seen: &Sighting, expected: &Expected<'_>) -> Verdict {
             verdict.add(old_tls(old.version, error));
             return verdict;
         }
-        Speaks::Plain => verdict.add(match expected.protocol {
-            Some((false, _)) => Check::good("protocol", "Kafka without TLS"),
-            Some((true, who)) => Check::fault(
+        Speaks::Plain => verdict.add(match expected.says {
+            Some(Says { tls: false, .. }) => Check::good("protocol", "Kafka without TLS"),
+            Some(Says { who, .. }) => Check::fault(
                 "protocol",
                 Fault::PlaintextPort,
                 format!("the port speaks Kafka without TLS, but {who} says TLS"),
@@ -106,8 +130,10 @@ pub fn judge(seen: &Sighting, expected: &Expected<'_>) -> Verdict {
         Speaks::Tls(served) => {
             verdict.protocol = Some(served.protocol.to_owned());
             verdict.cipher = Some(served.cipher.clone());
-            verdict.add(match expected.protocol {
-                Some((false, who)) => Check::fault(
+            verdict.add(match expected.says {
+                Some(Says {
+                    tls: false, who, ..
+                }) => Check::fault(
                     "protocol",
                     Fault::TlsPort,
                     format!("the port speaks TLS, but {who} says PLAINTEXT"),
@@ -162,18 +188,25 @@ fn connection(error: &ProbeError) -> Check {
 }
 
 fn old_tls(version: &str, error: &ProbeError) -> Check {
-    let message = match version {
-        "TLS 1.2" => format!(
-            "it speaks TLS 1.2, but only with cipher suites that current clients refuse ({error})"
+    let fault = |message: String| Check::fault("protocol", Fault::OldTls, message);
+    match version {
+        "TLS 1.2" => fault(format!(
+            "it speaks TLS 1.2, but has none of kpki's cipher suites (ECDHE with AES-GCM or ChaCha20-Poly1305): Java's clients may accept its older ones, many others do not ({error})"
+        ))
+        .hint(
+            "remove ssl.cipher.suites from the listener, and restart the broker; openssl s_client -connect HOST:PORT shows its certificate",
         ),
-        version => format!("it speaks only {version}, but clients need at least TLS 1.2 ({error})"),
-    };
-    Check::fault("protocol", Fault::OldTls, message)
+        version => fault(format!(
+            "it speaks only {version}, but clients need at least TLS 1.2 ({error})"
+        )),
+    }
 }
 
 fn client_auth(seen: &Sighting, expected: &Expected<'_>) -> Check {
     const CHECK: &str = "client_auth";
-    match (&seen.client, expected.shown) {
+    let guest = expected.guest;
+    let shown = guest.filter(|guest| guest.shows).map(|guest| guest.name);
+    let check = match (&seen.client, shown) {
         (ClientCert::NotAsked, _) => Check::good(CHECK, "no client certificate is requested"),
         (ClientCert::Accepted, Some(name)) => {
             Check::good(CHECK, format!("the certificate of {name} was accepted"))
@@ -184,14 +217,20 @@ fn client_auth(seen: &Sighting, expected: &Expected<'_>) -> Check {
             Fault::CertificateRefused,
             format!("the certificate of {name} was refused: {why}"),
         ),
-        (ClientCert::Refused(why), None) => Check::fault(
-            CHECK,
-            Fault::CertificateRequired,
-            format!("a client certificate is required, and none was given: {why}"),
-        ),
+        (ClientCert::Refused(why), None) => {
+            let none = guest.map_or("none was given".to_owned(), |guest| {
+                format!("{} has none here", guest.name)
+            });
+            let message = format!("a client certificate is required, and {none}: {why}");
+            Check::fault(CHECK, Fault::CertificateRequired, message)
+        }
         (ClientCert::Unseen, _) => Check::good(
             CHECK,
             "a client certificate is requested; the listener did not show whether it accepts this one",
         ),
+    };
+    match guest.and_then(|guest| guest.remedy) {
+        Some(remedy) if !check.ok => check.hint(remedy),
+        _ => check,
     }
 }

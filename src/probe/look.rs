@@ -46,7 +46,7 @@ pub enum Speaks {
     Tls(Served),
     /// Kafka's protocol, without TLS.
     Plain,
-    /// Only TLS before 1.2, or cipher suites without forward secrecy; and how the handshake failed.
+    /// Only TLS before 1.2, or only cipher suites that rustls lacks; and how the handshake failed.
     Old(OldTls, ProbeError),
     /// None of these.
     Nothing(ProbeError),

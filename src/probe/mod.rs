@@ -27,7 +27,7 @@ use crate::{
 };
 pub use error::ProbeError;
 pub use fault::{Check, Fault};
-pub use judge::{Expected, Verdict, judge, trusts};
+pub use judge::{Expected, Guest, Says, Verdict, judge, trusts};
 pub use login::{Login, LoginError};
 pub use look::{ClientCert, Kafka, Question, Sighting, Speaks, look};
 pub use old::OldTls;

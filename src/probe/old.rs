@@ -1,5 +1,5 @@
-//! Old servers: rustls supports neither TLS before 1.2 nor cipher suites without forward secrecy, and a server that has
-//! nothing else only reports a failed handshake. So kpki sends it a ClientHello like that of a client from 2012.
+//! Old servers: rustls supports neither TLS before 1.2 nor cipher suites with CBC, DHE or plain RSA, and a server that
+//! has nothing else only reports a failed handshake. So kpki sends it a ClientHello like that of a client from 2012.
 
 use std::{
     io::{Read, Write},
@@ -16,9 +16,9 @@ pub struct OldTls {
 }
 
 /// Cipher suites from before TLS 1.3: ECDHE and DHE, then plain RSA, each with AES, and 3DES.
-const SUITES: [u16; 20] = [
+const SUITES: [u16; 24] = [
     0xc02c, 0xc02b, 0xc030, 0xc02f, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a, 0xc009, 0xc014, 0xc013,
-    0x0039, 0x0033, 0x009d, 0x009c, 0x0035, 0x002f, 0x000a, 0x00ff,
+    0x009f, 0x009e, 0x006b, 0x0067, 0x0039, 0x0033, 0x009d, 0x009c, 0x0035, 0x002f, 0x000a, 0x00ff,
 ];
 
 /// A ClientHello of TLS 1.2 (RFC 5246 §7.4.1.2), in a record.

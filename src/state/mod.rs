@@ -48,7 +48,7 @@ pub use out_dir::OutDir;
 pub use owners::Owners;
 pub use place::{CA_REQUEST, CA_REQUEST_KEY};
 pub use pruning::{Pruning, Reach, Unsettled};
-pub use readable::{Closed, readable_by};
+pub use readable::{Closed, Readable, readable_by};
 pub use rotation::{Phase, Rotation};
 pub use secret_file::SecretFile;
 pub use staging::Staging;

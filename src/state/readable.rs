@@ -14,7 +14,7 @@ const ENTER: u32 = 0o1;
 /// What keeps a user from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
-    /// The file, or a directory above it.
+    /// The file, or its directory.
     pub path: PathBuf,
     /// True for a directory that cannot be entered.
     pub is_dir: bool,
@@ -24,12 +24,22 @@ pub struct Closed {
     pub owner: (u32, u32),
 }
 
-/// Looks for the files in a directory that `uid:gid` cannot read, and for directories above that it cannot enter. The
-/// number of files, and the first obstacle.
+/// What a user can read of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readable {
+    /// The number of files.
+    pub files: usize,
+    /// The first file that it cannot read, or the directory if it cannot enter it.
+    pub closed: Option<Closed>,
+    /// A directory above that it cannot enter, which does not matter where the directory is mounted or copied.
+    pub above: Option<PathBuf>,
+}
+
+/// Looks for what `uid:gid` cannot read in a directory.
 ///
 /// # Errors
 /// If the directory cannot be read.
-pub fn readable_by(dir: &Path, uid: u32, gid: u32) -> Result<(usize, Option<Closed>), StateError> {
+pub fn readable_by(dir: &Path, uid: u32, gid: u32) -> Result<Readable, StateError> {
     let dir = fs::canonicalize(dir).map_err(failed("read", dir))?;
     let may = |meta: &fs::Metadata, bit: u32| {
         let shift = match meta {
@@ -45,27 +55,35 @@ pub fn readable_by(dir: &Path, uid: u32, gid: u32) -> Result<(usize, Option<Clos
         mode: meta.mode() & 0o7777,
         owner: (meta.uid(), meta.gid()),
     };
-    let mut above: Vec<&Path> = dir.ancestors().collect();
-    above.reverse();
-    for path in above {
+    let mut found = Readable {
+        files: 0,
+        closed: None,
+        above: None,
+    };
+    for path in dir.ancestors() {
         let meta = fs::metadata(path).map_err(failed("read", path))?;
-        if !may(&meta, ENTER) {
-            return Ok((0, Some(closed(path, &meta))));
+        if may(&meta, ENTER) {
+            continue;
         }
+        if path == dir {
+            found.closed = Some(closed(path, &meta));
+            return Ok(found);
+        }
+        found.above = Some(path.to_owned());
     }
     let entries = fs::read_dir(&dir).map_err(failed("read", &dir))?;
     let entries: io::Result<Vec<PathBuf>> = entries.map(|e| Ok(e?.path())).collect();
     let mut paths = entries.map_err(failed("read", &dir))?;
     paths.sort();
-    let mut count = 0;
     for path in paths {
         let meta = fs::symlink_metadata(&path).map_err(failed("read", &path))?;
         if meta.is_file() {
-            count += 1;
+            found.files += 1;
             if !may(&meta, READ) {
-                return Ok((count, Some(closed(&path, &meta))));
+                found.closed = Some(closed(&path, &meta));
+                break;
             }
         }
     }
-    Ok((count, None))
+    Ok(found)
 }

@@ -82,6 +82,15 @@ fn what_is_unusual_about_a_certificate_is_said() {
     ca.leaf_in_time("expired", -20 * 86_400, -3 * 86_400)
         .unwrap();
     assert_eq!(unusual(&kpki, "pki/expired.crt"), ["expired"]);
+    for (seconds, words) in [
+        (-86_400 - 60, ", expired 1 day ago\n"),
+        (-60, ", expired less than a day ago\n"),
+        (86_400 + 3600, ", 1 day left\n"),
+    ] {
+        ca.leaf_in_time("about", -20 * 86_400, seconds).unwrap();
+        let said = kpki.ok(&["inspect", "pki/about.crt"]).stdout;
+        assert!(said.contains(words), "{words}\n{said}");
+    }
     assert_eq!(unusual(&kpki, "pki/root.crt"), [""; 0]);
 
     let said = kpki.ok(&["inspect", "pki/odd.crt"]).stdout;

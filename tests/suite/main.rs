@@ -88,5 +88,6 @@ mod two_at_once;
 mod up;
 mod up_living;
 mod verify;
+mod verify_hints;
 #[cfg(feature = "live")]
 mod verify_live;

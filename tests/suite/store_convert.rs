@@ -60,7 +60,9 @@ fn generate(kpki: &Kpki, file: &str, alias: &str, dname: &str, more: &[&str]) ->
 fn convert(kpki: &Kpki, from: &str, to: &str, file: &str) {
     let passwords = ["--password-file", "password", "--json"];
     let convert = ["store", "convert", from, "--to", to, "--out-file", file];
-    let done = kpki.json(&[&convert[..], &passwords].concat());
+    let done = kpki.ok(&[&convert[..], &passwords].concat());
+    assert!(done.stderr.ends_with(": 4 entries\n"), "{}", done.stderr);
+    let done = done.json();
     assert_eq!(done["aliases"].as_array().unwrap().len(), 4, "{done}");
 }
 

@@ -281,6 +281,10 @@ fn the_ca_behind_an_endpoint_is_taken_and_not_its_own_certificate() {
         assert_eq!(done["added"][0]["subject"], "CN=Web CA G1");
         assert_eq!(subjects(&list(&kpki, file)), ["CN=Web CA G1"]);
     }
+    let quiet = ["--expect-fingerprint", &root, "-q", "--out-file", "q.pem"];
+    let said = kpki.ok(&[&fetch[..], &quiet].concat());
+    assert_eq!(said.stdout, "");
+    assert!(!said.stderr.contains("CN=Web CA"), "{}", said.stderr);
     drop(server);
     // Somebody else's server, with a certificate of the same names.
     kpki.ok(&[

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-fn verify(kpki: &Kpki, arguments: &[&str]) -> Value {
+pub fn verify(kpki: &Kpki, arguments: &[&str]) -> Value {
     let output = kpki.run(&[&["verify", "--json", "--timeout", "60"], arguments].concat());
     let document = output.json();
     let expected = if document["ok"] == true { 0 } else { 3 };
@@ -39,7 +39,7 @@ fn faults(document: &Value) -> Vec<(String, String)> {
 }
 
 /// Exactly this is wrong, in these words.
-fn only(document: &Value, code: &str, words: &str) {
+pub fn only(document: &Value, code: &str, words: &str) {
     let faults = faults(document);
     let [(found, message)] = &faults[..] else {
         panic!("{code} is not all: {document:#}")
@@ -213,12 +213,18 @@ fn versions_of_tls_that_nobody_takes_are_named() {
     assert_eq!(old["protocol"], "TLSv1.0");
     let old = look("rsa", "-tls1_1 -cipher DEFAULT@SECLEVEL=0");
     only(&old, "old-tls", "speaks only TLS 1.1");
-    let old = look("rsa", "-tls1_2 -cipher AES128-SHA");
-    only(
-        &old,
-        "old-tls",
-        "TLS 1.2, but only with cipher suites that current clients refuse",
-    );
+    for suite in [
+        "AES128-SHA",
+        "ECDHE-RSA-AES128-SHA",
+        "DHE-RSA-AES128-GCM-SHA256",
+    ] {
+        let old = look("rsa", &format!("-tls1_2 -cipher {suite}"));
+        only(
+            &old,
+            "old-tls",
+            "has none of kpki's cipher suites (ECDHE with AES-GCM or ChaCha20-Poly1305): Java's clients may accept",
+        );
+    }
     assert_eq!(look("rsa", "-tls1_2")["protocol"], "TLSv1.2");
 }
 
@@ -440,34 +446,48 @@ fn files_that_another_user_cannot_read_are_named() {
     kpki.ok(&["init-ca"]);
     kpki.ok(&["issue", "--client", "alice"]);
     let [port] = ports::free();
-    let files = |user: &str| {
+    let files_of = |name: &str, user: &str| {
         let address = format!("127.0.0.1:{port}");
-        let found = verify(&kpki, &[&address, "--identity", "alice", "--as", user]);
+        let found = verify(&kpki, &[&address, "--identity", name, "--as", user]);
         let checks = found["checks"].as_array().unwrap().clone();
         checks.into_iter().find(|c| c["check"] == "files").unwrap()
     };
+    let files = |user: &str| files_of("alice", user);
     let me = std::fs::metadata(kpki.dir()).unwrap();
     let mine = files(&format!("{}:{}", me.uid(), me.gid()));
     assert_eq!(mine["ok"], true, "{mine}");
     let other = files("54321:54321");
     assert_eq!(other["code"], "unreadable-files", "{other}");
+    let message = other["message"].as_str().unwrap();
     assert!(
-        other["message"]
-            .as_str()
-            .unwrap()
-            .starts_with("54321:54321 cannot enter "),
+        message.starts_with("54321:54321 cannot enter ") && message.contains("out/alice: "),
         "{other}"
     );
-    for (path, mode) in [("", 0o711), ("out", 0o711), ("out/alice", 0o755)] {
-        kpki.set_mode(path, mode);
-    }
-    // kpki closes them again only where it writes.
+    // kpki closes it again only where it writes.
+    kpki.set_mode("out/alice", 0o755);
     let other = files("54321:54321");
     let message = other["message"].as_str().unwrap();
     assert!(
         message.starts_with("54321:54321 cannot read ") && message.ends_with("mode 0600"),
         "{other}"
     );
+    // A container mounts the directory: those above do not matter.
+    for file in std::fs::read_dir(kpki.path("out/alice")).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        kpki.set_mode(&format!("out/alice/{file}"), 0o644);
+    }
+    let mounted = files("54321:54321");
+    assert_eq!(mounted["ok"], true, "{mounted}");
+    let message = mounted["message"].as_str().unwrap();
+    assert!(
+        message.contains(", once its directory is mounted or copied elsewhere: it cannot enter "),
+        "{mounted}"
+    );
+    if me.uid() == 0 {
+        kpki.ok(&["issue", "--client", "own", "--owner", "1000:1000"]);
+        assert_eq!(files_of("own", "1000:1000")["ok"], true);
+        assert_eq!(files_of("own", "1001:1001")["ok"], false);
+    }
     let usage = kpki
         .run(&["verify", "127.0.0.1:1", "--as", "0:0", "--json"])
         .expect_code(2)

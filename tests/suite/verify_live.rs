@@ -143,7 +143,18 @@ fn all_is_good(cluster: &Cluster, listeners: usize) {
         "certificate-required",
         "a client certificate is required",
     );
+    one(
+        &cluster.look(0, &["--identity", "app"]),
+        "certificate-required",
+        "a client certificate is required, and app has none here",
+    );
     assert_eq!(cluster.look(0, &["--identity", "admin"])["ok"], true);
+    // Its settings have no user and no mechanism.
+    one(
+        &cluster.look(1, &["--identity", "admin"]),
+        "sasl-port",
+        "requires SASL (SCRAM-SHA-512), but the client.properties of admin says no SASL",
+    );
     let sasl = cluster.look(1, &["--identity", "app"]);
     assert_eq!(sasl["ok"], true, "{sasl:#}");
     one(&cluster.look(2, &[]), "plaintext-port", "Kafka without TLS");
@@ -243,6 +254,11 @@ fn six_faults(cluster: &mut Cluster, restart: impl FnOnce(&Kpki, &[Node; 3])) {
     ] {
         assert!(said.contains(line), "{line}\n{said}");
     }
+    one(
+        &cluster.look(12, &["--identity", "app"]),
+        "no-sasl",
+        "the listener has no SASL, but the client.properties of app says SASL",
+    );
     let other = cluster.look(21, &["--identity", "app"]);
     one(
         &other,

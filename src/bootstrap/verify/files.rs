@@ -18,9 +18,15 @@ pub fn readable(
 ) -> Result<Check, BootstrapError> {
     const CHECK: &str = "files";
     let dir = out.identity(name);
-    let (count, closed) = readable_by(&dir, uid, gid)?;
-    let Some(closed) = closed else {
-        let message = format!("{uid}:{gid} can read all {count} files of {name}");
+    let reach = readable_by(&dir, uid, gid)?;
+    let Some(closed) = reach.closed else {
+        let mut message = format!("{uid}:{gid} can read all {} files of {name}", reach.files);
+        if let Some(above) = reach.above {
+            message.push_str(&format!(
+                ", once its directory is mounted or copied elsewhere: it cannot enter {}",
+                above.display()
+            ));
+        }
         return Ok(Check::good(CHECK, message));
     };
     let verb = if closed.is_dir { "enter" } else { "read" };
@@ -30,12 +36,5 @@ pub fn readable(
         closed.path.display(),
         closed.mode
     );
-    let check = Check::fault(CHECK, Fault::UnreadableFiles, message);
-    // Above the output directory, kpki changes nothing.
-    Ok(
-        match closed.path.ends_with(name.as_str()) || !closed.is_dir {
-            true => check,
-            false => check.hint("mount the directory elsewhere, or let the user enter this one"),
-        },
-    )
+    Ok(Check::fault(CHECK, Fault::UnreadableFiles, message))
 }

@@ -12,15 +12,15 @@ use time::OffsetDateTime;
 use super::{BootstrapError, revoke::revoked_identities};
 use crate::{
     config::{Endpoint, endpoints},
-    pki::{Certificate, IdentityName},
-    policy::{Client, ValidatedPolicy},
-    probe::{self, Expected, Login, Question, Served, Sighting, Speaks, Verdict},
+    pki::IdentityName,
+    policy::{Client, NodeRole, ValidatedPolicy},
+    probe::{self, Expected, Guest, Login, Question, Says, Served, Sighting, Speaks, Verdict},
     random,
     scram::Mechanism,
     state::{Inventory, OutDir},
 };
 pub use files::readable;
-pub use standing::{Standing, standing};
+pub use standing::{Is, Standing, needs_restart, standing};
 pub use trusted::Trusted;
 pub use visitor::{TruststoreError, Visitor};
 
@@ -56,6 +56,8 @@ struct Visit<'a> {
     kafka: bool,
     visitor: Option<&'a Visitor>,
     user: Option<(&'a Visitor, Vec<Mechanism>)>,
+    /// Whether it is a dedicated controller, which cannot be reloaded.
+    controller: bool,
     expected: Expected<'a>,
 }
 
@@ -70,18 +72,19 @@ impl Judge<'_> {
         server_name: &str,
         visitor: Option<&Visitor>,
     ) -> Result<Verdict, BootstrapError> {
-        let protocol = visitor.and_then(|v| Some((v.tls?, v.says.as_str())));
+        let says = visitor.and_then(Visitor::says);
         let visit = Visit {
             address,
-            tls: protocol.is_none_or(|(tls, _)| tls),
+            tls: says.is_none_or(|says| says.tls),
             // Only Kafka has a login.
             kafka: visitor.is_some_and(|v| v.password.is_some()),
             visitor,
             user: visitor
                 .filter(|v| v.password.is_some())
                 .map(|v| (v, v.mechanisms.clone())),
+            controller: false,
             expected: Expected {
-                protocol,
+                says,
                 ..self.expected(server_name)
             },
         };
@@ -132,8 +135,13 @@ impl Judge<'_> {
                     kafka: true,
                     visitor: shows,
                     user,
+                    controller: node.role == NodeRole::Controller,
                     expected: Expected {
-                        protocol: Some((at.protocol.is_tls(), "the policy")),
+                        says: Some(Says {
+                            tls: at.protocol.is_tls(),
+                            sasl: Some(at.protocol.is_sasl()),
+                            who: "the policy",
+                        }),
                         mechanisms: &at.mechanisms,
                         owner: Some(node.name.as_str()),
                         policy: Some(file),
@@ -162,12 +170,13 @@ impl Judge<'_> {
             trusted: &self.trusted.certificates,
             known: &self.trusted.known,
             trusted_from: &self.trusted.from,
-            protocol: None,
+            says: None,
             kafka: false,
             mechanisms: &[],
-            shown: None,
+            guest: None,
             user: None,
             owner: None,
+            remedy: None,
             policy: None,
             kpki: self.kpki,
             now: self.now,
@@ -178,9 +187,12 @@ impl Judge<'_> {
         let Visit { visitor, user, .. } = visit;
         let mut expected = visit.expected;
         expected.kafka = visit.kafka;
-        expected.shown = visitor
-            .filter(|v| v.has_certificate())
-            .map(|v| v.name.as_str());
+        let remedy = visitor.and_then(|v| v.remedy(self));
+        expected.guest = visitor.map(|v| Guest {
+            name: v.name.as_str(),
+            shows: v.has_certificate(),
+            remedy: remedy.as_deref(),
+        });
         expected.user = user
             .as_ref()
             .map(|(user, mechanisms)| (user.name.as_str(), &mechanisms[..]));
@@ -206,24 +218,26 @@ impl Judge<'_> {
             trusts: &trusts,
         };
         let seen = probe::look(&question, self.timeout);
-        Ok(self.judge(&seen, expected))
+        Ok(self.judge(&seen, expected, visit.controller))
     }
 
-    fn judge(&self, seen: &Sighting, expected: Expected<'_>) -> Verdict {
+    fn judge(&self, seen: &Sighting, expected: Expected<'_>, controller: bool) -> Verdict {
         let leaf = match &seen.speaks {
             Speaks::Tls(served) => served.leaf().ok(),
             _ => None,
         };
-        let stands = |leaf: &Certificate| standing(self.inventory?, expected.owner, leaf);
-        let standing = leaf.as_ref().and_then(stands);
-        let owner = standing.as_ref().map(Standing::name);
+        let leaf = leaf.as_ref();
+        let standing = leaf.and_then(|leaf| standing(self.inventory?, expected.owner, leaf));
+        let remedy = standing.as_ref().map(|s| s.remedy(self, controller));
+        let owner = standing.as_ref().map(|s| s.latest.name.as_str());
         let expected = Expected {
             owner: expected.owner.or(owner),
+            remedy: remedy.as_deref(),
             ..expected
         };
         let mut verdict = probe::judge(seen, &expected);
-        if let Some(standing) = standing {
-            verdict.add(standing.check(self.kpki, self.now));
+        if let (Some(standing), Some(remedy)) = (standing, &remedy) {
+            verdict.add(standing.check(remedy, self.now));
         }
         verdict
     }

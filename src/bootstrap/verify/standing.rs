@@ -2,28 +2,35 @@
 
 use time::OffsetDateTime;
 
+use super::Judge;
 use crate::{
-    pki::Certificate,
+    pki::{Certificate, Host},
     probe::{Check, Fault},
     state::{Inventory, Record, Revocation},
 };
 
-/// The status of a served certificate.
+/// A served certificate, and the newest one of its name.
 #[derive(Debug)]
-pub enum Standing<'a> {
+pub struct Standing<'a> {
+    served: &'a Certificate,
+    /// The newest one.
+    pub latest: &'a Record,
+    latest_is_revoked: bool,
+    /// What the served one is.
+    pub is: Is<'a>,
+}
+
+/// What a served certificate is.
+#[derive(Debug)]
+pub enum Is<'a> {
     /// The newest of its name.
-    Latest(&'a Record),
+    Latest,
     /// An older one.
-    Earlier {
-        /// The served one.
-        served: &'a Record,
-        /// The newest one.
-        latest: &'a Record,
-    },
+    Earlier,
     /// Revoked.
-    Revoked(&'a Record, &'a Revocation),
+    Revoked(&'a Revocation),
     /// Not signed by this CA for this name.
-    Foreign(&'a Record),
+    Foreign,
 }
 
 /// Looks up a certificate that `owner` serves, or that was signed for anyone if there is no owner. `None`: the inventory
@@ -31,77 +38,135 @@ pub enum Standing<'a> {
 pub fn standing<'a>(
     inventory: &'a Inventory,
     owner: Option<&str>,
-    leaf: &Certificate,
+    leaf: &'a Certificate,
 ) -> Option<Standing<'a>> {
     let is_it = |r: &&Record| r.sha256.as_ref().is_none_or(|s| *s == leaf.fingerprint());
     let of_owner = |r: &&Record| owner.is_none_or(|owner| owner == r.name);
-    let served = inventory
+    let known = inventory
         .by_serial(&leaf.serial)
         .filter(is_it)
         .filter(of_owner);
-    let Some(served) = served else {
-        return inventory.latest(owner?).map(Standing::Foreign);
+    let latest = inventory.latest(match known {
+        Some(known) => &known.name,
+        None => owner?,
+    })?;
+    let is = match known.map(|known| inventory.revocation(&known.serial)) {
+        None => Is::Foreign,
+        Some(Some(revocation)) => Is::Revoked(revocation),
+        Some(None) if latest.serial == leaf.serial => Is::Latest,
+        Some(None) => Is::Earlier,
     };
-    let latest = inventory.latest(&served.name)?;
-    Some(match inventory.revocation(&served.serial) {
-        Some(revocation) => Standing::Revoked(served, revocation),
-        None if latest.serial == served.serial => Standing::Latest(served),
-        None => Standing::Earlier { served, latest },
+    Some(Standing {
+        served: leaf,
+        latest,
+        latest_is_revoked: inventory.revocation(&latest.serial).is_some(),
+        is,
     })
 }
 
+/// Why a broker that serves this certificate loads the newest one of its name only at a restart. `None`: it can be
+/// reloaded.
+pub fn needs_restart(
+    served: &Certificate,
+    latest: &Record,
+    controller: bool,
+    now: OffsetDateTime,
+) -> Option<String> {
+    let hosts = served.hosts.iter().map(Host::tagged);
+    let lost: Vec<String> = hosts.filter(|h| !latest.sans.contains(h)).collect();
+    if controller {
+        Some("controllers cannot be reloaded".to_owned())
+    } else if served.not_after <= now {
+        Some("nothing can connect to it to reload it".to_owned())
+    } else if latest.external {
+        Some("kpki reloads only brokers whose keys are here".to_owned())
+    } else if served.subject != latest.subject {
+        Some("a running broker refuses another subject".to_owned())
+    } else if !lost.is_empty() {
+        let lost = lost.join(", ");
+        Some(format!(
+            "a running broker refuses the new certificate, which lacks {lost}"
+        ))
+    } else {
+        None
+    }
+}
+
 impl Standing<'_> {
-    /// The identity.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Latest(record) | Self::Revoked(record, _) | Self::Foreign(record) => &record.name,
-            Self::Earlier { latest, .. } => &latest.name,
+    /// How the identity gets to serve a good certificate of its own.
+    pub(super) fn remedy(&self, judge: &Judge<'_>, controller: bool) -> String {
+        let kpki = judge.kpki;
+        let Record {
+            name,
+            external,
+            not_after,
+            ..
+        } = self.latest;
+        if matches!(self.is, Is::Foreign) {
+            return format!(
+                "give {name} the files in its directory, or find out who answers instead"
+            );
+        }
+        let get = match (self.latest_is_revoked || *not_after <= judge.now, external) {
+            (true, true) => {
+                format!(
+                    "sign a new request from the machine of {name} ({kpki} sign), take it there"
+                )
+            }
+            (true, false) => {
+                let new_key = if self.latest_is_revoked {
+                    " --new-key"
+                } else {
+                    ""
+                };
+                format!("{kpki} renew {name}{new_key}, copy its directory to its machine")
+            }
+            (false, true) => format!("take the new certificate to the machine of {name}"),
+            (false, false) => format!("copy the directory of {name} to its machine"),
+        };
+        match needs_restart(self.served, self.latest, controller, judge.now) {
+            Some(why) => format!("{get}, then restart it: {why}"),
+            None => format!("{get}, then {kpki} reload {name}"),
         }
     }
 
-    pub(super) fn check(&self, kpki: &str, now: OffsetDateTime) -> Check {
+    pub(super) fn check(&self, remedy: &str, now: OffsetDateTime) -> Check {
         const CHECK: &str = "served";
-        let name = self.name();
-        match self {
-            Self::Latest(_) => Check::good(CHECK, format!("the newest certificate of {name}")),
-            Self::Revoked(_, revocation) => Check::fault(
-                CHECK,
+        let Self { served, latest, .. } = self;
+        let name = &latest.name;
+        let (fault, message) = match self.is {
+            Is::Latest => {
+                return Check::good(CHECK, format!("the newest certificate of {name}"));
+            }
+            Is::Revoked(revocation) => (
                 Fault::Revoked,
                 format!(
                     "the certificate of {name} was revoked on {} ({})",
                     revocation.at.date(),
                     revocation.reason
                 ),
-            )
-            .hint(format!(
-                "{kpki} renew {name} --new-key, copy its directory to its machine, then {kpki} reload {name}"
-            )),
-            Self::Earlier { served, latest } => {
+            ),
+            Is::Earlier => {
                 let age = match served.not_after < now {
                     true => "which expired on",
                     false => "valid until",
                 };
-                Check::fault(
-                    CHECK,
+                (
                     Fault::Outdated,
                     format!(
-                        "an old certificate of {name} is served, {age} {}; the newest is valid until {}",
+                        "an old certificate of {name} is served, {age} {} (serial number {}); the newest is valid until {} (serial number {})",
                         served.not_after.date(),
-                        latest.not_after.date()
+                        served.serial,
+                        latest.not_after.date(),
+                        latest.serial
                     ),
                 )
-                .hint(format!(
-                    "copy the directory of {name} to its machine, then {kpki} reload {name}"
-                ))
             }
-            Self::Foreign(_) => Check::fault(
-                CHECK,
+            Is::Foreign => (
                 Fault::Foreign,
                 format!("this CA did not sign the certificate for {name}"),
-            )
-            .hint(format!(
-                "give {name} the files in its directory, or find out who answers instead"
-            )),
-        }
+            ),
+        };
+        Check::fault(CHECK, fault, message).hint(remedy)
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use super::Judge;
 use crate::{
     bootstrap::{
         BootstrapError,
@@ -15,7 +16,7 @@ use crate::{
     keystore::StoreError,
     pki::IdentityName,
     policy::LAYOUTS,
-    probe::Identity,
+    probe::{Identity, Says},
     scram::{self, Mechanism},
     secret::Secret,
     state::{OutDir, StateError, read_plain},
@@ -46,10 +47,10 @@ pub struct Visitor {
     pub password: Option<Secret>,
     /// The mechanisms of its SCRAM credentials.
     pub mechanisms: Vec<Mechanism>,
-    /// Whether its client.properties say TLS, if there are any.
-    pub tls: Option<bool>,
+    /// Whether its client.properties say TLS, and SASL, if there are any.
+    protocol: Option<(bool, bool)>,
     /// Who says so, for messages.
-    pub says: String,
+    who: String,
     disk: OnDisk,
     has_certificate: bool,
 }
@@ -87,17 +88,18 @@ impl Visitor {
             None => Vec::new(),
         };
         let properties = client_properties(out, name)?;
-        let tls = properties.and_then(|bytes| {
+        let protocol = properties.and_then(|bytes| {
             let properties = Properties::parse(&bytes).ok()?;
             let protocol = properties.get("security.protocol").unwrap_or("PLAINTEXT");
-            Some(protocol.to_ascii_uppercase().ends_with("SSL"))
+            let protocol = protocol.to_ascii_uppercase();
+            Some((protocol.ends_with("SSL"), protocol.starts_with("SASL")))
         });
         Ok(Self {
             name: name.clone(),
             password: password.filter(|_| !mechanisms.is_empty()),
             mechanisms,
-            tls,
-            says: format!("the client.properties of {name}"),
+            protocol,
+            who: format!("the client.properties of {name}"),
             has_certificate: disk.belongs_together(),
             disk,
         })
@@ -106,6 +108,53 @@ impl Visitor {
     /// Whether it has a key and the certificate for it.
     pub fn has_certificate(&self) -> bool {
         self.has_certificate
+    }
+
+    /// What its client.properties say about a listener.
+    pub fn says(&self) -> Option<Says<'_>> {
+        let (tls, sasl) = self.protocol?;
+        // A client with a password and a certificate has a second file, for listeners of the other kind.
+        let both = self.password.is_some() && self.has_certificate;
+        Some(Says {
+            tls,
+            sasl: (!both).then_some(sasl),
+            who: &self.who,
+        })
+    }
+
+    /// What to do if a listener refuses its certificate, or requires one that it does not have.
+    pub(super) fn remedy(&self, judge: &Judge<'_>) -> Option<String> {
+        let Self { name, .. } = self;
+        let kpki = judge.kpki;
+        let Some(own) = self
+            .disk
+            .certificate
+            .as_ref()
+            .filter(|_| self.has_certificate)
+        else {
+            let record = judge.inventory.and_then(|i| i.latest(name.as_str()));
+            return Some(match record {
+                Some(record) if record.external => format!(
+                    "the key of {name} is elsewhere: check from its machine, or connect as another identity"
+                ),
+                _ => format!(
+                    "connect as an identity with a certificate, or connect {name} to a listener that requires none"
+                ),
+            });
+        };
+        let revocation = judge.inventory.and_then(|i| i.revocation(&own.serial));
+        match revocation {
+            Some(revocation) => Some(format!(
+                "it was revoked on {} ({}); for a new one: {kpki} renew {name} --new-key",
+                revocation.at.date(),
+                revocation.reason
+            )),
+            None if own.not_after <= judge.now => Some(format!(
+                "it expired on {}: {kpki} renew {name}",
+                own.not_after.date()
+            )),
+            None => None,
+        }
     }
 
     /// Its key and certificate.

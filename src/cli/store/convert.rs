@@ -13,6 +13,7 @@ use super::super::{
 };
 use crate::{
     keystore::{StoreContents, StoreProfile, adopt},
+    plan::count,
     printable::Printable,
 };
 
@@ -65,8 +66,9 @@ impl Convert {
         match (contents.ignored.len(), keyless) {
             (0, _) => {}
             (_, true) => adopt(&mut contents),
-            (count, false) => ui.warn(format!(
-                "left out, because they are neither trusted nor in a key's chain: {count} certificates"
+            (left, false) => ui.warn(format!(
+                "left out, because neither trusted nor in a key's chain: {}",
+                count(left, "certificate")
             )),
         }
         if let Some(alias) = self.alias {
@@ -89,7 +91,7 @@ impl Convert {
             "{GREEN}wrote{GREEN:#} {}, {}: {}",
             self.out_file.display(),
             self.to,
-            crate::plan::count(entries, "entry")
+            count(entries, "entry")
         ));
         let keys = contents.keys.iter().map(|key| &key.alias);
         let trusted = contents.trusted.iter().map(|entry| &entry.alias);

@@ -97,15 +97,21 @@ impl Fetch {
     }
 
     fn show(&self, chain: &[Certificate], served: &Served, ui: &Ui) {
-        ui.complain(format!(
+        // With -q only for a decision that is still to be made.
+        let decided = self.yes || self.expect_fingerprint.is_some();
+        let say = |text: String| match decided {
+            true => ui.note(text),
+            false => ui.complain(text),
+        };
+        say(format!(
             "{BOLD}{}{BOLD:#} speaks {} and sends:",
             self.endpoint, served.protocol
         ));
         for cert in chain {
-            ui.complain(format!("  {}", cert.subject));
-            ui.complain(format!("    signed by {}", cert.issuer));
-            ui.complain(format!("    until {}", cert.not_after.date()));
-            ui.complain(format!("    SHA-256 {}", colons(&cert.fingerprint())));
+            say(format!("  {}", cert.subject));
+            say(format!("    signed by {}", cert.issuer));
+            say(format!("    until {}", cert.not_after.date()));
+            say(format!("    SHA-256 {}", colons(&cert.fingerprint())));
         }
         let more = served.chain.len() - chain.len();
         if more > 0 {

@@ -229,13 +229,10 @@ fn expiry(on_path: &[Details], expected: &Expected<'_>) -> Check {
                 distance(certificate.not_after, now)
             );
             let check = Check::fault("expiry", Fault::Expired, message);
-            let Expected { kpki, .. } = expected;
-            return match expected.owner.filter(|_| at == 0) {
-                Some(owner) => check.hint(format!(
-                    "{kpki} renew {owner}, copy its directory to its machine, then {kpki} reload {owner}"
-                )),
-                None if at > 0 => check.hint(format!("replace the CA: {kpki} rotate-ca start")),
-                None => check,
+            return match (at, expected.remedy) {
+                (0, Some(remedy)) => check.hint(remedy),
+                (0, None) => check,
+                _ => check.hint(format!("replace the CA: {} rotate-ca start", expected.kpki)),
             };
         }
         if certificate.not_before > now {

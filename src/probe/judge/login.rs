@@ -11,6 +11,7 @@ const CHECK: &str = "sasl";
 pub(super) fn checks(kafka: &Kafka, expected: &Expected<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
     let wanted = expected.mechanisms;
+    let says = expected.says.and_then(|says| Some((says.sasl?, says.who)));
     let Some(offered) = &kafka.mechanisms else {
         if !wanted.is_empty() {
             let names = names(wanted);
@@ -19,12 +20,19 @@ pub(super) fn checks(kafka: &Kafka, expected: &Expected<'_>) -> Vec<Check> {
         } else if let (Some((user, _)), Some(Err(error))) = (expected.user, &kafka.login) {
             let message = format!("the login of {user} failed: {error}");
             checks.push(Check::fault(CHECK, Fault::LoginFailed, message));
+        } else if let Some((true, who)) = says {
+            let message = format!("the listener has no SASL, but {who} says SASL");
+            checks.push(Check::fault(CHECK, Fault::NoSasl, message));
         }
         return checks;
     };
     let has = |m: &Mechanism| offered.iter().any(|o| o == m.name());
     let lacks: Vec<Mechanism> = wanted.iter().copied().filter(|m| !has(m)).collect();
     let list = offered.join(", ");
+    if let Some((false, who)) = says {
+        let message = format!("the listener requires SASL ({list}), but {who} says no SASL");
+        return vec![Check::fault(CHECK, Fault::SaslPort, message)];
+    }
     let not_offered = |who: String| {
         let message = format!("{who}, but the listener offers {list}");
         Check::fault(CHECK, Fault::MechanismNotOffered, message)
