@@ -5,6 +5,7 @@ use crate::{
     bootstrap::{
         BootstrapError,
         ca::Ca,
+        sign,
         slot::{CERTIFICATE, Slot},
         trust::Trust,
     },
@@ -95,7 +96,10 @@ impl Doctor<'_> {
             let (why, command) = match (record.external, phase) {
                 // The rotation waits for its owner's request.
                 (true, _) if is_trusted => continue,
-                (true, _) => ("is no longer trusted", format!("kpki sign {name}.csr")),
+                (true, _) => (
+                    "is no longer trusted",
+                    format!("kpki {}", sign::command_again(record)),
+                ),
                 (false, Some(Phase::Retiring)) => {
                     ("no longer signs", "kpki rotate-ca finish".to_owned())
                 }
