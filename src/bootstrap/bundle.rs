@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use time::{OffsetDateTime, macros::datetime};
 
-use super::{BootstrapError, archive::Entry, edits::Edit, files, member::NEXT};
+use super::{
+    BootstrapError, archive::Entry, edits::Edit, elsewhere::request_file, files, member::NEXT,
+};
 use crate::{
     pki::IdentityName,
     state::{
@@ -64,8 +66,9 @@ impl Bundle {
         there.sort();
         for file in there {
             let path = dir.join(&file);
-            if file == NEXT {
-                // Files for the machine contain nothing that the cluster does not know yet.
+            // Files for the machine contain nothing that the cluster does not know yet, and no request: that went to
+            // the CA.
+            if file == NEXT || file == request_file(name) {
                 continue;
             }
             if !known.contains(&file) || entry.is_some_and(|entry| !entry.is_recorded(&file)) {

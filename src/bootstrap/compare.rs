@@ -295,7 +295,10 @@ impl Look<'_> {
         if were != shall_be && !spec.is_named_alone(&leaf.hosts) {
             let list = |hosts: &[Host]| {
                 let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-                hosts.join(" ")
+                match &hosts[..] {
+                    [] => "none".to_owned(),
+                    hosts => hosts.join(" "),
+                }
             };
             let (were, are) = (list(&leaf.hosts), list(&spec.hosts));
             return reissue(format!("hosts change from {were} to {are}"));

@@ -30,6 +30,12 @@ pub(super) const NEXT: &str = "scram.password.next";
 /// The files of every member that logs in with SCRAM.
 pub(super) const FILES: [&str; 2] = [PASSWORD, CREDENTIALS];
 
+/// Whether an identity logs in with SCRAM, by the files in its directory.
+pub fn has_password(out: &OutDir, name: &IdentityName) -> bool {
+    let there = out.files(name);
+    FILES.iter().any(|file| there.iter().any(|f| f == file))
+}
+
 /// One who gets a directory.
 #[derive(Debug, Clone, Copy)]
 pub enum Member<'a> {

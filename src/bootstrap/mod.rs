@@ -116,7 +116,9 @@ pub enum BootstrapError {
     #[error("there is no key of `{0}` here for the certificate")]
     NoKey(String),
     /// A certificate whose renewal needs a request from the owner of its key.
-    #[error("the key of `{0}` is elsewhere, so its certificate needs a new request")]
+    #[error(
+        "the certificate of `{0}` was signed for a request, so the next one needs a request as well"
+    )]
     KeyElsewhere(String),
     /// An inventory that was emptied or edited, or is an old copy.
     #[error("{inventory} lacks {what}, which {crl} contains")]

@@ -256,10 +256,14 @@ fn waits(look: &Look<'_>, (kind, hosts): (Kind, &[Host])) -> Option<String> {
             Printable(&record.issuer)
         ))
     } else if shall_be != are {
+        let list = |hosts: &[String]| match hosts {
+            [] => "none".to_owned(),
+            hosts => hosts.join(" "),
+        };
         Some(format!(
             "hosts change from {} to {}",
-            are.join(" "),
-            shall_be.join(" ")
+            list(&are),
+            list(&shall_be)
         ))
     } else if due <= look.context.now {
         Some(format!("it expires on {}", record.not_after.date()))

@@ -1,15 +1,18 @@
 //! Certificates for keys that never leave their machines.
 
+use std::collections::BTreeMap;
+
 use rcgen::PublicKeyData;
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 
-use super::{BootstrapError, folded::Folded, revoke, trust::Trust};
+use super::{BootstrapError, elsewhere, folded::Folded, revoke, trust::Trust};
 use crate::{
     issuer::{self, CertificateRequest, Issued, Issuer, IssuerError},
-    pki::{Approved, Certificate, IdentityName, Kind, sha256},
+    pki::{Approved, Certificate, Host, IdentityName, Kind, LeafSpec, sha256},
     policy::LAYOUTS,
-    state::{Inventory, Lock, OutDir, Record, read_plain},
+    shell::quote,
+    state::{Inventory, Lock, OutDir, Record, Written, read_plain},
 };
 
 /// Every reason why a name can get no certificate, whatever the request contains. With `anew`, a new key may replace a
@@ -50,6 +53,131 @@ fn has_store(out: &OutDir, name: &IdentityName) -> Result<bool, BootstrapError> 
     Ok(false)
 }
 
+/// The kind of the first certificate of a name: what its directory was written for. `None` if that was for no
+/// certificate.
+pub fn first_kind(out: &OutDir, name: &IdentityName) -> Result<Option<Kind>, BootstrapError> {
+    if !out.identity(name).exists() {
+        return Ok(Some(Kind::Broker));
+    }
+    let written = Written::read(out)?;
+    let Some(entry) = written.of(name.as_str()) else {
+        return Ok(None);
+    };
+    if entry.is_recorded(&elsewhere::request_file(name)) {
+        return Ok(Some(Kind::Broker));
+    }
+    // For a key that is elsewhere, `up` writes the password of a keystore, but no keystore.
+    let mut layouts = LAYOUTS.iter().map(|layout| layout.files(name.as_str()));
+    let waits = layouts
+        .find(|names| entry.is_recorded(&names.password) && !entry.is_recorded(&names.keystore));
+    Ok(
+        waits.map(|names| match entry.is_recorded(&names.server_properties) {
+            true => Kind::Broker,
+            false => Kind::Client,
+        }),
+    )
+}
+
+/// Hosts in a request that its sender may not have.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsaid {
+    /// Names and hosts of other identities, each with one of those.
+    #[error("it names hosts of other identities: {}", .0.iter().map(|(host, of)| format!("{host} of {of}")).collect::<Vec<_>>().join(", "))]
+    OfOthers(BTreeMap<Host, String>),
+    /// Hosts that the identity did not have before.
+    #[error("it names hosts that the last certificate of {name} does not: {}", .hosts.join(", "))]
+    More {
+        /// The identity.
+        name: IdentityName,
+        /// The hosts.
+        hosts: Vec<String>,
+    },
+}
+
+/// The hosts in a request that need the operator's word: those of others, and those that are new to a known identity.
+pub fn unsaid(
+    out: &OutDir,
+    inventory: &Inventory,
+    leaf: &LeafSpec,
+) -> Result<Vec<Unsaid>, BootstrapError> {
+    let last = inventory.latest(leaf.name.as_str());
+    let had = |host: &Host| last.is_some_and(|last| last.sans.contains(&host.tagged()));
+    // Java takes the CN for a host where the certificate names addresses only.
+    let cn = leaf.name.as_str().parse::<Host>().ok();
+    let cn = cn.filter(|_| last.is_none() && leaf.kind == Kind::Broker);
+    let asked = leaf.hosts.iter().chain(&cn).filter(|host| !had(host));
+    let asked: BTreeMap<String, &Host> = asked.map(|host| (host.tagged(), host)).collect();
+    let mut of_others: BTreeMap<Host, String> = BTreeMap::new();
+    let mut take = |tagged: &str, other: &str| match asked.get(tagged) {
+        // Brokers on one machine share its addresses.
+        Some(Host::Dns(host)) if host != "localhost" && other != leaf.name.as_str() => {
+            let host = Host::Dns(host.clone());
+            of_others.entry(host).or_insert_with(|| other.to_owned());
+        }
+        _ => {}
+    };
+    for name in out.identities()? {
+        take(&format!("DNS:{}", name.folded()), name.as_str());
+    }
+    for record in inventory.current() {
+        take(
+            &format!("DNS:{}", record.name.to_ascii_lowercase()),
+            &record.name,
+        );
+        record.sans.iter().for_each(|san| take(san, &record.name));
+    }
+    let more = asked.into_values().filter(|h| !of_others.contains_key(h));
+    let more: Vec<String> = more
+        .filter(|_| last.is_some())
+        .map(Host::to_string)
+        .collect();
+    let mut unsaid = Vec::new();
+    if !of_others.is_empty() {
+        unsaid.push(Unsaid::OfOthers(of_others));
+    }
+    if !more.is_empty() {
+        unsaid.push(Unsaid::More {
+            name: leaf.name.clone(),
+            hosts: more,
+        });
+    }
+    Ok(unsaid)
+}
+
+/// The hosts of an identity's last certificate that the new one will not have.
+pub fn lost_hosts(inventory: &Inventory, leaf: &LeafSpec) -> Vec<Host> {
+    let last = inventory.latest(leaf.name.as_str());
+    let sans = last.iter().flat_map(|last| &last.sans);
+    let had: Vec<Host> = sans.filter_map(|san| Host::from_tagged(san)).collect();
+    match leaf.is_named_alone(&had) {
+        true => Vec::new(),
+        false => had
+            .into_iter()
+            .filter(|h| !leaf.hosts.contains(h))
+            .collect(),
+    }
+}
+
+/// The command, without `kpki`, that signs the request of an identity for exactly these hosts.
+pub fn command(name: &str, kind: Kind, hosts: impl IntoIterator<Item = String>) -> String {
+    let hosts = hosts.into_iter();
+    let hosts: String = hosts
+        .map(|host| format!(" --host {}", quote(&host)))
+        .collect();
+    let kind = kind.name();
+    format!("sign {name}.csr --name {name} --{kind}{hosts} > {name}.crt")
+}
+
+/// The same for an identity that keeps the hosts of its last certificate.
+pub fn command_again(record: &Record) -> String {
+    let hosts = record.sans.iter().filter_map(|san| Host::from_tagged(san));
+    command(
+        &record.name,
+        record.kind,
+        hosts.map(|host| host.to_string()),
+    )
+}
+
 /// The revocation of any certificate of the same key: no other is signed for such a key.
 pub fn revoked_key(inventory: &Inventory, approved: &Approved) -> Result<(), BootstrapError> {
     let key = sha256(&approved.key.subject_public_key_info());
@@ -69,6 +197,13 @@ pub fn same_key<'a>(inventory: &'a Inventory, approved: &Approved) -> Option<&'a
     let key = sha256(&approved.key.subject_public_key_info());
     let mut others = inventory.current();
     others.find(|r| r.name != approved.leaf.name.as_str() && r.key_sha256.as_ref() == Some(&key))
+}
+
+/// Whether the identity's last certificate is for another key.
+pub fn is_new_key(inventory: &Inventory, approved: &Approved) -> bool {
+    let key = sha256(&approved.key.subject_public_key_info());
+    let last = inventory.latest(approved.leaf.name.as_str());
+    last.is_some_and(|last| last.key_sha256.as_ref().is_some_and(|known| *known != key))
 }
 
 /// Every CA, whose key no leaf may share.

@@ -129,6 +129,10 @@ impl Issue {
                 record.external && record.not_after > OffsetDateTime::now_utc()
             })
         };
+        let has_key = |name: &IdentityName| {
+            let key = self.layout().files(name.as_str()).key;
+            out.identity(name).join(key).exists()
+        };
         for (at, name) in self.names.iter().enumerate() {
             let folded = name.folded();
             if self.names[..at].iter().any(|n| n.folded() == folded) {
@@ -142,7 +146,7 @@ impl Issue {
                 });
             } else if let Some(clash) = taken.clash(name) {
                 errors.push(clash.into());
-            } else if !self.new_key && is_elsewhere(name) {
+            } else if !self.new_key && is_elsewhere(name) && !(self.csr_only && has_key(name)) {
                 let message = format!("the certificate of `{name}` is for a key that is elsewhere");
                 let hint = "kpki sign NAME.csr renews it; --new-key makes a key and a certificate here instead";
                 errors.push(CliError::new(Code::IdentityExists, message).hint(hint));

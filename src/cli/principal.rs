@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     acl,
+    bootstrap::member::has_password,
     keystore::pem,
     pki::{
         Certificate, IdentityName,
@@ -20,7 +21,7 @@ use crate::{
     },
     policy::{DEFAULT_MAPPING_RULES, LAYOUTS},
     printable::Printable,
-    state::{OutDir, read_plain, read_text},
+    state::{Inventory, OutDir, read_plain, read_text},
 };
 
 /// Show the principal that Kafka derives from a certificate, and the rule that produces it
@@ -53,7 +54,13 @@ impl Principal {
                 .hint(e.hint())
                 .usage()
         })?;
-        let subject = subject(&self.of, global)?;
+        let subject = match who(&self.of, global)? {
+            Who::Certified(subject) => subject,
+            Who::User(name) => {
+                tell_user(&name, ui);
+                return Ok(());
+            }
+        };
         let mapped = match rules.apply(&subject) {
             Ok(mapped) => Some(mapped),
             Err(MapError::NoRule { .. }) => None,
@@ -89,14 +96,22 @@ impl Principal {
     }
 }
 
-/// The certificate's name as Java prints it.
-fn subject(of: &str, global: &Global) -> Result<String, Failure> {
+/// How Kafka identifies somebody.
+enum Who {
+    /// By a certificate, whose name this is, as Java prints it.
+    Certified(String),
+    /// By a password.
+    User(IdentityName),
+}
+
+fn who(of: &str, global: &Global) -> Result<Who, Failure> {
     let path = Path::new(of);
     if path.is_file() {
-        return of_text(path, &read_text(path).map_err(|e| bad(e.to_string()))?);
+        let text = read_text(path).map_err(|e| bad(e.to_string()))?;
+        return of_text(path, &text).map(Who::Certified);
     }
     if of.contains('=') {
-        return Ok(tight(of));
+        return Ok(Who::Certified(tight(of)));
     }
     let unknown = || {
         let out = global.out.display();
@@ -105,7 +120,6 @@ fn subject(of: &str, global: &Global) -> Result<String, Failure> {
         );
         CliError::new(Code::IdentityUnknown, message)
         .hint("give an identity, a certificate file, or a complete distinguished name: 'CN=alice,O=Example'")
-        .usage()
     };
     let name: IdentityName = of.parse().map_err(|_| unknown())?;
     let out = OutDir::new(&global.out);
@@ -114,8 +128,27 @@ fn subject(of: &str, global: &Global) -> Result<String, Failure> {
     let mut files = LAYOUTS
         .iter()
         .map(|layout| dir.join(layout.files(name.as_str()).certificate));
-    let file = files.find(|file| file.is_file()).ok_or_else(unknown)?;
-    of_text(&file, &read_plain(&file)?.ok_or_else(unknown)?)
+    if let Some(file) = files.find(|file| file.is_file()) {
+        let text = read_plain(&file)?.ok_or_else(unknown)?;
+        return of_text(&file, &text).map(Who::Certified);
+    }
+    // Its key, and so its certificate, may be elsewhere.
+    match Inventory::read(&out)?.latest(name.as_str()) {
+        Some(record) => Ok(Who::Certified(record.subject.clone())),
+        None if has_password(&out, &name) => Ok(Who::User(name)),
+        None => Err(unknown().into()),
+    }
+}
+
+/// The principal of somebody who has no certificate, which no rule changes.
+fn tell_user(name: &IdentityName, ui: &Ui) {
+    let principal = acl::Principal::user(name).to_string();
+    ui.document(&json!({"subject": null, "principal": principal, "rule": null}));
+    if !ui.json {
+        ui.answer(format!(
+            "{BOLD}{principal}{BOLD:#}\n  it has no certificate, but a SCRAM password, and no rule applies to its user name"
+        ));
+    }
 }
 
 fn bad(message: String) -> CliError {

@@ -12,21 +12,23 @@ use super::{
     init_ca::{take_lock, tidy},
     passphrase,
     ui::{GREEN, Ui},
+    up::loses_hosts,
 };
 use crate::{
     bootstrap::{
         ca::Ca,
-        sign::{self, Signed, cas, same_key, sign},
+        sign::{self, Signed, Unsaid, cas, same_key, sign},
     },
     keystore::pem,
-    pki::{Approved, Asked, Certificate, Csr, CsrProblem, Host, IdentityName, Kind},
+    pki::{Approved, Asked, Certificate, Csr, CsrProblem, Host, IdentityName, Kind, PkiError},
     state::{Inventory, OutDir, check_writable, read_optional, read_request, write_atomic},
 };
 
 /// Sign a certificate request (PKCS#10), for a key that never leaves its machine
 ///
 /// Prints the certificate and the intermediates. kpki takes from the request only the key, the CN as the name, and for
-/// a broker the DNS names and IP addresses of its subjectAltName.
+/// a broker the DNS names and IP addresses of its subjectAltName. Names and hosts of other identities, and hosts that
+/// the last certificate of the same name does not have, must be given with these options.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -115,9 +117,17 @@ impl Sign {
         let last = name
             .as_ref()
             .and_then(|name| inventory.latest(name.as_str()));
-        let kind = match (self.client, self.broker, last) {
+        let mut errors = Vec::new();
+        let kind = match (self.client, self.broker, last, &name) {
             (true, ..) => Kind::Client,
-            (false, false, Some(record)) => record.kind,
+            (false, false, Some(record), _) => record.kind,
+            (false, false, None, Some(name)) => {
+                let kind = sign::first_kind(out, name)?;
+                if kind.is_none() {
+                    errors.push(self.uncertified(name));
+                }
+                kind.unwrap_or(Kind::Broker)
+            }
             _ => Kind::Broker,
         };
         let asked = Asked {
@@ -126,13 +136,16 @@ impl Sign {
             hosts: Some(&self.hosts[..]).filter(|hosts| !hosts.is_empty()),
             days: self.days,
         };
-        let mut errors = Vec::new();
         if let Some(name) = &name {
             let wrong = sign::check(out, inventory, name, kind, self.new_key)?;
             errors.extend(wrong.into_iter().map(CliError::from));
         }
         match csr.approve(asked, ca.trust.signer(), &cas(&ca.trust)) {
             Ok(approved) => {
+                if self.hosts.is_empty() {
+                    let unsaid = sign::unsaid(out, inventory, &approved.leaf)?;
+                    errors.extend(unsaid.iter().map(|why| self.unsaid(why, &approved)));
+                }
                 several(errors)?;
                 sign::revoked_key(inventory, &approved)?;
                 Ok(approved)
@@ -144,11 +157,35 @@ impl Sign {
         }
     }
 
+    /// A name that is known, but not from a certificate.
+    fn uncertified(&self, name: &IdentityName) -> CliError {
+        let message = format!(
+            "the request {} is refused: `{name}` is an identity without a certificate, and whoever gets one has its principal",
+            self.shown()
+        );
+        CliError::new(Code::RequestRefused, message).hint(format!(
+            "if {name} is to have one, add --client or --broker"
+        ))
+    }
+
+    fn unsaid(&self, why: &Unsaid, approved: &Approved) -> CliError {
+        let message = format!("the request {} is refused: {why}", self.shown());
+        let hosts = approved.leaf.hosts.iter();
+        let hosts: String = hosts.map(|host| format!(" --host {host}")).collect();
+        CliError::new(Code::RequestRefused, message).hint(format!(
+            "if {} is to have them, add{hosts}",
+            approved.leaf.name
+        ))
+    }
+
     fn refused(&self, problem: &CsrProblem) -> CliError {
         let message = format!("the request {} is refused: {problem}", self.shown());
         let hint = match problem {
             CsrProblem::UnknownKey(_) | CsrProblem::WeakKey(_) => {
                 "make a new key: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout NAME.key -out NAME.csr -subj /CN=NAME"
+            }
+            CsrProblem::Pki(PkiError::NoHost(_)) => {
+                "give the hosts with --host H; if this is a client, --client instead"
             }
             CsrProblem::KeyOfCa(_) => "every identity needs a key of its own",
             CsrProblem::NoName => "give the name with --name",
@@ -205,6 +242,24 @@ impl Sign {
 /// Warnings about a request that is signed.
 fn remark(approved: &Approved, inventory: &Inventory, ui: &Ui) {
     let name = &approved.leaf.name;
+    let lost = sign::lost_hosts(inventory, &approved.leaf);
+    match approved.leaf.kind {
+        _ if lost.is_empty() => {}
+        Kind::Broker => ui.warn(loses_hosts(name, &lost)),
+        kind => ui.warn(format!(
+            "the certificate of the {} {name} will no longer name {}; --host keeps a host",
+            kind.name(),
+            lost.iter()
+                .map(Host::to_string)
+                .collect::<Vec<_>>()
+                .join(" and ")
+        )),
+    }
+    if sign::is_new_key(inventory, approved) {
+        ui.note(format!(
+            "this is a new key for {name}: its last certificate is for another one"
+        ));
+    }
     if let Some(other) = same_key(inventory, approved) {
         ui.warn(format!(
             "{name} has the same key as {}: anyone who has that key can impersonate both",

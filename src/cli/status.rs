@@ -25,7 +25,7 @@ use crate::{
         ca::Ca,
         due::{self, Behind, Due, DueCode},
         lists::{self, Trouble},
-        revoke, served,
+        revoke, served, sign,
     },
     pki::Kind,
     policy::ValidatedPolicy,
@@ -88,7 +88,7 @@ impl Status {
         let ending = due::ending(&inventory, &current, policy.as_ref(), now);
         let mut found = early(&current, &out, now);
         found.extend(expiring(&ending, &out, now)?);
-        found.extend(rotation::due(&out, &ending, now)?);
+        found.extend(rotation::due(&out, &inventory, &ending, now)?);
         found.extend(crl(&inventory, &out, now)?);
         let mut unreachable = 0;
         let mut unchecked = Vec::new();
@@ -204,7 +204,7 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
                     "the certificate of the {} {ends}; its key is elsewhere, so a new request is needed",
                     kind.name()
                 ),
-                format!("{kpki} sign {name}.csr"),
+                format!("{kpki} {}", sign::command_again(record)),
             ),
             _ if there.contains(name) => (
                 format!("the certificate of the {} {ends}", record.kind.name()),
@@ -217,7 +217,7 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
                     "the certificate of the {} {ends}; its key is elsewhere, or the identity was removed",
                     kind.name()
                 ),
-                format!("{kpki} sign REQUEST.csr --name {name}"),
+                format!("{kpki} {}", sign::command_again(record)),
             ),
         };
         Some(Due {

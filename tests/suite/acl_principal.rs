@@ -72,7 +72,7 @@ fn rules_are_the_brokers() {
         (
             ["principal", "nobody", "--rules", "DEFAULT"],
             "identity-unknown",
-            2,
+            1,
         ),
     ] {
         let error = kpki
@@ -87,6 +87,26 @@ fn rules_are_the_brokers() {
         .expect_code(1)
         .json();
     assert_eq!(error["error"]["code"], "bad-certificate");
+}
+
+#[test]
+fn identities_without_a_certificate_here_have_a_principal_as_well() {
+    let kpki = Kpki::new();
+    kpki.write(
+        "p.yaml",
+        "brokers: [{name: kafka1}]\nclients: [{name: cons, auth: scram-sha-512}, {name: new, key: external}]\n",
+    );
+    kpki.ok(&["up", "p.yaml"]);
+    kpki.ok(&["issue", "far", "--csr-only", "--out", "there"]);
+    kpki.ok(&["sign", "there/far/far.csr"]);
+    let far = json!({"subject": "CN=far", "principal": "User:far", "rule": CN});
+    assert_eq!(kpki.json(&["principal", "far", "--json"]), far);
+    let cons = json!({"subject": null, "principal": "User:cons", "rule": null});
+    assert_eq!(kpki.json(&["principal", "cons", "--json"]), cons);
+    let said = kpki.ok(&["principal", "cons"]).stdout;
+    assert!(said.starts_with("User:cons\n"), "{said}");
+    // It has neither yet.
+    kpki.run(&["principal", "new"]).expect_code(1);
 }
 
 #[test]

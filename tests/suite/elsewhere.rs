@@ -84,7 +84,10 @@ fn a_key_stays_where_it_was_made_and_gets_its_stores() {
     );
     there.ok(&["issue", "kafka1", "--host", "10.0.0.2", "--csr-only"]);
     carry(&there, &here, "out/kafka1/kafka1.csr", "kafka1.csr");
-    here.ok(&["sign", "kafka1.csr", "--out-file", "kafka1.crt"]);
+    let sign = ["sign", "kafka1.csr", "--out-file", "kafka1.crt"];
+    let more = ["--host", "kafka1", "--host", "10.0.0.2"];
+    here.run(&sign).expect_code(1);
+    here.ok(&[&sign[..], &more].concat());
     carry(&here, &there, "kafka1.crt", "kafka1.crt");
     there.ok(&["issue", "kafka1", "--install-cert", "kafka1.crt"]);
     assert_eq!(read(&there, "out/kafka1/kafka1.key"), key);
@@ -245,4 +248,60 @@ fn a_policy_writes_everything_but_keys_that_are_elsewhere() {
         "{}",
         said.stderr
     );
+}
+
+#[test]
+fn a_client_is_signed_by_the_command_that_is_printed_where_its_key_is() {
+    let kpki = Kpki::with_open_ca();
+    let request = ["issue", "--client", "c9", "--host", "c9.example.com"];
+    let said = kpki.ok(&[&request[..], &["--csr-only", "--out", "there"]].concat());
+    let sign = "run kpki sign NAME.csr --client --host c9.example.com > NAME.crt where the CA is";
+    assert!(said.stdout.contains(sign), "{}", said.stdout);
+    let install = "\n  kpki --out there issue c9 --install-cert c9.crt\n";
+    assert!(said.stdout.contains(install), "{}", said.stdout);
+    // Without the option, the error says both ways out.
+    kpki.ok(&["issue", "--client", "c8", "--csr-only", "--out", "there"]);
+    let refused = kpki.run(&["sign", "there/c8/c8.csr"]).expect_code(1);
+    assert!(
+        refused.stderr.contains("if this is a client, --client"),
+        "{}",
+        refused.stderr
+    );
+}
+
+/// It was taken for an interrupted rotation, and the request for somebody else's file.
+#[test]
+fn both_sides_may_be_one_directory() {
+    let kpki = Kpki::with_open_ca();
+    let request = ["issue", "new1", "--csr-only"];
+    let sign = ["sign", "out/new1/new1.csr", "--out-file", "new1.crt"];
+    let install = ["issue", "new1", "--install-cert", "new1.crt"];
+    kpki.ok(&request);
+    kpki.ok(&sign);
+    kpki.ok(&install);
+    let step = || {
+        let mut status = kpki.json(&["rotate-ca", "status", "--json"]);
+        let identities = status["identities"].as_array_mut().unwrap();
+        identities.retain(|identity| identity["name"] == "new1");
+        identities[0]["step"].take()
+    };
+    assert_eq!(step(), "none");
+    kpki.is_sound("out", "installing");
+    let packed = kpki.command(&["bundle", "new1"]).output().unwrap();
+    let said = String::from_utf8_lossy(&packed.stderr).into_owned();
+    assert!(packed.status.success() && said.is_empty(), "{said}");
+    let refused = kpki.run(&["renew", "new1", "--json"]).expect_code(1).json();
+    assert_eq!(refused["error"]["code"], "request-needed");
+    // Another CA, and another request for the same key.
+    kpki.ok(&["rotate-ca", "start"]);
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    assert_eq!(step(), "sign");
+    let status = kpki.run(&["status", "--json"]).expect_code(3).json();
+    let command = "kpki sign new1.csr --name new1 --broker --host new1 > new1.crt";
+    assert_eq!(status["due"][0]["command"], command, "{status}");
+    kpki.ok(&request);
+    kpki.ok(&sign);
+    kpki.ok(&install);
+    assert_ne!(step(), "sign");
+    kpki.is_sound("out", "the next certificate");
 }

@@ -362,6 +362,110 @@ fn names_and_keys_of_others_are_not_taken_silently() {
     );
 }
 
+/// They were signed in silence.
+#[test]
+fn hosts_of_others_and_further_hosts_need_the_operators_word() {
+    let kpki = Kpki::with_open_ca();
+    let san = |hosts: &str| format!("subjectAltName=DNS:{}", hosts.replace(' ', ",DNS:"));
+    let request = |name: &str, hosts: &str| {
+        let subject = format!("/CN={name}");
+        request(&kpki, name, &subject, &["-addext", &san(hosts)])
+    };
+    if request("kafka9", "kafka9 kafka9.example.com localhost").is_none() {
+        return;
+    }
+    let sign = ["sign", "kafka9.csr", "--out-file", "kafka9.crt"];
+    kpki.ok(&sign);
+    // What was signed once is signed again, for the same key, and nothing needs to be said.
+    let again = kpki.ok(&sign).stderr;
+    assert!(
+        again.starts_with("signed  ") && again.lines().count() == 1,
+        "{again}"
+    );
+    let before = kpki.inventory();
+    let refused = |name: &str, expected: &[&str]| {
+        let said = kpki.run(&["sign", &format!("{name}.csr")]).expect_code(1);
+        for part in expected {
+            assert!(said.stderr.contains(part), "{part}:\n{}", said.stderr);
+        }
+        assert!(said.stdout.is_empty());
+        assert_eq!(kpki.inventory(), before);
+    };
+    request("evil3", "evil3 kafka9 kafka9.example.com localhost");
+    refused(
+        "evil3",
+        &[
+            "names hosts of other identities: kafka9 of kafka9, kafka9.example.com of kafka9\n",
+            "--host evil3 --host kafka9 --host kafka9.example.com --host localhost",
+        ],
+    );
+    request("kafka9", "kafka9 kafka9.example.com attacker.example");
+    refused(
+        "kafka9",
+        &["that the last certificate of kafka9 does not: attacker.example\n"],
+    );
+    // Java takes a CN for a host, if no other name is there.
+    let address = ["-addext", "subjectAltName=IP:10.6.6.6"];
+    self::request(&kpki, "cn", "/CN=kafka9.example.com", &address);
+    refused("cn", &["kafka9.example.com of kafka9"]);
+    // What is shared by those on one machine.
+    let local = "localhost,IP:127.0.0.1";
+    request("evil3", &format!("evil3 {local}"));
+    kpki.ok(&["sign", "evil3.csr"]);
+    // Hosts that are given are meant; what they lack, and the new key, are said.
+    let said = kpki.ok(&["sign", "kafka9.csr", "--host", "kafka9", "--host", "evil3"]);
+    for part in [
+        "will no longer name kafka9.example.com and localhost:",
+        "this is a new key for kafka9",
+    ] {
+        assert!(said.stderr.contains(part), "{part}:\n{}", said.stderr);
+    }
+    assert_eq!(
+        last(&kpki)["sans"],
+        serde_json::json!(["DNS:kafka9", "DNS:evil3"])
+    );
+}
+
+/// A request made a certificate for the principal of a SCRAM user, and a broker of it.
+#[test]
+fn a_password_is_not_silently_joined_by_a_certificate() {
+    let kpki = Kpki::with_open_ca();
+    kpki.write(
+        "policy.yaml",
+        "brokers: [{name: k1}, {name: k2, key: external, hosts: [k2, k2.example.com]}]
+clients: [{name: cons, auth: scram-sha-512}, {name: alice, key: external, hosts: []}]
+",
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    let k1 = ["-addext", "subjectAltName=DNS:k1"];
+    if request(&kpki, "cons", "/CN=cons", &k1).is_none() {
+        return;
+    }
+    let before = kpki.inventory();
+    let said = kpki.run(&["sign", "cons.csr"]).expect_code(1).stderr;
+    for part in ["`cons` is an identity without a certificate", "k1 of k1"] {
+        assert!(said.contains(part), "{part}:\n{said}");
+    }
+    kpki.run(&["sign", "cons.csr", "--host", "cons"])
+        .expect_code(1);
+    kpki.run(&["sign", "cons.csr", "--broker"]).expect_code(1);
+    assert_eq!(kpki.inventory(), before);
+    kpki.ok(&["sign", "cons.csr", "--client"]);
+    // What the policy lists is said.
+    let hosts = ["-addext", "subjectAltName=DNS:k2,DNS:k2.example.com"];
+    request(&kpki, "k2", "/CN=k2", &hosts);
+    kpki.ok(&["sign", "k2.csr"]);
+    assert_eq!(last(&kpki)["kind"], "broker");
+    request(&kpki, "alice", "/CN=alice", &k1);
+    kpki.ok(&["sign", "alice.csr"]);
+    assert_eq!(
+        (&last(&kpki)["kind"], &last(&kpki)["sans"]),
+        (&"client".into(), &serde_json::json!([]))
+    );
+    let said = kpki.ok(&["up", "policy.yaml"]).stderr;
+    assert!(!said.contains("kpki sign"), "{said}");
+}
+
 #[test]
 fn a_key_whose_certificate_was_revoked_gets_no_other() {
     let kpki = with_ca(&[]);

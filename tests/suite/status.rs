@@ -85,7 +85,11 @@ fn what_ends_is_said_most_urgent_first_and_the_commands_are_enough() {
     let gone = kpki.run(&["status", "--json"]).expect_code(3).json();
     assert_eq!(
         due(&gone),
-        [["expires", "dave", "kpki sign REQUEST.csr --name dave"]]
+        [[
+            "expires",
+            "dave",
+            "kpki sign dave.csr --name dave --client --host dave > dave.crt"
+        ]]
     );
     end(&kpki, "dave");
     kpki.ok(&["status"]);
@@ -101,6 +105,30 @@ fn what_ends_is_said_most_urgent_first_and_the_commands_are_enough() {
     assert_eq!(
         due(&ca),
         [["expires", "ca", "kpki --out short rotate-ca start"]]
+    );
+}
+
+/// The short command made a certificate without them.
+#[test]
+fn a_request_is_signed_again_for_the_hosts_that_are_recorded() {
+    let kpki = Kpki::with_open_ca();
+    kpki.ok(&["issue", "--client", "far", "--csr-only", "--out", "there"]);
+    let sign = ["sign", "there/far/far.csr", "--client", "--days", "5"];
+    kpki.ok(&[&sign[..], &["--host", "far", "--host", "10.0.0.1"]].concat());
+    let status = kpki.run(&["status", "--json"]).expect_code(3).json();
+    let command = "kpki sign far.csr --name far --client --host far --host 10.0.0.1 > far.crt";
+    assert_eq!(due(&status), [["expires", "far", command]]);
+    let said = kpki.ok(&["sign", "there/far/far.csr"]).stderr;
+    let lost = "the certificate of the client far will no longer name far and 10.0.0.1";
+    assert!(said.contains(lost), "{said}");
+    kpki.write(
+        "policy.yaml",
+        "brokers: [{name: kafka1}]\nclients: [{name: far, key: external, hosts: [far]}]\n",
+    );
+    let said = kpki.ok(&["up", "policy.yaml"]).stderr;
+    assert!(
+        said.contains("hosts change from none to DNS:far:"),
+        "{said}"
     );
 }
 

@@ -5,6 +5,7 @@ use crate::{
     bootstrap::{
         BootstrapError, brought,
         ca::Ca,
+        sign,
         slot::{CERTIFICATE, Slot},
     },
     issuer::local,
@@ -92,7 +93,10 @@ impl Doctor<'_> {
             let (why, command) = match (record.external, phase) {
                 // The rotation waits for its owner's request.
                 (true, _) if is_trusted => continue,
-                (true, _) => ("is no longer trusted", format!("kpki sign {name}.csr")),
+                (true, _) => (
+                    "is no longer trusted",
+                    format!("kpki {}", sign::command_again(record)),
+                ),
                 (false, Some(Phase::Retiring)) => {
                     ("no longer signs", "kpki rotate-ca finish".to_owned())
                 }

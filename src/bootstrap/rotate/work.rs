@@ -136,12 +136,14 @@ impl<'i> Wanted<'_, 'i> {
         self.out.check_identity(name, owners)?;
         let read = |file: &str| read_plain(&self.out.identity(name).join(file));
         let layouts = LAYOUTS.iter().map(|layout| layout.files(name.as_str()));
+        // Where its certificate was signed for a request, its owner made the keystore.
+        let is_external = record.is_some_and(|record| record.external);
         let (mut with_trust, mut with_key) = (Vec::new(), Vec::new());
         for names in layouts {
             if let Some(store) = read(&names.truststore)? {
                 with_trust.push((names.clone(), store));
             }
-            if let Some(store) = read(&names.keystore)? {
+            if let Some(store) = read(&names.keystore)?.filter(|_| !is_external) {
                 with_key.push((names, store));
             }
         }

@@ -11,6 +11,7 @@ use crate::{
         CliError, Code, Done,
         error::{fail, several},
         init_ca::{begin, take_lock, tidy},
+        shell,
         ui::{BOLD, GREEN, Ui},
     },
     keystore::pem,
@@ -64,11 +65,20 @@ impl Issue {
                 json!({"name": name.as_str(), "request": request, "key": dir.join(&names.key)}),
             );
         }
+        // A client's hosts are not taken from its request.
+        let options: String = match self.client {
+            true => {
+                let hosts = self.hosts.iter().map(|host| format!(" --host {host}"));
+                [" --client".to_owned()].into_iter().chain(hosts).collect()
+            }
+            false => String::new(),
+        };
         ui.say(format!(
-            "\n{BOLD}next:{BOLD:#} run kpki sign NAME.csr > NAME.crt where the CA is; then here:"
+            "\n{BOLD}next:{BOLD:#} run kpki sign NAME.csr{options} > NAME.crt where the CA is; then here:"
         ));
+        let kpki = shell::kpki(out.root());
         for name in &self.names {
-            ui.say(format!("  kpki issue {name} --install-cert {name}.crt"));
+            ui.say(format!("  {kpki} issue {name} --install-cert {name}.crt"));
         }
         ui.document(&json!(documents));
         Ok(())
@@ -112,7 +122,7 @@ impl Issue {
         Ok(())
     }
 
-    fn layout(&self) -> &'static Layout {
+    pub(super) fn layout(&self) -> &'static Layout {
         self.shape.layout().unwrap_or(&Layout::DEFAULT)
     }
 }

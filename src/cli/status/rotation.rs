@@ -9,6 +9,7 @@ use crate::{
         due::{Due, DueCode},
         rotate::{Rotating, Seen, Step},
         running::{is_controller_alone, nodes},
+        sign,
     },
     cli::{shell, ui::named},
     pki::Kind,
@@ -22,7 +23,12 @@ const NAMED: usize = 5;
 ///
 /// # Errors
 /// If the output directory cannot be read.
-pub fn due(out: &OutDir, ending: &[&Record], now: OffsetDateTime) -> Result<Option<Due>, Failure> {
+pub fn due(
+    out: &OutDir,
+    inventory: &Inventory,
+    ending: &[&Record],
+    now: OffsetDateTime,
+) -> Result<Option<Due>, Failure> {
     let cas = ending
         .iter()
         .filter(|r| matches!(r.kind, Kind::Ca | Kind::Intermediate));
@@ -49,7 +55,7 @@ pub fn due(out: &OutDir, ending: &[&Record], now: OffsetDateTime) -> Result<Opti
                 "nothing has to be copied".to_owned(),
                 format!("{} rotate-ca next", shell::kpki(out.root())),
             ),
-            false => waits(out, &seen, &format!("rotate-ca {next}"))?,
+            false => waits(out, inventory, &seen, &format!("rotate-ca {next}"))?,
         };
     Ok(Some(Due {
         code: DueCode::Rotation.into(),
@@ -98,7 +104,12 @@ fn requested(
 }
 
 /// What the rotation is waiting for, and the command that continues it.
-fn waits(out: &OutDir, seen: &[Seen], next: &str) -> Result<(String, String), Failure> {
+fn waits(
+    out: &OutDir,
+    inventory: &Inventory,
+    seen: &[Seen],
+    next: &str,
+) -> Result<(String, String), Failure> {
     let kpki = shell::kpki(out.root());
     let with = |step: Step| seen.iter().filter(move |s| s.step == step);
     let names = |of: &[&Seen]| named(of.iter().map(|s| &s.name), NAMED);
@@ -107,13 +118,14 @@ fn waits(out: &OutDir, seen: &[Seen], next: &str) -> Result<(String, String), Fa
         let waits = "a command was interrupted, and this finishes it".to_owned();
         return Ok((waits, format!("{kpki} {next}")));
     }
-    if let Some(first) = with(Step::Sign).next() {
+    let mut last = with(Step::Sign).filter_map(|s| inventory.latest(s.name.as_str()));
+    if let Some(first) = last.next() {
         let all: Vec<&Seen> = with(Step::Sign).collect();
         let waits = format!(
             "the keys of these identities are elsewhere, so each needs a new request: {}",
             names(&all)
         );
-        return Ok((waits, format!("{kpki} sign {}.csr", first.name)));
+        return Ok((waits, format!("{kpki} {}", sign::command_again(first))));
     }
     let install: Vec<&Seen> = with(Step::Install).filter(is_broker).collect();
     if !install.is_empty() {

@@ -18,7 +18,7 @@ use crate::bootstrap::{
     context::Context,
     member::Member,
     plan::Plan,
-    rfc3339,
+    rfc3339, sign,
     step::Step,
 };
 use crate::pki::{Host, IdentityName, Reason};
@@ -92,15 +92,12 @@ impl UpReport<'_> {
             else {
                 continue;
             };
-            let kpki = kpki(out.root());
-            let hosts: String = hosts.iter().map(|host| format!(" --host {host}")).collect();
+            let command = sign::command(name.as_str(), kind, hosts.iter().map(Host::to_string));
             self.ui.warn(format!(
                 "the key of {name} is elsewhere, and {why}: with a request from its machine, run"
             ));
-            self.ui.complain(format!(
-                "  {kpki} sign {name}.csr --name {name} --{}{hosts} > {name}.crt",
-                kind.name()
-            ));
+            self.ui
+                .complain(format!("  {} {command}", kpki(out.root())));
         }
     }
 
