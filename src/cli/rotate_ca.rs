@@ -273,10 +273,13 @@ fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
         }
         false => "",
     };
-    let hidden = |s: &Seen| s.kind == Some(Kind::Broker) && s.step == Step::Unseen;
-    let force = match seen.iter().any(hidden) {
-        true => " (with --force once you know that the brokers that cannot be asked have it)",
-        false => "",
+    let mut brokers = seen.iter().filter(|s| s.kind == Some(Kind::Broker));
+    let force = match brokers.clone().count() {
+        0 => " (with --force once you know that the brokers, none of which is known here, have it)",
+        _ if brokers.any(|s| s.step == Step::Unseen) => {
+            " (with --force once you know that the brokers that cannot be asked have it)"
+        }
+        _ => "",
     };
     format!("{sign}{copy}{}{verb}{force}", publish(rotating))
 }

@@ -411,3 +411,33 @@ clients: [{{name: alice, auth: tls}}]
     kpki.ok(&["rotate-ca", "finish"]);
     assert_eq!(state(&kpki).0, "none");
 }
+
+/// Found by a tester: a rotation went on without a word of those whose directories are elsewhere.
+#[test]
+fn whoever_is_elsewhere_is_named_from_the_first_step_on() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "--client", "alice"]);
+    let request = ["issue", "far", "--host", "far", "--csr-only"];
+    kpki.ok(&[&request[..], &["--out", "elsewhere"]].concat());
+    let sign = ["sign", "elsewhere/far/far.csr", "--host", "far"];
+    kpki.ok(&[&sign[..], &["--out-file", "far.crt"]].concat());
+    kpki.ok(&["rotate-ca", "start"]);
+    let status = kpki.json(&["rotate-ca", "status", "--json"]);
+    let steps = status["identities"].as_array().unwrap().iter();
+    let steps: Vec<_> = steps
+        .map(|one| (one["name"].as_str(), one["step"].as_str()))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            (Some("alice"), Some("unseen")),
+            (Some("far"), Some("unseen"))
+        ],
+        "{status:#}"
+    );
+    let refused = kpki.run(&["rotate-ca", "next"]).expect_code(1).stderr;
+    assert!(refused.contains("far"), "{refused}");
+    let said = kpki.ok(&["rotate-ca", "status"]).stdout;
+    assert!(said.contains("--force"), "{said}");
+}

@@ -277,13 +277,14 @@ impl<'a> Rotating<'a> {
             state: state.to_owned(),
             generation,
         };
+        // Where the files cannot be written, nothing is recorded.
+        let staging = Staging::begin(self.out, tools.lock, None)?;
+        staging.add("ca", &files)?;
         if !change.records.is_empty() {
             self.inventory.append(tools.lock, change.records)?;
         }
         let event = Event::Rotation(step);
         self.inventory.append_event(tools.lock, event)?;
-        let staging = Staging::begin(self.out, tools.lock, None)?;
-        staging.add("ca", &files)?;
         staging.commit()?;
         self.write(tools, prepared, issuer)
     }

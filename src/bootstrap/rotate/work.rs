@@ -73,8 +73,11 @@ impl<'i> Wanted<'_, 'i> {
             !known.contains(record.name.as_str())
                 && matches!(record.kind, Kind::Broker | Kind::Client)
                 && self.inventory.latest(&record.name) == Some(record)
+                && record.not_after > self.now
+                && self.inventory.revocation(&record.serial).is_none()
         });
-        let away = away.filter_map(|record| {
+        // What they trust is to be replaced as well, wherever they are.
+        let place = |record: &'i Record| {
             Some(Place {
                 name: record.name.parse().ok()?,
                 record: Some(record),
@@ -83,8 +86,8 @@ impl<'i> Wanted<'_, 'i> {
                 trusts: false,
                 trouble: None,
             })
-        });
-        let away: Vec<Place<'i>> = away.filter(|p| p.leaf == Leaf::Elsewhere).collect();
+        };
+        let away: Vec<Place<'i>> = away.filter_map(place).collect();
         let places = there.into_par_iter().map(|name| {
             let record = self.inventory.latest(name.as_str());
             let found = self.look(&name, record, written.of(name.as_str()), &owners);
