@@ -275,6 +275,8 @@ fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
     };
     let mut brokers = seen.iter().filter(|s| s.kind == Some(Kind::Broker));
     let force = match brokers.clone().count() {
+        // Nothing has to be confirmed.
+        _ if rotating.is_only_prepared() => "",
         0 => " (with --force once you know that the brokers, none of which is known here, have it)",
         _ if brokers.any(|s| s.step == Step::Unseen) => {
             " (with --force once you know that the brokers that cannot be asked have it)"
