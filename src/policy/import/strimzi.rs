@@ -2,7 +2,7 @@
 
 use super::{Grantee, Imported, Resource};
 use crate::{
-    acl::{CLUSTER_NAME, Operation, PatternType, Permission, ResourceType},
+    acl::{CLUSTER_NAME, Operation, PatternType, Permission, Principal, ResourceType},
     document::Tree,
 };
 
@@ -51,8 +51,8 @@ fn user(name: &str, spec: &Tree, found: &mut Imported) {
     let has_certificate = matches!(kind, Some("tls" | "tls-external"));
     found.whole_subjects |= has_certificate;
     let principal = match has_certificate {
-        true => format!("User:CN={name}"),
-        false => format!("User:{name}"),
+        true => Principal::user(format_args!("CN={name}")),
+        false => Principal::user(name),
     };
     found.leave_part(
         authentication,
@@ -70,7 +70,7 @@ fn user(name: &str, spec: &Tree, found: &mut Imported) {
         "kpki creates no Kubernetes secrets",
     );
     let who = Grantee {
-        principal: &principal,
+        principal: principal.as_str(),
         line: spec.line,
     };
     let keys = ["authentication", "authorization", "quotas", "template"];
@@ -81,7 +81,7 @@ fn user(name: &str, spec: &Tree, found: &mut Imported) {
         Some(other) => {
             let what = format!("the authorization of {name}");
             found.leave(authorization.line, what, format!("{other} is not `simple`"));
-            found.incomplete.insert(principal);
+            found.incomplete.insert(principal.to_string());
             return;
         }
     }
@@ -90,7 +90,7 @@ fn user(name: &str, spec: &Tree, found: &mut Imported) {
         let line = rule.line;
         if let Err(why) = acl(rule, Grantee { line, ..who }, found) {
             found.leave(line, format!("an ACL of {name}"), why);
-            found.incomplete.insert(principal.clone());
+            found.incomplete.insert(principal.to_string());
         }
     }
 }
