@@ -26,6 +26,9 @@ use crate::{
     state::{FileSpec, Inventory, Lock, OutDir, Owners, Record, Staging, Written, read_plain},
 };
 
+/// The life in days of a certificate whose last one ended with its CA.
+const LEAF_DAYS: i64 = 397;
+
 /// The first certificate of a name is due this long before it expires, however short its validity is. If it replaced
 /// another one, the short validity is intended, and the next one would be due from its first day as well.
 const SOON: Duration = Duration::days(30);
@@ -212,7 +215,14 @@ impl Candidate {
                 hosts.push(host.clone());
             }
         }
-        let life = (record.not_after - record.not_before).whole_days();
+        // The end of its CA is no wish for a short life: the next CA may live longer.
+        let is_cut = |ca: &Record| {
+            ca.subject == record.issuer && ca.not_after - record.not_after < Duration::DAY
+        };
+        let life = match inventory.authorities().any(is_cut) {
+            true => LEAF_DAYS,
+            false => (record.not_after - record.not_before).whole_days(),
+        };
         // Lines of the first kpki do not contain the key algorithm.
         let theirs = disk.certificate.as_ref().filter(|_| recorded);
         let key = record.key.or(theirs.and_then(|c| c.key));

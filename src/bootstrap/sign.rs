@@ -94,18 +94,30 @@ pub enum Unsaid {
     },
 }
 
+/// What the operator has said about a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Said {
+    /// The name.
+    pub name: bool,
+    /// The hosts.
+    pub hosts: bool,
+}
+
 /// The hosts in a request that need the operator's word: those of others, and those that are new to a known identity.
 pub fn unsaid(
     out: &OutDir,
     inventory: &Inventory,
     leaf: &LeafSpec,
+    said: Said,
 ) -> Result<Vec<Unsaid>, BootstrapError> {
     let last = inventory.latest(leaf.name.as_str());
     let had = |host: &Host| last.is_some_and(|last| last.sans.contains(&host.tagged()));
     // Java takes the CN for a host where the certificate names addresses only.
     let cn = leaf.name.as_str().parse::<Host>().ok();
-    let cn = cn.filter(|_| last.is_none() && leaf.kind == Kind::Broker);
-    let asked = leaf.hosts.iter().chain(&cn).filter(|host| !had(host));
+    let cn = cn.filter(|_| last.is_none() && leaf.kind == Kind::Broker && !said.name);
+    let cn = cn.filter(|cn| !(said.hosts && leaf.hosts.contains(cn)));
+    let hosts = leaf.hosts.iter().filter(|_| !said.hosts);
+    let asked = hosts.chain(&cn).filter(|host| !had(host));
     let asked: BTreeMap<String, &Host> = asked.map(|host| (host.tagged(), host)).collect();
     let mut of_others: BTreeMap<Host, String> = BTreeMap::new();
     let mut take = |tagged: &str, other: &str| match asked.get(tagged) {

@@ -149,18 +149,30 @@ fn unread(file: &Path, error: &StoreError) -> CliError {
     CliError::new(code, format!("{}: {error}", file.display())).maybe_hint(error.hint())
 }
 
+/// Refuses a file that a new request would overwrite, or cannot be written to.
+pub fn check_new(file: Option<&Path>) -> Done {
+    let Some(file) = file else { return Ok(()) };
+    state::check_writable(file)?;
+    match state::read_optional(file)? {
+        None => Ok(()),
+        Some(_) => occupied(file),
+    }
+}
+
+fn occupied(file: &Path) -> Done {
+    fail(
+        Code::FileExists,
+        format!("{} already exists, with different content", file.display()),
+        "choose another --out-file, or move the file away",
+    )
+}
+
 /// Prints or writes a request; `verb` installs the answer.
 pub fn hand_out(out: &OutDir, request: &Request, file: Option<&Path>, verb: &str, ui: &Ui) -> Done {
     match file {
         Some(file) => match state::read_optional(file)? {
             Some(there) if there == request.pem.as_bytes() => {}
-            Some(_) => {
-                return fail(
-                    Code::FileExists,
-                    format!("{} already exists, with different content", file.display()),
-                    "choose another --out-file, or move the file away",
-                );
-            }
+            Some(_) => return occupied(file),
             None => write_new(file, request.pem.as_bytes(), 0o600)?,
         },
         None if !ui.json => ui.raw(&request.pem),

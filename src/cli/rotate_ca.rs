@@ -329,10 +329,11 @@ fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
     let is_unchanged = (outcome.trust, outcome.leaves) == (0, 0);
     let todo = match rotating.rotation.map(|rotation| rotation.phase) {
         None if is_unchanged => {
-            "nothing in the directories has changed; the rotation is complete".to_owned()
+            "nothing in the directories has changed; the rotation is over".to_owned()
         }
-        None => "copy each changed directory to its machine once more; the rotation is complete"
-            .to_owned(),
+        None => {
+            "copy each changed directory to its machine once more; the rotation is over".to_owned()
+        }
         Some(phase) => {
             let then = match phase {
                 Phase::Retiring => {

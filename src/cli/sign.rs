@@ -17,7 +17,7 @@ use super::{
 use crate::{
     bootstrap::{
         ca::Ca,
-        sign::{self, Signed, Unsaid, cas, same_key, sign},
+        sign::{self, Said, Signed, Unsaid, cas, same_key, sign},
     },
     keystore::pem,
     pki::{Approved, Asked, Certificate, Csr, CsrProblem, Host, IdentityName, Kind, PkiError},
@@ -27,7 +27,7 @@ use crate::{
 /// Sign a certificate request (PKCS#10), for a key that never leaves its machine
 ///
 /// Prints the certificate and the intermediates. kpki takes from the request only the key, the CN as the name, and for
-/// a broker the DNS names and IP addresses of its subjectAltName. Names and hosts of other identities, and hosts that
+/// a broker the DNS names and IP addresses of its subjectAltName. Names and host names of other identities, and hosts that
 /// the last certificate of the same name does not have, must be given with these options.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -142,10 +142,12 @@ impl Sign {
         }
         match csr.approve(asked, ca.trust.signer(), &cas(&ca.trust)) {
             Ok(approved) => {
-                if self.hosts.is_empty() {
-                    let unsaid = sign::unsaid(out, inventory, &approved.leaf)?;
-                    errors.extend(unsaid.iter().map(|why| self.unsaid(why, &approved)));
-                }
+                let said = Said {
+                    name: self.name.is_some(),
+                    hosts: !self.hosts.is_empty(),
+                };
+                let unsaid = sign::unsaid(out, inventory, &approved.leaf, said)?;
+                errors.extend(unsaid.iter().map(|why| self.unsaid(why, &approved)));
                 several(errors)?;
                 sign::revoked_key(inventory, &approved)?;
                 Ok(approved)
@@ -172,10 +174,15 @@ impl Sign {
         let message = format!("the request {} is refused: {why}", self.shown());
         let hosts = approved.leaf.hosts.iter();
         let hosts: String = hosts.map(|host| format!(" --host {host}")).collect();
-        CliError::new(Code::RequestRefused, message).hint(format!(
-            "if {} is to have them, add{hosts}",
-            approved.leaf.name
-        ))
+        let name = &approved.leaf.name;
+        let is_name = |host: &Host| host.to_string() == name.as_str();
+        let hint = match why {
+            Unsaid::OfOthers(of) if of.keys().any(is_name) => format!(
+                "programs accept the name for a host: if that is meant, add --name {name}{hosts}"
+            ),
+            _ => format!("if {name} is to have them, add{hosts}"),
+        };
+        CliError::new(Code::RequestRefused, message).hint(hint)
     }
 
     fn refused(&self, problem: &CsrProblem) -> CliError {

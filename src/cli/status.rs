@@ -21,7 +21,6 @@ use super::{
 };
 use crate::{
     bootstrap::{
-        brought,
         ca::Ca,
         due::{self, Behind, Due, DueCode},
         lists::{self, Trouble},
@@ -30,7 +29,7 @@ use crate::{
     pki::Kind,
     policy::ValidatedPolicy,
     printable::Printable,
-    state::{Inventory, OutDir, Record, Rotation},
+    state::{CA_REQUEST_KEY, Inventory, OutDir, Record, Rotation},
 };
 
 /// How long to wait for a broker.
@@ -178,7 +177,7 @@ fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec
         false => out.identities()?.iter().map(ToString::to_string).collect(),
     };
     let kpki = shell::kpki(out.root());
-    let rotates = Rotation::read(out)?.is_some() || brought::pending(out)?.is_some();
+    let rotates = Rotation::read(out)?.is_some() || out.ca_file(CA_REQUEST_KEY).exists();
     let is_ca = |record: &&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
     let cas: Vec<&Record> = ending.iter().copied().filter(is_ca).collect();
     let due = ending.iter().filter_map(|record| {

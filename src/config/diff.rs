@@ -82,6 +82,9 @@ pub fn changed_settings(file: &str, old: &[u8], new: &[u8]) -> Option<Vec<String
     if file.ends_with(".json") {
         return changed_keys(old, new);
     }
+    if file.ends_with(".yaml") {
+        return None;
+    }
     let (old, new) = (Properties::parse(old).ok()?, Properties::parse(new).ok()?);
     let mut changed: Vec<String> = new
         .iter()
@@ -89,9 +92,25 @@ pub fn changed_settings(file: &str, old: &[u8], new: &[u8]) -> Option<Vec<String
         .map(|(key, _)| key.to_owned())
         .collect();
     let gone = old.iter().filter(|(key, _)| new.get(key).is_none());
-    changed.extend(gone.map(|(key, _)| key.to_owned()));
+    changed.extend(gone.map(|(key, _)| match is_setting(key) {
+        true => key.to_owned(),
+        false => OTHER.to_owned(),
+    }));
     changed.sort();
+    changed.dedup();
     Some(changed)
+}
+
+/// Stands for a line that is no setting: it may be a part of a value that was edited by hand, and secret.
+const OTHER: &str = "a line that is not a setting";
+
+/// Whether it looks like the name of a setting: words with dots between them, which base64 has not.
+fn is_setting(key: &str) -> bool {
+    let is_word = |word: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        !word.is_empty() && word.chars().all(plain)
+    };
+    key.contains('.') && key.split('.').all(is_word)
 }
 
 /// The top-level keys that differ between two JSON objects.
@@ -218,9 +237,12 @@ impl Mask {
 fn is_secret(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
     let text = line.trim_start();
-    // kpki's own comments are sentences; a commented-out setting contains `=`.
-    if text.starts_with(['#', '!']) && !text.contains('=') {
-        return false;
+    // kpki's own comments are sentences; a commented-out setting contains `=`, or begins with a setting's name.
+    if let Some(comment) = text.strip_prefix(['#', '!']) {
+        let first = comment.split_whitespace().next().unwrap_or_default();
+        if !text.contains('=') && !is_setting(first.trim_end_matches(':')) {
+            return false;
+        }
     }
     let text = text.replace(" =", "=");
     text.contains("=[") && text.contains("salt") || SECRET.iter().any(|word| text.contains(word))
@@ -253,6 +275,9 @@ mod tests {
     #[test]
     fn every_form_of_a_secret_is_masked() {
         for line in [
+            "#sasl.password: hunter2",
+            "!sasl.password hunter2",
+            "      # ssl.key.password: hunter2",
             "sasl.jaas.config=x required username=\"a\" password=\"hunter2\";",
             "#ssl.key.password = hunter2",
             "ssl.key.password hunter2",
@@ -303,16 +328,21 @@ mod tests {
 
     #[test]
     fn settings_are_told_from_comments() {
-        let old = b"# one\na=1\nb=2\n";
+        let old = b"# one\na=1\nb.x=2\n";
         let changed_settings = |old, new| changed_settings("f", old, new);
-        assert_eq!(changed_settings(old, b"#two\nb = 2\na=1\n"), Some(vec![]));
+        assert_eq!(changed_settings(old, b"#two\nb.x = 2\na=1\n"), Some(vec![]));
         assert_eq!(
             changed_settings(b"super.users=User:a;User:b", b"super.users=User:b;User:a"),
             Some(vec![])
         );
         assert_eq!(
             changed_settings(old, b"a=1\nc=3\n"),
-            Some(vec!["b".into(), "c".into()])
+            Some(vec!["b.x".into(), "c".into()])
+        );
+        // Lines of a key that was pasted in are no names to show.
+        assert_eq!(
+            changed_settings(b"a=1\nMIGHAgEAMBMG\n-----END PRIVATE KEY-----\n", b"a=1\n"),
+            Some(vec![OTHER.into()])
         );
         assert_eq!(
             added_settings(old, b"a=5\nc=3\nx.password=4\n"),

@@ -441,3 +441,25 @@ fn whoever_is_elsewhere_is_named_from_the_first_step_on() {
     let said = kpki.ok(&["rotate-ca", "status"]).stdout;
     assert!(said.contains("--force"), "{said}");
 }
+
+/// Found by an attacker: what had ended with the old CA was as short-lived below the new one.
+#[test]
+fn what_ended_with_the_old_ca_does_not_end_as_soon_with_the_next() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca", "--days", "40"]);
+    kpki.ok(&["issue", "--client", "alice"]);
+    kpki.ok(&["issue", "--client", "brief", "--days", "20"]);
+    kpki.ok(&["rotate-ca", "start", "--days", "3650"]);
+    kpki.ok(&["rotate-ca", "next", "--force"]);
+    let life = |name: &str| {
+        let all = kpki.inventory();
+        let last = all.iter().rfind(|line| line["name"] == name).unwrap();
+        let [begin, end] = ["not_before", "not_after"].map(|key| {
+            let text = last[key].as_str().unwrap();
+            time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
+                .unwrap()
+        });
+        (end - begin).whole_days()
+    };
+    assert_eq!((life("alice"), life("brief")), (397, 20));
+}

@@ -407,7 +407,14 @@ fn hosts_of_others_and_further_hosts_need_the_operators_word() {
     // Java takes a CN for a host, if no other name is there.
     let address = ["-addext", "subjectAltName=IP:10.6.6.6"];
     self::request(&kpki, "cn", "/CN=kafka9.example.com", &address);
-    refused("cn", &["kafka9.example.com of kafka9"]);
+    refused(
+        "cn",
+        &["kafka9.example.com of kafka9", "--name kafka9.example.com"],
+    );
+    // A host that is given says nothing of the name.
+    let only_host = ["sign", "cn.csr", "--host", "10.6.6.6"];
+    kpki.run(&only_host).expect_code(1);
+    assert_eq!(kpki.inventory(), before);
     // What is shared by those on one machine.
     let local = "localhost,IP:127.0.0.1";
     request("evil3", &format!("evil3 {local}"));

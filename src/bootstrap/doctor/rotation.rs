@@ -3,7 +3,8 @@
 use super::{Doctor, FIX, Fault, FaultCode, RESTORE, locked};
 use crate::{
     bootstrap::{
-        BootstrapError, brought,
+        BootstrapError,
+        brought::{self, AwaitedKey},
         ca::Ca,
         sign,
         slot::{CERTIFICATE, Slot},
@@ -44,7 +45,18 @@ impl Doctor<'_> {
             None => there.over()?,
         });
         if let Err(error) = brought::pending(self.out) {
-            faults.push(fault(error.to_string(), "kpki rotate-ca abort"));
+            let what = format!(
+                "{error}; the answer to the request can still be installed (kpki rotate-ca start --install-cert FILE); this drops the request"
+            );
+            faults.push(fault(what, "kpki rotate-ca abort"));
+        }
+        // Seen before the answer arrives, the key may still be in a backup.
+        let key = AwaitedKey::find(self.out)?;
+        if let Some(Err(error)) = key.map(|key| key.is_sealed(self.out)) {
+            let what = format!(
+                "{error}; restore it from a backup made since the request, if there is one; this drops the request"
+            );
+            faults.push(fault(what, "kpki rotate-ca abort"));
         }
         if let (Some(standby), true) = (&ca.trust.standby, faults.is_empty())
             && (self.passphrase.is_some() || ca.issuer.wanted().is_none())

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::{
     super::{
         Code, Done, Global,
-        brought::{Bringing, hand_out, put_away, read_answer, remark},
+        brought::{Bringing, check_new, hand_out, put_away, read_answer, remark},
         fail, passphrase,
         shell::{kpki, quote_path},
         ui::{BOLD, GREEN, Ui},
@@ -99,6 +99,7 @@ fn request(verb: &InitCa, global: &Global, out: &OutDir, ui: &Ui) -> Done {
         return hand_out(out, &request, file, "init-ca", ui);
     }
     refuse_second(out)?;
+    check_new(file)?;
     let subject = verb.subject.parse::<Dn>().map_err(IssuerError::from)?;
     let protection = protection(verb.no_passphrase, global, ui)?;
     let lock = begin(out, ui)?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     super::{
         Code, Done, Failure, Global,
-        brought::{Bringing, hand_out, put_away, read_answer, remark},
+        brought::{Bringing, check_new, hand_out, put_away, read_answer, remark},
         fail, passphrase,
         ui::{BOLD, Ui},
         whole_number,
@@ -73,6 +73,7 @@ impl Start {
         let (out, successor) = (rotating.out, self.successor()?);
         let request = match rotating.pending()? {
             None => {
+                check_new(file)?;
                 let passphrase = passphrase::existing(global, &rotating.ca.issuer)?;
                 rotating.request(lock, passphrase.as_ref(), &successor)?
             }

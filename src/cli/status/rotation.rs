@@ -85,12 +85,24 @@ fn requested(
     by: Option<OffsetDateTime>,
     now: OffsetDateTime,
 ) -> Result<Option<Due>, Failure> {
-    let Some(request) = brought::pending(out)? else {
-        return Ok(None);
+    let rotate = format!("{} rotate-ca", shell::kpki(out.root()));
+    let request = match brought::pending(out) {
+        Ok(None) => return Ok(None),
+        Ok(Some(request)) => request,
+        Err(error) => {
+            return Ok(Some(Due {
+                code: DueCode::Rotation.into(),
+                name: "ca".to_owned(),
+                message: format!(
+                    "the request for the next CA is damaged: {error}; its answer can still be installed, and if there is none, drop it with `{rotate} abort`"
+                ),
+                command: format!("{rotate} start --install-cert FILE"),
+                by,
+            }));
+        }
     };
     let at = Inventory::read(out)?.ca_requested();
     let since = at.map_or(String::new(), |at| format!(" {}", since(at, now)));
-    let rotate = format!("{} rotate-ca", shell::kpki(out.root()));
     Ok(Some(Due {
         code: DueCode::Rotation.into(),
         name: "ca".to_owned(),

@@ -763,3 +763,26 @@ fn without_options_the_next_ca_has_its_own_root_and_the_others_are_named() {
             .expect_code(2);
     }
 }
+
+/// Found by an attacker: `status` failed, and the doctor saw only half of it.
+#[test]
+fn a_damaged_request_is_said_and_keeps_nothing_from_going_on() {
+    let kpki = Kpki::with_open_ca();
+    kpki.write("taken", "something else\n");
+    let before = (ca(&kpki), kpki.inventory());
+    let into = [&REQUEST[..], &["--out-file", "taken"]].concat();
+    assert_eq!(refused(&kpki, &into), "file-exists");
+    assert_eq!((ca(&kpki), kpki.inventory()), before);
+
+    kpki.ok(&REQUEST);
+    for file in ["ca/request.csr", "ca/request.key"] {
+        let good = read(&kpki, file);
+        kpki.write(&format!("out/{file}"), "junk\n");
+        let status = kpki.run(&["status", "--json"]).expect_code(3).json();
+        assert_eq!(status["due"][0]["code"], "rotation", "{status:#}");
+        let doctor = kpki.run(&["doctor", "--json"]).expect_code(3).json();
+        assert!(doctor.to_string().contains("rotate-ca abort"), "{doctor:#}");
+        fs::write(kpki.path("out").join(file), good).unwrap();
+    }
+    kpki.ok(&["doctor"]);
+}
