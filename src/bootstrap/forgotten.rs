@@ -26,7 +26,12 @@ pub fn check(
     inventory: &Inventory,
     now: OffsetDateTime,
 ) -> Result<(), BootstrapError> {
-    compare(out, &lists::read(out, trust)?, inventory, now)
+    compare(
+        out,
+        &lists::read(out, trust)?.unwrap_or_default(),
+        inventory,
+        now,
+    )
 }
 
 /// The same for current CRLs that were already read.
@@ -35,12 +40,12 @@ pub fn check(
 /// [`BootstrapError::Forgotten`].
 pub fn compare(
     out: &OutDir,
-    current: &Option<Current>,
+    current: &Current,
     inventory: &Inventory,
     now: OffsetDateTime,
 ) -> Result<(), BootstrapError> {
-    let mut current = current.iter().flatten();
-    match current.find_map(|(list, _)| of_list(list, inventory, now)) {
+    let lost = |(list, _): &(SignedCrl, _)| of_list(list, inventory, now);
+    match current.iter().find_map(lost) {
         Some(what) => Err(BootstrapError::Forgotten {
             inventory: out.ca_file(Inventory::FILE).display().to_string(),
             crl: out.ca_file(lists::CRL).display().to_string(),

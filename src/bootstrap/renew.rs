@@ -18,16 +18,13 @@ use super::{
 use crate::{
     issuer::{Issuer, IssuerError},
     keystore::StoreProfile,
-    pki::{Certificate, Host, IdentityName, Kind, LeafSpec},
+    pki::{Certificate, Host, IdentityName, Kind, LEAF_DAYS, LeafSpec},
     policy::{FileNames, LAYOUTS},
     printable::Name,
     random,
     secret::{Secret, SecretBytes},
     state::{FileSpec, Inventory, Lock, OutDir, Owners, Record, Staging, Written, read_plain},
 };
-
-/// The life in days of a certificate whose last one ended with its CA.
-const LEAF_DAYS: i64 = 397;
 
 /// The first certificate of a name is due this long before it expires, however short its validity is. If it replaced
 /// another one, the short validity is intended, and the next one would be due from its first day as well.
@@ -220,7 +217,7 @@ impl Candidate {
             ca.subject == record.issuer && ca.not_after - record.not_after < Duration::DAY
         };
         let life = match inventory.authorities().any(is_cut) {
-            true => LEAF_DAYS,
+            true => LEAF_DAYS.into(),
             false => (record.not_after - record.not_before).whole_days(),
         };
         // Lines of the first kpki do not contain the key algorithm.

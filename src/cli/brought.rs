@@ -149,13 +149,11 @@ fn unread(file: &Path, error: &StoreError) -> CliError {
     CliError::new(code, format!("{}: {error}", file.display())).maybe_hint(error.hint())
 }
 
-/// Refuses a file that a new request would overwrite, or cannot be written to.
+/// Refuses a file that a new request would overwrite.
 pub fn check_new(file: Option<&Path>) -> Done {
-    let Some(file) = file else { return Ok(()) };
-    state::check_writable(file)?;
-    match state::read_optional(file)? {
-        None => Ok(()),
-        Some(_) => occupied(file),
+    match file {
+        Some(file) if state::read_optional(file)?.is_some() => occupied(file),
+        _ => Ok(()),
     }
 }
 

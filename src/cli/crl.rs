@@ -131,7 +131,7 @@ pub fn write(
         (Inventory::read(out), current.join())
     });
     let current = match current {
-        Ok(current) => current?,
+        Ok(current) => current?.unwrap_or_default(),
         Err(panic) => std::panic::resume_unwind(panic),
     };
     // Freeing a million strings one by one takes longer than exiting.

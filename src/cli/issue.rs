@@ -27,7 +27,7 @@ use crate::{
         revoke,
     },
     config::client_file_name,
-    pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind},
+    pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind, LEAF_DAYS},
     policy::{ClientFormat, Identities, IdentityRole, TLS_PORT, ValidatedPolicy},
     state::{Inventory, OutDir},
 };
@@ -62,7 +62,7 @@ pub struct Issue {
     #[arg(long)]
     new_key: bool,
     /// Validity of the certificate in days; it never outlives the CA
-    #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
+    #[arg(long, default_value_t = LEAF_DAYS, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
     /// Client configuration to write (comma-separated, or repeated)
     #[arg(long = "format", value_name = "F", default_value = ClientFormat::ALL[0].name(), value_delimiter = ',', value_parser = super::one_of(ClientFormat::ALL, |f| f.name(), |f| f.about()).map(|f| *f))]

@@ -20,7 +20,10 @@ use crate::{
         sign::{self, Said, Signed, Unsaid, cas, same_key, sign},
     },
     keystore::pem,
-    pki::{Approved, Asked, Certificate, Csr, CsrProblem, Host, IdentityName, Kind, PkiError},
+    pki::{
+        Approved, Asked, Certificate, Csr, CsrProblem, Host, IdentityName, Kind, LEAF_DAYS,
+        PkiError,
+    },
     state::{Inventory, OutDir, check_writable, read_optional, read_request, write_atomic},
 };
 
@@ -56,7 +59,7 @@ pub struct Sign {
     #[arg(long = "host", value_name = "H")]
     hosts: Vec<Host>,
     /// Validity of the certificate in days; it never outlives the CA
-    #[arg(long, default_value_t = 397, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
+    #[arg(long, default_value_t = LEAF_DAYS, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
     /// Write the chain to this file; only an earlier certificate of the same name is overwritten
     #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]

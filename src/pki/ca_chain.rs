@@ -10,7 +10,7 @@ use x509_parser::{
     public_key::PublicKey,
 };
 
-use super::{Certificate, rsa};
+use super::{Certificate, leaf::LEAF_DAYS, rsa};
 use crate::printable::Name;
 
 /// The maximum number of certificates that are searched.
@@ -19,7 +19,7 @@ const MAX_POOL: usize = 64;
 /// including the leaf but not the root.
 const MAX_INTERMEDIATES: usize = 7;
 /// The usual validity of a leaf; kpki warns about a CA that expires sooner.
-const LEAF_LIFE: Duration = Duration::days(397);
+const LEAF_LIFE: Duration = Duration::days(LEAF_DAYS as i64);
 
 /// Why a CA is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,6 +12,9 @@ use super::{
     Serial, end,
 };
 
+/// The usual validity of an identity's certificate, in days.
+pub const LEAF_DAYS: u32 = 397;
+
 /// The parameters of an identity's certificate.
 #[derive(Debug, Clone)]
 pub struct LeafSpec {

@@ -3,7 +3,7 @@
 use super::issuer;
 use crate::{
     document::{Report, Span, Spanned, value_or},
-    pki::{Dn, DnError, NotACrlUrl},
+    pki::{Dn, DnError, LEAF_DAYS, NotACrlUrl},
     policy::{
         CaSettings, IssuerSettings, PolicyCode,
         raw::{RawCa, RawCluster},
@@ -23,7 +23,7 @@ const DAYS: &[&str] = &[
 /// The `ca` section.
 pub(super) fn ca(report: &mut Report, raw: &RawCa, cluster: &RawCluster) -> Option<CaSettings> {
     let valid_days = value_or(&raw.valid_days, 3650);
-    let leaf_valid_days = value_or(&raw.leaf_valid_days, 397);
+    let leaf_valid_days = value_or(&raw.leaf_valid_days, LEAF_DAYS);
     let renew_before_days = value_or(&raw.renew_before_days, 60);
     let said = |one: &Option<Spanned<u32>>, other: &Option<Spanned<u32>>| {
         one.as_ref().or(other.as_ref()).map(|d| d.span)
