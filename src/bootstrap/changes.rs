@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{identity::OnDisk, member};
 use crate::{
-    config::{Properties, STORAGE_ARGS, changed_settings, masked_diff},
+    config::{Properties, STORAGE_ARGS, Text, changed_settings, masked_diff},
     pki::Host,
     policy::FileNames,
 };
@@ -66,7 +66,7 @@ const HIDDEN: &str = "a key, a store or a password: it changes, but is not shown
 const NEW_HIDDEN: &str = "a key, a store or a password: it is new, and not shown\n";
 
 /// Judges the change of one file. `new` is unknown for what is only signed or chosen when it is written; `certificate`
-/// is what a changed certificate needs.
+/// is what a changed certificate needs. The change is shown if `old_is_ours` says whether kpki wrote the old file.
 pub(super) fn change(
     reader: Reader,
     names: &FileNames,
@@ -74,7 +74,7 @@ pub(super) fn change(
     path: &str,
     file: &str,
     (old, new): (Option<&[u8]>, Option<&[u8]>),
-    shown: bool,
+    old_is_ours: Option<bool>,
 ) -> FileChange {
     let plain = !is_hidden(names, file) && !is_certificate(names, file);
     let settings = match (old, new) {
@@ -103,8 +103,15 @@ pub(super) fn change(
     };
     let text =
         |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    let diff = shown.then(|| match new {
-        Some(new) if plain => masked_diff(path, &text(old), &text(Some(new))),
+    let diff = old_is_ours.map(|is_ours| match new {
+        Some(new) if plain => {
+            let (old, new) = (text(old), text(Some(new)));
+            let old = match is_ours {
+                true => Text::Ours(&old),
+                false => Text::Theirs(&old),
+            };
+            masked_diff(path, old, Text::Ours(&new))
+        }
         _ if is_certificate(names, file) && old.is_none() => {
             "a certificate: it is new\n".to_owned()
         }
@@ -177,7 +184,7 @@ mod tests {
     fn needs(reader: Reader, file: &str, old: Option<&str>, new: Option<&str>) -> Needs {
         let names = Layout::DEFAULT.files("x");
         let texts = (old.map(str::as_bytes), new.map(str::as_bytes));
-        change(reader, &names, Needs::Reload, "x/f", file, texts, false).needs
+        change(reader, &names, Needs::Reload, "x/f", file, texts, None).needs
     }
 
     #[test]

@@ -203,6 +203,10 @@ impl Look<'_> {
             // If a missing file is written again unchanged, programs that have read it need nothing.
             let same = |new: &&[u8]| self.entry.is_some_and(|e| e.is_last(file, new));
             let before = old.as_deref().or(new.filter(same));
+            let is_ours = |old: &[u8]| {
+                self.entry
+                    .is_some_and(|e| e.is_recorded(file) && !e.is_foreign(file, old))
+            };
             let mut change = changes::change(
                 reader,
                 self.names,
@@ -210,7 +214,10 @@ impl Look<'_> {
                 &path,
                 file,
                 (before, new),
-                self.context.asked.dry_run,
+                self.context
+                    .asked
+                    .dry_run
+                    .then(|| before.is_none_or(is_ours)),
             );
             change.create = old.is_none();
             changes.push(change);

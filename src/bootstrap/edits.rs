@@ -2,7 +2,7 @@
 
 use super::{changes, identity::OnDisk, trust::Trust};
 use crate::{
-    config::{added_settings, masked_diff},
+    config::{Text, added_settings, masked_diff},
     keystore::{pem, pkcs12},
     pki::Certificate,
     policy::FileNames,
@@ -107,7 +107,7 @@ impl Evidence<'_> {
             return by_hand(String::new(), Vec::new());
         };
         let text = String::from_utf8_lossy;
-        let diff = masked_diff(path, &text(new), &text(old));
+        let diff = masked_diff(path, Text::Ours(&text(new)), Text::Theirs(&text(old)));
         let added = match file.ends_with(".properties") {
             true => added_settings(new, old),
             false => Vec::new(),

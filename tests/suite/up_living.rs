@@ -301,6 +301,12 @@ fn what_a_person_edited_is_shown_and_not_overwritten() {
         "kafka1/server.properties",
         "ssl.key.password=correct horse",
     );
+    // Remarks, and what looks like no setting, may be secrets.
+    append(
+        &kpki,
+        "kafka1/server.properties",
+        "#old store: correct horse\n# ssl.keystore.password=correct horse\ncorrect horse",
+    );
     append(&kpki, "alice/client.properties", "acks=all");
     let edited = tree(&kpki.path("out"));
     // A change of the policy that kpki would write into the same files.
@@ -313,6 +319,7 @@ fn what_a_person_edited_is_shown_and_not_overwritten() {
         "out/kafka1/server.properties was edited by hand:",
         "\n    +num.io.threads=16\n",
         "\n    +ssl.key.password=[secret ",
+        "\n    +# [a comment]\n    +# [a comment]\n    +[a line that is not a setting]\n",
         "under kafka1: properties: {\"num.io.threads\": \"16\"}",
         "--overwrite kafka1/server.properties",
         "out/alice/client.properties was edited by hand:",
