@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{CliError, Code, Done, Failure, fail, passphrase, store_file};
 use crate::{
-    keystore::{StoreContents, StoreError, StoreProfile, jks, pkcs12, write_pem},
+    keystore::{StoreContents, StoreError, StoreProfile, check_size, jks, pkcs12, write_pem},
     random,
     secret::{Secret, SecretBytes},
     state::write_new,
@@ -95,7 +95,7 @@ fn encode(file: &Path, store: &NewStore<'_>) -> Result<SecretBytes, Failure> {
         let missing = CliError::new(Code::PasswordMissing, "the new store needs a password");
         store.password.as_ref().ok_or(missing)
     };
-    Ok(match store.format {
+    let bytes: SecretBytes = match store.format {
         Format::Pkcs12 => pkcs12::store(contents, password()?, *profile)
             .map_err(fault)?
             .into(),
@@ -109,7 +109,9 @@ fn encode(file: &Path, store: &NewStore<'_>) -> Result<SecretBytes, Failure> {
             let store = jks::write(contents, password()?, &seed, now);
             store.map_err(fault)?.into()
         }
-    })
+    };
+    check_size(contents, &bytes).map_err(fault)?;
+    Ok(bytes)
 }
 
 /// Writes a new store; one with keys is only readable by its owner.

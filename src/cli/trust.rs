@@ -16,7 +16,7 @@ use super::{
     ui::{GREEN, Ui},
 };
 use crate::{
-    keystore::{StoreContents, StoreKind, StoreProfile, add_trusted, adopt, pem},
+    keystore::{StoreContents, StoreKind, StoreProfile, add_trusted, adopt, check_size, pem},
     pki::Certificate,
     plan::count,
     printable::Printable,
@@ -124,6 +124,7 @@ impl NewTrust {
         let certs = self.contents.trusted.iter().map(|entry| entry.cert.clone());
         let text = pem::certificates(&certs.collect::<Vec<_>>());
         let Some(file) = file else {
+            check_size(&self.contents, text.as_bytes())?;
             if !ui.json {
                 ui.raw(&text);
             }

@@ -91,8 +91,19 @@ pub(super) enum Kind {
 
 /// pkcs-12PbeIds 1.2.840.113549.1.12.1, without its last arc.
 const PKCS12_PBE: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01];
-/// 1.2.840.113549.1.5.13
-const PBES2: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
+/// pkcs-5 1.2.840.113549.1.5, without its last arc.
+const PKCS5: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05];
+/// Its last arc for PBES2.
+const PBES2: u8 = 13;
+/// The same for the algorithms of PBES1 (RFC 8018 appendix A.3), with OpenSSL's names.
+const PBES1: [(u8, &str); 6] = [
+    (1, "PBE-MD2-DES"),
+    (3, "PBE-MD5-DES"),
+    (4, "PBE-MD2-RC2-64"),
+    (6, "PBE-MD5-RC2-64"),
+    (10, "PBE-SHA1-DES"),
+    (11, "PBE-SHA1-RC2-64"),
+];
 /// 1.3.6.1.4.1.42.2.17.1.1
 pub(super) const SUN: [u8; 10] = [0x2b, 0x06, 0x01, 0x04, 0x01, 0x2a, 0x02, 0x11, 0x01, 0x01];
 /// 1.3.6.1.4.1.42.2.19.1
@@ -111,20 +122,35 @@ impl Scheme {
                 4 => Kind::TripleDes2,
                 5 => Kind::Rc2Of128,
                 6 => Kind::Rc2Of40,
-                _ => return Some(Self::Unknown("PKCS#12 with RC4".to_owned())),
+                1 => return Some(Self::Unknown("PBE-SHA1-RC4-128".to_owned())),
+                2 => return Some(Self::Unknown("PBE-SHA1-RC4-40".to_owned())),
+                _ => return Some(Self::unknown(oid)),
             };
             let salted = salted()?;
             return Some(Self::Pkcs12 { kind, salted });
         }
+        if let Some([last]) = oid.strip_prefix(&PKCS5) {
+            if *last == PBES2 {
+                return Some(match Parameters::from_der(parameters?.whole) {
+                    Ok(parameters) => Self::Pbes2(Box::new(parameters)),
+                    Err(_) => Self::Unknown("PBES2 with unknown parameters".to_owned()),
+                });
+            }
+            let old = PBES1.iter().find(|(arc, _)| arc == last);
+            return Some(old.map_or_else(
+                || Self::unknown(oid),
+                |(_, name)| Self::Unknown((*name).to_owned()),
+            ));
+        }
         Some(match oid {
-            _ if oid == PBES2 => match Parameters::from_der(parameters?.whole) {
-                Ok(parameters) => Self::Pbes2(Box::new(parameters)),
-                Err(_) => Self::Unknown("PBES2 with unknown parameters".to_owned()),
-            },
             _ if oid == SUN => Self::Sun,
             _ if oid == SUN_JCE => Self::SunJce(salted()?),
-            _ => Self::Unknown(format!("the algorithm {}", ber::dotted(oid))),
+            _ => Self::unknown(oid),
         })
+    }
+
+    fn unknown(oid: &[u8]) -> Self {
+        Self::Unknown(format!("the algorithm {}", ber::dotted(oid)))
     }
 
     /// Its family and description.
@@ -178,6 +204,9 @@ impl Scheme {
                 let opened = parameters.decrypt(password.expose().as_bytes(), data);
                 opened.map(Zeroizing::new).map_err(|error| match error {
                     pkcs8::pkcs5::Error::DecryptFailed => StoreError::WrongPassword,
+                    pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. } => {
+                        StoreError::UnreadCipher(self.cipher().name)
+                    }
                     other => StoreError::Unsupported(other.to_string()),
                 })
             }
@@ -186,9 +215,7 @@ impl Scheme {
                 budget.spend(salted.iterations)?;
                 sun_jce(data, password, salted).ok_or(StoreError::WrongPassword)
             }
-            Self::Unknown(name) => Err(StoreError::Unsupported(format!(
-                "it is encrypted with {name}, which kpki does not support"
-            ))),
+            Self::Unknown(name) => Err(StoreError::UnreadCipher(name.clone())),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a store, or with the content for one.
 
+use super::limits::{LARGEST, MOST};
 use crate::{pki::NotACertificate, printable::Printable};
 
 /// Why a store could not be written or read. No message contains a password or key material.
@@ -110,6 +111,29 @@ pub enum StoreError {
     /// A private key in a form that kpki does not read.
     #[error("the private key is {0}, which kpki does not support")]
     UnreadKey(&'static str),
+    /// A private key that is a file of its own, encrypted in a way that kpki does not read.
+    #[error("the private key is encrypted with {0}, which kpki does not support")]
+    UnreadKeyCipher(String),
+    /// The same for an entry or the whole of a store.
+    #[error("it is encrypted with {0}, which kpki does not support")]
+    UnreadCipher(String),
+    /// More than kpki itself would read.
+    #[error(
+        "it would be larger than what kpki reads: at most {} MiB, and {} certificates and keys",
+        LARGEST >> 20,
+        MOST
+    )]
+    TooLarge,
+}
+
+impl StoreError {
+    /// The same error about a key that is a file of its own.
+    pub(super) fn of_key(self) -> Self {
+        match self {
+            Self::UnreadCipher(name) => Self::UnreadKeyCipher(name),
+            other => other,
+        }
+    }
 }
 
 impl StoreError {
@@ -146,6 +170,13 @@ impl StoreError {
                 "no common program uses this many: write the file again with fewer iterations"
             }
             Self::UnreadKey(_) => "convert it: openssl pkcs8 -topk8 -v2 aes256 -in OLD -out NEW",
+            Self::UnreadKeyCipher(_) => {
+                "convert it; OpenSSL asks for its password, and for a new one: openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW -provider legacy -provider default (before OpenSSL 3 without the providers)"
+            }
+            Self::UnreadCipher(_) => {
+                "convert it; OpenSSL asks for its password, and for new ones: openssl pkcs12 -legacy -in OLD -out ALL.pem, then openssl pkcs12 -export -in ALL.pem -out NEW (before OpenSSL 3 without -legacy)"
+            }
+            Self::TooLarge => "make several files, or leave out what is not needed",
             Self::KeyForm(_) => "convert it: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW",
             _ => return None,
         })

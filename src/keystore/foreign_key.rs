@@ -86,9 +86,10 @@ impl ForeignKey {
                 };
                 let contents = reader::open(&store, passwords)?.contents;
                 let [key] = &contents.keys[..] else {
-                    return Err(match contents.keys.is_empty() {
-                        true => StoreError::NoKey,
-                        false => StoreError::TwoKeys,
+                    return Err(match contents.locked.into_iter().next() {
+                        Some(locked) => locked.why,
+                        None if contents.keys.is_empty() => StoreError::NoKey,
+                        None => StoreError::TwoKeys,
                     });
                 };
                 certificates.extend(key.chain.iter().cloned());
@@ -118,6 +119,6 @@ fn decrypt(der: &[u8], password: &Secret) -> Result<SecretBytes, StoreError> {
     };
     let unlocked = Element::only(der).and_then(|i| unlock(i, passwords, &mut Budget::new()));
     let damaged = || StoreError::DamagedPem("the encrypted key is not PKCS#8".to_owned());
-    let key = unlocked.ok_or_else(damaged)?.key?;
-    Ok(key.to_vec().into())
+    let key = unlocked.ok_or_else(damaged)?.key;
+    Ok(key.map_err(StoreError::of_key)?.to_vec().into())
 }

@@ -16,6 +16,7 @@ use super::{
     cipher::{Cipher, Family, unlock},
     contents::{Issuers, LockedKey, Named, StoreContents, StoredKey, TrustedCert},
     cost::Budget,
+    limits::MOST,
     opened::{Opened, Protection, StoreKind},
     pem,
     pkcs12::Integrity,
@@ -23,8 +24,6 @@ use super::{
 };
 use crate::{printable::Printable, secret::Secret};
 
-/// The maximum number of sections.
-const MOST: usize = 10_000;
 const NAME: &str = "friendlyName:";
 
 /// A PEM section.
@@ -68,8 +67,14 @@ pub(super) fn read(bytes: &[u8], passwords: Passwords<'_>) -> Result<Opened, Sto
                 let unlocked =
                     Element::only(&der).and_then(|info| unlock(info, passwords, &mut budget));
                 let unlocked = unlocked.ok_or(StoreError::Key)?;
-                ciphers.insert(unlocked.cipher);
-                let key = unlocked.key;
+                ciphers.insert(match unlocked.cipher.family {
+                    Family::Unknown => {
+                        let name = format!("encrypted with {}", unlocked.cipher.name);
+                        Cipher::new(Family::Unknown, name)
+                    }
+                    _ => unlocked.cipher,
+                });
+                let key = unlocked.key.map_err(StoreError::of_key);
                 keys.push(KeySection { name, key });
             }
             "RSA PRIVATE KEY" | "EC PRIVATE KEY" => {

@@ -1,9 +1,23 @@
 //! Opens a store of any format. The format is recognised by the bytes, not by the file name.
 
-use super::{Opened, Passwords, StoreError, jks, opened::kind, pem, pem_store, pkcs12};
+use super::{
+    Opened, Passwords, StoreContents, StoreError, jks,
+    limits::{LARGEST, MOST},
+    opened::kind,
+    pem, pem_store, pkcs12,
+};
 
-/// The maximum size of a store in bytes.
-const LARGEST: usize = 16 * 1024 * 1024;
+/// Checks that kpki would read a store again that it has encoded.
+///
+/// # Errors
+/// [`StoreError::TooLarge`]
+pub fn check_size(contents: &StoreContents, bytes: &[u8]) -> Result<(), StoreError> {
+    let chains: usize = contents.keys.iter().map(|key| 1 + key.chain.len()).sum();
+    match bytes.len() > LARGEST || chains + contents.trusted.len() > MOST {
+        true => Err(StoreError::TooLarge),
+        false => Ok(()),
+    }
+}
 
 /// Reads a store of any format.
 ///

@@ -451,3 +451,53 @@ fn what_is_no_tls_listener_is_told_apart() {
     assert_eq!(found, "wrong-protocol");
     assert!(stderr.contains("PLAINTEXT"), "{stderr}");
 }
+
+/// A certificate of this many MiB, as a CA with a picture in it would have.
+fn huge(name: &str, mib: usize) -> Vec<u8> {
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    let common = rcgen::DnType::CommonName;
+    params.distinguished_name.push(common, name);
+    params.custom_extensions = vec![rcgen::CustomExtension::from_oid_content(
+        &[1, 2, 3, 4],
+        vec![0; mib << 20],
+    )];
+    let key = rcgen::KeyPair::generate().unwrap();
+    params.self_signed(&key).unwrap().der().to_vec()
+}
+
+#[test]
+fn no_truststore_is_written_that_kpki_would_not_read() {
+    let kpki = Kpki::new();
+    for name in ["a", "b"] {
+        std::fs::write(kpki.path(format!("{name}.der")), huge(name, 9)).unwrap();
+    }
+    kpki.ok(&["trust", "add", "a.der", "--out-file", "one.p12"]);
+    assert_eq!(subjects(&list(&kpki, "one.p12")), ["CN=a"]);
+    let add = ["trust", "add", "a.der", "b.der", "--json"];
+    for file in [Some("two.p12"), Some("two.pem"), None] {
+        let place: &[&str] = match &file {
+            Some(file) => &["--out-file", file],
+            None => &[],
+        };
+        let refused = kpki.run(&[&add[..], place].concat()).expect_code(1);
+        let error = refused.json()["error"].take();
+        assert_eq!(error["code"], "store", "{error}");
+        assert!(
+            error["message"]
+                .as_str()
+                .unwrap()
+                .contains("at most 16 MiB"),
+            "{error}"
+        );
+        assert!(
+            file.is_none_or(|file| !kpki.path(file).exists()),
+            "{file:?}"
+        );
+    }
+    // The same from a store that is there.
+    let more = ["trust", "add", "b.der", "--from", "one.p12", "--to", "jks"];
+    kpki.run(&[&more[..], &["--out-file", "two.jks"]].concat())
+        .expect_code(1);
+    assert!(!kpki.path("two.jks").exists());
+}

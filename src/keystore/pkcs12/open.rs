@@ -12,14 +12,12 @@ use super::{
         cipher::{Cipher, Scheme, unlock},
         contents::{Issuers, LockedKey, Named, StoreContents, StoredKey, TrustedCert},
         cost::{self, Budget},
+        limits::MOST,
         opened::{Opened, Protection, StoreKind, kind},
     },
     mac::{Integrity, MacData},
 };
 use crate::secret::Secret;
-
-/// The maximum number of entries.
-const MOST: usize = 10_000;
 
 /// id-data and id-encryptedData, 1.2.840.113549.1.7.x
 const DATA: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];

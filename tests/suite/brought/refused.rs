@@ -250,3 +250,79 @@ fn what_a_ca_may_not_do_is_said_first_and_then_holds() {
     );
     assert_eq!(kpki.run(&["crl"]).code, Some(1));
 }
+
+#[test]
+fn a_key_under_an_old_cipher_is_refused_with_its_name_and_what_converts_it() {
+    let mut kpki = Kpki::new();
+    kpki.env("KPKI_IMPORT_PASSWORD", "the old password");
+    let Some(company) = Company::new(&kpki) else {
+        return;
+    };
+    company.ca("small", "/CN=Small CA", None, "P-256", &CA);
+    let pass = "pass:the old password";
+    let providers = ["-provider", "legacy", "-provider", "default"];
+    let refused = |key: &str, cipher: &str| {
+        let import = ["init-ca", "--import-cert", "small.crt", "--import-key", key];
+        let error = kpki.run(&[&import[..], &["--json"]].concat());
+        let error = error.expect_code(1).json()["error"].take();
+        let text = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
+        let (message, hint) = (text("message"), text("hint"));
+        assert!(
+            message.contains(&format!("is encrypted with {cipher},")),
+            "{message}"
+        );
+        assert!(!kpki.path("out/ca/ca.key").exists());
+        hint
+    };
+    let command =
+        "openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW -provider legacy -provider default";
+    for (cipher, form) in [
+        ("PBE-MD5-DES", "PEM"),
+        ("PBE-MD5-DES", "DER"),
+        ("PBE-SHA1-DES", "PEM"),
+        ("PBE-MD5-RC2-64", "PEM"),
+        ("PBE-SHA1-RC2-64", "PEM"),
+        ("PBE-SHA1-RC4-128", "PEM"),
+        ("PBE-SHA1-RC4-40", "PEM"),
+    ] {
+        let fixed = ["pkcs8", "-topk8", "-in", "small.key", "-passout", pass];
+        let how = ["-out", "old.key", "-v1", cipher, "-outform", form];
+        company.openssl(&[&fixed[..], &how, &providers].concat());
+        let hint = refused("old.key", cipher);
+        assert!(hint.contains(command), "{hint}");
+    }
+    let fixed = [
+        "pkcs12",
+        "-export",
+        "-inkey",
+        "small.key",
+        "-in",
+        "small.crt",
+    ];
+    let how = ["-out", "old.p12", "-passout", pass, "-legacy"];
+    let old = ["-keypbe", "PBE-SHA1-RC4-128", "-certpbe", "PBE-SHA1-3DES"];
+    company.openssl(&[&fixed[..], &how, &old].concat());
+    let hint = refused("old.p12", "PBE-SHA1-RC4-128");
+    assert!(
+        hint.contains("openssl pkcs12 -legacy -in OLD -out ALL.pem"),
+        "{hint}"
+    );
+    let inspected = kpki.run(&["store", "inspect", "old.key"]).stdout;
+    assert!(
+        inspected.contains("encrypted with PBE-SHA1-RC4-40"),
+        "{inspected}"
+    );
+    // The command as it is written, with the passwords that OpenSSL would ask for.
+    let command = command.replace("OLD", "old.key").replace("NEW", "new.key");
+    let mut command: Vec<&str> = command.split(' ').skip(1).collect();
+    command.extend(["-passin", pass, "-passout", pass]);
+    company.openssl(&command);
+    kpki.ok(&[
+        "init-ca",
+        "--no-passphrase",
+        "--import-cert",
+        "small.crt",
+        "--import-key",
+        "new.key",
+    ]);
+}
