@@ -5,6 +5,9 @@
 //! result: a certificate that lacks a host is refused in the log only, and from then on every dynamic change of that
 //! broker fails until it is restarted. So kpki first checks for what the broker would refuse, trusts only a handshake,
 //! and removes the setting afterwards, because it would override the path in a later `server.properties`.
+//!
+//! Each network thread of a listener has stores of its own (`SocketServer.Processor`), which are read one after the
+//! other, and connections go to the threads in turn: so a listener is asked as often as it has threads.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,6 +29,8 @@ const REMOVAL: Duration = Duration::from_secs(60);
 /// How long to wait until a listener no longer trusts other CAs: after a rotation the old one, but somebody may have
 /// added one of their own.
 const OTHERS: Duration = Duration::from_secs(10);
+/// The most often that a listener is asked in one check; a broker has 3 network threads unless it is told otherwise.
+const MOST_THREADS: usize = 32;
 /// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -52,8 +57,9 @@ pub struct RunningListener {
     pub name: String,
     /// The `host:port` that it advertises, or listens on.
     pub address: String,
-    /// What it serves.
+    /// What it serves; if its threads differ, one that is not as it should be.
     pub shown: Result<Served, ProbeError>,
+    threads: usize,
     /// Its keystore; `None` for the controllers' listener, which has no dynamic settings of its own.
     store: Option<Store>,
 }
@@ -164,6 +170,17 @@ pub enum ReloadError {
     },
 }
 
+impl ReloadError {
+    /// Whether nothing is known of the broker, which may be down, so that this says nothing about the others.
+    pub fn is_no_answer(&self) -> bool {
+        match self {
+            Self::Cluster { source, .. } => !matches!(**source, AdminError::NotAuthorized { .. }),
+            Self::Unseen { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// A setting that could not be removed.
 #[derive(Debug, thiserror::Error)]
 #[error("the setting {setting} could not be removed: {why}")]
@@ -213,16 +230,22 @@ pub fn look(
                     })?,
             ),
         };
-        listeners.push((listener, address, store));
+        let threads = settings.threads(&listener);
+        listeners.push((listener, address, store, threads));
     }
-    let shown = probe::each(&listeners, |(_, address, _)| ask(address, identity, ONE));
+    let shown = probe::each(&listeners, |(_, address, _, threads)| {
+        let first = ask(address, identity)?;
+        // One answer is enough for what the broker would refuse.
+        Ok(ask_all(wanted, *threads, || ask(address, identity)).unwrap_or(first))
+    });
     let listeners: Vec<RunningListener> = listeners
         .into_iter()
         .zip(shown)
-        .map(|((name, address, store), shown)| RunningListener {
+        .map(|((name, address, store, threads), shown)| RunningListener {
             name,
             address,
             shown,
+            threads,
             store,
         })
         .collect();
@@ -413,7 +436,9 @@ impl RunningBroker {
         let mut open: Vec<&RunningListener> =
             self.listeners.iter().filter(|l| l.shown.is_ok()).collect();
         loop {
-            let shown = probe::each(&open, |l| ask(&l.address, identity, ONE));
+            let shown = probe::each(&open, |l| {
+                ask_all(wanted, l.threads, || ask(&l.address, identity))
+            });
             let others = begun.elapsed() < OTHERS.min(limit);
             let lacking = open.iter().zip(shown).filter_map(|(listener, shown)| {
                 let what = match shown {
@@ -471,14 +496,29 @@ fn trusts_no_other(wanted: &Wanted<'_>, shown: &Served) -> bool {
     told.all(|ca| wanted.trusted.contains(ca))
 }
 
-fn ask(
-    address: &str,
-    identity: Option<Identity<'_>>,
-    timeout: Duration,
+/// What a listener shows to as many connections: one that lacks something, or that trusts others, if there is one.
+fn ask_all(
+    wanted: &Wanted<'_>,
+    threads: usize,
+    mut ask: impl FnMut() -> Result<Served, ProbeError>,
 ) -> Result<Served, ProbeError> {
+    let mut shown = ask()?;
+    for _ in 1..threads {
+        if lacks(wanted, &shown).is_some() {
+            break;
+        }
+        let next = ask()?;
+        if lacks(wanted, &next).is_some() || trusts_no_other(wanted, &shown) {
+            shown = next;
+        }
+    }
+    Ok(shown)
+}
+
+fn ask(address: &str, identity: Option<Identity<'_>>) -> Result<Served, ProbeError> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_matches(['[', ']']);
-    probe::served(address, host, identity, timeout)
+    probe::served(address, host, identity, ONE)
 }
 
 /// A listener's own keystore.
@@ -532,6 +572,15 @@ impl Settings {
         found
     }
 
+    /// The number of network threads of a listener.
+    fn threads(&self, listener: &str) -> usize {
+        const THREADS: &str = "num.network.threads";
+        let own = format!("listener.name.{}.{THREADS}", listener.to_ascii_lowercase());
+        let said = self.get(&own).or(self.get(THREADS));
+        let threads = said.and_then(|threads| threads.parse().ok());
+        threads.unwrap_or(3).clamp(1, MOST_THREADS)
+    }
+
     /// The keystore of a listener.
     fn store(&self, listener: &str) -> Option<Store> {
         let own = setting(listener);
@@ -547,73 +596,4 @@ impl Settings {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(lines: &[(&str, &str, bool)]) -> Settings {
-        let entry = |(name, value, dynamic): &(&str, &str, bool)| {
-            let entry = ConfigEntry {
-                name: (*name).to_owned(),
-                value: Some((*value).to_owned()),
-                dynamic: *dynamic,
-            };
-            ((*name).to_owned(), entry)
-        };
-        Settings(lines.iter().map(entry).collect())
-    }
-
-    #[test]
-    fn listeners_with_tls_are_found_with_their_addresses() {
-        let of = |listeners, advertised| {
-            let fixed = false;
-            settings(&[
-                ("listeners", listeners, fixed),
-                ("advertised.listeners", advertised, fixed),
-                (
-                    "listener.security.protocol.map",
-                    "IN:SSL,OUT:SASL_SSL,PLAIN:PLAINTEXT,C:SSL",
-                    fixed,
-                ),
-                ("controller.listener.names", "C", fixed),
-            ])
-            .listeners()
-        };
-        let found = of(
-            "IN://:1,OUT://:2,PLAIN://:3,C://:4",
-            "IN://a:1,OUT://[::1]:2,PLAIN://a:3",
-        );
-        let found: Vec<_> = found.iter().map(|(n, a, c)| (&**n, &**a, *c)).collect();
-        assert_eq!(found, [("IN", "a:1", false), ("OUT", "[::1]:2", false)]);
-        assert_eq!(of("C://10.0.0.1:4", "")[0].1, "10.0.0.1:4");
-        let by_protocol = settings(&[("listeners", "SSL://a:1", false)]);
-        assert_eq!(by_protocol.listeners().len(), 1);
-    }
-
-    #[test]
-    fn a_path_that_somebody_chose_while_it_ran_stays() {
-        let general = (LOCATION, "/a.p12", false);
-        let own = |path, dynamic| {
-            settings(&[
-                general,
-                ("listener.name.in.ssl.keystore.location", path, dynamic),
-            ])
-            .store("IN")
-        };
-        let store = |path: &str, stays, is_set| {
-            Some(Store {
-                path: path.to_owned(),
-                stays,
-                is_set,
-            })
-        };
-        assert_eq!(
-            settings(&[general]).store("IN"),
-            store("/a.p12", false, false)
-        );
-        assert_eq!(own("/b.p12", false), store("/b.p12", false, false));
-        assert_eq!(own("/b.p12", true), store("/b.p12", true, true));
-        // A setting left by an interrupted reload.
-        assert_eq!(own("/a.p12", true), store("/a.p12", false, true));
-        assert_eq!(settings(&[]).store("IN"), None);
-    }
-}
+mod tests;

@@ -61,6 +61,14 @@ enum Outcome {
     NotAttempted,
 }
 
+/// A broker with its outcome.
+struct Row<'a> {
+    node: &'a RunningNode,
+    /// The listeners that could be reached.
+    listeners: Vec<String>,
+    outcome: Outcome,
+}
+
 impl Outcome {
     fn word(&self) -> &'static str {
         match self {
@@ -96,36 +104,32 @@ impl Reload {
             key_pkcs8: &shown.key_pkcs8,
             chain: &shown.chain,
         });
-        let running = examine(&mut admin, &nodes, identity, ui)?;
+        let examined = examine(&mut admin, &nodes, identity, ui)?;
         let limit = Duration::from_secs(self.timeout.into());
-        let mut outcomes = Vec::new();
+        let mut rows = Vec::new();
         let mut stopped = false;
-        for (node, running) in nodes.iter().zip(&running) {
-            let wanted = wanted(node);
-            let outcome = if stopped {
-                Outcome::NotAttempted
-            } else if running.is_done(&wanted) {
-                match running.tidy(&mut admin, &wanted, false) {
-                    Ok(()) => Outcome::Unchanged,
-                    Err(left) => Outcome::Failed(
-                        ReloadError::SettingLeft {
-                            name: node.name.as_str().to_owned(),
-                            left,
-                        }
-                        .into(),
-                    ),
-                }
-            } else {
-                match running.reload(&mut admin, &wanted, identity, limit) {
-                    Ok(()) => Outcome::Reloaded,
-                    Err(error) => Outcome::Failed(error.into()),
+        for (node, examined) in nodes.iter().zip(examined) {
+            let (listeners, outcome) = match examined {
+                Err(error) => (Vec::new(), Outcome::Failed(error)),
+                Ok(running) => {
+                    let outcome = match stopped {
+                        true => Outcome::NotAttempted,
+                        false => attend(&mut admin, node, &running, identity, limit),
+                    };
+                    stopped |= matches!(outcome, Outcome::Failed(_));
+                    let seen = running.listeners.into_iter().filter(|l| l.shown.is_ok());
+                    (seen.map(|l| l.name).collect(), outcome)
                 }
             };
-            stopped |= matches!(outcome, Outcome::Failed(_));
-            say(ui, node, running, &outcome);
-            outcomes.push(outcome);
+            let row = Row {
+                node,
+                listeners,
+                outcome,
+            };
+            row.say(ui);
+            rows.push(row);
         }
-        finish(ui, &nodes, &running, &outcomes)
+        finish(ui, &rows)
     }
 
     /// The selected brokers, with the certificates that they should serve.
@@ -215,24 +219,57 @@ fn wanted(node: &RunningNode) -> Wanted<'_> {
     }
 }
 
-/// Checks all of them first, so that nothing is changed if one would refuse.
+/// Makes a broker that answered serve its certificate, if it does not.
+fn attend(
+    admin: &mut Admin,
+    node: &RunningNode,
+    running: &RunningBroker,
+    identity: Option<Identity<'_>>,
+    limit: Duration,
+) -> Outcome {
+    let wanted = wanted(node);
+    let (done, outcome) = match running.is_done(&wanted) {
+        true => {
+            let left = |left| ReloadError::SettingLeft {
+                name: node.name.as_str().to_owned(),
+                left,
+            };
+            let tidied = running.tidy(admin, &wanted, false).map_err(left);
+            (tidied, Outcome::Unchanged)
+        }
+        false => (
+            running.reload(admin, &wanted, identity, limit),
+            Outcome::Reloaded,
+        ),
+    };
+    match done {
+        Ok(()) => outcome,
+        Err(error) => Outcome::Failed(error.into()),
+    }
+}
+
+/// Checks all of them first, so that nothing is changed if one would refuse, or if none answers. One that does not
+/// answer keeps no other from its new certificate.
 fn examine(
     admin: &mut Admin,
     nodes: &[RunningNode],
     identity: Option<Identity<'_>>,
     ui: &Ui,
-) -> Result<Vec<RunningBroker>, Failure> {
-    let (mut found, mut errors) = (Vec::new(), Vec::new());
+) -> Result<Vec<Result<RunningBroker, CliError>>, Failure> {
+    let (mut examined, mut refused) = (Vec::new(), false);
     for node in nodes {
         let wanted = wanted(node);
         let looked = look(admin, &wanted, identity);
-        match looked.and_then(|running| running.check(&wanted).map(|()| running)) {
-            Ok(running) => found.push(running),
-            Err(error) => errors.push(error.into()),
-        }
+        let checked = looked.and_then(|running| running.check(&wanted).map(|()| running));
+        refused |= checked.as_ref().is_err_and(|error| !error.is_no_answer());
+        examined.push(checked.map_err(CliError::from));
     }
-    several(errors)?;
-    for (node, running) in nodes.iter().zip(&found) {
+    if refused || examined.iter().all(Result::is_err) {
+        several(examined.into_iter().filter_map(Result::err).collect())?;
+        return Ok(Vec::new());
+    }
+    let answered = nodes.iter().zip(&examined);
+    for (node, running) in answered.filter_map(|(n, e)| Some((n, e.as_ref().ok()?))) {
         for (listener, why) in running.unseen() {
             ui.warn(format!(
                 "{}: cannot see from here what the listener {} at {} serves: {why}",
@@ -250,53 +287,53 @@ fn examine(
             ));
         }
     }
-    Ok(found)
+    Ok(examined)
 }
 
-fn say(ui: &Ui, node: &RunningNode, running: &RunningBroker, outcome: &Outcome) {
-    let seen = running.listeners.iter().filter(|l| l.shown.is_ok());
-    let listeners: Vec<&str> = seen.map(|l| l.name.as_str()).collect();
-    let serial = &node.certificate.serial;
-    let name = &node.name;
-    match outcome {
-        Outcome::Unchanged => ui.say(format!(
-            "unchanged  {name}  {DIM}already serves {serial}{DIM:#}"
-        )),
-        Outcome::Reloaded => ui.say(format!(
-            "{GREEN}reloaded{GREEN:#}  {name}  serves {serial} on {}, until {}",
-            listeners.join(", "),
-            node.certificate.not_after.date()
-        )),
-        Outcome::Failed(error) => {
-            ui.complain(format!("{RED}failed{RED:#}  {}", error.message));
-            if let Some(hint) = &error.hint {
-                ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
+impl Row<'_> {
+    fn say(&self, ui: &Ui) {
+        let RunningNode {
+            name, certificate, ..
+        } = self.node;
+        let serial = &certificate.serial;
+        match &self.outcome {
+            Outcome::Unchanged => ui.say(format!(
+                "unchanged  {name}  {DIM}already serves {serial}{DIM:#}"
+            )),
+            Outcome::Reloaded => ui.say(format!(
+                "{GREEN}reloaded{GREEN:#}  {name}  serves {serial} on {}, until {}",
+                self.listeners.join(", "),
+                certificate.not_after.date()
+            )),
+            Outcome::Failed(error) => {
+                ui.complain(format!("{RED}failed{RED:#}  {}", error.message));
+                if let Some(hint) = &error.hint {
+                    ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
+                }
             }
+            Outcome::NotAttempted => ui.complain(format!("not attempted  {name}")),
         }
-        Outcome::NotAttempted => ui.complain(format!("not attempted  {name}")),
+    }
+
+    fn as_json(&self) -> Value {
+        json!({
+            "name": self.node.name.as_str(),
+            "action": self.outcome.word(),
+            "serial": self.node.certificate.serial,
+            "listeners": self.listeners,
+            "error": match &self.outcome {
+                Outcome::Failed(error) => error.as_json(),
+                _ => Value::Null,
+            },
+        })
     }
 }
 
-fn finish(ui: &Ui, nodes: &[RunningNode], running: &[RunningBroker], outcomes: &[Outcome]) -> Done {
-    let rows = nodes.iter().zip(running).zip(outcomes);
-    let rows: Vec<Value> = rows
-        .map(|((node, running), outcome)| {
-            let seen = running.listeners.iter().filter(|l| l.shown.is_ok());
-            json!({
-                "name": node.name.as_str(),
-                "action": outcome.word(),
-                "serial": node.certificate.serial,
-                "listeners": seen.map(|l| l.name.as_str()).collect::<Vec<_>>(),
-                "error": match outcome {
-                    Outcome::Failed(error) => error.as_json(),
-                    _ => Value::Null,
-                },
-            })
-        })
-        .collect();
-    ui.document(&json!({"brokers": rows}));
-    let failed = outcomes.iter().any(|o| matches!(o, Outcome::Failed(_)));
-    let some = outcomes.iter().any(|o| matches!(o, Outcome::Reloaded));
+fn finish(ui: &Ui, rows: &[Row<'_>]) -> Done {
+    let brokers: Vec<Value> = rows.iter().map(Row::as_json).collect();
+    ui.document(&json!({"brokers": brokers}));
+    let failed = rows.iter().any(|r| matches!(r.outcome, Outcome::Failed(_)));
+    let some = rows.iter().any(|r| matches!(r.outcome, Outcome::Reloaded));
     completed(!failed, some)
 }
 

@@ -199,6 +199,44 @@ fn a_running_broker_takes_up_its_renewed_certificate_and_refuses_a_narrower_one_
     );
     assert_eq!(left_behind(&cluster), [""; 0]);
 
+    // A broker that is down keeps no other from its certificate.
+    let both = policy.replace(
+        "brokers:\n",
+        "brokers:\n  - {name: kafka0, hosts: [localhost], port_offset: 100, roles: [broker]}\n",
+    );
+    let reload = ["reload", "--brokers", "--timeout", "120", "--json"];
+    let shown = served(ports[0]).unwrap();
+    kpki.write("policy.yaml", &both);
+    kpki.ok(&["up", "policy.yaml"]);
+    // What one would refuse is still refused before anything is changed.
+    let refused = kpki.run(&reload).expect_code(1).json();
+    assert_eq!(
+        refused["error"]["all"][1]["code"], "restart-needed",
+        "{refused}"
+    );
+    every(&shown);
+    let wider = both.replace(
+        "[localhost, kafka1]",
+        "[localhost, kafka1, kafka1.example.com]",
+    );
+    kpki.write("policy.yaml", &wider);
+    kpki.ok(&["up", "policy.yaml"]);
+    let done = kpki.run(&reload).expect_code(4).json();
+    let [down, up] = &done["brokers"].as_array().unwrap()[..] else {
+        panic!("{done}");
+    };
+    assert_eq!(
+        (&down["name"], &down["action"]),
+        (&"kafka0".into(), &"failed".into())
+    );
+    assert_eq!(down["error"]["code"], "timed-out", "{done}");
+    assert_eq!(
+        (&up["name"], &up["action"]),
+        (&"kafka1".into(), &"reloaded".into())
+    );
+    every(&serial(kpki));
+    assert_eq!(left_behind(&cluster), [""; 0]);
+
     // The connection is lost before one of the last answers comes: that the setting is gone is seen all the same.
     let most = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&most);
