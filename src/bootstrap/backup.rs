@@ -50,6 +50,18 @@ pub enum BackupError {
         "{0} has a different history from the backup: it is of another CA, or of another copy of this one"
     )]
     Other(String),
+    /// The brokers beside the CA are formatted with another id.
+    #[error(
+        "{file} is {there}, but in the backup it is {backup}: the backup is of another cluster"
+    )]
+    OtherCluster {
+        /// Where the id is recorded.
+        file: String,
+        /// The id there.
+        there: String,
+        /// The id in the backup.
+        backup: String,
+    },
     /// An existing file that would remain beside what is restored.
     #[error("{0} is not in the backup, and may not belong to the CA in it")]
     Beside(String),
@@ -149,6 +161,7 @@ impl Backup {
         let staging = Staging::begin(out, lock, None)?;
         staging.add("ca", &self.specs(|_| true))?;
         let records = sound(&staging.preview()).map_err(BackupError::Contents)?;
+        self.check_cluster(out)?;
         if out.is_ca_empty()? {
             self.restore_cluster_id(out)?;
             staging.commit()?;
@@ -161,7 +174,19 @@ impl Backup {
         Ok(records)
     }
 
-    /// One that is there stays: the brokers beside it are formatted with it.
+    /// Refuses if brokers beside the CA are formatted with the id of another cluster.
+    fn check_cluster(&self, out: &OutDir) -> Result<(), BootstrapError> {
+        match (&self.cluster_id, kept_cluster_id(out)?) {
+            (Some(backup), Some(there)) if *backup != there => Err(BackupError::OtherCluster {
+                file: out.root().join(CLUSTER_ID).display().to_string(),
+                there,
+                backup: backup.clone(),
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
     fn restore_cluster_id(&self, out: &OutDir) -> Result<(), BootstrapError> {
         self.cluster_id
             .iter()

@@ -99,10 +99,34 @@ fn what_is_restored_is_of_the_same_cluster() {
         kpki.ok(&["up", "p.yaml", "--out", out]);
         assert_eq!(id(out), before, "{out}");
     }
-    // Another cluster's is not overwritten.
+    // Beside another cluster's, nothing is restored: with a CA, and without one.
     kpki.write("other/cluster.id", "AAAAAAAAAAAAAAAAAAAAAA\n");
+    kpki.ok(&["restore", "b", "--out", "again"]);
+    kpki.write("again/cluster.id", "AAAAAAAAAAAAAAAAAAAAAA\n");
+    kpki.ok(&["issue", "kafka8"]);
+    kpki.ok(&["backup", "c"]);
+    let ca_before = ca(&kpki, "again");
+    for (out, file) in [("other", "b"), ("again", "b"), ("again", "c")] {
+        let refused = kpki.run(&["restore", file, "--out", out, "--json"]);
+        let error = refused.expect_code(1).json()["error"].take();
+        assert_eq!(error["code"], "backup-other", "{error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.contains("cluster.id is AAAAAAAAAAAAAAAAAAAAAA"),
+            "{message}"
+        );
+        assert!(message.contains(before.trim()), "{message}");
+        assert_eq!(id(out), "AAAAAAAAAAAAAAAAAAAAAA\n");
+    }
+    assert!(!kpki.path("other/ca/ca.crt").exists());
+    assert_eq!(ca(&kpki, "again"), ca_before);
+    fs::rename(
+        kpki.path("other/cluster.id"),
+        kpki.path("other/cluster.id.old"),
+    )
+    .unwrap();
     kpki.ok(&["restore", "b", "--out", "other"]);
-    assert_eq!(id("other"), "AAAAAAAAAAAAAAAAAAAAAA\n");
+    assert_eq!(id("other"), before);
 }
 
 #[test]

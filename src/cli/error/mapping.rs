@@ -268,6 +268,13 @@ impl From<BackupError> for CliError {
                     quote(&dir)
                 ),
             ),
+            BackupError::OtherCluster { file, there, .. } => (
+                Code::BackupOther,
+                format!(
+                    "{apart}. If no broker's disk is formatted with {there} (cluster.id in meta.properties): mv {0} {0}.old, and restore again",
+                    quote(&file)
+                ),
+            ),
             BackupError::Beside(_) => (
                 Code::Obstacle,
                 "move it out of that directory, and restore again".to_owned(),
