@@ -21,8 +21,8 @@ use crate::{
     policy::IssuerSettings,
     secret::{Secret, SecretBytes},
     state::{
-        CA_REQUEST_KEY, FileSpec, Inventory, Lock, OutDir, Record, Rotation, Staging, StateError,
-        read_record, write_atomic,
+        CA_REQUEST_KEY, FileSpec, Inventory, Lock, OutDir, Phase, Record, Rotation, Staging,
+        StateError, read_record, write_atomic,
     },
 };
 
@@ -204,46 +204,19 @@ impl Ca {
         let need = |file| -> Result<_, BootstrapError> {
             Ok(read_record(&out.ca_file(file))?.ok_or_else(|| incomplete(file))?)
         };
-        let certificates = |file: &str, bytes: &[u8]| -> Result<Vec<Certificate>, CaError> {
-            let damaged = |source: Cause| CaError::Damaged {
-                file: out.ca_file(file).display().to_string(),
-                source,
-            };
-            pem::parse_certificates(bytes)
-                .map_err(|e| damaged(e.into()))?
-                .iter()
-                .map(|der| Certificate::from_der(der).map_err(|e| damaged(e.into())))
-                .collect()
-        };
-        let mut trusted = certificates(CERTIFICATE, &need(CERTIFICATE)?)?.into_iter();
+        let mut trusted = certificates(out, CERTIFICATE, &need(CERTIFICATE)?)?.into_iter();
         let root = trusted.next().ok_or_else(|| incomplete(CERTIFICATE))?;
         if !out.ca_file(Inventory::FILE).exists() {
             return Err(incomplete(Inventory::FILE).into());
         }
         let intermediates = match read_record(&out.ca_file(INTERMEDIATE))? {
-            Some(bytes) => certificates(INTERMEDIATE, &bytes)?,
+            Some(bytes) => certificates(out, INTERMEDIATE, &bytes)?,
             None if out.ca_file(local::ROOT_KEY).exists() => {
                 return Err(incomplete(INTERMEDIATE).into());
             }
             None => Vec::new(),
         };
-        let Names {
-            root: standby,
-            intermediate: below,
-            ..
-        } = Slot::Standby.names();
-        let standby = match read_record(&out.ca_file(&standby))? {
-            Some(bytes) => {
-                let root = certificates(&standby, &bytes)?.into_iter().next();
-                let root = root.ok_or_else(|| incomplete(CERTIFICATE))?;
-                let intermediates = match read_record(&out.ca_file(&below))? {
-                    Some(bytes) => certificates(&below, &bytes)?,
-                    None => Vec::new(),
-                };
-                Some(Lineage::new(root, intermediates))
-            }
-            None => None,
-        };
+        let standby = lineage(out, Slot::Standby)?;
         let Lineage {
             root,
             intermediates,
@@ -379,4 +352,49 @@ impl Ca {
             None => Err(CaError::RootKeyAway(path.display().to_string()).into()),
         }
     }
+}
+
+/// The certificates in a file of the CA.
+fn certificates(out: &OutDir, file: &str, bytes: &[u8]) -> Result<Vec<Certificate>, CaError> {
+    let damaged = |source: Cause| CaError::Damaged {
+        file: out.ca_file(file).display().to_string(),
+        source,
+    };
+    pem::parse_certificates(bytes)
+        .map_err(|e| damaged(e.into()))?
+        .iter()
+        .map(|der| Certificate::from_der(der).map_err(|e| damaged(e.into())))
+        .collect()
+}
+
+/// The certificates in the slot of a CA that does not sign, if there is one.
+pub(super) fn lineage(out: &OutDir, slot: Slot) -> Result<Option<Lineage>, BootstrapError> {
+    let Names {
+        root: file,
+        intermediate,
+        ..
+    } = slot.names();
+    let read = |file: &str| match read_record(&out.ca_file(file))? {
+        Some(bytes) => Ok::<_, BootstrapError>(certificates(out, file, &bytes)?),
+        None => Ok(Vec::new()),
+    };
+    // A file of certificates has at least one.
+    let root = read(&file)?.into_iter().next();
+    let lineage = |root| Ok(Lineage::new(root, read(&intermediate)?));
+    root.map(lineage).transpose()
+}
+
+/// The CA that a rotation has retired and not yet forgotten, if it was below the root that is still trusted: what it has
+/// signed is trusted as well.
+pub(super) fn retired(
+    out: &OutDir,
+    trust: &Trust,
+) -> Result<Option<(Slot, Lineage)>, BootstrapError> {
+    let rotation = Rotation::read(out)?.filter(|r| r.phase == Phase::Retiring);
+    let slot = rotation.map(|rotation| Slot::Retired(rotation.from));
+    let retired = slot.map(|slot| Ok::<_, BootstrapError>((slot, lineage(out, slot)?)));
+    Ok(retired.transpose()?.and_then(|(slot, lineage)| {
+        let lineage = lineage.filter(|lineage| lineage.root.der == trust.root.der)?;
+        Some((slot, lineage))
+    }))
 }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{
     BootstrapError,
-    ca::Ca,
+    ca::{Ca, retired},
     revoke::next_list,
     slot::Slot,
     trust::{Lineage, Trust},
@@ -92,18 +92,22 @@ pub fn open(
         others: Vec::new(),
         kept: Vec::new(),
     };
+    let retired = retired(out, &ca.trust)?;
+    let standby = ca.trust.standby.as_ref();
     let lineages = [
-        (Slot::Signer, Some(&lineage)),
-        (Slot::Standby, ca.trust.standby.as_ref()),
+        Some((Slot::Signer, &lineage)),
+        standby.map(|standby| (Slot::Standby, standby)),
+        // A root's list is the root's own.
+        retired
+            .as_ref()
+            .filter(|(_, retired)| !retired.intermediates.is_empty())
+            .map(|(slot, retired)| (*slot, retired)),
     ];
-    for (slot, lineage) in lineages {
-        let Some(Lineage {
+    for (slot, lineage) in lineages.into_iter().flatten() {
+        let Lineage {
             root,
             intermediates,
-        }) = lineage
-        else {
-            continue;
-        };
+        } = lineage;
         let with = |file: &str, signer: &Certificate, behind: &[Certificate], is_root| {
             let path = out.ca_file(file);
             let Some(bytes) = read_record(&path)? else {
@@ -117,13 +121,13 @@ pub fn open(
             }))
         };
         let names = slot.names();
-        if slot == Slot::Standby {
+        if slot != Slot::Signer {
             let signer = intermediates.first().unwrap_or(root);
             keys.others
                 .extend(with(&names.key, signer, intermediates, false)?);
         }
         // The other CA may be below the same root, or be that root.
-        let is_done = (slot == Slot::Standby && ca.trust.shares_root())
+        let is_done = (slot != Slot::Signer && root.der == ca.trust.root.der)
             || signers(&ca.trust).any(|signer| signer.der == root.der);
         if is_done {
             continue;
@@ -157,11 +161,12 @@ pub fn read(out: &OutDir, trust: &Trust) -> Result<Option<Current>, BootstrapErr
         return Ok(None);
     };
     let ders = CertificateRevocationListDer::pem_slice_iter(&text).map_while(Result::ok);
-    let standby = trust.standby.iter().flat_map(|s| s.intermediates.iter());
+    let retired = retired(out, trust)?.map(|(_, retired)| retired);
+    let others = trust.standby.iter().chain(&retired);
     let authorities: Vec<&Certificate> = trust
         .intermediates
         .iter()
-        .chain(standby)
+        .chain(others.flat_map(|other| &other.intermediates))
         .chain(trust.trusted())
         .collect();
     let lists = ders.filter_map(|der| {
@@ -221,7 +226,9 @@ pub fn examine(
             ),
         };
     };
-    for (at, signer) in signers(trust).enumerate() {
+    let retired = retired(out, trust)?.map(|(_, retired)| retired);
+    let retired = retired.iter().map(Lineage::signer);
+    for (at, signer) in signers(trust).chain(retired).enumerate() {
         let Some((list, _)) = lists.iter().find(|(list, _)| list.issuer == signer.subject) else {
             return trouble(
                 match at {

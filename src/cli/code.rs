@@ -120,6 +120,7 @@ pub enum Code {
     RequestsUnreadable = "requests-unreadable", "the file of requests cannot be read";
     RestartNeeded = "restart-needed", "a node must be restarted; the message says why";
     RotationElsewhere = "rotation-elsewhere", "kpki does not hold the CA's key, so it cannot replace the CA";
+    RotationAcceptsAgain = "rotation-accepts-again", "revoked certificates would be accepted again after the rotation";
     RotationNotEverywhere = "rotation-not-everywhere", "the last step of the rotation was not confirmed everywhere";
     RotationOrder = "rotation-order", "that step of the rotation is out of order";
     RotationRunning = "rotation-running", "a CA rotation is already in progress";

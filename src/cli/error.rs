@@ -2,6 +2,8 @@
 
 mod mapping;
 
+pub use mapping::until_finished;
+
 use std::{
     io::{self, Write},
     process::ExitCode,

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::{
     Done, Failure, Global, crl,
+    error::until_finished,
     init_ca::{take_lock, tidy},
     passphrase,
     shell::kpki,
@@ -72,7 +73,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub struct Go {
-    /// Go on even if the last step was not confirmed everywhere, which can cut off those without it
+    /// Go on even if the last step was not confirmed everywhere, which can cut off those without it, or if revoked
+    /// certificates would be accepted again
     #[arg(long)]
     force: bool,
 }
@@ -191,7 +193,7 @@ fn status(rotating: &Rotating<'_>, ui: &Ui) -> Done {
     let pending = rotating.pending()?;
     let next = match &pending {
         Some(_) => awaited(rotating),
-        None => next(rotating, &seen),
+        None => next(rotating, &seen)?,
     };
     ui.answer(match rotating.rotation {
         None => format!("no rotation is in progress; the CA is generation {generation}"),
@@ -249,19 +251,21 @@ fn awaited(rotating: &Rotating<'_>) -> String {
 }
 
 /// What to do now.
-fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
+fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> Result<String, Failure> {
     let some = |step| seen.iter().any(|s| s.step == step);
     let rotate = rotate(rotating);
     let verb = match rotating.rotation.map(|rotation| rotation.phase) {
         None if some(Step::Write) => {
-            return format!("{rotate} finish, which completes an interrupted command");
+            return Ok(format!(
+                "{rotate} finish, which completes an interrupted command"
+            ));
         }
-        None => return format!("{rotate} start begins one"),
+        None => return Ok(format!("{rotate} start begins one")),
         Some(Phase::Trusting | Phase::Reissuing) => format!("{rotate} next"),
         Some(Phase::Retiring) => format!("{rotate} finish"),
     };
     if some(Step::Write) {
-        return format!("{verb}, which completes an interrupted command");
+        return Ok(format!("{verb}, which completes an interrupted command"));
     }
     let sign = match some(Step::Sign) {
         true => "sign a new request of every identity whose key is elsewhere (kpki sign), ",
@@ -276,14 +280,25 @@ fn next(rotating: &Rotating<'_>, seen: &[Seen]) -> String {
     let mut brokers = seen.iter().filter(|s| s.kind == Some(Kind::Broker));
     let force = match brokers.clone().count() {
         // Nothing has to be confirmed.
-        _ if rotating.is_only_prepared() => "",
+        _ if rotating.is_only_prepared() || rotating.changes_no_trust()? => "",
         0 => " (with --force once you know that the brokers, none of which is known here, have it)",
         _ if brokers.any(|s| s.step == Step::Unseen) => {
             " (with --force once you know that the brokers that cannot be asked have it)"
         }
         _ => "",
     };
-    format!("{sign}{copy}{}{verb}{force}", publish(rotating))
+    let before = before_the_end(rotating)?;
+    Ok(format!(
+        "{sign}{copy}{}{verb}{force}{before}",
+        publish(rotating)
+    ))
+}
+
+/// What must come before `finish`, so that no revoked certificate is accepted again.
+fn before_the_end(rotating: &Rotating<'_>) -> Result<String, Failure> {
+    let found = rotating.accepted_again()?;
+    let wait = |found| format!("; before that, {}", until_finished(&found));
+    Ok(found.map_or(String::new(), wait))
 }
 
 /// The verb, with its output directory unless that is the default.
@@ -305,6 +320,9 @@ fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
         ui.warn(format!(
             "{name} was not confirmed to have the previous step: {why}"
         ));
+    }
+    if let Some(found) = &outcome.accepted_again {
+        ui.warn(found.to_string());
     }
     if outcome.finished_only {
         ui.note("an interrupted step was completed; no further step was started");
@@ -337,7 +355,8 @@ fn report(rotating: &Rotating<'_>, outcome: &Outcome, ui: &Ui) -> Done {
         Some(phase) => {
             let then = match phase {
                 Phase::Retiring => {
-                    format!("{rotate} finish, which permanently deletes the old CA's key")
+                    let before = before_the_end(rotating)?;
+                    format!("{rotate} finish, which permanently deletes the old CA's key{before}")
                 }
                 _ => format!("{rotate} next"),
             };

@@ -4,6 +4,7 @@
 //! The signing CA, the trusted CAs and the phase change in one step. The identities' files follow from that: whatever
 //! does not match the CA's state is written, so an interrupted command is completed by running it again.
 
+mod ended;
 mod next;
 mod seen;
 mod steps;
@@ -13,7 +14,9 @@ pub use next::{Pending, Successor};
 pub use seen::{Seen, Step};
 pub use steps::{Outcome, Rotating, Tools};
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
+
+use time::OffsetDateTime;
 
 use crate::{printable::Name, state::Phase};
 
@@ -35,6 +38,9 @@ pub enum RotationError {
     /// The last step was not confirmed everywhere.
     #[error("{}", not_everywhere(.0))]
     NotEverywhere(Vec<(String, &'static str)>),
+    /// Revoked certificates would be accepted again.
+    #[error("{0}")]
+    AcceptedAgain(AcceptedAgain),
     /// An external issuer signs.
     #[error("{0}: kpki does not hold this CA's key, so it cannot replace the CA")]
     Elsewhere(PathBuf),
@@ -50,6 +56,28 @@ pub enum RotationError {
     /// A CA that cannot follow the present one.
     #[error("the CA is refused: `{0}` {1}")]
     Taken(Name, Taken),
+}
+
+/// Revoked certificates that would be accepted again.
+#[derive(Debug)]
+pub struct AcceptedAgain {
+    /// The CA that signed them.
+    pub ca: Name,
+    /// Each with its name, serial number and end.
+    pub certificates: Vec<String>,
+    /// When the last of them expires.
+    pub until: OffsetDateTime,
+}
+
+impl fmt::Display for AcceptedAgain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} is below a root that stays trusted, and without its key no further CRL says that these certificates are revoked: {}",
+            self.ca,
+            first_of(&self.certificates)
+        )
+    }
 }
 
 /// Why a CA cannot be the next one.
@@ -78,14 +106,21 @@ fn not_everywhere(missing: &[(String, &str)]) -> String {
     if missing.is_empty() {
         return "the last step cannot be confirmed: there is no broker here to ask".to_owned();
     }
-    let shown = missing.iter().take(NAMED);
-    let shown: Vec<String> = shown.map(|(name, why)| format!("{name} ({why})")).collect();
-    let more = match missing.len().saturating_sub(NAMED) {
+    let all: Vec<String> = missing
+        .iter()
+        .map(|(name, why)| format!("{name} ({why})"))
+        .collect();
+    format!(
+        "the last step was not confirmed everywhere: {}",
+        first_of(&all)
+    )
+}
+
+fn first_of(all: &[String]) -> String {
+    let shown = &all[..all.len().min(NAMED)];
+    let more = match all.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!(
-        "the last step was not confirmed everywhere: {}{more}",
-        shown.join(", ")
-    )
+    format!("{}{more}", shown.join(", "))
 }

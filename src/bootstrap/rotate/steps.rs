@@ -5,7 +5,7 @@ use std::cell::Cell;
 use time::OffsetDateTime;
 
 use super::{
-    RotationError,
+    AcceptedAgain, RotationError,
     seen::{Seen, Step, see},
     work::{Leaf, Place, Wanted},
 };
@@ -41,6 +41,8 @@ pub struct Outcome {
     pub distrust: Vec<String>,
     /// Where the last step was not confirmed, if the command proceeded anyway.
     pub unseen: Vec<(String, &'static str)>,
+    /// What is accepted again, if the command proceeded anyway.
+    pub accepted_again: Option<AcceptedAgain>,
 }
 
 /// The context of a step.
@@ -143,6 +145,11 @@ impl<'a> Rotating<'a> {
             return Err(RotationError::NotYet(rotation.phase).into());
         }
         let unseen = self.check_seen(tools)?;
+        let accepted_again = self.accepted_again()?;
+        let accepted_again = match accepted_again {
+            Some(found) if !tools.force => return Err(RotationError::AcceptedAgain(found).into()),
+            found => found,
+        };
         let change = Change {
             files: Slot::Retired(rotation.from).clear(),
             records: Vec::new(),
@@ -150,7 +157,11 @@ impl<'a> Rotating<'a> {
             issuer: None,
         };
         let outcome = self.change(tools, self.ca.trust.clone(), change)?;
-        Ok(Outcome { unseen, ..outcome })
+        Ok(Outcome {
+            unseen,
+            accepted_again,
+            ..outcome
+        })
     }
 
     fn running(&self) -> Result<Rotation, BootstrapError> {
@@ -424,7 +435,8 @@ impl<'a> Rotating<'a> {
             .iter()
             .map(|s| (s.name.to_string(), s.why))
             .collect();
-        match tools.force || missing.is_empty() && !none {
+        let is_free = tools.force || self.changes_no_trust()?;
+        match is_free || missing.is_empty() && !none {
             true => Ok(missing),
             false => Err(RotationError::NotEverywhere(missing).into()),
         }

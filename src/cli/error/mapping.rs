@@ -18,7 +18,7 @@ use crate::{
         context::Danger,
         edits::Edit,
         revoke::RevokeError,
-        rotate::{RotationError, Taken},
+        rotate::{AcceptedAgain, RotationError, Taken},
         verify::TruststoreError,
     },
     config::ConfigError,
@@ -335,6 +335,15 @@ impl From<CaError> for CliError {
     }
 }
 
+/// When a rotation can end that would end the revocation of certificates.
+pub fn until_finished(found: &AcceptedAgain) -> String {
+    format!(
+        "wait until {}, when the last revoked certificate of {} has expired, or have that CA's own certificate revoked by the CA that issued it and use --force",
+        found.until.date(),
+        found.ca
+    )
+}
+
 impl From<RotationError> for CliError {
     fn from(error: RotationError) -> Self {
         let text = error.to_string();
@@ -353,6 +362,12 @@ impl From<RotationError> for CliError {
             RotationError::NotEverywhere(_) => CliError::new(Code::RotationNotEverywhere, text).hint(
                 "copy the directories, reload or restart, and check again with kpki rotate-ca status; --force proceeds anyway, which can cut off those without the last step",
             ),
+            RotationError::AcceptedAgain(found) => {
+                CliError::new(Code::RotationAcceptsAgain, text).hint(format!(
+                    "{}; kpki crl renews its CRL meanwhile",
+                    until_finished(&found)
+                ))
+            }
             RotationError::Elsewhere(_) => CliError::new(Code::RotationElsewhere, text)
                 .hint("replace the CA where its key is kept, and start from the new CA"),
             RotationError::Subject(_) => CliError::new(Code::BadSubject, text)

@@ -11,7 +11,7 @@ use crate::{
         running::{is_controller_alone, nodes},
         sign,
     },
-    cli::{shell, ui::named},
+    cli::{error::until_finished, shell, ui::named},
     pki::Kind,
     state::{Inventory, OutDir, Phase, Record, Rotation},
 };
@@ -44,19 +44,25 @@ pub fn due(
         }
         Phase::Trusting => ("the new CA is being added to every truststore", "next"),
         Phase::Reissuing => ("every certificate is being re-issued by the new CA", "next"),
+        Phase::Retiring if rotating.changes_no_trust()? => (
+            "the old CA no longer signs, but its root is still trusted",
+            "finish",
+        ),
         Phase::Retiring => (
             "the old CA is being removed from every truststore",
             "finish",
         ),
     };
-    let (waits, command) =
-        match rotating.is_only_prepared() && rotating.unfinished()? == (false, false) {
-            true => (
-                "nothing has to be copied".to_owned(),
-                format!("{} rotate-ca next", shell::kpki(out.root())),
-            ),
-            false => waits(out, inventory, &seen, &format!("rotate-ca {next}"))?,
-        };
+    let is_free = rotating.is_only_prepared() || rotating.changes_no_trust()?;
+    let kpki = shell::kpki(out.root());
+    let (waits, command) = match rotating.accepted_again()? {
+        Some(found) => (until_finished(&found), format!("{kpki} rotate-ca status")),
+        None if is_free && rotating.unfinished()? == (false, false) => (
+            "nothing has to be copied".to_owned(),
+            format!("{kpki} rotate-ca {next}"),
+        ),
+        None => waits(out, inventory, &seen, &format!("rotate-ca {next}"))?,
+    };
     Ok(Some(Due {
         code: DueCode::Rotation.into(),
         name: "ca".to_owned(),

@@ -270,7 +270,19 @@ fn from_one_intermediate_to_the_next_below_the_same_root() {
     assert_eq!(state(&kpki), ("retiring".to_owned(), 2));
     connect(&kpki, "old/kafka1", "out/alice");
     kpki.ok(&["doctor", "policy.yaml"]);
-    kpki.ok(&["rotate-ca", "finish", "--force"]);
+    kpki.ok(&["crl"]);
+    checked(&kpki, "old/kafka1/kafka1.crt").expect_code(0);
+    // The step that is said is not refused: what everybody trusts does not change.
+    let due = kpki.run(&["status", "--json"]).expect_code(3).json();
+    assert_eq!(due["due"][0]["command"], "kpki rotate-ca finish", "{due}");
+    for said in [&retired.stdout, &kpki.ok(&["rotate-ca", "status"]).stdout] {
+        assert!(said.contains("kpki rotate-ca finish"), "{said}");
+        assert!(
+            !said.contains("--force") && !said.contains("before that"),
+            "{said}"
+        );
+    }
+    kpki.ok(&["rotate-ca", "finish"]);
     assert_eq!(state(&kpki), ("none".to_owned(), 2));
     assert_eq!(stores(), before, "the root stays");
     assert_eq!(
@@ -316,6 +328,66 @@ fn from_one_intermediate_to_the_next_below_the_same_root() {
 fn everyone_connects_with_the_second(kpki: &Kpki) {
     checked(kpki, "out/kafka1/kafka1.crt").expect_code(0);
     connect(kpki, "out/kafka1", "out/alice");
+}
+
+/// The last CRL of a CA goes with its key, and the CA's root stays.
+#[test]
+fn what_the_last_ca_has_revoked_is_named_before_it_is_accepted_again() {
+    let kpki = Kpki::new();
+    let Some(company) = Company::new(&kpki) else {
+        return;
+    };
+    below(&kpki, &company, &OPEN);
+    kpki.ok(&["issue", "--client", "carol"]);
+    kpki.ok(&["revoke", "carol", "--reason", "superseded"]);
+    kpki.ok(&["crl"]);
+    keep(&kpki);
+    answer(&kpki, &company);
+    kpki.ok(&INSTALL);
+    kpki.ok(&["rotate-ca", "next"]);
+    let next = kpki.json(&["rotate-ca", "next", "--force", "--json"]);
+    let said = next["next"].as_str().unwrap();
+    let wait = format!("when the last revoked certificate of {FIRST} has expired");
+    assert!(
+        said.contains("before that, wait until 20") && said.contains(&wait),
+        "{said}"
+    );
+    assert!(status(&kpki)["next"].as_str().unwrap().contains(&wait));
+    // Until then, there is a CRL that says so.
+    kpki.ok(&["crl"]);
+    checked(&kpki, "old/kafka1/kafka1.crt").expect_code(0);
+    let carol = checked(&kpki, "out/carol/carol.crt");
+    assert!(
+        carol.code != Some(0) && carol.stderr.contains("certificate revoked"),
+        "{carol:?}"
+    );
+    kpki.ok(&["doctor", "policy.yaml"]);
+    let before = ca(&kpki);
+    let refused = kpki.run(&["rotate-ca", "finish", "--json"]);
+    let error = refused.expect_code(1).json()["error"].take();
+    assert_eq!(error["code"], "rotation-accepts-again", "{error}");
+    for (field, part) in [
+        ("message", "are revoked: carol ("),
+        ("message", ", until 20"),
+        ("hint", &*wait),
+        ("hint", "--force"),
+    ] {
+        assert!(error[field].as_str().unwrap().contains(part), "{error}");
+    }
+    assert_eq!(ca(&kpki), before);
+    let due = kpki.run(&["status", "--json"]).expect_code(3).json();
+    assert!(
+        due["due"][0]["message"].as_str().unwrap().contains(&wait),
+        "{due}"
+    );
+    let done = kpki.ok(&["rotate-ca", "finish", "--force"]);
+    assert!(
+        done.stderr.contains("are revoked: carol ("),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(state(&kpki), ("none".to_owned(), 2));
+    kpki.ok(&["doctor", "policy.yaml"]);
 }
 
 #[test]
