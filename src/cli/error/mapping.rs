@@ -176,7 +176,8 @@ impl From<BootstrapError> for CliError {
 /// What to do about a CA that is not taken.
 fn unfit(problem: &ChainProblem) -> String {
     match problem {
-        ChainProblem::OtherKey => "give the certificate that was issued for this key or request".to_owned(),
+        ChainProblem::OtherKey(Some(_)) => "give the CA certificate that was issued for this request or key, and its issuers up to the root".to_owned(),
+        ChainProblem::OtherKey(None) => "give the certificate that was issued for this request or key".to_owned(),
         ChainProblem::NoIssuer { issuer, .. } => format!(
             "get the certificate of `{issuer}` and its issuers up to the root, and append them to the file"
         ),
