@@ -230,7 +230,7 @@ fn step<'a>(
         texts.push(Planned::Known(file));
     }
     let facts = texts.iter().find_map(|file| match file {
-        Planned::Known(file) => file.node.clone(),
+        Planned::Known(file) => file.node.as_deref().cloned(),
         Planned::ToCome(..) => None,
     });
     if look.there {
