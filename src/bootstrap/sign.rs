@@ -1,6 +1,6 @@
 //! Certificates for keys that never leave their machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rcgen::PublicKeyData;
 use rustls_pki_types::CertificateDer;
@@ -12,7 +12,8 @@ use crate::{
     config::NodeFacts,
     issuer::{self, CertificateRequest, Issued, Issuer, IssuerError},
     pki::{
-        Approved, Certificate, Host, IdentityName, Kind, LeafSpec, principal::MappingRules, sha256,
+        Approved, Certificate, Host, IdentityName, Kind, LeafSpec, is_named_alone,
+        principal::MappingRules, sha256,
     },
     policy::LAYOUTS,
     shell::quote,
@@ -221,6 +222,33 @@ pub fn lost_hosts(inventory: &Inventory, leaf: &LeafSpec) -> Vec<Host> {
             .filter(|h| !leaf.hosts.contains(h))
             .collect(),
     }
+}
+
+/// What an identity whose key is elsewhere lacks according to its policy, by its last certificate.
+pub fn lacks(
+    last: Option<&Record>,
+    name: &IdentityName,
+    (kind, hosts): (Kind, &[Host]),
+) -> Option<String> {
+    let Some(last) = last.filter(|last| last.external && last.kind == kind) else {
+        return Some("it has no certificate yet".to_owned());
+    };
+    let are = last.sans.iter().filter_map(|san| Host::from_tagged(san));
+    let are: Vec<Host> = are.collect();
+    let set = |hosts: &[Host]| -> BTreeSet<String> { hosts.iter().map(Host::tagged).collect() };
+    let (were, shall_be) = (set(&are), set(hosts));
+    if were == shall_be || is_named_alone(name, hosts, &are) {
+        return None;
+    }
+    let list = |hosts: BTreeSet<String>| match hosts.is_empty() {
+        true => "none".to_owned(),
+        false => hosts.into_iter().collect::<Vec<_>>().join(" "),
+    };
+    Some(format!(
+        "hosts change from {} to {}",
+        list(were),
+        list(shall_be)
+    ))
 }
 
 /// The command, without `kpki`, that signs the request of an identity for exactly these hosts.

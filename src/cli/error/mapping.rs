@@ -19,6 +19,7 @@ use crate::{
         edits::Edit,
         revoke::RevokeError,
         rotate::{RotationError, Taken},
+        sign::command_again,
         verify::TruststoreError,
     },
     config::ConfigError,
@@ -146,8 +147,10 @@ impl From<BootstrapError> for CliError {
             BootstrapError::KeyHere(name) => CliError::new(Code::KeyHere, text).hint(format!(
                 "kpki renew {name} renews it; if its key is to be elsewhere from now on, move its directory away first"
             )),
-            BootstrapError::KeyElsewhere(name) => CliError::new(Code::RequestNeeded, text).hint(format!(
-                "make one on its machine with openssl req -new -key or kpki issue {name} --csr-only; then run kpki sign {name}.csr"
+            BootstrapError::KeyElsewhere(last) => CliError::new(Code::RequestNeeded, text).hint(format!(
+                "make one on its machine with openssl req -new -key or kpki issue {} --csr-only; then run kpki {}",
+                last.name,
+                command_again(&last)
             )),
             BootstrapError::Unknown { .. } => {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
