@@ -7,12 +7,12 @@ use time::OffsetDateTime;
 
 use super::{
     BootstrapError,
-    lists::{self, Current},
+    lists::{self, NextLists},
     revoke::next_list,
     trust::Trust,
 };
 use crate::{
-    pki::{Reason, SignedCrl, hex},
+    pki::{Reason, RevocationList, SignedCrl, hex, in_order},
     state::{Event, Inventory, OutDir},
 };
 
@@ -26,25 +26,28 @@ pub fn check(
     inventory: &Inventory,
     now: OffsetDateTime,
 ) -> Result<(), BootstrapError> {
-    compare(
-        out,
-        &lists::read(out, trust)?.unwrap_or_default(),
-        inventory,
-        now,
-    )
+    let current = lists::read(out, trust)?.unwrap_or_default();
+    compare(out, &current, &Vec::new(), inventory, now)
 }
 
-/// The same for current CRLs that were already read.
+/// The same for current CRLs that were already read, where the next ones may be known too.
 ///
 /// # Errors
 /// [`BootstrapError::Forgotten`].
 pub fn compare(
     out: &OutDir,
-    current: &Current,
+    current: &[SignedCrl],
+    next: &NextLists,
     inventory: &Inventory,
     now: OffsetDateTime,
 ) -> Result<(), BootstrapError> {
-    let lost = |(list, _): &(SignedCrl, _)| of_list(list, inventory, now);
+    let lost = |list: &SignedCrl| match next.iter().find(|(issuer, _)| *issuer == list.issuer) {
+        Some((_, next)) => of_list(list, next, inventory, now),
+        None => {
+            let next = next_list(inventory, list.issuer.exact(), 1, now);
+            of_list(list, &next, inventory, now)
+        }
+    };
     match current.iter().find_map(lost) {
         Some(what) => Err(BootstrapError::Forgotten {
             inventory: out.ca_file(Inventory::FILE).display().to_string(),
@@ -57,7 +60,12 @@ pub fn compare(
 
 /// What is lost, if anything. A certificate that has expired need not be on the next CRL, and one that was reinstated
 /// must not be.
-fn of_list(list: &SignedCrl, inventory: &Inventory, now: OffsetDateTime) -> Option<String> {
+fn of_list(
+    list: &SignedCrl,
+    next: &RevocationList,
+    inventory: &Inventory,
+    now: OffsetDateTime,
+) -> Option<String> {
     let (mut last, mut reinstated) = (0, HashSet::new());
     for event in inventory.events() {
         match event {
@@ -68,13 +76,12 @@ fn of_list(list: &SignedCrl, inventory: &Inventory, now: OffsetDateTime) -> Opti
             _ => {}
         }
     }
-    // Nearly all of the list is on the next one: sorted, both are compared faster than each is looked up.
-    let next = next_list(inventory, list.issuer.exact(), 1, now);
-    let mut next: Vec<&[u8]> = next.entries.iter().map(|e| e.serial.as_slice()).collect();
-    next.sort_unstable();
-    let others = list
-        .serials()
-        .filter(|serial| next.binary_search(serial).is_err());
+    // Nearly all of the list is on the next one: both are in order, and compared faster than each is looked up.
+    let mut next = next.entries.iter().map(|e| e.serial.as_slice()).peekable();
+    let others = list.serials().filter(|serial| {
+        while next.next_if(|n| in_order(n) < in_order(serial)).is_some() {}
+        next.peek() != Some(serial)
+    });
     let is_lost = |serial: &String| match inventory.by_serial(serial) {
         None => true,
         Some(record) => record.not_after > now && !reinstated.contains(serial.as_str()),

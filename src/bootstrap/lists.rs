@@ -47,6 +47,9 @@ pub struct Keys {
     kept: Vec<Vec<u8>>,
 }
 
+/// The contents of the next CRLs, each with its issuer.
+pub type NextLists = Vec<(Name, RevocationList)>;
+
 /// A new CRL.
 #[derive(Debug)]
 pub struct Crl {
@@ -129,14 +132,14 @@ pub fn open(
             continue;
         }
         let current = read(out, &ca.trust)?.unwrap_or_default();
-        let there = current.iter().find(|(list, _)| list.issuer == root.subject);
-        let signing = match there.filter(|(list, _)| list.due() > now) {
+        let there = current.iter().find(|list| list.issuer == root.subject);
+        let signing = match there.filter(|list| list.due() > now) {
             Some(_) => None,
             None => with(&names.root_key, root, &[], true)?,
         };
         match (signing, there) {
             (Some(signing), _) => keys.others.push(signing),
-            (None, Some((_, der))) => keys.kept.push(der.to_vec()),
+            (None, Some(list)) => keys.kept.push(list.der.to_vec()),
             (None, None) => {}
         }
     }
@@ -145,14 +148,11 @@ pub fn open(
     Ok(keys)
 }
 
-/// The current CRLs, each also as DER.
-pub type Current = Vec<(SignedCrl, CertificateRevocationListDer<'static>)>;
-
 /// The current CRLs that a trusted CA has signed, in their order; `None` if there is no file.
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn read(out: &OutDir, trust: &Trust) -> Result<Option<Current>, BootstrapError> {
+pub fn read(out: &OutDir, trust: &Trust) -> Result<Option<Vec<SignedCrl>>, BootstrapError> {
     let Some(text) = read_record(&out.ca_file(CRL))? else {
         return Ok(None);
     };
@@ -164,10 +164,7 @@ pub fn read(out: &OutDir, trust: &Trust) -> Result<Option<Current>, BootstrapErr
         .chain(standby)
         .chain(trust.trusted())
         .collect();
-    let lists = ders.filter_map(|der| {
-        let list = SignedCrl::read(&der, authorities.iter().copied())?;
-        Some((list, der))
-    });
+    let lists = ders.filter_map(|der| SignedCrl::read(der, authorities.iter().copied()));
     Ok(Some(lists.collect()))
 }
 
@@ -178,7 +175,7 @@ pub fn read(out: &OutDir, trust: &Trust) -> Result<Option<Current>, BootstrapErr
 pub fn are_whole(out: &OutDir, trust: &Trust) -> Result<bool, BootstrapError> {
     let lists = read(out, trust)?.unwrap_or_default();
     let mut signers = signers(trust);
-    Ok(signers.all(|signer| lists.iter().any(|(list, _)| list.issuer == signer.subject)))
+    Ok(signers.all(|signer| lists.iter().any(|list| list.issuer == signer.subject)))
 }
 
 /// The CAs that sign leaves, the current one first.
@@ -222,7 +219,7 @@ pub fn examine(
         };
     };
     for (at, signer) in signers(trust).enumerate() {
-        let Some((list, _)) = lists.iter().find(|(list, _)| list.issuer == signer.subject) else {
+        let Some(list) = lists.iter().find(|list| list.issuer == signer.subject) else {
             return trouble(
                 match at {
                     0 => format!("{shown} is not a CRL signed by the CA"),
@@ -248,7 +245,7 @@ pub fn examine(
             );
         }
     }
-    if let Some((list, _)) = lists.iter().find(|(list, _)| list.this_update > now) {
+    if let Some(list) = lists.iter().find(|list| list.this_update > now) {
         return trouble(
             format!(
                 "{shown} is valid only from {}, as it was signed while the clock was ahead: programs that check it refuse every certificate until then",
@@ -257,8 +254,8 @@ pub fn examine(
             Some(now),
         );
     }
-    let due = lists.iter().filter(|(list, _)| list.due() <= now);
-    let Some((list, _)) = due.min_by_key(|(list, _)| list.next_update) else {
+    let due = lists.iter().filter(|list| list.due() <= now);
+    let Some(list) = due.min_by_key(|list| list.next_update) else {
         return Ok(None);
     };
     let (end, needs) = (list.next_update, key_away(out, trust, &list.issuer));
@@ -290,6 +287,26 @@ fn key_away(out: &OutDir, trust: &Trust, issuer: &Name) -> &'static str {
     }
 }
 
+impl Keys {
+    fn all(&self) -> impl Iterator<Item = &Signing> {
+        std::iter::once(&self.own).chain(&self.others)
+    }
+
+    /// What they sign next, in their order, each with its issuer.
+    pub fn next_lists(&self, inventory: &Inventory, days: u32, now: OffsetDateTime) -> NextLists {
+        let lists = self.all().map(|signing| {
+            let days = match signing.is_root {
+                true => days.max(ROOT_DAYS),
+                false => days,
+            };
+            let issuer = signing.signer.subject.clone();
+            let list = next_list(inventory, issuer.exact(), days, now);
+            (issuer, list)
+        });
+        lists.collect()
+    }
+}
+
 /// Signs the next CRLs, records their numbers and writes them.
 ///
 /// # Errors
@@ -299,18 +316,14 @@ pub fn write(
     lock: &Lock,
     inventory: &mut Inventory,
     keys: &Keys,
-    (days, now): (u32, OffsetDateTime),
+    next: NextLists,
+    now: OffsetDateTime,
 ) -> Result<Lists, BootstrapError> {
     let mut made = Vec::new();
-    for signing in std::iter::once(&keys.own).chain(&keys.others) {
-        let days = match signing.is_root {
-            true => days.max(ROOT_DAYS),
-            false => days,
-        };
-        let list = next_list(inventory, signing.signer.subject.exact(), days, now);
+    for (signing, (issuer, list)) in keys.all().zip(next) {
         made.push(Crl {
             der: signing.issuer.sign_crl(&list)?.to_vec(),
-            issuer: signing.signer.subject.clone(),
+            issuer,
             generation: inventory.successor(&signing.signer),
             is_root: signing.is_root,
             list,
@@ -324,9 +337,14 @@ pub fn write(
             issuer: crl.issuer.exact().to_owned(),
         })
     });
-    inventory.append_events(lock, issues.collect())?;
-    let ders = made.iter().map(|crl| &crl.der).chain(&keys.kept);
-    let text: String = ders.map(|der| pem::crl(der)).collect();
+    let issues: Vec<Event> = issues.collect();
+    let text = || -> String {
+        let ders = made.iter().map(|crl| &crl.der).chain(&keys.kept);
+        ders.map(|der| pem::crl(der)).collect()
+    };
+    // What is written for them is made while the disk is waited for.
+    let (recorded, text) = rayon::join(|| inventory.append_events(lock, issues), text);
+    recorded?;
     write_atomic(&out.ca_file(CRL), text.as_bytes(), 0o644, None)?;
     let own = made.remove(0);
     let lists = Lists {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::BootstrapError;
 use crate::{
-    pki::{Kind, Reason, RevocationList, RevokedEntry, unhex},
+    pki::{Kind, Reason, RevocationList, RevokedEntry, in_order, unhex},
     state::{Event, Inventory, Record, Revocation},
 };
 
@@ -176,7 +176,7 @@ pub fn is_crl_due(inventory: &Inventory) -> bool {
 
 /// The content of a CA's next CRL: every revoked certificate of that CA. An expired one is removed after it was on a
 /// CRL issued after its expiry (RFC 5280 §3.3); one that has not expired stays, as an earlier CRL may have been issued
-/// while the clock was ahead.
+/// while the clock was ahead. By serial number.
 pub(super) fn next_list(
     inventory: &Inventory,
     issuer: &str,
@@ -190,23 +190,28 @@ pub(super) fn next_list(
         })
     };
     let last = issues().next_back().map(|issue| issue.at);
-    let revocations: Vec<&Revocation> = inventory.revocations().collect();
-    let entries = revocations.par_iter().filter_map(|revocation| {
-        let record = inventory.by_serial(&revocation.serial)?;
+    let entries = inventory.records().par_iter().filter_map(|record| {
+        if record.issuer != issuer {
+            return None;
+        }
+        let revocation = inventory.revocation(&record.serial)?;
         let is_due = record.not_after > now
             || last.is_none_or(|last| last <= record.not_after.max(revocation.at));
-        (record.issuer == issuer && is_due).then_some(())?;
+        is_due.then_some(())?;
         Some(RevokedEntry {
-            serial: unhex(&revocation.serial)?,
+            serial: unhex(&record.serial)?,
             at: revocation.at.min(now),
             reason: revocation.reason,
         })
     });
+    let mut entries: Vec<RevokedEntry> = entries.collect();
+    entries.par_sort_unstable_by(|a, b| in_order(&a.serial).cmp(&in_order(&b.serial)));
+    entries.dedup_by(|one, other| one.serial == other.serial);
     RevocationList {
         number: issues().map(|issue| issue.number).max().unwrap_or(0) + 1,
         days,
         now,
-        entries: entries.collect(),
+        entries,
     }
 }
 

@@ -136,8 +136,9 @@ pub fn write(
     };
     // Freeing a million strings one by one takes longer than exiting.
     let mut inventory = ManuallyDrop::new(read?);
-    forgotten::compare(out, &current, &inventory, now)?;
-    let lists = lists::write(out, &lock, &mut inventory, &keys, (days, now))?;
+    let next = keys.next_lists(&inventory, days, now);
+    forgotten::compare(out, &current, &next, &inventory, now)?;
+    let lists = lists::write(out, &lock, &mut inventory, &keys, next, now)?;
     // Under the lock: the next writer removes files that look abandoned.
     let files = der.map(|der| lists.write_der(der)).transpose()?;
     drop(lock);

@@ -117,8 +117,8 @@ impl RotateCa {
             let mut inventory = Inventory::read(&out)?;
             let keys = lists::open(&out, &ca, passphrase.as_ref(), now)?;
             forgotten::check(&out, &ca.trust, &inventory, now)?;
-            let when = (crl::DAYS, now);
-            Ok(lists::write(&out, lock, &mut inventory, &keys, when)?)
+            let next = keys.next_lists(&inventory, crl::DAYS, now);
+            Ok(lists::write(&out, lock, &mut inventory, &keys, next, now)?)
         };
         // Certificates are checked with the CRL of their issuer, so there must be one of each trusted CA.
         let keeps_lists = signs && out.ca_file(CRL).exists();

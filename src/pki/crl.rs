@@ -7,7 +7,7 @@ use rcgen::{
 use rustls_pki_types::CertificateRevocationListDer;
 use time::OffsetDateTime;
 
-use super::{Authority, CLOCK_SKEW, PkiError, Reason, end};
+use super::{Authority, CLOCK_SKEW, PkiError, Reason, end, serial::in_order};
 
 /// The content of a CRL.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl RevocationList {
         authority: &Authority<impl SigningKey>,
     ) -> Result<CertificateRevocationListDer<'static>, PkiError> {
         let mut entries: Vec<&RevokedEntry> = self.entries.iter().collect();
-        entries.sort_by(|a, b| (a.serial.len(), &a.serial).cmp(&(b.serial.len(), &b.serial)));
+        entries.sort_by_key(|entry| in_order(&entry.serial));
         let entries = entries.into_par_iter().map(|entry| RevokedCertParams {
             serial_number: SerialNumber::from_slice(&entry.serial),
             revocation_time: entry.at.truncate_to_second(),

@@ -23,8 +23,9 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digit = |c: u8| char::from(c).to_digit(16).map(|digit| digit as u8);
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let octets = pairs
-        .iter()
-        .map(|[a, b]| Some(digit(*a)? << 4 | digit(*b)?));
-    rest.is_empty().then(|| octets.collect())?
+    let mut octets = Vec::with_capacity(pairs.len());
+    for [a, b] in pairs {
+        octets.push(digit(*a)? << 4 | digit(*b)?);
+    }
+    rest.is_empty().then_some(octets)
 }

@@ -57,7 +57,7 @@ pub use path::{PathEnd, TrustPath, trust_path};
 pub use reason::{Reason, UnknownReason};
 pub use rfc2253::{DerNameError, rfc2253};
 pub use sealed_key::{KeyProtection, SealError, SealedBackup, SealedKey};
-pub use serial::Serial;
+pub use serial::{Serial, in_order};
 pub use signed_crl::SignedCrl;
 
 use time::{Duration, OffsetDateTime};

@@ -55,11 +55,12 @@ fn issuer_of(tbs: &[u8]) -> der::Result<(&[u8], &[u8])> {
 }
 
 /// The first TLV, including its header.
-fn first(der: &[u8]) -> der::Result<&[u8]> {
+pub(super) fn first(der: &[u8]) -> der::Result<&[u8]> {
     let (_, rest) = AnyRef::from_der_partial(der)?;
     Ok(der.get(..der.len() - rest.len()).unwrap_or_default())
 }
 
-fn sequence(content: &[u8]) -> der::Result<Vec<u8>> {
+/// A SEQUENCE of this content.
+pub(super) fn sequence(content: &[u8]) -> der::Result<Vec<u8>> {
     AnyRef::new(Tag::Sequence, content)?.to_der()
 }

@@ -28,6 +28,11 @@ impl fmt::Display for Serial {
     }
 }
 
+/// The order of serial numbers as numbers: of their octets, most significant first, without leading zeros.
+pub fn in_order(serial: &[u8]) -> (usize, &[u8]) {
+    (serial.len(), serial)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

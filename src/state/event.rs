@@ -79,14 +79,14 @@ struct Head {
 
 impl Event {
     /// Reads a line. `None`: it is not in this format.
-    pub(super) fn parse(line: &[u8]) -> Option<Result<Self, String>> {
+    pub(super) fn parse(line: &str) -> Option<Result<Self, String>> {
         // As kpki itself writes most of them: read once, not twice.
-        if line.starts_with(br#"{"v":2,"event":"revoked","#)
-            && let Ok(revocation) = serde_json::from_slice(line)
+        if line.starts_with(r#"{"v":2,"event":"revoked","#)
+            && let Ok(revocation) = serde_json::from_str(line)
         {
             return Some(Ok(Self::Revoked(revocation)));
         }
-        let head: Head = serde_json::from_slice(line).ok()?;
+        let head: Head = serde_json::from_str(line).ok()?;
         let event = match head.v {
             0 | 1 => return None,
             VERSION => head.event.unwrap_or_default(),
@@ -97,10 +97,10 @@ impl Event {
             }
         };
         let read = match event.as_str() {
-            "revoked" => serde_json::from_slice(line).map(Self::Revoked),
-            "crl" => serde_json::from_slice(line).map(Self::Crl),
-            "rotation" => serde_json::from_slice(line).map(Self::Rotation),
-            "ca-requested" => serde_json::from_slice(line).map(Self::CaRequested),
+            "revoked" => serde_json::from_str(line).map(Self::Revoked),
+            "crl" => serde_json::from_str(line).map(Self::Crl),
+            "rotation" => serde_json::from_str(line).map(Self::Rotation),
+            "ca-requested" => serde_json::from_str(line).map(Self::CaRequested),
             // Any other content is not quoted.
             _ => return Some(Err("an event of a newer version of kpki".to_owned())),
         };
@@ -158,18 +158,18 @@ mod tests {
             subject: "CN=CA G2".into(),
         });
         for event in [revoked, crl, rotation, requested] {
-            assert_eq!(Event::parse(event.to_line().as_bytes()), Some(Ok(event)));
+            assert_eq!(Event::parse(&event.to_line()), Some(Ok(event)));
         }
     }
 
     #[test]
     fn what_a_later_kpki_wrote_is_not_passed_over() {
-        let error = |line: &str| Event::parse(line.as_bytes()).unwrap().unwrap_err();
+        let error = |line: &str| Event::parse(line).unwrap().unwrap_err();
         assert!(
             error(r#"{"v":3,"event":"revoked"}"#).contains("format 3 by a newer version of kpki")
         );
         assert!(error(r#"{"v":2,"event":"secret"}"#).contains("newer version of kpki"));
         assert!(error(r#"{"v":2,"event":"crl"}"#).contains("not a record"));
-        assert!(Event::parse(br#"{"v":1,"name":"a"}"#).is_none());
+        assert!(Event::parse(r#"{"v":1,"name":"a"}"#).is_none());
     }
 }

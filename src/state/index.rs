@@ -1,14 +1,14 @@
 //! Positions by name, without a copy of every name: what is indexed keeps them.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
-use hashbrown::{HashTable, hash_table::Entry};
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
 /// Finds positions in a slice by a text that each element has. `text` is always how to get it from a position.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     positions: HashTable<usize>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 impl Index {
@@ -19,7 +19,7 @@ impl Index {
     ) -> Self {
         let mut index = Self {
             positions: HashTable::with_capacity(positions.len()),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
         };
         positions.for_each(|at| index.insert(at, &text));
         index

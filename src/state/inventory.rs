@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    Event, Lock, OutDir, Revocation, StateError, files, generations,
+    Event, Lock, OutDir, Revocation, StateError, generations,
     index::Index,
     jsonl::{self, Line, Tail},
 };
@@ -133,9 +133,9 @@ enum Entry {
 }
 
 impl Line for Entry {
-    fn parse(line: &[u8]) -> Result<Self, String> {
+    fn parse(line: &str) -> Result<Self, String> {
         // As kpki itself writes them.
-        if line.starts_with(b"{\"v\":2,")
+        if line.starts_with("{\"v\":2,")
             && let Some(event) = Event::parse(line)
         {
             return event.map(Self::Event);
@@ -179,10 +179,9 @@ impl Inventory {
     /// Reads the inventory. An unfinished last line of a killed command is ignored: its certificate never left the CA.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.ca_file(Self::FILE);
-        let bytes = files::read_record(&path)?.unwrap_or_default();
         let mut inventory = Self::default();
-        inventory.tail = jsonl::parse(&path, &bytes, |entry| inventory.take(entry))
-            .map_err(|(line, reason)| StateError::BadInventory { path, line, reason })?;
+        let bad = |path, line, reason| StateError::BadInventory { path, line, reason };
+        inventory.tail = jsonl::read(&path, |entry| inventory.take(entry), bad)?;
         Ok(inventory)
     }
 
@@ -494,7 +493,9 @@ mod tests {
         assert!(!line.contains("sha256"), "{line}");
         let path = std::path::Path::new("x");
         let mut lines = Vec::new();
-        jsonl::parse::<Entry>(path, line.as_bytes(), |entry| lines.push(entry)).unwrap();
+        jsonl::parse::<Entry>(path, line.as_bytes(), |entry| lines.push(entry))
+            .unwrap()
+            .unwrap();
         let [Entry::Certificate(only)] = &lines[..] else {
             panic!("one certificate");
         };
@@ -566,12 +567,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), cut in 0usize..300) {
-            let _ = jsonl::parse::<Entry>(std::path::Path::new("x"), &bytes, drop);
+            let _ = jsonl::parse::<Entry>(std::path::Path::new("x"), &bytes[..], drop);
             let line = record("a").to_line();
             let mut damaged = line.into_bytes();
             damaged.truncate(cut);
             damaged.extend(bytes);
-            let _ = jsonl::parse::<Entry>(std::path::Path::new("x"), &damaged, drop);
+            let _ = jsonl::parse::<Entry>(std::path::Path::new("x"), &damaged[..], drop);
         }
     }
 }

@@ -143,7 +143,7 @@ fn wait_for(file: &File) -> std::io::Result<()> {
 }
 
 impl Line for Entry {
-    fn parse(line: &[u8]) -> Result<Self, String> {
+    fn parse(line: &str) -> Result<Self, String> {
         jsonl::parse_first_format(line, "a command", |entry: &Self| entry.v)
     }
 }
@@ -151,10 +151,9 @@ impl Line for Entry {
 /// All lines of the journal, oldest first.
 pub fn read_journal(out: &OutDir) -> Result<Vec<Entry>, StateError> {
     let path = out.ca_file(FILE);
-    let bytes = files::read_record(&path)?.unwrap_or_default();
     let mut entries = Vec::new();
-    jsonl::parse(&path, &bytes, |entry| entries.push(entry))
-        .map_err(|(line, reason)| StateError::BadJournal { path, line, reason })?;
+    let bad = |path, line, reason| StateError::BadJournal { path, line, reason };
+    jsonl::read(&path, |entry| entries.push(entry), bad)?;
     Ok(entries)
 }
 

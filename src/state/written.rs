@@ -73,7 +73,7 @@ impl Writing {
 }
 
 impl jsonl::Line for Writing {
-    fn parse(line: &[u8]) -> Result<Self, String> {
+    fn parse(line: &str) -> Result<Self, String> {
         jsonl::parse_first_format(line, "what kpki wrote", |writing: &Self| writing.v)
     }
 }
@@ -146,14 +146,13 @@ impl Written {
     /// Reads the record; if there is none, such as after an older kpki, nothing is known.
     pub fn read(out: &OutDir) -> Result<Self, StateError> {
         let path = out.root().join(FILE);
-        let bytes = files::read_record(&path)?.unwrap_or_default();
         let mut written = Self {
             path: path.clone(),
             entries: BTreeMap::new(),
             digests: 0,
         };
-        jsonl::parse::<Writing>(&path, &bytes, |line| written.take(line))
-            .map_err(|(line, reason)| StateError::BadWritten { path, line, reason })?;
+        let bad = |path, line, reason| StateError::BadWritten { path, line, reason };
+        jsonl::read::<Writing>(&path, |line| written.take(line), bad)?;
         Ok(written)
     }
 

@@ -165,7 +165,8 @@ fn a_rotation_left_half_way_for_a_week_goes_on_by_the_printed_commands() {
     let [_, message, command] = first(&kpki, &[]).unwrap();
     assert_eq!(command, "kpki rotate-ca status");
     assert!(
-        message.contains("cannot check that kafka1") && message.contains("next --force"),
+        message.contains("cannot check who has loaded them: kafka1 (")
+            && message.contains("next --force"),
         "{message}"
     );
     let clients = Kpki::new();

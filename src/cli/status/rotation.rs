@@ -159,11 +159,11 @@ fn waits(
         return Ok((waits, command));
     }
     let unseen: Vec<&Seen> = with(Step::Unseen).filter(is_broker).collect();
-    if let Some(first) = unseen.first() {
+    if !unseen.is_empty() {
+        let each = unseen.iter().map(|s| format!("{} ({})", s.name, s.why));
         let waits = format!(
-            "cannot check that {} has loaded them ({}); if you know that it has, continue with `{kpki} {next} --force`",
-            names(&unseen),
-            first.why
+            "cannot check who has loaded them: {}; once you know that all have, continue with `{kpki} {next} --force`",
+            named(each, NAMED)
         );
         return Ok((waits, format!("{kpki} rotate-ca status")));
     }
