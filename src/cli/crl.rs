@@ -67,6 +67,7 @@ impl Crl {
             None => out.ca_file(CRL_DER),
         });
         let (lists, ders) = write(global, &out, &ca, self.days, der.as_deref(), ui)?;
+        let lists = ManuallyDrop::new(lists);
         let mut files = vec![out.ca_file(CRL)];
         files.extend(ders);
         match &self.out_file {

@@ -375,15 +375,26 @@ fn compare_lifetimes(
     if let Some(end) = ends.min()
         && end < asked - Duration::DAY
     {
-        // Rounded to the nearest day.
-        let given = (end - context.now + Duration::hours(12)).whole_days();
+        let (given, unit) = rounded(end - context.now);
         ui.note(format!(
-            "note: the issuer granted certificates of {} days, although leaf_valid_days in the policy is {days}; run kpki up at least every {} days to renew them in time",
-            given,
+            "note: the issuer granted certificates of {given} {unit}, although leaf_valid_days in the policy is {days}; run kpki up at least every {} {unit} to renew them in time",
             given / 3
         ));
     }
     Ok(())
+}
+
+/// A duration in the largest unit of which a third is a few.
+fn rounded(duration: Duration) -> (i64, &'static str) {
+    let nearest = |unit: Duration| {
+        let unit = unit.whole_seconds();
+        (duration.whole_seconds() + unit / 2) / unit
+    };
+    match (nearest(Duration::DAY), nearest(Duration::HOUR)) {
+        (days @ 6.., _) => (days, "days"),
+        (_, hours @ 6..) => (hours, "hours"),
+        _ => (nearest(Duration::MINUTE), "minutes"),
+    }
 }
 
 /// Notes where the existing CA differs from the policy: `up` does not replace it.

@@ -1,9 +1,10 @@
 //! Requests to a CA over HTTP: limited in time and size, and repeated if that may help.
 
 use std::{
+    mem,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -49,6 +50,11 @@ impl Reply {
         (200..300).contains(&self.status)
     }
 
+    /// Whether the server limits the rate of requests.
+    fn is_too_early(&self) -> bool {
+        self.status == 429
+    }
+
     /// Whether the same request may get another answer a little later.
     fn may_change(&self) -> bool {
         matches!(self.status, 412 | 429 | 500..=599) && self.status != 501
@@ -83,6 +89,8 @@ pub(super) struct Server {
     pub who: Who,
     /// One request has used up all attempts: the others do not wait any more.
     given_up: AtomicBool,
+    /// The number of requests that were granted.
+    granted: AtomicUsize,
     /// Tells that an answer that would normally be retried will not change.
     is_final: fn(&Reply) -> bool,
     /// Where its trusted certificates come from.
@@ -143,6 +151,7 @@ impl Server {
             url: url.trim_end_matches('/').to_owned(),
             who,
             given_up: AtomicBool::new(false),
+            granted: AtomicUsize::new(0),
             is_final,
             trust,
             pool: OnceLock::new(),
@@ -172,12 +181,22 @@ impl Server {
     /// If there is no answer. A refusal is an answer.
     pub(super) fn ask(&self, question: &Question<'_>) -> Result<Reply, IssuerError> {
         let (mut attempt, mut wait) = (1, FIRST_WAIT);
+        let mut granted = self.granted.load(Ordering::Relaxed);
         loop {
-            let last = attempt >= ATTEMPTS || self.given_up.load(Ordering::Relaxed);
             let body = question.body.map(|make| make()).transpose()?;
-            let pause = match self.once(question, body) {
+            let reply = self.once(question, body);
+            // Whose turn comes later waits as long as others have theirs.
+            let before = mem::replace(&mut granted, self.granted.load(Ordering::Relaxed));
+            if reply.as_ref().is_ok_and(Reply::is_too_early) && granted > before {
+                (attempt, wait) = (1, FIRST_WAIT);
+            }
+            let last = attempt >= ATTEMPTS || self.given_up.load(Ordering::Relaxed);
+            let pause = match reply {
                 Ok(reply) if last || !reply.may_change() || (self.is_final)(&reply) => {
                     self.given_up.store(reply.may_change(), Ordering::Relaxed);
+                    if reply.is_good() {
+                        self.granted.fetch_add(1, Ordering::Relaxed);
+                    }
                     return Ok(reply);
                 }
                 Ok(reply) => reply.wait,
@@ -190,7 +209,7 @@ impl Server {
                     None
                 }
             };
-            thread::sleep(pause.unwrap_or(wait).min(LONGEST_WAIT));
+            thread::sleep(pause.unwrap_or(wait).clamp(FIRST_WAIT, LONGEST_WAIT));
             (attempt, wait) = (attempt + 1, wait * 2);
         }
     }

@@ -242,6 +242,12 @@ fn refused(server: &Server, reply: &Reply, what: &str, settings: &VaultSettings)
                 "the role requires another key algorithm: set its key_type to `any`, or `key` in the policy to what it requires",
             ),
         ),
+        400 if about(&["ttl or not_after"]) => (
+            Why::Settings,
+            own(
+                "remove not_after from the role: kpki asks for a certificate's life, and not for its end",
+            ),
+        ),
         400 if about(&["beyond the expiration"]) => (
             Why::Refused,
             own(
@@ -251,7 +257,7 @@ fn refused(server: &Server, reply: &Reply, what: &str, settings: &VaultSettings)
         400 => (
             Why::Refused,
             own(
-                "the role does not allow this certificate: widen its allowed_domains (with allow_bare_domains and enforce_hostnames=false for plain names), or allow_any_name; or change the name or hosts in the policy",
+                "the role does not allow this certificate: widen its allowed_domains (with allow_bare_domains and enforce_hostnames=false for plain names), or allow_any_name (addresses need allow_ip_sans, and wildcards allow_wildcard_certificates); or change the name or hosts in the policy",
             ),
         ),
         300..=399 => (

@@ -1,5 +1,6 @@
 //! CAs elsewhere: the engines that sign in place of a key in the output directory.
 
+mod engine;
 mod far;
 mod hostile;
 mod step;

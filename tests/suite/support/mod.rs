@@ -22,6 +22,7 @@ pub mod s_server;
 pub mod softhsm;
 pub mod step_ca;
 pub mod terminal;
+pub mod vault;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
