@@ -12,6 +12,7 @@ use super::{
     identity::{self, Credentials},
     member::Member,
     planned::{Planned, ToCome},
+    renew::due_by,
     step::Step,
     trust::Trust,
 };
@@ -90,6 +91,9 @@ impl Look<'_> {
         }
         if step.signs() {
             step.key = self.kept_key(step);
+            let elsewhere = self.record.filter(|r| r.external && step.key.is_none());
+            let until = elsewhere.map(|record| record.not_after);
+            step.elsewhere_until = until.filter(|until| *until > self.context.now);
             files.extend(self.signed(step)?);
         } else if let Some(credentials) = &credentials {
             let texts = credentials.texts(self.names)?;
@@ -326,13 +330,7 @@ impl Look<'_> {
                 None => "it has a CRL distribution point, but the policy has none".to_owned(),
             });
         }
-        let before = Duration::days(context.policy.ca.renew_before_days.into());
-        let life = leaf.not_after - leaf.not_before;
-        // An external issuer may have granted less than requested, so that it would be due from its first day.
-        let due = match context.policy.ca.issuer {
-            Some(_) if before >= life => leaf.not_after - life / 3,
-            _ => leaf.not_after - before,
-        };
+        let due = due_by(context.policy, leaf.not_before, leaf.not_after);
         // Under a CA that expires soon, a new certificate would expire no later, and be due again at once.
         let gained =
             (context.now + Duration::days(spec.days.into())).min(signer.not_after) - leaf.not_after;

@@ -10,13 +10,15 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    renew,
+    member::Member,
+    renew, revoke,
     served::Answer,
+    sign,
     verify::{Is, needs_restart, standing},
 };
 use crate::{
     code::{StableCode, codes},
-    pki::{Certificate, IdentityName, Kind},
+    pki::{Certificate, Host, IdentityName, Kind},
     policy::{NodeRole, ValidatedPolicy},
     probe::Served,
     state::{Inventory, Record, Status},
@@ -27,6 +29,7 @@ codes! {
 pub enum DueCode {
     Clock = "clock", "a certificate is not valid yet, by this machine's clock";
     Expires = "expires", "a certificate has expired, or is due for renewal";
+    RequestNeeded = "request-needed", "an identity whose key is elsewhere lacks the certificate that the policy describes";
     NotServed = "renewed-not-served", "a broker does not serve the last certificate that was signed for it";
     Rotation = "rotation", "a CA rotation is waiting for its next step";
     Drift = "drift", "the cluster's ACLs or SCRAM users differ from the policy";
@@ -79,18 +82,16 @@ pub fn ending<'a>(
     now: OffsetDateTime,
 ) -> Vec<&'a Record> {
     let mut said: BTreeSet<&str> = BTreeSet::new();
-    let mut early = Duration::ZERO;
     if let Some(policy) = policy {
         said.extend(policy.brokers.iter().map(|b| b.name.as_str()));
         said.extend(policy.clients.iter().map(|c| c.name.as_str()));
-        early = Duration::days(policy.ca.renew_before_days.into());
     }
     let followed = OnceCell::new();
     let is_due = |record: &&Record| {
         let is_leaf = matches!(record.kind, Kind::Broker | Kind::Client);
         let name = record.name.as_str();
-        if is_leaf && said.contains(name) {
-            return record.not_after - early <= now;
+        if let Some(policy) = policy.filter(|_| is_leaf && said.contains(name)) {
+            return renew::due_by(policy, record.not_before, record.not_after) <= now;
         }
         let is_first = || {
             let followed = followed.get_or_init(|| renew::with_successors(inventory));
@@ -111,6 +112,24 @@ pub fn early<'a>(current: &[&'a Record], now: OffsetDateTime) -> Vec<&'a Record>
         Some(ca) => vec![ca],
         None => early,
     }
+}
+
+/// The members of a policy whose keys are elsewhere, and that have no certificate or one with other hosts: each with
+/// what it lacks, and the command that signs its request.
+pub fn awaited<'a>(
+    inventory: &Inventory,
+    policy: &'a ValidatedPolicy,
+) -> impl Iterator<Item = (&'a IdentityName, String, String)> {
+    Member::all(policy).into_iter().filter_map(|member| {
+        let (name, asked) = (member.name(), member.asks_for(policy)?);
+        if revoke::of_identity(inventory, name.as_str()).is_some() {
+            return None;
+        }
+        let why = sign::lacks(inventory.latest(name.as_str()), name, asked)?;
+        let (kind, hosts) = asked;
+        let command = sign::command(name.as_str(), kind, hosts.iter().map(Host::to_string));
+        Some((name, why, command))
+    })
 }
 
 /// A node that serves another certificate than its last one.

@@ -101,9 +101,9 @@ pub fn texts(
             };
             let text = server_properties(&input)?;
             let mut file = FileSpec::secret(&names.server_properties, text.expose().as_bytes());
-            file.node = cluster
-                .nodes
-                .facts(&file.bytes, cluster.policy.cluster.mode);
+            let settings = &cluster.policy.cluster;
+            let facts = cluster.nodes.facts(&file.bytes, broker, settings);
+            file.node = facts.map(Box::new);
             known.push(file);
         }
         Member::Client(client) => {

@@ -45,7 +45,7 @@ use crate::{
     printable::Name,
     random::NoRandomness,
     scram::ScramError,
-    state::{OutDir, Revocation, StateError},
+    state::{OutDir, Record, Revocation, StateError},
 };
 use ca::CaError;
 use context::Danger;
@@ -117,9 +117,9 @@ pub enum BootstrapError {
     NoKey(String),
     /// A certificate whose renewal needs a request from the owner of its key.
     #[error(
-        "the certificate of `{0}` was signed for a request, so the next one needs a request as well"
+        "the certificate of `{}` was signed for a request, so the next one needs a request as well", .0.name
     )]
-    KeyElsewhere(String),
+    KeyElsewhere(Box<Record>),
     /// An inventory that was emptied or edited, or is an old copy.
     #[error("{inventory} lacks {what}, which {crl} contains")]
     Forgotten {

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     config::{self, NodeFacts, Properties, STORAGE_ARGS},
-    pki::IdentityName,
-    policy::{Broker, LAYOUTS, Mode, ValidatedPolicy},
+    pki::{Host, IdentityName},
+    policy::{Broker, Cluster, LAYOUTS, Mode, ValidatedPolicy},
     random,
     state::{OutDir, Written, read_plain, read_record, write_atomic},
 };
@@ -53,11 +53,23 @@ impl Nodes {
         })
     }
 
-    /// What a broker's new configuration commits it to, as far as other nodes depend on it.
-    pub fn facts(&self, server_properties: &[u8], mode: Mode) -> Option<NodeFacts> {
+    /// What a broker's new configuration commits it to, as far as other nodes depend on it, and what it gives to no one
+    /// else.
+    pub fn facts(
+        &self,
+        server_properties: &[u8],
+        broker: &Broker,
+        cluster: &Cluster,
+    ) -> Option<NodeFacts> {
         let mut facts = NodeFacts::of(&Properties::parse(server_properties).ok()?)?;
         facts.bootstrap = facts.at(&self.bootstrap).map(str::to_owned).collect();
-        facts.cluster = (mode == Mode::Kraft).then(|| self.cluster_id.clone());
+        facts.cluster = (cluster.mode == Mode::Kraft).then(|| self.cluster_id.clone());
+        facts.hosts = broker.hosts.iter().map(Host::tagged).collect();
+        let super_users = cluster.super_users.iter();
+        facts.super_users = super_users.map(ToString::to_string).collect();
+        if !facts.super_users.is_empty() {
+            facts.mapping_rules = Some(cluster.principal_mapping_rules.to_string());
+        }
         Some(facts)
     }
 

@@ -16,7 +16,8 @@ use super::{
     member::{Derivation, Member, ScramState},
     nodes::Nodes,
     planned::Planned,
-    revoke,
+    renew::due_by,
+    revoke, sign,
     step::Step,
     trust::{Trust, Truststores},
 };
@@ -27,7 +28,7 @@ use crate::{
     plan::Action,
     printable::Printable,
     random,
-    state::{FileSpec, Inventory, Owners, Written, check_owner, read_plain},
+    state::{FileSpec, Inventory, Owners, Record, Written, check_owner, read_plain},
 };
 
 /// The whole plan.
@@ -203,7 +204,8 @@ fn step<'a>(
         action: Action::Create,
         reason: None,
         revoked: leaf.as_ref().and(look.revoked.cloned()),
-        waits: asks.and_then(|asked| waits(look, asked)),
+        waits: asks.and_then(|asked| waits(look, name, asked)),
+        elsewhere_until: None,
         superfluous: Vec::new(),
         scram,
         leaf,
@@ -230,7 +232,7 @@ fn step<'a>(
         texts.push(Planned::Known(file));
     }
     let facts = texts.iter().find_map(|file| match file {
-        Planned::Known(file) => file.node.clone(),
+        Planned::Known(file) => file.node.as_deref().cloned(),
         Planned::ToCome(..) => None,
     });
     if look.there {
@@ -241,35 +243,20 @@ fn step<'a>(
 }
 
 /// Why an identity whose key is elsewhere needs a new certificate, if it does.
-fn waits(look: &Look<'_>, (kind, hosts): (Kind, &[Host])) -> Option<String> {
-    let Some(record) = look.record.filter(|r| r.external && r.kind == kind) else {
-        return Some("it has no certificate yet".to_owned());
-    };
-    let mut shall_be: Vec<String> = hosts.iter().map(Host::tagged).collect();
-    let mut are = record.sans.clone();
-    shall_be.sort();
-    are.sort();
-    let due = record.not_after - Duration::days(look.context.policy.ca.renew_before_days.into());
-    if record.issuer != look.trust.signer().subject {
-        Some(format!(
+fn waits(look: &Look<'_>, name: &IdentityName, asked: (Kind, &[Host])) -> Option<String> {
+    let signer = &look.trust.signer().subject;
+    if let Some(record) = look.record.filter(|r| r.external && r.issuer != *signer) {
+        return Some(format!(
             "it was issued by another CA, {}",
             Printable(&record.issuer)
-        ))
-    } else if shall_be != are {
-        let list = |hosts: &[String]| match hosts {
-            [] => "none".to_owned(),
-            hosts => hosts.join(" "),
-        };
-        Some(format!(
-            "hosts change from {} to {}",
-            list(&are),
-            list(&shall_be)
-        ))
-    } else if due <= look.context.now {
-        Some(format!("it expires on {}", record.not_after.date()))
-    } else {
-        None
+        ));
     }
+    let Context { policy, now, .. } = look.context;
+    let is_due = |r: &&Record| due_by(policy, r.not_before, r.not_after) <= now;
+    sign::lacks(look.record, name, asked).or_else(|| {
+        let ends = look.record.filter(is_due)?.not_after.date();
+        Some(format!("it expires on {ends}"))
+    })
 }
 
 /// How a member's stores are encoded: as requested, else as before.

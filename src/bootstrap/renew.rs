@@ -19,7 +19,7 @@ use crate::{
     issuer::{Issuer, IssuerError},
     keystore::StoreProfile,
     pki::{Certificate, Host, IdentityName, Kind, LEAF_DAYS, LeafSpec},
-    policy::{FileNames, LAYOUTS},
+    policy::{FileNames, LAYOUTS, ValidatedPolicy},
     printable::Name,
     random,
     secret::{Secret, SecretBytes},
@@ -41,6 +41,21 @@ pub fn due(record: &Record, is_first: bool) -> OffsetDateTime {
     match is_first {
         true => last.min(record.not_after - SOON),
         false => last,
+    }
+}
+
+/// When the certificate of a policy's member is due. An external issuer may have granted less than requested, so that it
+/// would be due from its first day.
+pub fn due_by(
+    policy: &ValidatedPolicy,
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+) -> OffsetDateTime {
+    let early = Duration::days(policy.ca.renew_before_days.into());
+    let life = not_after - not_before;
+    match policy.ca.issuer {
+        Some(_) if early >= life => not_after - life / 3,
+        _ => not_after - early,
     }
 }
 
@@ -172,7 +187,7 @@ impl Candidate {
         let record = inventory.latest(name.as_str()).ok_or_else(unknown)?;
         revoke::check(inventory, name.as_str(), renewal.new_key)?;
         if record.external {
-            return Err(BootstrapError::KeyElsewhere(name.to_string()));
+            return Err(BootstrapError::KeyElsewhere(record.clone().into()));
         }
         out.check_identity(name, owners)?;
         let damaged = |why: &str| BootstrapError::damaged(&out.identity(name), why);

@@ -1,6 +1,6 @@
 //! Certificates for keys that never leave their machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rcgen::PublicKeyData;
 use rustls_pki_types::CertificateDer;
@@ -8,8 +8,13 @@ use time::OffsetDateTime;
 
 use super::{BootstrapError, elsewhere, folded::Folded, revoke, trust::Trust};
 use crate::{
+    acl::Principal,
+    config::NodeFacts,
     issuer::{self, CertificateRequest, Issued, Issuer, IssuerError},
-    pki::{Approved, Certificate, Host, IdentityName, Kind, LeafSpec, sha256},
+    pki::{
+        Approved, Certificate, Host, IdentityName, Kind, LeafSpec, is_named_alone,
+        principal::MappingRules, sha256,
+    },
     policy::LAYOUTS,
     shell::quote,
     state::{Inventory, Lock, OutDir, Record, Written, read_plain},
@@ -92,6 +97,14 @@ pub enum Unsaid {
         /// The hosts.
         hosts: Vec<String>,
     },
+    /// A name that is no identity, but whose principal has every right.
+    #[error("whoever has a certificate of {name} is the super user `{principal}`")]
+    SuperUser {
+        /// The name.
+        name: IdentityName,
+        /// Its principal.
+        principal: Principal,
+    },
 }
 
 /// What the operator has said about a request.
@@ -103,7 +116,7 @@ pub struct Said {
     pub hosts: bool,
 }
 
-/// The hosts in a request that need the operator's word: those of others, and those that are new to a known identity.
+/// What needs the operator's word: hosts of others, hosts that are new to a known identity, and a super user's name.
 pub fn unsaid(
     out: &OutDir,
     inventory: &Inventory,
@@ -111,7 +124,18 @@ pub fn unsaid(
     said: Said,
 ) -> Result<Vec<Unsaid>, BootstrapError> {
     let last = inventory.latest(leaf.name.as_str());
-    let had = |host: &Host| last.is_some_and(|last| last.sans.contains(&host.tagged()));
+    let known = out.identities()?;
+    let written = Written::read(out)?;
+    let nodes: BTreeMap<&str, &NodeFacts> = written
+        .nodes()
+        .filter(|(name, _)| known.iter().any(|there| there.as_str() == *name))
+        .collect();
+    let listed = nodes.get(leaf.name.as_str());
+    let had = |host: &Host| {
+        let host = host.tagged();
+        last.is_some_and(|last| last.sans.contains(&host))
+            || listed.is_some_and(|own| own.hosts.contains(&host))
+    };
     // Java takes the CN for a host where the certificate names addresses only.
     let cn = leaf.name.as_str().parse::<Host>().ok();
     let cn = cn.filter(|_| last.is_none() && leaf.kind == Kind::Broker && !said.name);
@@ -121,15 +145,18 @@ pub fn unsaid(
     let asked: BTreeMap<String, &Host> = asked.map(|host| (host.tagged(), host)).collect();
     let mut of_others: BTreeMap<Host, String> = BTreeMap::new();
     let mut take = |tagged: &str, other: &str| match asked.get(tagged) {
-        // Brokers on one machine share its addresses.
-        Some(Host::Dns(host)) if host != "localhost" && other != leaf.name.as_str() => {
-            let host = Host::Dns(host.clone());
+        // Every machine has that for itself.
+        Some(host) if !is_local(host) && other != leaf.name.as_str() => {
+            let host = (*host).clone();
             of_others.entry(host).or_insert_with(|| other.to_owned());
         }
         _ => {}
     };
-    for name in out.identities()? {
+    for name in &known {
         take(&format!("DNS:{}", name.folded()), name.as_str());
+    }
+    for (name, facts) in &nodes {
+        facts.hosts.iter().for_each(|san| take(san, name));
     }
     for record in inventory.current() {
         take(
@@ -153,7 +180,34 @@ pub fn unsaid(
             hosts: more,
         });
     }
+    if last.is_none() && !said.name && !known.contains(&leaf.name) {
+        unsaid.extend(
+            nodes
+                .values()
+                .find_map(|facts| super_user(facts, &leaf.name)),
+        );
+    }
     Ok(unsaid)
+}
+
+fn is_local(host: &Host) -> bool {
+    match host {
+        Host::Dns(name) => name == "localhost",
+        Host::Ip(ip) => ip.is_loopback(),
+    }
+}
+
+/// The super user that a certificate with this name makes, according to what was written for a node.
+fn super_user(facts: &NodeFacts, name: &IdentityName) -> Option<Unsaid> {
+    let rules = MappingRules::from_property(facts.mapping_rules.as_deref()?).ok()?;
+    let principal = Principal::user(rules.apply(&format!("CN={name}")).ok()?.name);
+    facts
+        .super_users
+        .contains(principal.as_str())
+        .then(|| Unsaid::SuperUser {
+            name: name.clone(),
+            principal,
+        })
 }
 
 /// The hosts of an identity's last certificate that the new one will not have.
@@ -168,6 +222,33 @@ pub fn lost_hosts(inventory: &Inventory, leaf: &LeafSpec) -> Vec<Host> {
             .filter(|h| !leaf.hosts.contains(h))
             .collect(),
     }
+}
+
+/// What an identity whose key is elsewhere lacks according to its policy, by its last certificate.
+pub fn lacks(
+    last: Option<&Record>,
+    name: &IdentityName,
+    (kind, hosts): (Kind, &[Host]),
+) -> Option<String> {
+    let Some(last) = last.filter(|last| last.external && last.kind == kind) else {
+        return Some("it has no certificate yet".to_owned());
+    };
+    let are = last.sans.iter().filter_map(|san| Host::from_tagged(san));
+    let are: Vec<Host> = are.collect();
+    let set = |hosts: &[Host]| -> BTreeSet<String> { hosts.iter().map(Host::tagged).collect() };
+    let (were, shall_be) = (set(&are), set(hosts));
+    if were == shall_be || is_named_alone(name, hosts, &are) {
+        return None;
+    }
+    let list = |hosts: BTreeSet<String>| match hosts.is_empty() {
+        true => "none".to_owned(),
+        false => hosts.into_iter().collect::<Vec<_>>().join(" "),
+    };
+    Some(format!(
+        "hosts change from {} to {}",
+        list(were),
+        list(shall_be)
+    ))
 }
 
 /// The command, without `kpki`, that signs the request of an identity for exactly these hosts.

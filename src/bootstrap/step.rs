@@ -1,5 +1,7 @@
 //! What happens to one member.
 
+use time::OffsetDateTime;
+
 use super::{
     BootstrapError,
     changes::{FileChange, Needs},
@@ -28,6 +30,8 @@ pub struct Step<'a> {
     pub revoked: Option<Revocation>,
     /// Why it needs a certificate for which only a request from elsewhere can be used, if it does.
     pub waits: Option<String>,
+    /// How long a certificate is valid whose key is elsewhere, if it gets a new key here.
+    pub elsewhere_until: Option<OffsetDateTime>,
     /// Files of kpki in its directory that the policy no longer needs. They are never deleted.
     pub superfluous: Vec<String>,
     /// Its password and credentials, if it logs in with SCRAM.

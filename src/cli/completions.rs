@@ -1,6 +1,7 @@
 //! `kpki completions`, and the answers to a shell's completion requests.
 
 use std::{
+    collections::BTreeSet,
     env,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
@@ -17,7 +18,11 @@ use serde_json::json;
 
 use super::{Cli, CliError, Code, Done, ui::Ui};
 use crate::{
-    acl::Operation, bootstrap::context::Danger, pki::KeyAlgorithm, scram::Mechanism, state::OutDir,
+    acl::Operation,
+    bootstrap::context::Danger,
+    pki::KeyAlgorithm,
+    scram::Mechanism,
+    state::{Inventory, OutDir, Record},
 };
 
 /// The environment variable that names the requesting shell.
@@ -69,18 +74,48 @@ pub fn answer(command: &Command) -> Option<ExitCode> {
 
 /// The command with what completes its values: their names in the help say what they are.
 fn completable(command: Command) -> Command {
+    let verb = command.get_name().to_owned();
     command
-        .mut_args(|arg| match Offer::of(&arg) {
+        .mut_args(|arg| match Offer::of(&verb, &arg) {
             Some(offer) => arg.add(ArgValueCompleter::new(offer)),
             None => arg,
         })
         .mut_subcommands(completable)
 }
 
+/// Which identities.
+#[derive(Debug, Clone, Copy)]
+enum Identities {
+    /// Those with a directory.
+    All,
+    /// Those whose keys and certificates are here.
+    Renewable,
+    /// Those with a certificate, wherever they are.
+    Certified,
+}
+
+impl Identities {
+    fn names(self, out: &OutDir) -> BTreeSet<String> {
+        let there = out.identities().unwrap_or_default();
+        let there = there.iter().map(ToString::to_string).collect();
+        // An inventory that cannot be read is reported by the command.
+        match (self, Inventory::read(out)) {
+            (Self::All, _) => there,
+            (_, Err(_)) => BTreeSet::new(),
+            (Self::Renewable | Self::Certified, Ok(signed)) => {
+                let is_here = |r: &&Record| !r.external && there.contains(&r.name);
+                let is_meant = |r: &&Record| matches!(self, Self::Certified) || is_here(r);
+                let meant = signed.current().filter(is_meant);
+                meant.map(|record| record.name.clone()).collect()
+            }
+        }
+    }
+}
+
 /// What a value may be.
 #[derive(Debug, Default)]
 struct Offer {
-    identities: bool,
+    identities: Option<Identities>,
     commands: bool,
     /// Words that the program knows without looking.
     words: Vec<&'static str>,
@@ -89,15 +124,21 @@ struct Offer {
 }
 
 impl Offer {
-    /// By the name of its value, such as `POLICY|PLAN`.
-    fn of(arg: &Arg) -> Option<Offer> {
+    /// By the name of its value, such as `POLICY|PLAN`, and by the command that takes it.
+    fn of(verb: &str, arg: &Arg) -> Option<Offer> {
         if !arg.get_possible_values().is_empty() {
             return None;
         }
         let mut offer = Offer::default();
         for name in arg.get_value_names()?.first()?.split('|') {
             match name {
-                "NAME" | "USER" => offer.identities = true,
+                "NAME" | "USER" => {
+                    offer.identities = Some(match verb {
+                        "renew" => Identities::Renewable,
+                        "revoke" => Identities::Certified,
+                        _ => Identities::All,
+                    });
+                }
                 "COMMAND" => offer.commands = true,
                 "ALG" => offer.words.extend(KeyAlgorithm::NAMES),
                 "PROFILE" => offer.words.extend(["default", "legacy"]),
@@ -118,7 +159,7 @@ impl Offer {
             words,
             endings,
         } = &offer;
-        let any = *identities || *commands || !words.is_empty() || !endings.is_empty();
+        let any = identities.is_some() || *commands || !words.is_empty() || !endings.is_empty();
         any.then_some(offer)
     }
 }
@@ -126,10 +167,9 @@ impl Offer {
 impl ValueCompleter for Offer {
     fn complete(&self, current: &OsStr) -> Vec<CompletionCandidate> {
         let mut names: Vec<String> = self.words.iter().map(ToString::to_string).collect();
-        if self.identities {
+        if let Some(identities) = self.identities {
             let out = out(env::args_os(), env::var_os("KPKI_OUT"));
-            let identities = OutDir::new(&out).identities().unwrap_or_default();
-            names.extend(identities.iter().map(ToString::to_string));
+            names.extend(identities.names(&OutDir::new(&out)));
         }
         if self.commands {
             names.extend(commands(env::args_os()));

@@ -25,6 +25,7 @@ use crate::{
         folded::Folded,
         plan::plan,
         revoke,
+        sign::command_again,
     },
     config::client_file_name,
     pki::{Certificate, Host, IdentityName, KeyAlgorithm, Kind, LEAF_DAYS},
@@ -123,11 +124,9 @@ impl Issue {
         let there = out.identities()?;
         let inventory = Inventory::read(out)?;
         let taken = Folded::new(&there);
-        let is_elsewhere = |name: &IdentityName| {
+        let elsewhere = |name: &IdentityName| {
             let last = inventory.latest(name.as_str());
-            last.is_some_and(|record| {
-                record.external && record.not_after > OffsetDateTime::now_utc()
-            })
+            last.filter(|record| record.external && record.not_after > OffsetDateTime::now_utc())
         };
         let has_key = |name: &IdentityName| {
             let key = self.layout().files(name.as_str()).key;
@@ -146,9 +145,15 @@ impl Issue {
                 });
             } else if let Some(clash) = taken.clash(name) {
                 errors.push(clash.into());
-            } else if !self.new_key && is_elsewhere(name) && !(self.csr_only && has_key(name)) {
+            } else if let Some(record) = elsewhere(name)
+                && !self.new_key
+                && !(self.csr_only && has_key(name))
+            {
                 let message = format!("the certificate of `{name}` is for a key that is elsewhere");
-                let hint = "kpki sign NAME.csr renews it; --new-key makes a key and a certificate here instead";
+                let hint = format!(
+                    "with a request from its machine, kpki {} renews it; --new-key makes a key and a certificate here instead",
+                    command_again(record)
+                );
                 errors.push(CliError::new(Code::IdentityExists, message).hint(hint));
             } else if let Err(revoked) = revoke::check(&inventory, name.as_str(), self.new_key) {
                 errors.push(revoked.into());

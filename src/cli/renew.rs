@@ -21,6 +21,7 @@ use crate::{
         ca::Ca,
         changes::Needs,
         renew::{Candidate, Chosen, Renewal, renew},
+        sign::command_again,
     },
     keystore::StoreProfile,
     pki::{Host, IdentityName, Kind},
@@ -171,9 +172,14 @@ impl Renew {
         }
         if !chosen.external.is_empty() {
             ui.warn(format!(
-                "not renewed, because their keys are elsewhere and new requests are needed (kpki sign NAME.csr): {}",
+                "not renewed, because their keys are elsewhere: {}; with requests from their machines, run",
                 named(&chosen.external, NAMED)
             ));
+            let last = chosen.external.iter();
+            let last = last.filter_map(|name| inventory.latest(name.as_str()));
+            for record in last.take(NAMED) {
+                ui.complain(format!("  {} {}", kpki(out.root()), command_again(record)));
+            }
         }
         if !chosen.absent.is_empty() {
             ui.warn(format!(

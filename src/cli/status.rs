@@ -98,6 +98,7 @@ impl Status {
             let answers = served::ask(policy, &out, PATIENCE)?;
             let behind = due::behind(&inventory, &answers, now);
             found.extend(behind.iter().map(|b| not_served(b, &out, now)));
+            found.extend(awaited(&inventory, policy, &out));
             for answer in &answers {
                 if let Err(error) = &answer.served {
                     unreachable += 1;
@@ -292,6 +293,20 @@ fn count_of_days(days: i64) -> String {
         1 => "1 day".to_owned(),
         days => format!("{days} days"),
     }
+}
+
+/// Identities of the policy whose keys are elsewhere, and that lack their certificates.
+fn awaited(inventory: &Inventory, policy: &ValidatedPolicy, out: &OutDir) -> Vec<Due> {
+    let kpki = shell::kpki(out.root());
+    let due = due::awaited(inventory, policy);
+    let due = due.map(|(name, why, command)| Due {
+        code: DueCode::RequestNeeded.into(),
+        name: name.to_string(),
+        message: format!("its key is elsewhere, and {why}: sign a request from its machine"),
+        command: format!("{kpki} {command}"),
+        by: None,
+    });
+    due.collect()
 }
 
 fn not_served(behind: &Behind<'_>, out: &OutDir, now: OffsetDateTime) -> Due {

@@ -26,6 +26,15 @@ pub struct NodeFacts {
     /// The listeners in `bootstrap_servers`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub bootstrap: BTreeSet<String>,
+    /// The hosts that its certificate is to name: `DNS:kafka1`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub hosts: BTreeSet<String>,
+    /// The super users that the policy itself lists.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub super_users: BTreeSet<String>,
+    /// `ssl.principal.mapping.rules`, if there are such super users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping_rules: Option<String>,
 }
 
 impl NodeFacts {
@@ -62,11 +71,10 @@ impl NodeFacts {
             .unwrap_or("PLAINTEXT");
         Some(Self {
             id,
-            cluster: None,
             voters: list("controller.quorum.voters").into_iter().collect(),
             inter_broker: inter_broker.to_owned(),
             listeners,
-            bootstrap: BTreeSet::new(),
+            ..Self::default()
         })
     }
 

@@ -24,9 +24,11 @@ const LEAF_LIFE: Duration = Duration::days(LEAF_DAYS as i64);
 /// Why a CA is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainProblem {
-    /// None of the certificates belongs to the key.
-    #[error("none of the certificates belongs to the key")]
-    OtherKey,
+    /// None of the certificates belongs to the key; with one that is no CA's, if there is such a one.
+    #[error("none of the certificates belongs to the key{}", .0.as_ref().map_or(String::new(), |leaf| format!(
+        ": `{leaf}` is not a CA certificate (basicConstraints without CA:TRUE)"
+    )))]
+    OtherKey(Option<Name>),
     /// The chain does not reach a root.
     #[error("the chain ends at `{subject}`: the certificate of its issuer `{issuer}` is missing")]
     NoIssuer {
@@ -143,8 +145,12 @@ fn path(key_info: &[u8], nodes: &[Node<'_>]) -> Result<Vec<usize>, ChainProblem>
         .filter(is_signer)
         .map(|at| vec![at])
         .collect();
+    let other_key = || {
+        let mut leaves = nodes.iter().filter(|node| !node.certificate.is_ca);
+        ChainProblem::OtherKey(leaves.next().map(|leaf| leaf.certificate.subject.clone()))
+    };
     if ways.is_empty() {
-        return Err(ChainProblem::OtherKey);
+        return Err(other_key());
     }
     let mut seen: HashSet<usize> = ways.iter().flatten().copied().collect();
     let mut begun = 0;
@@ -183,7 +189,7 @@ fn path(key_info: &[u8], nodes: &[Node<'_>]) -> Result<Vec<usize>, ChainProblem>
             subject: last.certificate.subject.clone(),
             issuer: last.certificate.issuer.clone(),
         },
-        (None, None) => ChainProblem::OtherKey,
+        (None, None) => other_key(),
     })
 }
 

@@ -30,12 +30,17 @@ pub struct LeafSpec {
     pub days: u32,
 }
 
+/// True if the only host is the identity's own name and none was requested: external issuers may not support
+/// certificates without one.
+pub fn is_named_alone(name: &IdentityName, requested: &[Host], hosts: &[Host]) -> bool {
+    let own = |host: &str| host.eq_ignore_ascii_case(name.as_str());
+    requested.is_empty() && matches!(hosts, [Host::Dns(only)] if own(only))
+}
+
 impl LeafSpec {
-    /// True if the only host is the identity's own name and none was requested: external issuers may not support
-    /// certificates without one.
+    /// [`is_named_alone`], for the certificate that was requested.
     pub fn is_named_alone(&self, hosts: &[Host]) -> bool {
-        let own = Host::Dns(self.name.to_string());
-        self.hosts.is_empty() && hosts == [own]
+        is_named_alone(&self.name, &self.hosts, hosts)
     }
 
     /// A request (PKCS#10) for it, signed with its key: only subject and hosts, because the issuer decides the rest of

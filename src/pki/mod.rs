@@ -49,7 +49,7 @@ pub use java_regex::PatternError;
 pub use key::{KeyAlgorithm, UnknownKeyAlgorithm};
 pub use key_uri::{KeyUri, KeyUriError};
 pub use kind::Kind;
-pub use leaf::{LEAF_DAYS, LeafSpec, sign};
+pub use leaf::{LEAF_DAYS, LeafSpec, is_named_alone, sign};
 pub use name::{IdentityName, NameError};
 pub use name_constraint::NameConstraint;
 pub use name_limits::NameLimits;

@@ -37,6 +37,8 @@ pub struct Expected<'a> {
     pub owner: Option<&'a str>,
     /// How that identity gets to serve a good certificate.
     pub remedy: Option<&'a str>,
+    /// If its key is elsewhere, the command, without `kpki`, that signs its next request and adds the host.
+    pub request: Option<&'a str>,
     /// The policy's file, if there is one.
     pub policy: Option<&'a str>,
     /// The kpki command line for hints.

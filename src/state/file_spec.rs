@@ -19,7 +19,7 @@ pub struct FileSpec {
     /// The digest of what it was made from, if its bytes differ at each encoding.
     pub made_from: Option<String>,
     /// What it commits a broker to.
-    pub node: Option<NodeFacts>,
+    pub node: Option<Box<NodeFacts>>,
 }
 
 impl FileSpec {

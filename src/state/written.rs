@@ -55,7 +55,7 @@ impl Writing {
             name: name.to_owned(),
             files: digests.collect(),
             made: made.collect(),
-            node: files.iter().find_map(|f| f.node.clone()),
+            node: files.iter().find_map(|f| f.node.as_deref().cloned()),
         }
     }
 
@@ -102,7 +102,7 @@ impl WrittenEntry {
     pub fn is_current(&self, file: &FileSpec) -> bool {
         self.is_last(&file.name, &file.bytes)
             && file.made_from.as_ref() == self.made.get(&file.name)
-            && (file.node.is_none() || file.node == self.node)
+            && (file.node.is_none() || file.node.as_deref() == self.node.as_ref())
     }
 
     /// True if the file was last recorded with these bytes.

@@ -118,6 +118,34 @@ fn bash_completes_the_names_of_identities_and_the_files_that_a_command_reads() {
     assert_eq!(offered(&kpki, &["kpki", "reload", "b"]), [""]);
 }
 
+/// Those without a certificate were offered as well.
+#[test]
+fn only_who_has_a_certificate_is_offered_where_one_is_needed() {
+    let kpki = filled();
+    kpki.write(
+        "policy.yml",
+        "brokers: [{name: kafka1}]
+clients: [{name: alice}, {name: cons, auth: scram-sha-512}, {name: far, key: external}]
+",
+    );
+    kpki.ok(&["up", "policy.yml"]);
+    let offered = |verb: &str| offered(&kpki, &["kpki", verb, ""]);
+    let names = |verb: &str| {
+        let mut names = offered(verb);
+        names.retain(|name| !name.starts_with('-'));
+        names
+    };
+    assert_eq!(names("renew"), ["alice", "kafka1"]);
+    assert_eq!(names("revoke"), ["alice", "kafka1"]);
+    assert_eq!(names("bundle"), ["alice", "cons", "far", "kafka1"]);
+    // Its certificate can be revoked, but not renewed here.
+    let request = ["issue", "far", "--csr-only", "--client", "--out", "there"];
+    kpki.ok(&request);
+    kpki.ok(&["sign", "there/far/far.csr"]);
+    assert_eq!(names("renew"), ["alice", "kafka1"]);
+    assert_eq!(names("revoke"), ["alice", "far", "kafka1"]);
+}
+
 #[test]
 fn each_shell_has_a_script_that_asks_kpki() {
     let kpki = Kpki::new();

@@ -250,6 +250,75 @@ fn a_policy_writes_everything_but_keys_that_are_elsewhere() {
     );
 }
 
+/// It was not said by `kpki status`.
+#[test]
+fn who_waits_for_a_first_certificate_is_due_until_it_is_signed() {
+    let kpki = Kpki::with_open_ca();
+    kpki.write(
+        "policy.yaml",
+        "clients: [{name: alice, key: external, hosts: [a.example.com]}, {name: bob}]\n",
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    kpki.ok(&["status"]);
+    let status = kpki.run(&["status", "policy.yaml", "--json"]);
+    let status = status.expect_code(3).json();
+    let due = &status["due"][0];
+    assert_eq!(status["due"].as_array().unwrap().len(), 1, "{status}");
+    assert_eq!(
+        (&due["code"], &due["name"]),
+        (&"request-needed".into(), &"alice".into())
+    );
+    let command = due["command"].as_str().unwrap();
+    assert_eq!(
+        command,
+        "kpki sign alice.csr --name alice --client --host a.example.com > alice.crt"
+    );
+    let request = ["issue", "alice", "--csr-only", "--client", "--out", "there"];
+    kpki.ok(&request);
+    carry(&kpki, &kpki, "there/alice/alice.csr", "alice.csr");
+    let words = command.split(' ').skip(1).take_while(|word| *word != ">");
+    kpki.ok(&words.collect::<Vec<_>>());
+    kpki.ok(&["status", "policy.yaml"]);
+    // Other hosts are another certificate.
+    kpki.write("policy.yaml", "clients: [{name: alice, key: external}]\n");
+    let status = kpki.run(&["status", "policy.yaml", "--json"]);
+    let due = status.expect_code(3).json()["due"][0]["message"].to_string();
+    assert!(
+        due.contains("hosts change from DNS:a.example.com to DNS:alice"),
+        "{due}"
+    );
+    kpki.ok(&["revoke", "alice", "--reason", "superseded"]);
+    let status = kpki.run(&["status", "policy.yaml", "--json"]).stdout;
+    assert!(!status.contains("request-needed"), "{status}");
+}
+
+/// A new key was made for it without a word.
+#[test]
+fn a_key_that_comes_back_is_said_before_it_is_made() {
+    let kpki = Kpki::with_open_ca();
+    let clients = "clients: [{name: alice, key: external}, {name: bob}]\n";
+    kpki.write("policy.yaml", clients);
+    kpki.ok(&["up", "policy.yaml"]);
+    let request = ["issue", "alice", "--csr-only", "--client", "--out", "there"];
+    kpki.ok(&request);
+    kpki.ok(&["sign", "there/alice/alice.csr", "--host", "alice"]);
+    kpki.write("policy.yaml", &clients.replace(", key: external", ""));
+    let before = kpki.inventory();
+    let warning = "warning: the key of alice is elsewhere, but its `key: external` is gone from the policy: it will get a new key and certificate here, and goes on with the old ones, valid until ";
+    for arguments in [
+        &["up", "policy.yaml", "--dry-run"][..],
+        &["up", "policy.yaml"],
+    ] {
+        let said = kpki.ok(arguments).stderr;
+        assert!(said.contains(warning), "{said}");
+        assert!(!said.contains("key of bob"), "{said}");
+        let made = kpki.inventory().len() - before.len();
+        assert_eq!(made, usize::from(arguments.len() == 2));
+    }
+    let said = kpki.ok(&["up", "policy.yaml"]).stderr;
+    assert!(!said.contains("elsewhere"), "{said}");
+}
+
 #[test]
 fn a_client_is_signed_by_the_command_that_is_printed_where_its_key_is() {
     let kpki = Kpki::with_open_ca();
@@ -290,6 +359,10 @@ fn both_sides_may_be_one_directory() {
     let packed = kpki.command(&["bundle", "new1"]).output().unwrap();
     let said = String::from_utf8_lossy(&packed.stderr).into_owned();
     assert!(packed.status.success() && said.is_empty(), "{said}");
+    // A policy that says nothing of its key finds it here.
+    kpki.write("policy.yaml", "brokers: [{name: new1}]\n");
+    let said = kpki.ok(&["up", "policy.yaml", "--dry-run"]).stderr;
+    assert!(!said.contains("elsewhere"), "{said}");
     let refused = kpki.run(&["renew", "new1", "--json"]).expect_code(1).json();
     assert_eq!(refused["error"]["code"], "request-needed");
     // Another CA, and another request for the same key.

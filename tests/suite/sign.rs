@@ -105,12 +105,11 @@ fn a_brokers_request_becomes_a_chain_that_openssl_believes() {
     // Only a new request renews it.
     let refused = kpki.run(&["--json", "renew", "kafka1"]).expect_code(1);
     assert_eq!(code(&refused), "request-needed");
-    let all = kpki.ok(&["renew", "--all"]);
-    assert!(
-        all.stderr.contains("kpki sign NAME.csr): kafka1"),
-        "{}",
-        all.stderr
-    );
+    let command = "kpki sign kafka1.csr --name kafka1 --broker --host kafka1.example.com --host 10.0.0.1 --host kafka1 > kafka1.crt";
+    let hint = refused.json()["error"]["hint"].to_string();
+    assert!(hint.contains(command), "{hint}");
+    let all = kpki.ok(&["renew", "--all"]).stderr;
+    assert!(all.contains(&format!("\n  {command}\n")), "{all}");
     let again = kpki.json(&[
         "--json",
         "sign",
@@ -302,7 +301,11 @@ fn what_is_no_request_is_refused_and_so_is_one_with_its_key() {
             said.stderr
         );
     }
-    kpki.run(&["sign", "nowhere.csr"]).expect_code(1);
+    let missing = kpki.run(&["sign", "nowhere.csr"]).expect_code(1).stderr;
+    assert!(
+        missing.starts_with("error: cannot read nowhere.csr: "),
+        "{missing}"
+    );
 }
 
 #[test]
@@ -433,6 +436,77 @@ fn hosts_of_others_and_further_hosts_need_the_operators_word() {
     );
 }
 
+/// They were signed in silence: addresses of others, hosts of a broker whose first certificate is to come, and names
+/// that are super users without being anyone.
+#[test]
+fn what_a_policy_gives_to_others_needs_the_operators_word() {
+    let kpki = Kpki::with_open_ca();
+    kpki.write(
+        "policy.yaml",
+        "cluster:
+  super_users: [User:team-ops, 'User:CN=breakglass']
+  principal_mapping_rules: ['RULE:^CN=(team-[^,]+)$/$1/', DEFAULT]
+brokers:
+  - {name: k1, hosts: [k1, 10.0.0.11, '2001:db8::1']}
+  - {name: k2, key: external, hosts: [k2, boot.example.com, 10.0.0.12, 10.0.0.11]}
+clients: [{name: alice}]
+",
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    let request = |name: &str, hosts: &str| {
+        let hosts = format!("subjectAltName={hosts}");
+        request(&kpki, name, &format!("/CN={name}"), &["-addext", &hosts])
+    };
+    let own = "DNS:k2,DNS:boot.example.com,IP:10.0.0.12,IP:10.0.0.11";
+    if request("k2", own).is_none() {
+        return;
+    }
+    let before = kpki.inventory();
+    for (name, hosts, options, expected) in [
+        ("evil", "DNS:evil,IP:10.0.0.11", "", "10.0.0.11 of k1\n"),
+        ("evil", "DNS:evil,IP:2001:db8:0::1", "", "2001:db8::1 of k1"),
+        (
+            "evil",
+            "DNS:evil,IP:10.0.0.12,DNS:boot.example.com",
+            "",
+            "boot.example.com of k2, 10.0.0.12 of k2\n",
+        ),
+        (
+            "breakglass",
+            "DNS:breakglass",
+            "--client",
+            "is the super user `User:CN=breakglass`",
+        ),
+        (
+            "team-ops",
+            "DNS:team-ops",
+            "--host team-ops",
+            "is the super user `User:team-ops`\nhint: if that is meant, add --name team-ops --host team-ops\n",
+        ),
+    ] {
+        request(name, hosts);
+        let csr = format!("{name}.csr");
+        let options = options.split_whitespace();
+        let arguments: Vec<&str> = ["sign", &csr].into_iter().chain(options).collect();
+        let said = kpki.run(&arguments).expect_code(1).stderr;
+        assert!(said.contains(expected), "{expected}:\n{said}");
+        assert_eq!(kpki.inventory(), before);
+    }
+    // What is its own is signed, even where it is shared, and so is what is said.
+    kpki.ok(&["sign", "k2.csr"]);
+    kpki.ok(&["sign", "evil.csr", "--host", "evil", "--host", "10.0.0.12"]);
+    kpki.ok(&["sign", "breakglass.csr", "--client", "--name", "breakglass"]);
+    kpki.ok(&["sign", "breakglass.csr"]);
+    request("local", "DNS:local,IP:127.0.0.1,IP:::1");
+    kpki.ok(&["sign", "local.csr"]);
+    // Who is listed no more is nobody special.
+    let policy = fs::read_to_string(kpki.path("policy.yaml")).unwrap();
+    kpki.write("policy.yaml", &policy.replace("User:team-ops, ", ""));
+    kpki.ok(&["up", "policy.yaml"]);
+    request("team-ops", "DNS:team-ops");
+    kpki.ok(&["sign", "team-ops.csr"]);
+}
+
 /// A request made a certificate for the principal of a SCRAM user, and a broker of it.
 #[test]
 fn a_password_is_not_silently_joined_by_a_certificate() {
@@ -486,7 +560,8 @@ fn a_key_whose_certificate_was_revoked_gets_no_other() {
     assert_eq!(listed[1]["external"], true);
     kpki.ok(&["revoke", "alice", "--reason", "keyCompromise"]);
     let said = kpki.ok(&["renew", "--all"]);
-    assert!(said.stderr.contains("NAME.csr): bob"), "{}", said.stderr);
+    let command = "\n  kpki sign bob.csr --name bob --client > bob.crt\n";
+    assert!(said.stderr.contains(command), "{}", said.stderr);
     for arguments in [
         &["sign", "alice.csr"][..],
         &["sign", "alice.csr", "--new-key"],

@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use crate::{
+    probe::serve_kafka1,
     support::{
         clock::{DAY, move_by},
         kpki::Kpki,
+        ports,
         s_server::SServer,
     },
     verify::{only, verify},
@@ -152,6 +154,46 @@ clients: [{name: cons, auth: scram-sha-512}, {name: far, key: external}]
         );
         assert_eq!(hint(&found, "certificate-required"), next);
     }
+}
+
+/// They named `kpki renew`, which refuses.
+#[test]
+fn whose_key_is_elsewhere_gets_its_next_certificate_by_a_request() {
+    let kpki = Kpki::with_open_ca();
+    kpki.ok(&["issue", "kafka1", "--csr-only"]);
+    kpki.ok(&["sign", "out/kafka1/kafka1.csr", "--out-file", "kafka1.crt"]);
+    kpki.ok(&["issue", "kafka1", "--install-cert", "kafka1.crt"]);
+    let port = ports::range(&[0, 1]);
+    serve_kafka1(&kpki, port);
+    let wrong = ["--server-name", "boot.example.com"];
+    let address = format!("127.0.0.1:{port}");
+    let found = verify(&kpki, &[&[&address[..]][..], &wrong].concat());
+    assert_eq!(
+        hint(&found, "wrong-host"),
+        "connect with a name that it has, or sign a new request from its machine that adds this one: kpki sign kafka1.csr --name kafka1 --broker --host kafka1 --host boot.example.com > kafka1.crt"
+    );
+    kpki.write(
+        "policy.yaml",
+        &format!(
+            "cluster: {{controller_port: {}, listeners: [{{name: SSL, port: {port}, protocol: SSL}}]}}
+brokers: [{{name: kafka1, hosts: [localhost], key: external}}]
+",
+            port + 1
+        ),
+    );
+    let found = verify(&kpki, &["policy.yaml"]);
+    let listeners = found["listeners"].as_array().unwrap();
+    let kafka1 = listeners.iter().find(|l| l["listener"] == "SSL").unwrap();
+    assert_eq!(
+        hint(kafka1, "wrong-host"),
+        "have localhost among the hosts of kafka1 in policy.yaml; kpki up policy.yaml then shows how to sign a new request from its machine; restart the broker with that certificate"
+    );
+    kpki.ok(&["revoke", "kafka1", "--reason", "superseded"]);
+    let found = verify(&kpki, &[&address]);
+    assert_eq!(
+        hint(&found, "revoked"),
+        "sign a request for a new key from the machine of kafka1 (kpki sign --new-key), take the certificate there, then restart it: kpki reloads only brokers whose keys are here"
+    );
 }
 
 #[test]

@@ -177,6 +177,7 @@ impl Judge<'_> {
             user: None,
             owner: None,
             remedy: None,
+            request: None,
             policy: None,
             kpki: self.kpki,
             now: self.now,
@@ -229,10 +230,14 @@ impl Judge<'_> {
         let leaf = leaf.as_ref();
         let standing = leaf.and_then(|leaf| standing(self.inventory?, expected.owner, leaf));
         let remedy = standing.as_ref().map(|s| s.remedy(self, controller));
+        let request = standing
+            .as_ref()
+            .and_then(|s| s.request(expected.server_name));
         let owner = standing.as_ref().map(|s| s.latest.name.as_str());
         let expected = Expected {
             owner: expected.owner.or(owner),
             remedy: remedy.as_deref(),
+            request: request.as_deref(),
             ..expected
         };
         let mut verdict = probe::judge(seen, &expected);

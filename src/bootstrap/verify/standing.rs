@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::Judge;
 use crate::{
+    bootstrap::sign,
     pki::{Certificate, Host},
     probe::{Check, Fault},
     state::{Inventory, Record, Revocation},
@@ -109,8 +110,12 @@ impl Standing<'_> {
         }
         let get = match (self.latest_is_revoked || *not_after <= judge.now, external) {
             (true, true) => {
+                let (request, sign) = match self.latest_is_revoked {
+                    true => ("request for a new key", "sign --new-key".to_owned()),
+                    false => ("new request", sign::command_again(self.latest)),
+                };
                 format!(
-                    "sign a new request from the machine of {name} ({kpki} sign), take it there"
+                    "sign a {request} from the machine of {name} ({kpki} {sign}), take the certificate there"
                 )
             }
             (true, false) => {
@@ -128,6 +133,18 @@ impl Standing<'_> {
             Some(why) => format!("{get}, then restart it: {why}"),
             None => format!("{get}, then {kpki} reload {name}"),
         }
+    }
+
+    /// The command, without `kpki`, that signs the next request of an identity whose key is elsewhere, for one more host.
+    pub(super) fn request(&self, host: &str) -> Option<String> {
+        let Record {
+            name, kind, sans, ..
+        } = self.latest;
+        let hosts = sans.iter().filter_map(|san| Host::from_tagged(san));
+        let hosts = hosts.map(|host| host.to_string()).chain([host.to_owned()]);
+        self.latest
+            .external
+            .then(|| sign::command(name, *kind, hosts))
     }
 
     pub(super) fn check(&self, remedy: &str, now: OffsetDateTime) -> Check {

@@ -19,6 +19,7 @@ use crate::{
         edits::Edit,
         revoke::RevokeError,
         rotate::{AcceptedAgain, RotationError, Taken},
+        sign::command_again,
         verify::TruststoreError,
     },
     config::ConfigError,
@@ -146,8 +147,10 @@ impl From<BootstrapError> for CliError {
             BootstrapError::KeyHere(name) => CliError::new(Code::KeyHere, text).hint(format!(
                 "kpki renew {name} renews it; if its key is to be elsewhere from now on, move its directory away first"
             )),
-            BootstrapError::KeyElsewhere(name) => CliError::new(Code::RequestNeeded, text).hint(format!(
-                "make one on its machine with openssl req -new -key or kpki issue {name} --csr-only; then run kpki sign {name}.csr"
+            BootstrapError::KeyElsewhere(last) => CliError::new(Code::RequestNeeded, text).hint(format!(
+                "make one on its machine with openssl req -new -key or kpki issue {} --csr-only; then run kpki {}",
+                last.name,
+                command_again(&last)
             )),
             BootstrapError::Unknown { .. } => {
                 CliError::new(Code::IdentityUnknown, text).hint("kpki issue NAME makes a new one")
@@ -176,7 +179,8 @@ impl From<BootstrapError> for CliError {
 /// What to do about a CA that is not taken.
 fn unfit(problem: &ChainProblem) -> String {
     match problem {
-        ChainProblem::OtherKey => "give the certificate that was issued for this key or request".to_owned(),
+        ChainProblem::OtherKey(Some(_)) => "give the CA certificate that was issued for this request or key, and its issuers up to the root".to_owned(),
+        ChainProblem::OtherKey(None) => "give the certificate that was issued for this request or key".to_owned(),
         ChainProblem::NoIssuer { issuer, .. } => format!(
             "get the certificate of `{issuer}` and its issuers up to the root, and append them to the file"
         ),

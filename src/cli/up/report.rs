@@ -67,6 +67,15 @@ impl UpReport<'_> {
         for revocation in plan.steps.iter().filter_map(|step| step.revoked.as_ref()) {
             self.ui.warn(revoked(revocation));
         }
+        for step in &plan.steps {
+            if let Some(until) = step.elsewhere_until {
+                let name = step.member.name();
+                self.ui.warn(format!(
+                    "the key of {name} is elsewhere, but its `key: external` is gone from the policy: it will get a new key and certificate here, and goes on with the old ones, valid until {}, until these are on its machine",
+                    until.date()
+                ));
+            }
+        }
         self.warn_of_waiting(plan);
         let lost = |s: &&Step<'_>| s.scram.as_ref().is_some_and(|s| s.lost);
         let mut lost = plan

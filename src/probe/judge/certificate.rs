@@ -204,11 +204,17 @@ fn hostname(certificate: &Certificate, leaf: &Details, expected: &Expected<'_>) 
         ),
     };
     let Expected { kpki, .. } = expected;
-    match (expected.owner, expected.policy) {
-        (Some(owner), Some(policy)) => check.hint(format!(
+    match (expected.owner, expected.policy, expected.request) {
+        (Some(owner), Some(policy), Some(_)) => check.hint(format!(
+            "have {name} among the hosts of {owner} in {policy}; {kpki} up {policy} then shows how to sign a new request from its machine; restart the broker with that certificate"
+        )),
+        (Some(owner), Some(policy), None) => check.hint(format!(
             "add {name} to the hosts of {owner} in {policy}, run {kpki} up {policy}, and reload the broker"
         )),
-        (Some(owner), None) => check.hint(format!(
+        (Some(_), None, Some(request)) => check.hint(format!(
+            "connect with a name that it has, or sign a new request from its machine that adds this one: {kpki} {request}"
+        )),
+        (Some(owner), None, None) => check.hint(format!(
             "connect with a name that it has, or add this one: {kpki} renew {owner} --host {name}"
         )),
         _ => check,

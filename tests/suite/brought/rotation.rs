@@ -579,6 +579,17 @@ fn an_answer_that_does_not_fit_changes_nothing() {
         other.contains("none of the certificates belongs to the key"),
         "{other}"
     );
+    // What a broker has is no CA's.
+    kpki.ok(&["issue", "leaf"]);
+    let install = ["rotate-ca", "start", "--install-cert"];
+    let leaf = kpki.run(&[&install[..], &["out/leaf/leaf.crt"]].concat());
+    let leaf = leaf.expect_code(1).stderr;
+    for part in [
+        "none of the certificates belongs to the key: `CN=leaf` is not a CA certificate (basicConstraints without CA:TRUE)",
+        "give the CA certificate that was issued for this request or key, and its issuers",
+    ] {
+        assert!(leaf.contains(part), "no {part} in {leaf}");
+    }
     // A subject that the company chose.
     company.openssl(&[
         "x509",

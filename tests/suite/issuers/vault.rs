@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rcgen::{CertificateParams, DnType, DnValue, SanType};
 use serde_json::json;
 
 use super::far::{Ca, TOKEN, vault, vault_answer, vault_over_tls};
@@ -125,6 +126,49 @@ fn a_wildcard_that_the_issuer_put_first_is_not_where_a_client_finds_the_broker()
         said.contains("revoke there as well") && !said.contains("kpki crl"),
         "{said}"
     );
+}
+
+/// Every run said that the hosts of those whose keys are elsewhere change.
+#[test]
+fn a_client_whose_name_vault_adds_is_not_due_again() {
+    let sign = |ca: &Ca, csr: &str| {
+        let own = |params: &mut CertificateParams| {
+            let client = matches!(params.distinguished_name.get(&DnType::CommonName),
+                Some(DnValue::Utf8String(name)) if name.eq_ignore_ascii_case("far"));
+            if client || params.subject_alt_names.is_empty() {
+                params.subject_alt_names = vec![SanType::DnsName("far".try_into().unwrap())];
+            }
+        };
+        json(200, &vault_answer(&ca.sign(csr, &own)))
+    };
+    let server = vault(Arc::new(Ca::new()), Box::new(sign));
+    let kpki = kpki();
+    for far in ["far", "Far"] {
+        let out = format!("out-{far}");
+        let on = |arguments: &[&str]| kpki.run(&[arguments, &["--out", &out]].concat());
+        let clients = format!("clients: [{{name: {far}, hosts: []}}]\n");
+        let text = policy(&server.url(), "");
+        let text = text.split("clients:").next().unwrap().to_owned() + &clients;
+        kpki.write("policy.yaml", &text);
+        on(&["up", "policy.yaml"]).expect_code(0);
+        on(&["up", "--dry-run", "--exit-code", "policy.yaml"]).expect_code(0);
+        // The same for a key that is elsewhere.
+        let there = format!("there-{far}");
+        let request = ["issue", far, "--csr-only", "--client", "--out", &there];
+        kpki.ok(&request);
+        fs::remove_dir_all(kpki.path(format!("{out}/{far}"))).unwrap();
+        kpki.write(
+            "policy.yaml",
+            &text.replace("hosts: []", "hosts: [], key: external"),
+        );
+        on(&["up", "policy.yaml"]).expect_code(0);
+        let csr = format!("{there}/{far}/{far}.csr");
+        on(&["sign", &csr, "--client"]).expect_code(0);
+        let said = on(&["up", "policy.yaml"]).expect_code(0).stderr;
+        assert!(!said.contains("sign"), "{said}");
+        let status = on(&["status", "policy.yaml", "--json"]).expect_code(0);
+        assert_eq!(status.json()["due"], json!([]));
+    }
 }
 
 #[test]
