@@ -81,15 +81,14 @@ impl RevocationList {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
     use super::super::{AuthorityRequest, Certificate, KeyAlgorithm, Serial, self_signed};
     use super::*;
 
-    #[test]
-    fn what_is_revoked_reads_back_in_order() {
-        let now = time::macros::datetime!(2026-11-21 12:00:00.5 UTC);
+    /// A CA of that day.
+    pub fn authority(now: OffsetDateTime) -> Authority<rcgen::KeyPair> {
         let key = KeyAlgorithm::EcdsaP256.generate().unwrap();
         let request = AuthorityRequest {
             subject: &"CN=CA G1".parse().unwrap(),
@@ -100,7 +99,13 @@ mod tests {
             now,
         };
         let der = self_signed(&request, &key).unwrap();
-        let authority = Authority::new(Certificate::from_der(&der).unwrap(), key).unwrap();
+        Authority::new(Certificate::from_der(&der).unwrap(), key).unwrap()
+    }
+
+    #[test]
+    fn what_is_revoked_reads_back_in_order() {
+        let now = time::macros::datetime!(2026-11-21 12:00:00.5 UTC);
+        let authority = authority(now);
         let entry = |serial: &[u8], reason| RevokedEntry {
             serial: serial.to_vec(),
             at: now,
