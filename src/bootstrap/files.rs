@@ -102,7 +102,8 @@ pub fn texts(
             let text = server_properties(&input)?;
             let mut file = FileSpec::secret(&names.server_properties, text.expose().as_bytes());
             let settings = &cluster.policy.cluster;
-            let facts = cluster.nodes.facts(&file.bytes, broker, settings);
+            let (nodes, super_users) = (cluster.nodes, &cluster.super_users);
+            let facts = nodes.facts(&file.bytes, broker, settings, super_users);
             file.node = facts.map(Box::new);
             known.push(file);
         }

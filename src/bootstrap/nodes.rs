@@ -9,6 +9,7 @@ use super::{
     context::{Context, Danger},
 };
 use crate::{
+    acl::Principal,
     config::{self, NodeFacts, Properties, STORAGE_ARGS},
     pki::{Host, IdentityName},
     policy::{Broker, Cluster, LAYOUTS, Mode, ValidatedPolicy},
@@ -60,16 +61,14 @@ impl Nodes {
         server_properties: &[u8],
         broker: &Broker,
         cluster: &Cluster,
+        super_users: &[Principal],
     ) -> Option<NodeFacts> {
         let mut facts = NodeFacts::of(&Properties::parse(server_properties).ok()?)?;
         facts.bootstrap = facts.at(&self.bootstrap).map(str::to_owned).collect();
         facts.cluster = (cluster.mode == Mode::Kraft).then(|| self.cluster_id.clone());
         facts.hosts = broker.hosts.iter().map(Host::tagged).collect();
-        let super_users = cluster.super_users.iter();
-        facts.super_users = super_users.map(ToString::to_string).collect();
-        if !facts.super_users.is_empty() {
-            facts.mapping_rules = Some(cluster.principal_mapping_rules.to_string());
-        }
+        facts.super_users = super_users.iter().map(ToString::to_string).collect();
+        facts.mapping_rules = Some(cluster.principal_mapping_rules.to_string());
         Some(facts)
     }
 

@@ -97,13 +97,25 @@ pub enum Unsaid {
         /// The hosts.
         hosts: Vec<String>,
     },
-    /// A name that is no identity, but whose principal has every right.
+    /// A name that had no certificate, but whose principal has every right.
     #[error("whoever has a certificate of {name} is the super user `{principal}`")]
     SuperUser {
         /// The name.
         name: IdentityName,
         /// Its principal.
         principal: Principal,
+    },
+    /// A name that is no identity, but has the principal of one.
+    #[error(
+        "whoever has a certificate of {name} has the principal `{principal}`, which is that of {of}"
+    )]
+    SamePrincipal {
+        /// The name.
+        name: IdentityName,
+        /// Its principal.
+        principal: Principal,
+        /// The identity that has it.
+        of: String,
     },
 }
 
@@ -116,7 +128,8 @@ pub struct Said {
     pub hosts: bool,
 }
 
-/// What needs the operator's word: hosts of others, hosts that are new to a known identity, and a super user's name.
+/// What needs the operator's word: hosts of others, hosts that are new to a known identity, and a name that makes a
+/// super user or another identity.
 pub fn unsaid(
     out: &OutDir,
     inventory: &Inventory,
@@ -131,41 +144,40 @@ pub fn unsaid(
         .filter(|(name, _)| known.iter().any(|there| there.as_str() == *name))
         .collect();
     let listed = nodes.get(leaf.name.as_str());
-    let had = |host: &Host| {
-        let host = host.tagged();
-        last.is_some_and(|last| last.sans.contains(&host))
-            || listed.is_some_and(|own| own.hosts.contains(&host))
-    };
+    let own = last.into_iter().flat_map(|last| &last.sans);
+    let own = own.chain(listed.into_iter().flat_map(|own| &own.hosts));
+    let own: Vec<Host> = own.filter_map(|san| Host::from_tagged(san)).collect();
+    let had = |host: &Host| own.iter().any(|own| own.covers(host));
     // Java takes the CN for a host where the certificate names addresses only.
     let cn = leaf.name.as_str().parse::<Host>().ok();
     let cn = cn.filter(|_| last.is_none() && leaf.kind == Kind::Broker && !said.name);
     let cn = cn.filter(|cn| !(said.hosts && leaf.hosts.contains(cn)));
     let hosts = leaf.hosts.iter().filter(|_| !said.hosts);
-    let asked = hosts.chain(&cn).filter(|host| !had(host));
-    let asked: BTreeMap<String, &Host> = asked.map(|host| (host.tagged(), host)).collect();
+    // No request asks for a wildcard.
+    let asked: BTreeSet<&Host> = hosts.chain(&cn).filter(|host| !had(host)).collect();
     let mut of_others: BTreeMap<Host, String> = BTreeMap::new();
-    let mut take = |tagged: &str, other: &str| match asked.get(tagged) {
-        // Every machine has that for itself.
-        Some(host) if !is_local(host) && other != leaf.name.as_str() => {
-            let host = (*host).clone();
-            of_others.entry(host).or_insert_with(|| other.to_owned());
+    let mut take = |theirs: &Host, other: &str| {
+        // Every machine has the local ones for itself.
+        let taken = asked.iter().filter(|h| !is_local(h) && theirs.covers(h));
+        for host in taken.filter(|_| other != leaf.name.as_str()) {
+            let of = of_others.entry((*host).clone());
+            of.or_insert_with(|| other.to_owned());
         }
-        _ => {}
     };
     for name in &known {
-        take(&format!("DNS:{}", name.folded()), name.as_str());
+        take(&Host::Dns(name.to_string()), name.as_str());
     }
     for (name, facts) in &nodes {
-        facts.hosts.iter().for_each(|san| take(san, name));
+        let hosts = facts.hosts.iter();
+        let hosts = hosts.filter_map(|san| Host::from_tagged(san));
+        hosts.for_each(|host| take(&host, name));
     }
     for record in inventory.current() {
-        take(
-            &format!("DNS:{}", record.name.to_ascii_lowercase()),
-            &record.name,
-        );
-        record.sans.iter().for_each(|san| take(san, &record.name));
+        take(&Host::Dns(record.name.clone()), &record.name);
+        let hosts = record.sans.iter().filter_map(|san| Host::from_tagged(san));
+        hosts.for_each(|host| take(&host, &record.name));
     }
-    let more = asked.into_values().filter(|h| !of_others.contains_key(h));
+    let more = asked.into_iter().filter(|h| !of_others.contains_key(h));
     let more: Vec<String> = more
         .filter(|_| last.is_some())
         .map(Host::to_string)
@@ -180,12 +192,22 @@ pub fn unsaid(
             hosts: more,
         });
     }
-    if last.is_none() && !said.name && !known.contains(&leaf.name) {
-        unsaid.extend(
-            nodes
-                .values()
-                .find_map(|facts| super_user(facts, &leaf.name)),
-        );
+    let is_new = || match known.contains(&leaf.name) {
+        true => first_kind(out, &leaf.name).map(|kind| kind.is_none()),
+        false => Ok(true),
+    };
+    if last.is_none() && !said.name && is_new()? {
+        // Nodes of one cluster have the same.
+        let facts: BTreeSet<(&String, &BTreeSet<String>)> = nodes
+            .values()
+            .filter_map(|facts| Some((facts.mapping_rules.as_ref()?, &facts.super_users)))
+            .collect();
+        let records = inventory.current().map(|record| record.name.as_str());
+        let mut others: BTreeSet<&str> = known.iter().map(IdentityName::as_str).collect();
+        others.extend(records);
+        others.remove(leaf.name.as_str());
+        let mut facts = facts.into_iter();
+        unsaid.extend(facts.find_map(|facts| somebody(&leaf.name, facts, &others)));
     }
     Ok(unsaid)
 }
@@ -197,17 +219,32 @@ fn is_local(host: &Host) -> bool {
     }
 }
 
-/// The super user that a certificate with this name makes, according to what was written for a node.
-fn super_user(facts: &NodeFacts, name: &IdentityName) -> Option<Unsaid> {
-    let rules = MappingRules::from_property(facts.mapping_rules.as_deref()?).ok()?;
-    let principal = Principal::user(rules.apply(&format!("CN={name}")).ok()?.name);
-    facts
-        .super_users
-        .contains(principal.as_str())
-        .then(|| Unsaid::SuperUser {
-            name: name.clone(),
-            principal,
-        })
+/// The super user or the other identity that a certificate with this name makes, by a node's mapping rules.
+fn somebody(
+    name: &IdentityName,
+    (rules, super_users): (&String, &BTreeSet<String>),
+    others: &BTreeSet<&str>,
+) -> Option<Unsaid> {
+    let rules = MappingRules::from_property(rules).ok()?;
+    let principal_of = |name: &str| {
+        let mapped = rules.apply(&format!("CN={name}")).ok()?;
+        Some(Principal::user(mapped.name))
+    };
+    let principal = principal_of(name.as_str())?;
+    let name = name.clone();
+    if super_users.contains(principal.as_str()) {
+        return Some(Unsaid::SuperUser { name, principal });
+    }
+    // With a password, it is the name itself.
+    let is_theirs = |other: &&&str| {
+        principal == Principal::user(other) || principal_of(other).as_ref() == Some(&principal)
+    };
+    let of = others.iter().find(is_theirs)?.to_string();
+    Some(Unsaid::SamePrincipal {
+        name,
+        principal,
+        of,
+    })
 }
 
 /// The hosts of an identity's last certificate that the new one will not have.

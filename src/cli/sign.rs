@@ -180,7 +180,9 @@ impl Sign {
         let name = &approved.leaf.name;
         let is_name = |host: &Host| host.to_string() == name.as_str();
         let hint = match why {
-            Unsaid::SuperUser { .. } => format!("if that is meant, add --name {name}{hosts}"),
+            Unsaid::SuperUser { .. } | Unsaid::SamePrincipal { .. } => {
+                format!("if that is meant, add --name {name}{hosts}")
+            }
             Unsaid::OfOthers(of) if of.keys().any(is_name) => format!(
                 "programs accept the name for a host: if that is meant, add --name {name}{hosts}"
             ),

@@ -29,10 +29,10 @@ pub struct NodeFacts {
     /// The hosts that its certificate is to name: `DNS:kafka1`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub hosts: BTreeSet<String>,
-    /// The super users that the policy itself lists.
+    /// `super.users`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub super_users: BTreeSet<String>,
-    /// `ssl.principal.mapping.rules`, if there are such super users.
+    /// `ssl.principal.mapping.rules`; an older kpki recorded them only with super users that the policy itself lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping_rules: Option<String>,
 }

@@ -31,10 +31,15 @@ impl Host {
         matches!(self, Self::Dns(name) if name.starts_with("*."))
     }
 
-    /// True where a certificate with this name is one of `host`: the same, or a wildcard that stands for its first label.
+    /// True where a certificate with this name is one of `host`: the same, or a wildcard that stands for its first
+    /// label. To Java, `::ffff:10.0.0.1` is 10.0.0.1.
     pub fn covers(&self, host: &Self) -> bool {
-        let (Self::Dns(mine), Self::Dns(other)) = (self, host) else {
-            return self == host;
+        let (mine, other) = match (self, host) {
+            (Self::Dns(mine), Self::Dns(other)) => (mine, other),
+            (Self::Ip(mine), Self::Ip(other)) => {
+                return mine.to_canonical() == other.to_canonical();
+            }
+            _ => return false,
         };
         let other = other.trim_end_matches('.');
         let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
@@ -88,11 +93,11 @@ impl FromStr for Host {
         let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
         if let Some(ip) = bare.map(str::parse::<Ipv6Addr>) {
             return ip
-                .map(|ip| Self::Ip(ip.into()))
+                .map(|ip| Self::Ip(ip.to_canonical()))
                 .map_err(|_| invalid("an address in brackets must be IPv6"));
         }
-        if let Ok(ip) = text.parse() {
-            return Ok(Self::Ip(ip));
+        if let Ok(ip) = text.parse::<IpAddr>() {
+            return Ok(Self::Ip(ip.to_canonical()));
         }
         let (wildcard, rest) = match text.strip_prefix("*.") {
             Some(rest) => ("*.", rest),
@@ -172,6 +177,9 @@ mod tests {
         assert_eq!(host("10.0.0.1"), "IP:10.0.0.1");
         assert_eq!(host("2001:db8::1"), "IP:2001:db8::1");
         assert_eq!(host("[::1]"), "IP:::1");
+        // IPv4 addresses, however they are written.
+        assert_eq!(host("::ffff:10.0.0.1"), "IP:10.0.0.1");
+        assert_eq!(host("[::ffff:a00:1]"), "IP:10.0.0.1");
         assert_eq!("::1".parse::<Host>().unwrap().authority(), "[::1]");
     }
 
@@ -184,6 +192,8 @@ mod tests {
         assert!(covers("DNS:kafka1", "DNS:KAFKA1") && covers("DNS:a.b", "DNS:a.b."));
         assert!(covers("DNS:*.example.com", "DNS:a.example.com"));
         assert!(covers("IP:::1", "IP:0:0:0:0:0:0:0:1"));
+        assert!(covers("IP:::ffff:10.0.0.1", "IP:10.0.0.1"));
+        assert!(covers("IP:10.0.0.1", "IP:::ffff:10.0.0.1"));
         for (mine, other) in [
             ("DNS:*.example.com", "DNS:example.com"),
             ("DNS:*.example.com", "DNS:a.b.example.com"),

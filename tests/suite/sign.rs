@@ -507,6 +507,125 @@ clients: [{name: alice}]
     kpki.ok(&["sign", "team-ops.csr"]);
 }
 
+/// By a mapping rule, a stranger was signed as the admin, a broker or another client.
+#[test]
+fn a_mapping_rule_makes_nobody_somebody_silently() {
+    let kpki = Kpki::with_open_ca();
+    kpki.write(
+        "policy.yaml",
+        "cluster:
+  admin: admin
+  super_users: [User:ops]
+  principal_mapping_rules: ['RULE:^CN=([^,.]+).*$/$1/', DEFAULT]
+brokers: [{name: kafka1}, {name: kafka2, key: external}]
+clients:
+  - {name: admin}
+  - {name: alice}
+  - {name: ops, auth: scram-sha-512}
+  - {name: cons, auth: scram-sha-512}
+",
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    // As an older kpki recorded it.
+    let written = fs::read_to_string(kpki.path("out/written.jsonl")).unwrap();
+    let lines = written.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        if let Some(node) = line["node"].as_object_mut() {
+            node.remove("super_users").unwrap();
+            node.remove("mapping_rules").unwrap();
+        }
+        format!("{line}\n")
+    });
+    kpki.write("out/written.jsonl", &lines.collect::<String>());
+    kpki.ok(&["up", "policy.yaml"]);
+    let before = kpki.inventory();
+    for (name, kind, expected) in [
+        ("admin.x", "--client", "is the super user `User:admin`"),
+        ("kafka1.zz", "--broker", "is the super user `User:kafka1`"),
+        (
+            "alice.z",
+            "--client",
+            "whoever has a certificate of alice.z has the principal `User:alice`, which is that of alice\nhint: if that is meant, add --name alice.z\n",
+        ),
+        ("cons.z", "--client", "which is that of cons\n"),
+        ("ops.z", "--client", "is the super user `User:ops`"),
+        (
+            "ops",
+            "--client",
+            "is the super user `User:ops`\nhint: if that is meant, add --name ops\n",
+        ),
+    ] {
+        let san = format!("subjectAltName=DNS:{name}");
+        let subject = format!("/CN={name}");
+        if request(&kpki, "r", &subject, &["-addext", &san]).is_none() {
+            return;
+        }
+        let said = kpki.run(&["sign", "r.csr", kind]).expect_code(1).stderr;
+        assert!(said.contains(expected), "{expected}:\n{said}");
+        assert_eq!(kpki.inventory(), before);
+    }
+    // The last one, both at once, and then as it is meant; renewing it needs no word.
+    let said = kpki.run(&["sign", "r.csr"]).expect_code(1).stderr;
+    for part in ["identity without a certificate", "the super user"] {
+        assert!(said.contains(part), "{part}:\n{said}");
+    }
+    kpki.ok(&["sign", "r.csr", "--client", "--name", "ops"]);
+    kpki.ok(&["sign", "r.csr"]);
+    // Who is known as that, and who is nobody.
+    for (name, kind) in [
+        ("kafka2", "--broker"),
+        ("cons", "--client"),
+        ("bob.x", "--client"),
+    ] {
+        let san = format!("subjectAltName=DNS:{name}");
+        request(&kpki, "r", &format!("/CN={name}"), &["-addext", &san]);
+        kpki.ok(&["sign", "r.csr", kind]);
+    }
+}
+
+/// They were compared as texts.
+#[test]
+fn hosts_of_others_are_theirs_in_every_form() {
+    let kpki = Kpki::with_open_ca();
+    kpki.write(
+        "policy.yaml",
+        "brokers:
+  - {name: kafka1, hosts: [kafka1, 10.0.0.11, '*.kafka.svc']}
+  - {name: b3.kafka.svc, key: external, hosts: [b3.kafka.svc, '*.b3.svc']}
+",
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    let before = kpki.inventory();
+    for (name, hosts, expected) in [
+        ("evil", "IP:::ffff:10.0.0.11", "10.0.0.11 of kafka1\n"),
+        ("evil", "DNS:B7.kafka.svc", "b7.kafka.svc of kafka1\n"),
+        ("evil", "IP:::ffff:0.0.0.0", "not an address that a client"),
+        // The CN is a host to Java.
+        ("b9.kafka.svc", "IP:10.9.9.9", "b9.kafka.svc of kafka1\n"),
+    ] {
+        let san = format!("subjectAltName={hosts}");
+        let subject = format!("/CN={name}");
+        if request(&kpki, "r", &subject, &["-addext", &san]).is_none() {
+            return;
+        }
+        let said = kpki.run(&["sign", "r.csr"]).expect_code(1).stderr;
+        assert!(said.contains(expected), "{expected}:\n{said}");
+        assert_eq!(kpki.inventory(), before);
+    }
+    // What is its own, also by a wildcard; what is said; and addresses of this machine.
+    let own = "subjectAltName=DNS:b3.kafka.svc,DNS:a.b3.svc";
+    request(&kpki, "b3", "/CN=b3.kafka.svc", &["-addext", own]);
+    kpki.ok(&["sign", "b3.csr"]);
+    kpki.ok(&["sign", "r.csr", "--name", "b9.kafka.svc"]);
+    let local = "subjectAltName=DNS:x,IP:::ffff:127.0.0.1,IP:::ffff:10.0.0.12";
+    request(&kpki, "x", "/CN=x", &["-addext", local]);
+    kpki.ok(&["sign", "x.csr"]);
+    assert_eq!(
+        last(&kpki)["sans"],
+        serde_json::json!(["DNS:x", "IP:127.0.0.1", "IP:10.0.0.12"])
+    );
+}
+
 /// A request made a certificate for the principal of a SCRAM user, and a broker of it.
 #[test]
 fn a_password_is_not_silently_joined_by_a_certificate() {

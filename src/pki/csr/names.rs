@@ -59,10 +59,11 @@ pub(super) fn host(name: &GeneralName<'_>) -> Result<Host, CsrProblem> {
     }
 }
 
+/// An address, in 16 octets too if it is one of IPv4: so Java reads it.
 fn ip(octets: &[u8]) -> Option<IpAddr> {
     let four = <[u8; 4]>::try_from(octets).map(IpAddr::from);
-    four.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))
-        .ok()
+    let ip = four.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from));
+    ip.ok().map(|ip| ip.to_canonical())
 }
 
 /// A text for display: shortened, and with what steers a terminal escaped.

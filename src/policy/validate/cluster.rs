@@ -150,7 +150,7 @@ fn address(report: &mut Report, whole: &Spanned<String>, kind: &str, text: &str)
         Some((host, port)) => match (host.parse::<Host>(), port.parse::<u16>()) {
             (Err(error), _) => Some(error.to_string()),
             (Ok(host), _) if host.is_wildcard() => Some("it must name one host".to_owned()),
-            (Ok(Host::Ip(ip)), _) if ip.is_ipv6() && !host.starts_with('[') => {
+            (Ok(Host::Ip(_)), _) if host.contains(':') && !host.starts_with('[') => {
                 Some("an IPv6 address must be in brackets".to_owned())
             }
             (_, Err(_) | Ok(0)) => Some(format!(
