@@ -69,7 +69,13 @@ fn of_list(
     let (mut last, mut reinstated) = (0, HashSet::new());
     for event in inventory.events() {
         match event {
-            Event::Crl(issue) if issue.issuer == list.issuer => last = last.max(issue.number),
+            Event::Crl(issue) if issue.issuer == list.issuer => {
+                last = last.max(issue.number);
+                // What was reinstated before is not on it, unless it was revoked once more.
+                if list.number == Some(issue.number) {
+                    reinstated.clear();
+                }
+            }
             Event::Revoked(r) if r.reason == Reason::RemoveFromCrl => {
                 reinstated.insert(r.serial.as_str());
             }

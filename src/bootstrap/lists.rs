@@ -16,8 +16,8 @@ use super::{
 use crate::{
     issuer::Issuer,
     keystore::pem,
-    pki::{Certificate, Kind, RevocationList, SignedCrl, crl_path, unhex},
-    printable::Name,
+    pki::{Certificate, Kind, RevocationList, SignedCrl, crl_path, hex, unhex},
+    printable::{Name, Printable},
     secret::Secret,
     state::{CrlIssue, Event, Inventory, Lock, OutDir, Record, read_record, write_atomic},
 };
@@ -45,6 +45,8 @@ pub struct Keys {
     others: Vec<Signing>,
     /// Roots' CRLs that are not due yet, or cannot be signed here; DER.
     kept: Vec<Vec<u8>>,
+    /// What no key here can put on a list: for warnings.
+    pub lacking: Vec<String>,
 }
 
 /// The contents of the next CRLs, each with its issuer.
@@ -83,6 +85,7 @@ pub fn open(
     out: &OutDir,
     ca: &Ca,
     passphrase: Option<&Secret>,
+    inventory: &Inventory,
     now: OffsetDateTime,
 ) -> Result<Keys, BootstrapError> {
     let lineage = ca.trust.lineage();
@@ -94,6 +97,7 @@ pub fn open(
         },
         others: Vec::new(),
         kept: Vec::new(),
+        lacking: Vec::new(),
     };
     let retired = retired(out, &ca.trust)?;
     let standby = ca.trust.standby.as_ref();
@@ -137,19 +141,62 @@ pub fn open(
         }
         let current = read(out, &ca.trust)?.unwrap_or_default();
         let there = current.iter().find(|list| list.issuer == root.subject);
-        let signing = match there.filter(|list| list.due() > now) {
-            Some(_) => None,
-            None => with(&names.root_key, root, &[], true)?,
+        // A root's list is short: it has signed leaves only where it once was the signing CA.
+        let next = next_list(inventory, root.subject.exact(), 1, now);
+        let is_on_it = |serial: &[u8]| there.is_some_and(|list| list.has(serial));
+        let lacks = next.entries.iter().find(|entry| !is_on_it(&entry.serial));
+        let is_good = lacks.is_none() && there.is_some_and(|list| list.due() > now);
+        let signing = match is_good {
+            true => None,
+            false => with(&names.root_key, root, &[], true)?,
         };
+        if let (None, Some(lacks)) = (&signing, lacks) {
+            keys.lacking.push(format!(
+                "the CRL of {} still lacks {}, which is revoked: put {} back and run kpki crl again",
+                root.subject,
+                hex(&lacks.serial),
+                out.ca_file(&names.root_key).display()
+            ));
+        }
         match (signing, there) {
             (Some(signing), _) => keys.others.push(signing),
             (None, Some(list)) => keys.kept.push(list.der.to_vec()),
             (None, None) => {}
         }
     }
+    keys.lacking.extend(gone(inventory, &keys, &ca.trust, now));
     // CAs that sign leaves come first.
     keys.others.sort_by_key(|signing| signing.is_root);
     Ok(keys)
+}
+
+/// Revoked certificates of CAs that have no key here any more, though the root above them is trusted.
+fn gone(inventory: &Inventory, keys: &Keys, trust: &Trust, now: OffsetDateTime) -> Option<String> {
+    let root = &trust.root.subject;
+    let signs = |issuer: &str| keys.all().any(|signing| signing.signer.subject == *issuer);
+    let below = inventory.authorities().map(|ca| (&ca.subject, &ca.issuer));
+    let gone = below.filter(|(subject, issuer)| *root == **issuer && *root != **subject);
+    let gone: Vec<&String> = gone
+        .map(|(subject, _)| subject)
+        .filter(|own| !signs(own))
+        .collect();
+    if gone.is_empty() {
+        return None;
+    }
+    let revoked = inventory.revocations();
+    let records = revoked.filter_map(|r| inventory.by_serial(&r.serial));
+    let mut lost = records.filter(|r| r.not_after > now && gone.contains(&&r.issuer));
+    let first = lost.next()?;
+    let more = match lost.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    Some(format!(
+        "{} of {}{more} is on no CRL: the key of {}, which signed it, is gone, but its root is trusted: have that CA's own certificate revoked",
+        first.serial,
+        first.name,
+        Printable(&first.issuer)
+    ))
 }
 
 /// The current CRLs that a trusted CA has signed, in their order; `None` if there is no file.
@@ -160,7 +207,7 @@ pub fn read(out: &OutDir, trust: &Trust) -> Result<Option<Vec<SignedCrl>>, Boots
     let Some(text) = read_record(&out.ca_file(CRL))? else {
         return Ok(None);
     };
-    let ders = CertificateRevocationListDer::pem_slice_iter(&text).map_while(Result::ok);
+    let ders = CertificateRevocationListDer::pem_slice_iter(&text).filter_map(Result::ok);
     let retired = retired(out, trust)?.map(|(_, retired)| retired);
     let others = trust.standby.iter().chain(&retired);
     let authorities: Vec<&Certificate> = trust
@@ -225,7 +272,10 @@ pub fn examine(
     };
     let retired = retired(out, trust)?.map(|(_, retired)| retired);
     let retired = retired.iter().map(Lineage::signer);
-    for (at, signer) in signers(trust).chain(retired).enumerate() {
+    // A root that once was the signing CA itself.
+    let is_of_root = |r: &&Record| trust.root.subject == r.issuer;
+    let root = lasting.iter().any(is_of_root).then_some(&trust.root);
+    for (at, signer) in signers(trust).chain(retired).chain(root).enumerate() {
         let Some(list) = lists.iter().find(|list| list.issuer == signer.subject) else {
             return trouble(
                 match at {
@@ -245,8 +295,10 @@ pub fn examine(
         if let Some(record) = lasting.find(|r| !is_on_it(r)) {
             return trouble(
                 format!(
-                    "{shown} lacks {} of {}, which is revoked",
-                    record.serial, record.name
+                    "{shown} lacks {} of {}, which is revoked{}",
+                    record.serial,
+                    record.name,
+                    key_away(out, trust, &list.issuer)
                 ),
                 None,
             );

@@ -123,7 +123,6 @@ pub fn write(
     }
     let passphrase = passphrase::existing(global, &ca.issuer)?;
     let now = OffsetDateTime::now_utc();
-    let keys = lists::open(out, ca, passphrase.as_ref(), now)?;
     let lock = take_lock(out, ui)?;
     ca.check_unchanged(out, &lock)?;
     let (read, current) = std::thread::scope(|scope| {
@@ -137,6 +136,10 @@ pub fn write(
     };
     // Freeing a million strings one by one takes longer than exiting.
     let mut inventory = ManuallyDrop::new(read?);
+    let keys = lists::open(out, ca, passphrase.as_ref(), &inventory, now)?;
+    for lacking in &keys.lacking {
+        ui.warn(lacking);
+    }
     let next = keys.next_lists(&inventory, days, now);
     forgotten::compare(out, &current, &next, &inventory, now)?;
     let lists = lists::write(out, &lock, &mut inventory, &keys, next, now)?;

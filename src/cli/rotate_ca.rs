@@ -117,7 +117,7 @@ impl RotateCa {
         let lists = |lock: &Lock| -> Result<Lists, Failure> {
             let ca = Ca::open(&out)?;
             let mut inventory = Inventory::read(&out)?;
-            let keys = lists::open(&out, &ca, passphrase.as_ref(), now)?;
+            let keys = lists::open(&out, &ca, passphrase.as_ref(), &inventory, now)?;
             forgotten::check(&out, &ca.trust, &inventory, now)?;
             let next = keys.next_lists(&inventory, crl::DAYS, now);
             Ok(lists::write(&out, lock, &mut inventory, &keys, next, now)?)

@@ -183,35 +183,43 @@ impl Server {
         let (mut attempt, mut wait) = (1, FIRST_WAIT);
         let mut granted = self.granted.load(Ordering::Relaxed);
         loop {
+            let last = attempt >= ATTEMPTS || self.given_up.load(Ordering::Relaxed);
             let body = question.body.map(|make| make()).transpose()?;
             let reply = self.once(question, body);
-            // Whose turn comes later waits as long as others have theirs.
-            let before = mem::replace(&mut granted, self.granted.load(Ordering::Relaxed));
-            if reply.as_ref().is_ok_and(Reply::is_too_early) && granted > before {
-                (attempt, wait) = (1, FIRST_WAIT);
-            }
-            let last = attempt >= ATTEMPTS || self.given_up.load(Ordering::Relaxed);
-            let pause = match reply {
-                Ok(reply) if last || !reply.may_change() || (self.is_final)(&reply) => {
-                    self.given_up.store(reply.may_change(), Ordering::Relaxed);
-                    if reply.is_good() {
-                        self.granted.fetch_add(1, Ordering::Relaxed);
+            let queues = granted > 0 && reply.as_ref().is_ok_and(Reply::is_too_early);
+            let refused = match reply {
+                Ok(reply) if reply.may_change() && !(self.is_final)(&reply) => {
+                    if last && !queues {
+                        return Ok(self.ended_by(reply));
                     }
-                    return Ok(reply);
+                    Some(reply)
                 }
-                Ok(reply) => reply.wait,
-                Err(error) => {
-                    let fatal = !is_passing(&error);
-                    if last || fatal {
-                        self.given_up.store(true, Ordering::Relaxed);
-                        return Err(self.no_answer(&error));
-                    }
-                    None
+                Ok(reply) => return Ok(self.ended_by(reply)),
+                Err(error) if last || !is_passing(&error) => {
+                    self.given_up.store(true, Ordering::Relaxed);
+                    return Err(self.no_answer(&error));
                 }
+                Err(_) => None,
             };
+            let pause = refused.as_ref().and_then(|reply| reply.wait);
             thread::sleep(pause.unwrap_or(wait).clamp(FIRST_WAIT, LONGEST_WAIT));
-            (attempt, wait) = (attempt + 1, wait * 2);
+            let before = mem::replace(&mut granted, self.granted.load(Ordering::Relaxed));
+            (attempt, wait) = match refused {
+                // Whose turn comes later waits as long as others have theirs.
+                Some(_) if queues && granted > before => (1, FIRST_WAIT),
+                Some(reply) if last => return Ok(self.ended_by(reply)),
+                _ => (attempt + 1, wait * 2),
+            };
         }
+    }
+
+    /// Notes how a request ended.
+    fn ended_by(&self, reply: Reply) -> Reply {
+        self.given_up.store(reply.may_change(), Ordering::Relaxed);
+        if reply.is_good() {
+            self.granted.fetch_add(1, Ordering::Relaxed);
+        }
+        reply
     }
 
     fn once(&self, question: &Question<'_>, body: Option<Vec<u8>>) -> Result<Reply, ureq::Error> {

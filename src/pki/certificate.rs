@@ -14,7 +14,8 @@ use x509_parser::{
 };
 
 use super::{
-    Host, KeyAlgorithm, Kind, NameLimits, NotACertificate, PkiError, hex, rfc2253, sha256,
+    Host, KeyAlgorithm, Kind, NameLimits, NotACertificate, PkiError, hex,
+    own_name::names_one_algorithm, rfc2253, sha256,
 };
 use crate::printable::Name;
 
@@ -145,6 +146,11 @@ impl Certificate {
     pub(super) fn verify(&self, ca: &Self) -> Result<(), X509Error> {
         let (_, mine) = X509Certificate::from_der(&self.der)?;
         let (_, theirs) = X509Certificate::from_der(&ca.der)?;
+        // What the signature does not cover could be changed, which would make another certificate of the same content,
+        // and one that OpenSSL does not read: signatures are whole octets.
+        if mine.signature_value.unused_bits != 0 || !names_one_algorithm(&self.der) {
+            return Err(X509Error::InvalidSignatureValue);
+        }
         match verify_sha512(&mine, &theirs) {
             Some(true) => Ok(()),
             Some(false) => Err(X509Error::SignatureVerificationError),
@@ -289,6 +295,24 @@ mod tests {
             days: 397,
         };
         sign(&leaf, &key, Serial::from_random([9; 20]), now(), ca)
+    }
+
+    #[test]
+    fn what_no_signature_covers_may_not_be_changed() {
+        let even = |der: &CertificateDer<'_>| der.last().unwrap().is_multiple_of(2);
+        let mut roots = std::iter::repeat_with(|| root(10, &[]).certificate().der.clone());
+        let der = roots.find(even).unwrap();
+        let whole = Certificate::from_der(&der).unwrap();
+        assert!(whole.is_signed_by(&whole));
+        let (_, x509) = X509Certificate::from_der(&der).unwrap();
+        // The number of bits that do not count, and the tag of the algorithm's identifier.
+        let bits = der.len() - x509.signature_value.data.len() - 1;
+        for (at, octet) in [(bits, 1), (bits - 12, 7)] {
+            let mut other = der.to_vec();
+            other[at] = octet;
+            let other = Certificate::from_der(&other.into()).unwrap();
+            assert!(!other.is_signed_by(&whole), "{octet}");
+        }
     }
 
     #[test]

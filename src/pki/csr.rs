@@ -278,6 +278,9 @@ impl<'a> Csr<'a> {
         if matches!(algorithm.as_str(), "1.2.840.113549.1.1.5" | "1.3.14.3.2.29") {
             return Err(CsrProblem::SignatureAlgorithm("SHA-1".to_owned()));
         }
+        if self.parsed.signature_value.unused_bits != 0 {
+            return Err(CsrProblem::WrongSignature);
+        }
         self.parsed.verify_signature().map_err(|error| match error {
             X509Error::SignatureUnsupportedAlgorithm => {
                 CsrProblem::SignatureAlgorithm(format!("the algorithm {algorithm}"))

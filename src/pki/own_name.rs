@@ -39,6 +39,17 @@ pub(super) fn in_name(
     sequence(&[&tbs, algorithm, &signature].concat()).map_err(unreadable)
 }
 
+/// True if a certificate or CRL names the algorithm of its signature alike in both places (RFC 5280 §4.1.1.2): only one
+/// of them is signed.
+pub(super) fn names_one_algorithm(signed: &[u8]) -> bool {
+    let read = || -> der::Result<bool> {
+        let (tbs, rest) = AnyRef::from_der_partial(AnyRef::from_der(signed)?.value())?;
+        let (before, _) = issuer_of(tbs.value())?;
+        Ok(before.ends_with(first(rest)?))
+    };
+    read().unwrap_or(false)
+}
+
 /// The part before the issuer, and the issuer: in certificates (RFC 5280 §4.1) and CRLs (§5.1), it follows the first
 /// SEQUENCE, which is the signature algorithm.
 fn issuer_of(tbs: &[u8]) -> der::Result<(&[u8], &[u8])> {

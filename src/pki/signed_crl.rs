@@ -12,7 +12,7 @@ use x509_parser::{
 
 use super::{
     Certificate,
-    own_name::{first, sequence},
+    own_name::{first, names_one_algorithm, sequence},
     serial::in_order,
 };
 use crate::printable::Name;
@@ -43,6 +43,9 @@ impl SignedCrl {
         let parts = Parts::of(&der).ok()?;
         let (_, crl) = CertificateRevocationList::from_der(&parts.without_entries).ok()?;
         let (algorithm, signature) = (&crl.signature_algorithm, &crl.signature_value);
+        if signature.unused_bits != 0 || !names_one_algorithm(&der) {
+            return None;
+        }
         let signed = |authority: &&Certificate| {
             X509Certificate::from_der(&authority.der).is_ok_and(|(_, ca)| {
                 verify_signature(ca.public_key(), algorithm, signature, parts.signed).is_ok()

@@ -388,6 +388,8 @@ fn what_the_last_ca_has_revoked_is_named_before_it_is_accepted_again() {
     );
     assert_eq!(state(&kpki), ("none".to_owned(), 2));
     kpki.ok(&["doctor", "policy.yaml"]);
+    let said = kpki.ok(&["crl"]).stderr;
+    assert!(said.contains("of carol is on no CRL"), "{said}");
 }
 
 #[test]
@@ -776,9 +778,18 @@ fn a_root_that_signs_itself_gives_way_to_a_ca_below_it() {
         "root.key",
         "--no-passphrase",
     ]);
-    kpki.write("policy.yaml", "brokers: [{name: kafka1}]\n");
+    kpki.write(
+        "policy.yaml",
+        "brokers: [{name: kafka1}]\nclients: [{name: alice}, {name: bob}, {name: carol}]\n",
+    );
     kpki.ok(&["up", "policy.yaml"]);
     kpki.ok(&["crl"]);
+    let old = |name: &str| {
+        let records = kpki.certificates();
+        let first = records.iter().find(|record| record["name"] == name);
+        first.unwrap()["serial"].as_str().unwrap().to_owned()
+    };
+    let olds = ["alice", "bob", "carol"].map(old);
     assert_eq!(
         code(kpki.run(&[&["--json"], &REQUEST[..]].concat()), 2),
         "bad-subject"
@@ -797,9 +808,41 @@ fn a_root_that_signs_itself_gives_way_to_a_ca_below_it() {
     lists(2);
     kpki.ok(&["rotate-ca", "next", "--force"]);
     lists(2);
+    // What the root itself has signed stays valid, and can be revoked: before the end, after it, with its key only.
+    let is_listed = |serial: &str| {
+        let pem = String::from_utf8(read(&kpki, "ca/crl.pem")).unwrap();
+        pem.split_inclusive("-----END X509 CRL-----\n").any(|list| {
+            kpki.write("one.crl", list);
+            let text = company.openssl(&["crl", "-in", "one.crl", "-noout", "-text"]);
+            text.to_lowercase().contains(serial)
+        })
+    };
+    let [alice, bob, carol] = &olds;
+    kpki.ok(&["revoke", alice, "--reason", "keyCompromise"]);
+    assert!(is_listed(alice));
     kpki.ok(&["rotate-ca", "finish", "--force"]);
     kpki.ok(&["crl"]);
     lists(2);
+    assert!(is_listed(alice));
+    kpki.ok(&["revoke", bob]);
+    assert!(is_listed(bob));
+    let (key, away) = (kpki.path("out/ca/root.key"), kpki.path("away"));
+    fs::rename(&key, &away).unwrap();
+    let said = kpki.ok(&["revoke", carol]).stderr;
+    assert!(
+        said.contains("still lacks") && said.contains("root.key back"),
+        "{said}"
+    );
+    assert!(is_listed(bob) && !is_listed(carol));
+    let due = kpki.run(&["status", "--json"]).expect_code(3).json();
+    let due = due["due"][0]["message"].as_str().unwrap().to_owned();
+    assert!(
+        due.contains(carol) && due.contains("put root.key back"),
+        "{due}"
+    );
+    fs::rename(&away, &key).unwrap();
+    kpki.ok(&["crl"]);
+    assert!(is_listed(carol));
     // The root's key is the root's now, and not lost with the rotation.
     let root = ["ca", "export-key", "--root", "--out-file", "exported.key"];
     kpki.write("password", "password\n");
