@@ -80,13 +80,15 @@ pub(super) fn is_plain_in_document(name: &str, value: &str) -> bool {
     is_plain(name, value) || DOCUMENTS.contains(&name) && is_plain("listeners", value)
 }
 
-/// Whether something is a setting's name, which a password is not: Kafka's, or lower case words with dots between them.
+/// Whether something is a setting's name, which a password is not: Kafka's, or words in lower case and short numbers with
+/// dots between them.
 pub(super) fn is_name(name: &str) -> bool {
     let name = bare(name);
-    let is_lower = |word: &str| is_word(word) && !word.contains(|c: char| c.is_ascii_digit());
-    VALUES.contains(&name)
-        || name == "retries"
-        || is_dotted(name) && !name.contains(char::is_uppercase) && name.split('.').all(is_lower)
+    let is_part = |word: &str| match word.bytes().all(|b| b.is_ascii_digit()) {
+        true => word.len() <= 3,
+        false => !word.contains(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit()),
+    };
+    VALUES.contains(&name) || name == "retries" || is_dotted(name) && name.split('.').all(is_part)
 }
 
 /// A name without the prefixes of listeners and of Quarkus.

@@ -176,9 +176,8 @@ impl<'a> Mask<'a> {
                 };
                 hidden_below = (!opens).then_some(indent);
                 hides_all = !is_ours && !is_json && is_unfinished(value(line));
-                if is_json && content.chars().all(|c| "{}[],".contains(c)) {
-                    shown.push_str(line);
-                } else if is_ours && content.starts_with('#') {
+                let is_frame = is_json && content.chars().all(|c| "{}[],".contains(c));
+                if is_frame || is_ours && content.starts_with('#') {
                     shown.push_str(line);
                 } else if is_ours {
                     self.our_line(line, shown);
