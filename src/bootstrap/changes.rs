@@ -66,7 +66,8 @@ const HIDDEN: &str = "a key, a store or a password: it changes, but is not shown
 const NEW_HIDDEN: &str = "a key, a store or a password: it is new, and not shown\n";
 
 /// Judges the change of one file. `new` is unknown for what is only signed or chosen when it is written; `certificate`
-/// is what a changed certificate needs. The change is shown if `old_is_ours` says whether kpki wrote the old file.
+/// is what a changed certificate needs. `old_is_ours` says whether kpki wrote the old file, `shown` whether the change is
+/// to be shown.
 pub(super) fn change(
     reader: Reader,
     names: &FileNames,
@@ -74,11 +75,11 @@ pub(super) fn change(
     path: &str,
     file: &str,
     (old, new): (Option<&[u8]>, Option<&[u8]>),
-    old_is_ours: Option<bool>,
+    (old_is_ours, shown): (bool, bool),
 ) -> FileChange {
     let plain = !is_hidden(names, file) && !is_certificate(names, file);
     let settings = match (old, new) {
-        (Some(old), Some(new)) if plain => changed_settings(file, old, new),
+        (Some(old), Some(new)) if plain => changed_settings(file, old, new, old_is_ours),
         _ => None,
     };
     let same = old.is_some() && (old == new || settings.as_ref().is_some_and(Vec::is_empty));
@@ -103,10 +104,10 @@ pub(super) fn change(
     };
     let text =
         |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    let diff = old_is_ours.map(|is_ours| match new {
+    let diff = shown.then(|| match new {
         Some(new) if plain => {
             let (old, new) = (text(old), text(Some(new)));
-            let old = match is_ours {
+            let old = match old_is_ours {
                 true => Text::Ours(&old),
                 false => Text::Theirs(&old),
             };
@@ -184,7 +185,16 @@ mod tests {
     fn needs(reader: Reader, file: &str, old: Option<&str>, new: Option<&str>) -> Needs {
         let names = Layout::DEFAULT.files("x");
         let texts = (old.map(str::as_bytes), new.map(str::as_bytes));
-        change(reader, &names, Needs::Reload, "x/f", file, texts, None).needs
+        change(
+            reader,
+            &names,
+            Needs::Reload,
+            "x/f",
+            file,
+            texts,
+            (true, false),
+        )
+        .needs
     }
 
     #[test]

@@ -218,10 +218,7 @@ impl Look<'_> {
                 &path,
                 file,
                 (before, new),
-                self.context
-                    .asked
-                    .dry_run
-                    .then(|| before.is_none_or(is_ours)),
+                (before.is_none_or(is_ours), self.context.asked.dry_run),
             );
             change.create = old.is_none();
             changes.push(change);

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Properties,
-    mask::{Mask, NO_SETTING, Text, is_dotted, plain_names},
+    Properties, foreign,
+    known::{is_dotted, is_plain},
+    mask::{Mask, NO_SETTING, Text},
 };
 
 /// Enough for two versions of ten thousand lines without a common line, which takes seconds. Larger comparisons are
@@ -44,28 +45,33 @@ fn effort(old: &str, new: &str) -> usize {
     single.saturating_mul(lines)
 }
 
-/// The lines `key=value` that someone added to a file, without secrets.
+/// The settings that someone added to a file, if their values are known not to be secret.
 pub fn added_settings(old: &[u8], new: &[u8]) -> Vec<(String, String)> {
-    let text = String::from_utf8_lossy(new);
-    let plain = plain_names(&text);
     let (Ok(old), Ok(new)) = (Properties::parse(old), Properties::parse(new)) else {
         return Vec::new();
     };
     new.iter()
-        .filter(|(key, _)| old.get(key).is_none() && plain.contains(key))
+        .filter(|(key, value)| old.get(key).is_none() && is_plain(key, value))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
 }
 
 /// The settings that differ between two versions of a file: Java properties or, by its name, JSON; `None` if one cannot
-/// be read.
-pub fn changed_settings(file: &str, old: &[u8], new: &[u8]) -> Option<Vec<String>> {
+/// be read. Of an old file that is not kpki's, only what looks like a name is shown.
+pub fn changed_settings(
+    file: &str,
+    old: &[u8],
+    new: &[u8],
+    old_is_ours: bool,
+) -> Option<Vec<String>> {
     if file.ends_with(".json") {
         return changed_keys(old, new);
     }
     if file.ends_with(".yaml") {
         return None;
     }
+    let text = String::from_utf8_lossy(old);
+    let names = foreign::names(&text);
     let (old, new) = (Properties::parse(old).ok()?, Properties::parse(new).ok()?);
     let mut changed: Vec<String> = new
         .iter()
@@ -73,22 +79,32 @@ pub fn changed_settings(file: &str, old: &[u8], new: &[u8]) -> Option<Vec<String
         .map(|(key, _)| key.to_owned())
         .collect();
     let gone = old.iter().filter(|(key, _)| new.get(key).is_none());
-    changed.extend(gone.map(|(key, _)| match is_dotted(key) {
-        true => key.to_owned(),
-        false => NO_SETTING.to_owned(),
+    changed.extend(gone.map(|(key, _)| {
+        match names.contains(key) || old_is_ours && is_dotted(key) {
+            true => key.to_owned(),
+            false => NO_SETTING.to_owned(),
+        }
     }));
     changed.sort();
     changed.dedup();
     Some(changed)
 }
 
-/// The top-level keys that differ between two JSON objects.
+/// The top-level keys that differ between two JSON objects, as far as the new one has them.
 fn changed_keys(old: &[u8], new: &[u8]) -> Option<Vec<String>> {
     let keys = |text| serde_json::from_slice::<BTreeMap<String, serde_json::Value>>(text).ok();
     let (old, new) = (keys(old)?, keys(new)?);
     let all: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let changed = all.into_iter().filter(|key| old.get(*key) != new.get(*key));
-    Some(changed.cloned().collect())
+    let mut shown: Vec<String> = changed
+        .map(|key| match new.contains_key(key) {
+            true => key.clone(),
+            false => NO_SETTING.to_owned(),
+        })
+        .collect();
+    shown.sort();
+    shown.dedup();
+    Some(shown)
 }
 
 /// True if two values are equivalent: the order of node lists follows the policy and has no meaning.
@@ -124,7 +140,7 @@ mod tests {
         +ssl.key.password=[secret 2]
          ssl.keystore.password=[secret 1]
         -x=a
-        +x=[secret 1]
+        +x=[hidden]
         ");
     }
 
@@ -196,15 +212,18 @@ mod tests {
         for (file, line) in [
             ("f", "acks=all"),
             ("f", "listener.name.in.ssl.client.auth = none"),
-            ("f", "a.b c"),
-            ("f.yaml", "    ackMode: batch"),
-            ("f.json", "  \"retries\": 3,"),
-            ("f.json", "  ],"),
+            ("f", "log.dirs: /srv/kafka,/srv/more"),
+            ("f", "kafka.log.retention.hours=72"),
+            ("f", "my.own.header=[hidden]"),
+            ("f.json", "],"),
         ] {
             let diff = masked_diff(file, Ours(ours), Theirs(&format!("{ours}{line}\n")));
             assert!(diff.contains(&format!("\n+{line}\n")), "{diff}");
         }
-        let said = added_settings(b"", b"acks=all\nhunter2\nABchunter2=\nadmin:hunter2\n");
+        let said = added_settings(
+            b"",
+            b"acks=all\nhunter2\nABchunter2=\nadmin:hunter2\nx.y=hunter2\n",
+        );
         assert_eq!(said, [("acks".to_owned(), "all".to_owned())]);
     }
 
@@ -217,7 +236,10 @@ mod tests {
         );
         // If they have most lines in common.
         let diff = masked_diff("f", Ours(&many("a", 100_000)), Theirs(&many("a", 100_002)));
-        assert!(diff.ends_with("+a100001=1\n"), "{diff}");
+        assert!(
+            diff.ends_with("+[a line that is not a setting]\n"),
+            "{diff}"
+        );
     }
 
     #[test]
@@ -228,7 +250,7 @@ mod tests {
     #[test]
     fn settings_are_told_from_comments() {
         let old = b"# one\na=1\nb.x=2\n";
-        let changed_settings = |old, new| changed_settings("f", old, new);
+        let changed_settings = |old, new| changed_settings("f", old, new, true);
         assert_eq!(changed_settings(old, b"#two\nb.x = 2\na=1\n"), Some(vec![]));
         assert_eq!(
             changed_settings(b"super.users=User:a;User:b", b"super.users=User:b;User:a"),
@@ -244,8 +266,8 @@ mod tests {
             Some(vec![NO_SETTING.into()])
         );
         assert_eq!(
-            added_settings(old, b"a=5\nc=3\nx.password=4\n"),
-            [("c".to_owned(), "3".to_owned())]
+            added_settings(old, b"a=5\nretries=3\nx.password=4\n"),
+            [("retries".to_owned(), "3".to_owned())]
         );
     }
 
@@ -255,7 +277,7 @@ mod tests {
             "{\n  \"user\": \"app\",\n  \"password\": \"hunter2hunter2\",\n  \"key\": null\n}\n";
         let new = old.replace("hunter2hunter2", "correct \\\"horse");
         assert_eq!(
-            changed_settings("f.json", old.as_bytes(), new.as_bytes()),
+            changed_settings("f.json", old.as_bytes(), new.as_bytes(), true),
             Some(vec!["password".to_owned()])
         );
         insta::assert_snapshot!(masked_diff("f.json", Theirs(old), Ours(&new)), @r#"

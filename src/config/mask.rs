@@ -4,6 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use zeroize::Zeroizing;
 
+use super::{
+    foreign::{self, Line},
+    known::{is_name, is_plain, is_plain_in_document, is_secret},
+};
+use crate::scram::Mechanism;
+
 /// A file's text, and who wrote it.
 #[derive(Debug, Clone, Copy)]
 pub enum Text<'a> {
@@ -13,39 +19,33 @@ pub enum Text<'a> {
     Theirs(&'a str),
 }
 
-/// Parts of a line after which its value is hidden: names of Kafka's settings of type PASSWORD, JAAS options, keys in
-/// PEM, common names of passwords, and escapes, which could spell any of them.
-const SECRET: [&str; 10] = [
-    "pass",
-    "pwd",
-    "secret",
-    "jaas",
-    "credential",
-    "token",
-    "user.info",
-    "key=",
-    "-----begin",
-    "\\u",
-];
-
 /// The minimum length of secrets that are also hidden in other lines; shorter ones would hide ordinary words.
 const RECOGNISABLE: usize = 8;
 
 /// If there are more secrets than this, they belong to a cluster's users and do not occur elsewhere in the file.
 const FEW: usize = 100;
 
-/// No word of a setting's name is longer, but lines of keys and tokens are.
-const LONGEST_WORD: usize = 40;
-
 /// Stands for a line that is not a setting: it may be a part of a value that was edited by hand, and secret.
 pub(super) const NO_SETTING: &str = "a line that is not a setting";
+
+/// Stands for what others wrote and is not known to be harmless.
+const HIDDEN: &str = "[hidden]";
 
 /// The secrets found so far, with their numbers.
 pub(super) struct Mask<'a> {
     secrets: BTreeMap<String, usize>,
     /// The lines that kpki wrote.
     ours: HashSet<&'a str>,
-    is_yaml: bool,
+    /// What stands in front of their values.
+    names: HashSet<&'a str>,
+    format: Format,
+}
+
+#[derive(PartialEq)]
+enum Format {
+    Properties,
+    Yaml,
+    Json,
 }
 
 impl Drop for Mask<'_> {
@@ -62,10 +62,16 @@ impl<'a> Mask<'a> {
             Text::Ours(text) => Some(text.lines()),
             Text::Theirs(_) => None,
         });
+        let ours: HashSet<&str> = ours.flatten().collect();
         Self {
             secrets: BTreeMap::new(),
-            ours: ours.flatten().collect(),
-            is_yaml: path.ends_with(".yaml"),
+            names: ours.iter().filter_map(|line| name(line)).collect(),
+            ours,
+            format: match path.rsplit_once('.') {
+                Some((_, "yaml")) => Format::Yaml,
+                Some((_, "json")) => Format::Json,
+                _ => Format::Properties,
+            },
         }
     }
 
@@ -75,46 +81,145 @@ impl<'a> Mask<'a> {
         format!("[secret {number}]")
     }
 
-    /// A text with the values of its secret lines and their continuations masked.
+    /// A text with its secrets masked, and, if it is somebody else's, everything that is not known to be harmless.
     pub(super) fn text(&mut self, text: Text<'_>) -> Zeroizing<String> {
-        let (Text::Ours(text) | Text::Theirs(text)) = text;
-        let mut shown = Zeroizing::new(String::with_capacity(text.len()));
+        let (Text::Ours(all) | Text::Theirs(all)) = text;
+        let mut shown = Zeroizing::new(String::with_capacity(all.len()));
+        match text {
+            Text::Ours(text) => self.our_text(text, &mut shown),
+            Text::Theirs(text) if self.format == Format::Properties => {
+                self.their_properties(text, &mut shown);
+            }
+            Text::Theirs(text) => self.their_document(text, &mut shown),
+        }
+        shown
+    }
+
+    fn our_text(&mut self, text: &str, shown: &mut String) {
         // Lines continued with a backslash, and the content of PEM sections, are secret as well.
         let (mut continued, mut in_pem) = (false, false);
         for whole in text.split_inclusive('\n') {
             let line = whole.trim_end_matches(['\n', '\r']);
             let backslashes = line.len() - line.trim_end_matches('\\').len();
             let is_comment = line.trim_start().starts_with(['#', '!']);
-            let is_ours = self.ours.contains(line);
             let secret = continued || in_pem || !is_comment && is_secret(line);
             if continued || in_pem {
                 shown.push_str(&self.tag(line));
-            } else if is_comment && !is_ours {
-                shown.push_str("# [a comment]");
-            } else if secret && (is_ours || has_name(line)) {
-                self.line(line, &mut shown);
-            } else if is_ours || !secret && is_setting(line, self.is_yaml) {
+            } else if is_comment {
                 shown.push_str(line);
             } else {
-                shown.push_str(&format!("[{NO_SETTING}]"));
+                self.our_line(line, shown);
             }
             let pem = line.to_ascii_lowercase();
             in_pem = (in_pem || pem.contains("-----begin")) && !pem.contains("-----end");
             continued = secret && backslashes % 2 == 1;
             shown.push_str(&whole[line.len()..]);
         }
-        shown
+    }
+
+    fn our_line(&mut self, line: &str, shown: &mut String) {
+        match is_secret(line) {
+            true => self.line(line, shown),
+            false => shown.push_str(line),
+        }
+    }
+
+    /// Names that look like settings, and the values of known ones.
+    fn their_properties(&mut self, text: &str, shown: &mut String) {
+        for (line, end, kind) in foreign::lines(text) {
+            let is_ours = self.ours.contains(line);
+            match kind {
+                Line::Blank => shown.push_str(line),
+                Line::Comment if is_ours => shown.push_str(line),
+                Line::Comment => shown.push_str("# [a comment]"),
+                Line::Piece => shown.push_str(HIDDEN),
+                Line::Setting { value: Some(_), .. } | Line::Other if is_ours => {
+                    self.our_line(line, shown);
+                }
+                Line::Setting { name, start, value } if is_name(name) || self.is_our_name(name) => {
+                    match value {
+                        Some(_) if is_secret(&format!("{name}=")) || is_scram(line) => {
+                            self.line(line, shown);
+                        }
+                        Some(value) if is_plain(name, &value) => shown.push_str(line),
+                        _ => shown.push_str(&format!("{start}{HIDDEN}")),
+                    }
+                }
+                Line::Setting { .. } if is_scram(line) => self.line(line, shown),
+                Line::Setting { .. } | Line::Other => shown.push_str(&format!("[{NO_SETTING}]")),
+            }
+            shown.push_str(end);
+        }
+    }
+
+    fn is_our_name(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// Of YAML and JSON, the names that kpki itself writes at the same place, and the values of known ones.
+    fn their_document(&mut self, text: &str, shown: &mut String) {
+        let is_json = self.format == Format::Json;
+        // Deeper lines belong to what is hidden; after a text over several lines, any may.
+        let (mut hidden_below, mut hides_all) = (None, false);
+        for whole in text.split_inclusive('\n') {
+            let line = whole.trim_end_matches(['\n', '\r']);
+            let content = line.trim_start_matches(' ');
+            let indent = line.len() - content.len();
+            hides_all |= line.contains(char::is_control);
+            if hides_all || hidden_below.is_some_and(|above| indent > above) {
+                shown.push_str(HIDDEN);
+            } else if !content.is_empty() {
+                let is_ours = self.ours.contains(line);
+                let opens = match content {
+                    "{" => is_json && shown.is_empty(),
+                    _ => is_ours && line.ends_with([':', '{', '[']),
+                };
+                hidden_below = (!opens).then_some(indent);
+                hides_all = !is_ours && !is_json && is_unfinished(value(line));
+                let is_frame = is_json && content.chars().all(|c| "{}[],".contains(c));
+                if is_frame || is_ours && content.starts_with('#') {
+                    shown.push_str(line);
+                } else if is_ours {
+                    self.our_line(line, shown);
+                } else if content.starts_with('#') {
+                    shown.push_str("# [a comment]");
+                } else {
+                    self.their_entry(line, shown);
+                }
+            }
+            shown.push_str(&whole[line.len()..]);
+        }
+    }
+
+    fn their_entry(&mut self, line: &str, shown: &mut String) {
+        let Some(start) = name(line).filter(|name| self.is_our_name(name)) else {
+            return shown.push_str(HIDDEN);
+        };
+        let key = start.trim().trim_matches('"');
+        if is_secret(&format!("{key}=")) {
+            self.line(line, shown);
+        } else if scalar(value(line)).is_some_and(|value| is_plain_in_document(key, &value)) {
+            shown.push_str(line);
+        } else {
+            shown.push_str(&format!("{start}: {HIDDEN}"));
+        }
     }
 
     fn line(&mut self, line: &str, shown: &mut String) {
         // The storage tool's arguments contain much that is not secret: user, mechanism, iterations.
-        if let Some((before, inner)) = line.split_once("=[")
+        if is_scram(line)
+            && let Some((before, inner)) = line.split_once("=[")
             && let Some(inner) = inner.strip_suffix(']')
         {
+            let is_number = |text: &str| text.parse::<u32>().is_ok();
             let parts: Vec<String> = inner
                 .split(',')
-                .map(|part| match part.split_once('=') {
-                    Some((key @ ("name" | "iterations"), value)) => format!("{key}={value}"),
+                .enumerate()
+                .map(|(at, part)| match part.split_once('=') {
+                    Some(("name", value)) if at == 0 => format!("name={value}"),
+                    Some(("iterations", value)) if is_number(value) => {
+                        format!("iterations={value}")
+                    }
                     Some((key @ ("salt" | "saltedpassword" | "password"), value)) => {
                         format!("{key}={}", self.tag(value))
                     }
@@ -161,26 +266,6 @@ impl<'a> Mask<'a> {
     }
 }
 
-/// The names of the settings of a properties file that can be shown with their values, whoever wrote them.
-pub(super) fn plain_names(text: &str) -> HashSet<&str> {
-    let plain = text
-        .lines()
-        .filter(|line| !line.ends_with('\\') && !is_secret(line) && is_setting(line, false));
-    let names = plain.map(|line| line[..name_end(line)].trim_end_matches(['=', ':']).trim());
-    names.collect()
-}
-
-fn is_secret(line: &str) -> bool {
-    let text = line.to_ascii_lowercase().replace(" =", "=");
-    // A password in a URL is between `://` and `@`.
-    let in_url = text
-        .split_once("://")
-        .is_some_and(|(_, rest)| rest.contains('@'));
-    in_url
-        || text.contains("=[") && text.contains("salt")
-        || SECRET.iter().any(|word| text.contains(word))
-}
-
 /// Where the name of a setting ends, with what separates it from its value.
 fn name_end(line: &str) -> usize {
     let start = line.len() - line.trim_start().len();
@@ -189,50 +274,49 @@ fn name_end(line: &str) -> usize {
     start + end.map_or(0, |at| at + 1)
 }
 
-/// Whether a line begins with something like the name of a setting.
-fn has_name(line: &str) -> bool {
+/// What stands in front of a value, without the separator.
+fn name(line: &str) -> Option<&str> {
     let start = &line[..name_end(line)];
-    let name = start.trim_end_matches(['=', ':']);
-    let is_followed = name != start;
-    let name = name.trim().trim_matches('"');
-    is_dotted(name) || is_followed && is_word(name)
+    let end = start.char_indices().next_back();
+    end.map(|(end, _)| &start[..end])
+        .filter(|name| !name.trim().is_empty())
 }
 
-/// Whether a line of somebody else's is a setting, or the frame of one in JSON, and cannot be a piece of a password, a
-/// key or a remark.
-fn is_setting(line: &str, is_yaml: bool) -> bool {
-    let text = line.trim();
-    if text.chars().all(|c| "{}[],".contains(c)) {
-        return true;
+/// What follows a name.
+fn value(line: &str) -> &str {
+    line[name_end(line)..].trim()
+}
+
+/// A value of YAML or JSON that is a single plain or quoted word.
+fn scalar(value: &str) -> Option<String> {
+    let value = value.strip_suffix(',').unwrap_or(value);
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
+    match value.starts_with('"') {
+        true => serde_json::from_str(value).ok(),
+        false => value.chars().all(is_word).then(|| value.to_owned()),
     }
-    if text.contains(char::is_control) {
-        return false;
-    }
-    if let Some(json) = text.strip_prefix('"') {
-        let key = json.split_once("\": ").map(|(key, _)| key);
-        return key.is_some_and(|key| is_dotted(key) || is_word(key));
-    }
-    let (name, value) = text.split_at(name_end(text));
-    let Some(separator) = name.chars().next_back() else {
-        return false;
+}
+
+/// Whether a value of YAML begins with a quote or bracket that its last character does not close.
+fn is_unfinished(value: &str) -> bool {
+    let mut all = value.chars();
+    let closing = match all.next() {
+        Some(quote @ ('"' | '\'')) => quote,
+        Some('[') => ']',
+        Some('{') => '}',
+        _ => return false,
     };
-    let name = name.trim_end_matches(separator).trim_end();
-    let is_lower = || !name.contains(|c: char| c.is_ascii_uppercase());
-    match separator {
-        _ if is_dotted(name) => true,
-        // A line of base64 may end with `=`.
-        '=' => is_word(name) && is_lower() && !value.trim_matches('=').is_empty(),
-        ':' => is_yaml && is_word(name) && (value.is_empty() || value.starts_with(' ')),
-        _ => false,
-    }
+    all.next_back() != Some(closing)
 }
 
-/// Words with dots between them, which base64 has not.
-pub(super) fn is_dotted(name: &str) -> bool {
-    name.contains('.') && name.split('.').all(is_word)
+/// Whether a line is a user for the storage tool.
+fn is_scram(line: &str) -> bool {
+    let is_of = |mechanism: &Mechanism| {
+        line.strip_prefix(mechanism.name())
+            .is_some_and(|rest| rest.starts_with("=["))
+    };
+    line.ends_with(']') && Mechanism::ALL.iter().any(is_of)
 }
 
-fn is_word(word: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-    (1..=LONGEST_WORD).contains(&word.len()) && word.chars().all(plain)
-}
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,12 @@ mod diff;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod foreign;
 mod formats;
 mod jaas;
 mod java;
 mod json;
+mod known;
 mod librdkafka;
 mod mask;
 mod node;

@@ -557,6 +557,46 @@ fn a_dry_run_shows_every_file_without_its_secrets() {
 }
 
 #[test]
+fn what_others_wrote_is_shown_only_where_it_is_known_to_be_harmless() {
+    let kpki = up(POLICY);
+    append(
+        &kpki,
+        "kafka1/server.properties",
+        "log.retention.hours=72\nmy.http.header=Bearer hunter2\nmy.url=1\nmy.url=\\\n  http://me:hunter2@h/\nssl.keystore.key : hunter2\nssl.key.pa\\\nssword=hunter2\nhunter2.hunter2",
+    );
+    fs::write(kpki.path("out/alice/client.properties"), "x.y=hunter2\n").unwrap();
+    for args in [
+        &["up", "policy.yaml"][..],
+        &["up", "--dry-run", "policy.yaml"],
+        &["--json", "up", "policy.yaml"],
+        &["--json", "up", "--dry-run", "policy.yaml"],
+    ] {
+        let said = kpki.run(args);
+        let all = format!("{}{}", said.stdout, said.stderr);
+        assert!(!all.contains("hunter2"), "{args:?}: {all}");
+        for part in [
+            "log.retention.hours=72",
+            "my.http.header=[hidden]",
+            "x.y=[hidden]",
+        ] {
+            assert!(all.contains(part), "{args:?}: no {part} in\n{all}");
+        }
+    }
+    let refused = kpki.run(&["up", "policy.yaml"]).expect_code(1).stderr;
+    let hint = "under kafka1: properties: {\"log.retention.hours\": \"72\"};";
+    assert!(refused.contains(hint), "{refused}");
+    let both = [
+        "--overwrite",
+        "kafka1/server.properties",
+        "--overwrite",
+        "alice/client.properties",
+    ];
+    let said = kpki.ok(&[&["up", "policy.yaml"][..], &both].concat());
+    let all = format!("{}{}", said.stdout, said.stderr);
+    assert!(!all.contains("hunter2"), "{all}");
+}
+
+#[test]
 fn a_new_scram_user_needs_nothing_of_brokers_that_run() {
     let kpki = up(POLICY);
     kpki.write(
