@@ -183,9 +183,9 @@ fn gone(inventory: &Inventory, keys: &Keys, trust: &Trust, now: OffsetDateTime) 
     if gone.is_empty() {
         return None;
     }
-    let revoked = inventory.revocations();
-    let records = revoked.filter_map(|r| inventory.by_serial(&r.serial));
-    let mut lost = records.filter(|r| r.not_after > now && gone.contains(&&r.issuer));
+    let mut lost = inventory
+        .revoked()
+        .filter(|r| r.not_after > now && gone.contains(&&r.issuer));
     let first = lost.next()?;
     let more = match lost.count() {
         0 => String::new(),
@@ -258,9 +258,7 @@ pub fn examine(
     let path = out.ca_file(CRL);
     let shown = path.display();
     let trouble = |message, by| Ok(Some(Trouble::Fault(message, by)));
-    let revoked = inventory.revocations();
-    let revoked = revoked.filter_map(|revocation| inventory.by_serial(&revocation.serial));
-    let lasting: Vec<&Record> = revoked.filter(|r| r.not_after > now).collect();
+    let lasting: Vec<&Record> = inventory.revoked().filter(|r| r.not_after > now).collect();
     let Some(lists) = read(out, trust)? else {
         return match lasting.is_empty() {
             true => Ok(None),

@@ -217,9 +217,10 @@ pub(super) fn next_list(
 
 /// The identities whose last certificate is revoked.
 pub fn revoked_identities(inventory: &Inventory) -> Vec<&Record> {
-    let revoked = inventory.revocations();
-    let records = revoked.filter_map(|revocation| inventory.by_serial(&revocation.serial));
-    let mut last: Vec<&Record> = records.filter(|r| inventory.is_current(r)).collect();
+    let mut last: Vec<&Record> = inventory
+        .revoked()
+        .filter(|r| inventory.is_current(r))
+        .collect();
     last.sort_by(|a, b| a.name.cmp(&b.name));
     last
 }

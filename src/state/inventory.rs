@@ -338,6 +338,11 @@ impl Inventory {
             })
     }
 
+    /// The certificates whose revocation is in effect, in the order of the revocations.
+    pub fn revoked(&self) -> impl Iterator<Item = &Record> {
+        self.revocations().filter_map(|r| self.by_serial(&r.serial))
+    }
+
     /// True if there is no newer certificate of its name (for brokers and clients, whose names are unique) or of its
     /// kind (for the CA).
     pub fn is_current(&self, record: &Record) -> bool {

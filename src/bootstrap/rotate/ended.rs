@@ -23,9 +23,7 @@ impl Rotating<'_> {
         if *signer == self.ca.trust.root.subject {
             return Ok(None);
         }
-        let revoked = self.inventory.revocations();
-        let records = revoked.filter_map(|r| self.inventory.by_serial(&r.serial));
-        let lasting = records.filter(|record| {
+        let lasting = self.inventory.revoked().filter(|record| {
             let is_leaf = matches!(record.kind, Kind::Broker | Kind::Client);
             is_leaf && record.issuer == *signer && record.not_after > self.now
         });
