@@ -103,11 +103,11 @@ final class ClusterJudge {
         return admin.describeTopics(admin.listTopics(all).names().get()).allTopicNames().get().values();
     }
 
-    private interface Condition {
+    interface Condition {
         boolean holds() throws Exception;
     }
 
-    private static void until(String what, Condition condition) throws Exception {
+    static void until(String what, Condition condition) throws Exception {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         while (!condition.holds()) {
             if (System.nanoTime() - deadline > 0) {

@@ -15,6 +15,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.IntegerDeserializer;
 import org.apache.kafka.common.serialization.IntegerSerializer;
 
@@ -52,10 +53,14 @@ final class LoadJudge {
         consumer = new KafkaConsumer<>(properties, deserializer, deserializer);
     }
 
-    /** {@code properties}, {@code topic}: writes 0, 1, … with acks=all, and reads them, until {@link #stop}. */
+    /**
+     * {@code properties}, {@code topic}: writes 0, 1, … with acks=all, and reads them, until {@link #stop}. Begins once
+     * the client may, as a broker hears of new ACLs a moment after the controller has confirmed them.
+     */
     static JsonNode start(JsonNode question) throws Exception {
         String topic = Judge.text(question, "topic");
         LoadJudge load = new LoadJudge(ClientJudge.properties(question), topic);
+        ClusterJudge.until("every leader of " + topic + " to have heard of the ACLs", load::allowed);
         RUNNING.put(topic, load);
         load.writer.start();
         load.reader.start();
@@ -93,6 +98,22 @@ final class LoadJudge {
         return answer;
     }
 
+    /** Each leader answers for its partitions. The ACLs of one request take effect at a broker together. */
+    private boolean allowed() {
+        try {
+            consumer.endOffsets(partitions());
+            return true;
+        } catch (TopicAuthorizationException early) {
+            return false;
+        }
+    }
+
+    private List<TopicPartition> partitions() {
+        return consumer.partitionsFor(topic).stream()
+                .map(partition -> new TopicPartition(topic, partition.partition()))
+                .toList();
+    }
+
     private void write() {
         try {
             for (; writing; next++) {
@@ -114,9 +135,7 @@ final class LoadJudge {
     /** Of no group: nothing is committed, and nothing read twice because a commit was lost. */
     private void read() {
         try (consumer) {
-            consumer.assign(consumer.partitionsFor(topic).stream()
-                    .map(partition -> new TopicPartition(topic, partition.partition()))
-                    .toList());
+            consumer.assign(partitions());
             consumer.seekToBeginning(List.of());
             long deadline = 0;
             // Once the producer has ended, until all that it was promised is read.
