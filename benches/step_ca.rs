@@ -42,7 +42,7 @@ const BOUND: f64 = 1.5;
 const IDENTITIES: usize = 1000;
 const ROUNDS: usize = 7;
 /// As many as `kpki up` has signed together, and requests under way at once.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
 const CONNECTIONS: usize = 16;
 
 type Failed = Box<dyn std::error::Error>;

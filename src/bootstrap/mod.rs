@@ -53,7 +53,7 @@ use edits::Edit;
 
 /// How many identities are signed, written and synced together: enough to share the cost of a sync, few enough that
 /// their keys and stores take little memory.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
 
 /// What is wrong with a file: an error of another room, or a sentence.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;

@@ -16,11 +16,13 @@ use ureq::{
     Agent,
     http::{HeaderMap, HeaderValue, Request, header},
     tls::{Certificate, RootCerts, TlsConfig},
+    unversioned::transport::DefaultConnector,
 };
 
 use super::{
     IssuerError,
     far::{Who, Why, shown},
+    resolver::Remembering,
 };
 
 /// The number of concurrent requests.
@@ -147,7 +149,7 @@ impl Server {
             .max_idle_connections_per_host(PARALLEL)
             .build();
         Self {
-            agent: config.new_agent(),
+            agent: Agent::with_parts(config, DefaultConnector::new(), Remembering::default()),
             url: url.trim_end_matches('/').to_owned(),
             who,
             given_up: AtomicBool::new(false),

@@ -9,6 +9,7 @@ mod http;
 mod jose;
 pub mod local;
 pub mod pkcs11;
+mod resolver;
 mod step_ca;
 mod token;
 mod vault;
