@@ -1,10 +1,14 @@
 //! Whether what is staged can be moved into place: checked before the commit, and again when it is done.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Inventory, OutDir, Owners, StateError, failed,
-    files::{self, entries, is_absent, look, pinned},
+    files::{entries, is_absent, look, pinned},
     guard,
 };
 use crate::pki::IdentityName;
@@ -126,13 +130,15 @@ fn obstacle(path: &Path, why: &str) -> Result<(), StateError> {
     Err(StateError::obstacle(path, why))
 }
 
-/// Moves everything in a staged directory into place, and removes the directory. Each step can be repeated, so it may
-/// be interrupted anywhere.
-pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateError> {
+/// Moves everything in a staged directory into place. Each step can be repeated, so it may be interrupted anywhere.
+/// Returns the directory that is to be synced before the staged one, now empty, is removed; `None` if the staged one
+/// itself was moved.
+pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<Option<PathBuf>, StateError> {
     check(out, staged, owners)?;
     let target = out.root().join(name_of(staged));
     let Some(there) = look(&target)? else {
-        return fs::rename(staged, &target).map_err(failed("make", &target));
+        fs::rename(staged, &target).map_err(failed("make", &target))?;
+        return Ok(None);
     };
     let meta = fs::symlink_metadata(staged).map_err(failed("examine", staged))?;
     if (there.uid(), there.gid()) != (meta.uid(), meta.gid()) {
@@ -153,8 +159,7 @@ pub fn put(out: &OutDir, staged: &Path, owners: &Owners) -> Result<(), StateErro
             false => fs::rename(&file, &place).map_err(failed("replace", &place))?,
         }
     }
-    files::sync_dir(&target)?;
-    fs::remove_dir(staged).map_err(failed("remove", staged))
+    Ok(Some(target))
 }
 
 /// The directories that kpki fills: `ca` and identities.

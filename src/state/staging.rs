@@ -20,7 +20,7 @@ use crate::deeds::did;
 pub const NEW: &str = ".new-";
 pub const COMMIT: &str = ".commit-";
 
-/// Up to this many files are synced one by one; beyond that, the whole file system is.
+/// Up to this many files, or directories, are synced one by one; beyond that, the whole file system is.
 const SYNC_SINGLY: usize = 32;
 
 /// Directories being filled, not yet visible.
@@ -199,9 +199,28 @@ impl Drop for Staging<'_> {
 /// Moves everything out of a committed directory. Each step can be repeated, so it may be interrupted anywhere. What is
 /// blocked is left for the next writer; the rest is moved into place.
 fn finish(out: &OutDir, commit: &Path, owners: &Owners) -> Result<(), StateError> {
-    let mut blocked = None;
+    let (mut filled, mut blocked) = (Vec::new(), None);
     for dir in files::entries(commit)? {
-        if let Err(error) = place::put(out, &dir, owners) {
+        match place::put(out, &dir, owners) {
+            Ok(target) => filled.extend(target.map(|target| (dir, target))),
+            Err(error) => {
+                blocked.get_or_insert(error);
+            }
+        }
+    }
+    let mut singly = true;
+    #[cfg(target_os = "linux")]
+    if filled.len() > SYNC_SINGLY {
+        files::sync_file_system(out.root())?;
+        singly = false;
+    }
+    for (dir, target) in filled {
+        let synced = match singly {
+            true => files::sync_dir(&target),
+            false => Ok(()),
+        };
+        let removed = synced.and_then(|()| fs::remove_dir(&dir).map_err(failed("remove", &dir)));
+        if let Err(error) = removed {
             blocked.get_or_insert(error);
         }
     }
