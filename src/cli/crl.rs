@@ -6,11 +6,13 @@ use std::{
 };
 
 use clap::Args;
+use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{
-    Done, Failure, Global,
+    Code, Done, Failure, Global,
+    error::fail,
     init_ca::{take_lock, tidy},
     passphrase,
     ui::{BOLD, GREEN, Ui},
@@ -23,10 +25,13 @@ use crate::{
         rfc3339,
     },
     issuer::IssuerError,
+    pki::SignedCrl,
     random,
-    state::{Inventory, OutDir, check_writable, write_atomic},
+    state::{Inventory, OutDir, check_writable, read_optional, write_atomic},
 };
 
+/// How a section of a PEM file begins.
+const BEGIN: &[u8] = b"-----BEGIN ";
 /// Days until the next CRL must be available.
 pub const DAYS: u32 = 30;
 
@@ -60,7 +65,7 @@ impl Crl {
         tidy(&out, ui)?;
         let ca = Ca::open(&out)?;
         if let Some(file) = &self.out_file {
-            check_writable(file)?;
+            check_place(file)?;
         }
         let der = self.der.then(|| match &self.out_file {
             Some(file) => file.clone(),
@@ -104,6 +109,33 @@ impl Crl {
         ui.document(&document);
         Ok(())
     }
+}
+
+/// Refuses to overwrite anything but an earlier CRL.
+fn check_place(file: &Path) -> Done {
+    check_writable(file)?;
+    match read_optional(file)? {
+        Some(there) if !there.is_empty() && !is_crl(&there) => fail(
+            Code::FileExists,
+            format!("{} already exists, and is not a CRL", file.display()),
+            "choose another --out-file, or move the file away",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// True of CRLs and nothing else, PEM or DER.
+fn is_crl(bytes: &[u8]) -> bool {
+    let mut sections = CertificateRevocationListDer::pem_slice_iter(bytes).peekable();
+    if sections.peek().is_none() {
+        return SignedCrl::is_one(bytes);
+    }
+    let begun = bytes.windows(BEGIN.len()).filter(|part| *part == BEGIN);
+    let (begun, lists) = (begun.count(), sections.collect::<Vec<_>>());
+    let is_one = |list: &Result<CertificateRevocationListDer<'_>, _>| {
+        list.as_ref().is_ok_and(|der| SignedCrl::is_one(der))
+    };
+    begun == lists.len() && lists.iter().all(is_one)
 }
 
 /// Signs and writes the next CRLs, and as DER to the files at `der`, which it returns.

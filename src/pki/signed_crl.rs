@@ -65,6 +65,12 @@ impl SignedCrl {
         })
     }
 
+    /// True if this is a CRL of anyone.
+    pub fn is_one(der: &[u8]) -> bool {
+        let parts = Parts::of(der);
+        parts.is_ok_and(|parts| CertificateRevocationList::from_der(&parts.without_entries).is_ok())
+    }
+
     /// When it must be replaced: in the last third of its validity.
     pub fn due(&self) -> OffsetDateTime {
         self.next_update - (self.next_update - self.this_update) / 3
