@@ -8,6 +8,7 @@ use super::{
     BATCH, BootstrapError,
     context::Context,
     files::{self, ClusterFiles},
+    forgotten,
     identity::{Applicant, Credentials, enrol},
     member::ScramState,
     nodes::keep_cluster_id,
@@ -34,6 +35,9 @@ pub fn execute(
 ) -> Result<(), BootstrapError> {
     let Context { policy, out, .. } = context;
     let mut inventory = Inventory::read(out)?;
+    if plan.steps.iter().any(Step::signs) {
+        forgotten::check(out, trust, &inventory, context.now)?;
+    }
     let names = plan.steps.iter().map(|s| s.member.name().as_str());
     Owners::read(out, policy.cluster.owner)?.record(out, lock, names)?;
     keep_cluster_id(out, &plan.nodes.cluster_id)?;

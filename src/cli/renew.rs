@@ -20,6 +20,7 @@ use crate::{
         BootstrapError,
         ca::Ca,
         changes::Needs,
+        forgotten,
         renew::{Candidate, Chosen, Renewal, renew},
         sign::command_again,
     },
@@ -215,6 +216,7 @@ impl Renew {
         renewal: &Renewal,
     ) -> Result<(Inventory, Vec<Candidate>, Vec<CliError>), Failure> {
         let inventory = Inventory::read(out)?;
+        forgotten::check(out, &ca.trust, &inventory, renewal.now)?;
         let owners = Owners::read(out, None)?;
         let signer = ca.trust.signer();
         let read = names

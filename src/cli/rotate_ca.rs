@@ -91,6 +91,7 @@ impl RotateCa {
         Ca::open(&out)?;
         let lock = take_lock(&out, ui)?;
         let rotating = Rotating::read(&out, now)?;
+        forgotten::check(&out, &rotating.ca.trust, &rotating.inventory, now)?;
         let phase = rotating.rotation.map(|rotation| rotation.phase);
         match &self {
             Self::Start(start) => {

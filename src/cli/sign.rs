@@ -17,6 +17,7 @@ use super::{
 use crate::{
     bootstrap::{
         ca::Ca,
+        forgotten,
         sign::{self, Said, Signed, Unsaid, cas, same_key, sign},
     },
     keystore::pem,
@@ -116,6 +117,7 @@ impl Sign {
         inventory: &Inventory,
         ca: &Ca,
     ) -> Result<Approved, Failure> {
+        forgotten::check(out, &ca.trust, inventory, OffsetDateTime::now_utc())?;
         let name = self.name.clone().or_else(|| csr.name().ok());
         let last = name
             .as_ref()

@@ -421,7 +421,13 @@ fn an_inventory_that_has_lost_a_revocation_makes_no_crl() {
         ),
     ] {
         fs::write(&path, &edited).unwrap();
-        for command in [&["crl"][..], &["revoke", "bob"]] {
+        for command in [
+            &["crl"][..],
+            &["revoke", "bob"],
+            &["renew", "bob"],
+            &["issue", "--client", "dave"],
+            &["rotate-ca", "start"],
+        ] {
             let said = kpki.run(&[command, &["--json"]].concat()).expect_code(1);
             let said = &said.json()["error"];
             assert_eq!(said["code"], "inventory-incomplete");
@@ -455,4 +461,42 @@ fn an_inventory_that_has_lost_a_revocation_makes_no_crl() {
     kpki.ok(&["revoke", "carol", "--reason", "removeFromCRL"]);
     assert_eq!(kpki.json(&["crl", "--json"])["revoked"], 1);
     kpki.ok(&["doctor"]);
+}
+
+#[test]
+fn a_list_is_written_over_an_earlier_list_and_nothing_else() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "--client", "alice"]);
+    kpki.ok(&["crl", "--out-file", "kafka.pem"]);
+    kpki.ok(&["crl", "--der", "--out-file", "kafka.crl"]);
+    let list = fs::read(kpki.path("kafka.pem")).unwrap();
+    let certificate = fs::read(kpki.path("out/ca/ca.crt")).unwrap();
+    fs::write(kpki.path("both.pem"), [&list[..], &certificate].concat()).unwrap();
+    fs::write(kpki.path("half.pem"), &list[..list.len() / 2]).unwrap();
+    kpki.write("empty.pem", "");
+    fs::create_dir(kpki.path("directory")).unwrap();
+    for file in [
+        "out/ca/ca.key",
+        "out/ca/inventory.jsonl",
+        "out/alice/alice.keystore.p12",
+        "out/alice/client.properties",
+        "both.pem",
+        "half.pem",
+    ] {
+        let before = fs::read(kpki.path(file)).unwrap();
+        for form in [&[][..], &["--der"]] {
+            let words = [&["crl", "--json", "--out-file", file], form].concat();
+            let said = kpki.run(&words).expect_code(1).json();
+            assert_eq!(said["error"]["code"], "file-exists", "{file}");
+        }
+        assert!(fs::read(kpki.path(file)).unwrap() == before, "{file}");
+    }
+    kpki.run(&["crl", "--out-file", "directory"]).expect_code(1);
+    // Nothing was signed for them.
+    let next = kpki.json(&["crl", "--json", "--out-file", "kafka.pem"]);
+    assert_eq!(next["number"], 3);
+    kpki.ok(&["crl", "--der", "--out-file", "kafka.pem"]);
+    kpki.ok(&["crl", "--out-file", "kafka.crl"]);
+    kpki.ok(&["crl", "--out-file", "empty.pem"]);
 }

@@ -63,7 +63,8 @@ pub struct Rotating<'a> {
     /// The output directory.
     pub out: &'a OutDir,
     pub(super) now: OffsetDateTime,
-    pub(super) inventory: Inventory,
+    /// The inventory.
+    pub inventory: Inventory,
     /// The CA.
     pub ca: Ca,
     /// The rotation in progress.

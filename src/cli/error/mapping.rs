@@ -113,7 +113,7 @@ impl From<BootstrapError> for CliError {
             BootstrapError::Clash { .. } => CliError::new(Code::NameClash, text)
                 .hint("Java keystores and some file systems ignore case; choose another name"),
             BootstrapError::Forgotten { .. } => CliError::new(Code::InventoryIncomplete, text).hint(
-                "lines of the inventory were lost: restore it from a backup; a CRL made now would take back revocations",
+                "lines of the inventory were lost: restore it from a backup; without one, move the CRL away, revoke again what it lists (openssl crl -noout -text -in FILE), and run kpki crl",
             ),
             BootstrapError::Damaged { .. } => CliError::new(Code::IdentityDamaged, text).hint(
                 "move its directory away and run the command again: it gets a new key and certificate",
