@@ -1,16 +1,19 @@
 //! The files of an identity for its machine.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, convert::Infallible, path::PathBuf};
 
 use time::{OffsetDateTime, macros::datetime};
 
 use super::{
     BootstrapError, archive::Entry, edits::Edit, elsewhere::request_file, files, member::NEXT,
+    revoke,
 };
 use crate::{
     pki::IdentityName,
+    policy::FileNames,
     state::{
-        Inventory, Lock, OutDir, Owner, Owners, StateError, Written, is_own, mode_of, read_plain,
+        Inventory, Lock, OutDir, Owner, Owners, StateError, Written, WrittenEntry, is_own, mode_of,
+        read_plain,
     },
 };
 
@@ -64,6 +67,7 @@ impl Bundle {
         let mut bound = false;
         let mut there = out.files(name);
         there.sort();
+        let missing = missing(name, &there, entry);
         for file in there {
             let path = dir.join(&file);
             // Files for the machine contain nothing that the cluster does not know yet, and no request: that went to
@@ -113,6 +117,24 @@ impl Bundle {
                 false => BootstrapError::damaged(&dir, "it contains no file written by kpki"),
             });
         }
+        if !missing.is_empty() {
+            let what = format!(
+                "lacks {}, which kpki wrote there: kpki up POLICY writes what is missing again",
+                missing.join(", ")
+            );
+            bundle.remark(dir.clone(), what);
+        }
+        if let Some(record) = record
+            && let Some(revocation) = inventory.revocation(&record.serial)
+        {
+            let what = format!(
+                "has a certificate that was revoked on {} ({}); for a good one: kpki {}",
+                revocation.at.date(),
+                revocation.reason,
+                revoke::undone_by(record, revocation)
+            );
+            bundle.remark(dir.clone(), what);
+        }
         if bound {
             bundle.remark(dir, "is where its configuration expects the other files: for another machine, set install_dir in the policy, or --install-dir");
         }
@@ -122,4 +144,16 @@ impl Bundle {
     fn remark(&mut self, path: PathBuf, what: impl Into<String>) {
         self.remarks.push((path, what.into()));
     }
+}
+
+/// The files that kpki wrote and that are no longer there, of the layouts that the identity has files of.
+fn missing(name: &IdentityName, there: &[String], entry: Option<&WrittenEntry>) -> Vec<String> {
+    let is_there = |file: &str| there.iter().any(|name| name == file);
+    let is_recorded = |file: &str| entry.is_some_and(|entry| entry.is_recorded(file));
+    let Ok(used) = files::used_layouts::<Infallible>(name, |file| Ok(is_there(file)), is_recorded);
+    let all = used.iter().flat_map(FileNames::all);
+    let missing: BTreeSet<&str> = all
+        .filter(|file| is_recorded(file) && !is_there(file))
+        .collect();
+    missing.into_iter().map(str::to_owned).collect()
 }

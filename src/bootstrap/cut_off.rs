@@ -102,6 +102,24 @@ pub fn cut_off(
     Ok(cut_off)
 }
 
+/// The revoked identities whose certificates have not expired and whose principals are super users, to whom ACLs do not
+/// apply.
+pub fn revoked_super_users<'a>(
+    policy: &ValidatedPolicy,
+    inventory: &'a Inventory,
+    now: OffsetDateTime,
+) -> Vec<(&'a Record, Principal)> {
+    let super_users = policy.super_users();
+    let revoked = revoked_identities(inventory).into_iter();
+    revoked
+        .filter(|record| record.not_after > now)
+        .filter_map(|record| {
+            let mut principals = principals_of(policy, &record.name).into_iter();
+            Some((record, principals.find(|p| super_users.contains(p))?))
+        })
+        .collect()
+}
+
 /// The SCRAM users whose certificates are revoked: anyone who has the key had the password beside it.
 ///
 /// # Errors

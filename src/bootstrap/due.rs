@@ -21,7 +21,7 @@ use crate::{
     pki::{Certificate, Host, IdentityName, Kind},
     policy::{NodeRole, ValidatedPolicy},
     probe::Served,
-    state::{Inventory, Record, Status},
+    state::{Inventory, Record, Revocation, Status},
 };
 
 codes! {
@@ -30,6 +30,7 @@ pub enum DueCode {
     Clock = "clock", "a certificate is not valid yet, by this machine's clock";
     Expires = "expires", "a certificate has expired, or is due for renewal";
     RequestNeeded = "request-needed", "an identity whose key is elsewhere lacks the certificate that the policy describes";
+    Revoked = "revoked", "a revoked identity is not cut off: a broker serves its certificate, or it is a super user";
     NotServed = "renewed-not-served", "a broker does not serve the last certificate that was signed for it";
     Rotation = "rotation", "a CA rotation is waiting for its next step";
     Drift = "drift", "the cluster's ACLs or SCRAM users differ from the policy";
@@ -143,13 +144,17 @@ pub struct Behind<'a> {
     pub served: Certificate,
     /// Whether that was signed by this CA for this node.
     pub is_ours: bool,
+    /// The revocation of that.
+    pub revocation: Option<&'a Revocation>,
+    /// The last one that was signed for it.
+    pub latest: &'a Record,
     /// Whether it can load the new one without a restart.
     pub can_reload: bool,
 }
 
-/// Finds the nodes that do not serve the last certificate that was signed for them.
+/// Finds the nodes that do not serve the last certificate that was signed for them, or a revoked one.
 pub fn behind<'a>(
-    inventory: &Inventory,
+    inventory: &'a Inventory,
     answers: &'a [Answer],
     now: OffsetDateTime,
 ) -> Vec<Behind<'a>> {
@@ -160,21 +165,31 @@ pub fn behind<'a>(
         else {
             continue;
         };
-        if leaf.serial == latest.serial {
+        let (is_ours, is_revoked) = standing(inventory, Some(latest.name.as_str()), &leaf).map_or(
+            (true, false),
+            |standing| match standing.is {
+                Is::Foreign => (false, false),
+                Is::Revoked(_) => (true, true),
+                Is::Latest | Is::Earlier => (true, false),
+            },
+        );
+        if leaf.serial == latest.serial && !is_revoked {
             continue;
         }
         let controller = answer.role == NodeRole::Controller;
         let can_reload = needs_restart(&leaf, latest, controller, now).is_none();
-        let standing = standing(inventory, Some(answer.node.as_str()), &leaf);
-        let is_ours = standing.is_none_or(|standing| !matches!(standing.is, Is::Foreign));
+        let revocation = inventory.revocation(&leaf.serial).filter(|_| is_revoked);
         let behind = found.entry(&answer.node).or_insert_with(|| Behind {
             node: &answer.node,
             listeners: Vec::new(),
             served: leaf,
             is_ours,
+            revocation,
+            latest,
             can_reload,
         });
         behind.listeners.push(&answer.at.listener);
+        behind.revocation = behind.revocation.or(revocation);
         behind.can_reload &= can_reload;
     }
     found.into_values().collect()

@@ -179,6 +179,35 @@ pub fn known_names(name: &IdentityName) -> BTreeSet<String> {
     known
 }
 
+/// The layouts that an identity has files of: those whose keystore and password are there; some share the keystore's name.
+///
+/// # Errors
+/// As `is_there`.
+pub fn used_layouts<E>(
+    name: &IdentityName,
+    is_there: impl Fn(&str) -> Result<bool, E>,
+    is_recorded: impl Fn(&str) -> bool,
+) -> Result<Vec<FileNames>, E> {
+    let (mut used, mut others) = (Vec::new(), Vec::new());
+    for names in LAYOUTS.iter().map(|l| l.files(name.as_str())) {
+        if is_there(&names.keystore)?
+            && (is_there(&names.password)? || is_recorded(&names.password))
+        {
+            used.push(names);
+        } else if is_there(&names.keystore)?
+            || is_recorded(&names.keystore) && is_recorded(&names.password)
+            || is_recorded(&names.truststore)
+        {
+            others.push(names);
+        }
+    }
+    if used.is_empty() {
+        others.truncate(1);
+        return Ok(others);
+    }
+    Ok(used)
+}
+
 /// The first authentication method gets the plain file name; each further one adds its own word.
 fn client_file(plain: &str, at: usize, auth: Auth) -> String {
     match plain.rsplit_once('.') {

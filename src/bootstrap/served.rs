@@ -1,4 +1,4 @@
-//! What the nodes of a policy serve: a handshake with each of their listeners, in parallel.
+//! What the nodes of a policy serve, and whom they refuse: a handshake with each of their listeners, in parallel.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::{
     config::{Endpoint, tls_endpoints},
     pki::IdentityName,
     policy::{NodeRole, ValidatedPolicy},
-    probe::{self, Identity, ProbeError, Served},
-    state::OutDir,
+    probe::{self, ClientCert, Identity, ProbeError, Question, Served, Speaks},
+    state::{OutDir, Record},
 };
 
 /// A listener, and what it showed.
@@ -60,4 +60,56 @@ pub fn ask(
             served,
         })
         .collect())
+}
+
+/// Whether the cluster shows that an identity's certificate opens nothing: with it, kpki is let in at no listener of the
+/// other nodes. False if one does not answer, or if the key is not here.
+///
+/// # Errors
+/// If an address is not known.
+pub fn refuse(
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    record: &Record,
+    timeout: Duration,
+) -> Result<bool, BootstrapError> {
+    let Ok(name) = record.name.parse::<IdentityName>() else {
+        return Ok(false);
+    };
+    // What its owner may have done to its files is no fault of the cluster.
+    let disk = OnDisk::read(out, &name, &files::names(policy, &name)).unwrap_or_default();
+    let is_it = disk
+        .certificate
+        .as_ref()
+        .is_some_and(|c| c.serial == record.serial);
+    let key = disk
+        .key
+        .as_ref()
+        .filter(|_| is_it && disk.belongs_together());
+    let Some(key_pkcs8) = key else {
+        return Ok(false);
+    };
+    let identity = Some(Identity {
+        key_pkcs8,
+        chain: &disk.chain,
+    });
+    let mut targets = Vec::new();
+    for node in policy.brokers.iter().filter(|node| node.name != name) {
+        targets.extend(tls_endpoints(&policy.cluster, node)?);
+    }
+    let refused = probe::each(&targets, |at| {
+        let question = Question {
+            address: &at.address,
+            server_name: &at.host,
+            tls: true,
+            kafka: true,
+            identity,
+            login: None,
+            trusts: &|_| false,
+        };
+        let seen = probe::look(&question, timeout);
+        let closed = matches!(seen.client, ClientCert::Refused(_) | ClientCert::NotAsked);
+        matches!(seen.speaks, Speaks::Tls(_)) && closed
+    });
+    Ok(!refused.is_empty() && refused.into_iter().all(|refused| refused))
 }

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     admin::{Admin, AdminError},
     apply::reload::{ReloadError, RunningBroker, Wanted, look},
-    bootstrap::running::{self, RunningNode},
+    bootstrap::{
+        revoke,
+        running::{self, RunningNode},
+    },
     config::NodeFacts,
     pki::{IdentityName, Kind},
     probe::Identity,
@@ -142,14 +145,24 @@ impl Reload {
         };
         names.sort();
         names.dedup();
-        let (mut nodes, mut errors) = (Vec::new(), Vec::new());
+        let (mut nodes, mut errors, mut revoked) = (Vec::new(), Vec::new(), Vec::new());
         for name in &names {
             match self.node(out, &inventory, &known, name, ui) {
                 Ok(node) => nodes.extend(node),
+                // One that was put out of service and still has its directory keeps no other from its certificate.
+                Err(error) if self.brokers && error.code == Code::Revoked => revoked.push(error),
                 Err(error) => errors.push(error),
             }
         }
         several(errors)?;
+        if nodes.is_empty() {
+            several(revoked)?;
+            return Ok(nodes);
+        }
+        for error in revoked {
+            let hint = error.hint.unwrap_or_default();
+            ui.warn(format!("not reloaded: {}; {hint}", error.message));
+        }
         Ok(nodes)
     }
 
@@ -191,6 +204,7 @@ impl Reload {
             }
             return Err(CliError::new(Code::RestartNeeded, text).hint(hint));
         }
+        revoke::check(inventory, name.as_str(), false)?;
         let node = RunningNode::read(out, inventory, name, facts.clone())?;
         if !node.is_latest {
             return Err(CliError::new(

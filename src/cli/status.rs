@@ -22,11 +22,12 @@ use super::{
 use crate::{
     bootstrap::{
         ca::Ca,
+        cut_off::revoked_super_users,
         due::{self, Behind, Due, DueCode},
         lists::{self, Trouble},
         revoke, served, sign,
     },
-    pki::Kind,
+    pki::{Kind, Reason},
     policy::ValidatedPolicy,
     printable::Printable,
     state::{CA_REQUEST_KEY, Inventory, OutDir, Record, Rotation},
@@ -97,7 +98,9 @@ impl Status {
         if let Some(policy) = &policy {
             let answers = served::ask(policy, &out, PATIENCE)?;
             let behind = due::behind(&inventory, &answers, now);
-            found.extend(behind.iter().map(|b| not_served(b, &out, now)));
+            let behind = behind.iter().map(|b| not_served(b, &inventory, &out, now));
+            found.extend(behind);
+            super_users(&mut found, &inventory, policy, &out, now)?;
             found.extend(awaited(&inventory, policy, &out));
             for answer in &answers {
                 if let Err(error) = &answer.served {
@@ -113,7 +116,8 @@ impl Status {
                 false => Drift::unknown("no broker answers".to_owned()),
             };
             if drift.unchecked.is_some() {
-                found.extend(let_in_perhaps(&inventory, policy, &out, now));
+                let perhaps = let_in_perhaps(&found, &inventory, policy, &out, now);
+                found.extend(perhaps);
             }
             found.extend(drift.found);
             unchecked.extend(drift.unchecked);
@@ -248,14 +252,71 @@ fn look_for_revoked(inventory: &Inventory, now: OffsetDateTime, ui: &Ui) {
     }
 }
 
+/// Whether it is said of an identity that it is revoked and not cut off.
+fn is_said(due: &Due, name: &str) -> bool {
+    due.code == DueCode::Revoked && due.name == name
+}
+
+/// The revoked super users, to whom ACLs do not apply, as long as the brokers accept their certificates.
+fn super_users(
+    found: &mut Vec<Due>,
+    inventory: &Inventory,
+    policy: &ValidatedPolicy,
+    out: &OutDir,
+    now: OffsetDateTime,
+) -> Result<(), Failure> {
+    for (record, principal) in revoked_super_users(policy, inventory, now) {
+        let name = &record.name;
+        let Some(revocation) = inventory.revocation(&record.serial) else {
+            continue;
+        };
+        if served::refuse(policy, out, record, PATIENCE)? {
+            continue;
+        }
+        let why = format!("{principal} is a super user, to whom ACLs do not apply");
+        if let Some(due) = found.iter_mut().find(|due| is_said(due, name)) {
+            due.message += &format!("; {why}");
+            continue;
+        }
+        let kpki = shell::kpki(out.root());
+        let up = format!("{kpki} up {}", shell::path(&policy.places.file.file));
+        let removed = format!("remove it from the policy, run {up}, and restart the brokers");
+        // What has no directory is not renewed.
+        let is_here = record.external || out.root().join(name).is_dir();
+        let (how, command) = match (revocation.reason, is_here) {
+            (Reason::CertificateHold, _) => (format!("reinstate it, or {removed}"), None),
+            (_, true) => (
+                format!("give it a new key and certificate, or {removed}"),
+                None,
+            ),
+            (_, false) => (removed, Some(up)),
+        };
+        let undone = || format!("{kpki} {}", revoke::undone_by(record, revocation));
+        found.push(Due {
+            code: DueCode::Revoked.into(),
+            name: name.clone(),
+            message: format!(
+                "its certificate was revoked on {} ({}), but {why}, and the brokers were not seen to refuse it: {how}",
+                revocation.at.date(),
+                revocation.reason
+            ),
+            command: command.unwrap_or_else(undone),
+            by: Some(revocation.at),
+        });
+    }
+    Ok(())
+}
+
 /// What must be assumed while the cluster cannot be asked: that it still accepts revoked identities.
 fn let_in_perhaps(
+    found: &[Due],
     inventory: &Inventory,
     policy: &ValidatedPolicy,
     out: &OutDir,
     now: OffsetDateTime,
 ) -> Option<Due> {
-    let revoked = revoked(inventory, now);
+    let mut revoked = revoked(inventory, now);
+    revoked.retain(|record| !found.iter().any(|due| is_said(due, &record.name)));
     let since = revoked
         .iter()
         .filter_map(|record| Some(inventory.revocation(&record.serial)?.at));
@@ -309,36 +370,72 @@ fn awaited(inventory: &Inventory, policy: &ValidatedPolicy, out: &OutDir) -> Vec
     due.collect()
 }
 
-fn not_served(behind: &Behind<'_>, out: &OutDir, now: OffsetDateTime) -> Due {
-    let Behind { node, served, .. } = behind;
+fn not_served(
+    behind: &Behind<'_>,
+    inventory: &Inventory,
+    out: &OutDir,
+    now: OffsetDateTime,
+) -> Due {
+    let Behind {
+        node,
+        served,
+        latest,
+        ..
+    } = behind;
     let listeners = behind.listeners.join(", ");
-    let what = match behind.is_ours {
-        true => format!(
+    let what = match (behind.revocation, behind.is_ours) {
+        (Some(revocation), _) => format!(
+            "still serves a certificate on {listeners} that was revoked on {} ({})",
+            revocation.at.date(),
+            revocation.reason
+        ),
+        (None, true) => format!(
             "still serves an earlier certificate on {listeners}, which {}",
             ends(served.not_after, now)
         ),
-        false => format!(
+        (None, false) => format!(
             "serves a certificate on {listeners} that this CA did not sign for it (serial number {})",
             served.serial
         ),
     };
+    let kpki = shell::kpki(out.root());
     let copied = format!("once {} is on its machine", out.identity(node).display());
-    let (how, command) = match behind.can_reload {
+    let (how, load) = match behind.can_reload {
         true => (
             format!("it can load the new one without a restart, {copied}"),
-            format!("{} reload {node}", shell::kpki(out.root())),
+            format!("{kpki} reload {node}"),
         ),
         false => (
             format!("it loads the new one only at a restart, {copied}"),
             format!("restart {node}"),
         ),
     };
+    let last = inventory.revocation(&latest.serial);
+    let (message, command) = match last {
+        None => (format!("{what}; {how}"), load),
+        Some(last) => {
+            let which = match behind.served.serial == latest.serial {
+                true => "",
+                false => ", and its last one is revoked",
+            };
+            let undone = revoke::undone_by(latest, last);
+            let then = match last.reason {
+                Reason::CertificateHold => String::new(),
+                _ => format!(": after the command below, {how}: {load}"),
+            };
+            (format!("{what}{which}{then}"), format!("{kpki} {undone}"))
+        }
+    };
+    let revoked = behind.revocation.or(last);
     Due {
-        code: DueCode::NotServed.into(),
+        code: match revoked {
+            Some(_) => DueCode::Revoked.into(),
+            None => DueCode::NotServed.into(),
+        },
         name: node.to_string(),
-        message: format!("{what}; {how}"),
+        message,
         command,
-        by: Some(served.not_after),
+        by: Some(revoked.map_or(served.not_after, |revocation| revocation.at)),
     }
 }
 

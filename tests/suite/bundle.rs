@@ -139,6 +139,45 @@ fn what_kpki_did_not_write_is_left_out_and_said() {
     assert!(!kpki.path("there/kafka1.key").exists());
 }
 
+/// It was packed without a word, and the broker did not start.
+#[test]
+fn what_is_missing_or_revoked_is_said() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["issue", "kafka1", "--install-dir", "/x"]);
+    let whole = bundle(&kpki, &[]);
+    assert!(says(&whole).is_empty(), "{}", says(&whole));
+    for file in ["kafka1.keystore.p12", "keystore_creds", "kafka1.key"] {
+        fs::remove_file(kpki.path("out/kafka1").join(file)).unwrap();
+    }
+    let packed = bundle(&kpki, &[]);
+    assert!(!packed.stdout.is_empty());
+    assert_eq!(
+        says(&packed),
+        "warning: out/kafka1 lacks kafka1.key, kafka1.keystore.p12, keystore_creds, which kpki wrote there: kpki up POLICY writes what is missing again\n"
+    );
+    // As does the doctor.
+    let doctor = kpki.run(&["doctor"]).expect_code(3).stdout;
+    assert!(doctor.contains("  kpki up POLICY\n"), "{doctor}");
+    kpki.write(
+        "policy.yaml",
+        "cluster: {name: t, install_dir: /x}\nbrokers: [{name: kafka1}]\n",
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    let whole = bundle(&kpki, &[]);
+    assert!(says(&whole).is_empty(), "{}", says(&whole));
+    kpki.ok(&["revoke", "kafka1", "--reason", "keyCompromise"]);
+    let revoked = bundle(&kpki, &[]);
+    assert_eq!(revoked.stdout, whole.stdout);
+    let said = says(&revoked);
+    assert!(
+        said.starts_with("warning: out/kafka1 has a certificate that was revoked on ")
+            && said.ends_with(" (keyCompromise); for a good one: kpki renew kafka1 --new-key\n"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
 #[test]
 fn an_archive_that_would_do_no_good_is_not_made() {
     let kpki = with_broker();

@@ -222,6 +222,106 @@ fn a_revoked_client_is_due_until_the_cluster_shows_that_it_is_cut_off() {
     );
 }
 
+/// Code, name and command of all that is due with the policy.
+fn due(kpki: &Kpki) -> Vec<[String; 3]> {
+    let said = kpki.run(&["status", "policy.yaml", "--json"]);
+    let status = said.json();
+    let due = status["due"].as_array().unwrap().iter();
+    let text = |due: &Value, key: &str| due[key].as_str().unwrap().to_owned();
+    let due: Vec<_> = due
+        .map(|due| ["code", "name", "command"].map(|key| text(due, key)))
+        .collect();
+    assert_eq!(
+        said.code,
+        Some(if due.is_empty() { 0 } else { 3 }),
+        "{said:?}"
+    );
+    due
+}
+
+/// Status said that there was nothing to do while the broker answered, and named it once it was down.
+#[test]
+fn a_broker_that_serves_a_revoked_certificate_is_due_until_it_serves_a_new_one() {
+    let kpki = Kpki::new();
+    let [port] = ports::free();
+    if openssl(kpki.dir(), &["version"]).is_none() {
+        return;
+    }
+    cluster(&kpki, port);
+    let mut listener = Some(Listener::start(&kpki, port));
+    assert_eq!(due(&kpki), [[""; 3]; 0]);
+    kpki.ok(&["revoke", "kafka1", "--reason", "keyCompromise"]);
+    let renew = "kpki renew kafka1 --new-key";
+    // One entry says all of it.
+    assert_eq!(due(&kpki), [["revoked", "kafka1", renew]]);
+    let [_, message, _] = first(&kpki, &["policy.yaml"]).unwrap();
+    for part in [
+        "still serves a certificate on SSL that was revoked on 20",
+        "(keyCompromise)",
+        "once out/kafka1 is on its machine: kpki reload kafka1",
+        "User:kafka1 is a super user, to whom ACLs do not apply",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    drop(listener.take());
+    assert_eq!(due(&kpki), [["revoked", "kafka1", renew]]);
+    listener = Some(Listener::start(&kpki, port));
+    follow(&kpki, renew);
+    // The key is still out there, and served.
+    let reload = "kpki reload kafka1";
+    assert_eq!(due(&kpki), [["revoked", "kafka1", reload]]);
+    // A newer one that is revoked is nothing to be loaded.
+    let newest = kpki.inventory().into_iter();
+    let newest = newest.rev().find(|line| line["sans"].is_array()).unwrap();
+    kpki.ok(&["revoke", newest["serial"].as_str().unwrap()]);
+    assert_eq!(due(&kpki), [["revoked", "kafka1", renew]]);
+    follow(&kpki, renew);
+    drop(listener.take());
+    listener = Some(Listener::start(&kpki, port));
+    assert_eq!(due(&kpki), [[""; 3]; 0]);
+    drop(listener);
+}
+
+/// No Deny stops her, so comparing the ACLs showed nothing.
+#[test]
+fn a_revoked_super_user_is_due_until_the_brokers_refuse_her_or_she_has_a_new_certificate() {
+    let kpki = Kpki::new();
+    let [port] = ports::free();
+    if openssl(kpki.dir(), &["version"]).is_none() {
+        return;
+    }
+    cluster(&kpki, port);
+    let policy = std::fs::read_to_string(kpki.path("policy.yaml")).unwrap();
+    let alice = kpki.json(&["principal", "alice", "--json"])["principal"].take();
+    let with_her = format!("cluster: {{super_users: [{alice}], ");
+    kpki.write("policy.yaml", &policy.replace("cluster: {", &with_her));
+    kpki.ok(&["up", "policy.yaml"]);
+    let mut listener = Some(Listener::start(&kpki, port));
+    assert_eq!(due(&kpki), [[""; 3]; 0]);
+    kpki.ok(&["revoke", "alice"]);
+    let renew = "kpki renew alice --new-key";
+    assert_eq!(due(&kpki), [["revoked", "alice", renew]]);
+    let [_, message, _] = first(&kpki, &["policy.yaml"]).unwrap();
+    assert!(
+        message.contains("is a super user, to whom ACLs do not apply, and the brokers were not seen to refuse it: give it a new key")
+            && message.contains("run kpki up policy.yaml, and restart the brokers"),
+        "{message}"
+    );
+    drop(listener.take());
+    listener = Some(Listener::start_checking(&kpki, port));
+    assert_eq!(due(&kpki), [[""; 3]; 0]);
+    drop(listener.take());
+    listener = Some(Listener::start(&kpki, port));
+    assert_eq!(due(&kpki), [["revoked", "alice", renew]]);
+    // Whether they refuse her cannot be seen without her key, and without a directory nothing is renewed.
+    std::fs::rename(kpki.path("out/alice"), kpki.path("alice")).unwrap();
+    assert_eq!(due(&kpki), [["revoked", "alice", "kpki up policy.yaml"]]);
+    std::fs::rename(kpki.path("alice"), kpki.path("out/alice")).unwrap();
+    follow(&kpki, renew);
+    assert_eq!(due(&kpki), [[""; 3]; 0]);
+    drop(listener);
+}
+
 /// The certificate was signed and lost.
 #[test]
 fn nothing_is_signed_where_the_answer_cannot_be_written() {

@@ -341,3 +341,56 @@ clients:
         "{bare}"
     );
 }
+
+/// It was loaded without a word.
+#[test]
+fn a_revoked_certificate_is_not_loaded() {
+    let kpki = Kpki::new();
+    let [port] = ports::free();
+    kpki.write(
+        "policy.yaml",
+        &format!(
+            "cluster: {{name: t, admin: admin, bootstrap_servers: ['localhost:{port}'], listeners: [{{name: SSL, port: {port}, protocol: SSL, client_auth: required}}]}}
+brokers:
+  - {{name: kafka1, hosts: [localhost]}}
+  - {{name: kafka2, hosts: [localhost], port_offset: 7}}
+clients:
+  - {{name: admin, auth: tls}}
+"
+        ),
+    );
+    kpki.ok(&["up", "policy.yaml"]);
+    kpki.ok(&["renew", "kafka1", "--new-key"]);
+    kpki.ok(&["revoke", "kafka1", "--reason", "keyCompromise"]);
+    let reload = |names: &[&str]| {
+        kpki.run(&[&["reload"], names].concat())
+            .expect_code(1)
+            .stderr
+    };
+    // Nothing is asked of any broker: there is none here.
+    for names in [&["kafka1"][..], &["kafka1", "kafka2"]] {
+        let said = reload(names);
+        assert!(
+            said.starts_with("error: the certificate of `kafka1` was revoked on ")
+                && said.contains("kpki renew kafka1 --new-key"),
+            "{said}"
+        );
+        assert!(!said.contains("localhost"), "{said}");
+    }
+    let refused = kpki.run(&["reload", "kafka1", "--json"]).json();
+    assert_eq!(refused["error"]["code"], "revoked", "{refused}");
+    // One that is out of service keeps no other from its certificate.
+    let said = reload(&["--brokers"]);
+    assert!(
+        said.starts_with("warning: not reloaded: the certificate of `kafka1` was revoked on ")
+            && said.contains("\nerror: "),
+        "{said}"
+    );
+    kpki.ok(&["revoke", "kafka2"]);
+    let said = reload(&["--brokers"]);
+    assert!(!said.contains("warning: "), "{said}");
+    assert!(
+        said.contains("`kafka1` was revoked") && said.contains("`kafka2` was revoked"),
+        "{said}"
+    );
+}

@@ -5,7 +5,7 @@ use crate::{
     bootstrap::{
         BootstrapError,
         compare::holds,
-        files::holds_key,
+        files::{holds_key, used_layouts},
         identity::{Credentials, OnDisk},
         member::FILES,
         trust::Trust,
@@ -13,7 +13,7 @@ use crate::{
     config::STORAGE_ARGS,
     keystore::{StoreProfile, pem},
     pki::IdentityName,
-    policy::{FileNames, LAYOUTS},
+    policy::FileNames,
     shell::quote,
     state::{FileSpec, OutDir, Owners, Record, StateError, WrittenEntry, read_plain},
 };
@@ -79,7 +79,8 @@ impl Examined<'_> {
     }
 
     fn examine(&self, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
-        for names in &self.layouts()? {
+        let is_there = |file: &str| Ok::<_, BootstrapError>(self.file(file)?.is_some());
+        for names in &used_layouts(self.name, is_there, |file| self.is_recorded(file))? {
             // If its key is elsewhere, its certificate may be as well.
             let here = |record: &&Record| !record.external;
             let has_store = self.file(&names.keystore)?.is_some();
@@ -97,28 +98,6 @@ impl Examined<'_> {
             }
         }
         self.edited(faults)
-    }
-
-    /// The layouts that it has files of: those whose keystore and password are there; some share the keystore's name.
-    fn layouts(&self) -> Result<Vec<FileNames>, BootstrapError> {
-        let (mut used, mut others) = (Vec::new(), Vec::new());
-        for names in LAYOUTS.iter().map(|l| l.files(self.name.as_str())) {
-            let there = |file: &str| Ok::<_, BootstrapError>(self.file(file)?.is_some());
-            let recorded = |file: &str| self.is_recorded(file);
-            if there(&names.keystore)? && (there(&names.password)? || recorded(&names.password)) {
-                used.push(names);
-            } else if there(&names.keystore)?
-                || recorded(&names.keystore) && recorded(&names.password)
-                || recorded(&names.truststore)
-            {
-                others.push(names);
-            }
-        }
-        if used.is_empty() {
-            others.truncate(1);
-            return Ok(others);
-        }
-        Ok(used)
     }
 
     /// Its certificate, key, password, and the stores that contain them.

@@ -15,6 +15,21 @@ pub struct Listener(Child);
 impl Listener {
     /// With what lies in kafka1's directory now. It wants a client's certificate.
     pub fn start(kpki: &Kpki, port: u16) -> Self {
+        Self::start_with(kpki, port, &[])
+    }
+
+    /// The same, and it refuses whom the list of the CA revokes, as that is now.
+    pub fn start_checking(kpki: &Kpki, port: u16) -> Self {
+        let checks = [
+            "-crl_check",
+            "-CRL",
+            "../ca/crl.pem",
+            "-verify_return_error",
+        ];
+        Self::start_with(kpki, port, &checks)
+    }
+
+    fn start_with(kpki: &Kpki, port: u16, more: &[&str]) -> Self {
         let port = format!("127.0.0.1:{port}");
         let files = [
             "-cert_chain",
@@ -29,6 +44,7 @@ impl Listener {
                 "s_server", "-quiet", "-accept", &port, "-Verify", "1", "-CAfile", "ca.crt",
             ])
             .args(files)
+            .args(more)
             .current_dir(kpki.path("out/kafka1"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
