@@ -186,6 +186,8 @@ impl<'a> Rotating<'a> {
                     return self.settle(tools);
                 }
                 let other = self.standby()?;
+                // First, as --force would pass over both.
+                let accepted_again = confirmed(self.accepted_without_standby(), tools)?;
                 let target = self.ca.trust.alone();
                 // What it has signed may be in use.
                 let in_use = lists::has_signed(&self.inventory, other.signer(), self.now);
@@ -193,7 +195,6 @@ impl<'a> Rotating<'a> {
                     true => self.check_seen(tools, self.cut_off(&target))?,
                     false => Vec::new(),
                 };
-                let accepted_again = confirmed(self.accepted_without_standby(), tools)?;
                 let change = Change {
                     files: Slot::Standby.clear(),
                     records: Vec::new(),
