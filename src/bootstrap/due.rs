@@ -14,6 +14,7 @@ use super::{
     renew, revoke,
     served::Answer,
     sign,
+    trust::Trust,
     verify::{Is, needs_restart, standing},
 };
 use crate::{
@@ -29,7 +30,7 @@ codes! {
 pub enum DueCode {
     Clock = "clock", "a certificate is not valid yet, by this machine's clock";
     Expires = "expires", "a certificate has expired, or is due for renewal";
-    RequestNeeded = "request-needed", "an identity whose key is elsewhere lacks the certificate that the policy describes";
+    RequestNeeded = "request-needed", "an identity whose key is elsewhere lacks the certificate that the policy describes, or has one of a CA that is no longer trusted";
     Revoked = "revoked", "a revoked identity is not cut off: a broker serves its certificate, or it is a super user";
     NotServed = "renewed-not-served", "a broker does not serve the last certificate that was signed for it";
     Rotation = "rotation", "a CA rotation is waiting for its next step";
@@ -131,6 +132,24 @@ pub fn awaited<'a>(
         let command = sign::command(name.as_str(), kind, hosts.iter().map(Host::to_string));
         Some((name, why, command))
     })
+}
+
+/// The certificates in use that nobody accepts: the CA that signed them is no longer trusted.
+pub fn untrusted<'a>(
+    inventory: &'a Inventory,
+    trust: &Trust,
+    now: OffsetDateTime,
+) -> Vec<&'a Record> {
+    let disowned = trust.disowned(inventory);
+    if disowned.is_empty() {
+        return Vec::new();
+    }
+    let lost = inventory.current().filter(|record| {
+        disowned.contains(&*record.issuer)
+            && record.not_after > now
+            && inventory.revocation(&record.serial).is_none()
+    });
+    lost.collect()
 }
 
 /// A node that serves another certificate than its last one.

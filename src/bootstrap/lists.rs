@@ -161,42 +161,86 @@ pub fn open(
         match (signing, there) {
             (Some(signing), _) => keys.others.push(signing),
             (None, Some(list)) => keys.kept.push(list.der.to_vec()),
+            (None, None) if lacks.is_none() && lineage.has_own_root() => {
+                keys.lacking.push(no_list_of_root(out, slot, root));
+            }
+            // It is published by the root's owner.
             (None, None) => {}
         }
     }
-    keys.lacking.extend(gone(inventory, &keys, &ca.trust, now));
+    let signers: Vec<&Name> = keys.all().map(|s| &s.signer.subject).collect();
+    let gone = gone(inventory, &signers, &ca.trust, now);
+    keys.lacking.extend(gone);
     // CAs that sign leaves come first.
     keys.others.sort_by_key(|signing| signing.is_root);
     Ok(keys)
 }
 
-/// Revoked certificates of CAs that have no key here any more, though the root above them is trusted.
-fn gone(inventory: &Inventory, keys: &Keys, trust: &Trust, now: OffsetDateTime) -> Option<String> {
-    let root = &trust.root.subject;
-    let signs = |issuer: &str| keys.all().any(|signing| signing.signer.subject == *issuer);
-    let below = inventory.authorities().map(|ca| (&ca.subject, &ca.issuer));
-    let gone = below.filter(|(subject, issuer)| *root == **issuer && *root != **subject);
-    let gone: Vec<&String> = gone
-        .map(|(subject, _)| subject)
-        .filter(|own| !signs(own))
+/// That revoked certificates are on no CRL and never will be, as the key of their CA is gone. Only the owner of the root
+/// can do something about it, and whether that was done cannot be seen here, so it is no fault.
+///
+/// # Errors
+/// If the CAs cannot be read.
+pub fn unpublished(
+    out: &OutDir,
+    trust: &Trust,
+    inventory: &Inventory,
+    now: OffsetDateTime,
+) -> Result<Option<String>, BootstrapError> {
+    let retired = retired(out, trust)?.map(|(_, retired)| retired);
+    let all = signers(trust).chain(retired.iter().map(Lineage::signer));
+    let all: Vec<&Name> = all.map(|signer| &signer.subject).collect();
+    Ok(gone(inventory, &all, trust, now))
+}
+
+/// Revoked certificates of CAs that have no key here any more, though a root above them is trusted.
+fn gone(
+    inventory: &Inventory,
+    signers: &[&Name],
+    trust: &Trust,
+    now: OffsetDateTime,
+) -> Option<String> {
+    let disowned = trust.disowned(inventory);
+    let signs = |ca: &str| signers.iter().any(|signer| **signer == *ca);
+    let is_root = |ca: &str| trust.trusted().any(|root| root.subject == *ca);
+    let gone: Vec<&String> = inventory
+        .authorities()
+        .map(|ca| &ca.subject)
+        .filter(|ca| !disowned.contains(ca.as_str()) && !is_root(ca) && !signs(ca))
         .collect();
     if gone.is_empty() {
         return None;
     }
-    let mut lost = inventory
-        .revoked()
-        .filter(|r| r.not_after > now && gone.contains(&&r.issuer));
-    let first = lost.next()?;
-    let more = match lost.count() {
+    let lost = inventory.revoked();
+    let lost = lost.filter(|r| r.not_after > now && gone.contains(&&r.issuer));
+    let lost: Vec<&Record> = lost.collect();
+    let first = lost.first()?;
+    let until = lost.iter().map(|r| r.not_after).max()?;
+    let more = match lost.len() - 1 {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
     Some(format!(
-        "{} of {}{more} is on no CRL: the key of {}, which signed it, is gone, but its root is trusted: have that CA's own certificate revoked",
+        "{} of {}{more} is on no CRL: the key of {}, which signed it, is gone, but its root is trusted: have that CA's own certificate revoked by the CA that issued it; this ends on {}, when the last of them has expired",
         first.serial,
         first.name,
-        Printable(&first.issuer)
+        Printable(&first.issuer),
+        until.date()
     ))
+}
+
+/// That a root whose key is kept elsewhere has no CRL yet.
+fn no_list_of_root(out: &OutDir, slot: Slot, root: &Certificate) -> String {
+    let key = out.ca_file(&slot.names().root_key);
+    let back = match key.exists() {
+        true => String::new(),
+        false => format!("put {} back and ", key.display()),
+    };
+    format!(
+        "{} lacks the CRL of {}, without which programs that check whole chains, such as nginx, refuse every certificate: {back}run kpki crl",
+        out.ca_file(CRL).display(),
+        root.subject
+    )
 }
 
 /// The current CRLs that a trusted CA has signed, in their order; `None` if there is no file.
@@ -312,18 +356,27 @@ pub fn examine(
         );
     }
     let due = lists.iter().filter(|list| list.due() <= now);
-    let Some(list) = due.min_by_key(|list| list.next_update) else {
-        return Ok(None);
-    };
-    let (end, needs) = (list.next_update, key_away(out, trust, &list.issuer));
-    if end > now {
-        return Ok(Some(Trouble::Due(end, needs)));
+    let due = due.min_by_key(|list| list.next_update);
+    let due = due.map(|list| (list.next_update, key_away(out, trust, &list.issuer)));
+    if let Some((end, needs)) = due.filter(|(end, _)| *end <= now) {
+        let date = end.date();
+        let message = format!(
+            "{shown} expired on {date}: programs that check it refuse every certificate{needs}"
+        );
+        return trouble(message, Some(end));
     }
-    let date = end.date();
-    let message = format!(
-        "{shown} expired on {date}: programs that check it refuse every certificate{needs}"
-    );
-    trouble(message, Some(end))
+    let own = trust.lineage();
+    let standby = trust.standby.iter().map(|other| (Slot::Standby, other));
+    for (slot, lineage) in [(Slot::Signer, &own)].into_iter().chain(standby) {
+        let root = &lineage.root;
+        if lineage.has_own_root()
+            && lists.iter().all(|list| list.issuer != root.subject)
+            && has_signed(inventory, lineage.signer(), now)
+        {
+            return trouble(no_list_of_root(out, slot, root), None);
+        }
+    }
+    Ok(due.map(|(end, needs)| Trouble::Due(end, needs)))
 }
 
 /// Whether a CA has signed a broker's or client's certificate that has not expired.

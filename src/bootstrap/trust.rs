@@ -1,5 +1,7 @@
 //! The public part of a CA: what clients trust, what signs leaves, and the shared truststore.
 
+use std::collections::BTreeSet;
+
 use rustls_pki_types::CertificateDer;
 
 use super::BootstrapError;
@@ -9,7 +11,7 @@ use crate::{
     pki::{Certificate, Dn},
     random::{self, NoRandomness},
     secret::Secret,
-    state::{Inventory, Lock, OutDir, Rotation, StateError, read_record, write_atomic},
+    state::{Inventory, Lock, OutDir, Record, Rotation, StateError, read_record, write_atomic},
 };
 
 /// The alias of the CA in truststores.
@@ -44,6 +46,24 @@ impl Lineage {
     pub fn signer(&self) -> &Certificate {
         self.intermediates.first().unwrap_or(&self.root)
     }
+
+    /// True if kpki made the root together with the intermediate below it, so that the root's key is not someone else's,
+    /// such as a company's.
+    pub(super) fn has_own_root(&self) -> bool {
+        match &self.intermediates[..] {
+            [signer] => {
+                is_made_for(&self.root, signer) && signer.not_before == self.root.not_before
+            }
+            _ => false,
+        }
+    }
+}
+
+/// True if the intermediate is named as kpki names one below a root of its own.
+fn is_made_for(root: &Certificate, signer: &Certificate) -> bool {
+    let [root, signer] = [root, signer].map(|ca| ca.subject.exact().parse::<Dn>().ok());
+    let named = root.and_then(|dn| dn.with_suffix(SUFFIX).ok());
+    named.is_some() && named == signer
 }
 
 /// The public side of a CA.
@@ -91,14 +111,7 @@ impl Trust {
     /// The certificate that represents the CA: its root, unless the root belongs to someone else, such as a company.
     pub fn own(&self) -> &Certificate {
         let signer = self.signer();
-        let made_here = |root: &str, signer: &str| {
-            let (root, signer) = (root.parse::<Dn>(), signer.parse::<Dn>());
-            let named = root.ok().and_then(|dn| dn.with_suffix(SUFFIX).ok());
-            named.is_some() && named == signer.ok()
-        };
-        match self.intermediates.is_empty()
-            || made_here(self.root.subject.exact(), signer.subject.exact())
-        {
+        match self.intermediates.is_empty() || is_made_for(&self.root, signer) {
             true => &self.root,
             false => signer,
         }
@@ -180,6 +193,21 @@ impl Trust {
     pub(super) fn shares_root(&self) -> bool {
         let standby = self.standby.as_ref();
         standby.is_some_and(|standby| standby.root.der == self.root.der)
+    }
+
+    /// The subjects of the CAs on record that are neither trusted nor below one that is.
+    pub(super) fn disowned<'i>(&self, inventory: &'i Inventory) -> BTreeSet<&'i str> {
+        let mut accepted: BTreeSet<&str> = self.trusted().map(|c| c.subject.exact()).collect();
+        loop {
+            let rest = inventory.authorities();
+            let rest = rest.filter(|ca| !accepted.contains(&*ca.subject));
+            let (below, others): (Vec<&Record>, Vec<&Record>) =
+                rest.partition(|ca| accepted.contains(&*ca.issuer));
+            if below.is_empty() {
+                return others.iter().map(|ca| &*ca.subject).collect();
+            }
+            accepted.extend(below.iter().map(|ca| &*ca.subject));
+        }
     }
 
     /// The generation of the CA that signs.

@@ -94,6 +94,9 @@ impl Examination {
             ui.answer(format!("  {}", command(fault, &out)));
         }
         if found.is_empty() {
+            if let Some(unpublished) = doctor.unpublished()? {
+                ui.warn(unpublished);
+            }
             let absent = doctor.absent()?;
             if !absent.is_empty() {
                 ui.note(format!(

@@ -27,7 +27,9 @@ use crate::{
         lists::{self, Trouble},
         revoke, served, sign,
     },
-    pki::{Kind, Reason},
+    code::StableCode,
+    issuer::local,
+    pki::{IdentityName, Kind, Reason},
     policy::ValidatedPolicy,
     printable::Printable,
     state::{CA_REQUEST_KEY, Inventory, OutDir, Record, Rotation},
@@ -121,6 +123,11 @@ impl Status {
             }
             found.extend(drift.found);
             unchecked.extend(drift.unchecked);
+        }
+        let left_behind = left_behind(&inventory, &found, &out, now)?;
+        found.extend(left_behind);
+        if let Some(unpublished) = lists::unpublished(&out, &Ca::trust(&out)?, &inventory, now)? {
+            ui.warn(unpublished);
         }
         due::sort(&mut found, now);
         show(ui, &current, &found, &unchecked, now);
@@ -368,6 +375,55 @@ fn awaited(inventory: &Inventory, policy: &ValidatedPolicy, out: &OutDir) -> Vec
         by: None,
     });
     due.collect()
+}
+
+/// Certificates of a CA that is no longer trusted: a rotation was finished or aborted without them.
+fn left_behind(
+    inventory: &Inventory,
+    found: &[Due],
+    out: &OutDir,
+    now: OffsetDateTime,
+) -> Result<Vec<Due>, Failure> {
+    // An external issuer may replace its CA by itself, and a rotation in progress names whom it waits for.
+    if !out.ca_file(local::KEY).exists() || Rotation::read(out)?.is_some() {
+        return Ok(Vec::new());
+    }
+    let lost = due::untrusted(inventory, &Ca::trust(out)?, now);
+    if lost.is_empty() {
+        return Ok(Vec::new());
+    }
+    let there = out.identities()?;
+    let there: BTreeSet<&str> = there.iter().map(IdentityName::as_str).collect();
+    // What is due for another reason ends with the same command.
+    let codes = [DueCode::RequestNeeded, DueCode::Expires].map(StableCode::from);
+    let named = found.iter().filter(|due| codes.contains(&due.code));
+    let named: BTreeSet<&str> = named.map(|due| due.name.as_str()).collect();
+    let kpki = shell::kpki(out.root());
+    let lost = lost.into_iter().filter(|r| !named.contains(&*r.name));
+    let due = lost.map(|record| {
+        let name = &record.name;
+        let request = format!("{kpki} {}", sign::command_again(record));
+        let (how, command) = match (record.external, there.contains(&**name)) {
+            (true, _) => ("its key is elsewhere: sign a request from its machine".to_owned(), request),
+            (false, true) => ("renew it".to_owned(), format!("{kpki} renew {name}")),
+            (false, false) => (
+                format!("its key is elsewhere: sign a request from its machine, or if the identity was removed, run `{kpki} revoke {name}`"),
+                request,
+            ),
+        };
+        Due {
+            code: DueCode::RequestNeeded.into(),
+            name: name.clone(),
+            message: format!(
+                "nobody accepts the certificate of the {} any more, as {}, which signed it, is no longer trusted; {how}",
+                record.kind.name(),
+                Printable(&record.issuer)
+            ),
+            command,
+            by: None,
+        }
+    });
+    Ok(due.collect())
 }
 
 fn not_served(

@@ -243,3 +243,45 @@ fn the_list_of_a_root_is_made_while_its_key_is_here_and_kept_afterwards() {
     let due = status["due"].as_array().unwrap();
     assert!(due.iter().all(|due| due["code"] != "crl"), "{status}");
 }
+
+/// Found by a tester: whoever checks whole chains refused everybody, and nothing said why.
+#[test]
+fn a_root_whose_key_was_taken_away_at_once_lacks_its_list() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca", "--intermediate"]);
+    let key = kpki.path("out/ca/root.key");
+    fs::rename(&key, kpki.path("away")).unwrap();
+    kpki.ok(&["issue", "--client", "alice", "bob"]);
+    kpki.ok(&["status"]);
+    for command in [&["revoke", "alice"][..], &["crl"]] {
+        let said = kpki.ok(command).stderr;
+        assert!(
+            said.contains("lacks the CRL of CN=Kafka CA G1,") && said.contains("root.key back"),
+            "{said}"
+        );
+    }
+    for (of, list) in [("status", "due"), ("doctor", "faults")] {
+        let said = kpki.run(&[of, "--json"]).expect_code(3).json();
+        let crl = &said[list][0];
+        assert_eq!(
+            (&crl["code"], &crl["command"]),
+            (&json!("crl"), &json!("kpki crl"))
+        );
+        let message = crl["message"].as_str().unwrap();
+        assert!(
+            message.contains("root.key back and run kpki crl"),
+            "{message}"
+        );
+    }
+    fs::rename(kpki.path("away"), &key).unwrap();
+    kpki.ok(&["crl"]);
+    fs::rename(&key, kpki.path("away")).unwrap();
+    assert!(!kpki.ok(&["crl"]).stderr.contains("lacks"));
+    kpki.ok(&["status"]);
+    kpki.ok(&["doctor"]);
+    for (leaf, code) in [("out/alice/alice.crt", 2), ("out/bob/bob.crt", 0)] {
+        if let Some(said) = verify(&kpki, leaf, "out/ca/ca.crt") {
+            assert_eq!(said, code, "{leaf}");
+        }
+    }
+}

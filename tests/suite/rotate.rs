@@ -463,3 +463,83 @@ fn what_ended_with_the_old_ca_does_not_end_as_soon_with_the_next() {
     };
     assert_eq!((life("alice"), life("brief")), (397, 20));
 }
+
+/// What `status` or `doctor` reports of an identity: code, message and command.
+fn reported(kpki: &Kpki, of: &str, name: &str) -> Option<[String; 3]> {
+    let said = kpki.run(&[of, "--json"]).json();
+    let list = ["due", "faults"]
+        .iter()
+        .find_map(|list| said[*list].as_array());
+    let found = list.unwrap().iter().find(|one| one["name"] == name)?;
+    Some(["code", "message", "command"].map(|key| found[key].as_str().unwrap().to_owned()))
+}
+
+/// Found by a tester: a certificate of a CA that was gone was "valid", with nothing to do about it.
+#[test]
+fn whoever_is_elsewhere_is_not_forgotten_when_its_ca_is_gone() {
+    let end = |steps: &[&[&str]]| {
+        let kpki = Kpki::new();
+        kpki.ok(&["init-ca"]);
+        kpki.ok(&["issue", "--client", "alice", "moved", "removed"]);
+        let request = ["issue", "--client", "ext", "--csr-only"];
+        kpki.ok(&[&request[..], &["--out", "elsewhere"]].concat());
+        let sign = || {
+            let file = format!("ext-{}.crt", kpki.inventory().len());
+            let sign = ["sign", "elsewhere/ext/ext.csr", "--client", "--out-file"];
+            kpki.ok(&[&sign[..], &[&file]].concat());
+        };
+        sign();
+        for name in ["moved", "removed"] {
+            fs::rename(kpki.path("out").join(name), kpki.path(name)).unwrap();
+        }
+        kpki.ok(&["rotate-ca", "start"]);
+        kpki.ok(&["rotate-ca", "next", "--force"]);
+        assert!(reported(&kpki, "doctor", "ext").is_none(), "it is trusted");
+        if steps[0][0] == "abort" {
+            sign();
+        }
+        let mut said = String::new();
+        for step in steps {
+            let step = kpki.ok(&[&["rotate-ca"], *step].concat());
+            said = step.stderr;
+        }
+        assert!(said.contains("ext was not confirmed"), "{said}");
+        assert!(
+            !said.contains("alice was not confirmed to have the previous step: its key"),
+            "{said}"
+        );
+        assert_eq!(state(&kpki).0, "none");
+        let again = "kpki sign ext.csr --name ext --client > ext.crt";
+        for (of, code) in [("status", "request-needed"), ("doctor", "rotation")] {
+            kpki.run(&[of]).expect_code(3);
+            let [is, message, command] = reported(&kpki, of, "ext").unwrap();
+            assert_eq!((&*is, &*command), (code, again), "{of}");
+            assert!(message.contains("is no longer trusted"), "{message}");
+            assert!(reported(&kpki, of, "alice").is_none(), "she has a new one");
+        }
+        sign();
+        for of in ["status", "doctor"] {
+            assert!(reported(&kpki, of, "ext").is_none(), "{of}");
+        }
+        kpki
+    };
+    let kpki = end(&[&["next", "--force"], &["finish", "--force"]]);
+    for of in ["status", "doctor"] {
+        for name in ["moved", "removed"] {
+            let [_, message, command] = reported(&kpki, of, name).unwrap();
+            assert!(
+                command.starts_with(&format!("kpki sign {name}.csr")),
+                "{command}"
+            );
+            assert!(
+                message.contains(&format!("kpki revoke {name}")),
+                "{message}"
+            );
+        }
+    }
+    // Who was meant to go is not named for ever.
+    kpki.ok(&["revoke", "moved", "removed"]);
+    kpki.ok(&["status"]);
+    kpki.ok(&["doctor"]);
+    end(&[&["abort"], &["abort", "--force"]]);
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{Doctor, Fault, FaultCode, RESTORE};
 use crate::{
-    bootstrap::{BootstrapError, ca::Ca, forgotten},
+    bootstrap::{BootstrapError, ca::Ca, forgotten, lists},
     issuer::local,
     pki::{IdentityName, Kind},
     state::{Inventory, Record},
@@ -61,6 +61,15 @@ impl Doctor<'_> {
         let is_there = |name: &IdentityName| self.out.identity(name).symlink_metadata().is_ok();
         names.extend(recorded.filter(is_there));
         Ok(names.into_iter().collect())
+    }
+
+    /// What the CRLs can never say, as [`lists::unpublished`].
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn unpublished(&self) -> Result<Option<String>, BootstrapError> {
+        let (trust, inventory) = (Ca::trust(self.out)?, Inventory::read(self.out)?);
+        lists::unpublished(self.out, &trust, &inventory, self.now)
     }
 
     /// Identities with a valid certificate whose directories are not here: they may have been moved to their machines.

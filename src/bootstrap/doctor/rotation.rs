@@ -1,5 +1,7 @@
 //! The CA rotation: whether its record matches the files, and certificates that the wrong CA has signed.
 
+use std::collections::BTreeSet;
+
 use super::{Doctor, FIX, Fault, FaultCode, RESTORE, locked};
 use crate::{
     bootstrap::{
@@ -10,6 +12,7 @@ use crate::{
         slot::{CERTIFICATE, Slot},
     },
     issuer::local,
+    pki::IdentityName,
     printable::Printable,
     state::{Event, FileSpec, Inventory, OutDir, Phase, Rotation, RotationStep, read_record},
 };
@@ -93,35 +96,43 @@ impl Doctor<'_> {
         if others.is_empty() {
             return Ok(());
         }
-        for name in self.out.identities()? {
-            let record = inventory.latest(name.as_str());
-            let Some(record) = record.filter(|r| others.contains(&r.issuer.as_str())) else {
-                continue;
-            };
-            if inventory.revocation(&record.serial).is_some() || record.not_after <= self.now {
+        let disowned = ca.trust.disowned(inventory);
+        let there = self.out.identities()?;
+        let there: BTreeSet<&str> = there.iter().map(IdentityName::as_str).collect();
+        // Most of them may be elsewhere, with their directories.
+        for record in inventory.current() {
+            let (name, is_there) = (&record.name, there.contains(&*record.name));
+            if !others.contains(&record.issuer.as_str())
+                || inventory.revocation(&record.serial).is_some()
+                || record.not_after <= self.now
+            {
                 continue;
             }
-            let is_trusted = matches!(phase, Some(Phase::Trusting | Phase::Reissuing));
-            let (why, command) = match (record.external, phase) {
-                // The rotation waits for its owner's request.
-                (true, _) if is_trusted => continue,
-                (true, _) => (
-                    "is no longer trusted",
-                    format!("kpki {}", sign::command_again(record)),
-                ),
+            let is_trusted = !disowned.contains(&*record.issuer);
+            let rotates = matches!(phase, Some(Phase::Trusting | Phase::Reissuing));
+            let sign = || format!("kpki {}", sign::command_again(record));
+            let (why, command) = match (record.external || !is_there, phase) {
+                // The rotation waits for its owner's request, or it stays valid below a root that others share.
+                (true, _) if is_trusted && (rotates || !is_there) => continue,
+                (true, _) if is_trusted => ("no longer signs", sign()),
+                (true, _) => ("is no longer trusted", sign()),
                 (false, Some(Phase::Retiring)) => {
                     ("no longer signs", "kpki rotate-ca finish".to_owned())
                 }
                 (false, Some(_)) => ("does not sign now", "kpki rotate-ca next".to_owned()),
                 (false, None) => ("no longer signs", format!("kpki renew {name}")),
             };
+            let removed = match record.external || is_there {
+                true => String::new(),
+                false => format!("; if the identity was removed, kpki revoke {name} ends this"),
+            };
             let message = format!(
-                "the certificate of {name} was signed by {}, which {why}",
+                "the certificate of {name} was signed by {}, which {why}{removed}",
                 Printable(&record.issuer)
             );
             faults.push(Fault::new(
                 FaultCode::Rotation,
-                Some(name.as_str()),
+                Some(name),
                 message,
                 command,
             ));

@@ -13,7 +13,7 @@ use crate::{
     bootstrap::{
         BATCH, BootstrapError, Errors,
         ca::Ca,
-        lists,
+        due, lists,
         renew::{Candidate, Renewal, renew},
         slot::{CERTIFICATE, Sealed, Slot},
         trust::{Lineage, Trust, Truststores, truststore_name},
@@ -116,7 +116,7 @@ impl<'a> Rotating<'a> {
         if rotation.phase == Phase::Retiring {
             return Err(RotationError::NotYet(rotation.phase).into());
         }
-        let unseen = self.check_seen(tools)?;
+        let unseen = self.check_seen(tools, Vec::new())?;
         let outcome = match rotation.phase {
             Phase::Trusting => self.swap(tools, Phase::Reissuing)?,
             _ => {
@@ -145,12 +145,10 @@ impl<'a> Rotating<'a> {
         if rotation.phase != Phase::Retiring {
             return Err(RotationError::NotYet(rotation.phase).into());
         }
-        let unseen = self.check_seen(tools)?;
-        let accepted_again = self.accepted_again()?;
-        let accepted_again = match accepted_again {
-            Some(found) if !tools.force => return Err(RotationError::AcceptedAgain(found).into()),
-            found => found,
-        };
+        let mut unseen = self.check_seen(tools, Vec::new())?;
+        // Not trusted since the last step, so nothing is gained by a refusal.
+        unseen.extend(self.cut_off(&self.ca.trust));
+        let accepted_again = confirmed(self.accepted_again()?, tools)?;
         let change = Change {
             files: Slot::Retired(rotation.from).clear(),
             records: Vec::new(),
@@ -189,10 +187,13 @@ impl<'a> Rotating<'a> {
                     return self.settle(tools);
                 }
                 let other = self.standby()?;
+                // First, as --force would pass over both.
+                let accepted_again = confirmed(self.accepted_without_standby(), tools)?;
+                let target = self.ca.trust.alone();
                 // What it has signed may be in use.
                 let in_use = lists::has_signed(&self.inventory, other.signer(), self.now);
                 let unseen = match in_use {
-                    true => self.check_seen(tools)?,
+                    true => self.check_seen(tools, self.cut_off(&target))?,
                     false => Vec::new(),
                 };
                 let change = Change {
@@ -201,8 +202,12 @@ impl<'a> Rotating<'a> {
                     phase: None,
                     issuer: None,
                 };
-                let outcome = self.change(tools, self.ca.trust.alone(), change)?;
-                Ok(Outcome { unseen, ..outcome })
+                let outcome = self.change(tools, target, change)?;
+                Ok(Outcome {
+                    unseen,
+                    accepted_again,
+                    ..outcome
+                })
             }
         }
     }
@@ -417,8 +422,21 @@ impl<'a> Rotating<'a> {
         wanted.places()
     }
 
-    /// Refuses to proceed if the last step is not confirmed on every broker, unless forced.
-    fn check_seen(&self, tools: Tools<'_>) -> Result<Vec<(String, &'static str)>, Errors> {
+    /// Whose certificates nobody accepts if these CAs are trusted. None of them is re-issued here: those that are were
+    /// written before.
+    fn cut_off(&self, target: &Trust) -> Vec<(String, &'static str)> {
+        let lost = due::untrusted(&self.inventory, target, self.now).into_iter();
+        let why = "its key is elsewhere, and its certificate is no longer trusted: sign a new request from its owner";
+        lost.map(|record| (record.name.clone(), why)).collect()
+    }
+
+    /// Refuses to proceed if the last step is not confirmed on every broker, or the next one cuts off someone, unless
+    /// forced.
+    fn check_seen(
+        &self,
+        tools: Tools<'_>,
+        cut_off: Vec<(String, &'static str)>,
+    ) -> Result<Vec<(String, &'static str)>, Errors> {
         if self.is_only_prepared() {
             return Ok(Vec::new());
         }
@@ -435,6 +453,7 @@ impl<'a> Rotating<'a> {
         let missing: Vec<_> = missing
             .iter()
             .map(|s| (s.name.to_string(), s.why))
+            .chain(cut_off)
             .collect();
         let is_free = tools.force || self.changes_no_trust()?;
         match is_free || missing.is_empty() && !none {
@@ -472,6 +491,17 @@ impl<'a> Rotating<'a> {
     /// The generation of the CA that signs.
     pub(super) fn current(&self) -> u32 {
         self.ca.trust.generation(&self.inventory)
+    }
+}
+
+/// Refuses to let revoked certificates be accepted again, unless forced.
+fn confirmed(
+    found: Option<AcceptedAgain>,
+    tools: Tools<'_>,
+) -> Result<Option<AcceptedAgain>, RotationError> {
+    match found {
+        Some(found) if !tools.force => Err(RotationError::AcceptedAgain(found)),
+        found => Ok(found),
     }
 }
 

@@ -392,6 +392,42 @@ fn what_the_last_ca_has_revoked_is_named_before_it_is_accepted_again() {
     assert!(said.contains("of carol is on no CRL"), "{said}");
 }
 
+/// Found by a tester: an aborted CA took its revocations with it, without a word.
+#[test]
+fn what_a_discarded_ca_has_revoked_is_named_before_it_is_accepted_again() {
+    let kpki = Kpki::new();
+    let Some(company) = Company::new(&kpki) else {
+        return;
+    };
+    below(&kpki, &company, &OPEN);
+    kpki.ok(&["issue", "--client", "carol"]);
+    answer(&kpki, &company);
+    kpki.ok(&INSTALL);
+    kpki.ok(&["rotate-ca", "next"]);
+    kpki.ok(&["revoke", "carol", "--reason", "keyCompromise"]);
+    kpki.ok(&["rotate-ca", "abort"]);
+    let before = ca(&kpki);
+    let error = kpki.run(&["rotate-ca", "abort", "--json"]);
+    let error = error.expect_code(1).json()["error"].take();
+    assert_eq!(error["code"], "rotation-accepts-again", "{error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("are revoked: carol ("), "{message}");
+    assert_eq!(ca(&kpki), before);
+    let done = kpki.ok(&["rotate-ca", "abort", "--force"]).stderr;
+    assert!(
+        done.contains("CN=Kafka CA G2,O=Example is below a root that stays trusted")
+            && done.contains("are revoked: carol ("),
+        "{done}"
+    );
+    assert_eq!(state(&kpki), ("none".to_owned(), 1));
+    // What only the root's owner can mend is said, and is no fault.
+    for of in ["crl", "status", "doctor"] {
+        let said = kpki.ok(&[of]).stderr;
+        assert!(said.contains("of carol is on no CRL"), "{of}: {said}");
+        assert!(said.contains("revoked by the CA that issued it"), "{said}");
+    }
+}
+
 #[test]
 fn everything_goes_on_while_the_answer_is_awaited() {
     let mut kpki = Kpki::new();
