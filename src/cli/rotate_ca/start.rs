@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::{
     super::{
-        Code, Done, Failure, Global,
-        brought::{Bringing, check_new, hand_out, put_away, read_answer, remark},
-        fail, passphrase,
+        Done, Failure, Global,
+        brought::{Bringing, check_new, check_pending, hand_out, put_away, read_answer, remark},
+        passphrase,
         ui::{BOLD, Ui},
         whole_number,
     },
