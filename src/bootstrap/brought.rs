@@ -90,6 +90,8 @@ pub struct Request {
     pub pem: String,
     /// The requested subject.
     pub subject: String,
+    /// The algorithm of its key, if kpki makes keys with it.
+    pub key: Option<KeyAlgorithm>,
 }
 
 /// The pending request, if there is one.
@@ -112,13 +114,23 @@ pub fn pending(out: &OutDir) -> Result<Option<Request>, BootstrapError> {
         source,
     };
     let der = pem::parse_request(&text).map_err(|e| damaged(e.into()))?;
-    let subject = match X509CertificationRequest::from_der(&der) {
-        Ok((_, csr)) => rfc2253(csr.certification_request_info.subject.as_raw()),
+    let (subject, key) = match X509CertificationRequest::from_der(&der) {
+        Ok((
+            _,
+            X509CertificationRequest {
+                certification_request_info: asked,
+                ..
+            },
+        )) => (
+            rfc2253(asked.subject.as_raw()),
+            KeyAlgorithm::of(&asked.subject_pki),
+        ),
         Err(_) => return Err(damaged("it is not a certificate request".into()).into()),
     };
     Ok(Some(Request {
         pem: pem::request(&der),
         subject: subject.map_err(|e| damaged(e.into()))?,
+        key,
     }))
 }
 
@@ -147,10 +159,10 @@ pub(super) fn write_request(
     key: KeyAlgorithm,
     protection: &KeyProtection,
 ) -> Result<Request, BootstrapError> {
-    let key = key.generate().map_err(PkiError::from)?;
-    let pem = pem::request(&ca_request(subject, &key)?);
+    let pair = key.generate().map_err(PkiError::from)?;
+    let pem = pem::request(&ca_request(subject, &pair)?);
     let sealed = SealedKey::seal(
-        key.serialized_der(),
+        pair.serialized_der(),
         protection,
         random::octets()?,
         random::octets()?,
@@ -167,6 +179,7 @@ pub(super) fn write_request(
     Ok(Request {
         pem,
         subject: subject.to_string(),
+        key: Some(key),
     })
 }
 

@@ -60,6 +60,9 @@ pub enum CaError {
         /// What is wrong with it.
         source: Cause,
     },
+    /// A password of the truststores that was changed.
+    #[error("{0} is not the password of the truststores")]
+    ForeignPassword(String),
     /// The policy names a different issuer from the CA's.
     #[error("the issuer of the CA in {dir} is {is}, but the policy names {wanted}")]
     OtherIssuer {

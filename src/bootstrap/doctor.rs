@@ -7,17 +7,22 @@ mod identity;
 mod inventory;
 mod rotation;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use rayon::prelude::*;
 use time::OffsetDateTime;
 
 use super::{
     BootstrapError,
-    ca::Ca,
+    ca::{Ca, CaError, TRUSTSTORE_PASSWORD},
     context::Context,
     lists::{self, Trouble},
+    member::Member,
     plan::plan,
+    restore,
     trust::{Trust, truststore_name},
 };
 use crate::{
@@ -69,6 +74,8 @@ pub struct Fault {
     pub message: String,
     /// What repairs it.
     pub command: String,
+    /// What repairs it if no policy describes the identity, where that is unknown.
+    pub without_policy: Option<String>,
     /// The files as they should be, if that is known.
     files: Vec<FileSpec>,
     /// A line that the inventory lacks.
@@ -79,6 +86,29 @@ pub struct Fault {
 const FIX: &str = "kpki doctor --fix";
 /// The command for a CA that cannot be repaired.
 const RESTORE: &str = "kpki restore FILE";
+
+/// The command for one file of a CA whose inventory is right, and perhaps newer than the backup.
+fn from_backup(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().display();
+    let file = file.display().to_string();
+    format!(
+        "{RESTORE} --out elsewhere && cp -p elsewhere/ca/{name} {}",
+        quote(&file)
+    )
+}
+
+/// The command for a CA that cannot be read.
+fn cure(out: &OutDir, error: &BootstrapError) -> String {
+    match error {
+        BootstrapError::Ca(CaError::Waiting(_)) => "kpki init-ca --install-cert FILE".to_owned(),
+        BootstrapError::Ca(CaError::Incomplete { file, .. }) if *file != Inventory::FILE => {
+            from_backup(&out.ca_file(file))
+        }
+        BootstrapError::Ca(CaError::Damaged { file, .. }) => from_backup(Path::new(file)),
+        BootstrapError::Issuer(IssuerError::Sealed { path, .. }) => from_backup(path),
+        _ => RESTORE.to_owned(),
+    }
+}
 
 impl Fault {
     fn new(
@@ -92,6 +122,7 @@ impl Fault {
             name: name.map(str::to_owned),
             message: message.into(),
             command: command.into(),
+            without_policy: None,
             files: Vec::new(),
             event: None,
         }
@@ -135,26 +166,44 @@ impl Doctor<'_> {
     /// If the directory cannot be read.
     pub fn examine(&self) -> Result<Vec<Fault>, BootstrapError> {
         let mut faults = Vec::new();
-        if !self.surroundings(&mut faults)? {
-            return Ok(faults);
+        match self.look(&mut faults) {
+            // Something else in the place of a file of the CA.
+            Err(BootstrapError::State(error @ StateError::Obstacle { .. })) => {
+                faults.push(barred(None, &error));
+            }
+            looked => looked?,
         }
-        let Some((ca, inventory, written, owners)) = self.records(&mut faults) else {
-            return Ok(faults);
+        Ok(faults)
+    }
+
+    fn look(&self, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
+        if !self.surroundings(faults)? {
+            return Ok(());
+        }
+        let Some((mut ca, inventory, written, owners)) = self.records(faults) else {
+            return Ok(());
         };
+        let knows_password = self.truststore_password(&mut ca.trust, &inventory, faults)?;
         let before = faults.len();
-        self.rotation(&ca, &inventory, &mut faults)?;
+        self.rotation(&ca, &inventory, faults)?;
         if faults.len() > before {
             // Everything else depends on which CAs are trusted.
-            return Ok(faults);
+            return Ok(());
         }
-        self.inventory(&ca, &inventory, &mut faults)?;
+        self.inventory(&ca, &inventory, faults)?;
         if faults.len() > before {
             // So does everything else on what was signed and revoked.
-            return Ok(faults);
+            return Ok(());
         }
-        self.authority(&ca, &inventory, &mut faults)?;
-        self.leaves(&ca, &inventory, &mut faults)?;
+        self.authority(&ca, &inventory, faults)?;
+        if knows_password {
+            self.truststores(&ca.trust, faults)?;
+        }
+        self.leaves(&ca, &inventory, faults)?;
         let names = self.names(&inventory)?;
+        let members = self.context.map(|context| Member::all(context.policy));
+        let members = members.map(|all| all.into_iter().map(Member::name));
+        let members: Option<BTreeSet<&IdentityName>> = members.map(Iterator::collect);
         let examined: Vec<Vec<Fault>> = names
             .par_iter()
             .map(|name| {
@@ -167,6 +216,8 @@ impl Doctor<'_> {
                     record: inventory.latest(name.as_str()),
                     entry: written.of(name.as_str()),
                     up: &self.up(),
+                    is_member: members.as_ref().map(|all| all.contains(name)),
+                    knows_password,
                 };
                 found.extend(file.faults()?);
                 Ok(found)
@@ -177,7 +228,35 @@ impl Doctor<'_> {
             // A policy cannot be compared with files that are not as they were written.
             faults.extend(self.wanted(&ca.trust));
         }
-        Ok(faults)
+        Ok(())
+    }
+
+    /// False if the truststores cannot be opened because their password was changed, and nothing else here has it. If
+    /// an identity's configuration has it, everything else is compared with that.
+    fn truststore_password(
+        &self,
+        trust: &mut Trust,
+        inventory: &Inventory,
+        faults: &mut Vec<Fault>,
+    ) -> Result<bool, BootstrapError> {
+        if !restore::is_foreign(self.out)? {
+            return Ok(true);
+        }
+        let file = self.out.ca_file(TRUSTSTORE_PASSWORD);
+        let known = restore::known_password(self.out, inventory)?;
+        let message = CaError::ForeignPassword(file.display().to_string()).to_string();
+        let command = match &known {
+            Some(_) => FIX.to_owned(),
+            None => from_backup(&file),
+        };
+        faults.push(Fault::new(FaultCode::Ca, None, message, command));
+        Ok(match known {
+            Some(password) => {
+                trust.truststore_password = password;
+                true
+            }
+            None => false,
+        })
     }
 
     /// Unfinished work, and access of other users to what is here. False if nothing else can be relied on.
@@ -229,19 +308,17 @@ impl Doctor<'_> {
             ));
         }
         let mut lost = |error: BootstrapError, command: &str| {
-            faults.push(Fault::new(
-                FaultCode::Ca,
-                None,
-                error.to_string(),
-                command.to_owned(),
-            ));
+            faults.push(match &error {
+                BootstrapError::State(error @ StateError::Obstacle { .. }) => barred(None, error),
+                _ => Fault::new(FaultCode::Ca, None, error.to_string(), command),
+            });
         };
         let written_away = away(&self.out.root().join("written.jsonl"));
-        let cure = match Ca::waits(self.out) {
-            true => "kpki init-ca --install-cert FILE",
-            false => RESTORE,
-        };
-        let ca = Ca::open(self.out).map_err(|e| lost(e, cure)).ok();
+        let ca = Ca::open(self.out).map_err(|e| {
+            let command = cure(self.out, &e);
+            lost(e, &command);
+        });
+        let ca = ca.ok();
         let inventory = Inventory::read(self.out);
         let inventory = inventory.map_err(|e| lost(e.into(), RESTORE)).ok();
         let owners = Owners::read(self.out, None);
@@ -266,7 +343,8 @@ impl Doctor<'_> {
                 "{} is not the CA certificate on record",
                 self.out.ca_file("ca.crt").display()
             );
-            faults.push(Fault::new(FaultCode::Ca, None, message, RESTORE));
+            let command = from_backup(&self.out.ca_file("ca.crt"));
+            faults.push(Fault::new(FaultCode::Ca, None, message, command));
         }
         // The passphrase is not asked for: without it, only the format is checked, which has been done.
         if self.out.ca_file(local::KEY).exists()
@@ -279,17 +357,22 @@ impl Doctor<'_> {
         if let Some(Trouble::Fault(message, _)) = lists {
             faults.push(Fault::new(FaultCode::Crl, None, message, "kpki crl"));
         }
+        Ok(())
+    }
+
+    /// The CA's own copies of the truststores.
+    fn truststores(&self, trust: &Trust, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
         for profile in [StoreProfile::Jdk, StoreProfile::Legacy] {
             let path = self.out.ca_file(truststore_name(profile));
             let Some(store) = read_record(&path)? else {
                 continue;
             };
-            if !ca.trust.is_in(&store) {
+            if !trust.is_in(&store) {
                 let message = format!(
                     "{} does not contain exactly the trusted CAs",
                     path.display()
                 );
-                let store = ca.trust.encode_truststore(profile)?;
+                let store = trust.encode_truststore(profile)?;
                 let file = FileSpec::secret(truststore_name(profile), store);
                 let fault = Fault::new(FaultCode::Truststore, None, message, FIX);
                 faults.push(fault.repaired_by(vec![file]));
@@ -387,6 +470,9 @@ fn locked(error: &IssuerError) -> Fault {
                 "{message}: try again; only if it is the right one, the file was changed, and a backup is needed"
             );
             Fault::new(FaultCode::CaKey, None, message, "kpki doctor")
+        }
+        IssuerError::Sealed { path, .. } => {
+            Fault::new(FaultCode::CaKey, None, message, from_backup(path))
         }
         _ => Fault::new(FaultCode::CaKey, None, message, RESTORE),
     }

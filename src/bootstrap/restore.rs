@@ -1,9 +1,10 @@
-//! Lost parts of a CA of which there are copies elsewhere: its certificate, and the truststore's password.
+//! Lost parts of a CA of which there are copies elsewhere: its certificate, and the truststore's password, which is also
+//! lost if its file has another one.
 //!
 //! Identities' directories may belong to other users, so nothing in them is trusted as such: the certificate must be
 //! the one in the inventory, and the password must open the store.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     deeds::did,
     issuer::ENGINES,
-    keystore::{StoreProfile, pem, pkcs12},
+    keystore::{StoreError, StoreProfile, pem, pkcs12},
     pki::{Certificate, Kind},
     policy::LAYOUTS,
     secret::Secret,
@@ -28,6 +29,8 @@ use crate::{
 pub struct Restored {
     /// The file of the CA.
     pub file: PathBuf,
+    /// What had become of it.
+    pub fate: &'static str,
     /// Where the copy was found.
     pub from: PathBuf,
 }
@@ -35,20 +38,66 @@ pub struct Restored {
 /// Longer than any password that kpki makes.
 const MAX_PASSWORD: usize = 128;
 
-/// True if a part is missing of which there may be a copy. A CA without its signing key cannot be restored.
+/// True if a part is lost of which there may be a copy. A CA without its signing key cannot be restored.
 pub fn is_needed(out: &OutDir) -> bool {
     let there = |file| out.ca_file(file).exists();
     ENGINES.iter().any(|engine| there(engine.file))
         && there(Inventory::FILE)
-        && !(there(CERTIFICATE) && there(TRUSTSTORE_PASSWORD))
+        && (!(there(CERTIFICATE) && there(TRUSTSTORE_PASSWORD)) || is_foreign(out).unwrap_or(false))
 }
 
-/// Restores what is missing, if it is found.
-pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapError> {
-    if !is_needed(out) {
-        return Ok(Vec::new());
+/// True if there is a password of the truststores that no store can have, or that opens none of those that are there.
+pub(super) fn is_foreign(out: &OutDir) -> Result<bool, BootstrapError> {
+    let Some(line) = read_record(&out.ca_file(TRUSTSTORE_PASSWORD))? else {
+        return Ok(false);
+    };
+    let password = password_in(line);
+    if pkcs12::check_password(&password).is_err() {
+        return Ok(true);
     }
-    let inventory = Inventory::read(out)?;
+    let mut refused = false;
+    let mut opens = |store: &[u8]| match pkcs12::open(store, &password) {
+        Ok(_) => true,
+        Err(error) => {
+            refused |= error == StoreError::WrongPassword;
+            false
+        }
+    };
+    let own = own_store(out)?;
+    if own.as_ref().is_some_and(|own| opens(own)) {
+        return Ok(false);
+    }
+    // A damaged store looks as if it had another password: the identities have the same one.
+    let mut tried: HashSet<Vec<u8>> = own.into_iter().collect();
+    for name in out.identities()? {
+        for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {
+            let store = read_plain(&out.identity(&name).join(&names.truststore));
+            let Ok(Some(store)) = store else { continue };
+            if !tried.contains(&store) {
+                if opens(&store) {
+                    return Ok(false);
+                }
+                tried.insert(store);
+            }
+        }
+    }
+    Ok(refused)
+}
+
+/// The password of the truststores, if an identity's configuration has it.
+pub(super) fn known_password(
+    out: &OutDir,
+    inventory: &Inventory,
+) -> Result<Option<Secret>, BootstrapError> {
+    let found = find_password(out, &current_roots(out, inventory)?)?;
+    Ok(found.map(|(password, _)| password))
+}
+
+/// The records of the roots one of which was lost.
+fn current_roots<'i>(
+    out: &OutDir,
+    inventory: &'i Inventory,
+) -> Result<Vec<&'i Record>, BootstrapError> {
     // During a rotation, the other CA is trusted as well, and is not the one that was lost.
     let standby = read_record(&out.ca_file(&Slot::Standby.names().root))?;
     let standby = standby.and_then(|text| pem::parse_certificates(&text).ok());
@@ -58,16 +107,32 @@ pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapErr
     let roots = roots.filter(|record| inventory.is_current(record));
     let (both, own): (Vec<&Record>, Vec<_>) = roots.partition(|record| stands_by(record));
     // Two intermediates may be below the same root.
-    let roots = if own.is_empty() { both } else { own };
+    Ok(if own.is_empty() { both } else { own })
+}
+
+/// Restores what is lost, if it is found.
+pub fn restore(out: &OutDir, _lock: &Lock) -> Result<Vec<Restored>, BootstrapError> {
+    if !is_needed(out) {
+        return Ok(Vec::new());
+    }
+    let inventory = Inventory::read(out)?;
+    let roots = current_roots(out, &inventory)?;
     let mut restored = Vec::new();
     let mut put = |file: &str, bytes: &[u8], mode, from| -> Result<(), BootstrapError> {
         let file = out.ca_file(file);
+        let fate = match file.exists() {
+            true => "did not open the truststores",
+            false => "was lost",
+        };
         write_atomic(&file, bytes, mode, None)?;
         did("restored", file.display().to_string());
-        restored.push(Restored { file, from });
+        restored.push(Restored { file, fate, from });
         Ok(())
     };
-    let mut password = read_record(&out.ca_file(TRUSTSTORE_PASSWORD))?.map(password_in);
+    let mut password = match is_foreign(out)? {
+        true => None,
+        false => read_record(&out.ca_file(TRUSTSTORE_PASSWORD))?.map(password_in),
+    };
     if password.is_none()
         && let Some((found, from)) = find_password(out, &roots)?
     {
@@ -114,6 +179,10 @@ fn find_password(
     roots: &[&Record],
 ) -> Result<Option<(Secret, PathBuf)>, BootstrapError> {
     let own = own_store(out)?;
+    // What is in the file only gives way to what opens the CA's own store.
+    if own.is_none() && out.ca_file(TRUSTSTORE_PASSWORD).exists() {
+        return Ok(None);
+    }
     for name in out.identities()? {
         let dir = out.identity(&name);
         for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {

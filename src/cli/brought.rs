@@ -14,7 +14,7 @@ use super::{
 use crate::{
     bootstrap::brought::{Brought, Request},
     keystore::{self, ForeignKey, OpenedKey, Passwords, StoreError, pem},
-    pki::Certificate,
+    pki::{Certificate, KeyAlgorithm},
     printable::Name,
     secret::Secret,
     state::{self, CA_REQUEST_KEY, OutDir, read_foreign, write_new},
@@ -146,7 +146,9 @@ fn unread(file: &Path, error: &StoreError) -> CliError {
         StoreError::WrongPassword => Code::WrongPassphrase,
         _ => Code::Store,
     };
-    CliError::new(code, format!("{}: {error}", file.display())).maybe_hint(error.hint())
+    let otherwise = "check that it is the file that you mean; PEM, DER, PKCS12 and JKS are read";
+    CliError::new(code, format!("{}: {error}", file.display()))
+        .hint(error.hint().unwrap_or(otherwise))
 }
 
 /// Refuses a file that a new request would overwrite.
@@ -163,6 +165,23 @@ fn occupied(file: &Path) -> Done {
         format!("{} already exists, with different content", file.display()),
         "choose another --out-file, or move the file away",
     )
+}
+
+/// Refuses options that a pending request was not made with; `again` prints that one and says how to make another.
+pub fn check_pending(
+    request: &Request,
+    subject: Option<String>,
+    key: Option<KeyAlgorithm>,
+    again: &str,
+) -> Done {
+    let is = |key: Option<KeyAlgorithm>| key.map_or("another key".to_owned(), |k| k.to_string());
+    let (is, wanted) = match (subject, key) {
+        (Some(subject), _) if subject != request.subject => (request.subject.clone(), subject),
+        (_, Some(key)) if request.key != Some(key) => (is(request.key), key.to_string()),
+        _ => return Ok(()),
+    };
+    let message = format!("there is already a pending request, for {is} instead of {wanted}");
+    fail(Code::CaWaits, message, again)
 }
 
 /// Prints or writes a request; `verb` installs the answer.

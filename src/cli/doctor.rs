@@ -91,7 +91,14 @@ impl Examination {
         }
         for fault in &found {
             ui.answer(format!("{RED}fault{RED:#}  {}", fault.message));
-            ui.answer(format!("  {}", command(fault, &out)));
+            ui.answer(format!("  {}", command(&fault.command, &out)));
+            if let Some(issue) = &fault.without_policy {
+                ui.answer(format!(
+                    "  if no policy describes it, with the options that it was issued with:
+  {}",
+                    command(issue, &out)
+                ));
+            }
         }
         if found.is_empty() {
             if let Some(unpublished) = doctor.unpublished()? {
@@ -117,11 +124,12 @@ impl Examination {
     }
 }
 
-/// The command that repairs it, for this output directory.
-fn command(fault: &Fault, out: &OutDir) -> String {
+/// The command for this output directory.
+fn command(command: &str, out: &OutDir) -> String {
     let kpki = shell::kpki(out.root());
-    let parts = fault.command.split(" && ");
+    let parts = command.split(" && ");
     let parts = parts.map(|part| match part.strip_prefix("kpki ") {
+        Some(rest) if rest.contains(" --out ") => part.to_owned(),
         Some(rest) => format!("{kpki} {rest}"),
         None => part.to_owned(),
     });
@@ -133,7 +141,8 @@ fn as_json(fault: &Fault, out: &OutDir, fixed: bool) -> serde_json::Value {
         "code": fault.code.name(),
         "name": fault.name,
         "message": fault.message,
-        "command": command(fault, out),
+        "command": command(&fault.command, out),
+        "without_policy": fault.without_policy.as_ref().map(|issue| command(issue, out)),
         "fixed": fixed,
     })
 }

@@ -49,9 +49,9 @@ pub struct InitCa {
     /// Subject in RFC 2253 form; a generation number is appended to its CN
     #[arg(long, default_value = SUBJECT, value_name = "DN")]
     subject: String,
-    /// Key algorithm: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
-    #[arg(long, default_value_t, value_name = "ALG")]
-    key: KeyAlgorithm,
+    /// Key algorithm: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default: ecdsa-p256]
+    #[arg(long, value_name = "ALG")]
+    key: Option<KeyAlgorithm>,
     /// Validity of the CA in days
     #[arg(long, default_value_t = 3650, value_name = "N", value_parser = super::whole_number::<MIN_CA_LIFE, { u32::MAX }>)]
     days: u32,
@@ -87,7 +87,7 @@ impl InitCa {
         let spec = CaSpec {
             subject: self.subject.parse::<Dn>().map_err(IssuerError::from)?,
             generation: 1,
-            key: self.key,
+            key: self.key.unwrap_or_default(),
             days: self.days,
             intermediate: self.intermediate,
             name_constraints: self.name_constraints,
@@ -244,9 +244,9 @@ pub fn take_lock(out: &OutDir, ui: &Ui) -> Result<Lock, super::Failure> {
     if Staging::recover(out, &lock)? {
         ui.note("the work of an interrupted command was completed or cleaned up");
     }
-    for restore::Restored { file, from } in restore::restore(out, &lock)? {
+    for restore::Restored { file, fate, from } in restore::restore(out, &lock)? {
         ui.warn(format!(
-            "{} was lost; it was restored from {}",
+            "{} {fate}; it was restored from {}",
             file.display(),
             from.display()
         ));

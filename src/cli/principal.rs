@@ -21,7 +21,7 @@ use crate::{
     },
     policy::{DEFAULT_MAPPING_RULES, LAYOUTS},
     printable::Printable,
-    state::{Inventory, OutDir, read_plain, read_text},
+    state::{Inventory, OutDir, Written, read_plain, read_text},
 };
 
 /// Show the principal that Kafka derives from a certificate, and the rule that produces it
@@ -136,6 +136,10 @@ fn who(of: &str, global: &Global) -> Result<Who, Failure> {
     match Inventory::read(&out)?.latest(name.as_str()) {
         Some(record) => Ok(Who::Certified(record.subject.clone())),
         None if has_password(&out, &name) => Ok(Who::User(name)),
+        // Every certificate has this subject; its request is awaited.
+        None if dir.is_dir() && Written::read(&out)?.of(name.as_str()).is_some() => {
+            Ok(Who::Certified(format!("CN={name}")))
+        }
         None => Err(unknown().into()),
     }
 }

@@ -77,7 +77,10 @@ impl Sign {
             // A SEQUENCE, as every DER request begins with.
             Some(0x30) => bytes,
             _ => pem::parse_request(&bytes)
-                .map_err(|error| unreadable(error.to_string()).maybe_hint(error.hint()))?,
+                .map_err(|error| {
+                    let otherwise = "give a request as PEM or DER: kpki issue NAME --csr-only, openssl req -new and keytool -certreq make one";
+                    unreadable(error.to_string()).hint(error.hint().unwrap_or(otherwise))
+                })?,
         };
         let csr = Csr::from_der(&der).map_err(|problem| {
             unreadable(problem.to_string())

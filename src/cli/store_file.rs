@@ -116,8 +116,10 @@ fn wants_password(opened: &Opened) -> bool {
 /// An error of a store, with its file.
 pub fn of(path: &Path, error: StoreError) -> Failure {
     let message = format!("{}: {error}", path.display());
+    let otherwise =
+        "check that it is the file that you mean; if it is, take another copy: this one is damaged";
     CliError::new(Code::Store, message)
-        .maybe_hint(error.hint())
+        .hint(error.hint().unwrap_or(otherwise))
         .into()
 }
 

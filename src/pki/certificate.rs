@@ -120,7 +120,7 @@ impl Certificate {
             not_before: time(x509.validity().not_before),
             not_after: time(x509.validity().not_after),
             public_key_info: x509.public_key().raw.to_vec(),
-            key: key_algorithm(x509.public_key()),
+            key: KeyAlgorithm::of(x509.public_key()),
             crl_urls,
             name_limits,
             der: der.clone().into_owned(),
@@ -223,21 +223,24 @@ fn name(name: &X509Name<'_>) -> Result<Name, NotACertificate> {
     Ok(rfc2253(name.as_raw())?.into())
 }
 
-fn key_algorithm(key: &SubjectPublicKeyInfo<'_>) -> Option<KeyAlgorithm> {
-    match key.parsed().ok()? {
-        PublicKey::RSA(rsa) => match rsa.key_size() {
-            2048 => Some(KeyAlgorithm::Rsa2048),
-            3072 => Some(KeyAlgorithm::Rsa3072),
-            4096 => Some(KeyAlgorithm::Rsa4096),
+impl KeyAlgorithm {
+    /// That of a public key, if it is one of these.
+    pub fn of(key: &SubjectPublicKeyInfo<'_>) -> Option<Self> {
+        match key.parsed().ok()? {
+            PublicKey::RSA(rsa) => match rsa.key_size() {
+                2048 => Some(Self::Rsa2048),
+                3072 => Some(Self::Rsa3072),
+                4096 => Some(Self::Rsa4096),
+                _ => None,
+            },
+            // An uncompressed point: one octet, then both coordinates.
+            PublicKey::EC(point) => match point.data().len() {
+                65 => Some(Self::EcdsaP256),
+                97 => Some(Self::EcdsaP384),
+                _ => None,
+            },
             _ => None,
-        },
-        // An uncompressed point: one octet, then both coordinates.
-        PublicKey::EC(point) => match point.data().len() {
-            65 => Some(KeyAlgorithm::EcdsaP256),
-            97 => Some(KeyAlgorithm::EcdsaP384),
-            _ => None,
-        },
-        _ => None,
+        }
     }
 }
 

@@ -272,3 +272,39 @@ fn a_request_waits_until_its_answer_is_installed() {
     );
     kpki.ok(&["doctor", "policy.yaml"]);
 }
+
+/// The algorithm was ignored, and the old request printed.
+#[test]
+fn a_pending_request_is_not_given_out_for_another_key_or_subject() {
+    let kpki = Kpki::new();
+    let request = ["init-ca", "--request", "--no-passphrase"];
+    let first = kpki.ok(&request).stdout;
+    for (option, value) in [
+        ("--key", "rsa-2048"),
+        ("--key", "ecdsa-p384"),
+        ("--subject", "CN=Another"),
+    ] {
+        let said = kpki.run(&[&request[..], &[option, value, "--json"]].concat());
+        let error = said.expect_code(1).json()["error"].clone();
+        assert_eq!(error["code"], "ca-waits", "{value}");
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.contains(&format!("instead of {value}")),
+            "{message}"
+        );
+        assert!(error["hint"].as_str().unwrap().contains("mv out/ca"));
+    }
+    for same in [&["--key", "ecdsa-p256"][..], &["--subject", "CN=Kafka CA"]] {
+        assert_eq!(kpki.ok(&[&request[..], same].concat()).stdout, first);
+    }
+}
+
+#[test]
+fn an_answer_without_a_certificate_is_refused_with_a_hint() {
+    let kpki = Kpki::new();
+    kpki.ok(&["init-ca", "--request", "--no-passphrase"]);
+    kpki.write("answer.pem", "x\n");
+    let install = ["init-ca", "--install-cert", "answer.pem", "--json"];
+    let error = kpki.run(&install).expect_code(1).json();
+    assert!(error["error"]["hint"].is_string(), "{error}");
+}

@@ -1,6 +1,7 @@
 //! `kpki doctor`: what is wrong is said, what can be repaired is repaired, and the rest with the command that is said.
 
 mod rotation;
+mod told;
 mod walk;
 
 use std::{

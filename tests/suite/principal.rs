@@ -196,3 +196,14 @@ fn random_names_are_printed_as_in_java() {
         assert_eq!(rfc2253(&der).as_ref(), Ok(&java), "{der:02x?}");
     }
 }
+
+#[test]
+fn a_client_whose_request_is_awaited_has_the_principal_of_its_certificate_to_be() {
+    let kpki = crate::support::kpki::Kpki::with_open_ca();
+    kpki.write("p.yaml", "clients: [{name: ext, key: external}]\n");
+    kpki.ok(&["up", "p.yaml"]);
+    let said = kpki.json(&["principal", "ext", "--json"]);
+    assert_eq!(said["subject"], "CN=ext");
+    assert_eq!(said["principal"], "User:ext");
+    kpki.run(&["principal", "nobody"]).expect_code(1);
+}

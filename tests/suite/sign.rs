@@ -786,3 +786,12 @@ fn keytool_gets_an_answer_that_it_takes() {
         "{listed}"
     );
 }
+
+#[test]
+fn a_file_without_a_request_is_refused_with_a_hint() {
+    let kpki = with_ca(&[]);
+    let error = kpki.run(&["sign", "/dev/null", "--json"]).expect_code(1);
+    assert_eq!(code(&error), "bad-request");
+    let error = error.json();
+    assert!(error["error"]["hint"].is_string(), "{error}");
+}

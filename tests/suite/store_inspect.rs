@@ -551,3 +551,16 @@ fn kpkis_own_stores_are_inspected_rightly() {
     );
     assert!(shown.stdout.contains("Java 17 yes"), "{}", shown.stdout);
 }
+
+#[test]
+fn a_truncated_store_is_refused_with_a_hint() {
+    let kpki = Kpki::with_open_ca();
+    let whole = std::fs::read(kpki.path("out/ca/truststore.p12")).unwrap();
+    for length in [20, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(kpki.path("cut.p12"), &whole[..length]).unwrap();
+        let inspect = ["store", "inspect", "cut.p12", "--json"];
+        let error = kpki.run(&inspect).expect_code(1).json();
+        assert_eq!(error["error"]["code"], "store");
+        assert!(error["error"]["hint"].is_string(), "{error}");
+    }
+}

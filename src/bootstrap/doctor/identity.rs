@@ -12,8 +12,8 @@ use crate::{
     },
     config::STORAGE_ARGS,
     keystore::{StoreProfile, pem},
-    pki::IdentityName,
-    policy::FileNames,
+    pki::{Host, IdentityName, Kind},
+    policy::{FileNames, LAYOUTS, Layout},
     shell::quote,
     state::{FileSpec, OutDir, Owners, Record, StateError, WrittenEntry, read_plain},
 };
@@ -28,6 +28,10 @@ pub(super) struct Examined<'a> {
     pub entry: Option<&'a WrittenEntry>,
     /// The command that writes what the policy says.
     pub up: &'a str,
+    /// Whether the policy describes it; `None` without a policy.
+    pub is_member: Option<bool>,
+    /// False if the password of the truststores is unknown.
+    pub knows_password: bool,
 }
 
 impl Examined<'_> {
@@ -44,16 +48,11 @@ impl Examined<'_> {
         let dir = self.out.identity(self.name);
         if is_unrecorded {
             let name = self.name.as_str();
-            // A hidden name is no identity's.
-            let aside = self.out.root().join(format!(".{name}.old"));
-            let [from, to] = [&dir, &aside].map(|path| path.display().to_string());
             let (why, command) = match self.entry {
                 Some(_) => ("so lines of the inventory were lost", RESTORE.to_owned()),
-                None => (
-                    "and kpki did not write it",
-                    format!("mv {} {}", quote(&from), quote(&to)),
-                ),
+                None => ("and kpki did not write it", self.move_away()),
             };
+            let from = dir.display();
             let message =
                 format!("{from} contains a key, but the inventory has no record of {name}, {why}");
             return Ok(vec![self.fault(FaultCode::Inventory, message, command)]);
@@ -93,7 +92,7 @@ impl Examined<'_> {
                     && self.file(file)?.is_none()
                     && !faults.iter().any(|fault| fault.message.contains(file))
                 {
-                    faults.push(self.missing(file));
+                    faults.push(self.missing(names, file));
                 }
             }
         }
@@ -107,7 +106,6 @@ impl Examined<'_> {
         record: &Record,
         faults: &mut Vec<Fault>,
     ) -> Result<(), BootstrapError> {
-        let renew = format!("kpki renew {}", self.name);
         let path = |file: &str| self.path(file);
         let disk = match OnDisk::read(self.out, self.name, names) {
             Ok(disk) => disk,
@@ -117,8 +115,7 @@ impl Examined<'_> {
             }
         };
         if let Err(error) = disk.check_password(self.out, self.name, names) {
-            let command = self.new_password(names);
-            faults.push(self.fault(FaultCode::Password, error.to_string(), command));
+            faults.push(self.new_password(names, error.to_string())?);
             return Ok(());
         }
         let before = faults.len();
@@ -128,14 +125,14 @@ impl Examined<'_> {
                 path(&names.certificate),
                 self.name
             );
-            faults.push(self.fault(FaultCode::Certificate, message, renew.clone()));
+            faults.push(self.renewed(FaultCode::Certificate, names, message, "")?);
         } else if !disk.belongs_together() {
             // A key that never leaves its machine is not here, and neither is a keystore.
             if self.file(&names.keystore)?.is_none() && self.file(&names.key)?.is_none() {
                 return Ok(());
             }
             let message = format!("{} is not the certificate's key", path(&names.key));
-            faults.push(self.fault(FaultCode::Key, message, renew.clone()));
+            faults.push(self.renewed(FaultCode::Key, names, message, "")?);
         }
         let password = self.file(&names.password)?;
         let foreign = |bytes: &[u8]| {
@@ -147,8 +144,11 @@ impl Examined<'_> {
                 "{} is not the password that kpki wrote",
                 path(&names.password)
             );
-            let command = format!("{renew} && {}", self.up);
-            faults.push(self.fault(FaultCode::Password, message, command));
+            let command = match self.has_keystore()? {
+                true => format!("kpki renew {} && {}", self.name, self.up),
+                false => self.up.to_owned(),
+            };
+            faults.push(self.made_again(FaultCode::Password, names, message, command));
         }
         match disk.credentials() {
             Some(credentials) if faults.len() == before => self.stores(names, credentials, faults),
@@ -166,29 +166,103 @@ impl Examined<'_> {
             return Err(error);
         };
         let is = |name: &String| *file == self.path(name);
-        let (code, command) = if is(&names.password) {
-            (FaultCode::Password, self.new_password(names))
-        } else {
-            let code = match is(&names.key) {
-                true => FaultCode::Key,
-                false => FaultCode::Certificate,
-            };
-            let shown = quote(file);
-            let command = format!("mv {shown} {shown}.old && kpki renew {}", self.name);
-            (code, command)
+        if is(&names.password) {
+            return self.new_password(names, error.to_string());
+        }
+        let code = match is(&names.key) {
+            true => FaultCode::Key,
+            false => FaultCode::Certificate,
         };
-        Ok(self.fault(code, error.to_string(), command))
+        let shown = quote(file);
+        let before = format!("mv {shown} {shown}.old && ");
+        self.renewed(code, names, error.to_string(), &before)
     }
 
-    /// Makes a new password for its stores. The empty file still shows which layout it has.
-    fn new_password(&self, names: &FileNames) -> String {
+    /// Repaired by a new password for its stores. The empty file still shows which layout it has.
+    fn new_password(&self, names: &FileNames, message: String) -> Result<Fault, BootstrapError> {
         let path = self.path(&names.password);
-        format!(
-            ": > {} && kpki renew {} && {}",
-            quote(&path),
-            self.name,
-            self.up
-        )
+        let renew = match self.has_keystore()? {
+            true => format!("kpki renew {} && ", self.name),
+            false => String::new(),
+        };
+        let command = format!(": > {} && {renew}{}", quote(&path), self.up);
+        Ok(self.made_again(FaultCode::Password, names, message, command))
+    }
+
+    /// Repaired by a new certificate, after `before`.
+    fn renewed(
+        &self,
+        code: FaultCode,
+        names: &FileNames,
+        message: String,
+        before: &str,
+    ) -> Result<Fault, BootstrapError> {
+        if self.has_keystore()? {
+            let command = format!("{before}kpki renew {}", self.name);
+            return Ok(self.fault(code, message, command));
+        }
+        Ok(self.made_again(code, names, message, format!("{before}{}", self.up)))
+    }
+
+    /// Repaired by a command that needs the policy, if one describes the identity.
+    fn made_again(
+        &self,
+        code: FaultCode,
+        names: &FileNames,
+        message: String,
+        command: String,
+    ) -> Fault {
+        match (self.is_member, self.issue(names)) {
+            (Some(true), _) | (_, None) => self.fault(code, message, command),
+            (Some(false), Some(issue)) => self.fault(code, message, issue),
+            (None, issue) => Fault {
+                without_policy: issue,
+                ..self.fault(code, message, command)
+            },
+        }
+    }
+
+    /// Issues it again with a new key, as far as it is on record with which options; `None` if its key is elsewhere.
+    fn issue(&self, names: &FileNames) -> Option<String> {
+        let record = self.record.filter(|record| !record.external)?;
+        let mut command = format!("{} && kpki issue {}", self.move_away(), self.name);
+        if record.kind == Kind::Client {
+            command.push_str(" --client");
+        }
+        let hosts = record.sans.iter().filter_map(|san| Host::from_tagged(san));
+        for host in hosts.map(|host| host.to_string()) {
+            if host != self.name.as_str() {
+                command.push_str(&format!(" --host {}", quote(&host)));
+            }
+        }
+        let [default, others @ ..] = LAYOUTS else {
+            return Some(command);
+        };
+        let is = |layout: &&Layout| layout.files(self.name.as_str()).all().eq(names.all());
+        if !is(&default)
+            && let Some(layout) = others.iter().find(is)
+        {
+            command.push_str(&format!(" --layout {}", layout.name));
+        }
+        Some(command)
+    }
+
+    /// Moves its directory away. A hidden name is no identity's.
+    fn move_away(&self) -> String {
+        let aside = self.out.root().join(format!(".{}.old", self.name));
+        let [from, to] =
+            [&self.out.identity(self.name), &aside].map(|path| path.display().to_string());
+        format!("mv {} {}", quote(&from), quote(&to))
+    }
+
+    /// Whether it can be renewed: that needs a keystore, in whatever layout.
+    fn has_keystore(&self) -> Result<bool, BootstrapError> {
+        for names in LAYOUTS.iter().map(|l| l.files(self.name.as_str())) {
+            if self.file(&names.keystore)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The files made from key, certificate and password, which are right.
@@ -250,7 +324,7 @@ impl Examined<'_> {
     /// Its truststores.
     fn trusted(&self, names: &FileNames, faults: &mut Vec<Fault>) -> Result<(), BootstrapError> {
         let store = self.file(&names.truststore)?;
-        if store.is_some() || self.is_recorded(&names.truststore) {
+        if self.knows_password && (store.is_some() || self.is_recorded(&names.truststore)) {
             let profile = self.profile([&names.truststore, &names.keystore])?;
             if !store.is_some_and(|store| self.trust.is_in(&store)) {
                 // The same bytes for every identity, if the CA has a copy.
@@ -271,7 +345,9 @@ impl Examined<'_> {
             let what = "does not contain exactly the trusted CAs";
             faults.push(self.repaired(FaultCode::Truststore, file, what));
         }
-        if let Some(file) = &names.truststore_password {
+        if let Some(file) = &names.truststore_password
+            && self.knows_password
+        {
             let file = FileSpec::password(file, &self.trust.truststore_password);
             let what = "is not the truststore's password";
             self.same(FaultCode::Truststore, file, what, faults)?;
@@ -338,9 +414,9 @@ impl Examined<'_> {
         Ok(StoreProfile::default())
     }
 
-    fn missing(&self, file: &str) -> Fault {
+    fn missing(&self, names: &FileNames, file: &str) -> Fault {
         let message = format!("{} is missing", self.path(file));
-        self.fault(FaultCode::Missing, message, self.up.to_owned())
+        self.made_again(FaultCode::Missing, names, message, self.up.to_owned())
     }
 
     fn repaired(&self, code: FaultCode, file: FileSpec, what: &str) -> Fault {

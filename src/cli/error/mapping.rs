@@ -28,7 +28,7 @@ use crate::{
     pki::{ChainProblem, Kind, PkiError, Reason, SealError},
     random::NoRandomness,
     scram::ScramError,
-    state::{Phase, StateError},
+    state::{Inventory, Phase, StateError},
 };
 
 /// The code of an error with an external issuer.
@@ -75,6 +75,15 @@ impl From<AdminError> for CliError {
     }
 }
 
+/// The commands that take one file of the CA from a backup, which may be older than the inventory.
+fn copied(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().display();
+    format!(
+        "kpki restore FILE --out elsewhere, then cp -p elsewhere/ca/{name} {}",
+        quote_path(file)
+    )
+}
+
 /// The command that empties a file.
 fn emptied(file: &str) -> String {
     format!(": > {}", crate::shell::quote(file))
@@ -116,7 +125,7 @@ impl From<BootstrapError> for CliError {
                 "lines of the inventory were lost: restore it from a backup; without one, move the CRL away, revoke again what it lists (openssl crl -noout -text -in FILE), and run kpki crl",
             ),
             BootstrapError::Damaged { .. } => CliError::new(Code::IdentityDamaged, text).hint(
-                "move its directory away and run the command again: it gets a new key and certificate",
+                "move its directory away; kpki up POLICY, or kpki issue NAME if no policy describes it, then gives it a new key and certificate",
             ),
             BootstrapError::Password { name, file, .. } => {
                 CliError::new(Code::IdentityDamaged, text).hint(format!(
@@ -263,7 +272,9 @@ impl From<BackupError> for CliError {
             BackupError::Packing(_) => (Code::Failed, "free some memory".to_owned()),
             BackupError::Newer { .. } => (
                 Code::BackupOlder,
-                format!("if the CA works, there is nothing to restore; {apart}"),
+                format!(
+                    "if the CA works, there is nothing to restore; {apart}: if only the key is lost, cp -p elsewhere/ca/ca.key to its place"
+                ),
             ),
             BackupError::Other(dir) => (
                 Code::BackupOther,
@@ -322,8 +333,13 @@ impl From<CaError> for CliError {
             CaError::Incomplete { dir, file } => CliError::new(Code::CaIncomplete, text).hint(match file {
                 "ca.crt" => format!("restore it from a backup; every identity's directory has a copy, which can be copied to {dir}/ca.crt"),
                 "truststore.password" => format!("restore it from a backup; it is also in every server.properties and client.properties as ssl.truststore.password: write it to {dir}/{file} as the only line"),
-                _ => "restore the file from a backup; kpki never makes a new CA over an old one".to_owned(),
+                Inventory::FILE => "restore it from a backup; kpki never makes a new CA over an old one".to_owned(),
+                _ => format!("take it from a backup: {}; kpki never makes a new CA over an old one", copied(&Path::new(&dir).join(file))),
             }),
+            CaError::ForeignPassword(file) => CliError::new(Code::CaDamaged, text).hint(format!(
+                "write the right one to the file, as the only line: it is ssl.truststore.password in every server.properties and client.properties. Or take it from a backup: {}. If no identity was issued yet, move truststore.p12 in the same directory away instead",
+                copied(Path::new(&file))
+            )),
             CaError::OtherIssuer { is, .. } => CliError::new(Code::OtherIssuer, text).hint(format!(
                 "kpki does not change a CA's issuer: choose another --out for the new CA, or name the current issuer ({is}) in the policy"
             )),
@@ -401,13 +417,15 @@ impl From<IssuerError> for CliError {
             IssuerError::Subject(_) => {
                 CliError::new(Code::BadSubject, text).hint("for example --subject 'CN=Kafka CA,O=Example'").usage()
             }
-            IssuerError::Sealed { source, .. } => match source {
+            IssuerError::Sealed { path, source } => match source {
                 SealError::WrongPassphrase => CliError::new(Code::WrongPassphrase, text)
                     .hint("give the passphrase that the CA was made with; if it is the right one, the file was changed: restore it from a backup"),
                 SealError::PassphraseNeeded => CliError::new(Code::PassphraseMissing, text)
                     .hint("give it with --ca-passphrase-file FILE, KPKI_CA_PASSPHRASE_FILE or KPKI_CA_PASSPHRASE"),
-                SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text)
-                    .hint("restore it from a backup; kpki never rewrites it, so a backup of any age will do"),
+                SealError::Damaged(_) | SealError::NotASealedKey => CliError::new(Code::CaKeyDamaged, text).hint(format!(
+                    "take it from a backup: {}. Only a replacement of the CA changes it, so any backup made since the last one will do",
+                    copied(&path)
+                )),
                 SealError::LaterVersion(_) => CliError::new(Code::CaKeyVersion, text).hint("use that version of kpki, or a newer one"),
                 SealError::Costly(_) => CliError::new(Code::CaKeyVersion, text)
                     .hint("this version of kpki wrote no such file: use the one that did, or restore it from a backup"),

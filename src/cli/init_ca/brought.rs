@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::{
     super::{
         Code, Done, Global,
-        brought::{Bringing, check_new, hand_out, put_away, read_answer, remark},
+        brought::{Bringing, check_new, check_pending, hand_out, put_away, read_answer, remark},
         fail, passphrase,
         shell::{kpki, quote_path},
         ui::{BOLD, GREEN, Ui},
@@ -83,19 +83,12 @@ fn request(verb: &InitCa, global: &Global, out: &OutDir, ui: &Ui) -> Done {
     }
     if let Some(request) = brought::pending(out)?.filter(|_| Ca::waits(out)) {
         let wanted = verb.subject.parse::<Dn>().map_err(IssuerError::from)?;
-        if verb.subject != SUBJECT && wanted.to_string() != request.subject {
-            return fail(
-                Code::CaWaits,
-                format!(
-                    "there is already a pending request, for {} instead of {wanted}",
-                    request.subject
-                ),
-                format!(
-                    "kpki init-ca --request prints it; to make a different one, first: mv {0} {0}.old",
-                    quote_path(&out.ca())
-                ),
-            );
-        }
+        let wanted = Some(wanted.to_string()).filter(|_| verb.subject != SUBJECT);
+        let again = format!(
+            "kpki init-ca --request prints it; to make a different one, first: mv {0} {0}.old",
+            quote_path(&out.ca())
+        );
+        check_pending(&request, wanted, verb.key, &again)?;
         return hand_out(out, &request, file, "init-ca", ui);
     }
     refuse_second(out)?;
@@ -103,7 +96,13 @@ fn request(verb: &InitCa, global: &Global, out: &OutDir, ui: &Ui) -> Done {
     let subject = verb.subject.parse::<Dn>().map_err(IssuerError::from)?;
     let protection = protection(verb.no_passphrase, global, ui)?;
     let lock = begin(out, ui)?;
-    let request = brought::request(out, &lock, &subject, verb.key, &protection)?;
+    let request = brought::request(
+        out,
+        &lock,
+        &subject,
+        verb.key.unwrap_or_default(),
+        &protection,
+    )?;
     drop(lock);
     hand_out(out, &request, file, "init-ca", ui)
 }

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::{
     super::{
-        Code, Done, Failure, Global,
-        brought::{Bringing, check_new, hand_out, put_away, read_answer, remark},
-        fail, passphrase,
+        Done, Failure, Global,
+        brought::{Bringing, check_new, check_pending, hand_out, put_away, read_answer, remark},
+        passphrase,
         ui::{BOLD, Ui},
         whole_number,
     },
@@ -80,16 +80,8 @@ impl Start {
             Some(pending) => {
                 let wanted = self.subject.as_ref().map(|_| rotating.subject(&successor));
                 let wanted = wanted.transpose()?.map(|wanted| wanted.to_string());
-                if let Some(wanted) = wanted.filter(|wanted| *wanted != pending.request.subject) {
-                    return fail(
-                        Code::CaWaits,
-                        format!(
-                            "there is already a pending request, for {} instead of {wanted}",
-                            pending.request.subject
-                        ),
-                        "kpki rotate-ca start --request prints it; to make a different one, first: kpki rotate-ca abort",
-                    );
-                }
+                let again = "kpki rotate-ca start --request prints it; to make a different one, first: kpki rotate-ca abort";
+                check_pending(&pending.request, wanted, self.key, again)?;
                 pending.request
             }
         };
