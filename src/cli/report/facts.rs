@@ -15,7 +15,7 @@ use crate::{
         lists, rfc3339,
         rotate::Ask,
     },
-    pki::{Kind, SignedCrl},
+    pki::{KeyAlgorithm, Kind, SignedCrl},
     state::{Entry, Inventory, OutDir, Record, Revocation, Rotation, Status, read_journal},
 };
 
@@ -115,7 +115,16 @@ impl<'a> Facts<'a> {
     }
 
     /// The whole of it for machines.
-    pub fn document(&self) -> Value {
+    pub fn document(&'a self) -> impl Serialize {
+        Document {
+            rest: self.rest(),
+            identities: self.identities.iter().map(Described::of).collect(),
+            revocations: &self.revocations,
+        }
+    }
+
+    /// All of it but the long lists.
+    fn rest(&self) -> Value {
         let state = self.rotation.map_or("none", |r| r.phase.word());
         json!({
             "generated": rfc3339(self.now.truncate_to_second()),
@@ -137,8 +146,6 @@ impl<'a> Facts<'a> {
                 "revocations": self.revocations.len(),
                 "commands": self.all_commands,
             },
-            "identities": self.identities.iter().map(identity).collect::<Vec<_>>(),
-            "revocations": self.revocations,
             "commands": self.commands,
         })
     }
@@ -180,13 +187,36 @@ fn identities<'a>(
     Ok(all)
 }
 
-fn identity(own: &Identity<'_>) -> Value {
-    let mut document = json!(Listed::of(own.record, own.status));
-    document["key"] = json!(own.key);
-    document["key_algorithm"] = json!(own.record.key);
-    document["sha256"] = json!(own.record.sha256);
-    document["days_left"] = json!(own.days_left);
-    document
+/// The `--json` output. Its long lists are written without a copy of everything in memory.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    rest: Value,
+    identities: Vec<Described<'a>>,
+    revocations: &'a [&'a Revocation],
+}
+
+/// An identity there.
+#[derive(Serialize)]
+struct Described<'a> {
+    #[serde(flatten)]
+    certificate: Listed<'a>,
+    key: Key,
+    key_algorithm: Option<KeyAlgorithm>,
+    sha256: Option<&'a str>,
+    days_left: i64,
+}
+
+impl<'a> Described<'a> {
+    fn of(own: &Identity<'a>) -> Self {
+        Self {
+            certificate: Listed::of(own.record, own.status),
+            key: own.key,
+            key_algorithm: own.record.key,
+            sha256: own.record.sha256.as_deref(),
+            days_left: own.days_left,
+        }
+    }
 }
 
 fn authority(own: &Authority) -> Value {

@@ -36,9 +36,11 @@ pub fn page(facts: &Facts<'_>) -> String {
         .raw("</code>, ")
         .text(&rfc3339(facts.now.truncate_to_second()))
         .raw("</p>\n");
-    html.raw(match facts.due.is_empty() {
-        true => "<p class=\"summary\">",
-        false => "<p class=\"summary todo\">",
+    let late = facts.due.iter().any(|due| due.is_late(facts.now));
+    html.raw(match (facts.due.is_empty(), late) {
+        (true, _) => "<p class=\"summary\">",
+        (false, false) => "<p class=\"summary soon\">",
+        (false, true) => "<p class=\"summary late\">",
     });
     html.text(&format!("{}; {}.", summary(facts), urgency(facts)))
         .raw("</p>\n</header>\n<main>\n");
@@ -143,7 +145,7 @@ fn identities(html: &mut Html, facts: &Facts<'_>) {
             Head(record.name.clone()),
             status(own.status),
             Whole(record.not_after.date().to_string()),
-            Whole(days(own.days_left)),
+            Whole(days(own)),
             Whole(record.kind.name().to_owned()),
             Whole(own.key.words().to_owned()),
             Whole(record.key.map(|key| key.to_string()).unwrap_or_default()),

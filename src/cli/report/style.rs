@@ -12,7 +12,8 @@ h3 { margin: 0 0 0.4rem; font-size: 1rem; overflow-wrap: anywhere; }
 p { margin: 0.3rem 0; }
 .dim { color: var(--dim); }
 .summary { margin-top: 1rem; padding: 0.8rem 1rem; border: 1px solid var(--line); border-left: 5px solid var(--good); border-radius: 6px; background: var(--box); font-size: 1.05rem; }
-.summary.todo { border-left-color: var(--bad); }
+.summary.soon { border-left-color: var(--warn); }
+.summary.late { border-left-color: var(--bad); }
 .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); }
 .good, .warn, .bad { font-weight: 600; }
 ol.due { margin: 0; padding: 0; list-style: none; }
