@@ -55,6 +55,13 @@ pub struct Due {
     pub by: Option<OffsetDateTime>,
 }
 
+impl Due {
+    /// Whether it is too late already.
+    pub fn is_late(&self, now: OffsetDateTime) -> bool {
+        self.by.is_some_and(|by| by <= now)
+    }
+}
+
 /// What has no deadline is wrong already, so it comes directly after what expires within this time.
 const WITHOUT_END: Duration = Duration::DAY;
 

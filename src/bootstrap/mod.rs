@@ -1,6 +1,7 @@
 //! The bootstrap itself: what the verbs do, without a terminal. Connects the pure rooms with the state on disk.
 
 pub mod archive;
+pub mod authorities;
 pub mod backup;
 pub mod brought;
 pub mod bundle;

@@ -7,7 +7,10 @@ use time::{OffsetDateTime, UtcOffset, macros::format_description};
 use super::{
     Code, Done, Global, Ui, fail,
     shell::quote,
-    table::{Column::*, table},
+    table::{
+        Column::{self, *},
+        table,
+    },
 };
 use crate::{
     deeds,
@@ -49,41 +52,45 @@ impl Log {
 }
 
 fn show(entries: &[Entry], ui: &Ui) {
+    ui.answer(table(ui, COLUMNS, entries.iter().map(cells).collect()));
+}
+
+/// The columns of [`cells`].
+pub const COLUMNS: [Column; 5] = [
+    Whole("when"),
+    Spare("who"),
+    Prose("command"),
+    Whole("result"),
+    Prose("what"),
+];
+
+/// When, who, the command, its result, and what was changed.
+pub fn cells(entry: &Entry) -> [String; 5] {
     const TIME: &[time::format_description::BorrowedFormatItem<'_>] =
         format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
-    let cells = |entry: &Entry| {
-        let at = entry.at.to_offset(UtcOffset::UTC).format(TIME);
-        let user = match &entry.who.user {
-            Some(user) => user.clone(),
-            None => entry.who.uid.to_string(),
-        };
-        let who = match &entry.who.sudo_user {
-            Some(sudo) => format!("{sudo} as {user}@{}", entry.host),
-            None => format!("{user}@{}", entry.host),
-        };
-        let result = match (entry.result, &entry.error) {
-            (Ending::Done, _) => "done".to_owned(),
-            (Ending::No, _) => "no".to_owned(),
-            (Ending::Partly, _) => "partly".to_owned(),
-            (Ending::Failed, None) => "failed".to_owned(),
-            (Ending::Failed, Some(error)) => format!("failed: {error}"),
-        };
-        [
-            at.unwrap_or_default(),
-            who,
-            entry.command.clone(),
-            result,
-            entry.what.clone(),
-        ]
+    let at = entry.at.to_offset(UtcOffset::UTC).format(TIME);
+    let user = match &entry.who.user {
+        Some(user) => user.clone(),
+        None => entry.who.uid.to_string(),
     };
-    let columns = [
-        Whole("when"),
-        Spare("who"),
-        Prose("command"),
-        Whole("result"),
-        Prose("what"),
-    ];
-    ui.answer(table(ui, columns, entries.iter().map(cells).collect()));
+    let who = match &entry.who.sudo_user {
+        Some(sudo) => format!("{sudo} as {user}@{}", entry.host),
+        None => format!("{user}@{}", entry.host),
+    };
+    let result = match (entry.result, &entry.error) {
+        (Ending::Done, _) => "done".to_owned(),
+        (Ending::No, _) => "no".to_owned(),
+        (Ending::Partly, _) => "partly".to_owned(),
+        (Ending::Failed, None) => "failed".to_owned(),
+        (Ending::Failed, Some(error)) => format!("failed: {error}"),
+    };
+    [
+        at.unwrap_or_default(),
+        who,
+        entry.command.clone(),
+        result,
+        entry.what.clone(),
+    ]
 }
 
 /// The command as recorded in the journal: its verb, flags and names, but no values of other options.

@@ -45,7 +45,7 @@ const SHORT: usize = 12;
 
 /// A certificate in the `--json` output.
 #[derive(Serialize)]
-struct Listed<'a> {
+pub struct Listed<'a> {
     name: &'a str,
     kind: Kind,
     serial: &'a str,
@@ -87,7 +87,10 @@ impl List {
             listed.sort_by_key(|(record, _)| record.not_after);
         }
         if ui.json {
-            let documents: Vec<Listed<'_>> = listed.iter().map(Listed::of).collect();
+            let documents: Vec<Listed<'_>> = listed
+                .iter()
+                .map(|(record, status)| Listed::of(record, *status))
+                .collect();
             ui.documents(&documents);
         } else {
             ui.answer(self.show(&listed, &inventory, ui));
@@ -141,7 +144,8 @@ impl List {
 }
 
 impl<'a> Listed<'a> {
-    fn of((record, status): &(&'a Record, Status)) -> Self {
+    /// A record with its status.
+    pub fn of(record: &'a Record, status: Status) -> Self {
         Self {
             name: &record.name,
             kind: record.kind,
@@ -150,7 +154,7 @@ impl<'a> Listed<'a> {
             sans: &record.sans,
             not_before: record.not_before,
             not_after: record.not_after,
-            status: *status,
+            status,
             issuer: &record.issuer,
             external: record.external,
         }

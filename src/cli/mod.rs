@@ -25,6 +25,7 @@ mod policy;
 mod principal;
 mod reload;
 mod renew;
+mod report;
 mod revoke;
 mod rotate_ca;
 mod scram;
@@ -122,6 +123,7 @@ enum Command {
     List(list::List),
     Sign(sign::Sign),
     Bundle(bundle::Bundling),
+    Report(report::Report),
     Log(journal::Log),
     Backup(backup::Make),
     Restore(backup::Restore),
@@ -194,6 +196,7 @@ pub fn main() -> ExitCode {
         Command::List(verb) => verb.run(&cli.global, &ui),
         Command::Sign(verb) => verb.run(&cli.global, &ui),
         Command::Bundle(verb) => verb.run(&cli.global, &ui),
+        Command::Report(verb) => verb.run(&cli.global, &ui),
         Command::Log(verb) => verb.run(&cli.global, &ui),
         Command::Backup(verb) => verb.run(&cli.global, &ui),
         Command::Restore(verb) => verb.run(&cli.global, &ui),

@@ -1,10 +1,11 @@
 //! `kpki status`
 
 mod drift;
+pub mod here;
 mod metrics;
 mod rotation;
 
-use std::{collections::BTreeSet, mem::ManuallyDrop, path::PathBuf, time::Duration};
+use std::{mem::ManuallyDrop, path::PathBuf, time::Duration};
 
 use clap::Args;
 use serde_json::json;
@@ -24,15 +25,13 @@ use crate::{
         ca::Ca,
         cut_off::revoked_super_users,
         due::{self, Behind, Due, DueCode},
-        lists::{self, Trouble},
-        revoke, served, sign,
+        lists, revoke,
+        rotate::Ask,
+        served,
     },
-    code::StableCode,
-    issuer::local,
-    pki::{IdentityName, Kind, Reason},
+    pki::Reason,
     policy::ValidatedPolicy,
-    printable::Printable,
-    state::{CA_REQUEST_KEY, Inventory, OutDir, Record, Rotation},
+    state::{Inventory, OutDir, Record},
 };
 
 /// How long to wait for a broker.
@@ -88,10 +87,7 @@ impl Status {
         let inventory = ManuallyDrop::new(Inventory::read(&out)?);
         let current = due::current(&inventory, now);
         let ending = due::ending(&inventory, &current, policy.as_ref(), now);
-        let mut found = early(&current, &out, now);
-        found.extend(expiring(&ending, &out, now)?);
-        found.extend(rotation::due(&out, &inventory, &ending, now)?);
-        found.extend(crl(&inventory, &out, now)?);
+        let mut found = here::due(&out, &inventory, &current, &ending, Ask::Brokers, now)?;
         let mut unreachable = 0;
         let mut unchecked = Vec::new();
         if policy.is_none() {
@@ -103,7 +99,13 @@ impl Status {
             let behind = behind.iter().map(|b| not_served(b, &inventory, &out, now));
             found.extend(behind);
             super_users(&mut found, &inventory, policy, &out, now)?;
-            found.extend(awaited(&inventory, policy, &out));
+            let mut awaited = awaited(&inventory, policy, &out);
+            awaited.retain(|due| {
+                found
+                    .iter()
+                    .all(|f| (f.code, &f.name) != (due.code, &due.name))
+            });
+            found.extend(awaited);
             for answer in &answers {
                 if let Err(error) = &answer.served {
                     unreachable += 1;
@@ -124,8 +126,6 @@ impl Status {
             found.extend(drift.found);
             unchecked.extend(drift.unchecked);
         }
-        let left_behind = left_behind(&inventory, &found, &out, now)?;
-        found.extend(left_behind);
         if let Some(unpublished) = lists::unpublished(&out, &Ca::trust(&out)?, &inventory, now)? {
             ui.warn(unpublished);
         }
@@ -149,97 +149,6 @@ impl Status {
             false => Err(Failure::No),
         }
     }
-}
-
-/// Certificates that are not valid yet.
-fn early(current: &[&Record], out: &OutDir, now: OffsetDateTime) -> Vec<Due> {
-    let due = due::early(current, now).into_iter().map(|record| {
-        let begins = record.not_before.date();
-        let (message, command) = match record.kind {
-            Kind::Ca | Kind::Intermediate => (
-                format!(
-                    "the CA is valid only from {begins}, but this machine's clock says {}: set the clock",
-                    now.date()
-                ),
-                "timedatectl set-ntp true".to_owned(),
-            ),
-            kind => (
-                format!(
-                    "the certificate of the {} is valid only from {begins}: it was signed while the clock was ahead",
-                    kind.name()
-                ),
-                format!("{} renew {}", shell::kpki(out.root()), record.name),
-            ),
-        };
-        Due {
-            code: DueCode::Clock.into(),
-            name: record.name.clone(),
-            message,
-            command,
-            by: Some(now),
-        }
-    });
-    due.collect()
-}
-
-fn expiring(ending: &[&Record], out: &OutDir, now: OffsetDateTime) -> Result<Vec<Due>, Failure> {
-    // Only read if something is due.
-    let there: BTreeSet<String> = match ending.is_empty() {
-        true => BTreeSet::new(),
-        false => out.identities()?.iter().map(ToString::to_string).collect(),
-    };
-    let kpki = shell::kpki(out.root());
-    let rotates = Rotation::read(out)?.is_some() || out.ca_file(CA_REQUEST_KEY).exists();
-    let is_ca = |record: &&Record| matches!(record.kind, Kind::Ca | Kind::Intermediate);
-    let cas: Vec<&Record> = ending.iter().copied().filter(is_ca).collect();
-    let due = ending.iter().filter_map(|record| {
-        let Record { name, .. } = record;
-        let with = |ca: &&Record| {
-            let ends_with_it = ca.not_after - record.not_after < time::Duration::DAY;
-            ca.subject == record.issuer && (ends_with_it || ca.not_after <= now)
-        };
-        // It expires with its CA, and so would the next one; or its CA can sign no next one.
-        if !is_ca(record) && cas.iter().any(with) {
-            return None;
-        }
-        let ends = ends(record.not_after, now);
-        let (message, command) = match record.kind {
-            // Its successor is being introduced.
-            Kind::Ca | Kind::Intermediate if rotates => return None,
-            Kind::Ca | Kind::Intermediate => (
-                format!("the CA's certificate ({}) {ends}", Printable(&record.subject)),
-                format!("{kpki} rotate-ca start"),
-            ),
-            kind if record.external => (
-                format!(
-                    "the certificate of the {} {ends}; its key is elsewhere, so a new request is needed",
-                    kind.name()
-                ),
-                format!("{kpki} {}", sign::command_again(record)),
-            ),
-            _ if there.contains(name) => (
-                format!("the certificate of the {} {ends}", record.kind.name()),
-                format!("{kpki} renew {name}"),
-            ),
-            // What is gone for good is not renewed.
-            _ if record.not_after <= now => return None,
-            kind => (
-                format!(
-                    "the certificate of the {} {ends}; its key is elsewhere, or the identity was removed",
-                    kind.name()
-                ),
-                format!("{kpki} {}", sign::command_again(record)),
-            ),
-        };
-        Some(Due {
-            code: DueCode::Expires.into(),
-            name: name.clone(),
-            message,
-            command,
-            by: Some(record.not_after),
-        })
-    });
-    Ok(due.collect())
 }
 
 /// The identities whose last certificates are revoked and have not expired.
@@ -377,55 +286,6 @@ fn awaited(inventory: &Inventory, policy: &ValidatedPolicy, out: &OutDir) -> Vec
     due.collect()
 }
 
-/// Certificates of a CA that is no longer trusted: a rotation was finished or aborted without them.
-fn left_behind(
-    inventory: &Inventory,
-    found: &[Due],
-    out: &OutDir,
-    now: OffsetDateTime,
-) -> Result<Vec<Due>, Failure> {
-    // An external issuer may replace its CA by itself, and a rotation in progress names whom it waits for.
-    if !out.ca_file(local::KEY).exists() || Rotation::read(out)?.is_some() {
-        return Ok(Vec::new());
-    }
-    let lost = due::untrusted(inventory, &Ca::trust(out)?, now);
-    if lost.is_empty() {
-        return Ok(Vec::new());
-    }
-    let there = out.identities()?;
-    let there: BTreeSet<&str> = there.iter().map(IdentityName::as_str).collect();
-    // What is due for another reason ends with the same command.
-    let codes = [DueCode::RequestNeeded, DueCode::Expires].map(StableCode::from);
-    let named = found.iter().filter(|due| codes.contains(&due.code));
-    let named: BTreeSet<&str> = named.map(|due| due.name.as_str()).collect();
-    let kpki = shell::kpki(out.root());
-    let lost = lost.into_iter().filter(|r| !named.contains(&*r.name));
-    let due = lost.map(|record| {
-        let name = &record.name;
-        let request = format!("{kpki} {}", sign::command_again(record));
-        let (how, command) = match (record.external, there.contains(&**name)) {
-            (true, _) => ("its key is elsewhere: sign a request from its machine".to_owned(), request),
-            (false, true) => ("renew it".to_owned(), format!("{kpki} renew {name}")),
-            (false, false) => (
-                format!("its key is elsewhere: sign a request from its machine, or if the identity was removed, run `{kpki} revoke {name}`"),
-                request,
-            ),
-        };
-        Due {
-            code: DueCode::RequestNeeded.into(),
-            name: name.clone(),
-            message: format!(
-                "nobody accepts the certificate of the {} any more, as {}, which signed it, is no longer trusted; {how}",
-                record.kind.name(),
-                Printable(&record.issuer)
-            ),
-            command,
-            by: None,
-        }
-    });
-    Ok(due.collect())
-}
-
 fn not_served(
     behind: &Behind<'_>,
     inventory: &Inventory,
@@ -495,25 +355,6 @@ fn not_served(
     }
 }
 
-fn crl(inventory: &Inventory, out: &OutDir, now: OffsetDateTime) -> Result<Option<Due>, Failure> {
-    let trust = Ca::trust(out)?;
-    let (message, by) = match lists::examine(out, &trust, inventory, now)? {
-        Some(Trouble::Fault(message, by)) => (message, by),
-        Some(Trouble::Due(by, needs)) => (format!("the CRL {}{needs}", ends(by, now)), Some(by)),
-        None if revoke::is_crl_due(inventory) => {
-            ("the CRL is older than the last revocation".to_owned(), None)
-        }
-        None => return Ok(None),
-    };
-    Ok(Some(Due {
-        code: DueCode::Crl.into(),
-        name: "crl".to_owned(),
-        message,
-        command: format!("{} crl", shell::kpki(out.root())),
-        by,
-    }))
-}
-
 fn show(ui: &Ui, current: &[&Record], found: &[Due], unchecked: &[Unchecked], now: OffsetDateTime) {
     for Unchecked { what, why } in unchecked.iter().take(SHOWN) {
         ui.warn(format!("not checked: {}: {why}", what.join(" and ")));
@@ -555,18 +396,25 @@ fn show(ui: &Ui, current: &[&Record], found: &[Due], unchecked: &[Unchecked], no
         return;
     }
     for due in found.iter().take(SHOWN) {
-        let late = due.by.is_some_and(|by| by <= now);
-        let colour = if late { RED } else { YELLOW };
-        ui.say(format!(
-            "{colour}{}{colour:#}  {BOLD}{}{BOLD:#}: {}",
-            due.code.name(),
-            due.name,
-            due.message
-        ));
+        ui.say(line(due, now));
         ui.say(format!("    {}", due.command));
     }
     let more = found.len().saturating_sub(SHOWN);
     if more > 0 {
         ui.say(format!("and {more} more; --json lists all of them"));
     }
+}
+
+/// What is due, in a line.
+pub fn line(due: &Due, now: OffsetDateTime) -> String {
+    let colour = match due.is_late(now) {
+        true => RED,
+        false => YELLOW,
+    };
+    format!(
+        "{colour}{}{colour:#}  {BOLD}{}{BOLD:#}: {}",
+        due.code.name(),
+        due.name,
+        due.message
+    )
 }

@@ -244,7 +244,7 @@ fn a_wrong_passphrase_a_cut_and_a_changed_key_file_are_told_apart() {
             seen.stderr
         );
         assert!(
-            seen.stderr.contains("hint: restore it from a backup"),
+            seen.stderr.contains("hint: take it from a backup"),
             "{}",
             seen.stderr
         );

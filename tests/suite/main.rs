@@ -60,6 +60,7 @@ mod probe;
 mod readme;
 mod reload;
 mod renew;
+mod report;
 mod revoke;
 #[cfg(feature = "live")]
 mod revoke_live;

@@ -172,8 +172,9 @@ fn attribute() -> impl Strategy<Value = Vec<u8>> {
         &[0x88, 0x37, 1],
         &[0x2b, 0x90, 0x80, 0x80, 0x80, 0x00],
     ];
+    // Without BMPString and UniversalString, as Java prints them differently since 17.0.21.
     let tags = select(vec![
-        0x0c_u8, 0x0c, 0x13, 0x14, 0x16, 0x1b, 0x1c, 0x1e, 0x12, 0x1a, 0x04, 0x03,
+        0x0c_u8, 0x0c, 0x13, 0x14, 0x16, 0x1b, 0x12, 0x1a, 0x04, 0x03,
     ]);
     let text = prop_oneof![
         4 => "[ a,=+<>#;\"\\\\\r\0é]{0,6}".prop_map(String::into_bytes),
@@ -182,6 +183,13 @@ fn attribute() -> impl Strategy<Value = Vec<u8>> {
         1 => proptest::collection::vec(select(vec![b'a', 0xc3, 0xa9, 0xe2, 0x82, 0xed, 0xa0, 0xf0, 0x9f, 0x80]), 0..8),
     ];
     (select(oids), tags, text)
+        .prop_map(|(oid, tag, mut text)| {
+            // Since then it reads these in their own encodings, and before as UTF-8: the same in ASCII.
+            if [0x13, 0x14, 0x16, 0x1b].contains(&tag) {
+                text.retain(u8::is_ascii);
+            }
+            (oid, tag, text)
+        })
         .prop_map(|(oid, tag, text)| tlv(0x30, &[tlv(6, oid), tlv(tag, &text)].concat()))
 }
 

@@ -441,6 +441,11 @@ fn an_inventory_that_has_lost_a_revocation_makes_no_crl() {
         let fault = &doctor["faults"][0];
         assert_eq!(fault["code"], "inventory", "{doctor}");
         assert_eq!(fault["command"], "kpki restore FILE");
+        let due = &kpki.run(&["status", "--json"]).expect_code(3).json()["due"][0];
+        assert_eq!(
+            (&due["code"], &due["command"]),
+            (&json!("crl"), &fault["command"])
+        );
     }
     // All of it, and lines that kpki does not write.
     let line = whole.lines().find(|line| is_of_alice(line)).unwrap();

@@ -11,7 +11,7 @@ mod steps;
 mod work;
 
 pub use next::{Pending, Successor};
-pub use seen::{Seen, Step};
+pub use seen::{Ask, Seen, Step};
 pub use steps::{Outcome, Rotating, Tools};
 
 use std::{fmt, path::PathBuf};

@@ -88,15 +88,29 @@ pub struct Seen {
     pub served: Option<String>,
 }
 
+/// Whether brokers are asked what they have loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Over the network, as far as their listeners are known.
+    Brokers,
+    /// Only the output directory is read.
+    Nobody,
+}
+
 /// Checks every identity, and asks those that can be asked.
 pub(super) fn see(
     out: &OutDir,
     trust: &Trust,
     rotation: Option<&Rotation>,
     places: &[Place<'_>],
+    ask: Ask,
 ) -> Vec<Seen> {
-    let questions: Vec<_> = places.iter().map(|place| question(out, place)).collect();
-    let answers = probe::each(&questions, |question| question.as_ref()?.ask());
+    let question = |place| match ask {
+        Ask::Brokers => question(out, place).ok_or("its listener is not known"),
+        Ask::Nobody => Err("it was not asked"),
+    };
+    let questions: Vec<_> = places.iter().map(question).collect();
+    let answers = probe::each(&questions, |question| question.as_ref().ok()?.ask());
     let asked = questions.iter().zip(answers);
     let seen = places.iter().zip(asked).map(|(place, (question, answer))| {
         let (step, why) = judge(trust, rotation, place, question.as_ref(), answer.as_ref());
@@ -115,7 +129,7 @@ fn judge(
     trust: &Trust,
     rotation: Option<&Rotation>,
     place: &Place<'_>,
-    question: Option<&Question>,
+    question: Result<&Question, &&'static str>,
     answer: Option<&Answer>,
 ) -> (Step, &'static str) {
     if place.trouble.is_some() || place.is_unfinished() {
@@ -137,8 +151,8 @@ fn judge(
         return (
             Step::Unseen,
             match question {
-                Some(_) => "it does not answer",
-                None => "its listener is not known",
+                Ok(_) => "it does not answer",
+                Err(why) => why,
             },
         );
     };

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     AcceptedAgain, RotationError,
-    seen::{Seen, Step, see},
+    seen::{Ask, Seen, Step, see},
     work::{Leaf, Place, Wanted},
 };
 use crate::{
@@ -91,12 +91,17 @@ impl<'a> Rotating<'a> {
         }
     }
 
-    /// How far each identity is.
+    /// How far each identity is, as far as brokers answer.
     pub fn status(&self) -> Result<Vec<Seen>, BootstrapError> {
+        self.seen(Ask::Brokers)
+    }
+
+    /// How far each identity is.
+    pub fn seen(&self, ask: Ask) -> Result<Vec<Seen>, BootstrapError> {
         let stores = self.stores(&self.ca.trust)?;
         let places = self.places(&self.ca.trust, &stores)?;
         let rotation = self.rotation.as_ref().filter(|_| !self.is_only_prepared());
-        Ok(see(self.out, &self.ca.trust, rotation, &places))
+        Ok(see(self.out, &self.ca.trust, rotation, &places, ask))
     }
 
     /// True if a command was interrupted, and if certificates must be signed because of that.

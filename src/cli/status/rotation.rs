@@ -7,7 +7,7 @@ use crate::{
     bootstrap::{
         brought,
         due::{Due, DueCode},
-        rotate::{Rotating, Seen, Step},
+        rotate::{Ask, Rotating, Seen, Step},
         running::{is_controller_alone, nodes},
         sign,
     },
@@ -27,6 +27,7 @@ pub fn due(
     out: &OutDir,
     inventory: &Inventory,
     ending: &[&Record],
+    ask: Ask,
     now: OffsetDateTime,
 ) -> Result<Option<Due>, Failure> {
     let cas = ending
@@ -37,7 +38,7 @@ pub fn due(
         return requested(out, by, now);
     };
     let rotating = Rotating::read(out, now)?;
-    let seen = rotating.status()?;
+    let seen = rotating.seen(ask)?;
     let (last, next) = match rotation.phase {
         Phase::Trusting if rotating.is_only_prepared() => {
             ("the new CA is below the root that everyone trusts", "next")

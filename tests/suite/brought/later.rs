@@ -109,6 +109,12 @@ fn live(kpki: &Kpki, signer: &str) {
     }
     kpki.ok(&["up", "policy.yaml", "--dry-run", "--exit-code"]);
     kpki.ok(&["crl"]);
+    let doctor = kpki.run(&["doctor", "policy.yaml"]).expect_code(3);
+    assert!(
+        doctor.stdout.contains("the certificate of far"),
+        "{doctor:?}"
+    );
+    kpki.ok(&["sign", "far.csr", "--client", "--out-file", "far.crt"]);
     kpki.ok(&["doctor", "policy.yaml"]);
     assert_ne!(issuers("kafka1").last().unwrap(), signer);
 }

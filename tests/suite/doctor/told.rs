@@ -91,15 +91,14 @@ fn a_directory_in_the_place_of_a_file_of_the_ca_is_said() {
     let kpki = Kpki::with_open_ca();
     for file in ["crl.pem", "truststore.p12", "ca.crt"] {
         let path = kpki.path("out/ca").join(file);
-        let kept = fs::read(&path).ok();
-        let _ = fs::remove_file(&path);
+        let kept = fs::rename(&path, kpki.path("kept")).is_ok();
         fs::create_dir(&path).unwrap();
         assert_eq!(faults(&kpki, &["--fix"], 3), ["owner -"], "{file}");
         let command = said(&kpki)[0]["command"].as_str().unwrap().to_owned();
         assert_eq!(command, format!("mv out/ca/{file} out/ca/{file}.old"));
         fs::remove_dir(&path).unwrap();
-        if let Some(kept) = kept {
-            fs::write(&path, kept).unwrap();
+        if kept {
+            fs::rename(kpki.path("kept"), &path).unwrap();
         }
     }
     assert!(faults(&kpki, &[], 0).is_empty());
