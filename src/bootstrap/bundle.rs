@@ -5,8 +5,7 @@ use std::{collections::BTreeSet, convert::Infallible, path::PathBuf};
 use time::{OffsetDateTime, macros::datetime};
 
 use super::{
-    BootstrapError, archive::Entry, edits::Edit, elsewhere::request_file, files, member::NEXT,
-    revoke,
+    BootstrapError, archive::Entry, edits::Edit, elsewhere::request_file, files, member::NEXT, sign,
 };
 use crate::{
     pki::IdentityName,
@@ -131,7 +130,7 @@ impl Bundle {
                 "has a certificate that was revoked on {} ({}); for a good one: kpki {}",
                 revocation.at.date(),
                 revocation.reason,
-                revoke::undone_by(record, revocation)
+                sign::undone_by(record, revocation)
             );
             bundle.remark(dir.clone(), what);
         }

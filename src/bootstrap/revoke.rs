@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use time::OffsetDateTime;
 
-use super::{BootstrapError, sign};
+use super::BootstrapError;
 use crate::{
     pki::{Kind, Reason, RevocationList, RevokedEntry, in_order, unhex},
     state::{Event, Inventory, Record, Revocation},
@@ -146,16 +146,6 @@ fn certificates<'a>(
 /// Why an identity only gets a certificate by explicit request: its last one was revoked.
 pub fn of_identity<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a Revocation> {
     inventory.revocation(&inventory.latest(name)?.serial)
-}
-
-/// The command, without `kpki`, after which a revoked identity has a good certificate again.
-pub fn undone_by(record: &Record, revocation: &Revocation) -> String {
-    let name = &record.name;
-    match (revocation.reason, record.external) {
-        (Reason::CertificateHold, _) => format!("revoke {name} --reason removeFromCRL"),
-        (_, true) => sign::command_again(record).replacen("sign", "sign --new-key", 1),
-        (_, false) => format!("renew {name} --new-key"),
-    }
 }
 
 /// Refuses a certificate for an identity whose last one was revoked, unless `anew`; one on hold must be reinstated

@@ -12,12 +12,12 @@ use crate::{
     config::NodeFacts,
     issuer::{self, CertificateRequest, Issued, Issuer, IssuerError},
     pki::{
-        Approved, Certificate, Host, IdentityName, Kind, LeafSpec, is_named_alone,
+        Approved, Certificate, Host, IdentityName, Kind, LeafSpec, Reason, is_named_alone,
         principal::MappingRules, sha256,
     },
     policy::LAYOUTS,
     shell::quote,
-    state::{Inventory, Lock, OutDir, Record, Written, read_plain},
+    state::{Inventory, Lock, OutDir, Record, Revocation, Written, read_plain},
 };
 
 /// Every reason why a name can get no certificate, whatever the request contains. With `anew`, a new key may replace a
@@ -306,6 +306,16 @@ pub fn command_again(record: &Record) -> String {
         record.kind,
         hosts.map(|host| host.to_string()),
     )
+}
+
+/// The command, without `kpki`, after which a revoked identity has a good certificate again.
+pub fn undone_by(record: &Record, revocation: &Revocation) -> String {
+    let name = &record.name;
+    match (revocation.reason, record.external) {
+        (Reason::CertificateHold, _) => format!("revoke {name} --reason removeFromCRL"),
+        (_, true) => command_again(record).replacen("sign", "sign --new-key", 1),
+        (_, false) => format!("renew {name} --new-key"),
+    }
 }
 
 /// The revocation of any certificate of the same key: no other is signed for such a key.

@@ -207,7 +207,7 @@ fn super_users(
             ),
             (_, false) => (removed, Some(up)),
         };
-        let undone = || format!("{kpki} {}", revoke::undone_by(record, revocation));
+        let undone = || format!("{kpki} {}", sign::undone_by(record, revocation));
         found.push(Due {
             code: DueCode::Revoked.into(),
             name: name.clone(),
@@ -334,7 +334,7 @@ fn not_served(
                 true => "",
                 false => ", and its last one is revoked",
             };
-            let undone = revoke::undone_by(latest, last);
+            let undone = sign::undone_by(latest, last);
             let then = match last.reason {
                 Reason::CertificateHold => String::new(),
                 _ => format!(": after the command below, {how}: {load}"),
