@@ -27,7 +27,7 @@ use crate::{
         due::{self, Behind, Due, DueCode},
         lists, revoke,
         rotate::Ask,
-        served,
+        served, sign,
     },
     pki::Reason,
     policy::ValidatedPolicy,
