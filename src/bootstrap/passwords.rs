@@ -27,6 +27,7 @@ use super::{
     nodes::Nodes,
     plan,
     planned::Planned,
+    restore,
 };
 use crate::{
     config::STORAGE_ARGS,
@@ -247,7 +248,7 @@ impl<'a> Passwords<'a> {
             .flat_map(|s| s.credentials.clone())
             .collect();
         let trust = &self.ca.trust;
-        let truststores = trust.kept_truststores(out)?;
+        let truststores = restore::kept_truststores(trust, out)?;
         let cluster = plan::cluster(self.context, trust, truststores, credentials, &self.nodes)?;
         let mut written = Vec::new();
         for member in Member::all(policy) {

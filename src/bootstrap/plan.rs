@@ -17,7 +17,7 @@ use super::{
     nodes::Nodes,
     planned::Planned,
     renew::due_by,
-    revoke, sign,
+    restore, revoke, sign,
     step::Step,
     trust::{Trust, Truststores},
 };
@@ -91,7 +91,7 @@ pub fn plan<'a>(context: Context<'a>, trust: &Trust) -> Result<Plan<'a>, Errors>
         .filter_map(|(_, scram)| scram.as_ref())
         .flat_map(|s| s.credentials.clone())
         .collect();
-    let truststores = trust.kept_truststores(out)?;
+    let truststores = restore::kept_truststores(trust, out)?;
     let cluster = cluster(context, trust, truststores, credentials, &nodes)?;
     let steps = members.into_par_iter().zip(scram);
     let steps = steps.map(|(member, scram)| {

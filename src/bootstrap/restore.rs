@@ -10,9 +10,9 @@ use zeroize::Zeroizing;
 
 use super::{
     BootstrapError,
-    ca::{TRUSTSTORE_PASSWORD, password_in},
+    ca::{CaError, TRUSTSTORE_PASSWORD, password_in},
     slot::{CERTIFICATE, Slot},
-    trust::truststore_name,
+    trust::{Trust, Truststores, truststore_name},
 };
 use crate::{
     deeds::did,
@@ -82,6 +82,19 @@ pub(super) fn is_foreign(out: &OutDir) -> Result<bool, BootstrapError> {
         }
     }
     Ok(refused)
+}
+
+/// The truststores of both profiles that need not be encoded.
+///
+/// # Errors
+/// If one would have to be, with a password that the existing ones do not have.
+pub(super) fn kept_truststores(trust: &Trust, out: &OutDir) -> Result<Truststores, BootstrapError> {
+    let kept = trust.kept_truststores(out)?;
+    if kept[0].is_none() && is_foreign(out)? {
+        let file = out.ca_file(TRUSTSTORE_PASSWORD).display().to_string();
+        return Err(CaError::ForeignPassword(file).into());
+    }
+    Ok(kept)
 }
 
 /// The password of the truststores, if an identity's configuration has it.

@@ -4,11 +4,7 @@ use std::collections::BTreeSet;
 
 use rustls_pki_types::CertificateDer;
 
-use super::{
-    BootstrapError,
-    ca::{CaError, TRUSTSTORE_PASSWORD},
-    restore,
-};
+use super::BootstrapError;
 use crate::{
     issuer::local::{NewCa, SUFFIX},
     keystore::{StoreError, StoreProfile, pem, pkcs12},
@@ -278,17 +274,9 @@ impl Trust {
     }
 
     /// Those of both profiles.
-    ///
-    /// # Errors
-    /// If they would have to be encoded with a password that the existing ones do not have.
-    pub(super) fn kept_truststores(&self, out: &OutDir) -> Result<Truststores, BootstrapError> {
+    pub(super) fn kept_truststores(&self, out: &OutDir) -> Result<Truststores, StateError> {
         let kept = |profile| self.kept_truststore(out, profile);
-        let jdk = kept(StoreProfile::Jdk)?;
-        if jdk.is_none() && restore::is_foreign(out)? {
-            let file = out.ca_file(TRUSTSTORE_PASSWORD).display().to_string();
-            return Err(CaError::ForeignPassword(file).into());
-        }
-        Ok([jdk, kept(StoreProfile::Legacy)?])
+        Ok([kept(StoreProfile::Jdk)?, kept(StoreProfile::Legacy)?])
     }
 
     /// True if the legacy truststore was ever requested.

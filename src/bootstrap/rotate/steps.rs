@@ -15,6 +15,7 @@ use crate::{
         ca::Ca,
         due, lists,
         renew::{Candidate, Renewal, renew},
+        restore,
         slot::{CERTIFICATE, Sealed, Slot},
         trust::{Lineage, Trust, Truststores, truststore_name},
     },
@@ -398,7 +399,7 @@ impl<'a> Rotating<'a> {
 
     /// The truststores that contain what a CA trusts.
     fn stores(&self, trust: &Trust) -> Result<Truststores, BootstrapError> {
-        let [jdk, legacy] = trust.kept_truststores(self.out)?;
+        let [jdk, legacy] = restore::kept_truststores(trust, self.out)?;
         let jdk = match jdk {
             Some(store) => store,
             None => trust.encode_truststore(StoreProfile::Jdk)?,
