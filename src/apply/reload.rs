@@ -9,13 +9,19 @@
 //! Each network thread of a listener has stores of its own (`SocketServer.Processor`), which are read one after the
 //! other, and connections go to the threads in turn: so a listener is asked as often as it has threads.
 
+mod error;
+mod settings;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     time::{Duration, Instant},
 };
 
+pub use error::{ReloadError, SettingLeft};
+use settings::{Settings, Store, setting};
+
 use crate::{
-    admin::{Admin, AdminError, ConfigEntry},
+    admin::{Admin, AdminError},
     pki::{Certificate, Host},
     printable::Name,
     probe::{self, Identity, ProbeError, Served},
@@ -29,12 +35,8 @@ const REMOVAL: Duration = Duration::from_secs(60);
 /// How long to wait until a listener no longer trusts other CAs: after a rotation the old one, but somebody may have
 /// added one of their own.
 const OTHERS: Duration = Duration::from_secs(10);
-/// The most often that a listener is asked in one check; a broker has 3 network threads unless it is told otherwise.
-const MOST_THREADS: usize = 32;
 /// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(250);
-
-const LOCATION: &str = "ssl.keystore.location";
 
 /// What a broker should serve.
 pub struct Wanted<'a> {
@@ -64,15 +66,6 @@ pub struct RunningListener {
     store: Option<Store>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Store {
-    path: String,
-    /// Someone has set a dynamic path that differs from the one in the broker's file.
-    stays: bool,
-    /// It is set now.
-    is_set: bool,
-}
-
 /// A running broker.
 #[derive(Debug)]
 pub struct RunningBroker {
@@ -81,119 +74,6 @@ pub struct RunningBroker {
     inter_broker: String,
     dn_may_change: bool,
     sans_may_change: bool,
-}
-
-/// Why a broker does not load its new stores.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReloadError {
-    /// The cluster did not answer, or refused.
-    #[error("{name}: {source}")]
-    Cluster {
-        /// The broker.
-        name: String,
-        /// Why.
-        source: Box<AdminError>,
-    },
-    /// Nothing to reload.
-    #[error("{0} has no TLS listener")]
-    NoTls(String),
-    /// Certificates inside the broker's own configuration.
-    #[error(
-        "{name}: the listener {listener} has no ssl.keystore.location, so there is no file to read again"
-    )]
-    NoStore {
-        /// The broker.
-        name: String,
-        /// Its listener.
-        listener: String,
-    },
-    /// It is unknown what it serves.
-    #[error("cannot see which certificate {name} serves: {why}")]
-    Unseen {
-        /// The broker.
-        name: String,
-        /// Each listener's reason.
-        why: String,
-    },
-    /// The new certificate lacks hosts.
-    #[error(
-        "the current certificate of {name} contains {lost}, but the new one does not: a running broker refuses that"
-    )]
-    LostHosts {
-        /// The broker.
-        name: String,
-        /// The hosts.
-        lost: String,
-    },
-    /// Another subject.
-    #[error(
-        "the current certificate of {name} has the subject `{old}`, but the new one has `{new}`: a running broker refuses that"
-    )]
-    OtherSubject {
-        /// The broker.
-        name: String,
-        /// What it serves.
-        old: Name,
-        /// What it should serve.
-        new: Name,
-    },
-    /// A CA that is not trusted yet.
-    #[error(
-        "{name} does not yet trust the CA of its new certificate, `{root}`: a running broker refuses such a certificate on the inter-broker listener"
-    )]
-    Untrusted {
-        /// The broker.
-        name: String,
-        /// The CA.
-        root: Name,
-    },
-    /// It still serves the old certificate.
-    #[error("{name} was told to read its stores again, but after {seconds} s {what}{}", also(.left))]
-    NotTakenUp {
-        /// The broker.
-        name: String,
-        /// How long kpki waited.
-        seconds: u64,
-        /// What is still wrong.
-        what: String,
-        /// The setting, if it could not be removed either.
-        left: Option<SettingLeft>,
-    },
-    /// It serves the new certificate, but the setting could not be removed.
-    #[error("{name} serves its new certificate, but {left}")]
-    SettingLeft {
-        /// The broker.
-        name: String,
-        /// The setting.
-        left: SettingLeft,
-    },
-}
-
-impl ReloadError {
-    /// Whether nothing is known of the broker, which may be down, so that this says nothing about the others.
-    pub fn is_no_answer(&self) -> bool {
-        match self {
-            Self::Cluster { source, .. } => !matches!(**source, AdminError::NotAuthorized { .. }),
-            Self::Unseen { .. } => true,
-            _ => false,
-        }
-    }
-}
-
-/// A setting that could not be removed.
-#[derive(Debug, thiserror::Error)]
-#[error("the setting {setting} could not be removed: {why}")]
-pub struct SettingLeft {
-    /// Its name.
-    pub setting: String,
-    /// Why.
-    pub why: String,
-}
-
-fn also(left: &Option<SettingLeft>) -> String {
-    left.as_ref()
-        .map_or_else(String::new, |left| format!("; {left}"))
 }
 
 /// Reads a broker's listeners, and what each of them serves.
@@ -519,80 +399,6 @@ fn ask(address: &str, identity: Option<Identity<'_>>) -> Result<Served, ProbeErr
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_matches(['[', ']']);
     probe::served(address, host, identity, ONE)
-}
-
-/// A listener's own keystore.
-fn setting(listener: &str) -> String {
-    format!("listener.name.{}.{LOCATION}", listener.to_ascii_lowercase())
-}
-
-/// The settings of a broker, by name.
-struct Settings(BTreeMap<String, ConfigEntry>);
-
-impl Settings {
-    fn get(&self, name: &str) -> Option<&str> {
-        let value = self.0.get(name)?.value.as_deref()?.trim();
-        (!value.is_empty()).then_some(value)
-    }
-
-    fn list(&self, name: &str) -> impl Iterator<Item = &str> {
-        let text = self.get(name).unwrap_or_default();
-        text.split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty())
-    }
-
-    /// The name and address of each TLS listener, and whether it belongs to the controllers. A controllers' listener
-    /// without a usable address is left out.
-    fn listeners(&self) -> Vec<(String, String, bool)> {
-        let by_name = |setting| -> BTreeMap<&str, &str> {
-            self.list(setting)
-                .filter_map(|l| l.split_once("://"))
-                .collect()
-        };
-        let (bound, advertised) = (by_name("listeners"), by_name("advertised.listeners"));
-        let protocols: BTreeMap<&str, &str> = self
-            .list("listener.security.protocol.map")
-            .filter_map(|pair| pair.split_once(':'))
-            .collect();
-        let mut found = Vec::new();
-        for (name, at) in bound {
-            let protocol = protocols.get(name).copied().unwrap_or(name);
-            if !matches!(protocol, "SSL" | "SASL_SSL") {
-                continue;
-            }
-            let is_controllers = self.list("controller.listener.names").any(|c| c == name);
-            let address = advertised.get(name).copied().unwrap_or(at);
-            let anywhere = ["", "0.0.0.0", "[::]"];
-            let host = address.rsplit_once(':').map_or("", |(host, _)| host);
-            if !(is_controllers && anywhere.contains(&host)) {
-                found.push((name.to_owned(), address.to_owned(), is_controllers));
-            }
-        }
-        found
-    }
-
-    /// The number of network threads of a listener.
-    fn threads(&self, listener: &str) -> usize {
-        const THREADS: &str = "num.network.threads";
-        let own = format!("listener.name.{}.{THREADS}", listener.to_ascii_lowercase());
-        let said = self.get(&own).or(self.get(THREADS));
-        let threads = said.and_then(|threads| threads.parse().ok());
-        threads.unwrap_or(3).clamp(1, MOST_THREADS)
-    }
-
-    /// The keystore of a listener.
-    fn store(&self, listener: &str) -> Option<Store> {
-        let own = setting(listener);
-        let is_set = self.0.get(&own).is_some_and(|entry| entry.dynamic);
-        let general = self.get(LOCATION);
-        let path = self.get(&own).or(general)?.to_owned();
-        Some(Store {
-            stays: is_set && general.is_some_and(|general| general != path),
-            is_set,
-            path,
-        })
-    }
 }
 
 #[cfg(test)]

@@ -415,6 +415,13 @@ impl Keys {
         });
         lists.collect()
     }
+
+    /// The files that their CRLs are written to as DER, if the first CA's is `path`.
+    pub fn der_files(&self, inventory: &Inventory, path: &Path) -> Vec<PathBuf> {
+        let leaves = self.all().filter(|signing| !signing.is_root);
+        let files = der_files(path, leaves.map(|s| (inventory.successor(&s.signer), ())));
+        files.into_iter().map(|(file, _)| file).collect()
+    }
 }
 
 /// Signs the next CRLs, records their numbers and writes them.
@@ -475,26 +482,38 @@ impl Lists {
         std::iter::once(&self.own).chain(&self.others)
     }
 
-    /// Writes one file for each CA that signs leaves: `path` for the first CA, and one beside it for each later CA. If the
-    /// first CA is gone, `path` gets the signing CA's as well. Returns the files.
+    /// Writes the files of [`Keys::der_files`], and returns them.
     ///
     /// # Errors
     /// If one cannot be written.
     pub fn write_der(&self, path: &Path) -> Result<Vec<PathBuf>, BootstrapError> {
-        let leaves = || self.all().filter(|crl| !crl.is_root);
-        let mut files: Vec<(PathBuf, &Crl)> = Vec::new();
-        if leaves().all(|crl| crl.generation.is_some()) {
-            files.push((path.to_owned(), &self.own));
-        }
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or(CRL_DER);
-        let beside = |crl: &Crl| path.with_file_name(crl_path(name, crl.generation));
-        files.extend(leaves().map(|crl| (beside(crl), crl)));
-        for (file, crl) in &files {
-            write_atomic(file, &crl.der, 0o644, None)?;
+        let leaves = self.all().filter(|crl| !crl.is_root);
+        let files = der_files(path, leaves.map(|crl| (crl.generation, &crl.der)));
+        for (file, der) in &files {
+            write_atomic(file, der, 0o644, None)?;
         }
         Ok(files.into_iter().map(|(file, _)| file).collect())
     }
+}
+
+/// One file for each CA that signs leaves, with what is said of it: `path` for the first CA, and one beside it for each
+/// later CA. If the first CA is gone, `path` is for the signing CA as well, which comes first.
+fn der_files<T: Copy>(
+    path: &Path,
+    leaves: impl Iterator<Item = (Option<u32>, T)>,
+) -> Vec<(PathBuf, T)> {
+    let leaves: Vec<(Option<u32>, T)> = leaves.collect();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or(CRL_DER);
+    let substitute = leaves
+        .first()
+        .filter(|_| leaves.iter().all(|(g, _)| g.is_some()));
+    let all = substitute
+        .map(|(_, own)| (None, *own))
+        .into_iter()
+        .chain(leaves.iter().copied());
+    all.map(|(generation, of)| (path.with_file_name(crl_path(name, generation)), of))
+        .collect()
 }

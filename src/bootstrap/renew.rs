@@ -3,28 +3,27 @@
 //! The files in the identity's directory may have been changed by its owner: nothing from there is signed, except a key
 //! that was signed before.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    panic::resume_unwind,
+    thread,
+};
 
 use rayon::prelude::*;
 use time::{Duration, OffsetDateTime};
 
-use super::{
-    BATCH, BootstrapError,
-    changes::{self, Needs},
-    files,
-    identity::{Applicant, Credentials, OnDisk, enrol},
-    revoke,
-};
+use super::{BATCH, BootstrapError, identity::enrol};
 use crate::{
     issuer::{Issuer, IssuerError},
-    keystore::StoreProfile,
-    pki::{Certificate, Host, IdentityName, Kind, LEAF_DAYS, LeafSpec},
+    keystore::{StoreProfile, pem},
+    pki::{Certificate, Host, IdentityName, Kind},
     policy::{FileNames, LAYOUTS, ValidatedPolicy},
-    printable::Name,
-    random,
-    secret::{Secret, SecretBytes},
-    state::{FileSpec, Inventory, Lock, OutDir, Owners, Record, Staging, Written, read_plain},
+    state::{Inventory, Lock, OutDir, Record, Staging, Written, read_plain},
 };
+
+mod candidate;
+
+pub use candidate::Candidate;
 
 /// The first certificate of a name is due this long before it expires, however short its validity is. If it replaced
 /// another one, the short validity is intended, and the next one would be due from its first day as well.
@@ -113,7 +112,12 @@ impl Chosen {
                 chosen.revoked.push(name);
                 continue;
             }
-            if now.is_some_and(|now| due > now) {
+            // Its directory was looked for above, unless its key is elsewhere.
+            let is_behind = || {
+                let may_be = !record.external && followed.contains(name.as_str());
+                may_be && earlier(out, inventory, record).is_some()
+            };
+            if now.is_some_and(|now| due > now) && !is_behind() {
                 if chosen.next.as_ref().is_none_or(|(_, next)| due < *next) {
                     chosen.next = Some((name, due));
                 }
@@ -130,6 +134,19 @@ impl Chosen {
     }
 }
 
+/// The certificate in the directory of an identity, if it is an earlier one than the last that was signed: a command was
+/// killed before it wrote that one, or is still running.
+pub fn earlier<'i>(out: &OutDir, inventory: &'i Inventory, last: &Record) -> Option<&'i Record> {
+    let dir = out.identity(&last.name.parse().ok()?);
+    let mut names = LAYOUTS.iter().map(|layout| layout.files(&last.name));
+    // What cannot be read is named by `doctor`.
+    let read = |names: FileNames| read_plain(&dir.join(names.certificate)).ok()?;
+    let chain = pem::parse_certificates(&names.find_map(read)?).ok()?;
+    let leaf = Certificate::from_der(chain.first()?).ok()?;
+    let found = inventory.by_serial(&leaf.serial)?;
+    (found.name == last.name && found.serial != last.serial).then_some(found)
+}
+
 /// How identities are renewed.
 #[derive(Debug, Clone)]
 pub struct Renewal {
@@ -143,179 +160,6 @@ pub struct Renewal {
     pub profile: Option<StoreProfile>,
     /// The time.
     pub now: OffsetDateTime,
-}
-
-/// One identity that is about to be renewed.
-#[derive(Debug)]
-pub struct Candidate {
-    leaf: LeafSpec,
-    /// The file names in every layout that the identity has files of, with the profile of its store.
-    layouts: Vec<(FileNames, StoreProfile)>,
-    /// The password of its stores.
-    password: Option<Secret>,
-    /// The key that it keeps.
-    key: Option<SecretBytes>,
-    /// Why it gets a new key although none was requested.
-    distrust: Option<String>,
-    /// For a broker: hosts in the existing certificate that the new one will lack.
-    lost_hosts: Vec<Host>,
-    /// For a broker: the subject of the existing certificate, if the new one has another.
-    old_subject: Option<Name>,
-    /// What its reader must do.
-    pub needs: Needs,
-}
-
-impl Candidate {
-    /// Reads an identity: its attributes from the inventory; from its directory its password and, if it is the one that
-    /// was signed, its key.
-    pub fn read(
-        out: &OutDir,
-        inventory: &Inventory,
-        owners: &Owners,
-        signer: &Certificate,
-        name: &IdentityName,
-        renewal: &Renewal,
-    ) -> Result<Self, BootstrapError> {
-        let unknown =
-            || match inventory.latest(name.as_str()).is_none() && files::holds_key(out, name) {
-                true => BootstrapError::no_record(out, name),
-                false => BootstrapError::Unknown {
-                    name: name.to_string(),
-                    out: out.root().display().to_string(),
-                },
-            };
-        let record = inventory.latest(name.as_str()).ok_or_else(unknown)?;
-        revoke::check(inventory, name.as_str(), renewal.new_key)?;
-        if record.external {
-            return Err(BootstrapError::KeyElsewhere(record.clone().into()));
-        }
-        out.check_identity(name, owners)?;
-        let damaged = |why: &str| BootstrapError::damaged(&out.identity(name), why);
-        let mut layouts = Vec::new();
-        for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {
-            if let Some(store) = read_plain(&out.identity(name).join(&names.keystore))? {
-                let profile = renewal.profile;
-                layouts.push((names, profile.unwrap_or_else(|| StoreProfile::of(&store))));
-            }
-        }
-        // Some layouts share the keystore's name; they are distinguished by the password file.
-        let has_password = |names: &FileNames| {
-            let file = read_plain(&out.identity(name).join(&names.password));
-            file.ok().flatten().is_some()
-        };
-        if layouts.iter().any(|(names, _)| has_password(names)) {
-            layouts.retain(|(names, _)| has_password(names));
-        }
-        let Some((names, _)) = layouts.first() else {
-            return Err(if out.identity(name).exists() {
-                damaged("it does not contain a keystore")
-            } else {
-                unknown()
-            });
-        };
-        let disk = OnDisk::read(out, name, names)?;
-        disk.check_password(out, name, names)?;
-        let recorded = disk.is_recorded(record, signer);
-        let hosts = record.sans.iter().map(|san| {
-            Host::from_tagged(san)
-                .ok_or_else(|| damaged(&format!("the inventory has the host `{san}` for it")))
-        });
-        let mut hosts = hosts.collect::<Result<Vec<_>, _>>()?;
-        for host in &renewal.hosts {
-            signer.check_permitted(host, record.kind)?;
-            if !hosts.contains(host) {
-                hosts.push(host.clone());
-            }
-        }
-        // The end of its CA is no wish for a short life: the next CA may live longer.
-        let is_cut = |ca: &Record| {
-            ca.subject == record.issuer && ca.not_after - record.not_after < Duration::DAY
-        };
-        let life = match inventory.authorities().any(is_cut) {
-            true => LEAF_DAYS.into(),
-            false => (record.not_after - record.not_before).whole_days(),
-        };
-        // Lines of the first kpki do not contain the key algorithm.
-        let theirs = disk.certificate.as_ref().filter(|_| recorded);
-        let key = record.key.or(theirs.and_then(|c| c.key));
-        let days = renewal.days.or(u32::try_from(life).ok());
-        let leaf = LeafSpec {
-            name: name.clone(),
-            kind: record.kind,
-            hosts,
-            key: key.unwrap_or_default(),
-            days: days.unwrap_or(1).max(1),
-        };
-        let key = disk
-            .kept_key(record, signer, leaf.key)
-            .filter(|_| !renewal.new_key);
-        let distrust = match (&key, recorded) {
-            _ if renewal.new_key => None,
-            (Some(_), true) => None,
-            (Some(_), false) => Some(format!(
-                "the certificate in {} is not the last one that was signed: hosts and validity are taken from the inventory",
-                out.identity(name).display()
-            )),
-            (None, _) => Some(format!(
-                "the key in {} is not the last one that was signed: {name} gets a new key",
-                out.identity(name).display()
-            )),
-        };
-        let runs_on = disk
-            .certificate
-            .as_ref()
-            .filter(|_| leaf.kind == Kind::Broker);
-        let old_subject = runs_on.map(|old| old.subject.clone());
-        let old_subject = old_subject.filter(|old| *old != format!("CN={name}"));
-        // Nobody can connect to a broker with an expired certificate to make it reload.
-        let stays = runs_on
-            .is_some_and(|old| old.is_issued_by(signer) && old.not_after > renewal.now)
-            && old_subject.is_none();
-        let needs = match leaf.kind {
-            Kind::Broker if !files::is_controller_alone(out, name)? => {
-                changes::certificate_needs(&disk, &leaf.hosts, stays)
-            }
-            _ => Needs::Restart,
-        };
-        Ok(Self {
-            lost_hosts: match runs_on {
-                Some(_) => changes::lost_hosts(&disk, &leaf.hosts),
-                None => Vec::new(),
-            },
-            old_subject,
-            needs,
-            leaf,
-            layouts,
-            password: disk.password,
-            key,
-            distrust,
-        })
-    }
-
-    /// Who it is.
-    pub fn name(&self) -> &IdentityName {
-        &self.leaf.name
-    }
-
-    /// What it is.
-    pub fn kind(&self) -> Kind {
-        self.leaf.kind
-    }
-
-    /// The hosts that a broker's new certificate no longer names: a running broker refuses such a certificate.
-    pub fn lost_hosts(&self) -> &[Host] {
-        &self.lost_hosts
-    }
-
-    /// The subject of a broker's existing certificate, if it changes: a running broker refuses such a certificate.
-    pub fn old_subject(&self) -> Option<&Name> {
-        self.old_subject.as_ref()
-    }
-
-    /// What was found in its directory and is not trusted.
-    pub fn distrust(&self) -> Option<&str> {
-        self.distrust.as_deref()
-    }
 }
 
 /// The outcome of a renewal.
@@ -340,42 +184,26 @@ pub fn renew(
     progress: &dyn Fn(usize),
 ) -> Result<Renewed, BootstrapError> {
     let mut renewed = Renewed::default();
+    let mut before: Option<(Staging<'_>, usize)> = None;
     for batch in candidates.chunks(BATCH) {
-        let staging = Staging::begin(out, lock, None)?;
-        let mut applicants = Vec::new();
-        for candidate in batch {
-            let files = candidate.layouts.iter();
-            let files = files.flat_map(|(names, _)| names.of_certificate());
-            staging.check(candidate.leaf.name.as_str(), files)?;
-            applicants.push(Applicant {
-                leaf: &candidate.leaf,
-                key: candidate.key.clone(),
-                password: match &candidate.password {
-                    Some(password) => password.clone(),
-                    None => random::password()?,
-                },
-            });
-        }
-        let answers = enrol(applicants, issuer, inventory, lock, now)?;
-        let (mut made, mut refused) = (Vec::new(), Vec::new());
-        for (candidate, answer) in batch.iter().zip(answers) {
-            match answer {
-                Ok(credentials) => made.push((candidate, credentials)),
-                Err(error) => refused.push((candidate.leaf.name.clone(), error)),
-            }
-        }
-        let staged = made.par_iter().map(|(candidate, credentials)| {
-            let name = &candidate.leaf.name;
-            staging.add(name.as_str(), &candidate.files(credentials)?)?;
-            Ok(())
-        });
-        staged.collect::<Result<(), BootstrapError>>()?;
-        staging.commit()?;
-        let names = made.iter().map(|(candidate, _)| candidate.name().as_str());
-        let records = names.filter_map(|name| inventory.latest(name).cloned());
-        renewed.records.extend(records);
-        renewed.refused.extend(refused);
-        progress(batch.len());
+        let mut stage = || stage(out, lock, inventory, issuer, batch, now, &mut renewed);
+        let staging = match before {
+            None => stage()?,
+            // The disk is waited for while the keys of the next batch's stores are derived.
+            Some((before, identities)) => thread::scope(|scope| {
+                let commit = scope.spawn(|| before.commit());
+                let staging = stage();
+                // Even if that failed: what is committed is done.
+                commit.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+                progress(identities);
+                staging
+            })?,
+        };
+        before = Some((staging, batch.len()));
+    }
+    if let Some((last, identities)) = before {
+        last.commit()?;
+        progress(identities);
     }
     if Written::read(out).is_ok_and(|written| written.is_wasteful()) {
         Written::compact(out, lock)?;
@@ -383,17 +211,37 @@ pub fn renew(
     Ok(renewed)
 }
 
-impl Candidate {
-    /// The files of a new certificate, in each layout that the identity has files of.
-    fn files(&self, credentials: &Credentials) -> Result<Vec<FileSpec>, BootstrapError> {
-        let mut files = Vec::new();
-        for (names, profile) in &self.layouts {
-            files.push(credentials.keystore(&self.leaf.name, names, *profile)?);
-            files.extend(credentials.texts(names)?);
-        }
-        // Some names are the same in several layouts.
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        files.dedup_by(|a, b| a.name == b.name);
-        Ok(files)
+/// Has a batch signed, and writes its files where nobody sees them yet.
+fn stage<'a>(
+    out: &'a OutDir,
+    lock: &Lock,
+    inventory: &mut Inventory,
+    issuer: &dyn Issuer,
+    batch: &[Candidate],
+    now: OffsetDateTime,
+    renewed: &mut Renewed,
+) -> Result<Staging<'a>, BootstrapError> {
+    let staging = Staging::begin(out, lock, None)?;
+    let mut applicants = Vec::new();
+    for candidate in batch {
+        staging.check(candidate.name().as_str(), candidate.file_names())?;
+        applicants.push(candidate.applicant()?);
     }
+    let answers = enrol(applicants, issuer, inventory, lock, now)?;
+    let mut made = Vec::new();
+    for (candidate, answer) in batch.iter().zip(answers) {
+        match answer {
+            Ok(credentials) => made.push((candidate, credentials)),
+            Err(error) => renewed.refused.push((candidate.name().clone(), error)),
+        }
+    }
+    let staged = made.par_iter().map(|(candidate, credentials)| {
+        let files = candidate.files(credentials)?;
+        Ok(staging.add(candidate.name().as_str(), &files)?)
+    });
+    staged.collect::<Result<(), BootstrapError>>()?;
+    let names = made.iter().map(|(candidate, _)| candidate.name().as_str());
+    let records = names.filter_map(|name| inventory.latest(name).cloned());
+    renewed.records.extend(records);
+    Ok(staging)
 }

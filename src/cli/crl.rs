@@ -51,7 +51,7 @@ pub struct Crl {
     /// Days until the CRL expires (its nextUpdate)
     #[arg(long, default_value_t = DAYS, value_name = "N", value_parser = super::whole_number::<1, 3650>)]
     days: u32,
-    /// Also write it to this file
+    /// Also write it to this file, which may be an earlier CRL
     #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
     out_file: Option<PathBuf>,
     /// Write DER, as CRL distribution points need it; without --out-file, to ca/crl.der
@@ -66,6 +66,14 @@ impl Crl {
         let ca = Ca::open(&out)?;
         if let Some(file) = &self.out_file {
             check_place(file)?;
+            let place = file.canonicalize().ok();
+            if self.der && place.is_some() && place == out.ca_file(CRL).canonicalize().ok() {
+                return fail(
+                    Code::FileExists,
+                    format!("{} is the CA's own CRL, which is PEM", file.display()),
+                    "choose another --out-file",
+                );
+            }
         }
         let der = self.der.then(|| match &self.out_file {
             Some(file) => file.clone(),
@@ -114,13 +122,16 @@ impl Crl {
 /// Refuses to overwrite anything but an earlier CRL.
 fn check_place(file: &Path) -> Done {
     check_writable(file)?;
-    match read_optional(file)? {
-        Some(there) if !there.is_empty() && !is_crl(&there) => fail(
+    // Reading a pipe would wait for its other end.
+    let may_be_one = !file.exists() || file.is_file();
+    match may_be_one.then(|| read_optional(file)).transpose()? {
+        Some(None) => Ok(()),
+        Some(Some(there)) if there.is_empty() || is_crl(&there) => Ok(()),
+        _ => fail(
             Code::FileExists,
             format!("{} already exists, and is not a CRL", file.display()),
             "choose another --out-file, or move the file away",
         ),
-        _ => Ok(()),
     }
 }
 
@@ -171,6 +182,13 @@ pub fn write(
     let keys = lists::open(out, ca, passphrase.as_ref(), &inventory, now)?;
     for lacking in &keys.lacking {
         ui.warn(lacking);
+    }
+    // What is in ca/ is kpki's own, and the file that was named was looked at before.
+    if let Some(der) = der.filter(|der| *der != out.ca_file(CRL_DER)) {
+        let files = keys.der_files(&inventory, der).into_iter();
+        for file in files.filter(|file| file != der) {
+            check_place(&file)?;
+        }
     }
     let next = keys.next_lists(&inventory, days, now);
     forgotten::compare(out, &current, &next, &inventory, now)?;

@@ -84,7 +84,7 @@ final class RolesJudge {
 
     /** What is committed in {@code topic}, of one partition; at least {@code count} values, as a client that is in no group. */
     static JsonNode read(JsonNode question) throws Exception {
-        return read(ClientJudge.properties(question), Judge.text(question, "topic"), question.get("count").asInt(), () -> {});
+        return read(ClientJudge.properties(question), Judge.text(question, "topic"), 0, question.get("count").asInt(), () -> {});
     }
 
     /** Whether something has failed, in which case it throws that. */
@@ -92,14 +92,15 @@ final class RolesJudge {
         void check() throws Exception;
     }
 
-    static ArrayNode read(Properties given, String topic, int count, Check check) throws Exception {
+    /** Reads so many values from the first partition, beginning at an offset. */
+    static ArrayNode read(Properties given, String topic, long from, int count, Check check) throws Exception {
         Properties properties = (Properties) given.clone();
         properties.put("isolation.level", "read_committed");
         StringDeserializer reading = new StringDeserializer();
         try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(properties, reading, reading)) {
             TopicPartition partition = new TopicPartition(topic, 0);
             consumer.assign(List.of(partition));
-            consumer.seekToBeginning(List.of(partition));
+            consumer.seek(partition, from);
             ArrayNode values = Judge.JSON.createArrayNode();
             Deadline deadline = new Deadline();
             while (values.size() < count) {

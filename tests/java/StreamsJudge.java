@@ -61,6 +61,13 @@ final class StreamsJudge {
         try (var in = java.nio.file.Files.newInputStream(Path.of(Judge.text(question, "witness")))) {
             witness.load(in);
         }
+        String to = Judge.text(question, "to");
+        // What an earlier run has left is no result of this one.
+        long begin;
+        try (Admin admin = Admin.create(witness)) {
+            TopicPartition results = new TopicPartition(to, 0);
+            begin = admin.listOffsets(Map.of(results, OffsetSpec.latest())).all().get().get(results).offset();
+        }
         KafkaStreams streams = new KafkaStreams(builder.build(), properties);
         streams.setUncaughtExceptionHandler(thrown -> {
             failure.compareAndSet(null, thrown);
@@ -68,8 +75,7 @@ final class StreamsJudge {
         });
         try {
             streams.start();
-            ArrayNode counted =
-                    RolesJudge.read(witness, Judge.text(question, "to"), question.get("count").asInt(), check);
+            ArrayNode counted = RolesJudge.read(witness, to, begin, question.get("count").asInt(), check);
             untilPurged(witness, new TopicPartition(application + "-values-repartition", 0), check);
             return counted;
         } finally {

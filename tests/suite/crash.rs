@@ -1,5 +1,6 @@
 //! Nothing is lost: kpki killed at random instants, and what the next run makes of it.
 
+mod batches;
 mod brought;
 mod five_hundred;
 mod rotation;

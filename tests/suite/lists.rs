@@ -153,6 +153,16 @@ fn while_two_cas_are_trusted_each_has_its_list() {
             "{leaf}"
         );
     }
+    // The file beside the named one is looked at as well, before anything is signed.
+    kpki.write("www/kafka-g2.crl", "somebody's notes");
+    let refused = kpki.run(&["crl", "--der", "--out-file", "www/kafka.crl", "--json"]);
+    assert_eq!(
+        refused.expect_code(1).json()["error"]["code"],
+        "file-exists"
+    );
+    let kept = fs::read_to_string(kpki.path("www/kafka-g2.crl")).unwrap();
+    assert_eq!(kept, "somebody's notes");
+    fs::remove_file(kpki.path("www/kafka-g2.crl")).unwrap();
     let said = publish();
     assert_eq!(said["files"].as_array().unwrap().len(), 3, "{said}");
     assert_eq!(said["issuer"], "CN=Kafka CA G2");

@@ -498,6 +498,16 @@ fn a_list_is_written_over_an_earlier_list_and_nothing_else() {
         assert!(fs::read(kpki.path(file)).unwrap() == before, "{file}");
     }
     kpki.run(&["crl", "--out-file", "directory"]).expect_code(1);
+    // Neither waited for nor replaced.
+    let made = std::process::Command::new("mkfifo")
+        .arg(kpki.path("pipe"))
+        .status();
+    assert!(made.unwrap().success());
+    kpki.run(&["crl", "--out-file", "pipe"]).expect_code(1);
+    // As DER, the CA's own list could not be read any more.
+    let own = ["crl", "--der", "--json", "--out-file", "out/ca/crl.pem"];
+    let said = kpki.run(&own).expect_code(1).json();
+    assert_eq!(said["error"]["code"], "file-exists");
     // Nothing was signed for them.
     let next = kpki.json(&["crl", "--json", "--out-file", "kafka.pem"]);
     assert_eq!(next["number"], 3);

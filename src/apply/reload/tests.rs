@@ -1,6 +1,10 @@
 use rustls_pki_types::CertificateDer;
 
-use super::*;
+use super::{
+    settings::{LOCATION, MOST_THREADS},
+    *,
+};
+use crate::admin::ConfigEntry;
 
 fn settings(lines: &[(&str, &str, bool)]) -> Settings {
     let entry = |(name, value, dynamic): &(&str, &str, bool)| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
 use time::OffsetDateTime;
 
 use super::{Failure, ends, rotation};
@@ -12,7 +13,7 @@ use crate::{
         due::{self, Due, DueCode},
         forgotten,
         lists::{self, Trouble},
-        revoke,
+        renew, revoke,
         rotate::Ask,
         sign,
     },
@@ -43,6 +44,8 @@ pub fn due(
     found.extend(crl(inventory, out, now)?);
     let left_behind = left_behind(inventory, &found, out, now)?;
     found.extend(left_behind);
+    let interrupted = interrupted(inventory, current, &found, out)?;
+    found.extend(interrupted);
     Ok(found)
 }
 
@@ -187,10 +190,7 @@ fn left_behind(
     }
     let there = out.identities()?;
     let there: BTreeSet<&str> = there.iter().map(IdentityName::as_str).collect();
-    // What is due for another reason ends with the same command.
-    let codes = [DueCode::RequestNeeded, DueCode::Expires].map(StableCode::from);
-    let named = found.iter().filter(|due| codes.contains(&due.code));
-    let named: BTreeSet<&str> = named.map(|due| due.name.as_str()).collect();
+    let named = renewed_anyway(found);
     let kpki = shell::kpki(out.root());
     let lost = lost.into_iter().filter(|r| !named.contains(&*r.name));
     let due = lost.map(|record| {
@@ -215,6 +215,50 @@ fn left_behind(
             command,
             by: None,
         }
+    });
+    Ok(due.collect())
+}
+
+/// Who is due for another reason that ends with the same command.
+fn renewed_anyway(found: &[Due]) -> BTreeSet<&str> {
+    let codes = [DueCode::RequestNeeded, DueCode::Expires].map(StableCode::from);
+    let named = found.iter().filter(|due| codes.contains(&due.code));
+    named.map(|due| due.name.as_str()).collect()
+}
+
+/// Certificates that were signed and not written, so that earlier ones are in use.
+fn interrupted(
+    inventory: &Inventory,
+    current: &[&Record],
+    found: &[Due],
+    out: &OutDir,
+) -> Result<Vec<Due>, Failure> {
+    let followed = renew::with_successors(inventory);
+    // A rotation in progress names whom it waits for.
+    if followed.is_empty() || Rotation::read(out)?.is_some() {
+        return Ok(Vec::new());
+    }
+    let there = out.identities()?;
+    let there: BTreeSet<&str> = there.iter().map(IdentityName::as_str).collect();
+    let named = renewed_anyway(found);
+    let may_be = |record: &&&Record| {
+        let name = record.name.as_str();
+        !record.external && followed.contains(name) && there.contains(name) && !named.contains(name)
+    };
+    let kpki = shell::kpki(out.root());
+    let due = current.par_iter().filter(may_be).filter_map(|record| {
+        let earlier = renew::earlier(out, inventory, record)?;
+        Some(Due {
+            code: DueCode::Expires.into(),
+            name: record.name.clone(),
+            message: format!(
+                "the certificate of the {} is an earlier one, which expires on {}: a command was interrupted before it wrote the last one, or is still running",
+                record.kind.name(),
+                earlier.not_after.date()
+            ),
+            command: format!("{kpki} renew {}", record.name),
+            by: Some(earlier.not_after),
+        })
     });
     Ok(due.collect())
 }
