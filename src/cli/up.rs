@@ -188,6 +188,9 @@ impl Up {
         };
         if self.dry_run {
             let ca = CaOfRun::find(context, None)?;
+            if let CaOfRun::There(ca) = &ca {
+                compare_ca(&policy, ca, ui);
+            }
             let mut planned = plan(context, ca.trust())?;
             report.refused = std::mem::take(&mut planned.refused)
                 .into_iter()

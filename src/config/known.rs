@@ -53,16 +53,27 @@ const SECRET: [&str; 10] = [
 /// No word of a setting's name is longer, but lines of keys and tokens are.
 const LONGEST_WORD: usize = 40;
 
-/// Whether a line looks secret.
+/// Whether a line looks secret. The words of an absolute path do not count: `/etc/kafka/secrets` is a common one.
 pub(super) fn is_secret(line: &str) -> bool {
     let text = line.to_ascii_lowercase().replace(" =", "=");
     // A password in a URL is between `://` and `@`.
     let in_url = text
         .split_once("://")
         .is_some_and(|(_, rest)| rest.contains('@'));
+    let words = text.split_inclusive(|c| " =:\"',".contains(c));
+    let words: String = words.filter(|word| !is_path(word)).collect();
     in_url
         || text.contains("=[") && text.contains("salt")
-        || SECRET.iter().any(|word| text.contains(word))
+        || SECRET.iter().any(|word| words.contains(word))
+}
+
+/// Whether a word, up to what ends it, is an absolute path of several parts.
+fn is_path(word: &str) -> bool {
+    let path = word.trim_end_matches([' ', '=', ':', '"', '\'', ',']);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let parts = path.strip_prefix('/').map(|rest| rest.split('/'));
+    parts.is_some_and(|mut parts| parts.clone().count() > 1 && parts.all(|part| !part.is_empty()))
+        && path.chars().all(is_plain)
 }
 
 /// Whether a setting's value may be shown.

@@ -556,6 +556,18 @@ fn a_dry_run_shows_every_file_without_its_secrets() {
     assert_eq!(tree(&kpki.path("out")), before);
 }
 
+/// Only the run itself said so.
+#[test]
+fn a_dry_run_says_that_the_ca_is_not_as_in_the_policy() {
+    let kpki = up(POLICY);
+    let other = format!("ca: {{subject: CN=Other, key: rsa-4096}}\n{POLICY}");
+    kpki.write("policy.yaml", &other);
+    let said = kpki.run(&["up", "policy.yaml", "--dry-run"]).expect_code(0);
+    for note in ["the policy says CN=Other", "is not rsa-4096"] {
+        assert!(said.stderr.contains(note), "{}", said.stderr);
+    }
+}
+
 #[test]
 fn what_others_wrote_is_shown_only_where_it_is_known_to_be_harmless() {
     let kpki = up(POLICY);

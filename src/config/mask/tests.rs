@@ -18,6 +18,30 @@ fn shown(lines: &str) -> String {
     )
 }
 
+/// A path with a word like `secrets` was hidden, so that a change of it could not be reviewed.
+#[test]
+fn a_path_is_shown_whatever_its_words_are() {
+    let ours = |path: &str| format!("ssl.keystore.location={path}/a.p12\n--config {path}/a\n");
+    let (old, new) = (ours("/etc/kafka/secrets"), ours("/etc/kafka/passwords"));
+    let diff = masked_diff("f.properties", Ours(&old), Theirs(&new));
+    for line in [
+        "-ssl.keystore.location=/etc/kafka/secrets/a.p12",
+        "+ssl.keystore.location=/etc/kafka/passwords/a.p12",
+        "---config /etc/kafka/secrets/a",
+    ] {
+        assert!(diff.contains(line), "{diff}");
+    }
+    for line in [
+        "sasl.password=/etc/hunter2",
+        "my.path=/etc/hunter2",
+        "ssl.keystore.location=/etc/secrets/a?hunter2",
+        "ssl.keystore.location=/etc/a secret=hunter2",
+        "ssl.keystore.location=//me:hunter2@h/token",
+    ] {
+        assert!(!shown(line).contains("hunter2"), "{line}");
+    }
+}
+
 #[test]
 fn of_others_only_known_values_are_shown() {
     for (lines, name) in [
