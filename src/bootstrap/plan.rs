@@ -12,7 +12,7 @@ use super::{
     context::Context,
     files::{self, ClusterFiles},
     folded::Folded,
-    identity::OnDisk,
+    identity::{OnDisk, read_secret},
     member::{Derivation, Member, ScramState},
     nodes::Nodes,
     planned::Planned,
@@ -23,12 +23,14 @@ use super::{
 };
 use crate::{
     config::NodeFacts,
-    keystore::StoreProfile,
+    keystore::{StoreProfile, pkcs12},
     pki::{Host, IdentityName, Kind},
     plan::Action,
+    policy::LAYOUTS,
     printable::Printable,
     random,
-    state::{FileSpec, Inventory, Owners, Record, Written, check_owner, read_plain},
+    secret::Secret,
+    state::{FileSpec, Inventory, OutDir, Owners, Record, Written, check_owner, read_plain},
 };
 
 /// The whole plan.
@@ -181,10 +183,13 @@ fn step<'a>(
     let Context { policy, out, .. } = look.context;
     let name = member.name();
     let leaf = member.leaf(policy);
-    let disk = match look.there {
+    let mut disk = match look.there {
         true => OnDisk::read(out, name, look.names)?,
         false => OnDisk::default(),
     };
+    if look.there && disk.password.is_none() {
+        disk.password = password_in_another_layout(out, name)?;
+    }
     if let Some(leaf) = &leaf {
         disk.check_password(out, name, look.names)?;
         let mut hosts = leaf.hosts.iter();
@@ -240,6 +245,26 @@ fn step<'a>(
     }
     look.compare(&mut step, texts)?;
     Ok((step, facts))
+}
+
+/// The password of an identity whose files had other names: whoever was told it need not be told another one.
+fn password_in_another_layout(
+    out: &OutDir,
+    name: &IdentityName,
+) -> Result<Option<Secret>, BootstrapError> {
+    for names in LAYOUTS.iter().map(|layout| layout.files(name.as_str())) {
+        let keystore = read_plain(&out.identity(name).join(&names.keystore))?;
+        let password = read_secret(out, name, &names.password)?;
+        let opens = |password: &Secret| {
+            keystore
+                .as_ref()
+                .is_some_and(|store| pkcs12::open(store, password).is_ok())
+        };
+        if let Some(password) = password.filter(opens) {
+            return Ok(Some(password));
+        }
+    }
+    Ok(None)
 }
 
 /// Why an identity whose key is elsewhere needs a new certificate, if it does.

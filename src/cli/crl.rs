@@ -14,7 +14,7 @@ use super::{
     Code, Done, Failure, Global,
     error::fail,
     init_ca::{take_lock, tidy},
-    passphrase,
+    passphrase, place,
     ui::{BOLD, GREEN, Ui},
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     issuer::IssuerError,
     pki::SignedCrl,
     random,
-    state::{Inventory, OutDir, check_writable, read_optional, write_atomic},
+    state::{Inventory, OutDir, check_writable, write_atomic},
 };
 
 /// How a section of a PEM file begins.
@@ -119,20 +119,8 @@ impl Crl {
     }
 }
 
-/// Refuses to overwrite anything but an earlier CRL.
 fn check_place(file: &Path) -> Done {
-    check_writable(file)?;
-    // Reading a pipe would wait for its other end.
-    let may_be_one = !file.exists() || file.is_file();
-    match may_be_one.then(|| read_optional(file)).transpose()? {
-        Some(None) => Ok(()),
-        Some(Some(there)) if there.is_empty() || is_crl(&there) => Ok(()),
-        _ => fail(
-            Code::FileExists,
-            format!("{} already exists, and is not a CRL", file.display()),
-            "choose another --out-file, or move the file away",
-        ),
-    }
+    place::check(file, "a CRL", "--out-file", is_crl)
 }
 
 /// True of CRLs and nothing else, PEM or DER.
@@ -190,6 +178,7 @@ pub fn write(
             check_place(&file)?;
         }
     }
+    check_writable(&out.ca_file(CRL))?;
     let next = keys.next_lists(&inventory, days, now);
     forgotten::compare(out, &current, &next, &inventory, now)?;
     let lists = lists::write(out, &lock, &mut inventory, &keys, next, now)?;

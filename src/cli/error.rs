@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::error::ErrorKind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Code, Done, tip,
@@ -66,14 +66,8 @@ impl CliError {
         self
     }
 
-    /// An error after which the rest of the work was done.
-    pub fn partly(mut self) -> Self {
-        self.exit = PARTLY;
-        self
-    }
-
     /// The value of `error` in the `--json` document.
-    pub fn as_json(&self) -> serde_json::Value {
+    pub fn as_json(&self) -> Value {
         json!({"code": self.code.name(), "message": self.message, "hint": self.hint})
     }
 
@@ -194,24 +188,25 @@ impl Failure {
 }
 
 fn report(ui: &Ui, errors: &[CliError]) -> ExitCode {
-    let mut exit = FAILED;
+    if let Some(document) = complain(ui, errors) {
+        ui.document(&document);
+    }
+    ExitCode::from(errors.last().map_or(FAILED, |error| error.exit))
+}
+
+/// Prints errors for people, and answers with the document for machines.
+pub fn complain(ui: &Ui, errors: &[CliError]) -> Option<Value> {
     for error in errors {
-        exit = error.exit;
         ui.complain(format!("{RED}error:{RED:#} {}", error.message));
         if let Some(hint) = &error.hint {
             ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
         }
     }
-    match errors {
-        [only] => ui.document(&json!({"error": only.as_json()})),
-        [first, ..] => {
-            let mut error = first.as_json();
-            error["all"] = errors.iter().map(CliError::as_json).collect();
-            ui.document(&json!({"error": error}));
-        }
-        [] => {}
+    let mut error = errors.first()?.as_json();
+    if errors.len() > 1 {
+        error["all"] = errors.iter().map(CliError::as_json).collect();
     }
-    ExitCode::from(exit)
+    Some(json!({"error": error}))
 }
 
 /// A command that did its work, but could not print its output.

@@ -20,6 +20,7 @@ mod list;
 mod man;
 mod new_store;
 mod passphrase;
+mod place;
 mod planned;
 mod policy;
 mod principal;

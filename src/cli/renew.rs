@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{
     CliError, Code, Done, Failure, Global,
-    error::several,
+    error::{complain, completed, several},
     guard::secure_identities,
     init_ca::{take_lock, tidy},
     passphrase,
@@ -137,14 +137,17 @@ impl Renew {
             error.message = format!("{name} keeps its certificate: {}", error.message);
             error
         }));
-        if left.is_empty() {
-            ui.document(&json!(done.records));
+        if done.records.is_empty() {
+            return several(left);
         }
-        let partly = |error: CliError| match done.records.is_empty() {
-            true => error,
-            false => error.partly(),
-        };
-        several(left.into_iter().map(partly).collect())
+        match complain(ui, &left) {
+            None => ui.document(&json!(done.records)),
+            Some(mut document) => {
+                document["renewed"] = json!(done.records);
+                ui.document(&document);
+            }
+        }
+        completed(left.is_empty(), true)
     }
 
     /// Which identities are renewed, and messages about those that are not.

@@ -13,12 +13,12 @@ use time::OffsetDateTime;
 
 use self::facts::{Facts, Identity};
 use super::{
-    Done, Global,
+    Done, Global, place,
     ui::{GREEN, Ui},
 };
 use crate::{
     bootstrap::ca::Ca,
-    state::{Inventory, OutDir, Status, check_writable, write_atomic},
+    state::{Inventory, OutDir, Status, write_atomic},
 };
 
 /// Others read it as well, and it contains no secrets.
@@ -40,7 +40,7 @@ Examples:
   kpki report --html report.html
   kpki report --json")]
 pub struct Report {
-    /// Write it to this file, as one HTML page that loads nothing from elsewhere
+    /// Write it to this file, which may be an earlier report, as one HTML page that loads nothing from elsewhere
     #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
     html: Option<PathBuf>,
 }
@@ -48,7 +48,7 @@ pub struct Report {
 impl Report {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         if let Some(file) = &self.html {
-            check_writable(file)?;
+            place::check(file, "a report", "--html", page::is_one)?;
         }
         let out = OutDir::new(&global.out);
         Ca::require(&out)?;

@@ -90,3 +90,44 @@ fn the_apache_image_finds_its_secrets_without_being_told() {
         assert!(server.lines().any(|l| l == line), "no {line} in\n{server}");
     }
 }
+
+/// Everybody got a new password and a new certificate, as the password was only looked for under its new name.
+#[test]
+fn another_layout_keeps_passwords_and_certificates() {
+    let kpki = Kpki::new();
+    kpki.write(
+        "policy.yaml",
+        "brokers: [{name: kafka1}]\nclients: [{name: alice}]\n",
+    );
+    kpki.ok(&["up", "policy.yaml", "--layout", "apache-kafka"]);
+    let read = |file: &str| fs::read_to_string(kpki.path("out").join(file)).unwrap();
+    let before = ["kafka1", "alice"].map(|name| {
+        let password = read(&format!("{name}/kafka_keystore_creds"));
+        (password, read(&format!("{name}/{name}.crt")))
+    });
+    for (layout, file) in [
+        ("default", "keystore_creds"),
+        ("script-sh", "keystore_creds"),
+        ("apache-kafka", "kafka_keystore_creds"),
+    ] {
+        kpki.ok(&["up", "policy.yaml", "--layout", layout]);
+        let now = ["kafka1", "alice"].map(|name| {
+            (
+                read(&format!("{name}/{file}")),
+                read(&format!("{name}/{name}.crt")),
+            )
+        });
+        assert!(now == before, "{layout}");
+        let again = [
+            "up",
+            "policy.yaml",
+            "--layout",
+            layout,
+            "--dry-run",
+            "--exit-code",
+        ];
+        kpki.run(&again).expect_code(0);
+        kpki.ok(&["doctor"]);
+    }
+    assert_eq!(kpki.certificates().len(), 3);
+}

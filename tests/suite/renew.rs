@@ -94,8 +94,11 @@ fn one_that_is_damaged_holds_up_those_who_were_not_named_with_it() {
     assert_eq!(said.json()["error"]["code"], "identity-damaged");
     assert_eq!(leaf(&kpki, "kafka1").serial, before);
     let said = kpki.run(&["--json", "renew", "--all"]).expect_code(4);
-    let message = said.json()["error"]["message"].to_string();
+    let document = said.json();
+    let message = document["error"]["message"].to_string();
     assert!(message.contains("kafka2.crt is damaged"), "{message}");
+    // Machines were only told what was not done.
+    assert_eq!(document["renewed"][0]["name"], "kafka1", "{document}");
     assert!(
         said.stderr.contains("renewed  broker kafka1"),
         "{}",

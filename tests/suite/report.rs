@@ -335,3 +335,21 @@ fn a_list_that_is_cut_says_how_much_is_missing() {
     let report = kpki.json(&["report", "--json"]);
     assert_eq!(report["identities"].as_array().unwrap().len(), 1005);
 }
+
+/// It was written over anything, the CA's key too.
+#[test]
+fn a_report_is_written_over_an_earlier_one_and_nothing_else() {
+    let kpki = a_cluster();
+    kpki.write("empty.html", "");
+    for _ in 0..2 {
+        kpki.ok(&["report", "--html", "report.html"]);
+        kpki.ok(&["report", "--html", "empty.html"]);
+    }
+    kpki.write("other.html", "<!DOCTYPE html>\n<html lang=\"en\">");
+    for file in ["other.html", "out/ca/ca.key"] {
+        let before = fs::read(kpki.path(file)).unwrap();
+        let said = kpki.run(&["report", "--html", file, "--json"]);
+        assert_eq!(said.expect_code(1).json()["error"]["code"], "file-exists");
+        assert!(fs::read(kpki.path(file)).unwrap() == before, "{file}");
+    }
+}

@@ -16,10 +16,18 @@ use crate::{
     state::Status,
 };
 
+/// How every page begins.
+const BEGIN: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"generator\" content=\"kpki report\">\n";
+
+/// Whether a file is such a page.
+pub fn is_one(file: &[u8]) -> bool {
+    file.starts_with(BEGIN.as_bytes())
+}
+
 /// The whole page.
 pub fn page(facts: &Facts<'_>) -> String {
     let mut html = Html::default();
-    html.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    html.raw(BEGIN);
     // Only this style sheet: a value that got past the escaping could neither run nor load anything.
     let digest = BASE64.encode(unhex(&sha256(CSS.as_bytes())).unwrap_or_default());
     html.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-")
