@@ -25,6 +25,9 @@ use crate::{
     state::{CA_REQUEST_KEY, Inventory, OutDir, Record, Rotation},
 };
 
+/// How many of the last certificates are compared with what was written: more than a killed command leaves.
+const LAST: usize = 1000;
+
 /// What is due, unsorted. `current` are the certificates in use, and `ending` those of them that have expired or expire
 /// soon.
 ///
@@ -226,27 +229,27 @@ fn renewed_anyway(found: &[Due]) -> BTreeSet<&str> {
     named.map(|due| due.name.as_str()).collect()
 }
 
-/// Certificates that were signed and not written, so that earlier ones are in use.
+/// Certificates that were signed and not written, so that earlier ones are in use. Only the last are looked at, as they
+/// would be among those: reading a hundred thousand files takes seconds, which `renew --due` and `doctor` have.
 fn interrupted(
     inventory: &Inventory,
     current: &[&Record],
     found: &[Due],
     out: &OutDir,
 ) -> Result<Vec<Due>, Failure> {
-    let followed = renew::with_successors(inventory);
     // A rotation in progress names whom it waits for.
-    if followed.is_empty() || Rotation::read(out)?.is_some() {
+    if Rotation::read(out)?.is_some() {
         return Ok(Vec::new());
     }
-    let there = out.identities()?;
-    let there: BTreeSet<&str> = there.iter().map(IdentityName::as_str).collect();
     let named = renewed_anyway(found);
-    let may_be = |record: &&&Record| {
-        let name = record.name.as_str();
-        !record.external && followed.contains(name) && there.contains(name) && !named.contains(name)
-    };
     let kpki = shell::kpki(out.root());
-    let due = current.par_iter().filter(may_be).filter_map(|record| {
+    let is_here =
+        |record: &Record| matches!(record.kind, Kind::Broker | Kind::Client) && !record.external;
+    let last = current.par_iter().rev().take(LAST);
+    let due = last.filter_map(|record| {
+        if !is_here(record) || named.contains(record.name.as_str()) {
+            return None;
+        }
         let earlier = renew::earlier(out, inventory, record)?;
         Some(Due {
             code: DueCode::Expires.into(),
