@@ -226,6 +226,43 @@ include: [{files: x.yaml, scope: {prefix: team-x-}}]
 }
 
 #[test]
+fn a_scope_whose_clients_have_no_rights_yet_is_one_that_a_prefix_can_swallow() {
+    let kpki = Kpki::new();
+    kpki.write(
+        "p.yaml",
+        "\
+cluster: {admin: admin}
+clients: [{name: admin}]
+include:
+  - {files: t.yaml, scope: {prefix: team-a-}}
+  - {files: u.yaml, scope: {prefix: team-}}
+",
+    );
+    kpki.write(
+        "u.yaml",
+        "\
+clients:
+  - {name: team-b, roles: [{produce: {topic: {prefix: team-}}}]}
+acls:
+  - {principal: User:team-a-x, allow: All, topic: {prefix: team-a}}
+",
+    );
+    let both = found(&[
+        ("prefix-swallows-scope", "u.yaml:2:28"),
+        ("prefix-swallows-scope", "u.yaml:4:5"),
+    ]);
+    for roles in ["[]", "[{produce: {topic: team-a-x}}]"] {
+        let clients = format!("clients: [{{name: team-a-x, roles: {roles}}}]\n");
+        kpki.write("t.yaml", &clients);
+        let found = lint(&kpki, "p.yaml", &[]);
+        let swallowed = found
+            .into_iter()
+            .filter(|(code, _)| code.starts_with("prefix-"));
+        assert_eq!(swallowed.collect::<Vec<_>>(), both, "{roles}");
+    }
+}
+
+#[test]
 fn rights_without_an_end_are_found() {
     assert_eq!(
         acls(
