@@ -162,6 +162,53 @@ warning[always-denied]: allows nothing: Allow User:a Read on Topic `t` from *, b
 }
 
 #[test]
+fn what_remains_of_a_denied_right_is_said_only_if_it_does() {
+    let rest = "; only the Describe that it implies remains";
+    for (denials, remains) in [
+        ("  - {principal: User:a, deny: Read, topic: t}", true),
+        (
+            "  - {principal: User:a, deny: [Read, Describe], topic: t}",
+            false,
+        ),
+        (
+            "  - {principal: User:a, deny: Read, topic: t}\n  - {principal: User:*, deny: Describe, topic: {prefix: t}}",
+            false,
+        ),
+        (
+            "  - {principal: User:a, deny: Read, topic: t}\n  - {principal: User:a, deny: All, topic: '*'}",
+            false,
+        ),
+        // Denied from one address only.
+        (
+            "  - {principal: User:a, deny: Read, topic: t}\n  - {principal: User:a, host: 10.0.0.1, deny: All, topic: '*'}",
+            true,
+        ),
+    ] {
+        let kpki = Kpki::new();
+        kpki.write(
+            "p.yaml",
+            &format!("{CLIENTS}  - {{principal: User:a, allow: Read, topic: t}}\n{denials}\n"),
+        );
+        let text = kpki.ok(&["acl", "lint", "p.yaml"]).stdout;
+        assert!(text.contains("warning[always-denied]"), "{denials}: {text}");
+        assert_eq!(text.contains(rest), remains, "{denials}: {text}");
+        let explain = [
+            "acl",
+            "explain",
+            "p.yaml",
+            "--principal",
+            "User:a",
+            "--operation",
+            "Describe",
+            "--topic",
+            "t",
+        ];
+        let decision = kpki.run(&explain).stdout;
+        assert_eq!(decision.contains("ALLOWED"), remains, "{decision}");
+    }
+}
+
+#[test]
 fn principals_that_nobody_is_are_found() {
     assert_eq!(
         acls(
