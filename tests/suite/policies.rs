@@ -94,6 +94,20 @@ fn mistakes_are_explained() {
 }
 
 #[test]
+fn a_nul_character_is_not_the_end_of_the_text() {
+    for text in [
+        "clients: [{name: \"a\0b\"}]",
+        "clients: [{name: a}]\n\0acls: x",
+        "clients: [{name: a}] # \0",
+    ] {
+        let found = parse("p.yaml", text, &nothing_included).unwrap_err();
+        let said = render(&found, false);
+        assert!(said.contains("a NUL character in the file"), "{said}");
+        assert!(said.contains("hint: remove it"), "{said}");
+    }
+}
+
+#[test]
 fn the_schemas_for_editors_are_those_that_kpki_checks_against() {
     for (name, schema) in [
         ("policy.schema.json", kpki::policy::json_schema()),
