@@ -117,7 +117,10 @@ fn name(binding: &RawBinding) -> Found {
             format!(
                 "`{name}` as a literal {resource_type} name means that one name, asterisk included"
             ),
-            format!("write {{prefix: {}}}", name.trim_end_matches('*')),
+            match name.trim_end_matches('*') {
+                "" => "write `*` for every resource".to_owned(),
+                stem => format!("write {{prefix: {stem}}}"),
+            },
         ),
         _ if name.ends_with('*') => (
             ProblemCode::PrefixedAsterisk,
@@ -175,7 +178,10 @@ fn principal(binding: &RawBinding) -> Found {
         None => (
             ProblemCode::PrincipalWithoutType,
             "is not of the form Type:name",
-            format!("write `User:{}`", principal.trim_start_matches(':').trim()),
+            match principal.trim_start_matches(':').trim() {
+                "" => "name the user, such as `User:alice`".to_owned(),
+                name => format!("write `User:{name}`"),
+            },
         ),
         Some((_, name)) if name.trim().is_empty() => (
             ProblemCode::PrincipalEmptyName,

@@ -165,6 +165,10 @@ impl Failure {
             Self::Partly => ExitCode::from(PARTLY),
             Self::Policy(diagnostics) => {
                 let errors = count(diagnostics.len(), "error");
+                let errors = match diagnostics.len() < document::MAX_DIAGNOSTICS {
+                    true => errors,
+                    false => format!("at least {errors}"),
+                };
                 let error = CliError::new(
                     Code::InvalidPolicy,
                     format!("the policy is invalid: {errors}"),

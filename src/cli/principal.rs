@@ -16,7 +16,7 @@ use crate::{
     bootstrap::member::has_password,
     keystore::pem,
     pki::{
-        Certificate, IdentityName,
+        Certificate, IdentityName, never_printed,
         principal::{MapError, MappingRules},
     },
     policy::{DEFAULT_MAPPING_RULES, LAYOUTS},
@@ -54,7 +54,7 @@ impl Principal {
                 .hint(e.hint())
                 .usage()
         })?;
-        let subject = match who(&self.of, global)? {
+        let subject = match who(&self.of, global, ui)? {
             Who::Certified(subject) => subject,
             Who::User(name) => {
                 tell_user(&name, ui);
@@ -104,14 +104,16 @@ enum Who {
     User(IdentityName),
 }
 
-fn who(of: &str, global: &Global) -> Result<Who, Failure> {
+fn who(of: &str, global: &Global, ui: &Ui) -> Result<Who, Failure> {
     let path = Path::new(of);
     if path.is_file() {
         let text = read_text(path).map_err(|e| bad(e.to_string()))?;
         return of_text(path, &text).map(Who::Certified);
     }
     if of.contains('=') {
-        return Ok(Who::Certified(tight(of)));
+        let name = tight(of);
+        warn_of_foreign(&name, ui);
+        return Ok(Who::Certified(name));
     }
     let unknown = || {
         let out = global.out.display();
@@ -178,6 +180,17 @@ fn of_text(path: &Path, text: &[u8]) -> Result<String, Failure> {
     let leaf = read.iter().find(|c| !is_issuer(c)).or(read.first());
     let leaf = leaf.ok_or_else(|| fault("no certificate"))?;
     Ok(leaf.subject.exact().to_owned())
+}
+
+/// Warns of a name as other programs print it: rules and ACLs meant for it would not match what Kafka makes of the same
+/// certificate.
+fn warn_of_foreign(name: &str, ui: &Ui) {
+    if let Some(keyword) = never_printed(name) {
+        let keyword = Printable(keyword);
+        ui.warn(format!(
+            "Kafka never prints `{keyword}` in a name, but only CN=, C=, L=, ST=, STREET=, O=, OU=, DC= and UID=, and other types by number, with a value in hexadecimal after `#`: give the certificate itself to see its principal (kpki principal FILE)"
+        ));
+    }
 }
 
 /// A name without spaces after commas, as Java prints it.

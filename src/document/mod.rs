@@ -26,7 +26,7 @@ pub use code::FormCode;
 pub use diagnostic::{Diagnostic, Label, Severity, render};
 pub(crate) use form::Form;
 pub(crate) use read::read;
-pub(crate) use report::Report;
+pub(crate) use report::{MAX_DIAGNOSTICS, Report};
 pub use source::Source;
 pub(crate) use spanned::{OneOrMany, Scalar, Spanned, text_or_map, value_or};
 pub(crate) use suggest::nearest;

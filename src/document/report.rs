@@ -11,7 +11,7 @@ use crate::code::StableCode;
 use crate::printable::{Printable, is_printable};
 
 /// The maximum number of diagnostics that are kept for people to read.
-const MAX_DIAGNOSTICS: usize = 1000;
+pub(crate) const MAX_DIAGNOSTICS: usize = 1000;
 
 /// The maximum length of messages and hints, which quote the document's content.
 const MAX_LEN: usize = 500;
@@ -31,7 +31,16 @@ pub(crate) struct Report {
 /// The diagnostic that was added last, to add details; nothing if it was one too many.
 pub(crate) struct Draft<'a> {
     report: &'a mut Report,
-    kept: bool,
+    span: Span,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Kept,
+    /// Counted only, because the report is full.
+    Suppressed,
+    Withdrawn,
 }
 
 /// A text of limited length, without characters that control a terminal or change the text direction, even in JSON.
@@ -116,8 +125,11 @@ impl Report {
         span: Span,
         message: impl Into<String>,
     ) -> Draft<'_> {
-        let kept = !self.is_full();
-        if kept {
+        let state = match self.is_full() {
+            true => State::Suppressed,
+            false => State::Kept,
+        };
+        if state == State::Kept {
             let diagnostic = Diagnostic {
                 code: code.into(),
                 severity: Severity::Error,
@@ -130,7 +142,11 @@ impl Report {
         } else {
             self.suppressed += 1;
         }
-        Draft { report: self, kept }
+        Draft {
+            report: self,
+            span,
+            state,
+        }
     }
 
     /// All diagnostics, sorted by file and position.
@@ -153,7 +169,7 @@ impl Report {
 
 impl Draft<'_> {
     fn edit(self, change: impl FnOnce(&mut Diagnostic)) -> Self {
-        if self.kept
+        if self.state == State::Kept
             && let Some((_, diagnostic)) = self.report.diagnostics.last_mut()
         {
             change(diagnostic);
@@ -162,13 +178,14 @@ impl Draft<'_> {
     }
 
     fn withdraw_if(mut self, follows: impl Fn(&Report, Span) -> bool) -> Self {
-        if self.kept
-            && let Some((span, _)) = self.report.diagnostics.last()
-            && follows(self.report, *span)
-        {
-            self.report.diagnostics.pop();
-            self.kept = false;
+        if self.state == State::Withdrawn || !follows(self.report, self.span) {
+            return self;
         }
+        match self.state {
+            State::Kept => drop(self.report.diagnostics.pop()),
+            _ => self.report.suppressed -= 1,
+        }
+        self.state = State::Withdrawn;
         self
     }
 

@@ -194,6 +194,11 @@ pub(super) fn repair(shapes: &[Shape<'_>], node: &Node) -> Option<String> {
         Value::Scalar(text, Kind::Text) => {
             // `{prefix: x}` instead of `x` alone.
             let object = shapes.iter().find(|s| s.kind() == "object")?;
+            if let Some((key, value)) = text.split_once(':')
+                && object.keys().any(|known| known == key)
+            {
+                return Some(format!("put a space after the `:`: `{key}: {value}`"));
+            }
             match object.required().collect::<Vec<_>>().as_slice() {
                 [only] => Some(format!("write `{{{only}: {text}}}`")),
                 _ => None,

@@ -113,6 +113,18 @@ pub(super) fn read(report: &mut Report, file: usize) -> Option<Node> {
             .hint("split it into several files");
         return None;
     }
+    // To the parser, it is the end of the text.
+    if let Some(at) = report.file(file).body.find('\0') {
+        let span = Span {
+            file,
+            start: at,
+            end: at + 1,
+        };
+        report
+            .error(FormCode::YamlSyntax, span, "a NUL character in the file")
+            .hint("remove it, or save the file as UTF-8");
+        return None;
+    }
     // The parser borrows the text while diagnostics are added to the report.
     let body = report.file(file).body.clone();
     let mut builder = Builder {
@@ -394,7 +406,8 @@ impl Builder<'_> {
                     .next()
                     .map_or(0, char::len_utf8),
         };
-        let (message, hint) = yaml_error::explain(error.info());
+        let before = &self.report.file(self.file).body[..at];
+        let (message, hint) = yaml_error::explain(error.info(), before);
         self.report
             .error(FormCode::YamlSyntax, span, message)
             .maybe_hint(hint.map(str::to_owned));

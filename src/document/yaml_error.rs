@@ -1,7 +1,14 @@
 //! Translates the YAML parser's errors into messages that say what to change.
 
-/// A message, and a hint if there is one.
-pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
+/// What the parser says of a key without a space after its colon.
+const NO_SPACE: &str = "':' must be followed";
+
+/// A message, and a hint if there is one; `before` is the text before the error.
+pub(super) fn explain(info: &str, before: &str) -> (String, Option<&'static str>) {
+    if info.contains(NO_SPACE) && before.ends_with('\t') {
+        let message = "a tab follows the `:`, where YAML needs a space";
+        return (message.to_owned(), Some("replace the tab by a space"));
+    }
     // The parser has no error codes, only these messages; others are passed on unchanged.
     let known: &[(&str, &str, &str)] = &[
         (
@@ -71,7 +78,7 @@ pub(super) fn explain(info: &str) -> (String, Option<&'static str>) {
             "write `key: value`, with a space after the colon",
         ),
         (
-            "':' must be followed",
+            NO_SPACE,
             "a space is missing after the `:`",
             "write `key: value`",
         ),

@@ -55,7 +55,7 @@ pub use name_constraint::NameConstraint;
 pub use name_limits::NameLimits;
 pub use path::{PathEnd, TrustPath, trust_path};
 pub use reason::{Reason, UnknownReason};
-pub use rfc2253::{DerNameError, rfc2253};
+pub use rfc2253::{DerNameError, never_printed, rfc2253};
 pub use sealed_key::{KeyProtection, SealError, SealedBackup, SealedKey};
 pub use serial::{Serial, in_order};
 pub use signed_crl::SignedCrl;

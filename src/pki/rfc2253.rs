@@ -46,6 +46,22 @@ pub fn rfc2253(name: &[u8]) -> Result<String, DerNameError> {
     Ok(parts.join(","))
 }
 
+/// The first attribute type, with its `=`, that is in no name as Java prints it: `emailAddress=` or `cn=`.
+pub fn never_printed(name: &str) -> Option<&str> {
+    let mut escaped = false;
+    let mut parts = name.split(|c| {
+        let ends = matches!(c, ',' | '+') && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    parts.find_map(|part| {
+        let (kind, value) = part.split_once('=')?;
+        let known = KEYWORDS.iter().any(|(_, keyword)| *keyword == kind);
+        let number = kind.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        (!known && !(number && value.starts_with('#'))).then(|| &part[..=kind.len()])
+    })
+}
+
 /// The contents of the single value in `der`, which must have this identifier octet.
 fn only(der: &[u8], identifier: u8) -> Result<&[u8], DerNameError> {
     match Any::from_der(der) {

@@ -10,6 +10,7 @@ use crate::{
         CLUSTER_NAME, EVERYONE, KafkaVersion, Operation, PatternType, Permission, Principal,
         PrincipalPattern, Problem, ProblemCode, RawBinding, ResourceType,
     },
+    code::StableCode,
     document::{OneOrMany, Report, Span, Spanned},
     policy::{
         NamePattern, PolicyCode,
@@ -35,14 +36,17 @@ fn harmless(resource_type: ResourceType) -> RawBinding {
     }
 }
 
-/// Reports the problems of a binding at `span`; true if there are none.
+/// Reports the problems of a binding at `span`; true if there are none once its host is in Kafka's form. Messages quote
+/// the host as it is written.
 fn passes(report: &mut Report, version: KafkaVersion, span: Span, binding: RawBinding) -> bool {
-    let problems = binding.normalised().problems(version);
-    let sound = problems.is_empty();
+    let problems = binding.problems(version);
+    if problems.is_empty() || binding.normalised().problems(version).is_empty() {
+        return true;
+    }
     for problem in problems {
         self::problem(report, span, problem);
     }
-    sound
+    false
 }
 
 /// Reports a binding's problem.
@@ -97,6 +101,17 @@ pub(super) fn patterns(
     named.into_iter().map(|(pattern, _)| pattern).collect()
 }
 
+/// Why a text is not a single name, if so: a prefix, which other keys would accept, is no remedy there.
+fn not_whole(name: &str) -> Option<StableCode> {
+    match name {
+        "" => Some(ProblemCode::NameEmpty.into()),
+        "*" => Some(PolicyCode::NoWildcard.into()),
+        _ => name
+            .ends_with('*')
+            .then(|| ProblemCode::LiteralAsterisk.into()),
+    }
+}
+
 /// A single resource name, where no pattern is allowed.
 pub(super) fn literal(
     report: &mut Report,
@@ -104,9 +119,13 @@ pub(super) fn literal(
     resource_type: ResourceType,
     raw: &Spanned<String>,
 ) -> Option<String> {
-    if raw.value == "*" {
+    if let Some(code) = not_whole(raw) {
+        let message = match raw.as_str() {
+            "" => "an empty name is not allowed here".to_owned(),
+            name => format!("`{name}` is not allowed here"),
+        };
         report
-            .error(PolicyCode::NoWildcard, raw.span, "`*` is not allowed here")
+            .error(code, raw.span, message)
             .hint("write a full name");
         return None;
     }
@@ -146,10 +165,11 @@ pub(super) fn principal_pattern(
                 format!("`{name}` would be a single principal whose name ends with an asterisk");
             report
                 .error(PolicyCode::NoWildcard, raw.span, message)
-                .hint(format!(
-                    "write {{prefix: \"{}\"}}",
-                    name.trim_end_matches('*')
-                ));
+                .hint(match name.trim_end_matches('*') {
+                    "" => "list the principals, or write {prefix: \"User:team-\"} for those whose names begin so".to_owned(),
+                    stem if stem.contains(':') => format!("write {{prefix: \"{stem}\"}}"),
+                    stem => format!("write {{prefix: \"User:{stem}\"}}"),
+                });
             None
         }
         RawPattern::Name(name) => {

@@ -162,6 +162,53 @@ warning[always-denied]: allows nothing: Allow User:a Read on Topic `t` from *, b
 }
 
 #[test]
+fn what_remains_of_a_denied_right_is_said_only_if_it_does() {
+    let rest = "; only the Describe that it implies remains";
+    for (denials, remains) in [
+        ("  - {principal: User:a, deny: Read, topic: t}", true),
+        (
+            "  - {principal: User:a, deny: [Read, Describe], topic: t}",
+            false,
+        ),
+        (
+            "  - {principal: User:a, deny: Read, topic: t}\n  - {principal: User:*, deny: Describe, topic: {prefix: t}}",
+            false,
+        ),
+        (
+            "  - {principal: User:a, deny: Read, topic: t}\n  - {principal: User:a, deny: All, topic: '*'}",
+            false,
+        ),
+        // Denied from one address only.
+        (
+            "  - {principal: User:a, deny: Read, topic: t}\n  - {principal: User:a, host: 10.0.0.1, deny: All, topic: '*'}",
+            true,
+        ),
+    ] {
+        let kpki = Kpki::new();
+        kpki.write(
+            "p.yaml",
+            &format!("{CLIENTS}  - {{principal: User:a, allow: Read, topic: t}}\n{denials}\n"),
+        );
+        let text = kpki.ok(&["acl", "lint", "p.yaml"]).stdout;
+        assert!(text.contains("warning[always-denied]"), "{denials}: {text}");
+        assert_eq!(text.contains(rest), remains, "{denials}: {text}");
+        let explain = [
+            "acl",
+            "explain",
+            "p.yaml",
+            "--principal",
+            "User:a",
+            "--operation",
+            "Describe",
+            "--topic",
+            "t",
+        ];
+        let decision = kpki.run(&explain).stdout;
+        assert_eq!(decision.contains("ALLOWED"), remains, "{decision}");
+    }
+}
+
+#[test]
 fn principals_that_nobody_is_are_found() {
     assert_eq!(
         acls(
@@ -223,6 +270,43 @@ include: [{files: x.yaml, scope: {prefix: team-x-}}]
             ("prefix-open-ended", "p.yaml:5:23")
         ])
     );
+}
+
+#[test]
+fn a_scope_whose_clients_have_no_rights_yet_is_one_that_a_prefix_can_swallow() {
+    let kpki = Kpki::new();
+    kpki.write(
+        "p.yaml",
+        "\
+cluster: {admin: admin}
+clients: [{name: admin}]
+include:
+  - {files: t.yaml, scope: {prefix: team-a-}}
+  - {files: u.yaml, scope: {prefix: team-}}
+",
+    );
+    kpki.write(
+        "u.yaml",
+        "\
+clients:
+  - {name: team-b, roles: [{produce: {topic: {prefix: team-}}}]}
+acls:
+  - {principal: User:team-a-x, allow: All, topic: {prefix: team-a}}
+",
+    );
+    let both = found(&[
+        ("prefix-swallows-scope", "u.yaml:2:28"),
+        ("prefix-swallows-scope", "u.yaml:4:5"),
+    ]);
+    for roles in ["[]", "[{produce: {topic: team-a-x}}]"] {
+        let clients = format!("clients: [{{name: team-a-x, roles: {roles}}}]\n");
+        kpki.write("t.yaml", &clients);
+        let found = lint(&kpki, "p.yaml", &[]);
+        let swallowed = found
+            .into_iter()
+            .filter(|(code, _)| code.starts_with("prefix-"));
+        assert_eq!(swallowed.collect::<Vec<_>>(), both, "{roles}");
+    }
 }
 
 #[test]

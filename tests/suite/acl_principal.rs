@@ -31,6 +31,32 @@ fn identities_files_and_names_have_a_principal() {
 }
 
 #[test]
+fn a_name_that_kafka_never_prints_is_warned_of() {
+    let kpki = Kpki::new();
+    for (name, keyword) in [
+        ("emailAddress=a@b.c,CN=x", "emailAddress="),
+        ("CN=x, cn=y", "cn="),
+        ("OU=x+serialNumber=1,O=y", "serialNumber="),
+        ("CN = x", "CN ="),
+        ("/CN=x", "/CN="),
+        ("1.2.840.113549.1.9.1=a@b.c", "1.2.840.113549.1.9.1="),
+    ] {
+        let said = kpki.ok(&["principal", name, "--rules", "DEFAULT"]);
+        let warning = format!("warning: Kafka never prints `{keyword}` in a name");
+        assert!(said.stderr.contains(&warning), "{name}: {}", said.stderr);
+        assert!(said.stdout.starts_with("User:"), "{}", said.stdout);
+    }
+    for name in [
+        r"CN=a\,b=c\+d=e,OU=x+O=y=z",
+        "STREET=a,ST=b,L=c,C=d,DC=e,UID=f",
+        "1.2.840.113549.1.9.1=#1605614062,CN=x",
+    ] {
+        let said = kpki.ok(&["principal", name, "--rules", "DEFAULT"]);
+        assert_eq!(said.stderr, "", "{name}");
+    }
+}
+
+#[test]
 fn rules_are_the_brokers() {
     let kpki = Kpki::new();
     let mapped = kpki.json(&[

@@ -12,6 +12,8 @@ use kpki::{
     policy::{IncludedFiles, PolicyCode, ValidatedPolicy, parse},
 };
 
+use crate::support::kpki::Kpki;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -91,6 +93,42 @@ fn mistakes_are_explained() {
         names, snapshots,
         "a snapshot without its policy, or the other way round"
     );
+}
+
+#[test]
+fn a_nul_character_is_not_the_end_of_the_text() {
+    for text in [
+        "clients: [{name: \"a\0b\"}]",
+        "clients: [{name: a}]\n\0acls: x",
+        "clients: [{name: a}] # \0",
+    ] {
+        let found = parse("p.yaml", text, &nothing_included).unwrap_err();
+        let said = render(&found, false);
+        assert!(said.contains("a NUL character in the file"), "{said}");
+        assert!(said.contains("hint: remove it"), "{said}");
+    }
+}
+
+/// Besides 1201 faults, 100 may only follow from the version that cannot be read.
+#[test]
+fn the_errors_that_are_not_shown_are_counted() {
+    let acl = |name: &str, host: &str| {
+        format!("  - {{principal: User:a, allow: Read, topic: {name}, host: {host}}}\n")
+    };
+    let text = format!(
+        "cluster: {{kafka_version: 4.3}}\nacls:\n{}{}",
+        acl("'a*'", "'*'").repeat(1200),
+        acl("t", "10.0.0.0/8").repeat(100)
+    );
+    let found = parse("p.yaml", &text, &nothing_included).unwrap_err();
+    assert_eq!(found.len(), 1000);
+    let hint = found.last().unwrap().hint.as_deref().unwrap();
+    assert!(hint.ends_with("; 201 more are not shown"), "{hint}");
+    let kpki = Kpki::new();
+    kpki.write("p.yaml", &text);
+    let said = kpki.run(&["policy", "check", "p.yaml"]).expect_code(2);
+    let last = said.stderr.lines().last().unwrap();
+    assert!(last.contains("at least 1000 errors"), "{last}");
 }
 
 #[test]

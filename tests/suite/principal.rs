@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use kpki::pki::principal::{MapError, MappingRules, RuleError};
-use kpki::pki::{PatternError, rfc2253};
+use kpki::pki::{PatternError, never_printed, rfc2253};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;
@@ -202,6 +202,7 @@ fn random_names_are_printed_as_in_java() {
         let encoded = base64::prelude::BASE64_STANDARD.encode(&der);
         let java: String = judge.ask("x500-name", json!({"der": encoded})).unwrap();
         assert_eq!(rfc2253(&der).as_ref(), Ok(&java), "{der:02x?}");
+        assert_eq!(never_printed(&java), None, "{java}");
     }
 }
 

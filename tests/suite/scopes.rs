@@ -100,6 +100,28 @@ tests:
 }
 
 #[test]
+fn a_grant_to_a_client_that_is_not_declared_says_so() {
+    let team = "acls: [{principal: User:team-a-y, allow: Read, topic: team-a-t}]\n";
+    let declared = format!("clients: [{{name: team-a-y}}]\n{team}");
+    with_team(NONE, SCOPE, &declared).ok(&["policy", "check", "p.yaml"]);
+    let default = "  principal_mapping_rules: [DEFAULT]";
+    for (cluster, team, hint) in [
+        (NONE, team, "declare the client `team-a-y`"),
+        (
+            default,
+            &declared,
+            "the principal of the client `team-a-y` is User:CN=team-a-y",
+        ),
+    ] {
+        let kpki = with_team(cluster, SCOPE, team);
+        let fault = "User:team-a-y is not the principal of any declared client";
+        refused_for(&kpki, "outside-scope", fault);
+        let said = kpki.run(&["policy", "check", "p.yaml"]).stderr;
+        assert!(said.contains(hint), "{said}");
+    }
+}
+
+#[test]
 fn a_team_cannot_take_the_name_of_a_super_user() {
     let listed = "  super_users: [User:breakglass, User:team-a-root]";
     let kpki = with_team(listed, SCOPE, "clients: [{name: breakglass}]\n");

@@ -17,25 +17,28 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
             continue;
         }
         let covering = subject.cover.covering(allow);
-        let mut others = covering.into_iter().map(|at| &subject.statements[at]);
-        let deny = others.find(|other| {
-            let same = other.binding.operation == allow.operation;
-            other.binding.permission == Permission::Deny
-                && (same || other.binding.operation == Operation::All)
-        });
-        let Some(deny) = deny else { continue };
+        let others = covering.into_iter().map(|at| &subject.statements[at]);
+        let denials: Vec<_> = others
+            .filter(|other| other.binding.permission == Permission::Deny)
+            .collect();
+        let denied = |operation| {
+            let by = [operation, Operation::All];
+            denials
+                .iter()
+                .find(|deny| by.contains(&deny.binding.operation))
+        };
+        let Some(deny) = denied(allow.operation) else {
+            continue;
+        };
         if !reported.insert((&statement.source, &deny.source)) {
             continue;
         }
-        let implied = Operation::ALL
+        // A DENY does not deny what its operation implies, but another one may.
+        let rest = Operation::ALL
             .iter()
-            .find(|o| o.implied_by().contains(&allow.operation));
-        let rest = match implied {
-            Some(implied) if deny.binding.operation != Operation::All => {
-                format!("; only the {implied} that it implies remains")
-            }
-            _ => String::new(),
-        };
+            .find(|o| o.implied_by().contains(&allow.operation) && denied(**o).is_none())
+            .map(|implied| format!("; only the {implied} that it implies remains"))
+            .unwrap_or_default();
         findings.warning(
             Found::AlwaysDenied,
             &statement.source,

@@ -4,7 +4,7 @@ use super::{Findings, Subject};
 use crate::policy::{Mode, NodeRole};
 
 lint! {
-    EvenControllers = "even-controllers", "a KRaft quorum with an even number of controllers, one of which adds no fault tolerance";
+    EvenControllers = "even-controllers", "a KRaft quorum in which `roles` choose an even number of controllers, one of which adds no fault tolerance";
 }
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {

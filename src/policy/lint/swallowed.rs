@@ -14,12 +14,8 @@ lint! {
 }
 
 fn run(subject: &Subject<'_>, findings: &mut Findings) {
-    let statements = subject.statements.iter();
-    let scopes: BTreeSet<&str> = statements
-        .clone()
-        .filter_map(|s| s.scope.as_deref())
-        .collect();
-    let bindings = statements.map(|statement| &statement.binding);
+    let scopes = scopes(subject);
+    let bindings = subject.statements.iter().map(|s| &s.binding);
     let names: BTreeSet<_> = bindings
         .map(|b| (b.resource_type, &*b.name, &*b.principal))
         .collect();
@@ -55,6 +51,14 @@ fn run(subject: &Subject<'_>, findings: &mut Findings) {
             );
         }
     }
+}
+
+/// The prefixes of the scopes, including those whose clients have no rights yet: what the team creates later is theirs.
+fn scopes<'a>(subject: &Subject<'a>) -> BTreeSet<&'a str> {
+    let granting = subject.statements.iter().map(|s| &s.scope);
+    let declared = subject.policy.iter().flat_map(|policy| &policy.clients);
+    let all = granting.chain(declared.map(|client| &client.scope));
+    all.filter_map(Option::as_deref).collect()
 }
 
 /// A name of another principal in which the prefix ends in the middle of a word.

@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 
-/// Create, change and delete topics, groups, configuration and ACLs.
+/// Create, change and delete topics, ACLs and SCRAM users; change the configuration of topics and brokers; see and delete groups.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "admin")]

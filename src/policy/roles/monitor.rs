@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 
-/// See the state and configuration of everything, but no data.
+/// See the state of everything and the configuration of topics and brokers, but no data.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "monitor")]

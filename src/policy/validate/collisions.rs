@@ -195,6 +195,32 @@ impl Everyone<'_> {
             .flat_map(|client| self.principals.all(client))
             .collect()
     }
+
+    /// What is wrong with a grant to a principal that no client of the scope has, and a hint. A name that the scope
+    /// permits may be misspelt, or its client not declared.
+    fn not_a_client(&self, scope: &Scope, principal: &Principal) -> (&'static str, String) {
+        let permitted = principal.user_name().filter(|n| scope.permits_client(n));
+        let Some(name) = permitted else {
+            let names = scope.clients_in_words();
+            let hint = format!(
+                "the scope's clients are {names}; add other principals to the scope's `principals`"
+            );
+            return ("not a client of the file's scope", hint);
+        };
+        let mut clients = self.declared.clients.iter();
+        let hint = match clients.find(|client| client.name.as_str() == name) {
+            Some(client) => {
+                let own = self.principals.all(client);
+                let own: Vec<_> = own.iter().map(Principal::to_string).collect();
+                let own = own.join(" and ");
+                format!("the principal of the client `{name}` is {own}, by the mapping rules")
+            }
+            None => format!(
+                "declare the client `{name}`, correct the name, or add \"{principal}\" to the scope's `principals`"
+            ),
+        };
+        ("not the principal of any declared client", hint)
+    }
 }
 
 /// An identity, and one of its principals.
@@ -341,13 +367,7 @@ fn grants(
                 if clients.contains(principal) {
                     continue;
                 }
-                let names = scope.clients_in_words();
-                (
-                    "not a client of the file's scope",
-                    format!(
-                        "the scope's clients are {names}; add other principals to the scope's `principals`"
-                    ),
-                )
+                everyone.not_a_client(scope, principal)
             }
         };
         let message = format!("{principal} is {fault}");
