@@ -143,6 +143,21 @@ mod tests {
         }
     }
 
+    /// What the check of a policy refuses is what cannot be written.
+    #[test]
+    fn a_value_is_refused_where_its_reader_would_interpret_it() {
+        for &format in ClientFormat::ALL {
+            for value in ["a${b}", "a$b", "a{b}"] {
+                let mut fixture = fixture(1, "alice");
+                fixture.dir = format!("/opt/{value}");
+                let interpreted = format.interprets();
+                let interpreted = interpreted.is_some_and(|(text, _)| value.contains(text));
+                let refused = fixture.client(format, Auth::Tls).is_err();
+                assert_eq!(refused, interpreted, "{format:?}: {value}");
+            }
+        }
+    }
+
     #[test]
     fn without_tls_no_store_is_named() {
         let mut fixture = fixture(1, "alice");

@@ -2,7 +2,7 @@
 
 use super::{
     Declared, listeners,
-    properties::properties,
+    properties::{interpreter, properties},
     quorum::{self, MODE},
 };
 use crate::{
@@ -106,8 +106,8 @@ pub(super) fn cluster(
         mode,
         zookeeper_connect: zookeeper_connect(report, raw, mode, declared),
         kafka_version: version,
-        install_dir: directory(report, raw.install_dir.as_ref()),
-        log_dir: directory(report, raw.log_dir.as_ref()),
+        install_dir: install_dir(report, raw.install_dir.as_ref(), declared),
+        log_dir: log_dir(report, raw.log_dir.as_ref()),
         bind_address: bind_address(report, raw.bind_address.as_ref()),
         super_users,
         allow_everyone_if_no_acl_found: value_or(&raw.allow_everyone_if_no_acl_found, false),
@@ -260,6 +260,40 @@ fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Strin
             .hint("begin it with `/`");
     }
     Some(directory.value.clone())
+}
+
+/// A directory that the files of every client can name.
+fn install_dir(
+    report: &mut Report,
+    raw: Option<&Spanned<String>>,
+    declared: &Declared<'_>,
+) -> Option<String> {
+    let directory = directory(report, raw)?;
+    let mut clients = declared.raw_clients.iter();
+    let found = clients.find_map(|(client, _)| interpreter(client, &directory));
+    if let (Some((format, text, why)), Some(raw)) = (found, raw) {
+        let message = format!("`{}` contains `{text}`, {why}", directory.escape_debug());
+        report
+            .error(PolicyCode::BadPath, raw.span, message)
+            .note(format, "the format of a client")
+            .hint("choose another directory, or remove the format");
+    }
+    Some(directory)
+}
+
+/// A single directory.
+fn log_dir(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
+    let directory = directory(report, raw)?;
+    if let (true, Some(raw)) = (directory.contains(','), raw) {
+        let message = format!(
+            "`{}` contains a comma, at which Kafka splits it into several directories",
+            directory.escape_debug()
+        );
+        report
+            .error(PolicyCode::BadPath, raw.span, message)
+            .hint("write one directory");
+    }
+    Some(directory)
 }
 
 fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Host> {
