@@ -38,11 +38,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
         let message = format!("kpki does not know Kafka {version}");
         report
             .error(PolicyCode::BadVersion, text.span, message)
-            .hint(format!(
-                "kpki knows {} to {}.x",
-                KafkaVersion::OLDEST,
-                KafkaVersion::NEWEST_MAJOR
-            ));
+            .hint(format!("kpki knows {}", KafkaVersion::KNOWN));
         return (mode, default);
     }
     match mode {
