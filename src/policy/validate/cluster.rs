@@ -175,9 +175,10 @@ fn admin(
         .find(|c| c.name.as_str() == wanted.value)
     else {
         let names = declared.clients.iter().map(|c| c.name.as_str());
-        let hint = match nearest(wanted, names) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("add `- name: {}` under clients", wanted.value),
+        let hint = match (kind_of(wanted, declared), nearest(wanted, names)) {
+            (Some(kind), _) => format!("it is a {kind}: name a client"),
+            (None, Some(meant)) => format!("did you mean `{meant}`?"),
+            (None, None) => format!("add `- name: {}` under clients", wanted.value),
         };
         let message = format!("no client is named `{}`", wanted.value);
         report
@@ -197,6 +198,18 @@ fn admin(
             .hint("set `auth: tls` or `auth: scram-sha-512` on this client");
     }
     Some(client.name.clone())
+}
+
+/// What has this name, if it is not a client.
+fn kind_of(name: &str, declared: &Declared<'_>) -> Option<&'static str> {
+    let mut brokers = declared.brokers.iter();
+    if brokers.any(|(broker, _)| broker.name.as_str() == name) {
+        return Some("broker");
+    }
+    let mut users = declared.users.iter();
+    users
+        .any(|user| user.name.as_str() == name)
+        .then_some("user")
 }
 
 fn zookeeper_connect(
