@@ -234,7 +234,7 @@ pub(super) struct RawClient {
     /// Which configuration files it gets. Default: java.
     pub formats: Option<OneOrMany<Spanned<ClientFormat>>>,
     /// Its key algorithm; `external` if the key is made on its own machine and stays there. Default: ecdsa-p256.
-    pub key: Option<Spanned<RawLeafKey>>,
+    pub key: Option<RawLeafKey>,
     /// PBKDF2 iterations of its SCRAM credentials. Default: 8192.
     #[schemars(range(min = 4096, max = 16384))]
     pub iterations: Option<Spanned<u32>>,

@@ -192,9 +192,6 @@ pub(super) fn client(
             .unless_lost_here()
             .hint("remove it, or add scram-sha-512 to `auth`");
     }
-    if !auth.contains(&Auth::Tls) {
-        only_for_certificates(report, raw);
-    }
     let hosts = match &raw.hosts {
         Some(raw) => hosts(report, raw),
         None => raw.name.parse().into_iter().collect(),
@@ -225,30 +222,13 @@ pub(super) fn client(
         hosts,
         auth,
         formats,
-        key: key(raw.key.as_ref().map(|key| key.value)),
+        key: key(raw.key),
         iterations: value_or(&raw.iterations, DEFAULT_ITERATIONS),
         roles: Vec::new(),
         properties,
         scope: None,
         source: report.source(raw.span),
     })
-}
-
-/// Reports the keys of a client that are about its certificate, if it has none.
-fn only_for_certificates(report: &mut Report, raw: &RawClient) {
-    let hosts = raw.hosts.iter().flatten().next();
-    let said = [
-        ("hosts", hosts.map(|host| host.span)),
-        ("key", raw.key.as_ref().map(|key| key.span)),
-    ];
-    for (key, span) in said {
-        let Some(span) = span else { continue };
-        let message = format!("`{key}` has no effect without a certificate");
-        report
-            .error(PolicyCode::NoEffect, span, message)
-            .unless_lost_here()
-            .hint("remove it, or add tls to `auth`");
-    }
 }
 
 /// A SCRAM user's mechanism.
