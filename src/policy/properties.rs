@@ -89,6 +89,8 @@ const NODE: &[Decided] = &[
     ("sasl.mechanism.inter.broker.protocol", INTER_BROKER),
     ("ssl.keystore.*", STORES),
     ("ssl.key.password", STORES),
+    ("ssl.truststore.*", STORES),
+    ("ssl.enabled.protocols", TLS_VERSIONS),
     ("authorizer.class.name", "`cluster.mode` decides it"),
     ("super.users", "`cluster.super_users` decide it"),
     ("allow.everyone.if.no.acl.found", "`cluster.allow_everyone_if_no_acl_found` decides it"),
@@ -96,15 +98,12 @@ const NODE: &[Decided] = &[
     ("log.dir", LOG_DIR),
 ];
 
-/// The same for listeners, with or without the prefix `listener.name.<name>.`. A listener may have another keystore,
-/// for example with a certificate of a public CA; but whom it trusts, and how it encrypts, is for the policy to say.
+/// The same for listeners, with or without the prefix `listener.name.<name>.`.
 #[rustfmt::skip]
 const LISTENER: &[Decided] = &[
     ("ssl.client.auth", CLIENT_AUTH),
     ("ssl.endpoint.identification.algorithm", HOST_NAMES),
     ("ssl.principal.mapping.rules", MAPPING),
-    ("ssl.truststore.*", STORES),
-    ("ssl.enabled.protocols", TLS_VERSIONS),
     ("sasl.enabled.mechanisms", MECHANISMS),
     ("scram-sha-256.sasl.jaas.config", MECHANISMS),
     ("scram-sha-512.sasl.jaas.config", MECHANISMS),
@@ -177,15 +176,8 @@ mod tests {
         );
         assert_eq!(decides_for_node("ssl.client.auth"), Some(CLIENT_AUTH));
         // A listener may have another certificate, for example from a public CA.
-        for of_keystore in ["keystore.location", "keystore.password", "key.password"] {
-            let name = format!("listener.name.public.ssl.{of_keystore}");
-            assert_eq!(decides_for_node(&name), None, "{name}");
-        }
-        let truststore = "listener.name.public.ssl.truststore.location";
-        assert_eq!(decides_for_node(truststore), Some(STORES));
-        assert_eq!(decides_for_node("ssl.truststore.type"), Some(STORES));
-        let protocols = "listener.name.public.ssl.enabled.protocols";
-        assert_eq!(decides_for_node(protocols), Some(TLS_VERSIONS));
+        let keystore = "listener.name.public.ssl.keystore.location";
+        assert_eq!(decides_for_node(keystore), None);
         assert_eq!(decides_for_node("ssl.keystore.location"), Some(STORES));
         assert_eq!(decides_for_node("min.insync.replicas"), None);
         assert_eq!(decides_for_client("client.rack"), None);
