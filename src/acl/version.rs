@@ -14,6 +14,10 @@ pub struct KafkaVersion {
 impl KafkaVersion {
     /// The first release that kpki knows: prefixed ACLs are of 2.0.
     pub const OLDEST: KafkaVersion = KafkaVersion::new(2, 0);
+    /// What kpki knows, in words.
+    pub const KNOWN: &str = "2.0 to 2.8, 3.0 to 3.9 and 4.x";
+    /// The last releases of the major versions that get no more of them.
+    const LAST: [KafkaVersion; 2] = [KafkaVersion::new(2, 8), KafkaVersion::new(3, 9)];
     /// kpki knows every release of this major version, those to come included.
     pub const NEWEST_MAJOR: u16 = 4;
     /// The release that is assumed where none is named. Deliberately not 4.4, which matches address ranges:
@@ -43,7 +47,9 @@ impl KafkaVersion {
 
     /// Whether kpki knows it.
     pub fn is_known(self) -> bool {
-        self >= Self::OLDEST && self.major <= Self::NEWEST_MAJOR
+        let mut last = Self::LAST.iter();
+        let is_real = last.all(|last| self.major != last.major || self <= *last);
+        is_real && self >= Self::OLDEST && self.major <= Self::NEWEST_MAJOR
     }
 
     /// The release `major.minor`.
@@ -75,7 +81,9 @@ impl FromStr for KafkaVersion {
     /// Reads `4.3`; a patch number, as in `4.3.1`, is checked and left out.
     fn from_str(text: &str) -> Result<Self, NotAVersion> {
         let number = |part: Option<&str>| {
-            part.filter(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
+            // No release is written with a zero before its number.
+            part.filter(|p| *p == "0" || !p.starts_with('0'))
+                .filter(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
                 .and_then(|p| p.parse::<u16>().ok())
         };
         let mut parts = text.split('.');
@@ -103,9 +111,21 @@ mod tests {
         assert!(read("4.0").unwrap() > read("3.10").unwrap());
         for wrong in [
             "", "4", "4.", ".3", "4.x", "4.3.x", "4.3.1.0", "+4.3", "4.3-IV0", " 4.3", "99999.1",
+            "04.3", "4.03",
         ] {
             assert_eq!(read(wrong), Err(NotAVersion(wrong.to_owned())), "{wrong}");
         }
         assert_eq!(KafkaVersion::new(4, 3).to_string(), "4.3");
+    }
+
+    #[test]
+    fn only_releases_that_exist_or_may_come_are_known() {
+        for known in ["2.0", "2.8", "3.0", "3.9", "4.0", "4.3", "4.12"] {
+            assert!(known.parse::<KafkaVersion>().unwrap().is_known(), "{known}");
+        }
+        for unknown in ["1.1", "2.9", "3.10", "5.0"] {
+            let version: KafkaVersion = unknown.parse().unwrap();
+            assert!(!version.is_known(), "{unknown}");
+        }
     }
 }

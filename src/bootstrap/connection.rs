@@ -63,8 +63,9 @@ pub fn of_admin(
     let (admin, auth) = admin
         .and_then(|admin| Some((admin, *admin.auth.first()?)))
         .ok_or(ConnectionError::NoAdmin)?;
-    let route =
-        route(cluster, &policy.brokers, &admin.name, auth).map_err(BootstrapError::Config)?;
+    let certificate = admin.auth.contains(&Auth::Tls);
+    let route = route(cluster, &policy.brokers, &admin.name, auth, certificate)
+        .map_err(BootstrapError::Config)?;
     let said = Some(cluster.bootstrap_servers.join(",")).filter(|said| !said.is_empty());
     let bootstrap_servers = servers
         .map(str::to_owned)

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     pki::IdentityName,
-    policy::{Auth, Broker, ClientAuth, Cluster, KafkaProperties, SecurityProtocol},
+    policy::{Auth, Broker, Cluster, KafkaProperties, SecurityProtocol},
     scram::Mechanism,
     secret::Secret,
 };
@@ -49,7 +49,8 @@ impl Route {
     }
 }
 
-/// Finds the route for a client with this authentication method. Without brokers, it is `cluster.bootstrap_servers`.
+/// Finds the route for a client with this authentication method, and with or without a certificate to present. Without
+/// brokers, it is `cluster.bootstrap_servers`.
 ///
 /// # Errors
 /// If no listener accepts it, or a broker's address cannot be written into a setting.
@@ -58,9 +59,10 @@ pub fn route(
     brokers: &[Broker],
     client: &IdentityName,
     auth: Auth,
+    certificate: bool,
 ) -> Result<Route, ConfigError> {
     let listener = cluster
-        .listener_for(auth)
+        .listener_for(auth, certificate)
         .ok_or_else(|| ConfigError::NoListener(client.to_string(), auth.to_string()))?;
     let address = |b: &Broker| {
         let port = port(b, listener.port)?;
@@ -74,8 +76,7 @@ pub fn route(
     Ok(Route {
         brokers,
         protocol: listener.protocol,
-        certificate: auth == Auth::Tls
-            || listener.protocol.is_tls() && listener.client_auth == ClientAuth::Required,
+        certificate: auth == Auth::Tls || listener.requires_certificate(),
     })
 }
 
@@ -92,7 +93,14 @@ pub(super) struct Connection<'a> {
 impl<'a> ClientInput<'a> {
     /// The client's route and credentials.
     pub(super) fn connection(&self) -> Result<Connection<'a>, ConfigError> {
-        let route = route(self.cluster, self.brokers, self.name, self.auth)?;
+        let certificate = self.stores.keystore_password.is_some();
+        let route = route(
+            self.cluster,
+            self.brokers,
+            self.name,
+            self.auth,
+            certificate,
+        )?;
         let keystore = || self.stores.keystore_password(self.name.as_str());
         let keystore_password = route.certificate.then(keystore).transpose()?;
         let sasl = match self.auth {

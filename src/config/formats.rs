@@ -143,6 +143,40 @@ mod tests {
         }
     }
 
+    /// What the check of a policy refuses is what cannot be written.
+    #[test]
+    fn a_value_is_refused_where_its_reader_would_interpret_it() {
+        for &format in ClientFormat::ALL {
+            for value in ["a${b}", "a$b", "a{b}"] {
+                let mut fixture = fixture(1, "alice");
+                fixture.dir = format!("/opt/{value}");
+                let interpreted = format.interprets();
+                let interpreted = interpreted.is_some_and(|(text, _)| value.contains(text));
+                let refused = fixture.client(format, Auth::Tls).is_err();
+                assert_eq!(refused, interpreted, "{format:?}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_without_a_certificate_gets_a_listener_that_requires_none() {
+        let mut fixture = fixture(1, "alice");
+        fixture.cluster.listeners[1].client_auth = ClientAuth::Required;
+        let mut open = fixture.cluster.listeners[1].clone();
+        open.name = "OPEN".into();
+        open.port = 9096;
+        open.client_auth = ClientAuth::None;
+        fixture.cluster.listeners.push(open);
+        for &format in ClientFormat::ALL {
+            fixture.keystore_password = Some(Secret::new("keystore-secret".into()));
+            let text = fixture.client(format, SCRAM).unwrap();
+            assert!(text.contains(":9094"), "{text}");
+            fixture.keystore_password = None;
+            let text = fixture.client(format, SCRAM).unwrap();
+            assert!(text.contains(":9096"), "{text}");
+        }
+    }
+
     #[test]
     fn without_tls_no_store_is_named() {
         let mut fixture = fixture(1, "alice");

@@ -16,8 +16,8 @@ codes! {
         BadName = "bad-name", "a name with invalid characters";
         BadOwner = "bad-owner", "an owner that is not UID:GID";
         BadPath = "bad-path", "a path that is not absolute, or that a configuration file cannot contain";
-        BadPrincipal = "bad-principal", "a principal that no client can have";
-        BadProperty = "bad-property", "a name or value that a properties file cannot contain";
+        BadPrincipal = "bad-principal", "a principal that no client can have, or that `super.users` cannot contain";
+        BadProperty = "bad-property", "a name or value that a configuration file cannot contain";
         BadScope = "bad-scope", "a scope that would limit nothing";
         BadSubject = "bad-subject", "a subject that the CA's certificate cannot have";
         BadUrl = "bad-url", "a URL that is not valid, or that secrets must not be sent to";

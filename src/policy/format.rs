@@ -48,3 +48,14 @@ macro_rules! closed {
     };
 }
 client_formats!(closed);
+
+impl ClientFormat {
+    /// What the reader of its file would replace in a value, and why: such a value cannot be written.
+    pub fn interprets(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Spring => Some(("${", "which Spring takes for a placeholder")),
+            Self::Quarkus => Some(("$", "which Quarkus interprets as an expression")),
+            Self::Java | Self::Librdkafka | Self::Json => None,
+        }
+    }
+}

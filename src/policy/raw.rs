@@ -79,6 +79,7 @@ pub(super) struct RawCluster {
     /// How the cluster keeps its metadata. Default: kraft.
     pub mode: Option<Spanned<Mode>>,
     /// `host:port` of the ZooKeeper nodes, the last one with a path if there is one. With mode zookeeper only.
+    #[schemars(length(min = 1))]
     pub zookeeper_connect: Option<Spanned<Vec<Spanned<String>>>>,
     /// Kafka's version, in quotes: "4.3". Default: the newest that kpki knows.
     pub kafka_version: Option<Spanned<String>>,

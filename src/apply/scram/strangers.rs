@@ -93,7 +93,10 @@ fn said(
 ) -> Option<ClientProperties> {
     let name = login.user.parse().ok()?;
     let auth = Auth::Scram(mechanism);
-    let route = route(&policy.cluster, &policy.brokers, &name, auth).ok()?;
+    // The connection has the certificate of kpki's own, if that has one.
+    let own = connected.properties.tls.as_ref();
+    let certificate = own.is_some_and(|tls| tls.identity.is_some());
+    let route = route(&policy.cluster, &policy.brokers, &name, auth, certificate).ok()?;
     let tls = match route.protocol.is_tls() {
         true => Some(connected.properties.tls.clone()?),
         false => None,

@@ -233,6 +233,14 @@ pub(super) fn manage(
     version: KafkaVersion,
     raw: &RawManage,
 ) -> Vec<PrincipalPattern> {
+    let entries = raw
+        .principals
+        .iter()
+        .map(|principal| match &principal.value {
+            RawPattern::Name(name) => ((name, false), principal.span),
+            RawPattern::Prefix(prefix) => ((&prefix.prefix, true), principal.span),
+        });
+    names::no_repeats(report, entries);
     let mut managed = Vec::new();
     for principal in &raw.principals {
         // Not refused: a cluster may have bindings of `user:alice`, which `manage` must be able to delete.

@@ -2,7 +2,7 @@
 
 use super::{
     Declared, listeners,
-    properties::properties,
+    properties::{interpreter, properties},
     quorum::{self, MODE},
 };
 use crate::{
@@ -38,11 +38,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
         let message = format!("kpki does not know Kafka {version}");
         report
             .error(PolicyCode::BadVersion, text.span, message)
-            .hint(format!(
-                "kpki knows {} to {}.x",
-                KafkaVersion::OLDEST,
-                KafkaVersion::NEWEST_MAJOR
-            ));
+            .hint(format!("kpki knows {}", KafkaVersion::KNOWN));
         return (mode, default);
     }
     match mode {
@@ -106,8 +102,8 @@ pub(super) fn cluster(
         mode,
         zookeeper_connect: zookeeper_connect(report, raw, mode, declared),
         kafka_version: version,
-        install_dir: directory(report, raw.install_dir.as_ref()),
-        log_dir: directory(report, raw.log_dir.as_ref()),
+        install_dir: install_dir(report, raw.install_dir.as_ref(), declared),
+        log_dir: log_dir(report, raw.log_dir.as_ref()),
         bind_address: bind_address(report, raw.bind_address.as_ref()),
         super_users,
         allow_everyone_if_no_acl_found: value_or(&raw.allow_everyone_if_no_acl_found, false),
@@ -179,9 +175,10 @@ fn admin(
         .find(|c| c.name.as_str() == wanted.value)
     else {
         let names = declared.clients.iter().map(|c| c.name.as_str());
-        let hint = match nearest(wanted, names) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("add `- name: {}` under clients", wanted.value),
+        let hint = match (kind_of(wanted, declared), nearest(wanted, names)) {
+            (Some(kind), _) => format!("it is a {kind}: name a client"),
+            (None, Some(meant)) => format!("did you mean `{meant}`?"),
+            (None, None) => format!("add `- name: {}` under clients", wanted.value),
         };
         let message = format!("no client is named `{}`", wanted.value);
         report
@@ -201,6 +198,18 @@ fn admin(
             .hint("set `auth: tls` or `auth: scram-sha-512` on this client");
     }
     Some(client.name.clone())
+}
+
+/// What has this name, if it is not a client.
+fn kind_of(name: &str, declared: &Declared<'_>) -> Option<&'static str> {
+    let mut brokers = declared.brokers.iter();
+    if brokers.any(|(broker, _)| broker.name.as_str() == name) {
+        return Some("broker");
+    }
+    let mut users = declared.users.iter();
+    users
+        .any(|user| user.name.as_str() == name)
+        .then_some("user")
 }
 
 fn zookeeper_connect(
@@ -260,6 +269,40 @@ fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Strin
             .hint("begin it with `/`");
     }
     Some(directory.value.clone())
+}
+
+/// A directory that the files of every client can name.
+fn install_dir(
+    report: &mut Report,
+    raw: Option<&Spanned<String>>,
+    declared: &Declared<'_>,
+) -> Option<String> {
+    let directory = directory(report, raw)?;
+    let mut clients = declared.raw_clients.iter();
+    let found = clients.find_map(|(client, _)| interpreter(client, &directory));
+    if let (Some((format, text, why)), Some(raw)) = (found, raw) {
+        let message = format!("`{}` contains `{text}`, {why}", directory.escape_debug());
+        report
+            .error(PolicyCode::BadPath, raw.span, message)
+            .note(format, "the format of a client")
+            .hint("choose another directory, or remove the format");
+    }
+    Some(directory)
+}
+
+/// A single directory.
+fn log_dir(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
+    let directory = directory(report, raw)?;
+    if let (true, Some(raw)) = (directory.contains(','), raw) {
+        let message = format!(
+            "`{}` contains a comma, at which Kafka splits it into several directories",
+            directory.escape_debug()
+        );
+        report
+            .error(PolicyCode::BadPath, raw.span, message)
+            .hint("write one directory");
+    }
+    Some(directory)
 }
 
 fn bind_address(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Host> {

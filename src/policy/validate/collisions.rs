@@ -68,6 +68,14 @@ fn powers(report: &mut Report, everyone: &Everyone<'_>) -> HashMap<Principal, (S
             no_rule(report, &broker.name, *span);
         }
         for principal in all {
+            let one = One {
+                name: broker.name.as_str(),
+                principal: &principal,
+                span: *span,
+            };
+            if !one.can_be_super_user(report) {
+                continue;
+            }
             let who = Power::Identity(format!("the broker `{}`", broker.name));
             powers.entry(principal).or_insert((*span, who));
         }
@@ -132,11 +140,12 @@ fn identities(
             principal: &principal,
             span,
         };
-        if principal == EVERYONE || included && principal == ANONYMOUS {
+        if principal == EVERYONE || principal == ANONYMOUS {
             one.nobody(report);
             continue;
         }
         if everyone.is_admin(name) {
+            one.can_be_super_user(report);
             // The policy itself names its admin; a file with a scope must not declare it.
             if let Some(scope) = scope {
                 one.outside(report, scope, "the admin");
@@ -234,10 +243,35 @@ struct One<'a> {
 const APART: &str = "write mapping rules that keep their names apart, as the default ones do";
 
 impl One<'_> {
+    /// Reports a principal that brokers would not read back from `super.users` as this one alone: they split its text
+    /// at `;` and trim each part.
+    fn can_be_super_user(&self, report: &mut Report) -> bool {
+        let (name, principal) = (self.name, self.principal);
+        if *principal == EVERYONE || *principal == ANONYMOUS {
+            self.nobody(report);
+            return false;
+        }
+        let text = principal.as_str();
+        let empty = principal.user_name().is_none_or(|n| n.trim().is_empty());
+        let whole = text.trim() == text && !text.contains(';') && !text.contains(char::is_control);
+        if whole && !empty {
+            return true;
+        }
+        let message = format!(
+            "the principal of `{name}` would be `{}`, which `super.users` cannot contain",
+            text.escape_debug()
+        );
+        report
+            .error(PolicyCode::BadPrincipal, self.span, message)
+            .unless_lost(PRINCIPALS)
+            .hint("write mapping rules that give it a name without `;`, line breaks or spaces at the ends: Kafka splits and trims `super.users`");
+        false
+    }
+
     fn nobody(&self, report: &mut Report) {
         let (name, principal) = (self.name, self.principal);
         let message = format!(
-            "the principal of `{name}` would be {principal}, which is not that of a single client"
+            "the principal of `{name}` would be {principal}, which is not that of a single identity"
         );
         report
             .error(PolicyCode::SharedPrincipal, self.span, message)

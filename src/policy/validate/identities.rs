@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    properties::{properties, rack},
+    properties::{interpreted, properties, rack},
     quorum,
 };
 use crate::{
@@ -216,6 +216,7 @@ pub(super) fn client(
             .hint("set `auth` to tls or scram-sha-512, or write acls for User:ANONYMOUS");
     }
     let properties = properties(report, raw.properties.as_ref(), decides_for_client);
+    interpreted(report, raw);
     Some(Client {
         name: name?,
         hosts,

@@ -1,6 +1,6 @@
 //! Listeners: their names, protocols and ports, and that every client has one that accepts it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Declared, ports};
 use crate::{
@@ -165,8 +165,20 @@ fn every_way_in(
     all: &[Listener],
     declared: &Declared<'_>,
 ) {
+    let with_certificate: HashSet<&str> = declared
+        .auths()
+        .filter(|(_, auth, _)| *auth == Auth::Tls)
+        .map(|(who, ..)| who)
+        .collect();
+    // Whoever configures a user may have a certificate for it.
+    let users: HashSet<&str> = declared.users.iter().map(|u| u.name.as_str()).collect();
     for (who, auth, span) in declared.auths() {
-        if all.iter().any(|listener| listener.serves(auth)) {
+        let certificate = with_certificate.contains(who) || users.contains(who);
+        if all.iter().any(|l| l.admits(auth, certificate)) {
+            continue;
+        }
+        if let Some(listener) = all.iter().find(|l| l.serves(auth)) {
+            needs_certificate(report, raw, listener, (who, span));
             continue;
         }
         let (how, wanted) = match auth {
@@ -197,6 +209,30 @@ fn every_way_in(
             None => format!("change `auth`, or give all listeners in `cluster.listeners`, one of them with {wanted}"),
         });
     }
+}
+
+/// Reports a client with a password, for which every listener also requires a certificate.
+fn needs_certificate(
+    report: &mut Report,
+    raw: Option<&[Spanned<RawListener>]>,
+    listener: &Listener,
+    (who, span): (&str, Span),
+) {
+    let message = format!(
+        "`{who}` cannot connect with a password alone: the listener {} also requires a certificate",
+        listener.name
+    );
+    let draft = report
+        .error(PolicyCode::NoListener, span, message)
+        .unless_lost(WAYS_IN)
+        .unless_lost_here();
+    let mut listeners = raw.into_iter().flatten();
+    let place = listeners.find(|l| l.name.eq_ignore_ascii_case(&listener.name));
+    let draft = match place {
+        Some(place) => draft.note(place.span, "the listener"),
+        None => draft,
+    };
+    draft.hint("add tls to its `auth`, or a listener with client_auth: none");
 }
 
 fn inter_broker(report: &mut Report, raw: &RawCluster, all: &[Listener]) -> String {

@@ -27,7 +27,8 @@ pub(super) fn rules(report: &mut Report, raw: &RawCluster) -> MappingRules {
                 .note(default, "DEFAULT matches every certificate")
                 .hint("put DEFAULT last");
         }
-        if rule.value == "DEFAULT" {
+        // Brokers trim each rule.
+        if rule.trim() == "DEFAULT" {
             default = default.or(Some(rule.span));
         }
     }

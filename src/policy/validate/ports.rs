@@ -56,19 +56,21 @@ pub(super) fn ports(
                 at.is_some_and(|at| !taken.contains_key(&(address(broker), at)))
             })
     };
-    match &raw.controller_port {
+    let port = match &raw.controller_port {
         None => {
             let higher = CONTROLLER_PORT..=u16::MAX;
             let lower = (1..CONTROLLER_PORT).rev();
-            let port = higher.chain(lower).find(|port| free(*port));
-            if let (None, Some((_, span))) = (port, declared.brokers.first()) {
-                let message = "no port is free on every controller";
-                report
-                    .error(FormCode::OutOfRange, *span, message)
-                    .unless_lost(ADDRESSES)
-                    .hint("make the brokers' port_offset smaller");
-            }
-            port.unwrap_or_default()
+            let Some(port) = higher.chain(lower).find(|port| free(*port)) else {
+                if let Some((_, span)) = declared.brokers.first() {
+                    let message = "no port is free on every controller";
+                    report
+                        .error(FormCode::OutOfRange, *span, message)
+                        .unless_lost(ADDRESSES)
+                        .hint("make the brokers' port_offset smaller");
+                }
+                return 0;
+            };
+            port
         }
         Some(port) => {
             if mode == Mode::Zookeeper {
@@ -93,12 +95,14 @@ pub(super) fn ports(
                     .hint("choose another port, or remove `controller_port`");
                 return port.value;
             }
-            for (broker, span) in with(NodeRole::is_controller) {
-                claim(report, &mut taken, broker, *span, CONTROLLER, port.value);
-            }
             port.value
         }
+    };
+    // A chosen port too: controllers on one machine with one offset have the same address, whichever port it is.
+    for (broker, span) in with(NodeRole::is_controller) {
+        claim(report, &mut taken, broker, *span, CONTROLLER, port);
     }
+    port
 }
 
 /// Reports bootstrap servers on a broker's host with a port on which no broker listens. Other hosts may be load

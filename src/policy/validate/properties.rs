@@ -1,8 +1,11 @@
 //! `properties` and `rack`: settings that are passed on to Kafka.
 
 use crate::{
-    document::{Report, Scalar, Spanned},
-    policy::{KafkaProperties, PolicyCode, raw::RawProperties},
+    document::{Report, Scalar, Span, Spanned},
+    policy::{
+        KafkaProperties, PolicyCode,
+        raw::{RawClient, RawProperties},
+    },
 };
 
 /// Checks settings. `decides` returns what decides a setting that `properties` must not contain.
@@ -68,6 +71,37 @@ fn value(report: &mut Report, name: &Spanned<String>, value: &Spanned<Scalar>) -
         .error(PolicyCode::BadProperty, value.span, message)
         .hint(hint);
     false
+}
+
+/// Reports values that the reader of one of a client's files would interpret. They are not quoted, as they may be
+/// secret.
+pub(super) fn interpreted(report: &mut Report, client: &RawClient) {
+    let settings = client.properties.iter().flat_map(|raw| &raw.0);
+    for (name, value) in settings {
+        if let Some((format, text, why)) = interpreter(client, &value.value.0) {
+            let message = format!(
+                "the value of `{}` contains `{text}`, {why}",
+                name.escape_debug()
+            );
+            report
+                .error(PolicyCode::BadProperty, value.span, message)
+                .note(format, "the format")
+                .hint("remove the setting or the format");
+        }
+    }
+}
+
+/// The first of a client's formats that cannot contain a value, what in the value it is about, and why.
+pub(super) fn interpreter(
+    client: &RawClient,
+    value: &str,
+) -> Option<(Span, &'static str, &'static str)> {
+    let formats = client.formats.iter().flat_map(|list| &list.0);
+    let mut found = formats.filter_map(|format| {
+        let (text, why) = format.value.interprets()?;
+        Some((format.span, text, why))
+    });
+    found.find(|(_, text, _)| value.contains(text))
 }
 
 /// The rack of a broker.
