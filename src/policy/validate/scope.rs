@@ -134,7 +134,8 @@ fn clients(report: &mut Report, all: &[Spanned<RawPattern>]) -> Vec<RawPattern> 
                 Ok(_) => names.push(client.value.clone()),
                 Err(error) => {
                     let draft = report.error(PolicyCode::BadName, client.span, error.to_string());
-                    if let Some(stem) = name.strip_suffix('*') {
+                    let stem = name.strip_suffix('*');
+                    if let Some(stem) = stem.filter(|stem| !stem.is_empty()) {
                         draft.hint(format!("write {{prefix: {stem}}}"));
                     }
                 }
