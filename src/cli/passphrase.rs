@@ -1,5 +1,7 @@
 //! Where passphrases come from: a file, the environment or the terminal, but never an argument.
 
+mod echo;
+
 use std::{io::IsTerminal, path::Path};
 
 use super::{CliError, Code, Failure, Global, fail, shell::quote_path, ui::Ui};
@@ -14,6 +16,9 @@ const BACKUP_VARIABLE: &str = "KPKI_BACKUP_PASSPHRASE";
 const IMPORT_VARIABLE: &str = "KPKI_IMPORT_PASSWORD";
 const FILE_VARIABLE: &str = "KPKI_CA_PASSPHRASE_FILE";
 const VARIABLE: &str = "KPKI_CA_PASSPHRASE";
+
+/// Where a person is asked, wherever input and output go.
+const TERMINAL: &str = "/dev/tty";
 
 /// The minimum length of a new CA's passphrase, in characters. Argon2id makes guessing expensive, not impossible.
 const SHORTEST: usize = 8;
@@ -251,7 +256,7 @@ fn checked(secret: Secret, whence: &str) -> Result<Secret, Failure> {
 
 /// Whether there is a terminal to ask on.
 pub fn can_ask() -> bool {
-    std::io::stderr().is_terminal() && state::open(Path::new("/dev/tty")).is_ok()
+    std::io::stderr().is_terminal() && state::open(Path::new(TERMINAL)).is_ok()
 }
 
 /// Asks on the terminal without echo; fails with `otherwise` if there is none.
@@ -259,7 +264,7 @@ pub fn ask(prompt: &str, otherwise: CliError) -> Result<Secret, Failure> {
     if !can_ask() {
         return Err(otherwise.into());
     }
-    let text = rpassword::prompt_password(prompt)
+    let text = echo::without(|| rpassword::prompt_password(prompt))
         .map_err(|e| unreadable(format!("cannot read from the terminal: {e}")))?;
     checked(Secret::new(text), "the terminal")
 }
