@@ -156,3 +156,25 @@ fn up_says_what_comes_next_for_new_brokers_and_for_those_that_run() {
     }
     assert!(!second.contains("kafka-storage.sh"), "{second}");
 }
+
+/// As Compose files set a variable without a value.
+#[test]
+fn an_empty_variable_for_the_output_directory_is_none() {
+    let mut kpki = Kpki::new();
+    kpki.env("KPKI_OUT", "");
+    kpki.ok(&["init-ca"]);
+    kpki.ok(&["--out", "before", "init-ca"]);
+    kpki.ok(&["init-ca", "--out", "behind"]);
+    for dir in ["out", "before", "behind"] {
+        assert!(kpki.path(dir).join("ca/ca.crt").exists(), "{dir}");
+    }
+    // Whoever says so on the command line has made a mistake.
+    let said = usage(kpki.run(&["--out", "", "list", "--json"]));
+    assert!(
+        said.contains("invalid value '' for '--out <DIR>'"),
+        "{said}"
+    );
+    kpki.env("KPKI_OUT", "behind");
+    kpki.ok(&["issue", "kafka1"]);
+    assert!(kpki.path("behind/kafka1").exists());
+}
