@@ -223,14 +223,28 @@ pub fn unwritable(error: &io::Error) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
+/// The error of a command line that is answered with help, which says no more than what the command is for.
+fn what_is_missing(command: &clap::Command) -> Option<clap::Error> {
+    let without_help = |command: clap::Command| command.arg_required_else_help(false);
+    let command = command.clone().mut_subcommands(without_help);
+    command.try_get_matches().err()
+}
+
 /// A command line that clap rejected, or a request for help.
 pub fn usage(error: clap::Error, command: &clap::Command) -> ExitCode {
+    let json = std::env::args_os().any(|a| a == "--json");
+    let error = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if json => {
+            what_is_missing(command).unwrap_or(error)
+        }
+        _ => error,
+    };
     let (error, tip) = tip::instead(error, command);
     let asked = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
-    if !asked && std::env::args_os().any(|a| a == "--json") {
+    if !asked && json {
         let text = error.render().to_string();
         // Up to the first empty line: missing arguments are listed below the message.
         let lines: Vec<&str> = text.lines().map(str::trim).collect();

@@ -178,3 +178,24 @@ fn an_empty_variable_for_the_output_directory_is_none() {
     kpki.ok(&["issue", "kafka1"]);
     assert!(kpki.path("behind/kafka1").exists());
 }
+
+/// The help's description of the command was the message.
+#[test]
+fn a_command_without_its_subcommand_says_so_in_json() {
+    let kpki = Kpki::new();
+    for command in [
+        "acl",
+        "ca",
+        "policy",
+        "rotate-ca",
+        "scram",
+        "store",
+        "trust",
+    ] {
+        let said = usage(kpki.run(&["--json", command]));
+        let start = format!("'kpki {command}' requires a subcommand but one was not provided");
+        assert!(said.starts_with(&start), "{said}");
+        let help = kpki.run(&[command]).expect_code(2).stderr;
+        assert!(help.contains(&format!("Usage: kpki {command}")), "{help}");
+    }
+}
