@@ -34,7 +34,7 @@ Examples:
   kpki backup kafka-ca.backup --backup-passphrase-file /run/secrets/backup")]
 pub struct Make {
     /// The file to write, with mode 0600; it must not exist yet
-    #[arg(value_name = "FILE", value_parser = super::utf8_path)]
+    #[arg(value_name = "FILE", value_parser = super::new_path)]
     file: PathBuf,
     #[command(flatten)]
     passphrase: Passphrase,

@@ -35,7 +35,7 @@ Examples:
   openssl pkey -in ca-key.pem -noout -text")]
 pub struct ExportKey {
     /// The file to write, with mode 0600; it must not exist yet
-    #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
+    #[arg(long, value_name = "FILE", value_parser = super::new_path)]
     out_file: PathBuf,
     /// The root key, if an intermediate signs
     #[arg(long)]

@@ -247,6 +247,18 @@ fn utf8_path(text: &str) -> Result<PathBuf, String> {
     Ok(text.into())
 }
 
+/// The path of a file to write. `-` is no such path: elsewhere it is standard input, and a file of that name is hardly
+/// wanted.
+fn new_path(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "-" => Err(
+            "it is not standard output here: give a file's path, `./-` for a file of that name"
+                .to_owned(),
+        ),
+        text => utf8_path(text),
+    }
+}
+
 /// A whole number within bounds, with the same message as in a policy.
 fn whole_number<const MIN: u32, const MAX: u32>(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|n| (MIN..=MAX).contains(n));

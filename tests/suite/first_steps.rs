@@ -199,3 +199,31 @@ fn a_command_without_its_subcommand_says_so_in_json() {
         assert!(help.contains(&format!("Usage: kpki {command}")), "{help}");
     }
 }
+
+/// They wrote files called `-`.
+#[test]
+fn no_output_goes_to_a_file_called_dash_by_mistake() {
+    let kpki = kpki();
+    kpki.ok(&["init-ca"]);
+    for command in [
+        "backup -",
+        "ca export-key --out-file -",
+        "crl --out-file -",
+        "init-ca --request --out-file -",
+        "policy import acls.jsonl --out-file -",
+        "policy new --yes --out-file -",
+        "report --html -",
+        "rotate-ca start --request --out-file -",
+        "sign a.csr --out-file -",
+        "store convert a.p12 --to pem --out-file -",
+        "trust add a.pem --out-file -",
+        "trust fetch localhost:9093 --out-file -",
+    ] {
+        let words = command.split(' ').chain(["--json"]);
+        let said = usage(kpki.run(&words.collect::<Vec<_>>()));
+        assert!(said.contains("give a file's path"), "{command}: {said}");
+        assert!(!kpki.path("-").exists(), "{command}");
+    }
+    kpki.ok(&["crl", "--out-file", "./-"]);
+    assert!(kpki.path("-").exists());
+}
