@@ -227,3 +227,43 @@ fn no_output_goes_to_a_file_called_dash_by_mistake() {
     kpki.ok(&["crl", "--out-file", "./-"]);
     assert!(kpki.path("-").exists());
 }
+
+/// Editors of Windows write one, which is no part of the text.
+#[test]
+fn a_byte_order_mark_is_skipped_wherever_text_is_read() {
+    let kpki = kpki();
+    let binding = json!({
+        "resource_type": "TOPIC", "pattern_type": "LITERAL", "name": "orders", "principal": "User:a",
+        "host": "*", "operation": "READ", "permission": "ALLOW",
+    });
+    let request = json!({
+        "principal": "User:a", "host": "10.0.0.1", "operation": "READ",
+        "resource_type": "TOPIC", "name": "orders",
+    });
+    kpki.write("marked.jsonl", &format!("\u{feff}{binding}\n"));
+    kpki.write("requests.jsonl", &format!("\u{feff}{request}\n{request}\n"));
+    let explain = [
+        "acl",
+        "explain",
+        "marked.jsonl",
+        "--requests",
+        "requests.jsonl",
+    ];
+    let said = kpki.ok(&explain).stdout;
+    assert_eq!(said.matches(r#""decision":"ALLOWED""#).count(), 2, "{said}");
+    kpki.ok(&["acl", "lint", "marked.jsonl"]);
+    kpki.ok(&["acl", "plan", "p.yaml", "--observed", "marked.jsonl"]);
+    let listed = "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=orders, patternType=LITERAL)`: \n \t(principal=User:a, host=*, operation=READ, permissionType=ALLOW) \n";
+    kpki.write("listed.txt", &format!("\u{feff}{listed}"));
+    for from in [&[][..], &["--from", "kafka-acls"]] {
+        let said = kpki.json(&[&["policy", "import", "listed.txt", "--json"], from].concat());
+        assert_eq!(said["bindings"], 1, "{said}");
+    }
+    // What a plan was made from is still the file, byte for byte.
+    let digest = |file: &str| {
+        let plan = ["acl", "plan", file, "--observed", "acls.jsonl", "--json"];
+        kpki.json(&plan)["policy_sha256"].take()
+    };
+    kpki.write("marked.yaml", &format!("\u{feff}{POLICY}"));
+    assert_ne!(digest("marked.yaml"), digest("p.yaml"));
+}

@@ -50,7 +50,7 @@ pub struct Import {
 
 impl Import {
     pub(super) fn run(self, ui: &Ui) -> Done {
-        let Text { name, text } = read_text(&self.file)?;
+        let Text { name, text, .. } = read_text(&self.file)?;
         let format = match self.from {
             Some(format) => *format,
             None => ImportFormat::recognise(&name, &text).map_or_else(|| unknown(&name), Ok)?,
