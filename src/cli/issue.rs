@@ -136,7 +136,8 @@ impl Issue {
             let folded = name.folded();
             if self.names[..at].iter().any(|n| n.folded() == folded) {
                 let message = format!("the name `{name}` is given twice");
-                errors.push(CliError::new(Code::NameTwice, message).usage());
+                let hint = "give it once; names that only differ in case count as one";
+                errors.push(CliError::new(Code::NameTwice, message).hint(hint).usage());
             } else if !self.csr_only && out.identity(name).exists() {
                 let record = inventory.latest(name.as_str());
                 errors.push(match record.is_none() && holds_key(out, name) {

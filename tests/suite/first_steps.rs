@@ -267,3 +267,54 @@ fn a_byte_order_mark_is_skipped_wherever_text_is_read() {
     kpki.write("marked.yaml", &format!("\u{feff}{POLICY}"));
     assert_ne!(digest("marked.yaml"), digest("p.yaml"));
 }
+
+#[test]
+fn a_file_that_is_not_restored_is_named() {
+    let mut kpki = Kpki::with_open_ca();
+    kpki.ok(&["backup", "a.backup"]);
+    let refused = |kpki: &Kpki, file: &str| {
+        let restore = ["restore", file, "--out", "other", "--json"];
+        let error = kpki.run(&restore).expect_code(1).json()["error"].take();
+        error["message"].as_str().unwrap().to_owned()
+    };
+    kpki.write("p.yaml", POLICY);
+    std::fs::write(kpki.path("binary"), [0xff]).unwrap();
+    for file in ["p.yaml", "binary"] {
+        assert_eq!(
+            refused(&kpki, file),
+            format!("{file}: it is not a kpki backup")
+        );
+    }
+    kpki.env("KPKI_BACKUP_PASSPHRASE", "a wrong one");
+    let said = refused(&kpki, "a.backup");
+    assert!(
+        said.starts_with("a.backup: wrong passphrase, or "),
+        "{said}"
+    );
+}
+
+/// These errors said nothing about it.
+#[test]
+fn what_to_do_is_said_of_names_salts_and_values_as_well() {
+    let kpki = Kpki::with_open_ca();
+    let hint = |arguments: &[&str]| {
+        let all = [arguments, &["--json"]].concat();
+        let error = kpki.run_with_input(&all, "a password").json()["error"].take();
+        error["hint"]
+            .as_str()
+            .map(str::to_owned)
+            .unwrap_or_else(|| panic!("{error}"))
+    };
+    let twice = hint(&["issue", "kafka1", "Kafka1"]);
+    assert!(twice.starts_with("give it once"), "{twice}");
+    let derive = |more: &[&str]| hint(&[&["scram", "derive"], more].concat());
+    let comma = derive(&["--user", "a,b", "--form", "kraft"]);
+    assert!(comma.contains("kpki scram apply POLICY"), "{comma}");
+    let salt = derive(&["--user", "a", "--salt", ""]);
+    assert!(salt.contains("base64"), "{salt}");
+    let user = derive(&["--user", ""]);
+    assert!(user.starts_with("give the name"), "{user}");
+    let dollar = ["issue", "--client", "a", "--format", "quarkus"];
+    let path = hint(&[&dollar[..], &["--install-dir", "/a/$b"]].concat());
+    assert!(path.contains("install_dir"), "{path}");
+}
