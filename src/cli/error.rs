@@ -9,11 +9,11 @@ use std::{
     process::ExitCode,
 };
 
-use clap::error::ErrorKind;
+use clap::{CommandFactory, error::ErrorKind};
 use serde_json::json;
 
 use super::{
-    Code, Done, tip,
+    Cli, Code, Done, shell, tip,
     ui::{BOLD, RED, Ui},
 };
 use crate::{
@@ -165,7 +165,7 @@ impl Failure {
     /// Prints it and gives the exit code.
     pub fn report(self, ui: &Ui) -> ExitCode {
         match self {
-            Self::Errors(errors) => report(ui, &errors),
+            Self::Errors(errors) => report(ui, &with_out(errors, ui)),
             Self::No => ExitCode::from(NO),
             Self::AlreadyReported => ExitCode::from(FAILED),
             Self::Partly => ExitCode::from(PARTLY),
@@ -191,6 +191,24 @@ impl Failure {
             }
         }
     }
+}
+
+/// The verbs that do not look into the output directory.
+const WITHOUT_OUT: [&str; 5] = ["completions", "man", "policy", "store", "trust"];
+
+/// The errors with the output directory in the commands of their hints, which come from rooms that do not know how it was
+/// given.
+fn with_out(errors: Vec<CliError>, ui: &Ui) -> Vec<CliError> {
+    let command = Cli::command();
+    let verbs = command.get_subcommands().map(clap::Command::get_name);
+    let verbs: Vec<&str> = verbs.filter(|verb| !WITHOUT_OUT.contains(verb)).collect();
+    let errors = errors.into_iter().map(|error| CliError {
+        hint: error
+            .hint
+            .map(|hint| shell::with_out(&hint, &ui.out, &verbs)),
+        ..error
+    });
+    errors.collect()
 }
 
 fn report(ui: &Ui, errors: &[CliError]) -> ExitCode {

@@ -13,6 +13,7 @@ use super::{
     error::several,
     init_ca::{take_lock, tidy},
     passphrase,
+    shell::kpki,
     ui::{BOLD, GREEN, Ui, YELLOW},
     up::{FileOptions, execute},
 };
@@ -252,12 +253,15 @@ impl Issue {
         });
         if others && !self.client {
             ui.say(format!(
-                "{YELLOW}note:{YELLOW:#} according to their server.properties, these brokers form a separate cluster; for one cluster with those issued before, use kpki up POLICY"
+                "{YELLOW}note:{YELLOW:#} according to their server.properties, these brokers form a separate cluster; for one cluster with those issued before, use {} up POLICY",
+                kpki(out.root())
             ));
         }
         let next = next_of_client(policy, out).unwrap_or_else(|| {
-            "kpki issue --client NAME for each client, or kpki up POLICY for a whole cluster"
-                .to_owned()
+            let kpki = kpki(out.root());
+            format!(
+                "{kpki} issue --client NAME for each client, or {kpki} up POLICY for a whole cluster"
+            )
         });
         ui.say(format!("\n{BOLD}next:{BOLD:#} {next}"));
         ui.document(&json!(documents));

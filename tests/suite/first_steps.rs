@@ -318,3 +318,40 @@ fn what_to_do_is_said_of_names_salts_and_values_as_well() {
     let path = hint(&[&dollar[..], &["--install-dir", "/a/$b"]].concat());
     assert!(path.contains("install_dir"), "{path}");
 }
+
+/// They were about `out`, whatever directory was meant.
+#[test]
+fn commands_in_hints_and_next_steps_are_for_the_directory_that_was_given() {
+    let mut kpki = Kpki::new();
+    let out = ["--out", "my out"];
+    let run = |kpki: &Kpki, arguments: &[&str]| kpki.run(&[&out[..], arguments].concat()).stderr;
+    run(&kpki, &["init-ca"]);
+    let said = run(&kpki, &["issue", "kafka1"]);
+    let next = "kpki --out 'my out' issue --client NAME for each client, or kpki --out 'my out' up";
+    assert!(said.contains(next), "{said}");
+    let said = run(&kpki, &["issue", "kafka1"]);
+    assert!(
+        said.contains("hint: kpki --out 'my out' renew kafka1 replaces"),
+        "{said}"
+    );
+    let said = run(&kpki, &["init-ca"]);
+    assert!(
+        said.contains("hint: kpki --out 'my out' issue NAME uses it"),
+        "{said}"
+    );
+    run(&kpki, &["revoke", "kafka1", "--reason", "superseded"]);
+    let said = run(&kpki, &["status"]);
+    assert!(
+        said.contains("; kpki --out 'my out' status POLICY checks"),
+        "{said}"
+    );
+    // The variable is a directory as well, and JSON has the same hints.
+    kpki.env("KPKI_OUT", "waiting");
+    kpki.ok(&["init-ca", "--request", "--out-file", "ca.csr"]);
+    let error = kpki.run(&["init-ca", "--json"]).expect_code(1).json();
+    let hint = error["error"]["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("kpki --out waiting init-ca --install-cert FILE"),
+        "{hint}"
+    );
+}
