@@ -67,7 +67,7 @@ pub struct Issue {
     #[arg(long, default_value_t = LEAF_DAYS, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
     /// Client configuration to write (comma-separated, or repeated)
-    #[arg(long = "format", value_name = "F", default_value = ClientFormat::ALL[0].name(), value_delimiter = ',', value_parser = super::one_of(ClientFormat::ALL, |f| f.name(), |f| f.about()).map(|f| *f))]
+    #[arg(long = "format", value_name = "F", requires = "client", default_value = ClientFormat::ALL[0].name(), value_delimiter = ',', value_parser = super::one_of(ClientFormat::ALL, |f| f.name(), |f| f.about()).map(|f| *f))]
     formats: Vec<ClientFormat>,
     /// Where the directory will be on its machine [default: where it is written]
     #[arg(long, value_name = "DIR", value_parser = absolute)]

@@ -53,6 +53,7 @@ impl Policy {
                 ];
                 let text = counts.map(|(n, what)| count(n, what.trim_end_matches('s')));
                 let text = text.join(", ");
+                let policy = shown(&policy);
                 ui.say(format!("{GREEN}valid{GREEN:#}  {policy}: {text}"));
                 let counts: BTreeMap<_, _> = counts.map(|(n, what)| (what, n)).into();
                 ui.document(&serde_json::json!({"valid": true, "counts": counts}));
@@ -135,11 +136,20 @@ pub fn check_stdin(what: &str, paths: [Option<&str>; 2]) -> Done {
     }
 }
 
+/// What a file is called that is named on the command line.
+pub fn shown(path: &str) -> &str {
+    match path {
+        "-" => "standard input",
+        path => path,
+    }
+}
+
 /// Reads a text file, or for `-` standard input.
 pub fn read_text(path: &str) -> Result<Text, Failure> {
-    let (name, bytes) = match path {
-        "-" => ("standard input", state::read_stdin()),
-        path => (path, state::read_text(Path::new(path))),
+    let name = shown(path);
+    let bytes = match path {
+        "-" => state::read_stdin(),
+        path => state::read_text(Path::new(path)),
     };
     let bytes = bytes.map_err(|e| {
         CliError::new(Code::PolicyUnreadable, e.to_string())

@@ -298,12 +298,11 @@ fn a_file_that_is_not_restored_is_named() {
 fn what_to_do_is_said_of_names_salts_and_values_as_well() {
     let kpki = Kpki::with_open_ca();
     let hint = |arguments: &[&str]| {
-        let all = [arguments, &["--json"]].concat();
-        let error = kpki.run_with_input(&all, "a password").json()["error"].take();
-        error["hint"]
-            .as_str()
-            .map(str::to_owned)
-            .unwrap_or_else(|| panic!("{error}"))
+        let said = kpki.run_with_input(arguments, "a password").stderr;
+        let (_, hint) = said
+            .split_once("hint: ")
+            .unwrap_or_else(|| panic!("{said}"));
+        hint.to_owned()
     };
     let twice = hint(&["issue", "kafka1", "Kafka1"]);
     assert!(twice.starts_with("give it once"), "{twice}");
@@ -324,7 +323,10 @@ fn what_to_do_is_said_of_names_salts_and_values_as_well() {
 fn commands_in_hints_and_next_steps_are_for_the_directory_that_was_given() {
     let mut kpki = Kpki::new();
     let out = ["--out", "my out"];
-    let run = |kpki: &Kpki, arguments: &[&str]| kpki.run(&[&out[..], arguments].concat()).stderr;
+    let run = |kpki: &Kpki, arguments: &[&str]| {
+        let said = kpki.run(&[&out[..], arguments].concat());
+        said.stdout + &said.stderr
+    };
     run(&kpki, &["init-ca"]);
     let said = run(&kpki, &["issue", "kafka1"]);
     let next = "kpki --out 'my out' issue --client NAME for each client, or kpki --out 'my out' up";
@@ -354,4 +356,32 @@ fn commands_in_hints_and_next_steps_are_for_the_directory_that_was_given() {
         hint.contains("kpki --out waiting init-ca --install-cert FILE"),
         "{hint}"
     );
+}
+
+#[test]
+fn standard_input_is_called_so() {
+    let kpki = kpki();
+    let said = kpki
+        .run_with_input(&["acl", "test", "-"], POLICY)
+        .expect_code(0);
+    assert!(
+        said.stdout.starts_with("standard input has no tests"),
+        "{said:?}"
+    );
+    let said = kpki
+        .run_with_input(&["policy", "check", "-"], POLICY)
+        .expect_code(0);
+    assert!(
+        said.stdout.starts_with("valid  standard input: "),
+        "{said:?}"
+    );
+}
+
+/// It was ignored without a word.
+#[test]
+fn only_clients_have_a_format() {
+    let kpki = Kpki::with_open_ca();
+    let said = usage(kpki.run(&["issue", "kafka1", "--format", "librdkafka", "--json"]));
+    assert!(said.contains("--client"), "{said}");
+    assert!(!kpki.path("out/kafka1").exists());
 }
