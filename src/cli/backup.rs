@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    Code, Done, Global, fail,
+    CliError, Code, Done, Global, fail,
     init_ca::{begin, take_lock, tidy},
     passphrase,
     shell::{kpki, quote_path},
@@ -34,7 +34,7 @@ Examples:
   kpki backup kafka-ca.backup --backup-passphrase-file /run/secrets/backup")]
 pub struct Make {
     /// The file to write, with mode 0600; it must not exist yet
-    #[arg(value_name = "FILE", value_parser = super::utf8_path)]
+    #[arg(value_name = "FILE", value_parser = super::new_path)]
     file: PathBuf,
     #[command(flatten)]
     passphrase: Passphrase,
@@ -100,12 +100,18 @@ impl Make {
 impl Restore {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> Done {
         let out = OutDir::new(&global.out);
-        let no_backup = || BackupError::from(SealError::NotASealedKey);
-        let text = String::from_utf8(read_text(&self.file)?).map_err(|_| no_backup())?;
-        let sealed = SealedBackup::parse(&text).map_err(BackupError::from)?;
+        let of_file = |error: BackupError| {
+            let mut error = CliError::from(error);
+            error.message = format!("{}: {}", self.file.display(), error.message);
+            error
+        };
+        let sealed = |error: SealError| of_file(error.into());
+        let text = String::from_utf8(read_text(&self.file)?)
+            .map_err(|_| sealed(SealError::NotASealedKey))?;
+        let sealed = SealedBackup::parse(&text).map_err(sealed)?;
         drop(text);
         let passphrase = passphrase::backup(self.passphrase.backup_passphrase_file.as_deref())?;
-        let backup = backup::Backup::open(&sealed, &passphrase)?;
+        let backup = backup::Backup::open(&sealed, &passphrase).map_err(of_file)?;
         let lock = begin(&out, ui)?;
         let certificates = backup.restore(&out, &lock)?;
         drop(lock);

@@ -36,7 +36,7 @@ pub struct Bringing {
     #[arg(long, conflicts_with_all = ["days", "install_cert"])]
     pub request: bool,
     /// Write the request to this file
-    #[arg(long, value_name = "FILE", requires = "request", value_parser = super::utf8_path)]
+    #[arg(long, value_name = "FILE", requires = "request", value_parser = super::new_path)]
     pub out_file: Option<PathBuf>,
     /// Install the answer to the request: the CA certificate and its issuers up to the root, PEM in any order
     #[arg(long, value_name = "FILE", conflicts_with_all = ["subject", "key", "days"])]

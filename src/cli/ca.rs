@@ -35,7 +35,7 @@ Examples:
   openssl pkey -in ca-key.pem -noout -text")]
 pub struct ExportKey {
     /// The file to write, with mode 0600; it must not exist yet
-    #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
+    #[arg(long, value_name = "FILE", value_parser = super::new_path)]
     out_file: PathBuf,
     /// The root key, if an intermediate signs
     #[arg(long)]
@@ -69,15 +69,7 @@ impl ExportKey {
         })?;
         let passphrase = passphrase::existing(global, &ca.issuer)?;
         let key = local::unseal(&path, &sealed, passphrase.as_ref())?;
-        let password = match (&self.password_file, std::env::var("KPKI_EXPORT_PASSWORD")) {
-            (Some(path), _) => passphrase::from_file(path, ui)?,
-            (None, Ok(text)) if !text.is_empty() => crate::secret::Secret::new(text),
-            _ => passphrase::ask(
-                "Password for the exported key: ",
-                CliError::new(Code::PassphraseMissing, "the exported key needs a password, but none was given")
-                    .hint("give it with --password-file FILE or KPKI_EXPORT_PASSWORD, or run kpki on a terminal to be asked for it"),
-            )?,
-        };
+        let password = passphrase::new_export(self.password_file.as_deref(), ui)?;
         let salt = random::octets::<16>()?;
         let params =
             pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(ROUNDS, &salt, random::octets()?);

@@ -215,6 +215,7 @@ fn out(words: impl Iterator<Item = OsString>, variable: Option<OsString>) -> Pat
             out = Some(dir.into());
         }
     }
+    let variable = variable.filter(|dir| !dir.is_empty());
     out.or(variable).unwrap_or_else(|| "out".into()).into()
 }
 

@@ -52,7 +52,7 @@ pub struct Crl {
     #[arg(long, default_value_t = DAYS, value_name = "N", value_parser = super::whole_number::<1, 3650>)]
     days: u32,
     /// Also write it to this file, which may be an earlier CRL
-    #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
+    #[arg(long, value_name = "FILE", value_parser = super::new_path)]
     out_file: Option<PathBuf>,
     /// Write DER, as CRL distribution points need it; without --out-file, to ca/crl.der
     #[arg(long)]

@@ -9,11 +9,11 @@ use std::{
     process::ExitCode,
 };
 
-use clap::error::ErrorKind;
+use clap::{CommandFactory, error::ErrorKind};
 use serde_json::{Value, json};
 
 use super::{
-    Code, Done, tip,
+    Cli, Code, Done, shell, tip,
     ui::{BOLD, RED, Ui},
 };
 use crate::{
@@ -159,7 +159,7 @@ impl Failure {
     /// Prints it and gives the exit code.
     pub fn report(self, ui: &Ui) -> ExitCode {
         match self {
-            Self::Errors(errors) => report(ui, &errors),
+            Self::Errors(errors) => report(ui, errors),
             Self::No => ExitCode::from(NO),
             Self::AlreadyReported => ExitCode::from(FAILED),
             Self::Partly => ExitCode::from(PARTLY),
@@ -191,16 +191,36 @@ impl Failure {
     }
 }
 
-fn report(ui: &Ui, errors: &[CliError]) -> ExitCode {
+/// The verbs that do not look into the output directory.
+const WITHOUT_OUT: [&str; 5] = ["completions", "man", "policy", "store", "trust"];
+
+/// The errors with the output directory in the commands of their hints, which come from rooms that do not know how it was
+/// given.
+fn with_out(errors: Vec<CliError>, ui: &Ui) -> Vec<CliError> {
+    let command = Cli::command();
+    let verbs = command.get_subcommands().map(clap::Command::get_name);
+    let verbs: Vec<&str> = verbs.filter(|verb| !WITHOUT_OUT.contains(verb)).collect();
+    let errors = errors.into_iter().map(|error| CliError {
+        hint: error
+            .hint
+            .map(|hint| shell::with_out(&hint, &ui.out, &verbs)),
+        ..error
+    });
+    errors.collect()
+}
+
+fn report(ui: &Ui, errors: Vec<CliError>) -> ExitCode {
+    let exit = errors.last().map_or(FAILED, |error| error.exit);
     if let Some(document) = complain(ui, errors) {
         ui.document(&document);
     }
-    ExitCode::from(errors.last().map_or(FAILED, |error| error.exit))
+    ExitCode::from(exit)
 }
 
 /// Prints errors for people, and answers with the document for machines.
-pub fn complain(ui: &Ui, errors: &[CliError]) -> Option<Value> {
-    for error in errors {
+pub fn complain(ui: &Ui, errors: Vec<CliError>) -> Option<Value> {
+    let errors = with_out(errors, ui);
+    for error in &errors {
         ui.complain(format!("{RED}error:{RED:#} {}", error.message));
         if let Some(hint) = &error.hint {
             ui.complain(format!("{BOLD}hint:{BOLD:#} {hint}"));
@@ -222,14 +242,28 @@ pub fn unwritable(error: &io::Error) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
+/// The error of a command line that is answered with help, which says no more than what the command is for.
+fn what_is_missing(command: &clap::Command) -> Option<clap::Error> {
+    let without_help = |command: clap::Command| command.arg_required_else_help(false);
+    let command = command.clone().mut_subcommands(without_help);
+    command.try_get_matches().err()
+}
+
 /// A command line that clap rejected, or a request for help.
 pub fn usage(error: clap::Error, command: &clap::Command) -> ExitCode {
+    let json = std::env::args_os().any(|a| a == "--json");
+    let error = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if json => {
+            what_is_missing(command).unwrap_or(error)
+        }
+        _ => error,
+    };
     let (error, tip) = tip::instead(error, command);
     let asked = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
-    if !asked && std::env::args_os().any(|a| a == "--json") {
+    if !asked && json {
         let text = error.render().to_string();
         // Up to the first empty line: missing arguments are listed below the message.
         let lines: Vec<&str> = text.lines().map(str::trim).collect();

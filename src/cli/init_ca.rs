@@ -111,7 +111,12 @@ impl InitCa {
             ("ca.crt", "the certificate that clients and brokers trust"),
             (
                 "ca.key",
-                "the signing key: keep a backup, and store the passphrase separately",
+                match protection {
+                    KeyProtection::None => "the signing key: keep a backup, and let nobody read it",
+                    KeyProtection::Passphrase(_) => {
+                        "the signing key: keep a backup, and store the passphrase separately"
+                    }
+                },
             ),
         ];
         if self.intermediate {

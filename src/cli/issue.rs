@@ -13,6 +13,7 @@ use super::{
     error::several,
     init_ca::{take_lock, tidy},
     passphrase,
+    shell::kpki,
     ui::{BOLD, GREEN, Ui, YELLOW},
     up::{FileOptions, execute},
 };
@@ -136,7 +137,8 @@ impl Issue {
             let folded = name.folded();
             if self.names[..at].iter().any(|n| n.folded() == folded) {
                 let message = format!("the name `{name}` is given twice");
-                errors.push(CliError::new(Code::NameTwice, message).usage());
+                let hint = "give it once; names that only differ in case count as one";
+                errors.push(CliError::new(Code::NameTwice, message).hint(hint).usage());
             } else if !self.csr_only && out.identity(name).exists() {
                 let record = inventory.latest(name.as_str());
                 errors.push(match record.is_none() && holds_key(out, name) {
@@ -251,12 +253,15 @@ impl Issue {
         });
         if others && !self.client {
             ui.say(format!(
-                "{YELLOW}note:{YELLOW:#} according to their server.properties, these brokers form a separate cluster; for one cluster with those issued before, use kpki up POLICY"
+                "{YELLOW}note:{YELLOW:#} according to their server.properties, these brokers form a separate cluster; for one cluster with those issued before, use {} up POLICY",
+                kpki(out.root())
             ));
         }
         let next = next_of_client(policy, out).unwrap_or_else(|| {
-            "kpki issue --client NAME for each client, or kpki up POLICY for a whole cluster"
-                .to_owned()
+            let kpki = kpki(out.root());
+            format!(
+                "{kpki} issue --client NAME for each client, or {kpki} up POLICY for a whole cluster"
+            )
         });
         ui.say(format!("\n{BOLD}next:{BOLD:#} {next}"));
         ui.document(&json!(documents));

@@ -29,7 +29,7 @@ pub struct Manual {
     /// The command, such as `acl apply`
     #[arg(value_name = "COMMAND", conflicts_with = "dir")]
     command: Vec<String>,
-    /// Write the pages of all commands to this directory
+    /// Write the pages of all commands to this directory, which is created if it is missing
     #[arg(long, value_name = "DIR", value_parser = utf8_path)]
     dir: Option<PathBuf>,
 }
@@ -46,6 +46,7 @@ impl Manual {
             }
             return Ok(());
         };
+        state::create_dir(dir)?;
         let mut files = Vec::new();
         for command in all(&kpki) {
             let name = command.get_display_name().unwrap_or(command.get_name());

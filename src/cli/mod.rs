@@ -76,13 +76,16 @@ First steps:
 
 Exit codes: 0 done, 1 failed, 2 usage or invalid policy, 3 the answer is no, 4 partly applied.";
 
+/// The output directory's variable.
+const OUT_VARIABLE: &str = "KPKI_OUT";
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 struct Global {
     /// The output directory
     #[arg(
         long,
-        env = "KPKI_OUT",
+        env = OUT_VARIABLE,
         default_value = "out",
         value_name = "DIR",
         value_parser = utf8_path, global = true
@@ -161,10 +164,19 @@ fn leave_no_core() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
+/// An empty KPKI_OUT means as much as none, as in Compose files that set variables without a value; clap would take it
+/// for a value, even beside an explicit `--out`.
+fn without_empty(command: clap::Command) -> clap::Command {
+    match std::env::var_os(OUT_VARIABLE).is_some_and(|dir| dir.is_empty()) {
+        true => command.mut_arg("out", |out| out.env(None::<&str>)),
+        false => command,
+    }
+}
+
 /// Parses the command line, runs it and reports errors.
 pub fn main() -> ExitCode {
     leave_no_core();
-    let command = Cli::command().color(ui::colour_choice());
+    let command = without_empty(Cli::command().color(ui::colour_choice()));
     if let Some(exit) = completions::answer(&command) {
         return exit;
     }
@@ -234,6 +246,18 @@ fn utf8_path(text: &str) -> Result<PathBuf, String> {
         return Err("a path must not be empty or contain control characters".to_owned());
     }
     Ok(text.into())
+}
+
+/// The path of a file to write. `-` is no such path: elsewhere it is standard input, and a file of that name is hardly
+/// wanted.
+fn new_path(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "-" => Err(
+            "it is not standard output here: give a file's path, `./-` for a file of that name"
+                .to_owned(),
+        ),
+        text => utf8_path(text),
+    }
 }
 
 /// A whole number within bounds, with the same message as in a policy.

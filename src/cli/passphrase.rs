@@ -1,21 +1,28 @@
 //! Where passphrases come from: a file, the environment or the terminal, but never an argument.
 
+mod echo;
+
 use std::{io::IsTerminal, path::Path};
 
 use super::{CliError, Code, Failure, Global, fail, shell::quote_path, ui::Ui};
 use crate::{
     issuer::{Closed, Wanted},
     pki::KeyProtection,
+    plan::count,
     secret::Secret,
     state::{self, SecretFile, reason},
 };
 
 const BACKUP_VARIABLE: &str = "KPKI_BACKUP_PASSPHRASE";
 const IMPORT_VARIABLE: &str = "KPKI_IMPORT_PASSWORD";
+const EXPORT_VARIABLE: &str = "KPKI_EXPORT_PASSWORD";
 const FILE_VARIABLE: &str = "KPKI_CA_PASSPHRASE_FILE";
 const VARIABLE: &str = "KPKI_CA_PASSPHRASE";
 
-/// The minimum length of a new CA's passphrase, in characters. Argon2id makes guessing expensive, not impossible.
+/// Where a person is asked, wherever input and output go.
+const TERMINAL: &str = "/dev/tty";
+
+/// The minimum length of a new passphrase that protects the CA, in characters. Argon2id makes guessing expensive, not impossible.
 const SHORTEST: usize = 8;
 
 /// The passphrase that opens a CA; `None` if it needs none.
@@ -96,11 +103,17 @@ fn capital(text: &str) -> String {
 
 /// The passphrase of a new CA.
 pub fn new(global: &Global) -> Result<KeyProtection, Failure> {
-    if let Some(passphrase) = given(global)? {
-        return long_enough(passphrase);
-    }
     let why = || missing("a new CA needs a passphrase to seal its key, but none was given");
-    long_enough(twice("New CA passphrase: ", why)?)
+    let passphrase = match given(global)? {
+        Some(passphrase) => passphrase,
+        None => twice("New CA passphrase: ", why)?,
+    };
+    long_enough(
+        passphrase,
+        "a new CA",
+        "use several words: anyone who gets ca.key can try passphrases offline. kpki init-ca --no-passphrase uses none",
+    )
+    .map(KeyProtection::Passphrase)
 }
 
 /// The passphrase of a new backup.
@@ -109,15 +122,32 @@ pub fn new_backup(file: Option<&Path>) -> Result<Secret, Failure> {
         Some(passphrase) => passphrase,
         None => twice("New backup passphrase: ", missing_backup)?,
     };
-    let length = passphrase.expose().chars().count();
-    match length < SHORTEST {
-        false => Ok(passphrase),
-        true => fail(
-            Code::PassphraseShort,
-            format!("the passphrase has {length} characters; a backup needs {SHORTEST} or more"),
-            "use several words: anyone who gets the backup can try passphrases offline",
-        ),
-    }
+    long_enough(
+        passphrase,
+        "a backup",
+        "use several words: anyone who gets the backup can try passphrases offline",
+    )
+}
+
+/// The password of the CA's key in a file for other programs.
+pub fn new_export(file: Option<&Path>, ui: &Ui) -> Result<Secret, Failure> {
+    let password = match (file, std::env::var(EXPORT_VARIABLE)) {
+        (Some(path), _) => from_file(path, ui)?,
+        (None, Ok(text)) if !text.is_empty() => Secret::new(text),
+        _ => twice("Password for the exported key: ", missing_export)?,
+    };
+    long_enough(
+        password,
+        "an exported CA key",
+        "use several words: anyone who gets the file can try passwords offline",
+    )
+}
+
+fn missing_export() -> CliError {
+    let message = "the exported key needs a password, but none was given";
+    CliError::new(Code::PassphraseMissing, message).hint(format!(
+        "give it with --password-file FILE or {EXPORT_VARIABLE}, or run kpki on a terminal to be asked for it"
+    ))
 }
 
 /// The passphrase that opens a backup.
@@ -156,16 +186,17 @@ pub fn twice(prompt: &str, otherwise: impl Fn() -> CliError) -> Result<Secret, F
     }
 }
 
-fn long_enough(passphrase: Secret) -> Result<KeyProtection, Failure> {
+/// Refuses a passphrase that is soon guessed. `what` needs a longer one.
+fn long_enough(passphrase: Secret, what: &str, hint: &str) -> Result<Secret, Failure> {
     let length = passphrase.expose().chars().count();
-    if length < SHORTEST {
-        return fail(
-            Code::PassphraseShort,
-            format!("the passphrase has {length} characters; a new CA needs {SHORTEST} or more"),
-            "use several words: anyone who gets ca.key can try passphrases offline. kpki init-ca --no-passphrase uses none",
-        );
+    match length < SHORTEST {
+        false => Ok(passphrase),
+        true => {
+            let length = count(length, "character");
+            let message = format!("the passphrase has {length}; {what} needs {SHORTEST} or more");
+            fail(Code::PassphraseShort, message, hint)
+        }
     }
-    Ok(KeyProtection::Passphrase(passphrase))
 }
 
 fn missing(message: &str) -> CliError {
@@ -251,7 +282,7 @@ fn checked(secret: Secret, whence: &str) -> Result<Secret, Failure> {
 
 /// Whether there is a terminal to ask on.
 pub fn can_ask() -> bool {
-    std::io::stderr().is_terminal() && state::open(Path::new("/dev/tty")).is_ok()
+    std::io::stderr().is_terminal() && state::open(Path::new(TERMINAL)).is_ok()
 }
 
 /// Asks on the terminal without echo; fails with `otherwise` if there is none.
@@ -259,7 +290,7 @@ pub fn ask(prompt: &str, otherwise: CliError) -> Result<Secret, Failure> {
     if !can_ask() {
         return Err(otherwise.into());
     }
-    let text = rpassword::prompt_password(prompt)
+    let text = echo::without(|| rpassword::prompt_password(prompt))
         .map_err(|e| unreadable(format!("cannot read from the terminal: {e}")))?;
     checked(Secret::new(text), "the terminal")
 }

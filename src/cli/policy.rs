@@ -53,6 +53,7 @@ impl Policy {
                 ];
                 let text = counts.map(|(n, what)| count(n, what.trim_end_matches('s')));
                 let text = text.join(", ");
+                let policy = shown(&policy);
                 ui.say(format!("{GREEN}valid{GREEN:#}  {policy}: {text}"));
                 let counts: BTreeMap<_, _> = counts.map(|(n, what)| (what, n)).into();
                 ui.document(&serde_json::json!({"valid": true, "counts": counts}));
@@ -95,6 +96,9 @@ fn deliver(ui: &Ui, text: &str, file: Option<&Path>, more: &[(&str, Value)]) -> 
     Ok(())
 }
 
+/// The byte order mark, with which some programs begin a text.
+pub const MARK: &str = "\u{feff}";
+
 pub struct ReadPolicy {
     pub policy: ValidatedPolicy,
     /// Hex SHA-256 of its text followed by the texts of the files that it includes.
@@ -104,7 +108,10 @@ pub struct ReadPolicy {
 pub struct Text {
     /// The path, or `standard input`.
     pub name: String,
+    /// Without a byte order mark.
     pub text: String,
+    /// Whether it began with one.
+    marked: bool,
 }
 
 /// Reads and checks a policy with the files that it includes; `-` is standard input.
@@ -129,19 +136,34 @@ pub fn check_stdin(what: &str, paths: [Option<&str>; 2]) -> Done {
     }
 }
 
+/// What a file is called that is named on the command line.
+pub fn shown(path: &str) -> &str {
+    match path {
+        "-" => "standard input",
+        path => path,
+    }
+}
+
 /// Reads a text file, or for `-` standard input.
 pub fn read_text(path: &str) -> Result<Text, Failure> {
-    let (name, bytes) = match path {
-        "-" => ("standard input", state::read_stdin()),
-        path => (path, state::read_text(Path::new(path))),
+    let name = shown(path);
+    let bytes = match path {
+        "-" => state::read_stdin(),
+        path => state::read_text(Path::new(path)),
     };
     let bytes = bytes.map_err(|e| {
         CliError::new(Code::PolicyUnreadable, e.to_string())
             .hint("the argument is the path of a file, or - for standard input")
     })?;
+    let mut text = utf8(name, bytes)?;
+    let marked = text.starts_with(MARK);
+    if marked {
+        text.drain(..MARK.len());
+    }
     Ok(Text {
         name: name.to_owned(),
-        text: utf8(name, bytes)?,
+        text,
+        marked,
     })
 }
 
@@ -152,7 +174,8 @@ pub fn parse_policy(path: &str, text: &Text) -> Result<ReadPolicy, Failure> {
         path => Path::new(path).parent().unwrap_or(Path::new("")),
     };
     // What `cat POLICY INCLUDED… | sha256sum` prints: each file is read once, and what is hashed is what is parsed.
-    let digest = RefCell::new(Sha256::new_with_prefix(&text.text));
+    let mark = if text.marked { MARK } else { "" };
+    let digest = RefCell::new(Sha256::new_with_prefix(mark).chain_update(&text.text));
     let read = RefCell::new(BTreeMap::new());
     let include = |pattern: &str| {
         let mut files = Vec::new();

@@ -140,14 +140,15 @@ impl Renew {
         if done.records.is_empty() {
             return several(left);
         }
-        match complain(ui, &left) {
+        let all = left.is_empty();
+        match complain(ui, left) {
             None => ui.document(&json!(done.records)),
             Some(mut document) => {
                 document["renewed"] = json!(done.records);
                 ui.document(&document);
             }
         }
-        completed(left.is_empty(), true)
+        completed(all, true)
     }
 
     /// Which identities are renewed, and messages about those that are not.

@@ -41,7 +41,7 @@ Examples:
   kpki report --json")]
 pub struct Report {
     /// Write it to this file, which may be an earlier report, as one HTML page that loads nothing from elsewhere
-    #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
+    #[arg(long, value_name = "FILE", value_parser = super::new_path)]
     html: Option<PathBuf>,
 }
 

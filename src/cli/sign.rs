@@ -63,7 +63,7 @@ pub struct Sign {
     #[arg(long, default_value_t = LEAF_DAYS, value_name = "N", value_parser = super::whole_number::<1, 36_500>)]
     days: u32,
     /// Write the chain to this file; only an earlier certificate of the same name is overwritten
-    #[arg(long, value_name = "FILE", value_parser = super::utf8_path)]
+    #[arg(long, value_name = "FILE", value_parser = super::new_path)]
     out_file: Option<PathBuf>,
 }
 

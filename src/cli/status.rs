@@ -162,8 +162,9 @@ fn look_for_revoked(inventory: &Inventory, now: OffsetDateTime, ui: &Ui) {
     let revoked = revoked(inventory, now);
     if !revoked.is_empty() {
         ui.note(format!(
-            "revoked but not expired: {}; kpki status POLICY checks whether the cluster still accepts them",
-            named(revoked.iter().map(|record| &record.name), SHOWN)
+            "revoked but not expired: {}; {} status POLICY checks whether the cluster still accepts them",
+            named(revoked.iter().map(|record| &record.name), SHOWN),
+            shell::kpki(&ui.out)
         ));
     }
 }

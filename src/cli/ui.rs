@@ -3,6 +3,7 @@
 use std::{
     fmt::Display,
     io::{self, ErrorKind, IsTerminal, Write},
+    path::PathBuf,
     sync::OnceLock,
 };
 
@@ -31,6 +32,8 @@ pub struct Ui {
     /// terminals.
     columns: [Option<usize>; 2],
     unwritten: OnceLock<io::Error>,
+    /// The output directory, for the commands in hints.
+    pub out: PathBuf,
 }
 
 pub const BOLD: Style = Style::new().bold();
@@ -78,6 +81,7 @@ impl Ui {
                 columns(terminal_size_of(io::stderr())),
             ],
             unwritten: OnceLock::new(),
+            out: global.out.clone(),
         }
     }
 

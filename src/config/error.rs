@@ -61,6 +61,10 @@ impl ConfigError {
             Self::Port(..) => "choose a lower port or `port_offset`",
             Self::NoKeystore(_) => "add `tls` to its `auth`",
             Self::NoZookeeper(_) => "list its nodes in `cluster.zookeeper_connect`",
+            Self::Unwritable { .. } => {
+                "change that value in the policy; paths begin with --out, or with `install_dir`"
+            }
+            Self::Scram(error) => return error.hint(),
             _ => return None,
         })
     }

@@ -43,6 +43,24 @@ pub enum ScramError {
     File(String),
 }
 
+impl ScramError {
+    /// What the user can do about it, if anything.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::EmptyUser => "give the name that it logs in with",
+            Self::EmptyPassword(_) => "give it a password",
+            Self::EmptySalt(_) => {
+                "give at least 16 random octets in base64, or none for a random salt"
+            }
+            Self::Iterations(..) => "the default is 8192",
+            Self::NotForAddScram(..) => {
+                "choose a name of letters, digits, `.`, `_` and `-`; or add the user to the running cluster, which takes any name: kpki scram apply POLICY"
+            }
+            Self::File(_) => return None,
+        })
+    }
+}
+
 /// The existence of a user's credential, without its keys, which a cluster never returns.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScramInfo {

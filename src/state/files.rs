@@ -95,6 +95,11 @@ pub fn write_atomic(
     sync_dir(parent(path))
 }
 
+/// Creates a directory for files that everyone may read, with the directories above it, unless it exists.
+pub fn create_dir(path: &Path) -> Result<(), StateError> {
+    fs::create_dir_all(path).map_err(unfit("create", path))
+}
+
 /// Creates a file, complete or not at all, and never overwrites one.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StateError> {
     let temporary = write_beside(path, bytes, mode, None)?;

@@ -3,7 +3,10 @@
 use std::{
     fs::File,
     io::{self, Read},
-    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
     path::{Component, Path},
 };
 
@@ -81,7 +84,7 @@ pub fn read_foreign(path: &Path) -> Result<Foreign, StateError> {
 }
 
 /// Opens a file named on the command line, to be read as a stream of any length.
-pub fn open(path: &Path) -> io::Result<impl Read + use<>> {
+pub fn open(path: &Path) -> io::Result<impl Read + AsFd + use<>> {
     File::open(path)
 }
 

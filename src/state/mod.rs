@@ -33,7 +33,8 @@ mod written;
 pub use event::{CaRequest, CrlIssue, Event, Revocation, RotationStep};
 pub use file_spec::FileSpec;
 pub use files::{
-    Owner, check_owner, check_writable, mode_of, read_plain, read_record, write_atomic, write_new,
+    Owner, check_owner, check_writable, create_dir, mode_of, read_plain, read_record, write_atomic,
+    write_new,
 };
 pub use guard::{Mended, is_own};
 pub use input::{

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use crate::support::{kpki::Kpki, openssl::openssl};
+use crate::support::{kpki::Kpki, openssl::openssl, terminal};
 
 fn text(kpki: &Kpki, certificate: &str) -> Option<String> {
     let shown = openssl(kpki.dir(), &["x509", "-in", certificate, "-noout", "-text"])?;
@@ -346,4 +346,39 @@ fn the_exported_key_is_the_cas_and_openssl_opens_it() {
     ]);
     assert!(wrong.expect_code(1).stderr.contains("wrong passphrase"));
     assert!(!kpki.path("b.pem").exists());
+}
+
+#[test]
+fn the_password_of_an_exported_key_is_as_long_as_a_passphrase_and_typed_twice() {
+    let mut kpki = Kpki::with_open_ca();
+    let export = ["ca", "export-key", "--out-file", "ca.pem"];
+    kpki.env("KPKI_EXPORT_PASSWORD", "x");
+    let said = kpki.run(&export).expect_code(1).stderr;
+    let short = "the passphrase has 1 character; an exported CA key needs 8 or more";
+    assert!(said.contains(short), "{said}");
+    kpki.env("KPKI_EXPORT_PASSWORD", "");
+    let Some(other) = terminal::run(&kpki, 80, &export, "several words\nother words\n") else {
+        return;
+    };
+    let other = other.expect_code(1).stdout;
+    assert!(other.contains("the two passphrases differ"), "{other}");
+    assert!(!kpki.path("ca.pem").exists());
+    let same = terminal::run(&kpki, 80, &export, "several words\nseveral words\n").unwrap();
+    same.expect_code(0);
+    assert!(kpki.path("ca.pem").exists());
+}
+
+#[test]
+fn a_ca_without_a_passphrase_has_none_to_store() {
+    let kpki = Kpki::new();
+    let said = kpki.ok(&["init-ca"]).stdout;
+    assert!(said.contains("store the passphrase separately"), "{said}");
+    let mut kpki = Kpki::new();
+    kpki.without_env("KPKI_CA_PASSPHRASE");
+    let said = kpki.ok(&["init-ca", "--no-passphrase"]).stdout;
+    assert!(!said.contains("passphrase"), "{said}");
+    assert!(
+        said.contains("ca.key  the signing key: keep a backup"),
+        "{said}"
+    );
 }

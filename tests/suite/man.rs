@@ -103,8 +103,18 @@ fn an_unknown_page_is_a_usage_error() {
         let error = kpki.run(words).expect_code(2).stderr;
         assert!(error.contains("kpki has no command"), "{error}");
     }
+    kpki.write("file", "");
     let error = kpki
-        .run(&["man", "--dir", "missing", "--json"])
+        .run(&["man", "--dir", "file/man1", "--json"])
         .expect_code(1);
     assert_eq!(error.json()["error"]["code"], "io");
+}
+
+/// It was to be made first, and with which mode was left to the reader.
+#[test]
+fn the_directory_of_the_pages_is_made() {
+    let kpki = Kpki::new();
+    kpki.ok(&["man", "--dir", "share/man/man1"]);
+    assert!(kpki.path("share/man/man1/kpki-issue.1").exists());
+    assert_eq!(kpki.mode("share/man") & 0o700, 0o700);
 }

@@ -78,6 +78,7 @@ impl Outside {
                 "print!",
                 "println!",
                 "rpassword",
+                "rustix::termios",
                 "tabled",
                 "terminal_size",
             ],

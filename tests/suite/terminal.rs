@@ -128,3 +128,40 @@ fn the_journal_and_what_a_policy_means_fit_as_well() {
         assert_eq!(source, columns > 60, "{rights:#?}");
     }
 }
+
+/// Whatever ends a command that asks for a passphrase, the terminal shows again what is typed.
+#[test]
+fn an_interrupted_prompt_leaves_the_terminal_as_it_was() {
+    for (typed, command, code) in [
+        ("abc\u{3}", ":", 130),
+        ("", "kill -INT $pid", 130),
+        ("abc", "kill -TERM $pid", 143),
+        ("", "kill -QUIT $pid", 131),
+        ("", "kill -HUP $pid", 129),
+    ] {
+        let mut kpki = Kpki::new();
+        kpki.without_env("KPKI_CA_PASSPHRASE");
+        let Some(shown) = terminal::at_prompt(&kpki, &["init-ca"], typed, command) else {
+            return;
+        };
+        let shown = shown.stdout;
+        assert!(shown.contains("New CA passphrase: "), "{shown}");
+        assert!(!shown.contains("error:"), "{shown}");
+        assert!(shown.contains(&format!("ended with {code}\n")), "{shown}");
+        assert!(shown.contains("isig icanon iexten echo "), "{shown}");
+        assert!(!kpki.path("out").exists());
+    }
+}
+
+#[test]
+fn a_prompt_that_was_answered_is_followed_by_another() {
+    let mut kpki = Kpki::new();
+    kpki.without_env("KPKI_CA_PASSPHRASE");
+    let typed = "several words\nseveral words\n";
+    let Some(shown) = terminal::at_prompt(&kpki, &["init-ca"], typed, ":") else {
+        return;
+    };
+    assert!(shown.stdout.contains("ended with 0\n"), "{}", shown.stdout);
+    assert!(shown.stdout.contains(" echo "), "{}", shown.stdout);
+    assert!(kpki.path("out/ca/ca.key").exists());
+}

@@ -106,7 +106,6 @@ impl Examined<'_> {
         record: &Record,
         faults: &mut Vec<Fault>,
     ) -> Result<(), BootstrapError> {
-        let path = |file: &str| self.path(file);
         let disk = match OnDisk::read(self.out, self.name, names) {
             Ok(disk) => disk,
             Err(error) => {
@@ -120,18 +119,18 @@ impl Examined<'_> {
         }
         let before = faults.len();
         if !disk.is_recorded(record, self.trust.signer()) {
-            let message = format!(
-                "{} is not the last certificate that was signed for {}",
-                path(&names.certificate),
+            let what = format!(
+                "is not the last certificate that was signed for {}",
                 self.name
             );
+            let message = self.wrong(&names.certificate, &what)?;
             faults.push(self.renewed(FaultCode::Certificate, names, message, "")?);
         } else if !disk.belongs_together() {
             // A key that never leaves its machine is not here, and neither is a keystore.
             if self.file(&names.keystore)?.is_none() && self.file(&names.key)?.is_none() {
                 return Ok(());
             }
-            let message = format!("{} is not the certificate's key", path(&names.key));
+            let message = self.wrong(&names.key, "is not the certificate's key")?;
             faults.push(self.renewed(FaultCode::Key, names, message, "")?);
         }
         let password = self.file(&names.password)?;
@@ -140,10 +139,7 @@ impl Examined<'_> {
                 .is_some_and(|entry| entry.is_foreign(&names.password, bytes))
         };
         if disk.password.is_none() || password.is_some_and(|bytes| foreign(&bytes)) {
-            let message = format!(
-                "{} is not the password that kpki wrote",
-                path(&names.password)
-            );
+            let message = self.wrong(&names.password, "is not the password that kpki wrote")?;
             let command = match self.has_keystore()? {
                 true => format!("kpki renew {} && {}", self.name, self.up),
                 false => self.up.to_owned(),
@@ -281,7 +277,7 @@ impl Examined<'_> {
                     FaultCode::Store,
                     file,
                     "does not contain the CA's intermediates",
-                ));
+                )?);
                 credentials.chain = chain;
             }
         }
@@ -297,7 +293,7 @@ impl Examined<'_> {
         if !is_good {
             let file = credentials.keystore(self.name, names, profile)?;
             let what = "cannot be opened with its password, or does not contain the key and its certificates";
-            faults.push(self.repaired(FaultCode::Store, file, what));
+            faults.push(self.repaired(FaultCode::Store, file, what)?);
         }
         let both = self.file(&names.pem)?;
         let same = both.is_some_and(|both| {
@@ -307,7 +303,7 @@ impl Examined<'_> {
         if !same {
             let [_, _, file, _] = credentials.texts(names)?;
             let what = "does not contain the key and its certificates";
-            faults.push(self.repaired(FaultCode::Store, file, what));
+            faults.push(self.repaired(FaultCode::Store, file, what)?);
         }
         if let Some(file) = &names.key_password {
             let file = FileSpec::password(file, &credentials.password);
@@ -334,7 +330,7 @@ impl Examined<'_> {
                 };
                 let file = FileSpec::secret(&names.truststore, store);
                 let what = "does not contain exactly the trusted CAs";
-                faults.push(self.repaired(FaultCode::Truststore, file, what));
+                faults.push(self.repaired(FaultCode::Truststore, file, what)?);
             }
         }
         let ca = self.file(&names.ca)?;
@@ -343,7 +339,7 @@ impl Examined<'_> {
         {
             let file = FileSpec::public(&names.ca, self.trust.trusted_pem());
             let what = "does not contain exactly the trusted CAs";
-            faults.push(self.repaired(FaultCode::Truststore, file, what));
+            faults.push(self.repaired(FaultCode::Truststore, file, what)?);
         }
         if let Some(file) = &names.truststore_password
             && self.knows_password
@@ -396,7 +392,7 @@ impl Examined<'_> {
         let there = self.file(&file.name)?;
         let wanted = there.is_some() || self.is_recorded(&file.name);
         if wanted && there.as_deref() != Some(&*file.bytes) {
-            faults.push(self.repaired(code, file, what));
+            faults.push(self.repaired(code, file, what)?);
         }
         Ok(())
     }
@@ -419,10 +415,22 @@ impl Examined<'_> {
         self.made_again(FaultCode::Missing, names, message, self.up.to_owned())
     }
 
-    fn repaired(&self, code: FaultCode, file: FileSpec, what: &str) -> Fault {
-        let message = format!("{} {what}", self.path(&file.name));
-        self.fault(code, message, FIX.to_owned())
-            .repaired_by(vec![file])
+    fn repaired(
+        &self,
+        code: FaultCode,
+        file: FileSpec,
+        what: &str,
+    ) -> Result<Fault, BootstrapError> {
+        let message = self.wrong(&file.name, what)?;
+        let fault = self.fault(code, message, FIX.to_owned());
+        Ok(fault.repaired_by(vec![file]))
+    }
+
+    /// What is wrong with a file, which may also just not be there.
+    fn wrong(&self, file: &str, what: &str) -> Result<String, BootstrapError> {
+        let is_there = self.file(file)?.is_some();
+        let what = if is_there { what } else { "is missing" };
+        Ok(format!("{} {what}", self.path(file)))
     }
 
     fn fault(&self, code: FaultCode, message: String, command: String) -> Fault {

@@ -12,7 +12,10 @@ use time::OffsetDateTime;
 
 use super::{
     super::{
-        CliError, Code, Done, Failure, Global, cluster::Connection, policy::check_stdin, verdict,
+        CliError, Code, Done, Failure, Global,
+        cluster::Connection,
+        policy::{MARK, check_stdin},
+        verdict,
     },
     bindings::{self, Bindings, Brokers},
     count,
@@ -285,6 +288,9 @@ fn many(decider: &Decider<'_>, path: &str, ui: &Ui) -> Done {
         let mut line = Vec::new();
         while batch.len() < BATCH && input.read_until(b'\n', &mut line).map_err(unreadable)? > 0 {
             number += 1;
+            if number == 1 && line.starts_with(MARK.as_bytes()) {
+                line.drain(..MARK.len());
+            }
             if !line.trim_ascii().is_empty() {
                 batch.push((number, std::mem::take(&mut line)));
             }

@@ -7,7 +7,7 @@ use super::{
     super::{
         CliError, Code, Done, Failure, Global,
         cluster::{Connection, compare_id},
-        policy::read_policy_file,
+        policy::{read_policy_file, shown},
         verdict,
     },
     ReadPolicy, count, export,
@@ -65,7 +65,7 @@ impl Test {
         match (outcomes.len(), failed.len()) {
             (0, _) => ui.say(format!(
                 "{} has no tests: write some, such as `tests: [{{principal: User:a, can: Read, topic: orders}}]`",
-                self.policy
+                shown(&self.policy)
             )),
             (all, 0) => ui.say(format!(
                 "{GREEN}passed{GREEN:#}  {} of the policy's tests{whose}",

@@ -578,7 +578,10 @@ impl From<ConfigError> for CliError {
 
 impl From<ScramError> for CliError {
     fn from(error: ScramError) -> Self {
-        CliError::new(Code::Scram, error.to_string()).usage()
+        let hint = error.hint();
+        CliError::new(Code::Scram, error.to_string())
+            .maybe_hint(hint)
+            .usage()
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    super::{CliError, Code, Done, Failure, one_of, ui::Ui, utf8_path, verdict},
+    super::{CliError, Code, Done, Failure, new_path, one_of, ui::Ui, verdict},
     Text, checked, deliver, read_text,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub struct Import {
     #[arg(long, value_name = "FORMAT", value_parser = one_of(ImportFormat::ALL, ImportFormat::name, ImportFormat::about))]
     from: Option<&'static ImportFormat>,
     /// The policy file to write, instead of standard output; existing files are never overwritten
-    #[arg(long, value_name = "FILE", value_parser = utf8_path)]
+    #[arg(long, value_name = "FILE", value_parser = new_path)]
     out_file: Option<PathBuf>,
     /// Exit with 3 if anything in the file is not imported
     #[arg(long)]
@@ -50,7 +50,7 @@ pub struct Import {
 
 impl Import {
     pub(super) fn run(self, ui: &Ui) -> Done {
-        let Text { name, text } = read_text(&self.file)?;
+        let Text { name, text, .. } = read_text(&self.file)?;
         let format = match self.from {
             Some(format) => *format,
             None => ImportFormat::recognise(&name, &text).map_or_else(|| unknown(&name), Ok)?,

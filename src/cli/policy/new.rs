@@ -9,9 +9,8 @@ use clap::Args;
 
 use super::{
     super::{
-        CliError, Code, Done, Failure, one_of, shell,
+        CliError, Code, Done, Failure, new_path, one_of, shell,
         ui::{BOLD, RED, Ui},
-        utf8_path,
     },
     checked, deliver,
 };
@@ -54,7 +53,7 @@ pub struct New {
     #[arg(short, long)]
     yes: bool,
     /// The file to write, instead of standard output; existing files are never overwritten
-    #[arg(long, value_name = "FILE", value_parser = utf8_path)]
+    #[arg(long, value_name = "FILE", value_parser = new_path)]
     out_file: Option<PathBuf>,
 }
 

@@ -35,7 +35,7 @@ pub struct Convert {
     #[arg(long, value_name = "FORMAT")]
     to: Format,
     /// The new store
-    #[arg(long, value_name = "FILE", value_parser = super::super::utf8_path)]
+    #[arg(long, value_name = "FILE", value_parser = super::super::new_path)]
     out_file: PathBuf,
     #[command(flatten)]
     passwords: StorePasswords,

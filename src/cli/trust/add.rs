@@ -27,7 +27,7 @@ pub struct Add {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The new truststore; PEM if its name ends with .pem or .crt
-    #[arg(long, value_name = "FILE", value_parser = super::super::utf8_path)]
+    #[arg(long, value_name = "FILE", value_parser = super::super::new_path)]
     out_file: Option<PathBuf>,
     /// An existing truststore to start from: PKCS12, JKS, JCEKS or PEM
     #[arg(long, value_name = "STORE")]

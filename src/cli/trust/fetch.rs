@@ -46,7 +46,7 @@ pub struct Fetch {
     #[arg(long, value_name = "SHA256", value_parser = fingerprint)]
     expect_fingerprint: Option<String>,
     /// The new truststore; PEM if its name ends with .pem or .crt
-    #[arg(long, value_name = "FILE", value_parser = super::super::utf8_path)]
+    #[arg(long, value_name = "FILE", value_parser = super::super::new_path)]
     out_file: Option<PathBuf>,
     /// An existing truststore to start from
     #[arg(long, value_name = "STORE")]

@@ -168,3 +168,25 @@ fn an_emptied_directory_is_made_again_as_said() {
     follow(&kpki, "kpki up p.yaml");
     assert!(faults(&kpki, &[], 0).is_empty());
 }
+
+/// They were called wrong: not the right key, or without the right content.
+#[test]
+fn files_that_were_deleted_are_called_missing() {
+    for file in [
+        "kafka1.keystore.p12",
+        "kafka1.truststore.p12",
+        "kafka1.key",
+        "kafka1.crt",
+        "kafka1.pem",
+        "ca.crt",
+        "keystore_creds",
+    ] {
+        let kpki = Kpki::with_open_ca();
+        kpki.ok(&["issue", "kafka1"]);
+        let path = format!("out/kafka1/{file}");
+        fs::remove_file(kpki.path(&path)).unwrap();
+        let said = said(&kpki);
+        let messages: Vec<&Value> = said.iter().map(|fault| &fault["message"]).collect();
+        assert_eq!(messages, [&*format!("{path} is missing")]);
+    }
+}
