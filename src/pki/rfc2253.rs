@@ -58,7 +58,8 @@ pub fn never_printed(name: &str) -> Option<&str> {
         let (kind, value) = part.split_once('=')?;
         let known = KEYWORDS.iter().any(|(_, keyword)| *keyword == kind);
         let number = kind.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        (!known && !(number && value.starts_with('#'))).then(|| &part[..=kind.len()])
+        let printed = known || number && value.starts_with('#');
+        (!printed).then(|| &part[..=kind.len()])
     })
 }
 
