@@ -20,6 +20,8 @@ pub fn java(installed: &Path) -> Command {
 pub fn brief(installed: &Path) -> Command {
     let mut command = java(installed);
     command.arg("-XX:+IgnoreUnrecognizedVMOptions");
+    // What the JVM itself warns of, such as an archive that it cannot use, is no part of a program's output.
+    command.args(["-Xlog:disable", "-Xlog:all=warning:stderr"]);
     if cfg!(debug_assertions) {
         command.arg("-XX:TieredStopAtLevel=1");
     }
