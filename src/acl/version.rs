@@ -14,8 +14,6 @@ pub struct KafkaVersion {
 impl KafkaVersion {
     /// The first release that kpki knows: prefixed ACLs are of 2.0.
     pub const OLDEST: KafkaVersion = KafkaVersion::new(2, 0);
-    /// What kpki knows, in words.
-    pub const KNOWN: &str = "2.0 to 2.8, 3.0 to 3.9 and 4.x";
     /// The last releases of the major versions that get no more of them.
     const LAST: [KafkaVersion; 2] = [KafkaVersion::new(2, 8), KafkaVersion::new(3, 9)];
     /// kpki knows every release of this major version, those to come included.
@@ -44,6 +42,12 @@ impl KafkaVersion {
     pub const TWO_PHASE_COMMIT: KafkaVersion = KafkaVersion::new(4, 1);
     /// The first release that matches hosts written as ranges (KIP-1276), at metadata version 4.4-IV1.
     pub const HOST_RANGES: KafkaVersion = KafkaVersion::new(4, 4);
+
+    /// What kpki knows, in words.
+    pub fn known() -> String {
+        let ended = Self::LAST.map(|last| format!("{}.0 to {last}", last.major));
+        format!("{} and {}.x", ended.join(", "), Self::NEWEST_MAJOR)
+    }
 
     /// Whether kpki knows it.
     pub fn is_known(self) -> bool {

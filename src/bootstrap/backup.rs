@@ -1,6 +1,6 @@
 //! Backup of the whole CA to one sealed file, and restoring it.
 
-use std::io;
+use std::{io, path::Path};
 
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -18,6 +18,7 @@ use crate::{
     plan::count,
     random,
     secret::{Secret, SecretBytes},
+    shell::quote,
     state::{
         FileSpec, History, Inventory, Lock, OutDir, Staging, is_ca_file, mode_of, read_journal,
     },
@@ -79,6 +80,16 @@ fn sealed(error: &SealError) -> String {
         SealError::Damaged(why) => format!("the backup is truncated or was altered: {why}"),
         other => other.to_string(),
     }
+}
+
+/// The commands that take one file of the CA from a backup, which may be older than the rest.
+pub fn one_file(file: &Path) -> [String; 2] {
+    let name = file.file_name().unwrap_or_default().display();
+    let copy = format!(
+        "cp -p elsewhere/ca/{name} {}",
+        quote(&file.display().to_string())
+    );
+    ["kpki restore FILE --out elsewhere".to_owned(), copy]
 }
 
 /// The files of the CA as one archive, with the id of its cluster: brokers that are formatted with it may be all that is

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use time::OffsetDateTime;
 
 use super::{
-    BootstrapError,
+    BootstrapError, backup,
     ca::{Ca, CaError, TRUSTSTORE_PASSWORD},
     context::Context,
     lists::{self, Trouble},
@@ -89,12 +89,8 @@ const RESTORE: &str = "kpki restore FILE";
 
 /// The command for one file of a CA whose inventory is right, and perhaps newer than the backup.
 fn from_backup(file: &Path) -> String {
-    let name = file.file_name().unwrap_or_default().display();
-    let file = file.display().to_string();
-    format!(
-        "{RESTORE} --out elsewhere && cp -p elsewhere/ca/{name} {}",
-        quote(&file)
-    )
+    let [restore, copy] = backup::one_file(file);
+    format!("{restore} && {copy}")
 }
 
 /// The command for a CA that cannot be read.

@@ -14,6 +14,7 @@ use super::{
     ui::{GREEN, Ui},
 };
 use crate::{
+    document::MARK,
     plan::count,
     policy::{self, ValidatedPolicy},
     state,
@@ -95,9 +96,6 @@ fn deliver(ui: &Ui, text: &str, file: Option<&Path>, more: &[(&str, Value)]) -> 
     ui.document(&document);
     Ok(())
 }
-
-/// The byte order mark, with which some programs begin a text.
-pub const MARK: &str = "\u{feff}";
 
 pub struct ReadPolicy {
     pub policy: ValidatedPolicy,

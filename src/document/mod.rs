@@ -30,6 +30,6 @@ pub(crate) use report::{MAX_DIAGNOSTICS, Report};
 pub use source::Source;
 pub(crate) use spanned::{OneOrMany, Scalar, Spanned, text_or_map, value_or};
 pub(crate) use suggest::nearest;
-pub(crate) use text::Span;
+pub(crate) use text::{MARK, Span};
 pub(crate) use tree::{Tree, trees};
 pub use yaml_text::{one_line, scalar};

@@ -52,9 +52,12 @@ pub(crate) struct Quote {
     pub range: Range<usize>,
 }
 
+/// The byte order mark, with which some programs begin a text.
+pub(crate) const MARK: &str = "\u{feff}";
+
 impl Text {
     pub(crate) fn new(name: &str, text: &str) -> Self {
-        let body = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+        let body = text.strip_prefix(MARK).unwrap_or(text).to_owned();
         // YAML 1.2 §5.4: a line ends with LF, CR LF or a lone CR.
         let bytes = body.as_bytes();
         let ends = |at: usize| match bytes[at] {

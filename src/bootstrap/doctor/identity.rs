@@ -231,13 +231,9 @@ impl Examined<'_> {
                 command.push_str(&format!(" --host {}", quote(&host)));
             }
         }
-        let [default, others @ ..] = LAYOUTS else {
-            return Some(command);
-        };
         let is = |layout: &&Layout| layout.files(self.name.as_str()).all().eq(names.all());
-        if !is(&default)
-            && let Some(layout) = others.iter().find(is)
-        {
+        let layout = LAYOUTS.iter().find(is);
+        if let Some(layout) = layout.filter(|layout| **layout != Layout::DEFAULT) {
             command.push_str(&format!(" --layout {}", layout.name));
         }
         Some(command)

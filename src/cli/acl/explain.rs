@@ -12,10 +12,7 @@ use time::OffsetDateTime;
 
 use super::{
     super::{
-        CliError, Code, Done, Failure, Global,
-        cluster::Connection,
-        policy::{MARK, check_stdin},
-        verdict,
+        CliError, Code, Done, Failure, Global, cluster::Connection, policy::check_stdin, verdict,
     },
     bindings::{self, Bindings, Brokers},
     count,
@@ -26,6 +23,7 @@ use super::{
 use crate::{
     acl::{CLUSTER_NAME, Operation, Reason, Request, ResourceType, UnknownWord},
     bootstrap::cut_off::cut_off,
+    document::MARK,
     policy::ValidatedPolicy,
     state::{self, OutDir},
 };

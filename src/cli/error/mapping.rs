@@ -13,7 +13,7 @@ use crate::{
     apply::scram::UnknownUsers,
     bootstrap::{
         BootstrapError,
-        backup::BackupError,
+        backup::{self, BackupError},
         ca::CaError,
         context::Danger,
         edits::Edit,
@@ -75,13 +75,9 @@ impl From<AdminError> for CliError {
     }
 }
 
-/// The commands that take one file of the CA from a backup, which may be older than the inventory.
+/// How one file of the CA is taken from a backup.
 fn copied(file: &Path) -> String {
-    let name = file.file_name().unwrap_or_default().display();
-    format!(
-        "kpki restore FILE --out elsewhere, then cp -p elsewhere/ca/{name} {}",
-        quote_path(file)
-    )
+    backup::one_file(file).join(", then ")
 }
 
 /// The command that empties a file.

@@ -252,6 +252,14 @@ pub fn limits(own: &Authority) -> Vec<String> {
     limits.map(ToString::to_string).collect()
 }
 
+/// Who has signed a CA's certificate.
+pub fn issuer(own: &Authority) -> String {
+    match own.certificate.subject == own.certificate.issuer {
+        true => "itself".to_owned(),
+        false => own.certificate.issuer.to_string(),
+    }
+}
+
 /// The algorithm of a CA's key, and where it is.
 pub fn key(own: &Authority) -> String {
     let algorithm = own.certificate.key.map(|key| key.to_string());

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 
 use super::{
     SHOWN, UNSEEN, days, earlier,
-    facts::{Facts, key, limits},
+    facts::{Facts, issuer, key, limits},
     html::{Cell, Cell::*, Html},
     more, rotation,
     style::CSS,
@@ -103,10 +103,6 @@ fn authorities(html: &mut Html, facts: &Facts<'_>) {
     }
     for own in &facts.authorities {
         let certificate = &own.certificate;
-        let issuer = match certificate.subject == certificate.issuer {
-            true => "itself".to_owned(),
-            false => certificate.issuer.to_string(),
-        };
         let (from, until) = (certificate.not_before.date(), certificate.not_after.date());
         html.raw("<section class=\"ca\">\n<h3>")
             .text(&certificate.subject.to_string())
@@ -116,7 +112,7 @@ fn authorities(html: &mut Html, facts: &Facts<'_>) {
             html.raw("</dd>\n");
         };
         row("Role", own.role.words());
-        row("Issuer", &issuer);
+        row("Issuer", &issuer(own));
         row("Key", &key(own));
         row("Valid", &format!("{from} to {until}"));
         row("SHA-256", &certificate.fingerprint());

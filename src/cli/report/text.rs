@@ -3,11 +3,11 @@
 use super::{
     super::{
         journal, status,
-        table::{Column::*, table},
+        table::{Column, Column::*, table},
         ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW},
     },
     SHOWN, UNSEEN, days, earlier,
-    facts::{Facts, key, limits},
+    facts::{Facts, issuer, key, limits},
     more, rotation, summary, urgency,
 };
 use crate::{printable::Printable, state::Status};
@@ -50,10 +50,7 @@ pub fn text(facts: &Facts<'_>, ui: &Ui) -> String {
     let left = more(facts.revocations.len(), SHOWN);
     part("revocations", "none", revocations(facts, ui), left);
     let commands: Vec<_> = facts.command_cells().map(|c| c.map(shown)).collect();
-    let commands = match commands.is_empty() {
-        true => String::new(),
-        false => table(ui, journal::COLUMNS, commands),
-    };
+    let commands = listed(ui, journal::COLUMNS, commands);
     part("last changes", "none is recorded", commands, earlier(facts));
     lines.push(format!("\n{UNSEEN}"));
     lines.join("\n")
@@ -63,18 +60,20 @@ fn shown(text: String) -> String {
     Printable(&text).to_string()
 }
 
+/// A table, unless it would be empty.
+fn listed<const N: usize>(ui: &Ui, columns: [Column; N], rows: Vec<[String; N]>) -> String {
+    match rows.is_empty() {
+        true => String::new(),
+        false => table(ui, columns, rows),
+    }
+}
+
 fn authorities(facts: &Facts<'_>) -> String {
     let each = facts.authorities.iter().map(|own| {
         let certificate = &own.certificate;
         let mut rows = vec![
             ("role", own.role.words().to_owned()),
-            (
-                "issuer",
-                match certificate.subject == certificate.issuer {
-                    true => "itself".to_owned(),
-                    false => certificate.issuer.to_string(),
-                },
-            ),
+            ("issuer", issuer(own)),
             ("key", key(own)),
             (
                 "valid",
@@ -111,7 +110,6 @@ fn crls(facts: &Facts<'_>, ui: &Ui) -> String {
             crl.next_update.date().to_string(),
         ]
     });
-    let rows: Vec<_> = rows.collect();
     let columns = [
         Prose("ISSUER"),
         Whole("NUMBER"),
@@ -119,10 +117,7 @@ fn crls(facts: &Facts<'_>, ui: &Ui) -> String {
         Spare("WRITTEN"),
         Whole("NEXT UPDATE"),
     ];
-    match rows.is_empty() {
-        true => String::new(),
-        false => table(ui, columns, rows),
-    }
+    listed(ui, columns, rows.collect())
 }
 
 fn identities(facts: &Facts<'_>, ui: &Ui) -> String {
@@ -145,7 +140,6 @@ fn identities(facts: &Facts<'_>, ui: &Ui) -> String {
             shown(record.sans.join(" ")),
         ]
     });
-    let rows: Vec<_> = rows.collect();
     let columns = [
         Whole("NAME"),
         Whole("STATUS"),
@@ -156,10 +150,7 @@ fn identities(facts: &Facts<'_>, ui: &Ui) -> String {
         Spare("ALGORITHM"),
         Prose("SAN"),
     ];
-    match rows.is_empty() {
-        true => String::new(),
-        false => table(ui, columns, rows),
-    }
+    listed(ui, columns, rows.collect())
 }
 
 fn revocations(facts: &Facts<'_>, ui: &Ui) -> String {
@@ -171,10 +162,6 @@ fn revocations(facts: &Facts<'_>, ui: &Ui) -> String {
             shown(own.serial.clone()),
         ]
     });
-    let rows: Vec<_> = rows.collect();
     let columns = [Whole("NAME"), Whole("WHEN"), Whole("WHY"), Spare("SERIAL")];
-    match rows.is_empty() {
-        true => String::new(),
-        false => table(ui, columns, rows),
-    }
+    listed(ui, columns, rows.collect())
 }

@@ -45,10 +45,12 @@ pub fn due(
     found.extend(expiring(ending, out, now)?);
     found.extend(rotation::due(out, inventory, ending, ask, now)?);
     found.extend(crl(inventory, out, now)?);
-    let left_behind = left_behind(inventory, &found, out, now)?;
-    found.extend(left_behind);
-    let interrupted = interrupted(inventory, current, &found, out)?;
-    found.extend(interrupted);
+    // A rotation in progress names whom it waits for.
+    if Rotation::read(out)?.is_none() {
+        let left_behind = left_behind(inventory, &found, out, now)?;
+        found.extend(left_behind);
+        found.extend(interrupted(inventory, current, &found, out));
+    }
     Ok(found)
 }
 
@@ -183,8 +185,8 @@ fn left_behind(
     out: &OutDir,
     now: OffsetDateTime,
 ) -> Result<Vec<Due>, Failure> {
-    // An external issuer may replace its CA by itself, and a rotation in progress names whom it waits for.
-    if !out.ca_file(local::KEY).exists() || Rotation::read(out)?.is_some() {
+    // An external issuer may replace its CA by itself.
+    if !out.ca_file(local::KEY).exists() {
         return Ok(Vec::new());
     }
     let lost = due::untrusted(inventory, &Ca::trust(out)?, now);
@@ -236,11 +238,7 @@ fn interrupted(
     current: &[&Record],
     found: &[Due],
     out: &OutDir,
-) -> Result<Vec<Due>, Failure> {
-    // A rotation in progress names whom it waits for.
-    if Rotation::read(out)?.is_some() {
-        return Ok(Vec::new());
-    }
+) -> Vec<Due> {
     let named = renewed_anyway(found);
     let kpki = shell::kpki(out.root());
     let is_here =
@@ -263,5 +261,5 @@ fn interrupted(
             by: Some(earlier.not_after),
         })
     });
-    Ok(due.collect())
+    due.collect()
 }

@@ -38,7 +38,7 @@ pub(super) fn mode_and_version(report: &mut Report, raw: &RawCluster) -> (Mode, 
         let message = format!("kpki does not know Kafka {version}");
         report
             .error(PolicyCode::BadVersion, text.span, message)
-            .hint(format!("kpki knows {}", KafkaVersion::KNOWN));
+            .hint(format!("kpki knows {}", KafkaVersion::known()));
         return (mode, default);
     }
     match mode {
@@ -252,8 +252,7 @@ fn zookeeper_connect(
     }
 }
 
-fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
-    let directory = raw?;
+fn directory(report: &mut Report, directory: &Spanned<String>) -> String {
     if directory.chars().any(char::is_control) {
         let message = format!(
             "`{}` contains a control character",
@@ -268,7 +267,7 @@ fn directory(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<Strin
             .error(PolicyCode::BadPath, directory.span, message)
             .hint("begin it with `/`");
     }
-    Some(directory.value.clone())
+    directory.value.clone()
 }
 
 /// A directory that the files of every client can name.
@@ -277,10 +276,11 @@ fn install_dir(
     raw: Option<&Spanned<String>>,
     declared: &Declared<'_>,
 ) -> Option<String> {
-    let directory = directory(report, raw)?;
+    let raw = raw?;
+    let directory = directory(report, raw);
     let mut clients = declared.raw_clients.iter();
     let found = clients.find_map(|(client, _)| interpreter(client, &directory));
-    if let (Some((format, text, why)), Some(raw)) = (found, raw) {
+    if let Some((format, text, why)) = found {
         let message = format!("`{}` contains `{text}`, {why}", directory.escape_debug());
         report
             .error(PolicyCode::BadPath, raw.span, message)
@@ -292,8 +292,9 @@ fn install_dir(
 
 /// A single directory.
 fn log_dir(report: &mut Report, raw: Option<&Spanned<String>>) -> Option<String> {
-    let directory = directory(report, raw)?;
-    if let (true, Some(raw)) = (directory.contains(','), raw) {
+    let raw = raw?;
+    let directory = directory(report, raw);
+    if directory.contains(',') {
         let message = format!(
             "`{}` contains a comma, at which Kafka splits it into several directories",
             directory.escape_debug()

@@ -165,15 +165,13 @@ fn every_way_in(
     all: &[Listener],
     declared: &Declared<'_>,
 ) {
-    let with_certificate: HashSet<&str> = declared
-        .auths()
-        .filter(|(_, auth, _)| *auth == Auth::Tls)
-        .map(|(who, ..)| who)
-        .collect();
+    let by_certificate = declared.auths().filter(|(_, auth, _)| *auth == Auth::Tls);
+    let by_certificate = by_certificate.map(|(who, ..)| who);
     // Whoever configures a user may have a certificate for it.
-    let users: HashSet<&str> = declared.users.iter().map(|u| u.name.as_str()).collect();
+    let users = declared.users.iter().map(|user| user.name.as_str());
+    let certified: HashSet<&str> = by_certificate.chain(users).collect();
     for (who, auth, span) in declared.auths() {
-        let certificate = with_certificate.contains(who) || users.contains(who);
+        let certificate = certified.contains(who);
         if all.iter().any(|l| l.admits(auth, certificate)) {
             continue;
         }
